@@ -1,0 +1,60 @@
+"""How a caller speaks to a run that is going: flags in memory that `fit` looks at before each step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["LIVE_CHANGES", "Control"]
+
+LIVE_CHANGES = (
+    "training.epochs",
+    "training.learning_rate",
+    "training.clip_norm",
+    "training.weight_decay",
+    "training.patience",
+)
+"""What can be changed while a run goes."""
+
+
+class Control:
+    """Requests to a running `fit`, safe to make from any thread. `asked` is all that a step has to look at."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changes: list[dict[str, Any]] = []
+        self._save = False
+        self._ending: str | None = None
+        self.asked = False
+
+    def stop(self) -> None:
+        """End the run after the step in hand: checkpoint, last scores, `Finished(status="stopped")`."""
+        self._request(ending="stop")
+
+    def leave(self) -> None:
+        """Only checkpoint and return, without scores and without `Finished`: somebody will go on later."""
+        self._request(ending="leave")
+
+    def save(self) -> None:
+        """Make a checkpoint now."""
+        self._request(save=True)
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Change fields named in `LIVE_CHANGES`, e.g. `{"training.epochs": 40}`. Checked by `fit`."""
+        with self._lock:
+            self._changes.append(dict(changes))
+            self.asked = True
+
+    def take(self) -> tuple[list[dict[str, Any]], bool, str | None]:
+        """For `fit`: what was asked since the last call: changes, whether to save, and "stop", "leave" or None."""
+        with self._lock:
+            taken = self._changes, self._save, self._ending
+            self._changes, self._save, self.asked = [], False, False
+            return taken
+
+    def _request(self, *, save: bool = False, ending: str | None = None) -> None:
+        with self._lock:
+            self._save = self._save or save
+            self._ending = self._ending or ending
+            self.asked = True

@@ -1,0 +1,56 @@
+"""A source's values in one shape: one series, several, or independent sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.errors import DataError
+
+__all__ = ["Table"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """`values[N, F]`, cut into S sequences by `offsets[S + 1]`.
+
+    `values` are numbers (float64) or symbols (a numpy text dtype, F = 1). `times[N]` (datetime64[ns]) is None where
+    the data have none. `independent` sequences are samples of one kind (1,000 ramps): parts are made of whole
+    sequences. Otherwise each sequence is a series in time, and parts are stretches of time. `notes` are sentences
+    about what was done to the data (sorted, filled, dropped), for people. DataError where the shapes don't fit.
+    """
+
+    values: NDArray[Any]
+    columns: tuple[str, ...]
+    offsets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    times: NDArray[np.datetime64] | None = None
+    independent: bool = False
+    names: tuple[str, ...] = ()  # a name for each sequence, or none
+    notes: tuple[str, ...] = ()
+    x_title: str = "step"  # what a row is: "step", "week", the name of the date column
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.columns):
+            raise DataError(f"a table of {len(self.columns)} columns can't hold values of shape {self.values.shape}")
+        if self.offsets.size == 0:
+            object.__setattr__(self, "offsets", np.array([0, len(self.values)], dtype=np.int64))
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.values) or np.any(np.diff(self.offsets) < 0):
+            raise DataError("a table's offsets must rise from 0 to its number of rows")
+        if self.times is not None and len(self.times) != len(self.values):
+            raise DataError(f"{len(self.times)} times for {len(self.values)} rows")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether the values are symbols (text) and not numbers."""
+        return self.values.dtype.kind == "U"
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Rows in each sequence, [S]."""
+        return np.diff(self.offsets)

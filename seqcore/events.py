@@ -1,0 +1,165 @@
+"""What a run says while it goes: frozen dataclasses, in the order in which `fit` yields them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.views import View, plain, view_from_dict
+
+__all__ = [
+    "Changed",
+    "CheckpointReady",
+    "Epoch",
+    "Event",
+    "Finding",
+    "Finished",
+    "Metrics",
+    "Preview",
+    "Started",
+    "Steps",
+    "event_from_dict",
+]
+
+Metrics = dict[str, float]  # "<part>_<metric>" -> value, e.g. "val_mse"; not-a-number where it isn't defined
+
+
+class _Event:
+    """What all events share: `name`, the class name in lower case, and `to_dict`."""
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        cls.name = cls.__name__.lower()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON object with the event's name as `event`; non-finite numbers are null."""
+        return {"event": self.name, **plain(self)}
+
+
+@dataclass(frozen=True)
+class Started(_Event):
+    """What was resolved before the first step. `step` and `epoch` say where a continued run goes on (0, 0 if new)."""
+
+    device: str
+    device_reason: str
+    threads: int
+    versions: dict[str, str]
+    parameters: int
+    parts: dict[str, int]  # windows in "train", "val", "test"
+    baselines: dict[str, Metrics]  # baseline -> "<part>_<metric>" -> value
+    headline: str  # the baseline that the headline compares with
+    metric: str  # the metric that the headline compares by, without its part ("mae", "accuracy")
+    summary: list[dict[str, Any]]  # layers: {"name", "type", "output_shape", "parameters"}
+    data: dict[str, Any]  # what the data are: rows, columns, span, filled gaps, period, ...
+    steps_per_epoch: int
+    epochs: int
+    step: int = 0
+    epoch: int = 0
+
+
+@dataclass(frozen=True)
+class Steps(_Event):
+    """A block of consecutive optimizer steps, at most a tenth of a second long. Steps count from 1."""
+
+    first_step: int
+    loss: NDArray[np.float64]  # [n], in the model's scale
+    gradient_norm: NDArray[np.float64]  # [n], before clipping
+    learning_rate: NDArray[np.float64]  # [n]
+
+
+@dataclass(frozen=True)
+class Epoch(_Event):
+    """The end of an epoch: `epoch` counts from 1, `step` is the last step in it."""
+
+    epoch: int
+    step: int
+    metrics: Metrics
+    seconds: float
+    best: bool = False  # the best so far, by validation loss (by training loss where there is no validation part)
+
+
+@dataclass(frozen=True)
+class Preview(_Event):
+    """A picture of what the model can do after `step` steps, on validation data (training data where there is none)."""
+
+    step: int
+    part: str
+    view: View
+
+    def to_dict(self) -> dict[str, Any]:
+        """As for every event, with the view's own `to_dict`."""
+        return {"event": self.name, "step": self.step, "part": self.part, "view": self.view.to_dict()}
+
+
+@dataclass(frozen=True)
+class CheckpointReady(_Event):
+    """All that is needed to go on bit for bit, as bytes. The caller keeps it."""
+
+    step: int
+    epoch: int
+    content: bytes
+    best_step: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As for every event, with `bytes`, the checkpoint's size, in the place of its content."""
+        size = len(self.content)
+        return {"event": self.name, "step": self.step, "epoch": self.epoch, "bytes": size, "best_step": self.best_step}
+
+
+@dataclass(frozen=True)
+class Changed(_Event):
+    """What was changed in mid-run: applied just before `step` + 1. Continuing a run replays it."""
+
+    step: int
+    changes: dict[str, Any]  # dotted path -> value
+
+
+@dataclass(frozen=True)
+class Finding(_Event):
+    """What the doctor saw: what is wrong (or worth knowing), why, and what to try."""
+
+    step: int
+    code: str  # "learned-the-mean", "loss-not-finite", "exact-baseline", ...
+    message: str
+    why: str = ""
+    advice: str = ""
+    severity: str = "warning"  # "note", "warning" or "error"
+
+
+@dataclass(frozen=True)
+class Finished(_Event):
+    """The outcome: "completed" (all epochs, or early stopping) or "stopped" (asked to)."""
+
+    status: str
+    reason: str
+    epochs: int
+    step: int
+    seconds: float
+    metrics: Metrics  # of the weights that were chosen (`best_epoch`): train_*, val_*, test_*, train_loss_last_20
+    last_metrics: Metrics  # of the last weights
+    baselines: dict[str, Metrics] = field(default_factory=dict)
+    best_epoch: int | None = None
+
+
+Event = Started | Steps | Epoch | Preview | CheckpointReady | Changed | Finding | Finished
+
+_TYPES: dict[str, type[Any]] = {
+    t.name: t for t in (Started, Steps, Epoch, Preview, CheckpointReady, Changed, Finding, Finished)
+}
+
+
+def event_from_dict(d: dict[str, Any]) -> Event:
+    """The inverse of `to_dict`, for all but checkpoints. KeyError or TypeError where `d` is no event."""
+    fields = dict(d)
+    kind = _TYPES[fields.pop("event")]
+    if kind is Preview:
+        fields["view"] = view_from_dict(fields["view"])
+    if kind is Steps:
+        for name in ("loss", "gradient_norm", "learning_rate"):
+            fields[name] = np.array(fields[name], dtype=np.float64)
+    event: Event = kind(**fields)
+    return event

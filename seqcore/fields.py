@@ -1,0 +1,196 @@
+"""How a field of an experiment describes itself: one declaration serves validation, widgets, command-line help and docs."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from seqcore.errors import did_you_mean
+
+__all__ = ["Choice", "Section", "Setting", "describe", "faults", "setting"]
+
+Kind = Literal["whole", "number", "choice", "switch", "text", "names", "options"]
+
+
+class Section(BaseModel):
+    """A frozen group of fields that refuses unknown ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value that a field can have, with its title and a line of help."""
+
+    value: str
+    title: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field as a widget, a help text or a table of the docs needs it."""
+
+    path: str  # "model.hidden_size"
+    title: str
+    kind: Kind
+    default: Any
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive_minimum: bool = False  # `minimum` itself is not allowed
+    choices: tuple[Choice, ...] = ()
+    unit: str = ""
+    optional: bool = False  # None is allowed and means what the help says
+    applies_to: Mapping[str, tuple[str, ...]] | None = None  # dotted path -> the values it applies to
+    usual: bool = False  # shown open; the rest is folded away
+    logarithmic: bool = False
+    multiline: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The end of a sentence: what may be given."""
+        if self.choices:
+            return "use one of " + ", ".join(c.value for c in self.choices)
+        if self.kind == "switch":
+            return "use true or false"
+        if self.kind in ("whole", "number"):
+            noun = "a whole number" if self.kind == "whole" else "a number"
+            above = "above" if self.exclusive_minimum else "from"
+            limits = {
+                (True, True): f" {above} {_number(self.minimum)} {'and up to' if self.exclusive_minimum else 'to'} "
+                f"{_number(self.maximum)}",
+                (True, False): f" {above} {_number(self.minimum)}" + ("" if self.exclusive_minimum else " up"),
+                (False, True): f" up to {_number(self.maximum)}",
+                (False, False): "",
+            }[(self.minimum is not None, self.maximum is not None)]
+            return f"use {noun}{limits}" + (", or leave it empty" if self.optional else "")
+        return "use a list of names" if self.kind == "names" else "use text"
+
+
+def _number(value: float | None) -> str:
+    assert value is not None
+    return f"{value:g}" if value < 1e6 else f"{value:.0f}"
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    title: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    choices: Iterable[Choice] | Iterable[tuple[str, str, str]] = (),
+    unit: str = "",
+    applies_to: Mapping[str, tuple[str, ...]] | None = None,
+    usual: bool = False,
+    logarithmic: bool = False,
+    multiline: bool = False,
+) -> Any:
+    """Declare a field. `above` is a minimum that is itself not allowed; `choices` are (value, title, help)."""
+    extra: dict[str, Any] = {
+        "choices": [c if isinstance(c, Choice) else Choice(*c) for c in choices],
+        "unit": unit,
+        "applies_to": applies_to,
+        "usual": usual,
+        "logarithmic": logarithmic,
+        "multiline": multiline,
+    }
+    return Field(
+        default_factory=dict if isinstance(default, dict) else None,  # type: ignore[arg-type]
+        **({} if isinstance(default, dict) else {"default": default}),  # type: ignore[arg-type]
+        title=title or None,
+        description=help,
+        ge=minimum,
+        le=maximum,
+        gt=above,
+        json_schema_extra={"seqcore": extra},
+    )
+
+
+def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
+    annotation = field.annotation
+    optional = False
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        members = [a for a in typing.get_args(annotation) if a is not type(None)]
+        optional = len(members) < len(typing.get_args(annotation))
+        annotation = members[0]
+    origin = typing.get_origin(annotation) or annotation
+    if choices:
+        return "choice", optional
+    kinds: dict[Any, Kind] = {bool: "switch", int: "whole", float: "number", str: "text", tuple: "names", dict: "options"}
+    return kinds[origin], optional
+
+
+def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
+    """The fields of a section in order, as `Setting`s with dotted paths."""
+    settings = []
+    for name, field in section.model_fields.items():
+        schema = field.json_schema_extra
+        extra: dict[str, Any] = dict(schema.get("seqcore", {})) if isinstance(schema, dict) else {}  # type: ignore[arg-type]
+        limits = {type(m).__name__: m for m in field.metadata}
+        low, high, above = limits.get("Ge"), limits.get("Le"), limits.get("Gt")
+        choices = tuple(extra.get("choices", ()))
+        kind, optional = _kind(field, choices)
+        settings.append(
+            Setting(
+                path=f"{prefix}.{name}" if prefix else name,
+                title=field.title or name.replace("_", " ").capitalize(),
+                kind=kind,
+                default=field.get_default(call_default_factory=True),
+                help=field.description or "",
+                minimum=low.ge if low else above.gt if above else None,
+                maximum=high.le if high else None,
+                exclusive_minimum=above is not None,
+                choices=choices,
+                unit=extra.get("unit", ""),
+                optional=optional,
+                applies_to=extra.get("applies_to"),
+                usual=extra.get("usual", False),
+                logarithmic=extra.get("logarithmic", False),
+                multiline=extra.get("multiline", False),
+            )
+        )
+    return tuple(settings)
+
+
+def faults(error: ValidationError, settings: Iterable[Setting], prefix: str = "") -> list[str]:
+    """pydantic's errors as our own lines, in the user's words, each field once."""
+    by_path = {s.path: s for s in settings}
+    lines: dict[str, str] = {}
+    for e in error.errors():
+        words = [str(part) for part in e["loc"] if not _is_branch(part)]
+        path = ".".join(([prefix] if prefix else []) + words)
+        lines.setdefault(path, _line(path, e, by_path))
+    return list(lines.values())
+
+
+def _is_branch(part: int | str) -> bool:
+    """Whether a piece of pydantic's location names a branch of a union and not a field."""
+    return isinstance(part, str) and (part in ("int", "float", "str", "bool") or "[" in part)
+
+
+def _line(path: str, error: ErrorDetails, by_path: Mapping[str, Setting]) -> str:
+    if error["type"] == "extra_forbidden":
+        parent, _, name = path.rpartition(".")
+        siblings = [p.rpartition(".")[2] for p in by_path if p.rpartition(".")[0] == parent]
+        return f"{path}: there is no such field{did_you_mean(name, siblings)}"
+    while path not in by_path and "." in path:
+        path = path.rpartition(".")[0]
+    known = by_path.get(path)
+    given = error.get("input")
+    if error["type"] == "value_error":
+        return f"{path}: {error['ctx']['error']}"
+    shown = given if isinstance(given, str | int | float | bool) or given is None else type(given).__name__
+    text = f"{shown!r}"
+    if len(text) > 60:
+        text = text[:57] + "..."
+    return f"{path}: {text} is not allowed; {known.allowed}" if known else f"{path}: {text} is not allowed"
