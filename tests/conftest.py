@@ -1,0 +1,32 @@
+"""What every test relies on: one thread for torch, no store but its own, and a browser where one is asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before torch is imported: two test processes with two threads each would fight over two cores.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.pop("SEQCORE_STORE", None)
+os.environ["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] = "false"
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's own folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """A Chromium that starts on this machine."""
+    from tools.ensure_chromium import ADVICE, find
+
+    path = find()
+    if path is None:
+        pytest.fail(ADVICE)
+    return path
