@@ -1,0 +1,102 @@
+"""Starts the app: the pages, the workers' beginning and end, the headers of every answer, and Plotly's script.
+
+    streamlit run app.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import plotly
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.responses import FileResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from seqcore.errors import SeqcoreError
+from ui import session
+from ui.live_chart import PLOTLY_ROUTE
+
+PLOTLY = Path(plotly.__file__).with_name("package_data") / "plotly.min.js"
+
+
+def inline_scripts() -> str:
+    """Hashes of the scripts that stand in Streamlit's own page, so that no other inline script may run."""
+    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    return " ".join(f"'sha256-{h}'" for h in hashes)
+
+
+# blob: is where the script of a component comes from. Styles are set inline by Streamlit and by Plotly.
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        f"script-src 'self' blob: {inline_scripts()}",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self' ws: wss:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+
+HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"referrer-policy", b"same-origin"),
+)
+
+
+class SafeHeaders:
+    """Adds `HEADERS` to every answer over HTTP."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its answer back with the headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+async def plotly_script(request: object) -> FileResponse:
+    """Plotly's script as it lies in the installed package: no page asks another machine for it."""
+    headers = {"cache-control": "public, max-age=31536000, immutable"}  # the route's name holds the version
+    return FileResponse(PLOTLY, media_type="text/javascript", headers=headers)
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
+    """Have a worker warm before the first visitor comes; let workers save and leave when the server ends."""
+    with contextlib.suppress(SeqcoreError):  # a store that can't be opened is shown on the pages
+        await asyncio.to_thread(session.jobs)
+    try:
+        yield {}
+    finally:
+        session.jobs.clear()
+
+
+app = st.App(
+    "pages/_router.py",
+    routes=[Route(PLOTLY_ROUTE, plotly_script)],
+    middleware=[Middleware(SafeHeaders)],
+    lifespan=lifespan,
+)

@@ -1,0 +1,23 @@
+"""The frame around each page: navigation, the theme's last details, and the run that the visitor looks at."""
+
+import streamlit as st
+
+from seqcore.errors import SeqcoreError
+from ui import session, theme
+
+st.set_page_config(page_title="Sequence Lab", page_icon=session.icon(), layout="wide")
+theme.apply()
+page = st.navigation(
+    [
+        st.Page("train.py", title="Train", icon=":material/play_circle:", default=True),
+        st.Page("predict.py", title="Predict", icon=":material/insights:"),
+        st.Page("runs.py", title="Runs", icon=":material/table_rows:"),
+    ],
+    position="top",
+)
+session.keep_link()
+try:
+    session.jobs()
+    page.run()
+except SeqcoreError as error:
+    session.fail(error)
