@@ -1,0 +1,192 @@
+"""A picture of the data before anything is trained: its parts in their colours."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from seqcore.data.table import Table
+from seqcore.plots.style import apply_style, colour, empty_figure, line
+from seqcore.plots.symbols import SHOWN
+from seqcore.plots.thinning import thin
+
+__all__ = ["Stretch", "TableInfo", "plot_table", "table_info"]
+
+PARTS = ("train", "validation", "test")
+MAX_SEQUENCES = 12
+MAX_COLUMNS = 6
+MAX_SYMBOLS = 240
+SYMBOLS_A_ROW = 24
+
+
+class Stretch(NamedTuple):
+    """A piece of one column of one sequence that belongs to one part; `y` are numbers, or symbols as text."""
+
+    column: str
+    part: str
+    x: NDArray[Any]
+    y: NDArray[Any]
+
+
+class TableInfo(NamedTuple):
+    """What the picture shows."""
+
+    stretches: tuple[Stretch, ...]
+    columns: tuple[str, ...]  # those that are drawn
+    symbolic: bool
+    left_out: str  # what is not drawn, in words, or nothing
+    title: str
+    x_title: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no value to draw."""
+        return not self.stretches
+
+
+def table_info(
+    table: Table,
+    *,
+    validation_fraction: float = 0.0,
+    test_fraction: float = 0.0,
+    columns: tuple[str, ...] = (),
+    title: str = "",
+    max_points: int = 1500,
+) -> TableInfo:
+    """From a table and the sizes of its parts: stretches of time, or whole sequences where these are independent.
+
+    `columns` chooses (empty: all), at most 6 are drawn, of at most 12 sequences.
+    """
+    wanted = [c for c in (columns or table.columns) if c in table.columns]
+    drawn = wanted[:MAX_COLUMNS]
+    sequences = _sequences(table)
+    cuts = 1.0 - validation_fraction - test_fraction, 1.0 - test_fraction
+    budget = max(20, max_points // max(1, len(sequences) * len(drawn)))
+    stretches: list[Stretch] = []
+    for s in sequences:
+        start, stop = int(table.offsets[s]), int(table.offsets[s + 1])
+        rows = np.arange(start, stop)
+        x = _x(table, start, stop)
+        for column in drawn:
+            values = table.values[rows, table.columns.index(column)]
+            for part, low, high in _spans(table, s, len(rows), cuts):
+                # A line goes on to the next part's first value, so that there is no hole between two colours.
+                high_drawn = high if table.symbolic else min(high + 1, len(rows))
+                y, place = values[low:high_drawn], x[low:high_drawn]
+                if table.symbolic:
+                    stretches.append(Stretch(column, part, place[:MAX_SYMBOLS], y[:MAX_SYMBOLS]))
+                else:
+                    keep = thin(y.astype(np.float64), budget)
+                    stretches.append(Stretch(column, part, place[keep], y[keep].astype(np.float64)))
+    stretches = _first_symbols(stretches) if table.symbolic else stretches
+    left = []
+    if len(wanted) > len(drawn):
+        left.append(f"{len(wanted) - len(drawn)} more columns")
+    if len(table.lengths) > len(sequences):
+        left.append(f"{len(table.lengths) - len(sequences):,} more sequences")
+    shown = sum(len(s.y) for s in stretches)
+    if table.symbolic and len(sequences) == len(table.lengths) and shown < len(table):
+        left.append(f"{len(table) - shown:,} more symbols")
+    return TableInfo(
+        stretches=tuple(stretches),
+        columns=tuple(drawn),
+        symbolic=table.symbolic,
+        left_out=", ".join(left),
+        title=title,
+        x_title=table.x_title,
+    )
+
+
+def plot_table(info: TableInfo, dark: bool = False) -> go.Figure:
+    """Lines over time coloured by part; symbols as running text coloured by part."""
+    if info.empty:
+        return empty_figure(info.title, "no data yet", dark=dark, height=240)
+    figure = _text(info, dark) if info.symbolic else _lines(info, dark)
+    if info.left_out:
+        figure.update_xaxes(title_text=f"{info.x_title} (not drawn: {info.left_out})")
+    return figure
+
+
+def _lines(info: TableInfo, dark: bool) -> go.Figure:
+    figure = go.Figure()
+    named: set[str] = set()
+    few = sum(len(s.y) for s in info.stretches) <= 60
+    n = len(info.columns)
+    for stretch in info.stretches:
+        place = info.columns.index(stretch.column)
+        figure.add_scatter(
+            x=stretch.x, y=stretch.y, name=stretch.part, legendgroup=stretch.part,
+            mode="lines+markers" if few else "lines", marker={"size": 5}, line=line(stretch.part, dark=dark),
+            showlegend=stretch.part not in named, yaxis="y" if place == 0 else f"y{place + 1}",
+            hovertemplate="%{y:.5~g}",
+        )  # fmt: skip
+        named.add(stretch.part)
+    apply_style(figure, dark=dark, title=info.title, height=240 if n == 1 else 80 + 110 * n)
+    figure.update_layout(showlegend=len(named) > 1)
+    gap = 0.06 if n > 1 else 0.0
+    each = (1 - gap * (n - 1)) / n
+    for place, column in enumerate(info.columns):
+        top = 1 - place * (each + gap)
+        name = "yaxis" if place == 0 else f"yaxis{place + 1}"
+        figure.update_layout({name: {"domain": [max(0.0, top - each), top], "title": {"text": column}}})
+    figure.update_yaxes(nticks=5 if n == 1 else 3)
+    figure.update_layout(xaxis={"title": {"text": info.x_title}, "anchor": "y" if n == 1 else f"y{n}"})
+    figure.update_layout(hovermode="x unified" if len(info.stretches) <= 3 * n else "closest")
+    return figure
+
+
+def _text(info: TableInfo, dark: bool) -> go.Figure:
+    figure = go.Figure()
+    at = 0
+    for stretch in info.stretches:
+        places = np.arange(at, at + len(stretch.y))
+        at += len(stretch.y)
+        figure.add_scatter(
+            x=places % SYMBOLS_A_ROW, y=places // SYMBOLS_A_ROW, mode="text", name=stretch.part,
+            text=[SHOWN.get(str(s), str(s)) for s in stretch.y], showlegend=False, hoverinfo="skip",
+            textfont={"color": colour(stretch.part, dark=dark), "size": 15},
+        )  # fmt: skip
+    rows = -(-at // SYMBOLS_A_ROW)
+    apply_style(figure, dark=dark, title=info.title, height=max(120, 60 + 26 * rows))
+    figure.update_xaxes(
+        showticklabels=False, range=[-0.7, SYMBOLS_A_ROW - 0.3], title_text=info.x_title, fixedrange=True
+    )
+    figure.update_yaxes(visible=False, range=[rows - 0.4, -0.6], fixedrange=True)
+    return figure
+
+
+def _sequences(table: Table) -> list[int]:
+    """Which sequences are drawn: spread over all of them, so that each part is seen."""
+    count = len(table.lengths)
+    if count <= MAX_SEQUENCES or table.symbolic:
+        return list(range(min(count, MAX_SYMBOLS)))
+    return sorted({int(i) for i in np.linspace(0, count - 1, MAX_SEQUENCES)})
+
+
+def _x(table: Table, start: int, stop: int) -> NDArray[Any]:
+    if table.times is not None:
+        return table.times[start:stop]
+    return np.arange(stop - start, dtype=np.float64)
+
+
+def _spans(table: Table, sequence: int, rows: int, cuts: tuple[float, float]) -> list[tuple[str, int, int]]:
+    """The parts of one sequence: name, first row, and the row after the last."""
+    if table.independent:
+        count = len(table.lengths)
+        part = int(sequence >= round(cuts[0] * count)) + int(sequence >= round(cuts[1] * count))
+        return [(PARTS[part], 0, rows)]
+    edges = [0, round(cuts[0] * rows), round(cuts[1] * rows), rows]
+    return [(PARTS[i], edges[i], edges[i + 1]) for i in range(3) if edges[i + 1] > edges[i]]
+
+
+def _first_symbols(stretches: list[Stretch]) -> list[Stretch]:
+    kept, room = [], MAX_SYMBOLS
+    for stretch in stretches:
+        if room <= 0:
+            break
+        kept.append(stretch._replace(x=stretch.x[:room], y=stretch.y[:room]))
+        room -= len(stretch.y)
+    return kept

@@ -1,0 +1,132 @@
+"""The loss over the steps of a run: training at each step, validation at the end of each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from seqcore.events import Changed, Epoch
+from seqcore.plots.style import apply_style, colour, empty_figure, line
+
+__all__ = ["LossInfo", "loss_info", "plot_loss"]
+
+Values = NDArray[np.float64]
+
+
+class LossInfo(NamedTuple):
+    """What the picture shows. Not-a-number is a gap; on a logarithmic axis so is everything from 0 down."""
+
+    steps: Values
+    train: Values
+    validation_steps: Values
+    validation: Values
+    best_step: int | None  # the last step of the best epoch
+    best: float | None  # its validation loss
+    changes: tuple[tuple[int, str], ...]  # step, what was changed
+    logarithmic: bool
+    title: str
+    unit: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no point to draw."""
+        return not (np.isfinite(self.train).any() or np.isfinite(self.validation).any())
+
+
+def loss_info(
+    steps: Any,
+    loss: Any,
+    events: Iterable[Epoch | Changed | Any] = (),
+    *,
+    logarithmic: bool = True,
+    title: str = "",
+    unit: str = "the model's scale",
+) -> LossInfo:
+    """From a curve (`steps[n]`, `loss[n]`) and a run's events, of which `Epoch` and `Changed` are looked at.
+
+    An epoch that came twice (a resumed run) counts once, as it was the last time.
+    """
+    epochs: dict[int, Epoch] = {}
+    changes = []
+    for event in events:
+        if isinstance(event, Epoch):
+            epochs[event.step] = event
+        elif isinstance(event, Changed):
+            changes.append((event.step, ", ".join(f"{_field(k)} {_shown(v)}" for k, v in event.changes.items())))
+    scored = [epochs[step] for step in sorted(epochs) if "val_loss" in epochs[step].metrics]
+    validation = _drawable([e.metrics["val_loss"] for e in scored], logarithmic)
+    best = next((i for i in reversed(range(len(scored))) if scored[i].best and np.isfinite(validation[i])), None)
+    return LossInfo(
+        steps=np.asarray(steps, dtype=np.float64),
+        train=_drawable(loss, logarithmic),
+        validation_steps=np.array([e.step for e in scored], dtype=np.float64),
+        validation=validation,
+        best_step=None if best is None else scored[best].step,
+        best=None if best is None else float(validation[best]),
+        changes=tuple(changes),
+        logarithmic=logarithmic,
+        title=title,
+        unit=unit,
+    )
+
+
+def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
+    """Training and validation loss; the best epoch is marked, a change in mid-run is a thin line across."""
+    if info.empty:
+        return empty_figure(info.title, "no step yet", dark=dark)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=info.steps, y=info.train, name="train", mode="lines", line=line("train", dark=dark),
+        hovertemplate="%{y:.4g}",
+    )  # fmt: skip
+    few = len(info.validation) <= 30
+    figure.add_scatter(
+        x=info.validation_steps, y=info.validation, name="validation", mode="lines+markers" if few else "lines",
+        line=line("validation", dark=dark), marker={"size": 5}, hovertemplate="%{y:.4g}",
+    )  # fmt: skip
+    if info.best is not None:
+        figure.add_scatter(
+            x=[info.best_step], y=[info.best], name="best", mode="markers", hoverinfo="skip", showlegend=False,
+            marker={"symbol": "circle-open", "size": 12, "color": colour("validation", dark=dark)},
+        )  # fmt: skip
+    for step, text in info.changes:
+        figure.add_vline(
+            x=step, line={"color": colour("baseline"), "width": 1, "dash": "dot"},
+            annotation={"text": text, "font": {"size": 11, "color": colour("baseline")}, "yanchor": "top"},
+        )  # fmt: skip
+    apply_style(figure, dark=dark, title=info.title)
+    figure.update_xaxes(title_text="optimizer step", rangemode="tozero")
+    figure.update_yaxes(title_text=f"loss ({info.unit})")
+    if info.logarithmic:
+        figure.update_yaxes(type="log", exponentformat="power", dtick=_log_tick(info))
+    else:
+        figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def _drawable(values: Any, logarithmic: bool) -> Values:
+    numbers = np.array(values, dtype=np.float64)
+    bad = ~np.isfinite(numbers)
+    if logarithmic:
+        bad |= ~(numbers > 0)
+    numbers[bad] = np.nan
+    return numbers
+
+
+def _log_tick(info: LossInfo) -> Any:
+    """A tick at each power of ten, or at 1, 2 and 5 of it where the values lie within two of them."""
+    both = np.concatenate([info.train, info.validation])
+    known = both[np.isfinite(both)]
+    return 1 if known.max() / known.min() > 100 else "D2"
+
+
+def _field(path: str) -> str:
+    return path.rpartition(".")[2].replace("_", " ")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,182 @@
+"""A model's score beside every baseline's, and one honest sentence about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from seqcore.plots.style import apply_style, colour, empty_figure
+
+__all__ = ["Score", "ScoresInfo", "plot_scores", "scores_info"]
+
+HIGHER_IS_BETTER = frozenset({"accuracy", "macro_f1", "bleu"})
+TITLES = {
+    "mse": "mean squared error",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "mape": "mean absolute percentage error",
+    "mase": "mean absolute scaled error",
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "perplexity": "perplexity",
+}
+NAMES = {"linear": "A straight line on the window"}
+AS_GOOD = "about as good"
+EXACT = 1e-9  # a score this near to perfect, beside the others, is exact
+
+
+class Score(NamedTuple):
+    """One bar. `value` is in original units (accuracies from 0 to 1)."""
+
+    name: str
+    value: float
+    model: bool
+
+
+class ScoresInfo(NamedTuple):
+    """What the picture shows, best first. Scores that aren't defined are left out."""
+
+    scores: tuple[Score, ...]
+    metric: str
+    metric_title: str
+    headline: str  # the baseline that the headline compares with, as it is shown
+    higher_is_better: bool
+    unit: str
+    title: str
+
+    @property
+    def model(self) -> float | None:
+        """The model's score."""
+        return next((s.value for s in self.scores if s.model), None)
+
+    @property
+    def best_baseline(self) -> Score | None:
+        """The strongest baseline."""
+        return next((s for s in self.scores if not s.model), None)
+
+    @property
+    def headline_score(self) -> Score | None:
+        """The plainest baseline, with which the headline compares."""
+        return next((s for s in self.scores if not s.model and s.name == self.headline), None)
+
+    @property
+    def short(self) -> str:
+        """A few words for a card: "9.2× better", "no better", "–" where nothing can be compared."""
+        base = self.headline_score or self.best_baseline
+        if self.model is None or base is None:
+            return "–"
+        return _compare(self.model, base.value, self.higher_is_better)
+
+    @property
+    def sentence(self) -> str:
+        """What the scores say, with the best baseline named, whichever wins."""
+        model, best, base = self.model, self.best_baseline, self.headline_score
+        if model is None:
+            return "There is no score for this part."
+        if best is None:
+            return "There is no baseline to compare with."
+        base = base or best
+        words = _compare(model, base.value, self.higher_is_better)
+        text = f"{words[:1].upper()}{words[1:]} {_than(words)} {base.name.lower()} by {self.metric_title}"
+        if best.name != base.name:
+            against = _compare(model, best.value, self.higher_is_better)
+            text += f", and {against} {_than(against)} the best baseline, {best.name.lower()}"
+        text += "."
+        if self.exact_baseline:
+            text += f" {best.name} solves this exactly."
+        return text
+
+    @property
+    def exact_baseline(self) -> bool:
+        """Whether the best baseline makes no error that can be seen beside the others'."""
+        best = self.best_baseline
+        if best is None:
+            return False
+        if self.higher_is_better:
+            return best.value >= 1.0
+        worst = max(abs(s.value) for s in self.scores)
+        return worst > 0 and abs(best.value) <= EXACT * worst
+
+
+def scores_info(
+    metrics: Mapping[str, float],
+    baselines: Mapping[str, Mapping[str, float]],
+    *,
+    metric: str,
+    part: str = "",
+    headline: str = "",
+    unit: str = "",
+    title: str = "",
+) -> ScoresInfo:
+    """From metrics by name ("mae", or "val_mae" with `part="val"`) of the model and of each baseline."""
+    key = f"{part}_{metric}" if part else metric
+    scores = [Score("This model", float(metrics[key]), True)] if key in metrics else []
+    scores += [Score(_title(name), float(m[key]), False) for name, m in baselines.items() if key in m]
+    higher = metric in HIGHER_IS_BETTER
+    known = [s for s in scores if math.isfinite(s.value)]
+    return ScoresInfo(
+        scores=tuple(sorted(known, key=lambda s: -s.value if higher else s.value)),
+        metric=metric,
+        metric_title=TITLES.get(metric, metric.replace("_", " ")),
+        headline=_title(headline) if headline else "",
+        higher_is_better=higher,
+        unit=unit,
+        title=title,
+    )
+
+
+def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
+    """A bar for each, best on top: the model in blue, baselines in grey."""
+    if not info.scores:
+        return empty_figure(info.title, "no scores yet", dark=dark, height=160)
+    percent = info.metric in HIGHER_IS_BETTER
+    factor, unit = (100.0, "%") if percent else (1.0, info.unit or ("%" if info.metric == "mape" else ""))
+    values = [factor * s.value for s in info.scores]
+    figure = go.Figure(
+        go.Bar(
+            x=values, y=[f"{s.name} " for s in info.scores], orientation="h",
+            marker={
+                "color": [
+                    colour("prediction", dark=dark) if s.model else colour("baseline", dark=dark, opacity=0.55)
+                    for s in info.scores
+                ],
+                "cornerradius": 3,
+            },
+            text=[f"{v:.4g}{'' if not unit else f' {unit}'}" for v in values], textposition="outside", cliponaxis=False,
+            hovertemplate="%{y}: %{x:.6g}<extra></extra>",
+        )
+    )  # fmt: skip
+    apply_style(figure, dark=dark, title=info.title, height=70 + 32 * len(values) + (28 if info.title else 0))
+    better = "higher is better" if info.higher_is_better else "lower is better"
+    title = f"{info.metric_title}{f' in {unit}' if unit else ''}, {better}"
+    figure.update_xaxes(title_text=title, range=[min(0.0, *values) * 1.25, max(0.0, *values) * 1.25 or 1.0], nticks=5)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False, nticks=0)
+    figure.update_layout(hovermode="closest", bargap=0.35)
+    return figure
+
+
+def _compare(model: float, base: float, higher_is_better: bool) -> str:
+    """How a score stands to another, without dividing by nothing and without flattering."""
+    better = model > base if higher_is_better else model < base
+    if higher_is_better:
+        points = 100 * abs(model - base)
+        return AS_GOOD if points < 0.05 else f"{points:.3g} points {'better' if better else 'worse'}"
+    low, high = sorted((abs(model), abs(base)))
+    if high == low or (high - low) < 0.005 * high:
+        return AS_GOOD
+    word = "better" if better else "worse"
+    if low <= EXACT * high:
+        return f"far {word}"
+    ratio = high / low
+    return f"{ratio:.3g}× {word}" if ratio >= 2 else f"{100 * (high - low) / abs(base):.3g} % {word}"
+
+
+def _than(comparison: str) -> str:
+    return "as" if comparison == AS_GOOD else "than"
+
+
+def _title(name: str) -> str:
+    return NAMES.get(name, name.replace("_", " ").replace("-", " ").capitalize())

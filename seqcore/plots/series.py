@@ -1,0 +1,134 @@
+"""Truth and prediction over time, one panel a column."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from seqcore.plots.style import apply_style, empty_figure, line
+from seqcore.plots.thinning import thin
+from seqcore.views import SeriesView
+
+__all__ = ["SeriesInfo", "SeriesPanel", "plot_series", "series_info"]
+
+Values = NDArray[np.float64]
+MAX_PANELS = 8
+FEW = 40  # up to so many points each is marked
+
+
+class SeriesPanel(NamedTuple):
+    """One column: its lines, thinned for drawing. Not-a-number is a gap."""
+
+    column: str
+    x: NDArray[Any]
+    prediction: Values
+    truth: Values | None
+    context_x: NDArray[Any] | None
+    context: Values | None
+    joined: bool  # the prediction goes on straight from the context's last value
+
+
+class SeriesInfo(NamedTuple):
+    """What the picture shows."""
+
+    panels: tuple[SeriesPanel, ...]
+    left_out: int  # columns beyond what can be read in one picture
+    title: str
+    x_title: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no point to draw."""
+        return all(p.x.size == 0 and (p.context_x is None or p.context_x.size == 0) for p in self.panels)
+
+
+def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None = None) -> SeriesInfo:
+    """From a view: a panel for each of its columns, each line thinned to about `max_points`."""
+    panels = []
+    for k, column in enumerate(view.columns[:MAX_PANELS]):
+        truth = None if view.truth is None else view.truth[:, k]
+        lines = [view.prediction[:, k]] + ([] if truth is None else [truth])
+        keep = thin(np.stack(lines, axis=1), max_points)
+        context_x = context = None
+        if view.context is not None and view.context_x is not None and len(view.context):
+            kept = thin(view.context[:, k], max_points)
+            context_x, context = view.context_x[kept], view.context[kept, k]
+        panels.append(
+            SeriesPanel(
+                column=column,
+                x=view.x[keep],
+                prediction=view.prediction[keep, k],
+                truth=None if truth is None else truth[keep],
+                context_x=context_x,
+                context=context,
+                joined=context_x is not None and len(view.x) > 0 and bool(view.x[0] > context_x[-1]),
+            )
+        )
+    return SeriesInfo(
+        panels=tuple(panels),
+        left_out=max(0, len(view.columns) - MAX_PANELS),
+        title=view.title if title is None else title,
+        x_title=view.x_title,
+    )
+
+
+def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
+    """What was known in ink, what the model says in blue; columns below each other on one time axis."""
+    if info.empty:
+        return empty_figure(info.title, "nothing to show", dark=dark)
+    figure = go.Figure()
+    n = len(info.panels)
+    for i, panel in enumerate(info.panels):
+        axis = "" if i == 0 else str(i + 1)
+        _add_panel(figure, panel, axis=f"y{axis}", dark=dark, legend=i == 0)
+    height = 340 if n == 1 else 120 + 150 * n
+    apply_style(figure, dark=dark, title=info.title, height=height)
+    gap = 0.06 if n > 1 else 0.0
+    each = (1 - gap * (n - 1)) / n
+    for i, panel in enumerate(info.panels):
+        top = 1 - i * (each + gap)
+        name = "yaxis" if i == 0 else f"yaxis{i + 1}"
+        figure.update_layout({name: {"domain": [max(0.0, top - each), top], "title": {"text": panel.column}}})
+    figure.update_yaxes(figure.layout.template.layout.yaxis.to_plotly_json())
+    if _whole_and_few(info.panels[0]):
+        figure.update_xaxes(dtick=1)
+    more = f" ({info.left_out} more columns are not drawn)" if info.left_out else ""
+    figure.update_layout(xaxis={"title": {"text": info.x_title + more}, "anchor": "y" if n == 1 else f"y{n}"})
+    return figure
+
+
+def _whole_and_few(panel: SeriesPanel) -> bool:
+    """Whether rows are so few that a tick between two of them would show."""
+    ends = [panel.x] if panel.context_x is None else [panel.context_x, panel.x]
+    every = np.concatenate(ends)
+    return every.dtype.kind == "f" and every.size > 0 and float(every.max() - every.min()) <= 8
+
+
+def _add_panel(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, legend: bool) -> None:
+    context_x, context = panel.context_x, panel.context
+    known = 0 if context is None else len(context)
+    mode = "lines+markers" if len(panel.x) + known <= FEW else "lines"
+    common: dict[str, Any] = {"yaxis": axis, "marker": {"size": 6}, "hovertemplate": "%{y:.5~g}"}
+    if context_x is not None and context is not None:
+        figure.add_scatter(
+            x=context_x, y=context, name="known", legendgroup="truth", mode=mode, line=line("truth", dark=dark),
+            showlegend=legend and panel.truth is None, **common,
+        )  # fmt: skip
+    if panel.truth is not None:
+        figure.add_scatter(
+            x=panel.x, y=panel.truth, name="truth", legendgroup="truth", mode=mode, line=line("truth", dark=dark),
+            showlegend=legend, **common,
+        )  # fmt: skip
+    if panel.joined and context_x is not None and context is not None:
+        bridge = {**line("prediction", dark=dark), "dash": "dot"}
+        figure.add_scatter(
+            x=[context_x[-1], panel.x[0]], y=[context[-1], panel.prediction[0]], mode="lines", line=bridge,
+            hoverinfo="skip", showlegend=False, yaxis=axis, legendgroup="prediction",
+        )  # fmt: skip
+    figure.add_scatter(
+        x=panel.x, y=panel.prediction, name="prediction", legendgroup="prediction", mode=mode,
+        line=line("prediction", dark=dark), showlegend=legend, **common,
+    )  # fmt: skip

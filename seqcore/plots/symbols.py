@@ -1,0 +1,130 @@
+"""How probable each symbol is after each context: bars for one context, a heat map for several."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.views import SymbolsView
+
+__all__ = ["SymbolsInfo", "plot_symbols", "symbols_info"]
+
+MAX_CONTEXTS = 30
+MAX_SYMBOLS = 40
+MAX_BARS = 12
+SHOWN = {" ": "space", "\n": "new line", "\t": "tab"}
+
+
+class SymbolsInfo(NamedTuple):
+    """What the picture shows: `probabilities[n, V]` of the symbols that matter most, in their own order."""
+
+    contexts: tuple[str, ...]
+    symbols: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    truth: tuple[str | None, ...]
+    contexts_left_out: int
+    symbols_left_out: int
+    title: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no context to show."""
+        return len(self.contexts) == 0
+
+
+def symbols_info(view: SymbolsView, *, title: str | None = None) -> SymbolsInfo:
+    """From a view: at most 30 contexts, and the 40 symbols (for one context, 12) with the highest probabilities."""
+    n = min(len(view.contexts), MAX_CONTEXTS)
+    probabilities = view.probabilities[:n]
+    limit = MAX_BARS if n == 1 else MAX_SYMBOLS
+    highest = np.max(probabilities, axis=0) if n else np.zeros(len(view.symbols))
+    kept = np.sort(np.argsort(-highest, kind="stable")[:limit])
+    if n == 1:
+        kept = kept[np.argsort(-highest[kept], kind="stable")]
+    truth = tuple(view.truth[:n]) or (None,) * n
+    return SymbolsInfo(
+        contexts=tuple(view.separator.join(_readable(s) for s in context) for context in view.contexts[:n]),
+        symbols=tuple(_readable(view.symbols[i]) for i in kept),
+        probabilities=probabilities[:, kept],
+        truth=tuple(None if s is None else _readable(s) for s in truth),
+        contexts_left_out=len(view.contexts) - n,
+        symbols_left_out=len(view.symbols) - len(kept),
+        title=view.title if title is None else title,
+    )
+
+
+def plot_symbols(info: SymbolsInfo, dark: bool = False) -> go.Figure:
+    """Bars for one context; for several a heat map, where a ring marks the symbol that really came."""
+    if info.empty:
+        return empty_figure(info.title, "nothing to show", dark=dark)
+    return _bars(info, dark) if len(info.contexts) == 1 else _heat_map(info, dark)
+
+
+def _bars(info: SymbolsInfo, dark: bool) -> go.Figure:
+    percent = 100 * info.probabilities[0]
+    colours = [colour("prediction", dark=dark, opacity=1.0 if i == 0 else 0.45) for i in range(len(percent))]
+    figure = go.Figure(
+        go.Bar(
+            x=percent, y=list(info.symbols), orientation="h", marker={"color": colours, "cornerradius": 3},
+            text=[_percent(p) for p in percent], textposition="outside", cliponaxis=False,
+            hovertemplate="%{y}: %{x:.3g} %<extra></extra>",
+        )
+    )  # fmt: skip
+    apply_style(figure, dark=dark, title=info.title, height=90 + 26 * len(percent))
+    rest = f"; {info.symbols_left_out} less probable ones are not drawn" if info.symbols_left_out else ""
+    figure.update_xaxes(title_text=f"probability after “{info.contexts[0]}” in %{rest}", range=[0, 112])
+    figure.update_xaxes(tickvals=[0, 25, 50, 75, 100])
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False, nticks=0, tickfont={"size": 14})
+    figure.update_layout(hovermode="closest", bargap=0.3)
+    return figure
+
+
+def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
+    rows = [f"{context} " for context in info.contexts]
+    places = list(range(len(rows)))
+    columns = {symbol: i for i, symbol in enumerate(info.symbols)}
+    scale = [[0.0, colour("prediction", dark=dark, opacity=0.04)], [1.0, colour("prediction", dark=dark)]]
+    figure = go.Figure(
+        go.Heatmap(
+            z=100 * info.probabilities, x=list(range(len(columns))), y=places, zmin=0, zmax=100, colorscale=scale,
+            xgap=1, ygap=1, showlegend=False, customdata=[[[r.strip(), s] for s in info.symbols] for r in rows],
+            hovertemplate="after “%{customdata[0]}”: %{customdata[1]} %{z:.3g} %<extra></extra>",
+            colorbar={"title": {"text": "%", "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0, "len": 0.9,
+                      "tickvals": [0, 50, 100], "tickfont": {"size": 11}},
+        )
+    )  # fmt: skip
+    known = [(columns[s], i) for i, s in enumerate(info.truth) if s in columns]
+    if known:
+        figure.add_scatter(
+            x=[x for x, _ in known], y=[y for _, y in known], mode="markers", name="what came", hoverinfo="skip",
+            marker={"symbol": "circle-open", "size": 9, "color": colour("truth", dark=dark), "line": {"width": 1.5}},
+            showlegend=False,
+        )  # fmt: skip
+    apply_style(figure, dark=dark, title=info.title, height=min(720, 110 + 19 * len(rows)))
+    left_out = []
+    if info.contexts_left_out:
+        left_out.append(f"{info.contexts_left_out} more contexts")
+    if info.symbols_left_out:
+        left_out.append(f"{info.symbols_left_out} less probable symbols")
+    rest = f" (not drawn: {', '.join(left_out)})" if left_out else ""
+    figure.update_xaxes(
+        title_text=f"next symbol{', a ring where it came' if known else ''}{rest}",
+        tickvals=list(columns.values()), ticktext=list(columns), tickangle=0,
+    )  # fmt: skip
+    figure.update_yaxes(
+        title_text="after", tickvals=places, ticktext=rows, autorange="reversed", showgrid=False, nticks=0
+    )
+    figure.update_layout(hovermode="closest")
+    return figure
+
+
+def _percent(value: float) -> str:
+    return "below 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %" if value < 99.95 else "100 %"
+
+
+def _readable(symbol: str) -> str:
+    return SHOWN.get(symbol, symbol)

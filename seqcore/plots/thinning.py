@@ -1,0 +1,34 @@
+"""Long lines made short enough for a browser, without losing a spike."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["thin"]
+
+
+def thin(values: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:
+    """Which of `values[n, K]` to draw, in order: the ends, each bucket's lowest and highest, and a gap where one lies.
+
+    At most about `max_points` rows; all of them where there are no more.
+    """
+    values = values.reshape(len(values), -1)
+    n, columns = values.shape
+    if n <= max_points:
+        return np.arange(n)
+    buckets = max(1, max_points // (2 * columns + 1))
+    edges = np.linspace(0, n, buckets + 1).astype(np.int64)
+    keep: list[Any] = [0, n - 1]
+    for start, stop in pairwise(edges.tolist()):
+        for k in range(columns):
+            bucket = values[start:stop, k]
+            known = np.flatnonzero(np.isfinite(bucket))
+            if known.size:
+                keep += [start + known[np.argmin(bucket[known])], start + known[np.argmax(bucket[known])]]
+            if known.size < bucket.size:
+                keep.append(start + np.flatnonzero(~np.isfinite(bucket))[0])
+    return np.unique(np.array(keep, dtype=np.int64))
