@@ -23,7 +23,7 @@ TITLES = {
     "accuracy": "accuracy",
     "perplexity": "perplexity",
 }
-NAMES = {"linear": "A straight line on the window"}
+NAMES = {"linear": "A straight line on the window", "most_frequent": "The most frequent symbol"}
 AS_GOOD = "about as good"
 EXACT = 1e-9  # a score this near to perfect, beside the others, is exact
 

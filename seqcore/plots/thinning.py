@@ -16,7 +16,7 @@ def thin(values: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:
 
     At most about `max_points` rows; all of them where there are no more.
     """
-    values = values.reshape(len(values), -1)
+    values = values[:, None] if values.ndim == 1 else values
     n, columns = values.shape
     if n <= max_points:
         return np.arange(n)

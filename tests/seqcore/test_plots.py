@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -205,7 +207,12 @@ class TestSymbols:
 
 
 class TestScores:
-    BASELINES = {"last_value": {"mae": 0.06}, "linear": {"mae": 0.03}, "seasonal": {"mae": NAN}, "mean": {"mse": 1.0}}
+    BASELINES: ClassVar = {
+        "last_value": {"mae": 0.06},
+        "linear": {"mae": 0.03},
+        "seasonal": {"mae": NAN},
+        "mean": {"mse": 1.0},
+    }
 
     def test_the_best_comes_first_and_what_is_not_defined_is_left_out(self):
         info = scores_info({"mae": 0.01}, self.BASELINES, metric="mae", headline="last_value")
