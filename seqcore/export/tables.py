@@ -1,0 +1,86 @@
+"""Views and histories as CSV: the user's own column names, dates and units."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.events import Epoch
+from seqcore.views import SeriesView, SymbolsView, View
+
+__all__ = ["history_to_csv", "view_to_csv"]
+
+
+def view_to_csv(view: View) -> str:
+    """A view as CSV with a header.
+
+    Values over time: the row or date, then for each column its true value (where known) and its prediction. Symbols:
+    the context, what came (where known), the prediction, and the probability of each symbol.
+    """
+    if isinstance(view, SymbolsView):
+        return _symbols(view)
+    return _series(view)
+
+
+def history_to_csv(epochs: Iterable[Epoch]) -> str:
+    """A row for each epoch: its number, last step, seconds and every metric. One that came twice is as it was last."""
+    last = {event.epoch: event for event in epochs}
+    rows = [last[number] for number in sorted(last)]
+    names = list(dict.fromkeys(name for event in rows for name in event.metrics))
+    lines = [[e.epoch, e.step, _number(e.seconds), *(_number(e.metrics.get(n, math.nan)) for n in names)] for e in rows]
+    return _written(["epoch", "step", "seconds", *names], lines)
+
+
+def _series(view: SeriesView) -> str:
+    header = [view.x_title]
+    for column in view.columns:
+        header += [column] if view.truth is not None else []
+        header.append(f"{column} predicted")
+    rows = []
+    for place, x in enumerate(_positions(view.x)):
+        if not np.isfinite(view.prediction[place]).any():
+            continue  # the break between two stretches
+        row = [x]
+        for k in range(len(view.columns)):
+            row += [_number(view.truth[place, k])] if view.truth is not None else []
+            row.append(_number(view.prediction[place, k]))
+        rows.append(row)
+    return _written(header, rows)
+
+
+def _symbols(view: SymbolsView) -> str:
+    known = any(symbol is not None for symbol in view.truth)
+    header = ["context", *(["came"] if known else []), "predicted", *(f"p({symbol})" for symbol in view.symbols)]
+    rows = []
+    for i, (context, predicted) in enumerate(zip(view.contexts, view.predictions, strict=True)):
+        came = [view.truth[i] or ""] if known else []
+        rows.append([view.separator.join(context), *came, predicted, *map(_number, view.probabilities[i])])
+    return _written(header, rows)
+
+
+def _positions(x: NDArray[Any]) -> list[str]:
+    """Rows as whole numbers where they are, times without a clock where all are at midnight."""
+    if x.dtype.kind == "M":
+        days = bool(np.all(np.isnat(x) | (x == x.astype("datetime64[D]"))))
+        texts: list[str] = np.datetime_as_string(x, unit="D" if days else "s").tolist()
+        return texts
+    return [f"{value:.0f}" if float(value).is_integer() else _number(value) for value in x]
+
+
+def _number(value: float) -> str:
+    """The shortest text that reads back as the same number; nothing where it isn't one."""
+    return repr(float(value)) if math.isfinite(value) else ""
+
+
+def _written(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue()
