@@ -62,9 +62,10 @@ class LostLease(SeqcoreError):
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     """The end of a message: "; did you mean X?", or the whole choice where nothing is near."""
     names = list(allowed)
-    near = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6)
+    by_lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(given.lower(), by_lower, n=1, cutoff=0.6)
     if near:
-        return f"; did you mean {near[0]}?"
+        return f"; did you mean {by_lower[near[0]]}?"
     if not names:
         return ""
     return "; use one of " + ", ".join(names) if len(names) <= 20 else ""

@@ -1,0 +1,228 @@
+"""Sources whose values are made or come with a package: the data of the articles, and what a first visit needs."""
+
+from __future__ import annotations
+
+import math
+import string
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.source import Source
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+from seqcore.fields import setting
+
+__all__ = [
+    "Alphabet",
+    "BouncingBall",
+    "Ramp",
+    "RampSequences",
+    "Sine",
+    "SineCosine",
+    "Stocks",
+    "Tenths",
+]
+
+COMPANIES = (
+    ("GOOG", "Alphabet", ""),
+    ("AAPL", "Apple", ""),
+    ("AMZN", "Amazon", ""),
+    ("FB", "Facebook", ""),
+    ("NFLX", "Netflix", ""),
+    ("MSFT", "Microsoft", ""),
+)
+MOST_VALUES = 100_000_000  # of one made table: 800 MB
+
+
+class BouncingBall(Source):
+    """Heights of a ball that falls, bounces with a loss, and is kicked up again when it has nearly stopped."""
+
+    title: ClassVar[str] = "Bouncing ball"
+    help: ClassVar[str] = "Heights of a ball that bounces and is kicked up again when it has nearly stopped."
+
+    samples: int = setting(1500, "How many heights are measured.", minimum=20, maximum=1_000_000, usual=True)
+    bounce: float = setting(0.8, "The part of its speed that the ball keeps at each bounce.", above=0.0, maximum=0.99)
+    time_step: float = setting(
+        0.04, "Time between two measurements.", unit="s", above=0.0, maximum=1.0, title="Time step"
+    )
+    noise: float = setting(0.0, "Spread of the measuring error.", unit="m", minimum=0.0, maximum=1.0)
+    seed: int = setting(0, "The same seed gives the same values.", minimum=0, maximum=2**31 - 1)
+
+    def table(self) -> Table:
+        """One series of heights in metres, [samples, 1]."""
+        rng = np.random.default_rng(self.seed)
+        gravity, substeps = 9.81, 10
+        dt = self.time_step / substeps
+        height, speed = 1.0, 0.0
+        heights = np.empty(self.samples)
+        for i in range(self.samples):
+            heights[i] = height
+            for _ in range(substeps):
+                speed -= gravity * dt
+                height += speed * dt
+                if height < 0.0:
+                    height, speed = -height, -speed * self.bounce
+                    if speed < 1.0:
+                        speed = 3.5 + rng.random()
+        if self.noise:
+            heights += rng.normal(0.0, self.noise, self.samples)
+        times_title = f"measurement (one every {self.time_step:g} s)"
+        return Table(values=heights[:, None], columns=("height",), x_title=times_title)
+
+
+class Ramp(Source):
+    """Values that rise (or fall) by the same step: 10, 20, ... 90."""
+
+    title: ClassVar[str] = "Ramp"
+    help: ClassVar[str] = "Values that rise by the same step: 10, 20, ... 90."
+
+    start: float = setting(10.0, "The first value.", minimum=-1e9, maximum=1e9, usual=True)
+    step: float = setting(10.0, "From one value to the next.", minimum=-1e6, maximum=1e6, usual=True)
+    length: int = setting(9, "How many values.", minimum=2, maximum=10_000_000, usual=True)
+
+    def table(self) -> Table:
+        """One series, [length, 1]."""
+        values = self.start + self.step * np.arange(self.length)
+        return Table(values=values[:, None], columns=("value",))
+
+
+class Tenths(Source):
+    """0.1, 0.2, ... 0.7."""
+
+    title: ClassVar[str] = "Tenths"
+    help: ClassVar[str] = "0.1, 0.2, ... 0.7: each value is a tenth more than the one before."
+
+    length: int = setting(7, "How many values.", minimum=2, maximum=1_000_000, usual=True)
+
+    def table(self) -> Table:
+        """One series, [length, 1]: each value is the float nearest to its tenth."""
+        return Table(values=np.arange(1, self.length + 1)[:, None] / 10, columns=("value",))
+
+
+class RampSequences(Source):
+    """Many short ramps, each from a random start."""
+
+    title: ClassVar[str] = "Many ramps"
+    help: ClassVar[str] = "Short ramps, each from a random whole number: 37, 38, ... 46."
+
+    samples: int = setting(1000, "How many ramps.", minimum=2, maximum=1_000_000, usual=True)
+    length: int = setting(10, "Values in each ramp.", minimum=2, maximum=10_000, usual=True)
+    step: float = setting(1.0, "From one value to the next.", minimum=-1e6, maximum=1e6, usual=True)
+    largest_start: int = setting(100, "Starts are whole numbers from 0 to this.", minimum=0, maximum=1_000_000_000)
+    seed: int = setting(0, "The same seed gives the same values.", minimum=0, maximum=2**31 - 1)
+
+    def table(self) -> Table:
+        """`samples` independent sequences, [samples * length, 1]."""
+        _check_size(self.samples, self.length)
+        starts = np.random.default_rng(self.seed).integers(0, self.largest_start + 1, self.samples)
+        return _sequences(starts[:, None] + self.step * np.arange(self.length))
+
+
+class Sine(Source):
+    """Many pieces of a sine wave, each from a random phase."""
+
+    title: ClassVar[str] = "Sine waves"
+    help: ClassVar[str] = "Pieces of a sine wave, each from a random phase."
+
+    samples: int = setting(1000, "How many pieces.", minimum=1, maximum=1_000_000, usual=True)
+    length: int = setting(51, "Values in each piece.", minimum=2, maximum=1_000_000, usual=True)
+    step: float = setting(0.1, "Angle from one value to the next.", unit="rad", above=0.0, maximum=3.1, usual=True)
+    noise: float = setting(0.0, "Spread of the noise that is added.", minimum=0.0, maximum=10.0, usual=True)
+    seed: int = setting(0, "The same seed gives the same values.", minimum=0, maximum=2**31 - 1)
+
+    def table(self) -> Table:
+        """`samples` independent sequences, [samples * length, 1]."""
+        _check_size(self.samples, self.length)
+        rng = np.random.default_rng(self.seed)
+        phases = rng.uniform(0.0, 2.0 * math.pi, (self.samples, 1))
+        values = np.sin(phases + self.step * np.arange(self.length))
+        if self.noise:
+            values += rng.normal(0.0, self.noise, values.shape)
+        return _sequences(values)
+
+
+class SineCosine(Source):
+    """A sine and the cosine of the same angle, for learning one from the other.
+
+    Sampled so that windows of `points` steps at stride `points - 1` go from k pi to (k + 1) pi with both ends.
+    """
+
+    title: ClassVar[str] = "Sine and cosine"
+    help: ClassVar[str] = "A sine and the cosine of the same angle: learn one from the other."
+
+    steps: int = setting(300, "Half turns: one for each step of training.", minimum=1, maximum=100_000, usual=True)
+    points: int = setting(10, "Points in a half turn, both ends counted.", minimum=2, maximum=1_000, usual=True)
+
+    def table(self) -> Table:
+        """One series, [steps * (points - 1) + 1, 2]: columns sine and cosine."""
+        angles = np.arange(self.steps * (self.points - 1) + 1) * (math.pi / (self.points - 1))
+        x_title = f"step (one every pi/{self.points - 1})"
+        return Table(
+            values=np.stack([np.sin(angles), np.cos(angles)], axis=1), columns=("sine", "cosine"), x_title=x_title
+        )
+
+
+class Alphabet(Source):
+    """The letters in their order: a, b, c, ..."""
+
+    title: ClassVar[str] = "Alphabet"
+    help: ClassVar[str] = "The letters in their order. How many of them the model sees is the window."
+    tasks: ClassVar[tuple[str, ...]] = ("symbols",)
+
+    letters: int = setting(26, "How many letters, from a on.", minimum=2, maximum=26, usual=True)
+    repeats: int = setting(20, "How often the alphabet is said.", minimum=1, maximum=100_000, usual=True)
+    cyclic: bool = setting(
+        True,
+        "Whether a follows after the last letter. If not, each alphabet is a sequence of its own, and nothing follows.",
+        usual=True,
+    )
+
+    def table(self) -> Table:
+        """[letters * repeats, 1] symbols: one sequence when cyclic, else `repeats` independent ones."""
+        letters = np.array(list(string.ascii_lowercase[: self.letters]))
+        values = np.tile(letters, self.repeats)[:, None]
+        if self.cyclic:
+            return Table(values=values, columns=("letter",), x_title="letter")
+        offsets = np.arange(self.repeats + 1, dtype=np.int64) * self.letters
+        return Table(values=values, columns=("letter",), offsets=offsets, independent=True, x_title="letter")
+
+
+class Stocks(Source):
+    """Weekly prices of six companies, 2018 and 2019, relative to the first week (inside the plotly package)."""
+
+    title: ClassVar[str] = "Stock prices"
+    help: ClassVar[str] = "Real weekly prices of six companies, 2018 and 2019; the first week is 1."
+
+    company: str = setting(
+        "GOOG", "Whose prices.", choices=[*COMPANIES, ("all", "All six", "A column for each company.")], usual=True
+    )
+
+    def table(self) -> Table:
+        """One series with dates, [105, 1] or [105, 6]; no unit: prices divided by the first week's."""
+        from plotly import data  # imports pandas: only when it is used
+
+        frame: Any = data.stocks()
+        columns = [name for name, _, _ in COMPANIES if self.company in (name, "all")]
+        return Table(
+            values=frame[columns].to_numpy(dtype=np.float64),
+            columns=tuple(columns),
+            times=frame["date"].to_numpy(dtype="datetime64[ns]"),
+            x_title="date",
+        )
+
+
+def _check_size(samples: int, length: int) -> None:
+    if samples * length > MOST_VALUES:
+        raise DataError(
+            f"data.options: {samples:,} sequences of {length:,} values are {samples * length:,} values; "
+            f"use at most {MOST_VALUES:,}: make samples or length smaller"
+        )
+
+
+def _sequences(values: NDArray[np.float64]) -> Table:
+    """[S, T] as S independent sequences."""
+    samples, length = values.shape
+    offsets = np.arange(samples + 1, dtype=np.int64) * length
+    return Table(values=values.reshape(-1, 1), columns=("value",), offsets=offsets, independent=True)

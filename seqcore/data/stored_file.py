@@ -1,0 +1,117 @@
+"""The user's own file as a source: named by its content's hash, kept in a store, never by a path."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from pydantic import field_validator
+
+from seqcore.data.source import Source
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+from seqcore.fields import setting
+
+__all__ = ["FileOptions", "StoredFile", "base_name"]
+
+_CHARACTERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space", ".": "point"}
+_SWITCHES: dict[Any, str] = {"true": "yes", "false": "no", True: "yes", False: "no"}
+
+
+def base_name(name: str) -> str:
+    """A file's name without the folders before it, of either kind of slash, and without control characters."""
+    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+    return re.sub(r"[\x00-\x1f\x7f]", "", last).strip()[:200] or "file"
+
+
+class FileOptions(Source):
+    """How a file of values is read. Everything is recognised unless it is said here."""
+
+    delimiter: str = setting(
+        "auto",
+        "What stands between two values of a row.",
+        choices=[
+            ("auto", "Recognise", ""),
+            ("comma", "Comma", ""),
+            ("semicolon", "Semicolon", ""),
+            ("tab", "Tab", ""),
+            ("pipe", "Bar |", ""),
+            ("space", "Spaces", ""),
+        ],
+    )
+    decimal: str = setting(
+        "auto",
+        "What divides 1 from 5 in one and a half.",
+        choices=[("auto", "Recognise", ""), ("point", "Point", "1.5"), ("comma", "Comma", "1,5")],
+        title="Decimal sign",
+    )
+    header: str = setting(
+        "auto",
+        "Whether the first row holds the columns' names.",
+        choices=[("auto", "Recognise", ""), ("yes", "Yes", ""), ("no", "No", "")],
+    )
+    encoding: str = setting(
+        "auto",
+        "How letters are written as bytes.",
+        choices=[
+            ("auto", "Recognise", ""),
+            ("utf-8", "UTF-8", ""),
+            ("utf-16", "UTF-16", ""),
+            ("cp1252", "Windows 1252", "Western Europe"),
+            ("latin-1", "Latin-1", "ISO 8859-1"),
+            ("cp1250", "Windows 1250", "Central Europe"),
+            ("cp1251", "Windows 1251", "Cyrillic"),
+            ("gb18030", "GB 18030", "Chinese"),
+            ("shift_jis", "Shift JIS", "Japanese"),
+        ],
+    )
+    date_column: str = setting(
+        "auto", "The column of dates: its name, auto (recognise it) or none.", title="Date column"
+    )
+    date_order: str = setting(
+        "auto",
+        "What 01/02/2024 is.",
+        choices=[
+            ("auto", "Recognise", "From the whole column; the day first where it can't be told."),
+            ("day-first", "Day first", "1 February"),
+            ("month-first", "Month first", "January 2"),
+        ],
+        title="Day or month first",
+    )
+
+    @field_validator("delimiter", "decimal", "header", mode="before")
+    @classmethod
+    def _in_words(cls, value: Any) -> Any:
+        return {**_CHARACTERS, **_SWITCHES}.get(value, value) if isinstance(value, str | bool) else value
+
+
+class StoredFile(FileOptions):
+    """A file that the user gave, kept in the store by the SHA-256 of its content."""
+
+    title: ClassVar[str] = "Your own file"
+    help: ClassVar[str] = "A CSV file of yours: a row for each time, a column for each series."
+    stored: ClassVar[bool] = True
+
+    hash: str = setting("", "SHA-256 of the file's content, 64 hexadecimal digits.")
+    name: str = setting("", "What the file was called.")
+
+    @field_validator("hash", mode="after")
+    @classmethod
+    def _is_a_hash(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[0-9a-f]{64}", value):
+            raise ValueError(
+                f"{value[:40]!r} is not allowed; a file is named by the 64 hexadecimal digits of its content's "
+                "SHA-256, never by a path: give the file itself"
+            )
+        return value
+
+    @field_validator("name", mode="after")
+    @classmethod
+    def _without_folders(cls, value: str) -> str:
+        return base_name(value) if value else ""
+
+    def table(self) -> Table:
+        """Never: the values lie in a store. DataError says so."""
+        raise DataError(
+            f"the values of {self.name or 'this file'} are not here; open it from a store, or give them with data=..."
+        )

@@ -1,0 +1,90 @@
+"""Numbers as people type or paste them."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+import numpy as np
+
+from seqcore.data.source import Source
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+from seqcore.fields import setting
+
+__all__ = ["Values", "parse_numbers"]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_SEPARATORS = re.compile(r"[;\s]+|,(?=\s|;|$)")  # a comma with a space after it never belongs to a number
+
+
+class Values(Source):
+    """Numbers that the user typed or pasted."""
+
+    title: ClassVar[str] = "Your own values"
+    help: ClassVar[str] = "Type or paste numbers, with commas, spaces, semicolons or new lines between them."
+
+    text: str = setting(
+        "10, 20, 30, 40, 50, 60, 70, 80, 90",
+        "Numbers with commas, spaces, semicolons or new lines between them.",
+        title="Values",
+        usual=True,
+        multiline=True,
+    )
+    decimal: str = setting(
+        "auto",
+        "What divides 1 from 5 in one and a half.",
+        choices=[
+            ("auto", "Recognise", "A comma between digits is a decimal comma where something else separates."),
+            ("point", "Point", "1.5; every comma separates."),
+            ("comma", "Comma", "1,5; a comma with a space after it separates."),
+        ],
+        title="Decimal sign",
+    )
+
+    def table(self) -> Table:
+        """One series, [n, 1]. DataError names each token that is no number."""
+        values, comma = parse_numbers(self.text, decimal=self.decimal)
+        if len(values) < 2:
+            raise DataError(
+                f"data.options.text: there are {len(values)} numbers in it; give at least 2, as in 10, 20, 30"
+            )
+        notes = ("Commas between digits were read as decimal commas.",) if comma else ()
+        return Table(values=np.array(values)[:, None], columns=("value",), notes=notes)
+
+
+def parse_numbers(text: str, *, decimal: str = "auto") -> tuple[list[float], bool]:
+    """The numbers in `text`, and whether commas between digits were read as decimal commas.
+
+    A comma separates when a space, a semicolon or the end follows. Between digits it separates too ("10,20,30"),
+    unless other separators do that already ("1,5 2,5" and "1,5; 2,5"). DataError: a line for each bad token.
+    """
+    cleaned = text.replace("\u2212", "-").replace("\ufeff", "").strip().strip("[](){}").strip()
+    spaced = cleaned.replace(";", " ; ").split()
+    tokens = [token for token in _SEPARATORS.split(cleaned) if token]
+    separating_comma = any(token.endswith(",") for token in spaced)
+    with_comma = [token for token in tokens if "," in token]
+    comma = decimal == "comma" or (
+        decimal == "auto"
+        and bool(with_comma)
+        and len(tokens) > 1
+        and not separating_comma
+        and all(token.count(",") == 1 for token in with_comma)
+        and not any("." in token for token in tokens)
+    )
+    if comma and decimal == "auto" and all(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", token) for token in with_comma):
+        raise DataError(
+            f"{with_comma[0]!r} can be {with_comma[0].replace(',', '')} or {with_comma[0].replace(',', '.')}; "
+            "write it without the comma, or with a point"
+        )
+    if comma:
+        tokens = [token.replace(",", ".") for token in tokens]
+    else:
+        tokens = [part for token in tokens for part in token.split(",") if part]
+    bad = [(i, token) for i, token in enumerate(tokens, 1) if not _NUMBER.fullmatch(token)]
+    huge = [(i, token) for i, token in enumerate(tokens, 1) if (i, token) not in bad and not np.isfinite(float(token))]
+    lines = [f"value {i}: {token[:40]!r} is not a number; use digits, as in 10 or 0.5 or 1e-3" for i, token in bad]
+    lines += [f"value {i}: {token[:40]!r} is too large; use numbers up to 1e308" for i, token in huge]
+    if lines:
+        raise DataError(*lines[:5], *([f"... and {len(lines) - 5} more"] if len(lines) > 5 else []))
+    return [float(token) for token in tokens], comma
