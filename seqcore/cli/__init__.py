@@ -1,0 +1,51 @@
+"""The command line: a command for each thing that can be done, `--json` on all of them.
+
+It only translates: words to calls, results to lines, our errors to a line a fault on standard error. What takes long
+to import (torch) is imported by the commands that need it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from seqcore.cli.output import Output
+from seqcore.cli.parser import make_parser
+from seqcore.errors import SeqcoreError
+
+__all__ = ["main"]
+
+FAILED, INTERRUPTED = 1, 130  # usage errors are argparse's own 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0, 1 (our errors), 130 (Ctrl-C); argparse exits with 2 by itself."""
+    args = make_parser().parse_args(argv)
+    out = Output(json=args.json)
+    try:
+        code: int = args.run(args, out)
+        out.flush()
+    except SeqcoreError as error:
+        return _fail(*error.lines)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return out.abandon()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
+    except Exception as error:
+        # A defect of ours. The person at the terminal gets a line; whoever mends it asks for the rest.
+        if os.environ.get("SEQCORE_TRACEBACK"):
+            traceback.print_exc()
+        text = " ".join(str(error).split()) or "no message"
+        return _fail(f"internal error: {type(error).__name__}: {text} (SEQCORE_TRACEBACK=1 shows where)")
+    return out.abandon() if out.closed else code
+
+
+def _fail(*lines: str) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)
+    return FAILED

@@ -1,0 +1,104 @@
+"""What there is to choose from: `recipes` and `fields`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import Any
+
+from seqcore.cli.output import Output
+from seqcore.data.sources import SOURCES
+from seqcore.errors import NotFoundError, did_you_mean
+from seqcore.experiment import Experiment, settings_of
+from seqcore.fields import Setting, describe
+from seqcore.recipes import recipes as all_recipes
+
+__all__ = ["fields", "recipes"]
+
+
+def recipes(args: argparse.Namespace, out: Output) -> int:
+    """List the recipes, in the order in which they are best read."""
+    found = all_recipes()
+    if not out.json:
+        rows = [(recipe.name, recipe.title, recipe.description) for recipe in found]
+        out.table(("recipe", "title", "what it shows"), rows)
+        return 0
+    for recipe in found:
+        out.object(
+            {
+                "name": recipe.name,
+                "title": recipe.title,
+                "description": recipe.description,
+                "source": recipe.source,
+                "version": recipe.version,
+                "twin": recipe.twin,
+                "expect": list(recipe.expect),
+                "experiment": recipe.experiment.to_dict(),
+            }
+        )
+    return 0
+
+
+def fields(args: argparse.Namespace, out: Output) -> int:
+    """Explain the fields of an experiment, from their own descriptions."""
+    known = _all_fields()
+    found = [(setting, source) for setting, source in known if setting.path.startswith(args.beginning)]
+    if not found:
+        sections = {setting.path.partition(".")[0] for setting, _ in known}
+        near = did_you_mean(args.beginning, [*sections, *(setting.path for setting, _ in known)])
+        raise NotFoundError(f"fields: no field begins with {args.beginning!r}{near}")
+    if out.json:
+        for setting, source in found:
+            out.object(_field(setting, source))
+        return 0
+    rows = [(s.path, _default(s), s.allowed.removeprefix("use "), _help(s, source)) for s, source in found]
+    out.table(("field", "default", "allowed", "meaning"), rows)
+    return 0
+
+
+def _all_fields() -> list[tuple[Setting, str | None]]:
+    """Every field, and the source that an option belongs to."""
+    listed: list[tuple[Setting, str | None]] = []
+    for setting in settings_of(Experiment()):
+        if setting.path.startswith("data.options."):
+            continue
+        listed.append((setting, None))
+        if setting.path == "data.source":
+            for name, source in SOURCES.items():
+                listed += [(option, name) for option in describe(source, "data.options")]
+    return listed
+
+
+def _field(setting: Setting, source: str | None) -> dict[str, Any]:
+    return {
+        "field": setting.path,
+        **({"source": source} if source else {}),
+        "kind": setting.kind,
+        "default": setting.default,
+        "help": setting.help,
+        "allowed": setting.allowed,
+        "unit": setting.unit,
+        "minimum": setting.minimum,
+        "maximum": setting.maximum,
+        "choices": [dataclasses.asdict(choice) for choice in setting.choices],
+        "applies_to": {path: list(values) for path, values in (setting.applies_to or {}).items()},
+    }
+
+
+def _default(setting: Setting) -> str:
+    if setting.default is None or setting.default == ():
+        return "(empty)"
+    if isinstance(setting.default, bool):
+        return "true" if setting.default else "false"
+    text = str(setting.default)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _help(setting: Setting, source: str | None) -> str:
+    text = setting.help
+    if setting.unit:
+        text = f"{text} [{setting.unit}]"
+    conditions = [f"{path} = {' or '.join(values)}" for path, values in (setting.applies_to or {}).items()]
+    if source:
+        conditions.insert(0, f"data.source = {source}")
+    return f"{text} (for {', '.join(conditions)})" if conditions else text

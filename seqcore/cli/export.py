@@ -1,0 +1,30 @@
+"""What takes something away: `export`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from seqcore.cli.output import Output
+from seqcore.errors import DataError
+from seqcore.export import export as make
+from seqcore.runs.front import open_store
+
+__all__ = ["export"]
+
+
+def export(args: argparse.Namespace, out: Output) -> int:
+    """Write a run in one of the forms that it can be taken away in."""
+    store = open_store(args.store)
+    run = store.run(args.id)
+    content = make(store, run.id, args.format)
+    path = Path(args.out)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise DataError(f"{path}: can't be written ({error.strerror})") from None
+    if out.json:
+        out.object({"run": run.id, "format": args.format, "file": str(path), "bytes": len(content)})
+    else:
+        out.line(f"{path}: {len(content):,} bytes")
+    return 0

@@ -1,0 +1,92 @@
+"""What the commands print: one JSON object a line, or small tables for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seqcore.views import plain
+
+__all__ = ["Output", "duration", "number"]
+
+PIPED_WIDTH = 200  # where no terminal says how wide it is, lines are not cut
+
+
+class Output:
+    """Standard output in one of its two forms. Notes for people go to standard error."""
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        self.closed = False  # whoever read standard output has gone
+        width = None if sys.stdout.isatty() else PIPED_WIDTH
+        self.console = Console(highlight=False, width=width, soft_wrap=width is not None)
+        self.notes = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+
+    def object(self, value: Mapping[str, Any]) -> None:
+        """One JSON object on one line. Non-finite numbers are null."""
+        self._write(json.dumps(plain(dict(value)), ensure_ascii=False, allow_nan=False))
+
+    def line(self, text: str) -> None:
+        """A line for people."""
+        self._write(text)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+        """A table for people; the columns named in `right` hold numbers."""
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for name in columns:
+            table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        try:
+            self.console.print(table)
+        except BrokenPipeError:
+            self.closed = True
+
+    def note(self, text: str) -> None:
+        """A line on standard error, which isn't a result."""
+        self.notes.print(Text(text))
+
+    def flush(self) -> None:
+        """Write out what is held back, so that a closed pipe is seen here and not when Python ends."""
+        if not self.closed:
+            sys.stdout.flush()
+
+    def abandon(self) -> int:
+        """Nobody reads any more: let Python's own flush at the end go nowhere. The exit code of that."""
+        self.closed = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13  # as a shell reports a program that a closed pipe ended
+
+    def _write(self, text: str) -> None:
+        if self.closed:
+            return
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            self.closed = True
+
+
+def number(value: float | None) -> str:
+    """A number in few digits; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100_000 else f"{value:.4g}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: 4.2 s, 3:05, 1:02:09."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

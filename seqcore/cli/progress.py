@@ -1,0 +1,134 @@
+"""What `train` and `resume` show while they go: events as JSON lines, or a progress bar and a small table."""
+
+from __future__ import annotations
+
+import math
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from seqcore.cli.output import Output, duration, number
+from seqcore.events import Changed, Epoch, Event, Finding, Finished, Started, Steps
+from seqcore.runs.store import Run
+
+__all__ = ["Reporter", "headline", "print_scores"]
+
+PARTS = {"test": "test part", "val": "validation part", "train": "training part"}  # the most telling first
+SPOKEN = (
+    Started | Epoch | Changed | Finding | Finished
+)  # what `--json` prints; a line a step or a picture would drown it
+
+
+class Reporter:
+    """Takes a run's events in order and shows them in the form that the user asked for."""
+
+    def __init__(self, out: Output, run: str) -> None:
+        self.out = out
+        self.run = run
+        self.finished = False
+        self._steps_per_epoch = 1
+        self._losses = ""
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        self.finished = self.finished or isinstance(event, Finished)
+        if self.out.json:
+            if isinstance(event, SPOKEN):
+                value = event.to_dict()
+                self.out.object({"event": value.pop("event"), "run": self.run, **value})
+        elif isinstance(event, Started):
+            self._start(event)
+        elif isinstance(event, Steps):
+            self._advance(event.first_step + len(event.loss) - 1)
+        elif isinstance(event, Epoch):
+            self._losses = "  ".join(
+                f"{title} {number(event.metrics[name])}"
+                for title, name in (("train", "train_loss"), ("validation", "val_loss"))
+                if name in event.metrics
+            )
+            self._advance(event.step)
+        elif isinstance(event, Changed):
+            self._change(event)
+        elif isinstance(event, Finding):
+            self._say(" ".join(part for part in (event.message, event.why, event.advice) if part))
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _start(self, event: Started) -> None:
+        going_on = f", going on after epoch {event.epoch}" if event.step else ""
+        windows = ", ".join(f"{count:,} {part}" for part, count in event.parts.items())
+        self._say(f"run {self.run}{going_on}")
+        self._say(
+            f"{event.parameters:,} parameters, {windows} windows; "
+            f"{event.device} ({event.device_reason}), {event.threads} thread{'s' * (event.threads != 1)}"
+        )
+        self._steps_per_epoch = max(1, event.steps_per_epoch)
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]:>4} of {task.fields[epochs]}"),
+            BarColumn(),
+            TextColumn("{task.fields[losses]}"),
+            TimeRemainingColumn(compact=True),
+            console=self.out.notes,
+            transient=True,
+            # Drawn a few times a second by the bar's own thread: a step must not wait for a terminal.
+            refresh_per_second=4,
+            disable=not self.out.notes.is_terminal,
+        )
+        self._task = self._bar.add_task(
+            "",
+            total=event.epochs * self._steps_per_epoch,
+            completed=event.step,
+            epoch=event.epoch,
+            epochs=event.epochs,
+            losses="",
+        )
+        self._bar.start()
+
+    def _advance(self, step: int) -> None:
+        if self._bar is not None and self._task is not None:
+            epoch = math.ceil(step / self._steps_per_epoch)
+            self._bar.update(self._task, completed=step, epoch=epoch, losses=self._losses)
+
+    def _change(self, event: Changed) -> None:
+        self._say("changed: " + ", ".join(f"{path} = {value}" for path, value in event.changes.items()))
+        epochs = event.changes.get("training.epochs")
+        if epochs is not None and self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=int(epochs) * self._steps_per_epoch, epochs=epochs)
+
+    def _say(self, text: str) -> None:
+        console = self._bar.console if self._bar is not None else self.out.notes
+        console.print(Text(text))
+
+
+def print_scores(out: Output, run: Run) -> None:
+    """The last part's scores beside every baseline's, and what they say."""
+    part = next((p for p in PARTS if any(name.startswith(f"{p}_") for name in run.metrics)), None)
+    if part is None:
+        return
+    names = [name for name in run.metrics if name.startswith(f"{part}_") and name != "train_loss_last_20"]
+    shown = [name for name in names if name != f"{part}_loss"] or names
+    columns = (PARTS[part], *(name.removeprefix(f"{part}_") for name in shown))
+    rows = [("this model", *(number(run.metrics[name]) for name in shown))]
+    for baseline, scores in run.baselines.items():
+        if any(name in scores for name in shown):
+            rows.append((baseline.replace("_", " "), *(number(scores.get(name)) for name in shown)))
+    out.table(columns, rows, right=columns[1:])
+    if run.baselines and run.metric:
+        from seqcore.plots.scores import scores_info  # plotly
+
+        info = scores_info(run.metrics, run.baselines, metric=run.metric, part=part, headline=run.headline)
+        out.line(info.sentence)
+
+
+def headline(run: Run) -> str:
+    """How a run ended, in a line."""
+    short = run.id[:8]
+    epochs = f"{run.epoch} epoch{'s' * (run.epoch != 1)} in {duration(run.seconds)}"
+    best = f", the best after epoch {run.best_epoch}" if run.best_epoch else ""
+    reason = f": {run.reason}" if run.reason else ""
+    return f"{short} {run.status} after {epochs}{best}{reason}"

@@ -1,0 +1,175 @@
+"""What looks at runs and speaks to them: `runs`, `show`, `pause`, `continue`, `stop` and `delete`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from seqcore.cli.output import Output, duration, number
+from seqcore.cli.progress import headline, print_scores
+from seqcore.events import Changed, Finding
+from seqcore.experiment import Experiment
+from seqcore.recipes import load_recipe
+from seqcore.runs.front import open_store
+from seqcore.runs.store import Run
+
+__all__ = ["command", "delete", "runs", "show"]
+
+SHORTEST = 8  # characters of an id that are shown, where they tell runs apart
+
+
+def runs(args: argparse.Namespace, out: Output) -> int:
+    """List the runs, the newest first."""
+    found = open_store(args.store).runs(limit=args.limit)
+    if out.json:
+        for run in found:
+            out.object(_brief(run))
+        return 0
+    if not found:
+        out.note("no runs yet; `python -m seqcore train bouncing-ball` makes one")
+        return 0
+    length = _telling([run.id for run in found])
+    rows = []
+    for run in found:
+        metric = next(
+            (name for part in ("test", "val", "train") if (name := f"{part}_{run.metric}") in run.metrics), ""
+        )
+        score = f"{metric} {number(run.metrics[metric])}" if metric else ""
+        source = run.recipe or run.experiment.data.options.get("name") or run.experiment.data.source
+        architecture = f"{run.experiment.model.architecture} {run.experiment.model.hidden_size}"
+        progress = f"{run.epoch} of {run.epochs}"
+        rows.append(
+            (
+                run.id[:length],
+                _status(run),
+                source,
+                architecture,
+                progress,
+                score,
+                duration(run.seconds),
+                _when(run.created),
+            )
+        )
+    columns = ("run", "status", "data", "model", "epochs", "score", "time", "made")
+    out.table(columns, rows, right=("epochs", "time"))
+    return 0
+
+
+def show(args: argparse.Namespace, out: Output) -> int:
+    """Show one run: its experiment, what happened, and its scores."""
+    store = open_store(args.store)
+    run = store.run(args.id)
+    happened = [stored.event for stored in store.events(run.id, kinds=("changed", "finding"))]
+    if out.json:
+        value = _brief(run)
+        value |= {"experiment": run.experiment.to_dict(), "baselines": run.baselines, "last_metrics": run.last_metrics}
+        out.object({**value, "happened": [event.to_dict() for event in happened]})
+        return 0
+    out.line(headline(run) if run.ended else f"{run.id[:SHORTEST]} {_status(run)}, epoch {run.epoch} of {run.epochs}")
+    facts = [("run", run.id), ("made", _when(run.created)), ("attempts", str(run.attempt))]
+    if run.recipe:
+        facts.append(("recipe", run.recipe))
+    if run.group:
+        facts.append(("group", run.group))
+    if run.parameters is not None:
+        facts.append(("parameters", f"{run.parameters:,}"))
+    base = load_recipe(run.recipe).experiment if run.recipe else Experiment()
+    facts += [(path, str(value)) for path, value in run.experiment.differences(base).items()]
+    out.table(("", ""), facts)
+    for event in happened:
+        if isinstance(event, Finding):
+            out.line(" ".join(part for part in (event.message, event.why, event.advice) if part))
+        elif isinstance(event, Changed):
+            changes = ", ".join(f"{path} = {value}" for path, value in event.changes.items())
+            out.line(f"changed after step {event.step}: {changes}")
+    print_scores(out, run)
+    if run.status == "failed":
+        out.line(run.error or "")
+        log = store.log(run.id).strip()
+        if log:
+            out.line(f"the worker's own words:\n{log}")
+    return 0
+
+
+def command(args: argparse.Namespace, out: Output) -> int:
+    """Pause a run, let it go on, or stop it. It follows within a moment."""
+    store = open_store(args.store)
+    run = store.run(args.id)
+    store.command(run.id, args.kind)
+    after = store.run(run.id)
+    if out.json:
+        out.object({"run": run.id, "command": args.kind, "status": after.status})
+    else:
+        done = {"pause": "is asked to pause", "continue": "is asked to go on", "stop": "is asked to stop"}
+        out.line(f"{run.id[:SHORTEST]} {done[args.kind]}")
+    return 0
+
+
+def delete(args: argparse.Namespace, out: Output) -> int:
+    """Delete a run. Somebody at a terminal is asked first."""
+    store = open_store(args.store)
+    run = store.run(args.id)
+    if not (args.yes or out.json) and sys.stdin.isatty() and sys.stderr.isatty():
+        out.note(f"{headline(run)}")
+        print("Delete it with its checkpoints? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            out.note("nothing was deleted")
+            return 1
+    store.delete(run.id)
+    if out.json:
+        out.object({"run": run.id, "deleted": True})
+    else:
+        out.line(f"{run.id[:SHORTEST]} is deleted")
+    return 0
+
+
+def _brief(run: Run) -> dict[str, Any]:
+    """A run as JSON, without what only `show` tells."""
+    return {
+        "run": run.id,
+        "status": run.status,
+        "recipe": run.recipe,
+        "group": run.group,
+        "source": run.experiment.data.source,
+        "task": run.experiment.data.task,
+        "architecture": run.experiment.model.architecture,
+        "parameters": run.parameters,
+        "attempt": run.attempt,
+        "step": run.step,
+        "epoch": run.epoch,
+        "epochs": run.epochs,
+        "best_epoch": run.best_epoch,
+        "seconds": run.seconds,
+        "created": _iso(run.created),
+        "started": _iso(run.started),
+        "finished": _iso(run.finished),
+        "metrics": run.metrics,
+        "headline": run.headline,
+        "metric": run.metric,
+        "queue_position": run.queue_position,
+        "reason": run.reason,
+        "error": run.error,
+    }
+
+
+def _status(run: Run) -> str:
+    return f"queued, number {run.queue_position}" if run.queue_position else run.status
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def _when(time: datetime | None) -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else "-"
+
+
+def _telling(ids: Sequence[str]) -> int:
+    """How many characters tell all of these ids apart."""
+    length = SHORTEST
+    while len({run[:length] for run in ids}) < len(ids) and length < 36:
+        length += 1
+    return length

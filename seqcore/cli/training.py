@@ -1,0 +1,201 @@
+"""What trains in the foreground: `train`, `resume` and `more-epochs`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from seqcore.cli.output import Output
+from seqcore.cli.progress import Reporter, headline, print_scores
+from seqcore.control import Control
+from seqcore.errors import DataError, ExperimentError, NotFoundError
+from seqcore.events import Event
+from seqcore.experiment import Experiment, settings_of
+from seqcore.recipes import load_recipe
+from seqcore.runs.front import open_store
+from seqcore.runs.store import Lease, Run, Store
+
+__all__ = ["foreground", "more_epochs", "resume", "train"]
+
+CTRL_C, TERMINATED = 130, 143
+EXPERIMENTS = {".toml": Experiment.from_toml, ".json": Experiment.from_json}
+
+
+def train(args: argparse.Namespace, out: Output) -> int:
+    """Train a recipe, an experiment's file or the user's own data, and keep it as a run."""
+    store = open_store(args.store)
+    experiment, recipe = _experiment(store, args.what, args.changes)
+    return foreground(store, store.start(experiment, recipe=recipe, group=args.group), out)
+
+
+def resume(args: argparse.Namespace, out: Output) -> int:
+    """Go on with a run that was stopped, interrupted or failed."""
+    store = open_store(args.store)
+    run = store.run(args.id)
+    if run.status == "completed" and run.epoch >= run.epochs:
+        return _nothing_left(run, out)
+    return _go_on(store, store.resume(run.id), out)
+
+
+def more_epochs(args: argparse.Namespace, out: Output) -> int:
+    """Give a run more epochs: at once where it is going, else by going on with it here."""
+    store = open_store(args.store)
+    run = store.run(args.id)
+    going = run.status in ("running", "paused")
+    changed = store.more_epochs(run.id, args.epochs)
+    if not going:
+        return _go_on(store, changed, out)
+    if out.json:
+        out.object({"run": run.id, "status": changed.status, "more_epochs": args.epochs})
+    else:
+        out.line(f"{run.id[:8]} trains for {args.epochs} more epoch{'s' * (args.epochs != 1)}")
+    return 0
+
+
+def foreground(store: Store, lease: Lease, out: Output, *, quiet: bool = False) -> int:
+    """Execute a run here and show it; `quiet` leaves standard output to somebody else's answer.
+
+    Returns the exit code: 0, 1 (failed), 130 (Ctrl-C), 143 (asked to end).
+    """
+    control = Control()
+    report = Reporter(Output(json=False) if quiet else out, lease.run)
+
+    def on_event(event: Event) -> None:
+        report(event)
+        if out.closed:
+            control.stop()
+
+    with _signals(control) as received:
+        from seqcore.runs.worker import execute  # torch: takes seconds, in which Ctrl-C counts already
+
+        try:
+            run = execute(store, lease, on_event=on_event, control=control)
+        finally:
+            report.close()
+    if not quiet or run.status == "failed":
+        _end(run, report, out)
+    if run.status == "failed":
+        return 1
+    return received[0] if received else 0
+
+
+def _end(run: Run, report: Reporter, out: Output) -> None:
+    """What is said last. Where `fit` could not say `finished`, its reader is told all the same."""
+    if out.json:
+        if not report.finished:
+            ending: dict[str, Any] = {"event": "finished", "run": run.id, "status": run.status}
+            ending |= {"reason": run.error or run.reason, "epochs": run.epoch, "step": run.step}
+            out.object({**ending, "seconds": run.seconds, "metrics": run.metrics, "baselines": run.baselines})
+    elif run.status != "failed":
+        out.line(headline(run))
+        print_scores(out, run)
+        if run.status in ("stopped", "interrupted"):
+            out.note(f"`python -m seqcore resume {run.id[:8]}` goes on from its last checkpoint")
+    if run.status == "failed":
+        for line in (run.error or run.reason or "the run failed").splitlines():
+            out.note(line)
+
+
+def _nothing_left(run: Run, out: Output) -> int:
+    text = f"{run.id[:8]} is completed: all {run.epochs} epochs are done. `more-epochs {run.id[:8]} N` trains longer."
+    if out.json:
+        out.object({"run": run.id, "status": run.status, "epochs": run.epoch, "message": text})
+    else:
+        out.line(text)
+    return 0
+
+
+def _go_on(store: Store, run: Run, out: Output) -> int:
+    lease = store.claim(run.id)
+    if lease is not None:
+        return foreground(store, lease, out)
+    # A server that watches this store was quicker; the run goes on there.
+    if out.json:
+        out.object({"run": run.id, "status": store.run(run.id).status})
+    else:
+        out.line(f"{run.id[:8]} goes on in a worker of the dashboard's; `show {run.id[:8]}` tells how far it is")
+    return 0
+
+
+@contextmanager
+def _signals(control: Control) -> Iterator[list[int]]:
+    """Ctrl-C stops the run cleanly, a second one at once; being asked to end keeps a checkpoint and leaves.
+
+    Gives the list in which the exit code of the first signal will be.
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(CTRL_C)
+        control.stop()
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        received.append(TERMINATED)
+        control.leave()
+
+    wanted = {"SIGINT": interrupt, "SIGTERM": leave, "SIGHUP": leave}
+    known = {getattr(signal, name): handler for name, handler in wanted.items() if hasattr(signal, name)}
+    before = {number: signal.signal(number, handler) for number, handler in known.items()}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _experiment(store: Store, what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, str | None]:
+    """What the words of the command line ask for: an experiment, and the recipe that it began as."""
+    path = Path(what)
+    suffix = path.suffix.lower()
+    if not suffix and not path.is_file():
+        recipe = load_recipe(what)
+        return _changed(recipe.experiment, changes), recipe.name
+    if path.is_dir():
+        raise DataError(f"{what}: this is a folder; give a file")
+    if not path.exists():
+        raise NotFoundError(f"{what}: there is no such file; `recipes` lists what can be trained without one")
+    if suffix in EXPERIMENTS:
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise ExperimentError(f"{what}: this is not text") from None
+        return _changed(EXPERIMENTS[suffix](text), changes), None
+    return _own_data(store, path, changes), None
+
+
+def _changed(experiment: Experiment, changes: list[tuple[str, str]]) -> Experiment:
+    return experiment.with_changes(_values(experiment, changes)) if changes else experiment
+
+
+def _values(experiment: Experiment, changes: list[tuple[str, str]]) -> dict[str, Any]:
+    """`--set` as `with_changes` takes it. Several names may be written with commas between them."""
+    names = {setting.path for setting in settings_of(experiment) if setting.kind == "names"}
+    values: dict[str, Any] = {}
+    for path, text in changes:
+        several = path in names and "," in text and not text.lstrip().startswith("[")
+        values[path] = [name.strip() for name in text.split(",")] if several else text
+    return values
+
+
+def _own_data(store: Store, path: Path, changes: list[tuple[str, str]]) -> Experiment:
+    """The user's file: read (so that nothing unreadable is kept), kept in the store, and settings that suit it."""
+    from seqcore.data.files import read_table
+    from seqcore.data.stored_file import StoredFile
+    from seqcore.suggestion import suggest_experiment
+
+    blank = Experiment.make({"data": {"source": "file"}})
+    wanted = _values(blank, changes)
+    checked = blank.with_changes(wanted)
+    if checked.data.source != "file":
+        raise ExperimentError(f"data.source: {checked.data.source!r} is not where {path.name} comes from; leave it out")
+    table = read_table(path, name=path.name, options=StoredFile(**checked.data.options))
+    kept = store.put_file(path, path.name)
+    data = {"source": "file", "options": {"hash": kept.hash, "name": kept.name}}
+    return suggest_experiment(table, data=data, changes=wanted)
