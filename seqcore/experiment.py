@@ -94,6 +94,11 @@ class DataConfig(Section):
         choices=[
             ("next", "After the window", "One prediction, at the window's end."),
             ("every-step", "At every step", "A prediction at each step of the window."),
+            (
+                "broadcast",
+                "One for all steps",
+                "One answer held against every step: the slip behind some published programs, kept to show its effect.",
+            ),
         ],
     )
     lead: int = setting(
@@ -192,7 +197,7 @@ class TrainingConfig(Section):
         "How the learning rate changes over the run.",
         choices=[
             ("constant", "Constant", "The same all the time."),
-            ("cosine", "Cosine", "Down to 0 along half a cosine."),
+            ("cosine", "Cosine", "Down to a hundredth along half a cosine."),
             ("step", "Step", "Multiplied by a factor every few epochs."),
             ("plateau", "Plateau", "Multiplied by a factor when the validation loss stands still."),
             ("one-cycle", "One-cycle", "Up, then down, in one cycle."),
@@ -276,7 +281,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "model.bidirectional",
         "a model that reads backwards would see what it must predict at every step; use data.predict = next",
-        lambda d, m, t: m.bidirectional and d.predict == "every-step" and d.lead > 0,
+        lambda d, m, t: m.bidirectional and d.predict != "next" and d.lead > 0,
     ),
     Rule(
         "training.carry_state",

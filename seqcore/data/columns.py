@@ -1,0 +1,126 @@
+"""Which columns of a table an experiment uses, and what becomes of their gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.dataset import part_bounds
+from seqcore.data.table import Table
+from seqcore.errors import DataError, did_you_mean
+from seqcore.experiment import DataConfig
+
+__all__ = ["Columns", "choose_columns", "fill_gaps"]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table with only the columns in use; `inputs` and `targets` are their places in it."""
+
+    table: Table
+    inputs: list[int]
+    targets: list[int]
+
+
+def choose_columns(table: Table, config: DataConfig) -> Columns:
+    """The columns that the experiment names, gaps handled as it says.
+
+    DataError where there is no such column, where a gap may not be filled, or where a value is infinite.
+    """
+    if table.symbolic:
+        raise DataError("data.task: these data are symbols, and regression needs numbers; set data.task to symbols")
+    targets = config.target or (config.inputs[:1] if config.inputs and config.lead else table.columns[:1])
+    inputs = config.inputs or targets
+    lines = [
+        f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}"
+        for field, names in (("inputs", inputs), ("target", targets))
+        for name in names
+        if name not in table.columns
+    ]
+    for field, names in (("inputs", inputs), ("target", targets)):
+        if len(set(names)) < len(names):
+            lines.append(f"data.{field}: a column is named twice; name each once")
+    if config.lead == 0 and set(inputs) & set(targets):
+        lines.append(
+            "data.lead: with lead 0 a column that is an input and a target gives itself away; "
+            "choose other data.inputs, or lead 1"
+        )
+    if lines:
+        raise DataError(*dict.fromkeys(lines))
+    used = list(dict.fromkeys([*inputs, *targets]))
+    values = table.values if tuple(used) == table.columns else table.values[:, [table.columns.index(n) for n in used]]
+    chosen = replace(table, values=np.asarray(values, dtype=np.float64), columns=tuple(used))
+    return Columns(fill_gaps(chosen, config), [used.index(n) for n in inputs], [used.index(n) for n in targets])
+
+
+def row_name(table: Table, row: int) -> str:
+    """A row as people find it: its number from 1, and its time where there is one."""
+    if table.times is None:
+        return f"row {row + 1}"
+    return f"row {row + 1} ({np.datetime_as_string(table.times[row], unit='D')})"
+
+
+def fill_gaps(table: Table, config: DataConfig) -> Table:
+    """`table` with what is missing handled as `config.gaps` says; the same table where nothing is missing."""
+    bad = ~np.isfinite(table.values)
+    if not bad.any():
+        return table
+    infinite = np.argwhere(np.isinf(table.values))
+    if len(infinite):
+        row, column = infinite[0]
+        raise DataError(f"{table.columns[column]}: {row_name(table, row)} is infinite; correct or remove it")
+    counts = bad.sum(axis=0)
+    if config.gaps == "refuse":
+        raise DataError(
+            *(
+                f"{name}: {n} of {len(table)} values are missing, the first in {row_name(table, int(bad[:, c].argmax()))}; "
+                "set data.gaps to interpolate, previous or drop"
+                for c, (name, n) in enumerate(zip(table.columns, counts.tolist(), strict=True))
+                if n
+            )
+        )
+    for name, n in zip(table.columns, counts.tolist(), strict=True):
+        if n == len(table):
+            raise DataError(f"{name}: no value at all; choose another column")
+    if config.gaps == "drop":
+        return _drop(table, bad.any(axis=1))
+    values = table.values.copy()
+    for bounds in part_bounds(table, config.validation_fraction, config.test_fraction).values():
+        for s, low, high in bounds:
+            start = int(table.offsets[s])
+            for column in range(values.shape[1]):
+                _fill(values[start:high, column], low - start, interpolate=config.gaps == "interpolate", table=table)
+    how = "interpolated" if config.gaps == "interpolate" else "filled with the value before"
+    return replace(table, values=values, notes=(*table.notes, f"{int(bad.sum())} missing values were {how}"))
+
+
+def _fill(values: NDArray[np.float64], low: int, *, interpolate: bool, table: Table) -> None:
+    """Fill values[low:] in place from themselves and what came before: never from a later part."""
+    missing = np.isnan(values)
+    missing[:low] = False
+    if not missing.any():
+        return
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known) == 0:
+        raise DataError(f"{table.columns[0]}: a stretch of {len(values)} rows has no value at all; set data.gaps to drop")
+    rows = np.flatnonzero(missing)
+    if interpolate:
+        values[rows] = np.interp(rows, known, values[known])
+    else:
+        values[rows] = values[known[np.maximum(np.searchsorted(known, rows) - 1, 0)]]
+
+
+def _drop(table: Table, gone: NDArray[np.bool_]) -> Table:
+    keep = ~gone
+    if not keep.any():
+        raise DataError("data.gaps: every row has a missing value, so drop leaves nothing; use interpolate or previous")
+    kept_before = np.concatenate([[0], np.cumsum(keep)])
+    return replace(
+        table,
+        values=table.values[keep],
+        offsets=kept_before[table.offsets].astype(np.int64),
+        times=None if table.times is None else table.times[keep],
+        notes=(*table.notes, f"{int(gone.sum())} rows with missing values were left out"),
+    )

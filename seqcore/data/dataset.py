@@ -1,0 +1,224 @@
+"""A table made ready for a task: parts that don't leak, and windows that are gathered batch by batch, never copied."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+from seqcore.experiment import DataConfig, TrainingConfig
+
+__all__ = ["PARTS", "Batch", "Dataset", "Windows", "part_bounds"]
+
+PARTS = ("train", "val", "test")
+_PART_TITLES = {"train": "training", "val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step works on.
+
+    `inputs[B, T, F]` (or codes [B, T]); `targets[B, 1 or T, ...]`; `lengths[B]` where some are shorter than T;
+    `follows[B]` where state is carried: whether the window goes on where the row's last one ended.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    lengths: Tensor | None = None
+    follows: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of one part, described and not listed: G groups of equally spaced windows of one length each.
+
+    Group g has `count[g]` windows of `length[g]` rows, the first from row `first[g]` on, in sequence `sequence[g]`.
+    """
+
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    length: NDArray[np.int64]
+    sequence: NDArray[np.int64]
+    stride: int
+
+    def __len__(self) -> int:
+        return int(self.count.sum())
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        return np.cumsum(self.count)
+
+    def locate(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Windows by number, [n] -> (first rows[n], lengths[n], sequences[n])."""
+        group = np.searchsorted(self._ends, indices, side="right")
+        within = indices - (self._ends[group] - self.count[group])
+        return self.first[group] + within * self.stride, self.length[group], self.sequence[group]
+
+
+def part_bounds(table: Table, validation_fraction: float, test_fraction: float) -> dict[str, list[tuple[int, int, int]]]:
+    """The stretches of each part: part -> [(sequence, first row, row after the last)], in time order.
+
+    A series is cut in time, each at the same fractions; independent sequences go to one part whole.
+    """
+    bounds: dict[str, list[tuple[int, int, int]]] = {part: [] for part in PARTS}
+    spans = list(zip(table.offsets[:-1].tolist(), table.offsets[1:].tolist(), strict=True))
+
+    def cut(n: int) -> tuple[int, int, int]:
+        test = round(n * test_fraction)
+        validation = round(n * validation_fraction)
+        return n - validation - test, n - test, n
+
+    if table.independent:
+        train, validation, _ = cut(len(spans))
+        for s, (start, end) in enumerate(spans):
+            bounds["train" if s < train else "val" if s < validation else "test"].append((s, start, end))
+        return bounds
+    for s, (start, end) in enumerate(spans):
+        low = start
+        for part, high in zip(PARTS, cut(end - start), strict=True):
+            if start + high > low:
+                bounds[part].append((s, low, start + high))
+            low = start + high
+    return bounds
+
+
+class Dataset(ABC):
+    """The geometry that all tasks share: which windows belong to which part. A task says what a window holds."""
+
+    def __init__(self, table: Table, config: DataConfig, device: torch.device) -> None:
+        self.table = table
+        self.config = config
+        self.device = device
+        self.every_step = config.predict != "next"
+        self.bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
+        self.windows = {part: self._windows(part) for part in PARTS}
+        self._check()
+
+    @property
+    def lead(self) -> int:
+        """Steps from an input to its first target."""
+        return self.config.lead
+
+    @property
+    def horizon(self) -> int:
+        """Targets of one prediction."""
+        return self.config.horizon
+
+    @abstractmethod
+    def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
+        """The windows of a part with these numbers, on the device."""
+
+    def sizes(self) -> dict[str, int]:
+        """Windows in each part."""
+        return {part: len(windows) for part, windows in self.windows.items()}
+
+    def shown_part(self) -> str:
+        """Where previews and the choice of the best weights come from: validation, or training where there is none."""
+        return "val" if len(self.windows["val"]) else "train"
+
+    def spread(self, part: str, most: int) -> NDArray[np.int64]:
+        """At most `most` windows of a part, evenly spread over it."""
+        n = len(self.windows[part])
+        return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
+
+    def batches(self, part: str, training: TrainingConfig, epoch: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
+        """One epoch of window numbers, batch by batch, the same for the same seed and epoch; and, where state is
+        carried, whether each window follows the one that its row held before."""
+        n, size = len(self.windows[part]), training.batch_size
+        if training.carry_state:
+            yield from self._streams(part, size)
+            return
+        if training.shuffle:
+            generator = torch.Generator().manual_seed((training.seed * 1_000_003 + epoch) % 2**63)
+            order = torch.randperm(n, generator=generator).numpy()
+            for start in range(0, n, size):
+                yield order[start : start + size], None
+            return
+        for start in range(0, n, size):
+            yield np.arange(start, min(start + size, n)), None
+
+    def steps_per_epoch(self, training: TrainingConfig) -> int:
+        """Batches in an epoch of training."""
+        n, size = len(self.windows["train"]), training.batch_size
+        return -(-n // min(size, n))
+
+    def _streams(self, part: str, size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
+        """The part cut into `size` stretches that are read side by side, so that each row goes on where it was."""
+        windows = self.windows[part]
+        n = len(windows)
+        rows = min(size, n)
+        steps = -(-n // rows)
+        heads = np.arange(rows) * steps
+        before: NDArray[np.int64] | None = None
+        for step in range(steps):
+            numbers = heads + step
+            numbers = numbers[(numbers < n) & (numbers < heads + steps)]
+            first, _, sequence = windows.locate(numbers)
+            follows = np.zeros(len(numbers), dtype=bool)
+            if before is not None:
+                earlier, _, its_sequence = windows.locate(before[: len(numbers)])
+                follows = (sequence == its_sequence) & (first == earlier + windows.stride)
+            before = numbers
+            yield numbers, follows
+
+    def _windows(self, part: str) -> Windows:
+        c = self.config
+        length = c.window
+        groups: list[tuple[int, int, int, int]] = []
+        for s, low, high in self.bounds[part]:
+            start = int(self.table.offsets[s])
+            offset = self._first_target(length)
+            first = max(start, low - offset)
+            room = high - first - self._reach(length)
+            if room >= 0:
+                groups.append((first, room // c.stride + 1, length, s))
+            if c.min_window is not None:
+                groups += [(start, 1, n, s) for n in self._short_lengths(start, low, high)]
+        columns = np.array(groups, dtype=np.int64).reshape(-1, 4)
+        return Windows(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3], c.stride)
+
+    def _first_target(self, length: int) -> int:
+        """Rows from a window's first row to its first target."""
+        return self.lead if self.every_step else length - 1 + self.lead
+
+    def _reach(self, length: int) -> int:
+        """Rows that a window and its targets take up, counted from the window's first row."""
+        return length - 1 + max(self.lead + self.horizon, 1)
+
+    def _short_lengths(self, start: int, low: int, high: int) -> list[int]:
+        """Lengths below the window's that fit at the start of a sequence, their targets in [low, high)."""
+        assert self.config.min_window is not None
+        fits = [
+            n
+            for n in range(self.config.min_window, self.config.window)
+            if low <= start + self._first_target(n) and start + self._reach(n) <= high
+        ]
+        whole_fits = start + self._reach(self.config.window) <= high
+        # at every step a longer window says all that a shorter one does
+        return fits[-1:] if self.every_step and not whole_fits else [] if self.every_step else fits
+
+    def _check(self) -> None:
+        need = self._reach(self.config.window)
+        fractions = {"val": self.config.validation_fraction, "test": self.config.test_fraction}
+        for part in PARTS:
+            asked = part == "train" or fractions[part] > 0.0
+            if asked and len(self.windows[part]) == 0:
+                rows = max((high - low for _, low, high in self.bounds[part]), default=0)
+                what = "steps in a row" if not self.table.independent else "steps in a sequence"
+                rest = (
+                    "make data.window smaller, or give more data"
+                    if part == "train"
+                    else f"make it larger, make data.window smaller, or set data.{_PART_TITLES[part]}_fraction to 0"
+                )
+                raise DataError(
+                    f"data.window: a window of {self.config.window} and its targets need {need} {what}, and the "
+                    f"{_PART_TITLES[part]} part has {rows} (of {len(self.table)} rows in all); {rest}"
+                )

@@ -1,0 +1,51 @@
+"""Symbols to numbers and back. Fitted on the training part alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.errors import DataError
+
+__all__ = ["UNKNOWN", "Vocabulary"]
+
+UNKNOWN = "\ufffd"  # what a symbol that the training part doesn't have is read as; its code is 0
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """`symbols[V]` in the order of their codes; the first is `UNKNOWN`. `separator` joins symbols for reading."""
+
+    symbols: tuple[str, ...]
+    separator: str = ""
+    _codes: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_codes", {s: i for i, s in enumerate(self.symbols)})
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @classmethod
+    def fit(cls, symbols: NDArray[np.str_], separator: str = "") -> Vocabulary:
+        """From the training part's symbols [n]. DataError where they are all the same."""
+        known = np.unique(symbols)
+        if len(known) < 2:
+            raise DataError(f"the training part has {len(known)} different symbols; give it at least 2")
+        return cls((UNKNOWN, *known.tolist()), separator)
+
+    def encode(self, symbols: NDArray[np.str_] | Sequence[str]) -> NDArray[np.int64]:
+        """[n] symbols -> [n] codes; 0 for unknown ones."""
+        given = np.asarray(symbols, dtype=np.str_)
+        if given.size == 0:
+            return np.zeros(0, dtype=np.int64)
+        different, inverse = np.unique(given, return_inverse=True)
+        codes = np.array([self._codes.get(s, 0) for s in different.tolist()], dtype=np.int64)
+        return codes[inverse]
+
+    def knows(self, symbol: str) -> bool:
+        """Whether the training part had it."""
+        return symbol in self._codes and symbol != UNKNOWN

@@ -1,0 +1,72 @@
+"""How good predictions are, in original units."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.views import View
+
+__all__ = ["Evaluation", "regression_metrics", "symbol_metrics"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores on one part, the baselines' scores on the same windows, and a picture.
+
+    Metrics carry no part in their names: "mse", "mae", ... in original units; "loss" in the model's scale.
+    `windows` of `of` were scored: all of them, or an even spread over a very long part.
+    """
+
+    metrics: dict[str, float]
+    view: View
+    windows: int
+    of: int
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def scored(self) -> str:
+        """How many windows the scores are from, for people."""
+        if self.windows == self.of:
+            return f"{self.of:,} windows"
+        return f"{self.windows:,} of {self.of:,} windows, evenly spread"
+
+
+def regression_metrics(
+    prediction: NDArray[np.float64], truth: NDArray[np.float64], naive_step: NDArray[np.float64]
+) -> dict[str, float]:
+    """MSE, MAE, RMSE, MAPE and MASE over [..., K], leaving out where the truth is NaN.
+
+    `naive_step[K]` is the training part's mean absolute step, MASE's unit (Hyndman and Koehler 2006). MAPE is NaN
+    where a true value is 0, MASE where the training part never moves.
+    """
+    error = prediction - truth
+    known = ~np.isnan(truth)
+    size = np.abs(error[known])
+    true_size = np.abs(truth[known])
+    with np.errstate(over="ignore"):
+        mse = float(np.mean(size**2)) if size.size else math.nan
+    columns = np.broadcast_to(naive_step, error.shape)[known]
+    defined = size.size > 0
+    return {
+        "mse": mse,
+        "mae": float(np.mean(size)) if defined else math.nan,
+        "rmse": math.sqrt(mse) if mse >= 0 else math.nan,
+        "mape": float(100.0 * np.mean(size / true_size)) if defined and true_size.min() > 0.0 else math.nan,
+        "mase": float(np.mean(size / columns)) if defined and columns.min() > 0.0 else math.nan,
+    }
+
+
+def symbol_metrics(log_probability: NDArray[np.float64], correct: NDArray[np.bool_]) -> dict[str, float]:
+    """Loss (mean of minus ln p), accuracy and perplexity (e to the loss), over [n] symbols."""
+    if correct.size == 0:
+        return {"loss": math.nan, "accuracy": math.nan, "perplexity": math.nan}
+    loss = float(-np.mean(log_probability))
+    return {
+        "loss": loss,
+        "accuracy": float(np.mean(correct)),
+        "perplexity": math.exp(min(loss, 700.0)) if loss == loss else math.nan,
+    }

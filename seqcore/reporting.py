@@ -1,0 +1,264 @@
+"""What `fit` says of its run, and how it listens: blocks of steps, epochs, previews, checkpoints, findings, the end."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqcore.control import LIVE_CHANGES, Control
+from seqcore.data.table import describe_table
+from seqcore.devices import resolve
+from seqcore.errors import ExperimentError, did_you_mean
+from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finding, Finished, Metrics, Preview, Started, Steps
+from seqcore.metrics import Evaluation
+from seqcore.summary import summarize_model
+from seqcore.training_state import TrainingState
+from seqcore.turns import Turns
+
+__all__ = ["Report"]
+
+_BLOCK_SECONDS = 0.08  # a block of steps is handed out before a tenth of a second has passed
+_CHECKPOINT_SECONDS = 2.0
+_PREVIEW_GROWTH = 1.15
+_PREVIEWS = 60  # the longest gap between previews is this part of the run
+_LAST_LOSSES = 20
+
+
+class Report:
+    """The events of one attempt. `ending` is why the loop must end early: "stop", "leave", "lost" or None."""
+
+    def __init__(self, state: TrainingState, control: Control, replay: list[Changed], turns: Turns) -> None:
+        self.state, self.control, self.turns = state, control, turns
+        self.ending: str | None = None
+        self._replay = [c for c in replay if c.step >= state.progress.step]
+        self._steps: list[tuple[Tensor, Tensor, float, int]] = []
+        self._block_began = self._saved = time.perf_counter()
+        turns.start_at(state.progress.seconds)
+        self._epoch_began = turns.seconds - state.progress.epoch_seconds
+        self._baselines: dict[str, Metrics] = {}
+
+    def start(self) -> Iterator[Event]:
+        """What was resolved; the first picture of a new run; what was asked before the first step."""
+        state, p = self.state, self.state.progress
+        data, training = state.dataset, state.experiment.training
+        judged = [part for part in ("val", "test") if len(data.windows[part])] or ["train"]
+        evaluations = {part: state.task.evaluate(state.model, data, part) for part in judged}
+        self._keep_baselines(evaluations)
+        summary = summarize_model(state.model, state.experiment)
+        names = evaluations[judged[0]].baselines
+        yield Started(
+            device=str(state.device),
+            device_reason=resolve(training.device)[1],
+            threads=torch.get_num_threads(),
+            versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+            parameters=summary.parameters,
+            parts=data.sizes(),
+            baselines=self._baselines,
+            headline=next(n for n in ("last_value", "most_frequent", *names) if n in names),
+            metric=state.task.metric,
+            summary=summary.layers,
+            data=describe_table(data.table),
+            steps_per_epoch=state.steps_per_epoch,
+            epochs=training.epochs,
+            step=p.step,
+            epoch=p.epoch,
+        )
+        for name in training_notes(state):
+            yield Finding(step=p.step, code="note", message=name, severity="note")
+        if p.step == 0:
+            yield self._preview()
+        yield from self._heed()
+
+    def step(self, loss: Tensor, norm: Tensor, learning_rate: float, windows: int) -> None:
+        """Keep a step's numbers until the next block; tensors, so that a GPU isn't waited for."""
+        if not self._steps:
+            self._block_began = time.perf_counter()
+        self._steps.append((loss, norm, learning_rate, windows))
+
+    @property
+    def due(self) -> bool:
+        """Whether there is anything to say or to hear before the next step."""
+        step = self.state.progress.step
+        return (
+            self.control.asked
+            or time.perf_counter() - self._block_began > _BLOCK_SECONDS
+            or step >= self.state.progress.next_preview
+            or (bool(self._replay) and step >= self._replay[0].step)
+        )
+
+    def between_steps(self) -> Iterator[Event]:
+        """The block so far, a preview and a checkpoint where they are due, and what was asked."""
+        yield from self._block()
+        if self.ending is not None:
+            return
+        p = self.state.progress
+        if p.step >= p.next_preview:
+            p.next_preview = next_preview(p.step, p.planned)
+            yield self._preview()
+        yield from self._heed()
+        if self.ending is None and time.perf_counter() - self._saved > _CHECKPOINT_SECONDS:
+            yield self._checkpoint()
+
+    def end_epoch(self) -> Iterator[Event]:
+        """Close an epoch: its block, its scores, and all that is due between steps."""
+        yield from self._block()
+        if self.ending is not None:
+            return
+        state, p = self.state, self.state.progress
+        train_loss = p.loss_sum / max(p.windows, 1)
+        metrics: Metrics = {"train_loss": train_loss}
+        if len(state.dataset.windows["val"]):
+            metrics |= _named("val", state.task.evaluate(state.model, state.dataset, "val", full=False))
+        step, seconds = p.step, self.turns.seconds - self._epoch_began
+        best = state.end_epoch(metrics.get("val_loss", train_loss))
+        self._epoch_began = self.turns.seconds
+        yield Epoch(epoch=p.epoch, step=step, metrics=metrics, seconds=seconds, best=best)
+        yield from self.between_steps()
+
+    def finish(self) -> Iterator[Event]:
+        """The last checkpoint and, unless somebody goes on later, findings and scores."""
+        state, p = self.state, self.state.progress
+        yield from self._block()
+        if p.step > 0 and self.ending != "leave":
+            yield self._preview()
+        yield self._checkpoint()
+        if self.ending == "leave":
+            return
+        last = self._evaluate_parts()
+        chosen = last
+        current = {name: t.detach().clone() for name, t in state.model.state_dict().items()}
+        if state.best and p.best_step != p.step:
+            state.model.load_state_dict(state.best)
+            chosen = self._evaluate_parts()
+        yield from self._remarks(chosen)
+        state.model.load_state_dict(current)
+        extra = {"train_loss_last_20": math.fsum(p.last_losses) / len(p.last_losses)} if p.last_losses else {}
+        status, reason = self._outcome()
+        yield Finished(
+            status=status,
+            reason=reason,
+            epochs=p.epoch,
+            step=p.step,
+            seconds=self.turns.seconds,
+            metrics=_all_named(chosen) | extra,
+            last_metrics=_all_named(last) | extra,
+            baselines=self._baselines,
+            best_epoch=p.best_epoch,
+        )
+
+    def _outcome(self) -> tuple[str, str]:
+        p, patience = self.state.progress, self.state.experiment.training.patience
+        if self.ending == "stop":
+            return "stopped", f"stopped on request after step {p.step}"
+        if self.ending == "lost":
+            return "stopped", f"the loss stopped being a number by step {p.step}; the best weights before that are kept"
+        if self.state.out_of_patience:
+            return "completed", f"no better validation loss for {patience} epochs"
+        return "completed", "all epochs done"
+
+    def _block(self) -> Iterator[Event]:
+        if not self._steps:
+            return
+        p = self.state.progress
+        loss = torch.stack([s[0] for s in self._steps]).double().cpu().numpy()
+        norm = torch.stack([s[1] for s in self._steps]).double().cpu().numpy()
+        rates = np.array([s[2] for s in self._steps])
+        for value, (_, _, _, windows) in zip(loss.tolist(), self._steps, strict=True):
+            p.loss_sum += value * windows
+            p.windows += windows
+        p.last_losses = [*p.last_losses, *loss.tolist()][-_LAST_LOSSES:]
+        yield Steps(p.step - len(self._steps) + 1, loss, norm, rates)
+        self._steps = []
+        if not np.isfinite(loss).all() and not self.state.finite():
+            self.ending = "lost"
+            first = p.step - len(loss) + 1 + int(np.argmin(np.isfinite(loss)))
+            yield Finding(
+                step=p.step,
+                code="loss-not-finite",
+                severity="error",
+                message=f"The loss stopped being a number at step {first}, and the weights with it.",
+                why="A step was so large that the numbers overflowed.",
+                advice="Make the learning rate smaller, or clip the gradient (training.clip_norm = 1).",
+            )
+
+    def _heed(self) -> Iterator[Event]:
+        """Replay what an earlier attempt changed here; then do what was asked."""
+        state, p = self.state, self.state.progress
+        while self._replay and p.step >= self._replay[0].step:
+            state.change(self._replay.pop(0).changes)
+        if not self.control.asked and self.ending is None:
+            return
+        changes, save, self.ending = self.control.take()
+        for wanted in changes:
+            try:
+                for path in wanted:
+                    if path not in LIVE_CHANGES:
+                        near = did_you_mean(path, LIVE_CHANGES)
+                        raise ExperimentError(f"{path}: can't be changed while a run goes{near}")
+                state.change(wanted)
+            except ExperimentError as error:
+                yield Finding(step=p.step, code="change-refused", message=" ".join(error.lines))
+            else:
+                yield Changed(step=p.step, changes=wanted)
+        if save and self.ending is None:
+            yield self._checkpoint()
+
+    def _checkpoint(self) -> CheckpointReady:
+        p = self.state.progress
+        p.seconds = self.turns.seconds
+        p.epoch_seconds = p.seconds - self._epoch_began
+        ready = self.state.checkpoint()
+        self._saved = time.perf_counter()
+        return ready
+
+    def _preview(self) -> Preview:
+        state = self.state
+        part = state.dataset.shown_part()
+        return Preview(step=state.progress.step, part=part, view=state.task.preview(state.model, state.dataset))
+
+    def _evaluate_parts(self) -> dict[str, Evaluation]:
+        state = self.state
+        parts = [part for part, size in state.dataset.sizes().items() if size]
+        evaluations = {part: state.task.evaluate(state.model, state.dataset, part) for part in parts}
+        self._keep_baselines(evaluations)
+        return evaluations
+
+    def _keep_baselines(self, evaluations: dict[str, Evaluation]) -> None:
+        for part, evaluation in evaluations.items():
+            for name, metrics in evaluation.baselines.items():
+                named = {f"{part}_{metric}": value for metric, value in metrics.items()}
+                self._baselines = {**self._baselines, name: {**self._baselines.get(name, {}), **named}}
+
+    def _remarks(self, evaluations: dict[str, Evaluation]) -> Iterator[Event]:
+        part = self.state.dataset.shown_part()
+        if self.ending == "lost":
+            return
+        for remark in self.state.task.remarks(evaluations[part], self.state.dataset, part):
+            fields: dict[str, Any] = dict(remark)
+            yield Finding(step=self.state.progress.step, **fields)
+
+
+def next_preview(step: int, planned: int) -> int:
+    """The step of the preview after the one at `step`: gaps grow geometrically, up to a share of the planned run."""
+    grown = max(step + 1, math.ceil(step * _PREVIEW_GROWTH))
+    return min(grown, step + max(1, planned // _PREVIEWS))
+
+
+def training_notes(state: TrainingState) -> list[str]:
+    """What was done to the data, and what doesn't apply, in sentences."""
+    return list(state.dataset.table.notes)
+
+
+def _named(part: str, evaluation: Evaluation) -> Metrics:
+    return {f"{part}_{name}": value for name, value in evaluation.metrics.items()}
+
+
+def _all_named(evaluations: dict[str, Evaluation]) -> Metrics:
+    return {name: value for part, e in evaluations.items() for name, value in _named(part, e).items()}

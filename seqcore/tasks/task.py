@@ -1,0 +1,134 @@
+"""What a task must offer, and the pass over windows that all of them share."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqcore.data.dataset import Batch, Dataset
+from seqcore.data.table import Table
+from seqcore.experiment import Experiment
+from seqcore.metrics import Evaluation
+from seqcore.models.recurrent import State
+from seqcore.models.sequence_model import detached
+from seqcore.views import View
+
+__all__ = ["MOST_SCORED", "Codec", "InputKind", "Task", "carried", "run_windows"]
+
+InputKind = Literal["numbers", "symbols"]
+MOST_SCORED = 50_000  # windows of a part that are scored; more are spread evenly over it
+_NUMBERS_AT_ONCE = 400_000
+
+
+class Codec(Protocol):
+    """The user's words <-> tensors, as a checkpoint keeps it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """What is kept as arrays beside them."""
+        ...
+
+
+class Task(Protocol):
+    """What is learned. Made from an experiment; `metric` is the one that the headline compares by."""
+
+    input_kind: InputKind
+    metric: str
+    metric_is_error: bool
+
+    def __init__(self, experiment: Experiment) -> None: ...
+
+    def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> Any:
+        """The dataset, which owns the codec. With a `codec`, the table is new data for a finished model."""
+        ...
+
+    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> Any:
+        """The codec that a checkpoint holds."""
+        ...
+
+    def sketch(self, table: Table) -> nn.Module:
+        """The model for a table without making the dataset: for a summary on torch's meta device."""
+        ...
+
+    def build_model(self, codec: Any) -> nn.Module:
+        """A backbone and a head with fresh weights: `forward(inputs, state, lengths) -> (outputs, state)`."""
+        ...
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """What training makes small, in the model's scale."""
+        ...
+
+    def evaluate(self, model: nn.Module, dataset: Any, part: str, *, points: int = 300, full: bool = True) -> Evaluation:
+        """Scores in original units beside the baselines', and a view. Not `full`: only loss and the task's metrics."""
+        ...
+
+    def preview(self, model: nn.Module, dataset: Any) -> View:
+        """A small picture of what the model can do now."""
+        ...
+
+    def remarks(self, evaluation: Evaluation, dataset: Any, part: str) -> list[dict[str, str]]:
+        """What the doctor should say of a finished model: fields of a `Finding`."""
+        ...
+
+
+def carried(state: State, follows: NDArray[np.bool_] | None) -> State:
+    """The state for the next batch: cut from its graph, for as many rows as there are, 0 where a window starts anew."""
+    if state is None or follows is None or not follows.any():
+        return None
+    state = detached(state)
+    if follows.all() and _rows(state) == len(follows):
+        return state
+    keep = torch.from_numpy(follows)
+
+    def kept(part: Tensor) -> Tensor:
+        mask = keep.to(part.device, part.dtype)[None, :, None]
+        return (part[:, : len(follows)] * mask).contiguous()
+
+    return tuple(kept(p) for p in state) if isinstance(state, tuple) else kept(state)
+
+
+def _rows(state: State) -> int:
+    return int((state[0] if isinstance(state, tuple) else state).shape[1])
+
+
+@torch.inference_mode()
+def run_windows(
+    model: nn.Module, task: Task, data: Dataset, part: str, indices: NDArray[np.int64], *, carry_state: bool
+) -> tuple[NDArray[np.float32], float]:
+    """The model's outputs [n, S, outputs] for windows of a part, and the mean loss over them.
+
+    With `carry_state` the windows must follow each other; they are run one by one and the state goes along.
+    """
+    training = model.training
+    model.eval()
+    size = 1 if carry_state else max(1, _NUMBERS_AT_ONCE // max(data.config.window, 1) // 8)
+    outputs: list[NDArray[np.float32]] = []
+    total = 0.0
+    state: State = None
+    windows = data.windows[part]
+    for start in range(0, len(indices), size):
+        some = indices[start : start + size]
+        batch = data.batch(part, some)
+        if carry_state:
+            state = carried(state, _follows(windows, some, indices[start - 1] if start else None))
+        answer, state = model(batch.inputs, state if carry_state else None, batch.lengths)
+        total += float(task.loss(answer, batch)) * len(some)
+        outputs.append(answer.float().cpu().numpy())
+    model.train(training)
+    longest = max(o.shape[1] for o in outputs)
+    padded = [o if o.shape[1] == longest else np.pad(o, ((0, 0), (0, longest - o.shape[1]), (0, 0))) for o in outputs]
+    return np.concatenate(padded), total / len(indices)
+
+
+def _follows(windows: Any, some: NDArray[np.int64], before: np.int64 | None) -> NDArray[np.bool_]:
+    if before is None:
+        return np.zeros(1, dtype=bool)
+    first, _, sequence = windows.locate(np.array([before, some[0]]))
+    return np.array([first[1] == first[0] + windows.stride and sequence[0] == sequence[1]])

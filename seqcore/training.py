@@ -1,0 +1,97 @@
+"""`fit`: the training loop, as a generator of events. Whoever wants something done does it in their own `for`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqcore.control import Control
+from seqcore.data.files import table_from_frame
+from seqcore.data.sources import SOURCES
+from seqcore.data.table import Table
+from seqcore.devices import resolve
+from seqcore.errors import DataError
+from seqcore.events import Changed, Event
+from seqcore.experiment import Experiment
+from seqcore.reporting import Report
+from seqcore.tasks import TASKS
+from seqcore.training_state import TrainingState
+from seqcore.turns import Turns
+
+__all__ = ["fit", "load_table"]
+
+
+def fit(
+    experiment: Experiment,
+    *,
+    data: Any = None,
+    resume: bytes | None = None,
+    changes: Iterable[Changed] = (),
+    control: Control | None = None,
+) -> Iterator[Event]:
+    """Train, and yield what happens. Not calling `next` pauses; closing the generator ends it.
+
+    `data` (DataFrame, array [N] or [N, F], or Table) takes the place of the experiment's source. `resume` is a
+    checkpoint's content: the run goes on from it bit for bit, replaying `changes`. `control` carries requests from
+    other threads. torch's global random state and number of threads are the caller's own between two events.
+    Raises DataError, DeviceError or CorruptError before the first step.
+    """
+    device, _ = resolve(experiment.training.device)
+    turns = Turns(experiment.training.seed, experiment.training.threads or 1, device)
+    return turns.take(_train(experiment, data, resume, list(changes), control or Control(), turns))
+
+
+def _train(
+    experiment: Experiment, data: Any, resume: bytes | None, replay: list[Changed], control: Control, turns: Turns
+) -> Iterator[Event]:
+    """The loop, top to bottom: state, steps, epochs, last scores."""
+    state = _prepare(experiment, load_table(experiment, data), resume)
+    report = Report(state, control, replay, turns)
+    yield from report.start()
+    while state.goes_on and report.ending is None:
+        for indices, follows in state.remaining_batches():
+            learning_rate = state.set_rate()
+            batch = state.dataset.batch("train", indices)
+            outputs, hidden = state.model(batch.inputs, state.carried_to(follows), batch.lengths)  # [B, S, outputs]
+            loss = state.task.loss(outputs, batch)
+            state.optimizer.zero_grad()
+            loss.backward()
+            norm = _clip(state.model, state.experiment.training.clip_norm)
+            state.optimizer.step()
+            state.count_step(hidden if follows is not None else None)
+            report.step(loss.detach(), norm, learning_rate, len(indices))
+            if report.due:
+                yield from report.between_steps()
+                if report.ending is not None:
+                    break
+        else:
+            yield from report.end_epoch()
+    yield from report.finish()
+
+
+def _prepare(experiment: Experiment, table: Table, resume: bytes | None) -> TrainingState:
+    device, _ = resolve(experiment.training.device)
+    if resume is not None:
+        return TrainingState.resumed(experiment, resume, table, device)
+    task = TASKS[experiment.data.task].load()(experiment)
+    return TrainingState.fresh(experiment, task.make_dataset(table, device), device)
+
+
+def load_table(experiment: Experiment, data: Any = None) -> Table:
+    """The experiment's values: `data` if given (DataFrame, array or Table), else its source's. DataError."""
+    if isinstance(data, Table):
+        return data
+    if data is not None:
+        return table_from_frame(data, experiment.data)
+    source = SOURCES[experiment.data.source]
+    if source.stored:
+        raise DataError(f"data.source: the values of {source.title!r} are in a store; give them to fit as data=...")
+    return source(**experiment.data.options).table()
+
+
+def _clip(model: nn.Module, longest: float) -> Tensor:
+    """Shorten the gradient to `longest` (0: leave it) and return the length that it had."""
+    return nn.utils.clip_grad_norm_(model.parameters(), longest if longest > 0.0 else torch.inf, foreach=True)
