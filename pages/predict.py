@@ -1,0 +1,316 @@
+"""Predict: use a trained model - on held-back data, on the reader's own, and on into the future."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from seqcore.data.files import read_table
+from seqcore.data.stored_file import FileOptions
+from seqcore.data.table import Table
+from seqcore.errors import SeqcoreError
+from seqcore.events import Finding
+from seqcore.export import FORMATS, scored_part
+from seqcore.metrics import Evaluation
+from seqcore.plots import FIGURES, plot_scores, scores_info
+from seqcore.prediction import Predictor
+from seqcore.runs.store import Run
+from ui import run_words
+from ui.cards import finding_box
+from ui.inputs import INPUTS
+from ui.results import answer, download_csv, file_stem, letters, picture, score_table
+from ui.session import escape, fail, jobs, select_run, selected_run, store
+
+PARTS = {"test": "Test part", "val": "Validation part", "train": "Training part"}
+READING = {
+    "test": "The model never saw this part while it learned: the closer blue lies to the dark line, the better.",
+    "val": "This part chose the best weights, so it flatters a little: the test part is the fairer one.",
+    "train": "The model learned from this part, so it shows what it can fit, not what it can foresee.",
+}
+MAX_UPLOAD = 200  # MB
+
+
+@st.cache_resource(show_spinner="Loading the model", max_entries=8)
+def load_predictor(run: str, step: int) -> Predictor:
+    """The best weights, as of the checkpoint at `step`."""
+    return store().predictor(run, at="best")
+
+
+@st.cache_resource(show_spinner="Loading the data", max_entries=4)
+def load_table(run: str) -> Table:
+    """The run's own data."""
+    return store().table(run)
+
+
+@st.cache_resource(show_spinner="Scoring", max_entries=24)
+def evaluate(run: str, step: int, part: str) -> Evaluation:
+    """Scores and picture on a part of the run's own data."""
+    return load_predictor(run, step).evaluate(load_table(run), part=part)
+
+
+def main() -> None:
+    """The page from top to bottom."""
+    runs = store().runs(limit=500)
+    if not runs:
+        return nothing_yet()
+    run = choose(runs)
+    if run is None:
+        return None
+    step = store().checkpoint_step(run.id)
+    introduce(run)
+    if step is None:
+        return no_checkpoint(run)
+    predictor = load_predictor(run.id, step)
+    against_truth(run, step)
+    own_use(run, predictor, step)
+    return None
+
+
+def nothing_yet() -> None:
+    """An empty store: what to do."""
+    st.title("Predict")
+    st.markdown("There is no trained model yet. Train one first, which takes a few seconds; then use it here.")
+    st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
+
+
+def choose(runs: list[Run]) -> Run | None:
+    """The run that is used: the one in the link, else the newest that has finished an epoch."""
+    wanted = selected_run()
+    known = {run.id: run for run in runs}
+    if wanted is not None and wanted not in known:
+        try:
+            found = store().run(wanted)
+        except SeqcoreError as error:
+            st.title("Predict")
+            fail(error)
+            st.button("Show the newest run instead", on_click=select_run, args=(None,))
+            return None
+        known[found.id] = found
+        wanted = found.id
+    if wanted is None:
+        wanted = next((run.id for run in runs if run.epoch), runs[0].id)
+    ids = list(known)
+    # The key holds the run, so that a link or another page that chooses anew is followed.
+    title, box = st.columns([1, 2.2], vertical_alignment="bottom")
+    title.title("Predict", anchor=False)
+    chosen = box.selectbox(
+        "Run",
+        ids,
+        index=ids.index(wanted),
+        format_func=lambda run: run_words.label(known[run]),
+        key=f"run-{wanted}",
+        help="Trained models, the newest first.",
+        label_visibility="collapsed",
+    )
+    if chosen != selected_run():
+        select_run(chosen)
+    return known[chosen]
+
+
+def introduce(run: Run) -> None:
+    """What the model is, how it stands, and what the doctor saw."""
+    word = run_words.STATUSES[run.status]
+    size = f" · {run.parameters:,} parameters" if run.parameters else ""
+    best = f" · best weights from epoch {run.best_epoch} of {run.epoch}" if run.best_epoch else ""
+    st.markdown(
+        f"**{escape(run_words.title(run))}** :{word.colour}-badge[{word.word}]  \n"
+        f":gray[{run_words.network(run)} · {run_words.trained_on(run)}{size}{best}]"
+    )
+    if not run.ended:
+        st.caption("It has not ended: what follows uses its best weights so far.")
+        st.button("Look again", icon=":material/refresh:", type="tertiary")
+    seen = {e.event.code: e.event for e in store().events(run.id, kinds=("finding",)) if isinstance(e.event, Finding)}
+    for finding in seen.values():
+        if finding.severity != "note":
+            finding_box(finding)
+
+
+def no_checkpoint(run: Run) -> None:
+    """A run that has nothing to predict with: why, and where to go."""
+    if run.status == "failed":
+        st.error(escape(f"This run failed before it had learned anything: {(run.error or run.reason).splitlines()[0]}"))
+    elif run.status == "queued":
+        st.info("This run waits for its turn. Its model can be used as soon as it has trained for a moment.")
+    else:
+        st.info("This run has no weights yet. They come with its first checkpoint, after a few seconds of training.")
+    st.page_link("train.py", label="Watch it", icon=":material/play_circle:")
+
+
+def against_truth(run: Run, step: int) -> None:
+    """The picture: truth and prediction on a part that was held back, and the scores beside every baseline."""
+    data = run.experiment.data
+    there = [p for p in PARTS if p != "test" or data.test_fraction]
+    there = [p for p in there if p != "val" or data.validation_fraction]
+    head, choice = st.columns([2, 1.4], vertical_alignment="bottom")
+    head.subheader("Truth against prediction", anchor=False)
+    part = choice.segmented_control(
+        "Part", there, default=scored_part(run.experiment), format_func=lambda p: PARTS[p].removesuffix(" part"),
+        required=True, key=f"part-{run.id}", label_visibility="collapsed", width="stretch",
+        help="The part of the data that is predicted.",
+    )  # fmt: skip
+    evaluation = evaluate(run.id, step, part)
+    name = file_stem(run_words.title(run), part, run.id[:8])
+    show_evaluation(run, evaluation, key=f"truth-{run.id}-{part}", name=name, reading=READING[part])
+
+
+def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, reading: str) -> None:
+    """A picture of truth and prediction, and beside it the scores."""
+    left, right = st.columns([2.1, 1], gap="medium")
+    with left:
+        figure = FIGURES[type(evaluation.view)](evaluation.view)
+        picture(figure, key=key, label="Truth and prediction over time", reading=reading)
+        download_csv(evaluation.view, name=name, key=f"csv-{key}")
+    with right:
+        names = [m for m in evaluation.metrics if m != "loss" or evaluation.baselines]
+        metric = run.metric if run.metric in names else names[0]
+        info = scores_info(evaluation.metrics, evaluation.baselines, metric=metric, headline=run.headline)
+        st.markdown(escape(info.sentence))
+        picture(plot_scores(info), key=f"scores-{key}", label="The model's score beside every baseline's")
+        st.caption(f"From {evaluation.scored}, in the data's own units.")
+        with st.expander("Every metric"):
+            score_table(evaluation)
+
+
+def own_use(run: Run, predictor: Predictor, step: int) -> None:
+    """What a reader does with a trained model. Only the open tab is computed."""
+    onward = "Write on" if predictor.input_kind == "symbols" else "Forecast"
+    tabs = {"Your own input": own_input, onward: go_on, "New data from a file": new_data, "Take away": take_away}
+    st.subheader("Use it", anchor=False)
+    shown = st.tabs(list(tabs), on_change="rerun", key=f"use-{run.id}")
+    for tab, section in zip(shown, tabs.values(), strict=True):
+        if tab.open:
+            with tab:
+                try:
+                    section(run, predictor, step)
+                except SeqcoreError as error:
+                    fail(error)
+
+
+def own_input(run: Run, predictor: Predictor, step: int) -> None:
+    """A few values or symbols of the reader's, and what comes next."""
+    left, right = st.columns([1, 1.6], gap="medium")
+    with left:
+        text = INPUTS[predictor.input_kind](predictor, load_table(run.id), key=f"input-{run.id}")
+        if not text.strip():
+            st.caption("Write something to see what comes next.")
+            return
+        given = predictor.parse(text)
+        view = predictor.predict(given)
+        answer(view)
+        if note := predictor.notes(given):
+            st.caption(escape(note))
+        download_csv(view, name=file_stem(run_words.title(run), "answer"), key=f"csv-input-{run.id}")
+    with right:
+        picture(FIGURES[type(view)](view), key=f"own-{run.id}", label="Your input and the model's answer")
+
+
+def go_on(run: Run, predictor: Predictor, step: int) -> None:
+    """On from the end: values over a horizon, or letters."""
+    if predictor.input_kind == "symbols":
+        write_on(run, predictor)
+    else:
+        forecast(run, predictor)
+
+
+def forecast(run: Run, predictor: Predictor) -> None:
+    """Values after the end of the data, in their units and with their dates."""
+    columns = st.columns([1, 2.4], gap="medium")
+    with columns[0]:
+        steps = st.number_input(
+            "Steps ahead", 1, 1000, value=max(24, predictor.experiment.data.horizon), key=f"steps-{run.id}",
+            help="Each step is fed back as the next input, so errors add up the further it goes.",
+        )  # fmt: skip
+        view = predictor.forecast(int(steps))
+        answer(view)
+        download_csv(view, name=file_stem(run_words.title(run), "forecast", str(steps)), key=f"csv-forecast-{run.id}")
+    with columns[1]:
+        picture(
+            FIGURES[type(view)](view), key=f"forecast-{run.id}", label="The end of the data and the forecast after it",
+            reading="Dark is the end of the data, blue goes on from there. Nobody knows the truth yet: "
+            "trust it as far as the scores above reach.",
+        )  # fmt: skip
+    data = run.experiment.data
+    if data.validation_fraction or data.test_fraction:
+        refit(run)
+
+
+def refit(run: Run) -> None:
+    """Offer to train anew on everything, now that the scores are known."""
+    epochs = run.best_epoch or run.epoch
+    if not epochs:
+        return
+    st.caption(
+        "This model has not learned from the data that were held back to score it. For a forecast that counts, train "
+        f"the same model on all of them, for the {epochs} epochs that did best here."
+    )
+    if st.button("Train on all data", icon=":material/restart_alt:", key=f"refit-{run.id}"):
+        changes = {"data.validation_fraction": 0.0, "data.test_fraction": 0.0, "training.patience": 0}
+        experiment = run.experiment.with_changes({**changes, "training.epochs": epochs})
+        new = jobs().submit(experiment, recipe=run.recipe)
+        select_run(new.id)
+        st.switch_page("train.py")
+
+
+def write_on(run: Run, predictor: Predictor) -> None:
+    """Letters, one after the other, each drawn with the model's probabilities."""
+    left, right = st.columns([1, 1.6], gap="medium")
+    with left:
+        prompt = INPUTS["symbols"](predictor, load_table(run.id), key=f"prompt-{run.id}")
+        steps = st.slider("How many", 1, 400, 40, key=f"letters-{run.id}", help="Symbols that the model writes.")
+        temperature = st.slider(
+            "Temperature", 0.1, 2.0, 1.0, 0.1, key=f"temperature-{run.id}",
+            help="Below 1 the model prefers what it thinks most probable; above 1 it dares more.",
+        )  # fmt: skip
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed-{run.id}", help="The same seed writes the same.")
+    with right:
+        if not prompt:
+            st.caption("Write the first symbol, and the model goes on.")
+            return
+        text = predictor.generate(prompt, int(steps), temperature=float(temperature), seed=int(seed))
+        written = text.removeprefix(prompt) if text.startswith(prompt) else text
+        letters(prompt, written)
+        st.caption("Grey is yours, blue is the model's.")
+        rows = "position,symbol\n" + "".join(f"{i},{_cell(s)}\n" for i, s in enumerate(written, start=1))
+        st.download_button(
+            "Download CSV", rows, f"{file_stem(run_words.title(run), 'written')}.csv", "text/csv",
+            key=f"csv-letters-{run.id}", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+
+def _cell(symbol: str) -> str:
+    return '"' + symbol.replace('"', '""') + '"'
+
+
+def new_data(run: Run, predictor: Predictor, step: int) -> None:
+    """A file with the same columns: predicted and scored, beside the same baselines."""
+    names = ", ".join(f"**{escape(c)}**" for c in dict.fromkeys((*predictor.columns, *predictor.targets)))
+    wanted = "one symbol a row" if predictor.input_kind == "symbols" else f"the columns {names}"
+    st.markdown(f"A CSV file with {wanted}, a row for each step. It is scored and forgotten; nothing is stored.")
+    upload = st.file_uploader(
+        "File", type=["csv", "txt", "tsv"], key=f"file-{run.id}", max_upload_size=MAX_UPLOAD,
+        label_visibility="collapsed", help="Delimiter, decimal sign, header, encoding and dates are recognised.",
+    )  # fmt: skip
+    if upload is None:
+        return
+    table = read_table(upload.getvalue(), name=upload.name, options=FileOptions())
+    evaluation = predictor.evaluate(table, part=None)
+    for note in table.notes:
+        st.caption(escape(note))
+    show_evaluation(
+        run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predicted"),
+        reading="None of this was seen in training. Blue is predicted from the rows before it.",
+    )  # fmt: skip
+
+
+def take_away(run: Run, predictor: Predictor, step: int) -> None:
+    """Every form in which this run can be kept."""
+    for name, form in FORMATS.items():
+        text, button = st.columns([3, 1], vertical_alignment="center")
+        text.markdown(f"**{form.title}**  \n:gray[{form.help}]")
+        file = f"{file_stem(run_words.title(run), run.id[:8])}-{name}{form.suffix}"
+        button.download_button(
+            "Download", form(store(), run.id), file, form.media_type, key=f"take-{name}-{run.id}",
+            icon=":material/download:", width="stretch", on_click="ignore",
+        )  # fmt: skip
+
+
+main()

@@ -1,0 +1,219 @@
+"""Runs: everything that was trained, how it went, and what can be done with it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from seqcore.errors import NotFoundError, SeqcoreError
+from seqcore.events import Changed, Epoch
+from seqcore.plots import loss_info, plot_loss
+from seqcore.runs.store import Run
+from ui import run_words
+from ui.results import picture
+from ui.run_list import run_list
+from ui.session import escape, fail, jobs, select_run, selected_run, store
+
+AT_ONCE = 25  # rows; more on request
+GOING = ("queued", "running", "paused")
+EVERY = 1.0  # seconds between two looks while something is going
+ORDERS = {
+    "Newest first": lambda run: -run.created.timestamp(),
+    "Best score first": lambda run: -run_words.merit(run),
+    "Longest first": lambda run: -run.seconds,
+    "Name": lambda run: (run_words.title(run).lower(), -run.created.timestamp()),
+}
+
+
+def main() -> None:
+    """The page from top to bottom."""
+    st.title("Runs", anchor=False)
+    runs = store().runs()
+    if not runs:
+        st.markdown("There is no run yet. Whatever you train is kept here, with its curve, its scores and its weights.")
+        st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
+        return
+    going = any(run.status in GOING for run in runs)
+    st.fragment(overview, run_every=EVERY if going else None)(going)
+
+
+def overview(going: bool) -> None:
+    """List and chosen run; looked at again by itself while a run is going."""
+    runs = store().runs()
+    if going and not any(run.status in GOING for run in runs):
+        st.rerun()  # the last one has ended: no more looking
+    shown = choose(runs)
+    chosen = selected_run()
+    left, right = st.columns([1.9, 1], gap="large")
+    with left:
+        show_list(shown, chosen)
+    with right, st.container(key="run-detail"):
+        run = next((run for run in runs if run.id == chosen), None)
+        if run is not None:
+            detail(run)
+        elif chosen is not None:
+            missing(chosen)
+        else:
+            st.caption("Choose a run to see how it went and to open it.")
+
+
+def choose(runs: list[Run]) -> list[Run]:
+    """Filters and order."""
+    counts = {word: sum(run.status == word for run in runs) for word in run_words.STATUSES}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input(
+            "Find", placeholder="Find by name, network or id", key="runs-find", label_visibility="collapsed", width=260,
+            help="Part of a recipe's or file's name, of a network (GRU), or the beginning of an id.",
+        )  # fmt: skip
+        statuses = st.pills(
+            "Status", [status for status in counts if counts[status]], selection_mode="multi", key="runs-status",
+            format_func=lambda status: f"{run_words.STATUSES[status].word} {counts[status]:,}",
+            label_visibility="collapsed", help="Show only runs with these statuses.",
+        )  # fmt: skip
+        order = st.selectbox(
+            "Order", list(ORDERS), key="runs-order", label_visibility="collapsed", width=190, help="What comes first."
+        )
+    wanted = words.lower().split()
+    kept = [run for run in runs if not statuses or run.status in statuses]
+    if wanted:
+        kept = [run for run in kept if all(word in run_words.label(run).lower() for word in wanted)]
+    return sorted(kept, key=ORDERS[order])
+
+
+def show_list(runs: list[Run], chosen: str | None) -> None:
+    """As many rows as were asked for; a click chooses."""
+    if not runs:
+        st.caption("No run is like that. Take a filter away.")
+        return
+    count = st.session_state.setdefault("runs-count", AT_ONCE)
+    if clicked := run_list(runs[:count], selected=chosen, key="run-list"):
+        select_run(clicked)
+        st.rerun(scope="fragment")
+    if len(runs) > count:
+        st.button(
+            f"Show {min(AT_ONCE, len(runs) - count)} more of {len(runs):,}",
+            type="tertiary", icon=":material/expand_more:", key="runs-more",
+            on_click=lambda: st.session_state.update({"runs-count": count + AT_ONCE}),
+        )  # fmt: skip
+
+
+def missing(run: str) -> None:
+    """The link names a run that isn't there."""
+    try:
+        select_run(store().run(run).id)
+        st.rerun()
+    except NotFoundError as error:
+        fail(error)
+
+
+def detail(run: Run) -> None:
+    """One run: how it went, and what can be done with it."""
+    word = run_words.STATUSES[run.status]
+    st.subheader(escape(run_words.title(run)), anchor=False)
+    st.markdown(f":{word.colour}-badge[{word.icon} {word.word}] :gray[{run_words.network(run)}]")
+    explain(run)
+    actions(run)
+    curve = store().curve(run.id, "loss")
+    events = [stored.event for stored in store().events(run.id, kinds=("epoch", "changed"))]
+    info = loss_info(curve.steps, curve.values, [e for e in events if isinstance(e, Epoch | Changed)])
+    if not info.empty:
+        figure = plot_loss(info)
+        figure.update_layout(height=250)
+        picture(figure, key=f"loss-{run.id}", label="Training and validation loss over the steps of the run")
+    if run_words.best_part(run):
+        st.markdown(escape(run_words.scores(run).sentence))
+    facts(run)
+
+
+def explain(run: Run) -> None:
+    """Why a run waits, has ended early or failed."""
+    if run.status == "queued":
+        place = (
+            "It is next in the queue."
+            if run.queue_position == 1
+            else f"It is number {run.queue_position} in the queue."
+        )
+        st.caption(place)
+    elif run.status == "failed":
+        for line in (run.error or run.reason).splitlines():
+            st.error(escape(line))
+        if log := store().log(run.id):
+            with st.expander("Log"):
+                st.code(log[-20_000:], language=None)
+    elif run.status == "interrupted":
+        st.warning(escape(_sentence(run.reason)))
+    elif run.reason:
+        st.caption(escape(_sentence(run.reason)))
+
+
+def actions(run: Run) -> None:
+    """What can be done with a run in its status."""
+    with st.container(horizontal=True):
+        if run.status in ("interrupted", "stopped", "failed"):
+            _action(
+                "Resume", run, jobs().resume, icon="play_arrow", primary=True, help="Go on from its last checkpoint."
+            )
+        if run.status == "running":
+            _action("Pause", run, jobs().pause, icon="pause", help="Hold it; it keeps its place.")
+        if run.status == "paused":
+            _action("Continue", run, jobs().continue_, icon="play_arrow", primary=True, help="Go on.")
+        if run.status in GOING:
+            _action("Stop", run, jobs().stop, icon="stop", help="End it, and keep what it has learned.")
+        for name, page, icon in (("Train", "train.py", "show_chart"), ("Predict", "predict.py", "insights")):
+            if st.button(f"Open in {name}", icon=f":material/{icon}:", key=f"open-{name}-{run.id}"):
+                st.switch_page(page)
+        if run.status not in ("running", "paused") and st.button(
+            "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}", help="Asks first."
+        ):
+            confirm_delete(run)
+
+
+def _action(name: str, run: Run, act: object, *, icon: str, help: str, primary: bool = False) -> None:
+    kind = "primary" if primary else "secondary"
+    if st.button(name, icon=f":material/{icon}:", type=kind, key=f"{name}-{run.id}", help=help):
+        assert callable(act)
+        try:
+            act(run.id)
+        except SeqcoreError as error:
+            fail(error)
+        else:
+            st.rerun()
+
+
+@st.dialog("Delete this run?", icon=":material/delete:")
+def confirm_delete(run: Run) -> None:
+    """Ask, then delete."""
+    st.markdown(
+        f"**{escape(run_words.title(run))}**, {run_words.network(run)}, {run.epoch} epochs: its curve, its scores and "
+        "its weights go, and can't be brought back."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it", key="delete-no"):
+            st.rerun()
+        if st.button("Delete", type="primary", key="delete-yes"):
+            try:
+                jobs().delete(run.id)
+            except SeqcoreError as error:
+                fail(error)
+            else:
+                select_run(None)
+                st.rerun()
+
+
+def facts(run: Run) -> None:
+    """Numbers, as a quiet list."""
+    rows = {
+        "Epochs": f"{run.epoch:,} of {run.epochs:,}" + (f", best {run.best_epoch}" if run.best_epoch else ""),
+        "Steps": f"{run.step:,}",
+        "Parameters": f"{run.parameters:,}" if run.parameters else "–",
+        "Training time": run_words.duration(run.seconds) + (f" in {run.attempt} attempts" if run.attempt > 1 else ""),
+        "Started": f"{run.created:%d %b %Y %H:%M} UTC",
+        "Id": f"`{run.id}`",
+    }
+    st.table(rows, border="horizontal")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+main()

@@ -1,0 +1,67 @@
+"""What a reader can put into a trained model: a widget for each kind of input. A new kind is a function and a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from seqcore.data.table import Table
+from seqcore.prediction import Predictor
+
+__all__ = ["INPUTS", "example"]
+
+DIGITS = 5  # of an example's numbers
+
+
+def numbers(predictor: Predictor, table: Table, *, key: str) -> str:
+    """Numbers, one row a line where the model sees several columns."""
+    window = predictor.experiment.data.window
+    names = ", ".join(predictor.columns)
+    several = len(predictor.columns) > 1
+    text = example(predictor, table)
+    label = f"{names}: a row a line, the oldest first" if several else f"Values of {names}, the oldest first"
+    return st.text_area(
+        _plain(label),
+        value=text,
+        height=120 if several or len(text) > 60 else 68,
+        key=key,
+        help=f"With commas or spaces between. The model was trained on {window} {'rows' if several else 'values'}; "
+        "it takes more or fewer, too.",
+    )
+
+
+def symbols(predictor: Predictor, table: Table, *, key: str) -> str:
+    """Letters (or words with spaces between), as the data have them."""
+    window = predictor.experiment.data.window
+    return st.text_input(
+        "Symbols, the oldest first",
+        value=example(predictor, table),
+        key=key,
+        help=f"The model was trained on {window} at a time and knows {len(predictor.symbols)} of them: "
+        + " ".join(_plain(s) for s in predictor.symbols[:40]),
+    )
+
+
+INPUTS: dict[str, Callable[..., str]] = {"numbers": numbers, "symbols": symbols}
+
+
+def example(predictor: Predictor, table: Table) -> str:
+    """An input of the model's own length: the first symbols, or the last rows of numbers, in the user's words."""
+    window = predictor.experiment.data.window
+    if predictor.input_kind == "symbols":
+        separator = " " if any(len(s) > 1 for s in predictor.symbols) else ""
+        return separator.join(str(s) for s in table.values[:window, 0])
+    places = [table.columns.index(c) for c in predictor.columns]
+    stop = int(table.offsets[-1])
+    start = max(int(table.offsets[-2]), stop - window)
+    rows = [[f"{v:.{DIGITS}g}" for v in row] for row in table.values[start:stop][:, places] if not np.isnan(row).any()]
+    return ", ".join(row[0] for row in rows) if len(places) == 1 else "\n".join(", ".join(row) for row in rows)
+
+
+def _plain(text: str) -> str:
+    """A name as Markdown that shows it as it is."""
+    from ui.session import escape
+
+    return escape(text)

@@ -1,0 +1,86 @@
+"""How results stand on a page: a picture with a line on how to read it, an answer in large figures, a download."""
+
+from __future__ import annotations
+
+import re
+from html import escape as html
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from seqcore.export import view_to_csv
+from seqcore.metrics import Evaluation
+from seqcore.views import SeriesView, SymbolsView, View
+from ui.live_chart import live_chart
+from ui.story import number
+
+__all__ = ["answer", "download_csv", "file_stem", "letters", "picture", "score_table"]
+
+MOST_ANSWERS = 6
+
+_STYLE = "<style>" + Path(__file__).with_name("results.css").read_text(encoding="utf-8") + "</style>"
+
+
+def picture(figure: go.Figure, *, key: str, label: str, reading: str = "") -> None:
+    """A figure in its light form, and one sentence on how to read it."""
+    live_chart(figure, key=key, label=label, height=int(figure.layout.height or 340), revision=key)
+    if reading:
+        st.caption(reading)
+
+
+def answer(view: View) -> None:
+    """What the model says, large: the next values with their steps, or the next symbol with its probability."""
+    if isinstance(view, SymbolsView):
+        best = int(np.argmax(view.probabilities[-1]))
+        rest = f"next, with a probability of {100 * view.probabilities[-1, best]:.3g} %"
+        boxes = [(rest, view.symbols[best])]
+    else:
+        boxes = _values(view)
+    many = " sl-many" if len(boxes) > 2 else ""
+    cells = "".join(f"<div><span>{html(name)}</span><b>{html(value)}</b></div>" for name, value in boxes)
+    st.html(f'{_STYLE}<div class="sl-answer{many}" data-testid="answer">{cells}</div>')
+
+
+def _values(view: SeriesView) -> list[tuple[str, str]]:
+    boxes = []
+    for row, values in enumerate(view.prediction[:MOST_ANSWERS]):
+        step = "next" if row == 0 else f"step {row + 1}"
+        for k, column in enumerate(view.columns):
+            boxes.append((f"{step} {column}", number(float(values[k]), 5)))
+    return boxes[: 2 * MOST_ANSWERS]
+
+
+def letters(prompt: str, generated: str) -> None:
+    """What was given in grey, what the model wrote in its own colour."""
+    st.html(f'{_STYLE}<p class="sl-letters" data-testid="letters"><i>{html(prompt)}</i><b>{html(generated)}</b></p>')
+
+
+def download_csv(view: View, *, name: str, key: str, label: str = "Download CSV") -> None:
+    """A button that gives a view as CSV."""
+    st.download_button(
+        label, view_to_csv(view), f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore"
+    )
+
+
+def file_stem(*words: str) -> str:
+    """A file's name from words: small letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-") or "sequence-lab"
+
+
+def score_table(evaluation: Evaluation) -> None:
+    """Every metric of the model and of every baseline."""
+    names = list(evaluation.metrics)
+    rows = {"This model": evaluation.metrics} | {
+        name.replace("_", " ").capitalize(): metrics for name, metrics in evaluation.baselines.items()
+    }
+    table = {
+        n.upper() if len(n) <= 4 and n != "loss" else n.capitalize(): [r.get(n) for r in rows.values()] for n in names
+    }
+    st.dataframe(
+        pd.DataFrame(table, index=pd.Index(rows)),
+        column_config={column: st.column_config.NumberColumn(format="%.4g") for column in table},
+        alt="Scores of the model and of every baseline",
+    )

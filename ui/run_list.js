@@ -1,0 +1,98 @@
+/* One row a run. Rows are kept by id, so that an update moves nothing under the reader's finger. */
+
+const SVG = "http://www.w3.org/2000/svg"
+
+function element(name, className, text) {
+  const node = document.createElement(name)
+  if (className) node.className = className
+  if (text !== undefined) node.textContent = text
+  return node
+}
+
+/* A line through the known values; a gap where one is missing. */
+function curve(values) {
+  const svg = document.createElementNS(SVG, "svg")
+  svg.setAttribute("viewBox", "0 0 100 30")
+  svg.setAttribute("preserveAspectRatio", "none")
+  svg.setAttribute("aria-hidden", "true")
+  const known = values.filter((v) => v !== null)
+  if (known.length < 2) return svg
+  const low = Math.min(...known)
+  const span = Math.max(...known) - low || 1
+  let d = ""
+  let down = false
+  values.forEach((v, i) => {
+    if (v === null) down = false
+    else {
+      const x = (100 * i) / (values.length - 1)
+      const y = 28 - (26 * (v - low)) / span
+      d += `${down ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`
+      down = true
+    }
+  })
+  const path = document.createElementNS(SVG, "path")
+  path.setAttribute("d", d)
+  svg.append(path)
+  return svg
+}
+
+function twoLines(className, first, second, tone) {
+  const cell = element("span", className)
+  cell.append(element("span", tone, first), element("span", "quiet", second))
+  return cell
+}
+
+function fill(button, row) {
+  const name = element("span", "name")
+  name.append(element("b", "", row.title), element("span", "quiet", row.network))
+  const status = element("span", `status ${row.tone}${row.hollow ? " hollow" : ""}`)
+  status.append(element("span", "dot"), row.status, element("span", "quiet", row.progressText))
+  if (row.progress !== null) {
+    const bar = element("span", "bar")
+    const done = element("i")
+    done.style.width = `${100 * row.progress}%`
+    bar.append(done)
+    status.append(bar)
+  }
+  const shape = element("span", "curve")
+  shape.append(curve(row.curve))
+  button.replaceChildren(
+    name,
+    status,
+    shape,
+    twoLines("score", row.score, row.metric),
+    twoLines("skill", row.skill, row.baseline, row.worse ? "worse" : ""),
+    twoLines("time", row.duration, row.ago),
+  )
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const list = parentElement.querySelector(".run-list ul")
+  const rows = new Map([...list.children].map((item) => [item.dataset.run, item]))
+  const items = data.rows.map((row) => {
+    const item = rows.get(row.id) ?? element("li")
+    item.dataset.run = row.id
+    const text = JSON.stringify(row)
+    if (item.dataset.row !== text) {
+      item.dataset.row = text
+      const button = item.firstChild ?? item.appendChild(element("button"))
+      button.type = "button"
+      fill(button, row)
+    }
+    item.firstChild.setAttribute("aria-pressed", String(row.id === data.selected))
+    item.firstChild.onclick = () => {
+      setTriggerValue("chosen", row.id)
+      // On a small screen the run's own part lies below the list.
+      setTimeout(() => {
+        const detail = document.querySelector(".st-key-run-detail")
+        if (detail && detail.getBoundingClientRect().top > innerHeight - 80) detail.scrollIntoView({ behavior: "smooth" })
+      }, 700)
+    }
+    return item
+  })
+  if (items.some((item, i) => list.children[i] !== item) || list.children.length !== items.length) {
+    const focused = document.activeElement
+    list.replaceChildren(...items)
+    if (focused && list.contains(focused)) focused.focus({ preventScroll: true })
+  }
+}

@@ -1,0 +1,98 @@
+"""The list of runs: a row each with its curve, cards on a small screen, and a click that chooses one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from seqcore.plots import ScoresInfo, sparkline_info
+from seqcore.runs.store import Run
+from ui import run_words, session
+
+__all__ = ["run_list", "run_row"]
+
+_FOLDER = Path(__file__).parent
+_component = st.components.v2.component(
+    "sequence_lab_run_list",
+    html=(_FOLDER / "run_list.html").read_text(encoding="utf-8"),
+    css=(_FOLDER / "run_list.css").read_text(encoding="utf-8"),
+    js=(_FOLDER / "run_list.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def run_list(runs: Sequence[Run], *, selected: str | None, key: str) -> str | None:
+    """Show these runs; the id of one that was just clicked, or None."""
+    rows = [run_row(run, _curve(run.id, run.attempt, run.step)) for run in runs]
+    result = _component(key=key, data={"rows": rows, "selected": selected}, on_chosen_change=lambda: None)
+    chosen: str | None = result.chosen
+    return chosen
+
+
+def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
+    """What a row shows, as plain values."""
+    word = run_words.STATUSES[run.status]
+    scores = run_words.scores(run)
+    going = run.status in ("running", "paused")
+    part = run_words.best_part(run)
+    return {
+        "id": run.id,
+        "title": run_words.title(run),
+        "network": f"{run_words.network(run)} · {run_words.trained_on(run)}",
+        "status": word.word,
+        "tone": word.colour,
+        "hollow": run.status in ("queued", "stopped", "interrupted"),
+        "progress": min(1.0, run.epoch / max(1, run.epochs)) if going else None,
+        "progressText": _progress(run),
+        "curve": list(curve),
+        "score": "–" if scores.model is None else shown_score(scores.model, run.metric),
+        "metric": "" if part is None else f"{'validation' if part == 'val' else part} {metric_word(run.metric)}",
+        "skill": scores.short,
+        "baseline": _against(scores),
+        "worse": scores.short.endswith("worse"),
+        "duration": run_words.duration(run.seconds) if run.started else "–",
+        "ago": run_words.ago(run.created),
+    }
+
+
+def shown_score(value: float, metric: str) -> str:
+    """A score in a few digits; accuracies in percent."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{100 * value:.1f} %" if metric == "accuracy" else f"{value:.4g}"
+
+
+def metric_word(metric: str) -> str:
+    """A short text: "MAE", "accuracy": how a metric is called in a narrow place."""
+    return metric.upper() if metric in ("mse", "mae", "rmse", "mape", "mase") else metric.replace("_", " ")
+
+
+def _against(scores: ScoresInfo) -> str:
+    """The baseline that is compared with; the best one instead where the model lost to it."""
+    base, best = scores.headline_score or scores.best_baseline, scores.best_baseline
+    if base is None or best is None or scores.model is None:
+        return ""
+    beaten = scores.scores[0].model or scores.scores[0].value == scores.model
+    if not beaten and best.name != base.name:
+        return f"behind {best.name[:1].lower()}{best.name[1:]}"
+    return f"{'as' if scores.short == 'about as good' else 'than'} {base.name[:1].lower()}{base.name[1:]}"
+
+
+def _progress(run: Run) -> str:
+    if run.status == "queued":
+        return "next" if run.queue_position == 1 else f"number {run.queue_position}" if run.queue_position else ""
+    return f"{run.epoch} of {run.epochs} epochs" if run.epochs else ""
+
+
+@st.cache_data(show_spinner=False, max_entries=3000)
+def _curve(run: str, attempt: int, step: int) -> list[float | None]:
+    """The training loss in at most about 40 points, as powers of ten. `attempt` and `step` say how far it had come."""
+    if not step:
+        return []
+    values = sparkline_info(session.store().curve(run, "loss", max_points=80).values, logarithmic=True).values
+    return [round(float(v), 3) if np.isfinite(v) else None for v in values]
