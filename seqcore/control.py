@@ -46,6 +46,11 @@ class Control:
             self._changes.append(dict(changes))
             self.asked = True
 
+    @property
+    def ending(self) -> str | None:
+        """ "stop" or "leave" where the run was asked to end, for whoever waits beside it."""
+        return self._ending
+
     def take(self) -> tuple[list[dict[str, Any]], bool, str | None]:
         """For `fit`: what was asked since the last call: changes, whether to save, and "stop", "leave" or None."""
         with self._lock:

@@ -1,0 +1,180 @@
+"""Series by step that stay small as they grow: smallest, largest and missing value of each stretch are kept.
+
+A curve is layers of points, the newest attempt's first. An attempt that goes on from a checkpoint repeats steps which
+an earlier one already stored: where both have a step the newer one is the truth, and beyond its reach the older one
+still shows.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.errors import CorruptError
+from seqcore.runs.records import Curve
+
+__all__ = ["NAMES", "GrowingCurve", "block_from_bytes", "block_to_bytes", "overlay", "thin", "thin_to"]
+
+NAMES = ("loss", "gradient_norm", "learning_rate")
+LIMIT = 1024  # points that a layer is thinned to; it may grow to twice as many before that happens again
+
+Steps = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+
+def block_to_bytes(values: Values) -> bytes:
+    """Little-endian float64, so that a NaN stays one in every database."""
+    return np.ascontiguousarray(values, dtype="<f8").tobytes()
+
+
+def block_from_bytes(content: bytes) -> Values:
+    """The inverse of `block_to_bytes`."""
+    return np.frombuffer(content, dtype="<f8").astype(np.float64)
+
+
+def thin(steps: Steps, values: Values, width: int) -> tuple[Steps, Values]:
+    """Of each stretch of `width` steps the smallest, the largest and the first value that isn't finite; and the last.
+
+    Every point that is kept is one that was given, and thinning twice gives the same as thinning once with the larger
+    width, if that is a multiple of the smaller one.
+    """
+    if len(steps) == 0:
+        return steps, values
+    bucket = (steps - 1) // width
+    starts = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1]])
+    lengths = np.diff(np.r_[starts, len(steps)])
+    finite = np.isfinite(values)
+    kept = [_first_of_each(bucket, ~finite), np.array([len(steps) - 1])]
+    for pick, missing in ((np.minimum, np.inf), (np.maximum, -np.inf)):
+        filled = np.where(finite, values, missing)
+        extremes = np.repeat(pick.reduceat(filled, starts), lengths)
+        kept.append(_first_of_each(bucket, finite & (filled == extremes)))
+    index = np.unique(np.concatenate(kept))
+    return steps[index], values[index]
+
+
+def _first_of_each(bucket: Steps, chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
+    index = np.flatnonzero(chosen)
+    if len(index) == 0:
+        return index
+    return index[np.r_[True, np.diff(bucket[index]) != 0]]
+
+
+def thin_to(steps: Steps, values: Values, max_points: int) -> tuple[Steps, Values]:
+    """Thinned evenly over the steps to at most `max_points` (and no fewer than 4)."""
+    if len(steps) <= max_points:
+        return steps, values
+    per_bucket = 2 if np.isfinite(values).all() else 3
+    buckets = max(1, (max_points - 1) // per_bucket - 1)
+    span = int(steps[-1] - steps[0]) + 1
+    width = -(-span // buckets)
+    kept_steps, kept_values = thin(steps - steps[0] + 1, values, width)
+    return kept_steps + steps[0] - 1, kept_values
+
+
+def overlay(blocks: Iterable[tuple[int, Values]], through: int | None = None) -> tuple[Steps, Values]:
+    """All points of (first step, values), in the order in which they were stored: later ones win. Up to `through`."""
+    blocks = list(blocks)
+    last = max((first + len(values) - 1 for first, values in blocks), default=0)
+    dense, known = np.full(last, np.nan), np.zeros(last, dtype=bool)
+    for first, values in blocks:
+        dense[first - 1 : first - 1 + len(values)] = values
+        known[first - 1 : first - 1 + len(values)] = True
+    end = last if through is None else min(last, through)
+    index = np.flatnonzero(known[:end])
+    return index + 1, dense[index]
+
+
+class GrowingCurve:
+    """One series of a run while it grows. Adding n points costs O(n), on average, however long it has become."""
+
+    def __init__(self, layers: Iterable[tuple[Steps, Values]] = ()) -> None:
+        self._layers = list(layers) or [_EMPTY]
+
+    @property
+    def newest(self) -> int:
+        """The last step of the newest attempt; 0 where there is none."""
+        return _reach(self._layers[0])
+
+    @property
+    def reach(self) -> int:
+        """The last step of all."""
+        return max(_reach(layer) for layer in self._layers)
+
+    def add(self, first: int, values: Values) -> None:
+        """On from the newest layer's end: `first` is larger than `newest`."""
+        steps, known = self._layers[0]
+        new_steps = np.arange(first, first + len(values), dtype=np.int64)
+        self._layers[0] = _bounded(np.concatenate([steps, new_steps]), np.concatenate([known, values]))
+        newest = self.newest
+        self._layers[1:] = [layer for layer in self._layers[1:] if _reach(layer) > newest]
+
+    def begin(self, steps: Steps, values: Values) -> None:
+        """A new attempt, which goes on after the given points (all of them, as they were stored)."""
+        self._layers.insert(0, _bounded(steps, values))
+
+    def cut(self) -> None:
+        """Forget what lies beyond the newest attempt: it will not be repeated."""
+        self._layers[1:] = []
+
+    def points(self) -> tuple[Steps, Values]:
+        """What is shown: each step as the newest attempt that reached it has it."""
+        parts, reach = [], 0
+        for steps, values in self._layers:
+            beyond = steps > reach
+            parts.append((steps[beyond], values[beyond]))
+            reach = max(reach, _reach((steps, values)))
+        return np.concatenate([s for s, _ in parts]), np.concatenate([v for _, v in parts])
+
+    def to_curve(self, max_points: int) -> Curve:
+        """At most `max_points`, with NaN where a value was not finite."""
+        return finished_curve(*thin_to(*self.points(), max_points))
+
+    def to_bytes(self) -> bytes:
+        """For the store."""
+        parts = [struct.pack("<q", len(self._layers))]
+        for steps, values in self._layers:
+            parts += [struct.pack("<q", len(steps)), steps.astype("<i8").tobytes(), block_to_bytes(values)]
+        return b"".join(parts)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> GrowingCurve:
+        """The inverse of `to_bytes`. CorruptError where it is no curve."""
+        try:
+            (count,), at = struct.unpack_from("<q", content), 8
+            layers = []
+            for _ in range(count):
+                (n,) = struct.unpack_from("<q", content, at)
+                steps = np.frombuffer(content, dtype="<i8", count=n, offset=at + 8).astype(np.int64)
+                values = np.frombuffer(content, dtype="<f8", count=n, offset=at + 8 + 8 * n).astype(np.float64)
+                layers.append((steps, values))
+                at += 8 + 16 * n
+        except (struct.error, ValueError):
+            raise CorruptError("a stored curve is damaged: restore the store from a backup") from None
+        return cls(layers)
+
+
+def finished_curve(steps: Steps, values: Values) -> Curve:
+    """As it is given out: whatever is not finite is missing."""
+    return Curve(steps, np.where(np.isfinite(values), values, np.nan))
+
+
+_EMPTY = (np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
+def _reach(layer: tuple[Steps, Values]) -> int:
+    steps, _ = layer
+    return int(steps[-1]) if len(steps) else 0
+
+
+def _bounded(steps: Steps, values: Values) -> tuple[Steps, Values]:
+    """Thinned where there are too many points, with a width that is a power of two so that stretches stay aligned."""
+    if len(steps) <= 2 * LIMIT:
+        return steps, values
+    width = 2
+    while 2 * -(-int(steps[-1]) // width) > LIMIT:
+        width *= 2
+    return thin(steps, values, width)

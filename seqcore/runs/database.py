@@ -1,0 +1,230 @@
+"""One database behind one URL: how it is found, opened and checked, and how writers keep out of each other's way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from seqcore.errors import CorruptError, StoreError
+from seqcore.runs.schema import migrate
+
+__all__ = ["Database", "Place", "find_place"]
+
+BUSY_TIMEOUT = 15_000  # milliseconds
+CHECKED_WHOLE = 16 * 2**20  # bytes: a database up to this size is checked page by page when it is opened
+_MAGIC = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a store lies: its database, and the folder of its checkpoints, files, locks and logs."""
+
+    url: str
+    folder: Path
+    file: Path | None  # the database's own file, where it has one
+
+    @property
+    def name(self) -> str:
+        """How messages name it, without a password."""
+        return str(self.file) if self.file else make_url(self.url).render_as_string(hide_password=True)
+
+
+def find_place(url: str | Path | None = None) -> Place:
+    """From a folder, a database file, a URL, or nothing: SEQCORE_STORE, else `runs/` in the current folder.
+
+    SEQCORE_FILES names the folder for everything that isn't in the database; by default it is the database's own
+    folder, or `runs/` where the database is elsewhere. StoreError where the URL is none.
+    """
+    given = str(url or os.environ.get("SEQCORE_STORE") or "runs")
+    elsewhere = os.environ.get("SEQCORE_FILES")
+    if "://" not in given:
+        path = Path(given).expanduser().resolve()
+        if path.suffix not in (".db", ".sqlite", ".sqlite3") and not path.is_file():
+            path /= "seqcore.db"
+        return Place(f"sqlite:///{path}", Path(elsewhere).resolve() if elsewhere else path.parent, path)
+    try:
+        parsed = make_url(given)
+    except ArgumentError:
+        raise StoreError(f"{given!r} is no store; use a folder, sqlite:///FILE or postgresql://HOST/NAME") from None
+    if parsed.get_backend_name() == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise StoreError(f"{given!r} is no store: runs are kept by several processes, so it must name a file")
+        return find_place(parsed.database)
+    return Place(given, Path(elsewhere or "runs").resolve(), None)
+
+
+class Database:
+    """Opens the database, brings it up to date, and hands out transactions. Errors come out as StoreError."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        with self._translated():
+            _make_folder(place.folder)
+            if place.file is not None:
+                self._open_file(place.file)
+            self.engine = _make_engine(place.url)
+            if place.file is None:
+                with self.engine.begin() as connection:
+                    migrate(connection, place.name)
+
+    def _open_file(self, file: Path) -> None:
+        """A new database appears whole, under its own name only when it is ready; an old one is checked first."""
+        _make_folder(file.parent)
+        with FileLock(file.with_name(file.name + ".opening"), timeout=60):
+            if not file.exists():
+                fresh = file.with_name(file.name + ".new")
+                fresh.unlink(missing_ok=True)
+                _migrate_file(fresh, file)
+                os.replace(fresh, file)
+                return
+            _check_file(file)
+            _migrate_file(file, file)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent look at the database."""
+        with self._translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that holds SQLite's write lock from its first moment, so that it can't fail half-way.
+
+        (A deferred BEGIN fails at once where it would have to wait for another writer after having read.)
+        """
+        with (
+            self._translated(),
+            self.engine.connect() as connection,
+            connection.execution_options(seqcore_write=True).begin(),
+        ):
+            yield connection
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise _translate(error.orig or error, self.place) from error
+        except sqlite3.Error as error:
+            raise _translate(error, self.place) from error
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
+            raise StoreError(f"{self.place.name}: no driver for this database is installed ({error})") from error
+        except SQLAlchemyError as error:
+            raise StoreError(f"{self.place.name}: {_first_line(error)}") from error
+
+
+def _translate(error: BaseException, place: Place) -> StoreError:
+    text = _first_line(error)
+    if "malformed" in text or "not a database" in text or "disk image" in text:
+        return _corrupt(place.name, text)
+    if "disk is full" in text or "disk I/O error" in text:
+        return StoreError(f"{place.name} can't be written ({text}): make room on its disk; what is stored is safe")
+    if "readonly" in text or "unable to open" in text:
+        return StoreError(f"{place.name} can't be opened or written ({text}): look at its rights and its folder")
+    if "locked" in text:
+        return StoreError(f"{place.name} was kept busy by another process for {BUSY_TIMEOUT // 1000} s: try again")
+    return StoreError(f"{place.name}: {text}")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _corrupt(name: str, what: str) -> CorruptError:
+    return CorruptError(f"{name} is damaged ({what}): restore it from a backup, or move it away to begin a new store")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder} can't be made ({error.strerror}): name another place for the store") from error
+
+
+def _check_file(file: Path) -> None:
+    """CorruptError where the file is not the database that was written. Quick, whatever its size."""
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            header = stream.read(100)
+    except OSError as error:
+        raise StoreError(f"{file} can't be read ({error.strerror})") from error
+    if size == 0:
+        raise _corrupt(str(file), "it is empty")
+    if not header.startswith(_MAGIC):
+        raise _corrupt(str(file), "it is no SQLite database")
+    page = int.from_bytes(header[16:18], "big")
+    page = 65_536 if page == 1 else page
+    pages = int.from_bytes(header[28:32], "big")
+    logged = any(file.with_name(file.name + end).exists() for end in ("-journal", "-wal"))
+    if not logged and size < page * pages:
+        raise _corrupt(str(file), f"{size:,} bytes of {page * pages:,} are left")
+    if size <= CHECKED_WHOLE:
+        with contextlib.closing(_connect(file)) as connection:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if answer != "ok":
+            raise _corrupt(str(file), str(answer).splitlines()[-1])
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+    return connection
+
+
+def _migrate_file(file: Path, known_as: Path) -> None:
+    engine = _make_engine(f"sqlite:///{file}")
+    try:
+        with engine.connect() as connection, connection.execution_options(seqcore_write=True).begin():
+            migrate(connection, str(known_as))
+        with contextlib.closing(_connect(file)) as plain:
+            mode = "wal" if _wal_is_safe() else "delete"
+            if plain.execute("PRAGMA journal_mode").fetchone()[0] != mode and file == known_as:
+                # It needs the file for itself; where others have it open, the mode stays as it was until a later start.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    plain.execute(f"PRAGMA journal_mode = {mode}")
+    finally:
+        engine.dispose()
+
+
+def _wal_is_safe() -> bool:
+    """Older SQLite can corrupt a database when a write-ahead log is reset (https://sqlite.org/wal.html)."""
+    version = sqlite3.sqlite_version_info
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0)
+
+
+def _make_engine(url: str) -> Engine:
+    parsed: URL = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    engine = create_engine(parsed, max_overflow=64)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, below
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")  # first: what follows may already have to wait
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("seqcore_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

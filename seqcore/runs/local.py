@@ -1,0 +1,85 @@
+"""How a worker is started on this machine: a process of its own, spoken to through its standard input and output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import seqcore
+from seqcore.runs.store import Store
+
+__all__ = ["LocalWorker", "launch"]
+
+
+class LocalWorker:
+    """A worker process. `tell` hears each line that it says, and "gone" when it has ended."""
+
+    def __init__(self, process: subprocess.Popen[str], tell: Callable[[str], None]) -> None:
+        self._process = process
+        self._tell = tell
+        threading.Thread(target=self._listen, name=f"worker-{process.pid}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def send(self, run: str) -> bool:
+        """Give it a run. Whether it could be told."""
+        return self._write(f"run {run}\n")
+
+    def close(self) -> None:
+        """Ask it to checkpoint and leave."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end; after `seconds` it is ended by force."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _write(self, text: str) -> bool:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(text)
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as words:
+            for line in words:
+                self._tell(line.strip())
+        self._process.wait()
+        self.close()
+        self._tell("gone")
+
+
+def launch(store: Store, tell: Callable[[str], None]) -> LocalWorker:
+    """Start a worker for a store. (Not `multiprocessing`: its spawn would execute the server's script again.)"""
+    home = str(Path(seqcore.__file__).resolve().parent.parent)
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(p for p in (home, environment.get("PYTHONPATH")) if p)
+    environment["SEQCORE_FILES"] = str(store.folder)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        environment.setdefault(name, "1")  # a run sets the number it wants; idle threads of others must not spin
+    process = subprocess.Popen(
+        [sys.executable, "-m", "seqcore.runs.worker", "--store", store.url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+        encoding="utf-8",
+    )
+    return LocalWorker(process, tell)

@@ -1,0 +1,235 @@
+"""What can be asked of a store. Nothing here writes, and nothing costs more when a run has become long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from seqcore.errors import CorruptError, NotFoundError, StoreError
+from seqcore.events import Changed
+from seqcore.runs import schema
+from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, overlay
+from seqcore.runs.database import Database, find_place
+from seqcore.runs.durable import digest, pieces
+from seqcore.runs.liveness import Locks
+from seqcore.runs.records import LIVE, Curve, Run, StoredEvent, run_from_row, stored_event
+
+__all__ = ["Reading"]
+
+
+class Reading:
+    """The reading half of a store."""
+
+    def __init__(self, url: str | Path | None = None) -> None:
+        self.place = find_place(url)
+        self.url = self.place.url
+        self.folder = self.place.folder
+        self.database = Database(self.place)
+        self.locks = Locks(self.folder / "locks")
+
+    def run(self, run: str) -> Run:
+        """A run by its id, a unique beginning of it, or "latest". NotFoundError where there is none, or several."""
+        with self.database.reading() as connection:
+            row = self._find(connection, run)
+            return self._run(row, _queue(connection) if row["status"] == "queued" else [])
+
+    def runs(self, limit: int | None = None) -> list[Run]:
+        """All runs, the newest first."""
+        newest = select(schema.runs).order_by(schema.runs.c.number.desc()).limit(limit)
+        with self.database.reading() as connection:
+            queue = _queue(connection)
+            return [self._run(row, queue) for row in connection.execute(newest).mappings()]
+
+    def queue(self) -> list[str]:
+        """The ids of the runs that wait, in their order."""
+        with self.database.reading() as connection:
+            return _queue(connection)
+
+    def version(self, run: str) -> int:
+        """A number that changes whenever there is anything new about the run: one small read."""
+        with self.database.reading() as connection:
+            row = self._find(connection, run)
+        dead = row["status"] in LIVE and not self.locks.held(row["id"])
+        return 2 * int(row["version"]) + int(dead)
+
+    def events(
+        self, run: str, *, after: int = 0, kinds: Sequence[str] | None = None, limit: int | None = None
+    ) -> list[StoredEvent]:
+        """What happened, in order, all but steps and checkpoints; `after` is the `seq` of the last one known."""
+        table = schema.events
+        query = select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit)
+        if kinds is not None:
+            query = query.where(table.c.kind.in_(list(kinds)))
+        with self.database.reading() as connection:
+            query = query.where(table.c.run == self._find(connection, run)["id"])
+            return [stored_event(dict(row)) for row in connection.execute(query).mappings()]
+
+    def curve(self, run: str, name: str = "loss", max_points: int | None = 600) -> Curve:
+        """A series by step, with the extremes and gaps of each stretch kept. None: every point that is stored.
+
+        `name` is "loss" (in the model's scale), "gradient_norm" (before clipping) or "learning_rate".
+        """
+        if name not in NAMES:
+            raise StoreError(f"there is no curve {name!r}; use one of " + ", ".join(NAMES))
+        with self.database.reading() as connection:
+            key = self._find(connection, run)["id"]
+            curve = load_curve(connection, key, name)
+            if max_points is not None:
+                return curve.to_curve(max(4, max_points))
+            return finished_curve(*overlay(load_blocks(connection, key, name), curve.reach))
+
+    def checkpoint(self, run: str, *, at: str | int = "last") -> bytes | None:
+        """The newest checkpoint (it holds the best and the last weights), or the one at a step; None: there is none.
+
+        CorruptError where it is not what was written; it says what can be done.
+        """
+        with self.database.reading() as connection:
+            row = self._find(connection, run)
+            kept = self._checkpoints(connection, row["id"])
+        if str(at) not in ("last", "best"):
+            kept = [c for c in kept if str(c["step"]) == str(at)]
+            if not kept:
+                raise NotFoundError(f"run {row['id']} has no checkpoint at step {at}")
+        if not kept:
+            return None
+        there = [c for c in kept if self.checkpoint_path(c["file"]).exists()]
+        if not there:
+            raise CorruptError(
+                f"the checkpoints of run {row['id']} are missing from {self.folder / 'checkpoints'}: "
+                "restore them from a backup, or start the experiment anew"
+            )
+        return self._read_checkpoint(row["id"], there)
+
+    def changes(self, run: str, *, step: int) -> list[Changed]:
+        """What was changed in mid-run from `step` on, each change once: what `fit` replays on going on from there."""
+        changes: list[Changed] = []
+        for stored in self.events(run, kinds=["changed"]):
+            change = stored.event
+            if isinstance(change, Changed) and change.step >= step and change not in changes:
+                changes.append(change)
+        return sorted(changes, key=lambda change: change.step)
+
+    def checkpoint_step(self, run: str) -> int | None:
+        """The step of the checkpoint that `checkpoint` gives."""
+        with self.database.reading() as connection:
+            kept = self._checkpoints(connection, self._find(connection, run)["id"])
+        return next((c["step"] for c in kept if self.checkpoint_path(c["file"]).exists()), None)
+
+    def log(self, run: str) -> str:
+        """What its worker wrote to standard error, with the traceback of a failure."""
+        path = self.log_path(self.run(run).id)
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def log_path(self, run_id: str) -> Path:
+        """Where a run's log lies."""
+        return self.folder / "logs" / f"{run_id}.log"
+
+    def checkpoint_path(self, file: str) -> Path:
+        """Where a checkpoint lies."""
+        return self.folder / "checkpoints" / file
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.database.close()
+
+    def _read_checkpoint(self, run_id: str, there: list[RowMapping]) -> bytes:
+        newest, path = there[0], self.checkpoint_path(there[0]["file"])
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"{path} can't be read ({error.strerror})") from error
+        if len(content) == newest["size"] and digest(pieces(content)) == newest["sha256"]:
+            return content
+        damage = f"{len(content):,} of {newest['size']:,} bytes" if len(content) != newest["size"] else "changed bytes"
+        advice = (
+            f"restore it from a backup, or remove it to go on from step {there[1]['step']}"
+            if len(there) > 1
+            else "restore it from a backup, or start the experiment anew"
+        )
+        raise CorruptError(
+            f"the checkpoint of run {run_id} at step {newest['step']} is damaged ({damage}): {advice} ({path})"
+        )
+
+    def _checkpoints(self, connection: Connection, run_id: str) -> list[RowMapping]:
+        table = schema.checkpoints
+        query = select(table).where(table.c.run == run_id).order_by(table.c.seq.desc())
+        return list(connection.execute(query).mappings())
+
+    def _run(self, row: RowMapping, queue: list[str]) -> Run:
+        alive = row["status"] not in LIVE or self.locks.held(row["id"])
+        position = queue.index(row["id"]) + 1 if row["status"] == "queued" and row["id"] in queue else None
+        return run_from_row(dict(row), alive=alive, queue_position=position)
+
+    def _find(self, connection: Connection, run: str) -> RowMapping:
+        table = schema.runs
+        row = connection.execute(select(table).where(table.c.id == run)).mappings().one_or_none()
+        if row is not None:
+            return row
+        if run == "latest":
+            row = connection.execute(select(table).order_by(table.c.number.desc()).limit(1)).mappings().one_or_none()
+            if row is None:
+                raise NotFoundError("there is no run yet: train one first")
+            return row
+        wanted = run.strip().lower()
+        if not wanted or set(wanted) - set("0123456789abcdef-"):
+            raise NotFoundError(f"there is no run {run!r}; use an id, the beginning of one, or latest")
+        query = select(table).where(table.c.id.startswith(wanted)).order_by(table.c.number.desc()).limit(6)
+        found = list(connection.execute(query).mappings())
+        if not found:
+            raise NotFoundError(f"there is no run {run!r}; use an id, the beginning of one, or latest")
+        if len(found) > 1:
+            names = ", ".join(r["id"][: len(wanted) + 6] for r in found[:5]) + (", ..." if len(found) > 5 else "")
+            raise NotFoundError(f"{run!r} is the beginning of several runs ({names}): give more of it")
+        return found[0]
+
+
+def load_blocks(connection: Connection, run_id: str, name: str, after: int = 0) -> list[tuple[int, Any]]:
+    """(first step, values) of every stored block, in the order in which they were stored."""
+    table = schema.blocks
+    query = (
+        select(table.c.first_step, table.c[name])
+        .where(table.c.run == run_id, table.c.seq > after)
+        .order_by(table.c.seq)
+    )
+    return [(first, block_from_bytes(content)) for first, content in connection.execute(query)]
+
+
+def load_curve(connection: Connection, run_id: str, name: str) -> GrowingCurve:
+    """The thinned curve, with the few blocks that came after it was last saved."""
+    table = schema.curves
+    query = select(table.c.through, table.c.content).where(table.c.run == run_id, table.c.name == name)
+    saved = connection.execute(query).one_or_none()
+    curve = GrowingCurve() if saved is None else GrowingCurve.from_bytes(saved.content)
+    for first, values in load_blocks(connection, run_id, name, 0 if saved is None else saved.through):
+        grow(connection, run_id, name, curve, first, values)
+    return curve
+
+
+def grow(connection: Connection, run_id: str, name: str, curve: GrowingCurve, first: int, values: Any) -> bool:
+    """Add a block to its curve. True where it begins anew at an earlier step: a new attempt."""
+    again = first <= curve.newest
+    if again:
+        rewind(connection, run_id, name, curve, first - 1)
+    curve.add(first, values)
+    return again
+
+
+def rewind(connection: Connection, run_id: str, name: str, curve: GrowingCurve, step: int) -> None:
+    """Let a new attempt's layer begin: every stored point up to `step`, thinned anew."""
+    table = schema.blocks
+    query = (
+        select(table.c.first_step, table.c[name])
+        .where(table.c.run == run_id, table.c.first_step <= step)
+        .order_by(table.c.seq)
+    )
+    blocks = [(first, block_from_bytes(content)) for first, content in connection.execute(query)]
+    curve.begin(*overlay(blocks, step))
+
+
+def _queue(connection: Connection) -> list[str]:
+    table = schema.runs
+    query = select(table.c.id).where(table.c.status == "queued").order_by(table.c.queued, table.c.number)
+    return list(connection.execute(query).scalars())

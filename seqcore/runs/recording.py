@@ -1,0 +1,317 @@
+"""What a worker writes: events, steps, checkpoints and how it ended. A stale attempt writes nothing: LostLease."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, delete, func, select, update
+
+from seqcore.errors import LostLease
+from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finished, Started, Steps
+from seqcore.runs import schema
+from seqcore.runs.curves import NAMES, block_to_bytes
+from seqcore.runs.durable import digest, pieces, write_durably
+from seqcore.runs.lifecycle import EPOCHS, Lifecycle
+from seqcore.runs.reading import grow, load_curve, rewind
+from seqcore.runs.records import LIVE, Lease, Run
+
+__all__ = ["Recording"]
+
+KEPT_CHECKPOINTS = 2
+SAVED_EVERY = 1.0  # seconds between two writes of the thinned curves
+
+
+class Recording(Lifecycle):
+    """The half of a store that workers write to."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._writing: dict[str, _Curves] = {}
+
+    def append(self, lease: Lease, events: Sequence[Event], *, seconds: float | None = None) -> None:
+        """Keep events, all or none of them. `seconds`: spent on training up to now.
+
+        `CheckpointReady` belongs to `put_checkpoint` and is left out. LostLease where the attempt is stale.
+        """
+        try:
+            with self.database.writing() as connection:
+                pending = self._hold(connection, lease)
+                columns = _columns(events, pending) | ({} if seconds is None else {"seconds": seconds})
+                if columns:
+                    connection.execute(update(schema.runs).where(schema.runs.c.id == lease.run).values(**columns))
+                if rows := [_event_row(lease, event) for event in events if _is_told(event)]:
+                    connection.execute(schema.events.insert(), rows)
+                self._append_curves(connection, lease, events)
+        except BaseException:
+            self._writing.pop(lease.run, None)  # they may be ahead of what is stored
+            raise
+        if any(isinstance(event, Finished) for event in events):
+            self._writing.pop(lease.run, None)
+
+    def put_checkpoint(self, lease: Lease, ready: CheckpointReady) -> None:
+        """Keep a checkpoint: file first, then its row. The last two stay. LostLease where the attempt is stale."""
+        with self.database.reading() as connection:
+            self._look(connection, lease)
+        file = f"{lease.run}/{lease.attempt}-{ready.step}-{uuid.uuid4().hex[:8]}.checkpoint"
+        path = self.checkpoint_path(file)
+        size = write_durably(path, pieces(ready.content))
+        table = schema.checkpoints
+        row = {
+            "run": lease.run,
+            "attempt": lease.attempt,
+            "time": time.time(),
+            "step": ready.step,
+            "epoch": ready.epoch,
+            "best_step": ready.best_step,
+            "file": file,
+            "size": size,
+            "sha256": digest(pieces(ready.content)),
+        }
+        try:
+            with self.database.writing() as connection:
+                self._hold(connection, lease)
+                connection.execute(table.insert().values(row))
+                old = self._checkpoints(connection, lease.run)[KEPT_CHECKPOINTS:]
+                if old:
+                    connection.execute(delete(table).where(table.c.seq.in_([o["seq"] for o in old])))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        for o in old:
+            self.checkpoint_path(o["file"]).unlink(missing_ok=True)
+
+    def pause(self, lease: Lease, paused: bool) -> None:
+        """Say that the run is paused, or going on."""
+        self._close(lease, status="paused" if paused else "running")
+
+    def fail(self, lease: Lease, lines: Sequence[str]) -> None:
+        """Say that the run failed, and why: a line for each fault."""
+        reason = lines[0] if lines else "it failed"
+        self._close(lease, status="failed", finished=time.time(), error="\n".join(lines), reason=reason)
+
+    def interrupt(self, lease: Lease, reason: str) -> None:
+        """Say that nobody works on the run for now, though it has not ended."""
+        self._close(lease, status="interrupted", finished=time.time(), reason=reason)
+
+    def stop(self, lease: Lease, reason: str) -> None:
+        """Say that the run was broken off by its user, without a `Finished` of its own."""
+        self._close(lease, status="stopped", finished=time.time(), reason=reason)
+
+    def pending(self, lease: Lease) -> dict[str, Any]:
+        """The changes that this attempt begins with."""
+        with self.database.reading() as connection:
+            return dict(json.loads(self._look(connection, lease)))
+
+    def postpone(self, lease: Lease, changes: Mapping[str, Any]) -> None:
+        """Keep changes that came too late for this attempt, for the next one."""
+        with self.database.writing() as connection:
+            pending = self._hold(connection, lease) | dict(changes)
+            connection.execute(
+                update(schema.runs).where(schema.runs.c.id == lease.run).values(pending=json.dumps(pending))
+            )
+
+    def next_attempt(self, lease: Lease) -> Lease | None:
+        """Where a completed run was given more epochs in its last moment: its next attempt, with the same lock."""
+        table = schema.runs
+        with self.database.writing() as connection:
+            row = self._find(connection, lease.run)
+            if (
+                row["status"] != "completed"
+                or row["attempt"] != lease.attempt
+                or EPOCHS not in json.loads(row["pending"])
+            ):
+                return None
+            values = {"status": "running", "attempt": lease.attempt + 1, "finished": None, "reason": ""}
+            connection.execute(
+                update(table).where(table.c.id == lease.run).values(version=table.c.version + 1, **values)
+            )
+        return Lease(lease.run, lease.attempt + 1, lease.on_release)
+
+    def held_by(self, lease: Lease) -> Run:
+        """The run as it stands for its holder."""
+        return self.run(lease.run)
+
+    def _close(self, lease: Lease, **values: Any) -> None:
+        with self.database.writing() as connection:
+            self._hold(connection, lease)
+            connection.execute(update(schema.runs).where(schema.runs.c.id == lease.run).values(**values))
+
+    def _look(self, connection: Connection, lease: Lease) -> str:
+        """The run's pending changes. LostLease where the lease is stale."""
+        table = schema.runs
+        query = select(table.c.pending).where(
+            table.c.id == lease.run, table.c.attempt == lease.attempt, table.c.status.in_(LIVE)
+        )
+        pending = connection.execute(query).scalar_one_or_none()
+        if pending is None:
+            raise LostLease(f"run {lease.run} was taken over, ended or deleted: attempt {lease.attempt} writes no more")
+        return str(pending)
+
+    def _hold(self, connection: Connection, lease: Lease) -> dict[str, Any]:
+        """Make sure that the attempt is the run's own, count the write, and give the pending changes."""
+        table = schema.runs
+        own = (table.c.id == lease.run, table.c.attempt == lease.attempt, table.c.status.in_(LIVE))
+        connection.execute(update(table).where(*own).values(version=table.c.version + 1))
+        return dict(json.loads(self._look(connection, lease)))
+
+    def _append_curves(self, connection: Connection, lease: Lease, events: Sequence[Event]) -> None:
+        parts = _parts(connection, lease, events)
+        if not parts:
+            return
+        writing = self._writing.get(lease.run)
+        if writing is None or writing.attempt != lease.attempt:
+            writing = self._writing[lease.run] = _Curves(connection, lease)
+        anew = False
+        for part in parts:
+            if isinstance(part, Steps):
+                anew = writing.add(connection, lease, part) or anew
+            else:
+                writing.cut(connection, lease, part.step)
+                anew = True
+        if anew or time.monotonic() - writing.saved >= SAVED_EVERY:
+            writing.save(connection, lease)
+
+
+class _Curves:
+    """The curves of the attempt that this process writes, so that they needn't be read at each write."""
+
+    def __init__(self, connection: Connection, lease: Lease) -> None:
+        table = schema.blocks
+        self.attempt = lease.attempt
+        self.growing = {name: load_curve(connection, lease.run, name) for name in NAMES}
+        newest = select(func.coalesce(func.max(table.c.seq), 0)).where(table.c.run == lease.run)
+        self.through = int(connection.execute(newest).scalar_one())
+        self.saved = 0.0
+
+    def add(self, connection: Connection, lease: Lease, block: Steps) -> bool:
+        """Store a block. True where it repeats what an earlier attempt did."""
+        anew = False
+        for name, curve in self.growing.items():
+            anew = grow(connection, lease.run, name, curve, block.first_step, getattr(block, name)) or anew
+        row = {"run": lease.run, "attempt": lease.attempt, "first_step": block.first_step, "last_step": _last(block)}
+        row |= {name: block_to_bytes(getattr(block, name)) for name in NAMES}
+        key = connection.execute(schema.blocks.insert().values(row)).inserted_primary_key
+        assert key is not None
+        self.through = int(key[0])
+        return anew
+
+    def cut(self, connection: Connection, lease: Lease, step: int) -> None:
+        """What an earlier attempt did after `step` will not come again as it was: it leaves the curve."""
+        for name, curve in self.growing.items():
+            if curve.newest > step:
+                rewind(connection, lease.run, name, curve, step)
+            curve.cut()
+
+    def save(self, connection: Connection, lease: Lease) -> None:
+        """Put the thinned curves in the place of the ones before."""
+        table = schema.curves
+        connection.execute(delete(table).where(table.c.run == lease.run))
+        rows = [
+            {"run": lease.run, "name": name, "through": self.through, "content": curve.to_bytes()}
+            for name, curve in self.growing.items()
+        ]
+        connection.execute(table.insert(), rows)
+        self.saved = time.monotonic()
+
+
+def _columns(events: Sequence[Event], pending: dict[str, Any]) -> dict[str, Any]:
+    """What a run's own row takes from its events."""
+    columns: dict[str, Any] = {}
+    for event in events:
+        match event:
+            case Started():
+                columns |= {
+                    "parameters": event.parameters,
+                    "baselines": json.dumps(event.baselines),
+                    "headline": event.headline,
+                    "metric": event.metric,
+                    "step": event.step,
+                    "epoch": event.epoch,
+                    "epochs": pending.get(EPOCHS, event.epochs),
+                }
+            case Steps():
+                columns["step"] = _last(event)
+            case Epoch():
+                columns |= {"epoch": event.epoch, "step": event.step, "last_metrics": json.dumps(event.metrics)}
+                if event.best:
+                    columns |= {"metrics": json.dumps(event.metrics), "best_epoch": event.epoch}
+            case Changed():
+                pending = {path: value for path, value in pending.items() if event.changes.get(path) != value}
+                columns["pending"] = json.dumps(pending)
+                if EPOCHS in event.changes:
+                    columns["epochs"] = pending.get(EPOCHS, event.changes[EPOCHS])
+            case Finished():
+                columns |= {
+                    "status": event.status,
+                    "finished": time.time(),
+                    "reason": event.reason,
+                    "epoch": event.epochs,
+                    "step": event.step,
+                    "metrics": json.dumps(event.metrics),
+                    "last_metrics": json.dumps(event.last_metrics),
+                    "best_epoch": event.best_epoch,
+                }
+                if event.baselines:
+                    columns["baselines"] = json.dumps(event.baselines)
+            case _:
+                pass
+    return columns
+
+
+def _is_told(event: Event) -> bool:
+    return not isinstance(event, Steps | CheckpointReady)
+
+
+def _event_row(lease: Lease, event: Event) -> dict[str, Any]:
+    return {
+        "run": lease.run,
+        "attempt": lease.attempt,
+        "time": time.time(),
+        "kind": event.name,
+        "step": getattr(event, "step", 0),
+        "content": json.dumps(event.to_dict(), allow_nan=False),
+    }
+
+
+def _is_replayed(connection: Connection, lease: Lease, event: Changed) -> bool:
+    """Whether an earlier attempt made the same change at the same step, so that its steps come again as they were."""
+    table = schema.events
+    query = select(table.c.content).where(
+        table.c.run == lease.run,
+        table.c.kind == event.name,
+        table.c.step == event.step,
+        table.c.attempt < lease.attempt,
+    )
+    return any(json.loads(content) == event.to_dict() for content in connection.execute(query).scalars())
+
+
+def _last(block: Steps) -> int:
+    return block.first_step + len(block.loss) - 1
+
+
+def _parts(connection: Connection, lease: Lease, events: Sequence[Event]) -> list[Steps | Changed | Finished]:
+    """What matters to curves, in order: steps (those that follow each other as one block, so that a write is one row),
+    the end, and changes that no earlier attempt made."""
+    parts: list[Steps | Changed | Finished] = []
+    blocks: list[Steps] = []
+    for event in events:
+        if isinstance(event, Steps):
+            if blocks and event.first_step != _last(blocks[-1]) + 1:
+                parts.append(_merged(blocks))
+                blocks = []
+            blocks.append(event)
+        elif isinstance(event, Finished) or (isinstance(event, Changed) and not _is_replayed(connection, lease, event)):
+            parts += [_merged(blocks)] if blocks else []
+            parts.append(event)
+            blocks = []
+    return parts + ([_merged(blocks)] if blocks else [])
+
+
+def _merged(blocks: Sequence[Steps]) -> Steps:
+    series = (np.concatenate([getattr(block, name) for block in blocks]) for name in NAMES)
+    return Steps(blocks[0].first_step, *series)

@@ -1,0 +1,166 @@
+"""What the store gives out: frozen values, no rows and no connections."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.events import Event, Metrics, event_from_dict
+from seqcore.experiment import Experiment
+
+__all__ = ["ENDED", "LIVE", "Command", "Curve", "Lease", "Run", "Status", "StoredEvent", "StoredFile"]
+
+Status = Literal["queued", "running", "paused", "completed", "stopped", "failed", "interrupted"]
+LIVE: tuple[Status, ...] = ("running", "paused")
+ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of an experiment, as the store knows it now. Times are UTC."""
+
+    id: str
+    status: Status
+    experiment: Experiment
+    recipe: str | None
+    group: str | None
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+    attempt: int
+    step: int  # the last step that is stored
+    epoch: int  # whole epochs that are done
+    epochs: int  # planned, with those that were added later
+    seconds: float  # spent on training, over all attempts
+    metrics: Metrics  # of the best weights
+    last_metrics: Metrics
+    baselines: dict[str, Metrics]
+    headline: str
+    metric: str
+    parameters: int | None
+    best_epoch: int | None
+    error: str | None  # a line for each fault, where the run failed
+    reason: str  # one line: why it ended, or what to do next
+    queue_position: int | None  # 1 is next
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody works on it and it doesn't wait for anybody."""
+        return self.status in ENDED
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write one attempt of a run. Holds the run's lock until `release`."""
+
+    run: str
+    attempt: int
+    on_release: Callable[[], None] = field(compare=False, repr=False)
+
+    def release(self) -> None:
+        """Give the lock back. A run that isn't finished by then is interrupted. Harmless when called twice."""
+        self.on_release()
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event with its place in the run's history. `seq` only grows."""
+
+    seq: int
+    attempt: int
+    time: datetime
+    event: Event
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A series by step. `values[n]` is NaN where the value was not finite, so that it is seen as missing."""
+
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A request to whoever executes a run: "pause", "continue", "stop" or "change"."""
+
+    seq: int
+    kind: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of the user's, kept once by its content's SHA-256."""
+
+    hash: str
+    name: str
+    size: int
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """Seconds since 1970 as a time in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | None) -> Run:
+    """A run from its row. One whose worker is gone is interrupted, whatever the row says."""
+    status: Status = row["status"]
+    reason = row["reason"]
+    if status in LIVE and not alive:
+        status = "interrupted"
+        reason = "its worker ended before the run did; resume goes on from the last checkpoint"
+    created = moment(row["created"])
+    assert created is not None
+    return Run(
+        id=row["id"],
+        status=status,
+        experiment=Experiment.from_json(row["experiment"]),
+        recipe=row["recipe"],
+        group=row["group"],
+        created=created,
+        started=moment(row["started"]),
+        finished=moment(row["finished"]),
+        attempt=row["attempt"],
+        step=row["step"],
+        epoch=row["epoch"],
+        epochs=row["epochs"],
+        seconds=row["seconds"],
+        metrics=json.loads(row["metrics"]),
+        last_metrics=json.loads(row["last_metrics"]),
+        baselines=json.loads(row["baselines"]),
+        headline=row["headline"],
+        metric=row["metric"],
+        parameters=row["parameters"],
+        best_epoch=row["best_epoch"],
+        error=row["error"],
+        reason=reason,
+        queue_position=queue_position,
+    )
+
+
+def stored_event(row: Mapping[str, Any]) -> StoredEvent:
+    """An event from its row; metrics that were not finite come back as NaN."""
+    content = json.loads(row["content"])
+    for name in ("metrics", "last_metrics"):
+        if name in content:
+            content[name] = _numbers(content[name])
+    if "baselines" in content:
+        content["baselines"] = {name: _numbers(metrics) for name, metrics in content["baselines"].items()}
+    at = moment(row["time"])
+    assert at is not None
+    return StoredEvent(row["seq"], row["attempt"], at, event_from_dict(content))
+
+
+def _numbers(metrics: Mapping[str, float | None]) -> Metrics:
+    return {name: math.nan if value is None else value for name, value in metrics.items()}

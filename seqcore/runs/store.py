@@ -1,0 +1,98 @@
+"""The store: every run and all that belongs to it, behind one URL. Pages, command line and Python all ask it."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import select, update
+
+from seqcore.data.sources import SOURCES
+from seqcore.data.table import Table
+from seqcore.errors import CorruptError, NotFoundError, StoreError
+from seqcore.experiment import Experiment
+from seqcore.runs import schema
+from seqcore.runs.durable import digest, pieces, write_durably
+from seqcore.runs.recording import Recording
+from seqcore.runs.records import Command, Curve, Lease, Run, Status, StoredEvent, StoredFile
+
+if TYPE_CHECKING:
+    from seqcore.prediction import Predictor
+
+__all__ = ["Command", "Curve", "Lease", "Run", "Status", "Store", "StoredEvent", "StoredFile"]
+
+
+class Store(Recording):
+    """Runs, their events, curves and checkpoints, and the user's files.
+
+    `Store(url)` takes a folder, a database file or a URL (`sqlite:///...`, `postgresql://...`). It may be used from
+    any thread and by any number of processes. Every error is a StoreError, a NotFoundError or a LostLease.
+    """
+
+    def put_file(self, content: bytes | Path, name: str) -> StoredFile:
+        """Keep a file once, by its content's SHA-256. `name` is what people call it; folders in it are dropped."""
+        name = re.split(r"[/\\]", name)[-1].strip()[:200] or "file"
+        try:
+            key = digest(pieces(content))
+            path = self._file_path(key)
+            size = len(content) if isinstance(content, bytes) else content.stat().st_size
+            if not path.exists() or path.stat().st_size != size:
+                write_durably(path, pieces(content))
+        except OSError as error:
+            raise StoreError(f"{name} can't be read ({error.strerror})") from error
+        table = schema.files
+        row = {"name": name, "size": size, "time": time.time()}
+        with self.database.writing() as connection:
+            if connection.execute(select(table.c.hash).where(table.c.hash == key)).first() is None:
+                connection.execute(table.insert().values(hash=key, **row))
+            else:
+                connection.execute(update(table).where(table.c.hash == key).values(**row))
+        return StoredFile(key, name, size)
+
+    def file(self, hash: str) -> Path:
+        """Where a kept file lies. NotFoundError where there is none with this hash."""
+        path = self._file_path(hash) if re.fullmatch(r"[0-9a-f]{64}", hash) else None
+        if path is None or not path.exists():
+            raise NotFoundError(f"there is no file {hash[:12]!r} in this store: give the file itself")
+        return path
+
+    def files(self) -> list[StoredFile]:
+        """Every kept file, the last one first."""
+        table = schema.files
+        with self.database.reading() as connection:
+            rows = connection.execute(select(table).order_by(table.c.time.desc())).mappings()
+            return [StoredFile(row["hash"], row["name"], row["size"]) for row in rows]
+
+    def table(self, run: str | Experiment) -> Table:
+        """The values that an experiment learns from: made by its source, or read from the file that is kept here.
+
+        CorruptError where the file is not the one that was given, DataError where it can't be read.
+        """
+        experiment = run if isinstance(run, Experiment) else self.run(run).experiment
+        options = experiment.data.options
+        source = SOURCES[experiment.data.source](**options)
+        if not source.stored:
+            return source.table()
+        from seqcore.data.files import read_table
+        from seqcore.data.stored_file import FileOptions
+
+        key, name = str(options["hash"]), str(options["name"])
+        path = self.file(key)
+        if digest(pieces(path)) != key:
+            raise CorruptError(f"{path} is not the file that was given ({name}): give it again")
+        reading = {field: options[field] for field in FileOptions.model_fields if field in options}
+        return read_table(path, name=name, options=FileOptions(**reading))
+
+    def predictor(self, run: str, at: Literal["best", "last"] = "best") -> Predictor:
+        """A run's model with its best or its last weights. NotFoundError where it has not been kept yet."""
+        from seqcore.prediction import Predictor
+
+        content = self.checkpoint(run)
+        if content is None:
+            raise NotFoundError(f"run {self.run(run).id} has no checkpoint yet: let it train for a moment")
+        return Predictor.from_checkpoint(content, at=at)
+
+    def _file_path(self, key: str) -> Path:
+        return self.folder / "files" / key
