@@ -1,6 +1,6 @@
 """Starts the app: the pages, the workers' beginning and end, the headers of every answer, and Plotly's script.
 
-    streamlit run app.py
+streamlit run app.py
 """
 
 from __future__ import annotations

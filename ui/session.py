@@ -10,9 +10,10 @@ import streamlit as st
 from seqcore.errors import SeqcoreError
 from seqcore.runs.front import open_store
 from seqcore.runs.jobs import Jobs
+from seqcore.runs.records import Run
 from seqcore.runs.store import Store
 
-__all__ = ["RUN", "escape", "fail", "jobs", "keep_link", "select_run", "selected_run", "store"]
+__all__ = ["RUN", "escape", "fail", "icon", "jobs", "keep_link", "select_run", "selected_run", "shown_run", "store"]
 
 RUN = "run"
 """The query parameter, and the key in the session's state, that name the run which is looked at."""
@@ -48,6 +49,21 @@ def select_run(run: str | None) -> None:
     """Look at this run from now on (None: at none), on every page and in the link."""
     st.session_state[RUN] = run
     keep_link()
+
+
+def shown_run() -> Run | None:
+    """The run that is looked at, or None; one that can't be had is said on the page. "latest" and beginnings do."""
+    name = selected_run()
+    if name is None:
+        return None
+    try:
+        run = store().run(name)
+    except SeqcoreError as error:
+        fail(error)
+        return None
+    if run.id != name:
+        select_run(run.id)
+    return run
 
 
 def keep_link() -> None:

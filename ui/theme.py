@@ -6,14 +6,15 @@ from pathlib import Path
 
 import streamlit as st
 
-__all__ = ["apply"]
-
-
-@st.cache_data(show_spinner=False)
-def _style() -> str:
-    return Path(__file__).with_name("theme.css").read_text(encoding="utf-8")
+__all__ = ["apply", "is_dark"]
 
 
 def apply() -> None:
     """Put the style sheet on this page."""
-    st.html(f"<style>{_style()}</style>")
+    style = Path(__file__).with_name("theme.css").read_text(encoding="utf-8")
+    st.html(f"<style>{style}</style>")
+
+
+def is_dark() -> bool:
+    """Whether the visitor's theme is dark, as far as the server knows; at a first visit it may not."""
+    return st.context.theme.type == "dark"

@@ -1,0 +1,124 @@
+"""What can be done with a run, as buttons: on only when they make sense, and harmless when pressed twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from seqcore.control import LIVE_CHANGES
+from seqcore.errors import SeqcoreError
+from seqcore.experiment import Experiment
+from seqcore.runs.records import Run
+from ui import drafts, session
+
+__all__ = ["buttons", "faults", "was_started_here"]
+
+TWICE = 2.0  # seconds within which the same experiment is not submitted again: a double click means one run
+_FAULTS, _SUBMITTED, _OURS, _DONE = "action-faults", "submitted", "started-here", "action-done"
+
+
+def buttons(run: Run | None, experiment: Experiment | None) -> None:
+    """Train and, where there is a run, Pause or Continue, Stop, and One more epoch."""
+    same = run is not None and not run.ended and experiment == run.experiment
+    help = (
+        "This very run is going on. Change a setting to queue another one."
+        if same
+        else "Start a run with these settings."
+    )
+    if experiment is None:
+        help = "Something in the settings can't be; the lines above say what."
+    _button("Train", "play_arrow", help, _train, primary=True, off=same or experiment is None)
+    if run is not None:
+        _run_buttons(run, experiment)
+    if st.session_state.pop(_DONE, False):
+        st.rerun()
+
+
+def faults() -> None:
+    """What the last press of a button could not do, one line each."""
+    for line in st.session_state.pop(_FAULTS, ()):
+        st.error(session.escape(line))
+
+
+def was_started_here(run: Run) -> bool:
+    """Whether this session started the run: only then is it replayed unasked."""
+    return run.id in st.session_state.get(_OURS, ())
+
+
+def _run_buttons(run: Run, experiment: Experiment | None) -> None:
+    jobs = session.jobs()
+    if run.status == "paused":
+        _button("Continue", "play_circle", "Go on with this run.", _command, (jobs.continue_, run.id))
+    elif run.status in ("stopped", "interrupted", "failed"):
+        _button("Resume", "play_circle", "Go on from the last checkpoint.", _command, (jobs.resume, run.id))
+    else:
+        off = run.status != "running"
+        _button("Pause", "pause", "Hold this run; it can be continued.", _command, (jobs.pause, run.id), off=off)
+    help = "End this run and keep what it has learned."
+    _button("Stop", "stop", help, _command, (jobs.stop, run.id), off=run.ended)
+    off = run.status in ("queued", "failed", "interrupted")
+    help = "Train for one epoch more than planned."
+    _button("One more epoch", "plus_one", help, _command, (jobs.more_epochs, run.id, 1), off=off)
+    changes = _live_changes(run, experiment)
+    if changes:
+        named = ", ".join(f"{path.rpartition('.')[2].replace('_', ' ')} {value:g}" for path, value in changes.items())
+        help = f"Go on with {session.escape(named)} from the next step on."
+        _button("Apply to this run", "tune", help, _change, (run.id, changes))
+
+
+def _live_changes(run: Run, experiment: Experiment | None) -> dict[str, Any]:
+    """What differs between the controls and a run that is going on, if all of it can be changed now."""
+    if experiment is None or run.status not in ("running", "paused"):
+        return {}
+    changes = experiment.differences(run.experiment)
+    return changes if changes and set(changes) <= set(LIVE_CHANGES) else {}
+
+
+def _button(
+    label: str, icon: str, help: str, on_click: Callable[..., None], args: tuple[Any, ...] = (), *, primary: bool = False,
+    off: bool = False,
+) -> None:  # fmt: skip
+    st.button(
+        label,
+        key=f"do-{label.lower().replace(' ', '-')}",
+        icon=f":material/{icon}:",
+        help=help,
+        type="primary" if primary else "secondary",
+        disabled=off,
+        on_click=on_click,
+        args=args,
+    )
+
+
+def _train() -> None:
+    draft = drafts.current()
+    draft.collect()
+    try:
+        experiment = draft.experiment()
+        before = st.session_state.get(_SUBMITTED)
+        if before is not None and before[1] == experiment and time.monotonic() - before[0] < TWICE:
+            return
+        run = session.jobs().submit(experiment, recipe=draft.recipe)
+    except SeqcoreError as error:
+        st.session_state[_FAULTS] = error.lines
+        return
+    st.session_state[_SUBMITTED] = (time.monotonic(), experiment)
+    st.session_state[_OURS] = (*st.session_state.get(_OURS, ()), run.id)
+    drafts.belongs_to(run.id)
+    session.select_run(run.id)
+    st.session_state[_DONE] = True
+
+
+def _command(do: Callable[..., object], *args: Any) -> None:
+    try:
+        do(*args)
+    except SeqcoreError as error:
+        st.session_state[_FAULTS] = error.lines
+    st.session_state[_DONE] = True
+
+
+def _change(run: str, changes: dict[str, Any]) -> None:
+    _command(lambda: session.store().command(run, "change", changes))

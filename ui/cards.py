@@ -1,0 +1,134 @@
+"""The numbers of a run as a row of cards, and what happened as a list: HTML, with everything that comes from outside escaped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from seqcore.events import Finding
+from seqcore.plots.scores import ScoresInfo, scores_info
+from seqcore.plots.sparkline import sparkline_info
+from ui.story import Line, duration, number
+from ui.watch import Moment
+
+__all__ = ["cards", "finding_box", "log", "scores_of"]
+
+STATUS = {
+    "queued": "Waiting",
+    "running": "Running",
+    "paused": "Paused",
+    "completed": "Completed",
+    "stopped": "Stopped",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+}
+
+
+def scores_of(moment: Moment) -> ScoresInfo:
+    """The best weights so far beside every baseline, on the validation part (the training part where there is none)."""
+    run = moment.run
+    best = moment.best or moment.last
+    metrics = best.metrics if best else {}
+    part = "val" if f"val_{run.metric}" in metrics else "train"
+    return scores_info(metrics, run.baselines, metric=run.metric, part=part, headline=run.headline)
+
+
+def cards(moment: Moment) -> None:
+    """Epoch, losses, skill, pace and time, as they are at this moment."""
+    run, last = moment.run, moment.last
+    scores = scores_of(moment)
+    best = scores.best_baseline
+    against = scores.headline_score or best
+    validation = last.metrics.get("val_loss") if last else None
+    epochs = moment.epochs_done
+    skill_note = f"best baseline: {best.name.lower()}, {scores.metric.upper()} {number(best.value)}" if best else ""
+    if best is not None and scores.exact_baseline:
+        skill_note = f"{best.name.lower()} solves this exactly"
+    boxes = [
+        _card("Epoch", str(moment.epoch), f" of {moment.epochs:,}", _steps(moment), progress=_progress(moment)),
+        _card("Training loss", number(moment.train_loss), "", "last 20 steps", line=_line(moment.curve, "train")),
+        _card(
+            "Validation loss",
+            number(validation),
+            "",
+            f"best {number(moment.best.metrics.get('val_loss'))}" if moment.best and validation is not None else "",
+            line=_line(np.array([e.metrics.get("val_loss", math.nan) for e in epochs]), "validation"),
+        ),
+        _card(f"Against {against.name.lower()}" if against else "Skill", scores.short, "", skill_note, wide=True),
+        _card("Steps a second", number(moment.rate), "", f"{run.parameters:,} parameters" if run.parameters else ""),
+        _card("Time taken", duration(run.seconds), "", "in training", digits=True)
+        if run.ended
+        else _card("Time left", duration(moment.left), "", f"{duration(run.seconds)} so far", digits=True),
+    ]
+    st.html(f'<div class="sl-cards" data-testid="cards">{"".join(boxes)}</div>')
+
+
+def log(lines: Sequence[Line]) -> None:
+    """What happened, the newest first."""
+    rows = "".join(
+        f'<li class="sl-{line.kind}"><span class="sl-when">{escape(line.when)}</span><span>{escape(line.text)}</span></li>'
+        for line in lines
+    )
+    st.html(f'<ol class="sl-log" data-testid="log">{rows}</ol>')
+
+
+def finding_box(finding: Finding) -> None:
+    """What the doctor saw, why, and what to try."""
+    parts = [f"<strong>{escape(finding.message)}</strong>"]
+    parts += [f"<p>{escape(finding.why)}</p>"] if finding.why else []
+    parts += [f'<p class="sl-advice">{escape(finding.advice)}</p>'] if finding.advice else []
+    name = escape(finding.code, quote=True)
+    kind = finding.severity if finding.severity in ("note", "warning", "error") else "warning"
+    st.html(f'<div class="sl-finding sl-{kind}" role="note" data-testid="finding-{name}">{"".join(parts)}</div>')
+
+
+def _card(
+    label: str,
+    value: str,
+    unit: str,
+    note: str,
+    *,
+    line: str = "",
+    progress: float | None = None,
+    wide: bool = False,
+    digits: bool = False,
+) -> str:
+    extra = line
+    if progress is not None:
+        extra = f'<div class="sl-bar"><div style="width:{100 * progress:.1f}%"></div></div>'
+    return (
+        f'<div class="sl-card{" sl-wide" if wide else ""}"><div class="sl-label">{escape(label)}</div>'
+        f'<div class="sl-value{" sl-digits" if digits else ""}">{escape(value)}<small>{escape(unit)}</small></div>'
+        f'<div class="sl-note">{escape(note)}</div>{extra}</div>'
+    )
+
+
+def _steps(moment: Moment) -> str:
+    return f"step {moment.step:,}" + (f" of {moment.steps:,}" if moment.steps else "")
+
+
+def _progress(moment: Moment) -> float:
+    if moment.steps:
+        return min(1.0, moment.step / moment.steps)
+    return 0.0
+
+
+def _line(values: NDArray[np.float64], role: str) -> str:
+    """A small curve on a logarithmic scale, as SVG."""
+    shown = sparkline_info(values, role=role, logarithmic=True, max_points=40).values
+    known = np.isfinite(shown)
+    points = ""
+    if known.sum() > 1:
+        low, high = float(shown[known].min()), float(shown[known].max())
+        x = np.linspace(0.0, 100.0, len(shown))
+        y = 22.0 - 20.0 * (shown - low) / ((high - low) or 1.0)
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b, ok in zip(x, y, known, strict=True) if ok)
+    return (
+        f'<svg class="sl-spark sl-{role}" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">'
+        f'<polyline points="{points}"/></svg>'
+    )

@@ -1,0 +1,150 @@
+"""The experiment that the controls of the Train page say: kept in the session, read from the link, written back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from seqcore.data.sources import SOURCES
+from seqcore.errors import ExperimentError
+from seqcore.experiment import Experiment, settings_of
+from seqcore.fields import Setting
+from seqcore.links import PAGE_KEYS, experiment_from_link, link_of
+from seqcore.recipes import load_recipe, recipes
+from seqcore.runs.records import Run
+from ui import session
+
+__all__ = ["Draft", "belongs_to", "current", "default_recipe", "start_anew", "widget_key", "write_link"]
+
+_STATE = "draft"
+_RUN = "draft-run"
+_CONTROL = "field:"
+
+
+@dataclass
+class Draft:
+    """What the controls say, right or wrong. `base` is the last of it that could be, for what depends on the rest."""
+
+    base: Experiment
+    recipe: str | None
+    values: dict[str, Any] = field(default_factory=dict)  # dotted path -> value, of the controls that exist
+    put_by: dict[str, dict[str, Any]] = field(default_factory=dict)  # source -> its options, while another is chosen
+    link_faults: tuple[str, ...] = ()
+
+    def experiment(self) -> Experiment:
+        """The experiment. ExperimentError: a line for each fault."""
+        values = self.base.to_dict()
+        source = self.values.get("data.source", self.base.data.source)
+        if source != self.base.data.source:
+            values["data"]["options"] = {}
+        for path, value in self.values.items():
+            *parents, name = path.split(".")
+            place = values
+            for parent in parents:
+                place = place[parent]
+            place[name] = list(value) if isinstance(value, tuple) else value
+        experiment = Experiment.make(values)
+        self.base = experiment
+        return experiment
+
+    def collect(self) -> None:
+        """Take over what the controls hold now: for callbacks, which run before the controls are drawn again."""
+        for path in self.values:
+            key = widget_key(self, path)
+            if key in st.session_state:
+                value = st.session_state[key]
+                self.values[path] = tuple(value) if isinstance(value, list) else value
+
+    def settings(self) -> tuple[Setting, ...]:
+        """The fields that there are controls for, options of the chosen source included."""
+        source = self.values.get("data.source", self.base.data.source)
+        if source == self.base.data.source:
+            return settings_of(self.base)
+        return settings_of(Experiment.make({"data": {"source": source}}))
+
+    def choose_source(self, source: str) -> None:
+        """Another source with its own options, as they were when it was chosen before; and a task that it can have."""
+        options = {p: v for p, v in self.values.items() if p.startswith("data.options.")}
+        self.put_by[self.values["data.source"]] = options
+        self.values = {p: v for p, v in self.values.items() if p not in options}
+        self.values["data.source"] = source
+        fresh = {s.path: s.default for s in settings_of(Experiment.make({"data": {"source": source}}))}
+        self.values |= {p: v for p, v in fresh.items() if p.startswith("data.options.")}
+        self.values |= self.put_by.get(source, {})
+        tasks = SOURCES[source].tasks
+        if self.values["data.task"] not in tasks:
+            self.values["data.task"] = tasks[0]
+        self.values["data.inputs"], self.values["data.target"] = (), ()
+
+
+def default_recipe() -> str:
+    """The recipe that a first visitor sees."""
+    return recipes()[0].name
+
+
+def widget_key(draft: Draft, path: str) -> str:
+    """The key of a field's control. Options of different sources have different controls."""
+    source = draft.values.get("data.source", "") if path.startswith("data.options.") else ""
+    return f"{_CONTROL}{path}:{source}" if source else f"{_CONTROL}{path}"
+
+
+def current(run: Run | None) -> Draft:
+    """This session's draft; at first the link's, else that of the run which is looked at, else the default recipe.
+
+    When another run is opened later, the draft becomes that run's experiment.
+    """
+    shown = run.id if run else None
+    if _STATE not in st.session_state:
+        st.session_state[_STATE] = _from_link(st.query_params.to_dict(), run)
+    elif run is not None and shown != st.session_state.get(_RUN):
+        start_anew(run.experiment, run.recipe)
+    st.session_state[_RUN] = shown
+    draft: Draft = st.session_state[_STATE]
+    return draft
+
+
+def belongs_to(run: str) -> None:
+    """Remember that the draft is what this run was made from."""
+    st.session_state[_RUN] = run
+
+
+def start_anew(experiment: Experiment, recipe: str | None, *, faults: tuple[str, ...] = ()) -> Draft:
+    """Set every control to this experiment. For callbacks: controls that are drawn already can't be set."""
+    draft = _draft(experiment, recipe, faults)
+    st.session_state[_STATE] = draft
+    for key in [k for k in st.session_state if str(k).startswith(_CONTROL)]:
+        del st.session_state[key]
+    return draft
+
+
+def write_link(draft: Draft, experiment: Experiment) -> None:
+    """Put the whole configuration, and the run that is looked at, into the address bar."""
+    params = link_of(experiment, draft.recipe)
+    run = session.selected_run()
+    if run is not None:
+        params[session.RUN] = run
+    kept = {k: v for k, v in st.query_params.to_dict().items() if k in PAGE_KEYS and k != session.RUN}
+    if kept | params != st.query_params.to_dict():
+        st.query_params.from_dict(kept | params)
+
+
+def _draft(experiment: Experiment, recipe: str | None, faults: tuple[str, ...] = ()) -> Draft:
+    known = recipe if recipe in {r.name for r in recipes()} else None
+    values = {s.path: experiment.get(s.path) for s in settings_of(experiment)}
+    return Draft(base=experiment, recipe=known, values=values, link_faults=faults)
+
+
+def _from_link(params: Mapping[str, str], run: Run | None) -> Draft:
+    faults: tuple[str, ...] = ()
+    if any(key not in PAGE_KEYS for key in params):
+        try:
+            return _draft(*experiment_from_link(params))
+        except ExperimentError as error:
+            faults = error.lines
+    elif run is not None:
+        return _draft(run.experiment, run.recipe)
+    recipe = default_recipe()
+    return _draft(load_recipe(recipe).experiment, recipe, faults)

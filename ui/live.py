@@ -1,0 +1,178 @@
+"""The part of the Train page that moves: buttons, cards, the loss, the predictions, and what happened."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from seqcore.events import Preview
+from seqcore.experiment import Experiment
+from seqcore.plots import loss_info, plot_loss, plot_view
+from seqcore.runs.records import Run
+from seqcore.views import SymbolsView
+from ui import actions, session
+from ui.cards import STATUS, cards, finding_box, log
+from ui.live_chart import figure_text, live_chart
+from ui.story import findings, story
+from ui.watch import REPLAYED, SPEEDS, History, Moment, Replay
+
+__all__ = ["live_area"]
+
+POLL = 0.3  # seconds: the chart has to move at least twice a second
+FRAME = 0.15  # seconds between two pictures of a replay
+HISTORY, REPLAY, FIGURE = "history", "replay", "preview-figure"
+
+LOSS_HELP = (
+    "How far predictions are off, step by step: lower is better, and green far above orange means that the model "
+    "learned its training data by heart."
+)
+SERIES_HELP = (
+    "What the model says about values that it was not trained on: the closer blue lies on the dark line, the better."
+)
+SYMBOLS_HELP = "How probable the model finds each next symbol: the darker, the surer; a ring marks what really came."
+
+
+def live_area(run: Run, experiment: Experiment | None) -> None:
+    """Draw a run, again and again while it goes on or is replayed."""
+    history = _history(run)
+    replay = _replay(history.run)
+    going_on = not history.run.ended
+    interval = POLL if going_on else FRAME if replay else None
+    with st.container(key="live"):
+        st.fragment(_live, run_every=interval)(experiment, going_on)
+
+
+def _history(run: Run) -> History:
+    history: History | None = st.session_state.get(HISTORY)
+    if history is None or history.run.id != run.id:
+        history = History(run)
+        st.session_state[HISTORY] = history
+        st.session_state.pop(FIGURE, None)
+    return history
+
+
+def _replay(run: Run) -> Replay | None:
+    replay: Replay | None = st.session_state.get(REPLAY)
+    return replay if replay is not None and replay.run == run.id and run.ended else None
+
+
+def _live(experiment: Experiment | None, was_going_on: bool) -> None:
+    history: History = st.session_state[HISTORY]
+    replay = _replay(history.run)
+    if replay is None:
+        history.update(session.store())
+    run = history.run
+    if was_going_on == run.ended:  # began or ended since the page was drawn: other buttons, another pace
+        if run.status == "completed" and run.seconds < REPLAYED and actions.was_started_here(run):
+            st.session_state[REPLAY] = Replay.of(run)
+        st.rerun()
+    step = replay.step(run) if replay else None
+    if replay is not None and step is None:
+        del st.session_state[REPLAY]
+        st.rerun()
+    moment = history.moment(step)
+    _head(moment, experiment, replay)
+    cards(moment)
+    for finding in findings(moment.events):
+        finding_box(finding)
+    _loss(moment)
+    _prediction(moment)
+    st.markdown("##### What happened")
+    log(story(run, moment.events))
+
+
+def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) -> None:
+    run = moment.run
+    with st.container(horizontal=True, vertical_alignment="center", key="actions"):
+        actions.buttons(run, experiment)
+        st.html(_status(moment, replay), width="stretch")
+    actions.faults()
+    if run.ended and run.seconds < REPLAYED and run.step:
+        _replay_controls(run, replay)
+
+
+def _status(moment: Moment, replay: Replay | None) -> str:
+    run = moment.run
+    text = STATUS[run.status]
+    if run.status == "queued" and run.queue_position:
+        text = f"Waiting: number {run.queue_position} in the queue"
+    elif run.status == "running" and not moment.step:
+        text = "Starting"
+    if replay is not None:
+        text = f"Replay, {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
+    return (
+        f'<div class="sl-status" data-testid="status" data-status="{run.status}">'
+        f'<span class="sl-dot sl-{run.status}"></span>{text}</div>'
+    )
+
+
+def _replay_controls(run: Run, replay: Replay | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="replay-controls"):
+        st.button(
+            "Replay",
+            key="replay-button",
+            icon=":material/replay:",
+            type="tertiary",
+            help="This run was over quickly. See it again, from what was stored.",
+            on_click=_replay_again,
+            args=(run,),
+        )
+        st.session_state.setdefault("replay-speed", (replay or Replay.of(run)).speed)
+        st.select_slider(
+            "Speed of the replay",
+            SPEEDS,
+            key="replay-speed",
+            format_func=lambda s: f"{s:g}×",
+            help="Against the run itself: at 0.1× a second of training lasts ten.",
+            label_visibility="collapsed",
+            width=260,
+            on_change=_speed_chosen,
+        )
+    if st.session_state.pop("replay-began", False):
+        st.rerun()
+
+
+def _replay_again(run: Run) -> None:
+    speed = st.session_state.get("replay-speed") or Replay.of(run).speed
+    st.session_state[REPLAY] = Replay(run.id, time.monotonic(), speed)
+    st.session_state["replay-began"] = True
+
+
+def _speed_chosen() -> None:
+    replay: Replay | None = st.session_state.get(REPLAY)
+    if replay is not None:
+        st.session_state[REPLAY] = replay.faster(st.session_state["replay-speed"])
+
+
+def _loss(moment: Moment) -> None:
+    info = loss_info(moment.curve_steps, moment.curve, [e.event for e in moment.events], title="Loss")
+    live_chart(
+        plot_loss(info),
+        key="loss-chart",
+        label="Training and validation loss over the steps of the run",
+        height=320,
+        revision=moment.run.id,
+        scale="log",
+    )
+    st.caption(LOSS_HELP)
+
+
+def _prediction(moment: Moment) -> None:
+    if moment.preview is None:
+        return
+    event = moment.preview.event
+    assert isinstance(event, Preview)
+    kept = st.session_state.get(FIGURE)
+    if kept is None or kept[0] != (moment.run.id, moment.preview.seq):
+        figure = plot_view(event.view)
+        kept = ((moment.run.id, moment.preview.seq), figure_text(figure), int(figure.layout.height or 320))
+        st.session_state[FIGURE] = kept
+    live_chart(
+        kept[1],
+        key="prediction-chart",
+        label="Truth and prediction on the validation part",
+        height=kept[2],
+        revision=moment.run.id,
+    )
+    st.caption(SYMBOLS_HELP if isinstance(event.view, SymbolsView) else SERIES_HELP)

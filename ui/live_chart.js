@@ -1,0 +1,152 @@
+/* Draws one Plotly figure and redraws it in place: Plotly.react on the same node, so that zoom and the node survive.
+ * ROUTE, TEMPLATES and PALETTE stand above this text; live_chart.py writes them from the figures' own style. */
+
+const charts = new WeakMap() // the node that is drawn in -> what must outlive one update
+
+function loadPlotly() {
+  if (window.Plotly) return Promise.resolve(window.Plotly)
+  window.__plotlyLoading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script")
+    script.src = ROUTE
+    script.onload = () => resolve(window.Plotly)
+    script.onerror = () => reject(new Error("Plotly could not be loaded from this server"))
+    document.head.append(script)
+  })
+  return window.__plotlyLoading
+}
+
+function isDark(node) {
+  const probe = document.createElement("span")
+  probe.style.color = getComputedStyle(node).getPropertyValue("--st-background-color") || "#fff"
+  node.append(probe)
+  const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g).map(Number)
+  probe.remove()
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128
+}
+
+function themed(text, dark) {
+  if (dark) for (const [light, night] of PALETTE) text = text.replaceAll(light, night)
+  const figure = JSON.parse(text)
+  figure.layout.template = TEMPLATES[dark ? "dark" : "light"]
+  return figure
+}
+
+/* Ranges that the reader chose, in the data's own units: {xaxis: [from, to]}. Everything else is automatic. */
+function noteZoom(chart, update) {
+  for (const [name, value] of Object.entries(update)) {
+    const [, axis, rest] = name.match(/^([xy]axis\d*)\.(.+)$/) ?? []
+    if (!axis) continue
+    if (rest === "autorange") delete chart.zoom[axis]
+    else {
+      const log = chart.node._fullLayout?.[axis]?.type === "log"
+      const units = (v) => (log ? 10 ** v : v)
+      const range = chart.zoom[axis] ?? chart.node.layout[axis].range.map(units)
+      if (rest === "range") chart.zoom[axis] = value.map(units)
+      else if (rest === "range[0]") chart.zoom[axis] = [units(value), range[1]]
+      else if (rest === "range[1]") chart.zoom[axis] = [range[0], units(value)]
+    }
+  }
+}
+
+function applyZoom(chart, layout) {
+  for (const [axis, range] of Object.entries(chart.zoom)) {
+    if (!layout[axis]) continue
+    const log = layout[axis].type === "log"
+    const [low, high] = range
+    if (log && high <= 0) continue
+    const from = low > 0 ? low : high / 1e3
+    layout[axis] = { ...layout[axis], autorange: false, range: log ? [Math.log10(from), Math.log10(high)] : range }
+  }
+}
+
+function setScale(chart, layout) {
+  if (!chart.scale || !layout.yaxis) return
+  const axis = { ...layout.yaxis, type: chart.scale }
+  if (chart.scale === "linear") {
+    delete axis.dtick
+    delete axis.exponentformat
+    axis.rangemode = "tozero"
+  }
+  layout.yaxis = axis
+}
+
+function draw(chart) {
+  const { node, data, Plotly } = chart
+  if (!Plotly || !data || !node.isConnected) return
+  const figure = themed(data.figure, isDark(node))
+  const layout = { ...figure.layout, autosize: true, height: data.height, uirevision: data.revision }
+  if (chart.revision !== data.revision) {
+    chart.revision = data.revision
+    chart.zoom = {}
+  }
+  layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : layout.dragmode ?? "zoom"
+  setScale(chart, layout)
+  applyZoom(chart, layout)
+  figure.data.forEach((trace, i) => (trace.uid ??= `${trace.name ?? "trace"}-${i}`))
+  const config = {
+    displaylogo: false,
+    responsive: false,
+    doubleClick: "reset+autosize",
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    toImageButtonOptions: { filename: data.name ?? "chart", scale: 2 },
+  }
+  Plotly.react(node, figure.data, layout, config).then(() => {
+    node.dataset.updates = String(Number(node.dataset.updates ?? 0) + 1)
+    if (chart.listens) return
+    chart.listens = true
+    node.on("plotly_relayout", (update) => noteZoom(chart, update))
+    node.on("plotly_doubleclick", () => {
+      chart.zoom = {}
+      draw(chart)
+      return false
+    })
+  })
+}
+
+function showScales(chart, root) {
+  const bar = root.querySelector(".live-chart-scales")
+  bar.hidden = !chart.scale
+  for (const button of bar.querySelectorAll("button")) {
+    button.setAttribute("aria-pressed", String(button.value === chart.scale))
+    button.onclick = () => {
+      chart.scale = button.value
+      showScales(chart, root)
+      draw(chart)
+    }
+  }
+}
+
+export default function ({ data, parentElement }) {
+  const root = parentElement.querySelector(".live-chart")
+  const node = root.querySelector(".live-chart-plot")
+  let chart = charts.get(node)
+  if (!chart) {
+    chart = { node, zoom: {}, scale: data.scale, revision: data.revision }
+    charts.set(node, chart)
+    chart.observer = new ResizeObserver(() => {
+      if (node.data && node.clientWidth && node.clientWidth !== node._fullLayout?.width) chart.Plotly.Plots.resize(node)
+    })
+    chart.observer.observe(root)
+    loadPlotly().then(
+      (Plotly) => {
+        chart.Plotly = Plotly
+        draw(chart)
+      },
+      (error) => (node.textContent = error.message),
+    )
+  }
+  chart.data = data
+  if (!data.scale) chart.scale = undefined
+  else chart.scale ??= data.scale
+  root.dataset.testid = data.testid
+  node.style.height = `${data.height}px`
+  node.setAttribute("role", "img")
+  node.setAttribute("aria-label", data.label)
+  showScales(chart, root)
+  draw(chart)
+  return () => {
+    chart.observer.disconnect()
+    if (chart.Plotly) chart.Plotly.purge(node)
+    charts.delete(node)
+  }
+}

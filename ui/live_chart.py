@@ -1,0 +1,89 @@
+"""A chart that is redrawn in place: it keeps its node, the reader's zoom and the scale while new points stream in.
+
+`st.plotly_chart` mounts anew whenever its data change. This component calls `Plotly.react` instead, with Plotly's
+script from this server, and follows the theme of the browser and not that of the last answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Literal
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+
+from seqcore.plots.style import COLOURS, apply_style
+
+__all__ = ["PLOTLY_ROUTE", "figure_text", "live_chart"]
+
+PLOTLY_ROUTE = f"/plotly-{plotly.__version__}.min.js"
+_FOLDER = Path(__file__).parent
+
+
+def _rgb(code: str) -> str:
+    return ",".join(str(int(code[i : i + 2], 16)) for i in (1, 3, 5))
+
+
+def _constants() -> str:
+    """What the script takes from the figures' style: both templates, and each light colour's dark one."""
+    templates = {
+        name: apply_style(go.Figure(), dark=dark).layout.template.to_plotly_json()
+        for name, dark in (("light", False), ("dark", True))
+    }
+    pairs = [(light, dark) for light, dark in COLOURS.values() if light != dark]
+    pairs += [(f"rgba({_rgb(light)},", f"rgba({_rgb(dark)},") for light, dark in pairs]
+    values = {"ROUTE": PLOTLY_ROUTE, "TEMPLATES": templates, "PALETTE": pairs}
+    return "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
+
+
+def _file(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+_component = st.components.v2.component(
+    "sequence_lab_live_chart",
+    html=_file("live_chart.html"),
+    css=_file("live_chart.css"),
+    js=_constants() + _file("live_chart.js"),
+    isolate_styles=False,  # Plotly puts its own styles into the document's head
+)
+
+
+def figure_text(figure: go.Figure) -> str:
+    """A light figure as the component takes it: JSON without its template, which the component knows."""
+    figure.layout.template = None
+    text: str = figure.to_json(validate=False)
+    return re.sub(r'"template":\s*\{\},?', "", text)
+
+
+def live_chart(
+    figure: go.Figure | str,
+    *,
+    key: str,
+    label: str,
+    height: int = 320,
+    revision: str = "",
+    scale: Literal["linear", "log"] | None = None,
+) -> None:
+    """Draw a figure (in its light form, or as `figure_text` gives it) at this place of the page.
+
+    `label` says what is seen, for those who can't see it. While `revision` stays the same, so does the reader's zoom.
+    `scale` is the vertical axis's scale at first, with a switch beside it; None where there is nothing to choose.
+    """
+    text = figure if isinstance(figure, str) else figure_text(figure)
+    _component(
+        key=key,
+        data={
+            "figure": text,
+            "height": height,
+            "label": label,
+            "revision": revision,
+            "scale": scale,
+            "testid": key,
+            "name": key,
+        },
+        height=height,
+    )

@@ -1,0 +1,113 @@
+"""What an experiment is before it runs: its title, a picture of its data, and the size of its model."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from seqcore.data.table import Table
+from seqcore.errors import SeqcoreError
+from seqcore.experiment import Experiment
+from seqcore.plots import plot_table, table_info
+from seqcore.recipes import load_recipe
+from ui import own_data, session
+from ui.drafts import Draft
+from ui.live_chart import live_chart
+
+__all__ = ["columns", "data_picture", "parameters", "title"]
+
+SMALL = 150  # pixels
+PARTS = (
+    "The model learns from the orange part, is scored on the green one while it learns, and never sees the pink one "
+    "until the end."
+)
+
+
+def title(draft: Draft) -> None:
+    """What this experiment is about."""
+    if draft.recipe is not None:
+        recipe = load_recipe(draft.recipe)
+        st.header(recipe.title, anchor=False)
+        st.markdown(recipe.description)
+        changed = draft.base.differences(recipe.experiment)
+        if changed:
+            many = f"{len(changed)} settings differ" if len(changed) > 1 else "1 setting differs"
+            st.caption(f"{many} from the recipe: {session.escape(', '.join(sorted(changed)))}.")
+    elif draft.values["data.source"] == "file":
+        st.header(session.escape(draft.values.get("data.options.name") or "Your own file"), anchor=False)
+    else:
+        st.header("Your own experiment", anchor=False)
+
+
+def columns(draft: Draft) -> tuple[str, ...]:
+    """The columns that inputs and targets can be chosen from."""
+    try:
+        return own_data.table_of(draft.base).columns
+    except SeqcoreError:
+        return ()
+
+
+def data_picture(experiment: Experiment | None, table: Table | None, *, small: bool = False) -> None:
+    """The values, with the parts in their colours."""
+    if experiment is None or table is None:
+        return
+    data = experiment.data
+    info = table_info(
+        table,
+        validation_fraction=data.validation_fraction,
+        test_fraction=data.test_fraction,
+        columns=tuple(dict.fromkeys((*data.target, *data.inputs))),
+        max_points=400 if small else 1500,
+    )
+    figure = plot_table(info)
+    height = int(figure.layout.height or 240)
+    if small:
+        figure.update_layout(showlegend=False, margin={"t": 4})
+        figure.update_xaxes(title_text="", nticks=4)
+        figure.update_yaxes(title_text="", nticks=3)
+        height = SMALL
+    else:
+        height = max(height, 320)
+    where = "data-small" if small else "data-chart"
+    live_chart(figure, key=where, label="The data, its parts in colours", height=height, revision=experiment.to_json())
+    if not small:
+        parts = PARTS if data.validation_fraction and data.test_fraction else ""
+        st.caption(" ".join((f"{_size(table)}.", *(session.escape(n) for n in table.notes), parts)))
+
+
+def parameters(experiment: Experiment | None, table: Table | None) -> None:
+    """How many weights the model has, and its layers."""
+    if experiment is None or table is None:
+        st.caption("– parameters")
+        return
+    try:
+        layers, count = _summary(experiment.to_json(), table)
+    except SeqcoreError as error:
+        session.fail(error)
+        return
+    with st.expander(f"{count:,} parameters", key="summary"):
+        st.dataframe(
+            layers,
+            hide_index=True,
+            column_config={
+                "name": "layer",
+                "type": "kind",
+                "output_shape": st.column_config.TextColumn("gives", help="B windows, T steps."),
+                "parameters": st.column_config.NumberColumn("weights", format="localized"),
+            },
+        )
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], int]:
+    from seqcore.summary import summarize  # noqa: PLC0415  (brings torch with it, which the rest of the page needn't wait for)
+
+    summary = summarize(Experiment.from_json(experiment), _table)
+    return summary.layers, summary.parameters
+
+
+def _size(table: Table) -> str:
+    sequences = f" in {len(table.lengths):,} sequences" if len(table.lengths) > 1 else ""
+    what = (
+        "symbols" if table.symbolic else "rows" if len(table.columns) == 1 else f"rows of {len(table.columns)} columns"
+    )
+    return f"{len(table):,} {what}{sequences}"

@@ -1,0 +1,109 @@
+"""What happened in a run, as sentences for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from seqcore.events import Changed, Epoch, Finding, Finished, Started
+from seqcore.runs.records import Run, StoredEvent
+
+__all__ = ["Line", "duration", "findings", "number", "story"]
+
+Kind = Literal["start", "best", "change", "end", "bad"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that happened: when (a step, or nothing), what, and what sort of thing it is."""
+
+    when: str
+    text: str
+    kind: Kind
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number as short as it stays useful; a dash where there is none."""
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "not a number"
+    if value != 0 and (abs(value) >= 1e6 or abs(value) < 1e-4):
+        return f"{value:.{digits - 1}e}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return (
+        f"{float(f'{value:.{digits}g}'):.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}" if value else "0"
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """Minutes and seconds, with hours where there are any."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = math.ceil(seconds) if seconds > 0.05 else 0
+    hours, rest = divmod(whole, 3600)
+    minutes, last = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{last:02}" if hours else f"{minutes:02}:{last:02}"
+
+
+def findings(events: Iterable[StoredEvent]) -> list[Finding]:
+    """What the doctor saw, each once, as it was the last time."""
+    found = {e.event.code: e.event for e in events if isinstance(e.event, Finding)}
+    return list(found.values())
+
+
+def story(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
+    """The newest first: the end, changes, the best epoch so far, and each start."""
+    lines: list[Line] = []
+    best: Epoch | None = None
+    for stored in events:
+        event = stored.event
+        if isinstance(event, Started):
+            lines.append(_started(event))
+        elif isinstance(event, Changed):
+            changes = ", ".join(f"{path} = {_plain(value)}" for path, value in event.changes.items())
+            lines.append(Line(f"step {event.step:,}", f"Changed: {changes}.", "change"))
+        elif isinstance(event, Finished):
+            lines.append(_finished(event))
+        elif isinstance(event, Epoch) and event.best:
+            best = event
+    if best is not None:
+        loss = best.metrics.get("val_loss", best.metrics.get("train_loss"))
+        name = "validation" if "val_loss" in best.metrics else "training"
+        text = f"Best so far at epoch {best.epoch}: {name} loss {number(loss)}."
+        lines.append(Line(f"step {best.step:,}", text, "best"))
+    if run.status in ("failed", "interrupted"):
+        lines += [Line("", line, "bad") for line in (run.error or run.reason).splitlines() if line]
+    return sorted(reversed(lines), key=lambda line: line.kind == "start")
+
+
+def _started(event: Started) -> Line:
+    sizes = event.parts
+    windows = f"{sizes.get('train', 0):,} windows to learn from"
+    if sizes.get("val"):
+        windows += f", {sizes['val']:,} to score it while it learns"
+    if sizes.get("test"):
+        windows += f", {sizes['test']:,} for the end"
+    if event.step:
+        return Line(f"step {event.step:,}", f"Went on from step {event.step:,} on {event.device}.", "start")
+    threads = f"{event.threads} thread{'s' if event.threads > 1 else ''}"
+    return Line(
+        "step 0", f"Started on {event.device} with {threads}: {event.parameters:,} parameters, {windows}.", "start"
+    )
+
+
+def _finished(event: Finished) -> Line:
+    verb = "Completed" if event.status == "completed" else "Stopped"
+    text = f"{verb} after {event.epochs:,} epochs in {event.seconds:.1f} s."
+    if event.reason:
+        text += f" {event.reason[:1].upper()}{event.reason[1:].rstrip('.')}."
+    if event.best_epoch is not None and event.best_epoch != event.epochs:
+        text += f" The weights of epoch {event.best_epoch} are kept, the best by validation loss."
+    return Line(f"step {event.step:,}", text, "end")
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,164 @@
+"""What a run has said so far, fetched piece by piece, and what the Train page shows of it at one moment."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.events import Epoch, Preview, Started, Steps
+from seqcore.runs.records import Run, StoredEvent
+from seqcore.runs.store import Store
+
+__all__ = ["REPLAYED", "History", "Moment", "Replay"]
+
+REPLAYED = 5.0  # seconds: a run that was over sooner could not be watched
+LENGTH = 7.0  # seconds that a replay takes at first
+SPEEDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # of a replay, against the run itself
+KINDS = ("started", "epoch", "preview", "changed", "finding", "finished")
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run after `step` steps. Numbers that aren't known yet are None."""
+
+    run: Run
+    step: int
+    steps: int | None  # planned in all
+    epoch: int
+    epochs: int
+    train_loss: float | None  # mean over the last 20 steps
+    best: Epoch | None  # by validation loss, so far
+    last: Epoch | None
+    curve_steps: Values
+    curve: Values
+    events: tuple[StoredEvent, ...]
+    preview: StoredEvent | None
+    rate: float | None  # steps a second
+    left: float | None  # seconds
+
+    @property
+    def epochs_done(self) -> list[Epoch]:
+        """The epochs so far, each as it was the last time."""
+        return _epochs(self.events)
+
+
+@dataclass
+class History:
+    """All that the store knows of one run, kept up to date with as few questions as possible."""
+
+    run: Run
+    steps: Values = field(default_factory=lambda: np.zeros(0))
+    losses: Values = field(default_factory=lambda: np.zeros(0))
+    events: list[StoredEvent] = field(default_factory=list)
+    _version: int | None = None
+    _pace: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=12))
+
+    def update(self, store: Store) -> None:
+        """Ask the store what is new."""
+        version = store.version(self.run.id)
+        self.run = store.run(self.run.id)  # its liveness and its place in the queue change without a new version
+        if version != self._version:
+            after = self.events[-1].seq if self.events else 0
+            self.events += store.events(self.run.id, after=after, kinds=KINDS)
+            curve = store.curve(self.run.id, "loss")
+            self.steps, self.losses = curve.steps.astype(np.float64), curve.values
+            self._version = version
+        if self.run.status == "running":
+            self._pace.append((time.monotonic(), self.run.step))
+        else:
+            self._pace.clear()
+
+    def moment(self, at: int | None = None) -> Moment:
+        """The run as it is now, or as it was after `at` steps."""
+        run = self.run
+        events = self.events if at is None else [e for e in self.events if _step(e) <= at]
+        known = self.steps <= (math.inf if at is None else at)
+        steps, losses = self.steps[known], self.losses[known]
+        step = max([run.step if at is None else at, 0])
+        started = next((e.event for e in reversed(events) if isinstance(e.event, Started)), None)
+        epochs = _epochs(events)
+        planned = started.steps_per_epoch * run.epochs if isinstance(started, Started) else None
+        rate = self._rate(epochs)
+        ended = at is None and run.ended
+        return Moment(
+            run=run,
+            step=step,
+            steps=planned,
+            epoch=epochs[-1].epoch if epochs else 0,
+            epochs=run.epochs,
+            train_loss=_recent(steps, losses),
+            best=next((e for e in reversed(epochs) if e.best), None),
+            last=epochs[-1] if epochs else None,
+            curve_steps=steps,
+            curve=losses,
+            events=tuple(events),
+            preview=next((e for e in reversed(events) if isinstance(e.event, Preview)), None),
+            rate=rate,
+            left=(planned - step) / rate if planned and rate and not ended else None,
+        )
+
+    def _rate(self, epochs: Sequence[Epoch]) -> float | None:
+        """Steps a second: over the last polls while it runs, else over the whole run."""
+        if len(self._pace) > 1:
+            (t0, s0), (t1, s1) = self._pace[0], self._pace[-1]
+            if s1 > s0 and t1 > t0:
+                return (s1 - s0) / (t1 - t0)
+        return self.run.step / self.run.seconds if self.run.seconds > 0 and self.run.step else None
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A run that is shown again from what is stored. `began` is on the monotonic clock."""
+
+    run: str
+    began: float
+    speed: float
+    at: float = 0.0  # seconds of the run's own time that had been shown at `began`
+
+    @classmethod
+    def of(cls, run: Run) -> Replay:
+        """From the run's beginning, at the speed that makes it last about seven seconds."""
+        speed = min(SPEEDS, key=lambda s: abs(math.log(max(run.seconds, 0.05) / s / LENGTH)))
+        return cls(run.id, time.monotonic(), speed)
+
+    def shown(self, now: float | None = None) -> float:
+        """Seconds of the run's own time that have been shown."""
+        return self.at + ((time.monotonic() if now is None else now) - self.began) * self.speed
+
+    def faster(self, speed: float, now: float | None = None) -> Replay:
+        """Go on from the same place at another speed."""
+        at = time.monotonic() if now is None else now
+        return replace(self, at=self.shown(at), began=at, speed=speed)
+
+    def step(self, run: Run, now: float | None = None) -> int | None:
+        """The step to show, or None where the replay is over."""
+        part = self.shown(now) / max(run.seconds, 0.05)
+        return int(part * run.step) if part < 1.0 else None
+
+
+def _step(stored: StoredEvent) -> int:
+    event = stored.event
+    if isinstance(event, Steps):
+        return event.first_step
+    return event.step
+
+
+def _epochs(events: Sequence[StoredEvent]) -> list[Epoch]:
+    """Epochs in order, each once: one that was done again after a resume counts as it was then."""
+    found = {e.event.epoch: e.event for e in events if isinstance(e.event, Epoch)}
+    return [found[number] for number in sorted(found)]
+
+
+def _recent(steps: Values, losses: Values) -> float | None:
+    if not len(steps):
+        return None
+    recent = losses[steps > steps[-1] - 20]
+    return float(np.mean(recent)) if np.isfinite(recent).all() else math.nan
