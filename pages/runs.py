@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
@@ -27,7 +29,8 @@ ORDERS = {
 def main() -> None:
     """The page from top to bottom."""
     st.title("Runs", anchor=False)
-    runs = store().runs()
+    every_run.clear()  # a visit or an action sees everything; what follows looks only at what moves
+    runs = every_run()
     if not runs:
         st.markdown("There is no run yet. Whatever you train is kept here, with its curve, its scores and its weights.")
         st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
@@ -36,13 +39,30 @@ def main() -> None:
     st.fragment(overview, run_every=EVERY if going else None)(going)
 
 
+@st.cache_resource(ttl=10, show_spinner=False)
+def every_run() -> list[Run]:
+    """All runs, the newest first. A thousand take a quarter of a second, too long for every look."""
+    return store().runs()
+
+
+def current_runs() -> list[Run]:
+    """All runs, with the newest and those that are going as they are now."""
+    runs = {run.id: run for run in every_run()}
+    fresh = {run.id: run for run in store().runs(limit=AT_ONCE)}
+    for run in runs.values():
+        if run.status in GOING and run.id not in fresh:
+            with contextlib.suppress(NotFoundError):
+                fresh[run.id] = store().run(run.id)
+    return sorted((runs | fresh).values(), key=lambda run: run.created, reverse=True)
+
+
 def overview(going: bool) -> None:
     """List and chosen run; looked at again by itself while a run is going."""
-    runs = store().runs()
+    runs = current_runs()
     if going and not any(run.status in GOING for run in runs):
         st.rerun()  # the last one has ended: no more looking
     shown = choose(runs)
-    chosen = selected_run()
+    chosen = selected_run() or (shown[0].id if shown else None)
     left, right = st.columns([1.9, 1], gap="large")
     with left:
         show_list(shown, chosen)
@@ -52,14 +72,12 @@ def overview(going: bool) -> None:
             detail(run)
         elif chosen is not None:
             missing(chosen)
-        else:
-            st.caption("Choose a run to see how it went and to open it.")
 
 
 def choose(runs: list[Run]) -> list[Run]:
     """Filters and order."""
     counts = {word: sum(run.status == word for run in runs) for word in run_words.STATUSES}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         words = st.text_input(
             "Find", placeholder="Find by name, network or id", key="runs-find", label_visibility="collapsed", width=260,
             help="Part of a recipe's or file's name, of a network (GRU), or the beginning of an id.",
@@ -108,8 +126,10 @@ def missing(run: str) -> None:
 def detail(run: Run) -> None:
     """One run: how it went, and what can be done with it."""
     word = run_words.STATUSES[run.status]
-    st.subheader(escape(run_words.title(run)), anchor=False)
-    st.markdown(f":{word.colour}-badge[{word.icon} {word.word}] :gray[{run_words.network(run)}]")
+    st.markdown(
+        f"#### {escape(run_words.title(run))}\n:{word.colour}-badge[{word.icon} {word.word}] "
+        f":gray[{run_words.network(run)}, {run_words.trained_on(run)}]"
+    )
     explain(run)
     actions(run)
     curve = store().curve(run.id, "loss")
@@ -119,8 +139,9 @@ def detail(run: Run) -> None:
         figure = plot_loss(info)
         figure.update_layout(height=250)
         picture(figure, key=f"loss-{run.id}", label="Training and validation loss over the steps of the run")
-    if run_words.best_part(run):
-        st.markdown(escape(run_words.scores(run).sentence))
+    scores = run_words.scores(run)
+    if scores.model is not None:
+        st.markdown(escape(scores.sentence))
     facts(run)
 
 

@@ -73,14 +73,18 @@ def metric_word(metric: str) -> str:
 
 
 def _against(scores: ScoresInfo) -> str:
-    """The baseline that is compared with; the best one instead where the model lost to it."""
+    """The baseline that is compared with, and the best one where the model lost to it."""
     base, best = scores.headline_score or scores.best_baseline, scores.best_baseline
     if base is None or best is None or scores.model is None:
         return ""
     beaten = scores.scores[0].model or scores.scores[0].value == scores.model
-    if not beaten and best.name != base.name:
-        return f"behind {best.name[:1].lower()}{best.name[1:]}"
-    return f"{'as' if scores.short == 'about as good' else 'than'} {base.name[:1].lower()}{base.name[1:]}"
+    text = f"{'as' if scores.short == 'about as good' else 'than'} {_brief(base.name)}"
+    return text if beaten or best.name == base.name else f"{text}, {_brief(best.name)} wins"
+
+
+def _brief(baseline: str) -> str:
+    """A baseline in a narrow place."""
+    return baseline.replace("A straight line on the window", "a line").replace("The most", "most").lower()
 
 
 def _progress(run: Run) -> str:

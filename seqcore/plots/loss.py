@@ -102,7 +102,7 @@ def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
     figure.update_xaxes(title_text="optimizer step", rangemode="tozero")
     figure.update_yaxes(title_text=f"loss ({info.unit})")
     if info.logarithmic:
-        figure.update_yaxes(type="log", exponentformat="power", dtick=_log_tick(info))
+        figure.update_yaxes(type="log", exponentformat="power")
     else:
         figure.update_yaxes(rangemode="tozero")
     return figure
@@ -115,13 +115,6 @@ def _drawable(values: Any, logarithmic: bool) -> Values:
         bad |= ~(numbers > 0)
     numbers[bad] = np.nan
     return numbers
-
-
-def _log_tick(info: LossInfo) -> Any:
-    """A tick at each power of ten, or at 1, 2 and 5 of it where the values lie within two of them."""
-    both = np.concatenate([info.train, info.validation])
-    known = both[np.isfinite(both)]
-    return 1 if known.max() / known.min() > 100 else "D2"
 
 
 def _field(path: str) -> str:
