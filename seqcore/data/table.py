@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seqcore.errors import DataError
 
-__all__ = ["Table"]
+__all__ = ["Table", "describe_table"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +54,40 @@ class Table:
     def lengths(self) -> NDArray[np.int64]:
         """Rows in each sequence, [S]."""
         return np.diff(self.offsets)
+
+
+def describe_table(table: Table) -> dict[str, Any]:
+    """What a table is, as plain values for people and JSON: how much, from when to when, how often, with which gaps.
+
+    `span` and `frequency` are None without times; `missing_times` counts rows that a regular calendar would have had.
+    """
+    description: dict[str, Any] = {
+        "rows": len(table),
+        "columns": list(table.columns),
+        "sequences": len(table.lengths),
+        "independent": table.independent,
+        "span": None,
+        "frequency": None,
+        "missing_times": 0,
+        "gaps": {},
+        "symbols": None,
+        "notes": list(table.notes),
+    }
+    if table.symbolic:
+        description["symbols"] = len(np.unique(table.values))
+    else:
+        gaps = {name: int(np.isnan(table.values[:, i]).sum()) for i, name in enumerate(table.columns)}
+        description["gaps"] = {name: count for name, count in gaps.items() if count}
+    if table.times is not None and len(table):
+        from seqcore.data.calendar import find_frequency  # imports pandas: only for data with dates
+
+        description["span"] = {"from": _moment(table.times.min()), "to": _moment(table.times.max())}
+        frequency = find_frequency(table.times[: table.offsets[1]])
+        if frequency:
+            description |= {"frequency": frequency.name, "missing_times": frequency.missing}
+    return description
+
+
+def _moment(time: np.datetime64) -> str:
+    """ "2024-01-31", or "2024-01-31 10:00:00" where it isn't midnight."""
+    return str(time.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ")

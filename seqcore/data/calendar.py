@@ -1,0 +1,125 @@
+"""How often data come - monthly, every business day, every 15 minutes - and which times follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seqcore.errors import DataError
+
+__all__ = ["Frequency", "find_frequency", "future_times"]
+
+Times = NDArray[np.datetime64]
+
+MOST_LOOKED_AT = 5_000  # times from the end, which are those that the future goes on from
+_UNITS = (
+    ("week", 7 * 86_400 * 10**9),
+    ("day", 86_400 * 10**9),
+    ("hour", 3_600 * 10**9),
+    ("minute", 60 * 10**9),
+    ("second", 10**9),
+    ("millisecond", 10**6),
+)
+_USUAL = {"month": "monthly", "week": "weekly", "day": "daily", "hour": "hourly"}
+_MONTHS = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "yearly"}
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """How often data come. `name` is for people; `offset` is one step, as pandas has it; `missing` counts times left out.
+
+    `regular` is False where the offset is only the usual distance between two times that lie anyhow.
+    """
+
+    name: str
+    offset: Any
+    regular: bool = True
+    missing: int = 0
+
+
+def find_frequency(times: Times) -> Frequency | None:
+    """The frequency of rising times (datetime64[ns], [n]); None for fewer than two."""
+    if len(times) < 2:
+        return None
+    last = pd.DatetimeIndex(times[-MOST_LOOKED_AT:])
+    return _months(last) or _business_days(last) or _steps(last)
+
+
+def future_times(times: Times, steps: int) -> Times:
+    """The `steps` times that follow: month ends stay month ends, business days stay business days.
+
+    Times without a frequency go on by their median distance. DataError where the calendar ends (the year 2262).
+    """
+    if len(times) == 0:
+        raise DataError("there are no times to go on from; give data with dates")
+    frequency = find_frequency(times)
+    offset = frequency.offset if frequency else pd.Timedelta(days=1)
+    last = pd.Timestamp(times[-1])
+    try:
+        ahead = [last + offset * i for i in range(1, steps + 1)]
+        return np.array(ahead, dtype="datetime64[ns]")
+    except (OverflowError, pd.errors.OutOfBoundsDatetime):
+        raise DataError(f"{steps:,} steps from {last:%Y-%m-%d} lie beyond the year 2261; use fewer steps") from None
+
+
+def _months(times: pd.DatetimeIndex) -> Frequency | None:
+    """Whole months between all times: the same day of the month, its last day, or its first or last business day."""
+    number = np.asarray(times.year) * 12 + np.asarray(times.month)
+    apart = np.diff(number)
+    clock = times - times.normalize()
+    if apart.min() < 1 or clock.nunique() > 1:
+        return None
+    step = int(np.gcd.reduce(apart))
+    missing = int((number[-1] - number[0]) // step + 1 - len(times))
+    name = _MONTHS.get(step, f"every {step} months" if step % 12 else f"every {step // 12} years")
+    days = pd.DatetimeIndex(np.asarray(times.normalize()))  # anew: with a frequency, month ends are its own
+    if bool(days.is_month_end.all()):
+        return Frequency(f"{name}, at the month's end", pd.offsets.MonthEnd(step), missing=missing)
+    if len(set(days.day)) == 1:
+        return Frequency(name, pd.DateOffset(months=step), missing=missing)
+    if len(times) < 3:
+        return None
+    if bool((days == days + pd.offsets.BMonthEnd(0)).all()):
+        return Frequency(f"{name}, on the last business day", pd.offsets.BMonthEnd(step), missing=missing)
+    if bool((days == days + pd.offsets.BMonthBegin(0)).all()):
+        return Frequency(f"{name}, on the first business day", pd.offsets.BMonthBegin(step), missing=missing)
+    return None
+
+
+def _business_days(times: pd.DatetimeIndex) -> Frequency | None:
+    """Monday to Friday, perhaps without holidays."""
+    days = np.asarray(times.normalize(), dtype="datetime64[D]")
+    clock = times - times.normalize()
+    if clock.nunique() > 1 or len(times) < 6 or bool((times.day_of_week > 4).any()):
+        return None
+    expected = int(np.busday_count(days[0], days[-1])) + 1
+    if np.median(np.diff(days).astype(np.int64)) != 1 or expected > 1.25 * len(times):
+        return None
+    return Frequency("every business day", pd.offsets.BusinessDay(), missing=expected - len(times))
+
+
+def _steps(times: pd.DatetimeIndex) -> Frequency:
+    """The same distance all the time, with some times left out; or only the median distance."""
+    numbers: NDArray[np.int64] = np.asarray(times, dtype="datetime64[ns]").astype(np.int64)
+    apart = numbers[1:] - numbers[:-1]
+    median = max(int(np.median(apart)), 1)
+    often = apart == median
+    step = pd.Timedelta(median, unit="ns")
+    if often.mean() > 0.5 and not np.any(apart % median):
+        return Frequency(_name(median), step, missing=int((apart // median - 1).sum()))
+    return Frequency(f"irregular, mostly {_name(median)}", step, regular=False)
+
+
+def _name(nanoseconds: int) -> str:
+    for unit, length in _UNITS:
+        count, rest = divmod(nanoseconds, length)
+        if count and not rest:
+            return _USUAL.get(unit, f"every {unit}") if count == 1 else f"every {count} {unit}s"
+    for unit, length in _UNITS:
+        if nanoseconds >= length:
+            return f"about every {nanoseconds / length:.3g} {unit}s"
+    return "every few nanoseconds"

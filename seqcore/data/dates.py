@@ -1,0 +1,228 @@
+"""Dates in the ways that people write them, as times. What is recognised is recognised over the whole column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+__all__ = ["ParsedDates", "date_family", "parse_dates", "parse_whole_numbers"]
+
+Times = NDArray[np.datetime64]
+Whole = NDArray[np.int64]
+
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_NAME = r"(?P<name>\pL{3,9})\.?"
+_YEAR = r"(?P<year>\d{4})"
+_CLOCK = (
+    r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9})\d*)?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?)?(?: ?(?P<zone>Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?))?"
+)
+_FAMILIES = {
+    "year-month-day": rf"{_YEAR}[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}})\.?{_CLOCK}",
+    "numbers": rf"(?P<first>\d{{1,2}})[-/.] ?(?P<second_number>\d{{1,2}})[-/.] ?(?P<year>\d{{4}}|\d{{2}}){_CLOCK}",
+    "year-month": rf"{_YEAR}[-/.]?[M ]?(?P<month>\d{{1,2}})",
+    "month-year": r"(?P<month>\d{1,2})[-/.](?P<year>\d{4})",
+    "day name year": rf"(?:\pL+,? )?{_DAY}[-/ .]+{_NAME}[-/ ,]*(?P<year>\d{{4}}|\d{{2}}){_CLOCK}",
+    "name day year": rf"(?:\pL+,? )?{_NAME}[ -]?{_DAY},? ?{_YEAR}{_CLOCK}",
+    "name year": rf"{_NAME}[-/ ,]*'?(?P<year>\d{{4}}|\d{{2}})",
+    "year name": rf"{_YEAR}[-/ ]*{_NAME}",
+    "year quarter": rf"{_YEAR}[-/ ]?[Qq](?P<quarter>[1-4])",
+    "quarter year": rf"[Qq](?P<quarter>[1-4])[-/ ]*{_YEAR}",
+    "year week": rf"{_YEAR}-?W(?P<week>\d{{1,2}})(?:-?(?P<weekday>[1-7]))?",
+    "year-month-day without signs": r"(?P<year>[12]\d{3})(?P<month>[01]\d)(?P<day>[0-3]\d)",
+    "year": r"(?P<year>[12]\d{3})",
+}
+_MONTHS = {  # English first; what else people's files hold, by the letters that tell
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
+    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+    "mär": 3, "mrz": 3, "mae": 3, "mai": 5, "okt": 10, "dez": 12,
+    "fév": 2, "fev": 2, "avr": 4, "aoû": 8, "aou": 8, "déc": 12,
+    "ene": 1, "abr": 4, "ago": 8, "dic": 12, "gen": 1, "mag": 5, "giu": 6, "lug": 7, "set": 9, "ott": 10,
+    "mrt": 3, "mei": 5, "out": 10,
+}  # fmt: skip
+_DATED = re.compile(r"date|datum|day|month|monat|time|zeit|year|jahr|ann[éeo]|año|unix|epoch|period|fecha", re.I)
+_YEARLY = re.compile(r"year|yr|jahr|année|anno|año", re.I)
+
+
+@dataclass(frozen=True)
+class ParsedDates:
+    """`times[n]` (datetime64[ns]; NaT where the cell is empty or `bad[n]`), and notes for people."""
+
+    times: Times
+    bad: NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
+    family: str = ""
+
+
+def date_family(cells: Sequence[str], share: float = 0.9) -> str | None:
+    """The way in which at least `share` of these cells are written as dates, or None."""
+    column = pa.chunked_array([pa.array([cell.strip() for cell in cells], pa.string())])
+    if not cells:
+        return None
+    best: tuple[float, str | None] = (0.0, None)
+    for family in _FAMILIES:
+        parsed = _parse(column, family, "auto")
+        good = 1.0 - parsed.bad.mean()
+        if good > best[0]:
+            best = good, family
+    return best[1] if best[0] >= share else None
+
+
+def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto") -> ParsedDates:
+    """A column of text in one family. `order` is "auto", "day-first" or "month-first"."""
+    return _parse(pc.utf8_trim_whitespace(column.cast(pa.string())), family, order)
+
+
+def parse_whole_numbers(values: Whole, name: str) -> Times | None:
+    """Years, 20240131 or 202401 and seconds since 1970 as times, where numbers and name speak for it; else None."""
+    if len(values) < 2:
+        return None
+    dated, yearly = bool(_DATED.search(name)), bool(_YEARLY.fullmatch(name.strip()))
+    low, high = int(values.min()), int(values.max())
+    rising = bool(np.all(np.diff(values) > 0) or np.all(np.diff(values) < 0))
+    if low >= 1678 and high <= 2261 and (yearly or (dated and rising)):
+        return _date(values, np.ones_like(values), np.ones_like(values))[0]
+    if low >= 16780101 and high <= 22611231 and (dated or rising):
+        times, good = _date(values // 10_000, values // 100 % 100, values % 100)
+        return times if bool(good.all()) else None
+    if low >= 167801 and high <= 226112 and dated:
+        times, good = _date(values // 100, values % 100, np.ones_like(values))
+        return times if bool(good.all()) else None
+    if dated and low >= 10**8 and high < 5 * 10**9:
+        return values.astype("datetime64[s]").astype("datetime64[ns]")
+    if dated and low >= 10**11 and high < 5 * 10**12:
+        return values.astype("datetime64[ms]").astype("datetime64[ns]")
+    return None
+
+
+def _parse(column: pa.ChunkedArray, family: str, order: str) -> ParsedDates:
+    if len(column) == 0:
+        return ParsedDates(np.zeros(0, "datetime64[ns]"), np.zeros(0, bool), (), family)
+    found = pc.extract_regex(column, pattern=f"^(?:{_FAMILIES[family]})$").combine_chunks()
+    filled = np.asarray(pc.is_valid(column))
+    matched = np.asarray(pc.is_valid(found))
+    keys = [field.name for field in found.type]
+
+    def number(key: str, default: int) -> Whole:
+        if key not in keys:
+            return np.full(len(column), default, dtype=np.int64)
+        text = pc.struct_field(found, key)
+        text = pc.if_else(pc.equal(pc.fill_null(text, ""), ""), str(default), text)
+        return np.asarray(pc.cast(text, pa.int64()))
+
+    notes: list[str] = []
+    year = number("year", 1970)
+    if "year" in keys:
+        year = np.where(year < 70, year + 2000, np.where(year < 100, year + 1900, year))
+    month, day = number("month", 1), number("day", 1)
+    if family == "numbers":
+        first, second = number("first", 1), number("second_number", 1)
+        day_first, note = _day_first(first, second, matched, year, order)
+        day, month = (first, second) if day_first else (second, first)
+        notes += note
+    if "quarter" in keys:
+        month = 3 * number("quarter", 1) - 2
+    if "name" in keys:
+        names = pc.utf8_slice_codeunits(pc.utf8_lower(pc.fill_null(pc.struct_field(found, "name"), "")), 0, 3)
+        encoded = names.dictionary_encode()
+        numbers = np.array([_MONTHS.get(text, 0) for text in encoded.dictionary.to_pylist()], dtype=np.int64)
+        month = numbers[np.asarray(encoded.indices)]
+    times, good = _date(year, month, day)
+    if "week" in keys:
+        week, weekday = number("week", 1), number("weekday", 1)
+        times, good = _week(year, week, weekday)
+    if "hour" in keys:
+        clock, right = _clock(number, found)
+        times, good = times + clock, good & right
+        times, note = _in_zone(times, found, matched)
+        notes += note
+    good &= matched
+    times[~good] = np.datetime64("NaT")
+    return ParsedDates(times, filled & ~good, tuple(notes), family)
+
+
+def _date(year: Whole, month: Whole, day: Whole) -> tuple[Times, NDArray[np.bool_]]:
+    """Times of midnights, and which of them are real dates that nanoseconds can hold."""
+    good = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (year >= 1678) & (year <= 2261)
+    months = (np.where(good, year, 1970) - 1970) * 12 + np.where(good, month, 1) - 1
+    firsts = months.astype("datetime64[M]")
+    days = firsts.astype("datetime64[D]") + (np.where(good, day, 1) - 1).astype("timedelta64[D]")
+    good &= days.astype("datetime64[M]") == firsts  # no 31 April
+    return days.astype("datetime64[ns]"), good
+
+
+def _week(year: Whole, week: Whole, weekday: Whole) -> tuple[Times, NDArray[np.bool_]]:
+    """Days of ISO 8601 weeks: week 1 is the one with 4 January in it."""
+    fourth, good = _date(year, np.ones_like(year), np.full_like(year, 4))
+    days = fourth.astype("datetime64[D]").astype(np.int64)
+    monday = days - (days + 3) % 7  # 1970-01-01 was a Thursday
+    times = (monday + 7 * (week - 1) + weekday - 1).astype("datetime64[D]").astype("datetime64[ns]")
+    return times, good & (week >= 1) & (week <= 53)
+
+
+def _clock(number: object, found: pa.StructArray) -> tuple[NDArray[np.timedelta64], NDArray[np.bool_]]:
+    assert callable(number)
+    hour, minute, second = number("hour", 0), number("minute", 0), number("second", 0)
+    fraction = pc.utf8_rpad(pc.fill_null(pc.struct_field(found, "fraction"), ""), 9, padding="0")
+    half = pc.utf8_lower(pc.fill_null(pc.struct_field(found, "half"), ""))
+    afternoon, morning = np.asarray(pc.equal(half, "p")), np.asarray(pc.equal(half, "a"))
+    good = (hour < 24) & (minute < 60) & (second < 61) & ~((afternoon | morning) & ((hour < 1) | (hour > 12)))
+    hour = np.where(afternoon & (hour < 12), hour + 12, np.where(morning & (hour == 12), 0, hour))
+    nanoseconds = (hour * 3600 + minute * 60 + second) * 10**9 + np.asarray(pc.cast(fraction, pa.int64()))
+    return nanoseconds.astype("timedelta64[ns]"), good
+
+
+def _in_zone(times: Times, found: pa.StructArray, matched: NDArray[np.bool_]) -> tuple[Times, list[str]]:
+    """Times of one zone stay as they are; those of several become UTC, so that their order is right."""
+    zones = pc.fill_null(pc.struct_field(found, "zone"), "").dictionary_encode()
+    names = zones.dictionary.to_pylist()
+    indices = np.asarray(zones.indices)
+    used = sorted({names[i] for i in np.unique(indices[matched])}) if matched.any() else []
+    minutes = np.array([_offset(text) for text in names], dtype=np.int64)
+    if used == [""] or not used:
+        return times, []
+    offsets = {_offset(text) for text in used}
+    if len(offsets) == 1:
+        offset = offsets.pop()
+        sign = "-" if offset < 0 else "+"
+        zone = f"UTC{sign}{abs(offset) // 60:02d}:{abs(offset) % 60:02d}" if offset else "UTC"
+        return times, [f"Times are those of the time zone {zone}."]
+    return times - (minutes[indices] * 60 * 10**9).astype("timedelta64[ns]"), [
+        "Times of several time zones were put into UTC."
+    ]
+
+
+def _offset(zone: str) -> int:
+    """Minutes that a zone's clocks are ahead of UTC."""
+    found = re.fullmatch(r"([+-])(\d{2}):?(\d{2})?", zone)
+    if not found:
+        return 0
+    return (int(found[2]) * 60 + int(found[3] or 0)) * (-1 if found[1] == "-" else 1)
+
+
+def _day_first(
+    first: Whole, second: Whole, matched: NDArray[np.bool_], year: Whole, order: str
+) -> tuple[bool, list[str]]:
+    """Whether 01/02/2024 is 1 February, from the whole column, and what to say where the column doesn't tell."""
+    if order != "auto" or not matched.any():
+        return order != "month-first", []
+    a, b, y = first[matched], second[matched], year[matched]
+    days_first, months_first = bool((a > 12).any()), bool((b > 12).any())
+    if days_first != months_first:
+        return days_first, []
+    if days_first and months_first:  # some rows are wrong: the rarer kind is reported
+        return int((a > 12).sum()) >= int((b > 12).sum()), []
+    as_days, as_months = (y * 100 + b) * 100 + a, (y * 100 + a) * 100 + b
+    in_order = [bool(np.all(np.diff(x) >= 0) or np.all(np.diff(x) <= 0)) for x in (as_days, as_months)]
+    if in_order == [False, True]:
+        return False, []
+    example = f"{a[0]:02d}/{b[0]:02d}/{y[0]}"
+    if in_order[0] != in_order[1] or np.array_equal(a, b):
+        return True, []
+    return True, [f"Dates such as {example} were read with the day first; say month-first where that is wrong."]

@@ -1,0 +1,353 @@
+"""What each column of a user's data is - times, numbers or text - and the table that comes of it, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from seqcore.data.csv_layout import MISSING, NUMBER, is_number
+from seqcore.data.dates import ParsedDates, date_family, parse_dates, parse_whole_numbers
+from seqcore.data.table import Table
+from seqcore.errors import DataError, did_you_mean
+
+__all__ = ["Origin", "make_table"]
+
+Columns = dict[str, pa.ChunkedArray]
+_INDEX_NAMES = ("", "index", "unnamed: 0", "column 1", "id", "row", "nr", "no", "no.")
+
+
+@dataclass
+class Origin:
+    """Where columns come from, for messages. `rows(positions)` gives the row numbers that a user sees.
+
+    `date_column` is a column's name, "auto" or "none"; `date_order` as in `FileOptions`; `notes` are collected here.
+    """
+
+    name: str
+    rows: Callable[[list[int]], list[int]]
+    decimal: str = "."
+    date_column: str = "auto"
+    date_order: str = "auto"
+    notes: list[str] = field(default_factory=list)
+
+    def row(self, position: int) -> int:
+        """The number of one row."""
+        return self.rows([int(position)])[0]
+
+    def listed(self, where: NDArray[np.bool_]) -> str:
+        """ "row 5" or "rows 5, 9, 12 and 40 more"."""
+        first = np.flatnonzero(where)[:5]
+        count = int(where.sum())
+        rows = ", ".join(str(row) for row in self.rows([int(i) for i in first]))
+        return f"row{'s' if count > 1 else ''} {rows}" + (f" and {count - len(first):,} more" if count > 5 else "")
+
+
+def make_table(columns: Columns, origin: Origin) -> Table:
+    """The table in `columns`, which are emptied on the way so that nothing is held twice.
+
+    DataError: one line for each fault, with row and column.
+    """
+    _drop_empty_rows_at_the_end(columns)
+    length = len(next(iter(columns.values()))) if columns else 0
+    if length == 0:
+        raise DataError(f"{origin.name}: there are no rows of values in it; give a row for each time")
+    date_name, times = _times(columns, origin)
+    numbers = _numbers(columns, origin, has_dates=times is not None)
+    values = np.empty((length, len(numbers)))
+    for i, name in enumerate(numbers):
+        values[:, i] = numbers[name]
+        numbers[name] = values[:, i]  # frees the column's own memory
+    _refuse_infinite(values, list(numbers), origin)
+    _note_gaps(values, list(numbers), origin)
+    if times is not None:
+        values, times = _in_order(values, times, date_name, origin)
+    return Table(
+        values=values,
+        columns=tuple(numbers),
+        times=times,
+        notes=tuple(origin.notes),
+        x_title=date_name if times is not None else "row",
+    )
+
+
+def _drop_empty_rows_at_the_end(columns: Columns) -> None:
+    """Rows without any value at the end, which spreadsheets leave behind."""
+    length = len(next(iter(columns.values()))) if columns else 0
+    kept = length
+    while kept and not any(column[kept - 1].is_valid for column in columns.values()):
+        kept -= 1
+    if kept < length:
+        for name in columns:
+            columns[name] = columns[name].slice(0, kept)
+
+
+def _times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.datetime64] | None]:
+    """The times of the rows and their column's name; that column is taken out of `columns`."""
+    wanted = origin.date_column
+    if wanted == "none":
+        return "", None
+    if wanted != "auto":
+        if wanted not in columns:
+            raise DataError(f"{origin.name}: it has no column {wanted!r} for the dates{did_you_mean(wanted, columns)}")
+        parsed = _as_dates(wanted, columns[wanted], origin)
+        if parsed is None:
+            raise DataError(
+                f"{origin.name}, column {wanted}: {_example(columns[wanted])!r} is not a date that is known here; "
+                "write dates as 2024-01-31, or name another column"
+            )
+    else:
+        for name, column in columns.items():
+            parsed = _as_dates(name, column, origin)
+            if parsed is not None:
+                wanted = name
+                break
+        else:
+            return "", None
+    assert parsed is not None
+    column = columns.pop(wanted)
+    if parsed.bad.any():
+        first = int(np.argmax(parsed.bad))
+        raise DataError(
+            f"{origin.name}, column {wanted}, {origin.listed(parsed.bad)}: {str(column[first])[:40]!r} is not a date "
+            "like the others; mend it, or take the row out"
+        )
+    missing = np.isnat(parsed.times)
+    if missing.any():
+        raise DataError(
+            f"{origin.name}, column {wanted}, {origin.listed(missing)}: the date is missing; "
+            "fill it in, or take the row out"
+        )
+    origin.notes += parsed.notes
+    return wanted, parsed.times + _clock_column(columns, parsed.times, origin)
+
+
+def _as_dates(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates | None:
+    """A column as times, or None where it holds something else."""
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return _stamped(name, column, origin)
+    if pa.types.is_integer(column.type) and column.null_count == 0:
+        times = parse_whole_numbers(np.asarray(column).astype(np.int64), name)
+        return None if times is None else ParsedDates(times, np.zeros(len(column), bool))
+    if _is_text(column):
+        cells = _sample(column)
+        if sum(is_number(cell, origin.decimal) for cell in cells) > 0.5 * len(cells):
+            return None
+        family = date_family(cells, share=0.5)  # from here on, what is no date is a fault
+        return None if family is None else parse_dates(column, family, order=origin.date_order)
+    return None
+
+
+def _stamped(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates:
+    """Times that were recognised while reading, or that a frame brought with it."""
+    notes: tuple[str, ...] = ()
+    if getattr(column.type, "tz", None):
+        notes = ("Times of several time zones were put into UTC.",)
+    seconds = np.asarray(column.cast(pa.timestamp("us"), safe=False))
+    outside = (seconds < np.datetime64("1678-01-01")) | (seconds >= np.datetime64("2262-01-01"))
+    if outside.any():
+        raise DataError(
+            f"{origin.name}, column {name}, {origin.listed(outside)}: dates must lie between the years 1678 and 2261; "
+            "mend the date"
+        )
+    times = np.array(column.cast(pa.timestamp("ns"), safe=False), dtype="datetime64[ns]")
+    return ParsedDates(times, np.zeros(len(times), bool), notes)
+
+
+def _clock_column(columns: Columns, days: NDArray[np.datetime64], origin: Origin) -> NDArray[np.timedelta64]:
+    """What a separate column of times of day adds to dates that come again; the column is taken out."""
+    for name, column in columns.items():
+        if pa.types.is_time(column.type) and column.null_count == 0:
+            same_day = bool(np.any(days[1:] == days[:-1])) and bool(np.all(days == days.astype("datetime64[D]")))
+            if not same_day:
+                break
+            origin.notes.append(f"The time of day was taken from {name}.")
+            clock = np.asarray(columns.pop(name).cast(pa.time64("ns")).cast(pa.int64()))
+            return clock.astype("timedelta64[ns]")
+    return np.zeros(len(days), dtype="timedelta64[ns]")
+
+
+def _numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> dict[str, NDArray[np.float64]]:
+    """The columns of numbers, gaps as NaN. Text, empty columns and a running number are left out with a note."""
+    numbers: dict[str, NDArray[np.float64]] = {}
+    left: dict[str, list[str]] = {"empty": [], "not numbers": [], "a running number": []}
+    faults: list[str] = []
+    names = list(columns)
+    for name in names:
+        column = columns.pop(name)
+        if column.null_count == len(column):
+            left["empty"].append(name)
+        elif name == names[0] and len(names) > 1 and _is_running_number(name, column):
+            left["a running number"].append(name)
+        elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+            numbers[name] = _floats(column)
+        elif pa.types.is_boolean(column.type):
+            numbers[name] = _floats(column.cast(pa.int8()))
+        elif _is_text(column):
+            found = _numbers_in_text(name, column, origin, faults)
+            if found is None:
+                left["not numbers"].append(name)
+            else:
+                numbers[name] = found
+        else:
+            left["not numbers"].append(name)
+    if faults:
+        raise DataError(*faults)
+    if not numbers:
+        raise DataError(_nothing_to_learn(origin, left["not numbers"], has_dates=has_dates))
+    for what, which in left.items():
+        if which:
+            origin.notes.append(f"Left out, {what}: {_listed_names(which)}.")
+    return numbers
+
+
+def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> str:
+    if has_dates and not text:
+        return f"{origin.name}: there is only a column of dates; add at least one column of numbers"
+    if text:
+        return f"{origin.name}: no column holds numbers, only text ({_listed_names(text)}); add a column of numbers"
+    return f"{origin.name}: every column is empty; add a column of numbers"
+
+
+def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Numbers with NaN where one is missing. Copies chunk by chunk."""
+    values = np.empty(len(column))
+    start = 0
+    for chunk in column.chunks:
+        chunk = chunk.cast(pa.float64(), safe=False)
+        values[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+        start += len(chunk)
+    return values
+
+
+def _is_running_number(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether a first column only counts the rows, as an index that was written along does."""
+    if name.strip().lower() not in _INDEX_NAMES or not pa.types.is_integer(column.type) or column.null_count:
+        return False
+    values = np.asarray(column)
+    return len(values) > 1 and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))
+
+
+def _is_text(column: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
+
+
+def _numbers_in_text(
+    name: str, column: pa.ChunkedArray, origin: Origin, faults: list[str]
+) -> NDArray[np.float64] | None:
+    """Numbers with signs of thousands, currency or per cent in them; None for text. Adds to `faults` for a mixture."""
+    cells = _sample(column)
+    good = sum(is_number(cell, origin.decimal) or _is_infinite(cell) for cell in cells)
+    if good <= 0.5 * len(cells):
+        return None
+    values = np.empty(len(column))
+    bad = np.zeros(len(column), dtype=bool)
+    start = 0
+    thousands = "," if origin.decimal == "." else "."
+    pattern = rf"^(?:{NUMBER[origin.decimal]}|(?i:[+-]?inf(?:inity)?))$"
+    for chunk in column.chunks:
+        text = pc.utf8_trim_whitespace(chunk)
+        text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING, type=text.type)), None, text)
+        right = pc.and_(pc.match_substring_regex(text, pattern), pc.match_substring_regex(text, "[0-9iI]"))
+        bad[start : start + len(chunk)] = np.asarray(pc.fill_null(pc.invert(right), False))
+        text = pc.if_else(right, text, None)
+        text = pc.replace_substring_regex(text, rf"[€$£¥%'’\s\x{{a0}}\x{{202f}}{thousands}]", "")
+        text = pc.replace_substring(text, ",", ".")
+        values[start : start + len(chunk)] = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
+        start += len(chunk)
+    if bad.any():
+        shown = str(column[int(np.argmax(bad))])[:40]
+        faults.append(
+            f"{origin.name}, column {name}, {origin.listed(bad)}: {shown!r} is not a number; "
+            "mend it, or leave the cell empty"
+        )
+    return values
+
+
+def _is_infinite(cell: str) -> bool:
+    return cell.lower().lstrip("+-") in ("inf", "infinity")
+
+
+def _sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:
+    """Up to `count` cells with something in them, from the beginning, the middle and the end."""
+    filled = (
+        column.drop_null()
+        if len(column) <= 100_000
+        else pa.chunked_array(
+            [
+                column.slice(start, 2_000).combine_chunks()
+                for start in np.linspace(0, len(column) - 2_000, 50).astype(int)
+            ]
+        ).drop_null()
+    )
+    places = np.unique(np.linspace(0, len(filled) - 1, min(count, len(filled))).astype(np.int64))
+    cells = [str(cell).strip() for cell in filled.take(pa.array(places)).to_pylist()]
+    return [cell for cell in cells if cell not in MISSING]
+
+
+def _example(column: pa.ChunkedArray) -> str:
+    filled = column.slice(0, 1000).drop_null()
+    return str(filled[0])[:40] if len(filled) else ""
+
+
+def _refuse_infinite(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
+    faults = []
+    for i, name in enumerate(names):
+        if not np.isfinite(np.nansum(values[:, i])):  # no array of the file's size where all is well
+            infinite = np.isinf(values[:, i])
+            if infinite.any():
+                faults.append(
+                    f"{origin.name}, column {name}, {origin.listed(infinite)}: the value is infinite or too large; "
+                    "use numbers up to 1e308, or leave the cell empty"
+                )
+    if faults:
+        raise DataError(*faults)
+
+
+def _note_gaps(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
+    for i, name in enumerate(names):
+        if np.isnan(np.sum(values[:, i])):
+            gaps = np.isnan(values[:, i])
+            count = int(gaps.sum())
+            what = "1 gap" if count == 1 else f"{count:,} gaps"
+            origin.notes.append(f"{name} has {what}: {origin.listed(gaps)}.")
+
+
+def _in_order(
+    values: NDArray[np.float64], times: NDArray[np.datetime64], date_name: str, origin: Origin
+) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
+    """Rows in order of time. DataError where two rows have the same time."""
+    steps = np.diff(times)
+    if len(times) < 2 or bool(np.all(steps > np.timedelta64(0))):
+        return values, times
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    again = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if len(again):
+        first = int(again[0])
+        same = order[ordered == ordered[first]][:5]
+        rows = " and ".join(str(row) for row in origin.rows(sorted(int(i) for i in same)))
+        date = _short_time(ordered[first])
+        others = len(np.unique(ordered[again])) - 1
+        more = f"; so do {others:,} other dates" if others > 1 else "; so does 1 other date" if others else ""
+        raise DataError(
+            f"{origin.name}, column {date_name}: {date} comes more than once (rows {rows}{more}); "
+            "keep one row for each date, or say that there is no date column"
+        )
+    backwards = bool(np.all(steps < np.timedelta64(0)))
+    how = f"they began with the latest {date_name}" if backwards else f"they were not in the order of {date_name}"
+    origin.notes.append(f"The rows were put in order: {how}.")
+    return values[order], ordered
+
+
+def _short_time(time: np.datetime64) -> str:
+    text = str(time.astype("datetime64[s]"))
+    return text.removesuffix("T00:00:00").replace("T", " ")
+
+
+def _listed_names(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
