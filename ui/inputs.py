@@ -37,7 +37,7 @@ def symbols(predictor: Predictor, table: Table, *, key: str) -> str:
     window = predictor.experiment.data.window
     return st.text_input(
         "Symbols, the oldest first",
-        value=example(predictor, table),
+        value=predictor.example(),
         key=key,
         help=f"The model was trained on {window} at a time and knows {len(predictor.symbols)} of them: "
         + " ".join(_plain(s) for s in predictor.symbols[:40]),
@@ -48,11 +48,8 @@ INPUTS: dict[str, Callable[..., str]] = {"numbers": numbers, "symbols": symbols}
 
 
 def example(predictor: Predictor, table: Table) -> str:
-    """An input of the model's own length: the first symbols, or the last rows of numbers, in the user's words."""
+    """The last window of the data, as a person would type it."""
     window = predictor.experiment.data.window
-    if predictor.input_kind == "symbols":
-        separator = " " if any(len(s) > 1 for s in predictor.symbols) else ""
-        return separator.join(str(s) for s in table.values[:window, 0])
     places = [table.columns.index(c) for c in predictor.columns]
     stop = int(table.offsets[-1])
     start = max(int(table.offsets[-2]), stop - window)

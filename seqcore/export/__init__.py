@@ -24,8 +24,11 @@ class Runs(Protocol):
     def run(self, run: str) -> Any:
         """A run, whose `experiment` is looked at."""
 
-    def predictor(self, run: str, at: str = "best") -> Predictor:
-        """Its trained model."""
+    def predictor(self, run: str) -> Predictor:
+        """Its trained model, with the best weights."""
+
+    def checkpoint(self, run: str) -> bytes | None:
+        """Its newest checkpoint."""
 
     def table(self, run: Any) -> Table:
         """Its data."""
@@ -56,13 +59,15 @@ def export(runs: Runs, run: str, format: str) -> bytes:
     return FORMATS[format](runs, run)
 
 
-def weights_of(predictor: Predictor) -> bytes:
-    """The weights as safetensors, named as in the `state_dict`; the experiment stands in the file's metadata."""
+def weights_of(checkpoint: bytes, experiment: Experiment) -> bytes:
+    """The best weights as safetensors, named as in the `state_dict`; the experiment stands in the file's metadata."""
     from safetensors.torch import save
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in predictor.model.state_dict().items()}
-    metadata = {"format": "pt", "experiment": predictor.experiment.to_json(), "step": str(predictor.step)}
-    content: bytes = save(tensors, metadata)
+    from seqcore.checkpoint import unpack
+
+    unpacked = unpack(checkpoint)
+    tensors = unpacked.group("best") or unpacked.group("model")
+    content: bytes = save(tensors, {"format": "pt", "experiment": experiment.to_json()})
     return content
 
 
@@ -73,7 +78,10 @@ def scored_part(experiment: Experiment) -> str:
 
 
 def _weights(runs: Runs, run: str) -> bytes:
-    return weights_of(runs.predictor(run))
+    checkpoint = runs.checkpoint(run)
+    if checkpoint is None:
+        raise NotFoundError(f"run {run} has no weights yet: they come with its first checkpoint")
+    return weights_of(checkpoint, runs.run(run).experiment)
 
 
 def _experiment(runs: Runs, run: str) -> bytes:
