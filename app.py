@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import logging
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -94,9 +95,17 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
         session.jobs.clear()
 
 
+def unexpected(error: Exception) -> bool:
+    """A fault of ours: one line on the page, the whole of it in the server's log."""
+    logging.getLogger("sequence_lab").error("a page met an error that it did not expect", exc_info=error)
+    st.error("This page met an error that it did not expect. The server's log says more; a reload may help.")
+    return True
+
+
 app = st.App(
     "pages/_router.py",
     routes=[Route(PLOTLY_ROUTE, plotly_script)],
     middleware=[Middleware(SafeHeaders)],
     lifespan=lifespan,
+    on_script_error=unexpected,
 )

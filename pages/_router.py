@@ -7,6 +7,7 @@ from ui import session, theme
 
 st.set_page_config(page_title="Sequence Lab", page_icon=session.icon(), layout="wide")
 theme.apply()
+st.logo(theme.wordmark(), size="medium")
 page = st.navigation(
     [
         st.Page("train.py", title="Train", icon=":material/play_circle:", default=True),

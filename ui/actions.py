@@ -94,7 +94,7 @@ def _button(
 
 
 def _train() -> None:
-    draft = drafts.current()
+    draft = drafts.drawn()
     draft.collect()
     try:
         experiment = draft.experiment()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from seqcore.events import Finding
 from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.plots.sparkline import sparkline_info
+from seqcore.plots.style import COLOURS
 from ui.story import Line, duration, number
 from ui.watch import Moment
 
@@ -119,7 +121,7 @@ def _progress(moment: Moment) -> float:
 
 
 def _line(values: NDArray[np.float64], role: str) -> str:
-    """A small curve on a logarithmic scale, as SVG."""
+    """A small curve on a logarithmic scale, as a picture: `st.html` takes SVG out of what it is given."""
     shown = sparkline_info(values, role=role, logarithmic=True, max_points=40).values
     known = np.isfinite(shown)
     points = ""
@@ -128,7 +130,10 @@ def _line(values: NDArray[np.float64], role: str) -> str:
         x = np.linspace(0.0, 100.0, len(shown))
         y = 22.0 - 20.0 * (shown - low) / ((high - low) or 1.0)
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b, ok in zip(x, y, known, strict=True) if ok)
-    return (
-        f'<svg class="sl-spark sl-{role}" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">'
-        f'<polyline points="{points}"/></svg>'
+    code = COLOURS[role][0]
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 24" preserveAspectRatio="none">'
+        f'<polyline points="{points}" fill="none" stroke="{code}" stroke-width="1.5" vector-effect="non-scaling-stroke"/>'
+        "</svg>"
     )
+    return f'<img class="sl-spark" alt="" src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'

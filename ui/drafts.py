@@ -17,7 +17,7 @@ from seqcore.recipes import load_recipe, recipes
 from seqcore.runs.records import Run
 from ui import session
 
-__all__ = ["Draft", "belongs_to", "current", "default_recipe", "start_anew", "widget_key", "write_link"]
+__all__ = ["Draft", "belongs_to", "current", "default_recipe", "drawn", "start_anew", "widget_key", "write_link"]
 
 _STATE = "draft"
 _RUN = "draft-run"
@@ -102,6 +102,12 @@ def current(run: Run | None) -> Draft:
     elif run is not None and shown != st.session_state.get(_RUN):
         start_anew(run.experiment, run.recipe)
     st.session_state[_RUN] = shown
+    draft: Draft = st.session_state[_STATE]
+    return draft
+
+
+def drawn() -> Draft:
+    """The draft whose controls are on the page: for callbacks."""
     draft: Draft = st.session_state[_STATE]
     return draft
 

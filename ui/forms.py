@@ -17,7 +17,7 @@ from ui.session import escape
 __all__ = ["field_control", "section"]
 
 FEW = 4  # so many choices stand side by side; more of them fold into a list
-LETTERS = 34  # and only as long as their titles fit into a narrow column
+LETTERS = 22  # and only as long as their titles fit into a narrow column
 HIDDEN = ("data.options.hash", "data.options.name")  # set by giving a file
 _RULED = frozenset(rule.path for rule in RULES)
 
@@ -30,12 +30,28 @@ def section(draft: Draft, name: str, columns: Sequence[str] = (), *, leave_out: 
     fields = [s for s in draft.settings() if s.path.startswith(f"{name}.") and s.path not in (*HIDDEN, *leave_out)]
     usual = [s for s in fields if s.usual]
     rest = [s for s in fields if not s.usual]
-    for setting in usual:
-        field_control(draft, setting, columns)
+    for group in _side_by_side(usual):
+        places = st.columns(len(group), gap="small") if len(group) > 1 else [st.container()]
+        for place, setting in zip(places, group, strict=True):
+            with place:
+                field_control(draft, setting, columns)
     if rest:
         with st.expander(f"More {name} settings", key=f"more-{name}"):
             for setting in sorted(rest, key=lambda s: not draft.base.applies(s)):
                 field_control(draft, setting, columns)
+
+
+def _side_by_side(fields: Sequence[Setting]) -> list[list[Setting]]:
+    """Two numbers that follow each other share a line."""
+    groups: list[list[Setting]] = []
+    for setting in fields:
+        last = groups[-1] if groups else []
+        alike = len(last) == 1 and {last[0].kind, setting.kind} <= {"whole", "number"}
+        if alike and last[0].path.count(".") == setting.path.count("."):
+            last.append(setting)
+        else:
+            groups.append([setting])
+    return groups
 
 
 def field_control(draft: Draft, setting: Setting, columns: Sequence[str] = ()) -> None:
@@ -45,7 +61,7 @@ def field_control(draft: Draft, setting: Setting, columns: Sequence[str] = ()) -
     reason = _unused(draft, setting)
     if key not in st.session_state:
         st.session_state[key] = _as_shown(setting, value)
-    label = escape(setting.title) + (f" :gray[in {escape(setting.unit)}]" if setting.unit else "")
+    label = escape(setting.title) + (f" :gray[/ {escape(setting.unit)}]" if setting.unit and setting.unit != "steps" else "")
     common: dict[str, Any] = {"key": key, "help": _help(setting, reason), "disabled": reason is not None}
     if reason is not None:
         label += f" :gray[· {escape(reason)}]"
@@ -141,10 +157,11 @@ def _switch(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
 
 def _number(draft: Draft, setting: Setting, label: str, common: dict[str, Any], columns: Sequence[str]) -> Any:
     # No limits here: a browser would only refuse; `Experiment` says what is wrong and what may be given.
-    empty = {"placeholder": "automatic"} if setting.optional else {}
+    if setting.optional:
+        common |= {"value": None, "placeholder": "automatic"}
     if setting.kind == "whole":
-        return st.number_input(label, value=None, step=1, format="%d", **empty, **common)
-    return st.number_input(label, value=None, step=_step(setting), format="%g", **empty, **common)
+        return st.number_input(label, step=1, format="%d", **common)
+    return st.number_input(label, step=_step(setting), format="%g", **common)
 
 
 def _step(setting: Setting) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import streamlit as st
 
@@ -21,7 +22,8 @@ __all__ = ["live_area"]
 
 POLL = 0.3  # seconds: the chart has to move at least twice a second
 FRAME = 0.15  # seconds between two pictures of a replay
-HISTORY, REPLAY, FIGURE = "history", "replay", "preview-figure"
+PARTS = {"train": "training", "val": "validation", "test": "test"}
+HISTORY, REPLAY, REPLAY_BEGAN, FIGURE = "history", "replay-now", "replay-began", "preview-figure"
 
 LOSS_HELP = (
     "How far predictions are off, step by step: lower is better, and green far above orange means that the model "
@@ -78,7 +80,7 @@ def _live(experiment: Experiment | None, was_going_on: bool) -> None:
         finding_box(finding)
     _loss(moment)
     _prediction(moment)
-    st.markdown("##### What happened")
+    st.subheader("What happened", anchor=False)
     log(story(run, moment.events))
 
 
@@ -86,10 +88,10 @@ def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) 
     run = moment.run
     with st.container(horizontal=True, vertical_alignment="center", key="actions"):
         actions.buttons(run, experiment)
+        if run.ended and run.seconds < REPLAYED and run.step:
+            _replay_controls(run, replay)
         st.html(_status(moment, replay), width="stretch")
     actions.faults()
-    if run.ended and run.seconds < REPLAYED and run.step:
-        _replay_controls(run, replay)
 
 
 def _status(moment: Moment, replay: Replay | None) -> str:
@@ -108,47 +110,48 @@ def _status(moment: Moment, replay: Replay | None) -> str:
 
 
 def _replay_controls(run: Run, replay: Replay | None) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key="replay-controls"):
-        st.button(
-            "Replay",
-            key="replay-button",
-            icon=":material/replay:",
-            type="tertiary",
-            help="This run was over quickly. See it again, from what was stored.",
-            on_click=_replay_again,
-            args=(run,),
-        )
-        st.session_state.setdefault("replay-speed", (replay or Replay.of(run)).speed)
-        st.select_slider(
-            "Speed of the replay",
-            SPEEDS,
-            key="replay-speed",
-            format_func=lambda s: f"{s:g}×",
-            help="Against the run itself: at 0.1× a second of training lasts ten.",
-            label_visibility="collapsed",
-            width=260,
-            on_change=_speed_chosen,
-        )
-    if st.session_state.pop("replay-began", False):
+    key = f"replay-speed-{run.id}"
+    st.button(
+        "Replay",
+        key="replay",
+        icon=":material/replay:",
+        help="This run was over quickly. See it again, from what was stored.",
+        on_click=_replay_again,
+        args=(run, key),
+    )
+    st.select_slider(
+        "Speed of the replay",
+        SPEEDS,
+        value=(replay or Replay.of(run)).speed,
+        key=key,
+        format_func=lambda speed: f"{speed:g}×",
+        help="Against the run itself: at 0.1× a second of training lasts ten.",
+        label_visibility="collapsed",
+        width=130,
+        on_change=_speed_chosen,
+        args=(key,),
+    )
+    if st.session_state.pop(REPLAY_BEGAN, False):
         st.rerun()
 
 
-def _replay_again(run: Run) -> None:
-    speed = st.session_state.get("replay-speed") or Replay.of(run).speed
-    st.session_state[REPLAY] = Replay(run.id, time.monotonic(), speed)
-    st.session_state["replay-began"] = True
+def _replay_again(run: Run, key: str) -> None:
+    st.session_state[REPLAY] = Replay(run.id, time.monotonic(), st.session_state[key])
+    st.session_state[REPLAY_BEGAN] = True
 
 
-def _speed_chosen() -> None:
+def _speed_chosen(key: str) -> None:
     replay: Replay | None = st.session_state.get(REPLAY)
     if replay is not None:
-        st.session_state[REPLAY] = replay.faster(st.session_state["replay-speed"])
+        st.session_state[REPLAY] = replay.faster(st.session_state[key])
 
 
 def _loss(moment: Moment) -> None:
     info = loss_info(moment.curve_steps, moment.curve, [e.event for e in moment.events], title="Loss")
+    figure = plot_loss(info)
+    figure.update_yaxes(tickformat="~g")  # between two powers of ten the bare digits would be misread
     live_chart(
-        plot_loss(info),
+        figure,
         key="loss-chart",
         label="Training and validation loss over the steps of the run",
         height=320,
@@ -165,7 +168,8 @@ def _prediction(moment: Moment) -> None:
     assert isinstance(event, Preview)
     kept = st.session_state.get(FIGURE)
     if kept is None or kept[0] != (moment.run.id, moment.preview.seq):
-        figure = plot_view(event.view)
+        title = event.view.title or f"Prediction on the {PARTS.get(event.part, event.part)} part"
+        figure = plot_view(replace(event.view, title=title))
         kept = ((moment.run.id, moment.preview.seq), figure_text(figure), int(figure.layout.height or 320))
         st.session_state[FIGURE] = kept
     live_chart(

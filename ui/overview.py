@@ -15,7 +15,7 @@ from ui.live_chart import live_chart
 
 __all__ = ["columns", "data_picture", "parameters", "title"]
 
-SMALL = 150  # pixels
+SMALL = 130  # pixels
 PARTS = (
     "The model learns from the orange part, is scored on the green one while it learns, and never sees the pink one "
     "until the end."
@@ -61,7 +61,7 @@ def data_picture(experiment: Experiment | None, table: Table | None, *, small: b
     figure = plot_table(info)
     height = int(figure.layout.height or 240)
     if small:
-        figure.update_layout(showlegend=False, margin={"t": 4})
+        figure.update_layout(showlegend=False, margin={"t": 4, "b": 0})
         figure.update_xaxes(title_text="", nticks=4)
         figure.update_yaxes(title_text="", nticks=3)
         height = SMALL
@@ -99,7 +99,7 @@ def parameters(experiment: Experiment | None, table: Table | None) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], int]:
-    from seqcore.summary import summarize  # noqa: PLC0415  (brings torch with it, which the rest of the page needn't wait for)
+    from seqcore.prediction import summarize  # noqa: PLC0415  (brings torch with it, which the rest of the page needn't wait for)
 
     summary = summarize(Experiment.from_json(experiment), _table)
     return summary.layers, summary.parameters

@@ -12,6 +12,7 @@ from seqcore.runs.records import Run, StoredEvent
 
 __all__ = ["Line", "duration", "findings", "number", "story"]
 
+LOSSES = {"val_loss": "validation", "train_loss": "training"}
 Kind = Literal["start", "best", "change", "end", "bad"]
 
 
@@ -57,8 +58,8 @@ def findings(events: Iterable[StoredEvent]) -> list[Finding]:
 
 def story(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
     """The newest first: the end, changes, the best epoch so far, and each start."""
+    best = next((e for e in reversed(events) if isinstance(e.event, Epoch) and e.event.best), None)
     lines: list[Line] = []
-    best: Epoch | None = None
     for stored in events:
         event = stored.event
         if isinstance(event, Started):
@@ -68,16 +69,18 @@ def story(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
             lines.append(Line(f"step {event.step:,}", f"Changed: {changes}.", "change"))
         elif isinstance(event, Finished):
             lines.append(_finished(event))
-        elif isinstance(event, Epoch) and event.best:
-            best = event
-    if best is not None:
-        loss = best.metrics.get("val_loss", best.metrics.get("train_loss"))
-        name = "validation" if "val_loss" in best.metrics else "training"
-        text = f"Best so far at epoch {best.epoch}: {name} loss {number(loss)}."
-        lines.append(Line(f"step {best.step:,}", text, "best"))
+        elif isinstance(event, Epoch) and stored is best:
+            lines.append(_best(event))
     if run.status in ("failed", "interrupted"):
         lines += [Line("", line, "bad") for line in (run.error or run.reason).splitlines() if line]
-    return sorted(reversed(lines), key=lambda line: line.kind == "start")
+    return lines[::-1]
+
+
+def _best(event: Epoch) -> Line:
+    name, loss = next(
+        ((name, event.metrics[key]) for key, name in LOSSES.items() if key in event.metrics), ("training", None)
+    )
+    return Line(f"step {event.step:,}", f"Best so far at epoch {event.epoch:,}: {name} loss {number(loss)}.", "best")
 
 
 def _started(event: Started) -> Line:

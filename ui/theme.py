@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-__all__ = ["apply", "is_dark"]
+__all__ = ["apply", "is_dark", "wordmark"]
 
 
 def apply() -> None:
@@ -18,3 +18,8 @@ def apply() -> None:
 def is_dark() -> bool:
     """Whether the visitor's theme is dark, as far as the server knows; at a first visit it may not."""
     return st.context.theme.type == "dark"
+
+
+def wordmark() -> Path:
+    """The name of the app as a picture."""
+    return Path(__file__).with_name(f"wordmark-{'dark' if is_dark() else 'light'}.svg")
