@@ -145,6 +145,8 @@ class GrowingCurve:
         """The inverse of `to_bytes`. CorruptError where it is no curve."""
         try:
             (count,), at = struct.unpack_from("<q", content), 8
+            if count < 1:
+                raise ValueError
             layers = []
             for _ in range(count):
                 (n,) = struct.unpack_from("<q", content, at)

@@ -70,8 +70,9 @@ class Lifecycle(Reading):
         try:
             with self.database.writing() as connection:
                 row = self._find(connection, run_id)
-                waits = row["status"] == "queued" and not more_epochs
-                attempt = row["attempt"] if waits else _requeue(connection, row, str(row["status"]), more_epochs)
+                status = "interrupted" if row["status"] in LIVE else str(row["status"])  # its lock was free
+                waits = status == "queued" and not more_epochs
+                attempt = row["attempt"] if waits else _requeue(connection, row, status, more_epochs)
                 _set(connection, run_id, status="running", started=row["started"] or time.time())
         except BaseException:
             holder.release()
@@ -217,12 +218,14 @@ def _requeue(connection: Connection, row: RowMapping, status: str, more_epochs: 
     pending = json.loads(row["pending"])
     if status == "queued":
         raise StoreError(f"run {run_id} waits for its turn already")
+    if status in LIVE:
+        raise StoreError(f"run {run_id} is going on already ({status})")
     if more_epochs:
         # Whoever stopped a run, or saw it end early, and asks for one more epoch means one after those that are done.
         done = row["epoch"] if status in ("completed", "stopped") else row["epochs"]
         pending[EPOCHS] = done + more_epochs
         _check_changes(row, pending)
-    if status == "completed" and not pending:
+    if status == "completed" and EPOCHS not in pending:
         raise StoreError(f"run {run_id} is completed; add epochs to train on")
     _set(
         connection,

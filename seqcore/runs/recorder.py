@@ -146,7 +146,10 @@ class Recorder:
         if self._checkpoint is not None and (everything or due or last):
             self._store.put_checkpoint(self._lease, self._checkpoint)
             self._checkpoint, self._checkpoint_written = None, time.monotonic()
-        if last:  # only now: a run that is over has its checkpoint
+        if last:
+            for late in self._control.take()[0]:  # `fit` looks no more
+                self._store.postpone(self._lease, late)
+            # Only now: a run that is over has its checkpoint.
             self._store.append(self._lease, last, seconds=self._seconds())
             self._closing = True
         with self._guard:

@@ -41,7 +41,9 @@ class Recording(Lifecycle):
         try:
             with self.database.writing() as connection:
                 pending = self._hold(connection, lease)
-                columns = _columns(events, pending) | ({} if seconds is None else {"seconds": seconds})
+                if any(isinstance(event, Finished) for event in events):
+                    pending |= _unheard_changes(connection, lease)
+                columns = ({} if seconds is None else {"seconds": seconds}) | _columns(events, pending)
                 if columns:
                     connection.execute(update(schema.runs).where(schema.runs.c.id == lease.run).values(**columns))
                 if rows := [_event_row(lease, event) for event in events if _is_told(event)]:
@@ -160,7 +162,7 @@ class Recording(Lifecycle):
         return dict(json.loads(self._look(connection, lease)))
 
     def _append_curves(self, connection: Connection, lease: Lease, events: Sequence[Event]) -> None:
-        parts = _parts(connection, lease, events)
+        parts = _parts(events)
         if not parts:
             return
         writing = self._writing.get(lease.run)
@@ -247,11 +249,13 @@ def _columns(events: Sequence[Event], pending: dict[str, Any]) -> dict[str, Any]
                     columns["epochs"] = pending.get(EPOCHS, event.changes[EPOCHS])
             case Finished():
                 columns |= {
+                    "pending": json.dumps(pending),
                     "status": event.status,
                     "finished": time.time(),
                     "reason": event.reason,
                     "epoch": event.epochs,
                     "step": event.step,
+                    "seconds": event.seconds,
                     "metrics": json.dumps(event.metrics),
                     "last_metrics": json.dumps(event.last_metrics),
                     "best_epoch": event.best_epoch,
@@ -261,6 +265,23 @@ def _columns(events: Sequence[Event], pending: dict[str, Any]) -> dict[str, Any]
             case _:
                 pass
     return columns
+
+
+def _unheard_changes(connection: Connection, lease: Lease) -> dict[str, Any]:
+    """Changes that nobody took before the run was over: its next attempt begins with them."""
+    table = schema.commands
+    waiting = (
+        table.c.run == lease.run,
+        table.c.attempt == lease.attempt,
+        table.c.kind == "change",
+        table.c.taken.is_(None),
+    )
+    rows = connection.execute(select(table.c.arguments).where(*waiting).order_by(table.c.seq)).scalars()
+    changes: dict[str, Any] = {}
+    for arguments in rows:
+        changes |= json.loads(arguments)
+    connection.execute(update(table).where(*waiting).values(taken=time.time()))
+    return changes
 
 
 def _is_told(event: Event) -> bool:
@@ -278,25 +299,13 @@ def _event_row(lease: Lease, event: Event) -> dict[str, Any]:
     }
 
 
-def _is_replayed(connection: Connection, lease: Lease, event: Changed) -> bool:
-    """Whether an earlier attempt made the same change at the same step, so that its steps come again as they were."""
-    table = schema.events
-    query = select(table.c.content).where(
-        table.c.run == lease.run,
-        table.c.kind == event.name,
-        table.c.step == event.step,
-        table.c.attempt < lease.attempt,
-    )
-    return any(json.loads(content) == event.to_dict() for content in connection.execute(query).scalars())
-
-
 def _last(block: Steps) -> int:
     return block.first_step + len(block.loss) - 1
 
 
-def _parts(connection: Connection, lease: Lease, events: Sequence[Event]) -> list[Steps | Changed | Finished]:
+def _parts(events: Sequence[Event]) -> list[Steps | Changed | Finished]:
     """What matters to curves, in order: steps (those that follow each other as one block, so that a write is one row),
-    the end, and changes that no earlier attempt made."""
+    changes (`fit` doesn't repeat them when it replays, so they are new) and the end."""
     parts: list[Steps | Changed | Finished] = []
     blocks: list[Steps] = []
     for event in events:
@@ -305,7 +314,7 @@ def _parts(connection: Connection, lease: Lease, events: Sequence[Event]) -> lis
                 parts.append(_merged(blocks))
                 blocks = []
             blocks.append(event)
-        elif isinstance(event, Finished) or (isinstance(event, Changed) and not _is_replayed(connection, lease, event)):
+        elif isinstance(event, Finished | Changed):
             parts += [_merged(blocks)] if blocks else []
             parts.append(event)
             blocks = []

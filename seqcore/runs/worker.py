@@ -108,13 +108,13 @@ def _go(
     ):
         if isinstance(event, Finished):
             finished = True
-            for late in control.take()[0]:
-                store.postpone(lease, late)
         recorder.put(event)
         if on_event is not None:
             on_event(event)
         if recorder.pausing and isinstance(event, CheckpointReady):
             recorder.rest()
+            if control.ending == "leave":
+                break  # the checkpoint that it rested on is all there is to keep
     recorder.flush()
     return finished
 

@@ -1,0 +1,118 @@
+"""Stores of their own, small experiments, and events as `fit` makes them."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqcore.events import Epoch, Finished, Started, Steps
+from seqcore.experiment import Experiment
+from seqcore.runs.store import Store
+
+SERVER = os.environ.get("SEQCORE_TEST_POSTGRESQL", "")  # URL of a database on a server where others may be made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if SERVER else ["sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty store on every kind of database that there is here."""
+    url: str | Path = tmp_path / "runs"
+    if request.param == "postgresql":
+        from sqlalchemy import create_engine
+
+        name = f"seqcore_{uuid.uuid4().hex[:12]}"
+        monkeypatch.setenv("SEQCORE_FILES", str(tmp_path / "runs"))
+        with create_engine(SERVER, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        url = f"{SERVER.rpartition('/')[0]}/{name}"
+    opened = Store(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a store on SQLite may lie."""
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def experiment() -> Experiment:
+    """A ball, an LSTM of 8, 30 epochs: a second or two."""
+    return Experiment.make(
+        {
+            "data": {"options": {"samples": 300}},
+            "model": {"hidden_size": 8},
+            "training": {"epochs": 30, "device": "cpu"},
+        }
+    )
+
+
+@pytest.fixture
+def steps() -> Callable[..., Steps]:
+    """`steps(first, [losses])`: a block in which the other two series follow from the loss."""
+
+    def make(first: int, loss: object) -> Steps:
+        values = np.asarray(loss, dtype=np.float64)
+        return Steps(first, values, values * 2.0, np.full(len(values), 0.01))
+
+    return make
+
+
+@pytest.fixture
+def started() -> Callable[..., Started]:
+    def make(**changes: object) -> Started:
+        fields: dict[str, object] = {
+            "device": "cpu",
+            "device_reason": "",
+            "threads": 1,
+            "versions": {"torch": "2"},
+            "parameters": 417,
+            "parts": {"train": 200, "val": 40, "test": 40},
+            "baselines": {"last_value": {"val_mae": 0.05, "val_mape": float("nan")}},
+            "headline": "last_value",
+            "metric": "mae",
+            "summary": [],
+            "data": {},
+            "steps_per_epoch": 7,
+            "epochs": 30,
+        }
+        return Started(**{**fields, **changes})  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def epoch() -> Callable[..., Epoch]:
+    def make(number: int, step: int, loss: float, best: bool = False) -> Epoch:
+        return Epoch(epoch=number, step=step, metrics={"val_loss": loss, "train_loss": loss}, seconds=0.1, best=best)
+
+    return make
+
+
+@pytest.fixture
+def finished() -> Callable[..., Finished]:
+    def make(step: int, status: str = "completed", epochs: int = 30) -> Finished:
+        metrics = {"val_mae": 0.01, "test_mape": float("nan")}
+        return Finished(status, "all epochs done", epochs, step, 1.5, metrics, {"val_mae": 0.02}, {}, best_epoch=3)
+
+    return make
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    """`wait_until(condition, seconds)`: look again and again; fail where it stays false."""
+
+    def wait(condition: Callable[[], object], seconds: float = 60.0, what: str = "the condition") -> None:
+        until = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > until:
+                pytest.fail(f"{what} stayed false for {seconds:g} s")
+            time.sleep(0.01)
+
+    return wait

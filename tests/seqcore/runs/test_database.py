@@ -1,0 +1,256 @@
+"""Stores that are damaged, foreign, newer, full or busy: said in one line, and never made anew."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqcore.errors import CorruptError, SeqcoreError, StoreError
+from seqcore.events import CheckpointReady, Steps
+from seqcore.experiment import Experiment
+from seqcore.runs import durable, schema
+from seqcore.runs.database import find_place
+from seqcore.runs.store import Store
+
+
+@pytest.fixture
+def used(folder: Path, experiment: Experiment, steps: Callable[..., Steps]) -> Path:
+    """The file of a store with one run in it."""
+    with contextlib.closing(Store(folder)) as store:
+        lease = store.start(experiment)
+        for first in range(1, 4001, 400):
+            store.append(lease, [steps(first, np.ones(400))])
+        lease.release()
+    return folder / "seqcore.db"
+
+
+def refused(path: Path) -> str:
+    """What is said on opening; the file must stay as it was."""
+    before = path.read_bytes()
+    with pytest.raises(SeqcoreError) as caught:
+        Store(path)
+    assert path.read_bytes() == before
+    assert len(caught.value.lines) == 1
+    assert str(path) in caught.value.lines[0]
+    return caught.value.lines[0]
+
+
+def test_a_folder_a_file_and_a_url_name_the_same_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEQCORE_FILES", raising=False)
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "runs" / "seqcore.db"
+    for name in (None, "runs", tmp_path / "runs", str(file), f"sqlite:///{file}", "sqlite:///runs/seqcore.db"):
+        place = find_place(name)
+        assert (place.file, place.folder, place.url) == (file, tmp_path / "runs", f"sqlite:///{file}")
+    monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "other"))
+    assert find_place().file == tmp_path / "other" / "seqcore.db"
+    monkeypatch.setenv("SEQCORE_FILES", str(tmp_path / "files"))
+    place = find_place("postgresql://somebody:secret@example.org/lab")
+    assert (place.file, place.folder) == (None, tmp_path / "files")
+    assert "secret" not in place.name
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "://", "nonsense://x", "postgresql://"])
+def test_a_url_that_is_no_store_is_refused(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError) as caught:
+        Store(url)
+    assert len(caught.value.lines) == 1
+
+
+def test_a_store_opens_again_with_its_runs(used: Path) -> None:
+    assert [run.step for run in Store(used).runs()] == [4000]
+
+
+def test_an_emptied_database_is_refused(used: Path) -> None:
+    used.write_bytes(b"")
+    assert "it is empty" in refused(used)
+
+
+def test_a_database_that_is_text_is_refused(used: Path) -> None:
+    used.write_text("once upon a time " * 100)
+    assert "no SQLite database" in refused(used)
+
+
+@pytest.mark.parametrize("left", [0.9, 0.5, 0.02])
+def test_a_truncated_database_is_refused(used: Path, left: float) -> None:
+    content = used.read_bytes()
+    used.write_bytes(content[: int(len(content) * left)])
+    assert "is damaged" in refused(used)
+
+
+def test_a_database_with_overwritten_pages_is_refused(used: Path) -> None:
+    content = bytearray(used.read_bytes())
+    content[4096:20_000] = b"\xa5" * (20_000 - 4096)
+    used.write_bytes(content)
+    assert "is damaged" in refused(used)
+
+
+def test_damage_that_is_only_met_on_reading_is_said_in_one_line(used: Path) -> None:
+    store = Store(used)
+    content = bytearray(used.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    used.write_bytes(content)
+    store.close()
+    with pytest.raises(CorruptError) as caught:
+        store.runs()
+    assert len(caught.value.lines) == 1
+
+
+def test_another_program_s_database_is_refused(folder: Path) -> None:
+    folder.mkdir()
+    with contextlib.closing(sqlite3.connect(folder / "seqcore.db")) as connection:
+        connection.execute("CREATE TABLE songs (name TEXT)")
+        connection.commit()
+    assert "another program" in refused(folder / "seqcore.db")
+
+
+def test_a_newer_store_is_refused(used: Path) -> None:
+    with contextlib.closing(sqlite3.connect(used)) as connection:
+        connection.execute("INSERT INTO seqcore_migrations VALUES (99, 'from-the-future', 0)")
+        connection.commit()
+    said = refused(used)
+    assert "newer Sequence Lab (store version 99; this program reads up to 1)" in said
+
+
+def test_an_older_store_is_brought_up_to_date_and_keeps_its_runs(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def add(connection: schema.Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT DEFAULT 'blue'")
+
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, schema.Migration("runs-have-colours", add)))
+    assert [run.step for run in Store(used).runs()] == [4000]
+    Store(used).close()
+    with contextlib.closing(sqlite3.connect(used)) as connection:
+        names = connection.execute("SELECT version, name FROM seqcore_migrations ORDER BY version").fetchall()
+        assert names == [(1, "first-store"), (2, "runs-have-colours")]
+        assert connection.execute("SELECT colour FROM runs").fetchall() == [("blue",)]
+
+
+def test_a_failed_migration_leaves_the_store_as_it_was(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(connection: schema.Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT")
+        connection.exec_driver_sql("nonsense")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, schema.Migration("broken", fail)))
+        refused(used)
+    assert [run.step for run in Store(used).runs()] == [4000]
+
+
+def test_the_first_version_s_tables_stay_as_they_were_released(used: Path) -> None:
+    """A released migration is never changed: a new column needs a new migration, and `_first` its own tables."""
+    with contextlib.closing(sqlite3.connect(used)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+        columns = {name: [c[1] for c in connection.execute(f"PRAGMA table_info({name})")] for (name,) in tables}
+    assert columns.pop("sqlite_sequence")
+    assert columns == {
+        "blocks": ["seq", "run", "attempt", "first_step", "last_step", "loss", "gradient_norm", "learning_rate"],
+        "checkpoints": ["seq", "run", "attempt", "time", "step", "epoch", "best_step", "file", "size", "sha256"],
+        "commands": ["seq", "run", "attempt", "time", "kind", "arguments", "taken"],
+        "curves": ["run", "name", "through", "content"],
+        "events": ["seq", "run", "attempt", "time", "kind", "step", "content"],
+        "files": ["hash", "name", "size", "time"],
+        "runs": [
+            *("number", "id", "status", "experiment", "recipe", "group", "created", "queued", "started", "finished"),
+            *("attempt", "version", "step", "epoch", "epochs", "seconds", "metrics", "last_metrics", "baselines"),
+            *("headline", "metric", "parameters", "best_epoch", "error", "reason", "pending"),
+        ],
+        "seqcore_migrations": ["version", "name", "applied"],
+    }
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"can't be made .*another place"):
+        Store(tmp_path / "file" / "runs")
+
+
+def test_a_crash_while_a_store_is_first_made_leaves_room_for_the_next_try(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "seqcore.db.new").write_bytes(b"half of a database")
+    assert Store(folder).runs() == []
+
+
+def test_many_processes_may_open_a_new_store_at_once(folder: Path, root: Path) -> None:
+    script = "import sys; from seqcore.runs.store import Store; print(len(Store(sys.argv[1]).runs()))"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, str(folder)], cwd=root, stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    assert [process.communicate(timeout=60)[0] for process in processes] == [b"0\n"] * 4
+
+
+def test_many_writers_and_readers_do_not_fail_each_other(
+    folder: Path, experiment: Experiment, steps: Callable[..., Steps]
+) -> None:
+    stores = [Store(folder) for _ in range(4)]
+    failed: list[BaseException] = []
+
+    def write(store: Store) -> None:
+        try:
+            lease = store.start(experiment)
+            for first in range(1, 601, 20):
+                store.append(lease, [steps(first, np.full(20, float(first)))])
+                store.runs()
+            lease.release()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    for run in stores[0].runs():
+        assert np.array_equal(stores[0].curve(run.id, max_points=None).steps, np.arange(1, 601))
+
+
+def test_a_full_database_says_so_and_loses_nothing(
+    folder: Path, experiment: Experiment, steps: Callable[..., Steps]
+) -> None:
+    store = Store(folder)
+    lease = store.start(experiment)
+    store.append(lease, [steps(1, np.ones(100))])
+    store.close()
+    size = (folder / "seqcore.db").stat().st_size // 4096
+
+    from sqlalchemy import event
+
+    @event.listens_for(store.database.engine, "begin")
+    def limit(connection: schema.Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {size + 2}")
+
+    with pytest.raises(StoreError, match=r"disk is full\): make room") as caught:
+        store.append(lease, [steps(101, np.ones(100_000))])
+    assert len(caught.value.lines) == 1
+    event.remove(store.database.engine, "begin", limit)
+    assert len(store.curve(lease.run, max_points=None)) == 100
+    store.append(lease, [steps(101, np.ones(50))])
+    assert store.run(lease.run).step == 150
+
+
+def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(
+    folder: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(folder)
+    lease = store.start(experiment)
+    store.put_checkpoint(lease, CheckpointReady(1, 0, b"weights"))
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "fsync", full)
+        with pytest.raises(StoreError, match=r"No space left on device\): make room"):
+            store.put_checkpoint(lease, CheckpointReady(2, 0, b"other weights"))
+    assert store.checkpoint(lease.run) == b"weights"
+    assert len(list((folder / "checkpoints" / lease.run).iterdir())) == 1
