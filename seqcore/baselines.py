@@ -56,7 +56,8 @@ def drift(s: Situation) -> Values:
     steps = s.origin - s.first[:, None]
     rise = s.own[s.origin] - s.own[s.first][:, None]
     slope = np.divide(rise, steps[..., None], out=np.zeros_like(rise), where=steps[..., None] > 0)
-    return s.own[s.origin][:, :, None] + slope[:, :, None] * s.ahead[:, None]
+    line: Values = s.own[s.origin][:, :, None] + slope[:, :, None] * s.ahead[:, None]
+    return line
 
 
 def seasonal(s: Situation) -> Values:
@@ -118,7 +119,9 @@ def situation(data: NumericDataset, part: str, indices: NDArray[np.int64], facts
     )
 
 
-def numeric_baselines(data: NumericDataset, part: str, indices: NDArray[np.int64], facts: dict[str, Values]) -> dict[str, Values]:
+def numeric_baselines(
+    data: NumericDataset, part: str, indices: NDArray[np.int64], facts: dict[str, Values]
+) -> dict[str, Values]:
     """Every baseline that can be had here: name -> predictions [n, S, H, K] in original units."""
     seen = situation(data, part, indices, facts)
     names = [n for n in NUMERIC if data.lead > 0 or n not in NEED_OWN_PAST]
@@ -210,4 +213,5 @@ def _solve(gram: Values, moment: Values) -> Values:
     """The shortest solution of gram @ w = moment; columns are first brought to one size."""
     size = np.sqrt(np.maximum(np.diag(gram), 1e-300))
     scaled = gram / np.outer(size, size)
-    return np.linalg.lstsq(scaled, moment / size[:, None], rcond=1e-11)[0] / size[:, None]
+    solution: Values = np.linalg.lstsq(scaled, moment / size[:, None], rcond=1e-11)[0] / size[:, None]
+    return solution

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -32,7 +31,7 @@ _MOST_HEADER = 64 * 2**20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`meta` (plain values) and `tensors` by dotted names ("model.", "best.", "optimizer.", "random.", "codec.", ...)."""
+    """`meta` (plain values) and `tensors` by dotted names: "model.", "best.", "optimizer.", "random.", "codec." ..."""
 
     meta: dict[str, Any]
     tensors: dict[str, Tensor] = field(default_factory=dict)

@@ -35,7 +35,9 @@ def available() -> list[Device]:
     if mps.is_available():
         devices.append(Device("mps", "Apple GPU"))
     else:
-        why = "this macOS or this Mac has no Metal support" if mps.is_built() else "this PyTorch was built without Metal"
+        why = (
+            "this macOS or this Mac has no Metal support" if mps.is_built() else "this PyTorch was built without Metal"
+        )
         devices.append(Device("mps", "Apple GPU", why))
     return devices
 

@@ -79,7 +79,7 @@ class Epoch(_Event):
     step: int
     metrics: Metrics
     seconds: float
-    best: bool = False  # the best so far, by validation loss (by training loss where there is no validation part)
+    best: bool = False  # the best so far, by validation loss
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,12 @@ class DataConfig(Section):
         title="Shortest window",
     )
     horizon: int = setting(
-        1, "Steps that the model predicts at once.", minimum=1, maximum=1_000, unit="steps", usual=True,
+        1,
+        "Steps that the model predicts at once.",
+        minimum=1,
+        maximum=1_000,
+        unit="steps",
+        usual=True,
         applies_to={"data.task": ("regression",)},
     )
     stride: int = setting(1, "Steps between the starts of two windows.", minimum=1, maximum=10_000, unit="steps")
@@ -138,7 +143,9 @@ class ModelConfig(Section):
     hidden_size: int = setting(
         32, "Numbers in the hidden state: how much the network can hold.", minimum=1, maximum=4096, usual=True
     )
-    num_layers: int = setting(1, "Recurrent layers on top of each other.", minimum=1, maximum=16, usual=True, title="Layers")
+    num_layers: int = setting(
+        1, "Recurrent layers on top of each other.", minimum=1, maximum=16, usual=True, title="Layers"
+    )
     dropout: float = setting(
         0.0, "The part of the values between layers that is dropped while training.", minimum=0.0, maximum=0.95
     )
@@ -181,16 +188,15 @@ class TrainingConfig(Section):
         ],
         usual=True,
     )
-    learning_rate: float = setting(
-        0.01, "Size of a step.", above=0.0, maximum=100.0, usual=True, logarithmic=True
-    )
+    learning_rate: float = setting(0.01, "Size of a step.", above=0.0, maximum=100.0, usual=True, logarithmic=True)
     momentum: float = setting(
-        0.0, "How much of the last step is kept.", minimum=0.0, maximum=0.9999,
+        0.0,
+        "How much of the last step is kept.",
+        minimum=0.0,
+        maximum=0.9999,
         applies_to={"training.optimizer": ("sgd", "rmsprop")},
     )
-    nesterov: bool = setting(
-        False, "Look ahead along the momentum.", applies_to={"training.optimizer": ("sgd",)}
-    )
+    nesterov: bool = setting(False, "Look ahead along the momentum.", applies_to={"training.optimizer": ("sgd",)})
     weight_decay: float = setting(0.0, "Pull of the weights towards 0.", minimum=0.0, maximum=10.0)
     schedule: str = setting(
         "constant",
@@ -204,11 +210,18 @@ class TrainingConfig(Section):
         ],
     )
     schedule_factor: float = setting(
-        0.5, "What the learning rate is multiplied by.", above=0.0, maximum=1.0,
+        0.5,
+        "What the learning rate is multiplied by.",
+        above=0.0,
+        maximum=1.0,
         applies_to={"training.schedule": ("step", "plateau")},
     )
     schedule_epochs: int = setting(
-        10, "Epochs between two steps, or epochs without progress.", minimum=1, maximum=100_000, unit="epochs",
+        10,
+        "Epochs between two steps, or epochs without progress.",
+        minimum=1,
+        maximum=100_000,
+        unit="epochs",
         applies_to={"training.schedule": ("step", "plateau")},
     )
     loss: str = setting(
@@ -224,16 +237,23 @@ class TrainingConfig(Section):
     )
     batch_size: int = setting(32, "Windows in one step.", minimum=1, maximum=65_536, usual=True)
     epochs: int = setting(30, "Times that training goes through its data.", minimum=1, maximum=100_000, usual=True)
-    clip_norm: float = setting(1.0, "Longest gradient that is let through; 0 lets all through.", minimum=0.0, maximum=1e6)
+    clip_norm: float = setting(
+        1.0, "Longest gradient that is let through; 0 lets all through.", minimum=0.0, maximum=1e6
+    )
     patience: int = setting(
-        0, "Stop after so many epochs without a better validation loss; 0 never does.", minimum=0, maximum=100_000,
+        0,
+        "Stop after so many epochs without a better validation loss; 0 never does.",
+        minimum=0,
+        maximum=100_000,
         unit="epochs",
     )
     shuffle: bool = setting(True, "Take the windows in a new random order each epoch.")
     carry_state: bool = setting(
         False, "Hand the hidden state on from each window to the one that follows it (truncated back-propagation)."
     )
-    seed: int = setting(0, "The same seed on the same machine gives the same run, bit for bit.", minimum=0, maximum=2**31 - 1)
+    seed: int = setting(
+        0, "The same seed on the same machine gives the same run, bit for bit.", minimum=0, maximum=2**31 - 1
+    )
     device: str = setting("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.")
     threads: OptionalInt = setting(
         None, "Threads that a step uses. Empty: one, which is fastest for small models.", minimum=1, maximum=256
@@ -330,7 +350,9 @@ class Experiment(Section):
     def make(cls, values: Mapping[str, Any] | None = None) -> Experiment:
         """From a nested mapping, with defaults where nothing is given. ExperimentError: a line for each fault."""
         given = dict(values or {})
-        lines = [f"{name}: there is no such field{did_you_mean(name, _SECTIONS)}" for name in given if name not in _SECTIONS]
+        lines = [
+            f"{name}: there is no such field{did_you_mean(name, _SECTIONS)}" for name in given if name not in _SECTIONS
+        ]
         parts: dict[str, Any] = {}
         for name, section in _SECTIONS.items():
             content = given.get(name, {})

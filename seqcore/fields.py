@@ -1,4 +1,4 @@
-"""How a field of an experiment describes itself: one declaration serves validation, widgets, command-line help and docs."""
+"""How a field of an experiment describes itself: one declaration serves checks, widgets, command-line help and docs."""
 
 from __future__ import annotations
 
@@ -104,9 +104,9 @@ def setting(
         "logarithmic": logarithmic,
         "multiline": multiline,
     }
+    start: Any = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
     return Field(
-        default_factory=dict if isinstance(default, dict) else None,  # type: ignore[arg-type]
-        **({} if isinstance(default, dict) else {"default": default}),  # type: ignore[arg-type]
+        **start,
         title=title or None,
         description=help,
         ge=minimum,
@@ -126,7 +126,14 @@ def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
     origin = typing.get_origin(annotation) or annotation
     if choices:
         return "choice", optional
-    kinds: dict[Any, Kind] = {bool: "switch", int: "whole", float: "number", str: "text", tuple: "names", dict: "options"}
+    kinds: dict[Any, Kind] = {
+        bool: "switch",
+        int: "whole",
+        float: "number",
+        str: "text",
+        tuple: "names",
+        dict: "options",
+    }
     return kinds[origin], optional
 
 

@@ -82,6 +82,10 @@ class Report:
             self._block_began = time.perf_counter()
         self._steps.append((loss, norm, learning_rate, windows))
 
+    def over(self) -> bool:
+        """Whether the loop must end before its time."""
+        return self.ending is not None
+
     @property
     def due(self) -> bool:
         """Whether there is anything to say or to hear before the next step."""
@@ -117,7 +121,7 @@ class Report:
         if len(state.dataset.windows["val"]):
             metrics |= _named("val", state.task.evaluate(state.model, state.dataset, "val", full=False))
         step, seconds = p.step, self.turns.seconds - self._epoch_began
-        best = state.end_epoch(metrics.get("val_loss", train_loss))
+        best = state.end_epoch(metrics.get("val_loss"))
         self._epoch_began = self.turns.seconds
         yield Epoch(epoch=p.epoch, step=step, metrics=metrics, seconds=seconds, best=best)
         yield from self.between_steps()

@@ -1,4 +1,4 @@
-"""Sensible first settings for data that nobody has described yet: the user's own file."""
+"""Experiments that nobody has to think up: for the user's own file, and for a forecast that counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqcore.data.table import Table
 from seqcore.errors import ExperimentError
 from seqcore.experiment import Experiment
 
-__all__ = ["suggest_experiment"]
+__all__ = ["refit_experiment", "suggest_experiment"]
 
 STEPS = 1500  # a network of the usual size has learned most of what it will from a series of some hundred values
 SEASONS = {  # days between two rows, from and to -> rows that a usual season has
@@ -51,6 +51,18 @@ def suggest_experiment(
         if "data.scaling" in wanted:
             raise
     return base.with_changes({"data.scaling": "standard", **wanted})
+
+
+def refit_experiment(experiment: Experiment, epochs: int) -> Experiment:
+    """The same experiment on all of its data, for as many epochs as did best while some were held back to score it."""
+    return experiment.with_changes(
+        {
+            "data.validation_fraction": 0.0,
+            "data.test_fraction": 0.0,
+            "training.patience": 0,
+            "training.epochs": epochs,
+        }
+    )
 
 
 def _season(table: Table) -> int | None:

@@ -38,7 +38,9 @@ def summarize_model(model: nn.Module, experiment: Experiment) -> Summary:
     layers: list[dict[str, Any]] = []
     total = sum(p.numel() for p in model.parameters())
     if not isinstance(model, SequenceModel):
-        return Summary([{"name": "model", "type": type(model).__name__, "output_shape": "", "parameters": total}], total)
+        return Summary(
+            [{"name": "model", "type": type(model).__name__, "output_shape": "", "parameters": total}], total
+        )
     if model.embedding is not None:
         size = model.backbone.network.input_size if hasattr(model.backbone, "network") else "?"
         title = "One-hot" if not any(True for _ in model.embedding.parameters()) else "Embedding"

@@ -51,21 +51,21 @@ def _train(
     state = _prepare(experiment, load_table(experiment, data), resume)
     report = Report(state, control, replay, turns)
     yield from report.start()
-    while state.goes_on and report.ending is None:
+    while state.goes_on and not report.over():
         for indices, follows in state.remaining_batches():
             learning_rate = state.set_rate()
             batch = state.dataset.batch("train", indices)
             outputs, hidden = state.model(batch.inputs, state.carried_to(follows), batch.lengths)  # [B, S, outputs]
             loss = state.task.loss(outputs, batch)
             state.optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             norm = _clip(state.model, state.experiment.training.clip_norm)
             state.optimizer.step()
             state.count_step(hidden if follows is not None else None)
             report.step(loss.detach(), norm, learning_rate, len(indices))
             if report.due:
                 yield from report.between_steps()
-                if report.ending is not None:
+                if report.over():
                     break
         else:
             yield from report.end_epoch()

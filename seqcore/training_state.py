@@ -133,17 +133,22 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             group["weight_decay"] = self.experiment.training.weight_decay
 
-    def end_epoch(self, judged_loss: float) -> bool:
-        """Count an epoch; whether it was the best so far by `judged_loss`. Keeps the best weights."""
+    def end_epoch(self, val_loss: float | None) -> bool:
+        """Count an epoch; whether it was the best so far. Keeps the best weights.
+
+        Without a validation part (`val_loss` None) nothing can choose, and the last weights stand.
+        """
         p, training = self.progress, self.experiment.training
         p.epoch, p.step_in_epoch, p.loss_sum, p.windows, p.epoch_seconds = p.epoch + 1, 0, 0.0, 0, 0.0
-        best = judged_loss < p.best_loss
+        if val_loss is None:
+            return False
+        best = val_loss < p.best_loss
         p.waited = 0 if best else p.waited + 1
         if best:
-            p.best_loss, p.best_epoch, p.best_step = judged_loss, p.epoch, p.step
+            p.best_loss, p.best_epoch, p.best_step = val_loss, p.epoch, p.step
             self.best = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
-        if judged_loss < p.plateau_best:
-            p.plateau_best, p.plateau_waited = judged_loss, 0
+        if val_loss < p.plateau_best:
+            p.plateau_best, p.plateau_waited = val_loss, 0
         else:
             p.plateau_waited += 1
             if p.plateau_waited >= training.schedule_epochs:

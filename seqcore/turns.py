@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ import torch
 
 from seqcore.random_state import random_state, set_random_state
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "on_one_thread"]
 
 T = TypeVar("T")
 
@@ -69,3 +70,16 @@ class Turns:
         set_random_state(self._theirs, self._device)
         if self._threads != self._their_threads:
             torch.set_num_threads(self._their_threads)
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Run on one thread: small models are fastest so, and their bits don't depend on the caller's setting."""
+    before = torch.get_num_threads()
+    if before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before != 1:
+            torch.set_num_threads(before)

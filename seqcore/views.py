@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,7 +126,7 @@ def _symbols(d: dict[str, Any]) -> SymbolsView:
     )
 
 
-VIEWS = {"series": _series, "symbols": _symbols}
+VIEWS: dict[str, Callable[[dict[str, Any]], View]] = {"series": _series, "symbols": _symbols}
 
 
 def view_from_dict(d: dict[str, Any]) -> View:

@@ -75,7 +75,8 @@ def fill_gaps(table: Table, config: DataConfig) -> Table:
     if config.gaps == "refuse":
         raise DataError(
             *(
-                f"{name}: {n} of {len(table)} values are missing, the first in {row_name(table, int(bad[:, c].argmax()))}; "
+                f"{name}: {n} of {len(table)} values are missing, "
+                f"the first in {row_name(table, int(bad[:, c].argmax()))}; "
                 "set data.gaps to interpolate, previous or drop"
                 for c, (name, n) in enumerate(zip(table.columns, counts.tolist(), strict=True))
                 if n
@@ -104,7 +105,9 @@ def _fill(values: NDArray[np.float64], low: int, *, interpolate: bool, table: Ta
         return
     known = np.flatnonzero(~np.isnan(values))
     if len(known) == 0:
-        raise DataError(f"{table.columns[0]}: a stretch of {len(values)} rows has no value at all; set data.gaps to drop")
+        raise DataError(
+            f"{table.columns[0]}: a stretch of {len(values)} rows has no value at all; set data.gaps to drop"
+        )
     rows = np.flatnonzero(missing)
     if interpolate:
         values[rows] = np.interp(rows, known, values[known])

@@ -63,7 +63,9 @@ class Windows:
         return self.first[group] + within * self.stride, self.length[group], self.sequence[group]
 
 
-def part_bounds(table: Table, validation_fraction: float, test_fraction: float) -> dict[str, list[tuple[int, int, int]]]:
+def part_bounds(
+    table: Table, validation_fraction: float, test_fraction: float
+) -> dict[str, list[tuple[int, int, int]]]:
     """The stretches of each part: part -> [(sequence, first row, row after the last)], in time order.
 
     A series is cut in time, each at the same fractions; independent sequences go to one part whole.
@@ -129,7 +131,9 @@ class Dataset(ABC):
         n = len(self.windows[part])
         return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
 
-    def batches(self, part: str, training: TrainingConfig, epoch: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
+    def batches(
+        self, part: str, training: TrainingConfig, epoch: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
         """One epoch of window numbers, batch by batch, the same for the same seed and epoch; and, where state is
         carried, whether each window follows the one that its row held before."""
         n, size = len(self.windows[part]), training.batch_size

@@ -148,9 +148,7 @@ class NumericDataset(Dataset):
             truth[beyond] = np.nan
         return truth
 
-    def original(
-        self, part: str, indices: NDArray[np.int64], outputs: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
+    def original(self, part: str, indices: NDArray[np.int64], outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """The model's outputs [n, S, H * K] in original units, [n, S, H, K]."""
         scaled = outputs.reshape(*outputs.shape[:2], self.horizon, len(self.targets)).astype(np.float64)
         if self.codec.scaler.relative:

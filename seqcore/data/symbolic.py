@@ -91,7 +91,9 @@ class SymbolicDataset(Dataset):
         targets = self.coded[torch.from_numpy(self._targets(rows, first, lengths)).to(self.device)]
         return Batch(inputs, targets, torch.from_numpy(lengths) if short else None)
 
-    def truth(self, part: str, indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    def truth(
+        self, part: str, indices: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
         """(last known codes[n, S], target codes[n, S], whether a step counts[n, S])."""
         first, lengths, _ = self.windows[part].locate(indices)
         rows = np.minimum(first[:, None] + np.arange(int(lengths.max())), (first + lengths - 1)[:, None])
@@ -106,5 +108,7 @@ class SymbolicDataset(Dataset):
         symbols = self.table.values[int(first[0]) : end + 1, 0].tolist()
         return tuple(symbols[:-1]), symbols[-1]
 
-    def _targets(self, rows: NDArray[np.int64], first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _targets(
+        self, rows: NDArray[np.int64], first: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         return rows + 1 if self.every_step else (first + lengths)[:, None]

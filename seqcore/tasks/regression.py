@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,15 +15,17 @@ from seqcore.baselines import MOST_STORED, TITLES, learn, numeric_baselines
 from seqcore.data.dataset import Batch
 from seqcore.data.numeric import NumericCodec, NumericDataset
 from seqcore.data.table import Table
+from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
+from seqcore.tasks.forecasting import as_rows, forecast_on, parse_numbers, predict_after
 from seqcore.tasks.task import MOST_SCORED, InputKind, run_windows
 from seqcore.views import SeriesView
 
 __all__ = ["Regression"]
 
-_LOSSES = {
+_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": nn.functional.mse_loss,
     "mae": nn.functional.l1_loss,
     "huber": nn.functional.huber_loss,
@@ -106,6 +109,33 @@ class Regression:
         """Truth against prediction on the validation part."""
         return self._view(model, dataset, dataset.shown_part(), 300)
 
+    def parse(self, text: str, codec: NumericCodec) -> NDArray[np.float64]:
+        """See `seqcore.tasks.forecasting`."""
+        return parse_numbers(text, codec)
+
+    def example(self, codec: NumericCodec) -> str:
+        """The last values of the data, as many as the window holds (at most 12)."""
+        rows = codec.tail[-min(self.experiment.data.window, 12) :, codec.inputs]
+        return (
+            "; ".join(", ".join(f"{value:.6g}" for value in row) for row in rows)
+            if rows.shape[1] > 1
+            else ", ".join(f"{value:.6g}" for value in rows[:, 0])
+        )
+
+    def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView:
+        """The steps after an input [T] or [T, F], or at its end where nothing lies ahead."""
+        return predict_after(model, self.experiment.data, codec, as_rows(given, codec))
+
+    def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
+        """On from the end of the data; beyond the horizon, from its own predictions."""
+        return forecast_on(model, self.experiment.data, codec, steps)
+
+    def generate(
+        self, model: nn.Module, codec: NumericCodec, prompt: str, steps: int, temperature: float, seed: int
+    ) -> str:
+        """Numbers are forecast."""
+        raise PredictionError("generate: this model predicts numbers; use a forecast")
+
     def remarks(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[dict[str, str]]:
         """Whether the model only learned the mean, and whether a naive method is exact."""
         remarks = []
@@ -117,12 +147,23 @@ class Regression:
                     "message": "The model only learned the mean: it answers about the same whatever it sees.",
                     "why": f"Its {names[part]} error (RMSE {evaluation.metrics['rmse']:.4g}) is that of always "
                     f"answering the mean ({evaluation.baselines['mean']['rmse']:.4g}).",
-                    "advice": "Scale the data (relative scaling lets a trend carry on), train longer, or check that the "
-                    "model gives one answer for each target.",
+                    "advice": "Scale the data (relative scaling lets a trend carry on), train longer, or check that "
+                    "the model gives one answer for each target.",
+                }
+            )
+        if self.experiment.data.predict == "broadcast":
+            remarks.append(
+                {
+                    "code": "one-answer-for-many",
+                    "message": f"One answer stands against {self.experiment.data.window} targets: "
+                    "the best it can be is their middle.",
+                    "why": "The head gives one number for a whole window, and broadcasting repeats it over all of them.",
+                    "advice": "Predict at every step (data.predict = every-step).",
                 }
             )
         view = evaluation.view
-        assert isinstance(view, SeriesView) and view.truth is not None
+        assert isinstance(view, SeriesView)
+        assert view.truth is not None
         spread = float(np.nanstd(view.truth)) or 1.0
         exact = [n for n, m in evaluation.baselines.items() if m["rmse"] <= 1e-5 * spread]
         if exact:

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from seqcore.data.dataset import Batch, part_bounds
 from seqcore.data.symbolic import SymbolicCodec, SymbolicDataset
 from seqcore.data.table import Table
+from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, symbol_metrics
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.tasks.task import MOST_SCORED, InputKind, run_windows
-from seqcore.views import SymbolsView
+from seqcore.views import SeriesView, SymbolsView
 
 __all__ = ["Symbols"]
 
@@ -89,6 +90,56 @@ class Symbols:
         """Probabilities of the next symbol after a few contexts of the validation part."""
         return self._view(model, dataset, dataset.shown_part(), 12)
 
+    def parse(self, text: str, codec: SymbolicCodec) -> tuple[str, ...]:
+        """Letters as they stand, or words by white space. PredictionError names what the model never saw."""
+        vocabulary = codec.vocabulary
+        symbols = tuple(text.split() if vocabulary.separator else text)
+        if not symbols:
+            raise PredictionError("input: there is nothing to go on from; type at least one symbol")
+        strange = next((s for s in symbols if not vocabulary.knows(s)), None)
+        if strange is not None:
+            known = vocabulary.symbols[1:]
+            some = " ".join(known) if len(known) <= 60 else f"{len(known)} symbols, such as {' '.join(known[:20])}"
+            raise PredictionError(f"input: {strange!r} was not in the training part; this model knows {some}")
+        return symbols
+
+    def example(self, codec: SymbolicCodec) -> str:
+        """The beginning of the alphabet that it knows, as long as a window."""
+        known = codec.vocabulary.symbols[1:]
+        return codec.vocabulary.separator.join(known[: min(self.experiment.data.window, 12)])
+
+    def predict(self, model: nn.Module, codec: SymbolicCodec, given: Any) -> SymbolsView:
+        """Probabilities of the symbol after an input."""
+        symbols = self.parse(codec.vocabulary.separator.join(given), codec)
+        with torch.inference_mode():
+            outputs, _ = model(torch.from_numpy(codec.vocabulary.encode(symbols))[None])
+        return symbols_view(codec, outputs[:, -1].numpy(), (symbols,), (None,), most=len(codec.vocabulary))
+
+    def forecast(self, model: nn.Module, codec: SymbolicCodec, steps: int) -> SeriesView:
+        """Symbols are generated."""
+        raise PredictionError("forecast: this model predicts symbols; use generated text")
+
+    def generate(
+        self, model: nn.Module, codec: SymbolicCodec, prompt: str, steps: int, temperature: float, seed: int
+    ) -> str:
+        """The prompt's state goes along; only the new symbols are returned."""
+        vocabulary = codec.vocabulary
+        random = np.random.default_rng(seed)
+        coming = torch.from_numpy(vocabulary.encode(self.parse(prompt, codec)))[None]
+        state, written, window = None, list(coming[0].tolist()), self.experiment.data.window
+        # only a model that was trained to go on from every step may be run on without end
+        endless = self.experiment.data.predict == "every-step" and not self.experiment.model.bidirectional
+        with torch.inference_mode():
+            for _ in range(steps):
+                if endless:
+                    outputs, state = model(coming, state)
+                else:
+                    outputs, _ = model(torch.tensor([written[-max(window, 1) :]]))
+                scores = outputs[0, -1, 1:].double().numpy()
+                written.append(1 + _draw(scores, temperature, random))
+                coming = torch.tensor([[written[-1]]])
+        return vocabulary.separator.join(vocabulary.symbols[i] for i in written[-steps:])
+
     def remarks(self, evaluation: Evaluation, dataset: SymbolicDataset, part: str) -> list[dict[str, str]]:
         """Whether a naive method is exact."""
         if evaluation.baselines["bigram"]["accuracy"] < 1.0:
@@ -139,9 +190,19 @@ def symbols_view(
 _NOTHING = SymbolsView((), (), np.zeros((0, 0)))
 
 
+def _draw(scores: NDArray[np.float64], temperature: float, random: np.random.Generator) -> int:
+    """One place of [V] scores, by their probabilities at a temperature; the highest at 0."""
+    if temperature < 1e-6:
+        return int(scores.argmax())
+    heated = scores / temperature
+    probabilities = np.exp(heated - _log_sum(heated))
+    return int(random.choice(len(scores), p=probabilities / probabilities.sum()))
+
+
 def _log_sum(scores: NDArray[Any]) -> NDArray[Any]:
     top = scores.max(axis=-1, keepdims=True)
-    return top + np.log(np.exp(scores - top).sum(axis=-1, keepdims=True))
+    total: NDArray[Any] = top + np.log(np.exp(scores - top).sum(axis=-1, keepdims=True))
+    return total
 
 
 def _count(data: SymbolicDataset) -> dict[str, NDArray[np.float64]]:
@@ -156,9 +217,7 @@ def _count(data: SymbolicDataset) -> dict[str, NDArray[np.float64]]:
     return {"single": single, "pairs": pairs.reshape(size, size)}
 
 
-def _baselines(
-    codec: SymbolicCodec, last: NDArray[np.int64], target: NDArray[np.int64]
-) -> dict[str, dict[str, float]]:
+def _baselines(codec: SymbolicCodec, last: NDArray[np.int64], target: NDArray[np.int64]) -> dict[str, dict[str, float]]:
     """Most frequent symbol and bigram, on [n] places; counts are smoothed by one spread over all symbols."""
     size = len(codec.vocabulary)
     single = codec.fitted["single"] + 1.0 / size

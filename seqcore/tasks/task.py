@@ -15,7 +15,7 @@ from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation
 from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import detached
-from seqcore.views import View
+from seqcore.views import SeriesView, View
 
 __all__ = ["MOST_SCORED", "Codec", "InputKind", "Task", "carried", "run_windows"]
 
@@ -65,12 +65,34 @@ class Task(Protocol):
         """What training makes small, in the model's scale."""
         ...
 
-    def evaluate(self, model: nn.Module, dataset: Any, part: str, *, points: int = 300, full: bool = True) -> Evaluation:
+    def evaluate(
+        self, model: nn.Module, dataset: Any, part: str, *, points: int = 300, full: bool = True
+    ) -> Evaluation:
         """Scores in original units beside the baselines', and a view. Not `full`: only loss and the task's metrics."""
         ...
 
     def preview(self, model: nn.Module, dataset: Any) -> View:
         """A small picture of what the model can do now."""
+        ...
+
+    def parse(self, text: str, codec: Any) -> Any:
+        """What a person typed as what `predict` takes. PredictionError."""
+        ...
+
+    def example(self, codec: Any) -> str:
+        """An input as a person would type it."""
+        ...
+
+    def predict(self, model: nn.Module, codec: Any, given: Any) -> View:
+        """The answer to one input. PredictionError where the model can't take it."""
+        ...
+
+    def forecast(self, model: nn.Module, codec: Any, steps: int) -> SeriesView:
+        """On from the end of the data. PredictionError where the task or the experiment has no future."""
+        ...
+
+    def generate(self, model: nn.Module, codec: Any, prompt: str, steps: int, temperature: float, seed: int) -> str:
+        """Text that follows a prompt. PredictionError where the task writes none."""
         ...
 
     def remarks(self, evaluation: Evaluation, dataset: Any, part: str) -> list[dict[str, str]]:

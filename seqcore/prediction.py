@@ -1,0 +1,136 @@
+"""A finished model with its codec: takes and gives the user's own units and words."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from seqcore.checkpoint import load_weights, unpack
+from seqcore.data.table import Table
+from seqcore.errors import PredictionError
+from seqcore.experiment import Experiment
+from seqcore.metrics import Evaluation
+from seqcore.summary import Summary, summarize
+from seqcore.tasks import TASKS
+from seqcore.tasks.task import InputKind, Task
+from seqcore.training_state import restored_experiment
+from seqcore.turns import on_one_thread
+from seqcore.views import SeriesView, View
+
+__all__ = ["At", "Evaluation", "Predictor", "Summary", "summarize"]
+
+At = Literal["best", "last"]
+MOST_STEPS = 100_000  # of one forecast or one generated text
+_CPU = torch.device("cpu")
+
+
+class Predictor:
+    """Made by `from_checkpoint`. `experiment` is the run's own, `step` where the weights are from."""
+
+    def __init__(self, experiment: Experiment, task: Task, codec: Any, model: nn.Module, step: int) -> None:
+        self.experiment, self.step = experiment, step
+        self._task, self._codec, self._model = task, codec, model.eval()
+
+    @classmethod
+    def from_checkpoint(cls, content: bytes, *, at: At = "best") -> Predictor:
+        """The best weights by validation loss, or the last ones. CorruptError where the bytes are damaged."""
+        checkpoint = unpack(content)
+        experiment = restored_experiment(checkpoint)
+        task: Task = TASKS[experiment.data.task].load()(experiment)
+        codec = task.codec_from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
+        model = task.build_model(codec)
+        best = checkpoint.group("best") if at == "best" else {}
+        load_weights(model, best or checkpoint.group("model"))
+        progress = checkpoint.meta["progress"]
+        step = progress["best_step"] if best and progress["best_step"] is not None else progress["step"]
+        return cls(experiment, task, codec, model, int(step))
+
+    @property
+    def input_kind(self) -> InputKind:
+        """What `predict` takes: "numbers" or "symbols"."""
+        return self._task.input_kind
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the model sees; empty for symbols."""
+        return getattr(self._codec, "input_names", ())
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that it predicts; empty for symbols."""
+        return getattr(self._codec, "target_names", ())
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that it knows; empty for numbers."""
+        vocabulary = getattr(self._codec, "vocabulary", None)
+        return vocabulary.symbols[1:] if vocabulary is not None else ()
+
+    def parse(self, text: str) -> Any:
+        """What a person typed, as `predict` takes it: "70, 80, 90" or "abcd". PredictionError."""
+        return self._task.parse(text, self._codec)
+
+    def example(self) -> str:
+        """An input as a person would type it: the end of the training data."""
+        return self._task.example(self._codec)
+
+    def predict(self, given: Any) -> View:
+        """The answer to one input of any length from 1 up: text, numbers [T] or [T, F], or symbols. PredictionError."""
+        if isinstance(given, str):
+            given = self.parse(given)
+        with on_one_thread():
+            return self._task.predict(self._model, self._codec, given)
+
+    def notes(self, given: Any) -> str | None:
+        """What should be known of this input: that its length isn't the one that the model was trained on."""
+        steps = len(self.parse(given) if isinstance(given, str) else given)
+        data = self.experiment.data
+        shortest = data.min_window or data.window
+        if shortest <= steps <= data.window:
+            return None
+        trained = f"{shortest} to {data.window}" if shortest < data.window else str(data.window)
+        return f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on windows of {trained}."
+
+    def forecast(self, steps: int) -> SeriesView:
+        """On from the end of the data, in its units, with its dates: [steps, K]. PredictionError."""
+        _check_steps(steps)
+        with on_one_thread():
+            return self._task.forecast(self._model, self._codec, steps)
+
+    def generate(self, prompt: str, steps: int, *, temperature: float = 1.0, seed: int = 0) -> str:
+        """`steps` symbols that follow a prompt, drawn by their probabilities. PredictionError.
+
+        A temperature below 1 keeps to what is likely, 0 always takes the likeliest.
+        """
+        _check_steps(steps)
+        if not (np.isfinite(temperature) and 0.0 <= temperature <= 100.0):
+            raise PredictionError(f"temperature: {temperature} is not allowed; use a number from 0 to 100")
+        with on_one_thread():
+            return self._task.generate(self._model, self._codec, prompt, steps, temperature, seed)
+
+    def evaluate(self, table: Table, *, part: str | None = None, points: int = 2_000) -> Evaluation:
+        """Scores beside every baseline, and a view of up to `points` steps.
+
+        With a `part` ("train", "val", "test") `table` is the run's own; without, all of it is new data. DataError.
+        """
+        task, codec = self._task, self._codec
+        if part is None:
+            whole = {"data.validation_fraction": 0.0, "data.test_fraction": 0.0, "data.stride": 1}
+            task = type(task)(self.experiment.with_changes(whole))
+        with on_one_thread():
+            dataset = task.make_dataset(table, _CPU, codec)
+            if part is not None and len(dataset.windows[part]) == 0:
+                raise PredictionError(f"part: this run has no {part} part; use one of {_parts(dataset.sizes())}")
+            return task.evaluate(self._model, dataset, part or "train", points=points)
+
+
+def _parts(sizes: dict[str, int]) -> str:
+    return ", ".join(part for part, size in sizes.items() if size)
+
+
+def _check_steps(steps: int) -> None:
+    if not 1 <= steps <= MOST_STEPS:
+        raise PredictionError(f"steps: {steps} is not allowed; use a whole number from 1 to {MOST_STEPS}")
