@@ -30,7 +30,7 @@ _MONTHS = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "yearly"}
 
 @dataclass(frozen=True)
 class Frequency:
-    """How often data come. `name` is for people; `offset` is one step, as pandas has it; `missing` counts times left out.
+    """How often data come. `name` is for people; `offset` is one step; `missing` counts times left out.
 
     `regular` is False where the offset is only the usual distance between two times that lie anyhow.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["ParsedDates", "date_family", "parse_dates", "parse_whole_numbers"]
+__all__ = ["ParsedDates", "date_family", "is_dated", "parse_dates", "parse_whole_numbers"]
 
 Times = NDArray[np.datetime64]
+Span = NDArray[np.timedelta64]
 Whole = NDArray[np.int64]
+
+PIECE = 50_000  # cells that are taken apart at once
+_NO_ZONE = -(2**15)
 
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _NAME = r"(?P<name>\pL{3,9})\.?"
@@ -76,14 +80,19 @@ def date_family(cells: Sequence[str], share: float = 0.9) -> str | None:
 
 def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto") -> ParsedDates:
     """A column of text in one family. `order` is "auto", "day-first" or "month-first"."""
-    return _parse(pc.utf8_trim_whitespace(column.cast(pa.string())), family, order)
+    return _parse(column.cast(pa.string()), family, order)
+
+
+def is_dated(name: str) -> bool:
+    """Whether a column's name speaks of time, so that whole numbers in it may be dates."""
+    return bool(_DATED.search(name))
 
 
 def parse_whole_numbers(values: Whole, name: str) -> Times | None:
     """Years, 20240131 or 202401 and seconds since 1970 as times, where numbers and name speak for it; else None."""
     if len(values) < 2:
         return None
-    dated, yearly = bool(_DATED.search(name)), bool(_YEARLY.fullmatch(name.strip()))
+    dated, yearly = is_dated(name), bool(_YEARLY.fullmatch(name.strip()))
     low, high = int(values.min()), int(values.max())
     rising = bool(np.all(np.diff(values) > 0) or np.all(np.diff(values) < 0))
     if low >= 1678 and high <= 2261 and (yearly or (dated and rising)):
@@ -102,30 +111,55 @@ def parse_whole_numbers(values: Whole, name: str) -> Times | None:
 
 
 def _parse(column: pa.ChunkedArray, family: str, order: str) -> ParsedDates:
-    if len(column) == 0:
-        return ParsedDates(np.zeros(0, "datetime64[ns]"), np.zeros(0, bool), (), family)
-    found = pc.extract_regex(column, pattern=f"^(?:{_FAMILIES[family]})$").combine_chunks()
-    filled = np.asarray(pc.is_valid(column))
-    matched = np.asarray(pc.is_valid(found))
-    keys = [field.name for field in found.type]
+    """All cells, piece by piece: a piece taken apart needs many times its own memory."""
+    times = np.full(len(column), np.datetime64("NaT"), dtype="datetime64[ns]")
+    bad = np.zeros(len(column), dtype=bool)
+    zones = np.full(len(column), _NO_ZONE, dtype=np.int16)
+    notes: list[str] = []
+    day_first = order != "month-first"
+    if family == "numbers" and order == "auto":
+        day_first, notes = _day_first(column)
+    for start in range(0, len(column), PIECE):
+        piece = pc.utf8_trim_whitespace(_piece(column, start))
+        stop = start + len(piece)
+        times[start:stop], bad[start:stop], zones[start:stop] = _parse_piece(piece, family, day_first)
+    times, note = _in_zone(times, zones)
+    return ParsedDates(times, bad, (*notes, *note), family)
+
+
+def _piece(column: pa.ChunkedArray, start: int) -> pa.Array:
+    """The next cells as one array."""
+    piece = column.slice(start, PIECE).combine_chunks()
+    return pa.concat_arrays(piece.chunks) if isinstance(piece, pa.ChunkedArray) else piece
+
+
+def _taken_apart(piece: pa.Array, family: str) -> tuple[pa.StructArray, Callable[[str, int], Whole]]:
+    """A piece's cells as their parts, null where a cell isn't of this family, and a part as whole numbers."""
+    found = pc.extract_regex(piece, pattern=f"^(?:{_FAMILIES[family]})$")
 
     def number(key: str, default: int) -> Whole:
-        if key not in keys:
-            return np.full(len(column), default, dtype=np.int64)
+        if found.type.get_field_index(key) < 0:
+            return np.full(len(piece), default, dtype=np.int64)
         text = pc.struct_field(found, key)
         text = pc.if_else(pc.equal(pc.fill_null(text, ""), ""), str(default), text)
         return np.asarray(pc.cast(text, pa.int64()))
 
-    notes: list[str] = []
-    year = number("year", 1970)
-    if "year" in keys:
-        year = np.where(year < 70, year + 2000, np.where(year < 100, year + 1900, year))
+    return found, number
+
+
+def _parse_piece(
+    piece: pa.Array, family: str, day_first: bool
+) -> tuple[Times, NDArray[np.bool_], NDArray[np.int16] | int]:
+    """Times by the wall clock, which cells are no dates, and the minutes that their zones are ahead of UTC."""
+    found, number = _taken_apart(piece, family)
+    matched = np.asarray(pc.is_valid(found))
+    keys = {field.name for field in found.type}
+    year = _full_year(number("year", 1970))
     month, day = number("month", 1), number("day", 1)
     if family == "numbers":
-        first, second = number("first", 1), number("second_number", 1)
-        day_first, note = _day_first(first, second, matched, year, order)
-        day, month = (first, second) if day_first else (second, first)
-        notes += note
+        day, month = number("first", 1), number("second_number", 1)
+        if not day_first:
+            day, month = month, day
     if "quarter" in keys:
         month = 3 * number("quarter", 1) - 2
     if "name" in keys:
@@ -135,16 +169,22 @@ def _parse(column: pa.ChunkedArray, family: str, order: str) -> ParsedDates:
         month = numbers[np.asarray(encoded.indices)]
     times, good = _date(year, month, day)
     if "week" in keys:
-        week, weekday = number("week", 1), number("weekday", 1)
-        times, good = _week(year, week, weekday)
+        times, good = _week(year, number("week", 1), number("weekday", 1))
+    zones: NDArray[np.int16] | int = _NO_ZONE
     if "hour" in keys:
         clock, right = _clock(number, found)
         times, good = times + clock, good & right
-        times, note = _in_zone(times, found, matched)
-        notes += note
+        texts = pc.fill_null(pc.struct_field(found, "zone"), "").dictionary_encode()
+        minutes = np.array([_offset(text) for text in texts.dictionary.to_pylist()], dtype=np.int16)
+        zones = minutes[np.asarray(texts.indices)]
     good &= matched
     times[~good] = np.datetime64("NaT")
-    return ParsedDates(times, filled & ~good, tuple(notes), family)
+    return times, np.asarray(pc.is_valid(piece)) & ~good, zones
+
+
+def _full_year(year: Whole) -> Whole:
+    """24 is 2024 and 99 is 1999."""
+    return np.where(year < 70, year + 2000, np.where(year < 100, year + 1900, year))
 
 
 def _date(year: Whole, month: Whole, day: Whole) -> tuple[Times, NDArray[np.bool_]]:
@@ -166,8 +206,8 @@ def _week(year: Whole, week: Whole, weekday: Whole) -> tuple[Times, NDArray[np.b
     return times, good & (week >= 1) & (week <= 53)
 
 
-def _clock(number: object, found: pa.StructArray) -> tuple[NDArray[np.timedelta64], NDArray[np.bool_]]:
-    assert callable(number)
+def _clock(number: Callable[[str, int], Whole], found: pa.StructArray) -> tuple[Span, NDArray[np.bool_]]:
+    """The time of day, and which of them there are."""
     hour, minute, second = number("hour", 0), number("minute", 0), number("second", 0)
     fraction = pc.utf8_rpad(pc.fill_null(pc.struct_field(found, "fraction"), ""), 9, padding="0")
     half = pc.utf8_lower(pc.fill_null(pc.struct_field(found, "half"), ""))
@@ -178,51 +218,46 @@ def _clock(number: object, found: pa.StructArray) -> tuple[NDArray[np.timedelta6
     return nanoseconds.astype("timedelta64[ns]"), good
 
 
-def _in_zone(times: Times, found: pa.StructArray, matched: NDArray[np.bool_]) -> tuple[Times, list[str]]:
+def _in_zone(times: Times, zones: NDArray[np.int16]) -> tuple[Times, list[str]]:
     """Times of one zone stay as they are; those of several become UTC, so that their order is right."""
-    zones = pc.fill_null(pc.struct_field(found, "zone"), "").dictionary_encode()
-    names = zones.dictionary.to_pylist()
-    indices = np.asarray(zones.indices)
-    used = sorted({names[i] for i in np.unique(indices[matched])}) if matched.any() else []
-    minutes = np.array([_offset(text) for text in names], dtype=np.int64)
-    if used == [""] or not used:
+    used = np.unique(zones[~np.isnat(times)])
+    used = used[used != _NO_ZONE]
+    if len(used) == 0:
         return times, []
-    offsets = {_offset(text) for text in used}
-    if len(offsets) == 1:
-        offset = offsets.pop()
+    if len(used) == 1:
+        offset = int(used[0])
         sign = "-" if offset < 0 else "+"
         zone = f"UTC{sign}{abs(offset) // 60:02d}:{abs(offset) % 60:02d}" if offset else "UTC"
         return times, [f"Times are those of the time zone {zone}."]
-    return times - (minutes[indices] * 60 * 10**9).astype("timedelta64[ns]"), [
-        "Times of several time zones were put into UTC."
-    ]
+    ahead = np.where(zones == _NO_ZONE, 0, zones).astype("timedelta64[m]")
+    return times - ahead, ["Times of several time zones were put into UTC."]
 
 
 def _offset(zone: str) -> int:
     """Minutes that a zone's clocks are ahead of UTC."""
+    if not zone:
+        return _NO_ZONE
     found = re.fullmatch(r"([+-])(\d{2}):?(\d{2})?", zone)
     if not found:
         return 0
     return (int(found[2]) * 60 + int(found[3] or 0)) * (-1 if found[1] == "-" else 1)
 
 
-def _day_first(
-    first: Whole, second: Whole, matched: NDArray[np.bool_], year: Whole, order: str
-) -> tuple[bool, list[str]]:
+def _day_first(column: pa.ChunkedArray) -> tuple[bool, list[str]]:
     """Whether 01/02/2024 is 1 February, from the whole column, and what to say where the column doesn't tell."""
-    if order != "auto" or not matched.any():
-        return order != "month-first", []
-    a, b, y = first[matched], second[matched], year[matched]
-    days_first, months_first = bool((a > 12).any()), bool((b > 12).any())
-    if days_first != months_first:
-        return days_first, []
-    if days_first and months_first:  # some rows are wrong: the rarer kind is reported
-        return int((a > 12).sum()) >= int((b > 12).sum()), []
-    as_days, as_months = (y * 100 + b) * 100 + a, (y * 100 + a) * 100 + b
-    in_order = [bool(np.all(np.diff(x) >= 0) or np.all(np.diff(x) <= 0)) for x in (as_days, as_months)]
-    if in_order == [False, True]:
-        return False, []
-    example = f"{a[0]:02d}/{b[0]:02d}/{y[0]}"
-    if in_order[0] != in_order[1] or np.array_equal(a, b):
+    large = r"(?:1[3-9]|[23]\d)[-/.]"
+    days_first = int(pc.sum(pc.match_substring_regex(column, rf"^\s*{large}")).as_py() or 0)
+    months_first = int(pc.sum(pc.match_substring_regex(column, rf"^\s*\d{{1,2}}[-/.] ?{large}")).as_py() or 0)
+    if days_first or months_first:
+        return days_first >= months_first, []  # where both are, the rarer ones are reported as no dates
+    found, number = _taken_apart(pc.utf8_trim_whitespace(_piece(column, 0)), "numbers")
+    matched = np.asarray(pc.is_valid(found))
+    if not matched.any():
         return True, []
+    a, b, y = number("first", 1)[matched], number("second_number", 1)[matched], _full_year(number("year", 1))[matched]
+    as_days, as_months = (y * 100 + b) * 100 + a, (y * 100 + a) * 100 + b
+    day_order, month_order = (bool(np.all(np.diff(x) >= 0) or np.all(np.diff(x) <= 0)) for x in (as_days, as_months))
+    if day_order != month_order or np.array_equal(a, b):
+        return day_order or not month_order, []
+    example = f"{a[0]:02d}/{b[0]:02d}/{y[0]}"
     return True, [f"Dates such as {example} were read with the day first; say month-first where that is wrong."]

@@ -11,7 +11,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from seqcore.data.csv_layout import MISSING, SAMPLE_BYTES, Layout, find_encoding, find_layout
+from seqcore.data.dates import is_dated
 from seqcore.data.frames import table_from_frame
 from seqcore.data.recognition import Origin, make_table
 from seqcore.data.stored_file import FileOptions, StoredFile, base_name
@@ -40,6 +41,7 @@ MOST_MEGABYTES = 500
 """The largest file that is taken, unless SEQCORE_MAX_FILE_MB says otherwise."""
 
 MOST_COLUMNS = 5_000
+BLOCK_BYTES = 1 << 22  # what Arrow parses at once; no row may be longer
 _ZONE = re.compile(r"\d{2}:\d{2}.*(Z|[+-]\d{2}:?(\d{2})?)$")
 
 
@@ -173,13 +175,17 @@ def _parse(stream: BinaryIO, layout: Layout, name: str) -> pa.Table:
     """All columns with the types that Arrow finds. DataError names rows with more or fewer values."""
     ragged = _Ragged()
     try:
-        parsed = _arrow(stream, layout, ragged, threads=True)
+        try:
+            parsed = _arrow(stream, layout, ragged, _likely_types(layout))
+        except pa.ArrowInvalid:  # a later row doesn't fit: let Arrow look at all of them, at the price of memory
+            ragged = _Ragged()
+            parsed = _arrow(stream, layout, ragged, {i: pa.string() for i in _zoned(layout)})
         if ragged.count:  # with threads, rows have no numbers
             ragged = _Ragged()
-            _arrow(stream, layout, ragged, threads=False)
+            _arrow(stream, layout, ragged, {i: pa.string() for i in range(len(layout.columns))}, threads=False)
     except pa.ArrowInvalid as error:
         if "straddling" in str(error):
-            raise DataError(f"{name}: a row is longer than 8 MB; check the delimiter and the line ends") from None
+            raise DataError(f"{name}: a row is longer than 4 MB; check the delimiter and the line ends") from None
         if "Empty CSV" in str(error):
             raise DataError(f"{name}: there are no rows of values in it; give a row for each time") from None
         first_line = str(error).splitlines()[0]
@@ -192,18 +198,41 @@ def _parse(stream: BinaryIO, layout: Layout, name: str) -> pa.Table:
     return parsed
 
 
-def _arrow(stream: BinaryIO, layout: Layout, ragged: _Ragged, *, threads: bool) -> pa.Table:
+def _zoned(layout: Layout) -> set[int]:
+    """Columns of times with a zone: they stay text, so that the zone isn't lost."""
+    return {i for row in layout.rows for i, cell in enumerate(row) if _ZONE.search(cell)}
+
+
+def _likely_types(layout: Layout) -> dict[int, pa.DataType]:
+    """What the first rows say of the columns. Arrow keeps every row twice while it has to find that out itself."""
+    number = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?".replace(".,", re.escape(layout.decimal)))
+    types: dict[int, pa.DataType] = {i: pa.string() for i in _zoned(layout)}
+    for i, name in enumerate(layout.columns):
+        cells = [row[i] for row in layout.rows if row[i] not in MISSING]
+        if not cells or i in types:
+            continue
+        if all(re.fullmatch(r"[+-]?\d{1,17}", cell) for cell in cells) and (i == 0 or is_dated(name)):
+            types[i] = pa.int64()
+        elif all(number.fullmatch(cell) for cell in cells):
+            types[i] = pa.float64()
+        elif all(re.fullmatch(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", cell) for cell in cells):
+            types[i] = pa.timestamp("ns")
+        elif not any(re.match(r"\d{1,2}:\d\d|(true|false)$", cell, re.I) for cell in cells):
+            types[i] = pa.string()
+    return types
+
+
+def _arrow(
+    stream: BinaryIO, layout: Layout, ragged: _Ragged, types: Mapping[int, pa.DataType], *, threads: bool = True
+) -> pa.Table:
     stream.seek(0)
-    # Arrow closes what it reads from; times with a zone stay text, so that the zone isn't lost.
-    source = pa.PythonFile(_Unclosable(stream), mode="r")
-    zoned = {i for row in layout.rows for i, cell in enumerate(row) if _ZONE.search(cell)}
     return arrow_csv.read_csv(
-        source,
+        pa.PythonFile(_Unclosable(stream), mode="r"),  # Arrow closes what it reads from
         read_options=arrow_csv.ReadOptions(
             column_names=[str(i) for i in range(len(layout.columns))],
             skip_rows=layout.skip,
             skip_rows_after_names=int(layout.header),
-            block_size=1 << 23,
+            block_size=BLOCK_BYTES,
             use_threads=threads,
         ),
         parse_options=arrow_csv.ParseOptions(
@@ -216,7 +245,7 @@ def _arrow(stream: BinaryIO, layout: Layout, ragged: _Ragged, *, threads: bool) 
             null_values=list(MISSING),
             strings_can_be_null=True,
             decimal_point=layout.decimal,
-            column_types={str(i): pa.string() for i in zoned},
+            column_types={str(i): kind for i, kind in types.items()},
         ),
     )
 

@@ -57,18 +57,20 @@ def make_table(columns: Columns, origin: Origin) -> Table:
     if length == 0:
         raise DataError(f"{origin.name}: there are no rows of values in it; give a row for each time")
     date_name, times = _times(columns, origin)
-    numbers = _numbers(columns, origin, has_dates=times is not None)
-    values = np.empty((length, len(numbers)))
-    for i, name in enumerate(numbers):
-        values[:, i] = numbers[name]
-        numbers[name] = values[:, i]  # frees the column's own memory
-    _refuse_infinite(values, list(numbers), origin)
-    _note_gaps(values, list(numbers), origin)
+    names = _keep_numbers(columns, origin, has_dates=times is not None)
+    values = np.empty((length, len(names)))
+    faults: list[str] = []
+    for i, name in enumerate(names):
+        _fill(values[:, i], name, columns.pop(name), origin, faults)
+    if faults:
+        raise DataError(*faults)
+    _refuse_infinite(values, names, origin)
+    _note_gaps(values, names, origin)
     if times is not None:
         values, times = _in_order(values, times, date_name, origin)
     return Table(
         values=values,
-        columns=tuple(numbers),
+        columns=tuple(names),
         times=times,
         notes=tuple(origin.notes),
         x_title=date_name if times is not None else "row",
@@ -171,38 +173,34 @@ def _clock_column(columns: Columns, days: NDArray[np.datetime64], origin: Origin
     return np.zeros(len(days), dtype="timedelta64[ns]")
 
 
-def _numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> dict[str, NDArray[np.float64]]:
-    """The columns of numbers, gaps as NaN. Text, empty columns and a running number are left out with a note."""
-    numbers: dict[str, NDArray[np.float64]] = {}
+def _keep_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> list[str]:
+    """The names of the columns of numbers; text, empty columns and a running number are taken out, with a note."""
     left: dict[str, list[str]] = {"empty": [], "not numbers": [], "a running number": []}
-    faults: list[str] = []
-    names = list(columns)
-    for name in names:
-        column = columns.pop(name)
+    for place, (name, column) in enumerate(list(columns.items())):
         if column.null_count == len(column):
             left["empty"].append(name)
-        elif name == names[0] and len(names) > 1 and _is_running_number(name, column):
+        elif place == 0 and len(columns) > 1 and _is_running_number(name, column):
             left["a running number"].append(name)
-        elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-            numbers[name] = _floats(column)
-        elif pa.types.is_boolean(column.type):
-            numbers[name] = _floats(column.cast(pa.int8()))
-        elif _is_text(column):
-            found = _numbers_in_text(name, column, origin, faults)
-            if found is None:
-                left["not numbers"].append(name)
-            else:
-                numbers[name] = found
-        else:
+        elif not _holds_numbers(column, origin.decimal):
             left["not numbers"].append(name)
-    if faults:
-        raise DataError(*faults)
-    if not numbers:
+    for name in (name for which in left.values() for name in which):
+        del columns[name]
+    if not columns:
         raise DataError(_nothing_to_learn(origin, left["not numbers"], has_dates=has_dates))
     for what, which in left.items():
         if which:
             origin.notes.append(f"Left out, {what}: {_listed_names(which)}.")
-    return numbers
+    return list(columns)
+
+
+def _holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
+    """Whether a column is of numbers; text is where most of its cells read as numbers: the others are faults then."""
+    if not _is_text(column):
+        kind = column.type
+        checks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+        return any(check(kind) for check in checks)
+    cells = _sample(column)
+    return sum(is_number(cell, decimal) or _is_infinite(cell) for cell in cells) > 0.5 * len(cells)
 
 
 def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> str:
@@ -213,15 +211,25 @@ def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> st
     return f"{origin.name}: every column is empty; add a column of numbers"
 
 
-def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Numbers with NaN where one is missing. Copies chunk by chunk."""
-    values = np.empty(len(column))
+def _fill(values: NDArray[np.float64], name: str, column: pa.ChunkedArray, origin: Origin, faults: list[str]) -> None:
+    """Put a column's numbers into `values`, NaN where one is missing, chunk by chunk. Adds to `faults`."""
+    bad = np.zeros(len(column) if _is_text(column) else 0, dtype=bool)
     start = 0
     for chunk in column.chunks:
-        chunk = chunk.cast(pa.float64(), safe=False)
-        values[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
-        start += len(chunk)
-    return values
+        stop = start + len(chunk)
+        if _is_text(column):
+            numbers, wrong = _numbers_in_text(chunk, origin.decimal)
+            bad[start:stop] = wrong
+        else:
+            numbers = chunk.cast(pa.int8()) if pa.types.is_boolean(chunk.type) else chunk
+        values[start:stop] = numbers.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        start = stop
+    if bad.any():
+        shown = str(column[int(np.argmax(bad))])[:40]
+        faults.append(
+            f"{origin.name}, column {name}, {origin.listed(bad)}: {shown!r} is not a number; "
+            "mend it, or leave the cell empty"
+        )
 
 
 def _is_running_number(name: str, column: pa.ChunkedArray) -> bool:
@@ -236,36 +244,16 @@ def _is_text(column: pa.ChunkedArray) -> bool:
     return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
 
 
-def _numbers_in_text(
-    name: str, column: pa.ChunkedArray, origin: Origin, faults: list[str]
-) -> NDArray[np.float64] | None:
-    """Numbers with signs of thousands, currency or per cent in them; None for text. Adds to `faults` for a mixture."""
-    cells = _sample(column)
-    good = sum(is_number(cell, origin.decimal) or _is_infinite(cell) for cell in cells)
-    if good <= 0.5 * len(cells):
-        return None
-    values = np.empty(len(column))
-    bad = np.zeros(len(column), dtype=bool)
-    start = 0
-    thousands = "," if origin.decimal == "." else "."
-    pattern = rf"^(?:{NUMBER[origin.decimal]}|(?i:[+-]?inf(?:inity)?))$"
-    for chunk in column.chunks:
-        text = pc.utf8_trim_whitespace(chunk)
-        text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING, type=text.type)), None, text)
-        right = pc.and_(pc.match_substring_regex(text, pattern), pc.match_substring_regex(text, "[0-9iI]"))
-        bad[start : start + len(chunk)] = np.asarray(pc.fill_null(pc.invert(right), False))
-        text = pc.if_else(right, text, None)
-        text = pc.replace_substring_regex(text, rf"[€$£¥%'’\s\x{{a0}}\x{{202f}}{thousands}]", "")
-        text = pc.replace_substring(text, ",", ".")
-        values[start : start + len(chunk)] = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
-        start += len(chunk)
-    if bad.any():
-        shown = str(column[int(np.argmax(bad))])[:40]
-        faults.append(
-            f"{origin.name}, column {name}, {origin.listed(bad)}: {shown!r} is not a number; "
-            "mend it, or leave the cell empty"
-        )
-    return values
+def _numbers_in_text(chunk: pa.Array, decimal: str) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """Numbers that have signs of thousands, currency or per cent in them, and which cells are none."""
+    thousands = "," if decimal == "." else "."
+    text = pc.utf8_trim_whitespace(chunk.cast(pa.string()))
+    text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING, pa.string())), None, text)
+    pattern = rf"^(?:{NUMBER[decimal]}|(?i:[+-]?inf(?:inity)?))$"
+    right = pc.and_(pc.match_substring_regex(text, pattern), pc.match_substring_regex(text, "[0-9iI]"))
+    wrong = np.asarray(pc.fill_null(pc.invert(right), False))
+    text = pc.replace_substring_regex(pc.if_else(right, text, None), rf"[€$£¥%'’\s\x{{a0}}\x{{202f}}{thousands}]", "")
+    return pc.cast(pc.replace_substring(text, ",", "."), pa.float64()), wrong
 
 
 def _is_infinite(cell: str) -> bool:
@@ -297,24 +285,22 @@ def _example(column: pa.ChunkedArray) -> str:
 def _refuse_infinite(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
     faults = []
     for i, name in enumerate(names):
-        if not np.isfinite(np.nansum(values[:, i])):  # no array of the file's size where all is well
-            infinite = np.isinf(values[:, i])
-            if infinite.any():
-                faults.append(
-                    f"{origin.name}, column {name}, {origin.listed(infinite)}: the value is infinite or too large; "
-                    "use numbers up to 1e308, or leave the cell empty"
-                )
+        infinite = np.isinf(values[:, i])
+        if infinite.any():
+            faults.append(
+                f"{origin.name}, column {name}, {origin.listed(infinite)}: the value is infinite or too large; "
+                "use numbers up to 1e308, or leave the cell empty"
+            )
     if faults:
         raise DataError(*faults)
 
 
 def _note_gaps(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
     for i, name in enumerate(names):
-        if np.isnan(np.sum(values[:, i])):
-            gaps = np.isnan(values[:, i])
-            count = int(gaps.sum())
-            what = "1 gap" if count == 1 else f"{count:,} gaps"
-            origin.notes.append(f"{name} has {what}: {origin.listed(gaps)}.")
+        gaps = np.isnan(values[:, i])
+        count = int(gaps.sum())
+        if count:
+            origin.notes.append(f"{name} has {count:,} gap{'s' if count > 1 else ''}: {origin.listed(gaps)}.")
 
 
 def _in_order(
