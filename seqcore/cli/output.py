@@ -50,6 +50,12 @@ class Output:
         except BrokenPipeError:
             self.closed = True
 
+    def facts(self, facts: Sequence[tuple[str, str]]) -> None:
+        """Names and values, one pair a line."""
+        width = max((len(name) for name, _ in facts), default=0)
+        for name, value in facts:
+            self.line(f"  {name:<{width}}  {value}")
+
     def note(self, text: str) -> None:
         """A line on standard error, which isn't a result."""
         self.notes.print(Text(text))

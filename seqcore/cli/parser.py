@@ -103,6 +103,7 @@ def _add_runs(commands: Any) -> None:
     runs.add_argument("--limit", type=_positive, default=None, metavar="N", help="only the newest N")
     show = _add(commands, "show", _lazy("runs", "show"), "Show a run: what was done, and how it went.")
     show.add_argument("id", metavar="RUN", help=RUN_HELP)
+    show.add_argument("--log", action="store_true", help="also what was written to the run's log")
     for name, help in (
         ("pause", "Pause a run that is going."),
         ("continue", "Let a paused run go on."),

@@ -14,6 +14,7 @@ from seqcore.cli.training import foreground
 from seqcore.errors import DataError, NotFoundError, PredictionError
 from seqcore.runs.front import open_store
 from seqcore.runs.store import Run, Store
+from seqcore.suggestion import refit_experiment
 from seqcore.views import SymbolsView, View, plain
 
 if TYPE_CHECKING:
@@ -131,8 +132,7 @@ def _refit(store: Store, run: Run, out: Output) -> Run | None:
         raise PredictionError(
             f"{run.id[:8]} has not finished an epoch, so there is nothing to go by; `resume` it first"
         )
-    changes = {"data.validation_fraction": 0.0, "data.test_fraction": 0.0}
-    experiment = run.experiment.with_changes({**changes, "training.patience": 0, "training.epochs": epochs})
+    experiment = refit_experiment(run.experiment, epochs)
     for known in store.runs():
         if known.experiment == experiment and known.status == "completed":
             return known

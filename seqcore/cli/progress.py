@@ -130,5 +130,5 @@ def headline(run: Run) -> str:
     short = run.id[:8]
     epochs = f"{run.epoch} epoch{'s' * (run.epoch != 1)} in {duration(run.seconds)}"
     best = f", the best after epoch {run.best_epoch}" if run.best_epoch else ""
-    reason = f": {run.reason}" if run.reason else ""
+    reason = f": {run.reason}" if run.reason and run.status != "failed" else ""
     return f"{short} {run.status} after {epochs}{best}{reason}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from seqcore.cli.output import Output, duration, number
 from seqcore.cli.progress import headline, print_scores
+from seqcore.errors import NotFoundError
 from seqcore.events import Changed, Finding
 from seqcore.experiment import Experiment
 from seqcore.recipes import load_recipe
@@ -76,9 +77,8 @@ def show(args: argparse.Namespace, out: Output) -> int:
         facts.append(("group", run.group))
     if run.parameters is not None:
         facts.append(("parameters", f"{run.parameters:,}"))
-    base = load_recipe(run.recipe).experiment if run.recipe else Experiment()
-    facts += [(path, str(value)) for path, value in run.experiment.differences(base).items()]
-    out.table(("", ""), facts)
+    facts += [(path, _written(value)) for path, value in run.experiment.differences(_base(run)).items()]
+    out.facts(facts)
     for event in happened:
         if isinstance(event, Finding):
             out.line(" ".join(part for part in (event.message, event.why, event.advice) if part))
@@ -88,9 +88,8 @@ def show(args: argparse.Namespace, out: Output) -> int:
     print_scores(out, run)
     if run.status == "failed":
         out.line(run.error or "")
-        log = store.log(run.id).strip()
-        if log:
-            out.line(f"the worker's own words:\n{log}")
+    if args.log:
+        out.line(store.log(run.id).strip() or "nothing was written to this run's log")
     return 0
 
 
@@ -153,6 +152,22 @@ def _brief(run: Run) -> dict[str, Any]:
         "reason": run.reason,
         "error": run.error,
     }
+
+
+def _base(run: Run) -> Experiment:
+    """What a run's experiment is best told by its differences from: its recipe, or the defaults of its source."""
+    if run.recipe:
+        try:
+            return load_recipe(run.recipe).experiment
+        except NotFoundError:
+            pass  # a recipe of another version of this program
+    return Experiment.make({"data": {"source": run.experiment.data.source}})
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(map(str, value)) if isinstance(value, list) else "(empty)" if value is None else str(value)
 
 
 def _status(run: Run) -> str:

@@ -154,7 +154,7 @@ def _experiment(store: Store, what: str, changes: list[tuple[str, str]]) -> tupl
     """What the words of the command line ask for: an experiment, and the recipe that it began as."""
     path = Path(what)
     suffix = path.suffix.lower()
-    if not suffix and not path.is_file():
+    if path.name == what and not suffix and not path.is_file():
         recipe = load_recipe(what)
         return _changed(recipe.experiment, changes), recipe.name
     if path.is_dir():
