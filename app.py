@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import importlib
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -89,10 +90,12 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """Have a worker warm before the first visitor comes; let workers save and leave when the server ends."""
     with contextlib.suppress(SeqcoreError):  # a store that can't be opened is shown on the pages
         await asyncio.to_thread(session.jobs)
+    warm = asyncio.create_task(asyncio.to_thread(importlib.import_module, "seqcore.prediction"))  # brings torch
     try:
         yield {}
     finally:
         session.jobs.clear()
+        await warm
 
 
 def unexpected(error: Exception) -> bool:

@@ -18,7 +18,7 @@ with st.container(key="desk"):
 with left, st.container(key="settings"):
     st.subheader("Data")
     picture = st.container()
-    forms.section(draft, "data", overview.columns(draft), leave_out=(own_data.VALUES,))
+    forms.section(draft, "data", overview.columns(draft), leave_out=own_data.shown_above(draft))
     st.subheader("Model")
     forms.section(draft, "model")
     summary = st.container()

@@ -78,9 +78,15 @@ def _live_changes(run: Run, experiment: Experiment | None) -> dict[str, Any]:
 
 
 def _button(
-    label: str, icon: str, help: str, on_click: Callable[..., None], args: tuple[Any, ...] = (), *, primary: bool = False,
+    label: str,
+    icon: str,
+    help: str,
+    on_click: Callable[..., None],
+    args: tuple[Any, ...] = (),
+    *,
+    primary: bool = False,
     off: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     st.button(
         label,
         key=f"do-{label.lower().replace(' ', '-')}",
@@ -105,6 +111,7 @@ def _train() -> None:
     except SeqcoreError as error:
         st.session_state[_FAULTS] = error.lines
         return
+    draft.link_faults = ()
     st.session_state[_SUBMITTED] = (time.monotonic(), experiment)
     st.session_state[_OURS] = (*st.session_state.get(_OURS, ()), run.id)
     drafts.belongs_to(run.id)

@@ -1,4 +1,4 @@
-"""The numbers of a run as a row of cards, and what happened as a list: HTML, with everything that comes from outside escaped."""
+"""The numbers of a run as cards, and what happened as a list: HTML, with everything from outside escaped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def scores_of(moment: Moment) -> ScoresInfo:
     """The best weights so far beside every baseline, on the validation part (the training part where there is none)."""
     run = moment.run
     best = moment.best or moment.last
-    metrics = best.metrics if best else {}
+    metrics = dict(best.metrics) if best else {}
+    if run.ended and moment.step == run.step:
+        metrics |= run.metrics  # of the weights that were kept, on every part
     part = "val" if f"val_{run.metric}" in metrics else "train"
     return scores_info(metrics, run.baselines, metric=run.metric, part=part, headline=run.headline)
 
@@ -58,7 +60,7 @@ def cards(moment: Moment) -> None:
             "Validation loss",
             number(validation),
             "",
-            f"best {number(moment.best.metrics.get('val_loss'))}" if moment.best and validation is not None else "",
+            _validation_note(moment, validation),
             line=_line(np.array([e.metrics.get("val_loss", math.nan) for e in epochs]), "validation"),
         ),
         _card(f"Against {against.name.lower()}" if against else "Skill", scores.short, "", skill_note, wide=True),
@@ -73,7 +75,8 @@ def cards(moment: Moment) -> None:
 def log(lines: Sequence[Line]) -> None:
     """What happened, the newest first."""
     rows = "".join(
-        f'<li class="sl-{line.kind}"><span class="sl-when">{escape(line.when)}</span><span>{escape(line.text)}</span></li>'
+        f'<li class="sl-{line.kind}"><span class="sl-when">{escape(line.when)}</span>'
+        f"<span>{escape(line.text)}</span></li>"
         for line in lines
     )
     st.html(f'<ol class="sl-log" data-testid="log">{rows}</ol>')
@@ -110,6 +113,12 @@ def _card(
     )
 
 
+def _validation_note(moment: Moment, loss: float | None) -> str:
+    if moment.last is not None and loss is None:
+        return "no validation part"
+    return f"best {number(moment.best.metrics.get('val_loss'))}" if moment.best else ""
+
+
 def _steps(moment: Moment) -> str:
     return f"step {moment.step:,}" + (f" of {moment.steps:,}" if moment.steps else "")
 
@@ -133,7 +142,7 @@ def _line(values: NDArray[np.float64], role: str) -> str:
     code = COLOURS[role][0]
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 24" preserveAspectRatio="none">'
-        f'<polyline points="{points}" fill="none" stroke="{code}" stroke-width="1.5" vector-effect="non-scaling-stroke"/>'
-        "</svg>"
+        f'<polyline points="{points}" fill="none" stroke="{code}" stroke-width="1.5" '
+        'vector-effect="non-scaling-stroke"/></svg>'
     )
     return f'<img class="sl-spark" alt="" src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'

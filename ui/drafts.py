@@ -1,4 +1,4 @@
-"""The experiment that the controls of the Train page say: kept in the session, read from the link, written back to it."""
+"""The experiment that the Train page's controls say: kept in the session, read from the link, written to it."""
 
 from __future__ import annotations
 

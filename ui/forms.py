@@ -61,7 +61,9 @@ def field_control(draft: Draft, setting: Setting, columns: Sequence[str] = ()) -
     reason = _unused(draft, setting)
     if key not in st.session_state:
         st.session_state[key] = _as_shown(setting, value)
-    label = escape(setting.title) + (f" :gray[/ {escape(setting.unit)}]" if setting.unit and setting.unit != "steps" else "")
+    label = escape(setting.title) + (
+        f" :gray[/ {escape(setting.unit)}]" if setting.unit and setting.unit != "steps" else ""
+    )
     common: dict[str, Any] = {"key": key, "help": _help(setting, reason), "disabled": reason is not None}
     if reason is not None:
         label += f" :gray[· {escape(reason)}]"
@@ -137,7 +139,7 @@ def _source_chosen(draft: Draft, key: str) -> None:
 
 
 def _grey_out(key: str, choices: Sequence[Choice], impossible: dict[str, str]) -> None:
-    """Streamlit can't switch one of several choices off; a style can. A keyboard still can choose it: then a line says why."""
+    """Streamlit can't switch one of several choices off; a style can. Whoever chooses it by keyboard reads why not."""
     places = [i for i, c in enumerate(choices, 1) if c.value in impossible]
     if places:
         name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in key)

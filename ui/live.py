@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
 from seqcore.events import Preview
 from seqcore.experiment import Experiment
-from seqcore.plots import loss_info, plot_loss, plot_view
+from seqcore.plots import LossInfo, loss_info, plot_loss, plot_view
 from seqcore.runs.records import Run
 from seqcore.views import SymbolsView
 from ui import actions, session
@@ -149,7 +150,8 @@ def _speed_chosen(key: str) -> None:
 def _loss(moment: Moment) -> None:
     info = loss_info(moment.curve_steps, moment.curve, [e.event for e in moment.events], title="Loss")
     figure = plot_loss(info)
-    figure.update_yaxes(tickformat="~g")  # between two powers of ten the bare digits would be misread
+    # Between two powers of ten the bare digits would be misread.
+    figure.update_yaxes(tickformat="~g", dtick="D2" if _decades(info) < 2.5 else 1)
     live_chart(
         figure,
         key="loss-chart",
@@ -159,6 +161,13 @@ def _loss(moment: Moment) -> None:
         scale="log",
     )
     st.caption(LOSS_HELP)
+
+
+def _decades(info: LossInfo) -> float:
+    """How many powers of ten the losses span."""
+    both = np.concatenate([info.train, info.validation])
+    known = both[np.isfinite(both)]
+    return float(np.log10(known.max() / known.min())) if known.size else 0.0
 
 
 def _prediction(moment: Moment) -> None:

@@ -54,6 +54,7 @@ function applyZoom(chart, layout) {
     const log = layout[axis].type === "log"
     const [low, high] = range
     if (log && high <= 0) continue
+    delete layout[axis].dtick // a fixed distance between ticks suits the whole picture, not a part of it
     const from = low > 0 ? low : high / 1e3
     layout[axis] = { ...layout[axis], autorange: false, range: log ? [Math.log10(from), Math.log10(high)] : range }
   }

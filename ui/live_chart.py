@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 import plotly
 import plotly.graph_objects as go
 import streamlit as st
@@ -20,6 +21,9 @@ from seqcore.plots.style import COLOURS, apply_style
 __all__ = ["PLOTLY_ROUTE", "figure_text", "live_chart"]
 
 PLOTLY_ROUTE = f"/plotly-{plotly.__version__}.min.js"
+_PANDAS = (
+    pd.__version__
+)  # imported here: Plotly looks for it while another visitor's thread may be half through importing it
 _FOLDER = Path(__file__).parent
 
 

@@ -34,6 +34,8 @@ def title(draft: Draft) -> None:
             st.caption(f"{many} from the recipe: {session.escape(', '.join(sorted(changed)))}.")
     elif draft.values["data.source"] == "file":
         st.header(session.escape(draft.values.get("data.options.name") or "Your own file"), anchor=False)
+    elif draft.values["data.source"] == "values":
+        st.header("Your own values", anchor=False)
     else:
         st.header("Your own experiment", anchor=False)
 
@@ -99,7 +101,7 @@ def parameters(experiment: Experiment | None, table: Table | None) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], int]:
-    from seqcore.prediction import summarize  # noqa: PLC0415  (brings torch with it, which the rest of the page needn't wait for)
+    from seqcore.prediction import summarize  # brings torch: the rest of the page need not wait for it
 
     summary = summarize(Experiment.from_json(experiment), _table)
     return summary.layers, summary.parameters

@@ -15,9 +15,9 @@ from seqcore.suggestion import suggest_experiment
 from ui import drafts, forms, session
 from ui.drafts import Draft
 
-__all__ = ["VALUES", "start_bar", "table_of"]
+__all__ = ["shown_above", "start_bar", "table_of"]
 
-VALUES = "data.options.text"
+_VALUES = "data.options.text"
 _TITLES = {"recipe": "Recipe", "values": "Own values", "file": "Own file"}
 _FAULTS = "own-data-faults"
 
@@ -51,12 +51,17 @@ def start_bar(draft: Draft) -> None:
         if origin == "recipe":
             _recipe_choice(draft)
     if origin == "values":
-        setting = next(s for s in draft.settings() if s.path == VALUES)
+        setting = next(s for s in draft.settings() if s.path == _VALUES)
         forms.field_control(draft, setting)
     elif origin == "file":
         _file_choice(draft)
     for line in st.session_state.pop(_FAULTS, ()):
         st.error(session.escape(line))
+
+
+def shown_above(draft: Draft) -> tuple[str, ...]:
+    """Fields that need no control in the form: the bar above it has them."""
+    return () if _origin(draft) == "recipe" else ("data.source", _VALUES)
 
 
 def _origin(draft: Draft) -> str:
@@ -86,8 +91,8 @@ def _file_choice(draft: Draft) -> None:
             "A CSV file",
             key="upload",
             type=["csv", "tsv", "txt"],
-            help="A row for each time, a column for each series. Delimiter, decimal sign, header, encoding and dates are "
-            "recognised. The file stays on this machine.",
+            help="A row for each time, a column for each series. Delimiter, decimal sign, header, encoding and dates "
+            "are recognised. The file stays on this machine.",
             on_change=_file_given,
         )
         if known:

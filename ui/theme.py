@@ -1,4 +1,4 @@
-"""What the theme in `.streamlit/config.toml` can't say: tabular figures, the columns on a small screen, our own blocks."""
+"""What the theme in `.streamlit/config.toml` can't say: tabular figures, small screens, our own blocks, the name."""
 
 from __future__ import annotations
 
