@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from seqcore.data.files import read_table
@@ -12,18 +14,21 @@ from seqcore.events import Finding
 from seqcore.export import FORMATS, scored_part
 from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES, plot_scores, scores_info
-from seqcore.prediction import Predictor
 from seqcore.runs.store import Run
+from seqcore.views import SymbolsView
 from ui import run_words
 from ui.cards import finding_box
 from ui.inputs import INPUTS
-from ui.results import answer, download_csv, file_stem, letters, picture, score_table
+from ui.results import answer, download_csv, file_stem, letters, picture, reading_of, score_table
 from ui.session import escape, fail, jobs, select_run, selected_run, store
 
-PARTS = {"test": "Test part", "val": "Validation part", "train": "Training part"}
+if TYPE_CHECKING:  # it imports torch, for which nobody has to wait who only chooses a run
+    from seqcore.prediction import Predictor
+
+PARTS = {"test": "Test", "val": "Validation", "train": "Training"}
 READING = {
-    "test": "The model never saw this part while it learned: the closer blue lies to the dark line, the better.",
-    "val": "This part chose the best weights, so it flatters a little: the test part is the fairer one.",
+    "test": "The model never saw this part while it learned.",
+    "val": "This part also chose the best weights, so it flatters a little.",
     "train": "The model learned from this part, so it shows what it can fit, not what it can foresee.",
 }
 MAX_UPLOAD = 200  # MB
@@ -142,11 +147,12 @@ def against_truth(run: Run, step: int) -> None:
     there = [p for p in there if p != "val" or data.validation_fraction]
     head, choice = st.columns([2, 1.4], vertical_alignment="bottom")
     head.subheader("Truth against prediction", anchor=False)
-    part = choice.segmented_control(
-        "Part", there, default=scored_part(run.experiment), format_func=lambda p: PARTS[p].removesuffix(" part"),
-        required=True, key=f"part-{run.id}", label_visibility="collapsed", width="stretch",
-        help="The part of the data that is predicted.",
-    )  # fmt: skip
+    part = scored_part(run.experiment)
+    if len(there) > 1:
+        part = choice.segmented_control(
+            "Part", there, default=part, format_func=PARTS.__getitem__, required=True, key=f"part-{run.id}",
+            label_visibility="collapsed", width="stretch", help="The part of the data that is predicted.",
+        )  # fmt: skip
     evaluation = evaluate(run.id, step, part)
     name = file_stem(run_words.title(run), part, run.id[:8])
     show_evaluation(run, evaluation, key=f"truth-{run.id}-{part}", name=name, reading=READING[part])
@@ -157,7 +163,7 @@ def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, re
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
         figure = FIGURES[type(evaluation.view)](evaluation.view)
-        picture(figure, key=key, label="Truth and prediction over time", reading=reading)
+        picture(figure, key=key, label="Truth and prediction", reading=f"{reading_of(evaluation.view)} {reading}")
         download_csv(evaluation.view, name=name, key=f"csv-{key}")
     with right:
         names = [m for m in evaluation.metrics if m != "loss" or evaluation.baselines]
@@ -165,7 +171,8 @@ def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, re
         info = scores_info(evaluation.metrics, evaluation.baselines, metric=metric, headline=run.headline)
         st.markdown(escape(info.sentence))
         picture(plot_scores(info), key=f"scores-{key}", label="The model's score beside every baseline's")
-        st.caption(f"From {evaluation.scored}, in the data's own units.")
+        units = "" if isinstance(evaluation.view, SymbolsView) else ", in the data's own units"
+        st.caption(f"From {evaluation.scored}{units}.")
         with st.expander("Every metric"):
             score_table(evaluation)
 
@@ -283,7 +290,8 @@ def _cell(symbol: str) -> str:
 def new_data(run: Run, predictor: Predictor, step: int) -> None:
     """A file with the same columns: predicted and scored, beside the same baselines."""
     names = ", ".join(f"**{escape(c)}**" for c in dict.fromkeys((*predictor.columns, *predictor.targets)))
-    wanted = "one symbol a row" if predictor.input_kind == "symbols" else f"the columns {names}"
+    several = len({*predictor.columns, *predictor.targets}) > 1
+    wanted = "one symbol a row" if predictor.input_kind == "symbols" else f"the column{'s' * several} {names}"
     st.markdown(f"A CSV file with {wanted}, a row for each step. It is scored and forgotten; nothing is stored.")
     upload = st.file_uploader(
         "File", type=["csv", "txt", "tsv"], key=f"file-{run.id}", max_upload_size=MAX_UPLOAD,
@@ -297,7 +305,7 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
         st.caption(escape(note))
     show_evaluation(
         run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predicted"),
-        reading="None of this was seen in training. Blue is predicted from the rows before it.",
+        reading="None of this was seen in training.",
     )  # fmt: skip
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from seqcore.data.table import Table
-from seqcore.prediction import Predictor
+
+if TYPE_CHECKING:
+    from seqcore.prediction import Predictor
 
 __all__ = ["INPUTS", "example"]
 

@@ -15,11 +15,14 @@ from seqcore.export import view_to_csv
 from seqcore.metrics import Evaluation
 from seqcore.views import SeriesView, SymbolsView, View
 from ui.live_chart import live_chart
-from ui.story import number
 
-__all__ = ["answer", "download_csv", "file_stem", "letters", "picture", "score_table"]
+__all__ = ["answer", "download_csv", "file_stem", "letters", "picture", "reading_of", "score_table"]
 
 MOST_ANSWERS = 6
+READINGS: dict[type[View], str] = {
+    SeriesView: "The closer blue lies to the dark line, the better.",
+    SymbolsView: "Each row is what the model expects after those symbols, the stronger the blue the surer; a ring is what came.",
+}
 
 _STYLE = "<style>" + Path(__file__).with_name("results.css").read_text(encoding="utf-8") + "</style>"
 
@@ -29,6 +32,11 @@ def picture(figure: go.Figure, *, key: str, label: str, reading: str = "") -> No
     live_chart(figure, key=key, label=label, height=int(figure.layout.height or 340), revision=key)
     if reading:
         st.caption(reading)
+
+
+def reading_of(view: View) -> str:
+    """How to read the picture of a view that holds the truth beside the prediction."""
+    return READINGS[type(view)]
 
 
 def answer(view: View) -> None:
@@ -45,12 +53,23 @@ def answer(view: View) -> None:
 
 
 def _values(view: SeriesView) -> list[tuple[str, str]]:
+    several = len(view.columns) > 1
+    dated = view.x.dtype.kind == "M"
+    days = dated and bool(np.all(view.x == view.x.astype("datetime64[D]")))
     boxes = []
     for row, values in enumerate(view.prediction[:MOST_ANSWERS]):
-        step = "next" if row == 0 else f"step {row + 1}"
+        step = "next" if row == 0 else f"{row + 1} steps on"
+        if dated:
+            step = str(np.datetime_as_string(view.x[row], unit="D" if days else "m")).replace("T", " ")
         for k, column in enumerate(view.columns):
-            boxes.append((f"{step} {column}", number(float(values[k]), 5)))
+            name = f"{step}, {column}" if several else f"{step} {column}" if len(view.prediction) == 1 else step
+            boxes.append((name, shown(float(values[k]))))
     return boxes[: 2 * MOST_ANSWERS]
+
+
+def shown(value: float) -> str:
+    """A value in original units, in the digits that a model can be taken at its word for."""
+    return f"{value:,.5g}" if abs(value) < 1e15 else f"{value:.4e}"
 
 
 def letters(prompt: str, generated: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = ["SeriesInfo", "SeriesPanel", "plot_series", "series_info"]
 
 Values = NDArray[np.float64]
 MAX_PANELS = 8
+SPARSE = 3  # times as many rows as points between first and last: too far apart to be seen on one axis
 FEW = 40  # up to so many points each is marked
 
 
@@ -46,7 +48,11 @@ class SeriesInfo(NamedTuple):
 
 
 def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None = None) -> SeriesInfo:
-    """From a view: a panel for each of its columns, each line thinned to about `max_points`."""
+    """From a view: a panel for each of its columns, each line thinned to about `max_points`.
+
+    Short stretches that lie far apart (samples of many sequences) are put side by side, which `x_title` says.
+    """
+    view, stretches = _side_by_side(view)
     panels = []
     for k, column in enumerate(view.columns[:MAX_PANELS]):
         truth = None if view.truth is None else view.truth[:, k]
@@ -71,7 +77,7 @@ def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None =
         panels=tuple(panels),
         left_out=max(0, len(view.columns) - MAX_PANELS),
         title=view.title if title is None else title,
-        x_title=view.x_title,
+        x_title=f"{view.x_title}, {stretches} stretches side by side" if stretches else view.x_title,
     )
 
 
@@ -100,6 +106,43 @@ def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
     return figure
 
 
+def _side_by_side(view: SeriesView) -> tuple[SeriesView, int]:
+    """The same with its stretches moved together, and how many they are; 0 where none had to be moved."""
+    if view.x.dtype.kind != "f" or len(view.x) < 2:
+        return view, 0
+    known = np.isfinite(view.prediction).any(axis=1) & np.isfinite(view.x)
+    starts = np.flatnonzero(known & ~np.concatenate([[False], known[:-1]]))
+    rows = int(known.sum())
+    if len(starts) < 2 or np.ptp(view.x[known]) < SPARSE * rows:
+        return view, 0
+    gap = max(1.0, rows / len(starts) / 4)
+    x = np.full(len(view.x), np.nan)
+    at = 0.0
+    for start, stop in zip(starts, [*starts[1:], len(view.x)], strict=True):
+        places = start + np.flatnonzero(known[start:stop])
+        x[places] = at + view.x[places] - view.x[start]
+        at = float(x[places[-1]]) + gap
+    before = None if view.context_x is None else view.context_x - view.x[starts[0]]
+    if before is not None and before.size and before.min() < -rows:
+        return replace(view, x=x, context_x=None, context=None), len(starts)
+    shift = 0.0 if before is None or not before.size else -float(before.min())
+    return replace(view, x=x + shift, context_x=None if before is None else before + shift), len(starts)
+
+
+def _dark_line(panel: SeriesPanel) -> tuple[NDArray[Any] | None, Values | None]:
+    """What is known, as one line: what came before and the truth that follows it."""
+    if panel.context_x is None or panel.context is None:
+        return (None, None) if panel.truth is None else (panel.x, panel.truth)
+    if panel.truth is None:
+        return panel.context_x, panel.context
+    if not panel.joined:  # the truth lies within what came before: a break keeps the two lines apart
+        gap = np.full(1, np.nan)
+        return np.concatenate([panel.context_x, panel.x[:1], panel.x]), np.concatenate(
+            [panel.context, gap, panel.truth]
+        )
+    return np.concatenate([panel.context_x, panel.x]), np.concatenate([panel.context, panel.truth])
+
+
 def _whole_and_few(panel: SeriesPanel) -> bool:
     """Whether rows are so few that a tick between two of them would show."""
     ends = [panel.x] if panel.context_x is None else [panel.context_x, panel.x]
@@ -112,17 +155,13 @@ def _add_panel(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, 
     known = 0 if context is None else len(context)
     mode = "lines+markers" if len(panel.x) + known <= FEW else "lines"
     common: dict[str, Any] = {"yaxis": axis, "marker": {"size": 6}, "hovertemplate": "%{y:.5~g}"}
-    if context_x is not None and context is not None:
+    dark_x, dark_y = _dark_line(panel)
+    if dark_x is not None:
         figure.add_scatter(
-            x=context_x, y=context, name="known", legendgroup="truth", mode=mode, line=line("truth", dark=dark),
-            showlegend=legend and panel.truth is None, **common,
+            x=dark_x, y=dark_y, name="known" if panel.truth is None else "truth", legendgroup="truth", mode=mode,
+            line=line("truth", dark=dark), showlegend=legend, **common,
         )  # fmt: skip
-    if panel.truth is not None:
-        figure.add_scatter(
-            x=panel.x, y=panel.truth, name="truth", legendgroup="truth", mode=mode, line=line("truth", dark=dark),
-            showlegend=legend, **common,
-        )  # fmt: skip
-    if panel.joined and context_x is not None and context is not None:
+    if panel.joined and panel.truth is None and context_x is not None and context is not None:
         bridge = {**line("prediction", dark=dark), "dash": "dot"}
         figure.add_scatter(
             x=[context_x[-1], panel.x[0]], y=[context[-1], panel.prediction[0]], mode="lines", line=bridge,

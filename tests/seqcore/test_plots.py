@@ -168,6 +168,22 @@ class TestSeries:
         assert len(info.panels[0].x) <= 1500
         assert np.isnan(info.panels[0].prediction).sum() == 1
 
+    def test_short_stretches_far_apart_are_put_side_by_side(self):
+        x = np.array([1000.0, 1001.0, np.nan, 9000.0, 9001.0])
+        values = np.where(np.isnan(x), NAN, 1.0)[:, None]
+        before = np.array([998.0, 999.0])
+        view = SeriesView(x=x, prediction=values, truth=values, context_x=before, context=np.zeros((2, 1)))
+        info = series_info(view)
+        assert info.x_title == "step, 2 stretches side by side"
+        assert info.panels[0].context_x.tolist() == [0.0, 1.0]
+        np.testing.assert_equal(info.panels[0].x, [2.0, 3.0, NAN, 4.0, 5.0])
+
+    def test_stretches_near_each_other_keep_their_places(self):
+        x = np.array([0.0, 1.0, np.nan, 3.0, 4.0])
+        info = series_info(SeriesView(x=x, prediction=np.where(np.isnan(x), NAN, 1.0)[:, None]))
+        np.testing.assert_equal(info.panels[0].x, x)
+        assert info.x_title == "step"
+
     def test_a_view_of_nothing_is_an_empty_figure(self):
         assert not plot_series(series_info(series(0))).data
 
