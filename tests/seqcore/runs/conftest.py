@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from seqcore.checkpoint import unpack
 from seqcore.events import Epoch, Finished, Started, Steps
 from seqcore.experiment import Experiment
+from seqcore.runs.local import launch
 from seqcore.runs.store import Store
 
 SERVER = os.environ.get("SEQCORE_TEST_POSTGRESQL", "")  # URL of a database on a server where others may be made
@@ -116,3 +121,65 @@ def wait_until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def long_experiment(experiment: Experiment) -> Experiment:
+    """The same for some seconds: time enough to be killed, paused or stopped in."""
+    return experiment.with_changes({"training.epochs": 300})
+
+
+@pytest.fixture
+def worker(wait_until: Callable[..., None]) -> Iterator[Callable[[Store], Worker]]:
+    """`worker(store)`: a real worker process, warm. Those that are left are ended."""
+    workers: list[Worker] = []
+
+    def make(store: Store) -> Worker:
+        workers.append(Worker(store, wait_until))
+        return workers[-1]
+
+    yield make
+    for process in workers:
+        process.kill()
+
+
+class Worker:
+    """A worker process, with the words that it said."""
+
+    def __init__(self, store: Store, wait_until: Callable[..., None]) -> None:
+        self.words: list[str] = []
+        self._wait_until = wait_until
+        self.process = launch(store, self.words.append)
+        self.pid = self.process.pid
+        self.hears("ready")
+
+    def hears(self, words: str, seconds: float = 60.0) -> None:
+        self._wait_until(lambda: words in self.words, seconds, f"{words!r} in {self.words}")
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.hears("gone")
+
+
+@pytest.fixture
+def same_run() -> Callable[[Store, str, str], None]:
+    """Two runs ended alike: weights, optimizer and random state to the bit, and so their curves and scores."""
+
+    def compare(kept: Store, one: str, other: str) -> None:
+        first, second = (unpack(kept.checkpoint(run) or b"") for run in (one, other))
+        assert first.tensors.keys() == second.tensors.keys()
+        for name, tensor in first.tensors.items():
+            assert torch.equal(tensor, second.tensors[name]), name
+        for name in ("loss", "gradient_norm", "learning_rate"):
+            curves = [kept.curve(run, name, None) for run in (one, other)]
+            assert curves[0].steps.tobytes() == curves[1].steps.tobytes()
+            assert curves[0].values.tobytes() == curves[1].values.tobytes()
+        assert kept.run(one).metrics == kept.run(other).metrics
+        epochs = [
+            {e.event.epoch: e.event.metrics for e in kept.events(run, kinds=["epoch"]) if isinstance(e.event, Epoch)}
+            for run in (one, other)
+        ]
+        assert epochs[0] == epochs[1]
+
+    return compare

@@ -1,0 +1,225 @@
+"""The queue of a server, with real workers: order, slots, pauses, deaths, and a server that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from seqcore.errors import StoreError
+from seqcore.experiment import Experiment
+from seqcore.runs.jobs import Jobs, default_slots
+from seqcore.runs.local import LocalWorker, launch
+from seqcore.runs.store import Store
+
+Wait = Callable[..., None]
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    opened = Store(folder)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def jobs(store: Store) -> Iterator[Jobs]:
+    """One slot, as on a machine with two cores."""
+    started = Jobs(store, slots=1).start()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def endless(experiment: Experiment) -> Experiment:
+    return experiment.with_changes({"training.epochs": 50_000})
+
+
+def pids(jobs: Jobs) -> list[int]:
+    return [m.worker.pid for m in jobs._members if isinstance(m.worker, LocalWorker)]
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process lives. One that has ended and whose parent hasn't looked yet is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_runs_wait_and_go_in_order(
+    store: Store, jobs: Jobs, experiment: Experiment, endless: Experiment, wait_until: Wait
+) -> None:
+    first, second, third, fourth = (jobs.submit(e) for e in (endless, experiment, experiment, experiment))
+    wait_until(lambda: store.run(first.id).step > 0)
+    waiting = [store.run(run.id) for run in (second, third, fourth)]
+    assert [(run.status, run.queue_position) for run in waiting] == [("queued", 1), ("queued", 2), ("queued", 3)]
+    jobs.stop(third.id)
+    assert store.run(third.id).status == "stopped"
+    assert store.run(fourth.id).queue_position == 2
+    jobs.stop(first.id)
+    wait_until(lambda: store.run(fourth.id).status == "completed")
+    assert store.run(second.id).status == "completed"
+    begun = [run.started for run in (store.run(second.id), store.run(fourth.id))]
+    assert None not in begun
+    assert begun == sorted(begun, key=lambda time: time.timestamp() if time else 0.0)
+    assert store.run(third.id).started is None
+    assert len(pids(jobs)) == 1
+
+
+def test_a_paused_run_leaves_its_slot_to_others(
+    store: Store, jobs: Jobs, experiment: Experiment, endless: Experiment, wait_until: Wait
+) -> None:
+    first, second = jobs.submit(endless), jobs.submit(experiment)
+    wait_until(lambda: store.run(first.id).step > 0)
+    jobs.pause(first.id)
+    wait_until(lambda: store.run(second.id).status == "completed")
+    assert store.run(first.id).status == "paused"
+    before = store.run(first.id).step
+    jobs.continue_(first.id)
+    wait_until(lambda: store.run(first.id).step > before)
+    jobs.stop(first.id)
+    wait_until(lambda: store.run(first.id).status == "stopped")
+
+
+def test_a_dead_worker_is_replaced_and_its_run_can_be_resumed(
+    store: Store, jobs: Jobs, experiment: Experiment, endless: Experiment, wait_until: Wait
+) -> None:
+    first = jobs.submit(endless)
+    wait_until(lambda: store.run(first.id).step > 0)
+    second = jobs.submit(experiment)
+    [pid] = pids(jobs)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: store.run(first.id).status == "interrupted", seconds=1.0)
+    wait_until(lambda: store.run(second.id).status == "completed")
+    again = jobs.more_epochs(second.id, 1)
+    assert (again.status, again.attempt) == ("queued", 2)
+    wait_until(lambda: store.run(second.id).status == "completed")
+    assert store.run(second.id).epoch == 31
+    jobs.resume(first.id)
+    wait_until(lambda: store.run(first.id).status == "running")
+    jobs.stop(first.id)
+    wait_until(lambda: store.run(first.id).status == "stopped")
+    jobs.delete(first.id)
+    assert [run.id for run in store.runs()] == [second.id]
+
+
+def test_a_failed_run_does_not_hold_up_the_next(
+    store: Store, jobs: Jobs, experiment: Experiment, wait_until: Wait
+) -> None:
+    broken = jobs.submit(experiment.with_changes({"data.window": 5000}))
+    sound = jobs.submit(experiment)
+    wait_until(lambda: store.run(sound.id).status == "completed")
+    assert store.run(broken.id).status == "failed"
+
+
+def test_runs_that_others_submit_are_executed_too(
+    store: Store, jobs: Jobs, experiment: Experiment, wait_until: Wait
+) -> None:
+    run = Store(store.url).submit(experiment)
+    wait_until(lambda: store.run(run.id).status == "completed")
+    assert jobs.trouble is None
+
+
+def test_closing_lets_workers_keep_a_checkpoint_and_leave(store: Store, endless: Experiment, wait_until: Wait) -> None:
+    jobs = Jobs(store, slots=1).start()
+    run = jobs.submit(endless)
+    wait_until(lambda: store.run(run.id).step > 50)
+    [pid] = pids(jobs)
+    jobs.close()
+    assert not is_there(pid)
+    left = store.run(run.id)
+    assert left.status == "interrupted"
+    assert store.checkpoint_step(run.id) == left.step
+
+
+def test_a_killed_server_leaves_no_orphans_and_its_runs_resume(
+    store: Store, endless: Experiment, root: Path, wait_until: Wait
+) -> None:
+    script = """
+import json, sys, time
+from seqcore.runs.jobs import Jobs
+from seqcore.runs.store import Store
+jobs = Jobs(Store(sys.argv[1]), slots=2).start()
+while True:
+    print(json.dumps([m.worker.pid for m in list(jobs._members)]), flush=True)
+    time.sleep(0.05)
+"""
+    run, paused = store.submit(endless), store.submit(endless)
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(store.folder)], cwd=root, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        wait_until(lambda: store.run(run.id).step > 20 and store.run(paused.id).step > 20)
+        store.command(paused.id, "pause")
+        wait_until(lambda: store.run(paused.id).status == "paused")
+        server.kill()
+        workers = set(json.loads(server.stdout.read().strip().splitlines()[-1]))
+    assert len(workers) >= 2
+    wait_until(lambda: not any(is_there(pid) for pid in workers), seconds=5.0)
+    for left in (store.run(run.id), store.run(paused.id)):
+        assert left.status == "interrupted"
+        assert store.checkpoint_step(left.id) == left.step > 0
+    before = store.run(run.id).step
+    with_new_server = Jobs(store, slots=1).start()
+    try:
+        with_new_server.resume(run.id)
+        wait_until(lambda: store.run(run.id).step > before)
+    finally:
+        with_new_server.close()
+
+
+def test_a_worker_that_can_not_start_is_trouble_that_is_told(
+    store: Store, experiment: Experiment, wait_until: Wait
+) -> None:
+    def nothing(store: Store, tell: Callable[[str], None]) -> LocalWorker:
+        process = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return LocalWorker(process, tell)
+
+    jobs = Jobs(store, slots=1, launcher=nothing).start()
+    run = jobs.submit(experiment)
+    wait_until(lambda: jobs.trouble)
+    assert store.run(run.id).status == "queued"
+    jobs.close()
+
+
+def test_a_run_begins_within_moments_of_being_submitted(
+    store: Store, jobs: Jobs, experiment: Experiment, wait_until: Wait
+) -> None:
+    """The queue is woken, not polled: the worker has the run before the queue would have looked by itself."""
+    wait_until(lambda: any(m.state == "idle" for m in jobs._members))
+    for _ in range(3):
+        run = jobs.submit(experiment.with_changes({"training.epochs": 1}))
+        wait_until(lambda run=run: store.run(run.id).ended)
+    waits = [(run.started - run.created).total_seconds() for run in store.runs() if run.started]
+    assert len(waits) == 3
+    assert min(waits) < 0.3
+
+
+def test_the_number_of_slots_is_half_the_cores_or_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEQCORE_SLOTS", raising=False)
+    assert default_slots() == max(1, (os.cpu_count() or 1) // 2)
+    monkeypatch.setenv("SEQCORE_SLOTS", "5")
+    assert default_slots() == 5
+    for nonsense in ("0", "many", "-1"):
+        monkeypatch.setenv("SEQCORE_SLOTS", nonsense)
+        with pytest.raises(StoreError, match="SEQCORE_SLOTS"):
+            default_slots()
+
+
+def test_launching_leaves_nothing_of_the_server_s_behind(store: Store, wait_until: Wait) -> None:
+    words: list[str] = []
+    workers = [launch(store, words.append) for _ in range(2)]
+    workers[0].close()
+    wait_until(lambda: words.count("gone") == 1, seconds=10.0)
+    assert is_there(workers[1].pid)
+    workers[1].close()
+    wait_until(lambda: words.count("gone") == 2, seconds=10.0)
+    workers[1].wait(1.0)
+    assert not workers[1].send("anything")
