@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -316,7 +317,7 @@ def take_away(run: Run, predictor: Predictor, step: int) -> None:
         text.markdown(f"**{form.title}**  \n:gray[{form.help}]")
         file = f"{file_stem(run_words.title(run), run.id[:8])}-{name}{form.suffix}"
         button.download_button(
-            "Download", form(store(), run.id), file, form.media_type, key=f"take-{name}-{run.id}",
+            "Download", partial(form, store(), run.id), file, form.media_type, key=f"take-{name}-{run.id}",
             icon=":material/download:", width="stretch", on_click="ignore",
         )  # fmt: skip
 

@@ -29,6 +29,8 @@ ORDERS = {
 def main() -> None:
     """The page from top to bottom."""
     st.title("Runs", anchor=False)
+    if fault := st.session_state.pop("runs-fault", None):
+        fail(fault)
     every_run.clear()  # a visit or an action sees everything; what follows looks only at what moves
     runs = every_run()
     if not runs:
@@ -210,14 +212,18 @@ def confirm_delete(run: Run) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it", key="delete-no"):
             st.rerun()
-        if st.button("Delete", type="primary", key="delete-yes"):
-            try:
-                jobs().delete(run.id)
-            except SeqcoreError as error:
-                fail(error)
-            else:
-                select_run(None)
-                st.rerun()
+        if st.button("Delete", type="primary", key="delete-yes", on_click=delete, args=(run.id,)):
+            st.rerun()
+
+
+def delete(run: str) -> None:
+    """Delete, and look at no run."""
+    try:
+        jobs().delete(run)
+    except SeqcoreError as error:
+        st.session_state["runs-fault"] = error
+    else:
+        select_run(None)
 
 
 def facts(run: Run) -> None:

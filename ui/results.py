@@ -21,7 +21,7 @@ __all__ = ["answer", "download_csv", "file_stem", "letters", "picture", "reading
 MOST_ANSWERS = 6
 READINGS: dict[type[View], str] = {
     SeriesView: "The closer blue lies to the dark line, the better.",
-    SymbolsView: "Each row is what the model expects after those symbols, the stronger the blue the surer; a ring is what came.",
+    SymbolsView: "A row is what the model expects after those symbols, bluer where it is surer. A ring is what came.",
 }
 
 _STYLE = "<style>" + Path(__file__).with_name("results.css").read_text(encoding="utf-8") + "</style>"
@@ -80,8 +80,9 @@ def letters(prompt: str, generated: str) -> None:
 def download_csv(view: View, *, name: str, key: str, label: str = "Download CSV") -> None:
     """A button that gives a view as CSV."""
     st.download_button(
-        label, view_to_csv(view), f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore"
-    )
+        label, view_to_csv(view), f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore",
+        help="What is shown here, with every digit.",
+    )  # fmt: skip
 
 
 def file_stem(*words: str) -> str:

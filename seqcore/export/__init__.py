@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from seqcore.data.table import Table
     from seqcore.prediction import Predictor
 
+ALL_POINTS = 1_000_000  # steps of one file of predictions
+
 __all__ = ["FORMATS", "Format", "Runs", "export", "history_to_csv", "scored_part", "view_to_csv", "weights_of"]
 
 
@@ -92,7 +94,7 @@ def _experiment(runs: Runs, run: str) -> bytes:
 def _predictions(runs: Runs, run: str) -> bytes:
     predictor = runs.predictor(run)
     part = scored_part(predictor.experiment)
-    return view_to_csv(predictor.evaluate(runs.table(run), part=part).view).encode()
+    return view_to_csv(predictor.evaluate(runs.table(run), part=part, points=ALL_POINTS).view).encode()
 
 
 def _history(runs: Runs, run: str) -> bytes:

@@ -1,0 +1,236 @@
+"""The Runs page as a visitor meets it: what is listed, what is said, what can be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from seqcore.events import Epoch, Finished, Started, Steps
+from seqcore.experiment import Experiment
+from seqcore.runs.jobs import Jobs
+from seqcore.runs.store import Lease, Store
+from ui import run_words, session
+from ui.run_list import run_row
+
+ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
+BASELINES = {"last_value": {"val_mae": 0.06}, "linear": {"val_mae": 0.03}}
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """An empty store that the page sees; its jobs wait, since no worker is started."""
+    monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    store = Store(tmp_path / "runs")
+    jobs = Jobs(store)
+    monkeypatch.setattr(session, "store", lambda: store)
+    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    yield store
+    store.close()
+    st.cache_resource.clear()
+
+
+def begin(store: Store, *, epochs: int = 3, recipe: str | None = None, **changes) -> Lease:
+    """A run that has trained for so many of its 30 epochs."""
+    experiment = Experiment().with_changes({path.replace("__", "."): value for path, value in changes.items()})
+    lease = store.start(experiment, recipe=recipe)
+    started = Started(
+        device="cpu", device_reason="", threads=1, versions={}, parameters=4513, parts={"train": 9, "val": 3},
+        baselines=BASELINES, headline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=4, epochs=30,
+    )  # fmt: skip
+    store.append(lease, [started])
+    for n in range(epochs):
+        loss = np.exp(-np.arange(4.0) - n)
+        metrics = {"train_loss": 0.5, "val_loss": 0.5 / (n + 1), "val_mae": 0.01}
+        store.append(lease, [Steps(4 * n + 1, loss, loss, loss), Epoch(n + 1, 4 * n + 4, metrics, 0.1, best=True)])
+    return lease
+
+
+def complete(store: Store, **changes) -> str:
+    lease = begin(store, **changes)
+    metrics = {"val_mae": 0.01, "val_loss": 0.2}
+    store.append(lease, [Finished("completed", "all epochs done", 3, 12, 1.0, metrics, metrics, BASELINES, 3)])
+    lease.release()
+    return lease.run
+
+
+def fail(store: Store, line: str) -> str:
+    lease = begin(store)
+    store.fail(lease, [line])
+    lease.release()
+    return lease.run
+
+
+def open_page(run: str | None = None) -> AppTest:
+    page = AppTest.from_file(ROUTER, default_timeout=30)
+    if run is not None:
+        page.query_params["run"] = run
+    page.switch_page("runs.py").run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    shown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info]
+    return "\n".join(element.value for element in shown)
+
+
+def labels(page: AppTest) -> set[str]:
+    return {button.label for button in page.button}
+
+
+def test_an_empty_store_says_what_to_do(store):
+    page = open_page()
+    assert "There is no run yet" in texts(page)
+
+
+def test_a_completed_run_shows_its_score_beside_the_best_baseline_and_what_can_be_done(store):
+    page = open_page(complete(store, recipe="bouncing-ball"))
+    assert "6× better than last value" in texts(page)
+    assert "3× better than the best baseline, a straight line on the window" in texts(page)
+    assert labels(page) == {"Open in Train", "Open in Predict", "Delete"}
+
+
+def test_a_failed_run_shows_every_line_of_its_reason_and_can_be_resumed(store):
+    page = open_page(fail(store, "the loss became *not a number*"))
+    assert [error.value for error in page.error] == [r"the loss became \*not a number\*"]
+    page.button(key=f"Resume-{store.runs()[0].id}").click().run()
+    assert store.runs()[0].status == "queued"
+
+
+def test_a_queued_run_says_its_place_and_can_be_taken_out(store):
+    for _ in range(2):
+        store.submit(Experiment())
+    second = next(run for run in store.runs() if run.queue_position == 2)
+    page = open_page(second.id)
+    assert "number 2 in the queue" in texts(page)
+    page.button(key=f"Stop-{second.id}").click().run()
+    assert store.run(second.id).status == "stopped"
+
+
+def test_a_running_run_can_be_paused_and_stopped_but_not_deleted(store):
+    lease = begin(store)
+    try:
+        page = open_page(lease.run)
+        assert labels(page) == {"Pause", "Stop", "Open in Train", "Open in Predict"}
+        page.button(key=f"Pause-{lease.run}").click().run()
+        assert [command.kind for command in store.take_commands(lease)] == ["pause"]
+    finally:
+        lease.release()
+
+
+def test_a_run_whose_worker_is_gone_says_so_and_can_be_resumed(store):
+    lease = begin(store)
+    lease.release()
+    page = open_page(lease.run)
+    assert "worker" in page.warning[0].value
+    assert "Resume" in labels(page)
+
+
+def test_deleting_asks_first(store):
+    run = complete(store)
+    page = open_page(run)
+    page.button(key=f"delete-{run}").click().run()
+    assert store.runs()
+    page.button(key="delete-yes").click().run()
+    assert not store.runs()
+
+
+def test_a_link_to_a_run_that_is_not_there_says_so_in_one_line(store):
+    complete(store)
+    page = open_page("nonsense")
+    assert len(page.error) == 1
+    assert "nonsense" in page.error[0].value
+
+
+def test_a_beginning_of_an_id_in_the_link_finds_its_run(store):
+    run = complete(store)
+    complete(store, model__architecture="gru")
+    page = open_page(run[:8])
+    assert f"`{run}`" in str(page.table[0].value)
+
+
+def test_names_that_users_give_are_shown_and_not_obeyed(store):
+    name = "![*x*](y).csv"
+    run = complete(store, data__source="file", data__options={"hash": "0" * 64, "name": name})
+    page = open_page(run)
+    shown = next(m.value for m in page.markdown if m.value.startswith("####"))
+    assert r"\!\[\*x\*\]\(y\)\.csv" in shown
+
+
+class TestFilters:
+    def listed(self, page: AppTest) -> list[str]:
+        import json
+
+        data = json.loads(page.get("bidi_component")[0].proto.json)
+        return [row["network"].partition(" ·")[0] for row in data["rows"]]
+
+    def test_words_and_statuses_narrow_the_list(self, store):
+        complete(store, model__architecture="gru")
+        complete(store)
+        fail(store, "it failed")
+        page = open_page()
+        assert self.listed(page) == ["LSTM 32", "LSTM 32", "GRU 32"]
+        page.text_input(key="runs-find").set_value("gru").run()
+        assert self.listed(page) == ["GRU 32"]
+        page.text_input(key="runs-find").set_value("").run()
+        page.button_group(key="runs-status").set_value(["failed"]).run()
+        assert self.listed(page) == ["LSTM 32"]
+        page.text_input(key="runs-find").set_value("gru").run()
+        assert "No run is like that" in texts(page)
+
+    def test_a_long_list_is_shown_piece_by_piece(self, store):
+        for _ in range(30):
+            store.submit(Experiment())
+        page = open_page()
+        assert len(self.listed(page)) == 25
+        page.button(key="runs-more").click().run()
+        assert len(self.listed(page)) == 30
+
+
+class TestRow:
+    def test_a_row_compares_with_the_plainest_baseline(self, store):
+        row = run_row(store.run(complete(store)), [0.0, None])
+        assert (row["skill"], row["baseline"], row["worse"]) == ("6× better", "than last value", False)
+        assert row["metric"] == "validation MAE"
+        assert row["progress"] is None
+
+    def test_a_row_names_the_baseline_that_wins(self, store):
+        lease = begin(store)
+        metrics = {"val_mae": 0.05}
+        store.append(lease, [Finished("completed", "done", 3, 12, 1.0, metrics, metrics, BASELINES, 3)])
+        lease.release()
+        assert run_row(store.run(lease.run), [])["baseline"] == "than last value, a line wins"
+
+    def test_a_row_of_a_run_that_is_going_shows_how_far_it_is(self, store):
+        lease = begin(store)
+        try:
+            row = run_row(store.run(lease.run), [])
+            assert row["progress"] == pytest.approx(0.1)
+            assert row["progressText"] == "3 of 30 epochs"
+        finally:
+            lease.release()
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(0.44, "0.4 s"), (59.4, "59 s"), (185, "3:05 min"), (7800, "2:10 h")]
+    )
+    def test_a_duration_is_as_short_as_it_is_useful(self, seconds, text):
+        assert run_words.duration(seconds) == text
+
+    def test_a_label_names_recipe_network_status_and_age(self, store):
+        run = store.run(complete(store, recipe="bouncing-ball", model__num_layers=2))
+        assert run_words.label(run).startswith("Bouncing ball · LSTM 2 × 32 · completed · just now")
+
+    def test_a_recipe_that_is_no_more_keeps_its_name(self, store):
+        assert run_words.title(store.run(complete(store, recipe="gone"))) == "gone"
+
+    def test_a_run_on_all_data_says_so(self, store):
+        run = store.run(complete(store, data__validation_fraction=0.0, data__test_fraction=0.0))
+        assert run_words.trained_on(run) == "20 steps to 1, on all data"
