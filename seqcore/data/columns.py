@@ -35,11 +35,11 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
     inputs = config.inputs or targets
     lines = [
         f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}"
-        for field, names in (("inputs", inputs), ("target", targets))
+        for field, names in (("inputs", config.inputs), ("target", config.target))
         for name in names
         if name not in table.columns
     ]
-    for field, names in (("inputs", inputs), ("target", targets)):
+    for field, names in (("inputs", config.inputs), ("target", config.target)):
         if len(set(names)) < len(names):
             lines.append(f"data.{field}: a column is named twice; name each once")
     if config.lead == 0 and set(inputs) & set(targets):

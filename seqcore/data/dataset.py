@@ -189,6 +189,11 @@ class Dataset(ABC):
         columns = np.array(groups, dtype=np.int64).reshape(-1, 4)
         return Windows(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3], c.stride)
 
+    @property
+    def first_target(self) -> int:
+        """Rows at the start of a sequence that are only ever inputs."""
+        return self._first_target(self.config.min_window or self.config.window)
+
     def _first_target(self, length: int) -> int:
         """Rows from a window's first row to its first target."""
         return self.lead if self.every_step else length - 1 + self.lead

@@ -22,7 +22,7 @@ Values = NDArray[np.float64]
 
 
 def parse_numbers(text: str, codec: NumericCodec) -> Values:
-    """Typed numbers as rows [T, F]: commas or spaces between numbers; where F > 1, a row a line or between semicolons."""
+    """Typed numbers as rows [T, F], commas or spaces between them; where F > 1, a row ends with its line or a ;."""
     width = len(codec.inputs)
     lines = re.split(r"[;\n]", text) if width > 1 else [re.sub(r"[;\n]", " ", text)]
     rows = [[_number(token) for token in re.split(r"[\s,]+", line.strip()) if token] for line in lines if line.strip()]

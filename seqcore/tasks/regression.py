@@ -157,7 +157,7 @@ class Regression:
                     "code": "one-answer-for-many",
                     "message": f"One answer stands against {self.experiment.data.window} targets: "
                     "the best it can be is their middle.",
-                    "why": "The head gives one number for a whole window, and broadcasting repeats it over all of them.",
+                    "why": "The head gives one number for a window, and broadcasting repeats it over all of them.",
                     "advice": "Predict at every step (data.predict = every-step).",
                 }
             )
