@@ -250,10 +250,11 @@ def _day_first(column: pa.ChunkedArray) -> tuple[bool, list[str]]:
     months_first = int(pc.sum(pc.match_substring_regex(column, rf"^\s*\d{{1,2}}[-/.] ?{large}")).as_py() or 0)
     if days_first or months_first:
         return days_first >= months_first, []  # where both are, the rarer ones are reported as no dates
-    found, number = _taken_apart(pc.utf8_trim_whitespace(_piece(column, 0)), "numbers")
+    piece = pc.utf8_trim_whitespace(_piece(column, 0))
+    found, number = _taken_apart(piece, "numbers")
     matched = np.asarray(pc.is_valid(found))
-    if not matched.any():
-        return True, []
+    if not matched.any() or re.match(r"\d+\.", piece[int(np.argmax(matched))].as_py()):
+        return True, []  # dots stand between day and month only where the day comes first
     a, b, y = number("first", 1)[matched], number("second_number", 1)[matched], _full_year(number("year", 1))[matched]
     as_days, as_months = (y * 100 + b) * 100 + a, (y * 100 + a) * 100 + b
     day_order, month_order = (bool(np.all(np.diff(x) >= 0) or np.all(np.diff(x) <= 0)) for x in (as_days, as_months))

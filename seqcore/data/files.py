@@ -180,9 +180,6 @@ def _parse(stream: BinaryIO, layout: Layout, name: str) -> pa.Table:
         except pa.ArrowInvalid:  # a later row doesn't fit: let Arrow look at all of them, at the price of memory
             ragged = _Ragged()
             parsed = _arrow(stream, layout, ragged, {i: pa.string() for i in _zoned(layout)})
-        if ragged.count:  # with threads, rows have no numbers
-            ragged = _Ragged()
-            _arrow(stream, layout, ragged, {i: pa.string() for i in range(len(layout.columns))}, threads=False)
     except pa.ArrowInvalid as error:
         if "straddling" in str(error):
             raise DataError(f"{name}: a row is longer than 4 MB; check the delimiter and the line ends") from None
@@ -222,9 +219,7 @@ def _likely_types(layout: Layout) -> dict[int, pa.DataType]:
     return types
 
 
-def _arrow(
-    stream: BinaryIO, layout: Layout, ragged: _Ragged, types: Mapping[int, pa.DataType], *, threads: bool = True
-) -> pa.Table:
+def _arrow(stream: BinaryIO, layout: Layout, ragged: _Ragged, types: Mapping[int, pa.DataType]) -> pa.Table:
     stream.seek(0)
     return arrow_csv.read_csv(
         pa.PythonFile(_Unclosable(stream), mode="r"),  # Arrow closes what it reads from
@@ -233,7 +228,7 @@ def _arrow(
             skip_rows=layout.skip,
             skip_rows_after_names=int(layout.header),
             block_size=BLOCK_BYTES,
-            use_threads=threads,
+            use_threads=False,  # with threads, the file is read far ahead into memory, and ragged rows have no numbers
         ),
         parse_options=arrow_csv.ParseOptions(
             delimiter=layout.delimiter,

@@ -49,7 +49,7 @@ def _from_frame(frame: pd.DataFrame, config: DataConfig) -> Table:
         columns[text] = _column(frame.iloc[:, position])
     notes = [
         f"Times in {name} are those of the time zone {column.dt.tz}."
-        for name, column in frame.items()
+        for name, column in [(dates, index.to_series()), *frame.items()]
         if isinstance(column.dtype, pd.DatetimeTZDtype)
     ]
     wanted = str(config.options.get("date_column", "auto"))

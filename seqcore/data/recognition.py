@@ -57,6 +57,7 @@ def make_table(columns: Columns, origin: Origin) -> Table:
     if length == 0:
         raise DataError(f"{origin.name}: there are no rows of values in it; give a row for each time")
     date_name, times = _times(columns, origin)
+    pa.default_memory_pool().release_unused()
     names = _keep_numbers(columns, origin, has_dates=times is not None)
     values = np.empty((length, len(names)))
     faults: list[str] = []
@@ -149,14 +150,15 @@ def _stamped(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates:
     notes: tuple[str, ...] = ()
     if getattr(column.type, "tz", None):
         notes = ("Times of several time zones were put into UTC.",)
-    seconds = np.asarray(column.cast(pa.timestamp("us"), safe=False))
-    outside = (seconds < np.datetime64("1678-01-01")) | (seconds >= np.datetime64("2262-01-01"))
-    if outside.any():
+    try:
+        times = np.array(column.cast(pa.timestamp("ns")), dtype="datetime64[ns]")
+    except pa.ArrowInvalid:  # before 1678 or after 2261: more nanoseconds than 64 bits count
+        days = np.asarray(column.cast(pa.timestamp("s"), safe=False))
+        outside = (days < np.datetime64("1678-01-01")) | (days >= np.datetime64("2262-01-01"))
         raise DataError(
             f"{origin.name}, column {name}, {origin.listed(outside)}: dates must lie between the years 1678 and 2261; "
             "mend the date"
-        )
-    times = np.array(column.cast(pa.timestamp("ns"), safe=False), dtype="datetime64[ns]")
+        ) from None
     return ParsedDates(times, np.zeros(len(times), bool), notes)
 
 

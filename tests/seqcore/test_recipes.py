@@ -39,7 +39,7 @@ def test_every_recipe_file_is_listed_and_complete() -> None:
     assert {f"{r.name}.toml" for r in listed} == files
     names = {r.name for r in listed}
     for r in listed:
-        assert r.title and r.description and r.source, r.name
+        assert all((r.title, r.description, r.source)), r.name
         assert r.version >= 1
         assert r.twin is None or r.twin in names, r.name
         assert r.experiment == recipe(r.name)

@@ -1,0 +1,105 @@
+"""How often data come, and which times follow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcore.data.calendar import find_frequency, future_times
+from seqcore.data.generators import Alphabet, Stocks
+from seqcore.data.table import Table, describe_table
+from seqcore.errors import DataError
+
+KNOWN = {
+    "ME": "monthly, at the month's end",
+    "MS": "monthly",
+    "BME": "monthly, on the last business day",
+    "BMS": "monthly, on the first business day",
+    "QE": "quarterly, at the month's end",
+    "QS": "quarterly",
+    "YS": "yearly",
+    "YE": "yearly, at the month's end",
+    "B": "every business day",
+    "W-WED": "weekly",
+    "D": "daily",
+    "2D": "every 2 days",
+    "h": "hourly",
+    "15min": "every 15 minutes",
+    "s": "every second",
+    "250ms": "every 250 milliseconds",
+}
+
+
+def moments(frequency: str, count: int, start: str = "2023-01-02") -> np.ndarray:  # type: ignore[type-arg]
+    return pd.date_range(start, periods=count, freq=frequency).to_numpy().astype("datetime64[ns]")
+
+
+@given(st.sampled_from(sorted(KNOWN)), st.integers(13, 60), st.integers(1, 40), st.dates(
+    pd.Timestamp("1990-01-01").date(), pd.Timestamp("2030-01-01").date()))  # fmt: skip
+@settings(deadline=None)
+def test_a_calendar_goes_on_as_it_was(frequency: str, count: int, ahead: int, start: object) -> None:
+    times = moments(frequency, count + ahead, str(start))
+    known, expected = times[:count], times[count:]
+    assert future_times(known, ahead).tolist() == expected.tolist()
+    found = find_frequency(known)
+    assert found is not None
+    assert (found.name, found.missing, found.regular) == (KNOWN[frequency], 0, True)
+
+
+@pytest.mark.parametrize("frequency", ["ME", "MS", "B", "D", "h"])
+def test_times_left_out_are_counted_and_change_nothing(frequency: str) -> None:
+    times = moments(frequency, 43)
+    found = find_frequency(np.delete(times[:40], [5, 6, 17]))
+    assert found is not None
+    assert (found.name, found.missing) == (KNOWN[frequency], 3)
+    assert future_times(np.delete(times[:40], [5, 6, 17]), 3).tolist() == times[40:].tolist()
+
+
+def test_any_day_of_the_month_is_monthly() -> None:
+    times = np.array(["2024-01-15", "2024-02-15", "2024-03-15"], dtype="datetime64[ns]")
+    assert future_times(times, 2).astype("datetime64[D]").astype(str).tolist() == ["2024-04-15", "2024-05-15"]
+
+
+def test_irregular_times_go_on_by_their_median_distance() -> None:
+    times = np.array(["2024-01-01", "2024-01-03", "2024-01-10", "2024-01-11"], dtype="datetime64[ns]")
+    found = find_frequency(times)
+    assert found is not None
+    assert (found.name, found.regular) == ("irregular, mostly every 2 days", False)
+    assert future_times(times, 2).astype("datetime64[D]").astype(str).tolist() == ["2024-01-13", "2024-01-15"]
+
+
+def test_the_future_always_lies_ahead() -> None:
+    one = np.array(["2024-01-01"], dtype="datetime64[ns]")
+    assert find_frequency(one) is None
+    assert future_times(one, 2).astype("datetime64[D]").astype(str).tolist() == ["2024-01-02", "2024-01-03"]
+    assert len(future_times(one, 0)) == 0
+    with pytest.raises(DataError, match="no times to go on from"):
+        future_times(one[:0], 3)
+
+
+def test_the_end_of_the_calendar_is_said() -> None:
+    times = np.array(["2200-01-01", "2210-01-01"], dtype="datetime64[ns]")
+    with pytest.raises(DataError, match=r"20 steps from 2210-01-01 lie beyond the year 2261; use fewer steps"):
+        future_times(times, 20)
+
+
+def test_a_table_is_described_for_people() -> None:
+    described = describe_table(Stocks(company="all").table())
+    assert described["rows"] == 105
+    assert described["span"] == {"from": "2018-01-01", "to": "2019-12-30"}
+    assert (described["frequency"], described["missing_times"], described["gaps"]) == ("weekly", 0, {})
+    assert describe_table(Alphabet(letters=5, repeats=2).table())["symbols"] == 5
+
+
+def test_gaps_and_missing_times_are_described() -> None:
+    times = np.delete(moments("h", 10), 4)
+    values = np.arange(18.0).reshape(9, 2)
+    values[2:4, 1] = np.nan
+    described = describe_table(Table(values=values, columns=("a", "b"), times=times, notes=("A note.",)))
+    assert described["gaps"] == {"b": 2}
+    assert described["missing_times"] == 1
+    assert described["span"]["to"] == "2023-01-02 09:00:00"
+    assert described["notes"] == ["A note."]
