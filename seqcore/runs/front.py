@@ -40,7 +40,7 @@ def train(
     `data` is kept in the store like a user's file, so that the run can be resumed and used later. `on_event` is called
     with every event. A SeqcoreError with the run's own lines where the run failed.
     """
-    from seqcore.runs.worker import execute
+    from seqcore.runs.execution import execute
 
     store = store or open_store()
     if data is not None:

@@ -22,8 +22,8 @@ from seqcore.control import Control
 from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finished, Started
 from seqcore.experiment import Experiment
 from seqcore.runs import schema
+from seqcore.runs.execution import execute
 from seqcore.runs.store import Run, Store
-from seqcore.runs.worker import execute
 
 Compare = Callable[[Store, str, str], None]
 Wait = Callable[..., None]
@@ -273,6 +273,7 @@ def test_a_full_disk_ends_the_run_with_its_reason_and_keeps_what_was_stored(
 
     run = execute(store, lease, on_event=fill)
     sqlalchemy_event.remove(store.database.engine, "begin", limit)
+    store.close()  # the limit belongs to its connections
     assert run.status in ("failed", "interrupted")
     if run.status == "failed":
         assert "disk is full" in run.reason
