@@ -1,0 +1,265 @@
+"""The Predict page as a visitor meets it: a trained model, the reader's own input, and every way it can go wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import seqcore
+from seqcore.experiment import Experiment
+from seqcore.runs.jobs import Jobs
+from seqcore.runs.store import Store
+from ui import session
+
+ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
+BALL = {"training.epochs": 2, "data.options.samples": 300}
+MONTHS = "Month,Passengers\n" + "".join(f"{1949 + i // 12}-{i % 12 + 1:02d},{100 + 3 * i}\n" for i in range(72))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A store with three models: a ball, a ramp that is solved exactly, and letters."""
+    store = Store(tmp_path_factory.mktemp("trained") / "runs")
+    runs = {
+        "ball": seqcore.train(Experiment().with_changes(BALL), store=store, recipe="bouncing-ball").id,
+        "ramp": seqcore.train(seqcore.recipe("ramp-next-value"), store=store, recipe="ramp-next-value").id,
+        "letters": seqcore.train(seqcore.recipe("next-letter-of-four"), store=store, recipe="next-letter-of-four").id,
+    }
+    yield store, runs
+    store.close()
+
+
+def use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the page see this store. Its jobs wait, since no worker is started."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    jobs = Jobs(store)
+    monkeypatch.setattr(session, "store", lambda: store)
+    monkeypatch.setattr(session, "jobs", lambda: jobs)
+
+
+@pytest.fixture
+def runs(trained, monkeypatch):
+    use(trained[0], monkeypatch)
+    return trained[1]
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    store = Store(tmp_path / "runs")
+    use(store, monkeypatch)
+    yield store
+    store.close()
+
+
+def open_page(run: str | None = None) -> AppTest:
+    page = AppTest.from_file(ROUTER, default_timeout=60)
+    if run is not None:
+        page.query_params["run"] = run
+    page.switch_page("predict.py").run()
+    assert not page.exception
+    return page
+
+
+def open_tab(page: AppTest, run: str, name: str) -> AppTest:
+    page.session_state[f"use-{run}"] = name
+    page.run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    shown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info]
+    return "\n".join(element.value for element in shown)
+
+
+def html(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+def figures(page: AppTest) -> list[dict]:
+    data = [json.loads(component.proto.json) for component in page.get("bidi_component")]
+    return [json.loads(d["figure"]) for d in data if "figure" in d]
+
+
+def test_an_empty_store_says_what_to_do(empty):
+    assert "no trained model yet" in texts(open_page())
+
+
+def test_the_newest_run_is_shown_first_with_readable_labels(runs):
+    page = open_page()
+    box = page.selectbox[0]
+    assert box.options[0].startswith("Next letter after four · RNN 32 · completed")
+    assert box.value == runs["letters"]
+
+
+def test_the_link_chooses_the_run_and_choosing_changes_the_link(runs):
+    page = open_page(runs["ball"])
+    assert page.selectbox[0].value == runs["ball"]
+    page.selectbox[0].set_value(runs["ramp"]).run()
+    assert page.query_params["run"] in (runs["ramp"], [runs["ramp"]])
+    assert "Next value of a ramp" in texts(page)
+
+
+def test_a_run_that_is_not_there_is_one_line_and_a_way_on(runs):
+    page = open_page("nonsense")
+    assert len(page.error) == 1
+    page.button[0].click().run()
+    assert not page.error
+    assert page.selectbox
+
+
+def test_truth_and_prediction_stand_beside_every_baseline(runs):
+    page = open_page(runs["ball"])
+    names = [trace.get("name") for trace in figures(page)[0]["data"]]
+    assert {"truth", "prediction"} <= set(names)
+    methods = [name.strip() for name in figures(page)[1]["data"][0]["y"]]
+    assert {"This model", "Last value", "Mean", "Drift", "A straight line on the window"} <= set(methods)
+    assert "last value by mean absolute error" in texts(page)
+    assert "never saw this part" in texts(page)
+
+
+def test_the_part_can_be_chosen(runs):
+    page = open_page(runs["ball"])
+    page.button_group(key=f"part-{runs['ball']}").set_value("val").run()
+    assert not page.exception
+    assert "chose the best weights" in texts(page)
+
+
+def test_a_run_without_parts_shows_what_it_learned_from_and_says_so(runs):
+    assert "The model learned from this part" in texts(open_page(runs["ramp"]))
+
+
+class TestOwnInput:
+    def test_seventy_eighty_ninety_gives_a_hundred(self, runs):
+        page = open_page(runs["ramp"])
+        box = page.text_area(key=f"input-{runs['ramp']}")
+        assert box.value == "70, 80, 90"
+        assert "<b>100</b>" in html(page)
+        box.set_value("20 30 40").run()
+        assert "<b>50</b>" in html(page)
+
+    def test_another_length_is_answered_and_noted(self, runs):
+        page = open_page(runs["ramp"])
+        page.text_area(key=f"input-{runs['ramp']}").set_value("70, 80").run()
+        assert "2 steps" in texts(page)
+        assert 'data-testid="answer"' in html(page)
+
+    @pytest.mark.parametrize("text", ["70, eighty", "70, nan", "\x00"])
+    def test_what_is_no_number_is_one_line(self, runs, text):
+        page = open_page(runs["ramp"])
+        page.text_area(key=f"input-{runs['ramp']}").set_value(text).run()
+        assert not page.exception
+        assert len(page.error) == 1
+
+    def test_nothing_asks_for_something(self, runs):
+        page = open_page(runs["ramp"])
+        page.text_area(key=f"input-{runs['ramp']}").set_value(" ").run()
+        assert "Write something" in texts(page)
+
+    def test_after_abcd_comes_e(self, runs):
+        page = open_page(runs["letters"])
+        assert page.text_input(key=f"input-{runs['letters']}").value == "abcd"
+        assert "<b>e</b>" in html(page)
+
+    def test_a_symbol_that_it_does_not_know_is_one_line(self, runs):
+        page = open_page(runs["letters"])
+        page.text_input(key=f"input-{runs['letters']}").set_value("ab!").run()
+        assert not page.exception
+        assert len(page.error) == 1
+
+    def test_what_is_typed_is_shown_and_not_obeyed(self, runs):
+        page = open_page(runs["letters"])
+        page.text_input(key=f"input-{runs['letters']}").set_value("![x](y)").run()
+        assert all("![x](y)" not in error.value for error in page.error)
+
+
+class TestForecast:
+    def test_the_horizon_is_the_readers_choice(self, runs):
+        page = open_tab(open_page(runs["ramp"]), runs["ramp"], "Forecast")
+        page.number_input(key=f"steps-{runs['ramp']}").set_value(3).run()
+        assert "<b>100</b>" in html(page)
+        assert html(page).count("<b>") == 3
+
+    def test_dates_go_on_in_their_own_steps(self, empty):
+        kept = empty.put_file(MONTHS.encode(), "air.csv")
+        data = {"data.source": "file", "data.options.hash": kept.hash, "data.options.name": kept.name}
+        experiment = Experiment().with_changes(
+            {**data, "data.target": ["Passengers"], "data.window": 6, "training.epochs": 2}
+        )
+        run = seqcore.train(experiment, store=empty).id
+        page = open_tab(open_page(run), run, "Forecast")
+        assert "1955-01-01" in html(page)
+        assert "air\\.csv" in texts(page)
+
+    def test_training_on_all_data_is_a_new_run_for_as_long_as_was_best(self, trained, runs):
+        store = trained[0]
+        page = open_tab(open_page(runs["ball"]), runs["ball"], "Forecast")
+        page.button(key=f"refit-{runs['ball']}").click().run()
+        new = store.runs()[0]
+        try:
+            assert new.status == "queued"
+            assert new.experiment.data.validation_fraction == new.experiment.data.test_fraction == 0.0
+            assert new.experiment.training.epochs == store.run(runs["ball"]).best_epoch
+        finally:
+            store.delete(new.id)
+
+
+def test_letters_are_written_on_and_colder_is_surer(runs):
+    run = runs["letters"]
+    page = open_tab(open_page(run), run, "Write on")
+    page.slider(key=f"letters-{run}").set_value(5).run()
+    page.slider(key=f"temperature-{run}").set_value(0.1).run()
+    assert "<i>abcd</i><b>efghi</b>" in html(page)
+
+
+class TestNewData:
+    def upload(self, run: str, content: bytes, name: str = "new.csv") -> AppTest:
+        page = open_tab(open_page(run), run, "New data from a file")
+        page.file_uploader(key=f"file-{run}").upload(name, content, "text/csv").run()
+        assert not page.exception
+        return page
+
+    def test_a_file_with_the_same_column_is_scored_beside_the_baselines(self, runs):
+        rows = "height\n" + "\n".join(str(0.5 + 0.4 * (i % 7) / 7) for i in range(60))
+        page = self.upload(runs["ball"], rows.encode())
+        assert not page.error
+        assert "None of this was seen in training" in texts(page)
+        assert len(figures(page)) == 4
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"\x00\x01\x02\xff" * 50, b"name\nred\nblue\n", b"weight\n1\n2\n3\n", b"height\n1\n2\n"]
+    )
+    def test_a_file_that_can_not_be_used_says_why_and_loses_nothing(self, runs, content):
+        page = self.upload(runs["ball"], content)
+        assert page.error
+        assert figures(page)
+
+
+def test_everything_can_be_taken_away(runs):
+    page = open_tab(open_page(runs["ball"]), runs["ball"], "Take away")
+    assert [b.label for b in page.get("download_button")].count("Download") == 4
+
+
+class TestNoWeights:
+    def test_a_run_that_waits_says_so(self, empty):
+        run = empty.submit(Experiment()).id
+        assert "waits for its turn" in texts(open_page(run))
+
+    def test_a_run_that_failed_at_once_says_why(self, empty):
+        lease = empty.start(Experiment())
+        empty.fail(lease, ["the data are gone"])
+        lease.release()
+        assert "the data are gone" in texts(open_page(lease.run))
+
+    def test_a_damaged_checkpoint_is_one_line(self, empty):
+        run = seqcore.train(Experiment().with_changes(BALL), store=empty).id
+        for path in (empty.folder / "checkpoints").rglob("*.checkpoint"):
+            path.write_bytes(path.read_bytes()[:-100])
+        page = open_page(run)
+        assert len(page.error) == 1
+        assert page.selectbox, "another run can still be chosen"
