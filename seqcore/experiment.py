@@ -421,6 +421,8 @@ class Experiment(Section):
     def differences(self, other: Experiment) -> dict[str, Any]:
         """What `other.with_changes(...)` needs to become this experiment: dotted path -> this one's value."""
         mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
+        if self.data.source != other.data.source:  # a new source starts from its own options, so all are named
+            theirs = {path: value for path, value in theirs.items() if not path.startswith("data.options.")}
         return {path: value for path, value in mine.items() if path not in theirs or theirs[path] != value}
 
     def to_dict(self) -> dict[str, Any]:

@@ -49,10 +49,8 @@ class Report:
         state, p = self.state, self.state.progress
         data, training = state.dataset, state.experiment.training
         judged = [part for part in ("val", "test") if len(data.windows[part])] or ["train"]
-        evaluations = {part: state.task.evaluate(state.model, data, part) for part in judged}
-        self._keep_baselines(evaluations)
+        self._keep_baselines({part: state.task.baselines(data, part) for part in judged})
         summary = summarize_model(state.model, state.experiment)
-        names = evaluations[judged[0]].baselines
         yield Started(
             device=str(state.device),
             device_reason=resolve(training.device)[1],
@@ -61,7 +59,7 @@ class Report:
             parameters=summary.parameters,
             parts=data.sizes(),
             baselines=self._baselines,
-            headline=next(n for n in ("last_value", "most_frequent", *names) if n in names),
+            headline=next(n for n in ("last_value", "most_frequent", *self._baselines) if n in self._baselines),
             metric=state.task.metric,
             summary=summary.layers,
             data=describe_table(data.table),
@@ -231,12 +229,12 @@ class Report:
         state = self.state
         parts = [part for part, size in state.dataset.sizes().items() if size]
         evaluations = {part: state.task.evaluate(state.model, state.dataset, part) for part in parts}
-        self._keep_baselines(evaluations)
+        self._keep_baselines({part: evaluation.baselines for part, evaluation in evaluations.items()})
         return evaluations
 
-    def _keep_baselines(self, evaluations: dict[str, Evaluation]) -> None:
-        for part, evaluation in evaluations.items():
-            for name, metrics in evaluation.baselines.items():
+    def _keep_baselines(self, by_part: dict[str, dict[str, Metrics]]) -> None:
+        for part, baselines in by_part.items():
+            for name, metrics in baselines.items():
                 named = {f"{part}_{metric}": value for metric, value in metrics.items()}
                 self._baselines = {**self._baselines, name: {**self._baselines.get(name, {}), **named}}
 

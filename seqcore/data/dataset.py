@@ -19,6 +19,8 @@ from seqcore.experiment import DataConfig, TrainingConfig
 __all__ = ["PARTS", "Batch", "Dataset", "Windows", "part_bounds"]
 
 PARTS = ("train", "val", "test")
+_POOL = 2**19  # windows that are shuffled together
+_BLOCK = 2**8
 _PART_TITLES = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -92,6 +94,26 @@ def part_bounds(
     return bounds
 
 
+def _order(n: int, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
+    """The numbers below n in an epoch's order, piece by piece.
+
+    More than a pool of them are shuffled in two steps - blocks of neighbours, then all in a pool of blocks - so that
+    the first batch of a very long series doesn't wait for a permutation of all of it.
+    """
+    if not training.shuffle:
+        yield from (np.arange(start, min(start + _POOL, n)) for start in range(0, n, _POOL))
+        return
+    generator = torch.Generator().manual_seed((training.seed * 1_000_003 + epoch) % 2**63)
+    if n <= _POOL:
+        yield torch.randperm(n, generator=generator).numpy()
+        return
+    blocks = torch.randperm(-(-n // _BLOCK), generator=generator).numpy()
+    for start in range(0, len(blocks), _POOL // _BLOCK):
+        pool = (blocks[start : start + _POOL // _BLOCK, None] * _BLOCK + np.arange(_BLOCK)).ravel()
+        pool = pool[pool < n]
+        yield pool[torch.randperm(len(pool), generator=generator).numpy()]
+
+
 class Dataset(ABC):
     """The geometry that all tasks share: which windows belong to which part. A task says what a window holds."""
 
@@ -140,14 +162,15 @@ class Dataset(ABC):
         if training.carry_state:
             yield from self._streams(part, size)
             return
-        if training.shuffle:
-            generator = torch.Generator().manual_seed((training.seed * 1_000_003 + epoch) % 2**63)
-            order = torch.randperm(n, generator=generator).numpy()
-            for start in range(0, n, size):
-                yield order[start : start + size], None
-            return
-        for start in range(0, n, size):
-            yield np.arange(start, min(start + size, n)), None
+        rest = np.zeros(0, dtype=np.int64)
+        for piece in _order(n, training, epoch):
+            numbers = np.concatenate([rest, piece])
+            whole = len(numbers) // size * size
+            for start in range(0, whole, size):
+                yield numbers[start : start + size], None
+            rest = numbers[whole:]
+        if len(rest):
+            yield rest, None
 
     def steps_per_epoch(self, training: TrainingConfig) -> int:
         """Batches in an epoch of training."""

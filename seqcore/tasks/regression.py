@@ -20,7 +20,7 @@ from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.tasks.forecasting import as_rows, forecast_on, parse_numbers, predict_after
-from seqcore.tasks.task import MOST_SCORED, InputKind, run_windows
+from seqcore.tasks.task import MOST_CARRIED, MOST_SCORED, InputKind, run_windows
 from seqcore.views import SeriesView
 
 __all__ = ["Regression"]
@@ -89,11 +89,7 @@ class Regression:
     ) -> Evaluation:
         """Scores in original units beside the baselines', and truth against prediction over `points` steps."""
         carry = self.experiment.training.carry_state
-        of = len(dataset.windows[part])
-        per_window = (dataset.config.window if dataset.every_step else 1) * dataset.horizon * len(dataset.targets)
-        most = min(MOST_SCORED, max(1, _MOST_NUMBERS // per_window))
-        # a carried state can't jump, so a long part is then scored from its beginning
-        indices = np.arange(min(of, most, 2_000)) if carry else dataset.spread(part, most)
+        indices, of = self._scored(dataset, part), len(dataset.windows[part])
         outputs, loss = run_windows(model, self, dataset, part, indices, carry_state=carry)
         truth = dataset.truth(part, indices)
         unit = dataset.baseline_facts["naive_step"]
@@ -101,9 +97,23 @@ class Regression:
             metrics = {"loss": loss, **regression_metrics(dataset.original(part, indices, outputs), truth, unit)}
         if not full:
             return Evaluation(metrics, _NOTHING, len(indices), of)
-        naive = numeric_baselines(dataset, part, indices, dataset.baseline_facts)
-        baselines = {name: regression_metrics(p, truth, unit) for name, p in naive.items()}
+        baselines = self.baselines(dataset, part)
         return Evaluation(metrics, self._view(model, dataset, part, points), len(indices), of, baselines)
+
+    def baselines(self, dataset: NumericDataset, part: str) -> dict[str, dict[str, float]]:
+        """The naive methods' scores on the windows that `evaluate` scores."""
+        indices = self._scored(dataset, part)
+        truth, unit = dataset.truth(part, indices), dataset.baseline_facts["naive_step"]
+        naive = numeric_baselines(dataset, part, indices, dataset.baseline_facts)
+        return {name: regression_metrics(prediction, truth, unit) for name, prediction in naive.items()}
+
+    def _scored(self, dataset: NumericDataset, part: str) -> NDArray[np.int64]:
+        """The windows that are scored: all of a part, or so many that are spread evenly over a long one."""
+        per_window = (dataset.config.window if dataset.every_step else 1) * dataset.horizon * len(dataset.targets)
+        most = min(MOST_SCORED, max(1, _MOST_NUMBERS // per_window))
+        if self.experiment.training.carry_state:  # a state can't jump: scored from the part's beginning
+            return np.arange(min(len(dataset.windows[part]), most, MOST_CARRIED))
+        return dataset.spread(part, most)
 
     def preview(self, model: nn.Module, dataset: NumericDataset) -> SeriesView:
         """Truth against prediction on the validation part."""

@@ -17,7 +17,7 @@ from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, symbol_metrics
 from seqcore.models.sequence_model import SequenceModel
-from seqcore.tasks.task import MOST_SCORED, InputKind, run_windows
+from seqcore.tasks.task import MOST_CARRIED, MOST_SCORED, InputKind, run_windows
 from seqcore.views import SeriesView, SymbolsView
 
 __all__ = ["Symbols"]
@@ -72,19 +72,29 @@ class Symbols:
     ) -> Evaluation:
         """Loss, accuracy and perplexity beside the baselines', and probabilities after a few contexts."""
         carry = self.experiment.training.carry_state
-        of = len(dataset.windows[part])
-        places = dataset.config.window if dataset.every_step else 1
-        most = min(MOST_SCORED, max(1, _MOST_NUMBERS // (places * len(dataset.codec.vocabulary))))
-        indices = np.arange(min(of, most, 2_000)) if carry else dataset.spread(part, most)
+        indices, of = self._scored(dataset, part), len(dataset.windows[part])
         scores, _ = run_windows(model, self, dataset, part, indices, carry_state=carry)
-        last, target, counts = dataset.truth(part, indices)
+        _, target, counts = dataset.truth(part, indices)
         logs = scores - _log_sum(scores)
         chosen = np.take_along_axis(logs, target[..., None], axis=-1)[..., 0].astype(np.float64)
         metrics = symbol_metrics(chosen[counts], (scores.argmax(axis=-1) == target)[counts])
         if not full:
             return Evaluation(metrics, _NOTHING, len(indices), of)
-        baselines = _baselines(dataset.codec, last[counts], target[counts])
+        baselines = self.baselines(dataset, part)
         return Evaluation(metrics, self._view(model, dataset, part, min(points, 24)), len(indices), of, baselines)
+
+    def baselines(self, dataset: SymbolicDataset, part: str) -> dict[str, dict[str, float]]:
+        """Most frequent symbol and bigram on the windows that `evaluate` scores."""
+        last, target, counts = dataset.truth(part, self._scored(dataset, part))
+        return _baselines(dataset.codec, last[counts], target[counts])
+
+    def _scored(self, dataset: SymbolicDataset, part: str) -> NDArray[np.int64]:
+        """The windows that are scored: all of a part, or so many that are spread evenly over a long one."""
+        places = dataset.config.window if dataset.every_step else 1
+        most = min(MOST_SCORED, max(1, _MOST_NUMBERS // (places * len(dataset.codec.vocabulary))))
+        if self.experiment.training.carry_state:  # a state can't jump: scored from the part's beginning
+            return np.arange(min(len(dataset.windows[part]), most, MOST_CARRIED))
+        return dataset.spread(part, most)
 
     def preview(self, model: nn.Module, dataset: SymbolicDataset) -> SymbolsView:
         """Probabilities of the next symbol after a few contexts of the validation part."""

@@ -17,9 +17,10 @@ from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import detached
 from seqcore.views import SeriesView, View
 
-__all__ = ["MOST_SCORED", "Codec", "InputKind", "Task", "carried", "run_windows"]
+__all__ = ["MOST_CARRIED", "MOST_SCORED", "Codec", "InputKind", "Task", "carried", "run_windows"]
 
 InputKind = Literal["numbers", "symbols"]
+MOST_CARRIED = 2_000  # windows that are scored one by one, where state is carried
 MOST_SCORED = 50_000  # windows of a part that are scored; more are spread evenly over it
 _NUMBERS_AT_ONCE = 400_000
 
@@ -69,6 +70,10 @@ class Task(Protocol):
         self, model: nn.Module, dataset: Any, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
         """Scores in original units beside the baselines', and a view. Not `full`: only loss and the task's metrics."""
+        ...
+
+    def baselines(self, dataset: Any, part: str) -> dict[str, dict[str, float]]:
+        """The naive methods' scores on the windows that `evaluate` scores."""
         ...
 
     def preview(self, model: nn.Module, dataset: Any) -> View:

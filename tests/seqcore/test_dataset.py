@@ -166,6 +166,19 @@ def test_an_epoch_takes_every_window_once_in_an_order_of_its_own(windows: int, s
     assert all(np.array_equal(a, b) for a, b in zip(taken, again, strict=True))
 
 
+def test_more_windows_than_a_pool_are_all_taken_once_and_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqcore.data.dataset._POOL", 64)
+    monkeypatch.setattr("seqcore.data.dataset._BLOCK", 8)
+    changes = {"window": 1, "validation_fraction": 0.0, "test_fraction": 0.0}
+    data = NumericDataset(counting(1001), config(**changes), CPU)
+    taken = [b for b, _ in data.batches("train", TrainingConfig(batch_size=7), 0)]
+    numbers = np.concatenate(taken)
+    assert sorted(numbers.tolist()) == list(range(1000))
+    assert {len(b) for b in taken[:-1]} == {7}
+    assert np.corrcoef(numbers, np.arange(1000))[0, 1] < 0.3
+    assert np.ptp(taken[0]) > 64
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 9))
 def test_carried_windows_follow_the_one_that_their_row_held_before(windows: int, size: int) -> None:
