@@ -17,11 +17,12 @@ from seqcore.errors import DataError
 from seqcore.events import Changed, Event
 from seqcore.experiment import Experiment
 from seqcore.reporting import Report
+from seqcore.summary import check_memory, summarize
 from seqcore.tasks import TASKS
 from seqcore.training_state import TrainingState
 from seqcore.turns import Turns
 
-__all__ = ["fit", "load_table"]
+__all__ = ["check", "fit", "load_table"]
 
 
 def fit(
@@ -78,6 +79,14 @@ def _prepare(experiment: Experiment, table: Table, resume: bytes | None) -> Trai
         return TrainingState.resumed(experiment, resume, table, device)
     task = TASKS[experiment.data.task].load()(experiment)
     return TrainingState.fresh(experiment, task.make_dataset(table, device), device)
+
+
+def check(experiment: Experiment, data: Any = None) -> None:
+    """Raise what `fit` would raise before its first step, one line each fault: DataError or DeviceError."""
+    device, _ = resolve(experiment.training.device)
+    table = load_table(experiment, data)
+    TASKS[experiment.data.task].load()(experiment).check(table)
+    check_memory(summarize(experiment, table), experiment, device)
 
 
 def load_table(experiment: Experiment, data: Any = None) -> Table:

@@ -45,6 +45,10 @@ class Regression:
         name = experiment.training.loss
         self._loss = _LOSSES["mse" if name == "auto" else name]
 
+    def check(self, table: Table) -> None:
+        """DataError where the table doesn't fit: columns, gaps, windows."""
+        NumericDataset(table, self.experiment.data, torch.device("cpu"))
+
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> NumericDataset:
         """Windows of the table; without a codec, scaler and baselines are learned from its training part."""
         data = NumericDataset(table, self.experiment.data, device, codec)

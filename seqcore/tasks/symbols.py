@@ -36,6 +36,10 @@ class Symbols:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
 
+    def check(self, table: Table) -> None:
+        """DataError where the table doesn't fit: numbers, windows, too few symbols."""
+        SymbolicDataset(table, self.experiment.data, torch.device("cpu"))
+
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> SymbolicDataset:
         """Windows of the table; without a codec, vocabulary and baselines are learned from its training part."""
         data = SymbolicDataset(table, self.experiment.data, device, codec)

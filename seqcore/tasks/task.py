@@ -46,6 +46,10 @@ class Task(Protocol):
 
     def __init__(self, experiment: Experiment) -> None: ...
 
+    def check(self, table: Table) -> None:
+        """DataError where the table doesn't fit the experiment: columns, gaps, windows, symbols."""
+        ...
+
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> Any:
         """The dataset, which owns the codec. With a `codec`, the table is new data for a finished model."""
         ...

@@ -28,7 +28,7 @@ from seqcore.events import (
 )
 from seqcore.experiment import Experiment
 from seqcore.models import MODELS
-from seqcore.training import fit
+from seqcore.training import check, fit
 
 E = TypeVar("E")
 SMALL: dict[str, Any] = {"data.options.samples": 200, "training.epochs": 3, "model.hidden_size": 8}
@@ -315,6 +315,9 @@ def test_data_that_do_not_fit_are_one_clear_line(changes: dict[str, Any], words:
     with pytest.raises(DataError) as caught:
         list(fit(experiment(changes)))
     assert len(caught.value.lines) == 1
+    with pytest.raises(DataError) as before:
+        check(experiment(changes))
+    assert before.value.lines == caught.value.lines
     assert all(word in str(caught.value) for word in words)
 
 
