@@ -1,0 +1,83 @@
+"""The Predict page in a real browser: pictures are drawn, answers come, files arrive."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from playwright.sync_api import expect
+
+import seqcore
+from seqcore.runs.store import Store
+
+expect.set_options(timeout=60_000)  # a busy machine is slow, not broken
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def ramp(server) -> str:
+    """A trained ramp in the server's own store."""
+    store = Store(server.store)
+    run = seqcore.train(seqcore.recipe("ramp-next-value"), store=store, recipe="ramp-next-value").id
+    store.close()
+    return run
+
+
+@pytest.fixture(scope="module")
+def ball(server) -> str:
+    store = Store(server.store)
+    short = seqcore.recipe("bouncing-ball").with_changes({"training.epochs": 3})
+    run = seqcore.train(short, store=store, recipe="bouncing-ball").id
+    store.close()
+    return run
+
+
+def test_a_reader_types_three_values_and_gets_the_fourth(page, ramp):
+    page.goto(f"/predict?run={ramp}")
+    answer = page.get_by_test_id("answer")
+    expect(answer).to_contain_text("100")
+    box = page.get_by_role("textbox", name="Values of")
+    box.fill("20, 30, 40")
+    box.press("Control+Enter")
+    expect(answer).to_contain_text("50")
+
+
+def test_truth_prediction_and_baselines_are_drawn(page, ball):
+    page.goto(f"/predict?run={ball}")
+    truth = page.get_by_role("img", name="Truth and prediction")
+    expect(truth.locator(".scatterlayer .trace")).to_have_count(2)
+    bars = page.get_by_role("img", name="The model's score beside every baseline's").locator(".barlayer .point")
+    expect(bars).to_have_count(6)
+    box = truth.bounding_box()
+    assert box is not None
+    assert box["width"] > 700
+    page.get_by_role("radio", name="Training").or_(page.get_by_role("button", name="Training")).first.click()
+    expect(page.get_by_text("The model learned from this part")).to_be_visible()
+
+
+def test_a_forecast_comes_down_as_csv(page, ball, tmp_path):
+    page.goto(f"/predict?run={ball}")
+    page.get_by_role("tab", name="Forecast").click()
+    steps = page.get_by_role("spinbutton", name="Steps ahead")
+    steps.fill("3")
+    steps.press("Enter")
+    expect(page.get_by_test_id("answer").locator("b")).to_have_count(3)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").last.click()
+    assert download.value.suggested_filename.endswith("-forecast-3.csv")
+    download.value.save_as(tmp_path / "forecast.csv")
+    rows = list(csv.reader((tmp_path / "forecast.csv").read_text().splitlines()))
+    assert len(rows) == 4
+    assert rows[0][1] == "height predicted"
+
+
+@pytest.mark.parametrize("address", ["/predict", "/runs"])
+def test_nothing_sticks_out_of_a_telephone(browser, server, ball, address):
+    from tests.browser.conftest import new_context
+
+    context = new_context(browser, server, width=390, dark=True)
+    page = context.new_page()
+    page.goto(f"{address}?run={ball}")
+    expect(page.locator(".live-chart-plot .main-svg").first).to_be_visible()
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    context.close()

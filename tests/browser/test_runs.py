@@ -1,0 +1,62 @@
+"""The Runs page in a real browser: the list is alive, a click chooses, deleting asks."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+import seqcore
+from seqcore.experiment import Experiment
+from seqcore.runs.store import Store
+
+expect.set_options(timeout=60_000)  # a busy machine is slow, not broken
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def store(server):
+    store = Store(server.store)
+    yield store
+    store.close()
+
+
+def short(**changes) -> Experiment:
+    return Experiment().with_changes({"training.epochs": 2, "data.options.samples": 200, **changes})
+
+
+def test_a_run_that_waits_is_seen_to_end_without_a_touch(page, store):
+    run = store.submit(short(**{"model.hidden_size": 17}))
+    page.goto(f"/runs?run={run.id}")
+    row = page.get_by_role("button", name=re.compile("LSTM 17"))
+    expect(row).to_contain_text("completed")
+    expect(row.locator("path")).to_have_count(1)
+    expect(page.locator(".st-key-run-detail")).to_contain_text("completed")
+
+
+def test_a_click_chooses_a_run_and_the_link_follows(page, store):
+    first = seqcore.train(short(**{"model.architecture": "gru"}), store=store)
+    seqcore.train(short(**{"model.architecture": "rnn"}), store=store)
+    page.goto("/runs")
+    page.get_by_role("button", name=re.compile("GRU 32")).first.click()
+    expect(page.locator(".st-key-run-detail")).to_contain_text("GRU 32")
+    expect(page).to_have_url(re.compile(first.id))
+    page.get_by_role("button", name="Open in Predict").click()
+    expect(page.get_by_role("heading", name="Predict", level=1)).to_be_visible()
+    expect(page).to_have_url(re.compile(f"/predict.*{first.id}"))
+
+
+def test_deleting_asks_and_then_the_run_is_gone(page, store):
+    run = seqcore.train(short(**{"model.hidden_size": 19}), store=store)
+    page.goto(f"/runs?run={run.id}")
+    detail = page.locator(".st-key-run-detail")
+    detail.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_be_hidden()
+    detail.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name=re.compile("LSTM 19"))).to_have_count(0)
+    assert run.id not in [known.id for known in store.runs()]
