@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn, optim
 
-from seqcore.experiment import TrainingConfig
+from seqcore.config import TrainingConfig
 
 __all__ = ["OPTIMIZERS", "make_optimizer"]
 

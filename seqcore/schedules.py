@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from seqcore.experiment import TrainingConfig
+from seqcore.config import TrainingConfig
 
 __all__ = ["SCHEDULES", "rate"]
 

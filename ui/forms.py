@@ -9,8 +9,9 @@ from typing import Any
 import streamlit as st
 
 from seqcore.data.sources import SOURCES
-from seqcore.experiment import RULES, settings_of
+from seqcore.experiment import settings_of
 from seqcore.fields import Choice, Setting
+from seqcore.rules import RULES
 from ui.drafts import Draft, widget_key
 from ui.session import escape
 

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqcore.config import DataConfig, TrainingConfig
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.experiment import DataConfig, TrainingConfig
 
 __all__ = ["PARTS", "Batch", "Dataset", "Windows", "part_bounds"]
 

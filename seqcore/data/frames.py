@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from seqcore.config import DataConfig
 from seqcore.data.recognition import Origin, make_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.experiment import DataConfig
 
 __all__ = ["table_from_frame"]
 

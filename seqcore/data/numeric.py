@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqcore.config import DataConfig
 from seqcore.data.columns import choose_columns
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.scaling import Scaler, fit_scaler
 from seqcore.data.table import Table
-from seqcore.experiment import DataConfig
 
 __all__ = ["NumericCodec", "NumericDataset"]
 

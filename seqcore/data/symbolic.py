@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqcore.config import DataConfig
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import Vocabulary
 from seqcore.errors import DataError
-from seqcore.experiment import DataConfig
 
 __all__ = ["SymbolicCodec", "SymbolicDataset"]
 

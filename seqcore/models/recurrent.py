@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 if TYPE_CHECKING:
-    from seqcore.experiment import ModelConfig
+    from seqcore.config import ModelConfig
 
 __all__ = ["GRU", "LSTM", "RNN", "State"]
 

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from seqcore.config import DataConfig
 from seqcore.data.calendar import future_times
 from seqcore.data.numeric import NumericCodec
 from seqcore.errors import PredictionError
-from seqcore.experiment import DataConfig
 from seqcore.views import SeriesView
 
 __all__ = ["as_rows", "forecast_on", "parse_numbers", "predict_after"]

@@ -10,6 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from seqcore.config import DataConfig, TrainingConfig
 from seqcore.data.dataset import PARTS, part_bounds
 from seqcore.data.numeric import NumericDataset
 from seqcore.data.scaling import fit_scaler
@@ -17,7 +18,7 @@ from seqcore.data.symbolic import SymbolicDataset
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError
-from seqcore.experiment import DataConfig, Experiment, TrainingConfig
+from seqcore.experiment import Experiment
 
 CPU = torch.device("cpu")
 

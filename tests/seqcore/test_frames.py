@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqcore.config import DataConfig
 from seqcore.data.files import table_from_frame
 from seqcore.errors import DataError
-from seqcore.experiment import DataConfig
 
 DAYS = pd.date_range("2024-01-01", periods=3, freq="D")
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from seqcore.config import ModelConfig
 from seqcore.data.sources import SOURCES
-from seqcore.experiment import Experiment, ModelConfig
+from seqcore.experiment import Experiment
 from seqcore.models import MODELS
 from seqcore.models.sequence_model import SequenceModel, build_backbone, detached
 from seqcore.summary import summarize

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqcore.config import DataConfig
 from seqcore.data.frames import table_from_frame
 from seqcore.errors import CorruptError, PredictionError
 from seqcore.events import CheckpointReady, Finished
-from seqcore.experiment import DataConfig, Experiment
+from seqcore.experiment import Experiment
 from seqcore.prediction import Predictor
 from seqcore.recipes import recipe
 from seqcore.training import fit, load_table

@@ -1,0 +1,253 @@
+"""The three sections of an experiment: every field with its default, range, unit, help, and what it applies to."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from seqcore.data.sources import SOURCES
+from seqcore.fields import Choice, Section, setting
+from seqcore.models import MODELS
+from seqcore.tasks import TASKS
+
+__all__ = ["DataConfig", "ModelConfig", "TrainingConfig"]
+
+
+def _names(value: Any) -> Any:
+    """Column names as people type them: one name, or a JSON list of names."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("["):
+            try:
+                return tuple(json.loads(text))
+            except json.JSONDecodeError:
+                return (text,)
+        return (text,) if text else ()
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _empty_is_none(value: Any) -> Any:
+    return None if value in ("", "none", "auto") else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+OptionalInt = Annotated[int | None, BeforeValidator(_empty_is_none)]
+
+
+class DataConfig(Section):
+    """Where values come from and how they become windows."""
+
+    source: str = setting(
+        "bouncing-ball",
+        "Where the values come from.",
+        choices=[Choice(n, s.title, s.help) for n, s in SOURCES.items()],
+        usual=True,
+    )
+    options: dict[str, Any] = setting({}, "The source's own options.")
+    task: str = setting(
+        "regression", "What is learned.", choices=[Choice(n, e.title, e.help) for n, e in TASKS.items()]
+    )
+    inputs: Names = setting(
+        (), "Columns that the model sees. Empty: the targets themselves.", applies_to={"data.task": ("regression",)}
+    )
+    target: Names = setting(
+        (), "Columns to predict. Empty: the first column of numbers.", applies_to={"data.task": ("regression",)}
+    )
+    gaps: str = setting(
+        "refuse",
+        "What to do where values are missing.",
+        choices=[
+            ("refuse", "Refuse", "Say where they are and stop."),
+            ("interpolate", "Interpolate", "A straight line from the value before to the value after."),
+            ("previous", "Previous value", "The last value seen before the gap."),
+            ("drop", "Drop rows", "Leave rows with a gap out."),
+        ],
+        applies_to={"data.task": ("regression",)},
+    )
+    window: int = setting(20, "Steps that the model sees.", minimum=1, maximum=10_000, unit="steps", usual=True)
+    min_window: OptionalInt = setting(
+        None,
+        "The shortest input to train on: shorter windows at the start of each sequence are packed. "
+        "Empty: only whole windows.",
+        minimum=1,
+        maximum=10_000,
+        unit="steps",
+        title="Shortest window",
+    )
+    horizon: int = setting(
+        1,
+        "Steps that the model predicts at once.",
+        minimum=1,
+        maximum=1_000,
+        unit="steps",
+        usual=True,
+        applies_to={"data.task": ("regression",)},
+    )
+    stride: int = setting(1, "Steps between the starts of two windows.", minimum=1, maximum=10_000, unit="steps")
+    predict: str = setting(
+        "next",
+        "Where in the window predictions are made.",
+        choices=[
+            ("next", "After the window", "One prediction, at the window's end."),
+            ("every-step", "At every step", "A prediction at each step of the window."),
+            (
+                "broadcast",
+                "One for all steps",
+                "One answer held against every step: the slip behind some published programs, kept to show its effect.",
+            ),
+        ],
+    )
+    lead: int = setting(
+        1,
+        "Steps from an input to its target: 1 is the next step, 0 is the same step of another column.",
+        minimum=0,
+        maximum=1_000,
+        unit="steps",
+        applies_to={"data.task": ("regression",)},
+    )
+    scaling: str = setting(
+        "standard",
+        "How values are scaled for the model. Fitted on the training part alone.",
+        choices=[
+            ("standard", "Standard", "Mean 0 and standard deviation 1."),
+            ("minmax", "Min-max", "From 0 to 1."),
+            ("relative", "Relative", "Difference from the window's last value, so that trends carry on."),
+            ("none", "None", "As they are."),
+        ],
+        usual=True,
+        applies_to={"data.task": ("regression",)},
+    )
+    validation_fraction: float = setting(
+        0.15, "The part of the data that scores the model while it trains.", minimum=0.0, maximum=0.9
+    )
+    test_fraction: float = setting(
+        0.15, "The last part of the data, which scores the finished model.", minimum=0.0, maximum=0.9
+    )
+
+
+class ModelConfig(Section):
+    """The network."""
+
+    architecture: str = setting(
+        "lstm", "The kind of network.", choices=[Choice(n, e.title, e.help) for n, e in MODELS.items()], usual=True
+    )
+    hidden_size: int = setting(
+        32, "Numbers in the hidden state: how much the network can hold.", minimum=1, maximum=4096, usual=True
+    )
+    num_layers: int = setting(
+        1, "Recurrent layers on top of each other.", minimum=1, maximum=16, usual=True, title="Layers"
+    )
+    dropout: float = setting(
+        0.0, "The part of the values between layers that is dropped while training.", minimum=0.0, maximum=0.95
+    )
+    bidirectional: bool = setting(False, "Read the window in both directions.")
+    nonlinearity: str = setting(
+        "tanh",
+        "The function that a plain RNN puts its state through.",
+        choices=[("tanh", "tanh", "Bounded by -1 and 1."), ("relu", "ReLU", "Unbounded above, 0 below.")],
+        applies_to={"model.architecture": ("rnn",)},
+    )
+    forget_bias: float = setting(
+        1.0,
+        "Where the forget gate's bias starts: 1 lets an LSTM remember from the first step on.",
+        minimum=-10.0,
+        maximum=10.0,
+        applies_to={"model.architecture": ("lstm",)},
+    )
+    embedding_size: int = setting(
+        0,
+        "Numbers that stand for a symbol; 0 is one-hot.",
+        minimum=0,
+        maximum=4096,
+        applies_to={"data.task": ("symbols",)},
+    )
+
+
+class TrainingConfig(Section):
+    """How the weights are found."""
+
+    optimizer: str = setting(
+        "adam",
+        "How a step follows from gradients.",
+        choices=[
+            ("sgd", "SGD", "Plain gradient descent, with momentum if wanted."),
+            ("adam", "Adam", "A step size of its own for each weight."),
+            ("adamw", "AdamW", "Adam with decoupled weight decay."),
+            ("rmsprop", "RMSprop", "Divides by a running size of the gradient."),
+            ("nadam", "NAdam", "Adam with Nesterov's momentum."),
+            ("adagrad", "Adagrad", "Steps that shrink with all gradients so far."),
+        ],
+        usual=True,
+    )
+    learning_rate: float = setting(0.01, "Size of a step.", above=0.0, maximum=100.0, usual=True, logarithmic=True)
+    momentum: float = setting(
+        0.0,
+        "How much of the last step is kept.",
+        minimum=0.0,
+        maximum=0.9999,
+        applies_to={"training.optimizer": ("sgd", "rmsprop")},
+    )
+    nesterov: bool = setting(False, "Look ahead along the momentum.", applies_to={"training.optimizer": ("sgd",)})
+    weight_decay: float = setting(0.0, "Pull of the weights towards 0.", minimum=0.0, maximum=10.0)
+    schedule: str = setting(
+        "constant",
+        "How the learning rate changes over the run.",
+        choices=[
+            ("constant", "Constant", "The same all the time."),
+            ("cosine", "Cosine", "Down to a hundredth along half a cosine."),
+            ("step", "Step", "Multiplied by a factor every few epochs."),
+            ("plateau", "Plateau", "Multiplied by a factor when the validation loss stands still."),
+            ("one-cycle", "One-cycle", "Up, then down, in one cycle."),
+        ],
+    )
+    schedule_factor: float = setting(
+        0.5,
+        "What the learning rate is multiplied by.",
+        above=0.0,
+        maximum=1.0,
+        applies_to={"training.schedule": ("step", "plateau")},
+    )
+    schedule_epochs: int = setting(
+        10,
+        "Epochs between two steps, or epochs without progress.",
+        minimum=1,
+        maximum=100_000,
+        unit="epochs",
+        applies_to={"training.schedule": ("step", "plateau")},
+    )
+    loss: str = setting(
+        "auto",
+        "What training makes small.",
+        choices=[
+            ("auto", "Automatic", "MSE for values, cross-entropy for symbols."),
+            ("mse", "MSE", "Mean squared error."),
+            ("mae", "MAE", "Mean absolute error: forgives outliers."),
+            ("huber", "Huber", "Squared near 0, absolute beyond 1."),
+            ("cross_entropy", "Cross-entropy", "Minus the logarithm of the probability of what came."),
+        ],
+    )
+    batch_size: int = setting(32, "Windows in one step.", minimum=1, maximum=65_536, usual=True)
+    epochs: int = setting(30, "Times that training goes through its data.", minimum=1, maximum=100_000, usual=True)
+    clip_norm: float = setting(
+        1.0, "Longest gradient that is let through; 0 lets all through.", minimum=0.0, maximum=1e6
+    )
+    patience: int = setting(
+        0,
+        "Stop after so many epochs without a better validation loss; 0 never does.",
+        minimum=0,
+        maximum=100_000,
+        unit="epochs",
+    )
+    shuffle: bool = setting(True, "Take the windows in a new random order each epoch.")
+    carry_state: bool = setting(
+        False, "Hand the hidden state on from each window to the one that follows it (truncated back-propagation)."
+    )
+    seed: int = setting(
+        0, "The same seed on the same machine gives the same run, bit for bit.", minimum=0, maximum=2**31 - 1
+    )
+    device: str = setting("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.")
+    threads: OptionalInt = setting(
+        None, "Threads that a step uses. Empty: one, which is fastest for small models.", minimum=1, maximum=256
+    )

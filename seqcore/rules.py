@@ -1,0 +1,92 @@
+"""Combinations of settings that can't be, with a reason each: checked in `Experiment`, greyed out in forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from seqcore.config import DataConfig, ModelConfig, TrainingConfig
+from seqcore.tasks import TASKS
+
+__all__ = ["RULES", "Rule", "broken_rules"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A combination that can't be, and why. `path` is the field that a form greys out."""
+
+    path: str
+    reason: str
+    broken: Callable[[DataConfig, ModelConfig, TrainingConfig], bool]
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "data.min_window",
+        "the shortest window can't be longer than the window; make it at most data.window",
+        lambda d, m, t: d.min_window is not None and d.min_window > d.window,
+    ),
+    Rule(
+        "data.scaling",
+        "relative scaling needs the target's own past, which lead 0 does not show; use standard or minmax",
+        lambda d, m, t: d.scaling == "relative" and d.lead == 0,
+    ),
+    Rule(
+        "data.scaling",
+        "relative scaling needs the target's own past among the inputs; add the target to data.inputs",
+        lambda d, m, t: (
+            d.scaling == "relative" and bool(d.inputs) and bool(d.target) and not set(d.target) <= set(d.inputs)
+        ),
+    ),
+    Rule(
+        "data.horizon",
+        "lead 0 predicts the same step, so there is one step to predict; set data.horizon to 1",
+        lambda d, m, t: d.lead == 0 and d.horizon > 1,
+    ),
+    Rule(
+        "data.test_fraction",
+        "validation and test part leave nothing to train on; make data.validation_fraction and data.test_fraction "
+        "add up to less than 1",
+        lambda d, m, t: d.validation_fraction + d.test_fraction >= 1.0,
+    ),
+    Rule(
+        "model.bidirectional",
+        "a model that reads backwards would see what it must predict at every step; use data.predict = next",
+        lambda d, m, t: m.bidirectional and d.predict != "next" and d.lead > 0,
+    ),
+    Rule(
+        "training.carry_state",
+        "windows in random order don't follow each other; set training.shuffle = false",
+        lambda d, m, t: t.carry_state and t.shuffle,
+    ),
+    Rule(
+        "training.carry_state",
+        "relative scaling moves the zero with each window, so a carried state would not fit; use standard or minmax",
+        lambda d, m, t: t.carry_state and d.scaling == "relative",
+    ),
+    Rule(
+        "training.carry_state",
+        "a model that reads backwards has no state to hand on; set model.bidirectional = false",
+        lambda d, m, t: t.carry_state and m.bidirectional,
+    ),
+    Rule(
+        "training.carry_state",
+        "shorter windows start anew and have no state to take over; leave data.min_window empty",
+        lambda d, m, t: t.carry_state and d.min_window is not None,
+    ),
+    Rule(
+        "training.nesterov",
+        "Nesterov's look-ahead needs momentum; set training.momentum above 0",
+        lambda d, m, t: t.nesterov and t.optimizer == "sgd" and t.momentum == 0.0,
+    ),
+    Rule(
+        "training.loss",
+        "this loss is not for this task; use auto",
+        lambda d, m, t: t.loss != "auto" and t.loss not in TASKS[d.task].traits["losses"],
+    ),
+)
+
+
+def broken_rules(data: DataConfig, model: ModelConfig, training: TrainingConfig) -> list[str]:
+    """A line for each rule that the three sections break together."""
+    return [f"{rule.path}: {rule.reason}" for rule in RULES if rule.broken(data, model, training)]
