@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import seqcore
 from seqcore.runs.store import Store
 
 __all__ = ["LocalWorker", "launch"]
@@ -68,7 +67,7 @@ class LocalWorker:
 
 def launch(store: Store, tell: Callable[[str], None]) -> LocalWorker:
     """Start a worker for a store. (Not `multiprocessing`: its spawn would execute the server's script again.)"""
-    home = str(Path(seqcore.__file__).resolve().parent.parent)
+    home = str(Path(__file__).resolve().parents[2])  # the folder that holds the package
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(p for p in (home, environment.get("PYTHONPATH")) if p)
     environment["SEQCORE_FILES"] = str(store.folder)
