@@ -169,8 +169,8 @@ class Report:
         if not self._steps:
             return
         p = self.state.progress
-        loss = torch.stack([s[0] for s in self._steps]).double().cpu().numpy()
-        norm = torch.stack([s[1] for s in self._steps]).double().cpu().numpy()
+        loss = torch.stack([s[0] for s in self._steps]).cpu().double().numpy()  # MPS has no doubles
+        norm = torch.stack([s[1] for s in self._steps]).cpu().double().numpy()
         rates = np.array([s[2] for s in self._steps])
         for value, (_, _, _, windows) in zip(loss.tolist(), self._steps, strict=True):
             p.loss_sum += value * windows
