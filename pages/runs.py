@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import streamlit as st
 
@@ -31,8 +32,7 @@ def main() -> None:
     st.title("Runs", anchor=False)
     if fault := st.session_state.pop("runs-fault", None):
         fail(fault)
-    every_run.clear()  # a visit or an action sees everything; what follows looks only at what moves
-    runs = every_run()
+    runs = current_runs()
     if not runs:
         st.markdown("There is no run yet. Whatever you train is kept here, with its curve, its scores and its weights.")
         st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
@@ -41,18 +41,23 @@ def main() -> None:
     st.fragment(overview, run_every=EVERY if going else None)(going)
 
 
-@st.cache_resource(ttl=10, show_spinner=False)
+@st.cache_resource(ttl=30, show_spinner=False)
 def every_run() -> list[Run]:
-    """All runs, the newest first. A thousand take a quarter of a second, too long for every look."""
+    """All runs, the newest first. A thousand take a quarter of a second: too long for every look."""
     return store().runs()
 
 
 def current_runs() -> list[Run]:
-    """All runs, with the newest and those that are going as they are now."""
+    """All runs, with the newest and those that move as they are now."""
     runs = {run.id: run for run in every_run()}
     fresh = {run.id: run for run in store().runs(limit=AT_ONCE)}
+    places = {run: place for place, run in enumerate(store().queue(), start=1)}
     for run in runs.values():
-        if run.status in GOING and run.id not in fresh:
+        if run.id in fresh or run.status not in GOING:
+            continue
+        if run.status == "queued" and run.id in places:
+            fresh[run.id] = replace(run, queue_position=places[run.id])
+        else:
             with contextlib.suppress(NotFoundError):
                 fresh[run.id] = store().run(run.id)
     return sorted((runs | fresh).values(), key=lambda run: run.created, reverse=True)
@@ -199,6 +204,7 @@ def _action(name: str, run: Run, act: object, *, icon: str, help: str, primary: 
         except SeqcoreError as error:
             fail(error)
         else:
+            every_run.clear()
             st.rerun()
 
 
@@ -223,6 +229,7 @@ def delete(run: str) -> None:
     except SeqcoreError as error:
         st.session_state["runs-fault"] = error
     else:
+        every_run.clear()
         select_run(None)
 
 

@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from seqcore.errors import did_you_mean
+from seqcore.registry import Entry
 
 __all__ = ["Choice", "Section", "Setting", "describe", "faults", "setting"]
 
@@ -27,11 +29,12 @@ class Section(BaseModel):
 
 @dataclass(frozen=True)
 class Choice:
-    """One value that a field can have, with its title and a line of help."""
+    """One value that a field can have, with its title and a line of help; `reason` says why it can't be used here."""
 
     value: str
     title: str
     help: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Setting:
     usual: bool = False  # shown open; the rest is folded away
     logarithmic: bool = False
     multiline: bool = False
+    offers: Entry | None = None  # a function that gives this machine's choices for a field of free text
 
     @property
     def allowed(self) -> str:
@@ -94,6 +98,7 @@ def setting(
     usual: bool = False,
     logarithmic: bool = False,
     multiline: bool = False,
+    offers: Entry | None = None,
 ) -> Any:
     """Declare a field. `above` is a minimum that is itself not allowed; `choices` are (value, title, help)."""
     extra: dict[str, Any] = {
@@ -103,6 +108,7 @@ def setting(
         "usual": usual,
         "logarithmic": logarithmic,
         "multiline": multiline,
+        "offers": offers,
     }
     start: Any = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
     return Field(
@@ -137,6 +143,7 @@ def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
     return kinds[origin], optional
 
 
+@lru_cache(maxsize=256)  # a list of a thousand runs reads a thousand experiments
 def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
     """The fields of a section in order, as `Setting`s with dotted paths."""
     settings = []
@@ -164,6 +171,7 @@ def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
                 usual=extra.get("usual", False),
                 logarithmic=extra.get("logarithmic", False),
                 multiline=extra.get("multiline", False),
+                offers=extra.get("offers"),
             )
         )
     return tuple(settings)
