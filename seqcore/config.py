@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 from seqcore.data.sources import SOURCES
 from seqcore.fields import Choice, Section, setting
 from seqcore.models import MODELS
+from seqcore.registry import Entry
 from seqcore.tasks import TASKS
 
 __all__ = ["DataConfig", "ModelConfig", "TrainingConfig"]
@@ -247,7 +248,11 @@ class TrainingConfig(Section):
     seed: int = setting(
         0, "The same seed on the same machine gives the same run, bit for bit.", minimum=0, maximum=2**31 - 1
     )
-    device: str = setting("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.")
+    device: str = setting(
+        "auto",
+        "Where to compute: auto, cpu, cuda, cuda:1, mps.",
+        offers=Entry("Devices", "What this machine can compute on.", "seqcore.devices:choices"),
+    )
     threads: OptionalInt = setting(
         None, "Threads that a step uses. Empty: one, which is fastest for small models.", minimum=1, maximum=256
     )

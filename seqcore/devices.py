@@ -4,47 +4,38 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
 import torch
 
 from seqcore.errors import DeviceError
+from seqcore.fields import Choice
 
-__all__ = ["Device", "available", "memory", "resolve"]
-
-
-@dataclass(frozen=True)
-class Device:
-    """One choice: `reason` says why it can't be used here, or is None."""
-
-    name: str
-    title: str
-    reason: str | None = None
+__all__ = ["choices", "memory", "resolve"]
 
 
-def available() -> list[Device]:
+def choices() -> list[Choice]:
     """Everything that can be asked for, usable or not, with the reason beside what is not."""
-    devices = [Device("auto", "Automatic"), Device("cpu", "CPU")]
+    devices = [Choice("auto", "Automatic"), Choice("cpu", "CPU")]
     if torch.cuda.is_available():
-        devices += [Device(f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())]
+        devices += [Choice(f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())]
     else:
         built = torch.version.cuda is not None
         why = "no NVIDIA GPU was found" if built else "this PyTorch was built without CUDA"
-        devices.append(Device("cuda:0", "NVIDIA GPU", why))
+        devices.append(Choice("cuda:0", "NVIDIA GPU", reason=why))
     mps = torch.backends.mps
     if mps.is_available():
-        devices.append(Device("mps", "Apple GPU"))
+        devices.append(Choice("mps", "Apple GPU"))
     else:
         why = (
             "this macOS or this Mac has no Metal support" if mps.is_built() else "this PyTorch was built without Metal"
         )
-        devices.append(Device("mps", "Apple GPU", why))
+        devices.append(Choice("mps", "Apple GPU", reason=why))
     return devices
 
 
 def resolve(name: str) -> tuple[torch.device, str]:
     """The device that a name means here, and the reason in a few words. DeviceError where it can't be used."""
-    devices = {d.name: d for d in available()}
+    devices = {d.value: d for d in choices()}
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda:0"), "a GPU is here"
@@ -52,10 +43,10 @@ def resolve(name: str) -> tuple[torch.device, str]:
     wanted = "cuda:0" if name == "cuda" else name
     device = devices.get(wanted)
     if device is None:
-        usable = ", ".join(d.name for d in devices.values() if d.reason is None)
+        usable = ", ".join(d.value for d in devices.values() if not d.reason)
         missing = "there is no such GPU here" if re.fullmatch(r"cuda:\d+", name) else "there is no such device"
         raise DeviceError(f"training.device: {name!r} is not allowed, {missing}; use one of {usable}")
-    if device.reason is not None:
+    if device.reason:
         raise DeviceError(f"training.device: {name!r} can't be used here: {device.reason}; use auto or cpu")
     return torch.device(wanted), "asked for"
 
