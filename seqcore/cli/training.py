@@ -13,6 +13,8 @@ from typing import Any
 from seqcore.cli.output import Output
 from seqcore.cli.progress import Reporter, headline, print_scores
 from seqcore.control import Control
+from seqcore.data.sources import SOURCES
+from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError
 from seqcore.events import Event
 from seqcore.experiment import Experiment, settings_of
@@ -29,7 +31,10 @@ EXPERIMENTS = {".toml": Experiment.from_toml, ".json": Experiment.from_json}
 def train(args: argparse.Namespace, out: Output) -> int:
     """Train a recipe, an experiment's file or the user's own data, and keep it as a run."""
     store = open_store(args.store)
-    experiment, recipe = _experiment(store, args.what, args.changes)
+    experiment, recipe, table = _experiment(store, args.what, args.changes)
+    from seqcore.training import check  # torch
+
+    check(experiment, table)
     return foreground(store, store.start(experiment, recipe=recipe, group=args.group), out)
 
 
@@ -150,13 +155,13 @@ def _signals(control: Control) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _experiment(store: Store, what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, str | None]:
-    """What the words of the command line ask for: an experiment, and the recipe that it began as."""
+def _experiment(store: Store, what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, str | None, Table | None]:
+    """What the words of the command line ask for: an experiment, the recipe that it began as, the user's own data."""
     path = Path(what)
     suffix = path.suffix.lower()
     if path.name == what and not suffix and not path.is_file():
         recipe = load_recipe(what)
-        return _changed(recipe.experiment, changes), recipe.name
+        return _changed(recipe.experiment, changes), recipe.name, None
     if path.is_dir():
         raise DataError(f"{what}: this is a folder; give a file")
     if not path.exists():
@@ -166,8 +171,11 @@ def _experiment(store: Store, what: str, changes: list[tuple[str, str]]) -> tupl
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             raise ExperimentError(f"{what}: this is not text") from None
-        return _changed(EXPERIMENTS[suffix](text), changes), None
-    return _own_data(store, path, changes), None
+        experiment = _changed(EXPERIMENTS[suffix](text), changes)
+        kept = SOURCES[experiment.data.source].stored
+        return experiment, None, store.table(experiment) if kept else None
+    experiment, table = _own_data(store, path, changes)
+    return experiment, None, table
 
 
 def _changed(experiment: Experiment, changes: list[tuple[str, str]]) -> Experiment:
@@ -184,7 +192,7 @@ def _values(experiment: Experiment, changes: list[tuple[str, str]]) -> dict[str,
     return values
 
 
-def _own_data(store: Store, path: Path, changes: list[tuple[str, str]]) -> Experiment:
+def _own_data(store: Store, path: Path, changes: list[tuple[str, str]]) -> tuple[Experiment, Table]:
     """The user's file: read (so that nothing unreadable is kept), kept in the store, and settings that suit it."""
     from seqcore.data.files import read_table
     from seqcore.data.stored_file import StoredFile
@@ -198,4 +206,4 @@ def _own_data(store: Store, path: Path, changes: list[tuple[str, str]]) -> Exper
     table = read_table(path, name=path.name, options=StoredFile(**checked.data.options))
     kept = store.put_file(path, path.name)
     data = {"source": "file", "options": {"hash": kept.hash, "name": kept.name}}
-    return suggest_experiment(table, data=data, changes=wanted)
+    return suggest_experiment(table, data=data, changes=wanted), table

@@ -209,6 +209,7 @@ def test_a_window_longer_than_the_data_is_refused(ask: Ask) -> None:
     answer = ask("train", "bouncing-ball", *QUICK, "--set", "data.window=500")
     assert answer.code == 1
     assert "window" in answer.err
+    assert ask("runs", "--json").objects == []
 
 
 def test_runs_and_show_tell_of_a_run(ask: Ask, ball: str) -> None:
