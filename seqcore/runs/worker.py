@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
@@ -140,10 +141,13 @@ def main(arguments: list[str] | None = None) -> int:
         from seqcore.runs.store import Store
 
         store = Store(url)
-        _warm_up()
     except SeqcoreError as error:
         print(*error.lines, sep="\n", file=sys.stderr)
         return 1
+    try:
+        _warm_up()
+    except Exception:  # a run that meets the same will fail with it, and keep why; not to start at all would say less
+        traceback.print_exc()
     _say(tell, "ready")
     for run, control in orders:
         if not _serve(store, run, control, tell):

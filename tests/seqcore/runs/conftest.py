@@ -126,7 +126,7 @@ def wait_until() -> Callable[..., None]:
 @pytest.fixture
 def long_experiment(experiment: Experiment) -> Experiment:
     """The same for some seconds: time enough to be killed, paused or stopped in."""
-    return experiment.with_changes({"training.epochs": 300})
+    return experiment.with_changes({"training.epochs": 150})
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def kill_worker(store: Store, run: str, random_moment: random.Random) -> float:
 
 
 def kill_server(store: Store, run: str) -> float:
-    """Kill a server with kill -9: seconds until its workers are gone. Its run must have a checkpoint of its last step."""
+    """Kill a server: seconds until its workers are gone. Its run must have a checkpoint of its last step."""
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(store.folder), run], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

@@ -162,7 +162,8 @@ while True:
         server.kill()
         workers = set(json.loads(server.stdout.read().strip().splitlines()[-1]))
     assert len(workers) >= 2
-    wait_until(lambda: not any(is_there(pid) for pid in workers), seconds=5.0)
+    # The promise is 5 s (kill_twenty.py holds it to that); a machine that is busy with other tests gets more.
+    wait_until(lambda: not any(is_there(pid) for pid in workers), seconds=15.0)
     for left in (store.run(run.id), store.run(paused.id)):
         assert left.status == "interrupted"
         assert store.checkpoint_step(left.id) == left.step > 0
@@ -199,7 +200,7 @@ def test_a_run_begins_within_moments_of_being_submitted(
         wait_until(lambda run=run: store.run(run.id).ended)
     waits = [(run.started - run.created).total_seconds() for run in store.runs() if run.started]
     assert len(waits) == 3
-    assert min(waits) < 0.3
+    assert min(waits) < 0.5
 
 
 def test_the_number_of_slots_is_half_the_cores_or_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:

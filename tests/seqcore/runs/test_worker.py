@@ -86,7 +86,7 @@ def test_killed_at_random_moments_a_run_is_interrupted_at_once_and_loses_nothing
 ) -> None:
     run = store.submit(long_experiment)
     seen: dict[int, float] = {}
-    for moment in random.Random(3).sample(range(50, 900), 3):
+    for moment in random.Random(3).sample(range(50, 350), 2):
         process = worker(store)
         process.process.send(run.id)
         before = store.run(run.id).step
@@ -101,7 +101,7 @@ def test_killed_at_random_moments_a_run_is_interrupted_at_once_and_loses_nothing
     process.process.send(run.id)
     process.hears(f"done {run.id}")
     ended = store.run(run.id)
-    assert (ended.status, ended.attempt) == ("completed", 4)
+    assert (ended.status, ended.attempt) == ("completed", 3)
     curve = store.curve(run.id, max_points=None)
     assert seen.items() <= dict(zip(curve.steps.tolist(), curve.values.tolist(), strict=True)).items()
     same_run(store, run.id, straight(long_experiment).id)
@@ -118,7 +118,7 @@ def test_a_paused_run_rests_on_a_checkpoint_and_goes_on_as_if_it_had_not(
     process = worker(store)
     run = store.submit(long_experiment)
     process.process.send(run.id)
-    wait_until(lambda: store.run(run.id).step > 100)
+    wait_until(lambda: store.run(run.id).step > 50)
     store.command(run.id, "pause")
     process.hears(f"paused {run.id}")
     resting = store.run(run.id)
@@ -154,7 +154,7 @@ def test_a_run_is_stopped_with_its_scores_and_goes_on_later(
     process = worker(store)
     run = store.submit(long_experiment)
     process.process.send(run.id)
-    wait_until(lambda: store.run(run.id).step > 100)
+    wait_until(lambda: store.run(run.id).step > 50)
     if first == "paused":
         store.command(run.id, "pause")
         process.hears(f"paused {run.id}")
@@ -163,7 +163,7 @@ def test_a_run_is_stopped_with_its_scores_and_goes_on_later(
     stopped = store.run(run.id)
     assert stopped.status == "stopped"
     assert stopped.metrics["val_mse"] > 0
-    assert 100 < stopped.step == store.checkpoint_step(run.id)
+    assert 50 < stopped.step == store.checkpoint_step(run.id)
     if first == "running":
         store.resume(run.id)
         process.process.send(run.id)
@@ -182,9 +182,9 @@ def test_a_run_is_changed_while_it_goes(
     store.more_epochs(run.id, 3)
     process.hears(f"done {run.id}")
     ended = store.run(run.id)
-    assert (ended.status, ended.epoch, ended.epochs, ended.attempt) == ("completed", 303, 303, 1)
+    assert (ended.status, ended.epoch, ended.epochs, ended.attempt) == ("completed", 153, 153, 1)
     changes = [s.event.changes for s in store.events(run.id, kinds=["changed"]) if isinstance(s.event, Changed)]
-    assert changes == [{"training.learning_rate": 0.001}, {"training.epochs": 303}]
+    assert changes == [{"training.learning_rate": 0.001}, {"training.epochs": 153}]
     assert set(np.unique(store.curve(run.id, "learning_rate", None).values)) == {0.01, 0.001}
 
 
@@ -330,7 +330,7 @@ def test_a_worker_whose_server_is_gone_keeps_a_checkpoint_and_leaves(
         store.command(run.id, "pause")
         process.hears(f"paused {run.id}")
     process.process.close()
-    process.hears("gone", seconds=5.0)
+    process.hears("gone", seconds=15.0)
     if doing == "nothing":
         assert store.run(run.id).status == "queued"
         return
@@ -348,7 +348,7 @@ def test_a_worker_that_is_asked_to_end_keeps_a_checkpoint(
     process.process.send(run.id)
     wait_until(lambda: store.run(run.id).step > 50)
     os.kill(process.pid, signal.SIGTERM)
-    process.hears("gone", seconds=5.0)
+    process.hears("gone", seconds=15.0)
     assert store.run(run.id).status == "interrupted"
     assert store.checkpoint_step(run.id) == store.run(run.id).step
 
