@@ -110,9 +110,7 @@ def show_list(runs: list[Run], chosen: str | None) -> None:
         st.caption("No run is like that. Take a filter away.")
         return
     count = st.session_state.setdefault("runs-count", AT_ONCE)
-    if clicked := run_list(runs[:count], selected=chosen, key="run-list"):
-        select_run(clicked)
-        st.rerun(scope="fragment")
+    run_list(runs[:count], selected=chosen, on_choose=select_run, key="run-list")
     if len(runs) > count:
         st.button(
             f"Show {min(AT_ONCE, len(runs) - count)} more of {len(runs):,}",

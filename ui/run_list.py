@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,15 @@ _component = st.components.v2.component(
 )
 
 
-def run_list(runs: Sequence[Run], *, selected: str | None, key: str) -> str | None:
-    """Show these runs; the id of one that was just clicked, or None."""
+def run_list(runs: Sequence[Run], *, selected: str | None, on_choose: Callable[[str], None], key: str) -> None:
+    """Show these runs; `on_choose` is called with the id of one that is clicked, before the page is drawn again."""
     rows = [run_row(run, _curve(run.id, run.attempt, run.step)) for run in runs]
-    result = _component(key=key, data={"rows": rows, "selected": selected}, on_chosen_change=lambda: None)
-    chosen: str | None = result.chosen
-    return chosen
+
+    def chosen() -> None:
+        if run := st.session_state[key].get("chosen"):
+            on_choose(run)
+
+    _component(key=key, data={"rows": rows, "selected": selected}, on_chosen_change=chosen)
 
 
 def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def _against(scores: ScoresInfo) -> str:
 
 def _brief(baseline: str) -> str:
     """A baseline in a narrow place."""
-    return baseline.replace("A straight line on the window", "a line").replace("The most", "most").lower()
+    return baseline.replace("A straight line on the window", "line").replace("The most", "most").lower()
 
 
 def _progress(run: Run) -> str:

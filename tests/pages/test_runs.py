@@ -205,7 +205,7 @@ class TestRow:
         metrics = {"val_mae": 0.05}
         store.append(lease, [Finished("completed", "done", 3, 12, 1.0, metrics, metrics, BASELINES, 3)])
         lease.release()
-        assert run_row(store.run(lease.run), [])["baseline"] == "than last value, a line wins"
+        assert run_row(store.run(lease.run), [])["baseline"] == "than last value, line wins"
 
     def test_a_row_of_a_run_that_is_going_shows_how_far_it_is(self, store):
         lease = begin(store)
