@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from seqcore.data.files import read_table
-from seqcore.data.stored_file import FileOptions
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.events import Finding
@@ -16,6 +15,7 @@ from seqcore.export import FORMATS, scored_part
 from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES, plot_scores, scores_info
 from seqcore.runs.store import Run
+from seqcore.suggestion import refit_experiment
 from seqcore.views import SymbolsView
 from ui import run_words
 from ui.cards import finding_box
@@ -251,9 +251,7 @@ def refit(run: Run) -> None:
         f"the same model on all of them, for the {epochs} epochs that did best here."
     )
     if st.button("Train on all data", icon=":material/restart_alt:", key=f"refit-{run.id}"):
-        changes = {"data.validation_fraction": 0.0, "data.test_fraction": 0.0, "training.patience": 0}
-        experiment = run.experiment.with_changes({**changes, "training.epochs": epochs})
-        new = jobs().submit(experiment, recipe=run.recipe)
+        new = jobs().submit(refit_experiment(run.experiment, epochs), recipe=run.recipe)
         select_run(new.id)
         st.switch_page("train.py")
 
@@ -300,7 +298,7 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
     )  # fmt: skip
     if upload is None:
         return
-    table = read_table(upload.getvalue(), name=upload.name, options=FileOptions())
+    table = read_table(upload.getvalue(), name=upload.name, options=predictor.file_options)
     evaluation = predictor.evaluate(table, part=None)
     for note in table.notes:
         st.caption(escape(note))

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from seqcore.checkpoint import load_weights, unpack
+from seqcore.data.sources import SOURCES
+from seqcore.data.stored_file import FileOptions
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment
@@ -68,6 +70,13 @@ class Predictor:
         """The symbols that it knows; empty for numbers."""
         vocabulary = getattr(self._codec, "vocabulary", None)
         return vocabulary.symbols[1:] if vocabulary is not None else ()
+
+    @property
+    def file_options(self) -> FileOptions:
+        """How a file of new data is read: as the training data's own file was, where they came from one."""
+        data = self.experiment.data
+        own = SOURCES[data.source]
+        return own(**data.options) if issubclass(own, FileOptions) else FileOptions()
 
     def parse(self, text: str) -> Any:
         """What a person typed, as `predict` takes it: "70, 80, 90" or "abcd". PredictionError."""

@@ -84,15 +84,11 @@ def _generate(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
 
 def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
     from seqcore.data.files import read_table
-    from seqcore.data.stored_file import FileOptions, StoredFile
 
     path = Path(args.file)
     if not path.is_file():
         raise NotFoundError(f"{args.file}: there is no such file")
-    source = predictor.experiment.data.source
-    # New data are written as the old were, as far as the user said how.
-    options = StoredFile(**predictor.experiment.data.options) if source == "file" else FileOptions()
-    evaluation = predictor.evaluate(read_table(path, name=path.name, options=options))
+    evaluation = predictor.evaluate(read_table(path, name=path.name, options=predictor.file_options))
     if args.csv:
         _write_csv(args.csv, evaluation.view)
     if out.json:

@@ -128,8 +128,8 @@ class Regression:
         return parse_numbers(text, codec)
 
     def example(self, codec: NumericCodec) -> str:
-        """The last values of the data, as many as the window holds (at most 12)."""
-        rows = codec.tail[-min(self.experiment.data.window, 12) :, codec.inputs]
+        """The last values of the data, as many as the window holds."""
+        rows = codec.tail[-self.experiment.data.window :, codec.inputs]
         return (
             "; ".join(", ".join(f"{value:.6g}" for value in row) for row in rows)
             if rows.shape[1] > 1
@@ -240,7 +240,9 @@ def _joined(
         xs.append(times[kept].astype("datetime64[ns]") if times is not None else kept.astype(np.float64))
         ps.append(prediction[i][inside])
         ts.append(truth[i][inside])
-    before = np.arange(max(0, int(rows[0][0]) - data.config.window), int(rows[0][0]))
+    first = int(rows[0][0])
+    start = int(data.table.offsets[np.searchsorted(data.table.offsets, first, side="right") - 1])
+    before = np.arange(max(start, first - data.config.window), first)
     return SeriesView(
         x=np.concatenate(xs),
         prediction=np.concatenate(ps),

@@ -120,7 +120,7 @@ class Symbols:
     def example(self, codec: SymbolicCodec) -> str:
         """The beginning of the alphabet that it knows, as long as a window."""
         known = codec.vocabulary.symbols[1:]
-        return codec.vocabulary.separator.join(known[: min(self.experiment.data.window, 12)])
+        return codec.vocabulary.separator.join(known[: self.experiment.data.window])
 
     def predict(self, model: nn.Module, codec: SymbolicCodec, given: Any) -> SymbolsView:
         """Probabilities of the symbol after an input."""
