@@ -10,6 +10,7 @@ updates of the chart a second while the run goes. Exit code 1 if missed.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from playwright.sync_api import Page
 from benchmarks.dashboard import REACHED, Dashboard, browser_page, dashboard, open_train_page, wait_for_run
 
 WATCHED = 10.0  # seconds in which updates are counted
+COLD = 30.0  # seconds that the first run may take, with a worker that may still be importing
 FIRST_ASKED, UPDATES_ASKED = 1.0, 2.0
 LINK = "recipe=sine-next-step&training.epochs=100000"  # goes on for as long as it is looked at
 
@@ -45,17 +47,17 @@ CLICK = """
 """
 
 
-def measure(page: Page, board: Dashboard) -> tuple[float, float]:
+def measure(page: Page, board: Dashboard, seconds: float) -> tuple[float, float]:
     """Seconds to the first point, and updates a second after it."""
     known = {run.id for run in board.store.runs()}
     open_train_page(page, board.address, LINK)
-    times: list[float] = page.evaluate(CLICK, [REACHED, WATCHED])
+    times: list[float] = page.evaluate(CLICK, [REACHED, seconds])
     run = wait_for_run(board.store, known, ended=False)
     board.store.command(run.id, "stop")
     wait_for_run(board.store, known, ended=True)
-    if len(times) < 2:
-        raise SystemExit("no point appeared in the chart")
-    return times[0], (len(times) - 1) / (WATCHED - times[0])
+    if not times:
+        return math.inf, 0.0
+    return times[0], (len(times) - 1) / (seconds - times[0])
 
 
 def main() -> int:
@@ -63,7 +65,8 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=5)
     args = parser.parse_args()
     with dashboard() as board, browser_page() as page:
-        measured = [measure(page, board) for _ in range(args.times + 1)][1:]
+        measure(page, board, COLD)
+        measured = [measure(page, board, WATCHED) for _ in range(args.times)]
     firsts, updates = zip(*measured, strict=True)
     first, rate = statistics.median(firsts), statistics.median(updates)
     print(f"click to first point: {first:.2f} s (median of {args.times}, {min(firsts):.2f} to {max(firsts):.2f})")
