@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,7 @@ class Database:
             if place.file is not None:
                 self._open_file(place.file)
             self.engine = _make_engine(place.url)
+            weakref.finalize(self, self.engine.dispose)  # for whoever opens a store and doesn't close it
             if place.file is None:
                 with self.engine.begin() as connection:
                     migrate(connection, place.name)

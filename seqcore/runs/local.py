@@ -73,8 +73,10 @@ def launch(store: Store, tell: Callable[[str], None]) -> LocalWorker:
     environment["SEQCORE_FILES"] = str(store.folder)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         environment.setdefault(name, "1")  # a run sets the number it wants; idle threads of others must not spin
+    environment["SEQCORE_STORE"] = store.url  # for a database elsewhere: everybody can read a command line's password
+    named = ["--store", store.url] if store.place.file else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "seqcore.runs.worker", "--store", store.url],
+        [sys.executable, "-m", "seqcore.runs.worker", *named],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

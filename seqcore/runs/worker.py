@@ -126,7 +126,7 @@ def _warm_up() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """A worker process: says "ready", takes "run ID" a line, and goes when its standard input closes."""
     parser = argparse.ArgumentParser(prog="python -m seqcore.runs.worker")
-    parser.add_argument("--store", required=True, help="URL of the store")
+    parser.add_argument("--store", help="URL of the store; by default SEQCORE_STORE")
     url = parser.parse_args(arguments).store
     tell = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not be taken for our words

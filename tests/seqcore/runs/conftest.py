@@ -32,8 +32,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
         name = f"seqcore_{uuid.uuid4().hex[:12]}"
         monkeypatch.setenv("SEQCORE_FILES", str(tmp_path / "runs"))
-        with create_engine(SERVER, isolation_level="AUTOCOMMIT").connect() as connection:
+        server = create_engine(SERVER, isolation_level="AUTOCOMMIT")
+        with server.connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        server.dispose()
         url = f"{SERVER.rpartition('/')[0]}/{name}"
     opened = Store(url)
     yield opened
