@@ -38,8 +38,8 @@ def buttons(run: Run | None, experiment: Experiment | None) -> None:
 
 
 def faults() -> None:
-    """What the last press of a button could not do, one line each."""
-    for line in st.session_state.pop(_FAULTS, ()):
+    """What the last press of a button could not do, one line each, until the next press."""
+    for line in st.session_state.get(_FAULTS, ()):
         st.error(session.escape(line))
 
 
@@ -100,6 +100,7 @@ def _button(
 
 
 def _train() -> None:
+    st.session_state.pop(_FAULTS, None)
     draft = drafts.drawn()
     draft.collect()
     try:
@@ -120,11 +121,11 @@ def _train() -> None:
 
 
 def _command(do: Callable[..., object], *args: Any) -> None:
+    st.session_state.pop(_FAULTS, None)
     try:
         do(*args)
     except SeqcoreError as error:
         st.session_state[_FAULTS] = error.lines
-    st.session_state[_DONE] = True
 
 
 def _change(run: str, changes: dict[str, Any]) -> None:

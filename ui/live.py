@@ -30,9 +30,8 @@ LOSS_HELP = (
     "How far predictions are off, step by step: lower is better, and green far above orange means that the model "
     "learned its training data by heart."
 )
-SERIES_HELP = (
-    "What the model says about values that it was not trained on: the closer blue lies on the dark line, the better."
-)
+SERIES_HELP = "The closer blue lies on the line of the truth, the better."
+UNSEEN = " The model was not trained on these values."
 SYMBOLS_HELP = "How probable the model finds each next symbol: the darker, the surer; a ring marks what really came."
 
 
@@ -93,6 +92,9 @@ def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) 
             _replay_controls(run, replay)
         st.html(_status(moment, replay), width="stretch")
     actions.faults()
+    trouble = session.jobs().trouble
+    if trouble and not run.ended:
+        st.warning(session.escape(trouble))
 
 
 def _status(moment: Moment, replay: Replay | None) -> str:
@@ -188,4 +190,5 @@ def _prediction(moment: Moment) -> None:
         height=kept[2],
         revision=moment.run.id,
     )
-    st.caption(SYMBOLS_HELP if isinstance(event.view, SymbolsView) else SERIES_HELP)
+    help = SYMBOLS_HELP if isinstance(event.view, SymbolsView) else SERIES_HELP
+    st.caption(help + ("" if event.part == "train" else UNSEEN))
