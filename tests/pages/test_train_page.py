@@ -1,0 +1,209 @@
+"""The Train page without a browser: what it shows, what it refuses, and what its link holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from seqcore.recipes import load_recipe, recipes
+from seqcore.runs.front import open_store
+from ui import session
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A store of the test's own, and no workers: runs stay in the queue."""
+    monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
+    monkeypatch.setattr(session.Jobs, "start", lambda self: self)
+    st.cache_resource.clear()
+    yield tmp_path / "runs"
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def page(store: Path, root: Path) -> AppTest:
+    return AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=60)
+
+
+def control(page: AppTest, kind: str, path: str) -> Any:
+    return getattr(page, kind)(key=f"field:{path}")
+
+
+def button(page: AppTest, name: str) -> Any:
+    return page.button(key=f"do-{name}")
+
+
+def faults(page: AppTest) -> list[str]:
+    return [error.value for error in page.error]
+
+
+def link(page: AppTest) -> dict[str, str]:
+    params: dict[str, Any] = dict(page.query_params)
+    return {key: value if isinstance(value, str) else value[0] for key, value in params.items()}
+
+
+def test_a_first_visit_shows_the_first_recipe_and_one_button(page: AppTest) -> None:
+    page.run()
+    assert not page.exception
+    assert faults(page) == []
+    assert page.header[0].value == recipes()[0].title
+    assert not button(page, "train").disabled
+    assert [b.key for b in page.button if b.key.startswith("do-")] == ["do-train"]
+    assert link(page) == {"recipe": "bouncing-ball@1"}
+
+
+@pytest.mark.parametrize("name", [recipe.name for recipe in recipes()])
+def test_every_recipe_fills_the_controls_and_leaves_its_name_in_the_link(page: AppTest, name: str) -> None:
+    page.run()
+    page.selectbox(key="recipe").select(name).run()
+    assert not page.exception
+    assert faults(page) == []
+    recipe = load_recipe(name)
+    assert link(page) == {"recipe": f"{name}@{recipe.version}"}
+    assert control(page, "number_input", "model.hidden_size").value == recipe.experiment.model.hidden_size
+
+
+def test_the_number_of_parameters_follows_the_controls(page: AppTest) -> None:
+    page.run()
+    before = [e.label for e in page.expander if "parameters" in e.label]
+    control(page, "number_input", "model.hidden_size").set_value(64).run()
+    after = [e.label for e in page.expander if "parameters" in e.label]
+    assert len(before) == len(after) == 1
+    assert before != after
+    assert link(page) == {"recipe": "bouncing-ball@1", "model.hidden_size": "64"}
+
+
+def test_every_fault_has_a_line_and_nothing_that_was_typed_is_lost(page: AppTest) -> None:
+    page.run()
+    control(page, "number_input", "model.hidden_size").set_value(0)
+    control(page, "number_input", "training.learning_rate").set_value(-1.0)
+    page.run()
+    assert [line.partition(":")[0].replace("\\", "") for line in faults(page)] == [
+        "model.hidden_size", "training.learning_rate",
+    ]  # fmt: skip
+    assert button(page, "train").disabled
+    assert control(page, "number_input", "model.hidden_size").value == 0
+    control(page, "number_input", "model.hidden_size").set_value(8)
+    control(page, "number_input", "training.learning_rate").set_value(0.02)
+    page.run()
+    assert faults(page) == []
+    assert not button(page, "train").disabled
+
+
+def test_a_field_that_does_not_matter_is_off_and_says_when_it_would(page: AppTest) -> None:
+    page.run()
+    nonlinearity = control(page, "segmented_control", "model.nonlinearity")
+    assert nonlinearity.disabled
+    assert "only for RNN" in nonlinearity.label
+    control(page, "segmented_control", "model.architecture").set_value("rnn").run()
+    assert not control(page, "segmented_control", "model.nonlinearity").disabled
+
+
+def test_a_combination_that_can_not_be_is_off_with_its_reason(page: AppTest) -> None:
+    page.query_params["recipe"] = "sine-next-step"
+    page.run()
+    assert load_recipe("sine-next-step").experiment.data.predict == "every-step"
+    assert control(page, "toggle", "model.bidirectional").disabled
+    assert any("read" in caption.value and "backwards" in caption.value for caption in page.caption)
+
+
+def test_every_control_says_what_it_is_for(page: AppTest) -> None:
+    page.run()
+    kinds = ("number_input", "selectbox", "toggle", "text_input", "multiselect", "segmented_control", "text_area")
+    controls = [widget for kind in kinds for widget in getattr(page, kind)]
+    assert len(controls) > 20
+    assert [widget.label for widget in controls if not widget.help] == []
+
+
+def test_train_queues_one_run_with_what_the_controls_say(page: AppTest, store: Path) -> None:
+    page.run()
+    control(page, "number_input", "training.epochs").set_value(3).run()
+    button(page, "train").click().run()
+    assert not page.exception
+    (run,) = open_store(store).runs()
+    assert run.status == "queued"
+    assert run.recipe == "bouncing-ball"
+    assert run.experiment.training.epochs == 3
+    assert link(page) == {"recipe": "bouncing-ball@1", "training.epochs": "3", "run": run.id}
+    assert button(page, "train").disabled
+    button(page, "stop").click().run()
+    assert open_store(store).run(run.id).ended
+
+
+def test_a_link_with_a_run_shows_its_experiment(page: AppTest, store: Path) -> None:
+    changes = {"model.architecture": "gru", "model.hidden_size": 5}
+    run = open_store(store).submit(load_recipe("bouncing-ball").experiment.with_changes(changes))
+    page.query_params["run"] = run.id
+    page.run()
+    assert control(page, "segmented_control", "model.architecture").value == "gru"
+    assert control(page, "number_input", "model.hidden_size").value == 5
+    assert link(page)["run"] == run.id
+
+
+def test_runs_that_are_going_on_are_offered_to_a_visitor_without_a_link(page: AppTest, store: Path) -> None:
+    run = open_store(store).submit(load_recipe("bouncing-ball").experiment, recipe="bouncing-ball")
+    page.run()
+    page.button(key=f"watch-{run.id}").click().run()
+    assert link(page)["run"] == run.id
+    assert not [b for b in page.button if b.key.startswith("watch-")]
+
+
+def test_own_values_are_typed_and_kept_in_the_link(page: AppTest) -> None:
+    page.run()
+    page.segmented_control(key="origin").set_value("values").run()
+    page.text_area(key="field:data.options.text:values").set_value("1, 2, 4, 8, 16, 32, 64").run()
+    assert not page.exception
+    assert faults(page) == []
+    assert link(page)["data.options.text"] == "1, 2, 4, 8, 16, 32, 64"
+    page.text_area(key="field:data.options.text:values").set_value("1, 2, x, 8").run()
+    assert len(faults(page)) == 1
+    assert "is not a number" in faults(page)[0]
+    assert button(page, "train").disabled
+
+
+def test_a_file_is_kept_by_its_content_and_its_columns_can_be_chosen(page: AppTest, store: Path) -> None:
+    rows = "\n".join(f"2001-{month:02}-01;{month},5;{month * 2},25" for month in range(1, 13))
+    page.run()
+    page.segmented_control(key="origin").set_value("file").run()
+    page.file_uploader(key="upload").upload("sales *of* mine.csv", f"month;a;b\n{rows}\n".encode(), "text/csv").run()
+    assert not page.exception
+    assert faults(page) == []
+    (kept,) = open_store(store).files()
+    assert link(page)["data.options.hash"] == kept.hash
+    assert control(page, "multiselect", "data.target").options == ["a", "b"]
+    assert page.header[0].value == r"sales \*of\* mine\.csv"
+
+
+def test_a_file_that_can_not_be_read_is_named_and_the_page_goes_on(page: AppTest) -> None:
+    page.run()
+    page.segmented_control(key="origin").set_value("file").run()
+    page.file_uploader(key="upload").upload("empty.csv", b"", "text/csv").run()
+    assert not page.exception
+    assert faults(page)
+    page.segmented_control(key="origin").set_value("recipe").run()
+    assert not button(page, "train").disabled
+
+
+def test_nonsense_in_a_link_is_one_line_for_each_fault(page: AppTest) -> None:
+    page.query_params["recipe"] = "bouncing-bal"
+    page.query_params["model.architecture"] = "lstmm"
+    page.query_params["data.source"] = "../secret.csv"
+    page.query_params["run"] = "nonsense"
+    page.run()
+    assert not page.exception
+    assert len(faults(page)) == 4
+    assert page.header[0].value == recipes()[0].title
+    assert not button(page, "train").disabled
+
+
+def test_a_store_that_can_not_be_opened_is_one_line(store: Path, root: Path) -> None:
+    store.mkdir(parents=True)
+    (store / "seqcore.db").write_bytes(b"this is no database" * 100)
+    page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=60).run()
+    assert not page.exception
+    assert len(faults(page)) == 1
