@@ -26,8 +26,8 @@ __all__ = ["Report"]
 
 _BLOCK_SECONDS = 0.08  # a block of steps is handed out before a tenth of a second has passed
 _CHECKPOINT_SECONDS = 2.0
-_PREVIEW_GROWTH = 1.15
-_PREVIEWS = 60  # the longest gap between previews is this part of the run
+_PREVIEW_GROWTH = 1.2
+_PREVIEWS = 40  # the longest gap between previews is this part of the run
 _LAST_LOSSES = 20
 
 

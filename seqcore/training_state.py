@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,11 @@ class TrainingState:
         progress = Progress(planned=experiment.training.epochs * steps)
         optimizer = make_optimizer(model.parameters(), experiment.training)
         return cls(experiment, task, dataset, device, model, optimizer, progress, {})
+
+    @cached_property
+    def parameters(self) -> list[nn.Parameter]:
+        """The model's weights."""
+        return list(self.model.parameters())
 
     @property
     def steps_per_epoch(self) -> int:
@@ -157,7 +163,7 @@ class TrainingState:
 
     def finite(self) -> bool:
         """Whether every weight is a number."""
-        return all(bool(torch.isfinite(p).all()) for p in self.model.parameters())
+        return all(bool(torch.isfinite(p).all()) for p in self.parameters)
 
     def checkpoint(self) -> CheckpointReady:
         """All of it as bytes."""

@@ -55,11 +55,19 @@ class Windows:
         return int(self.count.sum())
 
     @cached_property
+    def uniform(self) -> bool:
+        """Whether all windows are of one length."""
+        return bool((self.length == self.length[0]).all())
+
+    @cached_property
     def _ends(self) -> NDArray[np.int64]:
         return np.cumsum(self.count)
 
     def locate(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Windows by number, [n] -> (first rows[n], lengths[n], sequences[n])."""
+        if len(self.count) == 1:
+            same = np.broadcast_to(self.length, indices.shape), np.broadcast_to(self.sequence, indices.shape)
+            return self.first[0] + indices * self.stride, *same
         group = np.searchsorted(self._ends, indices, side="right")
         within = indices - (self._ends[group] - self.count[group])
         return self.first[group] + within * self.stride, self.length[group], self.sequence[group]

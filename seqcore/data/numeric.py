@@ -101,7 +101,11 @@ class NumericDataset(Dataset):
         self.codec = codec or self._make_codec()
         self.scaled = torch.from_numpy(self.codec.scaler.transform(self.values)).to(device)
         self.baseline_facts: dict[str, NDArray[np.float64]] = {}
-        self._same_columns = self.inputs == list(range(self.values.shape[1]))
+        self._same_columns = self.inputs == self.targets == list(range(self.values.shape[1]))
+        self._steps = torch.arange(config.window, device=device)
+        places = np.arange(config.window) if self.every_step else np.array([config.window - 1])
+        ahead = places[:, None] + self.lead + np.arange(self.horizon)  # [S, H] from a window's first row
+        self._ahead = torch.from_numpy(ahead.ravel()).to(device)
 
     @cached_property
     def own(self) -> NDArray[np.float64]:
@@ -114,19 +118,22 @@ class NumericDataset(Dataset):
     def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
         """Scaled inputs [B, T, F] and targets [B, 1 or T, H * K]."""
         first, lengths, _ = self.windows[part].locate(indices)
-        longest = int(lengths.max())
-        rows = first[:, None] + np.arange(longest)
-        short = bool((lengths < longest).any())
-        if short:
-            np.minimum(rows, (first + lengths - 1)[:, None], out=rows)
-        seen = self.scaled[torch.from_numpy(rows).to(self.device)]
-        inputs = seen if self._same_columns else seen[:, :, self.inputs]
-        targets = self.scaled[torch.from_numpy(self._target_rows(first, lengths)).to(self.device)][..., self.targets]
+        starts = torch.from_numpy(first).to(self.device)[:, None]
+        if self.windows[part].uniform:  # every step of training comes here: two gathers and nothing else
+            rows, ahead, short = starts + self._steps, starts + self._ahead, None
+        else:
+            ends = torch.from_numpy(lengths).to(self.device)[:, None] - 1
+            rows = starts + torch.minimum(self._steps[: int(lengths.max())], ends)
+            ahead = torch.from_numpy(self._target_rows(first, lengths)).to(self.device).flatten(1)
+            short = torch.from_numpy(lengths)
+        inputs, targets = self.scaled[rows], self.scaled[ahead]  # [B, T, C], [B, S * H, C]
         if self.codec.scaler.relative:
-            anchor = self.scaled[torch.from_numpy(self.anchor_rows(first, lengths)).to(self.device)]
-            inputs = inputs - anchor[:, None, self.inputs]
-            targets = targets - anchor[:, None, None, self.targets]
-        return Batch(inputs, targets.flatten(2), torch.from_numpy(lengths) if short else None)
+            anchor = self.scaled[torch.from_numpy(self.anchor_rows(first, lengths)).to(self.device)][:, None]
+            inputs, targets = inputs - anchor, targets - anchor
+        if not self._same_columns:
+            inputs, targets = inputs[:, :, self.inputs], targets[:, :, self.targets]
+        places = rows.shape[1] if self.every_step else 1
+        return Batch(inputs, targets.reshape(len(indices), places, -1), short)
 
     def anchor_rows(self, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row that relative scaling measures from: a window's last, or its first where every step predicts."""

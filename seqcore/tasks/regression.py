@@ -226,27 +226,19 @@ def _joined(
     data: NumericDataset, rows: NDArray[np.int64], prediction: NDArray[np.float64], truth: NDArray[np.float64]
 ) -> SeriesView:
     """Windows [n, S, K] one after another, with a row of NaN where one doesn't follow the one before."""
-    times = data.table.times
-    gap_x = np.array([np.datetime64("NaT")], dtype="datetime64[ns]") if times is not None else np.array([np.nan])
-    xs, ps, ts = [], [], []
-    gap = np.full((1, prediction.shape[-1]), np.nan)
-    for i, window_rows in enumerate(rows):
-        inside = ~np.isnan(truth[i]).all(axis=-1)
-        if i and window_rows[0] != rows[i - 1][-1] + 1:
-            xs.append(gap_x)
-            ps.append(gap)
-            ts.append(gap)
-        kept = window_rows[inside]
-        xs.append(times[kept].astype("datetime64[ns]") if times is not None else kept.astype(np.float64))
-        ps.append(prediction[i][inside])
-        ts.append(truth[i][inside])
+    times, columns = data.table.times, prediction.shape[-1]
+    known = ~np.isnan(truth).all(axis=-1)
+    kept = rows[known]
+    breaks = np.flatnonzero(np.diff(kept) != 1) + 1
+    x = times[kept].astype("datetime64[ns]") if times is not None else kept.astype(np.float64)
+    nothing = np.datetime64("NaT") if times is not None else np.nan
     first = int(rows[0][0])
     start = int(data.table.offsets[np.searchsorted(data.table.offsets, first, side="right") - 1])
     before = np.arange(max(start, first - data.config.window), first)
     return SeriesView(
-        x=np.concatenate(xs),
-        prediction=np.concatenate(ps),
-        truth=np.concatenate(ts),
+        x=np.insert(x, breaks, nothing),
+        prediction=np.insert(prediction[known].reshape(-1, columns), breaks, np.nan, axis=0),
+        truth=np.insert(truth[known].reshape(-1, columns), breaks, np.nan, axis=0),
         context_x=times[before].astype("datetime64[ns]") if times is not None else before.astype(np.float64),
         context=data.values[before][:, data.targets],
         columns=data.codec.target_names,
