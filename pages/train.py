@@ -34,6 +34,7 @@ with right:
         table = own_data.table_of(experiment)
     except SeqcoreError as error:
         session.fail(error)
+    faults = st.container()
     if run is None:
         with st.container(horizontal=True, key="actions"):
             actions.buttons(None, experiment if table is not None else None)
@@ -45,5 +46,9 @@ with right:
 if run is not None:
     with picture:
         overview.data_picture(experiment, table, small=True)
+if experiment is not None and table is not None:
+    with faults:  # last of all: on a server that has just started this waits for torch
+        for line in overview.problems(experiment, table):
+            st.error(session.escape(line))
 with summary:
     overview.parameters(experiment, table)

@@ -9,13 +9,14 @@ from typing import Any
 import streamlit as st
 
 from seqcore.control import LIVE_CHANGES
-from seqcore.errors import SeqcoreError
+from seqcore.errors import DataError, SeqcoreError
 from seqcore.experiment import Experiment
 from seqcore.runs.records import Run
-from ui import drafts, session
+from ui import drafts, overview, own_data, session
 
 __all__ = ["buttons", "faults", "was_started_here"]
 
+WIDTHS = {"do-train": 100, "do-hold": 118, "do-stop": 90, "do-one-more-epoch": 162, "do-apply-to-this-run": 172}
 TWICE = 2.0  # seconds within which the same experiment is not submitted again: a double click means one run
 _FAULTS, _SUBMITTED, _OURS, _DONE = "action-faults", "submitted", "started-here", "action-done"
 
@@ -51,12 +52,12 @@ def was_started_here(run: Run) -> bool:
 def _run_buttons(run: Run, experiment: Experiment | None) -> None:
     jobs = session.jobs()
     if run.status == "paused":
-        _button("Continue", "play_circle", "Go on with this run.", _command, (jobs.continue_, run.id))
+        _hold("Continue", "play_circle", "Go on with this run.", jobs.continue_, run)
     elif run.status in ("stopped", "interrupted", "failed"):
-        _button("Resume", "play_circle", "Go on from the last checkpoint.", _command, (jobs.resume, run.id))
+        _hold("Resume", "play_circle", "Go on from the last checkpoint.", jobs.resume, run)
     else:
         off = run.status != "running"
-        _button("Pause", "pause", "Hold this run; it can be continued.", _command, (jobs.pause, run.id), off=off)
+        _hold("Pause", "pause", "Hold this run; it can be continued.", jobs.pause, run, off=off)
     help = "End this run and keep what it has learned."
     _button("Stop", "stop", help, _command, (jobs.stop, run.id), off=run.ended)
     off = run.status in ("queued", "failed", "interrupted")
@@ -77,6 +78,11 @@ def _live_changes(run: Run, experiment: Experiment | None) -> dict[str, Any]:
     return changes if changes and set(changes) <= set(LIVE_CHANGES) else {}
 
 
+def _hold(label: str, icon: str, help: str, do: Callable[[str], object], run: Run, *, off: bool = False) -> None:
+    """Pause, Continue and Resume are one button: nothing may move while a finger is on its way to another."""
+    _button(label, icon, help, _command, (do, run.id), off=off, key="do-hold")
+
+
 def _button(
     label: str,
     icon: str,
@@ -86,10 +92,13 @@ def _button(
     *,
     primary: bool = False,
     off: bool = False,
+    key: str | None = None,
 ) -> None:
+    name = key or f"do-{label.lower().replace(' ', '-')}"
     st.button(
         label,
-        key=f"do-{label.lower().replace(' ', '-')}",
+        key=name,
+        width=WIDTHS[name],
         icon=f":material/{icon}:",
         help=help,
         type="primary" if primary else "secondary",
@@ -108,6 +117,9 @@ def _train() -> None:
         before = st.session_state.get(_SUBMITTED)
         if before is not None and before[1] == experiment and time.monotonic() - before[0] < TWICE:
             return
+        lines = overview.problems(experiment, own_data.table_of(experiment))
+        if lines:
+            raise DataError(*lines)
         run = session.jobs().submit(experiment, recipe=draft.recipe)
     except SeqcoreError as error:
         st.session_state[_FAULTS] = error.lines

@@ -29,8 +29,8 @@ def section(draft: Draft, name: str, columns: Sequence[str] = (), *, leave_out: 
     `columns` are the names that a field of names can choose from. `leave_out` are fields shown elsewhere.
     """
     fields = [s for s in draft.settings() if s.path.startswith(f"{name}.") and s.path not in (*HIDDEN, *leave_out)]
-    usual = [s for s in fields if s.usual]
-    rest = [s for s in fields if not s.usual]
+    usual = [s for s in fields if s.usual and _unused(draft, s) is None]
+    rest = [s for s in fields if s not in usual]
     for group in _side_by_side(usual):
         places = st.columns(len(group), gap="small") if len(group) > 1 else [st.container()]
         for place, setting in zip(places, group, strict=True):
@@ -38,7 +38,7 @@ def section(draft: Draft, name: str, columns: Sequence[str] = (), *, leave_out: 
                 field_control(draft, setting, columns)
     if rest:
         with st.expander(f"More {name} settings", key=f"more-{name}"):
-            for setting in sorted(rest, key=lambda s: not draft.base.applies(s)):
+            for setting in sorted(rest, key=lambda s: _unused(draft, s) is not None):
                 field_control(draft, setting, columns)
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from seqcore.events import Preview
 from seqcore.experiment import Experiment
 from seqcore.plots import LossInfo, loss_info, plot_loss, plot_view
+from seqcore.plots.thinning import thin
 from seqcore.runs.records import Run
 from seqcore.views import SymbolsView
 from ui import actions, session
@@ -22,14 +23,13 @@ from ui.watch import REPLAYED, SPEEDS, History, Moment, Replay
 __all__ = ["live_area"]
 
 POLL = 0.3  # seconds: the chart has to move at least twice a second
+VALIDATION_POINTS = 200  # of the loss chart; the training curve has at most 600
 FRAME = 0.15  # seconds between two pictures of a replay
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 HISTORY, REPLAY, REPLAY_BEGAN, FIGURE = "history", "replay-now", "replay-began", "preview-figure"
 
-LOSS_HELP = (
-    "How far predictions are off, step by step: lower is better, and green far above orange means that the model "
-    "learned its training data by heart."
-)
+LOSS_HELP = "How far predictions are off, step by step: lower is better."
+BY_HEART = " Green far above orange means that the model learned its training data by heart."
 SERIES_HELP = "The closer blue lies on the line of the truth, the better."
 UNSEEN = " The model was not trained on these values."
 SYMBOLS_HELP = "How probable the model finds each next symbol: the darker, the surer; a ring marks what really came."
@@ -105,7 +105,7 @@ def _status(moment: Moment, replay: Replay | None) -> str:
     elif run.status == "running" and not moment.step:
         text = "Starting"
     if replay is not None:
-        text = f"Replay, {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
+        text = f"Replay {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
     return (
         f'<div class="sl-status" data-testid="status" data-status="{run.status}">'
         f'<span class="sl-dot sl-{run.status}"></span>{text}</div>'
@@ -130,7 +130,7 @@ def _replay_controls(run: Run, replay: Replay | None) -> None:
         format_func=lambda speed: f"{speed:g}×",
         help="Against the run itself: at 0.1× a second of training lasts ten.",
         label_visibility="collapsed",
-        width=130,
+        width=104,
         on_change=_speed_chosen,
         args=(key,),
     )
@@ -151,6 +151,8 @@ def _speed_chosen(key: str) -> None:
 
 def _loss(moment: Moment) -> None:
     info = loss_info(moment.curve_steps, moment.curve, [e.event for e in moment.events], title="Loss")
+    kept = thin(info.validation, VALIDATION_POINTS)
+    info = info._replace(validation_steps=info.validation_steps[kept], validation=info.validation[kept])
     figure = plot_loss(info)
     # Between two powers of ten the bare digits would be misread.
     figure.update_yaxes(tickformat="~g", dtick="D2" if _decades(info) < 2.5 else 1)
@@ -162,7 +164,7 @@ def _loss(moment: Moment) -> None:
         revision=moment.run.id,
         scale="log",
     )
-    st.caption(LOSS_HELP)
+    st.caption(LOSS_HELP + (BY_HEART if len(info.validation) else ""))
 
 
 def _decades(info: LossInfo) -> float:

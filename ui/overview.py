@@ -13,7 +13,7 @@ from ui import own_data, session
 from ui.drafts import Draft
 from ui.live_chart import live_chart
 
-__all__ = ["columns", "data_picture", "parameters", "title"]
+__all__ = ["columns", "data_picture", "parameters", "problems", "title"]
 
 SMALL = 130  # pixels
 PARTS = (
@@ -50,7 +50,7 @@ def columns(draft: Draft) -> tuple[str, ...]:
 
 def data_picture(experiment: Experiment | None, table: Table | None, *, small: bool = False) -> None:
     """The values, with the parts in their colours."""
-    if experiment is None or table is None:
+    if experiment is None or table is None or (small and table.symbolic):  # text that small can't be read
         return
     data = experiment.data
     info = table_info(
@@ -76,16 +76,17 @@ def data_picture(experiment: Experiment | None, table: Table | None, *, small: b
         st.caption(" ".join((f"{_size(table)}.", *(session.escape(n) for n in table.notes), parts)))
 
 
+def problems(experiment: Experiment, table: Table) -> tuple[str, ...]:
+    """What training would refuse before its first step, a line each; nothing where it would begin."""
+    return _check(experiment.to_json(), table)
+
+
 def parameters(experiment: Experiment | None, table: Table | None) -> None:
     """How many weights the model has, and its layers."""
-    if experiment is None or table is None:
+    if experiment is None or table is None or problems(experiment, table):
         st.caption("– parameters")
         return
-    try:
-        layers, count = _summary(experiment.to_json(), table)
-    except SeqcoreError as error:
-        session.fail(error)
-        return
+    layers, count = _summary(experiment.to_json(), table)
     with st.expander(f"{count:,} parameters", key="summary"):
         st.dataframe(
             layers,
@@ -105,6 +106,17 @@ def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], i
 
     summary = summarize(Experiment.from_json(experiment), _table)
     return summary.layers, summary.parameters
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _check(experiment: str, _table: Table) -> tuple[str, ...]:
+    from seqcore.training import check  # brings torch as well
+
+    try:
+        check(Experiment.from_json(experiment), _table)
+    except SeqcoreError as error:
+        return error.lines
+    return ()
 
 
 def _size(table: Table) -> str:

@@ -1,0 +1,242 @@
+"""The Train page as a visitor uses it, in a real browser on a real server with real workers."""
+
+from __future__ import annotations
+
+import re
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.conftest import PATIENCE, Server, new_context
+
+expect.set_options(timeout=PATIENCE)
+
+LONG = "/?recipe=bouncing-ball@1&training.epochs=2000&model.hidden_size=8"  # outlasts any test
+CURVE = "[data-testid=loss-chart] .scatterlayer .trace path.js-line"
+
+
+def open_page(page: Page, path: str = "/") -> None:
+    page.goto(path)
+    expect(button(page, "Train")).to_be_visible()
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def status(page: Page, name: str) -> None:
+    expect(page.get_by_test_id("status")).to_have_attribute("data-status", name)
+
+
+def train(page: Page) -> None:
+    button(page, "Train").click()
+    expect(page.get_by_test_id("loss-chart")).to_be_visible()
+
+
+def stop(page: Page) -> None:
+    button(page, "Stop").click()
+    status(page, "stopped")
+
+
+def curve(page: Page) -> str:
+    return page.locator(CURVE).first.get_attribute("d") or ""
+
+
+def query(page: Page) -> dict[str, str]:
+    return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def step_shown(page: Page) -> int:
+    text = page.get_by_test_id("cards").inner_text()
+    found = re.search(r"step ([\d,]+)", text)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def wait_for_step(page: Page, step: int) -> None:
+    expect(page.get_by_test_id("cards")).to_contain_text(re.compile(r"step [\d,]+"))
+    deadline = time.monotonic() + PATIENCE / 1000
+    while step_shown(page) < step:
+        assert time.monotonic() < deadline, f"step {step} was not reached"
+        page.wait_for_timeout(50)
+
+
+def until(page: Page, condition: str) -> None:
+    """Wait for a condition in the page. (Playwright's own way is an eval, which the page's headers forbid.)"""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, f"{condition} did not come true"
+        page.wait_for_timeout(50)
+
+
+@pytest.fixture
+def running(page: Page) -> Page:
+    """A page that shows a run which goes on until it is stopped."""
+    open_page(page, LONG)
+    train(page)
+    status(page, "running")
+    wait_for_step(page, 20)
+    return page
+
+
+def test_a_first_visit_shows_the_data_and_one_button_and_a_click_trains_to_the_end(page: Page) -> None:
+    open_page(page)
+    expect(page.get_by_test_id("data-chart").locator(".scatterlayer .trace")).to_have_count(3)
+    expect(page.locator("[data-testid=stBaseButton-primary]:visible")).to_have_count(1)
+    train(page)
+    expect(page.locator(CURVE).first).to_be_attached()
+    page.evaluate(f"window.first = document.querySelector('{CURVE}')")
+    before = curve(page)
+    status(page, "completed")
+    assert len(curve(page)) > len(before)
+    assert page.evaluate(f"window.first === document.querySelector('{CURVE}')")
+    expect(page.get_by_test_id("prediction-chart").locator(".scatterlayer .trace")).not_to_have_count(0)
+    expect(page.get_by_test_id("cards")).to_contain_text(re.compile(r"\d× better"))
+    expect(page.get_by_test_id("log")).to_contain_text("Completed after 30 epochs")
+
+
+def test_the_chart_moves_at_least_twice_a_second_and_the_readers_zoom_stays(running: Page) -> None:
+    plot = "document.querySelector('[data-testid=loss-chart] .live-chart-plot')"
+    box = running.get_by_test_id("loss-chart").locator(".nsewdrag").first.bounding_box()
+    assert box is not None
+    running.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 20)
+    running.mouse.down()
+    running.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] - 20, steps=5)
+    running.mouse.up()
+    until(running, f"{plot}.layout.xaxis.autorange === false")
+    zoomed = running.evaluate(f"{plot}.layout.xaxis.range")
+    # On a busy machine single updates come late: of thirty in a row, five have to come within two and a half seconds.
+    running.evaluate(
+        f"window.times = []; new MutationObserver(() => window.times.push(performance.now()))"
+        f".observe({plot}, {{attributeFilter: ['data-updates']}})"
+    )
+    until(running, "window.times.length >= 6 && window.times.some((t, i) => i >= 5 && t - window.times[i - 5] < 2500)")
+    assert running.evaluate(f"{plot}.layout.xaxis.range") == pytest.approx(zoomed)
+    running.get_by_role("button", name="linear").click()
+    until(running, f"{plot}._fullLayout.yaxis.type === 'linear'")
+    assert running.evaluate(f"{plot}.layout.xaxis.range") == pytest.approx(zoomed)
+    stop(running)
+    assert running.evaluate(f"{plot}.layout.xaxis.range") == pytest.approx(zoomed)
+    assert running.evaluate(f"{plot}._fullLayout.yaxis.type") == "linear"
+
+
+def test_pause_continue_stop_and_one_more_epoch(running: Page) -> None:
+    button(running, "Pause").click()
+    status(running, "paused")
+    held = step_shown(running)
+    button(running, "Continue").click()
+    status(running, "running")
+    wait_for_step(running, held + 10)
+    stop(running)
+    epochs = running.get_by_test_id("cards").inner_text()
+    assert "of 2,000" in epochs
+    expect(button(running, "Stop")).to_be_disabled()
+    expect(button(running, "Resume")).to_be_enabled()
+
+
+def test_a_refresh_a_second_tab_and_a_second_browser_show_the_same_live_run(
+    running: Page, browser: Browser, server: Server
+) -> None:
+    run = query(running)["run"]
+    running.reload()
+    status(running, "running")
+    assert query(running)["run"] == run
+    tab = running.context.new_page()
+    tab.goto(f"/?run={run}")
+    status(tab, "running")
+    other = new_context(browser, server)
+    visitor = other.new_page()
+    visitor.goto("/")
+    visitor.locator("[class*=st-key-going-on]").get_by_role("button", name="Watch").first.click()
+    status(visitor, "running")
+    assert query(visitor)["run"] == run
+    seen = step_shown(visitor)
+    wait_for_step(visitor, seen + 10)
+    stop(visitor)
+    status(tab, "stopped")
+    status(running, "stopped")
+    other.close()
+
+
+def test_the_link_holds_the_whole_configuration(page: Page, browser: Browser, server: Server) -> None:
+    open_page(page)
+    page.get_by_role("radio", name="GRU").click()
+    expect(page).to_have_url(re.compile(r"model\.architecture=gru"))
+    page.get_by_role("spinbutton", name="Hidden size").fill("17")
+    page.get_by_role("spinbutton", name="Hidden size").press("Enter")
+    expect(page).to_have_url(re.compile(r"model\.hidden_size=17"))
+    other = new_context(browser, server)
+    visitor = other.new_page()
+    visitor.goto(page.url)
+    expect(visitor.get_by_role("spinbutton", name="Hidden size")).to_have_value("17")
+    expect(visitor.get_by_role("radio", name="GRU")).to_be_checked()
+    assert query(visitor) == query(page)
+    other.close()
+
+
+def test_a_double_click_starts_one_run(page: Page) -> None:
+    open_page(page, LONG + "&training.seed=77")
+    button(page, "Train").dblclick()
+    status(page, "running")
+    run = query(page)["run"]
+    wait_for_step(page, 5)
+    assert query(page)["run"] == run
+    expect(button(page, "Train")).to_be_disabled()
+    stop(page)
+    page.goto("/")
+    expect(button(page, "Train")).to_be_visible()
+    expect(page.get_by_text("is going on")).to_have_count(0)
+
+
+def test_a_run_that_was_over_quickly_is_replayed(page: Page) -> None:
+    open_page(page, "/?recipe=bouncing-ball@1&training.epochs=2&model.hidden_size=4")
+    train(page)
+    expect(page.get_by_test_id("status")).to_contain_text("Replay")
+    first = step_shown(page)
+    wait_for_step(page, first + 1)
+    status(page, "completed")
+    expect(page.get_by_test_id("status")).to_have_text("Completed")
+    button(page, "Replay").click()
+    expect(page.get_by_test_id("status")).to_contain_text("Replay")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_nothing_is_wider_than_the_screen(browser: Browser, server: Server, width: int, dark: bool) -> None:
+    context = new_context(browser, server, width=width, dark=dark)
+    page = context.new_page()
+    open_page(page)
+    expect(page.get_by_test_id("data-chart").locator(".scatterlayer .trace")).to_have_count(3)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
+    background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    ink = page.evaluate("document.querySelector('[data-testid=data-chart] .live-chart-plot')._fullLayout.font.color")
+    assert (background, ink.upper()) == (("rgb(19, 22, 25)", "#EDEEF0") if dark else ("rgb(255, 255, 255)", "#1C1E21"))
+    context.close()
+
+
+def test_nonsense_in_a_link_is_named_and_the_page_still_works(page: Page) -> None:
+    open_page(page, "/?recipe=bouncing-bal&model.hiden_size=3&run=nonsense&data.source=/etc/passwd")
+    faults = page.locator("[data-testid=stAlert]")
+    expect(faults).to_have_count(4)
+    expect(faults.filter(has_text="did you mean bouncing-ball")).to_have_count(1)
+    expect(
+        faults.filter(has_text="did you mean model.hidden_size").or_(faults.filter(has_text="hidden_size"))
+    ).to_have_count(1)
+    expect(page.get_by_test_id("data-chart").locator(".scatterlayer .trace")).to_have_count(3)
+    expect(button(page, "Train")).to_be_enabled()
+
+
+def test_a_bad_value_is_named_and_nothing_is_lost(page: Page) -> None:
+    open_page(page)
+    page.get_by_role("spinbutton", name="Hidden size").fill("1000000")
+    page.get_by_role("spinbutton", name="Hidden size").press("Enter")
+    fault = page.locator("[data-testid=stAlert]")
+    expect(fault).to_contain_text("model.hidden_size: 1000000 is not allowed")
+    expect(fault).to_contain_text("memory")
+    expect(button(page, "Train")).to_be_disabled()
+    expect(page.get_by_role("spinbutton", name="Hidden size")).to_have_value("1000000")
+    page.get_by_role("spinbutton", name="Hidden size").fill("32")
+    page.get_by_role("spinbutton", name="Hidden size").press("Enter")
+    expect(fault).to_have_count(0)
+    expect(button(page, "Train")).to_be_enabled()
