@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
@@ -155,7 +156,7 @@ def _loss(moment: Moment) -> None:
     info = info._replace(validation_steps=info.validation_steps[kept], validation=info.validation[kept])
     figure = plot_loss(info)
     # Between two powers of ten the bare digits would be misread.
-    figure.update_yaxes(tickformat="~g", dtick="D2" if _decades(info) < 2.5 else 1)
+    figure.update_yaxes(tickformat="~g", dtick=_log_ticks(info))
     live_chart(
         figure,
         key="loss-chart",
@@ -167,11 +168,12 @@ def _loss(moment: Moment) -> None:
     st.caption(LOSS_HELP + (BY_HEART if len(info.validation) else ""))
 
 
-def _decades(info: LossInfo) -> float:
-    """How many powers of ten the losses span."""
+def _log_ticks(info: LossInfo) -> str | int:
+    """Ticks at 1, 2 and 5 where the losses lie close together, else at powers of ten, at most about six of them."""
     both = np.concatenate([info.train, info.validation])
     known = both[np.isfinite(both)]
-    return float(np.log10(known.max() / known.min())) if known.size else 0.0
+    decades = float(np.log10(known.max() / known.min())) if known.size else 0.0
+    return "D2" if decades < 2.5 else max(1, math.ceil(decades / 6))
 
 
 def _prediction(moment: Moment) -> None:

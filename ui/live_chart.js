@@ -71,9 +71,18 @@ function setScale(chart, layout) {
   layout.yaxis = axis
 }
 
+/* A picture that can't be drawn must not take the page with it: an error in here would end in an empty page. */
 function draw(chart) {
+  try {
+    drawFigure(chart)
+  } catch (error) {
+    console.warn("the chart could not be drawn", error)
+  }
+}
+
+function drawFigure(chart) {
   const { node, data, Plotly } = chart
-  if (!Plotly || !data || !node.isConnected) return
+  if (!Plotly || !data || !node.isConnected || charts.get(node) !== chart) return
   const figure = themed(data.figure, isDark(node))
   const layout = { ...figure.layout, autosize: true, height: data.height, uirevision: data.revision }
   if (chart.revision !== data.revision) {
@@ -147,7 +156,8 @@ export default function ({ data, parentElement }) {
   draw(chart)
   return () => {
     chart.observer.disconnect()
-    if (chart.Plotly) chart.Plotly.purge(node)
     charts.delete(node)
+    // Later, and only if nobody draws here again: a hover that is still on its way would meet a purged chart.
+    setTimeout(() => charts.has(node) || chart.Plotly?.purge(node), 500)
   }
 }
