@@ -65,6 +65,7 @@ def _live(experiment: Experiment | None, was_going_on: bool) -> None:
     replay = _replay(history.run)
     if replay is None:
         history.update(session.store())
+        history.await_first_step(session.store())
     run = history.run
     if was_going_on == run.ended:  # began or ended since the page was drawn: other buttons, another pace
         if run.status == "completed" and run.seconds < REPLAYED and actions.was_started_here(run):

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ __all__ = ["REPLAYED", "History", "Moment", "Replay"]
 REPLAYED = 5.0  # seconds: a run that was over sooner could not be watched
 LENGTH = 7.0  # seconds that a replay takes at first
 SPEEDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # of a replay, against the run itself
+WAIT, LOOK, FRESH = 0.25, 0.03, 3.0  # seconds: how long to wait, between two looks, and for runs how young
 KINDS = ("started", "epoch", "preview", "changed", "finding", "finished")
 
 Values = NDArray[np.float64]
@@ -75,6 +77,15 @@ class History:
             self._pace.append((time.monotonic(), self.run.step))
         else:
             self._pace.clear()
+
+    def await_first_step(self, store: Store) -> None:
+        """Just after the click wait a little for the first step: it is shown at once, not at the next poll."""
+        deadline = time.monotonic() + WAIT
+        while not len(self.steps) and not self.run.ended and time.monotonic() < deadline:
+            if (datetime.now(UTC) - self.run.created).total_seconds() > FRESH:
+                return
+            time.sleep(LOOK)
+            self.update(store)
 
     def moment(self, at: int | None = None) -> Moment:
         """The run as it is now, or as it was after `at` steps."""
