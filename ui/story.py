@@ -31,13 +31,13 @@ def number(value: float | None, digits: int = 3) -> str:
         return "–"
     if not math.isfinite(value):
         return "not a number"
-    if value != 0 and (abs(value) >= 1e6 or abs(value) < 1e-4):
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits}g}")
+    if abs(rounded) >= 1e6 or abs(rounded) < 1e-4:
         return f"{value:.{digits - 1}e}"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return (
-        f"{float(f'{value:.{digits}g}'):.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}" if value else "0"
-    )
+    places = digits - 1 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{places}f}" if places > 0 else f"{value:,.0f}"
 
 
 def duration(seconds: float | None) -> str:

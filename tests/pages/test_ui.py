@@ -1,0 +1,140 @@
+"""What the pages share, without a page: numbers, the story of a run, moments, replays, and text made harmless."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preview, Started
+from seqcore.recipes import load_recipe
+from seqcore.runs.records import Run, StoredEvent
+from seqcore.views import SeriesView
+from ui.live_chart import figure_text
+from ui.session import escape
+from ui.story import duration, findings, number, story
+from ui.watch import History, Replay
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+RUN = Run(
+    id="1234", status="completed", experiment=load_recipe("bouncing-ball").experiment, recipe="bouncing-ball",
+    group=None, created=NOW, started=NOW, finished=NOW, attempt=1, step=40, epoch=4, epochs=4, seconds=2.0, metrics={},
+    last_metrics={}, baselines={}, headline="last_value", metric="mae", parameters=10, best_epoch=3, error=None,
+    reason="", queue_position=None,
+)  # fmt: skip
+STARTED = Started(
+    device="cpu", device_reason="", threads=1, versions={}, parameters=10, parts={"train": 7, "val": 2}, baselines={},
+    headline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=10, epochs=4,
+)  # fmt: skip
+
+
+def stored(*events: Event) -> list[StoredEvent]:
+    return [StoredEvent(seq, 1, NOW, event) for seq, event in enumerate(events, 1)]
+
+
+def epoch(n: int, loss: float, *, best: bool = True) -> Epoch:
+    return Epoch(epoch=n, step=10 * n, metrics={"val_loss": loss}, seconds=0.1, best=best)
+
+
+def preview(step: int) -> Preview:
+    return Preview(step, "val", SeriesView(x=np.arange(2.0), prediction=np.zeros((2, 1))))
+
+
+def history(*events: Event) -> History:
+    steps = np.arange(1.0, 41.0)
+    return History(RUN, steps=steps, losses=1.0 / steps, events=stored(*events))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"), (math.nan, "not a number"), (math.inf, "not a number"), (0.0, "0"), (0.00123456, "0.00123"),
+        (0.1, "0.100"), (9.996, "10.0"), (612.4, "612"), (12345.6, "12,346"), (3e-7, "3.00e-07"), (-0.5, "-0.500"),
+    ],
+)  # fmt: skip
+def test_numbers_are_short_and_keep_their_digits(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "–"), (0.0, "00:00"), (0.4, "00:01"), (67.2, "01:08"), (3601.0, "1:00:01")]
+)
+def test_durations_are_clocks(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_story_has_the_newest_first_and_one_best_epoch() -> None:
+    finished = Finished("completed", "all epochs done", 4, 40, 2.0, {}, {}, {}, 2)
+    events = stored(STARTED, epoch(1, 0.5), epoch(2, 0.4), Changed(20, {"training.learning_rate": 0.001}), finished)
+    lines = story(RUN, events)
+    assert [line.kind for line in lines] == ["end", "change", "best", "start"]
+    assert lines[0].text == (
+        "Completed after 4 epochs in 2.0 s. All epochs done. "
+        "The weights of epoch 2 are kept, the best by validation loss."
+    )
+    assert lines[1].text == "Changed: training.learning_rate = 0.001."
+    assert lines[2].text == "Best so far at epoch 2: validation loss 0.400."
+    assert "7 windows to learn from, 2 to score it" in lines[3].text
+
+
+def test_a_failed_run_says_each_of_its_faults() -> None:
+    lines = story(replace(RUN, status="failed", error="no room\non the disk"), stored(STARTED))
+    assert [line.text for line in lines if line.kind == "bad"] == ["on the disk", "no room"]
+
+
+def test_a_finding_that_came_twice_is_shown_as_it_was_the_last_time() -> None:
+    events = stored(Finding(1, "mean", "first"), Finding(2, "other", "x"), Finding(3, "mean", "second"))
+    assert [f.message for f in findings(events)] == ["second", "x"]
+
+
+def test_a_moment_shows_nothing_of_what_came_later() -> None:
+    past = history(STARTED, preview(5), epoch(1, 0.5), preview(15), epoch(2, 0.4), epoch(3, 0.3)).moment(17)
+    assert past.step == 17
+    assert past.epoch == 1
+    assert past.curve_steps.max() == 17
+    assert past.preview is not None
+    assert isinstance(past.preview.event, Preview)
+    assert past.preview.event.step == 15
+    assert past.steps == 40
+    assert past.train_loss == pytest.approx(np.mean(1.0 / np.arange(1.0, 18.0)))
+
+
+def test_an_epoch_that_was_done_again_counts_as_it_was_the_last_time() -> None:
+    moment = history(STARTED, epoch(1, 0.5), epoch(2, 0.4), epoch(2, 0.2)).moment()
+    assert [e.metrics["val_loss"] for e in moment.epochs_done] == [0.5, 0.2]
+    assert moment.left is None  # it has ended
+
+
+def test_a_replay_goes_at_its_speed_and_ends() -> None:
+    replay = Replay(RUN.id, began=100.0, speed=0.5)
+    assert replay.step(RUN, now=100.0) == 0
+    assert replay.step(RUN, now=102.0) == 20
+    faster = replay.faster(2.0, now=102.0)
+    assert faster.step(RUN, now=102.0) == 20
+    assert faster.step(RUN, now=102.25) == 30
+    assert faster.step(RUN, now=102.5) is None
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 4.9])
+def test_a_replay_lasts_some_seconds_whatever_the_run_took(seconds: float) -> None:
+    assert 3.0 < seconds / Replay.of(replace(RUN, seconds=seconds)).speed < 16.0
+
+
+def test_names_that_users_give_can_not_become_markup() -> None:
+    assert escape("![x](http://a.b/c.png)") == r"\!\[x\]\(http\:\/\/a\.b\/c\.png\)".replace(r"\/", "/")
+    assert escape("plain words") == "plain words"
+
+
+def test_a_figure_travels_without_its_template_and_in_single_precision() -> None:
+    figure = go.Figure()
+    figure.add_scatter(x=np.array([0.0, 1e12]), y=np.array([0.1, math.nan]))
+    sent = json.loads(figure_text(figure))
+    assert "template" not in sent["layout"]
+    (trace,) = sent["data"]
+    assert trace["y"]["dtype"] == "f4"
+    assert trace["x"]["dtype"] == "f8"  # seven digits would not tell such neighbours apart
