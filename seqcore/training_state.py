@@ -85,7 +85,7 @@ class TrainingState:
         """The model's weights."""
         return list(self.model.parameters())
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one epoch."""
         return self.dataset.steps_per_epoch(self.experiment.training)
