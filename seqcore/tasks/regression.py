@@ -31,6 +31,7 @@ _LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "huber": nn.functional.huber_loss,
 }
 _MOST_NUMBERS = 4_000_000  # targets in one scoring
+_PREVIEWED = 160  # steps in a preview: enough to see, and cheap beside the steps between two of them
 
 
 class Regression:
@@ -121,7 +122,7 @@ class Regression:
 
     def preview(self, model: nn.Module, dataset: NumericDataset) -> SeriesView:
         """Truth against prediction on the validation part."""
-        return self._view(model, dataset, dataset.shown_part(), 300)
+        return self._view(model, dataset, dataset.shown_part(), _PREVIEWED)
 
     def parse(self, text: str, codec: NumericCodec) -> NDArray[np.float64]:
         """See `seqcore.tasks.forecasting`."""
