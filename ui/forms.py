@@ -184,6 +184,24 @@ def _names(
 
 
 def _text(draft: Draft, setting: Setting, label: str, common: dict[str, Any], columns: Sequence[str]) -> str:
+    if setting.offers is not None:
+        return _offered(setting, label, common)
     if setting.multiline:
         return st.text_area(label, height=110, **common) or ""
     return st.text_input(label, **common) or ""
+
+
+def _offered(setting: Setting, label: str, common: dict[str, Any]) -> str:
+    """What this machine has to choose from, with the reason beside what can't be used here."""
+    assert setting.offers is not None
+    choices: list[Choice] = setting.offers.load()()
+    titles = {c.value: f"{c.title} ({c.value})" if c.value not in ("auto", "cpu") else c.title for c in choices}
+    now = str(st.session_state[common["key"]])
+    offered = [c.value for c in choices if not c.reason]
+    if now not in offered:
+        offered.append(now)  # from a link: kept, and `check` says why it can't be used
+    value = st.selectbox(label, offered, format_func=lambda name: titles.get(name, name), **common)
+    for choice in choices:
+        if choice.reason:
+            st.caption(f"{escape(choice.title)}: {escape(choice.reason)}")
+    return str(value)
