@@ -20,6 +20,7 @@ from ui.watch import Moment
 
 __all__ = ["cards", "finding_box", "log", "scores_of"]
 
+PARTS = {"train": "training", "val": "validation"}
 STATUS = {
     "queued": "Waiting",
     "running": "Running",
@@ -38,21 +39,21 @@ def scores_of(moment: Moment) -> ScoresInfo:
     metrics = dict(best.metrics) if best else {}
     if run.ended and moment.step == run.step:
         metrics |= run.metrics  # of the weights that were kept, on every part
-    part = "val" if f"val_{run.metric}" in metrics else "train"
-    return scores_info(metrics, run.baselines, metric=run.metric, part=part, headline=run.headline)
+    return scores_info(metrics, run.baselines, metric=run.metric, part=_part(moment), headline=run.headline)
+
+
+def _part(moment: Moment) -> str:
+    last = moment.best or moment.last
+    return "val" if last is not None and f"val_{moment.run.metric}" in last.metrics else "train"
 
 
 def cards(moment: Moment) -> None:
     """Epoch, losses, skill, pace and time, as they are at this moment."""
     run, last = moment.run, moment.last
     scores = scores_of(moment)
-    best = scores.best_baseline
-    against = scores.headline_score or best
+    against = scores.headline_score or scores.best_baseline
     validation = last.metrics.get("val_loss") if last else None
     epochs = moment.epochs_done
-    skill_note = f"best baseline: {best.name.lower()}, {scores.metric.upper()} {number(best.value)}" if best else ""
-    if best is not None and scores.exact_baseline:
-        skill_note = f"{best.name.lower()} solves this exactly"
     boxes = [
         _card("Epoch", str(moment.epoch), f" of {moment.epochs:,}", _steps(moment), progress=_progress(moment)),
         _card("Training loss", number(moment.train_loss), "", "last 20 steps", line=_line(moment.curve, "train")),
@@ -63,13 +64,31 @@ def cards(moment: Moment) -> None:
             _validation_note(moment, validation),
             line=_line(np.array([e.metrics.get("val_loss", math.nan) for e in epochs]), "validation"),
         ),
-        _card(f"Against {against.name.lower()}" if against else "Skill", scores.short, "", skill_note, wide=True),
+        _skill(scores, against.name if against else "", PARTS[_part(moment)]),
         _card("Steps a second", number(moment.rate), "", f"{run.parameters:,} parameters" if run.parameters else ""),
         _card("Time taken", duration(run.seconds), "", "in training", digits=True)
         if run.ended
         else _card("Time left", duration(moment.left), "", f"{duration(run.seconds)} so far", digits=True),
     ]
     st.html(f'<div class="sl-cards" data-testid="cards">{"".join(boxes)}</div>')
+
+
+def _skill(scores: ScoresInfo, against: str, part: str) -> str:
+    """Against the plainest baseline in large, and the model's own score and the best baseline under it."""
+    names = {"The most frequent symbol": "most frequent", "A straight line on the window": "straight line"}
+    label = f"Against {names.get(against, against.lower())}" if against else "Skill"
+    if scores.model is None:
+        return _card(label, scores.short, "", "", wide=True)
+    value = f"{100 * scores.model:.1f} %" if scores.higher_is_better else number(scores.model)
+    note = f"{_metric(scores.metric)} {value} on the {part} part"
+    best = scores.best_baseline
+    if best is None or (best.name == against and not scores.exact_baseline):
+        return _card(label, scores.short, "", note, wide=True)
+    return _card(label, scores.short, "", note, wide=True, more=scores.against_best, bad="worse" in scores.against_best)
+
+
+def _metric(name: str) -> str:
+    return name.upper() if name in ("mse", "mae", "rmse", "mape", "mase") else name.replace("_", " ").capitalize()
 
 
 def log(lines: Sequence[Line]) -> None:
@@ -102,10 +121,14 @@ def _card(
     progress: float | None = None,
     wide: bool = False,
     digits: bool = False,
+    more: str = "",
+    bad: bool = False,
 ) -> str:
     extra = line
     if progress is not None:
         extra = f'<div class="sl-bar"><div style="width:{100 * progress:.1f}%"></div></div>'
+    if more:
+        extra += f'<div class="sl-note{" sl-worse" if bad else ""}">{escape(more)}</div>'
     return (
         f'<div class="sl-card{" sl-wide" if wide else ""}"><div class="sl-label">{escape(label)}</div>'
         f'<div class="sl-value{" sl-digits" if digits else ""}">{escape(value)}<small>{escape(unit)}</small></div>'

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 
-import numpy as np
 import streamlit as st
 
 from seqcore.events import Preview
 from seqcore.experiment import Experiment
-from seqcore.plots import LossInfo, loss_info, plot_loss, plot_view
+from seqcore.plots import loss_info, plot_loss, plot_view
 from seqcore.plots.thinning import thin
 from seqcore.runs.records import Run
 from seqcore.views import SymbolsView
@@ -33,6 +31,7 @@ LOSS_HELP = "How far predictions are off, step by step: lower is better."
 BY_HEART = " Green far above orange means that the model learned its training data by heart."
 SERIES_HELP = "The closer blue lies on the line of the truth, the better."
 UNSEEN = " The model was not trained on these values."
+SEEN = " The model was trained on these very values: no part of the data is held back to score it."
 SYMBOLS_HELP = "How probable the model finds each next symbol: the darker, the surer; a ring marks what really came."
 
 
@@ -156,8 +155,6 @@ def _loss(moment: Moment) -> None:
     kept = thin(info.validation, VALIDATION_POINTS)
     info = info._replace(validation_steps=info.validation_steps[kept], validation=info.validation[kept])
     figure = plot_loss(info)
-    # Between two powers of ten the bare digits would be misread.
-    figure.update_yaxes(tickformat="~g", dtick=_log_ticks(info))
     live_chart(
         figure,
         key="loss-chart",
@@ -167,14 +164,6 @@ def _loss(moment: Moment) -> None:
         scale="log",
     )
     st.caption(LOSS_HELP + (BY_HEART if len(info.validation) else ""))
-
-
-def _log_ticks(info: LossInfo) -> str | int:
-    """Ticks at 1, 2 and 5 where the losses lie close together, else at powers of ten, at most about six of them."""
-    both = np.concatenate([info.train, info.validation])
-    known = both[np.isfinite(both)]
-    decades = float(np.log10(known.max() / known.min())) if known.size else 0.0
-    return "D2" if decades < 2.5 else max(1, math.ceil(decades / 6))
 
 
 def _prediction(moment: Moment) -> None:
@@ -191,9 +180,9 @@ def _prediction(moment: Moment) -> None:
     live_chart(
         kept[1],
         key="prediction-chart",
-        label="Truth and prediction on the validation part",
+        label=f"Truth and prediction on the {PARTS.get(event.part, event.part)} part",
         height=kept[2],
         revision=moment.run.id,
     )
     help = SYMBOLS_HELP if isinstance(event.view, SymbolsView) else SERIES_HELP
-    st.caption(help + ("" if event.part == "train" else UNSEEN))
+    st.caption(help + (SEEN if event.part == "train" else UNSEEN))

@@ -55,6 +55,7 @@ function applyZoom(chart, layout) {
     const [low, high] = range
     if (log && high <= 0) continue
     delete layout[axis].dtick // a fixed distance between ticks suits the whole picture, not a part of it
+    if (log) layout[axis].tickformat ??= "~g" // between powers of ten bare digits would be misread
     const from = low > 0 ? low : high / 1e3
     layout[axis] = { ...layout[axis], autorange: false, range: log ? [Math.log10(from), Math.log10(high)] : range }
   }
@@ -66,6 +67,7 @@ function setScale(chart, layout) {
   if (chart.scale === "linear") {
     delete axis.dtick
     delete axis.exponentformat
+    delete axis.tickformat
     axis.rangemode = "tozero"
   }
   layout.yaxis = axis

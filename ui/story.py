@@ -10,7 +10,7 @@ from typing import Literal
 from seqcore.events import Changed, Epoch, Finding, Finished, Started
 from seqcore.runs.records import Run, StoredEvent
 
-__all__ = ["Line", "duration", "findings", "number", "story"]
+__all__ = ["Line", "count", "duration", "findings", "number", "story"]
 
 LOSSES = {"val_loss": "validation", "train_loss": "training"}
 Kind = Literal["start", "best", "change", "end", "bad"]
@@ -38,6 +38,11 @@ def number(value: float | None, digits: int = 3) -> str:
         return f"{value:.{digits - 1}e}"
     places = digits - 1 - math.floor(math.log10(abs(rounded)))
     return f"{rounded:.{places}f}" if places > 0 else f"{value:,.0f}"
+
+
+def count(number: int, thing: str) -> str:
+    """So many of a thing, in the singular where there is one."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float | None) -> str:
@@ -85,22 +90,24 @@ def _best(event: Epoch) -> Line:
 
 def _started(event: Started) -> Line:
     sizes = event.parts
-    windows = f"{sizes.get('train', 0):,} windows to learn from"
+    windows = f"{count(sizes.get('train', 0), 'window')} to learn from"
     if sizes.get("val"):
         windows += f", {sizes['val']:,} to score it while it learns"
     if sizes.get("test"):
         windows += f", {sizes['test']:,} for the end"
     if event.step:
         return Line(f"step {event.step:,}", f"Went on from step {event.step:,} on {event.device}.", "start")
-    threads = f"{event.threads} thread{'s' if event.threads > 1 else ''}"
+    threads = count(event.threads, "thread")
     return Line(
-        "step 0", f"Started on {event.device} with {threads}: {event.parameters:,} parameters, {windows}.", "start"
+        "step 0",
+        f"Started on {event.device} with {threads}: {count(event.parameters, 'parameter')}, {windows}.",
+        "start",
     )
 
 
 def _finished(event: Finished) -> Line:
     verb = "Completed" if event.status == "completed" else "Stopped"
-    text = f"{verb} after {event.epochs:,} epochs in {event.seconds:.1f} s."
+    text = f"{verb} after {count(event.epochs, 'epoch')} in {event.seconds:.1f} s."
     if event.reason:
         text += f" {event.reason[:1].upper()}{event.reason[1:].rstrip('.')}."
     if event.best_epoch is not None and event.best_epoch != event.epochs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -102,10 +103,22 @@ def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
     figure.update_xaxes(title_text="optimizer step", rangemode="tozero")
     figure.update_yaxes(title_text=f"loss ({info.unit})")
     if info.logarithmic:
-        figure.update_yaxes(type="log", exponentformat="power")
+        figure.update_yaxes(type="log", **_log_ticks(info))
     else:
         figure.update_yaxes(rangemode="tozero")
     return figure
+
+
+def _log_ticks(info: LossInfo) -> dict[str, Any]:
+    """At most about six ticks in one notation: powers of ten, or digits that are written out where losses lie close."""
+    both = np.concatenate([info.train, info.validation])
+    known = both[np.isfinite(both)]
+    decades = float(np.log10(known.max() / known.min()))
+    if decades >= 2.0:
+        return {"exponentformat": "power", "dtick": max(1, math.ceil(decades / 6))}
+    # Between two powers of ten bare digits would be misread, and zeros can't be counted.
+    written = "~e" if known.min() < 1e-4 else "~g"
+    return {"tickformat": written, "dtick": "D2"} if decades >= 0.5 else {"tickformat": written}
 
 
 def _drawable(values: Any, logarithmic: bool) -> Values:

@@ -26,6 +26,7 @@ TITLES = {
 NAMES = {"linear": "A straight line on the window", "most_frequent": "The most frequent symbol"}
 AS_GOOD = "about as good"
 EXACT = 1e-9  # a score this near to perfect, beside the others, is exact
+FITTED = 1e-5  # and so is, beside one that is, a line whose weights had to be computed
 
 
 class Score(NamedTuple):
@@ -54,8 +55,11 @@ class ScoresInfo(NamedTuple):
 
     @property
     def best_baseline(self) -> Score | None:
-        """The strongest baseline."""
-        return next((s for s in self.scores if not s.model), None)
+        """The strongest baseline. Where several are exact: the straight line, if it is one of them."""
+        known = [s for s in self.scores if not s.model]
+        if any(self._is_exact(s, EXACT) for s in known):
+            known.sort(key=lambda s: s.name != NAMES["linear"] or not self._is_exact(s, FITTED))
+        return known[0] if known else None
 
     @property
     def headline_score(self) -> Score | None:
@@ -69,6 +73,17 @@ class ScoresInfo(NamedTuple):
         if self.model is None or base is None:
             return "–"
         return _compare(self.model, base.value, self.higher_is_better)
+
+    @property
+    def against_best(self) -> str:
+        """A few words on the model beside the best baseline, whichever wins: "3.6× worse than a straight line"."""
+        best = self.best_baseline
+        if self.model is None or best is None:
+            return ""
+        if self.exact_baseline:
+            return f"{best.name[:1].lower()}{best.name[1:]} solves this exactly"
+        words = _compare(self.model, best.value, self.higher_is_better)
+        return f"{words} {_than(words)} {best.name[:1].lower()}{best.name[1:]}"
 
     @property
     def sentence(self) -> str:
@@ -92,13 +107,13 @@ class ScoresInfo(NamedTuple):
     @property
     def exact_baseline(self) -> bool:
         """Whether the best baseline makes no error that can be seen beside the others'."""
-        best = self.best_baseline
-        if best is None:
-            return False
+        return any(self._is_exact(s, EXACT) for s in self.scores if not s.model)
+
+    def _is_exact(self, score: Score, tolerance: float) -> bool:
         if self.higher_is_better:
-            return best.value >= 1.0
+            return score.value >= 1.0
         worst = max(abs(s.value) for s in self.scores)
-        return worst > 0 and abs(best.value) <= EXACT * worst
+        return worst > 0 and abs(score.value) <= tolerance * worst
 
 
 def scores_info(

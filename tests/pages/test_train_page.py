@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from seqcore.events import Epoch, Finished, Preview, Started
 from seqcore.recipes import load_recipe, recipes
 from seqcore.runs.front import open_store
+from seqcore.views import SeriesView
 from ui import session
 
 
@@ -45,6 +48,51 @@ def faults(page: AppTest) -> list[str]:
 def link(page: AppTest) -> dict[str, str]:
     params: dict[str, Any] = dict(page.query_params)
     return {key: value if isinstance(value, str) else value[0] for key, value in params.items()}
+
+
+def html(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+def texts(page: AppTest) -> str:
+    shown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info]
+    return "\n".join(element.value for element in shown)
+
+
+def completed(store: Path, part: str) -> str:
+    """A run of one epoch that beats the last value and loses to the straight line, scored on this part."""
+    opened = open_store(store)
+    lease = opened.start(load_recipe("bouncing-ball").experiment)
+    baselines = {"last_value": {f"{part}_mae": 0.06}, "linear": {f"{part}_mae": 0.00125}}
+    metrics = {"train_loss": 0.5, f"{part}_loss": 0.5, f"{part}_mae": 0.0045}
+    view = SeriesView(x=np.arange(2.0), prediction=np.zeros((2, 1)), truth=np.zeros((2, 1)))
+    started = Started(
+        device="cpu", device_reason="", threads=1, versions={}, parameters=1, parts={part: 1}, baselines=baselines,
+        headline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=4, epochs=1,
+    )  # fmt: skip
+    events = [started, Epoch(1, 4, metrics, 0.1, best=True), Preview(4, part, view)]
+    opened.append(lease, [*events, Finished("completed", "", 1, 4, 1.0, metrics, metrics, baselines, 1)])
+    lease.release()
+    return lease.run
+
+
+def test_a_model_that_loses_to_a_baseline_is_told_so_beside_its_win(page: AppTest, store: Path) -> None:
+    page.query_params["run"] = completed(store, "val")
+    page.run()
+    assert not page.exception
+    assert "13.3× better" in html(page)
+    assert "MAE 0.00450 on the validation part" in html(page)
+    assert "3.6× worse than a straight line on the window" in html(page)
+    assert "not trained on these values" in texts(page)
+    assert "1 epoch in" in html(page)
+
+
+def test_without_a_validation_part_nothing_is_said_of_one(page: AppTest, store: Path) -> None:
+    page.query_params["run"] = completed(store, "train")
+    page.run()
+    assert "MAE 0.00450 on the training part" in html(page)
+    assert "trained on these very values" in texts(page)
+    assert "Green" not in texts(page)
 
 
 def test_a_first_visit_shows_the_first_recipe_and_one_button(page: AppTest) -> None:

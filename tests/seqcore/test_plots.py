@@ -112,6 +112,14 @@ class TestLoss:
         assert info.changes == ((7, "learning rate 0.001"),)
         assert plot_loss(info).layout.annotations[0].text == "learning rate 0.001"
 
+    @pytest.mark.parametrize(
+        ("low", "ticks"), [(1e-13, {"dtick": 3}), (1e-4, {"dtick": 1}), (0.05, {"dtick": "D2"}), (0.7, {})]
+    )
+    def test_a_logarithmic_axis_has_few_ticks_in_one_notation(self, low, ticks):
+        axis = plot_loss(loss_info([1, 2], [1.0, low])).layout.yaxis.to_plotly_json()
+        assert {key: axis[key] for key in ("dtick",) if key in axis} == ticks
+        assert ("tickformat" in axis) != ("exponentformat" in axis)
+
     def test_nothing_yet_is_a_titled_empty_figure(self):
         figure = plot_loss(loss_info([], [], title="Loss"))
         assert figure.layout.title.text == "Loss"
@@ -254,6 +262,16 @@ class TestScores:
         assert info.exact_baseline
         assert info.sentence.endswith("far worse than the best baseline, a straight line on the window. "
                                       "A straight line on the window solves this exactly.")  # fmt: skip
+
+    def test_of_several_exact_baselines_the_straight_line_is_named(self):
+        info = scores_info({"mae": 0.5}, {"drift": {"mae": 0.0}, "linear": {"mae": 1e-8}}, metric="mae",
+                           headline="drift")  # fmt: skip
+        assert info.against_best == "a straight line on the window solves this exactly"
+        assert info.best_baseline.name == "A straight line on the window"
+
+    def test_the_model_beside_the_best_baseline_in_a_few_words(self):
+        info = scores_info({"mae": 0.09}, self.BASELINES, metric="mae", headline="last_value")
+        assert info.against_best == "3× worse than a straight line on the window"
 
     def test_two_perfect_scores_are_as_good_as_each_other(self):
         info = scores_info({"mae": 0.0}, {"linear": {"mae": 0.0}}, metric="mae", headline="linear")
