@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from seqcore.errors import DataError
 
-__all__ = ["Frequency", "find_frequency", "future_times"]
+__all__ = ["Frequency", "find_frequency", "future_times", "missing_times_note"]
 
 Times = NDArray[np.datetime64]
 
+HOLIDAYS = 5  # business days in a row that may be left out before it is said
 MOST_LOOKED_AT = 5_000  # times from the end, which are those that the future goes on from
 _UNITS = (
     ("week", 7 * 86_400 * 10**9),
@@ -26,19 +27,22 @@ _UNITS = (
 )
 _USUAL = {"month": "monthly", "week": "weekly", "day": "daily", "hour": "hourly"}
 _MONTHS = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "yearly"}
+_SPANS = {1: "month", 3: "quarter", 6: "half-year", 12: "year"}
 
 
 @dataclass(frozen=True)
 class Frequency:
     """How often data come. `name` is for people; `offset` is one step; `missing` counts times left out.
 
-    `regular` is False where the offset is only the usual distance between two times that lie anyhow.
+    `regular` is False where the offset is only the usual distance between two times that lie anyhow. `months` is how
+    many whole months one step is, 0 where it isn't months.
     """
 
     name: str
     offset: Any
     regular: bool = True
     missing: int = 0
+    months: int = 0
 
 
 def find_frequency(times: Times) -> Frequency | None:
@@ -66,6 +70,59 @@ def future_times(times: Times, steps: int) -> Times:
         raise DataError(f"{steps:,} steps from {last:%Y-%m-%d} lie beyond the year 2261; use fewer steps") from None
 
 
+def missing_times_note(times: Times) -> str | None:
+    """A sentence for people where rising, regular times have holes: how much is missing, where, what can be done."""
+    frequency = find_frequency(times)
+    if frequency is None or not frequency.regular:
+        return None
+    missing = _missing_after(pd.DatetimeIndex(times), frequency)
+    places = np.flatnonzero(missing)
+    if not len(places):
+        return None
+    count, first = int(missing.sum()), int(places[0])
+    word = _span(frequency)
+    before, after = (_shown(time, frequency) for time in times[first : first + 2])
+    where = f"between {before} and {after}" if len(places) == 1 else f"in {len(places):,} places, the first {before}"
+    where += f" to {after}" if len(places) > 1 else ""
+    return (
+        f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
+        "rows there follow each other as if nothing were between. "
+        "Add the missing rows, with empty cells where there is no value, and data.gaps says how they are filled."
+    )
+
+
+def _missing_after(times: pd.DatetimeIndex, frequency: Frequency) -> NDArray[np.int64]:
+    """How many times are left out after each but the last, [n - 1]."""
+    if frequency.months:
+        number = np.asarray(times.year, dtype=np.int64) * 12 + np.asarray(times.month, dtype=np.int64)
+        steps = np.diff(number) // frequency.months
+    elif isinstance(frequency.offset, pd.Timedelta):
+        numbers: NDArray[np.int64] = np.asarray(times, dtype="datetime64[ns]").astype(np.int64)
+        steps = np.diff(numbers) // frequency.offset.value
+    else:
+        days = np.asarray(times.normalize(), dtype="datetime64[D]")
+        steps = np.asarray(np.busday_count(days[:-1], days[1:]), dtype=np.int64)
+        steps[steps <= HOLIDAYS + 1] = 1
+    missing: NDArray[np.int64] = np.maximum(steps - 1, 0)
+    return missing
+
+
+def _span(frequency: Frequency) -> str:
+    """What one step is called: "month", "business day", "hour"; "time" where it has no name."""
+    if frequency.months:
+        return _SPANS.get(frequency.months, "time")
+    if not isinstance(frequency.offset, pd.Timedelta):
+        return "business day"
+    return next((unit for unit, length in _UNITS if length == frequency.offset.value), "time")
+
+
+def _shown(time: np.datetime64, frequency: Frequency) -> str:
+    """ "2017-10" for months, else as short as it is exact."""
+    if frequency.months:
+        return str(time.astype("datetime64[M]"))
+    return str(time.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ")
+
+
 def _months(times: pd.DatetimeIndex) -> Frequency | None:
     """Whole months between all times: the same day of the month, its last day, or its first or last business day."""
     number = np.asarray(times.year) * 12 + np.asarray(times.month)
@@ -78,15 +135,17 @@ def _months(times: pd.DatetimeIndex) -> Frequency | None:
     name = _MONTHS.get(step, f"every {step} months" if step % 12 else f"every {step // 12} years")
     days = pd.DatetimeIndex(np.asarray(times.normalize()))  # anew: with a frequency, month ends are its own
     if bool(days.is_month_end.all()):
-        return Frequency(f"{name}, at the month's end", pd.offsets.MonthEnd(step), missing=missing)
+        return Frequency(f"{name}, at the month's end", pd.offsets.MonthEnd(step), missing=missing, months=step)
     if len(set(days.day)) == 1:
-        return Frequency(name, pd.DateOffset(months=step), missing=missing)
+        return Frequency(name, pd.DateOffset(months=step), missing=missing, months=step)
     if len(times) < 3:
         return None
     if bool((days == days + pd.offsets.BMonthEnd(0)).all()):
-        return Frequency(f"{name}, on the last business day", pd.offsets.BMonthEnd(step), missing=missing)
+        return Frequency(f"{name}, on the last business day", pd.offsets.BMonthEnd(step), missing=missing, months=step)
     if bool((days == days + pd.offsets.BMonthBegin(0)).all()):
-        return Frequency(f"{name}, on the first business day", pd.offsets.BMonthBegin(step), missing=missing)
+        return Frequency(
+            f"{name}, on the first business day", pd.offsets.BMonthBegin(step), missing=missing, months=step
+        )
     return None
 
 

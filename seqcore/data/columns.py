@@ -56,10 +56,11 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
 
 
 def row_name(table: Table, row: int) -> str:
-    """A row as people find it: its number from 1, and its time where there is one."""
+    """A row as people find it: its number in their own file, else from 1; and its time where there is one."""
+    number = table.row_numbers.get(row, row + 1)
     if table.times is None:
-        return f"row {row + 1}"
-    return f"row {row + 1} ({np.datetime_as_string(table.times[row], unit='D')})"
+        return f"row {number}"
+    return f"row {number} ({np.datetime_as_string(table.times[row], unit='D')})"
 
 
 def fill_gaps(table: Table, config: DataConfig) -> Table:
@@ -125,5 +126,6 @@ def _drop(table: Table, gone: NDArray[np.bool_]) -> Table:
         values=table.values[keep],
         offsets=kept_before[table.offsets].astype(np.int64),
         times=None if table.times is None else table.times[keep],
+        row_numbers={},
         notes=(*table.notes, f"{int(gone.sum())} rows with missing values were left out"),
     )

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from seqcore.data.calendar import missing_times_note
 from seqcore.data.csv_layout import MISSING, NUMBER, is_number
 from seqcore.data.dates import ParsedDates, date_family, parse_dates, parse_whole_numbers
 from seqcore.data.table import Table
@@ -67,14 +68,20 @@ def make_table(columns: Columns, origin: Origin) -> Table:
         raise DataError(*faults)
     _refuse_infinite(values, names, origin)
     _note_gaps(values, names, origin)
+    order = None
     if times is not None:
-        values, times = _in_order(values, times, date_name, origin)
+        order = _order(times, date_name, origin)
+        if order is not None:
+            values, times = values[order], times[order]
+        if note := missing_times_note(times):
+            origin.notes.append(note)
     return Table(
         values=values,
         columns=tuple(names),
         times=times,
         notes=tuple(origin.notes),
         x_title=date_name if times is not None else "row",
+        row_numbers=_rows_of_gaps(values, order, origin),
     )
 
 
@@ -305,13 +312,21 @@ def _note_gaps(values: NDArray[np.float64], names: list[str], origin: Origin) ->
             origin.notes.append(f"{name} has {count:,} gap{'s' if count > 1 else ''}: {origin.listed(gaps)}.")
 
 
-def _in_order(
-    values: NDArray[np.float64], times: NDArray[np.datetime64], date_name: str, origin: Origin
-) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
-    """Rows in order of time. DataError where two rows have the same time."""
+def _rows_of_gaps(values: NDArray[np.float64], order: NDArray[np.int64] | None, origin: Origin) -> dict[int, int]:
+    """Where the user finds each column's first gap: its place here -> its number there."""
+    gaps = np.isnan(values)
+    places = sorted({int(gaps[:, i].argmax()) for i in range(values.shape[1]) if gaps[:, i].any()})
+    if not places:
+        return {}
+    there = places if order is None else [int(order[place]) for place in places]
+    return dict(zip(places, origin.rows(there), strict=True))
+
+
+def _order(times: NDArray[np.datetime64], date_name: str, origin: Origin) -> NDArray[np.int64] | None:
+    """The order of time; None where the rows have it. DataError where two rows have the same time."""
     steps = np.diff(times)
     if len(times) < 2 or bool(np.all(steps > np.timedelta64(0))):
-        return values, times
+        return None
     order = np.argsort(times, kind="stable")
     ordered = times[order]
     again = np.flatnonzero(ordered[1:] == ordered[:-1])
@@ -329,7 +344,7 @@ def _in_order(
     backwards = bool(np.all(steps < np.timedelta64(0)))
     how = f"they began with the latest {date_name}" if backwards else f"they were not in the order of {date_name}"
     origin.notes.append(f"The rows were put in order: {how}.")
-    return values[order], ordered
+    return order
 
 
 def _short_time(time: np.datetime64) -> str:

@@ -20,7 +20,8 @@ class Table:
     `values` are numbers (float64) or symbols (a numpy text dtype, F = 1). `times[N]` (datetime64[ns]) is None where
     the data have none. `independent` sequences are samples of one kind (1,000 ramps): parts are made of whole
     sequences. Otherwise each sequence is a series in time, and parts are stretches of time. `notes` are sentences
-    about what was done to the data (sorted, filled, dropped), for people. DataError where the shapes don't fit.
+    about what was done to the data (sorted, filled, dropped), for people. `row_numbers` says for the first gap in each
+    column which row of the user's own file it is. DataError where the shapes don't fit.
     """
 
     values: NDArray[Any]
@@ -30,6 +31,7 @@ class Table:
     independent: bool = False
     names: tuple[str, ...] = ()  # a name for each sequence, or none
     notes: tuple[str, ...] = ()
+    row_numbers: dict[int, int] = field(default_factory=dict)
     x_title: str = "step"  # what a row is: "step", "week", the name of the date column
 
     def __post_init__(self) -> None:

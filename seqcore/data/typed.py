@@ -56,8 +56,10 @@ class Values(Source):
 def parse_numbers(text: str, *, decimal: str = "auto") -> tuple[list[float], bool]:
     """The numbers in `text`, and whether commas between digits were read as decimal commas.
 
-    A comma separates when a space, a semicolon or the end follows. Between digits it separates too ("10,20,30"),
-    unless other separators do that already ("1,5 2,5" and "1,5; 2,5"). DataError: a line for each bad token.
+    The rule: a comma separates when a space, a semicolon or the end follows ("70, 80"). Between digits it separates too
+    where nothing else does ("10,20,30" and "70,5"), or where one item has several commas or any has a point. Else,
+    where spaces, semicolons or lines separate already, it is a decimal comma: "1,5 2,5", "1,5; 2" and "70,80 90,100"
+    (70.8 and 90.1). DataError: a line for each bad token, and where all of them can be thousands too ("1,500 2,500").
     """
     cleaned = text.replace("\u2212", "-").replace("\ufeff", "").strip().strip("[](){}").strip()
     spaced = cleaned.replace(";", " ; ").split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -13,7 +14,8 @@ from torch import nn
 from seqcore.config import DataConfig
 from seqcore.data.calendar import future_times
 from seqcore.data.numeric import NumericCodec
-from seqcore.errors import PredictionError
+from seqcore.data.typed import parse_numbers as read_numbers
+from seqcore.errors import DataError, PredictionError
 from seqcore.views import SeriesView
 
 __all__ = ["as_rows", "forecast_on", "parse_numbers", "predict_after"]
@@ -22,11 +24,23 @@ Values = NDArray[np.float64]
 
 
 def parse_numbers(text: str, codec: NumericCodec) -> Values:
-    """Typed numbers as rows [T, F], commas or spaces between them; where F > 1, a row ends with its line or a ;."""
+    """Typed numbers as rows [T, F]; where F > 1, a row ends with its line or a `;`.
+
+    Commas are read by the rule of `seqcore.data.typed.parse_numbers`: they separate, or are decimal commas where
+    something else separates. Where F > 1, the number of values in a row says which. PredictionError.
+    """
     width = len(codec.inputs)
-    lines = re.split(r"[;\n]", text) if width > 1 else [re.sub(r"[;\n]", " ", text)]
-    rows = [[_number(token) for token in re.split(r"[\s,]+", line.strip()) if token] for line in lines if line.strip()]
-    if width == 1 and rows:
+    lines = [line for line in re.split(r"[;\n]", text) if line.strip()] if width > 1 else [text]
+    for decimal in ("point", "comma") if width > 1 else ():
+        with contextlib.suppress(DataError):
+            rows = [read_numbers(line, decimal=decimal)[0] for line in lines]
+            if rows and all(len(row) == width for row in rows):
+                return np.array(rows, dtype=np.float64)
+    try:
+        rows = [read_numbers(line)[0] for line in lines]
+    except DataError as error:
+        raise PredictionError(*(f"input: {line}" for line in error.lines)) from None
+    if width == 1:
         rows = [[value] for value in rows[0]]
     if not rows:
         raise PredictionError("input: there is no number; type some, as in 70, 80, 90")
@@ -35,16 +49,6 @@ def parse_numbers(text: str, codec: NumericCodec) -> Values:
         names = ", ".join(codec.input_names)
         raise PredictionError(f"input: row {wrong + 1} has {len(rows[wrong])} numbers; give {width} a row: {names}")
     return np.array(rows, dtype=np.float64)
-
-
-def _number(token: str) -> float:
-    try:
-        value = float(token)
-    except ValueError:
-        raise PredictionError(f"input: {token[:40]!r} is not a number; type numbers, as in 70, 80, 90") from None
-    if not np.isfinite(value):
-        raise PredictionError(f"input: {token[:40]!r} is not a finite number")
-    return value
 
 
 def as_rows(given: Any, codec: NumericCodec) -> Values:
@@ -71,7 +75,12 @@ def as_rows(given: Any, codec: NumericCodec) -> Values:
 
 def predict_after(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values) -> SeriesView:
     """Input rows [T, F] in original units -> the steps that lie `lead` ahead of its end; its own steps at lead 0."""
-    prediction = _answer(model, config, codec, _full(rows, codec))
+    with np.errstate(over="ignore", invalid="ignore"):  # said below, in words
+        prediction = _answer(model, config, codec, _full(rows, codec))
+    if not np.isfinite(prediction).all():
+        raise PredictionError(
+            "input: the model's answer is not a finite number: this input is too far from what it was trained on"
+        )
     steps = np.arange(1, len(rows) + 1, dtype=np.float64)
     if config.lead == 0 and config.predict != "next":
         x = steps

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcore.data.calendar import find_frequency, future_times
+from seqcore.data.calendar import find_frequency, future_times, missing_times_note
 from seqcore.data.generators import Alphabet, Stocks
 from seqcore.data.table import Table, describe_table
 from seqcore.errors import DataError
@@ -78,6 +78,29 @@ def test_the_future_always_lies_ahead() -> None:
     assert len(future_times(one, 0)) == 0
     with pytest.raises(DataError, match="no times to go on from"):
         future_times(one[:0], 3)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "left_out", "words"),
+    [
+        ("MS", [5, 6], "2 months are missing between 2023-06 and 2023-09: "),
+        ("YS", [3], "1 year is missing between 2026-01 and 2028-01: "),
+        ("D", [4, 9], "2 days are missing in 2 places, the first 2023-01-05 to 2023-01-07: "),
+        ("h", [4], "1 hour is missing between 2023-01-02 03:00:00 and 2023-01-02 05:00:00: "),
+        ("B", [7, 8, 9, 10, 11, 12], "6 business days are missing between 2023-01-10 and 2023-01-19: "),
+        ("B", [7], None),  # a holiday
+        ("W", [], None),
+    ],
+)
+def test_holes_between_regular_times_are_said(frequency: str, left_out: list[int], words: str | None) -> None:
+    note = missing_times_note(np.delete(moments(frequency, 60), left_out))
+    assert note is None if words is None else str(note).startswith(words), note
+
+
+def test_irregular_times_have_no_holes() -> None:
+    days = np.cumsum([1, 4, 2, 9, 3, 5, 1, 8, 2, 6])
+    assert missing_times_note(np.datetime64("2024-01-01", "ns") + days * np.timedelta64(1, "D")) is None
+    assert missing_times_note(moments("D", 1)) is None
 
 
 def test_the_end_of_the_calendar_is_said() -> None:

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seqcore.data.csv_layout
+from seqcore.config import DataConfig
+from seqcore.data.columns import fill_gaps, row_name
 from seqcore.data.files import FileOptions, read_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -156,6 +158,24 @@ def test_rows_are_put_in_order_of_time_and_that_is_said() -> None:
     backwards = read("d,v\n2024-01-03,3\n2024-01-02,2\n2024-01-01,1\n")
     assert values_of(backwards) == [[1], [2], [3]]
     assert backwards.notes == ("The rows were put in order: they began with the latest d.",)
+
+
+def test_an_error_about_a_gap_names_the_row_that_the_note_names() -> None:
+    mixed = read("d,v\n2024-01-03,3\n\n2024-01-01,1\n2024-01-02,\n")
+    assert mixed.notes[0] == "v has 1 gap: row 5."
+    with pytest.raises(DataError, match=r"the first in row 5 \(2024-01-02\)"):
+        fill_gaps(mixed, DataConfig())
+    dropped = fill_gaps(mixed, DataConfig(gaps="drop"))
+    assert row_name(dropped, 1) == "row 2 (2024-01-03)"
+
+
+def test_missing_dates_are_noted() -> None:
+    months = [f"{2016 + i // 12}-{i % 12 + 1:02d},{i}" for i in range(48) if i not in (22, 23)]
+    (note,) = read("Month,v\n" + "\n".join(months)).notes
+    assert note.startswith(
+        "2 months are missing between 2017-10 and 2018-01: rows there follow each other as if nothing were between. "
+    )
+    assert "data.gaps" in note
 
 
 def test_the_date_column_can_be_chosen_or_refused() -> None:

@@ -89,7 +89,10 @@ def test_inputs_of_any_length_are_taken_and_an_unusual_one_is_said() -> None:
     [
         ("ramp-next-value", "70, eighty", "'eighty' is not a number"),
         ("ramp-next-value", " ", "there is no number"),
-        ("ramp-next-value", "1 nan", "not a finite number"),
+        ("ramp-next-value", "1 nan", "'nan' is not a number"),
+        ("ramp-next-value", "1 1e400", "'1e400' is too large"),
+        ("ramp-next-value", "1,500 2,500", "can be 1500 or 1.500"),
+        ("ramp-next-value", "1e300 2e300 3e300", "the model's answer is not a finite number: this input is too far"),
         ("next-letter", "É", "was not in the training part"),
         ("next-letter", "", "nothing to go on from"),
     ],
@@ -182,6 +185,31 @@ def test_several_columns_are_typed_a_row_a_line() -> None:
     assert predictor.parse("1, 2\n3, 4; 5, 6").tolist() == [[1, 2], [3, 4], [5, 6]]
     with pytest.raises(PredictionError, match="row 2 has 1 numbers; give 2 a row: a, b"):
         predictor.predict("1 2; 3")
+
+
+def test_in_several_columns_the_number_of_values_says_what_a_comma_is() -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    plan = Experiment.make({"data": {"inputs": ["a", "b"], "target": ["a"], "window": 3}, "training": {"epochs": 1}})
+    predictor, _, _ = finished(plan, frame)
+    assert predictor.parse("0,5 0,6\n7,5 8").tolist() == [[0.5, 0.6], [7.5, 8]]
+    assert predictor.parse("1,2\n3,4").tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("70, 80, 90", [70, 80, 90]),
+        ("70,80,90", [70, 80, 90]),
+        ("70 80\n90", [70, 80, 90]),
+        ("70,5 80,5 90,5", [70.5, 80.5, 90.5]),
+        ("70,5; 80,5", [70.5, 80.5]),
+        ("70,80 90,100", [70.8, 90.1]),
+        ("70.5, 80.5", [70.5, 80.5]),
+        ("70,5", [70, 5]),
+    ],
+)
+def test_typed_numbers_are_read_by_the_rule_of_typed_data(typed: str, read: list[float]) -> None:
+    assert trained("ramp-next-value")[0].parse(typed)[:, 0].tolist() == read
 
 
 def test_best_and_last_weights_can_both_be_had() -> None:
