@@ -19,7 +19,7 @@ from seqcore.suggestion import refit_experiment
 from seqcore.views import SymbolsView
 from ui import run_words
 from ui.cards import finding_box
-from ui.inputs import INPUTS
+from ui.inputs import INPUTS, as_read
 from ui.results import answer, download_csv, file_stem, letters, picture, reading_of, score_table
 from ui.session import escape, fail, jobs, select_run, selected_run, store
 
@@ -138,7 +138,10 @@ def no_checkpoint(run: Run) -> None:
         st.info("This run waits for its turn. Its model can be used as soon as it has trained for a moment.")
     else:
         st.info("This run has no weights yet. They come with its first checkpoint, after a few seconds of training.")
-    st.page_link("train.py", label="Watch it", icon=":material/play_circle:")
+    if run.status == "failed":
+        st.page_link("train.py", label="Open in Train, to change its settings", icon=":material/tune:")
+    else:
+        st.page_link("train.py", label="Watch it", icon=":material/play_circle:")
 
 
 def against_truth(run: Run, step: int) -> None:
@@ -204,6 +207,8 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
         given = predictor.parse(text)
         view = predictor.predict(given)
         answer(view)
+        if read := as_read(given):
+            st.caption(f"Read as {read}.")
         if note := predictor.notes(given):
             st.caption(escape(note))
         download_csv(view, name=file_stem(run_words.title(run), "answer"), key=f"csv-input-{run.id}")
@@ -248,7 +253,7 @@ def refit(run: Run) -> None:
         return
     st.caption(
         "This model has not learned from the data that were held back to score it. For a forecast that counts, train "
-        f"the same model on all of them, for the {epochs} epochs that did best here."
+        f"the same model on all of them, for the {run_words.counted(epochs, 'epoch')} that did best here."
     )
     if st.button("Train on all data", icon=":material/restart_alt:", key=f"refit-{run.id}"):
         new = jobs().submit(refit_experiment(run.experiment, epochs), recipe=run.recipe)

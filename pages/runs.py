@@ -173,8 +173,9 @@ def explain(run: Run) -> None:
 
 def actions(run: Run) -> None:
     """What can be done with a run in its status."""
+    hopeless = run.status == "failed" and store().checkpoint_step(run.id) is None  # as it is, it would fail again
     with st.container(horizontal=True):
-        if run.status in ("interrupted", "stopped", "failed"):
+        if run.status in ("interrupted", "stopped", "failed") and not hopeless:
             _action(
                 "Resume", run, jobs().resume, icon="play_arrow", primary=True, help="Go on from its last checkpoint."
             )
@@ -184,9 +185,13 @@ def actions(run: Run) -> None:
             _action("Continue", run, jobs().continue_, icon="play_arrow", primary=True, help="Go on.")
         if run.status in GOING:
             _action("Stop", run, jobs().stop, icon="stop", help="End it, and keep what it has learned.")
-        for name, page, icon in (("Train", "train.py", "show_chart"), ("Predict", "predict.py", "insights")):
-            if st.button(f"Open in {name}", icon=f":material/{icon}:", key=f"open-{name}-{run.id}"):
-                st.switch_page(page)
+        if st.button(
+            "Open in Train", icon=":material/show_chart:", key=f"open-Train-{run.id}",
+            type="primary" if hopeless else "secondary", help="Its settings and its curve, to look at or to change.",
+        ):  # fmt: skip
+            st.switch_page("train.py")
+        if not hopeless and st.button("Open in Predict", icon=":material/insights:", key=f"open-Predict-{run.id}"):
+            st.switch_page("predict.py")
         if run.status not in ("running", "paused") and st.button(
             "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}", help="Asks first."
         ):
@@ -210,8 +215,8 @@ def _action(name: str, run: Run, act: object, *, icon: str, help: str, primary: 
 def confirm_delete(run: Run) -> None:
     """Ask, then delete."""
     st.markdown(
-        f"**{escape(run_words.title(run))}**, {run_words.network(run)}, {run.epoch} epochs: its curve, its scores and "
-        "its weights go, and can't be brought back."
+        f"**{escape(run_words.title(run))}**, {run_words.network(run)}, {run_words.counted(run.epoch, 'epoch')}: "
+        "its curve, its scores and its weights go, and can't be brought back."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it", key="delete-no"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -13,9 +13,10 @@ from seqcore.data.table import Table
 if TYPE_CHECKING:
     from seqcore.prediction import Predictor
 
-__all__ = ["INPUTS", "example"]
+__all__ = ["INPUTS", "as_read", "example"]
 
 DIGITS = 5  # of an example's numbers
+MOST_SHOWN = 12  # rows of an input that are read back
 
 
 def numbers(predictor: Predictor, table: Table, *, key: str) -> str:
@@ -24,7 +25,8 @@ def numbers(predictor: Predictor, table: Table, *, key: str) -> str:
     names = ", ".join(predictor.columns)
     several = len(predictor.columns) > 1
     text = example(predictor, table)
-    label = f"{names}: a row a line, the oldest first" if several else f"Values of {names}, the oldest first"
+    of = "" if names.lower() in ("value", "values") else f" of {names}"
+    label = f"{names}: a row a line, the oldest first" if several else f"Values{of}, the oldest first"
     return st.text_area(
         _plain(label),
         value=text,
@@ -58,6 +60,16 @@ def example(predictor: Predictor, table: Table) -> str:
     start = max(int(table.offsets[-2]), stop - window)
     rows = [[f"{v:.{DIGITS}g}" for v in row] for row in table.values[start:stop][:, places] if not np.isnan(row).any()]
     return ", ".join(row[0] for row in rows) if len(places) == 1 else "\n".join(", ".join(row) for row in rows)
+
+
+def as_read(given: Any) -> str:
+    """A short text: numbers as they were understood ("70.5, 80.5"), rows of several in brackets. "" for symbols."""
+    if not (isinstance(given, np.ndarray) and given.dtype.kind == "f"):
+        return ""
+    rows = [", ".join(f"{value:.10g}" for value in row) for row in given]
+    shown = [f"({row})" for row in rows] if given.shape[1] > 1 else rows
+    half = MOST_SHOWN // 2
+    return ", ".join(shown if len(shown) <= MOST_SHOWN else [*shown[:half], "...", *shown[-half:]])
 
 
 def _plain(text: str) -> str:

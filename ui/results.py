@@ -50,6 +50,13 @@ def answer(view: View) -> None:
     many = " sl-many" if len(boxes) > 2 else ""
     cells = "".join(f"<div><span>{html(name)}</span><b>{html(value)}</b></div>" for name, value in boxes)
     st.html(f'{_STYLE}<div class="sl-answer{many}" data-testid="answer">{cells}</div>')
+    if isinstance(view, SeriesView) and len(view.prediction) > (rows := _rows_shown(view)):
+        st.caption(f"The first {rows} of {len(view.prediction):,}: the picture and the CSV have them all.")
+
+
+def _rows_shown(view: SeriesView) -> int:
+    """How many steps are shown large: six, fewer where each has many columns."""
+    return min(MOST_ANSWERS, max(1, 2 * MOST_ANSWERS // len(view.columns)), len(view.prediction))
 
 
 def _values(view: SeriesView) -> list[tuple[str, str]]:
@@ -57,14 +64,14 @@ def _values(view: SeriesView) -> list[tuple[str, str]]:
     dated = view.x.dtype.kind == "M"
     days = dated and bool(np.all(view.x == view.x.astype("datetime64[D]")))
     boxes = []
-    for row, values in enumerate(view.prediction[:MOST_ANSWERS]):
+    for row, values in enumerate(view.prediction[: _rows_shown(view)]):
         step = "next" if row == 0 else f"{row + 1} steps on"
         if dated:
             step = str(np.datetime_as_string(view.x[row], unit="D" if days else "m")).replace("T", " ")
         for k, column in enumerate(view.columns):
             name = f"{step}, {column}" if several else f"{step} {column}" if len(view.prediction) == 1 else step
             boxes.append((name, shown(float(values[k]))))
-    return boxes[: 2 * MOST_ANSWERS]
+    return boxes
 
 
 def shown(value: float) -> str:

@@ -93,7 +93,7 @@ def _brief(baseline: str) -> str:
 def _progress(run: Run) -> str:
     if run.status == "queued":
         return "next" if run.queue_position == 1 else f"number {run.queue_position}" if run.queue_position else ""
-    return f"{run.epoch} of {run.epochs} epochs" if run.epochs else ""
+    return f"{run.epoch} of {run_words.counted(run.epochs, 'epoch')}" if run.epochs else ""
 
 
 @st.cache_data(show_spinner=False, max_entries=3000)

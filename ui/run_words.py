@@ -17,6 +17,7 @@ __all__ = [
     "StatusWord",
     "ago",
     "best_part",
+    "counted",
     "duration",
     "label",
     "network",
@@ -58,6 +59,11 @@ def title(run: Run) -> str:
     return str(data.options.get("name") or SOURCES[data.source].title)
 
 
+def counted(count: int, word: str) -> str:
+    """A number with its word: "1 step", "1,200 steps"."""
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
 def network(run: Run) -> str:
     """The architecture with its sizes: "LSTM 32", "GRU 2 x 64"."""
     model = run.experiment.model
@@ -68,7 +74,7 @@ def network(run: Run) -> str:
 def trained_on(run: Run) -> str:
     """What the model sees and predicts: "20 steps to 1", and whether nothing was held back."""
     data = run.experiment.data
-    text = f"{data.window} steps to {data.horizon}"
+    text = f"{counted(data.window, 'step')} to {data.horizon}"
     return text + (", on all data" if data.validation_fraction == data.test_fraction == 0 else "")
 
 

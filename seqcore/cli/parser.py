@@ -124,7 +124,13 @@ def _add_predict(commands: Any) -> None:
     what.add_argument("--input", metavar="TEXT", help='values in your own units ("70 80 90") or symbols ("abcd")')
     what.add_argument("--file", metavar="CSV", help="score the model on new data with the same columns")
     what.add_argument("--steps", metavar="N", type=_positive, help="forecast on from the end of the data")
-    predict.add_argument("--at", choices=("best", "last"), default="best", help="which weights (best)")
+    predict.add_argument(
+        "--at",
+        metavar="WEIGHTS",
+        type=_weights,
+        default="best",
+        help="which weights: best, last, or a kept step (best)",
+    )
     predict.add_argument("--refit", action="store_true", help="with --steps: first train on all of the data")
     predict.add_argument("--csv", metavar="OUT", help="write the predictions to a file")
     predict.add_argument("--generate", metavar="N", type=_positive, help="with --input of symbols: go on for N symbols")
@@ -144,6 +150,14 @@ def _add_export(commands: Any) -> None:
         "--format", metavar="FORMAT", required=True, help="what to write; an unknown one lists them all"
     )
     export.add_argument("out", metavar="OUT", help="the file to write")
+
+
+def _weights(text: str) -> str | int:
+    if text in ("best", "last"):
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use best, last, or the step of a kept checkpoint")
 
 
 def _positive(text: str) -> int:

@@ -57,7 +57,7 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
     given = predictor.parse(args.input)
     view = predictor.predict(given)
     note = predictor.notes(given)
-    value: dict[str, Any] = {"run": run.id, **_example(view, args.input)}
+    value: dict[str, Any] = {"run": run.id, **_example(view, given, args.input)}
     if out.json:
         out.object({**value, "note": note} if note else value)
     else:
@@ -88,13 +88,16 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
     path = Path(args.file)
     if not path.is_file():
         raise NotFoundError(f"{args.file}: there is no such file")
-    evaluation = predictor.evaluate(read_table(path, name=path.name, options=predictor.file_options))
+    table = read_table(path, name=path.name, options=predictor.file_options)
+    evaluation = predictor.evaluate(table)
     if args.csv:
         _write_csv(args.csv, evaluation.view)
     if out.json:
         value = {"run": run.id, "file": path.name, "metrics": evaluation.metrics, "baselines": evaluation.baselines}
-        out.object({**value, "windows": evaluation.windows, "scored": evaluation.scored})
+        out.object({**value, "windows": evaluation.windows, "scored": evaluation.scored, "notes": list(table.notes)})
         return 0
+    for note in table.notes:
+        out.note(note)
     out.line(f"{path.name}: {evaluation.scored}")
     columns = ("", *evaluation.metrics)
     rows = [("this model", *(number(value) for value in evaluation.metrics.values()))]
@@ -146,14 +149,13 @@ def _write_csv(path: str, view: View) -> None:
         raise DataError(f"{path}: can't be written ({error.strerror})") from None
 
 
-def _example(view: View, text: str) -> dict[str, Any]:
-    """An input and its answer as JSON."""
+def _example(view: View, read: Any, text: str) -> dict[str, Any]:
+    """An input as it was read, and its answer, as JSON."""
     if isinstance(view, SymbolsView):
         probabilities = {s: float(p) for s, p in zip(view.symbols, view.probabilities[-1], strict=True)}
         ranked = dict(sorted(probabilities.items(), key=lambda item: -item[1]))
         return {"input": text, "prediction": view.predictions[-1], "probabilities": ranked}
-    given = view.context if view.context is not None else np.zeros((0, 1))
-    return {"input": _numbers(given), "prediction": _numbers(view.prediction, whole=False)}
+    return {"input": _numbers(read), "prediction": _numbers(view.prediction, whole=False)}
 
 
 def _numbers(values: Any, *, whole: bool = True) -> list[Any]:

@@ -39,6 +39,8 @@ def runs(args: argparse.Namespace, out: Output) -> int:
             (name for part in ("test", "val", "train") if (name := f"{part}_{run.metric}") in run.metrics), ""
         )
         score = f"{metric} {number(run.metrics[metric])}" if metric else ""
+        if score and _on_all_data(run):  # learned and scored on the same rows: nothing to compare with a test score
+            score += ", on all data"
         source = run.recipe or run.experiment.data.options.get("name") or run.experiment.data.source
         architecture = f"{run.experiment.model.architecture} {run.experiment.model.hidden_size}"
         progress = f"{run.epoch} of {run.epochs}"
@@ -125,6 +127,12 @@ def delete(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def _on_all_data(run: Run) -> bool:
+    """Whether nothing was held back to score the run."""
+    data = run.experiment.data
+    return data.validation_fraction == data.test_fraction == 0
+
+
 def _brief(run: Run) -> dict[str, Any]:
     """A run as JSON, without what only `show` tells."""
     return {
@@ -148,6 +156,7 @@ def _brief(run: Run) -> dict[str, Any]:
         "metrics": run.metrics,
         "headline": run.headline,
         "metric": run.metric,
+        "on_all_data": _on_all_data(run),
         "queue_position": run.queue_position,
         "reason": run.reason,
         "error": run.error,

@@ -107,7 +107,8 @@ def _end(run: Run, report: Reporter, out: Output) -> None:
 
 
 def _nothing_left(run: Run, out: Output) -> int:
-    text = f"{run.id[:8]} is completed: all {run.epochs} epochs are done. `more-epochs {run.id[:8]} N` trains longer."
+    done = "its epoch is done" if run.epochs == 1 else f"all {run.epochs} epochs are done"
+    text = f"{run.id[:8]} is completed: {done}. `more-epochs {run.id[:8]} N` trains longer."
     if out.json:
         out.object({"run": run.id, "status": run.status, "epochs": run.epoch, "message": text})
     else:

@@ -90,9 +90,10 @@ class Reading:
             row = self._find(connection, run)
             kept = self._checkpoints(connection, row["id"])
         if str(at) not in ("last", "best"):
+            steps = ", ".join(str(step) for step in sorted({c["step"] for c in kept})) or "none yet"
             kept = [c for c in kept if str(c["step"]) == str(at)]
             if not kept:
-                raise NotFoundError(f"run {row['id']} has no checkpoint at step {at}")
+                raise NotFoundError(f"run {row['id']} has no checkpoint at step {at}; the steps kept are: {steps}")
         if not kept:
             return None
         there = [c for c in kept if self.checkpoint_path(c["file"]).exists()]

@@ -85,14 +85,17 @@ class Store(Recording):
         reading = {field: options[field] for field in FileOptions.model_fields if field in options}
         return read_table(path, name=name, options=FileOptions(**reading))
 
-    def predictor(self, run: str, at: Literal["best", "last"] = "best") -> Predictor:
-        """A run's model with its best or its last weights. NotFoundError where it has not been kept yet."""
+    def predictor(self, run: str, at: Literal["best", "last"] | int = "best") -> Predictor:
+        """A run's model with its best or its last weights, or as it was at the step of a checkpoint that is kept.
+
+        NotFoundError where there is no checkpoint, or none at that step; it names the steps that are kept.
+        """
         from seqcore.prediction import Predictor
 
-        content = self.checkpoint(run)
+        content = self.checkpoint(run, at=at)
         if content is None:
             raise NotFoundError(f"run {self.run(run).id} has no checkpoint yet: let it train for a moment")
-        return Predictor.from_checkpoint(content, at=at)
+        return Predictor.from_checkpoint(content, at="best" if at == "best" else "last")
 
     def _file_path(self, key: str) -> Path:
         return self.folder / "files" / key

@@ -149,6 +149,19 @@ class TestOwnInput:
         assert "2 steps" in texts(page)
         assert 'data-testid="answer"' in html(page)
 
+    def test_decimal_commas_are_read_as_such_and_shown(self, runs):
+        page = open_page(runs["ramp"])
+        box = page.text_area(key=f"input-{runs['ramp']}")
+        assert box.label == "Values, the oldest first"
+        box.set_value("70,5 80,5 90,5").run()
+        assert "Read as 70.5, 80.5, 90.5." in texts(page)
+        assert "<b>100.5</b>" in html(page)
+
+    def test_an_answer_out_of_all_bounds_is_one_line(self, runs):
+        page = open_page(runs["ramp"])
+        page.text_area(key=f"input-{runs['ramp']}").set_value("1e300 2e300 3e300").run()
+        assert "not a finite number" in page.error[0].value
+
     @pytest.mark.parametrize("text", ["70, eighty", "70, nan", "\x00"])
     def test_what_is_no_number_is_one_line(self, runs, text):
         page = open_page(runs["ramp"])
@@ -184,6 +197,13 @@ class TestForecast:
         page.number_input(key=f"steps-{runs['ramp']}").set_value(3).run()
         assert "<b>100</b>" in html(page)
         assert html(page).count("<b>") == 3
+
+    def test_a_long_forecast_says_how_much_of_it_is_shown_large(self, runs):
+        page = open_tab(open_page(runs["ramp"]), runs["ramp"], "Forecast")
+        assert html(page).count("<b>") == 6
+        assert "The first 6 of 24" in texts(page)
+        page.number_input(key=f"steps-{runs['ramp']}").set_value(6).run()
+        assert "The first" not in texts(page)
 
     def test_dates_go_on_in_their_own_steps(self, empty):
         kept = empty.put_file(MONTHS.encode(), "air.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from seqcore.events import Epoch, Finished, Started, Steps
+from seqcore.events import CheckpointReady, Epoch, Finished, Started, Steps
 from seqcore.experiment import Experiment
 from seqcore.runs.jobs import Jobs
 from seqcore.runs.store import Lease, Store
@@ -96,9 +97,20 @@ def test_a_completed_run_shows_its_score_beside_the_best_baseline_and_what_can_b
     assert labels(page) == {"Open in Train", "Open in Predict", "Delete"}
 
 
-def test_a_failed_run_shows_every_line_of_its_reason_and_can_be_resumed(store):
+def test_a_failed_run_without_weights_shows_why_and_opens_its_settings(store):
     page = open_page(fail(store, "the loss became *not a number*"))
     assert [error.value for error in page.error] == [r"the loss became \*not a number\*"]
+    assert labels(page) == {"Open in Train", "Delete"}
+    assert page.button(key=f"open-Train-{store.runs()[0].id}").proto.type == "primary"
+
+
+def test_a_failed_run_with_a_checkpoint_can_be_resumed(store):
+    lease = begin(store)
+    store.put_checkpoint(lease, CheckpointReady(12, 3, b"weights"))
+    store.fail(lease, ["the disk is full"])
+    lease.release()
+    page = open_page(lease.run)
+    assert labels(page) == {"Resume", "Open in Train", "Open in Predict", "Delete"}
     page.button(key=f"Resume-{store.runs()[0].id}").click().run()
     assert store.runs()[0].status == "queued"
 
@@ -230,6 +242,15 @@ class TestWords:
 
     def test_a_recipe_that_is_no_more_keeps_its_name(self, store):
         assert run_words.title(store.run(complete(store, recipe="gone"))) == "gone"
+
+    @pytest.mark.parametrize(("count", "text"), [(0, "0 steps"), (1, "1 step"), (1200, "1,200 steps")])
+    def test_one_is_no_plural(self, count, text):
+        assert run_words.counted(count, "step") == text
+
+    def test_what_a_run_of_one_step_and_one_epoch_is_has_no_plural(self, store):
+        run = store.run(complete(store, data__window=1, training__epochs=1))
+        assert run_words.trained_on(run) == "1 step to 1"
+        assert run_row(replace(run, epochs=1, epoch=1), [])["progressText"] == "1 of 1 epoch"
 
     def test_a_run_on_all_data_says_so(self, store):
         run = store.run(complete(store, data__validation_fraction=0.0, data__test_fraction=0.0))

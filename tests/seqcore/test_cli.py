@@ -285,6 +285,39 @@ def test_an_input_that_cannot_be_read_is_one_line(ask: Ask, ball: str, text: str
     assert (answer.code, answer.out, len(answer.faults)) == (1, "", 1)
 
 
+def test_decimal_commas_are_read_as_such_and_shown(ask: Ask, ball: str) -> None:
+    (value,) = ask("predict", ball, "--input", "0,5 0,6", "--json").objects
+    assert value["input"] == [0.5, 0.6]
+    assert "0.5, 0.6 -> " in ask("predict", ball, "--input", "0,5 0,6").out
+
+
+def test_an_input_is_shown_as_it_was_read_where_the_model_does_not_predict_it(ask: Ask) -> None:
+    assert ask("train", "sine-to-cosine", "--set", "training.epochs=1").code == 0
+    (value,) = ask("predict", "latest", "--input", "0,5 0,6", "--json").objects
+    assert value["input"] == [0.5, 0.6]
+
+
+def test_the_weights_of_any_kept_step_can_be_used(ask: Ask, ball: str) -> None:
+    (shown,) = ask("show", ball, "--json").objects
+    last = ask("predict", ball, "--input", "0.5 0.6", "--at", "last", "--json").objects
+    assert ask("predict", ball, "--input", "0.5 0.6", "--at", str(shown["step"]), "--json").objects == last
+    missing = ask("predict", ball, "--input", "0.5 0.6", "--at", "3")
+    assert (missing.code, len(missing.faults)) == (1, 1)
+    assert f"the steps kept are: {shown['step']}" in missing.err
+    assert ask("predict", ball, "--input", "0.5", "--at", "first").code == 2
+
+
+def test_missing_months_are_said_before_and_after_training(ask: Ask, months: Path, tmp_path: Path) -> None:
+    lines = months.read_text().splitlines()
+    holed = tmp_path / "holed.csv"
+    holed.write_text("\n".join([*lines[:60], *lines[62:]]))
+    note = "2 months are missing between 1953-11 and 1954-02"
+    assert note in ask("train", str(holed), "--set", "training.epochs=1").err
+    assert note in ask("predict", "latest", "--file", str(holed)).err
+    (value,) = ask("predict", "latest", "--file", str(holed), "--json").objects
+    assert value["notes"][0].startswith(note)
+
+
 def test_symbols_are_predicted_with_their_probabilities(ask: Ask) -> None:
     assert ask("train", "next-letter-of-four").code == 0
     (value,) = ask("predict", "latest", "--input", "abcd", "--json").objects
@@ -323,7 +356,9 @@ def test_refit_trains_on_all_of_the_data_once(ask: Ask, months: Path) -> None:
     assert first[0]["run"] != scored
     (shown,) = ask("show", first[0]["run"], "--json").objects
     assert shown["experiment"]["data"]["validation_fraction"] == shown["experiment"]["data"]["test_fraction"] == 0
-    assert len(ask("runs", "--json").objects) == 2
+    listed = ask("runs", "--json").objects
+    assert [run["on_all_data"] for run in listed] == [True, False]
+    assert [", on all data" in line for line in ask("runs").out.splitlines()[-2:]] == [True, False]
 
 
 def test_new_data_are_scored_beside_the_baselines(ask: Ask, months: Path, tmp_path: Path) -> None:

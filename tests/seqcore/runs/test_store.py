@@ -301,7 +301,7 @@ def test_the_last_two_checkpoints_are_kept(store: Store, experiment: Experiment)
     assert store.checkpoint(lease.run, at="best") == b"weights at 30"
     assert store.checkpoint(lease.run, at=20) == b"weights at 20"
     assert store.checkpoint_step(lease.run) == 30
-    with pytest.raises(NotFoundError, match="at step 10"):
+    with pytest.raises(NotFoundError, match="at step 10; the steps kept are: 20, 30"):
         store.checkpoint(lease.run, at=10)
     assert len(list((store.folder / "checkpoints" / lease.run).iterdir())) == 2
 
