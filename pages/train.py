@@ -18,7 +18,11 @@ with st.container(key="desk"):
 with left, st.container(key="settings"):
     st.subheader("Data")
     picture = st.container()
-    forms.section(draft, "data", overview.columns(draft), leave_out=own_data.shown_above(draft))
+    told = st.container()
+    known = overview.table(draft)
+    names = known.columns if known is not None else ()
+    first = own_data.first_fields(draft, known)
+    forms.section(draft, "data", names, leave_out=own_data.shown_above(draft), first=first)
     st.subheader("Model")
     forms.section(draft, "model")
     summary = st.container()
@@ -31,24 +35,32 @@ with right:
     try:
         experiment = draft.experiment()
         drafts.write_link(draft, experiment)
-        table = own_data.table_of(experiment)
+        table = None if own_data.awaits_file(draft) else own_data.table_of(experiment)
     except SeqcoreError as error:
         session.fail(error)
-    faults = st.container()
+    problems: tuple[str, ...] | None = ()
+    if experiment is not None and table is not None:
+        problems = overview.known_problems(experiment, table)
+    for line in problems or ():
+        st.warning(session.escape(line))
+    ready = experiment if table is not None and not problems else None
     if run is None:
         with st.container(horizontal=True, key="actions"):
-            actions.buttons(None, experiment if table is not None else None)
+            actions.buttons(None, ready, missing=own_data.awaits_file(draft))
         actions.faults()
         overview.data_picture(experiment, table)
     else:
-        live.live_area(run, experiment)
+        live.live_area(run, ready)
 
-if run is not None:
-    with picture:
-        overview.data_picture(experiment, table, small=True)
 if experiment is not None and table is not None:
-    with faults:  # last of all: on a server that has just started this waits for torch
-        for line in overview.problems(experiment, table):
-            st.error(session.escape(line))
+    if run is not None:
+        with picture:
+            overview.data_picture(experiment, table, small=True)
+    if first:
+        with told:
+            overview.predicted(experiment, table)
+    # Last of all: on a server that has just started this waits for torch.
+    if problems is None and overview.problems(experiment, table):
+        st.rerun()
 with summary:
     overview.parameters(experiment, table)

@@ -14,15 +14,20 @@ from seqcore.experiment import Experiment
 from seqcore.runs.records import Run
 from ui import drafts, overview, own_data, session
 
-__all__ = ["buttons", "faults", "was_started_here"]
+__all__ = ["asked", "buttons", "faults", "was_started_here"]
 
 WIDTHS = {"do-train": 100, "do-hold": 118, "do-stop": 90, "do-one-more-epoch": 162, "do-apply-to-this-run": 172}
 TWICE = 2.0  # seconds within which the same experiment is not submitted again: a double click means one run
+REACHED = {"Pause": "paused", "Continue": "running", "Stop": "stopped"}  # what is asked for -> the status it ends in
 _FAULTS, _SUBMITTED, _OURS, _DONE = "action-faults", "submitted", "started-here", "action-done"
+_ASKED = "asked-of-run"
 
 
-def buttons(run: Run | None, experiment: Experiment | None) -> None:
-    """Train and, where there is a run, Pause or Continue, Stop, and One more epoch."""
+def buttons(run: Run | None, experiment: Experiment | None, *, missing: bool = False) -> None:
+    """Train and, where there is a run, Pause or Continue, Stop, and One more epoch.
+
+    `experiment` is None where training would refuse it, `missing` where there are no data yet.
+    """
     same = run is not None and not run.ended and experiment == run.experiment
     help = (
         "This very run is going on. Change a setting to queue another one."
@@ -30,8 +35,9 @@ def buttons(run: Run | None, experiment: Experiment | None) -> None:
         else "Start a run with these settings."
     )
     if experiment is None:
-        help = "Something in the settings can't be; the lines above say what."
-    _button("Train", "play_arrow", help, _train, primary=True, off=same or experiment is None)
+        help = "Upload a file first." if missing else "This can't be trained; the lines above say why."
+    shown = (_data_of(drafts.drawn()),)
+    _button("Train", "play_arrow", help, _train, shown, primary=True, off=same or experiment is None)
     if run is not None:
         _run_buttons(run, experiment)
     if st.session_state.pop(_DONE, False):
@@ -49,19 +55,35 @@ def was_started_here(run: Run) -> bool:
     return run.id in st.session_state.get(_OURS, ())
 
 
+def asked(run: Run) -> str | None:
+    """What this session has asked of the run ("Pause", "Continue", "Stop") and whoever trains it has not done yet."""
+    who, what = st.session_state.get(_ASKED, (None, None))
+    if who != run.id:
+        return None
+    if run.ended or run.status == REACHED.get(what):
+        del st.session_state[_ASKED]
+        return None
+    return str(what)
+
+
 def _run_buttons(run: Run, experiment: Experiment | None) -> None:
     jobs = session.jobs()
     if run.status == "paused":
-        _hold("Continue", "play_circle", "Go on with this run.", jobs.continue_, run)
+        off = asked(run) is not None
+        _hold("Continue", "play_circle", "Go on with this run.", jobs.continue_, run, off=off)
     elif run.status in ("stopped", "interrupted", "failed"):
         _hold("Resume", "play_circle", "Go on from the last checkpoint.", jobs.resume, run)
     else:
-        off = run.status != "running"
+        off = run.status != "running" or asked(run) is not None
         _hold("Pause", "pause", "Hold this run; it can be continued.", jobs.pause, run, off=off)
     help = "End this run and keep what it has learned."
-    _button("Stop", "stop", help, _command, (jobs.stop, run.id), off=run.ended)
+    off = run.ended or asked(run) == "Stop"
+    _button("Stop", "stop", help, _ask, ("Stop", jobs.stop, run.id), off=off)
     off = run.status in ("queued", "failed", "interrupted")
-    help = "Train for one epoch more than planned."
+    if run.ended:
+        help = "Train for exactly one more epoch, from where this run is now."
+    else:
+        help = f"Add one epoch to the plan: {run.epochs + 1:,} in place of {run.epochs:,}."
     _button("One more epoch", "plus_one", help, _command, (jobs.more_epochs, run.id, 1), off=off)
     changes = _live_changes(run, experiment)
     if changes:
@@ -80,7 +102,7 @@ def _live_changes(run: Run, experiment: Experiment | None) -> dict[str, Any]:
 
 def _hold(label: str, icon: str, help: str, do: Callable[[str], object], run: Run, *, off: bool = False) -> None:
     """Pause, Continue and Resume are one button: nothing may move while a finger is on its way to another."""
-    _button(label, icon, help, _command, (do, run.id), off=off, key="do-hold")
+    _button(label, icon, help, _ask, (label, do, run.id), off=off, key="do-hold")
 
 
 def _button(
@@ -108,9 +130,17 @@ def _button(
     )
 
 
-def _train() -> None:
+def _data_of(draft: drafts.Draft) -> tuple[Any, Any]:
+    """Which data a draft is about: its source and, of the visitor's own files, which."""
+    return draft.values["data.source"], draft.values.get("data.options.hash")
+
+
+def _train(shown: tuple[Any, Any]) -> None:
     st.session_state.pop(_FAULTS, None)
     draft = drafts.drawn()
+    if own_data.unsettled() or _data_of(draft) != shown:
+        st.session_state[_FAULTS] = ("Other data came in just as you pressed Train: look at them and press it again.",)
+        return
     draft.collect()
     try:
         experiment = draft.experiment()
@@ -138,6 +168,13 @@ def _command(do: Callable[..., object], *args: Any) -> None:
         do(*args)
     except SeqcoreError as error:
         st.session_state[_FAULTS] = error.lines
+
+
+def _ask(what: str, do: Callable[..., object], run: str) -> None:
+    _command(do, run)
+    st.session_state.pop(_ASKED, None)
+    if what in REACHED and not st.session_state.get(_FAULTS):
+        st.session_state[_ASKED] = (run, what)
 
 
 def _change(run: str, changes: dict[str, Any]) -> None:

@@ -23,13 +23,17 @@ HIDDEN = ("data.options.hash", "data.options.name")  # set by giving a file
 _RULED = frozenset(rule.path for rule in RULES)
 
 
-def section(draft: Draft, name: str, columns: Sequence[str] = (), *, leave_out: Sequence[str] = ()) -> None:
+def section(
+    draft: Draft, name: str, columns: Sequence[str] = (), *, leave_out: Sequence[str] = (), first: Sequence[str] = ()
+) -> None:
     """The controls of one part of the experiment: the usual ones open, the rest folded away.
 
-    `columns` are the names that a field of names can choose from. `leave_out` are fields shown elsewhere.
+    `columns` are the names that a field of names can choose from. `leave_out` are fields shown elsewhere, `first`
+    those that are open and on top here, in this order.
     """
     fields = [s for s in draft.settings() if s.path.startswith(f"{name}.") and s.path not in (*HIDDEN, *leave_out)]
-    usual = [s for s in fields if s.usual and _unused(draft, s) is None]
+    on_top = [s for path in first for s in fields if s.path == path]
+    usual = on_top + [s for s in fields if s.usual and s not in on_top and _unused(draft, s) is None]
     rest = [s for s in fields if s not in usual]
     for group in _side_by_side(usual):
         places = st.columns(len(group), gap="small") if len(group) > 1 else [st.container()]

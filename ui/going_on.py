@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from seqcore.data.sources import SOURCES
 from seqcore.models import MODELS
 from seqcore.recipes import recipes
 from seqcore.runs.records import Run
@@ -37,7 +38,9 @@ def offer(shown: Run | None) -> None:
 
 
 def run_title(run: Run) -> str:
-    """What a run is called: its recipe, or its source, and its architecture."""
+    """What a run is called: its recipe, its file, or its source, and its architecture."""
     titles = {r.name: r.title for r in recipes()}
-    name = titles.get(run.recipe or "", run.recipe or run.experiment.data.source)
+    data = run.experiment.data
+    own = data.options.get("name") if data.source == "file" else None
+    name = titles.get(run.recipe or "", run.recipe or own or SOURCES[data.source].title)
     return f"{name}, {MODELS[run.experiment.model.architecture].title}"

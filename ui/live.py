@@ -25,6 +25,7 @@ POLL = 0.3  # seconds: the chart has to move at least twice a second
 VALIDATION_POINTS = 200  # of the loss chart; the training curve has at most 600
 FRAME = 0.15  # seconds between two pictures of a replay
 PARTS = {"train": "training", "val": "validation", "test": "test"}
+DOING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
 HISTORY, REPLAY, REPLAY_BEGAN, FIGURE = "history", "replay-now", "replay-began", "preview-figure"
 
 LOSS_HELP = "How far predictions are off, step by step: lower is better."
@@ -105,6 +106,9 @@ def _status(moment: Moment, replay: Replay | None) -> str:
         text = f"Waiting: number {run.queue_position} in the queue"
     elif run.status == "running" and not moment.step:
         text = "Starting"
+    asked = actions.asked(run)
+    if asked is not None:
+        text = DOING[asked]
     if replay is not None:
         text = f"Replay {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
     return (

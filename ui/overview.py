@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import streamlit as st
 
 from seqcore.data.table import Table
@@ -13,7 +15,7 @@ from ui import own_data, session
 from ui.drafts import Draft
 from ui.live_chart import live_chart
 
-__all__ = ["columns", "data_picture", "parameters", "problems", "title"]
+__all__ = ["data_picture", "known_problems", "parameters", "predicted", "problems", "table", "title"]
 
 SMALL = 130  # pixels
 PARTS = (
@@ -40,12 +42,14 @@ def title(draft: Draft) -> None:
         st.header("Your own experiment", anchor=False)
 
 
-def columns(draft: Draft) -> tuple[str, ...]:
-    """The columns that inputs and targets can be chosen from."""
+def table(draft: Draft) -> Table | None:
+    """The values that the controls are drawn for, or None where they can't be had."""
+    if own_data.awaits_file(draft):
+        return None
     try:
-        return own_data.table_of(draft.base).columns
+        return own_data.table_of(draft.base)
     except SeqcoreError:
-        return ()
+        return None
 
 
 def data_picture(experiment: Experiment | None, table: Table | None, *, small: bool = False) -> None:
@@ -74,6 +78,22 @@ def data_picture(experiment: Experiment | None, table: Table | None, *, small: b
     if not small:
         parts = PARTS if data.validation_fraction and data.test_fraction else ""
         st.caption(" ".join((f"{_size(table)}.", *(session.escape(n) for n in table.notes), parts)))
+
+
+def predicted(experiment: Experiment, table: Table) -> None:
+    """One line: which columns are predicted, from which."""
+    if table.symbolic or experiment.data.task != "regression":
+        return
+    data = experiment.data
+    target = data.target or (data.inputs[:1] if data.inputs and data.lead else table.columns[:1])
+    past = "its own past" if len(target) == 1 else "their own past"
+    inputs = f"**{session.escape(', '.join(data.inputs))}**" if set(data.inputs) - set(target) else past
+    st.caption(f"Predicts **{session.escape(', '.join(target))}** from {inputs}.")
+
+
+def known_problems(experiment: Experiment, table: Table) -> tuple[str, ...] | None:
+    """`problems`, or None on a server that would have to load torch first: the page is not kept waiting."""
+    return problems(experiment, table) if "seqcore.training" in sys.modules else None
 
 
 def problems(experiment: Experiment, table: Table) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from seqcore.data.table import Table
@@ -15,11 +16,11 @@ from seqcore.suggestion import suggest_experiment
 from ui import drafts, forms, session
 from ui.drafts import Draft
 
-__all__ = ["shown_above", "start_bar", "table_of"]
+__all__ = ["awaits_file", "first_fields", "shown_above", "start_bar", "table_of", "unsettled"]
 
 _VALUES = "data.options.text"
 _TITLES = {"recipe": "Recipe", "values": "Own values", "file": "Own file"}
-_FAULTS = "own-data-faults"
+_FAULTS, _HANDLED = "own-data-faults", "upload-handled"
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -55,8 +56,30 @@ def start_bar(draft: Draft) -> None:
         forms.field_control(draft, setting)
     elif origin == "file":
         _file_choice(draft)
-    for line in st.session_state.pop(_FAULTS, ()):
+    for line in st.session_state.get(_FAULTS, ()):  # until another file comes, or something else is chosen
         st.error(session.escape(line))
+    if awaits_file(draft) and not st.session_state.get(_FAULTS):
+        st.info("Upload a CSV file to begin.", icon=":material/upload_file:")
+
+
+def awaits_file(draft: Draft) -> bool:
+    """Whether the visitor's own file is wanted and none has been given."""
+    return bool(draft.values["data.source"] == "file" and not draft.values.get("data.options.hash"))
+
+
+def unsettled() -> bool:
+    """Whether a file has come in that the draft doesn't know yet: callbacks of one press run in no certain order."""
+    upload = st.session_state.get("upload")
+    return upload is not None and upload.file_id != st.session_state.get(_HANDLED)
+
+
+def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
+    """Fields that matter before all others with the visitor's own data: what is predicted, from what, and gaps."""
+    if _origin(draft) == "recipe" or table is None or table.symbolic or draft.values["data.task"] != "regression":
+        return ()
+    columns = ("data.target", "data.inputs") if len(table.columns) > 1 else ()
+    gaps = draft.values["data.gaps"] != "refuse" or bool(np.isnan(table.values).any())
+    return (*columns, "data.gaps") if gaps else columns
 
 
 def shown_above(draft: Draft) -> tuple[str, ...]:
@@ -110,6 +133,7 @@ def _file_choice(draft: Draft) -> None:
 
 def _recipe_chosen() -> None:
     name = st.session_state["recipe"]
+    st.session_state.pop(_FAULTS, None)
     if name is not None:
         drafts.start_anew(load_recipe(name).experiment, name)
         session.select_run(None)
@@ -117,6 +141,7 @@ def _recipe_chosen() -> None:
 
 def _origin_chosen() -> None:
     origin = st.session_state["origin"]
+    st.session_state.pop(_FAULTS, None)
     session.select_run(None)
     if origin == "recipe":
         name = drafts.default_recipe()
@@ -124,7 +149,7 @@ def _origin_chosen() -> None:
     elif origin == "values":
         drafts.start_anew(_on_values(), None)
     else:
-        drafts.start_anew(Experiment.make({"data": {"source": "file"}}), None)
+        drafts.start_anew(_on_no_file(), None)
 
 
 def _on_values() -> Experiment:
@@ -138,24 +163,38 @@ def _on_values() -> Experiment:
 
 def _file_given() -> None:
     upload = st.session_state["upload"]
+    st.session_state.pop(_FAULTS, None)
     if upload is None:
         return
+    st.session_state[_HANDLED] = upload.file_id
     try:
         kept = session.store().put_file(upload.getvalue(), upload.name)
         _start_on_file({"hash": kept.hash, "name": kept.name})
     except SeqcoreError as error:
-        st.session_state[_FAULTS] = error.lines
+        _without_file(error)
 
 
 def _file_chosen() -> None:
     chosen = st.session_state["file-chosen"]
     names = {f.hash: f.name for f in session.store().files()}
+    st.session_state.pop(_FAULTS, None)
     if chosen not in names:
         return
     try:
         _start_on_file({"hash": chosen, "name": names[chosen]})
     except SeqcoreError as error:
-        st.session_state[_FAULTS] = error.lines
+        _without_file(error)
+
+
+def _without_file(error: SeqcoreError) -> None:
+    """A file that can't be used: the one before it must not be trained on under the new one's name."""
+    st.session_state[_FAULTS] = error.lines
+    drafts.start_anew(_on_no_file(), None)
+    session.select_run(None)
+
+
+def _on_no_file() -> Experiment:
+    return Experiment.make({"data": {"source": "file"}})
 
 
 def _start_on_file(options: dict[str, Any]) -> None:

@@ -255,3 +255,106 @@ def test_a_store_that_can_not_be_opened_is_one_line(store: Path, root: Path) -> 
     page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=60).run()
     assert not page.exception
     assert len(faults(page)) == 1
+
+
+def rows(*columns: str, gap: bool = False) -> bytes:
+    """A file of 60 rows, with a missing value in the last column if wanted."""
+    lines = [",".join(str((row + 3 * place) % 11) for place in range(len(columns))) for row in range(60)]
+    if gap:
+        lines[30] = lines[30].rpartition(",")[0] + ","
+    return "\n".join([",".join(columns), *lines]).encode()
+
+
+def own_file(page: AppTest) -> AppTest:
+    page.run()
+    return page.segmented_control(key="origin").set_value("file").run()
+
+
+def upload(page: AppTest, name: str, content: bytes) -> AppTest:
+    page.file_uploader(key="upload").upload(name, content, "text/csv").run()
+    assert not page.exception
+    return page
+
+
+def warnings(page: AppTest) -> list[str]:
+    return [warning.value for warning in page.warning]
+
+
+def test_before_a_file_is_given_the_page_asks_for_one(page: AppTest) -> None:
+    own_file(page)
+    assert faults(page) == []
+    assert [info.value for info in page.info] == ["Upload a CSV file to begin."]
+    assert button(page, "train").disabled
+
+
+def test_a_file_that_is_refused_does_not_leave_the_one_before_it_armed(page: AppTest) -> None:
+    upload(own_file(page), "good.csv", rows("a", "b"))
+    assert not button(page, "train").disabled
+    upload(page, "bad.csv", b"")
+    assert len(faults(page)) == 1
+    assert button(page, "train").disabled
+    assert "data.options.hash" not in link(page)
+    page.run()
+    assert len(faults(page)) == 1, "the reason stays until another file comes"
+    upload(page, "good.csv", rows("a", "b"))
+    assert faults(page) == []
+    assert not button(page, "train").disabled
+
+
+def test_train_never_starts_on_the_file_before_the_one_that_just_came_in(page: AppTest, store: Path) -> None:
+    upload(own_file(page), "first.csv", rows("a", "b"))
+    page.file_uploader(key="upload").upload("second.csv", rows("c", "d"), "text/csv")
+    button(page, "train").click().run()
+    assert open_store(store).runs() == []
+    assert any("press it again" in fault for fault in faults(page))
+    button(page, "train").click().run()
+    (run,) = open_store(store).runs()
+    assert run.experiment.data.options["name"] == "second.csv"
+
+
+def test_what_is_predicted_from_what_is_on_top_with_a_file_and_is_said(page: AppTest) -> None:
+    upload(own_file(page), "mine.csv", rows("a", "b"))
+    (folded,) = [e for e in page.expander if e.label == "More data settings"]
+    assert [names.key for names in folded.multiselect] == []
+    assert "Predicts **a** from its own past." in texts(page)
+    control(page, "multiselect", "data.target").set_value(["b"])
+    control(page, "multiselect", "data.inputs").set_value(["a", "b"]).run()
+    assert "Predicts **b** from **a, b**." in texts(page)
+
+
+def test_gaps_are_said_before_a_run_is_made_and_can_be_filled_at_the_top(page: AppTest) -> None:
+    upload(own_file(page), "holes.csv", rows("a", "b", gap=True))
+    control(page, "multiselect", "data.target").set_value(["b"]).run()
+    assert len(warnings(page)) == 1
+    assert "data.gaps" in warnings(page)[0].replace("\\", "")
+    assert button(page, "train").disabled
+    (folded,) = [e for e in page.expander if e.label == "More data settings"]
+    assert "field:data.gaps" not in [box.key for box in folded.selectbox]
+    control(page, "selectbox", "data.gaps").select("interpolate").run()
+    assert warnings(page) == []
+    assert not button(page, "train").disabled
+
+
+def test_what_training_would_refuse_switches_train_off(page: AppTest) -> None:
+    page.query_params["data.window"] = "5000"
+    page.run()
+    assert len(warnings(page)) == 1
+    assert "data.window" in warnings(page)[0].replace("\\", "")
+    assert button(page, "train").disabled
+
+
+def test_a_command_that_nobody_has_heard_yet_is_said(page: AppTest, store: Path) -> None:
+    opened = open_store(store)
+    lease = opened.start(load_recipe("bouncing-ball").experiment)
+    try:
+        page.query_params["run"] = lease.run
+        page.run()
+        button(page, "hold").click().run()
+        assert "Pausing…" in html(page)
+        assert button(page, "hold").disabled
+        button(page, "stop").click().run()
+        assert "Stopping…" in html(page)
+        assert [command.kind for command in opened.take_commands(lease)] == ["pause", "stop"]
+    finally:
+        lease.release()
+    assert faults(page) == []
