@@ -13,7 +13,7 @@ TEST_ENV := OMP_NUM_THREADS=1 STREAMLIT_BROWSER_GATHER_USAGE_STATS=false
 .PHONY: run test format lint types check-recipes bench install install-dev chromium clean
 
 run: install
-	@exec $(PY) -m streamlit run app.py $(ARGS)
+	@trap 'exit 0' INT; $(PY) -m streamlit run app.py $(ARGS) || [ $$? -eq 130 ]  # Ctrl-C is how one ends it
 
 test: install-dev lint types chromium
 	$(TEST_ENV) $(PY) -m pytest -n 2 --ignore=tests/browser

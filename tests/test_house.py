@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from seqcore.models import MODELS
 from seqcore.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
+QUIET = {"errors.py"}  # says by its name what it is
 
 LEARNING = (
     "baselines", "checkpoint", "control", "data", "devices", "diagnosis", "events", "experiment", "fields", "metrics",
@@ -185,6 +187,12 @@ def test_the_readme_documents_every_command(name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_readme_documents_every_export(name: str) -> None:
     assert f"--format {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_lays_out_the_files_that_there_are() -> None:
+    layout = (ROOT / "README.md").read_text(encoding="utf-8").partition("## How it is laid out")[2].partition("## ")[0]
+    named = set(re.findall(r"\b\w+\.py\b", layout)) - {"app.py", "sources.py", "__init__.py"}
+    assert named == {path.name for path in (ROOT / "seqcore").glob("[a-z]*.py")} - QUIET
 
 
 def test_every_module_says_in_its_first_line_why_it_exists() -> None:

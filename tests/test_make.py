@@ -1,0 +1,44 @@
+"""What `make` does beside running tools: it ends as its user ends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32" or shutil.which("make") is None, reason="make is for systems with a shell"
+)
+
+
+def start(server: Path, ending: str) -> subprocess.Popen[str]:
+    """`make run` with a small program in the place of Python."""
+    server.write_text(f"import sys, time\nprint('ready', flush=True)\n{ending}\n")
+    words = ["make", "-o", "install", "run", f"PY={sys.executable} {server}"]
+    return subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+@pytest.mark.parametrize("ending", ["time.sleep(60)", "try: time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(130)"])
+def test_ctrl_c_ends_the_dashboard_without_an_error(tmp_path: Path, ending: str) -> None:
+    make = start(tmp_path / "server.py", ending)
+    assert make.stdout is not None
+    assert make.stdout.readline() == "ready\n"
+    os.killpg(make.pid, signal.SIGINT)  # as a terminal does: to make, its shell and the server at once
+    said, _ = make.communicate(timeout=30)
+    assert "***" not in said
+
+
+def test_a_dashboard_that_fails_is_an_error(tmp_path: Path) -> None:
+    make = start(tmp_path / "server.py", "sys.exit(3)")
+    said, _ = make.communicate(timeout=30)
+    assert make.returncode != 0
+    assert "Error" in said
