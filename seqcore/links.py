@@ -6,6 +6,7 @@ experiment that was written, or a line for each thing in it that can't be.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from seqcore.errors import ExperimentError, NotFoundError, did_you_mean
 from seqcore.experiment import Experiment
 from seqcore.recipes import load_recipe
 
-__all__ = ["PAGE_KEYS", "experiment_from_link", "link_of"]
+__all__ = ["PAGE_KEYS", "experiment_from_link", "link_of", "nearest_from_link"]
 
 PAGE_KEYS = frozenset({"run", "runs", "part", "at", "embed", "embed_options", "theme"})
 """Keys that belong to the page and not to the experiment. They are skipped."""
@@ -47,6 +48,35 @@ def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:
 
 def experiment_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | None]:
     """The experiment that a link's parameters name, and its recipe. ExperimentError: a line for each fault."""
+    base, recipe, changes, lines = _read(params)
+    try:
+        experiment = base.with_changes(changes)
+    except ExperimentError as error:
+        raise ExperimentError(*lines, *error.lines) from None
+    if lines:
+        raise ExperimentError(*lines)
+    return experiment, recipe
+
+
+def nearest_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | None, tuple[str, ...]]:
+    """As `experiment_from_link`, with what can be in place of what can't: experiment, recipe, a line for each fault.
+
+    A field that can't be is left as the recipe has it; so is the later of two that can't be together.
+    """
+    try:
+        return *experiment_from_link(params), ()
+    except ExperimentError as error:
+        lines = error.lines
+    experiment, recipe, changes, _ = _read(params)
+    # The source comes first, since the options of another one would be none of its fields.
+    for path in sorted(changes, key=lambda path: path != "data.source"):
+        with contextlib.suppress(ExperimentError):
+            experiment = experiment.with_changes({path: changes[path]})
+    return experiment, recipe, lines
+
+
+def _read(params: Mapping[str, str]) -> tuple[Experiment, str | None, dict[str, Any], list[str]]:
+    """A link taken apart: what it starts from, its recipe, what it changes, and faults that can be seen already."""
     lines: list[str] = []
     base, recipe = Experiment.make(), None
     changes: dict[str, Any] = {}
@@ -70,13 +100,7 @@ def experiment_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | N
             lines.append(f"{_short(key)}: a link has no such part{_near_field(base, key)}")
         else:
             changes[key] = value
-    try:
-        experiment = base.with_changes(changes)
-    except ExperimentError as error:
-        raise ExperimentError(*lines, *error.lines) from None
-    if lines:
-        raise ExperimentError(*lines)
-    return experiment, recipe
+    return base, recipe, changes, lines
 
 
 def _recipe(text: str) -> tuple[Experiment, str | None, list[str]]:

@@ -9,10 +9,9 @@ from typing import Any
 import streamlit as st
 
 from seqcore.data.sources import SOURCES
-from seqcore.errors import ExperimentError
 from seqcore.experiment import Experiment, settings_of
 from seqcore.fields import Setting
-from seqcore.links import PAGE_KEYS, experiment_from_link, link_of
+from seqcore.links import PAGE_KEYS, link_of, nearest_from_link
 from seqcore.recipes import load_recipe, recipes
 from seqcore.runs.records import Run
 from ui import session
@@ -144,13 +143,13 @@ def _draft(experiment: Experiment, recipe: str | None, faults: tuple[str, ...] =
 
 
 def _from_link(params: Mapping[str, str], run: Run | None) -> Draft:
-    faults: tuple[str, ...] = ()
     if any(key not in PAGE_KEYS for key in params):
-        try:
-            return _draft(*experiment_from_link(params))
-        except ExperimentError as error:
-            faults = error.lines
-    elif run is not None:
+        experiment, recipe, faults = nearest_from_link(params)
+        if recipe is None and faults and experiment == Experiment.make():  # nothing in it could be used
+            recipe = default_recipe()
+            experiment = load_recipe(recipe).experiment
+        return _draft(experiment, recipe, faults)
+    if run is not None:
         return _draft(run.experiment, run.recipe)
     recipe = default_recipe()
-    return _draft(load_recipe(recipe).experiment, recipe, faults)
+    return _draft(load_recipe(recipe).experiment, recipe)

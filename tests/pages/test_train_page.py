@@ -358,3 +358,15 @@ def test_a_command_that_nobody_has_heard_yet_is_said(page: AppTest, store: Path)
     finally:
         lease.release()
     assert faults(page) == []
+
+
+def test_a_link_with_one_bad_field_keeps_its_recipe_and_the_rest(page: AppTest) -> None:
+    page.query_params["recipe"] = "sine-next-step"
+    page.query_params["model.hidden_size"] = "banana"
+    page.query_params["training.epochs"] = "7"
+    page.run()
+    assert len(faults(page)) == 1
+    assert "banana" in faults(page)[0]
+    assert page.header[0].value == load_recipe("sine-next-step").title
+    assert control(page, "number_input", "training.epochs").value == 7
+    assert not button(page, "train").disabled

@@ -13,7 +13,7 @@ from seqcore.data.sources import SOURCES
 from seqcore.errors import ExperimentError
 from seqcore.experiment import Experiment, settings_of
 from seqcore.fields import Setting
-from seqcore.links import experiment_from_link, link_of
+from seqcore.links import experiment_from_link, link_of, nearest_from_link
 from seqcore.recipes import Recipe, load_recipe, recipes
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -199,3 +199,25 @@ def test_the_examples_of_random_experiments_are_not_all_the_same() -> None:
 
     collect()
     assert len(seen) > 10
+
+
+def test_of_a_link_with_a_fault_the_rest_is_kept() -> None:
+    params = {"recipe": "sine-next-step", "model.hidden_size": "banana", "training.epochs": "7", "run": "latest"}
+    experiment, recipe, faults = nearest_from_link(params)
+    base = load_recipe("sine-next-step").experiment
+    assert recipe == "sine-next-step"
+    assert experiment == base.with_changes({"training.epochs": 7})
+    assert len(faults) == 1
+    assert "model.hidden_size" in faults[0]
+
+
+def test_of_a_faultless_link_nothing_is_left_out_and_nothing_said() -> None:
+    params = {"recipe": "bouncing-ball@1", "data.source": "values", "data.options.text": "1, 2, 3", "data.window": "2"}
+    assert nearest_from_link(params) == (*experiment_from_link(params), ())
+
+
+def test_another_source_is_kept_with_its_options_beside_a_fault() -> None:
+    params = {"data.options.text": "1, 2, 3", "data.source": "values", "modle.x": "1", "recipe": "../secret.csv"}
+    experiment, recipe, faults = nearest_from_link(params)
+    assert (experiment.data.source, experiment.data.options["text"], recipe) == ("values", "1, 2, 3", None)
+    assert len(faults) == 2
