@@ -1,6 +1,6 @@
 """Time for a training step: `seqcore.fit` beside the plain PyTorch loop of the tutorials, on the same windows.
 
-    python benchmarks/step_time.py [--pairs 9] [--steps 1000]
+    python benchmarks/step_time.py [--pairs 21] [--steps 600]
 
 Both train an RNN of 50 units with Adam on windows of 50 steps, 32 at a time, on one thread, in one process, by turns.
 `fit`'s time is that of its steps with all that belongs to them: gathering windows, recording every loss and gradient
@@ -115,8 +115,8 @@ def measure(pairs: int, steps: int, clip: float) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--pairs", type=int, default=21)
+    parser.add_argument("--steps", type=int, default=600)
     args = parser.parse_args()
     torch.set_num_threads(1)
     measured = measure(args.pairs, args.steps, clip=0.0)

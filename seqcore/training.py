@@ -53,17 +53,16 @@ def _train(
     report = Report(state, control, replay, turns)
     yield from report.start()
     while state.goes_on and not report.over():
-        for indices, follows in state.remaining_batches():
+        for batch, follows in state.remaining_batches():
             learning_rate = state.set_rate()
-            batch = state.dataset.batch("train", indices)
             outputs, hidden = state.model(batch.inputs, state.carried_to(follows), batch.lengths)  # [B, S, outputs]
             loss = state.task.loss(outputs, batch)
-            state.optimizer.zero_grad()
+            state.clear_gradients()
             loss.backward()  # type: ignore[no-untyped-call]
             norm = _clip(state.parameters, state.experiment.training.clip_norm)
             state.optimizer.step()
             state.count_step(hidden if follows is not None else None)
-            report.step(loss.detach(), norm, learning_rate, len(indices))
+            report.step(loss.detach(), norm, learning_rate, len(batch.inputs))
             if report.due:
                 yield from report.between_steps()
                 if report.over():

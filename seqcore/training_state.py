@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.checkpoint import Checkpoint, load_weights, pack, unpack
-from seqcore.data.dataset import Dataset
+from seqcore.data.dataset import Batch, Dataset
 from seqcore.errors import CorruptError, DeviceError, SeqcoreError
 from seqcore.events import CheckpointReady
 from seqcore.experiment import Experiment
@@ -27,6 +28,9 @@ from seqcore.tasks import TASKS
 from seqcore.tasks.task import Task, carried
 
 __all__ = ["Progress", "TrainingState"]
+
+_TOGETHER = 16  # batches that are gathered at once, as long as they are small
+_NUMBERS_TOGETHER = 500_000
 
 
 @dataclass
@@ -102,12 +106,17 @@ class TrainingState:
         patience = self.experiment.training.patience
         return patience > 0 and self.progress.waited >= patience
 
-    def remaining_batches(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
-        """What is left of the epoch in hand."""
-        p = self.progress
-        for i, batch in enumerate(self.dataset.batches("train", self.experiment.training, p.epoch)):
-            if i >= p.step_in_epoch:
-                yield batch
+    def remaining_batches(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
+        """What is left of the epoch in hand: batches, and where state is carried whether each window follows on.
+
+        They are gathered several at a time, which costs hardly more than one.
+        """
+        p, training = self.progress, self.experiment.training
+        left = islice(self.dataset.batches("train", training, p.epoch), p.step_in_epoch, None)
+        together = max(1, min(_TOGETHER, _NUMBERS_TOGETHER // (training.batch_size * self.dataset.config.window)))
+        while group := list(islice(left, together)):
+            batches = self.dataset.gather("train", [numbers for numbers, _ in group])
+            yield from zip(batches, (follows for _, follows in group), strict=True)
 
     def set_rate(self) -> float:
         """Give the optimizer the learning rate of the step to come, and say it."""
@@ -122,6 +131,11 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             group["lr"] = value
         return value
+
+    def clear_gradients(self) -> None:
+        """The optimizer's `zero_grad`, without the profiler's hooks that it takes along each time."""
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def carried_to(self, follows: NDArray[np.bool_] | None) -> State:
         """The hidden state that the next batch starts from, or None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -147,6 +147,15 @@ class Dataset(ABC):
     @abstractmethod
     def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
         """The windows of a part with these numbers, on the device."""
+
+    def gather(self, part: str, groups: Sequence[NDArray[np.int64]]) -> list[Batch]:
+        """Several batches of a part. Where windows are of one length they are gathered in one stroke and cut."""
+        if len(groups) == 1 or not self.windows[part].uniform:
+            return [self.batch(part, numbers) for numbers in groups]
+        whole = self.batch(part, np.concatenate(groups))
+        sizes = [len(numbers) for numbers in groups]
+        inputs, targets = torch.split(whole.inputs, sizes), torch.split(whole.targets, sizes)
+        return [Batch(x, y) for x, y in zip(inputs, targets, strict=True)]
 
     def sizes(self) -> dict[str, int]:
         """Windows in each part."""
