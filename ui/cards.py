@@ -80,7 +80,7 @@ def _skill(scores: ScoresInfo, against: str, part: str) -> str:
     if scores.model is None:
         return _card(label, scores.short, "", "", wide=True)
     value = f"{100 * scores.model:.1f} %" if scores.higher_is_better else number(scores.model)
-    note = f"{_metric(scores.metric)} {value} on the {part} part"
+    note = f"{part.capitalize()} {_metric(scores.metric)} {value}"
     best = scores.best_baseline
     if best is None or (best.name == against and not scores.exact_baseline):
         return _card(label, scores.short, "", note, wide=True)
@@ -88,7 +88,7 @@ def _skill(scores: ScoresInfo, against: str, part: str) -> str:
 
 
 def _metric(name: str) -> str:
-    return name.upper() if name in ("mse", "mae", "rmse", "mape", "mase") else name.replace("_", " ").capitalize()
+    return name.upper() if name in ("mse", "mae", "rmse", "mape", "mase") else name.replace("_", " ")
 
 
 def log(lines: Sequence[Line]) -> None:

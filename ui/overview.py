@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from html import escape
 
 import streamlit as st
 
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.experiment import Experiment
-from seqcore.plots import plot_table, table_info
+from seqcore.plots import TableInfo, plot_table, table_info
 from seqcore.recipes import load_recipe
 from ui import own_data, session
 from ui.drafts import Draft
@@ -18,6 +19,8 @@ from ui.live_chart import live_chart
 __all__ = ["data_picture", "known_problems", "parameters", "predicted", "problems", "table", "title"]
 
 SMALL = 130  # pixels
+MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
+LETTERS, LETTER_STRETCHES = 40, 12
 PARTS = (
     "The model learns from the orange part, is scored on the green one while it learns, and never sees the pink one "
     "until the end."
@@ -54,7 +57,7 @@ def table(draft: Draft) -> Table | None:
 
 def data_picture(experiment: Experiment | None, table: Table | None, *, small: bool = False) -> None:
     """The values, with the parts in their colours."""
-    if experiment is None or table is None or (small and table.symbolic):  # text that small can't be read
+    if experiment is None or table is None:
         return
     data = experiment.data
     info = table_info(
@@ -64,6 +67,9 @@ def data_picture(experiment: Experiment | None, table: Table | None, *, small: b
         columns=tuple(dict.fromkeys((*data.target, *data.inputs))),
         max_points=400 if small else 1500,
     )
+    if small and table.symbolic:
+        _letters(info)
+        return
     figure = plot_table(info)
     height = int(figure.layout.height or 240)
     if small:
@@ -78,6 +84,17 @@ def data_picture(experiment: Experiment | None, table: Table | None, *, small: b
     if not small:
         parts = PARTS if data.validation_fraction and data.test_fraction else ""
         st.caption(" ".join((f"{_size(table)}.", *(session.escape(n) for n in table.notes), parts)))
+
+
+def _letters(info: TableInfo) -> None:
+    """The beginning of each stretch of symbols as text, which wraps where a picture would be too small to read."""
+    pieces = []
+    for stretch in info.stretches[:LETTER_STRETCHES]:
+        symbols = [str(s) for s in stretch.y]
+        text = "".join(MARKS.get(s, s) for s in symbols[:LETTERS]) + ("…" if len(symbols) > LETTERS else "")
+        pieces.append(f'<span class="sl-part-{stretch.part}">{escape(text)}</span>')
+    more = " …" if len(info.stretches) > LETTER_STRETCHES else ""
+    st.html(f'<p class="sl-text" data-testid="data-small">{" ".join(pieces)}{more}</p>')
 
 
 def predicted(experiment: Experiment, table: Table) -> None:

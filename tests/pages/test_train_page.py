@@ -81,7 +81,7 @@ def test_a_model_that_loses_to_a_baseline_is_told_so_beside_its_win(page: AppTes
     page.run()
     assert not page.exception
     assert "13.3× better" in html(page)
-    assert "MAE 0.00450 on the validation part" in html(page)
+    assert "Validation MAE 0.00450" in html(page)
     assert "3.6× worse than a straight line on the window" in html(page)
     assert "not trained on these values" in texts(page)
     assert "1 epoch in" in html(page)
@@ -90,7 +90,7 @@ def test_a_model_that_loses_to_a_baseline_is_told_so_beside_its_win(page: AppTes
 def test_without_a_validation_part_nothing_is_said_of_one(page: AppTest, store: Path) -> None:
     page.query_params["run"] = completed(store, "train")
     page.run()
-    assert "MAE 0.00450 on the training part" in html(page)
+    assert "Training MAE 0.00450" in html(page)
     assert "trained on these very values" in texts(page)
     assert "Green" not in texts(page)
 
@@ -370,3 +370,11 @@ def test_a_link_with_one_bad_field_keeps_its_recipe_and_the_rest(page: AppTest) 
     assert page.header[0].value == load_recipe("sine-next-step").title
     assert control(page, "number_input", "training.epochs").value == 7
     assert not button(page, "train").disabled
+
+
+def test_letters_beside_a_run_are_text_that_can_be_read(page: AppTest, store: Path) -> None:
+    run = open_store(store).submit(load_recipe("next-letter").experiment, recipe="next-letter")
+    page.query_params["run"] = run.id
+    page.run()
+    assert not page.exception
+    assert 'data-testid="data-small"' in html(page)
