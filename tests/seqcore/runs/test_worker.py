@@ -108,7 +108,7 @@ def test_killed_at_random_moments_a_run_is_interrupted_at_once_and_loses_nothing
     same_run(store, run.id, straight(long_experiment).id)
 
 
-def test_a_paused_run_rests_on_a_checkpoint_and_goes_on_as_if_it_had_not(
+def test_a_run_that_was_paused_and_stopped_goes_on_as_if_it_had_not_been(
     store: Store,
     long_experiment: Experiment,
     straight: Callable[[Experiment], Run],
@@ -119,7 +119,7 @@ def test_a_paused_run_rests_on_a_checkpoint_and_goes_on_as_if_it_had_not(
     process = worker(store)
     run = store.submit(long_experiment)
     process.process.send(run.id)
-    wait_until(lambda: store.run(run.id).step > 50)
+    wait_until(lambda: store.run(run.id).step > 0)
     store.command(run.id, "pause")
     process.hears(f"paused {run.id}")
     resting = store.run(run.id)
@@ -130,46 +130,42 @@ def test_a_paused_run_rests_on_a_checkpoint_and_goes_on_as_if_it_had_not(
     assert _processor_seconds(process.pid) - spent < 0.3
     assert store.run(run.id).step == resting.step
     store.command(run.id, "continue")
+    process.hears(f"going {run.id}")
+    wait_until(lambda: store.run(run.id).step > resting.step)
+    store.command(run.id, "stop")
     process.hears(f"done {run.id}")
-    assert f"going {run.id}" in process.words
-    ended = store.run(run.id)
-    assert (ended.status, ended.attempt) == ("completed", 1)
+    stopped = store.run(run.id)
+    assert (stopped.status, stopped.attempt) == ("stopped", 1)
+    assert stopped.metrics["val_mse"] > 0
+    assert resting.step < stopped.step == store.checkpoint_step(run.id)
+    store.resume(run.id)
+    process.process.send(run.id)
+    wait_until(lambda: store.run(run.id).ended)
+    assert (store.run(run.id).status, store.run(run.id).attempt) == ("completed", 2)
     same_run(store, run.id, straight(long_experiment).id)
 
 
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@pytest.mark.parametrize("first", ["running", "paused"])
-def test_a_run_is_stopped_with_its_scores_and_goes_on_later(
-    store: Store,
-    long_experiment: Experiment,
-    straight: Callable[[Experiment], Run],
-    worker: Callable[[Store], Any],
-    same_run: Compare,
-    wait_until: Wait,
-    first: str,
+def test_a_paused_run_is_stopped_with_its_scores(
+    store: Store, long_experiment: Experiment, worker: Callable[[Store], Any], wait_until: Wait
 ) -> None:
     process = worker(store)
     run = store.submit(long_experiment)
     process.process.send(run.id)
-    wait_until(lambda: store.run(run.id).step > 50)
-    if first == "paused":
-        store.command(run.id, "pause")
-        process.hears(f"paused {run.id}")
+    wait_until(lambda: store.run(run.id).step > 0)
+    store.command(run.id, "pause")
+    process.hears(f"paused {run.id}")
+    resting = store.run(run.id).step
     store.command(run.id, "stop")
     process.hears(f"done {run.id}")
     stopped = store.run(run.id)
     assert stopped.status == "stopped"
     assert stopped.metrics["val_mse"] > 0
-    assert 50 < stopped.step == store.checkpoint_step(run.id)
-    if first == "running":
-        store.resume(run.id)
-        process.process.send(run.id)
-        wait_until(lambda: store.run(run.id).status == "completed")
-        same_run(store, run.id, straight(long_experiment).id)
+    assert 0 < resting == stopped.step == store.checkpoint_step(run.id)
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_run_is_changed_while_it_goes(
