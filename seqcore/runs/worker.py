@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["execute", "main"]
 
-LEAVING = 4.0  # seconds in which a run that must leave can make its checkpoint
+LEAVING = 3.0  # seconds in which a run that must leave can make its checkpoint
 
 
 def __getattr__(name: str) -> Any:
@@ -185,4 +185,6 @@ def _say(tell: TextIO, words: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # everything is kept: taking torch down again would only hold up whoever waits for this process
