@@ -36,7 +36,7 @@ def test_a_reader_types_three_values_and_gets_the_fourth(page, ramp):
     page.goto(f"/predict?run={ramp}")
     answer = page.get_by_test_id("answer")
     expect(answer).to_contain_text("100")
-    box = page.get_by_role("textbox", name="Values of")
+    box = page.get_by_role("textbox", name="Values")
     box.fill("20, 30, 40")
     box.press("Control+Enter")
     expect(answer).to_contain_text("50")
