@@ -104,9 +104,9 @@ class Report:
         if p.step >= p.next_preview:
             p.next_preview = next_preview(p.step, p.planned)
             yield self._preview()
-        yield from self._heed()
-        if self.ending is None and time.perf_counter() - self._saved > _CHECKPOINT_SECONDS:
+        if time.perf_counter() - self._saved > _CHECKPOINT_SECONDS:
             yield self._checkpoint()
+        yield from self._heed()
 
     def end_epoch(self) -> Iterator[Event]:
         """Close an epoch: its block, its scores, and all that is due between steps."""
@@ -195,22 +195,25 @@ class Report:
         state, p = self.state, self.state.progress
         while self._replay and p.step >= self._replay[0].step:
             state.change(self._replay.pop(0).changes)
-        if not self.control.asked and self.ending is None:
-            return
-        changes, save, self.ending = self.control.take()
-        for wanted in changes:
-            try:
-                for path in wanted:
-                    if path not in LIVE_CHANGES:
-                        near = did_you_mean(path, LIVE_CHANGES)
-                        raise ExperimentError(f"{path}: can't be changed while a run goes{near}")
-                state.change(wanted)
-            except ExperimentError as error:
-                yield Finding(step=p.step, code="change-refused", message=" ".join(error.lines))
-            else:
-                yield Changed(step=p.step, changes=wanted)
-        if save and self.ending is None:
-            yield self._checkpoint()
+        while self.control.asked and self.ending is None:  # a caller may rest at a checkpoint, and then ask for more
+            changes, save, self.ending = self.control.take()
+            for wanted in changes:
+                yield self._changed(wanted)
+            if save and self.ending is None:
+                yield self._checkpoint()
+
+    def _changed(self, wanted: dict[str, Any]) -> Event:
+        """Do what was asked, or say why not."""
+        step = self.state.progress.step
+        try:
+            for path in wanted:
+                if path not in LIVE_CHANGES:
+                    near = did_you_mean(path, LIVE_CHANGES)
+                    raise ExperimentError(f"{path}: can't be changed while a run goes{near}")
+            self.state.change(wanted)
+        except ExperimentError as error:
+            return Finding(step=step, code="change-refused", message=" ".join(error.lines))
+        return Changed(step=step, changes=wanted)
 
     def _checkpoint(self) -> CheckpointReady:
         p = self.state.progress

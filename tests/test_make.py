@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,9 +23,10 @@ def start(server: Path, ending: str) -> subprocess.Popen[str]:
     """`make run` with a small program in the place of Python."""
     server.write_text(f"import sys, time\nprint('ready', flush=True)\n{ending}\n")
     words = ["make", "-o", "install", "run", f"PY={sys.executable} {server}"]
-    return subprocess.Popen(
-        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+    # The tests may themselves be run by make, which must not be heard by the one that is tested.
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(words, cwd=ROOT, env=alone, start_new_session=True, **pipes)
 
 
 @pytest.mark.parametrize("ending", ["time.sleep(60)", "try: time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(130)"])

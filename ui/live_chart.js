@@ -97,9 +97,10 @@ function drawFigure(chart) {
   figure.data.forEach((trace, i) => (trace.uid ??= `${trace.name ?? "trace"}-${i}`))
   const config = {
     displaylogo: false,
+    showSendToCloud: false,
     responsive: false,
     doubleClick: "reset+autosize",
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
     toImageButtonOptions: { filename: data.name ?? "chart", scale: 2 },
   }
   Plotly.react(node, figure.data, layout, config).then(() => {
