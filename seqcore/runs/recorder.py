@@ -16,6 +16,7 @@ from seqcore.runs.store import Store
 __all__ = ["Recorder"]
 
 RHYTHM = 0.2  # seconds between two writes, and between two looks for commands
+FIRST, EAGER = 1.0, 0.04  # in a run's first second somebody waits for its first point: the rhythm is quicker
 CHECKPOINTS_EVERY = 1.0  # seconds; of several in less time the last is kept
 QUEUED = 1000  # events; a run that is faster than its disk waits when so many are unwritten
 
@@ -101,13 +102,14 @@ class Recorder:
         self._clock(True)
 
     def _loop(self) -> None:
-        written = 0.0
+        written, began = 0.0, time.monotonic()
         try:
             while True:
                 self._wake.wait(RHYTHM)
+                rhythm = RHYTHM if time.monotonic() - began > FIRST else EAGER
                 if not self._flushing.is_set():
                     # Gather for a while: one write for many events.
-                    self._flushing.wait(max(0.0, written + RHYTHM - time.monotonic()))
+                    self._flushing.wait(max(0.0, written + rhythm - time.monotonic()))
                 closing = self._closing
                 flushing = self._flushing.is_set()
                 self._flushing.clear()
