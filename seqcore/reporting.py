@@ -68,8 +68,8 @@ class Report:
             step=p.step,
             epoch=p.epoch,
         )
-        for name in training_notes(state):
-            yield Finding(step=p.step, code="note", message=name, severity="note")
+        for note in data.table.notes:
+            yield Finding(step=p.step, code="note", message=note, severity="note")
         if p.step == 0:
             yield self._preview()
         yield from self._heed()
@@ -254,11 +254,6 @@ def next_preview(step: int, planned: int) -> int:
     """The step of the preview after the one at `step`: gaps grow geometrically, up to a share of the planned run."""
     grown = max(step + 1, math.ceil(step * _PREVIEW_GROWTH))
     return min(grown, step + max(1, planned // _PREVIEWS))
-
-
-def training_notes(state: TrainingState) -> list[str]:
-    """What was done to the data, and what doesn't apply, in sentences."""
-    return list(state.dataset.table.notes)
 
 
 def _named(part: str, evaluation: Evaluation) -> Metrics:

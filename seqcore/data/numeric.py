@@ -25,8 +25,8 @@ TAIL = 1000  # rows of the end of the data that a forecast may need, at the leas
 class NumericCodec:
     """All that a trained model needs to speak the user's units: columns, scaler, the end of the data, baselines.
 
-    `tail[n, C]` are the last rows of the first series in original units, `tail_times[n]` their times. `facts` and
-    `fitted` are what baselines learned from the training part.
+    `tail[n, C]` are the last rows of the first series in original units, `tail_times[n]` their times. `fitted` is
+    what baselines learned from the training part.
     """
 
     columns: tuple[str, ...]
@@ -37,7 +37,6 @@ class NumericCodec:
     tail_times: NDArray[np.datetime64] | None = None
     tail_start: int = 0
     x_title: str = "step"
-    facts: dict[str, Any] = field(default_factory=dict)
     fitted: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
@@ -61,7 +60,6 @@ class NumericCodec:
             "tail_times": times,
             "tail_start": self.tail_start,
             "x_title": self.x_title,
-            "facts": self.facts,
         }
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
@@ -81,7 +79,6 @@ class NumericCodec:
             tail_times=times,
             tail_start=d["tail_start"],
             x_title=d["x_title"],
-            facts=d["facts"],
             fitted={k.removeprefix("fitted."): v for k, v in arrays.items() if k.startswith("fitted.")},
         )
 

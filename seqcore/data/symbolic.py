@@ -24,7 +24,6 @@ class SymbolicCodec:
 
     vocabulary: Vocabulary
     tail: tuple[str, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
     fitted: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -33,7 +32,6 @@ class SymbolicCodec:
             "symbols": list(self.vocabulary.symbols),
             "separator": self.vocabulary.separator,
             "tail": list(self.tail),
-            "facts": self.facts,
         }
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
@@ -46,7 +44,6 @@ class SymbolicCodec:
         return cls(
             vocabulary=Vocabulary(tuple(d["symbols"]), d["separator"]),
             tail=tuple(d["tail"]),
-            facts=d["facts"],
             fitted={k.removeprefix("fitted."): v for k, v in arrays.items() if k.startswith("fitted.")},
         )
 

@@ -134,10 +134,6 @@ class Recording(Lifecycle):
             )
         return Lease(lease.run, lease.attempt + 1, lease.on_release)
 
-    def held_by(self, lease: Lease) -> Run:
-        """The run as it stands for its holder."""
-        return self.run(lease.run)
-
     def _close(self, lease: Lease, **values: Any) -> None:
         with self.database.writing() as connection:
             self._hold(connection, lease)

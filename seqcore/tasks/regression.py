@@ -20,7 +20,7 @@ from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.tasks.forecasting import as_rows, forecast_on, parse_numbers, predict_after
-from seqcore.tasks.task import MOST_CARRIED, MOST_SCORED, InputKind, run_windows
+from seqcore.tasks.task import InputKind, run_windows, scored_windows
 from seqcore.views import SeriesView
 
 __all__ = ["Regression"]
@@ -30,7 +30,6 @@ _LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mae": nn.functional.l1_loss,
     "huber": nn.functional.huber_loss,
 }
-_MOST_NUMBERS = 4_000_000  # targets in one scoring
 _PREVIEWED = 160  # steps in a preview: enough to see, and cheap beside the steps between two of them
 
 
@@ -113,12 +112,10 @@ class Regression:
         return {name: regression_metrics(prediction, truth, unit) for name, prediction in naive.items()}
 
     def _scored(self, dataset: NumericDataset, part: str) -> NDArray[np.int64]:
-        """The windows that are scored: all of a part, or so many that are spread evenly over a long one."""
+        """See `scored_windows`."""
         per_window = (dataset.config.window if dataset.every_step else 1) * dataset.horizon * len(dataset.targets)
-        most = min(MOST_SCORED, max(1, _MOST_NUMBERS // per_window))
-        if self.experiment.training.carry_state:  # a state can't jump: scored from the part's beginning
-            return np.arange(min(len(dataset.windows[part]), most, MOST_CARRIED))
-        return dataset.spread(part, most)
+        carry = self.experiment.training.carry_state
+        return scored_windows(dataset, part, numbers=per_window, carry_state=carry)
 
     def preview(self, model: nn.Module, dataset: NumericDataset) -> SeriesView:
         """Truth against prediction on the validation part."""

@@ -17,12 +17,11 @@ from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, symbol_metrics
 from seqcore.models.sequence_model import SequenceModel
-from seqcore.tasks.task import MOST_CARRIED, MOST_SCORED, InputKind, run_windows
+from seqcore.tasks.task import InputKind, run_windows, scored_windows
 from seqcore.views import SeriesView, SymbolsView
 
 __all__ = ["Symbols"]
 
-_MOST_NUMBERS = 4_000_000
 _MOST_SHOWN = 40  # symbols in a picture
 
 
@@ -93,12 +92,10 @@ class Symbols:
         return _baselines(dataset.codec, last[counts], target[counts])
 
     def _scored(self, dataset: SymbolicDataset, part: str) -> NDArray[np.int64]:
-        """The windows that are scored: all of a part, or so many that are spread evenly over a long one."""
+        """See `scored_windows`."""
         places = dataset.config.window if dataset.every_step else 1
-        most = min(MOST_SCORED, max(1, _MOST_NUMBERS // (places * len(dataset.codec.vocabulary))))
-        if self.experiment.training.carry_state:  # a state can't jump: scored from the part's beginning
-            return np.arange(min(len(dataset.windows[part]), most, MOST_CARRIED))
-        return dataset.spread(part, most)
+        carry = self.experiment.training.carry_state
+        return scored_windows(dataset, part, numbers=places * len(dataset.codec.vocabulary), carry_state=carry)
 
     def preview(self, model: nn.Module, dataset: SymbolicDataset) -> SymbolsView:
         """Probabilities of the next symbol after a few contexts of the validation part."""

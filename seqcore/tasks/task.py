@@ -17,11 +17,12 @@ from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import detached
 from seqcore.views import SeriesView, View
 
-__all__ = ["MOST_CARRIED", "MOST_SCORED", "Codec", "InputKind", "Task", "carried", "run_windows"]
+__all__ = ["Codec", "InputKind", "Task", "carried", "run_windows", "scored_windows"]
 
 InputKind = Literal["numbers", "symbols"]
 MOST_CARRIED = 2_000  # windows that are scored one by one, where state is carried
 MOST_SCORED = 50_000  # windows of a part that are scored; more are spread evenly over it
+_MOST_NUMBERS = 4_000_000  # targets in one scoring
 _NUMBERS_AT_ONCE = 400_000
 
 
@@ -107,6 +108,17 @@ class Task(Protocol):
     def remarks(self, evaluation: Evaluation, dataset: Any, part: str) -> list[dict[str, str]]:
         """What the doctor should say of a finished model: fields of a `Finding`."""
         ...
+
+
+def scored_windows(data: Dataset, part: str, *, numbers: int, carry_state: bool) -> NDArray[np.int64]:
+    """The windows that are scored: all of a part, or so many that are spread evenly over a long one.
+
+    `numbers` are what one window takes. A carried state can't jump, so there a part is scored from its beginning.
+    """
+    most = min(MOST_SCORED, max(1, _MOST_NUMBERS // numbers))
+    if carry_state:
+        return np.arange(min(len(data.windows[part]), most, MOST_CARRIED))
+    return data.spread(part, most)
 
 
 def carried(state: State, follows: NDArray[np.bool_] | None) -> State:
