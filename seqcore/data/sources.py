@@ -6,6 +6,7 @@ from seqcore.data.generators import Alphabet, BouncingBall, Ramp, RampSequences,
 from seqcore.data.source import Source
 from seqcore.data.stored_file import StoredFile
 from seqcore.data.typed import Values
+from seqcore.data.weather import Weather
 
 __all__ = ["SOURCES", "Source"]
 
@@ -18,6 +19,7 @@ SOURCES: dict[str, type[Source]] = {
     "sine-cosine": SineCosine,
     "alphabet": Alphabet,
     "stocks": Stocks,
+    "weather": Weather,
     "values": Values,
     "file": StoredFile,
 }

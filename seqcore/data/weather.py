@@ -1,0 +1,41 @@
+"""Real daily weather that comes with a package: four years of Seattle, measured by NOAA."""
+
+from __future__ import annotations
+
+import csv
+from importlib import resources
+from typing import ClassVar
+
+import numpy as np
+
+from seqcore.data.source import Source
+from seqcore.data.table import Table
+
+__all__ = ["Weather"]
+
+_COLUMNS = ("temp_max", "temp_min", "precipitation", "wind")
+
+
+class Weather(Source):
+    """Measured weather of Seattle, a row a day, 2012 to 2015 (inside the vega-datasets package, MIT; data by NOAA).
+
+    The package's hourly temperatures of Seattle and San Francisco are not used: they are climate normals, a smooth
+    average year, and not weather.
+    """
+
+    title: ClassVar[str] = "Daily weather"
+    help: ClassVar[str] = (
+        "Measured weather of Seattle, every day from 2012 to 2015: the highest and lowest temperature (degrees "
+        "Celsius), rain (mm) and wind (m/s). Data by NOAA, public domain, from the vega-datasets package (MIT)."
+    )
+
+    def table(self) -> Table:
+        """One series with dates, [1461, 4]: temp_max and temp_min in degrees C, precipitation in mm, wind in m/s."""
+        file = resources.files("vega_datasets") / "_data" / "seattle-weather.csv"
+        rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+        return Table(
+            values=np.array([[row[name] for name in _COLUMNS] for row in rows], dtype=np.float64),
+            columns=_COLUMNS,
+            times=np.array([row["date"].replace("/", "-") for row in rows], dtype="datetime64[ns]"),
+            x_title="date",
+        )
