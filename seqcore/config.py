@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, field_validator
 
 from seqcore.data.sources import SOURCES
+from seqcore.errors import did_you_mean
 from seqcore.fields import Choice, Section, setting
 from seqcore.models import MODELS
 from seqcore.registry import Entry
@@ -51,7 +52,9 @@ class DataConfig(Section):
         "regression", "What is learned.", choices=[Choice(n, e.title, e.help) for n, e in TASKS.items()]
     )
     inputs: Names = setting(
-        (), "Columns that the model sees. Empty: the targets themselves.", applies_to={"data.task": ("regression",)}
+        (),
+        "Columns that the model sees. Empty: the targets themselves, or all columns where a class is learned.",
+        applies_to={"data.task": ("regression", "classification")},
     )
     target: Names = setting(
         (), "Columns to predict. Empty: the first column of numbers.", applies_to={"data.task": ("regression",)}
@@ -65,9 +68,28 @@ class DataConfig(Section):
             ("previous", "Previous value", "The last value seen before the gap."),
             ("drop", "Drop rows", "Leave rows with a gap out."),
         ],
+        applies_to={"data.task": ("regression", "classification")},
+    )
+    calendar: Names = setting(
+        (),
+        "What a date says, as sine and cosine beside the inputs. It is known of the future, too.",
+        choices=[
+            ("hour", "Hour", "The time of the day."),
+            ("weekday", "Weekday", "The day of the week."),
+            ("month", "Month", "The month of the year."),
+            ("yearday", "Day of the year", "The season, day by day."),
+        ],
         applies_to={"data.task": ("regression",)},
     )
-    window: int = setting(20, "Steps that the model sees.", minimum=1, maximum=10_000, unit="steps", usual=True)
+    window: int = setting(
+        20,
+        "Steps that the model sees.",
+        minimum=1,
+        maximum=10_000,
+        unit="steps",
+        usual=True,
+        applies_to={"data.task": ("regression", "symbols")},
+    )
     min_window: OptionalInt = setting(
         None,
         "The shortest input to train on: shorter windows at the start of each sequence are packed. "
@@ -76,17 +98,35 @@ class DataConfig(Section):
         maximum=10_000,
         unit="steps",
         title="Shortest window",
+        applies_to={"data.task": ("regression", "symbols")},
     )
     horizon: int = setting(
         1,
-        "Steps that the model predicts at once.",
+        "Steps that are predicted.",
         minimum=1,
         maximum=1_000,
         unit="steps",
         usual=True,
         applies_to={"data.task": ("regression",)},
     )
-    stride: int = setting(1, "Steps between the starts of two windows.", minimum=1, maximum=10_000, unit="steps")
+    multi_step: str = setting(
+        "direct",
+        "How more than one step is predicted.",
+        choices=[
+            ("direct", "Directly", "All steps at once, by one answer."),
+            ("free-running", "Free-running", "One step at a time; each prediction is the next input."),
+        ],
+        title="Several steps",
+        applies_to={"data.task": ("regression",)},
+    )
+    stride: int = setting(
+        1,
+        "Steps between the starts of two windows.",
+        minimum=1,
+        maximum=10_000,
+        unit="steps",
+        applies_to={"data.task": ("regression", "symbols")},
+    )
     predict: str = setting(
         "next",
         "Where in the window predictions are made.",
@@ -99,6 +139,7 @@ class DataConfig(Section):
                 "One answer held against every step: the slip behind some published programs, kept to show its effect.",
             ),
         ],
+        applies_to={"data.task": ("regression", "symbols")},
     )
     lead: int = setting(
         1,
@@ -115,10 +156,14 @@ class DataConfig(Section):
             ("standard", "Standard", "Mean 0 and standard deviation 1."),
             ("minmax", "Min-max", "From 0 to 1."),
             ("relative", "Relative", "Difference from the window's last value, so that trends carry on."),
+            ("log-relative", "Log-relative", "Difference of logarithms from the window's last: growth, not amounts."),
+            ("window-mean", "Window's mean", "Difference from the mean of the window."),
+            ("seasonal-relative", "Seasonal", "Difference from the value one period earlier."),
             ("none", "None", "As they are."),
+            ("auto", "Automatic", "Tries them for a moment, and takes what predicts the validation part best."),
         ],
         usual=True,
-        applies_to={"data.task": ("regression",)},
+        applies_to={"data.task": ("regression", "classification")},
     )
     validation_fraction: float = setting(
         0.15, "The part of the data that scores the model while it trains.", minimum=0.0, maximum=0.9
@@ -126,6 +171,16 @@ class DataConfig(Section):
     test_fraction: float = setting(
         0.15, "The last part of the data, which scores the finished model.", minimum=0.0, maximum=0.9
     )
+
+    @field_validator("calendar", mode="after")
+    @classmethod
+    def _is_in_the_calendar(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = ("hour", "weekday", "month", "yearday")
+        wrong = next((name for name in value if name not in known), None)
+        if wrong is not None:
+            near = did_you_mean(wrong, known)
+            raise ValueError(f"{wrong[:40]!r} is not allowed{near or '; use some of ' + ', '.join(known)}")
+        return tuple(name for name in known if name in value)
 
 
 class ModelConfig(Section):
@@ -162,7 +217,24 @@ class ModelConfig(Section):
         "Numbers that stand for a symbol; 0 is one-hot.",
         minimum=0,
         maximum=4096,
-        applies_to={"data.task": ("symbols",)},
+        applies_to={"data.task": ("symbols", "classification", "translation")},
+    )
+    attention: str = setting(
+        "additive",
+        "How a decoder looks back at the sentence while it writes.",
+        choices=[
+            ("additive", "Additive", "Bahdanau, Cho and Bengio 2015: a small network compares."),
+            ("multiplicative", "Multiplicative", "Luong, Pham and Manning 2015: an inner product compares."),
+            ("none", "None", "All that it knows is the encoder's last state."),
+        ],
+        applies_to={"data.task": ("translation",)},
+    )
+    beam: int = setting(
+        1,
+        "Translations that are kept in mind while one is searched for; 1 takes the likeliest word each time.",
+        minimum=1,
+        maximum=50,
+        applies_to={"data.task": ("translation",)},
     )
 
 
@@ -222,7 +294,7 @@ class TrainingConfig(Section):
         "auto",
         "What training makes small.",
         choices=[
-            ("auto", "Automatic", "MSE for values, cross-entropy for symbols."),
+            ("auto", "Automatic", "MSE for values, cross-entropy for symbols, classes and words."),
             ("mse", "MSE", "Mean squared error."),
             ("mae", "MAE", "Mean absolute error: forgives outliers."),
             ("huber", "Huber", "Squared near 0, absolute beyond 1."),
@@ -244,6 +316,47 @@ class TrainingConfig(Section):
     shuffle: bool = setting(True, "Take the windows in a new random order each epoch.")
     carry_state: bool = setting(
         False, "Hand the hidden state on from each window to the one that follows it (truncated back-propagation)."
+    )
+    teacher_forcing: float = setting(
+        1.0,
+        "How often a decoder is given the true word before, and not its own.",
+        minimum=0.0,
+        maximum=1.0,
+        applies_to={"data.task": ("translation",)},
+    )
+    teacher_forcing_end: float = setting(
+        1.0,
+        "The same at the end of the run; it changes along the schedule.",
+        minimum=0.0,
+        maximum=1.0,
+        applies_to={"data.task": ("translation",)},
+    )
+    forcing_schedule: str = setting(
+        "constant",
+        "How teacher forcing goes from its start to its end.",
+        choices=[
+            ("constant", "Constant", "It stays at its start."),
+            ("linear", "Linear", "In a straight line."),
+            ("inverse-sigmoid", "Inverse sigmoid", "Slowly, fast, slowly (Bengio et al. 2015)."),
+        ],
+        applies_to={"data.task": ("translation",)},
+    )
+    augment: str = setting(
+        "none",
+        "What is varied at random in the training part, so that a model learns what doesn't matter.",
+        choices=[
+            ("none", "Nothing", "The data as they are."),
+            ("voice", "Voice", "Equalising, tilt, band limits and noise, for log-mel frames of sound."),
+        ],
+        applies_to={"data.task": ("classification",)},
+    )
+    coverage: float = setting(
+        0.0,
+        "Promised coverage of prediction intervals, as 0.9; 0 makes none. Six more models are trained for them.",
+        minimum=0.0,
+        maximum=0.99,
+        applies_to={"data.task": ("regression",)},
+        title="Interval coverage",
     )
     seed: int = setting(
         0, "The same seed on the same machine gives the same run, bit for bit.", minimum=0, maximum=2**31 - 1

@@ -115,8 +115,9 @@ class Experiment(Section):
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values: what `make` takes."""
         values: dict[str, Any] = self.model_dump(mode="python")
-        for name in ("inputs", "target"):
-            values["data"][name] = list(values["data"][name])
+        for name, value in values["data"].items():
+            if isinstance(value, tuple):
+                values["data"][name] = list(value)
         return values
 
     def to_json(self) -> str:
@@ -169,7 +170,8 @@ def _section(name: str, section: type[Section], content: dict[str, Any]) -> tupl
     lines: list[str] = []
     for s in settings:
         key = s.path.partition(".")[2]
-        if s.choices and key in content and content[key] not in {c.value for c in s.choices}:
+        allowed = {c.value for c in s.choices}
+        if s.kind == "choice" and key in content and content[key] not in allowed:
             given = content.pop(key)
             near = did_you_mean(str(given), [c.value for c in s.choices])
             lines.append(f"{s.path}: {_shown(given)} is not allowed{near or '; ' + s.allowed}")
@@ -177,7 +179,8 @@ def _section(name: str, section: type[Section], content: dict[str, Any]) -> tupl
     if source is not None and not any(line.startswith("data.source:") for line in lines):
         options = content.get("options") or {}
         try:
-            content["options"] = source(**options).model_dump(mode="python")
+            chosen = source(**options)
+            content |= {"options": chosen.model_dump(mode="python"), **chosen.settles()}
         except ValidationError as error:
             lines += faults(error, describe(source, "data.options"), "data.options")
             content.pop("options")

@@ -56,6 +56,7 @@ class Setting:
     usual: bool = False  # shown open; the rest is folded away
     logarithmic: bool = False
     multiline: bool = False
+    slider: bool = False  # a range that one wants to move through
     offers: Entry | None = None  # a function that gives this machine's choices for a field of free text
 
     @property
@@ -98,6 +99,7 @@ def setting(
     usual: bool = False,
     logarithmic: bool = False,
     multiline: bool = False,
+    slider: bool = False,
     offers: Entry | None = None,
 ) -> Any:
     """Declare a field. `above` is a minimum that is itself not allowed; `choices` are (value, title, help)."""
@@ -105,9 +107,10 @@ def setting(
         "choices": [c if isinstance(c, Choice) else Choice(*c) for c in choices],
         "unit": unit,
         "applies_to": applies_to,
-        "usual": usual,
+        "usual": usual or slider,
         "logarithmic": logarithmic,
         "multiline": multiline,
+        "slider": slider,
         "offers": offers,
     }
     start: Any = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
@@ -130,7 +133,7 @@ def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
         optional = len(members) < len(typing.get_args(annotation))
         annotation = members[0]
     origin = typing.get_origin(annotation) or annotation
-    if choices:
+    if choices and origin is not tuple:
         return "choice", optional
     kinds: dict[Any, Kind] = {
         bool: "switch",
@@ -171,6 +174,7 @@ def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
                 usual=extra.get("usual", False),
                 logarithmic=extra.get("logarithmic", False),
                 multiline=extra.get("multiline", False),
+                slider=extra.get("slider", False),
                 offers=extra.get("offers"),
             )
         )

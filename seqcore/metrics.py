@@ -26,6 +26,7 @@ class Evaluation:
     windows: int
     of: int
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    more: tuple[View, ...] = ()  # further pictures: a confusion matrix, the error by horizon
 
     @property
     def scored(self) -> str:

@@ -17,7 +17,7 @@ from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation
 from seqcore.summary import Summary, summarize
 from seqcore.tasks import TASKS
-from seqcore.tasks.task import InputKind, Task
+from seqcore.tasks.task import Task
 from seqcore.training_state import restored_experiment
 from seqcore.turns import on_one_thread
 from seqcore.views import SeriesView, View
@@ -51,9 +51,10 @@ class Predictor:
         return cls(experiment, task, codec, model, int(step))
 
     @property
-    def input_kind(self) -> InputKind:
-        """What `predict` takes: "numbers" or "symbols"."""
-        return self._task.input_kind
+    def input_kind(self) -> str:
+        """What `predict` takes: "numbers", "symbols", "sentence", "sound" or "frames"."""
+        kind: str = self._codec.input_kind
+        return kind
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -109,16 +110,19 @@ class Predictor:
         with on_one_thread():
             return self._task.forecast(self._model, self._codec, steps)
 
-    def generate(self, prompt: str, steps: int, *, temperature: float = 1.0, seed: int = 0) -> str:
+    def generate(self, prompt: str, steps: int, *, temperature: float = 1.0, seed: int = 0, top_k: int = 0) -> str:
         """`steps` symbols that follow a prompt, drawn by their probabilities. PredictionError.
 
-        A temperature below 1 keeps to what is likely, 0 always takes the likeliest.
+        A temperature below 1 keeps to what is likely, 0 always takes the likeliest; `top_k` draws from so many of the
+        likeliest only (0: from all).
         """
         _check_steps(steps)
         if not (np.isfinite(temperature) and 0.0 <= temperature <= 100.0):
             raise PredictionError(f"temperature: {temperature} is not allowed; use a number from 0 to 100")
         with on_one_thread():
-            return self._task.generate(self._model, self._codec, prompt, steps, temperature, seed)
+            return self._task.generate(
+                self._model, self._codec, prompt, steps, temperature=temperature, seed=seed, top_k=top_k
+            )
 
     def evaluate(self, table: Table, *, part: str | None = None, points: int = 2_000) -> Evaluation:
         """Scores beside every baseline, and a view of up to `points` steps.

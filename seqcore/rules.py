@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seqcore.config import DataConfig, ModelConfig, TrainingConfig
 from seqcore.tasks import TASKS
 
-__all__ = ["RULES", "Rule", "broken_rules"]
+__all__ = ["ANCHORED", "RULES", "Rule", "broken_rules"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,9 @@ class Rule:
     broken: Callable[[DataConfig, ModelConfig, TrainingConfig], bool]
 
 
+# scaled to a point of the window, so that zero is another value in each
+ANCHORED = ("relative", "log-relative", "window-mean", "seasonal-relative")
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "data.min_window",
@@ -29,14 +32,19 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "data.scaling",
         "relative scaling needs the target's own past, which lead 0 does not show; use standard or minmax",
-        lambda d, m, t: d.scaling == "relative" and d.lead == 0,
+        lambda d, m, t: d.scaling in ANCHORED and d.lead == 0,
     ),
     Rule(
         "data.scaling",
         "relative scaling needs the target's own past among the inputs; add the target to data.inputs",
         lambda d, m, t: (
-            d.scaling == "relative" and bool(d.inputs) and bool(d.target) and not set(d.target) <= set(d.inputs)
+            d.scaling in ANCHORED and bool(d.inputs) and bool(d.target) and not set(d.target) <= set(d.inputs)
         ),
+    ),
+    Rule(
+        "data.scaling",
+        "a class is told from values as they are, and not from changes; use standard, minmax or none",
+        lambda d, m, t: d.task == "classification" and d.scaling not in ("standard", "minmax", "none"),
     ),
     Rule(
         "data.horizon",
@@ -62,7 +70,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "training.carry_state",
         "relative scaling moves the zero with each window, so a carried state would not fit; use standard or minmax",
-        lambda d, m, t: t.carry_state and d.scaling == "relative",
+        lambda d, m, t: t.carry_state and d.scaling in ANCHORED,
     ),
     Rule(
         "training.carry_state",
@@ -73,6 +81,11 @@ RULES: tuple[Rule, ...] = (
         "training.carry_state",
         "shorter windows start anew and have no state to take over; leave data.min_window empty",
         lambda d, m, t: t.carry_state and d.min_window is not None,
+    ),
+    Rule(
+        "training.carry_state",
+        "each sequence is whole and starts anew, so there is no state to hand on; set training.carry_state = false",
+        lambda d, m, t: t.carry_state and bool(TASKS[d.task].traits.get("whole")),
     ),
     Rule(
         "training.nesterov",

@@ -55,7 +55,7 @@ def _train(
     while state.goes_on and not report.over():
         for batch, follows in state.remaining_batches():
             learning_rate = state.set_rate()
-            outputs, hidden = state.model(batch.inputs, state.carried_to(follows), batch.lengths)  # [B, S, outputs]
+            outputs, hidden = state.task.forward(state.model, batch, state.carried_to(follows), state.done)
             loss = state.task.loss(outputs, batch)
             state.clear_gradients()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -113,10 +113,15 @@ class TrainingState:
         """
         p, training = self.progress, self.experiment.training
         left = islice(self.dataset.batches("train", training, p.epoch), p.step_in_epoch, None)
-        together = max(1, min(_TOGETHER, _NUMBERS_TOGETHER // (training.batch_size * self.dataset.config.window)))
+        together = max(1, min(_TOGETHER, _NUMBERS_TOGETHER // (training.batch_size * max(1, self.dataset.longest))))
         while group := list(islice(left, together)):
             batches = self.dataset.gather("train", [numbers for numbers, _ in group])
             yield from zip(batches, (follows for _, follows in group), strict=True)
+
+    @property
+    def done(self) -> float:
+        """How much of the planned run is done, from 0 to 1."""
+        return min(1.0, self.progress.step / max(1, self.progress.planned))
 
     def set_rate(self) -> float:
         """Give the optimizer the learning rate of the step to come, and say it."""

@@ -183,6 +183,10 @@ def _names(
     draft: Draft, setting: Setting, label: str, common: dict[str, Any], columns: Sequence[str]
 ) -> tuple[str, ...]:
     chosen = st.session_state[common["key"]]
+    if setting.choices:
+        titles = {c.value: c.title for c in setting.choices}
+        picked = st.multiselect(label, list(titles), format_func=titles.__getitem__, placeholder="none", **common)
+        return tuple(picked)
     options = [*columns, *(name for name in chosen if name not in columns)]
     return tuple(st.multiselect(label, options, placeholder="automatic", **common))
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.config import DataConfig
-from seqcore.data.dataset import part_bounds
+from seqcore.data.parts import part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError, did_you_mean
 

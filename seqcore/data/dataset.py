@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,29 +14,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqcore.config import DataConfig, TrainingConfig
+from seqcore.data.parts import PART_TITLES, PARTS, part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
-__all__ = ["PARTS", "Batch", "Dataset", "Windows", "part_bounds"]
+__all__ = ["PARTS", "Batch", "Dataset", "Windows", "whole_sequences"]
 
-PARTS = ("train", "val", "test")
 _POOL = 2**19  # windows that are shuffled together
 _BLOCK = 2**8
-_PART_TITLES = {"train": "training", "val": "validation", "test": "test"}
+_BUCKET = 50  # batches that are sorted by length together
 
 
 @dataclass(frozen=True)
 class Batch:
     """What a step works on.
 
-    `inputs[B, T, F]` (or codes [B, T]); `targets[B, 1 or T, ...]`; `lengths[B]` where some are shorter than T;
-    `follows[B]` where state is carried: whether the window goes on where the row's last one ended.
+    `inputs[B, T, F]` (or codes [B, T]); `targets[B, 1 or T, ...]`; `lengths[B]` where some are shorter than T.
+    `extra` is what else a task needs (the lengths of targets).
     """
 
     inputs: Tensor
     targets: Tensor
     lengths: Tensor | None = None
-    follows: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,35 +74,6 @@ class Windows:
         return self.first[group] + within * self.stride, self.length[group], self.sequence[group]
 
 
-def part_bounds(
-    table: Table, validation_fraction: float, test_fraction: float
-) -> dict[str, list[tuple[int, int, int]]]:
-    """The stretches of each part: part -> [(sequence, first row, row after the last)], in time order.
-
-    A series is cut in time, each at the same fractions; independent sequences go to one part whole.
-    """
-    bounds: dict[str, list[tuple[int, int, int]]] = {part: [] for part in PARTS}
-    spans = list(zip(table.offsets[:-1].tolist(), table.offsets[1:].tolist(), strict=True))
-
-    def cut(n: int) -> tuple[int, int, int]:
-        test = round(n * test_fraction)
-        validation = round(n * validation_fraction)
-        return n - validation - test, n - test, n
-
-    if table.independent:
-        train, validation, _ = cut(len(spans))
-        for s, (start, end) in enumerate(spans):
-            bounds["train" if s < train else "val" if s < validation else "test"].append((s, start, end))
-        return bounds
-    for s, (start, end) in enumerate(spans):
-        low = start
-        for part, high in zip(PARTS, cut(end - start), strict=True):
-            if start + high > low:
-                bounds[part].append((s, low, start + high))
-            low = start + high
-    return bounds
-
-
 def _order(n: int, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
     """The numbers below n in an epoch's order, piece by piece.
 
@@ -123,7 +95,12 @@ def _order(n: int, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.
 
 
 class Dataset(ABC):
-    """The geometry that all tasks share: which windows belong to which part. A task says what a window holds."""
+    """The geometry that all tasks share: which windows belong to which part. A task says what a window holds.
+
+    Where `whole`, a window is a sequence from its first row to its last, whatever `data.window` says.
+    """
+
+    whole: ClassVar[bool] = False
 
     def __init__(self, table: Table, config: DataConfig, device: torch.device) -> None:
         self.table = table
@@ -132,6 +109,7 @@ class Dataset(ABC):
         self.every_step = config.predict != "next"
         self.bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
         self.windows = {part: self._windows(part) for part in PARTS}
+        self.longest = max((int(w.length.max(initial=0)) for w in self.windows.values()), default=0)
         self._check()
 
     @property
@@ -179,6 +157,9 @@ class Dataset(ABC):
         if training.carry_state:
             yield from self._streams(part, size)
             return
+        if self.whole and training.shuffle and not self.windows[part].uniform:
+            yield from ((numbers, None) for numbers in self._bucketed(part, training, epoch))
+            return
         rest = np.zeros(0, dtype=np.int64)
         for piece in _order(n, training, epoch):
             numbers = np.concatenate([rest, piece])
@@ -188,6 +169,20 @@ class Dataset(ABC):
             rest = numbers[whole:]
         if len(rest):
             yield rest, None
+
+    def _bucketed(self, part: str, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
+        """An epoch's batches of sequences of about the same length, in random order: little padding is computed."""
+        size, windows = training.batch_size, self.windows[part]
+        numbers = np.concatenate(list(_order(len(windows), training, epoch)))
+        lengths = windows.locate(numbers)[1]
+        pool = size * _BUCKET
+        order = np.concatenate(
+            [start + np.argsort(lengths[start : start + pool], kind="stable") for start in range(0, len(numbers), pool)]
+        )
+        batches = -(-len(numbers) // size)
+        generator = torch.Generator().manual_seed((training.seed * 1_000_003 + epoch + 1) % 2**63)
+        for b in torch.randperm(batches, generator=generator).tolist():
+            yield numbers[order[b * size : (b + 1) * size]]
 
     def steps_per_epoch(self, training: TrainingConfig) -> int:
         """Batches in an epoch of training."""
@@ -215,6 +210,8 @@ class Dataset(ABC):
 
     def _windows(self, part: str) -> Windows:
         c = self.config
+        if self.whole:
+            return whole_sequences(self.bounds[part])
         length = c.window
         groups: list[tuple[int, int, int, int]] = []
         for s, low, high in self.bounds[part]:
@@ -255,6 +252,9 @@ class Dataset(ABC):
         return fits[-1:] if self.every_step and not whole_fits else [] if self.every_step else fits
 
     def _check(self) -> None:
+        if self.whole:
+            self._check_whole()
+            return
         need = self._reach(self.config.window)
         fractions = {"val": self.config.validation_fraction, "test": self.config.test_fraction}
         for part in PARTS:
@@ -265,9 +265,25 @@ class Dataset(ABC):
                 rest = (
                     "make data.window smaller, or give more data"
                     if part == "train"
-                    else f"make it larger, make data.window smaller, or set data.{_PART_TITLES[part]}_fraction to 0"
+                    else f"make it larger, make data.window smaller, or set data.{PART_TITLES[part]}_fraction to 0"
                 )
                 raise DataError(
                     f"data.window: a window of {self.config.window} and its targets need {need} {what}, and the "
-                    f"{_PART_TITLES[part]} part has {rows} (of {len(self.table)} rows in all); {rest}"
+                    f"{PART_TITLES[part]} part has {rows} (of {len(self.table)} rows in all); {rest}"
                 )
+
+    def _check_whole(self) -> None:
+        fractions = {"val": self.config.validation_fraction, "test": self.config.test_fraction}
+        for part in PARTS:
+            if len(self.windows[part]) == 0 and (part == "train" or fractions[part] > 0.0):
+                rest = "" if part == "train" else f", or set data.{PART_TITLES[part]}_fraction to 0"
+                raise DataError(
+                    f"the {PART_TITLES[part]} part has no sequence ({len(self.table.lengths)} in all, and what belongs "
+                    f"together stays in one part); give more of them{rest}"
+                )
+
+
+def whole_sequences(bounds: Sequence[tuple[int, int, int]]) -> Windows:
+    """Each stretch (sequence, first row, row after the last) as one window."""
+    spans = np.array(bounds, dtype=np.int64).reshape(-1, 3)
+    return Windows(spans[:, 1], np.ones(len(spans), dtype=np.int64), spans[:, 2] - spans[:, 1], spans[:, 0], 1)

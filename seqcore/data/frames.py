@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.config import DataConfig
 from seqcore.data.recognition import Origin, make_table
-from seqcore.data.table import Table
+from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError
 
 __all__ = ["table_from_frame"]
@@ -88,7 +88,7 @@ def _from_array(array: NDArray[Any]) -> Table:
         symbols = array.reshape(-1, 1)
         if len(symbols) == 0:
             raise DataError("the data: there are no symbols in it; give at least two")
-        return Table(values=symbols, columns=("symbol",), x_title="symbol")
+        return symbol_table([symbols[:, 0]], x_title="symbol")
     if array.dtype.kind not in "biuf":
         raise DataError(f"the data: an array of {array.dtype} holds no numbers; give whole numbers or floats")
     if array.ndim not in (1, 2, 3) or array.size == 0:

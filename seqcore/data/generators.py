@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.source import Source
-from seqcore.data.table import Table
+from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError
 from seqcore.fields import setting
 
@@ -181,12 +181,9 @@ class Alphabet(Source):
 
     def table(self) -> Table:
         """[letters * repeats, 1] symbols: one sequence when cyclic, else `repeats` independent ones."""
-        letters = np.array(list(string.ascii_lowercase[: self.letters]))
-        values = np.tile(letters, self.repeats)[:, None]
-        if self.cyclic:
-            return Table(values=values, columns=("letter",), x_title="letter")
-        offsets = np.arange(self.repeats + 1, dtype=np.int64) * self.letters
-        return Table(values=values, columns=("letter",), offsets=offsets, independent=True, x_title="letter")
+        letters = string.ascii_lowercase[: self.letters]
+        sequences = [letters * self.repeats] if self.cyclic else [letters] * self.repeats
+        return symbol_table(map(list, sequences), columns=("letter",), independent=not self.cyclic, x_title="letter")
 
 
 class Stocks(Source):

@@ -40,6 +40,11 @@ class NumericCodec:
     fitted: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
+    def input_kind(self) -> str:
+        """What a person gives to the model."""
+        return "numbers"
+
+    @property
     def target_names(self) -> tuple[str, ...]:
         """The K columns that are predicted."""
         return tuple(self.columns[i] for i in self.targets)

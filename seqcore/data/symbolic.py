@@ -26,6 +26,11 @@ class SymbolicCodec:
     tail: tuple[str, ...] = ()
     fitted: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
+    @property
+    def input_kind(self) -> str:
+        """What a person gives to the model."""
+        return "symbols"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, without the arrays that `arrays` gives."""
         return {
@@ -58,12 +63,14 @@ class SymbolicDataset(Dataset):
             raise DataError("data.task: these data are numbers, and symbols needs text; set data.task to regression")
         super().__init__(table, config, device)
         if codec is None:
-            known = [np.unique(table.values[low:high, 0]) for _, low, high in self.bounds["train"]]
-            separator = " " if any(len(s) > 1 for symbols in known for s in symbols.tolist()) else ""
-            codec = SymbolicCodec(Vocabulary.fit(np.concatenate(known), separator))
-            codec = replace(codec, tail=tuple(table.values[-config.window :, 0].tolist()))
+            known = np.unique(np.concatenate([np.unique(table.values[a:b, 0]) for _, a, b in self.bounds["train"]]))
+            assert table.symbols is not None
+            symbols = table.symbols[known]
+            separator = table.separator or (" " if any(len(s) > 1 for s in symbols.tolist()) else "")
+            codec = SymbolicCodec(Vocabulary.fit(symbols, separator))
+            codec = replace(codec, tail=tuple(table.words(max(0, len(table) - config.window), len(table))))
         self.codec = codec
-        self.codes = codec.vocabulary.encode(table.values[:, 0])
+        self.codes = codec.vocabulary.encode_table(table)
         self.coded = torch.from_numpy(self.codes).to(device)
 
     @property
@@ -102,7 +109,7 @@ class SymbolicDataset(Dataset):
         """One window as the user wrote it, and what came next."""
         first, lengths, _ = self.windows[part].locate(np.array([index]))
         end = int(first[0] + lengths[0])
-        symbols = self.table.values[int(first[0]) : end + 1, 0].tolist()
+        symbols = self.table.words(int(first[0]), end + 1)
         return tuple(symbols[:-1]), symbols[-1]
 
     def _targets(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.data.table import Table
 from seqcore.errors import DataError
 
 __all__ = ["UNKNOWN", "Vocabulary"]
@@ -45,6 +46,12 @@ class Vocabulary:
         different, inverse = np.unique(given, return_inverse=True)
         codes = np.array([self._codes.get(s, 0) for s in different.tolist()], dtype=np.int64)
         return codes[inverse]
+
+    def encode_table(self, table: Table) -> NDArray[np.int64]:
+        """The rows of a symbolic table [N] as codes."""
+        assert table.symbols is not None
+        codes: NDArray[np.int64] = self.encode(table.symbols)[table.values[:, 0]]
+        return codes
 
     def knows(self, symbol: str) -> bool:
         """Whether the training part had it."""

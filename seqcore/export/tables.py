@@ -5,14 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.events import Epoch
-from seqcore.views import SeriesView, SymbolsView, View
+from seqcore.views import (
+    ConfusionView,
+    FramesView,
+    HorizonView,
+    LabelsView,
+    SeriesView,
+    SymbolsView,
+    TableView,
+    TextView,
+    TranslationView,
+    View,
+)
 
 __all__ = ["history_to_csv", "view_to_csv"]
 
@@ -20,12 +31,11 @@ __all__ = ["history_to_csv", "view_to_csv"]
 def view_to_csv(view: View) -> str:
     """A view as CSV with a header.
 
-    Values over time: the row or date, then for each column its true value (where known) and its prediction. Symbols:
-    the context, what came (where known), the prediction, and the probability of each symbol.
+    Values over time: the row or date, then for each column its true value (where known), its prediction and the
+    limits of its interval (where there is one). Symbols: the context, what came (where known), the prediction, and the
+    probability of each symbol. Classes: a row for each sequence. Pictures: a row for each frame.
     """
-    if isinstance(view, SymbolsView):
-        return _symbols(view)
-    return _series(view)
+    return CSV[type(view)](view)
 
 
 def history_to_csv(epochs: Iterable[Epoch]) -> str:
@@ -42,6 +52,7 @@ def _series(view: SeriesView) -> str:
     for column in view.columns:
         header += [column] if view.truth is not None else []
         header.append(f"{column} predicted")
+        header += [f"{column} {word}" for word, limit in (("low", view.low), ("high", view.high)) if limit is not None]
     rows = []
     for place, x in enumerate(_positions(view.x)):
         if not np.isfinite(view.prediction[place]).any():
@@ -50,6 +61,7 @@ def _series(view: SeriesView) -> str:
         for k in range(len(view.columns)):
             row += [_number(view.truth[place, k])] if view.truth is not None else []
             row.append(_number(view.prediction[place, k]))
+            row += [_number(limit[place, k]) for limit in (view.low, view.high) if limit is not None]
         rows.append(row)
     return _written(header, rows)
 
@@ -62,6 +74,65 @@ def _symbols(view: SymbolsView) -> str:
         came = [view.truth[i] or ""] if known else []
         rows.append([view.separator.join(context), *came, predicted, *map(_number, view.probabilities[i])])
     return _written(header, rows)
+
+
+def _text(view: TextView) -> str:
+    return _written(["prompt", "text"], [[view.prompt, view.text]])
+
+
+def _labels(view: LabelsView) -> str:
+    known = any(label is not None for label in view.truth)
+    names = view.names or tuple(str(i + 1) for i in range(len(view.probabilities)))
+    header = ["sequence", *(["label"] if known else []), "predicted", *(f"p({label})" for label in view.labels)]
+    rows = [
+        [names[i], *([view.truth[i] or ""] if known else []), predicted, *map(_number, view.probabilities[i])]
+        for i, predicted in enumerate(view.predictions)
+    ]
+    return _written(header, rows)
+
+
+def _confusion(view: ConfusionView) -> str:
+    rows = [[label, *map(_number, row)] for label, row in zip(view.labels, view.counts, strict=True)]
+    return _written(["label", *(f"taken for {label}" for label in view.labels)], rows)
+
+
+def _frames(view: FramesView) -> str:
+    n, height, width = view.prediction.shape
+    points = [f"{row + 1}.{column + 1}" for row in range(height) for column in range(width)]
+    header = ["frame", *(f"{p} predicted" for p in points), *(points if view.truth is not None else [])]
+    rows = []
+    for i in range(n):
+        true = [] if view.truth is None else view.truth[i].ravel().tolist()
+        rows.append([i + 1, *map(_number, [*view.prediction[i].ravel().tolist(), *true])])
+    return _written(header, rows)
+
+
+def _horizon(view: HorizonView) -> str:
+    steps = max(map(len, view.errors.values()), default=0)
+    rows = [[h + 1, *(_number(error[h]) for error in view.errors.values())] for h in range(steps)]
+    return _written(["steps ahead", *view.errors], rows)
+
+
+def _translation(view: TranslationView) -> str:
+    rows = [[" ".join(words or ()) for words in (s.source, s.truth, s.prediction)] for s in view.sentences]
+    return _written(["source", "truth", "predicted"], rows)
+
+
+def _table(view: TableView) -> str:
+    return _written(view.columns, view.rows)
+
+
+CSV: dict[type[View], Callable[[Any], str]] = {
+    SeriesView: _series,
+    SymbolsView: _symbols,
+    TextView: _text,
+    LabelsView: _labels,
+    ConfusionView: _confusion,
+    FramesView: _frames,
+    HorizonView: _horizon,
+    TranslationView: _translation,
+    TableView: _table,
+}
 
 
 def _positions(x: NDArray[Any]) -> list[str]:

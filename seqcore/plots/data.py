@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from seqcore.data.parts import part_bounds
 from seqcore.data.table import Table
 from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.plots.symbols import SHOWN
@@ -15,7 +16,7 @@ from seqcore.plots.thinning import thin
 
 __all__ = ["Stretch", "TableInfo", "plot_table", "table_info"]
 
-PARTS = ("train", "validation", "test")
+PART_NAMES = {"train": "train", "val": "validation", "test": "test"}
 MAX_SEQUENCES = 12
 MAX_COLUMNS = 6
 MAX_SYMBOLS = 240
@@ -63,7 +64,7 @@ def table_info(
     wanted = [c for c in (columns or table.columns) if c in table.columns]
     drawn = wanted[:MAX_COLUMNS]
     sequences = _sequences(table)
-    cuts = 1.0 - validation_fraction - test_fraction, 1.0 - test_fraction
+    spans = _spans(table, validation_fraction, test_fraction)
     budget = max(20, max_points // max(1, len(sequences) * len(drawn)))
     stretches: list[Stretch] = []
     for s in sequences:
@@ -72,7 +73,9 @@ def table_info(
         x = _x(table, start, stop)
         for column in drawn:
             values = table.values[rows, table.columns.index(column)]
-            for part, low, high in _spans(table, s, len(rows), cuts):
+            if table.symbols is not None:
+                values = table.symbols[values]
+            for part, low, high in spans[s]:
                 # A line goes on to the next part's first value, so that there is no hole between two colours.
                 high_drawn = high if table.symbolic else min(high + 1, len(rows))
                 y, place = values[low:high_drawn], x[low:high_drawn]
@@ -172,14 +175,14 @@ def _x(table: Table, start: int, stop: int) -> NDArray[Any]:
     return np.arange(stop - start, dtype=np.float64)
 
 
-def _spans(table: Table, sequence: int, rows: int, cuts: tuple[float, float]) -> list[tuple[str, int, int]]:
-    """The parts of one sequence: name, first row, and the row after the last."""
-    if table.independent:
-        count = len(table.lengths)
-        part = int(sequence >= round(cuts[0] * count)) + int(sequence >= round(cuts[1] * count))
-        return [(PARTS[part], 0, rows)]
-    edges = [0, round(cuts[0] * rows), round(cuts[1] * rows), rows]
-    return [(PARTS[i], edges[i], edges[i + 1]) for i in range(3) if edges[i + 1] > edges[i]]
+def _spans(table: Table, validation_fraction: float, test_fraction: float) -> dict[int, list[tuple[str, int, int]]]:
+    """The parts of each sequence: name, first row, and the row after the last, counted from the sequence's own."""
+    spans: dict[int, list[tuple[str, int, int]]] = {s: [] for s in range(len(table.lengths))}
+    for part, stretches in part_bounds(table, validation_fraction, test_fraction).items():
+        for s, low, high in stretches:
+            start = int(table.offsets[s])
+            spans[s].append((PART_NAMES[part], low - start, high - start))
+    return spans
 
 
 def _first_symbols(stretches: list[Stretch]) -> list[Stretch]:

@@ -1,7 +1,7 @@
 """The tasks: what is learned. A new one is a file in this folder and a line in `TASKS`.
 
-`traits["losses"]` names the losses that a task can be trained with, the first of them by default; `traits["symbolic"]`
-says whether it learns from symbols (text) or from numbers.
+`traits["losses"]` names the losses that a task can be trained with, the first of them by default; `traits["whole"]`
+says that it works on whole sequences and not on windows of them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,24 @@ TASKS: dict[str, Entry] = {
         "Values",
         "Predict numbers from numbers.",
         "seqcore.tasks.regression:Regression",
-        {"losses": ("mse", "mae", "huber"), "symbolic": False},
+        {"losses": ("mse", "mae", "huber")},
     ),
     "symbols": Entry(
         "Symbols",
         "Predict the next letter or word.",
         "seqcore.tasks.symbols:Symbols",
-        {"losses": ("cross_entropy",), "symbolic": True},
+        {"losses": ("cross_entropy",)},
+    ),
+    "classification": Entry(
+        "Classes",
+        "Tell which class a whole sequence belongs to.",
+        "seqcore.tasks.classification:Classification",
+        {"losses": ("cross_entropy",), "whole": True},
+    ),
+    "translation": Entry(
+        "Translation",
+        "Turn one sequence of words into another.",
+        "seqcore.tasks.translation:Translation",
+        {"losses": ("cross_entropy",), "whole": True},
     ),
 }

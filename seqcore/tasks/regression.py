@@ -15,12 +15,11 @@ from seqcore.baselines import MOST_STORED, TITLES, learn, numeric_baselines
 from seqcore.data.dataset import Batch
 from seqcore.data.numeric import NumericCodec, NumericDataset
 from seqcore.data.table import Table
-from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.tasks.forecasting import as_rows, forecast_on, parse_numbers, predict_after
-from seqcore.tasks.task import InputKind, run_windows, scored_windows
+from seqcore.tasks.task import Task, run_windows, scored_windows
 from seqcore.views import SeriesView
 
 __all__ = ["Regression"]
@@ -33,15 +32,14 @@ _LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 _PREVIEWED = 160  # steps in a preview: enough to see, and cheap beside the steps between two of them
 
 
-class Regression:
+class Regression(Task):
     """See `Task`."""
 
-    input_kind: InputKind = "numbers"
     metric = "mae"
     metric_is_error = True
 
     def __init__(self, experiment: Experiment) -> None:
-        self.experiment = experiment
+        super().__init__(experiment)
         name = experiment.training.loss
         self._loss = _LOSSES["mse" if name == "auto" else name]
 
@@ -141,12 +139,6 @@ class Regression:
     def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
         """On from the end of the data; beyond the horizon, from its own predictions."""
         return forecast_on(model, self.experiment.data, codec, steps)
-
-    def generate(
-        self, model: nn.Module, codec: NumericCodec, prompt: str, steps: int, temperature: float, seed: int
-    ) -> str:
-        """Numbers are forecast."""
-        raise PredictionError("generate: this model predicts numbers; use a forecast")
 
     def remarks(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[dict[str, str]]:
         """Whether the model only learned the mean, and whether a naive method is exact."""

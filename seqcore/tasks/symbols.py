@@ -10,30 +10,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.data.dataset import Batch, part_bounds
+from seqcore.data.dataset import Batch
+from seqcore.data.parts import part_bounds
 from seqcore.data.symbolic import SymbolicCodec, SymbolicDataset
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
-from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, symbol_metrics
 from seqcore.models.sequence_model import SequenceModel
-from seqcore.tasks.task import InputKind, run_windows, scored_windows
-from seqcore.views import SeriesView, SymbolsView
+from seqcore.tasks.task import Task, run_windows, scored_windows
+from seqcore.views import SymbolsView
 
 __all__ = ["Symbols"]
 
 _MOST_SHOWN = 40  # symbols in a picture
 
 
-class Symbols:
+class Symbols(Task):
     """See `Task`."""
 
-    input_kind: InputKind = "symbols"
     metric = "accuracy"
     metric_is_error = False
-
-    def __init__(self, experiment: Experiment) -> None:
-        self.experiment = experiment
 
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit: numbers, windows, too few symbols."""
@@ -126,12 +122,16 @@ class Symbols:
             outputs, _ = model(torch.from_numpy(codec.vocabulary.encode(symbols))[None])
         return symbols_view(codec, outputs[:, -1].numpy(), (symbols,), (None,), most=len(codec.vocabulary))
 
-    def forecast(self, model: nn.Module, codec: SymbolicCodec, steps: int) -> SeriesView:
-        """Symbols are generated."""
-        raise PredictionError("forecast: this model predicts symbols; use generated text")
-
     def generate(
-        self, model: nn.Module, codec: SymbolicCodec, prompt: str, steps: int, temperature: float, seed: int
+        self,
+        model: nn.Module,
+        codec: SymbolicCodec,
+        prompt: str,
+        steps: int,
+        *,
+        temperature: float,
+        seed: int,
+        top_k: int = 0,
     ) -> str:
         """The prompt's state goes along; only the new symbols are returned."""
         vocabulary = codec.vocabulary

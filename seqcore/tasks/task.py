@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -11,15 +12,15 @@ from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
+from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation
 from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import detached
 from seqcore.views import SeriesView, View
 
-__all__ = ["Codec", "InputKind", "Task", "carried", "run_windows", "scored_windows"]
+__all__ = ["Codec", "Task", "carried", "run_windows", "scored_windows"]
 
-InputKind = Literal["numbers", "symbols"]
 MOST_CARRIED = 2_000  # windows that are scored one by one, where state is carried
 MOST_SCORED = 50_000  # windows of a part that are scored; more are spread evenly over it
 _MOST_NUMBERS = 4_000_000  # targets in one scoring
@@ -27,7 +28,12 @@ _NUMBERS_AT_ONCE = 400_000
 
 
 class Codec(Protocol):
-    """The user's words <-> tensors, as a checkpoint keeps it."""
+    """The user's words <-> tensors, as a checkpoint keeps it. `input_kind` is what a person gives to `predict`."""
+
+    @property
+    def input_kind(self) -> str:
+        """A name in `ui.inputs.INPUTS`: "numbers", "symbols", "sentence", "sound", "frames"."""
+        ...
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -38,76 +44,86 @@ class Codec(Protocol):
         ...
 
 
-class Task(Protocol):
+class Task(ABC):
     """What is learned. Made from an experiment; `metric` is the one that the headline compares by."""
 
-    input_kind: InputKind
-    metric: str
-    metric_is_error: bool
+    metric: ClassVar[str]
+    metric_is_error: ClassVar[bool]
 
-    def __init__(self, experiment: Experiment) -> None: ...
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
 
+    @abstractmethod
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit the experiment: columns, gaps, windows, symbols."""
-        ...
 
+    @abstractmethod
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> Any:
         """The dataset, which owns the codec. With a `codec`, the table is new data for a finished model."""
-        ...
 
+    @abstractmethod
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> Any:
         """The codec that a checkpoint holds."""
-        ...
 
+    @abstractmethod
     def sketch(self, table: Table) -> nn.Module:
         """The model for a table without making the dataset: for a summary on torch's meta device."""
-        ...
 
+    @abstractmethod
     def build_model(self, codec: Any) -> nn.Module:
         """A backbone and a head with fresh weights: `forward(inputs, state, lengths) -> (outputs, state)`."""
-        ...
 
+    def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
+        """The model's answer to a batch, and its state after it.
+
+        `progress` says how much of the planned run is done, from 0 to 1; while scoring it is 1.
+        """
+        outputs, state = model(batch.inputs, state, batch.lengths)
+        return outputs, state
+
+    @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """What training makes small, in the model's scale."""
-        ...
 
+    @abstractmethod
     def evaluate(
         self, model: nn.Module, dataset: Any, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
         """Scores in original units beside the baselines', and a view. Not `full`: only loss and the task's metrics."""
-        ...
 
+    @abstractmethod
     def baselines(self, dataset: Any, part: str) -> dict[str, dict[str, float]]:
         """The naive methods' scores on the windows that `evaluate` scores."""
-        ...
 
+    @abstractmethod
     def preview(self, model: nn.Module, dataset: Any) -> View:
         """A small picture of what the model can do now."""
-        ...
 
+    @abstractmethod
     def parse(self, text: str, codec: Any) -> Any:
         """What a person typed as what `predict` takes. PredictionError."""
-        ...
 
+    @abstractmethod
     def example(self, codec: Any) -> str:
         """An input as a person would type it."""
-        ...
 
+    @abstractmethod
     def predict(self, model: nn.Module, codec: Any, given: Any) -> View:
         """The answer to one input. PredictionError where the model can't take it."""
-        ...
 
     def forecast(self, model: nn.Module, codec: Any, steps: int) -> SeriesView:
         """On from the end of the data. PredictionError where the task or the experiment has no future."""
-        ...
+        raise PredictionError("forecast: this model doesn't predict numbers over time, so it has no forecast")
 
-    def generate(self, model: nn.Module, codec: Any, prompt: str, steps: int, temperature: float, seed: int) -> str:
+    def generate(
+        self, model: nn.Module, codec: Any, prompt: str, steps: int, *, temperature: float, seed: int, top_k: int = 0
+    ) -> str:
         """Text that follows a prompt. PredictionError where the task writes none."""
-        ...
+        raise PredictionError("generate: this model writes no text; it answers an input")
 
     def remarks(self, evaluation: Evaluation, dataset: Any, part: str) -> list[dict[str, str]]:
         """What the doctor should say of a finished model: fields of a `Finding`."""
-        ...
+        return []
 
 
 def scored_windows(data: Dataset, part: str, *, numbers: int, carry_state: bool) -> NDArray[np.int64]:
@@ -151,7 +167,7 @@ def run_windows(
     """
     training = model.training
     model.eval()
-    size = 1 if carry_state else max(1, _NUMBERS_AT_ONCE // max(data.config.window, 1) // 8)
+    size = 1 if carry_state else max(1, _NUMBERS_AT_ONCE // max(data.longest, 1) // 8)
     outputs: list[NDArray[np.float32]] = []
     total = 0.0
     state: State = None
@@ -161,7 +177,7 @@ def run_windows(
         batch = data.batch(part, some)
         if carry_state:
             state = carried(state, _follows(windows, some, indices[start - 1] if start else None))
-        answer, state = model(batch.inputs, state if carry_state else None, batch.lengths)
+        answer, state = task.forward(model, batch, state if carry_state else None, 1.0)
         total += float(task.loss(answer, batch)) * len(some)
         outputs.append(answer.float().cpu().numpy())
     model.train(training)

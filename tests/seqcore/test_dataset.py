@@ -15,7 +15,7 @@ from seqcore.data.dataset import PARTS, part_bounds
 from seqcore.data.numeric import NumericDataset
 from seqcore.data.scaling import fit_scaler
 from seqcore.data.symbolic import SymbolicDataset
-from seqcore.data.table import Table
+from seqcore.data.table import Table, symbol_table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError
 from seqcore.experiment import Experiment
@@ -198,7 +198,7 @@ def test_carried_windows_follow_the_one_that_their_row_held_before(windows: int,
 
 
 def letters(text: str) -> Table:
-    return Table(np.array(list(text))[:, None], ("letter",))
+    return symbol_table([list(text)])
 
 
 def test_symbols_next_is_the_next_symbol() -> None:

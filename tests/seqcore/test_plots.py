@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from seqcore.data.table import Table
+from seqcore.data.table import Table, symbol_table
 from seqcore.events import Changed, Epoch
 from seqcore.plots import (
     FIGURES,
@@ -323,7 +323,7 @@ class TestTable:
         assert table_info(table, columns=("b",)).columns == ("b",)
 
     def test_symbols_are_shown_as_text(self):
-        table = Table(np.array(list("abcdefghij" * 40))[:, None], ("letter",))
+        table = symbol_table([list("abcdefghij" * 40)], columns=("letter",))
         info = table_info(table, validation_fraction=0.1, test_fraction=0.1)
         assert sum(len(s.y) for s in info.stretches) == 240
         assert info.left_out == "160 more symbols"

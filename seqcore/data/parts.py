@@ -1,0 +1,88 @@
+"""Which rows train a model, which score it while it learns, and which score it at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.table import Table
+
+__all__ = ["PARTS", "PART_TITLES", "assigned_parts", "part_bounds"]
+
+PARTS = ("train", "val", "test")
+PART_TITLES = {"train": "training", "val": "validation", "test": "test"}
+_SEED = 20_240_229  # the split belongs to the data and not to a run: every run on a table is scored on the same part
+
+
+def part_bounds(
+    table: Table, validation_fraction: float, test_fraction: float
+) -> dict[str, list[tuple[int, int, int]]]:
+    """The stretches of each part: part -> [(sequence, first row, row after the last)], in time order.
+
+    A series is cut in time, each at the same fractions; independent sequences go to one part whole, see
+    `assigned_parts`.
+    """
+    bounds: dict[str, list[tuple[int, int, int]]] = {part: [] for part in PARTS}
+    spans = zip(table.offsets[:-1].tolist(), table.offsets[1:].tolist(), strict=True)
+    if table.independent:
+        parts = assigned_parts(table, validation_fraction, test_fraction).tolist()
+        for s, ((start, end), part) in enumerate(zip(spans, parts, strict=True)):
+            bounds[PARTS[part]].append((s, start, end))
+        return bounds
+    for s, (start, end) in enumerate(spans):
+        low = start
+        for part, high in zip(PARTS, _cut(end - start, validation_fraction, test_fraction), strict=True):
+            if start + high > low:
+                bounds[part].append((s, low, start + high))
+            low = start + high
+    return bounds
+
+
+def assigned_parts(table: Table, validation_fraction: float, test_fraction: float) -> NDArray[np.int64]:
+    """The part (its place in `PARTS`) of each independent sequence, [S].
+
+    In their order, unless more is known of them: labelled sequences are mixed, so that each class has its share of
+    every part, and what must stay together (`groups`) goes to one part as a whole. The mixing is always the same.
+    """
+    count = len(table.lengths)
+    train, validation, _ = _cut(count, validation_fraction, test_fraction)
+    if table.labels is None and table.groups is None:
+        return (np.arange(count) >= train).astype(np.int64) + (np.arange(count) >= validation)
+    labels = np.zeros(count, dtype=np.int64)
+    if table.labels is not None:
+        labels = np.unique(table.labels, return_inverse=True)[1].reshape(-1)
+    random = np.random.default_rng(_SEED)
+    fractions = (validation_fraction, test_fraction)
+    if table.groups is None:
+        return _mixed(labels, np.arange(count), fractions, random)
+    return _mixed(labels, np.unique(table.groups, return_inverse=True)[1].reshape(-1), fractions, random)
+
+
+def _mixed(
+    labels: NDArray[np.int64], groups: NDArray[np.int64], fractions: tuple[float, float], random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Whole groups to parts, by the class that most of a group has, so that every part has all classes' share."""
+    if len(groups) == 0:
+        return groups
+    sizes = np.bincount(groups)
+    votes = np.zeros((len(sizes), int(labels.max()) + 1), dtype=np.int64)
+    np.add.at(votes, (groups, labels), 1)
+    stratum = votes.argmax(axis=1)
+    # a group that holds several classes (a speaker who says every vowel) is a stratum of its own kind
+    stratum[(votes > 0).sum(axis=1) > 1] = votes.shape[1]
+    part = np.zeros(len(sizes), dtype=np.int64)
+    for kind in np.unique(stratum):
+        members = np.flatnonzero(stratum == kind)
+        members = members[random.permutation(len(members))]
+        ends = np.cumsum(sizes[members])
+        middle = ends - sizes[members] / 2  # a group goes where its middle lies
+        train, validation, _ = _cut(int(ends[-1]), *fractions)
+        part[members] = (middle > train).astype(np.int64) + (middle > validation)
+    return part[groups]
+
+
+def _cut(n: int, validation_fraction: float, test_fraction: float) -> tuple[int, int, int]:
+    """Where the parts of n rows end."""
+    test = round(n * test_fraction)
+    validation = round(n * validation_fraction)
+    return n - validation - test, n - test, n
