@@ -57,6 +57,11 @@ class Predictor:
         return kind
 
     @property
+    def onward(self) -> str | None:
+        """How the model goes on from what it knows: "forecast" (numbers), "generate" (text), or not at all."""
+        return self._task.onward
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the model sees; empty for symbols."""
         return getattr(self._codec, "input_names", ())
@@ -95,14 +100,8 @@ class Predictor:
             return self._task.predict(self._model, self._codec, given)
 
     def notes(self, given: Any) -> str | None:
-        """What should be known of this input: that its length isn't the one that the model was trained on."""
-        steps = len(self.parse(given) if isinstance(given, str) else given)
-        data = self.experiment.data
-        shortest = data.min_window or data.window
-        if shortest <= steps <= data.window:
-            return None
-        trained = f"{shortest} to {data.window}" if shortest < data.window else str(data.window)
-        return f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on windows of {trained}."
+        """What should be known of this input: that its length isn't what the model was trained on, as an example."""
+        return self._task.note(self._codec, self.parse(given) if isinstance(given, str) else given)
 
     def forecast(self, steps: int) -> SeriesView:
         """On from the end of the data, in its units, with its dates: [steps, K]. PredictionError."""

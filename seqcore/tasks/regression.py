@@ -19,7 +19,7 @@ from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.tasks.forecasting import as_rows, forecast_on, parse_numbers, predict_after
-from seqcore.tasks.task import Task, run_windows, scored_windows
+from seqcore.tasks.task import Task, run_windows, scored_windows, window_note
 from seqcore.views import SeriesView
 
 __all__ = ["Regression"]
@@ -37,6 +37,7 @@ class Regression(Task):
 
     metric = "mae"
     metric_is_error = True
+    onward = "forecast"
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
@@ -131,6 +132,10 @@ class Regression(Task):
             if rows.shape[1] > 1
             else ", ".join(f"{value:.6g}" for value in rows[:, 0])
         )
+
+    def note(self, codec: Any, given: Any) -> str | None:
+        """That an input's length isn't the one that the model was trained on."""
+        return window_note(self.experiment, len(given))
 
     def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView:
         """The steps after an input [T] or [T, F], or at its end where nothing lies ahead."""

@@ -17,7 +17,7 @@ from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.metrics import Evaluation, symbol_metrics
 from seqcore.models.sequence_model import SequenceModel
-from seqcore.tasks.task import Task, run_windows, scored_windows
+from seqcore.tasks.task import Task, run_windows, scored_windows, window_note
 from seqcore.views import SymbolsView
 
 __all__ = ["Symbols"]
@@ -30,6 +30,7 @@ class Symbols(Task):
 
     metric = "accuracy"
     metric_is_error = False
+    onward = "generate"
 
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit: numbers, windows, too few symbols."""
@@ -114,6 +115,10 @@ class Symbols(Task):
         """The beginning of the alphabet that it knows, as long as a window."""
         known = codec.vocabulary.symbols[1:]
         return codec.vocabulary.separator.join(known[: self.experiment.data.window])
+
+    def note(self, codec: Any, given: Any) -> str | None:
+        """That an input's length isn't the one that the model was trained on."""
+        return window_note(self.experiment, len(given))
 
     def predict(self, model: nn.Module, codec: SymbolicCodec, given: Any) -> SymbolsView:
         """Probabilities of the symbol after an input."""
@@ -222,8 +227,8 @@ def _count(data: SymbolicDataset) -> dict[str, NDArray[np.float64]]:
     single = np.zeros(size)
     pairs = np.zeros(size * size)
     for _, low, high in data.bounds["train"]:
-        codes = data.codes[low:high]
-        single += np.bincount(codes, minlength=size)
+        codes = data.codes[low + data.warm_up : high]  # what comes before is never a target
+        single += np.bincount(codes[1:], minlength=size)
         pairs += np.bincount(codes[:-1] * size + codes[1:], minlength=size * size)
     return {"single": single, "pairs": pairs.reshape(size, size)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import detached
 from seqcore.views import SeriesView, View
 
-__all__ = ["Codec", "Task", "carried", "run_windows", "scored_windows"]
+__all__ = ["Codec", "Task", "carried", "run_windows", "scored_windows", "window_note"]
 
 MOST_CARRIED = 2_000  # windows that are scored one by one, where state is carried
 MOST_SCORED = 50_000  # windows of a part that are scored; more are spread evenly over it
@@ -49,6 +49,7 @@ class Task(ABC):
 
     metric: ClassVar[str]
     metric_is_error: ClassVar[bool]
+    onward: ClassVar[Literal["forecast", "generate"] | None] = None  # how it goes on from what it knows, if it does
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
@@ -111,6 +112,10 @@ class Task(ABC):
     def predict(self, model: nn.Module, codec: Any, given: Any) -> View:
         """The answer to one input. PredictionError where the model can't take it."""
 
+    def note(self, codec: Any, given: Any) -> str | None:
+        """What should be known of this input before its answer is believed."""
+        return None
+
     def forecast(self, model: nn.Module, codec: Any, steps: int) -> SeriesView:
         """On from the end of the data. PredictionError where the task or the experiment has no future."""
         raise PredictionError("forecast: this model doesn't predict numbers over time, so it has no forecast")
@@ -124,6 +129,16 @@ class Task(ABC):
     def remarks(self, evaluation: Evaluation, dataset: Any, part: str) -> list[dict[str, str]]:
         """What the doctor should say of a finished model: fields of a `Finding`."""
         return []
+
+
+def window_note(experiment: Experiment, steps: int) -> str | None:
+    """That an input of so many steps isn't as long as what the model was trained on."""
+    data = experiment.data
+    shortest = data.min_window or data.window
+    if shortest <= steps <= data.window:
+        return None
+    trained = f"{shortest} to {data.window}" if shortest < data.window else str(data.window)
+    return f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on windows of {trained}."
 
 
 def scored_windows(data: Dataset, part: str, *, numbers: int, carry_state: bool) -> NDArray[np.int64]:
