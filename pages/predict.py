@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,11 +17,11 @@ from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES, plot_scores, scores_info
 from seqcore.runs.store import Run
 from seqcore.suggestion import refit_experiment
-from seqcore.views import SymbolsView
+from seqcore.views import SeriesView
 from ui import run_words
 from ui.cards import finding_box
-from ui.inputs import INPUTS, as_read
-from ui.results import answer, download_csv, file_stem, letters, picture, reading_of, score_table
+from ui.inputs import INPUTS, as_read, wanted_file
+from ui.results import answer, download_csv, file_stem, further, letters, picture, reading_of, score_table
 from ui.session import escape, fail, jobs, select_run, selected_run, store
 
 if TYPE_CHECKING:  # it imports torch, for which nobody has to wait who only chooses a run
@@ -175,16 +176,21 @@ def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, re
         info = scores_info(evaluation.metrics, evaluation.baselines, metric=metric, headline=run.headline)
         st.markdown(escape(info.sentence))
         picture(plot_scores(info), key=f"scores-{key}", label="The model's score beside every baseline's")
-        units = "" if isinstance(evaluation.view, SymbolsView) else ", in the data's own units"
+        units = ", in the data's own units" if isinstance(evaluation.view, SeriesView) else ""
         st.caption(f"From {evaluation.scored}{units}.")
         with st.expander("Every metric"):
             score_table(evaluation)
+    for place, view in zip(cycle(st.columns(2, gap="medium")), evaluation.more):
+        with place:
+            further(view, key=f"{key}-{type(view).__name__}-{view.title}")
 
 
 def own_use(run: Run, predictor: Predictor, step: int) -> None:
     """What a reader does with a trained model. Only the open tab is computed."""
-    onward = "Write on" if predictor.input_kind == "symbols" else "Forecast"
-    tabs = {"Your own input": own_input, onward: go_on, "New data from a file": new_data, "Take away": take_away}
+    tabs = {"Your own input": own_input, "New data from a file": new_data, "Take away": take_away}
+    if predictor.onward is not None:
+        title, section = ONWARD[predictor.onward]
+        tabs = {"Your own input": own_input, title: section, **tabs}
     st.subheader("Use it", anchor=False)
     shown = st.tabs(list(tabs), on_change="rerun", key=f"use-{run.id}")
     for tab, section in zip(shown, tabs.values(), strict=True):
@@ -200,11 +206,11 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
     """A few values or symbols of the reader's, and what comes next."""
     left, right = st.columns([1, 1.6], gap="medium")
     with left:
-        text = INPUTS[predictor.input_kind](predictor, load_table(run.id), key=f"input-{run.id}")
-        if not text.strip():
-            st.caption("Write something to see what comes next.")
+        given = INPUTS[predictor.input_kind](predictor, load_table(run.id), key=f"input-{run.id}")
+        if given is None or (isinstance(given, str) and not given.strip()):
+            st.caption("Give something to see the model's answer.")
             return
-        given = predictor.parse(text)
+        given = predictor.parse(given) if isinstance(given, str) else given
         view = predictor.predict(given)
         answer(view)
         if read := as_read(given):
@@ -216,15 +222,7 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
         picture(FIGURES[type(view)](view), key=f"own-{run.id}", label="Your input and the model's answer")
 
 
-def go_on(run: Run, predictor: Predictor, step: int) -> None:
-    """On from the end: values over a horizon, or letters."""
-    if predictor.input_kind == "symbols":
-        write_on(run, predictor)
-    else:
-        forecast(run, predictor)
-
-
-def forecast(run: Run, predictor: Predictor) -> None:
+def forecast(run: Run, predictor: Predictor, step: int) -> None:
     """Values after the end of the data, in their units and with their dates."""
     columns = st.columns([1, 2.4], gap="medium")
     with columns[0]:
@@ -261,7 +259,7 @@ def refit(run: Run) -> None:
         st.switch_page("train.py")
 
 
-def write_on(run: Run, predictor: Predictor) -> None:
+def write_on(run: Run, predictor: Predictor, step: int) -> None:
     """Letters, one after the other, each drawn with the model's probabilities."""
     left, right = st.columns([1, 1.6], gap="medium")
     with left:
@@ -287,16 +285,17 @@ def write_on(run: Run, predictor: Predictor) -> None:
         )  # fmt: skip
 
 
+ONWARD = {"forecast": ("Forecast", forecast), "generate": ("Write on", write_on)}
+"""How a model goes on from what it knows: the tab's title, and what is in it."""
+
+
 def _cell(symbol: str) -> str:
     return '"' + symbol.replace('"', '""') + '"'
 
 
 def new_data(run: Run, predictor: Predictor, step: int) -> None:
     """A file with the same columns: predicted and scored, beside the same baselines."""
-    names = ", ".join(f"**{escape(c)}**" for c in dict.fromkeys((*predictor.columns, *predictor.targets)))
-    several = len({*predictor.columns, *predictor.targets}) > 1
-    wanted = "one symbol a row" if predictor.input_kind == "symbols" else f"the column{'s' * several} {names}"
-    st.markdown(f"A CSV file with {wanted}, a row for each step. It is scored and forgotten; nothing is stored.")
+    st.markdown(f"{wanted_file(predictor)} It is scored and forgotten; nothing is stored.")
     upload = st.file_uploader(
         "File", type=["csv", "txt", "tsv"], key=f"file-{run.id}", max_upload_size=MAX_UPLOAD,
         label_visibility="collapsed", help="Delimiter, decimal sign, header, encoding and dates are recognised.",

@@ -187,13 +187,14 @@ class HorizonView(_Drawable):
 @dataclass(frozen=True)
 class Translated:
     """One sentence: its words, the model's, the true ones where they are known, `attention[T_out, T_in]` whose rows sum
-    to 1, and the words that the model has never seen."""
+    to 1, and the words that the model has never seen. `text` is the translation as one writes it."""
 
     source: Words
     prediction: Words
     truth: Words | None = None
     attention: Values | None = None
     unknown: Words = ()
+    text: str = ""
 
 
 @dataclass(frozen=True)

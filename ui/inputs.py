@@ -13,7 +13,7 @@ from seqcore.data.table import Table
 if TYPE_CHECKING:
     from seqcore.prediction import Predictor
 
-__all__ = ["INPUTS", "as_read", "example"]
+__all__ = ["FILES", "INPUTS", "as_read", "example", "wanted_file"]
 
 DIGITS = 5  # of an example's numbers
 MOST_SHOWN = 12  # rows of an input that are read back
@@ -49,7 +49,25 @@ def symbols(predictor: Predictor, table: Table, *, key: str) -> str:
     )
 
 
-INPUTS: dict[str, Callable[..., str]] = {"numbers": numbers, "symbols": symbols}
+INPUTS: dict[str, Callable[..., Any]] = {"numbers": numbers, "symbols": symbols}
+
+
+FILES: dict[str, str] = {
+    "symbols": "A text file, or a CSV file with one symbol a row.",
+    "sentence": "A file of pairs: a sentence, a tab, and its translation.",
+    "sound": "A WAV file, or a zip of them in folders that are named by their class.",
+    "frames": "A file with the same columns as the training data, a row for each picture.",
+}
+"""What a file of new data holds, for each kind of input; without a line, the columns that the model knows."""
+
+
+def wanted_file(predictor: Predictor) -> str:
+    """What a file of new data must hold, in a sentence."""
+    if predictor.input_kind in FILES:
+        return FILES[predictor.input_kind]
+    names = list(dict.fromkeys((*predictor.columns, *predictor.targets)))
+    listed = ", ".join(f"**{_plain(name)}**" for name in names)
+    return f"A CSV or Parquet file with the column{'s' * (len(names) > 1)} {listed}, a row for each step."
 
 
 def example(predictor: Predictor, table: Table) -> str:

@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from html import escape as html
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from numpy.typing import NDArray
 
 from seqcore.export import view_to_csv
 from seqcore.metrics import Evaluation
-from seqcore.views import SeriesView, SymbolsView, View
+from seqcore.plots import FIGURES
+from seqcore.views import (
+    ConfusionView,
+    FramesView,
+    HorizonView,
+    LabelsView,
+    SeriesView,
+    SymbolsView,
+    TableView,
+    TextView,
+    TranslationView,
+    View,
+)
 from ui.live_chart import live_chart
+from ui.session import escape
 
-__all__ = ["answer", "download_csv", "file_stem", "letters", "picture", "reading_of", "score_table"]
+__all__ = ["answer", "download_csv", "file_stem", "further", "letters", "picture", "reading_of", "score_table"]
 
 MOST_ANSWERS = 6
 READINGS: dict[type[View], str] = {
     SeriesView: "The closer blue lies to the dark line, the better.",
     SymbolsView: "A row is what the model expects after those symbols, bluer where it is surer. A ring is what came.",
+    TextView: "Grey was given, blue is what the model wrote on.",
+    LabelsView: "Each curve is how probable a class is after so much of the sequence: see when the model makes up its "
+    "mind.",
+    ConfusionView: "A row is what it was, a column what it was taken for: all on the diagonal is perfect.",
+    FramesView: "What came above, what the model foresaw below.",
+    HorizonView: "How the error grows with the distance: below the grey lines the model is worth its work.",
+    TranslationView: "What was said, what the model made of it, and what it should have been.",
+    TableView: "",
 }
 
 _STYLE = "<style>" + Path(__file__).with_name("results.css").read_text(encoding="utf-8") + "</style>"
@@ -41,17 +66,29 @@ def reading_of(view: View) -> str:
 
 def answer(view: View) -> None:
     """What the model says, large: the next values with their steps, or the next symbol with its probability."""
-    if isinstance(view, SymbolsView):
-        best = int(np.argmax(view.probabilities[-1]))
-        rest = f"next, with a probability of {100 * view.probabilities[-1, best]:.3g} %"
-        boxes = [(rest, view.symbols[best])]
-    else:
-        boxes = _values(view)
+    boxes = ANSWERS[type(view)](view)
     many = " sl-many" if len(boxes) > 2 else ""
     cells = "".join(f"<div><span>{html(name)}</span><b>{html(value)}</b></div>" for name, value in boxes)
     st.html(f'{_STYLE}<div class="sl-answer{many}" data-testid="answer">{cells}</div>')
     if isinstance(view, SeriesView) and len(view.prediction) > (rows := _rows_shown(view)):
         st.caption(f"The first {rows} of {len(view.prediction):,}: the picture and the CSV have them all.")
+
+
+def _symbol(view: SymbolsView) -> list[tuple[str, str]]:
+    return [(f"next, {_sure(view.probabilities[-1])}", view.predictions[-1])]
+
+
+def _label(view: LabelsView) -> list[tuple[str, str]]:
+    return [(_sure(view.probabilities[-1]), view.predictions[-1])]
+
+
+def _sure(probabilities: NDArray[np.float64]) -> str:
+    return f"with a probability of {100 * probabilities.max():.3g} %"
+
+
+def _sentence(view: TranslationView) -> list[tuple[str, str]]:
+    last = view.sentences[-1]
+    return [("translation", last.text or " ".join(last.prediction))]
 
 
 def _rows_shown(view: SeriesView) -> int:
@@ -72,6 +109,28 @@ def _values(view: SeriesView) -> list[tuple[str, str]]:
             name = f"{step}, {column}" if several else f"{step} {column}" if len(view.prediction) == 1 else step
             boxes.append((name, shown(float(values[k]))))
     return boxes
+
+
+ANSWERS: dict[type[View], Callable[[Any], list[tuple[str, str]]]] = {
+    SeriesView: _values,
+    SymbolsView: _symbol,
+    LabelsView: _label,
+    TranslationView: _sentence,
+    FramesView: lambda view: [],
+    TextView: lambda view: [("written", view.text)],
+}
+"""What is shown large of an answer, for each type of view: pairs of what it is and what it says."""
+
+
+def further(view: View, *, key: str) -> None:
+    """One more picture of an evaluation: a small table as it is, everything else as its figure."""
+    if view.title:
+        st.markdown(f"**{escape(view.title)}**")
+    if isinstance(view, TableView):
+        st.dataframe(pd.DataFrame(view.rows, columns=list(view.columns)), hide_index=True, alt=view.title)
+        return
+    bare = replace(view, title="")
+    picture(FIGURES[type(view)](bare), key=key, label=view.title or reading_of(view), reading=reading_of(view))
 
 
 def shown(value: float) -> str:

@@ -121,8 +121,13 @@ def _add_predict(commands: Any) -> None:
     predict = _add(commands, "predict", _lazy("predict", "predict"), "Use a trained model.")
     predict.add_argument("id", metavar="RUN", help=RUN_HELP)
     what = predict.add_mutually_exclusive_group(required=True)
-    what.add_argument("--input", metavar="TEXT", help='values in your own units ("70 80 90") or symbols ("abcd")')
-    what.add_argument("--file", metavar="CSV", help="score the model on new data with the same columns")
+    what.add_argument(
+        "--input", metavar="TEXT", help='values in your own units ("70 80 90"), symbols ("abcd") or a sentence'
+    )
+    what.add_argument("--file", metavar="FILE", help="score the model on new data of the same kind")
+    what.add_argument(
+        "--part", metavar="PART", choices=("train", "val", "test"), help="score it on its own data: train, val or test"
+    )
     what.add_argument("--steps", metavar="N", type=_positive, help="forecast on from the end of the data")
     predict.add_argument(
         "--at",
@@ -136,6 +141,13 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument("--generate", metavar="N", type=_positive, help="with --input of symbols: go on for N symbols")
     predict.add_argument(
         "--temperature", metavar="T", type=float, default=None, help="with --generate: 1 as learned (1)"
+    )
+    predict.add_argument(
+        "--top-k",
+        metavar="K",
+        type=_positive,
+        default=None,
+        help="with --generate: draw from the K likeliest only (all)",
     )
     predict.add_argument(
         "--seed", metavar="N", type=int, default=None, help="with --generate: the same seed, the same text"

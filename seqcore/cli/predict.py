@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seqcore.cli.answers import answer_of, flat_rows
 from seqcore.cli.output import Output, number
 from seqcore.cli.training import foreground
 from seqcore.errors import DataError, NotFoundError, PredictionError
 from seqcore.runs.front import open_store
 from seqcore.runs.store import Run, Store
 from seqcore.suggestion import refit_experiment
-from seqcore.views import SymbolsView, View, plain
+from seqcore.views import TableView, View, plain
 
 if TYPE_CHECKING:
+    from seqcore.metrics import Evaluation
     from seqcore.prediction import Predictor
 
 __all__ = ["predict"]
@@ -38,6 +40,8 @@ def predict(args: argparse.Namespace, out: Output) -> int:
         return _answer(args, out, run, predictor)
     if args.file is not None:
         return _score(args, out, run, predictor)
+    if args.part is not None:
+        return _score_part(args, out, store, run, predictor)
     return _forecast(args, out, run, predictor)
 
 
@@ -47,8 +51,8 @@ def _check(args: argparse.Namespace) -> None:
         args.usage("--refit goes with --steps")
     if args.generate is not None and args.input is None:
         args.usage("--generate goes with --input")
-    if args.generate is None and (args.temperature is not None or args.seed is not None):
-        args.usage("--temperature and --seed go with --generate")
+    if args.generate is None and any(v is not None for v in (args.temperature, args.seed, args.top_k)):
+        args.usage("--temperature, --top-k and --seed go with --generate")
 
 
 def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
@@ -57,11 +61,11 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
     given = predictor.parse(args.input)
     view = predictor.predict(given)
     note = predictor.notes(given)
-    value: dict[str, Any] = {"run": run.id, **_example(view, given, args.input)}
+    answer = answer_of(view, given, args.input)
     if out.json:
-        out.object({**value, "note": note} if note else value)
+        out.object({"run": run.id, **answer.value, **({"note": note} if note else {})})
     else:
-        out.line(_sentence(view, value))
+        out.line(answer.sentence)
         if note:
             out.note(note)
     if args.csv:
@@ -70,13 +74,13 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
 
 
 def _generate(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
-    if predictor.input_kind != "symbols":
-        raise PredictionError("--generate: this model predicts values and not symbols; --steps forecasts")
     temperature = 1.0 if args.temperature is None else args.temperature
     seed = args.seed or 0
-    text = predictor.generate(args.input, args.generate, temperature=temperature, seed=seed)
+    top_k = args.top_k or 0
+    text = predictor.generate(args.input, args.generate, temperature=temperature, seed=seed, top_k=top_k)
     if out.json:
-        out.object({"run": run.id, "input": args.input, "generated": text, "temperature": temperature, "seed": seed})
+        value = {"run": run.id, "input": args.input, "generated": text}
+        out.object({**value, "temperature": temperature, "top_k": top_k, "seed": seed})
     else:
         out.line(text)
     return 0
@@ -89,22 +93,41 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
     if not path.is_file():
         raise NotFoundError(f"{args.file}: there is no such file")
     table = read_table(path, name=path.name, options=predictor.file_options)
-    evaluation = predictor.evaluate(table)
+    for note in () if out.json else table.notes:
+        out.note(note)
+    scored = {"file": path.name, "notes": list(table.notes)}
+    return _scores(args, out, predictor.evaluate(table), path.name, {"run": run.id, **scored})
+
+
+def _score_part(args: argparse.Namespace, out: Output, store: Store, run: Run, predictor: Predictor) -> int:
+    evaluation = predictor.evaluate(store.table(run.id), part=args.part)
+    return _scores(args, out, evaluation, f"{args.part} part", {"run": run.id, "part": args.part})
+
+
+def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what: str, about: Mapping[str, Any]) -> int:
+    """The model's scores beside every baseline's, and whatever else the task has to show."""
     if args.csv:
         _write_csv(args.csv, evaluation.view)
     if out.json:
-        value = {"run": run.id, "file": path.name, "metrics": evaluation.metrics, "baselines": evaluation.baselines}
-        out.object({**value, "windows": evaluation.windows, "scored": evaluation.scored, "notes": list(table.notes)})
+        value = {**about, "metrics": evaluation.metrics, "baselines": evaluation.baselines}
+        value |= {"windows": evaluation.windows, "scored": evaluation.scored}
+        out.object({**value, "more": [view.to_dict() for view in evaluation.more]})
         return 0
-    for note in table.notes:
-        out.note(note)
-    out.line(f"{path.name}: {evaluation.scored}")
-    columns = ("", *evaluation.metrics)
+    out.line(f"{what}: {evaluation.scored}")
+    names = tuple(evaluation.metrics)
     rows = [("this model", *(number(value) for value in evaluation.metrics.values()))]
     for name, scores in evaluation.baselines.items():
-        rows.append((name.replace("_", " "), *(number(scores.get(metric)) for metric in evaluation.metrics)))
-    out.table(columns, rows, right=columns[1:])
+        rows.append((name.replace("_", " "), *(number(scores.get(metric)) for metric in names)))
+    out.table(("", *names), rows, right=names)
+    for view in evaluation.more:
+        if isinstance(view, TableView):
+            out.line(view.title)
+            out.table(view.columns, [tuple(map(_cell, row)) for row in view.rows])
     return 0
+
+
+def _cell(value: Any) -> str:
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def _forecast(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
@@ -112,9 +135,12 @@ def _forecast(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
     if args.csv:
         _write_csv(args.csv, view)
     if out.json:
-        x, prediction = plain(view.x), plain(view.prediction)
-        value = {"run": run.id, "steps": args.steps, "columns": list(view.columns), "x_title": view.x_title, "x": x}
-        out.object({**value, "prediction": [row[0] for row in prediction] if len(view.columns) == 1 else prediction})
+        value = {"run": run.id, "steps": args.steps, "columns": list(view.columns), "x_title": view.x_title}
+        value |= {"x": plain(view.x), "prediction": flat_rows(view.prediction, whole=False)}
+        if view.low is not None and view.high is not None:
+            limits = {"low": flat_rows(view.low, whole=False), "high": flat_rows(view.high, whole=False)}
+            value |= {**limits, "coverage": view.coverage}
+        out.object(value)
         return 0
     rows = [(_position(x), *(number(value) for value in row)) for x, row in zip(view.x, view.prediction, strict=True)]
     out.table((view.x_title, *view.columns), rows, right=view.columns)
@@ -147,32 +173,6 @@ def _write_csv(path: str, view: View) -> None:
         Path(path).write_text(view_to_csv(view), encoding="utf-8", newline="")
     except OSError as error:
         raise DataError(f"{path}: can't be written ({error.strerror})") from None
-
-
-def _example(view: View, read: Any, text: str) -> dict[str, Any]:
-    """An input as it was read, and its answer, as JSON."""
-    if isinstance(view, SymbolsView):
-        probabilities = {s: float(p) for s, p in zip(view.symbols, view.probabilities[-1], strict=True)}
-        ranked = dict(sorted(probabilities.items(), key=lambda item: -item[1]))
-        return {"input": text, "prediction": view.predictions[-1], "probabilities": ranked}
-    return {"input": _numbers(read), "prediction": _numbers(view.prediction, whole=False)}
-
-
-def _numbers(values: Any, *, whole: bool = True) -> list[Any]:
-    """Rows as a plain list, flat where each holds one number. Whole inputs are written as people write them."""
-    rows = [[int(v) if whole and float(v).is_integer() else float(v) for v in row] for row in values]
-    return [row[0] for row in rows] if all(len(row) == 1 for row in rows) else rows
-
-
-def _sentence(view: View, value: Mapping[str, Any]) -> str:
-    if isinstance(view, SymbolsView):
-        likely = [(symbol, p) for symbol, p in value["probabilities"].items() if p >= 0.005][:5]
-        return f"{value['input']} -> {value['prediction']}   " + "  ".join(f"{s} {p:.0%}" for s, p in likely)
-    return f"{_joined(value['input'])} -> {_joined(value['prediction'])}"
-
-
-def _joined(values: list[Any]) -> str:
-    return ", ".join(f"({_joined(v)})" if isinstance(v, list) else number(v) for v in values)
 
 
 def _position(x: Any) -> str:
