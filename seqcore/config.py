@@ -127,6 +127,14 @@ class DataConfig(Section):
         unit="steps",
         applies_to={"data.task": ("regression", "symbols")},
     )
+    warm_up: int = setting(
+        0,
+        "Steps at each window's start that the model only listens to: what it says there is neither learned nor scored.",
+        minimum=0,
+        maximum=10_000,
+        unit="steps",
+        applies_to={"data.task": ("symbols",), "data.predict": ("every-step",)},
+    )
     predict: str = setting(
         "next",
         "Where in the window predictions are made.",

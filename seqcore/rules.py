@@ -47,6 +47,16 @@ RULES: tuple[Rule, ...] = (
         lambda d, m, t: d.task == "classification" and d.scaling not in ("standard", "minmax", "none"),
     ),
     Rule(
+        "data.warm_up",
+        "no step of the shortest window would be left to learn from; make data.warm_up smaller than the window",
+        lambda d, m, t: d.task == "symbols" and d.predict == "every-step" and d.warm_up >= (d.min_window or d.window),
+    ),
+    Rule(
+        "training.carry_state",
+        "a state that is handed on is warm already; set data.warm_up = 0",
+        lambda d, m, t: t.carry_state and d.task == "symbols" and d.predict == "every-step" and d.warm_up > 0,
+    ),
+    Rule(
         "data.horizon",
         "lead 0 predicts the same step, so there is one step to predict; set data.horizon to 1",
         lambda d, m, t: d.lead == 0 and d.horizon > 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqcore.data.generators import Alphabet, BouncingBall, Ramp, RampSequences, Sine, SineCosine, Stocks, Tenths
+from seqcore.data.memory_tests import AddingProblem, CopyMemory
 from seqcore.data.source import Source
 from seqcore.data.stored_file import StoredFile
 from seqcore.data.typed import Values
@@ -20,6 +21,8 @@ SOURCES: dict[str, type[Source]] = {
     "alphabet": Alphabet,
     "stocks": Stocks,
     "weather": Weather,
+    "adding-problem": AddingProblem,
+    "copy-memory": CopyMemory,
     "values": Values,
     "file": StoredFile,
 }

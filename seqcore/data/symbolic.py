@@ -15,7 +15,9 @@ from seqcore.data.table import Table
 from seqcore.data.vocabulary import Vocabulary
 from seqcore.errors import DataError
 
-__all__ = ["SymbolicCodec", "SymbolicDataset"]
+__all__ = ["NOT_SCORED", "SymbolicCodec", "SymbolicDataset"]
+
+NOT_SCORED = -100  # a target that torch's cross-entropy leaves out
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class SymbolicDataset(Dataset):
         """One symbol at a time."""
         return 1
 
+    @property
+    def warm_up(self) -> int:
+        """Steps at a window's start whose predictions don't count."""
+        return self.config.warm_up if self.every_step else 0
+
     def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
         """Codes [B, T] and target codes [B, 1 or T]."""
         first, lengths, _ = self.windows[part].locate(indices)
@@ -93,6 +100,7 @@ class SymbolicDataset(Dataset):
             np.minimum(rows, (first + lengths - 1)[:, None], out=rows)
         inputs = self.coded[torch.from_numpy(rows).to(self.device)]
         targets = self.coded[torch.from_numpy(self._targets(rows, first, lengths)).to(self.device)]
+        targets[:, : self.warm_up] = NOT_SCORED
         return Batch(inputs, targets, torch.from_numpy(lengths) if short else None)
 
     def truth(
@@ -103,6 +111,7 @@ class SymbolicDataset(Dataset):
         rows = np.minimum(first[:, None] + np.arange(int(lengths.max())), (first + lengths - 1)[:, None])
         targets = self._targets(rows, first, lengths)
         counts = np.arange(targets.shape[1]) < lengths[:, None] if self.every_step else np.ones(targets.shape, bool)
+        counts[:, : self.warm_up] = False
         return self.codes[targets - 1], self.codes[targets], counts
 
     def context(self, part: str, index: int) -> tuple[tuple[str, ...], str]:
