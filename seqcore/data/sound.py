@@ -1,0 +1,216 @@
+"""Sound: a WAV file read, brought to one rate, and turned into the log-mel frames that models see."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.table import Recordings, Table
+from seqcore.errors import DataError
+
+__all__ = [
+    "FLOOR",
+    "FRAME_SECONDS",
+    "LOUD",
+    "RATE",
+    "Sound",
+    "features",
+    "levelled",
+    "mel_names",
+    "mel_power",
+    "read_sound",
+    "resample",
+    "sound_table",
+]
+
+RATE = 16_000  # Hz, of every sound once it has been read: speech has little above 8 kHz
+MOST_SECONDS = 60.0  # of one recording: 6,000 frames are as many steps as a recurrent network can make sense of
+RATES = (2_000, 384_000)
+MOST_CHANNELS = 32
+MELS = 40
+FRAME_SECONDS = 0.01  # from one frame to the next
+FLOOR = 1e-5  # of the loud frames' power: what is quieter than -50 dB counts as silence
+LOUD = 0.9  # the quantile of a recording's frames, by power, whose power is taken as its level
+_WINDOW, _HOP, _SIZE = 400, 160, 512  # 25 ms, 10 ms, points of a spectrum
+_LOWEST, _HIGHEST = 60.0, 7_600.0  # Hz
+_SILENT = 1e-5  # a peak below it is no sound: under the last bit of 16
+_QUIET = 1e-4  # of the loud frames' power: -40 dB, what is cut from both ends
+_KEPT = 5  # frames that are left before and after the sound
+_BLOCK = 65_536  # frames read at a time
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A waveform: `samples[n]` from -1 to 1, `rate` samples a second."""
+
+    rate: int
+    samples: Samples
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.samples) / self.rate
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def read_sound(content: bytes | os.PathLike[str] | str, *, name: str = "") -> Sound:
+    """A WAV file (or another that libsndfile reads) as one channel at 16 kHz; `name` is how messages call it.
+
+    DataError, one line: not a sound file, damaged, without sound, longer than a minute.
+    """
+    import soundfile  # type: ignore[import-untyped]  # loads a library: only where there is sound
+
+    label = name or (Path(content).name if not isinstance(content, bytes) else "sound")
+    try:
+        with soundfile.SoundFile(BytesIO(content) if isinstance(content, bytes) else os.fspath(content)) as file:
+            rate, mixed = file.samplerate, _mixed(file, label)
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
+        if isinstance(error, FileNotFoundError) or (not isinstance(content, bytes) and not Path(content).exists()):
+            raise DataError(f"{label}: there is no such file") from None
+        raise DataError(f"{label}: this is not a sound file that can be read (or it is damaged); give a WAV") from None
+    if len(mixed) == 0:
+        raise DataError(f"{label}: this recording lasts 0 seconds; give one with sound in it")
+    if not np.isfinite(mixed).all():
+        raise DataError(f"{label}: this recording holds values that are not finite numbers; save it anew as 16-bit WAV")
+    if float(np.abs(mixed).max()) < _SILENT:
+        raise DataError(f"{label}: this recording is silent from beginning to end; give one with sound in it")
+    return Sound(RATE, resample(mixed, rate, RATE))
+
+
+def _mixed(file: Any, label: str) -> Samples:
+    """All channels of an open file as their mean, [n]; read in blocks, so that the memory needed is bounded."""
+    rate, channels = int(file.samplerate), int(file.channels)
+    if not RATES[0] <= rate <= RATES[1]:
+        raise DataError(f"{label}: {rate} samples a second are not allowed; use {RATES[0]:,} to {RATES[1]:,}")
+    if channels > MOST_CHANNELS:
+        raise DataError(f"{label}: {channels} channels are not allowed; use at most {MOST_CHANNELS}")
+    if file.frames > MOST_SECONDS * rate:
+        raise DataError(
+            f"{label}: this recording lasts {_duration(file.frames / rate)}; one sequence may last at most "
+            f"{MOST_SECONDS:g} seconds: cut it into shorter ones"
+        )
+    blocks: list[Samples] = []
+    left = math.ceil(MOST_SECONDS * rate)
+    while left > 0 and len(block := file.read(min(_BLOCK, left), dtype="float32", always_2d=True)):
+        blocks.append(block.mean(axis=1, dtype=np.float32))
+        left -= len(block)
+    return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.3g} minutes"
+
+
+def resample(samples: NDArray[Any], rate: int, wanted: int) -> Samples:
+    """`samples[n]` at another rate: through its spectrum, whose upper end is faded out, so that nothing folds back."""
+    if rate == wanted or len(samples) == 0:
+        return np.asarray(samples, dtype=np.float32)
+    common = math.gcd(rate, wanted)
+    up, down = wanted // common, rate // common
+    margin = down * -(-rate // (100 * down))  # silence on both sides, since a spectrum is of something that goes round
+    pieces = -(-(len(samples) + 2 * margin) // down)
+    padded = np.zeros(pieces * down)
+    padded[margin : margin + len(samples)] = samples
+    spectrum = np.fft.rfft(padded)
+    kept = min(pieces * down, pieces * up) // 2
+    fade = max(1, kept // 20)
+    spectrum = spectrum[: kept + 1].copy()
+    spectrum[-fade:] *= np.cos(np.linspace(0.0, np.pi / 2, fade)) ** 2
+    whole = np.fft.irfft(spectrum, pieces * up) * (up / down)
+    start, count = margin // down * up, max(1, math.ceil(len(samples) * up / down))
+    return whole[start : start + count].astype(np.float32)
+
+
+def features(sound: Sound) -> NDArray[np.float64]:
+    """Log-mel frames [T, 40] of a sound, one every 10 ms, from windows of 25 ms (Davis and Mermelstein 1980).
+
+    Natural logarithms of power. A recording's one level (the power of its loud frames, over all channels) is divided
+    out, so that loudness doesn't matter and the shape of the spectrum stays. Silence at both ends is cut.
+    """
+    return levelled(mel_power([resample(sound.samples, sound.rate, RATE)])[0])
+
+
+def mel_power(waveforms: Sequence[NDArray[Any]]) -> list[NDArray[np.float64]]:
+    """The power in each mel channel, [T, 40], of each of several waveforms at 16 kHz."""
+    window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
+    weights = _mel_weights()
+    found = []
+    for samples in waveforms:
+        if len(samples) < _WINDOW:
+            samples = np.pad(samples, (0, _WINDOW - len(samples)))
+        frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
+        spectrum = np.fft.rfft(frames * window, _SIZE)
+        found.append((spectrum.real**2 + spectrum.imag**2) @ weights)
+    return found
+
+
+def levelled(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Power [T, F] as logarithms relative to the recording's level, with silence cut from both ends."""
+    loudness = power.mean(axis=1)
+    level = max(float(np.quantile(loudness, LOUD, method="nearest")), 1e-20)
+    heard = np.flatnonzero(loudness > _QUIET * level)
+    first, last = (int(heard[0]), int(heard[-1])) if len(heard) else (0, len(power) - 1)
+    kept = power[max(0, first - _KEPT) : last + 1 + _KEPT]
+    level = max(float(np.quantile(kept.mean(axis=1), LOUD, method="nearest")), 1e-20)
+    frames: NDArray[np.float64] = np.log(kept / level + FLOOR)
+    return frames
+
+
+def mel_names() -> tuple[str, ...]:
+    """The 40 channels by the frequency in their middle: "86 Hz", ..."""
+    return tuple(f"{edge:.0f} Hz" for edge in _edges()[1:-1])
+
+
+def sound_table(
+    sounds: Sequence[Sound],
+    *,
+    labels: Sequence[str] | None = None,
+    groups: Sequence[Any] | None = None,
+    names: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Table:
+    """Recordings as a table of their log-mel frames, one sequence each, with the sound beside them."""
+    waveforms = tuple(resample(s.samples, s.rate, RATE) for s in sounds)
+    frames = [levelled(power) for power in mel_power(waveforms)]
+    return Table(
+        values=np.concatenate(frames) if frames else np.zeros((0, MELS)),
+        columns=mel_names(),
+        offsets=np.cumsum([0, *map(len, frames)], dtype=np.int64),
+        independent=True,
+        names=tuple(names),
+        notes=tuple(notes),
+        x_title=f"frame (one every {1000 * FRAME_SECONDS:g} ms)",
+        labels=None if labels is None else np.asarray(labels, dtype=np.str_),
+        groups=None if groups is None else np.asarray(groups),
+        recordings=Recordings(RATE, waveforms),
+    )
+
+
+@lru_cache
+def _edges() -> NDArray[np.float64]:
+    """The frequencies at which the triangles of the mel channels begin, peak and end, [42]."""
+    low, high = (2595.0 * math.log10(1.0 + f / 700.0) for f in (_LOWEST, _HIGHEST))
+    edges: NDArray[np.float64] = 700.0 * (10.0 ** (np.linspace(low, high, MELS + 2) / 2595.0) - 1.0)
+    return edges
+
+
+@lru_cache
+def _mel_weights() -> NDArray[np.float64]:
+    """How much each point of a spectrum gives to each channel, [257, 40]; a channel's weights add up to 1."""
+    points = np.fft.rfftfreq(_SIZE, 1.0 / RATE)[:, None]
+    low, middle, high = (_edges()[i : i + MELS] for i in range(3))
+    weights = np.clip(np.minimum((points - low) / (middle - low), (high - points) / (high - middle)), 0.0, None)
+    return np.asarray(weights / weights.sum(axis=0))

@@ -1,0 +1,106 @@
+"""Sounds: read from files, brought to one rate, and turned into frames that say what is heard and not how loud."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from seqcore.data.sound import RATE, Sound, features, mel_names, read_sound, resample, sound_table
+from seqcore.errors import DataError
+
+
+def tone(frequency: float, seconds: float = 0.5, rate: int = RATE) -> NDArray[np.float32]:
+    return (0.5 * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def wav(samples: NDArray[np.float32], rate: int = RATE, **kwargs: str) -> bytes:
+    file = BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", **kwargs)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 48_000])
+def test_a_tone_of_any_rate_is_the_same_tone_after_reading(rate: int) -> None:
+    sound = read_sound(wav(tone(1000.0, rate=rate), rate), name="tone.wav")
+    assert sound.rate == RATE
+    assert abs(len(sound) - RATE // 2) <= 1
+    inner = slice(400, 7_000)
+    assert np.abs(sound.samples[inner] - tone(1000.0)[inner]).max() < 2e-3
+
+
+def test_what_the_lower_rate_cannot_hold_does_not_fold_back() -> None:
+    folded = resample(tone(12_000.0, rate=48_000), 48_000, RATE)
+    assert np.abs(folded[400:-400]).max() < 1e-3
+
+
+def test_channels_are_mixed_and_a_path_is_read_too(tmp_path: Path) -> None:
+    both = np.stack([tone(500.0), np.zeros(RATE // 2, dtype=np.float32)], axis=1)
+    path = tmp_path / "two.wav"
+    path.write_bytes(wav(both, subtype="FLOAT"))
+    assert np.allclose(read_sound(path).samples, tone(500.0) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "not a sound file"),
+        (b"time,value\n1,2\n", "not a sound file"),
+        (wav(tone(440.0))[:20], "not a sound file"),
+        (wav(np.zeros(0, dtype=np.float32)), "lasts 0 seconds"),
+        (wav(np.zeros(8_000, dtype=np.float32)), "silent from beginning to end"),
+        (wav(np.full(800, np.nan, dtype=np.float32), subtype="FLOAT"), "not finite"),
+        (wav(np.zeros(600 * 2_000, dtype=np.float32), 2_000), "lasts 10 minutes; one sequence may last at most 60"),
+        (wav(tone(100.0), 1_000), "1000 samples a second are not allowed"),
+    ],
+)
+def test_a_bad_recording_gets_one_line_with_its_name(content: bytes, says: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_sound(content, name="mine.wav")
+    (line,) = caught.value.lines
+    assert line.startswith("mine.wav: ")
+    assert says in line
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.wav: there is no such file"):
+        read_sound(tmp_path / "gone.wav")
+
+
+def test_frames_show_where_the_power_is() -> None:
+    middles = np.array([float(name.removesuffix(" Hz")) for name in mel_names()])
+    for frequency in (300.0, 1000.0, 3000.0):
+        frames = features(Sound(RATE, tone(frequency)))
+        loudest = middles[frames.mean(axis=0).argmax()]
+        assert abs(loudest - frequency) < 0.08 * frequency + 30
+
+
+def test_loudness_does_not_matter_and_silence_around_is_cut() -> None:
+    own = tone(300.0) + tone(2_000.0) / 10
+    quiet = np.zeros(RATE, dtype=np.float32)
+    frames = features(Sound(RATE, own))
+    assert np.allclose(features(Sound(RATE, own / 50)), frames, atol=1e-3)
+    surrounded = features(Sound(RATE, np.concatenate([quiet, own, quiet])))
+    assert len(frames) <= len(surrounded) <= len(frames) + 14
+    assert np.abs(surrounded[12:-12].mean(axis=0) - frames.mean(axis=0)).max() < 0.1
+
+
+def test_a_recording_shorter_than_a_window_is_one_frame() -> None:
+    assert features(Sound(RATE, tone(500.0, 0.01))).shape == (1, 40)
+
+
+def test_several_recordings_make_a_table_with_the_sound_beside_the_frames() -> None:
+    sounds = [Sound(RATE, tone(400.0, 0.3)), Sound(8_000, tone(900.0, 0.2, 8_000))]
+    table = sound_table(sounds, labels=["low", "high"], groups=["Ann", "Bob"], names=["a.wav", "b.wav"])
+    assert table.recordings is not None
+    assert table.recordings.rate == RATE
+    assert [len(s) for s in table.recordings.samples] == [4_800, 3_200]
+    assert table.independent
+    assert table.labels is not None
+    assert table.labels.tolist() == ["low", "high"]
+    assert table.values.shape == (int(table.lengths.sum()), 40)
+    assert table.lengths.tolist() == [28, 18]
