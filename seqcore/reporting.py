@@ -59,7 +59,7 @@ class Report:
             parameters=summary.parameters,
             parts=data.sizes(),
             baselines=self._baselines,
-            headline=next(n for n in ("last_value", "most_frequent", *self._baselines) if n in self._baselines),
+            headline=next(n for n in (*state.task.plainest, *self._baselines) if n in self._baselines),
             metric=state.task.metric,
             summary=summary.layers,
             data=describe_table(data.table),

@@ -15,7 +15,7 @@ from seqcore.experiment import Experiment
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.tasks import TASKS
 
-__all__ = ["Summary", "check_memory", "summarize", "summarize_model"]
+__all__ = ["Summary", "check_memory", "layer_row", "summarize", "summarize_model"]
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ def summarize_model(model: nn.Module, experiment: Experiment) -> Summary:
     layers: list[dict[str, Any]] = []
     total = sum(p.numel() for p in model.parameters())
     if not isinstance(model, SequenceModel):
-        return Summary(
-            [{"name": "model", "type": type(model).__name__, "output_shape": "", "parameters": total}], total
-        )
+        tell: Any = getattr(model, "layers", None)  # a model that isn't a backbone with a head tells its own layers
+        layers = [("model", type(model).__name__, "", model)] if tell is None else tell()
+        return Summary([layer_row(*layer) for layer in layers], total)
     if model.embedding is not None:
         size = model.backbone.network.input_size if hasattr(model.backbone, "network") else "?"
         title = "One-hot" if not any(True for _ in model.embedding.parameters()) else "Embedding"
-        layers.append(_layer("input", title, f"[B, T, {size}]", model.embedding))
+        layers.append(layer_row("input", title, f"[B, T, {size}]", model.embedding))
     backbone = model.backbone
     assert isinstance(backbone, nn.Module)
     config = experiment.model
@@ -55,11 +55,12 @@ def summarize_model(model: nn.Module, experiment: Experiment) -> Summary:
         name = f"layer {n + 1}" if config.num_layers > 1 else "recurrent"
         layers.append({"name": name, "type": kind, "output_shape": shape, "parameters": sum(parts)})
     steps = "1" if model.predict == "next" else "T"
-    layers.append(_layer("head", "Linear", f"[B, {steps}, {model.head.out_features}]", model.head))
+    layers.append(layer_row("head", "Linear", f"[B, {steps}, {model.head.out_features}]", model.head))
     return Summary(layers, total)
 
 
-def _layer(name: str, kind: str, shape: str, module: nn.Module) -> dict[str, Any]:
+def layer_row(name: str, kind: str, shape: str, module: nn.Module) -> dict[str, Any]:
+    """One row of a summary."""
     return {
         "name": name,
         "type": kind,

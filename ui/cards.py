@@ -12,6 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from seqcore.events import Finding
+from seqcore.metrics import metric_named
 from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.plots.sparkline import sparkline_info
 from seqcore.plots.style import COLOURS
@@ -79,16 +80,13 @@ def _skill(scores: ScoresInfo, against: str, part: str) -> str:
     label = f"Against {names.get(against, against.lower())}" if against else "Skill"
     if scores.model is None:
         return _card(label, scores.short, "", "", wide=True)
-    value = f"{100 * scores.model:.1f} %" if scores.higher_is_better else number(scores.model)
-    note = f"{part.capitalize()} {_metric(scores.metric)} {value}"
+    words = metric_named(scores.metric)
+    value = f"{100 * scores.model:.1f} %" if words.share else number(scores.model)
+    note = f"{part.capitalize()} {words.short} {value}"
     best = scores.best_baseline
     if best is None or (best.name == against and not scores.exact_baseline):
         return _card(label, scores.short, "", note, wide=True)
     return _card(label, scores.short, "", note, wide=True, more=scores.against_best, bad="worse" in scores.against_best)
-
-
-def _metric(name: str) -> str:
-    return name.upper() if name in ("mse", "mae", "rmse", "mape", "mase") else name.replace("_", " ")
 
 
 def log(lines: Sequence[Line]) -> None:

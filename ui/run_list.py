@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from seqcore.metrics import metric_named
 from seqcore.plots import ScoresInfo, sparkline_info
 from seqcore.runs.store import Run
 from ui import run_words, session
@@ -54,7 +55,7 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
         "progressText": _progress(run),
         "curve": list(curve),
         "score": "–" if scores.model is None else shown_score(scores.model, run.metric),
-        "metric": "" if part is None else f"{'validation' if part == 'val' else part} {metric_word(run.metric)}",
+        "metric": "" if part is None else f"{'validation' if part == 'val' else part} {metric_named(run.metric).short}",
         "skill": scores.short,
         "baseline": _against(scores),
         "worse": scores.short.endswith("worse"),
@@ -64,15 +65,10 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
 
 
 def shown_score(value: float, metric: str) -> str:
-    """A score in a few digits; accuracies in percent."""
+    """A score in a few digits; shares in percent."""
     if not math.isfinite(value):
         return "–"
-    return f"{100 * value:.1f} %" if metric == "accuracy" else f"{value:.4g}"
-
-
-def metric_word(metric: str) -> str:
-    """A short text: "MAE", "accuracy": how a metric is called in a narrow place."""
-    return metric.upper() if metric in ("mse", "mae", "rmse", "mape", "mase") else metric.replace("_", " ")
+    return f"{100 * value:.1f} %" if metric_named(metric).share else f"{value:.4g}"
 
 
 def _against(scores: ScoresInfo) -> str:

@@ -8,22 +8,23 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from seqcore.metrics import metric_named
 from seqcore.plots.style import apply_style, colour, empty_figure
 
 __all__ = ["Score", "ScoresInfo", "plot_scores", "scores_info"]
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "macro_f1", "bleu"})
-TITLES = {
-    "mse": "mean squared error",
-    "mae": "mean absolute error",
-    "rmse": "root mean squared error",
-    "mape": "mean absolute percentage error",
-    "mase": "mean absolute scaled error",
-    "loss": "loss",
-    "accuracy": "accuracy",
-    "perplexity": "perplexity",
+NAMES = {
+    "linear": "A straight line on the window",
+    "most_frequent": "The most frequent symbol",
+    "majority": "The most frequent class",
+    "nearest_neighbour": "The nearest neighbour",
+    "nearest_sentence": "The nearest sentence",
+    "uniform": "Pure chance",
+    "unigram": "Single symbols' frequencies",
+    "bigram": "A bigram",
+    "trigram": "A trigram",
+    "five_gram": "A 5-gram",
 }
-NAMES = {"linear": "A straight line on the window", "most_frequent": "The most frequent symbol"}
 AS_GOOD = "about as good"
 EXACT = 1e-9  # a score this near to perfect, beside the others, is exact
 FITTED = 1e-5  # and so is, beside one that is, a line whose weights had to be computed
@@ -72,7 +73,7 @@ class ScoresInfo(NamedTuple):
         base = self.headline_score or self.best_baseline
         if self.model is None or base is None:
             return "–"
-        return _compare(self.model, base.value, self.higher_is_better)
+        return self._compare(base.value)
 
     @property
     def against_best(self) -> str:
@@ -82,7 +83,7 @@ class ScoresInfo(NamedTuple):
             return ""
         if self.exact_baseline:
             return f"{best.name[:1].lower()}{best.name[1:]} solves this exactly"
-        words = _compare(self.model, best.value, self.higher_is_better)
+        words = self._compare(best.value)
         return f"{words} {_than(words)} {best.name[:1].lower()}{best.name[1:]}"
 
     @property
@@ -94,10 +95,10 @@ class ScoresInfo(NamedTuple):
         if best is None:
             return "There is no baseline to compare with."
         base = base or best
-        words = _compare(model, base.value, self.higher_is_better)
+        words = self._compare(base.value)
         text = f"{words[:1].upper()}{words[1:]} {_than(words)} {base.name.lower()} by {self.metric_title}"
         if best.name != base.name:
-            against = _compare(model, best.value, self.higher_is_better)
+            against = self._compare(best.value)
             text += f", and {against} {_than(against)} the best baseline, {best.name.lower()}"
         text += "."
         if self.exact_baseline:
@@ -109,9 +110,17 @@ class ScoresInfo(NamedTuple):
         """Whether the best baseline makes no error that can be seen beside the others'."""
         return any(self._is_exact(s, EXACT) for s in self.scores if not s.model)
 
+    def _compare(self, base: float) -> str:
+        """How the model stands to a baseline's score."""
+        assert self.model is not None
+        words = metric_named(self.metric)
+        if words.higher_is_better:
+            return _in_points(self.model - base, 100.0 if words.share else 1.0)
+        return _in_times(self.model, base)
+
     def _is_exact(self, score: Score, tolerance: float) -> bool:
         if self.higher_is_better:
-            return score.value >= 1.0
+            return score.value >= metric_named(self.metric).best
         worst = max(abs(s.value) for s in self.scores)
         return worst > 0 and abs(score.value) <= tolerance * worst
 
@@ -130,14 +139,14 @@ def scores_info(
     key = f"{part}_{metric}" if part else metric
     scores = [Score("This model", float(metrics[key]), True)] if key in metrics else []
     scores += [Score(_title(name), float(m[key]), False) for name, m in baselines.items() if key in m]
-    higher = metric in HIGHER_IS_BETTER
+    words = metric_named(metric)
     known = [s for s in scores if math.isfinite(s.value)]
     return ScoresInfo(
-        scores=tuple(sorted(known, key=lambda s: -s.value if higher else s.value)),
+        scores=tuple(sorted(known, key=lambda s: -s.value if words.higher_is_better else s.value)),
         metric=metric,
-        metric_title=TITLES.get(metric, metric.replace("_", " ")),
+        metric_title=words.title,
         headline=_title(headline) if headline else "",
-        higher_is_better=higher,
+        higher_is_better=words.higher_is_better,
         unit=unit,
         title=title,
     )
@@ -147,8 +156,9 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
     """A bar for each, best on top: the model in blue, baselines in grey."""
     if not info.scores:
         return empty_figure(info.title, "no scores yet", dark=dark, height=160)
-    percent = info.metric in HIGHER_IS_BETTER
-    factor, unit = (100.0, "%") if percent else (1.0, info.unit or ("%" if info.metric == "mape" else ""))
+    factor, unit = (
+        (100.0, "%") if metric_named(info.metric).share else (1.0, info.unit or ("%" if info.metric == "mape" else ""))
+    )
     values = [factor * s.value for s in info.scores]
     figure = go.Figure(
         go.Bar(
@@ -173,16 +183,18 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
     return figure
 
 
-def _compare(model: float, base: float, higher_is_better: bool) -> str:
-    """How a score stands to another, without dividing by nothing and without flattering."""
-    better = model > base if higher_is_better else model < base
-    if higher_is_better:
-        points = 100 * abs(model - base)
-        return AS_GOOD if points < 0.05 else f"{points:.3g} points {'better' if better else 'worse'}"
+def _in_points(gain: float, points: float) -> str:
+    """A difference of two shares or points, in points."""
+    size = points * abs(gain)
+    return AS_GOOD if size < 0.05 else f"{size:.3g} points {'better' if gain > 0 else 'worse'}"
+
+
+def _in_times(model: float, base: float) -> str:
+    """How an error stands to another, without dividing by nothing and without flattering."""
     low, high = sorted((abs(model), abs(base)))
     if high == low or (high - low) < 0.005 * high:
         return AS_GOOD
-    word = "better" if better else "worse"
+    word = "better" if model < base else "worse"
     if low <= EXACT * high:
         return f"far {word}"
     ratio = high / low

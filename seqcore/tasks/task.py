@@ -49,6 +49,7 @@ class Task(ABC):
 
     metric: ClassVar[str]
     metric_is_error: ClassVar[bool]
+    plainest: ClassVar[tuple[str, ...]] = ()  # baselines that the headline compares with: the first that there is
     onward: ClassVar[Literal["forecast", "generate"] | None] = None  # how it goes on from what it knows, if it does
 
     def __init__(self, experiment: Experiment) -> None:
