@@ -1,0 +1,339 @@
+"""What is wrong with data, in sentences with advice: found before training, from an inspection and the table itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.config import DataConfig
+from seqcore.data.facts import LOOKED_AT, Inspection, Remark, spread_rows, target_column
+from seqcore.data.parts import PART_TITLES, PARTS, assigned_parts, part_bounds
+from seqcore.data.scaling import ANCHORED
+from seqcore.data.table import Table
+from seqcore.tasks import TASKS
+
+__all__ = ["find_remarks"]
+
+MOST_SEQUENCES = 20_000  # that are compared with each other
+MOST_NUMBERS = 5_000_000  # in those
+FEW_WINDOWS = 100
+FAR = 3.0  # ranges from the first to the last percentile
+IMBALANCED = 10.0
+STUCK = 30  # equal values in a row, in a series that otherwise moves
+UNKNOWN = 0.02
+
+
+def find_remarks(table: Table, config: DataConfig, seen: Inspection) -> tuple[Remark, ...]:
+    """All that should be said of a table, the worst first."""
+    finders = (_windows, _classes, _lengths, _gaps, _times, _columns, _outside, _stuck, _copies, _text, _sound, _leaks)
+    found = [remark for finder in finders for remark in finder(table, config, seen)]
+    order = {"error": 0, "warning": 1, "note": 2}
+    return tuple(sorted(found, key=lambda remark: order[remark.severity]))
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _listed(names: list[str], most: int = 4) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    parts = {facts.part: facts for facts in seen.parts}
+    unit = "sequence" if _whole(config) else "window"
+    fractions = {"val": config.validation_fraction, "test": config.test_fraction}
+    empty = [p for p in PARTS if not parts[p].windows and (p == "train" or fractions[p])]
+    if empty:
+        names = ", the ".join(PART_TITLES[p] for p in empty)
+        yield Remark(
+            "no-windows",
+            f"The {names} part has no {unit} to {'learn from' if 'train' in empty else 'score'}.",
+            "Give more data" + ("." if unit == "sequence" else f", or make the window of {config.window} smaller."),
+            "error",
+        )
+    elif parts["train"].windows < FEW_WINDOWS:
+        yield Remark(
+            "few-windows",
+            f"There are only {_many(parts['train'].windows, unit)} to learn from: "
+            "a network remembers so few by heart instead of learning a rule.",
+            "Give more data, keep the network small (8 to 16 hidden units), and trust a naive method that is as good.",
+        )
+    thin = [p for p in ("val", "test") if fractions[p] and p not in empty and parts[p].windows < 10]
+    if thin and not empty:
+        what = " and ".join(f"{PART_TITLES[p]} part ({_many(parts[p].windows, unit)})" for p in thin)
+        yield Remark(
+            "few-to-score",
+            f"The scores of the {what} say little: chance moves them.",
+            "Give more data, or make that part larger.",
+        )
+
+
+def _whole(config: DataConfig) -> bool:
+    return bool(TASKS[config.task].traits.get("whole"))
+
+
+def _classes(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    if seen.classes is None:
+        return
+    totals = {name: sum(parts.values()) for name, parts in seen.classes.items()}
+    if len(totals) < 2:
+        yield Remark(
+            "one-class",
+            f"Every sequence has the same label ({next(iter(totals), 'none')!r}), so there is nothing to tell apart.",
+            "Give sequences of at least two classes, or name another column of labels.",
+            "error",
+        )
+        return
+    largest, smallest = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
+    if totals[largest] > IMBALANCED * totals[smallest]:
+        share = totals[largest] / sum(totals.values())
+        yield Remark(
+            "imbalanced",
+            f"The classes are uneven: {largest!r} has {totals[largest]:,} sequences and {smallest!r} "
+            f"{totals[smallest]:,}. Who always answers {largest!r} is right in {100 * share:.0f}% of cases.",
+            "Judge by macro F1, which counts each class alike, and give more of the rare ones.",
+        )
+    missing = [name for name, parts in seen.classes.items() if not parts["train"]]
+    if missing:
+        yield Remark(
+            "class-not-trained",
+            f"The training part has no sequence of {_listed([repr(m) for m in missing])}, so it can't be learned.",
+            "Give more sequences of it, or leave it out.",
+        )
+
+
+def _lengths(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    short = int((table.lengths <= 1).sum())
+    if short and len(table.lengths) > 1:
+        yield Remark(
+            "short-sequences",
+            f"{_many(short, 'sequence')} {'has' if short == 1 else 'have'} one row or none: nothing follows in them.",
+            "Leave them out, or join them with those that they belong to.",
+        )
+    lengths = seen.lengths
+    if seen.sequences > 1 and lengths.longest > 20 * max(1.0, lengths.median):
+        yield Remark(
+            "long-sequences",
+            f"The longest sequence has {lengths.longest:,} rows where the usual one has {lengths.median:,.0f}: "
+            "batches with it are slow and full of padding.",
+            "Cut very long ones into pieces, or leave them out.",
+        )
+
+
+def _gaps(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    holes = {c.name: c.gaps for c in seen.columns if c.gaps and c.kind != "empty"}
+    if holes and config.gaps == "refuse":
+        listed = _listed([f"{name} ({count:,})" for name, count in holes.items()])
+        yield Remark(
+            "gaps",
+            f"Values are missing in {listed}.",
+            "Say how to fill them (data.gaps: interpolate, previous, or drop the rows); filling uses no later value "
+            "of another part.",
+        )
+
+
+def _times(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    if seen.frequency is not None and seen.frequency.startswith("irregular"):
+        yield Remark(
+            "irregular-times",
+            f"The times between rows differ ({seen.frequency}), and the model only sees rows, one after the other.",
+            "Put the data on a regular grid (one row an hour, a day, ...), or read forecasts as so many rows ahead.",
+        )
+    elif seen.missing_times:
+        yield Remark(
+            "missing-times",
+            f"The dates leave out {_many(seen.missing_times, 'time')}: rows around them follow each other as if "
+            "nothing were between.",
+            "Add the missing rows with empty cells, and say how gaps are filled.",
+        )
+
+
+def _columns(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    still = [c.name for c in seen.columns if c.kind in ("constant", "empty")]
+    target = None if table.symbolic or not table.columns else table.columns[target_column(table, config)]
+    if still and table.frame is None:
+        worst = config.task == "regression" and target in still
+        yield Remark(
+            "constant-columns",
+            f"{_listed(still)} never {'changes' if len(still) == 1 else 'change'}, so nothing can be learned from "
+            f"{'it' if len(still) == 1 else 'them'}.",
+            "Predict another column." if worst else "Leave it out of the inputs.",
+            "warning" if worst else "note",
+        )
+    if table.symbolic or table.frame is not None:
+        return
+    rows, _ = spread_rows(table, LOOKED_AT)
+    for column in [c for c in seen.columns if c.kind in ("numbers", "whole numbers")][:50]:
+        values = table.values[rows, table.columns.index(column.name)]
+        low, middle, high = np.nanpercentile(values, [1, 50, 99])
+        reach = FAR * max(high - low, 1e-12 * abs(middle))
+        assert column.minimum is not None
+        assert column.maximum is not None
+        if high > low and (column.maximum > high + reach or column.minimum < low - reach):
+            worst_value = column.maximum if column.maximum - high > low - column.minimum else column.minimum
+            yield Remark(
+                "outliers",
+                f"{column.name} has values far from all others: {worst_value:,.4g}, where 98 of 100 lie between "
+                f"{low:,.4g} and {high:,.4g}.",
+                "Look whether they are errors, and mend them. If they are real, train with the loss huber or mae.",
+            )
+
+
+def _outside(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    """Held-back values that lie beyond everything in the training part: a trend that plain scaling can't follow."""
+    if table.symbolic or table.independent or config.task != "regression" or not len(table):
+        return
+    if config.scaling in ANCHORED or config.scaling == "auto":
+        return
+    column = target_column(table, config)
+    bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
+    beyond = total = 0
+    for s, low, high in bounds["train"][:200]:
+        known = table.values[low:high, column]
+        later = [table.values[a:b, column] for part in ("val", "test") for n, a, b in bounds[part] if n == s]
+        held_back = np.concatenate([np.zeros(0), *later])
+        if held_back.size and np.isfinite(known).any():
+            beyond += int(((held_back > np.nanmax(known)) | (held_back < np.nanmin(known))).sum())
+            total += int(np.isfinite(held_back).sum())
+    if total and beyond > 0.2 * total:
+        yield Remark(
+            "outside-range",
+            f"{100 * beyond / total:.0f}% of the held-back values of {table.columns[column]} lie outside everything "
+            "that the training part has: there is a trend.",
+            f"Scale relative to the window (data.scaling: relative, log-relative or auto); {config.scaling} can't "
+            "follow it.",
+        )
+
+
+def _stuck(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    if table.symbolic or table.independent or table.frame is not None:
+        return
+    moving = [c for c in seen.columns if c.kind == "numbers"][:8]
+    for column in moving:
+        values = table.values[:, table.columns.index(column.name)]
+        longest, at = _longest_run(values)
+        same = float((values[1:] == values[:-1]).mean()) if len(values) > 1 else 0.0
+        if longest >= STUCK and same < 0.3:
+            yield Remark(
+                "stuck",
+                f"{column.name} has the same value {longest:,} times in a row from row {at + 1:,} on, though it moves "
+                "elsewhere: a sensor that hung, or gaps that were filled?",
+                "Look at that stretch; empty cells there are more honest than a repeated value.",
+            )
+
+
+def _longest_run(values: NDArray[np.float64]) -> tuple[int, int]:
+    """The longest stretch of equal values, and where it begins."""
+    if len(values) < 2:
+        return len(values), 0
+    breaks = np.flatnonzero(values[1:] != values[:-1]) + 1
+    edges = np.concatenate([[0], breaks, [len(values)]])
+    runs = np.diff(edges)
+    place = int(np.argmax(runs))
+    return int(runs[place]), int(edges[place])
+
+
+def _copies(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    """Sequences that come twice, and whether copies lie on both sides of the split."""
+    count = len(table.lengths)
+    if not table.independent or count < 2:
+        return
+    parts = assigned_parts(table, config.validation_fraction, config.test_fraction)
+    chosen, room = [], MOST_NUMBERS
+    for s in np.unique(np.linspace(0, count - 1, min(count, MOST_SEQUENCES)).astype(np.int64)).tolist():
+        room -= int(table.lengths[s]) * table.values.shape[1]
+        if room < 0:
+            break
+        chosen.append(s)
+    first: dict[bytes, int] = {}
+    again = crossing = 0
+    for s in chosen:
+        key = _content(table, s)
+        if key not in first:
+            first[key] = s
+            continue
+        again += 1
+        crossing += parts[first[key]] != parts[s]
+    if crossing > 0.001 * len(chosen):
+        yield Remark(
+            "copies-in-two-parts",
+            f"{crossing:,} of {len(chosen):,} sequences that were compared are in two parts at once, so the score is "
+            "partly a test of memory.",
+            "Leave copies out, or name what belongs together as a group.",
+        )
+    elif again > 0.05 * len(chosen):
+        yield Remark(
+            "copies",
+            f"{again:,} of {len(chosen):,} sequences that were compared come more than once.",
+            "Copies stay on one side of the split, but they count more than others; leave them out if that is wrong.",
+            "note",
+        )
+
+
+def _content(table: Table, s: int) -> bytes:
+    text = table.values[table.offsets[s] : table.offsets[s + 1]].tobytes()
+    if table.paired is not None:
+        paired = table.paired
+        text += b"\0" + paired.values[paired.offsets[s] : paired.offsets[s + 1]].tobytes()
+    return text
+
+
+def _text(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    for vocabulary in seen.vocabularies:
+        word = "words" if vocabulary.separator else "symbols"
+        of = f" of {vocabulary.of}" if len(seen.vocabularies) > 1 else ""
+        if vocabulary.size < 2:
+            yield Remark(
+                "one-symbol",
+                f"There is only one symbol in it ({vocabulary.frequent[0][0]!r}), so the next is always known."
+                if vocabulary.frequent
+                else "There is no symbol in it.",
+                "Give a text with at least two different symbols.",
+                "error",
+            )
+        worst = max(vocabulary.unknown.values(), default=0.0)
+        if worst > UNKNOWN:
+            part = max(vocabulary.unknown, key=vocabulary.unknown.__getitem__)
+            some = _listed([repr(s) for s in vocabulary.unknown_symbols], 5)
+            yield Remark(
+                "unknown-symbols",
+                f"{100 * worst:.1f}% of the {word}{of} in the {PART_TITLES[part]} part never come in the training part "
+                f"({some}), so they are read as unknown.",
+                "Give more text" + (", or work with characters instead of words." if vocabulary.separator else "."),
+            )
+        if vocabulary.separator and vocabulary.once > 0.5 * vocabulary.size > 500:
+            yield Remark(
+                "rare-words",
+                f"{100 * vocabulary.once / vocabulary.size:.0f}% of the {vocabulary.size:,} words{of} come once: "
+                "little can be learned of them.",
+                "More text helps most; so does working with characters.",
+                "note",
+            )
+
+
+def _sound(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    if table.recordings is None:
+        return
+    some = table.recordings.samples[:: max(1, len(table.recordings.samples) // 200)]
+    clipped = sum(bool((np.abs(sound) >= 0.999).mean() > 0.001) for sound in some)
+    silent = sum(bool(np.abs(sound).max(initial=0.0) < 1e-3) for sound in some)
+    if clipped > 0.05 * len(some):
+        yield Remark(
+            "clipped",
+            f"{100 * clipped / len(some):.0f}% of the recordings are cut off at full volume.",
+            "Record them more quietly: what was cut off can't be brought back.",
+        )
+    if silent:
+        yield Remark(
+            "silent",
+            f"{100 * silent / len(some):.0f}% of the recordings are silent.",
+            "Leave them out, or check the microphone.",
+        )
+
+
+def _leaks(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+    return iter(())
