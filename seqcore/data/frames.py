@@ -16,6 +16,8 @@ from seqcore.errors import DataError
 
 __all__ = ["table_from_frame"]
 
+_SAID = ("kind", "date_column", "series_column", "label_column", "level")  # of what is said of a file
+
 
 def table_from_frame(frame: pd.DataFrame | pd.Series[Any] | NDArray[Any], config: DataConfig) -> Table:
     """A table of all columns of `frame`; a DatetimeIndex or a column of dates gives the times.
@@ -52,10 +54,10 @@ def _from_frame(frame: pd.DataFrame, config: DataConfig) -> Table:
         for name, column in [(dates, index.to_series()), *frame.items()]
         if isinstance(column.dtype, pd.DatetimeTZDtype)
     ]
-    wanted = str(config.options.get("date_column", "auto"))
-    if wanted == "auto" and isinstance(index, pd.DatetimeIndex) and dates is not None:
-        wanted = dates
-    return make_table(columns, Origin(name="the data", rows=list, date_column=wanted, notes=notes))
+    said = {name: str(config.options.get(name, "auto")) for name in _SAID}
+    if said["date_column"] == "auto" and isinstance(index, pd.DatetimeIndex) and dates is not None:
+        said["date_column"] = dates
+    return make_table(columns, Origin(name="the data", rows=list, notes=notes, **said))
 
 
 def _free(name: str, frame: pd.DataFrame) -> str:

@@ -25,8 +25,38 @@ def base_name(name: str) -> str:
 
 
 class FileOptions(Source):
-    """How a file of values is read. Everything is recognised unless it is said here."""
+    """How a file is read. Everything is recognised unless it is said here."""
 
+    kind: str = setting(
+        "auto",
+        "What the file holds.",
+        choices=[
+            ("auto", "Recognise", "From the file's name and what is in it."),
+            ("series", "Series", "A row for each time; many series where a column names them."),
+            ("sequences", "Labelled sequences", "A row for each step with an id and a label, or a row a sequence."),
+            ("labelled-text", "Labelled texts", "A column of texts and a column of labels."),
+            ("text", "Text", "All of it is one text to learn to write."),
+            ("pairs", "Pairs of sentences", "Two columns of sentences: from this one to that one."),
+            ("recording", "Recordings", "Sound: a WAV, or a ZIP of them in a folder for each label."),
+        ],
+    )
+    series_column: str = setting(
+        "auto",
+        "The column that names the series or the sequence of a row: its name, auto (recognise it) or none.",
+        title="Series column",
+    )
+    label_column: str = setting(
+        "auto", "The column of labels: its name, auto (recognise it) or none.", title="Label column"
+    )
+    level: str = setting(
+        "auto",
+        "What one symbol of a text is.",
+        choices=[
+            ("auto", "Recognise", "Characters for a long text, words where texts have labels and several words."),
+            ("characters", "Characters", ""),
+            ("words", "Words", ""),
+        ],
+    )
     delimiter: str = setting(
         "auto",
         "What stands between two values of a row.",
@@ -89,7 +119,7 @@ class StoredFile(FileOptions):
     """A file that the user gave, kept in the store by the SHA-256 of its content."""
 
     title: ClassVar[str] = "Your own file"
-    help: ClassVar[str] = "A CSV file of yours: a row for each time, a column for each series."
+    help: ClassVar[str] = "A file of yours: CSV, TSV, Parquet, TXT, WAV, TS, pairs of sentences; or a ZIP of WAVs."
     stored: ClassVar[bool] = True
 
     hash: str = setting("", "SHA-256 of the file's content, 64 hexadecimal digits.")

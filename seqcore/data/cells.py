@@ -1,0 +1,279 @@
+"""A user's columns as Arrow holds them: where they come from, what is in their cells, numbers out of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from seqcore.data.csv_layout import MISSING, NUMBER, is_number
+from seqcore.errors import DataError, did_you_mean
+
+__all__ = [
+    "Columns",
+    "Origin",
+    "encode",
+    "example_of",
+    "holds_numbers",
+    "is_text",
+    "is_whole",
+    "listed_names",
+    "note_gaps",
+    "rows_of_gaps",
+    "sample",
+    "take_numbers",
+    "take_values",
+    "wanted_column",
+]
+
+Columns = dict[str, pa.ChunkedArray]
+_INDEX_NAMES = ("", "index", "unnamed: 0", "column 1", "id", "row", "nr", "no", "no.")
+
+
+@dataclass
+class Origin:
+    """Where columns come from, for messages. `rows(positions)` gives the row numbers that a user sees.
+
+    `kind`, `date_column`, `series_column`, `label_column`, `date_order` and `level` are what was said of the file, as
+    in `FileOptions`; `numbered` says that its columns had no names; `notes` are collected here.
+    """
+
+    name: str
+    rows: Callable[[list[int]], list[int]]
+    decimal: str = "."
+    kind: str = "auto"
+    date_column: str = "auto"
+    date_order: str = "auto"
+    series_column: str = "auto"
+    label_column: str = "auto"
+    level: str = "auto"
+    numbered: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def row(self, position: int) -> int:
+        """The number of one row."""
+        return self.rows([int(position)])[0]
+
+    def listed(self, where: NDArray[np.bool_]) -> str:
+        """ "row 5" or "rows 5, 9, 12 and 40 more"."""
+        first = np.flatnonzero(where)[:5]
+        count = int(where.sum())
+        rows = ", ".join(str(row) for row in self.rows([int(i) for i in first]))
+        return f"row{'s' if count > 1 else ''} {rows}" + (f" and {count - len(first):,} more" if count > 5 else "")
+
+
+def wanted_column(wanted: str, columns: Iterable[str], origin: Origin, what: str) -> str:
+    """A column that was named, however its case and spaces were typed. DataError where there is none."""
+    names = list(columns)
+    if wanted in names:
+        return wanted
+    near = [name for name in names if name.lower() == wanted.strip().lower()]
+    if len(near) == 1:
+        return near[0]
+    raise DataError(f"{origin.name}: it has no column {wanted!r} for {what}{did_you_mean(wanted, names)}")
+
+
+def encode(name: str, column: pa.ChunkedArray, origin: Origin, what: str) -> tuple[NDArray[np.int32], list[str]]:
+    """A column of names as codes [N] and the different names in the order in which they come first.
+
+    Whole numbers are written without a point. DataError names the rows where the cell is empty.
+    """
+    if pa.types.is_floating(column.type):
+        numbers = np.asarray(column.drop_null())
+        if len(numbers) and bool(np.all((np.abs(numbers) < 2**53) & (numbers == np.floor(numbers)))):
+            column = column.cast(pa.int64())
+    text = column.cast(pa.string())
+    coded = pc.utf8_trim_whitespace(text).dictionary_encode().unify_dictionaries()
+    names = coded.chunk(0).dictionary.to_pylist() if coded.num_chunks else []
+    codes = np.empty(len(column), dtype=np.int32)
+    start = 0
+    for chunk in coded.chunks:
+        codes[start : start + len(chunk)] = np.asarray(chunk.indices.fill_null(-1))
+        start += len(chunk)
+    empty = [i for i, text in enumerate(names) if text in MISSING and text not in ("-", "?", ".", ":", "None", "none")]
+    missing = codes < 0
+    if empty:
+        missing |= np.isin(codes, empty)
+    if missing.any():
+        raise DataError(
+            f"{origin.name}, column {name}, {origin.listed(missing)}: {what} is missing; "
+            "fill it in, or take the row out"
+        )
+    return codes, names
+
+
+def is_whole(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds whole numbers only, though it may be of floats because cells are missing."""
+    if pa.types.is_integer(column.type):
+        return True
+    if not pa.types.is_floating(column.type):
+        return False
+    numbers = np.asarray(column.slice(0, 10_000).drop_null())
+    return len(numbers) > 0 and bool(np.all((np.abs(numbers) < 2**53) & (numbers == np.floor(numbers))))
+
+
+def take_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> list[str]:
+    """The names of the columns of numbers; text, empty columns and a running number are taken out, with a note."""
+    left: dict[str, list[str]] = {"empty": [], "not numbers": [], "a running number": []}
+    for place, (name, column) in enumerate(list(columns.items())):
+        if column.null_count == len(column):
+            left["empty"].append(name)
+        elif place == 0 and len(columns) > 1 and _is_running_number(name, column):
+            left["a running number"].append(name)
+        elif not holds_numbers(column, origin.decimal):
+            left["not numbers"].append(name)
+    for name in (name for which in left.values() for name in which):
+        del columns[name]
+    if not columns:
+        raise DataError(_nothing_to_learn(origin, left["not numbers"], has_dates=has_dates))
+    for what, which in left.items():
+        if which:
+            origin.notes.append(f"Left out, {what}: {listed_names(which)}.")
+    return list(columns)
+
+
+def holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
+    """Whether a column is of numbers; text is where most of its cells read as numbers: the others are faults then."""
+    if not is_text(column):
+        kind = column.type
+        checks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+        return any(check(kind) for check in checks)
+    cells = sample(column)
+    return sum(is_number(cell, decimal) or _is_infinite(cell) for cell in cells) > 0.5 * len(cells)
+
+
+def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[np.float64]:
+    """The numbers of these columns, [N, F], NaN where one is missing; they are taken out of `columns` one by one.
+
+    DataError: a line for each column with cells that are no numbers, or infinite.
+    """
+    values = np.empty((len(columns[names[0]]), len(names)))
+    faults: list[str] = []
+    for i, name in enumerate(names):
+        _fill(values[:, i], name, columns.pop(name), origin, faults)
+    if faults:
+        raise DataError(*faults)
+    _refuse_infinite(values, names, origin)
+    return values
+
+
+def _fill(values: NDArray[np.float64], name: str, column: pa.ChunkedArray, origin: Origin, faults: list[str]) -> None:
+    """Put a column's numbers into `values`, NaN where one is missing, chunk by chunk. Adds to `faults`."""
+    bad = np.zeros(len(column) if is_text(column) else 0, dtype=bool)
+    start = 0
+    for chunk in column.chunks:
+        stop = start + len(chunk)
+        if is_text(column):
+            numbers, wrong = _numbers_in_text(chunk, origin.decimal)
+            bad[start:stop] = wrong
+        else:
+            numbers = chunk.cast(pa.int8()) if pa.types.is_boolean(chunk.type) else chunk
+        values[start:stop] = numbers.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        start = stop
+    if bad.any():
+        shown = str(column[int(np.argmax(bad))])[:40]
+        faults.append(
+            f"{origin.name}, column {name}, {origin.listed(bad)}: {shown!r} is not a number; "
+            "mend it, or leave the cell empty"
+        )
+
+
+def _refuse_infinite(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
+    faults = []
+    for i, name in enumerate(names):
+        infinite = np.isinf(values[:, i])
+        if infinite.any():
+            faults.append(
+                f"{origin.name}, column {name}, {origin.listed(infinite)}: the value is infinite or too large; "
+                "use numbers up to 1e308, or leave the cell empty"
+            )
+    if faults:
+        raise DataError(*faults)
+
+
+def _is_running_number(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether a first column only counts the rows, as an index that was written along does."""
+    if name.strip().lower() not in _INDEX_NAMES or not pa.types.is_integer(column.type) or column.null_count:
+        return False
+    values = np.asarray(column)
+    return len(values) > 1 and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))
+
+
+def is_text(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds text, which may be numbers as people write them."""
+    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
+
+
+def _numbers_in_text(chunk: pa.Array, decimal: str) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """Numbers that have signs of thousands, currency or per cent in them, and which cells are none."""
+    thousands = "," if decimal == "." else "."
+    text = pc.utf8_trim_whitespace(chunk.cast(pa.string()))
+    text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING, pa.string())), None, text)
+    pattern = rf"^(?:{NUMBER[decimal]}|(?i:[+-]?inf(?:inity)?))$"
+    right = pc.and_(pc.match_substring_regex(text, pattern), pc.match_substring_regex(text, "[0-9iI]"))
+    wrong = np.asarray(pc.fill_null(pc.invert(right), False))
+    text = pc.replace_substring_regex(pc.if_else(right, text, None), rf"[€$£¥%'’\s\x{{a0}}\x{{202f}}{thousands}]", "")
+    return pc.cast(pc.replace_substring(text, ",", "."), pa.float64()), wrong
+
+
+def _is_infinite(cell: str) -> bool:
+    return cell.lower().lstrip("+-") in ("inf", "infinity")
+
+
+def sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:
+    """Up to `count` cells with something in them, from the beginning, the middle and the end."""
+    filled = (
+        column.drop_null()
+        if len(column) <= 100_000
+        else pa.chunked_array(
+            [
+                column.slice(start, 2_000).combine_chunks()
+                for start in np.linspace(0, len(column) - 2_000, 50).astype(int)
+            ]
+        ).drop_null()
+    )
+    places = np.unique(np.linspace(0, len(filled) - 1, min(count, len(filled))).astype(np.int64))
+    cells = [str(cell).strip() for cell in filled.take(pa.array(places)).to_pylist()]
+    return [cell for cell in cells if cell not in MISSING]
+
+
+def example_of(column: pa.ChunkedArray) -> str:
+    """A cell with something in it, or nothing."""
+    filled = column.slice(0, 1000).drop_null()
+    return str(filled[0])[:40] if len(filled) else ""
+
+
+def listed_names(names: list[str]) -> str:
+    """Some names with commas between them, and how many more there are."""
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> str:
+    if has_dates and not text:
+        return f"{origin.name}: there is only a column of dates; add at least one column of numbers"
+    if text:
+        return f"{origin.name}: no column holds numbers, only text ({listed_names(text)}); add a column of numbers"
+    return f"{origin.name}: every column is empty; add a column of numbers"
+
+
+def note_gaps(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
+    """A note for each column with missing values: how many, in which rows."""
+    for i, name in enumerate(names):
+        gaps = np.isnan(values[:, i])
+        count = int(gaps.sum())
+        if count:
+            origin.notes.append(f"{name} has {count:,} gap{'s' if count > 1 else ''}: {origin.listed(gaps)}.")
+
+
+def rows_of_gaps(values: NDArray[np.float64], order: NDArray[np.int64] | None, origin: Origin) -> dict[int, int]:
+    """Where the user finds each column's first gap: its place here -> its number there."""
+    gaps = np.isnan(values)
+    places = sorted({int(gaps[:, i].argmax()) for i in range(values.shape[1]) if gaps[:, i].any()})
+    if not places:
+        return {}
+    there = places if order is None else [int(order[place]) for place in places]
+    return dict(zip(places, origin.rows(there), strict=True))

@@ -1,0 +1,55 @@
+"""Sequences of symbols coded as they come, so that a long file is never in memory as separate words."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from seqcore.data.table import Table, code_type
+from seqcore.errors import DataError
+
+__all__ = ["Coder"]
+
+_PIECE = 1 << 20
+
+
+class Coder:
+    """Takes sequences of symbols one by one and keeps four bytes a symbol; `table` is what they are together."""
+
+    def __init__(self) -> None:
+        self._codes = array("I")
+        self._ends = array("q", [0])
+        self._known: defaultdict[str, int] = defaultdict()
+        self._known.default_factory = self._known.__len__
+
+    def add(self, symbols: Iterable[str]) -> int:
+        """One more sequence; returns its length."""
+        self._codes.extend(map(self._known.__getitem__, symbols))
+        self._ends.append(len(self._codes))
+        return len(self._codes) - self._ends[-2]
+
+    def table(self, *, columns: tuple[str, ...] = ("symbol",), separator: str = "", **rest: Any) -> Table:
+        """All sequences as codes [N, 1] into the sorted symbols; `rest` goes to the `Table`.
+
+        The coder is empty then.
+        """
+        if not self._known:
+            raise DataError("there are no symbols in it; give at least two")
+        found = np.array(list(self._known), dtype=np.str_)
+        order = np.argsort(found)
+        place = np.empty(len(order), dtype=code_type(len(order)))
+        place[order] = np.arange(len(order))
+        raw = np.frombuffer(self._codes, dtype=np.uint32)
+        codes = np.empty(len(raw), dtype=place.dtype)
+        for start in range(0, len(raw), _PIECE):
+            codes[start : start + _PIECE] = place[raw[start : start + _PIECE]]
+        del raw
+        self._codes = array("I")
+        offsets = np.array(self._ends, dtype=np.int64)
+        return Table(
+            values=codes[:, None], columns=columns, offsets=offsets, symbols=found[order], separator=separator, **rest
+        )

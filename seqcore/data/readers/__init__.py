@@ -1,0 +1,66 @@
+"""What a user's file can be. A new format is a function from what was given to a table, and a line in FORMATS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqcore.data.readers.given import Given
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+from seqcore.registry import Entry
+
+__all__ = ["FORMATS", "SUFFIXES", "Format", "find_format", "read"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format by its names' ends and its first bytes; one without first bytes of its own is text."""
+
+    title: str  # "a Parquet file"
+    suffixes: tuple[str, ...]
+    starts: tuple[tuple[int, bytes], ...]  # (place, bytes) that are all there
+    target: str
+
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins like this is of this format."""
+        return bool(self.starts) and all(head[at : at + len(mark)] == mark for at, mark in self.starts)
+
+    def read(self, given: Given) -> Table:
+        """The table in such a file. DataError."""
+        table: Table = Entry(self.title, "", self.target).load()(given)
+        return table
+
+
+_HERE = "seqcore.data.readers"
+FORMATS: dict[str, Format] = {
+    "parquet": Format("a Parquet file", (".parquet", ".parq", ".pq"), ((0, b"PAR1"),), f"{_HERE}.parquet:read_parquet"),
+    "csv": Format("a CSV file", (".csv", ".tsv", ".tab", ".dat", ""), (), f"{_HERE}.delimited:read_delimited"),
+}
+
+SUFFIXES = tuple(suffix[1:] for known in FORMATS.values() for suffix in known.suffixes if suffix)
+"""The ends of the names of files that can be read, without the point."""
+
+
+def find_format(given: Given) -> Format:
+    """What a file is, by its first bytes and then by its name. DataError where its name says something else."""
+    head = given.head(16)
+    named = next((known for known in FORMATS.values() if given.suffix in known.suffixes), None)
+    found = next((known for known in FORMATS.values() if known.matches(head)), None)
+    if found is not None and named is not None and found is not named:
+        raise DataError(
+            f"{given.name}: this is {found.title}, not {named.title}; give it a name that ends in {found.suffixes[0]}"
+        )
+    if named is not None and named.starts and found is None:
+        raise DataError(
+            f"{given.name}: this is not {named.title}, though it is called so; give one, or call it what it is"
+        )
+    return found or named or FORMATS["csv"]
+
+
+def read(given: Given) -> Table:
+    """The table in a file of any format. DataError: a line for each fault, with the file's name."""
+    if given.size == 0:
+        raise DataError(f"{given.name}: this file is empty; give a file with a row for each time")
+    table = find_format(given).read(given)
+    given.progress.end()
+    return table

@@ -1,0 +1,165 @@
+"""Labelled sequences of numbers from a user's columns: a row for each step, or a row for each sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.cells import (
+    Columns,
+    Origin,
+    encode,
+    is_text,
+    note_gaps,
+    rows_of_gaps,
+    take_numbers,
+    take_values,
+)
+from seqcore.data.kinds import GROUP_NAMES, id_column, label_column
+from seqcore.data.series import ID_NAMES, Ids, ordered, step_column
+from seqcore.data.table import Table
+from seqcore.data.time_columns import take_times
+from seqcore.errors import DataError
+
+__all__ = ["refuse_one_class", "refuse_short", "sequence_table"]
+
+
+def sequence_table(columns: Columns, origin: Origin) -> Table:
+    """Independent sequences [N, F] with their labels; those of unequal length end where their cells do.
+
+    DataError: labels that are missing, that differ within a sequence or are all the same; sequences of fewer than two
+    steps; each with its row.
+    """
+    label = label_column(columns, origin)
+    if label is None and len(columns) > 2 and origin.label_column == "auto":
+        label = _at_an_end(columns)
+    if label is None:
+        raise DataError(f"{origin.name}: no column holds the labels; call it label, or name it (label column)")
+    ids = id_column(columns, origin, label)
+    labels = Ids(label, *encode(label, columns.pop(label), origin, "the label"))
+    refuse_one_class(labels.names, label, origin)
+    return _by_rows(columns, labels, origin) if ids is None else _by_ids(columns, ids, labels, origin)
+
+
+def refuse_one_class(names: list[str], label: str, origin: Origin) -> None:
+    """DataError where there is nothing to tell apart."""
+    if len(names) < 2:
+        raise DataError(
+            f"{origin.name}, column {label}: every label is {names[0]!r}, so there is nothing to tell apart; "
+            "give sequences of at least two classes"
+        )
+
+
+def refuse_short(
+    lengths: NDArray[np.int64], rows: NDArray[np.int64], step: str, origin: Origin, *, least: int = 2
+) -> None:
+    """DataError where sequences have fewer than `least` steps; `rows` are where they begin."""
+    short = np.flatnonzero(lengths < least)
+    if not len(short):
+        return
+    where = np.zeros(int(rows.max()) + 1, dtype=bool)
+    where[rows[short]] = True
+    length = int(lengths[short[0]])
+    raise DataError(
+        f"{origin.name}, {origin.listed(where)}: "
+        f"{'a sequence has' if len(short) == 1 else f'{len(short):,} sequences have only'} "
+        f"{length} {step}{'' if length == 1 else 's'}; give each at least {least}, or take it out"
+    )
+
+
+def _at_an_end(columns: Columns) -> str:
+    """The label of rows that are sequences: the text at either end, else the first column."""
+    names = list(columns)
+    return next((name for name in (names[0], names[-1]) if is_text(columns[name])), names[0])
+
+
+def _by_ids(columns: Columns, name: str, labels: Ids, origin: Origin) -> Table:
+    ids = Ids(name, *encode(name, columns.pop(name), origin, "the id"))
+    first = np.full(len(ids.names), len(ids.codes), dtype=np.int64)
+    np.minimum.at(first, ids.codes, np.arange(len(ids.codes)))
+    own = labels.codes[first]
+    wrong = labels.codes != own[ids.codes]
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        of = ids.codes[row]
+        raise DataError(
+            f"{origin.name}, column {labels.column}, {origin.listed(wrong)}: the label "
+            f"{labels.names[labels.codes[row]]!r} "
+            f"is not {labels.names[own[of]]!r}, which {ids.column} {ids.names[of]} has before; "
+            "give each sequence one label"
+        )
+    groups = _groups(columns, ids, first, origin)
+    _, times = take_times(columns, origin)
+    step = step_column(columns) if times is None else None
+    along: NDArray[np.generic] | None = times
+    if step is not None and len(columns) > 1 and columns[step].null_count == 0:
+        along = np.asarray(columns.pop(step)).astype(np.float64)
+    names = take_numbers(columns, origin, has_dates=True)
+    values = take_values(columns, names, origin)
+    note_gaps(values, names, origin)
+    order = ordered(ids, along, step or "time", origin)
+    if order is not None:
+        values = values[order]
+    counts = np.bincount(ids.codes, minlength=len(ids.names))
+    refuse_short(counts, first, "row", origin)
+    return Table(
+        values=values,
+        columns=tuple(names),
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        independent=True,
+        names=tuple(ids.names),
+        labels=np.array(labels.names)[own],
+        groups=groups,
+        notes=tuple(origin.notes),
+        row_numbers=rows_of_gaps(values, order, origin),
+    )
+
+
+def _groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Origin) -> NDArray[np.str_] | None:
+    """Who each sequence comes from, where a column says so."""
+    for name in [n for n in columns if n.strip().lower() in GROUP_NAMES]:
+        if columns[name].null_count:
+            continue
+        codes, names = encode(name, columns[name], origin, "the group")
+        if bool(np.all(codes == codes[first][ids.codes])) and 2 <= len(names) < len(ids.names):
+            del columns[name]
+            origin.notes.append(f"Sequences of one {name} stay together in one part.")
+            return np.array(names)[codes[first]]
+    return None
+
+
+def _by_rows(columns: Columns, labels: Ids, origin: Origin) -> Table:
+    each = Ids("row", np.arange(len(labels.codes), dtype=np.int32), [""] * len(labels.codes))
+    groups = _groups(columns, each, np.arange(len(labels.codes)), origin)
+    names: tuple[str, ...] = ()
+    for name in [n for n in columns if n.strip().lower() in ID_NAMES]:
+        texts = columns[name].cast("string").to_pylist()
+        if len(set(texts)) == len(texts) and None not in texts:
+            names = tuple(texts)
+            del columns[name]
+            break
+    steps = take_numbers(columns, origin, has_dates=True)
+    values = take_values(columns, steps, origin)
+    known = ~np.isnan(values)
+    lengths = np.where(known.any(axis=1), values.shape[1] - np.argmax(known[:, ::-1], axis=1), 0).astype(np.int64)
+    refuse_short(lengths, np.arange(len(lengths)), "value", origin)
+    inside = np.arange(values.shape[1]) < lengths[:, None]
+    gaps = int((inside & ~known).sum())
+    if gaps:
+        missing = np.asarray((inside & ~known).any(axis=1))
+        origin.notes.append(f"{gaps:,} value{' is' if gaps == 1 else 's are'} missing: {origin.listed(missing)}.")
+    flat = values.reshape(-1, 1) if inside.all() else values[inside][:, None]
+    missing_rows = np.flatnonzero(np.isnan(flat[:, 0]))[:1]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    of = np.searchsorted(offsets, missing_rows, side="right") - 1
+    return Table(
+        values=flat,
+        columns=("value",),
+        offsets=offsets,
+        independent=True,
+        names=names,
+        labels=np.array(labels.names)[labels.codes],
+        groups=groups,
+        notes=tuple(origin.notes),
+        row_numbers=dict(zip(missing_rows.tolist(), origin.rows(of.tolist()), strict=True)),
+    )

@@ -1,0 +1,100 @@
+"""Texts with labels, and pairs of sentences, from a user's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from seqcore.data.cells import Columns, Origin, encode, is_text, sample
+from seqcore.data.coding import Coder
+from seqcore.data.kinds import GROUP_NAMES, label_column, text_columns
+from seqcore.data.sequences import refuse_one_class, refuse_short
+from seqcore.data.table import Table
+from seqcore.data.text import cut_words
+from seqcore.errors import DataError
+
+__all__ = ["labelled_text_table", "pair_table"]
+
+_SEVERAL = 5  # words that a text usually has where they are the better symbols
+
+
+def labelled_text_table(columns: Columns, origin: Origin) -> Table:
+    """A sequence of characters or words for each row, with its label.
+
+    DataError: rows without a label or text, texts of one character, one class only.
+    """
+    label = label_column(columns, origin)
+    texts = text_columns(columns, origin, label)
+    if label is None and len(texts) == 2:
+        label = min(texts, key=lambda name: len(set(sample(columns[name]))))
+        texts.remove(label)
+    if label is None:
+        raise DataError(f"{origin.name}: no column holds the labels; call it label, or name it (label column)")
+    if not texts:
+        raise DataError(f"{origin.name}: no column holds texts beside the labels; add one, or say another kind")
+    codes, names = encode(label, columns.pop(label), origin, "the label")
+    refuse_one_class(names, label, origin)
+    groups = None
+    for name in [n for n in columns if n.strip().lower() in GROUP_NAMES and n != texts[0] and is_text(columns[n])]:
+        of, known = encode(name, columns.pop(name), origin, "the group")
+        groups = np.array(known)[of]
+        break
+    text = columns.pop(texts[0])
+    left = [name for name in columns if columns[name].null_count < len(columns[name])]
+    if left:
+        origin.notes.append(f"Left out, neither text nor label: {', '.join(left[:8])}.")
+    columns.clear()
+    level = origin.level if origin.level != "auto" else _level(text)
+    coder = Coder()
+    lengths = np.empty(len(text), dtype=np.int64)
+    for i, cell in enumerate(_cells(text)):
+        lengths[i] = coder.add(cut_words(cell) if level == "words" else cell)
+    least = 1 if level == "words" else 2
+    what = "words" if level == "words" else "characters"
+    refuse_short(
+        np.where(lengths >= least, 2, lengths), np.arange(len(lengths)), f"{what} in column {texts[0]}", origin
+    )
+    return coder.table(
+        columns=(what[:-1],),
+        separator=" " if level == "words" else "",
+        independent=True,
+        x_title=what[:-1],
+        labels=np.array(names)[codes],
+        groups=groups,
+        notes=tuple(origin.notes),
+    )
+
+
+def pair_table(columns: Columns, origin: Origin) -> Table:
+    """The sentences of the first column of text, beside those of the second. DataError names rows with an empty side."""
+    from seqcore.data.paired import pairs_table
+
+    names = text_columns(columns, origin)[:2]
+    if len(names) < 2:
+        raise DataError(f"{origin.name}: pairs need two columns of sentences; say another kind, or add a column")
+    left, right = (columns.pop(name) for name in names)
+    for name, column in zip(names, (left, right), strict=True):
+        empty = np.array([not cell.strip() for cell in _cells(column)])
+        if empty.any():
+            raise DataError(
+                f"{origin.name}, column {name}, {origin.listed(empty)}: this side of the pair is empty; "
+                "fill it in, or take the row out"
+            )
+    table: Table = pairs_table(zip(_cells(left), _cells(right), strict=True), name=origin.name)
+    return table
+
+
+def _cells(column: pa.ChunkedArray) -> Iterator[str]:
+    """The cells as text, piece by piece; nothing for an empty one."""
+    for chunk in column.chunks:
+        for start in range(0, len(chunk), 10_000):
+            for cell in chunk.slice(start, 10_000).to_pylist():
+                yield "" if cell is None else cell.strip()
+
+
+def _level(text: pa.ChunkedArray) -> str:
+    """Words where a text usually has several, else characters."""
+    counts = [len(cell.split()) for cell in sample(text)]
+    return "words" if counts and float(np.median(counts)) >= _SEVERAL else "characters"
