@@ -39,8 +39,8 @@ def summarize_model(model: nn.Module, experiment: Experiment) -> Summary:
     total = sum(p.numel() for p in model.parameters())
     if not isinstance(model, SequenceModel):
         tell: Any = getattr(model, "layers", None)  # a model that isn't a backbone with a head tells its own layers
-        layers = [("model", type(model).__name__, "", model)] if tell is None else tell()
-        return Summary([layer_row(*layer) for layer in layers], total)
+        told = [("model", type(model).__name__, "", model)] if tell is None else tell()
+        return Summary([layer_row(*layer) for layer in told], total)
     if model.embedding is not None:
         size = model.backbone.network.input_size if hasattr(model.backbone, "network") else "?"
         title = "One-hot" if not any(True for _ in model.embedding.parameters()) else "Embedding"

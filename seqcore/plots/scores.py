@@ -156,9 +156,9 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
     """A bar for each, best on top: the model in blue, baselines in grey."""
     if not info.scores:
         return empty_figure(info.title, "no scores yet", dark=dark, height=160)
-    factor, unit = (
-        (100.0, "%") if metric_named(info.metric).share else (1.0, info.unit or ("%" if info.metric == "mape" else ""))
-    )
+    share = metric_named(info.metric).share
+    factor = 100.0 if share else 1.0
+    unit = "%" if share or info.metric == "mape" else info.unit
     values = [factor * s.value for s in info.scores]
     figure = go.Figure(
         go.Bar(
