@@ -239,11 +239,24 @@ def _has_header(rows: list[list[str]], decimal: str) -> bool:
 
     if not any(is_value(cell) for cell in first):
         return any(cell not in MISSING for cell in first)
+    if _counts_columns(first, body):
+        return True
     for i, cell in enumerate(first):
         below = [row[i] for row in body if i < len(row) and row[i] not in MISSING]
         if cell not in MISSING and not is_value(cell) and below and sum(map(is_value, below)) > 0.9 * len(below):
             return True
     return False
+
+
+def _counts_columns(first: list[str], body: list[list[str]]) -> bool:
+    """Whether the first row is a name or two and then 1, 2, 3, ...: the steps of sequences that are rows."""
+    words = [i for i, cell in enumerate(first) if cell and not is_number(cell)]
+    counted = [cell for i, cell in enumerate(first) if i not in words]
+    if not 1 <= len(words) <= 3 or len(counted) < 3 or not all(re.fullmatch(r"\d{1,5}", cell) for cell in counted):
+        return False
+    numbers = [int(cell) for cell in counted]
+    rising = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return rising and not any(i < len(row) and row[i] == first[i] for row in body for i in words)
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:

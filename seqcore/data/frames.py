@@ -54,7 +54,7 @@ def _from_frame(frame: pd.DataFrame, config: DataConfig) -> Table:
         for name, column in [(dates, index.to_series()), *frame.items()]
         if isinstance(column.dtype, pd.DatetimeTZDtype)
     ]
-    said = {name: str(config.options.get(name, "auto")) for name in _SAID}
+    said: dict[str, Any] = {name: str(config.options.get(name, "auto")) for name in _SAID}
     if said["date_column"] == "auto" and isinstance(index, pd.DatetimeIndex) and dates is not None:
         said["date_column"] = dates
     return make_table(columns, Origin(name="the data", rows=list, notes=notes, **said))

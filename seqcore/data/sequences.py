@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -91,7 +93,7 @@ def _by_ids(columns: Columns, name: str, labels: Ids, origin: Origin) -> Table:
     groups = _groups(columns, ids, first, origin)
     _, times = take_times(columns, origin)
     step = step_column(columns) if times is None else None
-    along: NDArray[np.generic] | None = times
+    along: NDArray[Any] | None = times
     if step is not None and len(columns) > 1 and columns[step].null_count == 0:
         along = np.asarray(columns.pop(step)).astype(np.float64)
     names = take_numbers(columns, origin, has_dates=True)

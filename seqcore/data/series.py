@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -183,7 +184,7 @@ def step_column(columns: Columns) -> str | None:
     )
 
 
-def ordered(ids: Ids | None, along: NDArray[np.generic] | None, along_name: str, origin: Origin) -> Order:
+def ordered(ids: Ids | None, along: NDArray[Any] | None, along_name: str, origin: Origin) -> Order:
     """The order of series and, within each, of `along[N]`; None where the rows have it.
 
     DataError where two rows of one series have the same time.
@@ -315,7 +316,7 @@ def _steps(columns: Columns, name: str, ids: Ids, origin: Origin) -> NDArray[np.
     return steps
 
 
-def _order(times: NDArray[np.generic], date_name: str, origin: Origin) -> Order:
+def _order(times: NDArray[Any], date_name: str, origin: Origin) -> Order:
     """The order of time; None where the rows have it. DataError where two rows have the same time."""
     if len(times) < 2 or bool(np.all(times[1:] > times[:-1])):
         return None

@@ -52,15 +52,13 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
     for i, cell in enumerate(_cells(text)):
         lengths[i] = coder.add(cut_words(cell) if level == "words" else cell)
     least = 1 if level == "words" else 2
-    what = "words" if level == "words" else "characters"
-    refuse_short(
-        np.where(lengths >= least, 2, lengths), np.arange(len(lengths)), f"{what} in column {texts[0]}", origin
-    )
+    what = "word" if level == "words" else "character"
+    refuse_short(lengths, np.arange(len(lengths)), what, origin, least=least)
     return coder.table(
-        columns=(what[:-1],),
+        columns=(what,),
         separator=" " if level == "words" else "",
         independent=True,
-        x_title=what[:-1],
+        x_title=what,
         labels=np.array(names)[codes],
         groups=groups,
         notes=tuple(origin.notes),
@@ -68,7 +66,10 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
 
 
 def pair_table(columns: Columns, origin: Origin) -> Table:
-    """The sentences of the first column of text, beside those of the second. DataError names rows with an empty side."""
+    """The sentences of the first column of text beside those of the second.
+
+    DataError names rows with an empty side.
+    """
     from seqcore.data.paired import pairs_table
 
     names = text_columns(columns, origin)[:2]

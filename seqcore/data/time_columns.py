@@ -1,4 +1,4 @@
-"""Which column holds the times of the rows, and those times: dates as people write them, and times of day beside them."""
+"""Which column holds the times of the rows, and those times; times of day may stand in a column beside the dates."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from seqcore.data.stored_file import FileOptions
 from seqcore.errors import DataError
@@ -60,7 +60,7 @@ class Given:
         """The end of its name in small letters: ".csv", or nothing."""
         return Path(self.name).suffix.lower()
 
-    def said(self) -> dict[str, str]:
+    def said(self) -> dict[str, Any]:
         """What was said of its columns, as `Origin` takes it."""
         names = ("kind", "date_column", "series_column", "label_column", "date_order", "level")
         return {name: getattr(self.options, name) for name in names}
@@ -125,7 +125,7 @@ def opened(content: str | os.PathLike[str] | bytes, name: str) -> Iterator[Binar
         yield io.BytesIO(content)
         return
     try:
-        stream = Path(content).open("rb")
+        stream = Path(content).open("rb")  # noqa: SIM115  (closed below; only what opening raises is caught)
     except FileNotFoundError:
         raise DataError(f"{name}: there is no such file; check its name and folder") from None
     except IsADirectoryError:
