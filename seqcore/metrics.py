@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from seqcore.views import View
 
-__all__ = ["METRICS", "Evaluation", "Metric", "metric_named", "regression_metrics", "symbol_metrics"]
+__all__ = [
+    "METRICS",
+    "Evaluation",
+    "Metric",
+    "class_metrics",
+    "confusion",
+    "metric_named",
+    "regression_metrics",
+    "symbol_metrics",
+]
 
 
 class Metric(NamedTuple):
@@ -107,4 +116,29 @@ def symbol_metrics(log_probability: NDArray[np.float64], correct: NDArray[np.boo
         "loss": loss,
         "accuracy": float(np.mean(correct)),
         "perplexity": math.exp(min(loss, 700.0)) if loss == loss else math.nan,
+    }
+
+
+def confusion(predicted: NDArray[np.int64], truth: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """How often a class (row) was taken for each class (column), [C + 1, C]; the last row is for unknown ones (-1)."""
+    rows = np.where(truth < 0, classes, truth)
+    counts = np.bincount(rows * classes + predicted, minlength=(classes + 1) * classes)
+    return counts.reshape(classes + 1, classes).astype(np.float64)
+
+
+def class_metrics(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, float]:
+    """Accuracy and macro F1 over [n] codes of classes; a true class of -1 is unknown, so that any answer is an error.
+
+    Macro F1 is the mean of 2 tp / (2 tp + fp + fn) over the classes that occur in the truth or in the answers.
+    """
+    if truth.size == 0:
+        return {"accuracy": math.nan, "macro_f1": math.nan}
+    classes = int(max(predicted.max(), truth.max())) + 1
+    counts = confusion(predicted, truth, classes)
+    hits = np.append(np.diagonal(counts), 0.0)
+    named, true = np.append(counts.sum(axis=0), 0.0), counts.sum(axis=1)
+    occurs = named + true > 0
+    return {
+        "accuracy": float(hits.sum() / truth.size),
+        "macro_f1": float(np.mean(2 * hits[occurs] / (named + true)[occurs])),
     }

@@ -129,8 +129,9 @@ class LabelsView(_Drawable):
     """The class of each of n sequences, and how the answer unfolds.
 
     `probabilities[n, C]` over `labels[C]`; `truth[n]` or None where that isn't known; `names[n]`. For the sequences
-    that are shown in full, `unfolding[i][T_i, C]` are the probabilities after each step, and `signals[i][T_i, F]` what
-    the model saw, in original units.
+    that are shown in full (the first ones), `unfolding[i][T_i, C]` are the probabilities after each step, and
+    `signals[i][T_i, F]` what the model saw, in original units, or `symbols[i][T_i]` where it saw symbols.
+    `steps[i][T_i]` says which steps these are where not all are shown.
     """
 
     kind = "labels"
@@ -142,6 +143,8 @@ class LabelsView(_Drawable):
     unfolding: tuple[Values, ...] = ()
     signals: tuple[Values, ...] = ()
     title: str = ""
+    symbols: tuple[Words, ...] = ()
+    steps: tuple[Values, ...] = ()
 
     @property
     def predictions(self) -> Words:
