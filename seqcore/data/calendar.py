@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,21 @@ from numpy.typing import NDArray
 
 from seqcore.errors import DataError
 
-__all__ = ["Frequency", "find_frequency", "future_times", "missing_times_note"]
+__all__ = [
+    "CYCLES",
+    "Frequency",
+    "calendar_features",
+    "find_frequency",
+    "future_times",
+    "missing_times_note",
+    "past_times",
+]
 
 Times = NDArray[np.datetime64]
 
 HOLIDAYS = 5  # business days in a row that may be left out before it is said
 MOST_LOOKED_AT = 5_000  # times from the end, which are those that the future goes on from
+_CHUNK = 1_000_000
 _UNITS = (
     ("week", 7 * 86_400 * 10**9),
     ("day", 86_400 * 10**9),
@@ -28,6 +38,49 @@ _UNITS = (
 _USUAL = {"month": "monthly", "week": "weekly", "day": "daily", "hour": "hourly"}
 _MONTHS = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "yearly"}
 _SPANS = {1: "month", 3: "quarter", 6: "half-year", 12: "year"}
+
+
+def _of_day(times: Times) -> NDArray[np.float64]:
+    """How much of its day has passed, 0 to 1."""
+    passed: NDArray[np.float64] = (times - times.astype("datetime64[D]")) / np.timedelta64(1, "D")
+    return passed
+
+
+def _of_week(times: Times) -> NDArray[np.float64]:
+    weekday = (times.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970 began on a Thursday
+    passed: NDArray[np.float64] = (weekday + _of_day(times)) / 7
+    return passed
+
+
+def _month_of_year(times: Times) -> NDArray[np.float64]:
+    month: NDArray[np.float64] = times.astype("datetime64[M]").astype(np.int64) % 12 / 12
+    return month
+
+
+def _of_year(times: Times) -> NDArray[np.float64]:
+    year = times.astype("datetime64[Y]")
+    begin, end = year.astype("datetime64[D]"), (year + 1).astype("datetime64[D]")
+    passed: NDArray[np.float64] = (times - begin) / (end - begin)
+    return passed
+
+
+CYCLES: dict[str, Callable[[Times], NDArray[np.float64]]] = {  # where in its cycle a time lies, 0 to 1
+    "hour": _of_day,
+    "weekday": _of_week,
+    "month": _month_of_year,
+    "yearday": _of_year,
+}
+
+
+def calendar_features(times: Times, cycles: tuple[str, ...]) -> NDArray[np.float32]:
+    """What the dates (datetime64[ns], [n]) say: a sine and a cosine for each of E cycles, [n, 2 * E]."""
+    features = np.empty((len(times), 2 * len(cycles)), dtype=np.float32)
+    for start in range(0, len(times), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        for i, name in enumerate(cycles):
+            angle = 2.0 * np.pi * CYCLES[name](times[part].astype("datetime64[ns]"))
+            features[part, 2 * i], features[part, 2 * i + 1] = np.sin(angle), np.cos(angle)
+    return features
 
 
 @dataclass(frozen=True)
@@ -68,6 +121,16 @@ def future_times(times: Times, steps: int) -> Times:
         return np.array(ahead, dtype="datetime64[ns]")
     except (OverflowError, pd.errors.OutOfBoundsDatetime):
         raise DataError(f"{steps:,} steps from {last:%Y-%m-%d} lie beyond the year 2261; use fewer steps") from None
+
+
+def past_times(times: Times, steps: int) -> Times:
+    """The last `steps` of `times`; where there are fewer, times at their usual distance come before the first."""
+    short = steps - len(times)
+    if short <= 0:
+        return times[len(times) - steps :]
+    distance = np.median(np.diff(times).astype(np.int64)) if len(times) > 1 else 86_400 * 10**9
+    before = times[0] - np.arange(short, 0, -1) * np.timedelta64(int(distance), "ns")
+    return np.concatenate([before, times])
 
 
 def missing_times_note(times: Times) -> str | None:

@@ -1,59 +1,116 @@
-"""Values to the model's scale and back. Fitted on the training part alone."""
+"""Values to the model's scale and back: a centre and a size for each column, of each series. From the training part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CHUNK", "Scaler", "fit_scaler"]
+__all__ = ["ANCHORED", "CHUNK", "Scaler", "Scalers", "fit_scaler"]
 
 CHUNK = 1_000_000  # rows worked on at a time, so that long series need little memory beside themselves
+ANCHORED = ("relative", "log-relative", "window-mean", "seasonal-relative")  # see `seqcore.data.anchors`
+_FINEST = 1e-5  # of a column's own spread: a size below it would blow up single precision's rounding
+
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """`(values - center[C]) / scale[C]`; `relative` models also subtract the window's anchor, in the scaled values."""
+    """`(values - center[C]) / scale[C]` of one series, of the values' logarithms where the kind is "log-relative".
+
+    Kinds in `ANCHORED` also subtract an anchor, in the scaled values. `period` is the season's length in rows where
+    the kind is "seasonal-relative", else 0.
+    """
 
     kind: str
-    center: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    center: Values
+    scale: Values
+    period: int = 0
 
     @property
     def relative(self) -> bool:
-        """Whether each window is measured from its own anchor."""
-        return self.kind == "relative"
+        """Whether each window is measured from an anchor of its own."""
+        return self.kind in ANCHORED
 
-    def transform(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+    @property
+    def logarithmic(self) -> bool:
+        """Whether logarithms are scaled, and values must be positive."""
+        return self.kind == "log-relative"
+
+    def transform(self, values: Values) -> NDArray[np.float32]:
         """[N, C] in original units -> [N, C] scaled, in single precision."""
         scaled = np.empty(values.shape, dtype=np.float32)
         for start in range(0, len(values), CHUNK):
             part = slice(start, start + CHUNK)
-            scaled[part] = (values[part] - self.center) / self.scale
+            some = np.log(values[part]) if self.logarithmic else values[part]
+            scaled[part] = (some - self.center) / self.scale
         return scaled
 
-    def inverse(self, scaled: NDArray[Any], columns: NDArray[np.int64] | list[int]) -> NDArray[np.float64]:
+    def inverse(self, scaled: NDArray[Any], columns: NDArray[np.int64] | list[int]) -> Values:
         """[..., K] scaled values of the named columns -> original units."""
-        return np.asarray(scaled, dtype=np.float64) * self.scale[columns] + self.center[columns]
+        values: Values = np.asarray(scaled, dtype=np.float64) * self.scale[columns] + self.center[columns]
+        return np.exp(values) if self.logarithmic else values
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
-        return {"kind": self.kind, "center": self.center.tolist(), "scale": self.scale.tolist()}
+        return {"kind": self.kind, "center": self.center.tolist(), "scale": self.scale.tolist(), "period": self.period}
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> Scaler:
         """The inverse of `to_dict`."""
-        return cls(d["kind"], np.array(d["center"], dtype=np.float64), np.array(d["scale"], dtype=np.float64))
+        center, scale = (np.array(d[name], dtype=np.float64) for name in ("center", "scale"))
+        return cls(d["kind"], center, scale, d.get("period", 0))
 
 
-def fit_scaler(kind: str, stretches: Iterable[NDArray[np.float64]]) -> Scaler:
-    """Fit on the training part's stretches, each [n, C]. A column that doesn't vary is divided by 1."""
+@dataclass(frozen=True)
+class Scalers:
+    """A scaler for each of G series, side by side: `center[G, C]`, `scale[G, C]`, `period[G]`."""
+
+    kind: str
+    center: Values
+    scale: Values
+    period: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+
+    @classmethod
+    def join(cls, each: Sequence[Scaler]) -> Scalers:
+        """Of one kind, one for each series."""
+        return cls(
+            each[0].kind,
+            np.stack([s.center for s in each]),
+            np.stack([s.scale for s in each]),
+            np.array([s.period for s in each], dtype=np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.center)
+
+    def of(self, series: int) -> Scaler:
+        """The scaler of one series."""
+        return Scaler(self.kind, self.center[series], self.scale[series], int(self.period[series]))
+
+    def inverse(self, scaled: NDArray[Any], columns: list[int], series: NDArray[np.int64]) -> Values:
+        """[n, ..., K] scaled values, the i-th of series `series[i]` -> original units."""
+        shape = (len(series), *(1 for _ in scaled.shape[2:]), len(columns))
+        scale, center = (a[series][:, columns].reshape(shape) for a in (self.scale, self.center))
+        values: Values = np.asarray(scaled, dtype=np.float64) * scale + center
+        return np.exp(values) if self.kind == "log-relative" else values
+
+
+def fit_scaler(kind: str, stretches: Iterable[Values], *, window: int = 1, period: int = 0) -> Scaler:
+    """Fit on the training part's stretches, each [n, C]. A column that doesn't vary is divided by 1.
+
+    What is measured from an anchor is divided by the size of what is left: of steps from row to row ("relative", of
+    logarithms "log-relative"), of distances to the mean of the `window` rows so far, of changes over a `period`.
+    """
     stretches = [s for s in stretches if len(s)]
+    if kind == "log-relative":
+        stretches = [_Logarithms(s) for s in stretches]  # type: ignore[misc]
     count = sum(len(s) for s in stretches)
-    center = sum(s.sum(axis=0) for s in stretches) / count
+    center: Values = np.sum([_blocks_sum(s) for s in stretches], axis=0) / count
     width = len(center)
     if kind == "none":
         return Scaler(kind, np.zeros(width), np.ones(width))
@@ -61,26 +118,71 @@ def fit_scaler(kind: str, stretches: Iterable[NDArray[np.float64]]) -> Scaler:
         low = np.min([s.min(axis=0) for s in stretches], axis=0)
         high = np.max([s.max(axis=0) for s in stretches], axis=0)
         return Scaler(kind, low, _divisor(high - low, center))
-    if kind == "relative":
+    if kind in ("relative", "log-relative"):
         steps = max(sum(len(s) - 1 for s in stretches), 1)
         mean = sum((s[-1] - s[0] for s in stretches), np.zeros(width)) / steps
-        spread = np.sqrt(_sum_of_squares([s for s in stretches if len(s) > 1], mean, differences=True) / steps)
+        moved = np.sqrt(_sum_of_squares([s for s in stretches if len(s) > 1], mean, apart=1) / steps)
+        return Scaler(kind, center, _divisor(moved, center))
+    spread: Values = np.sqrt(_sum_of_squares(stretches, center) / count)
+    if kind == "standard":
         return Scaler(kind, center, _divisor(spread, center))
-    return Scaler(kind, center, _divisor(np.sqrt(_sum_of_squares(stretches, center) / count), center))
+    if kind == "window-mean":
+        left = _around_window_mean(stretches, window)
+    else:
+        steps = max(sum(max(len(s) - period, 0) for s in stretches), 1)
+        left = np.sqrt(_sum_of_squares([s for s in stretches if len(s) > period], 0 * center, apart=period) / steps)
+    left = np.where(left > _FINEST * spread, left, _FINEST * spread)
+    return Scaler(kind, center, _divisor(left, center), period if kind == "seasonal-relative" else 0)
 
 
-def _divisor(spread: NDArray[np.float64], center: NDArray[np.float64]) -> NDArray[np.float64]:
+class _Logarithms:
+    """The logarithms of [n, C] values, taken a slice at a time."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: int | slice) -> Values:
+        logarithms: Values = np.log(self.values[rows])
+        return logarithms
+
+
+def _blocks_sum(values: Any) -> Values:
+    if not isinstance(values, _Logarithms):
+        total: Values = values.sum(axis=0)
+        return total
+    blocks = [values[start : start + CHUNK].sum(axis=0) for start in range(0, len(values), CHUNK)]
+    summed: Values = np.sum(blocks, axis=0)
+    return summed
+
+
+def _divisor(spread: Values, center: Values) -> Values:
     """`spread`, with 1 where it is nothing but rounding."""
     return np.where(spread > 1e-12 * np.maximum(np.abs(center), 1e-300), spread, 1.0)
 
 
-def _sum_of_squares(
-    stretches: list[NDArray[np.float64]], mean: NDArray[np.float64], *, differences: bool = False
-) -> NDArray[np.float64]:
+def _sum_of_squares(stretches: Iterable[Values], mean: Values, *, apart: int = 0) -> Values:
+    """Of values less `mean`, or of the changes over `apart` rows."""
     total = np.zeros_like(mean)
     for s in stretches:
-        for start in range(0, len(s), CHUNK):
-            part = s[start : start + CHUNK + (1 if differences else 0)]
-            deviation = (np.diff(part, axis=0) if differences else part) - mean
+        for start in range(0, len(s) - apart, CHUNK):
+            stop = min(start + CHUNK, len(s) - apart)
+            deviation = (s[start + apart : stop + apart] - s[start:stop] if apart else s[start:stop]) - mean
             total += np.einsum("nc,nc->c", deviation, deviation)
     return total
+
+
+def _around_window_mean(stretches: Iterable[Values], window: int) -> Values:
+    """The root mean square of values less the mean of the `window` rows that end with them."""
+    total, count = np.float64(0.0), 0
+    for s in stretches:
+        rows = max(1, min(window, len(s)))
+        for start in range(0, len(s) - rows + 1, CHUNK):
+            some = s[start : start + CHUNK + rows - 1]
+            sums = np.cumsum(np.concatenate([np.zeros((1, some.shape[1])), some - some[0]]), axis=0)
+            left = some[rows - 1 :] - some[0] - (sums[rows:] - sums[:-rows]) / rows
+            total, count = total + np.einsum("nc,nc->c", left, left), count + len(left)
+    root: Values = np.sqrt(total / max(count, 1))
+    return root

@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from seqcore.config import DataConfig
-from seqcore.data.calendar import future_times
-from seqcore.data.numeric import NumericCodec
+from seqcore.data.calendar import calendar_features, future_times, past_times
+from seqcore.data.numeric import NumericCodec, free_running
+from seqcore.data.scaling import Scaler
 from seqcore.data.typed import parse_numbers as read_numbers
-from seqcore.errors import DataError, PredictionError
+from seqcore.errors import DataError, PredictionError, did_you_mean
+from seqcore.tasks.rollout import Rollout
 from seqcore.views import SeriesView
 
-__all__ = ["as_rows", "forecast_on", "parse_numbers", "predict_after"]
+__all__ = ["as_rows", "dates_of", "forecast_on", "parse_numbers", "place_of", "predict_after"]
 
 Values = NDArray[np.float64]
+Times = NDArray[np.datetime64]
 
 
 def parse_numbers(text: str, codec: NumericCodec) -> Values:
@@ -73,10 +76,44 @@ def as_rows(given: Any, codec: NumericCodec) -> Values:
     return rows
 
 
-def predict_after(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values) -> SeriesView:
-    """Input rows [T, F] in original units -> the steps that lie `lead` ahead of its end; its own steps at lead 0."""
+def dates_of(given: Any) -> Times | None:
+    """The dates in a DataFrame: its first column of dates, or its index. None where there are none."""
+    if not hasattr(given, "columns"):
+        return None
+    dated = [name for name in given.columns if np.dtype(getattr(given[name], "dtype", object)).kind == "M"]
+    if dated:
+        return np.asarray(given[dated[0]], dtype="datetime64[ns]")
+    index = np.asarray(given.index)
+    return index.astype("datetime64[ns]") if index.dtype.kind == "M" else None
+
+
+def place_of(codec: NumericCodec, series: str | None) -> int:
+    """The place of a series by its name; of the first where none is named. PredictionError."""
+    if series is None:
+        return 0
+    if series not in codec.series:
+        known = f"{did_you_mean(series, codec.series)}" if codec.series else "; this model knows one series: name none"
+        raise PredictionError(f"series: there is no series {series[:60]!r}{known}")
+    return codec.series.index(series)
+
+
+def predict_after(
+    model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, *, times: Times | None = None, place: int
+) -> SeriesView:
+    """Input rows [T, F] in original units -> the steps that lie `lead` ahead of its end; its own steps at lead 0.
+
+    `place` is the series whose scale is used. Where the model reads a calendar, the rows are at `times`, or else taken
+    to be the last ones of that series.
+    """
+    before = codec.before
+    if len(rows) <= before:
+        raise PredictionError(
+            f"input: each value is measured from the one {before} steps before it; give more than {before} rows"
+        )
+    ahead = config.lead + config.horizon
+    dates = _dates(codec, place, len(rows), ahead, times)
     with np.errstate(over="ignore", invalid="ignore"):  # said below, in words
-        prediction = _answer(model, config, codec, _full(rows, codec))
+        prediction = _answer(model, config, codec, _full(rows, codec), dates, place)
     if not np.isfinite(prediction).all():
         raise PredictionError(
             "input: the model's answer is not a finite number: this input is too far from what it was trained on"
@@ -86,16 +123,16 @@ def predict_after(model: nn.Module, config: DataConfig, codec: NumericCodec, row
         x = steps
     else:
         x = len(rows) + config.lead + np.arange(config.horizon, dtype=np.float64)
-        prediction = prediction[-1] if config.predict != "next" else prediction[0]
     shared = [codec.input_names.index(n) for n in codec.target_names if n in codec.input_names]
     seen = len(shared) == len(codec.targets)
     return SeriesView(
-        x=x,
+        x=x if dates is None else dates[x.astype(np.int64) - 1],
         prediction=prediction.reshape(len(x), -1),
-        context_x=steps if seen else None,
+        context_x=None if not seen else steps if dates is None else dates[: len(rows)],
         context=rows[:, shared] if seen else None,
         columns=codec.target_names,
-        x_title="step",
+        x_title="step" if dates is None else codec.x_title,
+        title=codec.series[place] if codec.series else "",
     )
 
 
@@ -106,48 +143,94 @@ def _full(rows: Values, codec: NumericCodec) -> Values:
     return full
 
 
-def _answer(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values) -> Values:
-    """Rows [T, C] in original units -> what the model says of them, [S, H, K] in original units."""
-    scaled = codec.scaler.transform(rows)
-    anchor = np.zeros(scaled.shape[1], dtype=np.float32)
-    if codec.scaler.relative:
-        anchor = scaled[-1] if config.predict == "next" else scaled[0]
+def _dates(codec: NumericCodec, place: int, rows: int, ahead: int, times: Times | None) -> Times | None:
+    """The times of so many rows and of the steps after them; None where the model reads no calendar."""
+    if not codec.calendar:
+        return None
+    if times is None:
+        known = codec.tails[place].times if place < len(codec.tails) else codec.tails[0].times
+        assert known is not None
+        times = past_times(known, rows)
+    return np.concatenate([times, future_times(times, ahead)])
+
+
+def _answer(
+    model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, dates: Times | None, place: int
+) -> Values:
+    """Rows [T, C] in original units -> what the model says after them (at lead 0: of each), [H or T, K]."""
+    scaler = codec.scalers.of(place)
+    scaled = torch.from_numpy(_transformed(scaler, rows, codec))[None]
+    rollout = _rollout(model, config, codec, place)
+    features = _features(codec, dates)
     with torch.inference_mode():
-        outputs, _ = model(torch.from_numpy((scaled - anchor)[:, codec.inputs])[None])
-    answers = outputs[0].numpy().reshape(-1, config.horizon, len(codec.targets)).astype(np.float64)
-    return codec.scaler.inverse(answers + anchor[codec.targets].astype(np.float64), codec.targets)
+        if free_running(config):
+            answer = rollout.go_on(scaled, features, config.horizon)[0]
+        else:
+            said = None if features is None else features[:, codec.before + config.lead : len(rows) + config.lead]
+            answers = rollout.answer(scaled, said)[0]  # [S, H, K]
+            whole = config.lead == 0 and config.predict != "next"
+            answer = answers.flatten(0, 1) if whole else answers[-1]
+    return scaler.inverse(answer.numpy().astype(np.float64), codec.targets)
 
 
-def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps: int) -> SeriesView:
-    """`steps` rows after the end of the data: directly up to the horizon, then from the model's own predictions."""
+def _transformed(scaler: Scaler, rows: Values, codec: NumericCodec) -> NDArray[np.float32]:
+    """[T, C] scaled. PredictionError where logarithms are scaled and a value isn't positive."""
+    if scaler.logarithmic and not (rows > 0.0).all():
+        row, column = np.argwhere(~(rows > 0.0))[0].tolist()
+        raise PredictionError(
+            f"input: {codec.columns[column]} is {rows[row, column]:g} in row {row + 1}, and this model works with "
+            "logarithms; give values above 0"
+        )
+    return scaler.transform(rows)
+
+
+def _rollout(model: nn.Module, config: DataConfig, codec: NumericCodec, place: int) -> Rollout:
+    period = torch.from_numpy(codec.scalers.period[place : place + 1])
+    return Rollout(model, config, codec.scalers.kind, codec.inputs, codec.targets, codec.before, period)
+
+
+def _features(codec: NumericCodec, dates: Times | None) -> Tensor | None:
+    return None if dates is None else torch.from_numpy(calendar_features(dates, codec.calendar))[None]
+
+
+def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps: int, *, place: int = 0) -> SeriesView:
+    """`steps` rows after the end of a series: directly up to the horizon, then from the model's own predictions."""
     if config.lead == 0:
         raise PredictionError(
             "forecast: this model reads one column off another at the same step and sees no future; give it an input"
         )
-    direct = config.lead - 1 + config.horizon
+    rollout = _rollout(model, config, codec, place)
+    direct = config.lead - 1 + rollout.at_once
     if steps > direct and not set(codec.inputs) <= set(codec.targets):
         unknown = next(codec.columns[i] for i in codec.inputs if i not in codec.targets)
         raise PredictionError(
             f"forecast: {steps} steps would need future values of {unknown!r}, which the model sees but doesn't "
             f"predict; ask for {direct} at most, or train with a longer data.horizon"
         )
-    known, filled = codec.tail, len(codec.tail)
-    rows = np.concatenate([known, np.full((steps + direct, known.shape[1]), np.nan)])
-    ahead = 1  # the next step to predict, counted from the end of the data
-    while ahead <= steps:
-        end = filled + ahead - config.lead  # rows known (or already predicted) at the origin
-        answer = _answer(model, config, codec, rows[max(0, end - config.window) : end])[-1]  # [H, K]
-        rows[filled + ahead - 1 : filled + ahead - 1 + config.horizon, codec.targets] = answer
-        ahead += config.horizon
-    prediction = rows[filled : filled + steps][:, codec.targets]
+    if place >= len(codec.tails):
+        raise PredictionError(
+            f"forecast: the end of {codec.series[place]!r} was not kept, as there are {len(codec.series):,} series; "
+            f"ask for one of the first {len(codec.tails):,}, or give its values as an input"
+        )
+    tail = codec.tails[place]
+    used = config.window + codec.before + config.lead  # rows that the first answer can need
+    scaler = codec.scalers.of(place)
+    rows, times = tail.values[-used:], None
+    if tail.times is not None:
+        times = np.concatenate([tail.times[-used:], future_times(tail.times, steps + direct + config.lead)])
+    with torch.inference_mode():
+        scaled = torch.from_numpy(scaler.transform(rows))[None]
+        ahead = rollout.go_on(scaled, _features(codec, times if codec.calendar else None), steps)[0]
+    prediction = scaler.inverse(ahead.numpy().astype(np.float64), codec.targets)
+    filled = len(tail.values)
     shown = min(filled, max(3 * config.window, steps, 24))
-    times = codec.tail_times
-    first = codec.tail_start + filled
+    first = tail.start + filled
     return SeriesView(
-        x=first + np.arange(steps, dtype=np.float64) if times is None else future_times(times, steps),
+        x=first + np.arange(steps, dtype=np.float64) if times is None else times[len(rows) : len(rows) + steps],
         prediction=prediction,
-        context_x=first - shown + np.arange(shown, dtype=np.float64) if times is None else times[-shown:],
-        context=known[-shown:][:, codec.targets],
+        context_x=first - shown + np.arange(shown, dtype=np.float64) if tail.times is None else tail.times[-shown:],
+        context=tail.values[-shown:][:, codec.targets],
         columns=codec.target_names,
         x_title=codec.x_title,
+        title=codec.series[place] if codec.series else "",
     )

@@ -11,16 +11,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.baselines import MOST_STORED, TITLES, learn, numeric_baselines
+from seqcore.baselines import TITLES, facts_for, learn, numeric_baselines
+from seqcore.choosing import choice_view, choose_scaling, several_sizes
+from seqcore.config import DataConfig
 from seqcore.data.dataset import Batch
-from seqcore.data.numeric import NumericCodec, NumericDataset
+from seqcore.data.numeric import NumericCodec, NumericDataset, free_running
 from seqcore.data.table import Table
 from seqcore.experiment import Experiment
+from seqcore.least_squares import MOST_STORED
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
-from seqcore.tasks.forecasting import as_rows, forecast_on, parse_numbers, predict_after
+from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, place_of, predict_after
+from seqcore.tasks.rollout import free_run
+from seqcore.tasks.series_views import joined, shown_windows, side_by_side
 from seqcore.tasks.task import Task, run_windows, scored_windows, window_note
-from seqcore.views import SeriesView
+from seqcore.views import SeriesView, View
 
 __all__ = ["Regression"]
 
@@ -37,6 +42,7 @@ class Regression(Task):
 
     metric = "mae"
     metric_is_error = True
+    plainest = ("last_value",)
     onward = "forecast"
 
     def __init__(self, experiment: Experiment) -> None:
@@ -46,19 +52,27 @@ class Regression(Task):
 
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit: columns, gaps, windows."""
-        NumericDataset(table, self.experiment.data, torch.device("cpu"))
+        NumericDataset(table, self._scaled_by("standard"), torch.device("cpu"))
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> NumericDataset:
         """Windows of the table; without a codec, scaler and baselines are learned from its training part."""
-        data = NumericDataset(table, self.experiment.data, device, codec)
-        if codec is None:
-            learned = learn(data)
-            data.baseline_facts = learned
-            small = {k: v for k, v in learned.items() if v.size <= MOST_STORED}
-            data.codec = replace(data.codec, fitted=small)
-        else:
-            data.baseline_facts = codec.fitted
+        if codec is not None:
+            data = NumericDataset(table, self.experiment.data, device, codec)
+            data.baseline_facts = facts_for(data, codec)
+            return data
+        choice = None
+        if self.experiment.data.scaling == "auto":
+            choice = choose_scaling(type(self), self.experiment, table, device)
+        data = NumericDataset(table, self._scaled_by(choice.kind if choice else ""), device)
+        data.baseline_facts = learn(data)
+        small = {k: v for k, v in data.baseline_facts.items() if v.size <= MOST_STORED}
+        data.codec = replace(data.codec, fitted=small, choice=choice.rows if choice else ())
         return data
+
+    def _scaled_by(self, kind: str) -> DataConfig:
+        """The experiment's data, with `kind` in the place of "auto"."""
+        data = self.experiment.data
+        return data.model_copy(update={"scaling": kind}) if data.scaling == "auto" else data
 
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> NumericCodec:
         """The codec that a checkpoint holds."""
@@ -68,17 +82,17 @@ class Regression(Task):
         """The model for a table, its sizes from column names alone."""
         data = self.experiment.data
         targets = len(data.target) or 1
-        return self._model(len(data.inputs) or targets, targets)
+        return self._model(len(data.inputs) or targets, targets, data.calendar)
 
     def build_model(self, codec: NumericCodec) -> SequenceModel:
-        """Inputs [B, T, F] -> outputs [B, 1 or T, H * K]."""
-        return self._model(len(codec.inputs), len(codec.targets))
+        """Inputs [B, T, F] -> outputs [B, 1 or T, H * K]; H is 1 where the model runs free."""
+        return self._model(len(codec.inputs), len(codec.targets), codec.calendar)
 
-    def _model(self, inputs: int, targets: int) -> SequenceModel:
+    def _model(self, inputs: int, targets: int, calendar: tuple[str, ...]) -> SequenceModel:
         data = self.experiment.data
-        return SequenceModel(
-            inputs, data.horizon * targets, self.experiment.model, predict=data.predict, symbolic=False
-        )
+        steps = 1 if free_running(data) else data.horizon
+        features = inputs + 2 * len(calendar)  # a sine and a cosine for each cycle
+        return SequenceModel(features, steps * targets, self.experiment.model, predict=data.predict, symbolic=False)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean over all targets; steps beyond a short window's end don't count."""
@@ -91,28 +105,43 @@ class Regression(Task):
         self, model: nn.Module, dataset: NumericDataset, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
         """Scores in original units beside the baselines', and truth against prediction over `points` steps."""
-        carry = self.experiment.training.carry_state
         indices, of = self._scored(dataset, part), len(dataset.windows[part])
-        outputs, loss = run_windows(model, self, dataset, part, indices, carry_state=carry)
+        prediction, loss = self.predicted(model, dataset, part, indices)
         truth = dataset.truth(part, indices)
-        unit = dataset.baseline_facts["naive_step"]
         with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away is scored too
-            metrics = {"loss": loss, **regression_metrics(dataset.original(part, indices, outputs), truth, unit)}
+            metrics = {"loss": loss, **regression_metrics(prediction, truth, _unit(dataset, part, indices))}
         if not full:
             return Evaluation(metrics, _NOTHING, len(indices), of)
-        baselines = self.baselines(dataset, part)
-        return Evaluation(metrics, self._view(model, dataset, part, points), len(indices), of, baselines)
+        more: tuple[View, ...] = ()
+        if dataset.codec.choice:
+            more = (choice_view(dataset.codec.choice, several=several_sizes(dataset)),)
+        view = self._view(model, dataset, part, points)
+        return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more)
+
+    def predicted(
+        self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], float]:
+        """Predictions for windows of a part, [n, 1 or T, H, K] in original units, and the mean loss over them.
+
+        A model that runs free is taken from the end of each window to the horizon; its loss is of one step.
+        """
+        carry = self.experiment.training.carry_state
+        outputs, loss = run_windows(model, self, dataset, part, indices, carry_state=carry)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if dataset.free:
+                return free_run(model, dataset, part, indices), loss
+            return dataset.original(part, indices, outputs), loss
 
     def baselines(self, dataset: NumericDataset, part: str) -> dict[str, dict[str, float]]:
         """The naive methods' scores on the windows that `evaluate` scores."""
         indices = self._scored(dataset, part)
-        truth, unit = dataset.truth(part, indices), dataset.baseline_facts["naive_step"]
+        truth, unit = dataset.truth(part, indices), _unit(dataset, part, indices)
         naive = numeric_baselines(dataset, part, indices, dataset.baseline_facts)
         return {name: regression_metrics(prediction, truth, unit) for name, prediction in naive.items()}
 
     def _scored(self, dataset: NumericDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""
-        per_window = (dataset.config.window if dataset.every_step else 1) * dataset.horizon * len(dataset.targets)
+        per_window = (dataset.config.window if dataset.at_each_step else 1) * dataset.horizon * len(dataset.targets)
         carry = self.experiment.training.carry_state
         return scored_windows(dataset, part, numbers=per_window, carry_state=carry)
 
@@ -126,7 +155,7 @@ class Regression(Task):
 
     def example(self, codec: NumericCodec) -> str:
         """The last values of the data, as many as the window holds."""
-        rows = codec.tail[-self.experiment.data.window :, codec.inputs]
+        rows = codec.tail[-self.experiment.data.window - codec.before :, codec.inputs]
         return (
             "; ".join(", ".join(f"{value:.6g}" for value in row) for row in rows)
             if rows.shape[1] > 1
@@ -135,15 +164,19 @@ class Regression(Task):
 
     def note(self, codec: Any, given: Any) -> str | None:
         """That an input's length isn't the one that the model was trained on."""
-        return window_note(self.experiment, len(given))
+        return window_note(self.experiment, len(given) - codec.before)
 
-    def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView:
-        """The steps after an input [T] or [T, F], or at its end where nothing lies ahead."""
-        return predict_after(model, self.experiment.data, codec, as_rows(given, codec))
+    def predict(self, model: nn.Module, codec: NumericCodec, given: Any, *, series: str | None = None) -> SeriesView:
+        """The steps after an input [T] or [T, F], or at its end where nothing lies ahead.
 
-    def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
-        """On from the end of the data; beyond the horizon, from its own predictions."""
-        return forecast_on(model, self.experiment.data, codec, steps)
+        `series` says whose scale is meant, the first one's if none is named.
+        """
+        rows, times, place = as_rows(given, codec), dates_of(given), place_of(codec, series)
+        return predict_after(model, self.experiment.data, codec, rows, times=times, place=place)
+
+    def forecast(self, model: nn.Module, codec: NumericCodec, steps: int, *, series: str | None = None) -> SeriesView:
+        """On from the end of a series (the first if none is named); beyond the horizon, from its own predictions."""
+        return forecast_on(model, self.experiment.data, codec, steps, place=place_of(codec, series))
 
     def remarks(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[dict[str, str]]:
         """Whether the model only learned the mean, and whether a naive method is exact."""
@@ -168,6 +201,18 @@ class Regression(Task):
                     "the best it can be is their middle.",
                     "why": "The head gives one number for a window, and broadcasting repeats it over all of them.",
                     "advice": "Predict at every step (data.predict = every-step).",
+                }
+            )
+        if dataset.codec.choice:
+            kind, error, _ = dataset.codec.choice[0]
+            remarks.append(
+                {
+                    "code": "scaling-chosen",
+                    "severity": "note",
+                    "message": f"The scaling was chosen by trial: {kind}.",
+                    "why": f"After a short training its error on the validation part was least ({error:.4g}): "
+                    + "; ".join(_tried(row) for row in dataset.codec.choice[1:])
+                    + ".",
                 }
             )
         view = evaluation.view
@@ -197,45 +242,28 @@ class Regression(Task):
         return bool(evaluation.metrics["rmse"] > 0.8 * naive and flat)
 
     def _view(self, model: nn.Module, data: NumericDataset, part: str, points: int) -> SeriesView:
-        carry = self.experiment.training.carry_state
-        windows = data.windows[part]
-        span = data.config.window if data.every_step else data.horizon
-        apart = 1 if carry else max(1, -(-span // windows.stride))
-        indices = np.arange(0, len(windows), apart)[: max(1, -(-points // span))]
-        outputs, _ = run_windows(model, self, data, part, indices, carry_state=carry)
-        prediction = data.original(part, indices, outputs)
-        truth = data.truth(part, indices)
-        origins = data.origin_rows(part, indices)
-        if data.every_step:  # one answer a step: the nearest of its horizon
-            prediction, truth, rows = prediction[:, :, 0], truth[:, :, 0], origins + data.lead
-        else:
-            prediction, truth = prediction[:, 0], truth[:, 0]
-            rows = origins + data.lead + np.arange(data.horizon)
-        return _joined(data, rows, prediction, truth)
+        views = []
+        for indices in shown_windows(data, part, points, apart=1 if self.experiment.training.carry_state else None):
+            prediction, _ = self.predicted(model, data, part, indices)
+            truth, origins = data.truth(part, indices), data.origin_rows(part, indices)
+            if data.at_each_step:  # one answer a step: the nearest of its horizon
+                prediction, truth, rows = prediction[:, :, 0], truth[:, :, 0], origins + data.lead
+            else:
+                prediction, truth = prediction[:, 0], truth[:, 0]
+                rows = origins + data.lead + np.arange(data.horizon)
+            views.append(joined(data, rows, {"prediction": prediction, "truth": truth}))
+        return side_by_side(views)
 
 
 _NOTHING = SeriesView(np.zeros(0), np.zeros((0, 1)))
 
 
-def _joined(
-    data: NumericDataset, rows: NDArray[np.int64], prediction: NDArray[np.float64], truth: NDArray[np.float64]
-) -> SeriesView:
-    """Windows [n, S, K] one after another, with a row of NaN where one doesn't follow the one before."""
-    times, columns = data.table.times, prediction.shape[-1]
-    known = ~np.isnan(truth).all(axis=-1)
-    kept = rows[known]
-    breaks = np.flatnonzero(np.diff(kept) != 1) + 1
-    x = times[kept].astype("datetime64[ns]") if times is not None else kept.astype(np.float64)
-    nothing = np.datetime64("NaT") if times is not None else np.nan
-    first = int(rows[0][0])
-    start = int(data.table.offsets[np.searchsorted(data.table.offsets, first, side="right") - 1])
-    before = np.arange(max(start, first - data.config.window), first)
-    return SeriesView(
-        x=np.insert(x, breaks, nothing),
-        prediction=np.insert(prediction[known].reshape(-1, columns), breaks, np.nan, axis=0),
-        truth=np.insert(truth[known].reshape(-1, columns), breaks, np.nan, axis=0),
-        context_x=times[before].astype("datetime64[ns]") if times is not None else before.astype(np.float64),
-        context=data.values[before][:, data.targets],
-        columns=data.codec.target_names,
-        x_title=data.table.x_title,
-    )
+def _tried(row: tuple[Any, ...]) -> str:
+    kind, error, remark = row
+    return f"{kind} {error:.4g}" if error is not None else f"{kind} not tried ({remark})"
+
+
+def _unit(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """MASE's unit for each window, [n, 1, 1, K]: its series' mean absolute step in the training part."""
+    series = data.series_of(data.windows[part].locate(indices)[2])
+    return data.baseline_facts["naive_step"][series][:, None, None, :]

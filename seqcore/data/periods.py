@@ -1,0 +1,48 @@
+"""The period of a series: how many rows its season has."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LONGEST_LOOK", "autocorrelation", "find_period"]
+
+LONGEST_LOOK = 100_000  # rows from the end of a series that are looked at
+
+
+def autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The correlation of a series [n], its straight trend removed, with itself k rows later: [n // 2 + 1], 1 at 0.
+
+    None for a series that is too short, a constant or a straight line.
+    """
+    n = len(values)
+    if n < 8 or np.ptp(values) == 0.0:
+        return None
+    rows = np.arange(n) - (n - 1) / 2
+    centred = values - values.mean()
+    centred = centred - rows * (rows @ centred) / (rows @ rows)
+    if np.std(centred) <= 1e-9 * np.ptp(values):
+        return None
+    size = 1 << (2 * n - 1).bit_length()
+    power = np.abs(np.fft.rfft(centred, size)) ** 2
+    correlation = np.fft.irfft(power, size)[: n // 2 + 1]
+    scaled: NDArray[np.float64] = correlation / correlation[0] * (n / (n - np.arange(len(correlation))))
+    return scaled
+
+
+def find_period(values: NDArray[np.float64]) -> int | None:
+    """The period of a series [n] by its autocorrelation, the straight trend removed; None where there is none.
+
+    The first peak of the autocorrelation that comes near the highest one and stands out of what noise would give.
+    """
+    correlation = autocorrelation(values)
+    if correlation is None:
+        return None
+    inner = correlation[1:-1]
+    peaks = np.flatnonzero((inner >= correlation[:-2]) & (inner > correlation[2:])) + 1
+    peaks = peaks[(peaks >= 2) & (correlation[peaks] > max(0.2, 3.0 / math.sqrt(len(values))))]
+    if len(peaks) == 0:
+        return None
+    return int(peaks[np.argmax(correlation[peaks] >= 0.9 * correlation[peaks].max())])

@@ -1,0 +1,102 @@
+"""Which scale belongs to which series of a table: fitted on its own training part, known, or from its first rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.config import DataConfig
+from seqcore.data.numeric_codec import NumericCodec
+from seqcore.data.periods import LONGEST_LOOK, find_period
+from seqcore.data.scaling import Scalers, fit_scaler
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+
+__all__ = ["SeriesFit", "fit_scalers", "known_scalers", "series_names"]
+
+_FIRST_SHARE = 0.25  # of a series never seen in training, whose scale is learned from it
+
+Bounds = Sequence[tuple[int, int, int]]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SeriesFit:
+    """The scales of a table's series. `known[S]` is each one's place in the codec, -1 where it was never seen.
+
+    `learned_until[S]` is the row before which a scale was learned that isn't the training's: nothing there is scored.
+    """
+
+    scalers: Scalers
+    by_series: bool
+    names: tuple[str, ...]
+    known: NDArray[np.int64]
+    learned_until: NDArray[np.int64]
+
+
+def series_names(table: Table) -> tuple[str, ...]:
+    """A name for each sequence, made where the table has none."""
+    return table.names or tuple(f"series {i}" for i in range(1, len(table.lengths) + 1))
+
+
+def fit_scalers(table: Table, config: DataConfig, bounds: Bounds, *, target: int) -> SeriesFit:
+    """Each series fitted on its own training part; one scale for independent sequences. DataError without a period."""
+    count = len(table.lengths)
+    by_series = count > 1 and not table.independent
+    stretches: list[list[Values]] = [[] for _ in range(count if by_series else 1)]
+    for s, low, high in bounds:
+        stretches[s if by_series else 0].append(table.values[low:high])
+    if not any(len(part) for own in stretches for part in own):
+        raise DataError("the training part has no rows; make validation and test part smaller, or give more data")
+    everything = [part for own in stretches for part in own]
+    stretches = [own or everything for own in stretches]  # a series too short for a training part
+    periods = _periods(stretches, target) if config.scaling == "seasonal-relative" else [0] * len(stretches)
+    each = [
+        fit_scaler(config.scaling, own, window=config.window, period=period)
+        for own, period in zip(stretches, periods, strict=True)
+    ]
+    start = table.offsets[:-1]
+    return SeriesFit(Scalers.join(each), by_series, series_names(table), np.arange(count), start.copy())
+
+
+def known_scalers(table: Table, config: DataConfig, codec: NumericCodec, *, target: int) -> SeriesFit:
+    """The codec's scales by the series' names.
+
+    A series that it doesn't know has seen no training part. Its own first quarter, a window at the least, gives its
+    scale, as it would if one began to forecast there; what lies before that is not scored.
+    """
+    count = len(table.lengths)
+    known, until = np.zeros(count, dtype=np.int64), table.offsets[:-1].copy()
+    if not codec.series:
+        return SeriesFit(codec.scalers, False, series_names(table), known, until)
+    names = table.names if count == 1 else series_names(table)
+    place = {name: g for g, name in enumerate(codec.series)}
+    usual = Counter(codec.scalers.period.tolist()).most_common(1)[0][0]
+    each = []
+    for s in range(count):
+        known[s] = place.get(names[s], -1) if names else -1
+        if known[s] >= 0:
+            each.append(codec.scalers.of(int(known[s])))
+            continue
+        start, end = int(table.offsets[s]), int(table.offsets[s + 1])
+        least = config.window + config.lead - 1 + usual
+        until[s] = min(start + max(least, round((end - start) * _FIRST_SHARE)), end)
+        own = [table.values[start : until[s]]]
+        each.append(fit_scaler(codec.scalers.kind, own, window=config.window, period=usual))
+    return SeriesFit(Scalers.join(each), True, series_names(table), known, until)
+
+
+def _periods(stretches: list[list[Values]], target: int) -> list[int]:
+    """The period of each series; the commonest where it shows none. DataError where none does."""
+    longest = [max(own, key=len)[-LONGEST_LOOK:, target] for own in stretches]
+    found = [find_period(values) for values in longest]
+    usual = Counter(period for period in found if period).most_common(1)
+    if not usual:
+        raise DataError(
+            "data.scaling: seasonal-relative scaling needs a period, and the training part shows none; use relative"
+        )
+    return [period or usual[0][0] for period in found]

@@ -1,0 +1,110 @@
+"""A model's answers to rows of any length, and going on from its own predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqcore.config import DataConfig
+from seqcore.data.anchors import anchors
+from seqcore.data.numeric import NumericDataset, free_running
+from seqcore.data.scaling import ANCHORED
+
+__all__ = ["Rollout", "free_run"]
+
+_NUMBERS_AT_ONCE = 400_000
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A model with the geometry of its windows; everything is in the model's scale.
+
+    `inputs` and `targets` are places among the C columns of a row; `before` are the rows in front of a window that it
+    is measured from; `period[n]` the rows of each sequence's season.
+    """
+
+    model: nn.Module
+    config: DataConfig
+    kind: str
+    inputs: list[int]
+    targets: list[int]
+    before: int
+    period: Tensor
+
+    @property
+    def at_once(self) -> int:
+        """Steps that one answer gives."""
+        return 1 if free_running(self.config) else self.config.horizon
+
+    def answer(self, rows: Tensor, dates: Tensor | None) -> Tensor:
+        """Rows [n, before + T, C], dates [n, T, E] of the rows `lead` later -> what it says of them, [n, S, H, K]."""
+        n, length, columns = rows.shape
+        seen = rows[:, self.before :]
+        below = beneath = None
+        if self.kind in ANCHORED:
+            first = torch.arange(n, device=rows.device) * length + self.before
+            lengths = torch.full_like(first, length - self.before)
+            ahead = self.config.lead + torch.arange(self.at_once, device=rows.device)
+            flat = rows.reshape(n * length, columns)
+            below, beneath = anchors(
+                flat,
+                self.kind,
+                first,
+                lengths,
+                ahead=ahead,
+                every_step=self.config.predict != "next",
+                period=self.period,
+            )
+        seen = (seen if below is None else seen - below)[:, :, self.inputs]
+        outputs, _ = self.model(seen if dates is None else torch.cat([seen, dates], dim=2))
+        outputs = outputs.reshape(n, -1, self.at_once, len(self.targets))
+        answer: Tensor = outputs if beneath is None else outputs + beneath[..., self.targets]
+        return answer
+
+    def go_on(self, rows: Tensor, dates: Tensor | None, steps: int) -> Tensor:
+        """From the end of `rows[n, L, C]` on, [n, steps, K]: an answer's steps, then on from what it predicted.
+
+        `dates[n, L + steps + lead + H, E]` are those of the rows and of what follows them.
+        """
+        n, filled, columns = rows.shape
+        lead, at_once = self.config.lead, self.at_once
+        room = torch.full((n, steps + at_once, columns), torch.nan, device=rows.device)
+        known = torch.cat([rows, room], dim=1)
+        for done in range(0, steps, at_once):
+            end = filled + done + 1 - lead  # rows known, or already predicted, at the origin
+            low = max(0, end - self.config.window - self.before)
+            seen = None if dates is None else dates[:, low + self.before + lead : end + lead]
+            answer = self.answer(known[:, low:end], seen)[:, -1]  # [n, H, K]
+            known[:, filled + done : filled + done + at_once, self.targets] = answer
+        return known[:, filled : filled + steps][..., self.targets]
+
+
+@torch.inference_mode()
+def free_run(model: nn.Module, data: NumericDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """From the end of each window up to the horizon on the model's own predictions, [n, 1, H, K], original units."""
+    first, lengths, sequence = data.windows[part].locate(indices)
+    series = data.series_of(sequence)
+    before = int(data.scalers.period.max())
+    scaled = np.zeros((len(indices), 1, data.horizon, len(data.targets)))
+    training = model.training
+    model.eval()
+    for length in np.unique(lengths).tolist():
+        reach = before + length
+        size = max(1, _NUMBERS_AT_ONCE // (reach + data.horizon) // 8)
+        alike = np.flatnonzero(lengths == length)
+        for some in np.split(alike, range(size, len(alike), size)):
+            start = torch.from_numpy(first[some] - before).to(data.device)[:, None]
+            steps = torch.arange(reach + data.horizon + data.lead, device=data.device)
+            # where seasons differ by series, a short one's window may begin before its first row, which none looks at
+            rows = (start + steps).clamp(0, len(data.scaled) - 1)
+            period = torch.from_numpy(data.scalers.period[series[some]]).to(data.device)
+            rollout = Rollout(model, data.config, data.scalers.kind, data.inputs, data.targets, before, period)
+            dates = None if data.calendar is None else data.calendar[rows]
+            ahead = rollout.go_on(data.scaled[rows[:, :reach]], dates, data.horizon)
+            scaled[some, 0] = ahead.cpu().numpy()
+    model.train(training)
+    return data.scalers.inverse(scaled, data.targets, series)
