@@ -285,8 +285,8 @@ def write_on(run: Run, predictor: Predictor, step: int) -> None:
         )  # fmt: skip
 
 
+# How a model goes on from what it knows: the tab's title, and what is in it. (A text in quotes would be shown.)
 ONWARD = {"forecast": ("Forecast", forecast), "generate": ("Write on", write_on)}
-"""How a model goes on from what it knows: the tab's title, and what is in it."""
 
 
 def _cell(symbol: str) -> str:

@@ -41,7 +41,8 @@ def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:
     if base.data.source != experiment.data.source:
         # A new source starts from its own options, so those have to be compared with that source's defaults.
         changes["data.source"] = experiment.data.source
-        base = base.with_changes(changes)
+        with contextlib.suppress(ExperimentError):  # the recipe's other fields may not go with it: then all are named
+            base = base.with_changes(changes)
     changes |= experiment.differences(base)
     return params | {path: _written(value) for path, value in changes.items()}
 

@@ -34,7 +34,8 @@ def section(
     fields = [s for s in draft.settings() if s.path.startswith(f"{name}.") and s.path not in (*HIDDEN, *leave_out)]
     on_top = [s for path in first for s in fields if s.path == path]
     usual = on_top + [s for s in fields if s.usual and s not in on_top and _unused(draft, s) is None]
-    rest = [s for s in fields if s not in usual]
+    others = [s for s in fields if s not in on_top and _for_other_tasks(draft, s)]
+    rest = [s for s in fields if s not in usual and s not in others]
     for group in _side_by_side(usual):
         places = st.columns(len(group), gap="small") if len(group) > 1 else [st.container()]
         for place, setting in zip(places, group, strict=True):
@@ -44,6 +45,14 @@ def section(
         with st.expander(f"More {name} settings", key=f"more-{name}"):
             for setting in sorted(rest, key=lambda s: _unused(draft, s) is not None):
                 field_control(draft, setting, columns)
+            if others:
+                st.caption(f"Kept for other tasks: {escape(', '.join(s.title.lower() for s in others))}.")
+
+
+def _for_other_tasks(draft: Draft, setting: Setting) -> bool:
+    """Whether a field has no meaning in this task, whatever else is chosen."""
+    tasks = (setting.applies_to or {}).get("data.task")
+    return tasks is not None and draft.values.get("data.task") not in tasks
 
 
 def _side_by_side(fields: Sequence[Setting]) -> list[list[Setting]]:

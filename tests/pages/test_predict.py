@@ -172,7 +172,7 @@ class TestOwnInput:
     def test_nothing_asks_for_something(self, runs):
         page = open_page(runs["ramp"])
         page.text_area(key=f"input-{runs['ramp']}").set_value(" ").run()
-        assert "Write something" in texts(page)
+        assert "Give something" in texts(page)
 
     def test_after_abcd_comes_e(self, runs):
         page = open_page(runs["letters"])

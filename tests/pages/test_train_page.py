@@ -315,7 +315,7 @@ def test_train_never_starts_on_the_file_before_the_one_that_just_came_in(page: A
 def test_what_is_predicted_from_what_is_on_top_with_a_file_and_is_said(page: AppTest) -> None:
     upload(own_file(page), "mine.csv", rows("a", "b"))
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
-    assert [names.key for names in folded.multiselect] == []
+    assert [names.key for names in folded.multiselect if "calendar" not in str(names.key)] == []
     assert "Predicts **a** from its own past." in texts(page)
     control(page, "multiselect", "data.target").set_value(["b"])
     control(page, "multiselect", "data.inputs").set_value(["a", "b"]).run()
