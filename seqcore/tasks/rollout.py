@@ -84,27 +84,33 @@ class Rollout:
 
 
 @torch.inference_mode()
-def free_run(model: nn.Module, data: NumericDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-    """From the end of each window up to the horizon on the model's own predictions, [n, 1, H, K], original units."""
+def free_run(
+    model: nn.Module, data: NumericDataset, part: str, indices: NDArray[np.int64], *, steps: int | None = None
+) -> NDArray[np.float64]:
+    """From the end of each window on, on the model's own predictions: [n, 1, steps, K] in original units.
+
+    As far as the horizon, unless `steps` says otherwise.
+    """
+    steps = steps or data.horizon
     first, lengths, sequence = data.windows[part].locate(indices)
     series = data.series_of(sequence)
     before = int(data.scalers.period.max())
-    scaled = np.zeros((len(indices), 1, data.horizon, len(data.targets)))
+    scaled = np.zeros((len(indices), 1, steps, len(data.targets)))
     training = model.training
     model.eval()
     for length in np.unique(lengths).tolist():
         reach = before + length
-        size = max(1, _NUMBERS_AT_ONCE // (reach + data.horizon) // 8)
+        size = max(1, _NUMBERS_AT_ONCE // (reach + steps) // 8)
         alike = np.flatnonzero(lengths == length)
         for some in np.split(alike, range(size, len(alike), size)):
             start = torch.from_numpy(first[some] - before).to(data.device)[:, None]
-            steps = torch.arange(reach + data.horizon + data.lead, device=data.device)
+            onward = torch.arange(reach + steps + data.lead, device=data.device)
             # where seasons differ by series, a short one's window may begin before its first row, which none looks at
-            rows = (start + steps).clamp(0, len(data.scaled) - 1)
+            rows = (start + onward).clamp(0, len(data.scaled) - 1)
             period = torch.from_numpy(data.scalers.period[series[some]]).to(data.device)
             rollout = Rollout(model, data.config, data.scalers.kind, data.inputs, data.targets, before, period)
             dates = None if data.calendar is None else data.calendar[rows]
-            ahead = rollout.go_on(data.scaled[rows[:, :reach]], dates, data.horizon)
+            ahead = rollout.go_on(data.scaled[rows[:, :reach]], dates, steps)
             scaled[some, 0] = ahead.cpu().numpy()
     model.train(training)
     return data.scalers.inverse(scaled, data.targets, series)
