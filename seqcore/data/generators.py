@@ -193,19 +193,32 @@ class Stocks(Source):
     help: ClassVar[str] = "Real weekly prices of six companies, 2018 and 2019; the first week is 1."
 
     company: str = setting(
-        "GOOG", "Whose prices.", choices=[*COMPANIES, ("all", "All six", "A column for each company.")], usual=True
+        "GOOG",
+        "Whose prices.",
+        choices=[
+            *COMPANIES,
+            ("all", "All six, as columns", "A column for each company: one model may see all of them at once."),
+            ("series", "All six, as series", "A series for each company: one model learns from all, one at a time."),
+        ],
+        usual=True,
     )
 
     def table(self) -> Table:
-        """One series with dates, [105, 1] or [105, 6]; no unit: prices divided by the first week's."""
+        """With dates, [105, 1], [105, 6], or six series [630, 1]; no unit: prices divided by the first week's."""
         from plotly import data  # imports pandas: only when it is used
 
         frame: Any = data.stocks()
-        columns = [name for name, _, _ in COMPANIES if self.company in (name, "all")]
+        names = tuple(name for name, _, _ in COMPANIES if self.company in (name, "all", "series"))
+        values = frame[list(names)].to_numpy(dtype=np.float64)
+        times = frame["date"].to_numpy(dtype="datetime64[ns]")
+        if self.company != "series":
+            return Table(values=values, columns=names, times=times, x_title="date")
         return Table(
-            values=frame[columns].to_numpy(dtype=np.float64),
-            columns=tuple(columns),
-            times=frame["date"].to_numpy(dtype="datetime64[ns]"),
+            values=values.T.reshape(-1, 1),
+            columns=("price",),
+            offsets=np.arange(len(names) + 1, dtype=np.int64) * len(values),
+            times=np.tile(times, len(names)),
+            names=names,
             x_title="date",
         )
 
