@@ -7,17 +7,21 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from seqcore.plots.confusion import ConfusionInfo, confusion_info, plot_confusion
 from seqcore.plots.data import TableInfo, plot_table, table_info
+from seqcore.plots.labels import LabelsInfo, labels_info, plot_labels
 from seqcore.plots.loss import LossInfo, loss_info, plot_loss
 from seqcore.plots.scores import ScoresInfo, plot_scores, scores_info
 from seqcore.plots.series import SeriesInfo, plot_series, series_info
 from seqcore.plots.sparkline import SparklineInfo, plot_sparkline, sparkline_info
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.plots.symbols import SymbolsInfo, plot_symbols, symbols_info
-from seqcore.views import SeriesView, SymbolsView, View
+from seqcore.views import ConfusionView, LabelsView, SeriesView, SymbolsView, View
 
 __all__ = [
     "FIGURES",
+    "ConfusionInfo",
+    "LabelsInfo",
     "LossInfo",
     "ScoresInfo",
     "SeriesInfo",
@@ -26,8 +30,12 @@ __all__ = [
     "TableInfo",
     "apply_style",
     "colour",
+    "confusion_info",
     "empty_figure",
+    "labels_info",
     "loss_info",
+    "plot_confusion",
+    "plot_labels",
     "plot_loss",
     "plot_scores",
     "plot_series",
@@ -51,7 +59,20 @@ def _symbols(view: Any, dark: bool = False) -> go.Figure:
     return plot_symbols(symbols_info(view), dark)
 
 
-FIGURES: dict[type[View], Callable[..., go.Figure]] = {SeriesView: _series, SymbolsView: _symbols}
+def _labels(view: Any, dark: bool = False) -> go.Figure:
+    return plot_labels(labels_info(view), dark)
+
+
+def _confusion(view: Any, dark: bool = False) -> go.Figure:
+    return plot_confusion(confusion_info(view), dark)
+
+
+FIGURES: dict[type[View], Callable[..., go.Figure]] = {
+    SeriesView: _series,
+    SymbolsView: _symbols,
+    LabelsView: _labels,
+    ConfusionView: _confusion,
+}
 """The picture of each type of view, called with the view and whether it is dark."""
 
 

@@ -1,0 +1,240 @@
+"""How a classifier makes up its mind: the probability of each class after each step, with the input above.
+
+Up to eight classes are areas in the Okabe-Ito palette, which everybody can tell apart; more are rows of a heat map.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
+from seqcore.views import LabelsView
+
+__all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels"]
+
+CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A8A8A")
+MOST_SEQUENCES = 8
+MOST_ROWS = 16  # classes of a heat map
+MOST_LINES = 6  # channels of a signal that are lines; more are a heat map
+MOST_WORDS = 60  # that stand under their steps
+_ACROSS = 2
+
+Values = NDArray[np.float64]
+
+
+class Unfolding(NamedTuple):
+    """One sequence: `probabilities[T, C]` after each of `steps[T]`, `signal[T, F]` or `symbols[T]` that were seen."""
+
+    name: str
+    truth: str | None
+    prediction: str
+    probability: float
+    steps: Values
+    probabilities: Values
+    signal: Values | None
+    symbols: tuple[str, ...]
+
+    @property
+    def right(self) -> bool | None:
+        """Whether the answer is the truth; None where that isn't known."""
+        return None if self.truth is None else self.truth == self.prediction
+
+
+class LabelsInfo(NamedTuple):
+    """What the picture shows: sequences, over classes in one order. `left_out` classes are the least probable."""
+
+    sequences: tuple[Unfolding, ...]
+    labels: tuple[str, ...]
+    left_out: int
+    title: str
+
+    @property
+    def areas(self) -> bool:
+        """Whether classes are few enough for a colour each."""
+        return len(self.labels) + self.left_out <= len(CLASS_COLOURS)
+
+
+def labels_info(view: LabelsView, *, title: str | None = None) -> LabelsInfo:
+    """From a view: the first 8 sequences that it shows in full, or at one step each where it shows none."""
+    unfolding = view.unfolding or tuple(row[None] for row in view.probabilities)
+    count = min(len(unfolding), MOST_SEQUENCES)
+    classes = np.arange(len(view.labels))
+    if len(classes) > len(CLASS_COLOURS) and count:
+        highest = np.max([u.max(axis=0) for u in unfolding[:count]], axis=0)
+        true = np.isin(view.labels, [t for t in view.truth[:count] if t is not None])
+        classes = np.sort(np.argsort(-(highest + true), kind="stable")[:MOST_ROWS])
+    sequences = []
+    for i in range(count):
+        probabilities = unfolding[i]
+        best = int(np.argmax(view.probabilities[i]))
+        sequences.append(
+            Unfolding(
+                name=view.names[i] if view.names else str(i + 1),
+                truth=view.truth[i] if view.truth else None,
+                prediction=view.labels[best],
+                probability=float(view.probabilities[i, best]),
+                steps=view.steps[i] if view.steps else np.arange(1.0, len(probabilities) + 1),
+                probabilities=probabilities[:, classes],
+                signal=view.signals[i] if i < len(view.signals) else None,
+                symbols=view.symbols[i] if i < len(view.symbols) else (),
+            )
+        )
+    return LabelsInfo(
+        sequences=tuple(sequences),
+        labels=tuple(view.labels[i] for i in classes),
+        left_out=len(view.labels) - len(classes),
+        title=view.title if title is None else title,
+    )
+
+
+def plot_labels(info: LabelsInfo, dark: bool = False) -> go.Figure:
+    """One sequence with what was seen above it, or several side by side."""
+    if not info.sequences:
+        return empty_figure(info.title, "nothing to show", dark=dark)
+    return _one(info, dark) if len(info.sequences) == 1 else _several(info, dark)
+
+
+def _one(info: LabelsInfo, dark: bool) -> go.Figure:
+    """The input above, the probabilities below, on one axis of steps."""
+    sequence = info.sequences[0]
+    seen = (sequence.signal is not None and sequence.signal.size > 0) or bool(sequence.symbols)
+    if not seen:
+        figure = make_subplots(rows=1, cols=1)
+    else:
+        heights = [0.24, 0.76] if sequence.symbols else [0.42, 0.58]
+        figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=heights)
+        _draw_input(figure, sequence, dark)
+    row = 2 if seen else 1
+    _draw(figure, info, sequence, row, 1, dark, legend=info.areas)
+    height = 300 + (150 if seen else 0) + (0 if info.areas else 12 * len(info.labels))
+    apply_style(figure, dark=dark, title=info.title, height=height)
+    figure.update_xaxes(title_text="step", row=row, col=1)
+    figure.update_layout(showlegend=info.areas, hovermode="x unified" if info.areas else "closest")
+    if info.areas:
+        figure.update_layout(margin={"t": 40 + (28 if info.title else 0)})
+    return figure
+
+
+def _several(info: LabelsInfo, dark: bool) -> go.Figure:
+    rows = -(-len(info.sequences) // _ACROSS)
+    figure = make_subplots(
+        rows=rows, cols=_ACROSS, horizontal_spacing=0.06 if info.areas else 0.14,
+        vertical_spacing=min(0.16, 0.28 / rows), subplot_titles=[_heading(s) for s in info.sequences],
+    )  # fmt: skip
+    for i, sequence in enumerate(info.sequences):
+        _draw(figure, info, sequence, i // _ACROSS + 1, i % _ACROSS + 1, dark, legend=info.areas and i == 0)
+    tall = 150 if info.areas else 70 + 13 * len(info.labels)
+    apply_style(figure, dark=dark, title=info.title, height=70 + tall * rows + (28 if info.title else 0))
+    quiet = colour("baseline", dark=dark)
+    for note, sequence in zip(figure.layout.annotations, info.sequences, strict=False):
+        wrong = sequence.right is False
+        note.update(font={"size": 12, "color": colour("warning", dark=dark) if wrong else quiet}, yshift=2)
+    for column in range(1, _ACROSS + 1):
+        figure.update_xaxes(title_text="step", row=rows, col=column)
+    figure.update_layout(showlegend=info.areas, hovermode="x unified" if info.areas else "closest")
+    figure.update_layout(margin={"t": 62 + (28 if info.title else 0)}, legend={"y": 1.0, "yref": "container"})
+    figure.update_layout(legend={"yanchor": "top", "y": 1.0 if not info.title else 1 - 30 / figure.layout.height})
+    return figure
+
+
+def _heading(sequence: Unfolding) -> str:
+    share = f"{100 * sequence.probability:.0f} %"
+    if sequence.truth is None:
+        return f"{sequence.name}: {sequence.prediction} ({share})"
+    if sequence.right:
+        return f"{sequence.name}: {sequence.truth}, {share} sure"
+    return f"{sequence.name}: {sequence.truth}, taken for {sequence.prediction} ({share})"
+
+
+def _draw(
+    figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: int, column: int, dark: bool, *, legend: bool
+) -> None:
+    """One sequence's probabilities into a place of a figure: areas on top of each other, or a heat map's rows."""
+    steps, percent = _at_least_two(sequence.steps, 100 * sequence.probabilities)
+    if not info.areas:
+        _draw_rows(figure, info, sequence, row, column, dark)
+        return
+    for place, label in enumerate(info.labels):
+        code = CLASS_COLOURS[place]
+        true = label == sequence.truth
+        figure.add_scatter(
+            x=steps, y=percent[:, place], name=label, legendgroup=label, showlegend=legend, stackgroup="all",
+            mode="lines", line={"width": 0, "color": code}, fillcolor=_faded(code, 0.92 if true else 0.62),
+            hovertemplate="%{y:.3g} %", row=row, col=column,
+        )  # fmt: skip
+    if sequence.truth in info.labels:  # a bar in the truth's own colour: what it should all become
+        code = CLASS_COLOURS[info.labels.index(sequence.truth)]
+        figure.add_scatter(
+            x=[steps[0], steps[-1]], y=[106, 106], mode="lines", line={"width": 5, "color": code}, hoverinfo="skip",
+            showlegend=False, row=row, col=column,
+        )  # fmt: skip
+    ticks = [0, 50, 100]
+    figure.update_yaxes(range=[0, 110], tickvals=ticks, ticktext=[f"{t} %" for t in ticks], row=row, col=column)
+    figure.update_xaxes(range=[steps[0], steps[-1]], row=row, col=column)
+
+
+def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: int, column: int, dark: bool) -> None:
+    scale = [[0.0, colour("prediction", dark=dark, opacity=0.04)], [1.0, colour("prediction", dark=dark)]]
+    names = [f"▸ {label}" if label == sequence.truth else label for label in info.labels]
+    figure.add_heatmap(
+        x=sequence.steps, y=list(range(len(names))), z=100 * sequence.probabilities.T, zmin=0, zmax=100,
+        colorscale=scale, showscale=False, ygap=1, customdata=[[label] * len(sequence.steps) for label in info.labels],
+        hovertemplate="step %{x}: %{customdata} %{z:.3g} %<extra></extra>", row=row, col=column,
+    )  # fmt: skip
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, autorange="reversed", showgrid=False, row=row, col=column
+    )
+
+
+def _draw_input(figure: go.Figure, sequence: Unfolding, dark: bool) -> None:
+    """What the model saw: words over their steps, few channels as lines, many as a heat map."""
+    ink = colour("truth", dark=dark)
+    if sequence.symbols:
+        few = len(sequence.symbols) <= MOST_WORDS
+        figure.add_scatter(
+            x=sequence.steps, y=np.zeros(len(sequence.steps)), text=[_readable(s) for s in sequence.symbols],
+            mode="text" if few else "markers", marker={"size": 3, "color": ink},
+            textfont={"size": 14 if len(sequence.symbols) <= 24 else 10, "color": ink}, hovertemplate="%{text}<extra></extra>", showlegend=False,
+            row=1, col=1,
+        )  # fmt: skip
+        figure.update_yaxes(visible=False, range=[-1, 1], row=1, col=1)
+        return
+    signal = sequence.signal
+    assert signal is not None
+    if signal.shape[1] > MOST_LINES:
+        ground = "#14161A" if dark else "#FFFFFF"
+        figure.add_heatmap(
+            x=sequence.steps, z=signal.T, colorscale=[[0.0, ground], [1.0, ink]], showscale=False,
+            hovertemplate="step %{x}, channel %{y}: %{z:.4g}<extra></extra>", row=1, col=1,
+        )  # fmt: skip
+        figure.update_yaxes(title_text="channel", showgrid=False, nticks=4, row=1, col=1)
+        return
+    for channel in range(signal.shape[1]):
+        steps, values = _at_least_two(sequence.steps, signal[:, channel])
+        figure.add_scatter(
+            x=steps, y=values, mode="lines", showlegend=False, name=f"channel {channel + 1}",
+            line={"width": LINE_WIDTH, "color": _faded(ink, 1 - 0.75 * channel / MOST_LINES)},
+            hovertemplate="%{y:.4g}", row=1, col=1,
+        )  # fmt: skip
+    figure.update_yaxes(title_text="input", row=1, col=1)
+
+
+def _at_least_two(steps: Values, values: Values) -> tuple[Values, Values]:
+    """A single step as a short stretch, which can be seen."""
+    if len(steps) > 1:
+        return steps, values
+    return np.array([steps[0] - 0.5, steps[0] + 0.5]), np.repeat(values, 2, axis=0)
+
+
+def _faded(code: str, opacity: float) -> str:
+    red, green, blue = (int(code[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def _readable(symbol: str) -> str:
+    return {" ": "␣", "\n": "⏎", "\t": "⇥"}.get(symbol, symbol)
