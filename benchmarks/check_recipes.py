@@ -14,7 +14,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from seqcore.metrics import metric_named
 from seqcore.recipes import load_recipe, recipes
 
 
@@ -38,6 +39,7 @@ class Outcome:
     findings: tuple[str, ...]
     epochs: tuple[tuple[float, Mapping[str, float]], ...]  # seconds since the start, and the metrics then
     answers: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)  # dotted fields that differ from the recipe's own
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Promise:
     figure: Callable[[Sequence[Outcome]], float]
     at_most: float | None = None
     at_least: float | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     def held(self, value: float) -> bool:
         """Whether the figure is within its limit."""
@@ -85,6 +88,11 @@ def largest(metric: str) -> Callable[[Sequence[Outcome]], float]:
 
 def smallest(metric: str) -> Callable[[Sequence[Outcome]], float]:
     return lambda outcomes: min(outcome.metrics[metric] for outcome in outcomes)
+
+
+def ratio_to(baseline: str, metric: str, worst: Callable[..., float]) -> Callable[[Sequence[Outcome]], float]:
+    """The metric divided by a baseline's, of the seed that does worst."""
+    return lambda outcomes: worst(o.metrics[metric] / o.baselines[baseline][metric] for o in outcomes)
 
 
 def farthest_from(value: float) -> Callable[[Sequence[Outcome]], float]:
@@ -140,14 +148,14 @@ PROMISES = [
 ]
 
 
-def train(name: str, seed: int) -> Outcome:
+def train(name: str, seed: int, changes: Mapping[str, Any]) -> Outcome:
     """One recipe with one seed, from the first step to the last."""
     from seqcore.events import CheckpointReady, Epoch, Finding, Finished
     from seqcore.prediction import Predictor
     from seqcore.training import fit
     from seqcore.views import SymbolsView
 
-    experiment = load_recipe(name).experiment.with_changes({"training.seed": seed})
+    experiment = load_recipe(name).experiment.with_changes({"training.seed": seed, **changes})
     begin = time.perf_counter()
     content, findings, epochs, finished = b"", [], [], None
     for event in fit(experiment):
@@ -169,23 +177,39 @@ def train(name: str, seed: int) -> Outcome:
             answers["prediction"] = view.predictions[-1]
         else:
             answers["prediction"] = float(view.prediction[-1, 0])
-    return Outcome(name, seed, seconds, finished.metrics, finished.baselines, tuple(findings), tuple(epochs), answers)
+    return Outcome(
+        name, seed, seconds, finished.metrics, finished.baselines, tuple(findings), tuple(epochs), answers, changes
+    )
 
 
 def promises_of(name: str) -> list[Promise]:
     """The table's promises for a recipe, and those in its own file."""
     found = [promise for promise in PROMISES if promise.recipe == name]
     for expect in load_recipe(name).expect:
-        low, high = expect.get("at_least"), expect.get("at_most")
-        figure = smallest(expect["metric"]) if high is None else largest(expect["metric"])
-        found.append(Promise(name, expect["metric"], figure, at_most=high, at_least=low))
+        low, high, metric = expect.get("at_least"), expect.get("at_most"), expect["metric"]
+        changes = expect.get("changes", {})
+        what = ", ".join([metric, *(f"{path.rpartition('.')[2]} {value}" for path, value in changes.items())])
+        figure = smallest(metric) if high is None else largest(metric)
+        if "of" in expect:
+            figure = ratio_to(expect["of"], metric, min if high is None else max)
+            what += f" / {expect['of'].replace('_', ' ')}"
+        found.append(Promise(name, what, figure, at_most=high, at_least=low, changes=changes))
+    return found
+
+
+def unlike(changes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Each set of changes once, the recipe as it is among them."""
+    found: list[Mapping[str, Any]] = [{}]
+    for wanted in changes:
+        if wanted not in found:
+            found.append(wanted)
     return found
 
 
 def best_beside(outcome: Outcome) -> str:
     """The model's score on the last part, and the best baseline's."""
     for part in ("test", "val", "train"):
-        for metric in ("mae", "accuracy"):
+        for metric in ("bits_per_character", "bleu", "mae", "accuracy"):
             key = f"{part}_{metric}"
             if key not in outcome.metrics:
                 continue
@@ -195,7 +219,7 @@ def best_beside(outcome: Outcome) -> str:
             text = f"{key} {outcome.metrics[key]:.4g}"
             if not scores:
                 return text
-            best = (min if metric == "mae" else max)(scores, key=lambda name: scores[name])
+            best = (max if metric_named(metric).higher_is_better else min)(scores, key=lambda name: scores[name])
             return f"{text}; {best.replace('_', ' ')} {scores[best]:.4g}"
     return ""
 
@@ -206,17 +230,23 @@ def main() -> int:
     parser.add_argument("--markdown", action="store_true", help="also the README's table")
     args = parser.parse_args()
     names = args.recipes or [recipe.name for recipe in recipes()]
-    asked = [(name, seed) for name in names for seed in SEEDS.get(name, (0,))]
+    asked = [
+        (name, seed, changes)
+        for name in names
+        for changes in unlike(promise.changes for promise in promises_of(name))
+        for seed in SEEDS.get(name, (0,))
+    ]
     with ProcessPoolExecutor(max_workers=2) as pool:
         outcomes = list(pool.map(train, *zip(*asked, strict=True)))
     missed, rows = 0, []
     for name in names:
-        mine = [outcome for outcome in outcomes if outcome.recipe == name]
+        every = [outcome for outcome in outcomes if outcome.recipe == name]
+        mine = [outcome for outcome in every if not outcome.changes]
         seconds = statistics.median(o.seconds for o in mine)
         print(f"\n{name}: {best_beside(mine[0])}; {seconds:.1f} s; seeds {', '.join(str(o.seed) for o in mine)}")
         figures = []
         for promise in promises_of(name):
-            value = promise.figure(mine)
+            value = promise.figure([outcome for outcome in every if outcome.changes == promise.changes])
             limit = f"at most {promise.at_most:g}" if promise.at_most is not None else f"at least {promise.at_least:g}"
             held = promise.held(value)
             missed += not held

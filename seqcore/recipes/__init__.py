@@ -16,11 +16,16 @@ __all__ = ["Recipe", "load_recipe", "recipe", "recipes"]
 
 _TEXTS = ("title", "description", "source")
 _KEYS = {"name", *_TEXTS, "version", "order", "twin", "expect", "data", "model", "training"}
+_EXPECT = {"metric", "at_most", "at_least", "of", "changes"}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named experiment. `expect` says what a full training reaches; `twin` names the recipe to compare it with."""
+    """A named experiment. `twin` names the recipe to compare it with.
+
+    `expect` says what a full training reaches, a table for each figure: `metric` with `at_most` or `at_least`; divided
+    by a baseline's where `of` names one; with dotted fields changed where there are `changes`.
+    """
 
     name: str
     title: str
@@ -70,6 +75,10 @@ def _parse(name: str, text: str) -> Recipe:
     for key in ("version", "order"):
         if type(values.get(key, 1)) is not int:
             lines.append(f"{key}: {values[key]!r} is not allowed; use a whole number")
+    for expected in values.get("expect", ()):
+        wrong = next((key for key in expected if key not in _EXPECT), None)
+        if wrong is not None or "metric" not in expected or not {"at_most", "at_least"} & set(expected):
+            lines.append(f"expect: {str(expected)[:80]} is not allowed; use metric, at_most or at_least, of, changes")
     try:
         experiment = Experiment.make({key: values[key] for key in ("data", "model", "training") if key in values})
     except ExperimentError as error:
