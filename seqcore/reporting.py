@@ -72,7 +72,7 @@ class Report:
             yield Finding(step=p.step, code="note", message=note, severity="note")
         if p.step == 0:
             yield self._preview()
-        yield from self._heed()
+        yield from self.heed()
 
     def step(self, loss: Tensor, norm: Tensor, learning_rate: float, windows: int) -> None:
         """Keep a step's numbers until the next block; tensors, so that a GPU isn't waited for."""
@@ -106,7 +106,7 @@ class Report:
             yield self._preview()
         if time.perf_counter() - self._saved > _CHECKPOINT_SECONDS:
             yield self._checkpoint()
-        yield from self._heed()
+        yield from self.heed()
 
     def end_epoch(self) -> Iterator[Event]:
         """Close an epoch: its block, its scores, and all that is due between steps."""
@@ -190,7 +190,7 @@ class Report:
                 advice="Make the learning rate smaller, or clip the gradient (training.clip_norm = 1).",
             )
 
-    def _heed(self) -> Iterator[Event]:
+    def heed(self) -> Iterator[Event]:
         """Replay what an earlier attempt changed here; then do what was asked."""
         state, p = self.state, self.state.progress
         while self._replay and p.step >= self._replay[0].step:

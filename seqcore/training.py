@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from seqcore.calibration import calibrate
 from seqcore.control import Control
+from seqcore.data.dataset import Batch
 from seqcore.data.files import table_from_frame
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
@@ -48,28 +52,37 @@ def fit(
 def _train(
     experiment: Experiment, data: Any, resume: bytes | None, replay: list[Changed], control: Control, turns: Turns
 ) -> Iterator[Event]:
-    """The loop, top to bottom: state, steps, epochs, last scores."""
+    """The loop, top to bottom: state, steps, epochs, intervals, last scores."""
     state = _prepare(experiment, load_table(experiment, data), resume)
     report = Report(state, control, replay, turns)
     yield from report.start()
-    while state.goes_on and not report.over():
-        for batch, follows in state.remaining_batches():
-            learning_rate = state.set_rate()
-            outputs, hidden = state.task.forward(state.model, batch, state.carried_to(follows), state.done)
-            loss = state.task.loss(outputs, batch)
-            state.clear_gradients()
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = _clip(state.parameters, state.experiment.training.clip_norm)
-            state.optimizer.step()
-            state.count_step(hidden if follows is not None else None)
-            report.step(loss.detach(), norm, learning_rate, len(batch.inputs))
-            if report.due:
-                yield from report.between_steps()
-                if report.over():
-                    break
-        else:
-            yield from report.end_epoch()
+    while True:
+        while state.goes_on and not report.over():
+            for batch, follows in state.remaining_batches():
+                report.step(*_step(state, batch, follows), len(batch.inputs))
+                if report.due:
+                    yield from report.between_steps()
+                    if report.over():
+                        break
+            else:
+                yield from report.end_epoch()
+        yield from calibrate(state, report, _step)
+        if report.over() or not state.goes_on:
+            break  # else more epochs were asked for in the meantime
     yield from report.finish()
+
+
+def _step(state: TrainingState, batch: Batch, follows: NDArray[np.bool_] | None) -> tuple[Tensor, Tensor, float]:
+    """One step of the optimizer -> its loss, the length of its gradient, and the learning rate."""
+    learning_rate = state.set_rate()
+    outputs, hidden = state.task.forward(state.model, batch, state.carried_to(follows), state.done)
+    loss = state.task.loss(outputs, batch)
+    state.clear_gradients()
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = _clip(state.parameters, state.experiment.training.clip_norm)
+    state.optimizer.step()
+    state.count_step(hidden if follows is not None else None)
+    return loss.detach(), norm, learning_rate
 
 
 def _prepare(experiment: Experiment, table: Table, resume: bytes | None) -> TrainingState:

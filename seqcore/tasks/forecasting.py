@@ -17,6 +17,7 @@ from seqcore.data.numeric import NumericCodec, free_running
 from seqcore.data.scaling import Scaler
 from seqcore.data.typed import parse_numbers as read_numbers
 from seqcore.errors import DataError, PredictionError, did_you_mean
+from seqcore.tasks.bands import with_band
 from seqcore.tasks.rollout import Rollout
 from seqcore.views import SeriesView
 
@@ -119,13 +120,14 @@ def predict_after(
             "input: the model's answer is not a finite number: this input is too far from what it was trained on"
         )
     steps = np.arange(1, len(rows) + 1, dtype=np.float64)
-    if config.lead == 0 and config.predict != "next":
+    whole = config.lead == 0 and config.predict != "next"
+    if whole:
         x = steps
     else:
         x = len(rows) + config.lead + np.arange(config.horizon, dtype=np.float64)
     shared = [codec.input_names.index(n) for n in codec.target_names if n in codec.input_names]
     seen = len(shared) == len(codec.targets)
-    return SeriesView(
+    view = SeriesView(
         x=x if dates is None else dates[x.astype(np.int64) - 1],
         prediction=prediction.reshape(len(x), -1),
         context_x=None if not seen else steps if dates is None else dates[: len(rows)],
@@ -134,6 +136,7 @@ def predict_after(
         x_title="step" if dates is None else codec.x_title,
         title=codec.series[place] if codec.series else "",
     )
+    return with_band(view, codec, place, after="steps" if whole else "window")
 
 
 def _full(rows: Values, codec: NumericCodec) -> Values:
@@ -225,7 +228,7 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
     filled = len(tail.values)
     shown = min(filled, max(3 * config.window, steps, 24))
     first = tail.start + filled
-    return SeriesView(
+    view = SeriesView(
         x=first + np.arange(steps, dtype=np.float64) if times is None else times[len(rows) : len(rows) + steps],
         prediction=prediction,
         context_x=first - shown + np.arange(shown, dtype=np.float64) if tail.times is None else tail.times[-shown:],
@@ -234,3 +237,4 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
         x_title=codec.x_title,
         title=codec.series[place] if codec.series else "",
     )
+    return with_band(view, codec, place, after="end")

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from seqcore.backtest import horizon_view
 from seqcore.baselines import TITLES, facts_for, learn, numeric_baselines
 from seqcore.choosing import choice_view, choose_scaling, several_sizes
 from seqcore.config import DataConfig
@@ -18,9 +19,11 @@ from seqcore.data.dataset import Batch
 from seqcore.data.numeric import NumericCodec, NumericDataset, free_running
 from seqcore.data.table import Table
 from seqcore.experiment import Experiment
+from seqcore.intervals import AHEAD, IN_WINDOW, covered_share, promised
 from seqcore.least_squares import MOST_STORED
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
+from seqcore.tasks.bands import band_of, errors_ahead, errors_of
 from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, place_of, predict_after
 from seqcore.tasks.rollout import free_run
 from seqcore.tasks.series_views import joined, shown_windows, side_by_side
@@ -43,6 +46,7 @@ class Regression(Task):
     metric = "mae"
     metric_is_error = True
     plainest = ("last_value",)
+    intervals = True
     onward = "forecast"
 
     def __init__(self, experiment: Experiment) -> None:
@@ -109,14 +113,21 @@ class Regression(Task):
         prediction, loss = self.predicted(model, dataset, part, indices)
         truth = dataset.truth(part, indices)
         with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away is scored too
-            metrics = {"loss": loss, **regression_metrics(prediction, truth, _unit(dataset, part, indices))}
+            unit = _unit(dataset, part, indices)
+            metrics = {"loss": loss, **regression_metrics(prediction, truth, unit)}
         if not full:
             return Evaluation(metrics, _NOTHING, len(indices), of)
-        more: tuple[View, ...] = ()
+        naive = numeric_baselines(dataset, part, indices, dataset.baseline_facts)
+        ahead = horizon_view(truth, prediction, naive)
+        more: tuple[View, ...] = () if ahead is None else (ahead,)
         if dataset.codec.choice:
-            more = (choice_view(dataset.codec.choice, several=several_sizes(dataset)),)
+            more = (*more, choice_view(dataset.codec.choice, several=several_sizes(dataset)))
         view = self._view(model, dataset, part, points)
-        return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more)
+        if (band := band_of(dataset, part, indices, prediction)) is not None:
+            metrics["coverage"] = covered_share(truth, *band)
+            view = replace(view, coverage=promised(dataset.codec.fitted), covered=metrics["coverage"])
+        baselines = {name: regression_metrics(values, truth, unit) for name, values in naive.items()}
+        return Evaluation(metrics, view, len(indices), of, baselines, more)
 
     def predicted(
         self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]
@@ -138,6 +149,13 @@ class Regression(Task):
         truth, unit = dataset.truth(part, indices), _unit(dataset, part, indices)
         naive = numeric_baselines(dataset, part, indices, dataset.baseline_facts)
         return {name: regression_metrics(prediction, truth, unit) for name, prediction in naive.items()}
+
+    def errors(self, model: nn.Module, dataset: NumericDataset, part: str) -> dict[str, NDArray[np.float64]]:
+        """Of windows of a part, [n, S, H, K], and of forecasts from them, [n, R, K]; in their series' scale."""
+        indices = self._scored(dataset, part)
+        prediction, _ = self.predicted(model, dataset, part, indices)
+        ahead = errors_ahead(model, dataset, part)
+        return {IN_WINDOW: errors_of(dataset, part, indices, prediction)} | ({} if ahead is None else {AHEAD: ahead})
 
     def _scored(self, dataset: NumericDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""
@@ -245,13 +263,15 @@ class Regression(Task):
         views = []
         for indices in shown_windows(data, part, points, apart=1 if self.experiment.training.carry_state else None):
             prediction, _ = self.predicted(model, data, part, indices)
-            truth, origins = data.truth(part, indices), data.origin_rows(part, indices)
+            values = {"prediction": prediction, "truth": data.truth(part, indices)}
+            if (band := band_of(data, part, indices, prediction)) is not None:
+                values |= dict(zip(("low", "high"), band, strict=True))
+            rows = data.origin_rows(part, indices) + data.lead
             if data.at_each_step:  # one answer a step: the nearest of its horizon
-                prediction, truth, rows = prediction[:, :, 0], truth[:, :, 0], origins + data.lead
+                values = {name: v[:, :, 0] for name, v in values.items()}
             else:
-                prediction, truth = prediction[:, 0], truth[:, 0]
-                rows = origins + data.lead + np.arange(data.horizon)
-            views.append(joined(data, rows, {"prediction": prediction, "truth": truth}))
+                values, rows = {name: v[:, 0] for name, v in values.items()}, rows + np.arange(data.horizon)
+            views.append(joined(data, rows, values))
         return side_by_side(views)
 
 

@@ -47,9 +47,10 @@ class Codec(Protocol):
 class Task(ABC):
     """What is learned. Made from an experiment; `metric` is the one that the headline compares by."""
 
-    metric: ClassVar[str]
-    metric_is_error: ClassVar[bool]
+    metric: str
+    metric_is_error: bool
     plainest: ClassVar[tuple[str, ...]] = ()  # baselines that the headline compares with: the first that there is
+    intervals: ClassVar[bool] = False  # whether its answers can have intervals; see `errors`
     onward: ClassVar[Literal["forecast", "generate"] | None] = None  # how it goes on from what it knows, if it does
 
     def __init__(self, experiment: Experiment) -> None:
@@ -96,6 +97,13 @@ class Task(ABC):
     @abstractmethod
     def baselines(self, dataset: Any, part: str) -> dict[str, dict[str, float]]:
         """The naive methods' scores on the windows that `evaluate` scores."""
+
+    def errors(self, model: nn.Module, dataset: Any, part: str) -> dict[str, NDArray[np.float64]]:
+        """How far off predictions on a part are, [n, ...] by name: what intervals are made from, kept by these names.
+
+        Only of a task with `intervals`.
+        """
+        return {}
 
     @abstractmethod
     def preview(self, model: nn.Module, dataset: Any) -> View:

@@ -1,0 +1,82 @@
+"""Prediction intervals: how wide they must be to keep a promised coverage, and where they lie.
+
+Split conformal prediction (Papadopoulos et al. 2002; Lei et al. 2018): the errors that models made on data they were
+not fitted on say how far off the next answer will be, whatever the model and the distribution of its errors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "AHEAD",
+    "COVERAGE",
+    "IN_WINDOW",
+    "covered_share",
+    "half_widths",
+    "interval",
+    "needed",
+    "promised",
+    "scaled_errors",
+]
+
+Values = NDArray[np.float64]
+# What a codec keeps, half-widths in units of the scale: at each place of a window [S, H, K], of forecasts [R, K], and
+# the promised coverage [1].
+IN_WINDOW, AHEAD, COVERAGE = "interval.in_window", "interval.ahead", "interval.coverage"
+
+
+def half_widths(errors: Values, coverage: float) -> Values:
+    """Absolute errors [n, ...], NaN where there is none -> half-widths [...] that cover a new one with `coverage`.
+
+    The ceil((n + 1) * coverage)-th smallest of n errors, which holds at the least for exchangeable errors, however
+    many there are; the largest where they are too few (see `needed`). NaN where there are none.
+    """
+    ordered = np.sort(np.abs(errors), axis=0)  # NaN last
+    count = (~np.isnan(ordered)).sum(axis=0)
+    rank = np.ceil((count + 1) * coverage - 1e-9).astype(np.int64)
+    place = np.clip(np.minimum(rank, count) - 1, 0, None)
+    widths: Values = np.take_along_axis(ordered, place[None], axis=0)[0]
+    return widths
+
+
+def needed(coverage: float) -> int:
+    """How many errors a promise needs."""
+    return math.ceil(coverage / (1.0 - coverage) - 1e-9)
+
+
+def interval(
+    prediction: Values, half_width: Values, scale: Values, *, logarithmic: bool = False
+) -> tuple[Values, Values]:
+    """(low, high) around predictions in original units, `half_width` being in units of `scale`.
+
+    All broadcast to the prediction's shape. `logarithmic`: the scale is that of logarithms, so an interval is a factor.
+    """
+    off = half_width * scale
+    if logarithmic:
+        with np.errstate(over="ignore"):
+            return prediction * np.exp(-off), prediction * np.exp(off)
+    return prediction - off, prediction + off
+
+
+def scaled_errors(truth: Values, prediction: Values, scale: Values, *, logarithmic: bool = False) -> Values:
+    """How far off predictions are, in units of `scale`: what `half_widths` takes and `interval` undoes."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        off = np.log(truth) - np.log(prediction) if logarithmic else truth - prediction
+        return np.abs(off) / scale
+
+
+def covered_share(truth: Values, low: Values, high: Values) -> float:
+    """The share of true values within their interval, leaving out what isn't known; NaN where nothing is."""
+    known = ~np.isnan(truth) & ~np.isnan(low)
+    return float(np.mean((truth >= low)[known] & (truth <= high)[known])) if known.any() else math.nan
+
+
+def promised(fitted: Mapping[str, Any]) -> float | None:
+    """The coverage that a codec's intervals promise; None where it has none."""
+    return float(fitted[COVERAGE][0]) if COVERAGE in fitted else None

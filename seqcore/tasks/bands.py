@@ -1,0 +1,79 @@
+"""The intervals of a regression: the errors that they are made from, and where they lie around predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from seqcore.data.numeric import NumericDataset
+from seqcore.data.numeric_codec import NumericCodec
+from seqcore.intervals import AHEAD, IN_WINDOW, interval, promised, scaled_errors
+from seqcore.tasks.rollout import free_run
+from seqcore.views import SeriesView
+
+__all__ = ["band_of", "errors_ahead", "errors_of", "with_band"]
+
+Values = NDArray[np.float64]
+Band = tuple[Values, Values]
+MOST_AHEAD = 100  # steps of a forecast that have an interval
+_ORIGINS = 300  # forecasts in a block that its intervals are made from
+
+
+def errors_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Values:
+    """How far off predictions [n, S, H, K] for windows of a part are, in their series' scale."""
+    scale = _scales(data, part, indices)[:, None, None]
+    return scaled_errors(data.truth(part, indices), prediction, scale, logarithmic=data.scalers.of(0).logarithmic)
+
+
+def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Values | None:
+    """The same of forecasts, [n, R, K], 1 to R steps after windows of a part; None where the model can't go on.
+
+    What lies beyond the part's own stretch is NaN: another model has been fitted on it.
+    """
+    ends = {s: high for s, _, high in data.bounds[part]}
+    steps = min(MOST_AHEAD, max((high - low for _, low, high in data.bounds[part]), default=0) // 2)
+    indices = data.spread(part, _ORIGINS)
+    if data.lead == 0 or steps < 1 or len(indices) == 0 or not set(data.inputs) <= set(data.targets):
+        return None
+    prediction = free_run(model, data, part, indices, steps=steps)[:, 0]
+    first, lengths, sequence = data.windows[part].locate(indices)
+    rows = (first + lengths)[:, None] + np.arange(steps)
+    inside = rows < np.array([ends[s] for s in sequence.tolist()])[:, None]
+    truth = np.where(inside[..., None], data.own[np.minimum(rows, len(data.own) - 1)], np.nan)
+    scale = _scales(data, part, indices)[:, None]
+    return scaled_errors(truth, prediction, scale, logarithmic=data.scalers.of(0).logarithmic)
+
+
+def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Band | None:
+    """(low, high) around predictions [n, S, H, K] for windows of a part; None where the model has no intervals."""
+    half = data.codec.fitted.get(IN_WINDOW)  # [S, H, K]
+    if half is None:
+        return None
+    scale = _scales(data, part, indices)[:, None, None]
+    places = np.minimum(np.arange(prediction.shape[1]), len(half) - 1)
+    return interval(prediction, half[places], scale, logarithmic=data.scalers.of(0).logarithmic)
+
+
+def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) -> SeriesView:
+    """A prediction for one series with its interval, where the model has intervals; NaN beyond what they are made for.
+
+    `after`: "window" (what follows an input), "steps" (an answer at each of its steps) or "end" (a forecast).
+    """
+    half = codec.fitted.get(AHEAD if after == "end" else IN_WINDOW)
+    if half is None:
+        return view
+    half = half if after == "end" else half[-1] if after == "window" else half[:, 0]  # [R or H or S, K]
+    known = np.full(view.prediction.shape, np.nan)
+    known[: len(half)] = half[: len(known)]
+    scaler = codec.scalers.of(place)
+    low, high = interval(view.prediction, known, scaler.scale[codec.targets], logarithmic=scaler.logarithmic)
+    return replace(view, low=low, high=high, coverage=promised(codec.fitted))
+
+
+def _scales(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> Values:
+    """The size of each window's series, [n, K]."""
+    sequence = data.windows[part].locate(indices)[2]
+    return data.scalers.scale[data.series_of(sequence)][:, data.targets]
