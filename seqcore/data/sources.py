@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seqcore.data.generators import Alphabet, BouncingBall, Ramp, RampSequences, Sine, SineCosine, Stocks, Tenths
 from seqcore.data.memory_tests import AddingProblem, CopyMemory
+from seqcore.data.prose import PastedText, PythonProse
 from seqcore.data.source import Source
 from seqcore.data.stored_file import StoredFile
 from seqcore.data.typed import Values
@@ -23,6 +24,8 @@ SOURCES: dict[str, type[Source]] = {
     "weather": Weather,
     "adding-problem": AddingProblem,
     "copy-memory": CopyMemory,
+    "python-prose": PythonProse,
     "values": Values,
+    "text": PastedText,
     "file": StoredFile,
 }

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seqcore.config import DataConfig
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
-from seqcore.data.vocabulary import Vocabulary
+from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError
+from seqcore.ngrams import NGrams
 
-__all__ = ["NOT_SCORED", "SymbolicCodec", "SymbolicDataset"]
+__all__ = ["LONGEST_GRAM", "NOT_SCORED", "SymbolicCodec", "SymbolicDataset", "fit_vocabulary"]
+
+Rows = NDArray[np.int64]
 
 NOT_SCORED = -100  # a target that torch's cross-entropy leaves out
+LONGEST_GRAM = 5
+_FEW = 1_000  # symbols; of more, those that the training part has once are read as unknown, so that one learns of them
+_MOST_WORDS = 20_000  # the most frequent symbols that are told apart
+_MOST_KEPT = 300_000  # n-grams in a checkpoint
+_MOST_COUNTED = (
+    5_000_000  # symbols at the end of the training part that n-grams are counted in; a fifth of it for words
+)
+_AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
 class SymbolicCodec:
-    """All that a trained model needs to speak the user's symbols: vocabulary, the end of the data, baselines."""
+    """All that a trained model needs to speak the user's symbols: vocabulary, the end of the data, what to count by.
+
+    `ngrams` are the training part's. A checkpoint keeps as many lengths of them as are small.
+    """
 
     vocabulary: Vocabulary
     tail: tuple[str, ...] = ()
-    fitted: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    ngrams: NGrams | None = None
 
     @property
     def input_kind(self) -> str:
@@ -41,18 +58,29 @@ class SymbolicCodec:
             "tail": list(self.tail),
         }
 
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """What is kept as arrays beside `to_dict`."""
-        return {f"fitted.{name}": value for name, value in self.fitted.items()}
+        kept: dict[str, NDArray[Any]] = {}
+        total = 0
+        for n, (keys, count) in enumerate(self.ngrams.counted if self.ngrams else []):
+            total += len(keys)
+            if total > _MOST_KEPT:
+                break
+            kept |= {f"ngrams.{n}.keys": keys, f"ngrams.{n}.count": count.astype(np.int32)}
+        return kept
 
     @classmethod
-    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> SymbolicCodec:
+    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SymbolicCodec:
         """The inverse of `to_dict` and `arrays`."""
-        return cls(
-            vocabulary=Vocabulary(tuple(d["symbols"]), d["separator"]),
-            tail=tuple(d["tail"]),
-            fitted={k.removeprefix("fitted."): v for k, v in arrays.items() if k.startswith("fitted.")},
-        )
+        vocabulary = Vocabulary(tuple(d["symbols"]), d["separator"])
+        counted = [
+            (arrays[f"ngrams.{n}.keys"], arrays[f"ngrams.{n}.count"].astype(np.int64))
+            for n in range(LONGEST_GRAM)
+            if f"ngrams.{n}.keys" in arrays
+        ]
+        if "fitted.pairs" in arrays:  # as checkpoints had it before there were n-grams
+            counted = [_sparse(arrays["fitted.single"]), _sparse(arrays["fitted.pairs"])]
+        return cls(vocabulary, tuple(d["tail"]), NGrams(counted, len(vocabulary)) if counted else None)
 
 
 class SymbolicDataset(Dataset):
@@ -64,16 +92,29 @@ class SymbolicDataset(Dataset):
         if not table.symbolic:
             raise DataError("data.task: these data are numbers, and symbols needs text; set data.task to regression")
         super().__init__(table, config, device)
+        self.new = codec is None
         if codec is None:
-            known = np.unique(np.concatenate([np.unique(table.values[a:b, 0]) for _, a, b in self.bounds["train"]]))
-            assert table.symbols is not None
-            symbols = table.symbols[known]
-            separator = table.separator or (" " if any(len(s) > 1 for s in symbols.tolist()) else "")
-            codec = SymbolicCodec(Vocabulary.fit(symbols, separator))
+            codec = SymbolicCodec(fit_vocabulary(table, self.bounds["train"]))
             codec = replace(codec, tail=tuple(table.words(max(0, len(table) - config.window), len(table))))
         self.codec = codec
         self.codes = codec.vocabulary.encode_table(table)
         self.coded = torch.from_numpy(self.codes).to(device)
+
+    @cached_property
+    def ngrams(self) -> NGrams | None:
+        """n-grams of the training part; of new data, which have none, those that came with the codec."""
+        kept = self.codec.ngrams
+        own = self.new or self.config.validation_fraction + self.config.test_fraction > 0.0
+        if (kept is not None and len(kept.orders) == LONGEST_GRAM) or not own:
+            return kept
+        most = _MOST_COUNTED if len(self.codec.vocabulary) <= _FEW else _MOST_COUNTED // 5
+        stretches, left = [], most
+        for _, low, high in reversed(self.bounds["train"]):
+            stretches.append(self.codes[max(low, high - left) : high])
+            left -= high - max(low, high - left)
+            if left <= 0:
+                break
+        return NGrams.fit(stretches[::-1], len(self.codec.vocabulary), LONGEST_GRAM)
 
     @property
     def lead(self) -> int:
@@ -98,21 +139,25 @@ class SymbolicDataset(Dataset):
         short = bool((lengths < longest).any())
         if short:
             np.minimum(rows, (first + lengths - 1)[:, None], out=rows)
-        inputs = self.coded[torch.from_numpy(rows).to(self.device)]
-        targets = self.coded[torch.from_numpy(self._targets(rows, first, lengths)).to(self.device)]
+        inputs = self.inputs(rows)
+        targets = self.inputs(self._targets(rows, first, lengths))
         targets[:, : self.warm_up] = NOT_SCORED
         return Batch(inputs, targets, torch.from_numpy(lengths) if short else None)
 
-    def truth(
-        self, part: str, indices: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-        """(last known codes[n, S], target codes[n, S], whether a step counts[n, S])."""
-        first, lengths, _ = self.windows[part].locate(indices)
-        rows = np.minimum(first[:, None] + np.arange(int(lengths.max())), (first + lengths - 1)[:, None])
-        targets = self._targets(rows, first, lengths)
-        counts = np.arange(targets.shape[1]) < lengths[:, None] if self.every_step else np.ones(targets.shape, bool)
-        counts[:, : self.warm_up] = False
-        return self.codes[targets - 1], self.codes[targets], counts
+    def places(self, part: str, indices: NDArray[np.int64], *, carried: bool) -> tuple[Rows, Rows]:
+        """(rows of all targets of these windows [n], how many symbols before each the model has seen [n])."""
+        first, lengths, sequence = self.windows[part].locate(indices)
+        if self.every_step:
+            steps = np.arange(self.warm_up, int(lengths.max()))
+            inside = steps < lengths[:, None]
+            rows = (first[:, None] + steps + 1)[inside]
+            seen = np.broadcast_to(steps + 1, inside.shape)[inside]
+        else:
+            inside, rows, seen = np.ones((len(first), 1), dtype=bool), first + lengths, lengths
+        if carried:
+            start = np.broadcast_to(self.table.offsets[sequence][:, None], inside.shape)[inside]
+            seen = rows - start
+        return rows, np.asarray(seen, dtype=np.int64)
 
     def context(self, part: str, index: int) -> tuple[tuple[str, ...], str]:
         """One window as the user wrote it, and what came next."""
@@ -121,7 +166,34 @@ class SymbolicDataset(Dataset):
         symbols = self.table.words(int(first[0]), end + 1)
         return tuple(symbols[:-1]), symbols[-1]
 
+    def inputs(self, rows: NDArray[np.int64]) -> Tensor:
+        """Codes of rows of the table [B, T], on the device."""
+        return self.coded[torch.from_numpy(rows).to(self.device)].long()
+
     def _targets(
         self, rows: NDArray[np.int64], first: NDArray[np.int64], lengths: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         return rows + 1 if self.every_step else (first + lengths)[:, None]
+
+
+def fit_vocabulary(table: Table, train: Iterable[tuple[int, int, int]]) -> Vocabulary:
+    """The symbols of the training part, the 20,000 most frequent ones; of more than 1,000 only what it has twice."""
+    assert table.symbols is not None
+    count = np.zeros(len(table.symbols), dtype=np.int64)
+    for _, low, high in train:
+        for start in range(low, high, _AT_ONCE):  # numpy counts in eight bytes a symbol
+            count += np.bincount(table.values[start : min(start + _AT_ONCE, high), 0], minlength=len(count))
+    count[table.symbols == UNKNOWN] = 0
+    known = np.flatnonzero(count)
+    if len(known) > _FEW:
+        known = np.flatnonzero(count > 1)
+    if len(known) > _MOST_WORDS:
+        known = np.sort(known[np.argsort(-count[known], kind="stable")[:_MOST_WORDS]])
+    symbols = table.symbols[known]
+    separator = table.separator or (" " if any(len(s) > 1 for s in symbols.tolist()) else "")
+    return Vocabulary.fit(symbols, separator)
+
+
+def _sparse(count: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    keys = np.flatnonzero(count.ravel())
+    return keys, count.ravel()[keys].astype(np.int64)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seqcore.data.table import Table, code_type
 from seqcore.errors import DataError
 
-__all__ = ["LEVELS", "cut_words", "join_words", "text_table"]
+__all__ = ["LEVELS", "cut_words", "join_words", "text_table", "written_lengths"]
 
 LEVELS = (
     ("characters", "Characters", "Letter by letter, spaces and line ends too."),
@@ -94,6 +94,13 @@ def join_words(words: Iterable[str]) -> str:
         elif opens or closing:
             opened ^= {word}
     return "".join(written)
+
+
+def written_lengths(symbols: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Characters that each word or mark [V] adds to a text, the space before it included: what `join_words` writes."""
+    close = np.array([s == "\n" or s in _GLUED_LEFT for s in symbols.tolist()], dtype=bool)
+    lengths: NDArray[np.int64] = np.strings.str_len(symbols).astype(np.int64) + ~close
+    return lengths
 
 
 def _pieces(text: Iterable[str]) -> Iterator[str]:

@@ -1,0 +1,92 @@
+"""Sources of running text: what somebody pastes, and a book that every Python has with it."""
+
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import replace
+from typing import ClassVar
+
+from seqcore.data.source import Source
+from seqcore.data.table import Table
+from seqcore.data.text import LEVELS, text_table
+from seqcore.fields import setting
+
+__all__ = ["PastedText", "PythonProse"]
+
+_VERSE = """\
+'Twas brillig, and the slithy toves
+Did gyre and gimble in the wabe:
+All mimsy were the borogoves,
+And the mome raths outgrabe.
+
+"Beware the Jabberwock, my son!
+The jaws that bite, the claws that catch!
+Beware the Jubjub bird, and shun
+The frumious Bandersnatch!"
+
+He took his vorpal sword in hand;
+Long time the manxome foe he sought--
+So rested he by the Tumtum tree
+And stood awhile in thought.
+
+And, as in uffish thought he stood,
+The Jabberwock, with eyes of flame,
+Came whiffling through the tulgey wood,
+And burbled as it came!
+"""  # Lewis Carroll, 1871
+_RULE = re.compile(r"^\s*([*=~^#-])\1{2,}\s*$", re.MULTILINE)
+_SHORT = 40  # characters: what is shorter may be said again
+
+
+class PastedText(Source):
+    """A text that the user pasted."""
+
+    title: ClassVar[str] = "Your own text"
+    help: ClassVar[str] = "Paste a text in any language: the longer, the better. The model learns how it goes on."
+    tasks: ClassVar[tuple[str, ...]] = ("symbols",)
+
+    text: str = setting(
+        _VERSE, "A few hundred characters at least; a book is better.", title="Text", usual=True, multiline=True
+    )
+    level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, usual=True)
+
+    def table(self) -> Table:
+        """One sequence of symbols, [n, 1]."""
+        return text_table(self.text, level=self.level, name="data.options.text")
+
+
+class PythonProse(Source):
+    """The help topics of Python's own documentation: technical English, with examples in between."""
+
+    title: ClassVar[str] = "Python's handbook"
+    help: ClassVar[str] = "Technical English: the help topics of the Python that runs this. No two versions are alike."
+    tasks: ClassVar[tuple[str, ...]] = ("symbols",)
+
+    level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, usual=True)
+    repeats: bool = setting(
+        False, "Keep passages that several topics have in common. Then some of what is tested was read in training."
+    )
+
+    def table(self) -> Table:
+        """One sequence of symbols, [n, 1]: about 370,000 characters, with `repeats` 460,000."""
+        from pydoc_data.topics import topics  # half a megabyte: only when it is used
+
+        text = _prose([topics[name] for name in sorted(topics)], repeats=self.repeats)
+        table = text_table(text, level=self.level, name="Python's handbook")
+        version = f"The text is from Python {platform.python_version()}; other versions have another one."
+        return replace(table, notes=(version, *table.notes))
+
+
+def _prose(topics: list[str], *, repeats: bool) -> str:
+    """Topics as a text: a blank line between paragraphs, no rows of signs under headings."""
+    seen: set[str] = set()
+    kept: list[str] = []
+    for topic in topics:
+        for paragraph in re.split(r"\n\s*\n", _RULE.sub("", topic)):
+            words = " ".join(paragraph.split())
+            if not words or (not repeats and len(words) > _SHORT and words in seen):
+                continue
+            seen.add(words)
+            kept.append("\n".join(line.rstrip() for line in paragraph.strip("\n").split("\n")))
+    return "\n\n".join(kept) + "\n"

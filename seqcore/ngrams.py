@@ -1,0 +1,153 @@
+"""Interpolated Witten-Bell n-grams: what counting alone can do, held against a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["NGrams"]
+
+Codes = NDArray[np.integer]
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The different n-grams of one length, sorted by context and then by symbol.
+
+    A gram's number is its place here. `keys` = number of its first n - 1 symbols among the shorter grams * V + its last
+    symbol; `probability` is P(last | the others). By context (a gram of length n - 1): `seen`, how often
+    anything followed it plus how many different symbols did; `share`, the part of the probability that falls to the
+    shorter context; `best` and `best_p`, what follows it most probably.
+    """
+
+    keys: Numbers
+    count: Numbers
+    seen: NDArray[np.float64]
+    share: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    best: Numbers
+    best_p: NDArray[np.float64]
+
+
+class NGrams:
+    """n-grams up to length `order` over V symbols: exact, sparse, and counted with sorts alone.
+
+    P(w | h) = (c(h w) + T(h) P(w | h')) / (c(h) + T(h)), where T(h) is how many different symbols followed h, and h' is
+    h without its first symbol; below single symbols lies 1 / V (Witten and Bell 1991, method C, interpolated as in Chen
+    and Goodman 1998). A context that was never seen says what the shorter one says.
+    """
+
+    def __init__(self, counted: list[tuple[Numbers, Numbers]], size: int) -> None:
+        """From (keys, counts) of each length, as `counted` gives them; see `fit`."""
+        self.size = size
+        self.orders: list[_Order] = []
+        suffix = np.zeros(1, dtype=np.int64)  # by context: the same without its first symbol
+        best, best_p = np.zeros(1, dtype=np.int64), np.full(1, 1.0 / size)
+        for keys, count in counted:
+            context, symbol = np.divmod(keys, size)
+            contexts = len(self.orders[-1].keys) if self.orders else 1
+            kinds = np.bincount(context, minlength=contexts)
+            seen = np.bincount(context, weights=count, minlength=contexts).astype(np.float64) + kinds
+            share = np.where(kinds > 0, kinds / np.maximum(seen, 1.0), 1.0)
+            if self.orders:
+                shorter = np.searchsorted(self.orders[-1].keys, suffix[context] * size + symbol)
+                lower = self.orders[-1].probability[shorter]
+            else:
+                shorter, lower = np.zeros(len(keys), dtype=np.int64), np.full(len(keys), 1.0 / size)
+            probability = count / seen[context] + share[context] * lower
+            # the best is among what followed, or else it is what is best after the shorter context
+            best, best_p = _better(_best(context, symbol, probability, kinds), (best[suffix], share * best_p[suffix]))
+            self.orders.append(_Order(keys, count, seen, share, probability, best, best_p))
+            suffix = shorter
+
+    @classmethod
+    def fit(cls, stretches: Iterable[Codes], size: int, order: int) -> NGrams:
+        """Count in stretches of codes below `size` [n]; nothing reaches over the end of one."""
+        pieces = [np.asarray(s, dtype=np.int64) for s in stretches if len(s)]
+        codes = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
+        starts = np.cumsum([0, *map(len, pieces[:-1])]) if pieces else np.zeros(0, dtype=np.int64)
+        behind = np.arange(len(codes)) - np.repeat(starts, [len(p) for p in pieces])  # symbols before it in its stretch
+        counted: list[tuple[Numbers, Numbers]] = []
+        grams = np.zeros(len(codes) + 1, dtype=np.int64)  # what stands before each place, by its number
+        for n in range(order):
+            there = np.flatnonzero(behind >= n)
+            keys, number, count = np.unique(grams[there] * size + codes[there], return_inverse=True, return_counts=True)
+            if not len(keys):
+                break
+            counted.append((keys, count))
+            grams[there + 1] = number
+        return cls(counted, size)
+
+    @property
+    def counted(self) -> list[tuple[Numbers, Numbers]]:
+        """What `NGrams` is made from: (keys, counts) of each length."""
+        return [(order.keys, order.count) for order in self.orders]
+
+    def __len__(self) -> int:
+        """Different n-grams of all lengths."""
+        return sum(len(order.keys) for order in self.orders)
+
+    def judge(
+        self, codes: Codes, rows: Numbers, behind: Numbers, order: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(ln P of `codes[rows]` [n], whether it is the most probable symbol[n]) by n-grams up to `order`.
+
+        `behind[n]` says how many symbols before each row may be looked at. An `order` of 0 is 1 / V for all.
+        """
+        target = codes[rows].astype(np.int64)
+        probability, best = np.full(len(rows), 1.0 / self.size), np.zeros(len(rows), dtype=np.int64)
+        for n, level in enumerate(self.orders[:order]):
+            context = self._numbers(codes, rows, behind, n)
+            known = context >= 0
+            gram, found = _find(level.keys, context * self.size + target)
+            own = np.where(found & known, level.count[gram] / level.seen[context], 0.0)
+            probability = np.where(known, own + level.share[context] * probability, probability)
+            best = np.where(known, level.best[context], best)
+        return np.log(probability), best == target
+
+    def distribution(self, context: Codes, order: int) -> NDArray[np.float64]:
+        """P of each symbol [V] after a context [n], the oldest first."""
+        codes = np.repeat(np.append(context, 0)[None].astype(np.int64), self.size, axis=0)
+        codes[:, -1] = np.arange(self.size)
+        rows = (np.arange(self.size) + 1) * codes.shape[1] - 1
+        logs, _ = self.judge(codes.ravel(), rows, np.full(self.size, len(context)), order)
+        return np.exp(logs)
+
+    def _numbers(self, codes: Codes, rows: Numbers, behind: Numbers, n: int) -> Numbers:
+        """The numbers of the n symbols before each row as an n-gram; -1 where it was never seen or isn't there."""
+        number = np.where(behind >= n, 0, -1)
+        for i in range(n):
+            before = codes[np.maximum(rows - n + i, 0)].astype(np.int64)
+            place, found = _find(self.orders[i].keys, number * self.size + before)
+            number = np.where(found & (number >= 0), place, -1)
+        return number
+
+
+def _find(keys: Numbers, wanted: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
+    """(place among the sorted keys[n], whether it is there[n])."""
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return place, keys[place] == wanted
+
+
+def _best(
+    context: Numbers, symbol: Numbers, probability: NDArray[np.float64], kinds: Numbers
+) -> tuple[Numbers, NDArray[np.float64]]:
+    """By context (they are sorted): the symbol that followed it with the highest probability, and that; 0 for none."""
+    best, best_p = np.zeros(len(kinds), dtype=np.int64), np.zeros(len(kinds))
+    followed = np.flatnonzero(kinds)
+    starts = np.cumsum(kinds)[followed] - kinds[followed]
+    best_p[followed] = np.maximum.reduceat(probability, starts)
+    highest = np.flatnonzero(probability == best_p[context])[::-1]
+    best[context[highest]] = symbol[highest]  # of equals the first is written last
+    return best, best_p
+
+
+def _better(
+    one: tuple[Numbers, NDArray[np.float64]], other: tuple[Numbers, NDArray[np.float64]]
+) -> tuple[Numbers, NDArray[np.float64]]:
+    """The more probable of two answers, place by place."""
+    return np.where(other[1] > one[1], other[0], one[0]), np.maximum(one[1], other[1])
