@@ -59,6 +59,7 @@ class Started(_Event):
     epochs: int
     step: int = 0
     epoch: int = 0
+    unit: str = "window"  # what a batch is made of: "window", "sequence", "sentence"
 
 
 @dataclass(frozen=True)

@@ -73,13 +73,15 @@ class Evaluation:
     of: int
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     more: tuple[View, ...] = ()  # further pictures: a confusion matrix, the error by horizon
+    unit: str = "window"  # what `windows` counts
 
     @property
     def scored(self) -> str:
         """How many windows the scores are from, for people."""
+        units = f"{self.unit}s" if self.of != 1 else self.unit
         if self.windows == self.of:
-            return f"{self.of:,} windows"
-        return f"{self.windows:,} of {self.of:,} windows, evenly spread"
+            return f"{self.of:,} {units}"
+        return f"{self.windows:,} of {self.of:,} {units}, evenly spread"
 
 
 def regression_metrics(

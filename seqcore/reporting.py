@@ -67,6 +67,7 @@ class Report:
             epochs=training.epochs,
             step=p.step,
             epoch=p.epoch,
+            unit=state.task.unit,
         )
         for note in data.table.notes:
             yield Finding(step=p.step, code="note", message=note, severity="note")

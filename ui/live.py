@@ -12,10 +12,10 @@ from seqcore.experiment import Experiment
 from seqcore.plots import loss_info, plot_loss, plot_view
 from seqcore.plots.thinning import thin
 from seqcore.runs.records import Run
-from seqcore.views import SymbolsView
 from ui import actions, session
 from ui.cards import STATUS, cards, finding_box, log
 from ui.live_chart import figure_text, live_chart
+from ui.results import reading_of
 from ui.story import findings, story
 from ui.watch import REPLAYED, SPEEDS, History, Moment, Replay
 
@@ -30,10 +30,8 @@ HISTORY, REPLAY, REPLAY_BEGAN, FIGURE = "history", "replay-now", "replay-began",
 
 LOSS_HELP = "How far predictions are off, step by step: lower is better."
 BY_HEART = " Green far above orange means that the model learned its training data by heart."
-SERIES_HELP = "The closer blue lies on the line of the truth, the better."
 UNSEEN = " The model was not trained on these values."
 SEEN = " The model was trained on these very values: no part of the data is held back to score it."
-SYMBOLS_HELP = "How probable the model finds each next symbol: the darker, the surer; a ring marks what really came."
 
 
 def live_area(run: Run, experiment: Experiment | None) -> None:
@@ -188,5 +186,4 @@ def _prediction(moment: Moment) -> None:
         height=kept[2],
         revision=moment.run.id,
     )
-    help = SYMBOLS_HELP if isinstance(event.view, SymbolsView) else SERIES_HELP
-    st.caption(help + (SEEN if event.part == "train" else UNSEEN))
+    st.caption(f"{reading_of(event.view)} " + (SEEN if event.part == "train" else UNSEEN))

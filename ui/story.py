@@ -90,7 +90,7 @@ def _best(event: Epoch) -> Line:
 
 def _started(event: Started) -> Line:
     sizes = event.parts
-    windows = f"{count(sizes.get('train', 0), 'window')} to learn from"
+    windows = f"{count(sizes.get('train', 0), event.unit)} to learn from"
     if sizes.get("val"):
         windows += f", {sizes['val']:,} to score it while it learns"
     if sizes.get("test"):

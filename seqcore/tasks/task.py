@@ -49,6 +49,7 @@ class Task(ABC):
 
     metric: str
     metric_is_error: bool
+    unit: ClassVar[str] = "window"  # what a batch is made of
     plainest: ClassVar[tuple[str, ...]] = ()  # baselines that the headline compares with: the first that there is
     intervals: ClassVar[bool] = False  # whether its answers can have intervals; see `errors`
     onward: ClassVar[Literal["forecast", "generate"] | None] = None  # how it goes on from what it knows, if it does
