@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from seqcore.plots.confusion import ConfusionInfo, confusion_info, plot_confusion
 from seqcore.plots.data import TableInfo, plot_table, table_info
+from seqcore.plots.horizon import HorizonInfo, horizon_info, plot_horizon
 from seqcore.plots.labels import LabelsInfo, labels_info, plot_labels
 from seqcore.plots.loss import LossInfo, loss_info, plot_loss
 from seqcore.plots.scores import ScoresInfo, plot_scores, scores_info
@@ -16,11 +17,12 @@ from seqcore.plots.series import SeriesInfo, plot_series, series_info
 from seqcore.plots.sparkline import SparklineInfo, plot_sparkline, sparkline_info
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.plots.symbols import SymbolsInfo, plot_symbols, symbols_info
-from seqcore.views import ConfusionView, LabelsView, SeriesView, SymbolsView, View
+from seqcore.views import ConfusionView, HorizonView, LabelsView, SeriesView, SymbolsView, View
 
 __all__ = [
     "FIGURES",
     "ConfusionInfo",
+    "HorizonInfo",
     "LabelsInfo",
     "LossInfo",
     "ScoresInfo",
@@ -32,9 +34,11 @@ __all__ = [
     "colour",
     "confusion_info",
     "empty_figure",
+    "horizon_info",
     "labels_info",
     "loss_info",
     "plot_confusion",
+    "plot_horizon",
     "plot_labels",
     "plot_loss",
     "plot_scores",
@@ -67,11 +71,16 @@ def _confusion(view: Any, dark: bool = False) -> go.Figure:
     return plot_confusion(confusion_info(view), dark)
 
 
+def _horizon(view: Any, dark: bool = False) -> go.Figure:
+    return plot_horizon(horizon_info(view), dark)
+
+
 FIGURES: dict[type[View], Callable[..., go.Figure]] = {
     SeriesView: _series,
     SymbolsView: _symbols,
     LabelsView: _labels,
     ConfusionView: _confusion,
+    HorizonView: _horizon,
 }
 """The picture of each type of view, called with the view and whether it is dark."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, empty_figure, line
+from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.plots.thinning import thin
 from seqcore.views import SeriesView
 
@@ -31,6 +31,8 @@ class SeriesPanel(NamedTuple):
     context_x: NDArray[Any] | None
     context: Values | None
     joined: bool  # the prediction goes on straight from the context's last value
+    low: Values | None = None  # the interval around the prediction
+    high: Values | None = None
 
 
 class SeriesInfo(NamedTuple):
@@ -40,6 +42,7 @@ class SeriesInfo(NamedTuple):
     left_out: int  # columns beyond what can be read in one picture
     title: str
     x_title: str
+    interval: str = ""  # what the interval promises, and what it held
 
     @property
     def empty(self) -> bool:
@@ -71,6 +74,8 @@ def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None =
                 context_x=context_x,
                 context=context,
                 joined=context_x is not None and len(view.x) > 0 and bool(view.x[0] > context_x[-1]),
+                low=None if view.low is None else view.low[keep, k],
+                high=None if view.high is None else view.high[keep, k],
             )
         )
     return SeriesInfo(
@@ -78,7 +83,16 @@ def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None =
         left_out=max(0, len(view.columns) - MAX_PANELS),
         title=view.title if title is None else title,
         x_title=f"{view.x_title}, {stretches} stretches side by side" if stretches else view.x_title,
+        interval=_promise(view),
     )
+
+
+def _promise(view: SeriesView) -> str:
+    """The interval's name: its promised coverage and, where the truth is known, how much of it lay within."""
+    if view.low is None or view.coverage is None:
+        return ""
+    held = "" if view.covered is None else f", {view.covered:.1%} held"
+    return f"{view.coverage:.0%} interval{held}"
 
 
 def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
@@ -89,6 +103,8 @@ def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
     n = len(info.panels)
     for i, panel in enumerate(info.panels):
         axis = "" if i == 0 else str(i + 1)
+        if panel.low is not None and panel.high is not None:
+            _add_band(figure, panel, axis=f"y{axis}", dark=dark, name=info.interval, legend=i == 0)
         _add_panel(figure, panel, axis=f"y{axis}", dark=dark, legend=i == 0)
     height = 340 if n == 1 else 120 + 150 * n
     apply_style(figure, dark=dark, title=info.title, height=height)
@@ -150,6 +166,26 @@ def _whole_and_few(panel: SeriesPanel) -> bool:
     return every.dtype.kind == "f" and every.size > 0 and float(every.max() - every.min()) <= 8
 
 
+def _add_band(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, name: str, legend: bool) -> None:
+    """The interval as areas, one for each stretch without a gap."""
+    assert panel.low is not None
+    assert panel.high is not None
+    known = np.isfinite(panel.low) & np.isfinite(panel.high)
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(np.int8), [0]])))
+    x: list[Any] = []
+    y: list[Any] = []
+    for start, stop in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
+        there = panel.x[start:stop]
+        gap: list[Any] = [None] if x else []
+        x += [*gap, *there, *there[::-1]]
+        y += [*gap, *panel.low[start:stop].tolist(), *panel.high[start:stop][::-1].tolist()]
+    figure.add_scatter(
+        x=x, y=y, fill="toself", fillcolor=colour("prediction", dark=dark, opacity=0.22 if dark else 0.16),
+        mode="lines", line={"width": 0}, name=name or "interval", legendgroup="interval", showlegend=legend,
+        hoverinfo="skip", yaxis=axis,
+    )  # fmt: skip
+
+
 def _add_panel(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, legend: bool) -> None:
     context_x, context = panel.context_x, panel.context
     known = 0 if context is None else len(context)
@@ -167,6 +203,9 @@ def _add_panel(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, 
             x=[context_x[-1], panel.x[0]], y=[context[-1], panel.prediction[0]], mode="lines", line=bridge,
             hoverinfo="skip", showlegend=False, yaxis=axis, legendgroup="prediction",
         )  # fmt: skip
+    if panel.low is not None and panel.high is not None:
+        common["customdata"] = np.stack([panel.low, panel.high], axis=1)
+        common["hovertemplate"] = "%{y:.5~g} (%{customdata[0]:.4~g} to %{customdata[1]:.4~g})"
     figure.add_scatter(
         x=panel.x, y=panel.prediction, name="prediction", legendgroup="prediction", mode=mode,
         line=line("prediction", dark=dark), showlegend=legend, **common,
