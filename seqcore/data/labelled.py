@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -164,7 +165,7 @@ class LabelledDataset(Dataset):
         table, bounds = self.table, self.bounds["train"]
         assert table.labels is not None
         sequences = np.array([s for s, _, _ in bounds])
-        labels = np.unique(table.labels[sequences])
+        labels = sorted(np.unique(table.labels[sequences]).tolist(), key=_natural)
         if len(labels) < 2:
             raise DataError(
                 f"labels: the training part has only the class {labels[0]!r}; give more sequences of the others, "
@@ -186,7 +187,7 @@ class LabelledDataset(Dataset):
         if vocabulary is not None:
             example = vocabulary.encode(table.words(low, low + len(example)))[:, None]
         return LabelledCodec(
-            labels=tuple(labels.tolist()),
+            labels=tuple(labels),
             columns=table.columns,
             scaler=scaler,
             vocabulary=vocabulary,
@@ -248,6 +249,12 @@ def _check_labels(table: Table) -> None:
             f"labels: each of the {len(names)} sequences has a label of its own, so there is no class to learn; "
             "name another column as the label"
         )
+
+
+def _natural(label: str) -> list[tuple[int, int, str]]:
+    """Sorts "class 2" before "class 10"."""
+    parts = re.findall(r"\d+|\D+", label)
+    return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts]
 
 
 def _named(labels: list[str] | tuple[str, ...]) -> str:

@@ -175,7 +175,10 @@ def _draw(
         )  # fmt: skip
     ticks = [0, 50, 100]
     figure.update_yaxes(range=[0, 110], tickvals=ticks, ticktext=[f"{t} %" for t in ticks], row=row, col=column)
-    figure.update_xaxes(range=[steps[0], steps[-1]], row=row, col=column)
+    beyond = 0.5 if sequence.symbols else 0.0  # so that the first and the last word are not cut
+    figure.update_xaxes(range=[steps[0] - beyond, steps[-1] + beyond], tickformat=",d", row=row, col=column)
+    if len(steps) <= 12:
+        figure.update_xaxes(dtick=1, tick0=1, row=row, col=column)
 
 
 def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: int, column: int, dark: bool) -> None:
@@ -199,8 +202,8 @@ def _draw_input(figure: go.Figure, sequence: Unfolding, dark: bool) -> None:
         figure.add_scatter(
             x=sequence.steps, y=np.zeros(len(sequence.steps)), text=[_readable(s) for s in sequence.symbols],
             mode="text" if few else "markers", marker={"size": 3, "color": ink},
-            textfont={"size": 14 if len(sequence.symbols) <= 24 else 10, "color": ink}, hovertemplate="%{text}<extra></extra>", showlegend=False,
-            row=1, col=1,
+            textfont={"size": 14 if len(sequence.symbols) <= 24 else 10, "color": ink}, showlegend=False,
+            hovertemplate="%{text}<extra></extra>", row=1, col=1,
         )  # fmt: skip
         figure.update_yaxes(visible=False, range=[-1, 1], row=1, col=1)
         return
