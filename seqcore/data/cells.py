@@ -256,7 +256,10 @@ def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> st
     if has_dates and not text:
         return f"{origin.name}: there is only a column of dates; add at least one column of numbers"
     if text:
-        return f"{origin.name}: no column holds numbers, only text ({listed_names(text)}); add a column of numbers"
+        return (
+            f"{origin.name}: no column holds numbers, only text ({listed_names(text)}); "
+            "add a column of numbers, or call it .txt to learn to write it"
+        )
     return f"{origin.name}: every column is empty; add a column of numbers"
 
 

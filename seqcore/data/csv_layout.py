@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -65,6 +66,7 @@ class Layout:
     columns: tuple[str, ...]
     skip: int
     quoted: bool  # whether a value may hold a line break
+    quotes: bool  # whether quotation marks stand around values, and not in them as in any text
     rows: tuple[tuple[str, ...], ...]  # the first rows of values, for looking at
     notes: tuple[str, ...] = ()
 
@@ -74,13 +76,18 @@ def is_number(cell: str, decimal: str = ".") -> bool:
     return bool(re.search(r"\d", cell) and re.fullmatch(NUMBER[decimal], cell.strip()))
 
 
-def find_encoding(stream: BinaryIO, *, name: str, given: str = "auto") -> tuple[str, tuple[str, ...]]:
-    """The encoding that all of `stream` has, and a note where it was guessed. DataError where it is no text."""
+def find_encoding(
+    stream: BinaryIO, *, name: str, given: str = "auto", values: bool = True
+) -> tuple[str, tuple[str, ...]]:
+    """The encoding that all of `stream` has, and a note where it was guessed.
+
+    DataError where it is no text, or text of several encodings; and, where rows of `values` are wanted, JSON or XML.
+    """
     head = stream.read(SAMPLE_BYTES)
     for start, what, advice in _FORMATS:
         if head.startswith(start):
             raise DataError(f"{name}: this is {what}, not a CSV file; {advice}")
-    for start, what in ((b"{", "JSON"), (b"[", "JSON"), (b"<", "a page or XML")):
+    for start, what in ((b"{", "JSON"), (b"[", "JSON"), (b"<", "a page or XML")) if values else ():
         if head.lstrip(codecs.BOM_UTF8 + b" \r\n\t").startswith(start):
             raise DataError(
                 f"{name}: this is {what}, not a CSV file; give a row for each time, values with commas between"
@@ -92,9 +99,12 @@ def find_encoding(stream: BinaryIO, *, name: str, given: str = "auto") -> tuple[
             return encoding, ()
         raise DataError(f"{name}, row {fault}: this is not {encoding}; choose another encoding, or auto")
     if b"\0" not in head and not _is_noise(head):
-        for encoding, title in (("utf-8", ""), ("cp1252", "Windows 1252"), ("latin-1", "Latin-1")):
+        if _undecodable(stream, "utf-8") is None:
+            return "utf-8", ()
+        _refuse_mixture(stream, name)
+        for encoding, title in (("cp1252", "Windows 1252"), ("latin-1", "Latin-1")):
             if _undecodable(stream, encoding) is None:
-                return encoding, (f"Letters were read as {title}, since the file is not UTF-8.",) if title else ()
+                return encoding, (f"Letters were read as {title}, since the file is not UTF-8.",)
     raise DataError(f"{name}: this is a binary file, not text; give a text file of values (CSV)")
 
 
@@ -132,6 +142,29 @@ def _undecodable(stream: BinaryIO, encoding: str) -> int | None:
             return None
 
 
+def _refuse_mixture(stream: BinaryIO, name: str) -> None:
+    """DataError where some rows have letters in UTF-8 and others in another encoding: each would spoil the other's."""
+    good = bad = 0
+    stream.seek(0)
+    lines = io.BufferedReader(stream)  # type: ignore[type-var]
+    for row, line in enumerate(lines, 1):
+        if line.isascii():
+            continue
+        try:
+            line.decode("utf-8")
+            good = good or row
+        except UnicodeDecodeError:
+            bad = bad or row
+        if good and bad:
+            break
+    lines.detach()
+    if good and bad:
+        raise DataError(
+            f"{name}, row {bad}: its letters are not UTF-8 as those of row {good} are, so the file mixes encodings; "
+            "save all of it as UTF-8, or say which encoding holds"
+        )
+
+
 def find_layout(head: str, *, name: str, options: FileOptions) -> Layout:
     """How the text is written, from its first rows. DataError where there is nothing in it."""
     lines = head.splitlines()
@@ -144,7 +177,8 @@ def find_layout(head: str, *, name: str, options: FileOptions) -> Layout:
         raise DataError(f"{name}: there is nothing in this file; give a file with a row for each time")
     given = _SIGNS.get(options.delimiter) or (told.group(1) if told else None)
     delimiter = given or _delimiter(text)
-    rows = list(_rows(text, delimiter, name))
+    quotes = delimiter != "\t" or _are_around(text)
+    rows = list(_rows(text, delimiter, name, quotes=quotes))
     width = Counter(len(row) for row in rows[:50]).most_common(1)[0][0]
     if given is None and delimiter == "," and _is_one_column_of_decimal_commas(rows):
         delimiter, rows, width = ";", list(_rows(text, ";", name)), 1
@@ -159,12 +193,18 @@ def find_layout(head: str, *, name: str, options: FileOptions) -> Layout:
         )
     columns = _unique(rows[0] if header else [""] * width)
     body = tuple(tuple(row) for row in rows[header:] if len(row) == width)
-    return Layout(delimiter, decimal, header, columns, skip, '"' in text, body, notes)
+    return Layout(delimiter, decimal, header, columns, skip, quotes and '"' in text, quotes, body, notes)
 
 
-def _rows(text: str, delimiter: str, name: str) -> Iterator[list[str]]:
+def _are_around(text: str) -> bool:
+    """Whether the quotation marks between tabs stand around values: each that begins one also ends one."""
+    cells = [cell.strip() for line in text.split("\n") for cell in line.split("\t")]
+    return all(len(cell) > 1 and cell.endswith('"') and cell.count('"') % 2 == 0 for cell in cells if cell[:1] == '"')
+
+
+def _rows(text: str, delimiter: str, name: str, *, quotes: bool = True) -> Iterator[list[str]]:
     lines = (re.sub(r"[ \t]+", " ", line.strip()) if delimiter == " " else line for line in text.split("\n"))
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE)
     try:
         for count, row in enumerate(row for row in reader if row):
             if count >= SAMPLE_ROWS:
@@ -238,6 +278,10 @@ def _has_header(rows: list[list[str]], decimal: str) -> bool:
         return is_number(cell, decimal) or is_number(cell, ".") or bool(re.match(r"\d+[-/.]\d|\d{1,2}:\d\d", cell))
 
     if not any(is_value(cell) for cell in first):
+        if body and not any(is_value(cell) for row in body for cell in row):  # of text alone, as labels and texts are
+            return not any(
+                cell and any(i < len(row) and row[i] == cell for row in body) for i, cell in enumerate(first)
+            )
         return any(cell not in MISSING for cell in first)
     if _counts_columns(first, body):
         return True

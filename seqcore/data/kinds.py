@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from seqcore.data.cells import Columns, Origin, holds_numbers, is_text, is_whole
 from seqcore.data.series import ID_NAMES, step_column
 from seqcore.data.time_columns import date_column
 
-__all__ = ["GROUP_NAMES", "find_kind", "id_column", "label_column", "text_columns"]
+__all__ = ["GROUP_NAMES", "LABEL_NAMES", "are_labels", "find_kind", "id_column", "label_column", "text_columns"]
 
 LABEL_NAMES = frozenset(
     [
@@ -86,8 +87,6 @@ GROUP_NAMES = frozenset(
     ]
 )
 """What people call the column of whoever a sequence comes from."""
-
-_FEW = 0.2  # labels come again at least five times each on average, where only that tells them
 
 
 def find_kind(columns: Columns, origin: Origin) -> str:
@@ -174,14 +173,22 @@ def _is_prose(column: pa.ChunkedArray) -> bool:
     return sum(bool(re.search(r"\w\s+\w", cell)) for cell in cells) > 0.5 * len(cells)
 
 
+def are_labels(cells: list[str]) -> bool:
+    """Whether few different words come again and again."""
+    counts = Counter(cells)
+    if len(cells) >= 20:
+        return len(counts) <= 0.1 * len(cells) and all(len(cell.split()) < 4 for cell in counts)
+    return len(counts) <= 0.5 * len(cells) and all(" " not in cell and n > 1 for cell, n in counts.items())
+
+
 def _few_distinct(columns: Columns, names: list[str]) -> str | None:
     """The one of two columns of text whose few different cells come again and again beside the other's many."""
     if len(names) != 2:
         return None
-    shares = {name: len(set(cells)) / max(len(cells), 1) for name in names if (cells := sample(columns[name]))}
-    few = [name for name, share in shares.items() if share <= _FEW]
-    many = [name for name, share in shares.items() if share > 0.5]
-    return few[0] if len(few) == 1 and len(many) == 1 else None
+    cells = {name: sample(columns[name]) for name in names}
+    few = [name for name in names if cells[name] and are_labels(cells[name])]
+    many = [name for name in names if len(set(cells[name])) > 0.5 * len(cells[name])]
+    return few[0] if len(few) == 1 and len(many) == 1 and few != many else None
 
 
 def _comes_again(column: pa.ChunkedArray) -> bool:

@@ -28,7 +28,7 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
     label = label_column(columns, origin)
     texts = text_columns(columns, origin, label)
     if label is None and len(texts) == 2:
-        label = min(texts, key=lambda name: len(set(sample(columns[name]))))
+        label = min(texts, key=lambda name: len(set(sample(columns[name]))))  # said to be labelled texts
         texts.remove(label)
     if label is None:
         raise DataError(f"{origin.name}: no column holds the labels; call it label, or name it (label column)")

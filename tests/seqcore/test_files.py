@@ -210,7 +210,7 @@ def test_a_time_of_day_in_a_column_of_its_own_belongs_to_the_date() -> None:
         (b"a,b\n1,2\0\n", "this is a binary file"),
         (bytes(range(256)) * 20, "this is a binary file"),
         (b"a,b\n" + b"1,2\n" * 100_000 + b"\0\0\0\n", "this is a binary file"),
-        (b"PK\x03\x04rest", "this is a zip archive or an Excel workbook"),
+        (b"PK\x03\x04rest", "this is a ZIP archive or an Excel workbook"),
         (b"\x89PNG\r\n\x1a\n", "this is a picture"),
         (b"\x1f\x8b\x08\x00", "this is a gzip archive"),
         (b"PAR1....", "this is a Parquet file"),

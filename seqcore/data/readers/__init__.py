@@ -18,12 +18,12 @@ class Format:
 
     title: str  # "a Parquet file"
     suffixes: tuple[str, ...]
-    starts: tuple[tuple[int, bytes], ...]  # (place, bytes) that are all there
+    starts: tuple[tuple[tuple[int, bytes], ...], ...]  # ways to begin: (place, bytes) that are all there
     target: str
 
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins like this is of this format."""
-        return bool(self.starts) and all(head[at : at + len(mark)] == mark for at, mark in self.starts)
+        return any(all(head[at : at + len(mark)] == mark for at, mark in start) for start in self.starts)
 
     def read(self, given: Given) -> Table:
         """The table in such a file. DataError."""
@@ -33,8 +33,20 @@ class Format:
 
 _HERE = "seqcore.data.readers"
 FORMATS: dict[str, Format] = {
-    "parquet": Format("a Parquet file", (".parquet", ".parq", ".pq"), ((0, b"PAR1"),), f"{_HERE}.parquet:read_parquet"),
-    "csv": Format("a CSV file", (".csv", ".tsv", ".tab", ".dat", ""), (), f"{_HERE}.delimited:read_delimited"),
+    "parquet": Format(
+        "a Parquet file", (".parquet", ".parq", ".pq"), (((0, b"PAR1"),),), f"{_HERE}.parquet:read_parquet"
+    ),
+    "wav": Format("a WAV recording", (".wav", ".wave"), (((0, b"RIFF"), (8, b"WAVE")),), f"{_HERE}.sound:read_wav"),
+    "zip": Format(
+        "a ZIP archive or an Excel workbook",
+        (".zip",),
+        (((0, b"PK\x03\x04"),), ((0, b"PK\x05\x06"),)),
+        f"{_HERE}.packed:read_zip",
+    ),
+    "gzip": Format("a gzip archive", (".gz",), (((0, b"\x1f\x8b"),),), f"{_HERE}.packed:read_gzip"),
+    "csv": Format("a CSV file", (".csv", ".tsv", ".tab", ".dat", ""), (), f"{_HERE}.plain:read_plain"),
+    "text": Format("a text file", (".txt", ".text", ".md"), (), f"{_HERE}.plain:read_plain"),
+    "ts": Format("a .ts file", (".ts",), (), f"{_HERE}.ts:read_ts"),
 }
 
 SUFFIXES = tuple(suffix[1:] for known in FORMATS.values() for suffix in known.suffixes if suffix)
@@ -60,7 +72,7 @@ def find_format(given: Given) -> Format:
 def read(given: Given) -> Table:
     """The table in a file of any format. DataError: a line for each fault, with the file's name."""
     if given.size == 0:
-        raise DataError(f"{given.name}: this file is empty; give a file with a row for each time")
+        raise DataError(f"{given.name}: this file is empty; give one with values or text in it")
     table = find_format(given).read(given)
     given.progress.end()
     return table

@@ -166,6 +166,7 @@ def _arrow(stream: BinaryIO, layout: Layout, ragged: _Ragged, types: Mapping[int
         ),
         parse_options=arrow_csv.ParseOptions(
             delimiter=layout.delimiter,
+            quote_char='"' if layout.quotes else False,
             newlines_in_values=layout.quoted,
             ignore_empty_lines=len(layout.columns) > 1,  # in a single column an empty line is a gap
             invalid_row_handler=ragged,
@@ -216,7 +217,9 @@ def _row_numbers(stream: BinaryIO, layout: Layout, positions: list[int]) -> list
     text = io.TextIOWrapper(Unclosable(stream), encoding="utf-8-sig", errors="replace", newline="")  # type: ignore[type-var]
     for _ in range(layout.skip):
         text.readline()
-    reader = csv.reader(text, delimiter=layout.delimiter)
+    reader = csv.reader(
+        text, delimiter=layout.delimiter, quoting=csv.QUOTE_MINIMAL if layout.quotes else csv.QUOTE_NONE
+    )
     wanted, found, place = set(positions), {}, -int(layout.header)
     for row in reader:
         if not row and len(layout.columns) > 1:

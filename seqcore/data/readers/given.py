@@ -54,11 +54,12 @@ class Given:
     options: FileOptions
     progress: Progress = field(default_factory=Progress)
     notes: list[str] = field(default_factory=list)
+    called: str = ""  # what a file inside an archive is called there
 
     @property
     def suffix(self) -> str:
         """The end of its name in small letters: ".csv", or nothing."""
-        return Path(self.name).suffix.lower()
+        return Path(self.called or self.name).suffix.lower()
 
     def said(self) -> dict[str, Any]:
         """What was said of its columns, as `Origin` takes it."""
@@ -93,6 +94,12 @@ class Unclosable(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
         return self._stream.read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes, into `buffer`."""
+        read = self.read(len(buffer))
+        buffer[: len(read)] = read
+        return len(read)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a place."""
