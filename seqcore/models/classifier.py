@@ -17,16 +17,21 @@ class SequenceClassifier(SequenceModel):
 
     The head sees the state y_t and the mean of y_1 to y_t side by side: what was seen early, or often, needn't be held
     in the state. A model that reads in both directions has no answer before the end: there it is one, [B, 1, C], from
-    both last states and the mean of all.
+    both last states and the mean of all. `varied` is what changes inputs at random while the model trains.
     """
 
-    def __init__(self, input_size: int, classes: int, config: ModelConfig, *, symbolic: bool) -> None:
+    def __init__(
+        self, input_size: int, classes: int, config: ModelConfig, *, symbolic: bool, varied: nn.Module | None = None
+    ) -> None:
         predict = "next" if config.bidirectional else "every-step"
         super().__init__(input_size, classes, config, predict=predict, symbolic=symbolic)
+        self.varied = varied
         self.head = nn.Linear(2 * self.backbone.output_size, classes)
 
     def forward(self, inputs: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """-> (scores[B, T or 1, C], state). `lengths[B]` where sequences are padded at their end."""
+        if self.varied is not None:
+            inputs = self.varied(inputs, lengths)
         x = inputs if self.embedding is None else self.embedding(inputs)
         y, state = self.backbone(x, state, lengths)
         size = y.shape[2]

@@ -15,7 +15,9 @@ from seqcore.data.dataset import Batch
 from seqcore.data.labelled import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
 from seqcore.data.parts import PART_TITLES
 from seqcore.data.table import Table
+from seqcore.errors import DataError
 from seqcore.metrics import Evaluation, class_metrics, confusion
+from seqcore.models.augment import AUGMENTATIONS
 from seqcore.models.classifier import SequenceClassifier
 from seqcore.models.recurrent import State
 from seqcore.tasks.neighbours import learn_neighbours, nearest_classes
@@ -52,10 +54,20 @@ class Classification(Task):
 
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit: no classes, or one only; gaps; a part without a sequence."""
+        self._check_augment(table)
         LabelledDataset(table, self.experiment.data, torch.device("cpu"))
+
+    def _check_augment(self, table: Table) -> None:
+        if self.experiment.training.augment != "none" and table.recordings is None:
+            raise DataError(
+                f"training.augment: {self.experiment.training.augment!r} varies the sound of recordings, and these "
+                "data are none; set training.augment to none"
+            )
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> LabelledDataset:
         """The sequences; without a codec, classes, scaler and baselines are learned from the training part."""
+        if codec is None:
+            self._check_augment(table)
         data = LabelledDataset(table, self.experiment.data, device, codec)
         if codec is None:
             classes = data.truth("train", np.arange(len(data.windows["train"])))
@@ -79,13 +91,20 @@ class Classification(Task):
         """Inputs [B, T, F] (or codes [B, T]) -> scores of the classes at each step, [B, T, C]."""
         if codec.vocabulary is not None:
             return self._model(len(codec.vocabulary), len(codec.labels), symbolic=True)
-        return self._model(len(codec.columns), len(codec.labels), symbolic=False)
+        varied, augment = None, self.experiment.training.augment
+        if augment != "none":
+            assert codec.scaler is not None
+            center, scale = (torch.from_numpy(a) for a in (codec.scaler.center, codec.scaler.scale))
+            varied = AUGMENTATIONS[augment](center, scale)
+        return self._model(len(codec.columns), len(codec.labels), symbolic=False, varied=varied)
 
-    def _model(self, inputs: int, classes: int, *, symbolic: bool) -> SequenceClassifier:
+    def _model(
+        self, inputs: int, classes: int, *, symbolic: bool, varied: nn.Module | None = None
+    ) -> SequenceClassifier:
         config: ModelConfig = self.experiment.model
         if symbolic and config.embedding_size == 0 and inputs > MOST_ONE_HOT:
             config = config.model_copy(update={"embedding_size": _EMBEDDED})
-        return SequenceClassifier(inputs, classes, config, symbolic=symbolic)
+        return SequenceClassifier(inputs, classes, config, symbolic=symbolic, varied=varied)
 
     def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
         """Scores [B, T, C]; of a model that reads both ways [B, 1, C], and in training [B, 2, C]: whole, beginning."""
