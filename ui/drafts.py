@@ -16,7 +16,18 @@ from seqcore.recipes import load_recipe, recipes
 from seqcore.runs.records import Run
 from ui import session
 
-__all__ = ["Draft", "belongs_to", "current", "default_recipe", "drawn", "start_anew", "widget_key", "write_link"]
+__all__ = [
+    "Draft",
+    "belongs_to",
+    "current",
+    "default_recipe",
+    "draft_of",
+    "drawn",
+    "put_link",
+    "start_anew",
+    "widget_key",
+    "write_link",
+]
 
 _STATE = "draft"
 _RUN = "draft-run"
@@ -32,6 +43,7 @@ class Draft:
     values: dict[str, Any] = field(default_factory=dict)  # dotted path -> value, of the controls that exist
     put_by: dict[str, dict[str, Any]] = field(default_factory=dict)  # source -> its options, while another is chosen
     link_faults: tuple[str, ...] = ()
+    scope: str = _CONTROL  # what its controls' keys begin with: another page's draft has controls of its own
 
     def experiment(self) -> Experiment:
         """The experiment. ExperimentError: a line for each fault."""
@@ -87,7 +99,7 @@ def default_recipe() -> str:
 def widget_key(draft: Draft, path: str) -> str:
     """The key of a field's control. Options of different sources have different controls."""
     source = draft.values.get("data.source", "") if path.startswith("data.options.") else ""
-    return f"{_CONTROL}{path}:{source}" if source else f"{_CONTROL}{path}"
+    return f"{draft.scope}{path}:{source}" if source else f"{draft.scope}{path}"
 
 
 def current(run: Run | None) -> Draft:
@@ -118,7 +130,7 @@ def belongs_to(run: str) -> None:
 
 def start_anew(experiment: Experiment, recipe: str | None, *, faults: tuple[str, ...] = ()) -> Draft:
     """Set every control to this experiment. For callbacks: controls that are drawn already can't be set."""
-    draft = _draft(experiment, recipe, faults)
+    draft = draft_of(experiment, recipe, faults)
     st.session_state[_STATE] = draft
     for key in [k for k in st.session_state if str(k).startswith(_CONTROL)]:
         del st.session_state[key]
@@ -127,7 +139,11 @@ def start_anew(experiment: Experiment, recipe: str | None, *, faults: tuple[str,
 
 def write_link(draft: Draft, experiment: Experiment) -> None:
     """Put the whole configuration, and the run that is looked at, into the address bar."""
-    params = link_of(experiment, draft.recipe)
+    put_link(link_of(experiment, draft.recipe))
+
+
+def put_link(params: dict[str, str]) -> None:
+    """Put these parameters, beside those that belong to the page, into the address bar."""
     run = session.selected_run()
     if run is not None:
         params[session.RUN] = run
@@ -136,7 +152,8 @@ def write_link(draft: Draft, experiment: Experiment) -> None:
         st.query_params.from_dict(kept | params)
 
 
-def _draft(experiment: Experiment, recipe: str | None, faults: tuple[str, ...] = ()) -> Draft:
+def draft_of(experiment: Experiment, recipe: str | None, faults: tuple[str, ...] = ()) -> Draft:
+    """A draft that says this experiment."""
     known = recipe if recipe in {r.name for r in recipes()} else None
     values = {s.path: experiment.get(s.path) for s in settings_of(experiment)}
     return Draft(base=experiment, recipe=known, values=values, link_faults=faults)
@@ -148,8 +165,8 @@ def _from_link(params: Mapping[str, str], run: Run | None) -> Draft:
         if recipe is None and faults and experiment == Experiment.make():  # nothing in it could be used
             recipe = default_recipe()
             experiment = load_recipe(recipe).experiment
-        return _draft(experiment, recipe, faults)
+        return draft_of(experiment, recipe, faults)
     if run is not None:
-        return _draft(run.experiment, run.recipe)
+        return draft_of(run.experiment, run.recipe)
     recipe = default_recipe()
-    return _draft(load_recipe(recipe).experiment, recipe)
+    return draft_of(load_recipe(recipe).experiment, recipe)

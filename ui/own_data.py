@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from seqcore.data.files import SUFFIXES, FileOptions, check_size, read_table
+from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.experiment import Experiment
@@ -16,23 +21,83 @@ from seqcore.suggestion import suggest_experiment
 from ui import drafts, forms, session
 from ui.drafts import Draft
 
-__all__ = ["awaits_file", "first_fields", "shown_above", "start_bar", "table_of", "unsettled"]
+__all__ = [
+    "awaits_file", "file_choice", "first_fields", "shown_above", "start_bar", "suggested", "table_of", "unsettled",
+]  # fmt: skip
 
 _VALUES = "data.options.text"
 _TITLES = {"recipe": "Recipe", "values": "Own values", "file": "Own file"}
 _FAULTS, _HANDLED = "own-data-faults", "upload-handled"
+_READING = "reading:"
+HOW_TO_READ = tuple(FileOptions.model_fields)
+KEPT_TABLES = 4
+A_MOMENT = 0.15  # seconds between two looks at how far reading is
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _table(data: str) -> Table:
-    return session.store().table(Experiment.make({"data": json.loads(data)}))
+class _Tables:
+    """The tables that were asked for last, and those that are being read. Not a cache of Streamlit's: while a file is
+    read a bar is drawn, by the page's own thread, since no other may draw."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, Table] = OrderedDict()
+        self._reading: dict[str, tuple[Future[Table], list[float]]] = {}
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="reading")
+
+    def get(self, key: str) -> Table | None:
+        """A table that was asked for before."""
+        table = self._known.get(key)
+        if table is not None:
+            self._known.move_to_end(key)
+        return table
+
+    def put(self, key: str, table: Table) -> None:
+        """Remember a table, and forget the one that nobody has asked for longest."""
+        self._known[key] = table
+        while len(self._known) > KEPT_TABLES:
+            self._known.popitem(last=False)
+
+    def read(self, key: str, name: str, read: Callable[[Callable[[float], None]], Table]) -> Table:
+        """Read a file beside the page and draw how far it is. Whoever comes back to it meanwhile waits for the same."""
+        if key not in self._reading:
+            done = [0.0]
+            self._reading[key] = self._threads.submit(read, lambda part: done.__setitem__(0, part)), done
+        future, done = self._reading[key]
+        place = st.empty()
+        try:
+            while not future.done():
+                place.progress(min(1.0, done[0]), text=f"Reading {session.escape(name)}: {100 * done[0]:.0f} %")
+                wait([future], timeout=A_MOMENT)
+        finally:
+            if future.done():
+                self._reading.pop(key, None)
+                place.empty()
+        return future.result()
+
+
+@st.cache_resource(show_spinner=False)
+def _tables() -> _Tables:
+    return _Tables()
 
 
 def table_of(experiment: Experiment) -> Table:
     """The values of an experiment's source, from this server's memory where they were asked for before. DataError."""
+    key = _key(experiment)
+    table = _tables().get(key)
+    if table is None:
+        store = session.store()
+        if SOURCES[experiment.data.source].stored:
+            name = str(experiment.data.options["name"])
+            table = _tables().read(key, name, lambda step: store.table(experiment, on_progress=step))
+        else:
+            table = store.table(experiment)
+        _tables().put(key, table)
+    return table
+
+
+def _key(experiment: Experiment) -> str:
     data = experiment.to_dict()["data"]
     kept = {"source": data["source"], "options": data["options"], "task": data["task"]}
-    return _table(json.dumps(kept, sort_keys=True))
+    return json.dumps(kept, sort_keys=True)
 
 
 def start_bar(draft: Draft) -> None:
@@ -55,11 +120,102 @@ def start_bar(draft: Draft) -> None:
         setting = next(s for s in draft.settings() if s.path == _VALUES)
         forms.field_control(draft, setting)
     elif origin == "file":
-        _file_choice(draft)
+        given = file_choice(draft.values.get("data.options.hash", ""))
+        if given is not None:
+            drafts.start_anew(given, None)
+            session.select_run(None)
+            st.rerun()
+
+
+def file_choice(chosen: str) -> Experiment | None:
+    """Ask for a file or offer those given before; `chosen` is the hash of the one that is looked at, or nothing.
+
+    Returns what suits a file that has just been given (or, where it can't be read, an experiment without one), else
+    None: then nothing has changed. Faults stay on the page until another file comes.
+    """
+    known = {f.hash: f.name for f in session.store().files()}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="file"):
+        upload = st.file_uploader(
+            "Your file",
+            key="upload",
+            type=list(SUFFIXES),
+            help="Values over time (CSV, TSV, Parquet), labelled sequences (CSV, TS), text (TXT), pairs of sentences "
+            "(TSV), sound (WAV, or a ZIP of them). What it is, is recognised. The file stays on this machine.",
+        )
+        if known:
+            st.session_state["file-chosen"] = chosen if chosen in known else None
+            st.selectbox(
+                "or a file given before",
+                list(known),
+                format_func=known.__getitem__,
+                key="file-chosen",
+                placeholder="Choose a file",
+                help="Files are kept once, by their content, so that their runs can be resumed and used later.",
+                on_change=_file_chosen,
+            )
+    given: Experiment | None = None
+    wanted = st.session_state.pop("file-wanted", None)
+    if upload is not None and upload.file_id != st.session_state.get(_HANDLED):
+        given = _taken(lambda: _from_upload(upload, {}))
+        st.session_state[_HANDLED] = upload.file_id  # not before: a press in between draws the page anew
+    elif wanted in known:
+        given = _taken(lambda: suggested("file", {"hash": wanted, "name": known[wanted]}))
     for line in st.session_state.get(_FAULTS, ()):  # until another file comes, or something else is chosen
         st.error(session.escape(line))
-    if awaits_file(draft) and not st.session_state.get(_FAULTS):
-        st.info("Upload a CSV file to begin.", icon=":material/upload_file:")
+    if upload is not None and st.session_state.get(_FAULTS) and given is None:
+        given = _read_otherwise(upload)
+    if not chosen and given is None and not st.session_state.get(_FAULTS):
+        st.info("Upload a file to begin.", icon=":material/upload_file:")
+    return given
+
+
+def _taken(make: Callable[[], Experiment]) -> Experiment:
+    """A file's experiment. Where it can't be read the one before it must not be trained on under the new one's name."""
+    st.session_state.pop(_FAULTS, None)
+    try:
+        return make()
+    except SeqcoreError as error:
+        st.session_state[_FAULTS] = error.lines
+        return Experiment.make({"data": {"source": "file"}})
+
+
+def _from_upload(upload: Any, options: dict[str, Any]) -> Experiment:
+    """Read first, kept only then: a file that nobody can read is of no use later."""
+    check_size(upload.size, upload.name)
+    content = upload.getvalue()
+    reading = FileOptions(**options)
+    table = _tables().read(
+        f"{upload.file_id} {options}",
+        upload.name,
+        lambda step: read_table(content, name=upload.name, options=reading, on_progress=step),
+    )
+    kept = session.store().put_file(content, upload.name)
+    data = {"source": "file", "options": {**options, "hash": kept.hash, "name": kept.name}}
+    experiment = suggest_experiment(table, data=data)
+    _tables().put(_key(experiment), table)
+    return experiment
+
+
+def _read_otherwise(upload: Any) -> Experiment | None:
+    """What can be said of a file that was not recognised, and another attempt with it."""
+    blank = drafts.draft_of(Experiment.make({"data": {"source": "file"}}), None)
+    blank.scope = _READING
+    with st.expander("Say how to read it", key="read-otherwise"):
+        for setting in blank.settings():
+            if setting.path.removeprefix("data.options.") in HOW_TO_READ:
+                forms.field_control(blank, setting)
+        if not st.button("Read it again", icon=":material/refresh:", key="read-again"):
+            return None
+        options = {name: blank.values[f"data.options.{name}"] for name in HOW_TO_READ}
+    changed = {name: value for name, value in options.items() if value != "auto"}
+    return _taken(lambda: _from_upload(upload, changed))
+
+
+def suggested(source: str, options: dict[str, Any]) -> Experiment:
+    """Settings that suit a source's data. DataError where it has none."""
+    task = {} if SOURCES[source].stored else {"task": SOURCES[source].tasks[0]}
+    data = {"source": source, "options": options, **task}
+    return suggest_experiment(table_of(Experiment.make({"data": data})), data=data)
 
 
 def awaits_file(draft: Draft) -> bool:
@@ -68,18 +224,36 @@ def awaits_file(draft: Draft) -> bool:
 
 
 def unsettled() -> bool:
-    """Whether a file has come in that the draft doesn't know yet: callbacks of one press run in no certain order."""
+    """Whether a file has come in that the draft doesn't know yet: what was pressed before it was read must wait."""
     upload = st.session_state.get("upload")
     return upload is not None and upload.file_id != st.session_state.get(_HANDLED)
 
 
 def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
-    """Fields that matter before all others with the visitor's own data: what is predicted, from what, and gaps."""
-    if _origin(draft) == "recipe" or table is None or table.symbolic or draft.values["data.task"] != "regression":
+    """Fields that matter before all others with the visitor's own data: what it is, what is predicted, and gaps."""
+    if _origin(draft) == "recipe":
         return ()
+    reading = _reading_fields(draft, table) if draft.values["data.source"] == "file" else ()
+    if table is None or table.symbolic or draft.values["data.task"] != "regression":
+        return reading
     columns = ("data.target", "data.inputs") if len(table.columns) > 1 else ()
     gaps = draft.values["data.gaps"] != "refuse" or bool(np.isnan(table.values).any())
-    return (*columns, "data.gaps") if gaps else columns
+    return (*reading, *columns, "data.gaps") if gaps else (*reading, *columns)
+
+
+def _reading_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
+    """How a file is read: what it holds, and what recognition can get wrong with such data."""
+    said = tuple(n for n in ("series_column", "label_column", "level") if _said(draft, n) not in ("auto", None))
+    several = table is None or len(table.lengths) > 1
+    likely = ("level",) if table is not None and table.symbolic else ("series_column", "label_column") * several
+    names = (
+        dict.fromkeys(("kind", *said, *likely)) if _said(draft, "kind") != "auto" else dict.fromkeys(("kind", *said))
+    )
+    return tuple(f"data.options.{name}" for name in names)
+
+
+def _said(draft: Draft, name: str) -> Any:
+    return draft.values.get(f"data.options.{name}")
 
 
 def shown_above(draft: Draft) -> tuple[str, ...]:
@@ -106,31 +280,6 @@ def _recipe_choice(draft: Draft) -> None:
     )
 
 
-def _file_choice(draft: Draft) -> None:
-    known = {f.hash: f.name for f in session.store().files()}
-    chosen = draft.values.get("data.options.hash", "")
-    with st.container(horizontal=True, vertical_alignment="bottom", key="file"):
-        st.file_uploader(
-            "A CSV file",
-            key="upload",
-            type=["csv", "tsv", "txt"],
-            help="A row for each time, a column for each series. Delimiter, decimal sign, header, encoding and dates "
-            "are recognised. The file stays on this machine.",
-            on_change=_file_given,
-        )
-        if known:
-            st.session_state["file-chosen"] = chosen if chosen in known else None
-            st.selectbox(
-                "or a file given before",
-                list(known),
-                format_func=known.__getitem__,
-                key="file-chosen",
-                placeholder="Choose a file",
-                help="Files are kept once, by their content, so that their runs can be resumed and used later.",
-                on_change=_file_chosen,
-            )
-
-
 def _recipe_chosen() -> None:
     name = st.session_state["recipe"]
     st.session_state.pop(_FAULTS, None)
@@ -149,7 +298,7 @@ def _origin_chosen() -> None:
     elif origin == "values":
         drafts.start_anew(_on_values(), None)
     else:
-        drafts.start_anew(_on_no_file(), None)
+        drafts.start_anew(Experiment.make({"data": {"source": "file"}}), None)
 
 
 def _on_values() -> Experiment:
@@ -161,44 +310,5 @@ def _on_values() -> Experiment:
     return base.with_changes({"data.source": "values"})
 
 
-def _file_given() -> None:
-    upload = st.session_state["upload"]
-    st.session_state.pop(_FAULTS, None)
-    if upload is None:
-        return
-    st.session_state[_HANDLED] = upload.file_id
-    try:
-        kept = session.store().put_file(upload.getvalue(), upload.name)
-        _start_on_file({"hash": kept.hash, "name": kept.name})
-    except SeqcoreError as error:
-        _without_file(error)
-
-
 def _file_chosen() -> None:
-    chosen = st.session_state["file-chosen"]
-    names = {f.hash: f.name for f in session.store().files()}
-    st.session_state.pop(_FAULTS, None)
-    if chosen not in names:
-        return
-    try:
-        _start_on_file({"hash": chosen, "name": names[chosen]})
-    except SeqcoreError as error:
-        _without_file(error)
-
-
-def _without_file(error: SeqcoreError) -> None:
-    """A file that can't be used: the one before it must not be trained on under the new one's name."""
-    st.session_state[_FAULTS] = error.lines
-    drafts.start_anew(_on_no_file(), None)
-    session.select_run(None)
-
-
-def _on_no_file() -> Experiment:
-    return Experiment.make({"data": {"source": "file"}})
-
-
-def _start_on_file(options: dict[str, Any]) -> None:
-    data = {"source": "file", "options": options}
-    table = table_of(Experiment.make({"data": data}))
-    drafts.start_anew(suggest_experiment(table, data=data), None)
-    session.select_run(None)
+    st.session_state["file-wanted"] = st.session_state["file-chosen"]

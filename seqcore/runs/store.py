@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -65,9 +66,10 @@ class Store(Recording):
             rows = connection.execute(select(table).order_by(table.c.time.desc())).mappings()
             return [StoredFile(row["hash"], row["name"], row["size"]) for row in rows]
 
-    def table(self, run: str | Experiment) -> Table:
+    def table(self, run: str | Experiment, *, on_progress: Callable[[float], None] | None = None) -> Table:
         """The values that an experiment learns from: made by its source, or read from the file that is kept here.
 
+        `on_progress` is called with how much of a file is read, from 0 to 1.
         CorruptError where the file is not the one that was given, DataError where it can't be read.
         """
         experiment = run if isinstance(run, Experiment) else self.run(run).experiment
@@ -83,7 +85,7 @@ class Store(Recording):
         if digest(pieces(path)) != key:
             raise CorruptError(f"{path} is not the file that was given ({name}): give it again")
         reading = {field: options[field] for field in FileOptions.model_fields if field in options}
-        return read_table(path, name=name, options=FileOptions(**reading))
+        return read_table(path, name=name, options=FileOptions(**reading), on_progress=on_progress)
 
     def predictor(self, run: str, at: Literal["best", "last"] | int = "best") -> Predictor:
         """A run's model with its best or its last weights, or as it was at the step of a checkpoint that is kept.

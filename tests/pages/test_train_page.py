@@ -283,7 +283,7 @@ def warnings(page: AppTest) -> list[str]:
 def test_before_a_file_is_given_the_page_asks_for_one(page: AppTest) -> None:
     own_file(page)
     assert faults(page) == []
-    assert [info.value for info in page.info] == ["Upload a CSV file to begin."]
+    assert [info.value for info in page.info] == ["Upload a file to begin."]
     assert button(page, "train").disabled
 
 
