@@ -17,7 +17,7 @@ from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation
 from seqcore.summary import Summary, summarize
 from seqcore.tasks import TASKS
-from seqcore.tasks.task import Task
+from seqcore.tasks.task import Example, Task
 from seqcore.training_state import restored_experiment
 from seqcore.turns import on_one_thread
 from seqcore.views import SeriesView, View
@@ -98,6 +98,14 @@ class Predictor:
             given = self.parse(given)
         with on_one_thread():
             return self._task.predict(self._model, self._codec, given)
+
+    def can_score(self, table: Table) -> bool:
+        """Whether new data hold the truth, for `evaluate`; where they don't, `predict` answers a table."""
+        return self._task.can_score(table)
+
+    def examples(self, table: Table, part: str) -> list[Example]:
+        """Inputs of a part of the run's own data to choose from; none where one types an input."""
+        return self._task.examples(self._codec, table, part)
 
     def notes(self, given: Any) -> str | None:
         """What should be known of this input: that its length isn't what the model was trained on, as an example."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from seqcore.cli.output import number
+from seqcore.errors import PredictionError
 from seqcore.views import (
     FramesView,
     LabelsView,
@@ -17,7 +18,7 @@ from seqcore.views import (
     plain,
 )
 
-__all__ = ["ANSWERS", "Answer", "answer_of", "flat_rows"]
+__all__ = ["ANSWERS", "Answer", "answer_of", "answers_of", "flat_rows"]
 
 LIKELY = 0.005  # what is less probable is not worth a word
 MOST_LIKELY = 5
@@ -33,6 +34,14 @@ class Answer(NamedTuple):
 def answer_of(view: View, given: Any, text: str) -> Answer:
     """What a model says of one input: `given` as it was read, `text` as it was typed."""
     return ANSWERS[type(view)](view, given, text)
+
+
+def answers_of(view: View) -> list[Answer]:
+    """What a model says of each of several inputs, by their names. PredictionError where it answers one at a time."""
+    if not isinstance(view, LabelsView):
+        raise PredictionError("file: this model answers one input at a time; use --input")
+    rows = zip(view.names, view.predictions, view.probabilities.tolist(), strict=True)
+    return [_probable(best, dict(zip(view.labels, row, strict=True)), name) for name, best, row in rows]
 
 
 def flat_rows(values: Any, *, whole: bool = True) -> list[Any]:

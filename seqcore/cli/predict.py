@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqcore.cli.answers import answer_of, flat_rows
+from seqcore.cli.answers import answer_of, answers_of, flat_rows
 from seqcore.cli.output import Output, number
 from seqcore.cli.training import foreground
 from seqcore.errors import DataError, NotFoundError, PredictionError
@@ -95,8 +95,22 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
     table = read_table(path, name=path.name, options=predictor.file_options)
     for note in () if out.json else table.notes:
         out.note(note)
+    if not predictor.can_score(table):
+        return _answers(args, out, predictor.predict(table), {"run": run.id, "file": path.name})
     scored = {"file": path.name, "notes": list(table.notes)}
     return _scores(args, out, predictor.evaluate(table), path.name, {"run": run.id, **scored})
+
+
+def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[str, Any]) -> int:
+    """A line for each sequence of a file that holds no truth."""
+    if args.csv:
+        _write_csv(args.csv, view)
+    for answer in answers_of(view):
+        if out.json:
+            out.object({**about, **answer.value})
+        else:
+            out.line(answer.sentence)
+    return 0
 
 
 def _score_part(args: argparse.Namespace, out: Output, store: Store, run: Run, predictor: Predictor) -> int:

@@ -17,12 +17,19 @@ from seqcore.data.parts import PART_TITLES
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.metrics import Evaluation, class_metrics, confusion
-from seqcore.models.augment import AUGMENTATIONS
 from seqcore.models.classifier import SequenceClassifier
 from seqcore.models.recurrent import State
 from seqcore.tasks.neighbours import learn_neighbours, nearest_classes
-from seqcore.tasks.task import Task, scored_windows
-from seqcore.tasks.unfolding import as_table, class_answers, labels_view, parse_sequence, read_back
+from seqcore.tasks.task import Example, Task, scored_windows
+from seqcore.tasks.unfolding import (
+    as_table,
+    class_answers,
+    example,
+    labels_view,
+    one_of_each,
+    parse_sequence,
+    read_back,
+)
 from seqcore.views import ConfusionView, LabelsView
 
 __all__ = ["Classification"]
@@ -31,6 +38,7 @@ WHOLE = 0.5  # the weight of the answer at a sequence's end; the rest is that of
 MOST_ONE_HOT = 256  # symbols; beyond them each is stood for by a few numbers
 _EMBEDDED = 64
 _PREVIEWED = 4  # sequences in a preview
+MOST_EXAMPLES = 60  # sequences of a part that one can choose from
 _SHOWN = 8  # sequences that are shown in full
 
 
@@ -50,6 +58,7 @@ class Classification(Task):
 
     metric = "accuracy"
     metric_is_error = False
+    unit = "sequence"
     plainest = ("majority",)
 
     def check(self, table: Table) -> None:
@@ -93,6 +102,8 @@ class Classification(Task):
             return self._model(len(codec.vocabulary), len(codec.labels), symbolic=True)
         varied, augment = None, self.experiment.training.augment
         if augment != "none":
+            from seqcore.models.augment import AUGMENTATIONS  # reads sounds: only where there are any
+
             assert codec.scaler is not None
             center, scale = (torch.from_numpy(a) for a in (codec.scaler.center, codec.scaler.scale))
             varied = AUGMENTATIONS[augment](center, scale)
@@ -194,6 +205,17 @@ class Classification(Task):
         indices = np.arange(len(data.windows["train"]))
         scores, _ = class_answers(model, task, data, "train", indices)
         return labels_view(model, task, data, "train", indices, scores, most=len(indices), shown=_SHOWN)
+
+    def can_score(self, table: Table) -> bool:
+        """Whether the sequences have labels to be held against."""
+        return table.labels is not None
+
+    def examples(self, codec: LabelledCodec, table: Table, part: str) -> list[Example]:
+        """Sequences of a part, from as many classes as there are; sounds where the data were recordings."""
+        data = LabelledDataset(table, self.experiment.data, torch.device("cpu"), codec)
+        indices = data.spread(part, MOST_EXAMPLES)
+        order = one_of_each(data.truth(part, indices))
+        return [example(data, part, int(i)) for i in indices[order]]
 
     def note(self, codec: LabelledCodec, given: Any) -> str | None:
         """That an input is shorter or longer than those of the training part, or holds symbols that it didn't."""

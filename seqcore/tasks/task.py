@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import detached
 from seqcore.views import SeriesView, View
 
-__all__ = ["Codec", "Task", "carried", "run_windows", "scored_windows", "window_note"]
+__all__ = ["Codec", "Example", "Task", "carried", "run_windows", "scored_windows", "window_note"]
 
 MOST_CARRIED = 2_000  # windows that are scored one by one, where state is carried
 MOST_SCORED = 50_000  # windows of a part that are scored; more are spread evenly over it
@@ -42,6 +42,14 @@ class Codec(Protocol):
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """What is kept as arrays beside them."""
         ...
+
+
+class Example(NamedTuple):
+    """One input of the data's own: `given` is what `predict` takes, `truth` the answer, where it is known."""
+
+    name: str
+    truth: str | None
+    given: Any
 
 
 class Task(ABC):
@@ -121,6 +129,14 @@ class Task(ABC):
     @abstractmethod
     def predict(self, model: nn.Module, codec: Any, given: Any) -> View:
         """The answer to one input. PredictionError where the model can't take it."""
+
+    def can_score(self, table: Table) -> bool:
+        """Whether new data hold the truth; where they don't, they are answered only."""
+        return True
+
+    def examples(self, codec: Any, table: Table, part: str) -> list[Example]:
+        """Inputs of a part that one may choose from to see their answers; none where one types an input."""
+        return []
 
     def note(self, codec: Any, given: Any) -> str | None:
         """What should be known of this input before its answer is believed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +13,10 @@ from seqcore.data.labelled import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import PredictionError
 from seqcore.tasks.forecasting import as_rows, parse_numbers
+from seqcore.tasks.task import Example, Task
 from seqcore.views import LabelsView
 
-if TYPE_CHECKING:
-    from seqcore.tasks.task import Task
-
-__all__ = ["as_table", "class_answers", "labels_view", "parse_sequence", "read_back"]
+__all__ = ["as_table", "class_answers", "example", "labels_view", "one_of_each", "parse_sequence", "read_back"]
 
 _STEPS_AT_ONCE = 50_000
 _MOST_STEPS = 240  # of one sequence in a picture
@@ -71,7 +69,7 @@ def labels_view(
         kept = np.linspace(0, len(indices) - 1, max(1, most)).astype(np.int64)
     codes = data.truth(part, indices[kept])
     classes = codes if (codes != UNKNOWN_CLASS).any() else scores[kept].argmax(axis=1)
-    first = _one_of_each(classes)[:shown]
+    first = one_of_each(classes)[:shown]
     kept = kept[np.concatenate([first, np.setdiff1d(np.arange(len(kept)), first)]).astype(np.int64)]
     full = [_unfolded(model, data, part, int(indices[place])) for place in kept[: len(first)]]
     sequences = data.windows[part].locate(indices[kept])[2]
@@ -146,7 +144,7 @@ def _probabilities(scores: Values) -> Values:
     return np.where(np.isfinite(shares), shares, 1.0 / max(1, scores.shape[-1]))
 
 
-def _one_of_each(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+def one_of_each(classes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Places in `classes` [n] in such an order that every class comes once, then every class again."""
     order = np.argsort(classes, kind="stable")
     starts = np.searchsorted(classes[order], classes[order], side="left")
@@ -185,6 +183,20 @@ def read_back(codec: LabelledCodec) -> str:
     if len(codec.columns) == 1:
         return ", ".join(f"{value:.5g}" for value in codec.example[:, 0])
     return "\n".join(", ".join(f"{value:.5g}" for value in row) for row in codec.example)
+
+
+def example(data: LabelledDataset, part: str, index: int) -> Example:
+    """One sequence of a part as `predict` takes it: rows [T, F], symbols, or the sound that it was made from."""
+    first, lengths, sequences = data.windows[part].locate(np.array([index]))
+    low, high, sequence = int(first[0]), int(first[0] + lengths[0]), int(sequences[0])
+    table, given = data.table, None
+    if table.recordings is not None:
+        from seqcore.data.sound import Sound
+
+        given = Sound(table.recordings.rate, table.recordings.samples[sequence])
+    label = None if table.labels is None else str(table.labels[sequence])
+    rows = tuple(table.words(low, high)) if table.symbolic else table.values[low:high]
+    return Example(_name(table, sequence), label, rows if given is None else given)
 
 
 def as_table(given: Any, codec: LabelledCodec) -> Table:
