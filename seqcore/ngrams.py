@@ -104,7 +104,7 @@ class NGrams:
             context = self._numbers(codes, rows, behind, n)
             known = context >= 0
             gram, found = _find(level.keys, context * self.size + target)
-            own = np.where(found & known, level.count[gram] / level.seen[context], 0.0)
+            own = np.where(found & known, level.count[gram] / np.maximum(level.seen[context], 1.0), 0.0)
             probability = np.where(known, own + level.share[context] * probability, probability)
             best = np.where(known, level.best[context], best)
         return np.log(probability), best == target

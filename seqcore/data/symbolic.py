@@ -79,7 +79,7 @@ class SymbolicCodec:
             if f"ngrams.{n}.keys" in arrays
         ]
         if "fitted.pairs" in arrays:  # as checkpoints had it before there were n-grams
-            counted = [_sparse(arrays["fitted.single"]), _sparse(arrays["fitted.pairs"])]
+            counted = _from_table(arrays["fitted.single"], arrays["fitted.pairs"])
         return cls(vocabulary, tuple(d["tail"]), NGrams(counted, len(vocabulary)) if counted else None)
 
 
@@ -194,6 +194,9 @@ def fit_vocabulary(table: Table, train: Iterable[tuple[int, int, int]]) -> Vocab
     return Vocabulary.fit(symbols, separator)
 
 
-def _sparse(count: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    keys = np.flatnonzero(count.ravel())
-    return keys, count.ravel()[keys].astype(np.int64)
+def _from_table(single: NDArray[Any], pairs: NDArray[Any]) -> list[tuple[Rows, Rows]]:
+    """How often each symbol [V] and each pair [V, V] was counted, as `NGrams` has it."""
+    known = np.flatnonzero(single)
+    first, second = np.nonzero(pairs[known])
+    both = first * len(single) + second, pairs[known][first, second].astype(np.int64)
+    return [(known, single[known].astype(np.int64)), both]
