@@ -17,7 +17,7 @@ from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES, plot_scores, scores_info
 from seqcore.runs.store import Run
 from seqcore.suggestion import refit_experiment
-from seqcore.views import SeriesView
+from seqcore.views import SeriesView, View
 from ui import run_words
 from ui.cards import finding_box
 from ui.inputs import INPUTS, as_read, wanted_file
@@ -303,13 +303,23 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
     if upload is None:
         return
     table = read_table(upload.getvalue(), name=upload.name, options=predictor.file_options)
-    evaluation = predictor.evaluate(table, part=None)
     for note in table.notes:
         st.caption(escape(note))
+    if not predictor.can_score(table):
+        answers_only(run, predictor.predict(table), upload.name)
+        return
+    evaluation = predictor.evaluate(table, part=None)
     show_evaluation(
         run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predicted"),
         reading="None of this was seen in training.",
     )  # fmt: skip
+
+
+def answers_only(run: Run, view: View, file: str) -> None:
+    """What the model says of new data that hold no truth."""
+    st.caption("This file says nothing of what is true, so there is no score.")
+    picture(FIGURES[type(view)](view), key=f"answers-{run.id}", label="The model's answers", reading=reading_of(view))
+    download_csv(view, name=file_stem(file, "answers"), key=f"csv-answers-{run.id}")
 
 
 def take_away(run: Run, predictor: Predictor, step: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from seqcore.data.table import Table
+from ui.sequence_input import sequence
 
 if TYPE_CHECKING:
     from seqcore.prediction import Predictor
@@ -49,11 +50,12 @@ def symbols(predictor: Predictor, table: Table, *, key: str) -> str:
     )
 
 
-INPUTS: dict[str, Callable[..., Any]] = {"numbers": numbers, "symbols": symbols}
+INPUTS: dict[str, Callable[..., Any]] = {"numbers": numbers, "symbols": symbols, "sequence": sequence}
 
 
 FILES: dict[str, str] = {
     "symbols": "A text file, or a CSV file with one symbol a row.",
+    "sequence": "Sequences in the form of the training data's file, with their labels to score them, or without.",
     "sentence": "A file of pairs: a sentence, a tab, and its translation.",
     "sound": "A WAV file, or a zip of them in folders that are named by their class.",
     "frames": "A file with the same columns as the training data, a row for each picture.",

@@ -40,9 +40,9 @@ READINGS: dict[type[View], str] = {
     SeriesView: "The closer blue lies to the dark line, the better.",
     SymbolsView: "A row is what the model expects after those symbols, bluer where it is surer. A ring is what came.",
     TextView: "Grey was given, blue is what the model wrote on.",
-    LabelsView: "Each curve is how probable a class is after so much of the sequence: see when the model makes up its "
-    "mind.",
-    ConfusionView: "A row is what it was, a column what it was taken for: all on the diagonal is perfect.",
+    LabelsView: "How probable each class is after so much of the sequence: see when the model makes up its mind. The "
+    "bar on top, or the mark, is the true class.",
+    ConfusionView: "A row is what it was, a column what it was taken for. Blue is right, red is wrong.",
     FramesView: "What came above, what the model foresaw below.",
     HorizonView: "How the error grows with the distance: below the grey lines the model is worth its work.",
     TranslationView: "What was said, what the model made of it, and what it should have been.",
