@@ -17,7 +17,8 @@ from seqcore.plots.series import SeriesInfo, plot_series, series_info
 from seqcore.plots.sparkline import SparklineInfo, plot_sparkline, sparkline_info
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.plots.symbols import SymbolsInfo, plot_symbols, symbols_info
-from seqcore.views import ConfusionView, HorizonView, LabelsView, SeriesView, SymbolsView, View
+from seqcore.plots.text import TextInfo, plot_text, text_info
+from seqcore.views import ConfusionView, HorizonView, LabelsView, SeriesView, SymbolsView, TextView, View
 
 __all__ = [
     "FIGURES",
@@ -30,6 +31,7 @@ __all__ = [
     "SparklineInfo",
     "SymbolsInfo",
     "TableInfo",
+    "TextInfo",
     "apply_style",
     "colour",
     "confusion_info",
@@ -46,12 +48,14 @@ __all__ = [
     "plot_sparkline",
     "plot_symbols",
     "plot_table",
+    "plot_text",
     "plot_view",
     "scores_info",
     "series_info",
     "sparkline_info",
     "symbols_info",
     "table_info",
+    "text_info",
 ]
 
 
@@ -61,6 +65,10 @@ def _series(view: Any, dark: bool = False) -> go.Figure:
 
 def _symbols(view: Any, dark: bool = False) -> go.Figure:
     return plot_symbols(symbols_info(view), dark)
+
+
+def _text(view: Any, dark: bool = False) -> go.Figure:
+    return plot_text(text_info(view), dark)
 
 
 def _labels(view: Any, dark: bool = False) -> go.Figure:
@@ -78,6 +86,7 @@ def _horizon(view: Any, dark: bool = False) -> go.Figure:
 FIGURES: dict[type[View], Callable[..., go.Figure]] = {
     SeriesView: _series,
     SymbolsView: _symbols,
+    TextView: _text,
     LabelsView: _labels,
     ConfusionView: _confusion,
     HorizonView: _horizon,

@@ -16,6 +16,7 @@ __all__ = ["SymbolsInfo", "plot_symbols", "symbols_info"]
 MAX_CONTEXTS = 30
 MAX_SYMBOLS = 40
 MAX_BARS = 12
+MAX_CONTEXT = 24  # symbols of a context that are shown, its last ones
 SHOWN = {" ": "space", "\n": "new line", "\t": "tab"}
 
 
@@ -47,7 +48,7 @@ def symbols_info(view: SymbolsView, *, title: str | None = None) -> SymbolsInfo:
         kept = kept[np.argsort(-highest[kept], kind="stable")]
     truth = tuple(view.truth[:n]) or (None,) * n
     return SymbolsInfo(
-        contexts=tuple(view.separator.join(_readable(s) for s in context) for context in view.contexts[:n]),
+        contexts=tuple(_context(context, view.separator) for context in view.contexts[:n]),
         symbols=tuple(_readable(view.symbols[i]) for i in kept),
         probabilities=probabilities[:, kept],
         truth=tuple(None if s is None else _readable(s) for s in truth),
@@ -120,6 +121,16 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
     )
     figure.update_layout(hovermode="closest")
     return figure
+
+
+def _context(symbols: tuple[str, ...], separator: str) -> str:
+    """The end of a context in one line; a single blank is named, one at an end is drawn."""
+    if len(symbols) == 1:
+        return _readable(symbols[0])
+    shown = separator.join(symbols[-MAX_CONTEXT:]).replace("\n", "\u21b5").replace("\t", " ")
+    inner = shown.strip(" ")
+    head, tail = (len(part) * "\u2423" for part in shown.split(inner, 1)) if inner else ("", "\u2423" * len(shown))
+    return ("\u2026" if len(symbols) > MAX_CONTEXT else "") + head + inner + tail
 
 
 def _percent(value: float) -> str:

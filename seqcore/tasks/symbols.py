@@ -37,7 +37,7 @@ _MOST_WORK = 250_000_000  # scored targets times symbols
 _NUMBERS_AT_ONCE = 8_000_000  # scores
 _MOST_ROWS = 64  # stretches that are scored side by side
 _SHOWN_CONTEXT = 24  # symbols of a long window that a picture shows
-_PROMPT, _WRITTEN = {"": 60, " ": 12}, {"": 200, " ": 40}  # symbols of a preview, by what joins them
+_PROMPT, _WRITTEN = {"": 60, " ": 12}, {"": 120, " ": 30}  # symbols of a preview, by what joins them
 _TEMPERATURE = 0.8
 _GRAMS = {2: "bigram", 3: "trigram", 5: "five_gram"}
 
@@ -110,7 +110,7 @@ class Symbols(Task):
             return Evaluation(metrics, _NOTHING, len(indices), of)
         views: tuple[View, ...] = (self._probabilities(model, dataset, part, min(points, 24)),)
         if self.writes:
-            views = (self._sample(model, dataset, part, 2), *views)
+            views = (self._sample(model, dataset, part, 4), *views)
         return Evaluation(metrics, views[0], len(indices), of, self.baselines(dataset, part), views[1:])
 
     def baselines(self, dataset: SymbolicDataset, part: str) -> dict[str, dict[str, float]]:

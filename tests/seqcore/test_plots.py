@@ -19,16 +19,18 @@ from seqcore.plots import (
     plot_sparkline,
     plot_symbols,
     plot_table,
+    plot_text,
     plot_view,
     scores_info,
     series_info,
     sparkline_info,
     symbols_info,
     table_info,
+    text_info,
 )
 from seqcore.plots.style import COLOURS, LINE_WIDTH, colour
 from seqcore.plots.thinning import thin
-from seqcore.views import SeriesView, SymbolsView
+from seqcore.views import SeriesView, SymbolsView, TextView
 
 NAN = float("nan")
 
@@ -224,10 +226,38 @@ class TestSymbols:
         view = SymbolsView((("a", " "),), (" ", "\n"), np.array([[0.4, 0.6]]))
         info = symbols_info(view)
         assert info.symbols == ("new line", "space")
-        assert info.contexts == ("aspace",)
+        assert info.contexts == ("a\u2423",)
+
+    def test_long_contexts_are_shown_by_their_end(self):
+        view = SymbolsView((tuple("in a line\nand then one more"),), ("s",), np.array([[1.0]]))
+        assert symbols_info(view).contexts == ("\u2026a line\u21b5and then one more",)
 
     def test_no_context_is_an_empty_figure(self):
         assert not plot_symbols(symbols_info(symbols(0))).data
+
+
+class TestText:
+    def test_given_and_written_stand_in_lines_that_fit(self):
+        view = TextView("The cat sat on", " a mat.\n\n" + "word " * 40)
+        info = text_info(view)
+        assert all(len(given + written) <= 62 for given, written in info.lines)
+        assert info.lines[:2] == (("The cat sat on", " a mat."), ("", ""))
+        assert " ".join(given + written for given, written in info.lines).split() == (view.prompt + view.text).split()
+
+    def test_a_text_is_shown_to_the_letter(self):
+        figure = plot_view(TextView("if a < b:\n    ", "<b>&amp;</b>"))
+        shown = figure.layout.annotations[0].text
+        assert "&lt;b&gt;&amp;amp;&lt;/b&gt;" in shown
+        assert "\u00a0" * 4 in shown
+        assert colour("prediction") in shown
+
+    def test_a_very_long_text_says_what_is_left_out(self):
+        info = text_info(TextView("", "line\n" * 100))
+        assert (len(info.lines), info.lines_left_out) == (24, 76)
+        assert "76\u00a0more\u00a0lines" in plot_text(info).layout.annotations[0].text
+
+    def test_no_text_is_an_empty_figure(self):
+        assert "nothing" in plot_text(text_info(TextView("", ""))).layout.annotations[0].text
 
 
 class TestScores:

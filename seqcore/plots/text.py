@@ -1,0 +1,85 @@
+"""Text that a model wrote: the prompt in grey, what it went on with in blue, line by line."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.views import TextView
+
+__all__ = ["TextInfo", "plot_text", "text_info"]
+
+WIDTH = 62  # characters in a line
+MAX_LINES = 24
+_FEWEST = 6  # lines that there is room for, so that pictures that follow each other are of about one height
+_LINE, _SIZE = 19, 13  # pixels
+_FONT = "ui-monospace, Menlo, Consolas, monospace"
+
+
+class TextInfo(NamedTuple):
+    """Lines of at most 62 characters; of each, what was given and what was written: `lines[n]` = (given, written)."""
+
+    lines: tuple[tuple[str, str], ...]
+    lines_left_out: int
+    title: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to read."""
+        return not any(given or written for given, written in self.lines)
+
+
+def text_info(view: TextView, *, title: str | None = None) -> TextInfo:
+    """From a view: its text cut at line ends and at spaces."""
+    whole, end = view.prompt + view.text, len(view.prompt)
+    lines: list[tuple[str, str]] = []
+    start = 0
+    while start < len(whole):
+        stop, after = _line_end(whole, start)
+        cut = min(max(end, start), stop)
+        lines.append((whole[start:cut], whole[cut:stop]))
+        start = after
+    shown = tuple(lines[:MAX_LINES])
+    return TextInfo(shown, len(lines) - len(shown), view.title if title is None else title)
+
+
+def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
+    """The lines as they stand, in letters of one width."""
+    if info.empty:
+        return empty_figure(info.title, "nothing written yet", dark=dark, height=160)
+    quiet, blue = colour("truth", dark=dark, opacity=0.55), colour("prediction", dark=dark)
+    rows = [_span(given, quiet) + _span(written, blue) for given, written in info.lines]
+    if info.lines_left_out:
+        rows.append(_span(f"... {info.lines_left_out} more lines", quiet))
+    figure = go.Figure()
+    height = 20 + _LINE * max(_FEWEST, len(rows)) + (28 if info.title else 0)
+    apply_style(figure, dark=dark, title=info.title, height=height)
+    figure.update_xaxes(visible=False, fixedrange=True)
+    figure.update_yaxes(visible=False, fixedrange=True)
+    figure.add_annotation(
+        text="<br>".join(rows), showarrow=False, align="left", x=0, y=1, xref="paper", yref="paper", xanchor="left",
+        yanchor="top", font={"family": _FONT, "size": _SIZE},
+    )  # fmt: skip
+    return figure
+
+
+def _line_end(text: str, start: int) -> tuple[int, int]:
+    """(where the line that begins at `start` ends, where the next one begins)."""
+    newline = text.find("\n", start, start + WIDTH + 1)
+    if newline >= 0:
+        return newline, newline + 1
+    if len(text) - start <= WIDTH:
+        return len(text), len(text)
+    space = text.rfind(" ", start + 1, start + WIDTH + 1)
+    return (space, space + 1) if space > start else (start + WIDTH, start + WIDTH)
+
+
+def _span(text: str, css: str) -> str:
+    """Text as Plotly shows it to the letter, in a colour."""
+    if not text:
+        return ""
+    kept = escape(text, quote=False).replace("\t", "    ").replace(" ", "\u00a0")
+    return f'<span style="color:{css}">{kept}</span>'
