@@ -260,37 +260,40 @@ def refit(run: Run) -> None:
 
 
 def write_on(run: Run, predictor: Predictor, step: int) -> None:
-    """Letters, one after the other, each drawn with the model's probabilities."""
+    """Symbols, one after the other, each drawn with the model's probabilities."""
     left, right = st.columns([1, 1.6], gap="medium")
+    endless = run.experiment.data.predict == "every-step"
     with left:
         prompt = INPUTS["symbols"](predictor, load_table(run.id), key=f"prompt-{run.id}")
-        steps = st.slider("How many", 1, 400, 40, key=f"letters-{run.id}", help="Symbols that the model writes.")
+        steps = st.slider(
+            "How many", 1, 2000 if endless else 400, 300 if endless else 40, key=f"letters-{run.id}",
+            help="Symbols that the model writes: letters, or words.",
+        )  # fmt: skip
         temperature = st.slider(
-            "Temperature", 0.1, 2.0, 1.0, 0.1, key=f"temperature-{run.id}",
+            "Temperature", 0.1, 2.0, 0.7 if endless else 1.0, 0.1, key=f"temperature-{run.id}",
             help="Below 1 the model prefers what it thinks most probable; above 1 it dares more.",
         )  # fmt: skip
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed-{run.id}", help="The same seed writes the same.")
+        few, dice = st.columns(2)
+        top_k = few.number_input(
+            "Only the likeliest", 0, len(predictor.symbols), 0, key=f"top-k-{run.id}",
+            help="Draw from this many symbols, the most probable ones (top-k). 0 draws from all.",
+        )  # fmt: skip
+        seed = dice.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed-{run.id}", help="The same seed writes the same.")
     with right:
         if not prompt:
             st.caption("Write the first symbol, and the model goes on.")
             return
-        text = predictor.generate(prompt, int(steps), temperature=float(temperature), seed=int(seed))
-        written = text.removeprefix(prompt) if text.startswith(prompt) else text
-        letters(prompt, written)
+        text = predictor.generate(prompt, int(steps), temperature=float(temperature), seed=int(seed), top_k=int(top_k))
+        letters(prompt, text)
         st.caption("Grey is yours, blue is the model's.")
-        rows = "position,symbol\n" + "".join(f"{i},{_cell(s)}\n" for i, s in enumerate(written, start=1))
         st.download_button(
-            "Download CSV", rows, f"{file_stem(run_words.title(run), 'written')}.csv", "text/csv",
-            key=f"csv-letters-{run.id}", icon=":material/download:", on_click="ignore",
+            "Download text", prompt + text, f"{file_stem(run_words.title(run), 'written')}.txt", "text/plain",
+            key=f"text-letters-{run.id}", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
 
 
 # How a model goes on from what it knows: the tab's title, and what is in it. (A text in quotes would be shown.)
 ONWARD = {"forecast": ("Forecast", forecast), "generate": ("Write on", write_on)}
-
-
-def _cell(symbol: str) -> str:
-    return '"' + symbol.replace('"', '""') + '"'
 
 
 def new_data(run: Run, predictor: Predictor, step: int) -> None:

@@ -18,6 +18,8 @@ __all__ = ["FILES", "INPUTS", "as_read", "example", "wanted_file"]
 
 DIGITS = 5  # of an example's numbers
 MOST_SHOWN = 12  # rows of an input that are read back
+MOST_KNOWN = 40  # symbols that a help text lists
+SHORT_TEXT = 30  # characters of an example that fit into one line
 
 
 def numbers(predictor: Predictor, table: Table, *, key: str) -> str:
@@ -39,15 +41,19 @@ def numbers(predictor: Predictor, table: Table, *, key: str) -> str:
 
 
 def symbols(predictor: Predictor, table: Table, *, key: str) -> str:
-    """Letters (or words with spaces between), as the data have them."""
+    """Letters or words, as the data have them; where the model reads text, several lines of it."""
     window = predictor.experiment.data.window
-    return st.text_input(
-        "Symbols, the oldest first",
-        value=predictor.example(),
-        key=key,
-        help=f"The model was trained on {window} at a time and knows {len(predictor.symbols)} of them: "
-        + " ".join(_plain(s) for s in predictor.symbols[:40]),
-    )
+    text, count = predictor.example(), len(predictor.symbols)
+    known = " ".join(_plain(s) for s in predictor.symbols[:MOST_KNOWN] if not s.isspace())
+    of_them = f"of them, such as {known}" if count > MOST_KNOWN else f"of them: {known}"
+    if len(text) <= SHORT_TEXT:
+        told = f"The model was trained on {window} at a time and knows {count:,} {of_them}"
+        return st.text_input("Symbols, the oldest first", value=text, key=key, help=told)
+    return st.text_area(
+        "The beginning", value=text, height=120, key=key,
+        help=f"The model goes on from here. What it starts from is the end of its data. It knows {count:,} symbols: "
+        f"{known}{' ...' if count > MOST_KNOWN else ''}",
+    )  # fmt: skip
 
 
 INPUTS: dict[str, Callable[..., Any]] = {"numbers": numbers, "symbols": symbols, "sequence": sequence}
