@@ -82,7 +82,12 @@ class Predictor:
         """How a file of new data is read: as the training data's own file was, where they came from one."""
         data = self.experiment.data
         own = SOURCES[data.source]
-        return own(**data.options) if issubclass(own, FileOptions) else FileOptions()
+        options = own(**data.options) if issubclass(own, FileOptions) else FileOptions()
+        known = {"kind": self._task.file_kind(self._codec)}
+        vocabulary = getattr(self._codec, "vocabulary", None)
+        if vocabulary is not None:
+            known["level"] = "words" if vocabulary.separator else "characters"
+        return options.model_copy(update={name: v for name, v in known.items() if getattr(options, name) == "auto"})
 
     def parse(self, text: str) -> Any:
         """What a person typed, as `predict` takes it: "70, 80, 90" or "abcd". PredictionError."""

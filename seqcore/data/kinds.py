@@ -147,9 +147,9 @@ def id_column(columns: Columns, origin: Origin, label: str | None) -> str | None
     called = [n for n in again if n.strip().lower() in ID_NAMES]
     if called:
         return called[0]
-    if label is None:
-        return None
     texts = [n for n in again if is_text(columns[n]) and not holds_numbers(columns[n], origin.decimal)]
+    if label is None:
+        return texts[0] if texts else again[0] if again and step is not None else None
     return next((n for n in [*texts, *again] if _is_constant_within(columns[label], columns[n])), None)
 
 

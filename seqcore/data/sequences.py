@@ -12,12 +12,14 @@ from seqcore.data.cells import (
     Origin,
     encode,
     is_text,
+    is_whole,
     note_gaps,
     rows_of_gaps,
+    sample,
     take_numbers,
     take_values,
 )
-from seqcore.data.kinds import GROUP_NAMES, id_column, label_column
+from seqcore.data.kinds import GROUP_NAMES, are_labels, id_column, label_column
 from seqcore.data.series import ID_NAMES, Ids, ordered, step_column
 from seqcore.data.table import Table
 from seqcore.data.time_columns import take_times
@@ -29,23 +31,26 @@ __all__ = ["refuse_one_class", "refuse_short", "sequence_table"]
 def sequence_table(columns: Columns, origin: Origin) -> Table:
     """Independent sequences [N, F] with their labels; those of unequal length end where their cells do.
 
-    DataError: labels that are missing, that differ within a sequence or are all the same; sequences of fewer than two
-    steps; each with its row.
+    Without labels only where it was said that these are sequences: new ones, for a model to label. DataError: labels
+    that are missing, that differ within a sequence or are all the same; sequences of fewer than two steps; each with
+    its row.
     """
     label = label_column(columns, origin)
     if label is None and len(columns) > 2 and origin.label_column == "auto":
-        label = _at_an_end(columns)
-    if label is None:
+        label = _at_an_end(columns, origin)
+    if label is None and origin.kind == "auto":
         raise DataError(f"{origin.name}: no column holds the labels; call it label, or name it (label column)")
     ids = id_column(columns, origin, label)
-    labels = Ids(label, *encode(label, columns.pop(label), origin, "the label"))
-    refuse_one_class(labels.names, label, origin)
+    labels = None
+    if label is not None:
+        labels = Ids(label, *encode(label, columns.pop(label), origin, "the label"))
+        refuse_one_class(labels.names, label, origin)
     return _by_rows(columns, labels, origin) if ids is None else _by_ids(columns, ids, labels, origin)
 
 
 def refuse_one_class(names: list[str], label: str, origin: Origin) -> None:
-    """DataError where there is nothing to tell apart."""
-    if len(names) < 2:
+    """DataError where there is nothing to tell apart; new data, of which it is said what they are, may be so."""
+    if len(names) < 2 and origin.kind == "auto":
         raise DataError(
             f"{origin.name}, column {label}: every label is {names[0]!r}, so there is nothing to tell apart; "
             "give sequences of at least two classes"
@@ -69,19 +74,23 @@ def refuse_short(
     )
 
 
-def _at_an_end(columns: Columns) -> str:
-    """The label of rows that are sequences: the text at either end, else the first column."""
+def _at_an_end(columns: Columns, origin: Origin) -> str | None:
+    """The label of rows that are sequences: text at either end, or, without names, whole numbers that come again."""
     names = list(columns)
-    return next((name for name in (names[0], names[-1]) if is_text(columns[name])), names[0])
+    ends = [name for name in (names[0], names[-1]) if columns[name].null_count == 0]
+    text = [name for name in ends if is_text(columns[name]) and name.strip().lower() not in ID_NAMES]
+    first = columns[names[0]]
+    numbers = origin.numbered and first.null_count == 0 and is_whole(first) and are_labels(sample(first))
+    return text[0] if text else names[0] if numbers else None
 
 
-def _by_ids(columns: Columns, name: str, labels: Ids, origin: Origin) -> Table:
+def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> Table:
     ids = Ids(name, *encode(name, columns.pop(name), origin, "the id"))
     first = np.full(len(ids.names), len(ids.codes), dtype=np.int64)
     np.minimum.at(first, ids.codes, np.arange(len(ids.codes)))
-    own = labels.codes[first]
-    wrong = labels.codes != own[ids.codes]
-    if wrong.any():
+    own = np.zeros(0, dtype=np.int32) if labels is None else labels.codes[first]
+    wrong = np.zeros(0, dtype=bool) if labels is None else labels.codes != own[ids.codes]
+    if labels is not None and wrong.any():
         row = int(np.argmax(wrong))
         of = ids.codes[row]
         raise DataError(
@@ -110,7 +119,7 @@ def _by_ids(columns: Columns, name: str, labels: Ids, origin: Origin) -> Table:
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         independent=True,
         names=tuple(ids.names),
-        labels=np.array(labels.names)[own],
+        labels=None if labels is None else np.array(labels.names)[own],
         groups=groups,
         notes=tuple(origin.notes),
         row_numbers=rows_of_gaps(values, order, origin),
@@ -130,9 +139,10 @@ def _groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Origin
     return None
 
 
-def _by_rows(columns: Columns, labels: Ids, origin: Origin) -> Table:
-    each = Ids("row", np.arange(len(labels.codes), dtype=np.int32), [""] * len(labels.codes))
-    groups = _groups(columns, each, np.arange(len(labels.codes)), origin)
+def _by_rows(columns: Columns, labels: Ids | None, origin: Origin) -> Table:
+    count = len(next(iter(columns.values()), ()))
+    each = Ids("row", np.arange(count, dtype=np.int32), [""] * count)
+    groups = _groups(columns, each, np.arange(count), origin)
     names: tuple[str, ...] = ()
     for name in [n for n in columns if n.strip().lower() in ID_NAMES]:
         texts = columns[name].cast("string").to_pylist()
@@ -160,7 +170,7 @@ def _by_rows(columns: Columns, labels: Ids, origin: Origin) -> Table:
         offsets=offsets,
         independent=True,
         names=names,
-        labels=np.array(labels.names)[labels.codes],
+        labels=None if labels is None else np.array(labels.names)[labels.codes],
         groups=groups,
         notes=tuple(origin.notes),
         row_numbers=dict(zip(missing_rows.tolist(), origin.rows(of.tolist()), strict=True)),

@@ -21,7 +21,7 @@ _SEVERAL = 5  # words that a text usually has where they are the better symbols
 
 
 def labelled_text_table(columns: Columns, origin: Origin) -> Table:
-    """A sequence of characters or words for each row, with its label.
+    """A sequence of characters or words for each row, with its label (as `sequence_table`, or without one).
 
     DataError: rows without a label or text, texts of one character, one class only.
     """
@@ -30,12 +30,15 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
     if label is None and len(texts) == 2:
         label = min(texts, key=lambda name: len(set(sample(columns[name]))))  # said to be labelled texts
         texts.remove(label)
-    if label is None:
+    if label is None and (origin.kind == "auto" or len(texts) != 1):
         raise DataError(f"{origin.name}: no column holds the labels; call it label, or name it (label column)")
     if not texts:
         raise DataError(f"{origin.name}: no column holds texts beside the labels; add one, or say another kind")
-    codes, names = encode(label, columns.pop(label), origin, "the label")
-    refuse_one_class(names, label, origin)
+    labels = None
+    if label is not None:
+        codes, names = encode(label, columns.pop(label), origin, "the label")
+        refuse_one_class(names, label, origin)
+        labels = np.array(names)[codes]
     groups = None
     for name in [n for n in columns if n.strip().lower() in GROUP_NAMES and n != texts[0] and is_text(columns[n])]:
         of, known = encode(name, columns.pop(name), origin, "the group")
@@ -59,7 +62,7 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
         separator=" " if level == "words" else "",
         independent=True,
         x_title=what,
-        labels=np.array(names)[codes],
+        labels=labels,
         groups=groups,
         notes=tuple(origin.notes),
     )

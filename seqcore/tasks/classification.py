@@ -166,7 +166,7 @@ class Classification(Task):
         view = labels_view(model, self, dataset, part, indices, scores, most=points, shown=_SHOWN)
         table = confusion(predicted, truth, len(dataset.codec.labels))
         more = (_confusion_view(dataset, table),)
-        return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more)
+        return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more, self.unit)
 
     def baselines(self, dataset: LabelledDataset, part: str) -> dict[str, dict[str, float]]:
         """The most frequent class and the nearest neighbour, on the sequences that `evaluate` scores."""
@@ -204,11 +204,16 @@ class Classification(Task):
         data = task.make_dataset(replace(table, labels=None, groups=None), torch.device("cpu"), codec)
         indices = np.arange(len(data.windows["train"]))
         scores, _ = class_answers(model, task, data, "train", indices)
-        return labels_view(model, task, data, "train", indices, scores, most=len(indices), shown=_SHOWN)
+        return labels_view(model, task, data, "train", indices, scores, most=len(indices), shown=_SHOWN, mixed=False)
 
     def can_score(self, table: Table) -> bool:
         """Whether the sequences have labels to be held against."""
         return table.labels is not None
+
+    def file_kind(self, codec: LabelledCodec) -> str:
+        """As sequences of the training data's kind, even where no column holds labels."""
+        kinds = {"sound": "recording"}
+        return kinds.get(codec.input_kind, "sequences" if codec.vocabulary is None else "labelled-text")
 
     def examples(self, codec: LabelledCodec, table: Table, part: str) -> list[Example]:
         """Sequences of a part, from as many classes as there are; sounds where the data were recordings."""

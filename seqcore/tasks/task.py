@@ -134,6 +134,10 @@ class Task(ABC):
         """Whether new data hold the truth; where they don't, they are answered only."""
         return True
 
+    def file_kind(self, codec: Any) -> str:
+        """How a file of new data is read (`FileOptions.kind`): by what it is, unless the task knows better."""
+        return "auto"
+
     def examples(self, codec: Any, table: Table, part: str) -> list[Example]:
         """Inputs of a part that one may choose from to see their answers; none where one types an input."""
         return []

@@ -101,7 +101,7 @@ def _first_lines(given: Given) -> list[str]:
 def _sides(lines: list[str]) -> tuple[int, int] | None:
     """The two columns between tabs that hold sentences; None where the lines are something else."""
     rows = [line.split("\t") for line in lines if line.strip()][:4_000]
-    if not rows or sum(len(row) > 1 for row in rows) < 0.9 * len(rows):
+    if not rows or sum(len(row) > 1 for row in rows) < 0.7 * len(rows):
         return None
     if any(cell.strip().lower() in LABEL_NAMES for cell in rows[0]):
         return None
@@ -119,10 +119,14 @@ def _sides(lines: list[str]) -> tuple[int, int] | None:
 
 
 def _is_written(cells: list[str]) -> bool:
-    """Whether most cells with something in them are of letters, and neither numbers nor dates."""
+    """Whether most cells are of letters, and neither numbers nor dates."""
     filled = [cell for cell in cells if cell]
-    good = sum(bool(re.search(r"[^\W\d_]", c)) and not is_number(c) and not re.match(r"\d+[-/.]\d", c) for c in filled)
-    return bool(filled) and good > 0.8 * len(filled)
+    good = [cell for cell in filled if re.search(r"[^\W\d_]", cell) and not _is_value(cell)]
+    return len(filled) >= 0.5 * len(cells) and len(good) > 0.8 * len(filled)
+
+
+def _is_value(cell: str) -> bool:
+    return is_number(cell) or is_number(cell, ",") or re.match(r"\d+[-/.]\d", cell) is not None
 
 
 def _pairs(given: Given, encoding: str, places: tuple[int, int]) -> Iterator[tuple[str, str]]:

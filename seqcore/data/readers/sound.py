@@ -31,7 +31,7 @@ def read_recordings(given: Given, files: Iterator[tuple[str, bytes]], paths: lis
     DataError: one class only; a recording that can't be used, by its name in the archive.
     """
     told = _told(paths)
-    if told.labels is not None and len(set(told.labels)) < 2:
+    if told.labels is not None and len(set(told.labels)) < 2 and given.options.kind == "auto":
         raise DataError(
             f"{given.name}: every recording has the label {told.labels[0]!r}, so there is nothing to tell apart; "
             "put the recordings of each class into a folder of its own"

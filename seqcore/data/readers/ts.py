@@ -65,7 +65,7 @@ def read_ts(given: Given) -> Table:
     if not cases.lengths:
         raise DataError(f"{name}: there are no sequences below @data; give one a line")
     labels = np.array(cases.labels) if cases.labels else None
-    if labels is not None and len(set(cases.labels)) < 2:
+    if labels is not None and len(set(cases.labels)) < 2 and given.options.kind == "auto":
         raise DataError(
             f"{name}: every sequence has the label {cases.labels[0]!r}, so there is nothing to tell apart; "
             "give sequences of at least two classes"
