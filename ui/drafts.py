@@ -23,6 +23,7 @@ __all__ = [
     "default_recipe",
     "draft_of",
     "drawn",
+    "kept",
     "put_link",
     "start_anew",
     "widget_key",
@@ -120,6 +121,12 @@ def current(run: Run | None) -> Draft:
 def drawn() -> Draft:
     """The draft whose controls are on the page: for callbacks."""
     draft: Draft = st.session_state[_STATE]
+    return draft
+
+
+def kept() -> Draft | None:
+    """This session's draft, where the Train page has been open."""
+    draft: Draft | None = st.session_state.get(_STATE)
     return draft
 
 

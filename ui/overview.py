@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import sys
-from html import escape
+from typing import Any
 
 import streamlit as st
 
+from seqcore.config import DataConfig
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.experiment import Experiment
-from seqcore.plots import TableInfo, plot_table, table_info
+from seqcore.plots import plot_table, table_info
+from seqcore.plots.examples import MANY_COLUMNS, examples_info, plot_examples
 from seqcore.recipes import load_recipe
 from ui import own_data, session
 from ui.drafts import Draft
 from ui.live_chart import live_chart
+from ui.texts import text_picture
 
 __all__ = ["data_picture", "known_problems", "parameters", "predicted", "problems", "table", "title"]
 
 SMALL = 130  # pixels
-MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
-LETTERS, LETTER_STRETCHES = 40, 12
+FILMS = 220
 PARTS = (
     "The model learns from the orange part, is scored on the green one while it learns, and never sees the pink one "
     "until the end."
@@ -55,46 +57,38 @@ def table(draft: Draft) -> Table | None:
         return None
 
 
-def data_picture(experiment: Experiment | None, table: Table | None, *, small: bool = False) -> None:
-    """The values, with the parts in their colours."""
+def data_picture(experiment: Experiment | None, table: Table | None, *, small: bool = False, key: str = "data") -> None:
+    """The values, with the parts in their colours: lines, text, or examples of what is no line."""
     if experiment is None or table is None:
         return
     data = experiment.data
-    info = table_info(
-        table,
-        validation_fraction=data.validation_fraction,
-        test_fraction=data.test_fraction,
-        columns=tuple(dict.fromkeys((*data.target, *data.inputs))),
-        max_points=400 if small else 1500,
-    )
-    if small and table.symbolic:
-        _letters(info)
-        return
-    figure = plot_table(info)
-    height = int(figure.layout.height or 240)
-    if small:
-        figure.update_layout(showlegend=False, margin={"t": 4, "b": 0})
-        figure.update_xaxes(title_text="", nticks=4)
-        figure.update_yaxes(title_text="", nticks=3)
-        height = SMALL
+    where = f"{key}-small" if small else f"{key}-chart"
+    if table.symbolic:
+        text_picture(table, data.validation_fraction, data.test_fraction, small=small, testid=where)
     else:
-        height = max(height, 320)
-    where = "data-small" if small else "data-chart"
-    live_chart(figure, key=where, label="The data, its parts in colours", height=height, revision=experiment.to_json())
+        _figure(data, table, small=small, key=where, revision=experiment.to_json())
     if not small:
         parts = PARTS if data.validation_fraction and data.test_fraction else ""
         st.caption(" ".join((f"{_size(table)}.", *(session.escape(n) for n in table.notes), parts)))
 
 
-def _letters(info: TableInfo) -> None:
-    """The beginning of each stretch of symbols as text, which wraps where a picture would be too small to read."""
-    pieces = []
-    for stretch in info.stretches[:LETTER_STRETCHES]:
-        symbols = [str(s) for s in stretch.y]
-        text = "".join(MARKS.get(s, s) for s in symbols[:LETTERS]) + ("…" if len(symbols) > LETTERS else "")
-        pieces.append(f'<span class="sl-part-{stretch.part}">{escape(text)}</span>')
-    more = " …" if len(info.stretches) > LETTER_STRETCHES else ""
-    st.html(f'<p class="sl-text" data-testid="data-small">{" ".join(pieces)}{more}</p>')
+def _figure(data: DataConfig, table: Table, *, small: bool, key: str, revision: str) -> None:
+    wanted = tuple(dict.fromkeys((*data.target, *data.inputs)))
+    held_back: Any = {"validation_fraction": data.validation_fraction, "test_fraction": data.test_fraction}
+    few = 400 if small else 1500
+    if table.labels is not None or table.frame is not None or (len(table.columns) > MANY_COLUMNS and not wanted):
+        figure = plot_examples(examples_info(table, column=wanted[0] if wanted else "", **held_back))
+        small_height = FILMS
+    else:
+        figure = plot_table(table_info(table, columns=wanted, max_points=few, **held_back))
+        small_height = SMALL
+    height = max(int(figure.layout.height or 240), 320)
+    if small:
+        figure.update_layout(showlegend=False, margin={"t": 4, "b": 0})
+        figure.update_xaxes(title_text="", nticks=4)
+        figure.update_yaxes(title_text="", nticks=3)
+        height = small_height
+    live_chart(figure, key=key, label="The data, its parts in colours", height=height, revision=revision)
 
 
 def predicted(experiment: Experiment, table: Table) -> None:

@@ -69,18 +69,15 @@ def table_info(
     stretches: list[Stretch] = []
     for s in sequences:
         start, stop = int(table.offsets[s]), int(table.offsets[s + 1])
-        rows = np.arange(start, stop)
         x = _x(table, start, stop)
         for column in drawn:
-            values = table.values[rows, table.columns.index(column)]
-            if table.symbols is not None:
-                values = table.symbols[values]
+            values = table.values[start:stop, table.columns.index(column)]
             for part, low, high in spans[s]:
                 # A line goes on to the next part's first value, so that there is no hole between two colours.
-                high_drawn = high if table.symbolic else min(high + 1, len(rows))
+                high_drawn = min(high, low + MAX_SYMBOLS) if table.symbolic else min(high + 1, stop - start)
                 y, place = values[low:high_drawn], x[low:high_drawn]
-                if table.symbolic:
-                    stretches.append(Stretch(column, part, place[:MAX_SYMBOLS], y[:MAX_SYMBOLS]))
+                if table.symbols is not None:
+                    stretches.append(Stretch(column, part, place, table.symbols[y]))
                 else:
                     keep = thin(y.astype(np.float64), budget)
                     stretches.append(Stretch(column, part, place[keep], y[keep].astype(np.float64)))

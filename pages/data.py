@@ -1,0 +1,45 @@
+"""Data: what a source or a file holds, how it would be split and scaled, and what is wrong with it."""
+
+import streamlit as st
+
+from seqcore.errors import SeqcoreError
+from ui import data_sections, forms, looking, overview, own_data, session
+
+draft = looking.current()
+title, press = st.columns([2.4, 1], vertical_alignment="bottom")
+title.title("Data", anchor=False)
+looking.choose(draft)
+for line in draft.link_faults:
+    st.error(session.escape(line))
+
+with st.container(key="desk"):
+    left, right = st.columns([1, 2.75], gap="large")
+
+with left, st.container(key="settings"):
+    st.subheader("How it is used")
+    known = overview.table(draft)
+    first = own_data.first_fields(draft, known)
+    forms.section(draft, "data", known.columns if known else (), leave_out=looking.shown_above(draft), first=first)
+
+experiment, table = None, None
+with right:
+    try:
+        experiment = draft.experiment()
+        looking.write_link(draft, experiment)
+        table = None if own_data.awaits_file(draft) else own_data.table_of(experiment)
+    except SeqcoreError as error:
+        session.fail(error)
+    if experiment is not None and table is not None:
+        looking.heading(draft)
+        seen = data_sections.inspected(experiment, table)
+        data_sections.facts(seen, table)
+        overview.data_picture(experiment, table, key="look")
+        data_sections.remarks(seen)
+
+with press:
+    looking.train_button(ready=table is not None)
+
+if experiment is not None and table is not None:
+    data_sections.details(seen, experiment, table)
+    # Last of all: on a server that has just started this waits for torch.
+    data_sections.windows(experiment, table)

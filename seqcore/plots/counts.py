@@ -1,0 +1,129 @@
+"""How many of each: sequences of a class, symbols of a text, sequences of a length - as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from seqcore.data.facts import LengthFacts, VocabularyFacts
+from seqcore.data.parts import PARTS
+from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.plots.symbols import SHOWN
+
+__all__ = ["BarsInfo", "classes_info", "lengths_info", "plot_bars", "vocabulary_info"]
+
+MAX_BARS = 24
+LONGEST_NAME = 24
+PART_NAMES = {"train": "train", "val": "validation", "test": "test"}
+INK = "truth"
+
+
+class BarsInfo(NamedTuple):
+    """What the picture shows: `counts[series][i]` for `names[i]`; a series is a role with a colour of its own.
+
+    Where there are `edges`, bars stand side by side over a range of numbers, else they lie below each other.
+    """
+
+    names: tuple[str, ...]
+    counts: dict[str, tuple[int, ...]]
+    edges: tuple[float, ...]
+    left_out: int
+    title: str
+    x_title: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to count."""
+        return not any(sum(counts) for counts in self.counts.values())
+
+
+def classes_info(classes: Mapping[str, Mapping[str, int]], *, title: str = "") -> BarsInfo:
+    """Sequences of each class by part, the largest first: at most 24 classes."""
+    names = sorted(classes, key=lambda name: -sum(classes[name].values()))
+    shown = names[:MAX_BARS]
+    return BarsInfo(
+        names=tuple(_short(name) for name in shown),
+        counts={PART_NAMES[part]: tuple(classes[name].get(part, 0) for name in shown) for part in PARTS},
+        edges=(),
+        left_out=len(names) - len(shown),
+        title=title,
+        x_title="sequences",
+    )
+
+
+def vocabulary_info(vocabulary: VocabularyFacts, *, title: str = "") -> BarsInfo:
+    """The most frequent symbols or words: at most 24."""
+    shown = vocabulary.frequent[:MAX_BARS]
+    return BarsInfo(
+        names=tuple(_short(SHOWN.get(symbol, symbol)) for symbol, _ in shown),
+        counts={INK: tuple(count for _, count in shown)},
+        edges=(),
+        left_out=vocabulary.size - len(shown),
+        title=title,
+        x_title="times in all parts",
+    )
+
+
+def lengths_info(lengths: LengthFacts, *, title: str = "", x_title: str = "rows in a sequence") -> BarsInfo:
+    """Sequences of each length."""
+    return BarsInfo((), {INK: lengths.counts}, lengths.edges, 0, title, x_title)
+
+
+def plot_bars(info: BarsInfo, dark: bool = False) -> go.Figure:
+    """Bars in the colours of the parts where they are counted by part, else in ink."""
+    if info.empty:
+        return empty_figure(info.title, "nothing to count", dark=dark, height=200)
+    return _over_numbers(info, dark) if info.edges else _below_each_other(info, dark)
+
+
+def _below_each_other(info: BarsInfo, dark: bool) -> go.Figure:
+    figure = go.Figure()
+    places = list(range(len(info.names)))
+    for role, counts in info.counts.items():
+        figure.add_bar(
+            x=list(counts), y=places, orientation="h", name=role, customdata=list(info.names),
+            marker={"color": colour(role, dark=dark, opacity=1.0 if role != INK else 0.55)},
+            showlegend=len(info.counts) > 1 and any(counts), hovertemplate="%{customdata}: %{x:,}<extra></extra>",
+        )  # fmt: skip
+    apply_style(figure, dark=dark, title=info.title, height=84 + 22 * len(places))
+    rest = f" (not drawn: {info.left_out:,} rarer ones)" if info.left_out else ""
+    figure.update_xaxes(title_text=info.x_title + rest, rangemode="tozero", nticks=5)
+    figure.update_yaxes(
+        tickvals=places, ticktext=[f"{n} " for n in info.names], autorange="reversed", showgrid=False, nticks=0
+    )
+    figure.update_layout(barmode="stack", bargap=0.28, hovermode="closest")
+    return figure
+
+
+def _over_numbers(info: BarsInfo, dark: bool) -> go.Figure:
+    figure = go.Figure()
+    low, high = info.edges[:-1], info.edges[1:]
+    (counts,) = info.counts.values()
+    figure.add_bar(
+        x=[(a + b) / 2 for a, b in zip(low, high, strict=True)], y=list(counts), name="sequences", showlegend=False,
+        width=[0.92 * (b - a) for a, b in zip(low, high, strict=True)],
+        marker={"color": colour(INK, dark=dark, opacity=0.55)},
+        customdata=[f"{_ceil(a):,} to {_floor(b):,}" for a, b in zip(low, high, strict=True)],
+        hovertemplate="%{customdata}: %{y:,}<extra></extra>",
+    )  # fmt: skip
+    apply_style(figure, dark=dark, title=info.title, height=230)
+    figure.update_xaxes(title_text=info.x_title)
+    if info.edges[-1] - info.edges[0] <= 8:
+        figure.update_xaxes(dtick=1)
+    figure.update_yaxes(title_text="sequences", rangemode="tozero", nticks=4)
+    figure.update_layout(hovermode="closest")
+    return figure
+
+
+def _ceil(edge: float) -> int:
+    return -int(-edge // 1)
+
+
+def _floor(edge: float) -> int:
+    return int(edge // 1)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"

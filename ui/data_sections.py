@@ -1,0 +1,303 @@
+"""What the Data page says of a table, section by section: facts, what is wrong, rhythm, classes, words, windows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from seqcore.data.glimpse import Glimpse, SeenWindow, glimpse
+from seqcore.data.inspection import Inspection, inspect
+from seqcore.data.table import Table
+from seqcore.errors import SeqcoreError
+from seqcore.experiment import Experiment
+from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrelation
+from seqcore.plots.counts import classes_info, lengths_info, plot_bars, vocabulary_info
+from seqcore.plots.windows import plot_windows, windows_info
+from ui import session
+from ui.live_chart import live_chart
+
+__all__ = ["details", "facts", "inspected", "remarks", "waits_for_torch", "windows"]
+
+PARTS = {"train": "Training", "val": "Validation", "test": "Test"}
+FEW_COLUMNS = 2  # more of them, or one that is not plain numbers, are listed
+_STYLE = "<style>" + Path(__file__).with_name("data_sections.css").read_text(encoding="utf-8") + "</style>"
+
+
+def inspected(experiment: Experiment, table: Table) -> Inspection:
+    """What is known of the data as this experiment uses them."""
+    return _inspected(experiment.to_json(), table)
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _inspected(experiment: str, _table: Table) -> Inspection:
+    return inspect(_table, Experiment.from_json(experiment).data)
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _glimpse(experiment: str, part: str, _table: Table) -> Glimpse:
+    return glimpse(Experiment.from_json(experiment), _table, part=part)
+
+
+def facts(seen: Inspection, table: Table) -> None:
+    """How much there is, of what, from when to when, and what of it trains."""
+    boxes = [_rows(seen, table), *_sequences(seen), *_time(seen), *_kinds(seen), *_holes(seen), _split(seen)]
+    cells = "".join(
+        f"<div><span>{escape(name)}</span><b>{escape(value)}</b><small>{escape(note)}</small></div>"
+        for name, value, note in boxes
+    )
+    st.html(f'{_STYLE}<div class="sl-facts" data-testid="facts">{cells}</div>')
+
+
+Box = tuple[str, str, str]
+
+
+def _rows(seen: Inspection, table: Table) -> Box:
+    if table.paired is not None:
+        return "Pairs", f"{seen.sequences:,}", f"{seen.rows:,} words to {len(table.paired):,}"
+    if table.symbolic:
+        return ("Words" if table.separator else "Characters"), f"{seen.rows:,}", seen.kind
+    if table.frame is not None:
+        return "Pictures", f"{seen.rows:,}", f"of {table.frame[0]} by {table.frame[1]} points"
+    columns = len(seen.columns) + seen.columns_left_out
+    names = ", ".join(c.name for c in seen.columns[:3]) + (", …" if columns > 3 else "")
+    return "Rows", f"{seen.rows:,}", f"{columns:,} columns: {names}" if columns > 1 else f"of {names}"
+
+
+def _sequences(seen: Inspection) -> list[Box]:
+    if seen.sequences < 2 or seen.kind == "pairs of sentences":
+        return []
+    low, high = seen.lengths.shortest, seen.lengths.longest
+    note = f"of {low:,} rows each" if low == high else f"of {low:,} to {high:,} rows"
+    return [("Sequences" if seen.independent else "Series", f"{seen.sequences:,}", note)]
+
+
+def _time(seen: Inspection) -> list[Box]:
+    if seen.span is None:
+        return []
+    return [("Span", f"{seen.span['from']} – {seen.span['to']}", seen.frequency or "no frequency")]
+
+
+def _kinds(seen: Inspection) -> list[Box]:
+    boxes = []
+    if seen.classes is not None:
+        names = list(seen.classes)
+        boxes.append(("Classes", f"{len(names):,}", ", ".join(names[:4]) + (", …" if len(names) > 4 else "")))
+    for words in seen.vocabularies:
+        of = f" of {words.of}" if len(seen.vocabularies) > 1 else ""
+        boxes.append((f"Vocabulary{of}", f"{words.size:,}", f"{words.once:,} come once"))
+    return boxes
+
+
+def _holes(seen: Inspection) -> list[Box]:
+    if not seen.columns:
+        return []
+    missing = f"{seen.missing_times:,} times are missing" if seen.missing_times else "no time is missing"
+    return [("Gaps", f"{seen.gaps:,}" if seen.gaps else "none", missing if seen.span else "cells without a value")]
+
+
+def _split(seen: Inspection) -> Box:
+    counts = {facts.part: facts.windows for facts in seen.parts}
+    return "To learn from", f"{counts['train']:,}", f"{counts['val']:,} validation, {counts['test']:,} test"
+
+
+def remarks(seen: Inspection) -> None:
+    """What is wrong, each in a sentence with what to do about it."""
+    st.subheader("What to know before training", anchor=False)
+    if not seen.remarks:
+        st.markdown(":material/check_circle: Nothing was found that would stand in the way of training.")
+    for remark in seen.remarks:
+        parts = f"<strong>{escape(remark.message)}</strong>"
+        parts += f'<p class="sl-advice">{escape(remark.advice)}</p>' if remark.advice else ""
+        st.html(
+            f'<div class="sl-finding sl-{remark.severity}" role="note" data-testid="remark-{remark.code}">{parts}</div>'
+        )
+    if seen.sampled:
+        st.caption(seen.sampled)
+
+
+def details(seen: Inspection, experiment: Experiment, table: Table) -> None:
+    """Pictures of what these data have: rhythm, classes, lengths, words, columns; two beside each other."""
+    sections: list[Callable[[], None]] = []
+    if seen.rhythm is not None:
+        sections.append(lambda: _rhythm(seen, experiment))
+    if seen.classes is not None:
+        sections.append(lambda: _classes(seen))
+    if seen.sequences > 1 and seen.lengths.longest > seen.lengths.shortest:
+        sections.append(lambda: _lengths(seen))
+    sections += [partial(_vocabulary, seen, i) for i in range(len(seen.vocabularies))]
+    if seen.columns and table.frame is None and (len(seen.columns) <= 12 or table.labels is None):
+        sections.append(lambda: _columns(seen))
+    for i in range(0, len(sections), 2):
+        places = st.columns(2, gap="large") if len(sections) > 1 else [st.container()]
+        for place, section in zip(places, sections[i : i + 2], strict=False):
+            with place:
+                section()
+
+
+def _picture(figure: go.Figure, *, key: str, label: str, reading: str) -> None:
+    live_chart(figure, key=key, label=label, height=int(figure.layout.height or 240), revision=label + reading)
+    st.caption(reading)
+
+
+def _rhythm(seen: Inspection, experiment: Experiment) -> None:
+    assert seen.rhythm is not None
+    st.subheader("Does it repeat?", anchor=False)
+    period, window = seen.rhythm.period, experiment.data.window
+    name = session.escape(seen.rhythm.column)
+    said = f"{name} comes back to itself every {period:,} rows." if period else f"{name} has no period that stands out."
+    more = ""
+    if period and window < period:
+        more = f" The window of {window:,} (shaded) sees less than one period."
+    _picture(
+        plot_autocorrelation(autocorrelation_info(seen.rhythm, window=window)),
+        key="rhythm",
+        label="How much the series is like itself so many rows later",
+        reading=f"How alike two values are that lie so many rows apart: 1 is the same, 0 is unrelated. {said}{more}",
+    )
+
+
+def _classes(seen: Inspection) -> None:
+    assert seen.classes is not None
+    st.subheader("Classes", anchor=False)
+    _picture(
+        plot_bars(classes_info(seen.classes)),
+        key="classes",
+        label="Sequences of each class, by part",
+        reading="Each part should have its share of every class; what a class has few of is learned badly.",
+    )
+
+
+def _lengths(seen: Inspection) -> None:
+    st.subheader("Lengths", anchor=False)
+    _picture(
+        plot_bars(lengths_info(seen.lengths)),
+        key="lengths",
+        label="Sequences of each length",
+        reading=f"From {seen.lengths.shortest:,} to {seen.lengths.longest:,} rows, half of them up to "
+        f"{seen.lengths.median:,.0f}. Shorter ones are padded in a batch, which never changes a score.",
+    )
+
+
+def _vocabulary(seen: Inspection, i: int) -> None:
+    words = seen.vocabularies[i]
+    of = f" of {words.of}" if len(seen.vocabularies) > 1 else ""
+    st.subheader(session.escape(f"Vocabulary{of}"), anchor=False)
+    unknown = [
+        f"{100 * share:.2g}% of the {PARTS[part].lower()} part" for part, share in words.unknown.items() if share
+    ]
+    rest = f" Unknown to the training part: {' and '.join(unknown)}." if unknown else ""
+    if unknown and words.unknown_symbols:
+        rest += f" For example {', '.join(repr(s) for s in words.unknown_symbols[:4])}."
+    _picture(
+        plot_bars(vocabulary_info(words)),
+        key=f"vocabulary-{i}",
+        label="The most frequent symbols",
+        reading=session.escape(
+            f"{words.size:,} different {'words' if words.separator else 'symbols'} in {words.total:,}; the "
+            f"{len(words.frequent)} most frequent make up {100 * words.coverage:.0f}%.{rest}"
+        ),
+    )
+
+
+def _columns(seen: Inspection) -> None:
+    st.subheader("Columns", anchor=False)
+    rows = [
+        {"column": c.name, "holds": c.kind, "gaps": c.gaps, "lowest": c.minimum, "median": c.median,
+         "highest": c.maximum, "spread": c.spread}
+        for c in seen.columns
+    ]  # fmt: skip
+    numbers = {n: st.column_config.NumberColumn(format="%.4g") for n in ("lowest", "median", "highest", "spread")}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers, alt="What each column holds")
+    if seen.columns_left_out:
+        st.caption(f"And {seen.columns_left_out:,} more columns.")
+
+
+def waits_for_torch() -> bool:
+    """Whether windows would have to load torch first, on a server that has just started."""
+    return "torch" not in sys.modules
+
+
+def windows(experiment: Experiment, table: Table) -> None:
+    """A few windows of each part, before and after scaling or coding, from the dataset that training would use."""
+    head, choice = st.columns([2, 1.4], vertical_alignment="bottom")
+    head.subheader("Windows, as the model sees them", anchor=False)
+    fractions = {"val": experiment.data.validation_fraction, "test": experiment.data.test_fraction}
+    there = [part for part in PARTS if fractions.get(part, 1.0)]
+    part = choice.segmented_control(
+        "Part", there, default="train", format_func=PARTS.__getitem__, required=True, key="windows-part",
+        label_visibility="collapsed", width="stretch", help="Whose windows are shown.",
+    )  # fmt: skip
+    try:
+        seen = _glimpse(experiment.to_json(), part or "train", table)
+    except SeqcoreError as error:
+        return session.fail(error)
+    if not seen.windows:
+        st.caption("There is no window in this part.")
+    elif seen.windows[0].before is not None:
+        _number_windows(seen)
+    else:
+        _word_windows(seen)
+    return None
+
+
+def _number_windows(seen: Glimpse) -> None:
+    left, right = st.columns(2, gap="large")
+    asked = " Rings are what it must predict." if seen.targets else ""
+    with left:
+        st.caption("In the data's own units")
+        before = plot_windows(windows_info(seen, scaled=False))
+        _picture(
+            before, key="windows-before", label="Windows in the data's own units",
+            reading=f"What is in the data.{asked}",
+        )  # fmt: skip
+    with right:
+        st.caption(f"As the model gets them: scaled ({seen.scaling})")
+        after = plot_windows(windows_info(seen, scaled=True))
+        calendar = " The calendar comes beside the columns." if seen.inputs > len(seen.columns) else ""
+        _picture(
+            after, key="windows-after", label="The same windows, scaled",
+            reading="Values near 0, of size 1, are learned best. Scales come from the training part alone." + calendar,
+        )  # fmt: skip
+    answers = [w for w in seen.windows if w.answer]
+    if answers:
+        st.html('<div class="sl-windows">' + "".join(_answer_row(w) for w in answers) + "</div>")
+
+
+def _answer_row(window: SeenWindow) -> str:
+    name = f"<em>{escape(window.name)}</em>" if window.name else ""
+    return (
+        f"<div>{name}<span>{window.length:,} rows</span><b>→</b><span>{escape(window.answer)}</span>"
+        f"<code>{escape(window.answer_code)}</code></div>"
+    )
+
+
+def _word_windows(seen: Glimpse) -> None:
+    rows = []
+    for window in seen.windows:
+        cells = "".join(
+            f"<span><b>{escape(_mark(word))}</b><code>{code}</code></span>"
+            for word, code in zip(window.words, window.codes, strict=False)
+        )
+        more = "<span><b>…</b></span>" if window.length > len(window.words) else ""
+        answer = (
+            f'<i>→</i><span class="sl-answer-word"><b>{escape(_mark(window.answer))}</b>'
+            f"<code>{escape(window.answer_code)}</code></span>"
+            if window.answer
+            else ""
+        )
+        rows.append(f"<p>{escape(window.name)}</p><div>{cells}{more}{answer}</div>")
+    st.html(f'<div class="sl-words" data-testid="windows-words">{"".join(rows)}</div>')
+    st.caption(
+        "Each symbol over its number in the vocabulary, which is the training part's; 0 stands for unknown ones."
+    )
+
+
+def _mark(symbol: str) -> str:
+    return {" ": "␣", "\n": "↵", "\t": "⇥"}.get(symbol, symbol)

@@ -1,0 +1,70 @@
+"""Data that are text, shown as text: each part in its colour, with the label or the translation beside it."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from seqcore.data.parts import PARTS, part_bounds
+from seqcore.data.table import Table
+
+__all__ = ["text_picture"]
+
+MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
+NAMES = {"train": "train", "val": "validation", "test": "test"}
+SMALL, LARGE = 40, 320  # characters of a stretch
+SHORT = 8  # the longest that a stretch of a letter sequence usually is where many stand on a line
+FEW_SMALL, FEW_LARGE = 12, 12
+
+
+def text_picture(table: Table, validation_fraction: float, test_fraction: float, *, small: bool, testid: str) -> None:
+    """The beginnings of some sequences of every part: a text, texts with labels, or pairs."""
+    bounds = part_bounds(table, validation_fraction, test_fraction)
+    chosen = _chosen(bounds, FEW_SMALL if small else FEW_LARGE)
+    if table.paired is not None or table.labels is not None:
+        rows = [_row(table, part, s, low, high, small) for part, s, low, high in chosen[: 4 if small else None]]
+        st.html(f'<div class="sl-text-rows{" sl-small" * small}" data-testid="{testid}">{"".join(rows)}</div>')
+        return
+    pieces = [_stretch(table, part, low, high, SMALL if small else LARGE) for part, _, low, high in chosen]
+    more = " …" if sum(map(len, bounds.values())) > len(chosen) else ""
+    kind = "sl-text sl-prose" if any(high - low > SHORT * SMALL for _, _, low, high in chosen) else "sl-text"
+    st.html(f'<div class="{kind}" data-testid="{testid}">{" ".join(pieces)}{more}</div>')
+
+
+def _chosen(bounds: dict[str, list[tuple[int, int, int]]], most: int) -> list[tuple[str, int, int, int]]:
+    """Sequences from every part, spread over it."""
+    there = [part for part in PARTS if bounds[part]]
+    each = max(1, most // max(1, len(there)))
+    found = []
+    for part in there:
+        places = np.unique(np.linspace(0, len(bounds[part]) - 1, min(each, len(bounds[part]))).astype(int))
+        found += [(part, *bounds[part][i]) for i in places.tolist()]
+    return found
+
+
+def _stretch(table: Table, part: str, low: int, high: int, most: int) -> str:
+    text = escape(_words(table, low, high, most))
+    return f'<span class="sl-part-{NAMES[part]}" title="{NAMES[part]}">{text}</span>'
+
+
+def _words(table: Table, low: int, high: int, most: int) -> str:
+    """The symbols of rows as one reads them, cut where they get long. In short letter sequences blanks are marked."""
+    rows = most if not table.separator else max(4, most // 5)
+    symbols = table.words(low, min(high, low + rows))
+    prose = table.separator or high - low > SHORT * SMALL
+    text = table.separator.join(symbols if prose else [MARKS.get(s, s) for s in symbols])
+    return text + ("…" if high - low > rows else "")
+
+
+def _row(table: Table, part: str, s: int, low: int, high: int, small: bool) -> str:
+    most = SMALL if small else 120
+    dot = f'<i class="sl-part-{NAMES[part]}" title="{NAMES[part]}">●</i>'
+    text = escape(_words(table, low, high, most))
+    if table.paired is not None:
+        paired = table.paired
+        other = escape(_words(paired, int(paired.offsets[s]), int(paired.offsets[s + 1]), most))
+        return f"<div>{dot}<span>{text}</span><b>→</b><span>{other}</span></div>"
+    assert table.labels is not None
+    return f'<div>{dot}<em>{escape(str(table.labels[s]))}</em><span class="sl-wide">{text}</span></div>'
