@@ -156,11 +156,11 @@ class NumericDataset(Dataset):
         self, first: NDArray[np.int64], lengths: NDArray[np.int64], sequence: NDArray[np.int64], *, steps: int
     ) -> tuple[Tensor, Tensor]:
         """See `seqcore.data.anchors`; for `steps` targets a prediction."""
-        places = (torch.from_numpy(np.ascontiguousarray(a)).to(self.device) for a in (first, lengths))
-        period = self._periods[torch.from_numpy(np.ascontiguousarray(self.series_of(sequence))).to(self.device)]
+        series = self.series_of(sequence)
+        *places, own = (torch.from_numpy(np.array(a)).to(self.device) for a in (first, lengths, series))
         ahead = self.lead + torch.arange(steps, device=self.device)
         kind = self.scalers.kind
-        return anchors(self.scaled, kind, *places, ahead=ahead, every_step=self.every_step, period=period)
+        return anchors(self.scaled, kind, *places, ahead=ahead, every_step=self.every_step, period=self._periods[own])
 
     def _target_rows(self, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """[n, 1 or T, H]"""
