@@ -22,6 +22,7 @@ from seqcore.errors import DataError, did_you_mean
 __all__ = ["UNKNOWN_CLASS", "LabelledCodec", "LabelledDataset"]
 
 UNKNOWN_CLASS = -1  # the code of a class that the training part doesn't have
+LARGE = 0.75  # the share of one class above which accuracy flatters
 FEW = 5  # sequences of a class below which its scores mean little
 MOST_EXAMPLE = 2_000  # numbers, or symbols, of the example that a codec keeps
 _NAMED = 5  # classes that a message names
@@ -218,7 +219,7 @@ class LabelledDataset(Dataset):
                 f"Fewer than {FEW} sequences are of class {_named(few)}: that is too few to learn from and to judge by"
             )
         share = counts.max() / counts.sum()
-        if share > max(0.7, 2 / len(names)):
+        if share > LARGE:
             notes.append(
                 f"{share:.0%} of the sequences are of class {names[counts.argmax()]}: look at macro F1, where every "
                 "class counts the same, and not at accuracy alone"
@@ -242,7 +243,7 @@ def _check_labels(table: Table) -> None:
         )
     names, counts = np.unique(table.labels, return_counts=True)
     if len(names) < 2:
-        found = f"only the class {names[0]!r}" if len(names) else "no sequence"
+        found = f"only the class {str(names[0])!r}" if len(names) else "no sequence"
         raise DataError(f"labels: these data have {found}; a classifier needs at least 2 classes")
     if counts.max() < 2:
         raise DataError(

@@ -59,17 +59,19 @@ def labels_view(
     *,
     most: int,
     shown: int,
+    mixed: bool = True,
 ) -> LabelsView:
     """Scores [n, C] of sequences as a view of at most `most` of them, evenly spread.
 
-    The first `shown` come from as many classes as there are, and stand there in full.
+    The first `shown` stand there in full; they come from as many classes as there are, unless their order is to be
+    kept (not `mixed`).
     """
     kept = np.arange(len(indices))
     if len(kept) > most:
         kept = np.linspace(0, len(indices) - 1, max(1, most)).astype(np.int64)
     codes = data.truth(part, indices[kept])
     classes = codes if (codes != UNKNOWN_CLASS).any() else scores[kept].argmax(axis=1)
-    first = one_of_each(classes)[:shown]
+    first = (one_of_each(classes) if mixed else np.arange(len(kept)))[:shown]
     kept = kept[np.concatenate([first, np.setdiff1d(np.arange(len(kept)), first)]).astype(np.int64)]
     full = [_unfolded(model, data, part, int(indices[place])) for place in kept[: len(first)]]
     sequences = data.windows[part].locate(indices[kept])[2]
