@@ -129,7 +129,7 @@ class DataConfig(Section):
     )
     warm_up: int = setting(
         0,
-        "Steps at each window's start that the model only listens to: what it says there is neither learned nor scored.",
+        "Steps at each window's start that the model only listens to: nothing there is learned or scored.",
         minimum=0,
         maximum=10_000,
         unit="steps",
@@ -204,7 +204,10 @@ class ModelConfig(Section):
         1, "Recurrent layers on top of each other.", minimum=1, maximum=16, usual=True, title="Layers"
     )
     dropout: float = setting(
-        0.0, "The part of the values between layers that is dropped while training.", minimum=0.0, maximum=0.95
+        0.0,
+        "The part of each layer's answers that is dropped while training: against learning by heart.",
+        minimum=0.0,
+        maximum=0.95,
     )
     bidirectional: bool = setting(False, "Read the window in both directions.")
     nonlinearity: str = setting(
@@ -222,7 +225,7 @@ class ModelConfig(Section):
     )
     embedding_size: int = setting(
         0,
-        "Numbers that stand for a symbol; 0 is one-hot.",
+        "Numbers that stand for a symbol; 0 is one-hot (of more than 1,000 symbols: 128 numbers).",
         minimum=0,
         maximum=4096,
         applies_to={"data.task": ("symbols", "classification", "translation")},

@@ -13,6 +13,9 @@ from seqcore.models.recurrent import State
 
 __all__ = ["Backbone", "SequenceModel", "build_backbone", "detached"]
 
+MOST_ONE_HOT = 1_000  # symbols
+_EMBEDDED = 128  # numbers that stand for one of more symbols, where nothing else is asked for
+
 
 class Backbone(Protocol):
     """What an architecture offers: `forward(x[B, T, F], state, lengths) -> (y[B, T, output_size], state)`."""
@@ -31,7 +34,10 @@ def build_backbone(input_size: int, config: ModelConfig) -> Backbone:
 
 
 class SequenceModel(nn.Module):
-    """Input [B, T, F] (or symbols [B, T]) -> backbone -> linear head.
+    """Input [B, T, F] (or symbols [B, T]) -> backbone -> dropout -> linear head.
+
+    Dropout lies between the layers and behind the last one, never on the way through time (Zaremba et al. 2014).
+    More than 1,000 symbols are always embedded: as one-hot vectors they would take too much.
 
     `predict` says where the head looks: "next" at the last step ([B, 1, outputs]), "every-step" at each
     ([B, T, outputs]); "broadcast" repeats the last step's answer over all T, a slip that shows what a missing shape
@@ -43,10 +49,11 @@ class SequenceModel(nn.Module):
         self.predict = predict
         self.embedding: nn.Module | None = None
         if symbolic:
-            size = config.embedding_size or input_size
-            self.embedding = nn.Embedding(input_size, size) if config.embedding_size else OneHot(input_size)
-            input_size = size
+            size = config.embedding_size or (_EMBEDDED if input_size > MOST_ONE_HOT else 0)
+            self.embedding = nn.Embedding(input_size, size) if size else OneHot(input_size)
+            input_size = size or input_size
         self.backbone = build_backbone(input_size, config)
+        self.dropout = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
         self.head = nn.Linear(self.backbone.output_size, output_size)
         self.bidirectional = config.bidirectional
 
@@ -54,6 +61,7 @@ class SequenceModel(nn.Module):
         """-> (outputs[B, 1 or T, outputs], state). `lengths[B]` where sequences are padded at their end."""
         x = inputs if self.embedding is None else self.embedding(inputs)
         y, state = self.backbone(x, state, lengths)
+        y = self.dropout(y)
         if self.predict == "every-step":
             return self.head(y), state
         answer = self.head(self._last(y, lengths))[:, None]
