@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 __all__ = ["LONGEST_LOOK", "autocorrelation", "find_period"]
 
+_RISE = 0.1  # from the lowest value before a peak
+_NEAR = 1.25  # times the first peak's place: noise splits the peak of a long season in several
+
 LONGEST_LOOK = 100_000  # rows from the end of a series that are looked at
 
 
@@ -35,14 +38,18 @@ def autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
 def find_period(values: NDArray[np.float64]) -> int | None:
     """The period of a series [n] by its autocorrelation, the straight trend removed; None where there is none.
 
-    The first peak of the autocorrelation that comes near the highest one and stands out of what noise would give.
+    The first peak of the autocorrelation that comes near the highest one, or a higher one just beyond it. A peak stands
+    out of what noise would give, and rises out of the dip before it: a ripple on a slow fall is none.
     """
     correlation = autocorrelation(values)
     if correlation is None:
         return None
     inner = correlation[1:-1]
     peaks = np.flatnonzero((inner >= correlation[:-2]) & (inner > correlation[2:])) + 1
-    peaks = peaks[(peaks >= 2) & (correlation[peaks] > max(0.2, 3.0 / math.sqrt(len(values))))]
+    rise = correlation[peaks] - np.minimum.accumulate(correlation)[peaks]
+    peaks = peaks[(peaks >= 2) & (correlation[peaks] > max(0.2, 3.0 / math.sqrt(len(values)))) & (rise > _RISE)]
     if len(peaks) == 0:
         return None
-    return int(peaks[np.argmax(correlation[peaks] >= 0.9 * correlation[peaks].max())])
+    first = int(peaks[np.argmax(correlation[peaks] >= 0.9 * correlation[peaks].max())])
+    near = peaks[(peaks >= first) & (peaks < _NEAR * first)]
+    return int(near[np.argmax(correlation[near])])
