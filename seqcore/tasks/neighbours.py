@@ -3,8 +3,8 @@
 Cover and Hart 1967. Of numbers: each sequence is brought to the same number of stretches of equal length in time, the
 mean of each channel over each stretch taken, and the Euclidean distance of these means used - in the model's own scale,
 so that unequal lengths and units weigh nothing. Wide ones are first projected on the training part's principal
-directions. Of symbols: the cosine of the counts of one, two and three symbols in a row, rarer ones weighing more
-(TF-IDF). At most 3,000 neighbours are kept, spread evenly over the training part, so that they fit into a checkpoint.
+directions. Of symbols: the cosine of the counts of one and two words, or of one to three letters, in a row, rarer ones
+weighing more (TF-IDF). At most 3,000 neighbours are kept, spread evenly over the training part, so that they fit into a checkpoint.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.labelled import LabelledDataset
+from seqcore.data.vocabulary import Vocabulary
 
 __all__ = ["learn_neighbours", "nearest_classes"]
 
@@ -57,7 +58,7 @@ def nearest_classes(
     own = np.array_equal(_fingerprint(data), facts["nearest.table"])
     classes, kept = facts["nearest.classes"].astype(np.int64), facts["nearest.sequences"]
     found = np.empty(len(indices), dtype=np.int64)
-    reference = _Symbols(facts, len(data.codec.vocabulary or ())) if data.table.symbolic else _Numbers(facts)
+    reference = _Symbols(facts, data.codec.vocabulary) if data.table.symbolic else _Numbers(facts)
     block = max(1, _AT_ONCE // max(len(kept), reference.width))
     for start in range(0, len(indices), block):
         some = slice(start, start + block)
@@ -91,16 +92,18 @@ class _Symbols:
 
     width = _BUCKETS
 
-    def __init__(self, facts: dict[str, Values], size: int) -> None:
-        self.size = size
-        counts = _counted(facts["nearest.codes"].astype(np.int64), facts["nearest.lengths"].astype(np.int64), size)
+    def __init__(self, facts: dict[str, Values], vocabulary: Vocabulary | None) -> None:
+        assert vocabulary is not None
+        self.size, self.runs = len(vocabulary), 2 if vocabulary.separator else 3
+        codes, lengths = (facts[f"nearest.{name}"].astype(np.int64) for name in ("codes", "lengths"))
+        counts = _counted(codes, lengths, self.size, self.runs)
         self.weights = np.log((1 + len(counts)) / (1 + (counts > 0).sum(axis=0))) + 1
         self.described = self._unit(counts)
 
     def closeness(self, data: LabelledDataset, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> Values:
         """The cosine, [n, kept]."""
         codes = data.coded.cpu().numpy()[_rows(first, lengths)]
-        close: Values = self._unit(_counted(codes, lengths, self.size)) @ self.described.T
+        close: Values = self._unit(_counted(codes, lengths, self.size, self.runs)) @ self.described.T
         return close
 
     def _unit(self, counts: Values) -> Values:
@@ -158,13 +161,13 @@ def _principal(described: Values, directions: int) -> Values:
     return found
 
 
-def _counted(codes: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> Values:
-    """How often each run of one to three symbols stands in each sequence, hashed, [n, buckets]."""
+def _counted(codes: NDArray[np.int64], lengths: NDArray[np.int64], size: int, runs: int) -> Values:
+    """How often each run of one to `runs` symbols stands in each sequence, hashed, [n, buckets]."""
     n = len(lengths)
     owner = np.repeat(np.arange(n), lengths)
     counts = np.zeros(n * _BUCKETS)
     run = np.zeros(len(codes), dtype=np.int64)
-    for order in range(3):
+    for order in range(runs):
         run = run[: len(codes) - order] * (size + 1) + codes[order:] + 1 if order else codes + 1
         whole = owner[order:] == owner[: len(owner) - order]
         bucket = (run * _FACTORS[order]) % 2_147_483_647 % _BUCKETS
