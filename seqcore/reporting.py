@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,8 +44,9 @@ class Report:
         self._epoch_began = turns.seconds - state.progress.epoch_seconds
         self._baselines: dict[str, Metrics] = {}
 
-    def start(self) -> Iterator[Event]:
-        """What was resolved; the first picture of a new run; what was asked before the first step."""
+    def start(self, leaks: Sequence[Mapping[str, str]] = ()) -> Iterator[Event]:
+        """What was resolved; what the data give away; the first picture of a new run; what was asked before the first
+        step. `leaks` are from `find_leaks`."""
         state, p = self.state, self.state.progress
         data, training = state.dataset, state.experiment.training
         judged = [part for part in ("val", "test") if len(data.windows[part])] or ["train"]
@@ -71,6 +72,8 @@ class Report:
         )
         for note in data.table.notes:
             yield Finding(step=p.step, code="note", message=note, severity="note")
+        for leak in leaks:
+            yield Finding(step=p.step, **leak)
         if p.step == 0:
             yield self._preview()
         yield from self.heed()

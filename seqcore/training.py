@@ -20,6 +20,7 @@ from seqcore.devices import resolve
 from seqcore.errors import DataError
 from seqcore.events import Changed, Event
 from seqcore.experiment import Experiment
+from seqcore.leaks import find_leaks
 from seqcore.reporting import Report
 from seqcore.summary import check_memory, summarize
 from seqcore.tasks import TASKS
@@ -53,9 +54,10 @@ def _train(
     experiment: Experiment, data: Any, resume: bytes | None, replay: list[Changed], control: Control, turns: Turns
 ) -> Iterator[Event]:
     """The loop, top to bottom: state, steps, epochs, intervals, last scores."""
-    state = _prepare(experiment, load_table(experiment, data), resume)
+    table = load_table(experiment, data)
+    state = _prepare(experiment, table, resume)
     report = Report(state, control, replay, turns)
-    yield from report.start()
+    yield from report.start(find_leaks(table, state.experiment.data))
     while True:
         while state.goes_on and not report.over():
             for batch, follows in state.remaining_batches():

@@ -1,10 +1,11 @@
-"""Two classic tests of long memory (Hochreiter and Schmidhuber 1997): what matters lies far back, among what doesn't."""
+"""Two classic tests of long memory (Hochreiter and Schmidhuber 1997): what matters lies far back among what doesn't."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqcore.data.source import Source
 from seqcore.data.table import Table, symbol_table
@@ -14,6 +15,7 @@ from seqcore.fields import setting
 __all__ = ["AddingProblem", "CopyMemory"]
 
 MOST_ROWS = 30_000_000
+_MOST_WORDS = 5_000_000  # different words to draw from without drawing one twice; of more, hardly one comes twice
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _BLANK, _GO = ".", "?"
 
@@ -88,13 +90,20 @@ class CopyMemory(Source):
         """`samples` independent sequences of symbols, as `bd.....?bd`."""
         _check_size(self.samples, self.length)
         letters = np.array(list(_LETTERS[: self.letters]))
-        rng = np.random.default_rng(self.seed)
-        said = letters[rng.integers(0, self.letters, (self.samples, self.remembered))]
+        said = letters[self._words(np.random.default_rng(self.seed))]
         silence = np.full((self.samples, self.delay), _BLANK)
         sign = np.full((self.samples, 1), _GO)
         return symbol_table(
             np.concatenate([said, silence, sign, said], axis=1), columns=("letter",), independent=True, x_title="letter"
         )
+
+    def _words(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """[samples, remembered] numbers of letters; no word twice, as long as there are enough different ones."""
+        words = self.letters**self.remembered
+        if not self.samples <= words <= _MOST_WORDS:
+            return rng.integers(0, self.letters, (self.samples, self.remembered))
+        chosen = rng.choice(words, self.samples, replace=False)
+        return chosen[:, None] // self.letters ** np.arange(self.remembered) % self.letters
 
     def settles(self) -> dict[str, Any]:
         """A prediction at every step of the whole sequence, scored from the sign on."""
