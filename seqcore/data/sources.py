@@ -8,6 +8,7 @@ from seqcore.data.prose import PastedText, PythonProse
 from seqcore.data.source import Source
 from seqcore.data.stored_file import StoredFile
 from seqcore.data.typed import Values
+from seqcore.data.vowels import SpokenVowels
 from seqcore.data.weather import Weather
 
 __all__ = ["SOURCES", "Source"]
@@ -25,6 +26,7 @@ SOURCES: dict[str, type[Source]] = {
     "adding-problem": AddingProblem,
     "copy-memory": CopyMemory,
     "python-prose": PythonProse,
+    "spoken-vowels": SpokenVowels,
     "values": Values,
     "text": PastedText,
     "file": StoredFile,
