@@ -4,10 +4,13 @@ Cover and Hart 1967. Of numbers: each sequence is brought to the same number of 
 mean of each channel over each stretch taken, and the Euclidean distance of these means used - in the model's own scale,
 so that unequal lengths and units weigh nothing. Wide ones are first projected on the training part's principal
 directions. Of symbols: the cosine of the counts of one and two words, or of one to three letters, in a row, rarer ones
-weighing more (TF-IDF). At most 3,000 neighbours are kept, spread evenly over the training part, so that they fit into a checkpoint.
+weighing more (TF-IDF). At most 3,000 neighbours are kept, spread evenly over the training part, so that they fit into a
+checkpoint.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +28,7 @@ _BUCKETS = 2_048  # that runs of symbols are hashed into
 _AT_ONCE = 4_000_000  # numbers that are worked on at a time
 _FACTORS = np.array([1, 1_000_003, 998_244_353], dtype=np.int64)
 
-Values = NDArray[np.float64]
+Values = NDArray[Any]  # float64, and float32 where it is kept
 
 
 def learn_neighbours(data: LabelledDataset) -> dict[str, Values]:
@@ -40,14 +43,15 @@ def learn_neighbours(data: LabelledDataset) -> dict[str, Values]:
     if data.table.symbolic:
         lengths = np.minimum(lengths, max(3, _MOST_KEPT // len(kept)))
         codes = data.coded.cpu().numpy()[_rows(first, lengths)]
-        return facts | {"nearest.codes": codes.astype(np.float64), "nearest.lengths": lengths.astype(np.float64)}
+        return facts | {"nearest.codes": codes.astype(np.float32), "nearest.lengths": lengths.astype(np.float64)}
     stretches = int(np.clip(_WIDTH // data.coded.shape[1], 8, 128))
     facts["nearest.stretches"] = np.array([float(min(stretches, max(1, data.longest)))])
     described = _described(data, first, lengths, int(facts["nearest.stretches"][0]))
     if described.shape[1] > _DIRECTIONS:
-        facts["nearest.directions"] = _principal(described, _DIRECTIONS)
-        described = described @ facts["nearest.directions"]
-    return facts | {"nearest.described": described}
+        directions = _principal(described, _DIRECTIONS)
+        described = described @ directions
+        facts["nearest.directions"] = directions.astype(np.float32)
+    return facts | {"nearest.described": described.astype(np.float32)}
 
 
 def nearest_classes(
