@@ -72,6 +72,11 @@ class Predictor:
         return getattr(self._codec, "target_names", ())
 
     @property
+    def series(self) -> tuple[str, ...]:
+        """The names of the series that it learned from, each with a scale of its own; empty where there is one."""
+        return getattr(self._codec, "series", ())
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """The symbols that it knows; empty for numbers."""
         vocabulary = getattr(self._codec, "vocabulary", None)
@@ -97,12 +102,15 @@ class Predictor:
         """An input as a person would type it: the end of the training data."""
         return self._task.example(self._codec)
 
-    def predict(self, given: Any) -> View:
-        """The answer to one input of any length from 1 up: text, numbers [T] or [T, F], or symbols. PredictionError."""
+    def predict(self, given: Any, *, series: str | None = None) -> View:
+        """The answer to one input of any length from 1 up: text, numbers [T] or [T, F], or symbols. PredictionError.
+
+        `series` names whose values they are, where a model learned from several; the first one's otherwise.
+        """
         if isinstance(given, str):
             given = self.parse(given)
         with on_one_thread():
-            return self._task.predict(self._model, self._codec, given)
+            return self._task.predict(self._model, self._codec_of(series), given)
 
     def can_score(self, table: Table) -> bool:
         """Whether new data hold the truth, for `evaluate`; where they don't, `predict` answers a table."""
@@ -116,11 +124,14 @@ class Predictor:
         """What should be known of this input: that its length isn't what the model was trained on, as an example."""
         return self._task.note(self._codec, self.parse(given) if isinstance(given, str) else given)
 
-    def forecast(self, steps: int) -> SeriesView:
-        """On from the end of the data, in its units, with its dates: [steps, K]. PredictionError."""
+    def forecast(self, steps: int, *, series: str | None = None) -> SeriesView:
+        """On from the end of the data, in its units, with its dates: [steps, K]. PredictionError.
+
+        `series` names which of several goes on; the first one otherwise.
+        """
         _check_steps(steps)
         with on_one_thread():
-            return self._task.forecast(self._model, self._codec, steps)
+            return self._task.forecast(self._model, self._codec_of(series), steps)
 
     def generate(self, prompt: str, steps: int, *, temperature: float = 1.0, seed: int = 0, top_k: int = 0) -> str:
         """`steps` symbols that follow a prompt, drawn by their probabilities. PredictionError.
@@ -135,6 +146,14 @@ class Predictor:
             return self._task.generate(
                 self._model, self._codec, prompt, steps, temperature=temperature, seed=seed, top_k=top_k
             )
+
+    def _codec_of(self, series: str | None) -> Any:
+        """The codec, or that of one of several series. PredictionError where there is none of this name."""
+        if series is None:
+            return self._codec
+        if not hasattr(self._codec, "of"):
+            raise PredictionError("series: this model was not made from series of numbers; name none")
+        return self._codec.of(series)
 
     def evaluate(self, table: Table, *, part: str | None = None, points: int = 2_000) -> Evaluation:
         """Scores beside every baseline, and a view of up to `points` steps.

@@ -216,7 +216,8 @@ class TrainingState:
         checkpoint = unpack(content)
         kept = restored_experiment(checkpoint).with_changes({"training.device": experiment.training.device})
         task: Task = TASKS[kept.data.task].load()(kept)
-        state = cls.fresh(kept, task.make_dataset(table, device), device)
+        codec = task.codec_from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
+        state = cls.fresh(kept, task.make_dataset(table, device, task.decided(codec)), device)
         load_weights(state.model, checkpoint.group("model"))
         try:
             _restore_optimizer(state.optimizer, checkpoint)

@@ -137,6 +137,9 @@ def _add_predict(commands: Any) -> None:
         help="which weights: best, last, or a kept step (best)",
     )
     predict.add_argument("--refit", action="store_true", help="with --steps: first train on all of the data")
+    predict.add_argument(
+        "--series", metavar="NAME", help="with --steps or --input: which series, where a run has several"
+    )
     predict.add_argument("--csv", metavar="OUT", help="write the predictions to a file")
     predict.add_argument("--generate", metavar="N", type=_positive, help="with --input of symbols: go on for N symbols")
     predict.add_argument(

@@ -49,6 +49,8 @@ def _check(args: argparse.Namespace) -> None:
     """Options that only go with another one are a mistake in usage: exit code 2."""
     if args.refit and args.steps is None:
         args.usage("--refit goes with --steps")
+    if args.series is not None and args.steps is None and args.input is None:
+        args.usage("--series goes with --steps or --input")
     if args.generate is not None and args.input is None:
         args.usage("--generate goes with --input")
     if args.generate is None and any(v is not None for v in (args.temperature, args.seed, args.top_k)):
@@ -59,7 +61,7 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
     if args.generate is not None:
         return _generate(args, out, run, predictor)
     given = predictor.parse(args.input)
-    view = predictor.predict(given)
+    view = predictor.predict(given, series=args.series)
     note = predictor.notes(given)
     answer = answer_of(view, given, args.input)
     if out.json:
@@ -145,11 +147,12 @@ def _cell(value: Any) -> str:
 
 
 def _forecast(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
-    view = predictor.forecast(args.steps)
+    view = predictor.forecast(args.steps, series=args.series)
+    series = {"series": view.title} if predictor.series else {}
     if args.csv:
         _write_csv(args.csv, view)
     if out.json:
-        value = {"run": run.id, "steps": args.steps, "columns": list(view.columns), "x_title": view.x_title}
+        value = {"run": run.id, **series, "steps": args.steps, "columns": list(view.columns), "x_title": view.x_title}
         value |= {"x": plain(view.x), "prediction": flat_rows(view.prediction, whole=False)}
         if view.low is not None and view.high is not None:
             limits = {"low": flat_rows(view.low, whole=False), "high": flat_rows(view.high, whole=False)}

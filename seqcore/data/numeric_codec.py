@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.scaling import Scaler, Scalers
+from seqcore.errors import PredictionError, did_you_mean
 
 __all__ = ["NumericCodec", "Tail", "tails_of"]
 
@@ -79,6 +80,15 @@ class NumericCodec:
     def before(self) -> int:
         """Rows that must come before an input, to measure it from: a period, where scaling is seasonal."""
         return int(self.scalers.period.max())
+
+    def of(self, series: str) -> NumericCodec:
+        """The same for one series, by its name. PredictionError where there is none of this name."""
+        if series not in self.series:
+            known = did_you_mean(series, self.series) if self.series else "; this model knows one series: name none"
+            raise PredictionError(f"series: there is no series {series[:60]!r}{known}")
+        place = self.series.index(series)
+        scalers = Scalers.join([self.scalers.of(place)])
+        return replace(self, scalers=scalers, tails=self.tails[place : place + 1], series=(series,))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, without the arrays that `arrays` gives."""

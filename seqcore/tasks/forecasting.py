@@ -16,12 +16,12 @@ from seqcore.data.calendar import calendar_features, future_times, past_times
 from seqcore.data.numeric import NumericCodec, free_running
 from seqcore.data.scaling import Scaler
 from seqcore.data.typed import parse_numbers as read_numbers
-from seqcore.errors import DataError, PredictionError, did_you_mean
+from seqcore.errors import DataError, PredictionError
 from seqcore.tasks.bands import with_band
 from seqcore.tasks.rollout import Rollout
 from seqcore.views import SeriesView
 
-__all__ = ["as_rows", "dates_of", "forecast_on", "parse_numbers", "place_of", "predict_after"]
+__all__ = ["as_rows", "dates_of", "forecast_on", "parse_numbers", "predict_after"]
 
 Values = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -88,23 +88,13 @@ def dates_of(given: Any) -> Times | None:
     return index.astype("datetime64[ns]") if index.dtype.kind == "M" else None
 
 
-def place_of(codec: NumericCodec, series: str | None) -> int:
-    """The place of a series by its name; of the first where none is named. PredictionError."""
-    if series is None:
-        return 0
-    if series not in codec.series:
-        known = f"{did_you_mean(series, codec.series)}" if codec.series else "; this model knows one series: name none"
-        raise PredictionError(f"series: there is no series {series[:60]!r}{known}")
-    return codec.series.index(series)
-
-
 def predict_after(
-    model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, *, times: Times | None = None, place: int
+    model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, *, times: Times | None = None
 ) -> SeriesView:
     """Input rows [T, F] in original units -> the steps that lie `lead` ahead of its end; its own steps at lead 0.
 
-    `place` is the series whose scale is used. Where the model reads a calendar, the rows are at `times`, or else taken
-    to be the last ones of that series.
+    They are taken as values of the codec's first series. Where the model reads a calendar they are at `times`, or else
+    the last ones of that series.
     """
     before = codec.before
     if len(rows) <= before:
@@ -112,9 +102,9 @@ def predict_after(
             f"input: each value is measured from the one {before} steps before it; give more than {before} rows"
         )
     ahead = config.lead + config.horizon
-    dates = _dates(codec, place, len(rows), ahead, times)
+    dates = _dates(codec, len(rows), ahead, times)
     with np.errstate(over="ignore", invalid="ignore"):  # said below, in words
-        prediction = _answer(model, config, codec, _full(rows, codec), dates, place)
+        prediction = _answer(model, config, codec, _full(rows, codec), dates)
     if not np.isfinite(prediction).all():
         raise PredictionError(
             "input: the model's answer is not a finite number: this input is too far from what it was trained on"
@@ -134,9 +124,9 @@ def predict_after(
         context=rows[:, shared] if seen else None,
         columns=codec.target_names,
         x_title="step" if dates is None else codec.x_title,
-        title=codec.series[place] if codec.series else "",
+        title=codec.series[0] if codec.series else "",
     )
-    return with_band(view, codec, place, after="steps" if whole else "window")
+    return with_band(view, codec, 0, after="steps" if whole else "window")
 
 
 def _full(rows: Values, codec: NumericCodec) -> Values:
@@ -146,24 +136,23 @@ def _full(rows: Values, codec: NumericCodec) -> Values:
     return full
 
 
-def _dates(codec: NumericCodec, place: int, rows: int, ahead: int, times: Times | None) -> Times | None:
+def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> Times | None:
     """The times of so many rows and of the steps after them; None where the model reads no calendar."""
     if not codec.calendar:
         return None
     if times is None:
-        known = codec.tails[place].times if place < len(codec.tails) else codec.tails[0].times
+        _check_tail(codec)
+        known = codec.tails[0].times
         assert known is not None
         times = past_times(known, rows)
     return np.concatenate([times, future_times(times, ahead)])
 
 
-def _answer(
-    model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, dates: Times | None, place: int
-) -> Values:
+def _answer(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, dates: Times | None) -> Values:
     """Rows [T, C] in original units -> what the model says after them (at lead 0: of each), [H or T, K]."""
-    scaler = codec.scalers.of(place)
+    scaler = codec.scaler
     scaled = torch.from_numpy(_transformed(scaler, rows, codec))[None]
-    rollout = _rollout(model, config, codec, place)
+    rollout = _rollout(model, config, codec)
     features = _features(codec, dates)
     with torch.inference_mode():
         if free_running(config):
@@ -187,22 +176,33 @@ def _transformed(scaler: Scaler, rows: Values, codec: NumericCodec) -> NDArray[n
     return scaler.transform(rows)
 
 
-def _rollout(model: nn.Module, config: DataConfig, codec: NumericCodec, place: int) -> Rollout:
-    period = torch.from_numpy(codec.scalers.period[place : place + 1])
+def _rollout(model: nn.Module, config: DataConfig, codec: NumericCodec) -> Rollout:
+    period = torch.from_numpy(codec.scalers.period[:1])
     return Rollout(model, config, codec.scalers.kind, codec.inputs, codec.targets, codec.before, period)
+
+
+def _check_tail(codec: NumericCodec) -> None:
+    if not codec.tails:
+        raise PredictionError(
+            f"series: there are so many series that the end of {codec.series[0]!r} was not kept; ask for one of the "
+            "first, or train on fewer"
+        )
 
 
 def _features(codec: NumericCodec, dates: Times | None) -> Tensor | None:
     return None if dates is None else torch.from_numpy(calendar_features(dates, codec.calendar))[None]
 
 
-def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps: int, *, place: int = 0) -> SeriesView:
-    """`steps` rows after the end of a series: directly up to the horizon, then from the model's own predictions."""
+def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps: int) -> SeriesView:
+    """`steps` rows after the end of the codec's first series.
+
+    Directly up to the horizon, then from the model's own predictions.
+    """
     if config.lead == 0:
         raise PredictionError(
             "forecast: this model reads one column off another at the same step and sees no future; give it an input"
         )
-    rollout = _rollout(model, config, codec, place)
+    rollout = _rollout(model, config, codec)
     direct = config.lead - 1 + rollout.at_once
     if steps > direct and not set(codec.inputs) <= set(codec.targets):
         unknown = next(codec.columns[i] for i in codec.inputs if i not in codec.targets)
@@ -210,14 +210,10 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
             f"forecast: {steps} steps would need future values of {unknown!r}, which the model sees but doesn't "
             f"predict; ask for {direct} at most, or train with a longer data.horizon"
         )
-    if place >= len(codec.tails):
-        raise PredictionError(
-            f"forecast: the end of {codec.series[place]!r} was not kept, as there are {len(codec.series):,} series; "
-            f"ask for one of the first {len(codec.tails):,}, or give its values as an input"
-        )
-    tail = codec.tails[place]
+    _check_tail(codec)
+    tail = codec.tails[0]
     used = config.window + codec.before + config.lead  # rows that the first answer can need
-    scaler = codec.scalers.of(place)
+    scaler = codec.scaler
     rows, times = tail.values[-used:], None
     if tail.times is not None:
         times = np.concatenate([tail.times[-used:], future_times(tail.times, steps + direct + config.lead)])
@@ -235,6 +231,6 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
         context=tail.values[-shown:][:, codec.targets],
         columns=codec.target_names,
         x_title=codec.x_title,
-        title=codec.series[place] if codec.series else "",
+        title=codec.series[0] if codec.series else "",
     )
-    return with_band(view, codec, place, after="end")
+    return with_band(view, codec, 0, after="end")

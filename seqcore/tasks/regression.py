@@ -24,7 +24,7 @@ from seqcore.least_squares import MOST_STORED
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.tasks.bands import band_of, errors_ahead, errors_of
-from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, place_of, predict_after
+from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
 from seqcore.tasks.rollout import free_run
 from seqcore.tasks.series_views import joined, shown_windows, side_by_side
 from seqcore.tasks.task import Task, run_windows, scored_windows, window_note
@@ -81,6 +81,10 @@ class Regression(Task):
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> NumericCodec:
         """The codec that a checkpoint holds."""
         return NumericCodec.from_dict(d, arrays)
+
+    def decided(self, codec: NumericCodec) -> NumericCodec | None:
+        """Where the scaling was chosen by trial, it stays."""
+        return codec if codec.choice else None
 
     def sketch(self, table: Table) -> SequenceModel:
         """The model for a table, its sizes from column names alone."""
@@ -184,17 +188,14 @@ class Regression(Task):
         """That an input's length isn't the one that the model was trained on."""
         return window_note(self.experiment, len(given) - codec.before)
 
-    def predict(self, model: nn.Module, codec: NumericCodec, given: Any, *, series: str | None = None) -> SeriesView:
-        """The steps after an input [T] or [T, F], or at its end where nothing lies ahead.
+    def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView:
+        """The steps after an input [T] or [T, F] in the units of the codec's first series, or at its end."""
+        rows, times = as_rows(given, codec), dates_of(given)
+        return predict_after(model, self.experiment.data, codec, rows, times=times)
 
-        `series` says whose scale is meant, the first one's if none is named.
-        """
-        rows, times, place = as_rows(given, codec), dates_of(given), place_of(codec, series)
-        return predict_after(model, self.experiment.data, codec, rows, times=times, place=place)
-
-    def forecast(self, model: nn.Module, codec: NumericCodec, steps: int, *, series: str | None = None) -> SeriesView:
-        """On from the end of a series (the first if none is named); beyond the horizon, from its own predictions."""
-        return forecast_on(model, self.experiment.data, codec, steps, place=place_of(codec, series))
+    def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
+        """On from the end of the codec's first series; beyond the horizon, from its own predictions."""
+        return forecast_on(model, self.experiment.data, codec, steps)
 
     def remarks(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[dict[str, str]]:
         """Whether the model only learned the mean, and whether a naive method is exact."""

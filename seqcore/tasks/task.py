@@ -77,6 +77,10 @@ class Task(ABC):
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> Any:
         """The codec that a checkpoint holds."""
 
+    def decided(self, codec: Any) -> Any:
+        """The codec, where it holds a decision that a resumed run must not take again; else None: it is made anew."""
+        return None
+
     @abstractmethod
     def sketch(self, table: Table) -> nn.Module:
         """The model for a table without making the dataset: for a summary on torch's meta device."""
