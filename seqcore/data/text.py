@@ -22,6 +22,7 @@ LEVELS = (
 )
 _PIECE = 2**20  # characters that are coded at once
 _LONGEST_WORD = 10_000  # characters that are looked through for a place to cut at
+_FEW = 1_000  # symbols that say little about a language
 _CHARACTERS = 0x110000  # of Unicode
 
 _EASTERN = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # written without spaces: each character counts as a word
@@ -58,6 +59,8 @@ def text_table(text: str | Iterable[str], *, level: str = "characters", name: st
             f"{name}: the text has only one kind of {what}, {_shown(symbols[0])} ({len(codes):,} times), so there is "
             "nothing to learn; give it at least two"
         )
+    if len(codes) < _FEW:
+        notes = (*notes, f"A text of {len(codes):,} {what}s is little to learn from: it will be learned by heart.")
     return Table(
         values=codes[:, None],
         columns=(what,),

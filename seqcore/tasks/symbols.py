@@ -17,7 +17,7 @@ from seqcore.data.parts import part_bounds
 from seqcore.data.symbolic import NOT_SCORED, SymbolicCodec, SymbolicDataset, fit_vocabulary
 from seqcore.data.table import Table
 from seqcore.data.text import written_lengths
-from seqcore.errors import PredictionError
+from seqcore.errors import DataError, PredictionError
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation, symbol_metrics
 from seqcore.models.recurrent import State
@@ -29,6 +29,7 @@ from seqcore.views import SymbolsView, TextView, View
 
 __all__ = ["Symbols"]
 
+_FEWEST = 50  # symbols of a text that can be trained on
 _MOST_SHOWN = 40  # symbols in a picture
 _MOST_ANSWERED = 1_000  # symbols in an answer
 _MOST_WINDOWS = 50_000  # of a part that are scored; more are spread evenly over it
@@ -58,10 +59,17 @@ class Symbols(Task):
 
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit: numbers, windows, too few symbols."""
+        self._enough(table)
         SymbolicDataset(table, self.experiment.data, torch.device("cpu"))
+
+    def _enough(self, table: Table) -> None:
+        if self.writes and table.symbolic and not table.independent and len(table) < _FEWEST:
+            raise DataError(f"a text of {len(table)} symbols is too short to learn from; give a few hundred at least")
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> SymbolicDataset:
         """Windows of the table; without a codec, vocabulary and n-grams are learned from its training part."""
+        if codec is None:
+            self._enough(table)
         data = SymbolicDataset(table, self.experiment.data, device, codec)
         if codec is None:
             data.codec = replace(data.codec, ngrams=data.ngrams)

@@ -209,9 +209,11 @@ def test_a_text_that_holds_the_sign_for_unknown_is_read() -> None:
     assert data.codec.vocabulary.symbols == (UNKNOWN, "a", "b")
 
 
-def test_a_text_that_is_too_short_says_what_it_needs() -> None:
-    with pytest.raises(DataError, match=r"data.window: a window of 64 .* need 65 steps") as caught:
-        Symbols(experiment(data__window=64)).check(text_table("Too short to learn from."))
+@pytest.mark.parametrize(("text", "line"), [("Too short to learn from.", "a text of 24 symbols is too short"),
+                                             ("Long enough. " * 5, "a window of 64 .* need 65 steps")])  # fmt: skip
+def test_a_text_that_is_too_short_says_what_it_needs(text: str, line: str) -> None:
+    with pytest.raises(DataError, match=line) as caught:
+        Symbols(experiment(data__window=64)).check(text_table(text))
     assert len(caught.value.lines) == 1
 
 
