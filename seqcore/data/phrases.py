@@ -1,0 +1,379 @@
+"""Everyday phrases, English and French: made by a grammar with agreement, elision and contraction.
+
+Each phrase joins two words that carry its meaning - a verb and its object, an adjective and its noun, ... - with all
+else that a language has for it: persons, tenses, negation, questions, articles, numbers, owners. The two words are the
+phrase's group, so that what the test part asks is put together of words that a model never saw together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from random import Random
+from typing import ClassVar, NamedTuple
+
+from seqcore.data.english import EnglishVerb, Said, article, asked, being, denied, is_pronoun, sentence
+from seqcore.data.french import Noun, Verb, joined, noun_phrase, verb_phrase
+from seqcore.data.paired import pairs_table
+from seqcore.data.phrase_words import (
+    ADJECTIVES,
+    INTRANSITIVE,
+    LASTING,
+    MODALS,
+    MOTIONS,
+    NOUNS,
+    OWNERS,
+    SUBJECTS,
+    TRANSITIVE,
+    VERBS,
+    Subject,
+)
+from seqcore.data.source import Source
+from seqcore.data.table import Table
+from seqcore.fields import setting
+
+__all__ = ["EverydayPhrases", "Phrase", "phrases"]
+
+Words = list[str]
+
+
+class Phrase(NamedTuple):
+    """A sentence in both languages, and the two English words that it joins."""
+
+    english: str
+    french: str
+    key: tuple[str, str]
+
+
+class EverydayPhrases(Source):
+    """English and French sentences; what is held back joins words that were never seen together."""
+
+    title: ClassVar[str] = "Everyday phrases"
+    help: ClassVar[str] = (
+        "Short English sentences and their French, made by a grammar with agreement, elision (l'eau) and contraction "
+        "(au, des). Validation and test part join words that never stand together in the training part."
+    )
+    tasks: ClassVar[tuple[str, ...]] = ("translation",)
+
+    pairs: int = setting(24_000, "How many sentences, all different.", minimum=100, maximum=100_000, usual=True)
+    seed: int = setting(0, "The same seed gives the same sentences.", minimum=0, maximum=2**31 - 1)
+
+    def table(self) -> Table:
+        """English words, and French ones in `paired`; `groups` are the two words that a phrase joins."""
+        found = phrases(self.pairs, self.seed)
+        return pairs_table(
+            ((p.english, p.french) for p in found),
+            name="data.options",
+            columns=("english", "french"),
+            groups=("|".join(p.key) for p in found),
+        )
+
+
+@lru_cache(maxsize=4)
+def phrases(count: int, seed: int) -> tuple[Phrase, ...]:
+    """So many phrases, no English sentence twice."""
+    random = Random(seed)  # noqa: S311
+    kinds, weights = zip(*_KINDS, strict=True)
+    found: dict[str, Phrase] = {}
+    while len(found) < count:
+        phrase = random.choices(kinds, weights)[0](random)
+        found.setdefault(phrase.english, phrase)
+    return tuple(found.values())
+
+
+_TENSES = ("present", "present", "past", "future", "imparfait")
+
+
+def _manner(random: Random, tenses: tuple[str, ...] = _TENSES) -> Said:
+    tense, way = random.choice(tenses), random.random()
+    if tense == "imparfait":
+        return Said(tense, negated=False, question=False)
+    return Said(tense, negated=way < 0.25, question=way > 0.75)
+
+
+def _french(who: Words, verb: Words, rest: Words, said: Said) -> str:
+    return joined([*(["est-ce", "que"] if said.question else []), *who, *verb, *rest], said.mark)
+
+
+def _does(subject: Subject, verb: Verb, said: Said) -> Words:
+    return verb_phrase(
+        verb, said.tense, subject.person, negated=said.negated, feminine=subject.feminine, plural=subject.plural
+    )
+
+
+def _noun(random: Random, kinds: tuple[str, ...]) -> tuple[str, str, Noun]:
+    """One noun of these kinds: English singular and plural, and the French one."""
+    return random.choice([(one, *known) for kind in kinds for one, known in NOUNS[kind].items()])
+
+
+def _object(random: Random, one: str, many: str, noun: Noun, said: Said, adjective: str = "") -> tuple[Words, Words]:
+    """A noun with what stands before it, in both languages."""
+    plural = not noun.mass and random.random() < 0.4
+    kinds = ["the", "the", "a", "a", "this", "own", "own"] + (["number"] if plural and not said.negated else [])
+    kind = random.choice(kinds)
+    word = many if plural else one
+    french_adjective = ADJECTIVES[adjective][0] if adjective else None
+    if kind == "own":
+        owner = random.choice(tuple(OWNERS))
+        english, kind = owner, OWNERS[owner]
+    elif kind == "number":
+        english, kind = random.choice((("two", "deux"), ("three", "trois"), ("four", "quatre"), ("ten", "dix")))
+    elif kind == "this":
+        english = "these" if plural else "this"
+    elif kind == "a":
+        english = ("any" if said.negated or said.question else "some") if plural or noun.mass else "a"
+        english = article(adjective or word) if english == "a" else english
+    else:
+        english = "the"
+    words = [english, adjective, word]
+    return words, noun_phrase(kind, noun, plural, french_adjective, negated=said.negated)
+
+
+_WHEN = {
+    "present": (("every day", "tous les jours"), ("now", "maintenant"), ("today", "aujourd'hui")),
+    "past": (("yesterday", "hier"), ("this morning", "ce matin"), ("today", "aujourd'hui")),
+    "future": (("tomorrow", "demain"), ("tonight", "ce soir"), ("today", "aujourd'hui")),
+    "imparfait": (("every day", "tous les jours"),),
+}
+
+
+def _when(random: Random, tense: str, share: float = 0.25) -> tuple[str, Words]:
+    if random.random() >= share:
+        return "", []
+    english, french = random.choice(_WHEN[tense])
+    return english, [french]
+
+
+def _verb_and_object(random: Random) -> Phrase:
+    """I don't see the dogs."""
+    english, french, kinds = random.choice(TRANSITIVE)
+    one, many, noun = _noun(random, kinds)
+    subject = random.choice(SUBJECTS)
+    way = random.random()
+    if way < 0.2 and english.base not in LASTING:
+        return _with_modal(random, subject, english, french, (one, many, noun))
+    said = _manner(random)
+    if said.tense == "past" and english.past == english.base and not (said.negated or said.question):
+        said = Said("present", negated=False, question=False)
+    if way > 0.88 and not said.question and said.tense != "imparfait":
+        return _reported(random, subject, said, english, french, (one, many, noun))
+    there, objet = _object(random, one, many, noun, said)
+    when, quand = ("", []) if english.base in LASTING else _when(random, said.tense)
+    clause = asked(random, subject.english, subject.third, english, said)
+    return Phrase(
+        sentence([*clause, *there, when], said.mark),
+        _french([*subject.french], _does(subject, french, said), [*objet, *quand], said),
+        (english.base, one),
+    )
+
+
+Named = tuple[str, str, Noun]
+
+
+def _with_modal(random: Random, subject: Subject, english: EnglishVerb, french: Verb, thing: Named) -> Phrase:
+    """She can't find her key."""
+    said = _manner(random, ("present",))
+    modal = random.choice(tuple(MODALS))
+    there, objet = _object(random, *thing, said)
+    when, quand = _when(random, "present", 0.15)
+    if modal in ("can", "must"):
+        if said.question:
+            clause = [modal, subject.english, english.base]
+        else:
+            clause = [subject.english, *(denied(random, modal) if said.negated else [modal]), english.base]
+    else:
+        verb = EnglishVerb(modal, "")
+        clause = [*asked(random, subject.english, subject.third, verb, said), english.base]
+    return Phrase(
+        sentence([*clause, *there, when], said.mark),
+        _french([*subject.french], _does(subject, MODALS[modal], said), [french.infinitive, *objet, *quand], said),
+        (english.base, thing[0]),
+    )
+
+
+_SAYING = {"think": "thinks", "know": "knows", "say": "says"}
+
+
+def _reported(random: Random, subject: Subject, said: Said, english: EnglishVerb, french: Verb, thing: Named) -> Phrase:
+    """He says that Anne will sell the car."""
+    teller = random.choice([s for s in SUBJECTS if is_pronoun(s.english) or s != subject])
+    saying = random.choice(tuple(_SAYING))
+    there, objet = _object(random, *thing, said)
+    clause = asked(random, subject.english, subject.third, english, said)
+    says = _SAYING[saying] if teller.third else saying
+    que = [*teller.french, VERBS[saying].simple("present", teller.person), "que"]
+    return Phrase(
+        sentence([teller.english, says, "that", *clause, *there], "."),
+        joined([*que, *subject.french, *_does(subject, french, said), *objet], "."),
+        (english.base, thing[0]),
+    )
+
+
+def _of_a_kind(random: Random, *, people: bool) -> tuple[str, Named]:
+    """An adjective, and a noun that it can be said of."""
+    fitting = [name for name, (_, kinds) in ADJECTIVES.items() if (kinds == ("person",)) == people]
+    adjective = random.choice(fitting)
+    return adjective, _noun(random, ADJECTIVES[adjective][1])
+
+
+def _adjective_and_noun(random: Random) -> Phrase:
+    """The old houses were not empty; we want a red car."""
+    people = random.random() < 0.3
+    adjective, (one, many, noun) = _of_a_kind(random, people=people)
+    key = (adjective, one)
+    way = random.random()
+    if people or way < 0.4:
+        said = _manner(random, ("present", "present", "imparfait+", "future"))
+        tense = "past" if said.tense == "imparfait+" else said.tense
+        kind, plural = random.choice(("the", "the", "this", "own")), not noun.mass and random.random() < 0.4
+        owner = random.choice(tuple(OWNERS))
+        before = {"own": owner, "this": "these" if plural else "this"}.get(kind, "the")
+        who = f"{before} {many if plural else one}"
+        person = 5 if plural else 2
+        clause = being(random, who, person, said._replace(tense=tense))
+        subject = noun_phrase(OWNERS[owner] if kind == "own" else kind, noun, plural)
+        verb = verb_phrase(VERBS["be"], said.tense.rstrip("+"), person, negated=said.negated)
+        agreed = ADJECTIVES[adjective][0].form(noun.feminine, plural)
+        return Phrase(sentence([*clause, adjective], said.mark), _french(subject, verb, [agreed], said), key)
+    said = _manner(random, ("present",))
+    if way < 0.6:
+        return _shown(random, adjective, (one, many, noun), said)
+    subject_ = random.choice(SUBJECTS)
+    verb_ = random.choice(("have", "want", "like"))
+    if verb_ == "like":  # in French one likes things in general, or certain ones
+        plural = not noun.mass and random.random() < 0.5
+        there = ["the", adjective, many if plural else one]
+        french = noun_phrase("the", noun, plural, ADJECTIVES[adjective][0])
+    else:
+        there, french = _object(random, one, many, noun, said, adjective)
+    if verb_ == "have" and subject_.third and not (said.negated or said.question):
+        clause = [subject_.english, "has"]
+    else:
+        clause = asked(random, subject_.english, subject_.third, EnglishVerb(verb_, ""), said)
+    return Phrase(
+        sentence([*clause, *there], said.mark),
+        _french([*subject_.french], _does(subject_, VERBS[verb_], said), french, said),
+        key,
+    )
+
+
+def _shown(random: Random, adjective: str, thing: Named, said: Said) -> Phrase:
+    """This is a red apple; where are the red apples; there is no red apple here."""
+    one, many, noun = thing
+    plural = not noun.mass and random.random() < 0.5
+    word, french = many if plural else one, ADJECTIVES[adjective][0]
+    key = (adjective, one)
+    if said.question:
+        english = ["where", "are" if plural else "is", "the", adjective, word]
+        there = noun_phrase("the", noun, plural, french)
+        return Phrase(sentence(english, "?"), joined(["où", "sont" if plural else "est", *there], "?"), key)
+    some = "some" if plural or noun.mass else article(adjective)
+    if random.random() < 0.5:
+        english = ["there", "are" if plural else "is", some, adjective, word, "here"]
+        verb = ["il", "y", "a"]
+        if said.negated:
+            english[2], verb = "no", ["il", "n'y", "a", "pas"]
+        there = noun_phrase("a", noun, plural, french, negated=said.negated)
+        return Phrase(sentence(english, "."), joined([*verb, *there, "ici"], "."), key)
+    english = ["these", "are"] if plural else ["this", "is"]
+    if said.negated:
+        english[1:] = denied(random, english[1])
+    this = (["ce", "ne", "sont", "pas"] if plural else ["ce", "n'est", "pas"]) if said.negated else []
+    this = this or (["ce", "sont"] if plural else ["c'est"])
+    there = noun_phrase("a", noun, plural, french)
+    before = [] if plural else [some]
+    return Phrase(sentence([*english, *before, adjective, word], "."), joined([*this, *there], "."), key)
+
+
+def _subject_and_adjective(random: Random) -> Phrase:
+    """Are you tired?"""
+    adjective = random.choice([name for name, (_, kinds) in ADJECTIVES.items() if kinds == ("person",)])
+    subject = random.choice(SUBJECTS)
+    said = _manner(random, ("present", "present", "imparfait+", "future"))
+    clause = being(random, subject.english, subject.person, said._replace(tense=_spoken(said.tense)))
+    when, quand = _when(random, "future" if said.tense == "future" else "present", 0.15)
+    verb = verb_phrase(VERBS["be"], said.tense.rstrip("+"), subject.person, negated=said.negated)
+    agreed = ADJECTIVES[adjective][0].form(subject.feminine, subject.plural)
+    if said.tense == "imparfait+":
+        when, quand = "", []
+    return Phrase(
+        sentence([*clause, adjective, when], said.mark),
+        _french([*subject.french], verb, [agreed, *quand], said),
+        (subject.english, adjective),
+    )
+
+
+def _spoken(tense: str) -> str:
+    return "past" if tense == "imparfait+" else tense
+
+
+def _noun_and_verb(random: Random) -> Phrase:
+    """The girls will sing tomorrow."""
+    one, many, noun = _noun(random, ("person",))
+    english, french = random.choice(INTRANSITIVE)
+    plural, said = random.random() < 0.5, _manner(random)
+    kind, owner = random.choice(("the", "the", "this", "own")), random.choice(tuple(OWNERS))
+    before = {"own": owner, "this": "these" if plural else "this"}.get(kind, "the")
+    subject = Subject(f"{before} {many if plural else one}", (), 5 if plural else 2, noun.feminine)
+    when, quand = _when(random, said.tense, 0.4)
+    clause = asked(random, subject.english, subject.third, english, said)
+    who = noun_phrase(OWNERS[owner] if kind == "own" else kind, noun, plural)
+    return Phrase(
+        sentence([*clause, when], said.mark),
+        _french(who, _does(subject, french, said), quand, said),
+        (one, english.base),
+    )
+
+
+def _motion_and_place(random: Random) -> Phrase:
+    """We went to the market."""
+    english, french, preposition = random.choice(MOTIONS)
+    one, many, noun = _noun(random, ("place",))
+    subject, said = random.choice(SUBJECTS), _manner(random)
+    plural = random.random() < 0.25
+    own = random.random() < 0.3
+    owner = random.choice(tuple(OWNERS))
+    there = noun_phrase(OWNERS[owner] if own else "the", noun, plural)
+    when, quand = _when(random, said.tense)
+    clause = asked(random, subject.english, subject.third, english, said)
+    return Phrase(
+        sentence([*clause, owner if own else "the", many if plural else one, when], said.mark),
+        _french([*subject.french], _does(subject, french, said), [*preposition, *there, *quand], said),
+        (english.base, one),
+    )
+
+
+def _part_and_whole(random: Random) -> Phrase:
+    """Where is the door of the church? I like the colour of your car."""
+    has = random.random() < 0.6
+    part, _, its = _noun(random, ("what it has",) if has else ("part of a place",))
+    one, many, noun = _noun(random, ("thing",) if has else ("place",))
+    plural, own = random.random() < 0.35, random.random() < 0.4
+    owner = random.choice(tuple(OWNERS))
+    english = ["the", part, "of", owner if own else "the", many if plural else one]
+    french = [*noun_phrase("the", its), "de", *noun_phrase(OWNERS[owner] if own else "the", noun, plural)]
+    key, way = (part, one), random.random()
+    if way < 0.3:
+        ask = "what" if has else "where"
+        demande = ("quelle" if its.feminine else "quel") if has else "où"
+        return Phrase(sentence([ask, "is", *english], "?"), joined([demande, "est", *french], "?"), key)
+    if way < 0.45:
+        here, voici = random.choice((("here is", "voici"), ("this is", "c'est")))
+        return Phrase(sentence([here, *english], "."), joined([voici, *french], "."), key)
+    subject, said = random.choice(SUBJECTS), _manner(random, ("present", "future"))
+    clause = asked(random, subject.english, subject.third, EnglishVerb("like", ""), said)
+    return Phrase(
+        sentence([*clause, *english], said.mark),
+        _french([*subject.french], _does(subject, VERBS["like"], said), french, said),
+        key,
+    )
+
+
+_KINDS: tuple[tuple[Callable[[Random], Phrase], float], ...] = (
+    (_verb_and_object, 0.46),
+    (_adjective_and_noun, 0.27),
+    (_noun_and_verb, 0.09),
+    (_motion_and_place, 0.07),
+    (_subject_and_adjective, 0.06),
+    (_part_and_whole, 0.05),
+)
