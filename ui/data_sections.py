@@ -81,7 +81,16 @@ def _sequences(seen: Inspection) -> list[Box]:
 def _time(seen: Inspection) -> list[Box]:
     if seen.span is None:
         return []
-    return [("Span", f"{seen.span['from']} – {seen.span['to']}", seen.frequency or "no frequency")]
+    first, last = (pd.Timestamp(seen.span[end]) for end in ("from", "to"))
+    return [("Span", _duration(last - first), f"{seen.span['from']} to {seen.span['to']}, {seen.frequency or 'once'}")]
+
+
+def _duration(span: pd.Timedelta) -> str:
+    """How long, in the largest unit that there are two of."""
+    units = (("years", 365.25), ("weeks", 7.0), ("days", 1.0), ("hours", 1 / 24), ("minutes", 1 / 1440))
+    days = span / pd.Timedelta(days=1)
+    name, size = next(((n, s) for n, s in units if days >= 2 * s), ("seconds", 1 / 86_400))
+    return f"{days / size:.3g} {name}" if days / size < 1000 else f"{days / size:,.0f} {name}"
 
 
 def _kinds(seen: Inspection) -> list[Box]:
@@ -114,6 +123,7 @@ def remarks(seen: Inspection) -> None:
         st.markdown(":material/check_circle: Nothing was found that would stand in the way of training.")
     for remark in seen.remarks:
         parts = f"<strong>{escape(remark.message)}</strong>"
+        parts += f"<p>{escape(remark.why)}</p>" if remark.why else ""
         parts += f'<p class="sl-advice">{escape(remark.advice)}</p>' if remark.advice else ""
         st.html(
             f'<div class="sl-finding sl-{remark.severity}" role="note" data-testid="remark-{remark.code}">{parts}</div>'

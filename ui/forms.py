@@ -141,8 +141,9 @@ def _choice(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
     else:
         offered = [c.value for c in choices if c.value not in impossible or c.value == now]
         value = st.selectbox(label, offered, format_func=titles.__getitem__, **common)
-    for name, reason in impossible.items():
-        st.caption(f"{escape(titles[name])}: {escape(reason)}")
+    for reason in dict.fromkeys(impossible.values()):
+        names = ", ".join(titles[name] for name, why in impossible.items() if why == reason)
+        st.caption(f"{escape(names)}: {escape(reason)}")
     return value
 
 

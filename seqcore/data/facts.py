@@ -96,7 +96,7 @@ class VocabularyFacts:
 
 @dataclass(frozen=True)
 class Remark:
-    """What is wrong with the data (or worth knowing) in one sentence, and what to do about it.
+    """What is wrong with the data (or worth knowing) in one sentence, why that matters, and what to do about it.
 
     `severity`: "note", "warning" (training would suffer) or "error" (training would refuse).
     """
@@ -105,6 +105,7 @@ class Remark:
     message: str
     advice: str = ""
     severity: str = "warning"
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def spread_rows(table: Table, most: int) -> tuple[NDArray[np.int64], str]:
     most = max(1_000, min(most, 20 * most // max(1, len(table.columns))))
     if len(table) <= most:
         return np.arange(len(table)), ""
-    rows = np.unique(np.linspace(0, len(table) - 1, most).astype(np.int64))
+    rows = np.linspace(0, len(table) - 1, most).astype(np.int64)
     return rows, f"Medians, spreads and outliers are judged from {len(rows):,} rows, spread over all {len(table):,}."
 
 

@@ -134,9 +134,8 @@ def _of_numbers(data: NumericDataset, part: str, numbers: NDArray[np.int64], bat
 
 def _positions(table: Table, rows: NDArray[np.int64], sequence: int) -> NDArray[Any]:
     if table.times is not None:
-        times: NDArray[Any] = table.times[np.minimum(rows, len(table) - 1)]
-        return times
-    return (rows - table.offsets[sequence]).astype(np.float64)
+        return np.asarray(table.times[np.minimum(rows, len(table) - 1)])
+    return np.asarray(rows - table.offsets[sequence], dtype=np.float64)
 
 
 def _whole(data: Dataset, part: str, numbers: NDArray[np.int64], batch: Batch, i: int) -> SeenWindow:

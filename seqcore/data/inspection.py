@@ -64,7 +64,7 @@ def inspect(table: Table, config: DataConfig | None = None) -> Inspection:
         vocabularies=_vocabularies(table, config),
         remarks=(),
         notes=table.notes,
-        sampled=said,
+        sampled="" if table.symbolic else said,
     )
     return Inspection(**{**vars(inspection), "remarks": find_remarks(table, config, inspection)})
 

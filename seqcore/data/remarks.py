@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from seqcore.config import DataConfig
 from seqcore.data.facts import LOOKED_AT, Inspection, Remark, spread_rows, target_column
-from seqcore.data.parts import PART_TITLES, PARTS, assigned_parts, part_bounds
+from seqcore.data.parts import PART_TITLES, PARTS, part_bounds
 from seqcore.data.scaling import ANCHORED
 from seqcore.data.table import Table
+from seqcore.leaks import find_leaks
 from seqcore.tasks import TASKS
 
 __all__ = ["find_remarks"]
@@ -238,38 +239,25 @@ def _longest_run(values: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _copies(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
-    """Sequences that come twice, and whether copies lie on both sides of the split."""
+    """Sequences that come more than once."""
     count = len(table.lengths)
     if not table.independent or count < 2:
         return
-    parts = assigned_parts(table, config.validation_fraction, config.test_fraction)
-    chosen, room = [], MOST_NUMBERS
+    room, looked, again, lengths = MOST_NUMBERS, 0, 0, table.lengths
+    known: set[bytes] = set()
     for s in np.unique(np.linspace(0, count - 1, min(count, MOST_SEQUENCES)).astype(np.int64)).tolist():
-        room -= int(table.lengths[s]) * table.values.shape[1]
+        room -= int(lengths[s]) * table.values.shape[1]
         if room < 0:
             break
-        chosen.append(s)
-    first: dict[bytes, int] = {}
-    again = crossing = 0
-    for s in chosen:
-        key = _content(table, s)
-        if key not in first:
-            first[key] = s
-            continue
-        again += 1
-        crossing += parts[first[key]] != parts[s]
-    if crossing > 0.001 * len(chosen):
-        yield Remark(
-            "copies-in-two-parts",
-            f"{crossing:,} of {len(chosen):,} sequences that were compared are in two parts at once, so the score is "
-            "partly a test of memory.",
-            "Leave copies out, or name what belongs together as a group.",
-        )
-    elif again > 0.05 * len(chosen):
+        content = _content(table, s)
+        again += content in known
+        known.add(content)
+        looked += 1
+    if again > 0.02 * looked:
         yield Remark(
             "copies",
-            f"{again:,} of {len(chosen):,} sequences that were compared come more than once.",
-            "Copies stay on one side of the split, but they count more than others; leave them out if that is wrong.",
+            f"{again:,} of {looked:,} sequences that were compared have come before.",
+            "Copies count more than others; leave them out if that is wrong.",
             "note",
         )
 
@@ -336,4 +324,11 @@ def _sound(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remar
 
 
 def _leaks(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
-    return iter(())
+    for leak in find_leaks(table, config):
+        yield Remark(
+            leak.get("code", "leak"),
+            leak["message"],
+            leak.get("advice", ""),
+            leak.get("severity", "warning"),
+            leak.get("why", ""),
+        )

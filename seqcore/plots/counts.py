@@ -10,12 +10,13 @@ import plotly.graph_objects as go
 from seqcore.data.facts import LengthFacts, VocabularyFacts
 from seqcore.data.parts import PARTS
 from seqcore.plots.style import apply_style, colour, empty_figure
-from seqcore.plots.symbols import SHOWN
 
 __all__ = ["BarsInfo", "classes_info", "lengths_info", "plot_bars", "vocabulary_info"]
 
 MAX_BARS = 24
 LONGEST_NAME = 24
+SHORT_NAME = 2  # up to so many letters names stand under upright bars
+MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
 PART_NAMES = {"train": "train", "val": "validation", "test": "test"}
 INK = "truth"
 
@@ -57,7 +58,7 @@ def vocabulary_info(vocabulary: VocabularyFacts, *, title: str = "") -> BarsInfo
     """The most frequent symbols or words: at most 24."""
     shown = vocabulary.frequent[:MAX_BARS]
     return BarsInfo(
-        names=tuple(_short(SHOWN.get(symbol, symbol)) for symbol, _ in shown),
+        names=tuple(_short(MARKS.get(symbol, symbol)) for symbol, _ in shown),
         counts={INK: tuple(count for _, count in shown)},
         edges=(),
         left_out=vocabulary.size - len(shown),
@@ -75,7 +76,26 @@ def plot_bars(info: BarsInfo, dark: bool = False) -> go.Figure:
     """Bars in the colours of the parts where they are counted by part, else in ink."""
     if info.empty:
         return empty_figure(info.title, "nothing to count", dark=dark, height=200)
-    return _over_numbers(info, dark) if info.edges else _below_each_other(info, dark)
+    if info.edges:
+        return _over_numbers(info, dark)
+    upright = INK in info.counts and max(map(len, info.names)) <= SHORT_NAME
+    return _upright(info, dark) if upright else _below_each_other(info, dark)
+
+
+def _upright(info: BarsInfo, dark: bool) -> go.Figure:
+    """Letters under their bars."""
+    figure = go.Figure()
+    places = list(range(len(info.names)))
+    figure.add_bar(
+        x=places, y=list(info.counts[INK]), name="count", customdata=list(info.names), showlegend=False,
+        marker={"color": colour(INK, dark=dark, opacity=0.55)}, hovertemplate="%{customdata}: %{y:,}<extra></extra>",
+    )  # fmt: skip
+    apply_style(figure, dark=dark, title=info.title, height=230)
+    rest = f"not drawn: {info.left_out:,} rarer ones" if info.left_out else ""
+    figure.update_xaxes(tickvals=places, ticktext=list(info.names), tickangle=0, title_text=rest)
+    figure.update_yaxes(title_text=info.x_title, rangemode="tozero", nticks=4)
+    figure.update_layout(hovermode="closest", bargap=0.28)
+    return figure
 
 
 def _below_each_other(info: BarsInfo, dark: bool) -> go.Figure:

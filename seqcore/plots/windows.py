@@ -17,6 +17,7 @@ __all__ = ["WindowPanel", "WindowsInfo", "plot_windows", "windows_info"]
 MAX_LINES = 6  # columns that can be told apart as lines; more of them become a heat map
 MAX_POINTS = 400
 MAX_CELLS = 160  # of a heat map's side
+PANEL, BETWEEN = 138, 58  # pixels: a panel with all around it, and what of that is around it
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 
 Values = NDArray[np.float64]
@@ -86,25 +87,27 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
             )  # fmt: skip
         else:
             _lines(figure, info, panel, axes, first=i == 0, dark=dark)
-    height = 66 + 112 * n + (24 if len(figure.data) > n else 0)
+    legend = 26 if sum(trace.showlegend is not False for trace in figure.data) > 1 else 0
+    height = PANEL * n + 8 + legend
     apply_style(figure, dark=dark, title=info.title, height=height)
-    gap = 0.16 if n > 1 else 0.0
-    each = (1 - gap * (n - 1)) / n
+    top, bottom = 22 + legend, 8
+    room = height - top - bottom
     for i, panel in enumerate(info.panels):
-        top = 1 - i * (each + gap)
         name = str(i + 1) if i else ""
+        high = 1 - i * PANEL / room
+        low = max(0.0, high - (PANEL - BETWEEN) / room)
         figure.update_layout(
             {
-                f"yaxis{name}": {"domain": [max(0.0, top - each), top], "nticks": 4, "anchor": f"x{name}"},
+                f"yaxis{name}": {"domain": [low, high], "nticks": 4, "anchor": f"x{name}"},
                 f"xaxis{name}": {"anchor": f"y{name}", "nticks": 5, "showticklabels": True},
             }
         )
         figure.add_annotation(
-            text=panel.name, x=0, xanchor="left", y=top, yanchor="bottom", xref="paper", yref="paper",
+            text=panel.name, x=0, xanchor="left", y=high, yanchor="bottom", xref="paper", yref="paper",
             showarrow=False, font={"size": 12, "color": colour("baseline", dark=dark)}, yshift=1,
         )  # fmt: skip
-    figure.update_layout(hovermode="closest", margin={"t": 44 + (24 if len(figure.data) > n else 0)})
-    figure.update_layout(legend={"y": 1 + 22 / height, "yanchor": "bottom"})
+    figure.update_layout(hovermode="closest", margin={"t": top, "b": bottom})
+    figure.update_layout(legend={"y": 1 + 22 / room, "yanchor": "bottom"})
     return figure
 
 
