@@ -1,0 +1,104 @@
+"""The Predict page with a model of classes: an example chosen and changed, a file scored or answered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import seqcore
+from seqcore.experiment import Experiment
+from seqcore.runs.jobs import Jobs
+from seqcore.runs.store import Store
+from ui import session
+
+ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
+
+
+def steps(count: int = 60, *, seed: int = 0) -> pd.DataFrame:
+    """A row for each step: sequences of 4 to 9 steps, rising or falling."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for i in range(count):
+        length, slope = int(random.integers(4, 10)), 1 if i % 2 else -1
+        values = slope * np.arange(length) + random.normal(size=length) / 9
+        rows += [(f"s{i}", t, v, random.normal(), "up" if i % 2 else "down") for t, v in enumerate(values)]
+    return pd.DataFrame(rows, columns=["id", "time", "height", "noise", "label"])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("classes") / "runs")
+    changes = {"data.task": "classification", "training.epochs": 12, "model.hidden_size": 8, "training.batch_size": 8}
+    run = seqcore.train(Experiment().with_changes(changes), data=steps(), store=store)
+    yield store, run.id
+    store.close()
+
+
+@pytest.fixture
+def page(trained, monkeypatch) -> AppTest:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    store, run = trained
+    jobs = Jobs(store)
+    monkeypatch.setattr(session, "store", lambda: store)
+    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    page = AppTest.from_file(ROUTER, default_timeout=60)
+    page.query_params["run"] = run
+    page.switch_page("predict.py").run()
+    assert not page.exception
+    return page
+
+
+def answer(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+def figures(page: AppTest) -> list[dict]:
+    data = [json.loads(component.proto.json) for component in page.get("bidi_component")]
+    return [json.loads(d["figure"]) for d in data if "figure" in d]
+
+
+def test_answers_unfold_beside_scores_and_what_was_taken_for_what(page):
+    pictures = figures(page)
+    assert any(trace.get("stackgroup") for trace in pictures[0]["data"])
+    methods = [name.strip() for name in pictures[1]["data"][0]["y"]]
+    assert set(methods) == {"This model", "The most frequent class", "The nearest neighbour"}
+    assert any(trace["type"] == "heatmap" for picture in pictures[2:] for trace in picture["data"])
+
+
+def test_an_example_of_the_test_part_can_be_chosen_and_changed(page):
+    box = next(b for b in page.selectbox if b.label == "Example of the test part")
+    assert {option.rsplit(": ")[-1] for option in box.options} == {"up", "down"}
+    rising = next(i for i, option in enumerate(box.options) if option.endswith("up"))
+    box.select_index(rising).run()
+    assert not page.exception
+    assert "up" in answer(page)
+    page.text_area[0].set_value("0, 0\n-1, 0\n-2, 0\n-3, 0\n-4, 0").run()
+    assert not page.exception
+    assert "<b>down</b>" in answer(page)
+
+
+def test_what_can_not_be_read_is_one_line(page):
+    page.text_area[0].set_value("1, 2, 3").run()
+    assert not page.exception
+    assert len(page.error) == 1
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_file_is_scored_where_it_has_labels_and_answered_where_it_has_none(page, trained, labelled):
+    new = steps(6, seed=5)
+    content = (new if labelled else new.drop(columns="label")).to_csv(index=False)
+    page.session_state[f"use-{trained[1]}"] = "New data from a file"
+    page.run()
+    page.file_uploader(key=f"file-{trained[1]}").upload("new.csv", content.encode(), "text/csv").run()
+    assert not page.exception
+    assert not page.error
+    said = "\n".join(element.value for element in page.caption)
+    assert ("no score" in said) is not labelled
+    assert ("6 sequences" in said) is labelled
