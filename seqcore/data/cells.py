@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 Columns = dict[str, pa.ChunkedArray]
+_RELEASED = 4_000_000  # cells after which memory is given back
+_UNNAMED = frozenset(MISSING) - {"-", "?", ".", ":", "None", "none"}  # cells that name nothing
 _INDEX_NAMES = ("", "index", "unnamed: 0", "column 1", "id", "row", "nr", "no", "no.")
 
 
@@ -80,39 +82,36 @@ def wanted_column(wanted: str, columns: Iterable[str], origin: Origin, what: str
 def encode(name: str, column: pa.ChunkedArray, origin: Origin, what: str) -> tuple[NDArray[np.int32], list[str]]:
     """A column of names as codes [N] and the different names in the order in which they come first.
 
-    Whole numbers are written without a point. DataError names the rows where the cell is empty.
+    Whole numbers are written without a point. It goes chunk by chunk, since text needs much memory. DataError names the
+    rows where the cell is empty.
     """
-    if pa.types.is_floating(column.type):
-        numbers = np.asarray(column.drop_null())
-        if len(numbers) and bool(np.all((np.abs(numbers) < 2**53) & (numbers == np.floor(numbers)))):
-            column = column.cast(pa.int64())
-    text = column.cast(pa.string())
-    coded = pc.utf8_trim_whitespace(text).dictionary_encode().unify_dictionaries()
-    names = coded.chunk(0).dictionary.to_pylist() if coded.num_chunks else []
+    whole = pa.types.is_floating(column.type) and is_whole(column, most=len(column))
+    known: dict[str, int] = {}
     codes = np.empty(len(column), dtype=np.int32)
     start = 0
-    for chunk in coded.chunks:
-        codes[start : start + len(chunk)] = np.asarray(chunk.indices.fill_null(-1))
+    for chunk in column.chunks:
+        coded = (chunk.cast(pa.int64()) if whole else chunk).dictionary_encode()
+        texts = [str(cell).strip() for cell in coded.dictionary.cast(pa.string()).to_pylist()]
+        places = [-1 if text in _UNNAMED else known.setdefault(text, len(known)) for text in texts]
+        here = np.array([*places, -1], dtype=np.int32)  # a missing cell takes the last
+        codes[start : start + len(chunk)] = here[np.asarray(coded.indices.fill_null(len(places)))]
         start += len(chunk)
-    empty = [i for i, text in enumerate(names) if text in MISSING and text not in ("-", "?", ".", ":", "None", "none")]
     missing = codes < 0
-    if empty:
-        missing |= np.isin(codes, empty)
     if missing.any():
         raise DataError(
             f"{origin.name}, column {name}, {origin.listed(missing)}: {what} is missing; "
             "fill it in, or take the row out"
         )
-    return codes, names
+    return codes, list(known)
 
 
-def is_whole(column: pa.ChunkedArray) -> bool:
+def is_whole(column: pa.ChunkedArray, most: int = 10_000) -> bool:
     """Whether a column holds whole numbers only, though it may be of floats because cells are missing."""
     if pa.types.is_integer(column.type):
         return True
     if not pa.types.is_floating(column.type):
         return False
-    numbers = np.asarray(column.slice(0, 10_000).drop_null())
+    numbers = np.asarray(column.slice(0, most).drop_null())
     return len(numbers) > 0 and bool(np.all((np.abs(numbers) < 2**53) & (numbers == np.floor(numbers))))
 
 
@@ -147,39 +146,42 @@ def holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
 
 
 def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[np.float64]:
-    """The numbers of these columns, [N, F], NaN where one is missing; they are taken out of `columns` one by one.
+    """The numbers of these columns, [N, F], NaN where one is missing; they are taken out of `columns`.
 
-    DataError: a line for each column with cells that are no numbers, or infinite.
+    All columns go chunk by chunk together, and each chunk is let go when it is read: nothing is held twice. DataError:
+    a line for each column with cells that are no numbers, or infinite.
     """
-    values = np.empty((len(columns[names[0]]), len(names)))
-    faults: list[str] = []
-    for i, name in enumerate(names):
-        _fill(values[:, i], name, columns.pop(name), origin, faults)
+    length = len(columns[names[0]])
+    values = np.empty((length, len(names)))
+    bad = {name: np.zeros(length, dtype=bool) for name in names if is_text(columns[name])}
+    shown: dict[str, str] = {}
+    chunks = [columns.pop(name).chunks[::-1] for name in names]
+    starts, taken = [0] * len(names), 0
+    while any(chunks):
+        for i, name in enumerate(names):
+            if not chunks[i]:
+                continue
+            chunk = chunks[i].pop()
+            here = slice(starts[i], starts[i] + len(chunk))
+            starts[i], taken = here.stop, taken + len(chunk)
+            if name in bad:
+                chunk, bad[name][here] = _numbers_in_text(chunk, origin.decimal, shown, name)
+            elif pa.types.is_boolean(chunk.type):
+                chunk = chunk.cast(pa.int8())
+            values[here, i] = chunk.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        if taken > _RELEASED:
+            pa.default_memory_pool().release_unused()  # numpy has no use for what Arrow keeps
+            taken = 0
+    faults = [
+        f"{origin.name}, column {name}, {origin.listed(wrong)}: {shown[name]!r} is not a number; "
+        "mend it, or leave the cell empty"
+        for name, wrong in bad.items()
+        if wrong.any()
+    ]
     if faults:
         raise DataError(*faults)
     _refuse_infinite(values, names, origin)
     return values
-
-
-def _fill(values: NDArray[np.float64], name: str, column: pa.ChunkedArray, origin: Origin, faults: list[str]) -> None:
-    """Put a column's numbers into `values`, NaN where one is missing, chunk by chunk. Adds to `faults`."""
-    bad = np.zeros(len(column) if is_text(column) else 0, dtype=bool)
-    start = 0
-    for chunk in column.chunks:
-        stop = start + len(chunk)
-        if is_text(column):
-            numbers, wrong = _numbers_in_text(chunk, origin.decimal)
-            bad[start:stop] = wrong
-        else:
-            numbers = chunk.cast(pa.int8()) if pa.types.is_boolean(chunk.type) else chunk
-        values[start:stop] = numbers.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        start = stop
-    if bad.any():
-        shown = str(column[int(np.argmax(bad))])[:40]
-        faults.append(
-            f"{origin.name}, column {name}, {origin.listed(bad)}: {shown!r} is not a number; "
-            "mend it, or leave the cell empty"
-        )
 
 
 def _refuse_infinite(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
@@ -208,14 +210,18 @@ def is_text(column: pa.ChunkedArray) -> bool:
     return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
 
 
-def _numbers_in_text(chunk: pa.Array, decimal: str) -> tuple[pa.Array, NDArray[np.bool_]]:
-    """Numbers that have signs of thousands, currency or per cent in them, and which cells are none."""
+def _numbers_in_text(
+    chunk: pa.Array, decimal: str, shown: dict[str, str], name: str
+) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """Numbers that have signs of thousands, currency or per cent in them, and which cells are none: one is `shown`."""
     thousands = "," if decimal == "." else "."
     text = pc.utf8_trim_whitespace(chunk.cast(pa.string()))
     text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING, pa.string())), None, text)
     pattern = rf"^(?:{NUMBER[decimal]}|(?i:[+-]?inf(?:inity)?))$"
     right = pc.and_(pc.match_substring_regex(text, pattern), pc.match_substring_regex(text, "[0-9iI]"))
     wrong = np.asarray(pc.fill_null(pc.invert(right), False))
+    if wrong.any():
+        shown.setdefault(name, str(chunk[int(np.argmax(wrong))])[:40])
     text = pc.replace_substring_regex(pc.if_else(right, text, None), rf"[€$£¥%'’\s\x{{a0}}\x{{202f}}{thousands}]", "")
     return pc.cast(pc.replace_substring(text, ",", "."), pa.float64()), wrong
 

@@ -104,7 +104,7 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
     step = step_column(columns) if times is None else None
     along: NDArray[Any] | None = times
     if step is not None and len(columns) > 1 and columns[step].null_count == 0:
-        along = np.asarray(columns.pop(step)).astype(np.float64)
+        along = np.asarray(columns.pop(step))
     names = take_numbers(columns, origin, has_dates=True)
     values = take_values(columns, names, origin)
     note_gaps(values, names, origin)

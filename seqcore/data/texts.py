@@ -52,7 +52,9 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
     level = origin.level if origin.level != "auto" else _level(text)
     coder = Coder()
     lengths = np.empty(len(text), dtype=np.int64)
-    for i, cell in enumerate(_cells(text)):
+    chunks = text.chunks
+    del text  # each chunk goes when it has been coded
+    for i, cell in enumerate(_cells(chunks)):
         lengths[i] = coder.add(cut_words(cell) if level == "words" else cell)
     least = 1 if level == "words" else 2
     what = "word" if level == "words" else "character"
@@ -80,19 +82,22 @@ def pair_table(columns: Columns, origin: Origin) -> Table:
         raise DataError(f"{origin.name}: pairs need two columns of sentences; say another kind, or add a column")
     left, right = (columns.pop(name) for name in names)
     for name, column in zip(names, (left, right), strict=True):
-        empty = np.array([not cell.strip() for cell in _cells(column)])
+        empty = np.array([not cell.strip() for cell in _cells(column.chunks)])
         if empty.any():
             raise DataError(
                 f"{origin.name}, column {name}, {origin.listed(empty)}: this side of the pair is empty; "
                 "fill it in, or take the row out"
             )
-    table: Table = pairs_table(zip(_cells(left), _cells(right), strict=True), name=origin.name)
+    table: Table = pairs_table(zip(_cells(left.chunks), _cells(right.chunks), strict=True), name=origin.name)
     return table
 
 
-def _cells(column: pa.ChunkedArray) -> Iterator[str]:
-    """The cells as text, piece by piece; nothing for an empty one."""
-    for chunk in column.chunks:
+def _cells(chunks: list[pa.Array]) -> Iterator[str]:
+    """The cells as text, piece by piece; nothing for an empty one. The list is empty in the end."""
+    while chunks:
+        chunk = chunks.pop(0)
+        if len(chunks) % 8 == 7:
+            pa.default_memory_pool().release_unused()
         for start in range(0, len(chunk), 10_000):
             for cell in chunk.slice(start, 10_000).to_pylist():
                 yield "" if cell is None else cell.strip()
