@@ -131,7 +131,8 @@ class LabelsView(_Drawable):
     `probabilities[n, C]` over `labels[C]`; `truth[n]` or None where that isn't known; `names[n]`. For the sequences
     that are shown in full (the first ones), `unfolding[i][T_i, C]` are the probabilities after each step, and
     `signals[i][T_i, F]` what the model saw, in original units, or `symbols[i][T_i]` where it saw symbols.
-    `steps[i][T_i]` says which steps these are where not all are shown.
+    `steps[i][T_i]` says which steps these are where not all are shown; `frame` is (height, width) where a step was a
+    picture.
     """
 
     kind = "labels"
@@ -145,6 +146,7 @@ class LabelsView(_Drawable):
     title: str = ""
     symbols: tuple[Words, ...] = ()
     steps: tuple[Values, ...] = ()
+    frame: tuple[int, int] | None = None
 
     @property
     def predictions(self) -> Words:

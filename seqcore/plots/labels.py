@@ -21,6 +21,7 @@ CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00
 MOST_SEQUENCES = 8
 MOST_ROWS = 16  # classes of a heat map
 MOST_LINES = 6  # channels of a signal that are lines; more are a heat map
+MOST_FRAMES = 24  # pictures of a film side by side
 MOST_WORDS = 60  # that stand under their steps
 _ACROSS = 2
 
@@ -38,6 +39,7 @@ class Unfolding(NamedTuple):
     probabilities: Values
     signal: Values | None
     symbols: tuple[str, ...]
+    frame: tuple[int, int] | None = None
 
     @property
     def right(self) -> bool | None:
@@ -82,6 +84,7 @@ def labels_info(view: LabelsView, *, title: str | None = None) -> LabelsInfo:
                 probabilities=probabilities[:, classes],
                 signal=view.signals[i] if i < len(view.signals) else None,
                 symbols=view.symbols[i] if i < len(view.symbols) else (),
+                frame=view.frame,
             )
         )
     return LabelsInfo(
@@ -106,7 +109,7 @@ def _one(info: LabelsInfo, dark: bool) -> go.Figure:
     if not seen:
         figure = make_subplots(rows=1, cols=1)
     else:
-        heights = [0.24, 0.76] if sequence.symbols else [0.42, 0.58]
+        heights = [0.24, 0.76] if sequence.symbols or sequence.frame else [0.42, 0.58]
         figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=heights)
         _draw_input(figure, sequence, dark)
     row = 2 if seen else 1
@@ -175,7 +178,9 @@ def _draw(
         )  # fmt: skip
     ticks = [0, 50, 100]
     figure.update_yaxes(range=[0, 110], tickvals=ticks, ticktext=[f"{t} %" for t in ticks], row=row, col=column)
-    beyond = 0.5 if sequence.symbols else 0.0  # so that the first and the last word are not cut
+    beyond = (
+        0.5 if sequence.symbols or sequence.frame else 0.0
+    )  # so that the first and the last word or picture are not cut
     figure.update_xaxes(range=[steps[0] - beyond, steps[-1] + beyond], tickformat=",d", row=row, col=column)
     if len(steps) <= 12:
         figure.update_xaxes(dtick=1, tick0=1, row=row, col=column)
@@ -209,6 +214,9 @@ def _draw_input(figure: go.Figure, sequence: Unfolding, dark: bool) -> None:
         return
     signal = sequence.signal
     assert signal is not None
+    if sequence.frame is not None:
+        _draw_film(figure, sequence.steps, signal.reshape(-1, *sequence.frame), dark)
+        return
     if signal.shape[1] > MOST_LINES:
         ground = "#14161A" if dark else "#FFFFFF"
         figure.add_heatmap(
@@ -225,6 +233,23 @@ def _draw_input(figure: go.Figure, sequence: Unfolding, dark: bool) -> None:
             hovertemplate="%{y:.4g}", row=1, col=1,
         )  # fmt: skip
     figure.update_yaxes(title_text="input", row=1, col=1)
+
+
+def _draw_film(figure: go.Figure, steps: Values, frames: Values, dark: bool) -> None:
+    """Pictures [T, h, w] over their steps, as many as can be seen."""
+    every = -(-len(frames) // MOST_FRAMES)
+    shown, at = frames[::every], steps[::every]
+    count, height, width = shown.shape
+    step = every * float(steps[1] - steps[0]) if len(steps) > 1 else 1.0
+    places = at[:, None] + step * 0.94 * ((np.arange(width + 1) + 0.5) / width - 0.5)  # the last column is a gap
+    strip = np.full((height, count, width + 1), np.nan)
+    strip[:, :, :width] = shown.transpose(1, 0, 2)
+    ground, ink = ("#14161A", "#EDEEF0") if dark else ("#F1F2F4", "#1C1E21")
+    figure.add_heatmap(
+        x=places.ravel(), z=strip.reshape(height, -1), zmin=0, zmax=1, colorscale=[[0.0, ground], [1.0, ink]],
+        showscale=False, hoverinfo="skip", row=1, col=1,
+    )  # fmt: skip
+    figure.update_yaxes(visible=False, autorange="reversed", row=1, col=1)
 
 
 def _at_least_two(steps: Values, values: Values) -> tuple[Values, Values]:

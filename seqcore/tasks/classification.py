@@ -186,7 +186,9 @@ class Classification(Task):
         part = dataset.shown_part()
         indices = dataset.spread(part, _PREVIEWED)
         scores, _ = class_answers(model, self, dataset, part, indices)
-        return labels_view(model, self, dataset, part, indices, scores, most=_PREVIEWED, shown=_PREVIEWED)
+        return labels_view(
+            model, self, dataset, part, indices, scores, most=_PREVIEWED, shown=_PREVIEWED, signals=False
+        )
 
     def parse(self, text: str, codec: LabelledCodec) -> Any:
         """Rows of numbers [T, F], or symbols as they stand. PredictionError."""

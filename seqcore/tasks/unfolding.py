@@ -60,11 +60,12 @@ def labels_view(
     most: int,
     shown: int,
     mixed: bool = True,
+    signals: bool = True,
 ) -> LabelsView:
     """Scores [n, C] of sequences as a view of at most `most` of them, evenly spread.
 
     The first `shown` stand there in full; they come from as many classes as there are, unless their order is to be
-    kept (not `mixed`).
+    kept (not `mixed`). Without `signals` only the answers are kept of them, and not what was seen.
     """
     kept = np.arange(len(indices))
     if len(kept) > most:
@@ -89,10 +90,11 @@ def labels_view(
         truth=truth,
         names=tuple(_name(data.table, int(s)) for s in sequences),
         unfolding=tuple(f[0] for f in full),
-        signals=() if data.table.symbolic else tuple(f[1] for f in full),
+        signals=tuple(f[1] for f in full) if signals and not data.table.symbolic else (),
         title=title,
-        symbols=tuple(f[2] for f in full) if data.table.symbolic else (),
+        symbols=tuple(f[2] for f in full) if signals and data.table.symbolic else (),
         steps=tuple(f[3] for f in full),
+        frame=data.codec.frame,
     )
 
 
