@@ -23,7 +23,7 @@ from seqcore.views import TableView
 __all__ = ["KINDS", "Choice", "choice_view", "choose_scaling"]
 
 KINDS = ("standard", "minmax", "relative", "log-relative", "window-mean", "seasonal-relative")
-_MOST_STEPS, _LEAST_STEPS = 300, 60
+_MOST_STEPS, _LEAST_STEPS = 250, 60
 _NUMBERS = 300_000  # numbers that all steps of one trial may see: what bounds a trial, whatever the clock says
 _LARGEST = 32  # hidden units of a trial: which scaling is best hardly depends on the model's size
 _BATCH, _RATE = 32, 0.01

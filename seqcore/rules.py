@@ -98,6 +98,30 @@ RULES: tuple[Rule, ...] = (
         lambda d, m, t: t.carry_state and bool(TASKS[d.task].traits.get("whole")),
     ),
     Rule(
+        "data.multi_step",
+        "a model that runs free starts anew at each window's end, so no state is carried; use direct, or set "
+        "training.carry_state = false",
+        lambda d, m, t: t.carry_state and d.task == "regression" and d.multi_step == "free-running" and d.horizon > 1,
+    ),
+    Rule(
+        "data.multi_step",
+        "a model that runs free goes on from the next step; set data.lead to 1",
+        lambda d, m, t: d.task == "regression" and d.multi_step == "free-running" and d.horizon > 1 and d.lead > 1,
+    ),
+    Rule(
+        "data.multi_step",
+        "a model that runs free can't know what it sees and doesn't predict; use direct, or add the inputs to "
+        "data.target",
+        lambda d, m, t: (
+            d.task == "regression"
+            and d.multi_step == "free-running"
+            and d.horizon > 1
+            and bool(d.inputs)
+            and bool(d.target)
+            and not set(d.inputs) <= set(d.target)
+        ),
+    ),
+    Rule(
         "training.nesterov",
         "Nesterov's look-ahead needs momentum; set training.momentum above 0",
         lambda d, m, t: t.nesterov and t.optimizer == "sgd" and t.momentum == 0.0,
