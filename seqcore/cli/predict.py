@@ -11,6 +11,7 @@ import numpy as np
 
 from seqcore.cli.answers import answer_of, answers_of, flat_rows
 from seqcore.cli.output import Output, number
+from seqcore.cli.progress import reading
 from seqcore.cli.training import foreground
 from seqcore.errors import DataError, NotFoundError, PredictionError
 from seqcore.runs.front import open_store
@@ -94,7 +95,8 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
     path = Path(args.file)
     if not path.is_file():
         raise NotFoundError(f"{args.file}: there is no such file")
-    table = read_table(path, name=path.name, options=predictor.file_options)
+    with reading(out, path.name) as on_progress:
+        table = read_table(path, name=path.name, options=predictor.file_options, on_progress=on_progress)
     for note in () if out.json else table.notes:
         out.note(note)
     if not predictor.can_score(table):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -11,7 +14,7 @@ from seqcore.cli.output import Output, duration, number
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Started, Steps
 from seqcore.runs.store import Run
 
-__all__ = ["Reporter", "headline", "print_scores"]
+__all__ = ["Reporter", "headline", "print_scores", "reading"]
 
 PARTS = {"test": "test part", "val": "validation part", "train": "training part"}  # the most telling first
 SPOKEN = (
@@ -103,6 +106,21 @@ class Reporter:
     def _say(self, text: str) -> None:
         console = self._bar.console if self._bar is not None else self.out.notes
         console.print(Text(text))
+
+
+@contextmanager
+def reading(out: Output, name: str) -> Iterator[Callable[[float], None]]:
+    """A bar for a file that is being read, for `read_table`'s `on_progress`; nothing where nobody looks."""
+    with Progress(
+        TextColumn("reading {task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        console=out.notes,
+        transient=True,
+        disable=out.json or not out.notes.is_terminal,
+    ) as bar:
+        task = bar.add_task(escape(name), total=1.0)
+        yield lambda fraction: bar.update(task, completed=fraction)
 
 
 def print_scores(out: Output, run: Run) -> None:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from seqcore.cli.output import Output
-from seqcore.cli.progress import Reporter, headline, print_scores
+from seqcore.cli.progress import Reporter, headline, print_scores, reading
 from seqcore.control import Control
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
@@ -31,7 +31,7 @@ EXPERIMENTS = {".toml": Experiment.from_toml, ".json": Experiment.from_json}
 def train(args: argparse.Namespace, out: Output) -> int:
     """Train a recipe, an experiment's file or the user's own data, and keep it as a run."""
     store = open_store(args.store)
-    experiment, recipe, table = _experiment(store, args.what, args.changes)
+    experiment, recipe, table = _experiment(store, args.what, args.changes, out)
     from seqcore.training import check  # torch
 
     check(experiment, table)
@@ -156,7 +156,9 @@ def _signals(control: Control) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _experiment(store: Store, what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, str | None, Table | None]:
+def _experiment(
+    store: Store, what: str, changes: list[tuple[str, str]], out: Output
+) -> tuple[Experiment, str | None, Table | None]:
     """What the words of the command line ask for: an experiment, the recipe that it began as, the user's own data."""
     path = Path(what)
     suffix = path.suffix.lower()
@@ -175,7 +177,7 @@ def _experiment(store: Store, what: str, changes: list[tuple[str, str]]) -> tupl
         experiment = _changed(EXPERIMENTS[suffix](text), changes)
         kept = SOURCES[experiment.data.source].stored
         return experiment, None, store.table(experiment) if kept else None
-    experiment, table = _own_data(store, path, changes)
+    experiment, table = _own_data(store, path, changes, out)
     return experiment, None, table
 
 
@@ -193,7 +195,7 @@ def _values(experiment: Experiment, changes: list[tuple[str, str]]) -> dict[str,
     return values
 
 
-def _own_data(store: Store, path: Path, changes: list[tuple[str, str]]) -> tuple[Experiment, Table]:
+def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Output) -> tuple[Experiment, Table]:
     """The user's file: read (so that nothing unreadable is kept), kept in the store, and settings that suit it."""
     from seqcore.data.files import read_table
     from seqcore.data.stored_file import StoredFile
@@ -204,7 +206,9 @@ def _own_data(store: Store, path: Path, changes: list[tuple[str, str]]) -> tuple
     checked = blank.with_changes(wanted)
     if checked.data.source != "file":
         raise ExperimentError(f"data.source: {checked.data.source!r} is not where {path.name} comes from; leave it out")
-    table = read_table(path, name=path.name, options=StoredFile(**checked.data.options))
+    with reading(out, path.name) as on_progress:
+        options = StoredFile(**checked.data.options)
+        table = read_table(path, name=path.name, options=options, on_progress=on_progress)
     kept = store.put_file(path, path.name)
     data = {"source": "file", "options": {"hash": kept.hash, "name": kept.name}}
     return suggest_experiment(table, data=data, changes=wanted), table
