@@ -77,11 +77,19 @@ def _add_catalog(commands: Any) -> None:
     )
     fields.add_argument("beginning", nargs="?", default="", help="only fields that begin like this, as in `training`")
 
+    data = _add(
+        commands,
+        "data",
+        _lazy("data", "data"),
+        "Show what a source or a file holds, how it would be split, and what is wrong with it.",
+        store=False,
+    )
+    data.add_argument("what", metavar="SOURCE_OR_FILE", help="a source, as in weather, or a file of yours")
+    _add_changes(data)
 
-def _add_training(commands: Any) -> None:
-    train = _add(commands, "train", _lazy("training", "train"), "Train a recipe, an experiment or your own data.")
-    train.add_argument("what", metavar="RECIPE_OR_FILE", help="a recipe, an experiment's .toml or .json, or a CSV file")
-    train.add_argument(
+
+def _add_changes(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--set",
         metavar="FIELD=VALUE",
         dest="changes",
@@ -90,6 +98,16 @@ def _add_training(commands: Any) -> None:
         default=[],
         help="change a field, as in model.hidden_size=64; may be given again; `fields` lists them all",
     )
+
+
+def _add_training(commands: Any) -> None:
+    train = _add(commands, "train", _lazy("training", "train"), "Train a recipe, an experiment or your own data.")
+    train.add_argument(
+        "what",
+        metavar="RECIPE_OR_FILE",
+        help="a recipe, an experiment's .toml or .json, or data of yours: CSV, TSV, Parquet, TXT, TS, WAV, ZIP",
+    )
+    _add_changes(train)
     train.add_argument("--group", default=None, help="a name for runs that belong together")
     resume = _add(commands, "resume", _lazy("training", "resume"), "Go on with a run from its last checkpoint.")
     resume.add_argument("id", metavar="RUN", help=RUN_HELP)

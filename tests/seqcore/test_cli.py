@@ -432,3 +432,14 @@ def test_a_defect_of_ours_is_one_line_too(ask: Ask, monkeypatch: pytest.MonkeyPa
     answer = ask("recipes")
     assert (answer.code, answer.out, len(answer.faults)) == (1, "", 1)
     assert "ZeroDivisionError: one two" in answer.err
+
+
+def test_data_says_what_a_source_or_a_file_holds(ask: Ask, months: Path) -> None:
+    (found,) = ask("data", "weather", "--json").objects
+    assert found["frequency"] == "daily"
+    assert found["rows"] == sum(part["rows"] for part in found["parts"])
+    shown = ask("data", str(months))
+    assert shown.code == 0
+    assert "one series" in shown.out
+    assert ask("data", "weathr").faults == ["weathr: there is no such source or file; did you mean weather?"]
+    assert ask("data", "weather", "--set", "data.window=0").code == 1

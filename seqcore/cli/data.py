@@ -1,0 +1,108 @@
+"""What data are, before anything is trained on them: `data`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from seqcore.cli.output import Output, number
+from seqcore.data.facts import Inspection
+from seqcore.data.parts import PART_TITLES
+from seqcore.data.sources import SOURCES
+from seqcore.data.table import Table
+from seqcore.errors import DataError, ExperimentError, NotFoundError, did_you_mean
+from seqcore.experiment import Experiment
+
+__all__ = ["data"]
+
+SHOWN = 12  # columns, classes and symbols that are listed for people
+
+
+def data(args: argparse.Namespace, out: Output) -> int:
+    """Look at a source or a file as the suggested experiment would use it, with `--set` for whatever is otherwise."""
+    from seqcore.data.inspection import inspect
+
+    experiment, table = _looked_at(args.what, args.changes)
+    seen = inspect(table, experiment.data)
+    if out.json:
+        out.object({"data": args.what, "task": experiment.data.task, **seen.to_dict()})
+        return 0
+    for line in _summary(args.what, seen, experiment):
+        out.line(line)
+    _tables(seen, out)
+    for remark in seen.remarks:
+        why = f" {remark.why}" if remark.why else ""
+        out.line(f"{remark.severity}: {remark.message}{why} {remark.advice}".rstrip())
+    if not seen.remarks:
+        out.line("Nothing was found that would stand in the way of training.")
+    return 0
+
+
+def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, Table]:
+    from seqcore.suggestion import suggest_experiment
+
+    path = Path(what)
+    options = {name.removeprefix("data.options."): value for name, value in changes if ".options." in name}
+    rest = {name: value for name, value in changes if ".options." not in name}
+    if what in SOURCES and not SOURCES[what].stored:
+        section: dict[str, Any] = {"source": what, "options": options, "task": SOURCES[what].tasks[0]}
+        plain = Experiment.make({"data": section})
+        table = SOURCES[what](**plain.data.options).table()
+        try:
+            return suggest_experiment(table, data=section, changes=rest), table
+        except ExperimentError:  # what its options settle leaves nothing to suggest
+            return plain.with_changes(rest), table
+    if path.is_dir():
+        raise DataError(f"{what}: this is a folder; give a file")
+    if not path.exists():
+        names = [name for name, source in SOURCES.items() if not source.stored]
+        raise NotFoundError(f"{what}: there is no such source or file{did_you_mean(what, names)}")
+    from seqcore.data.files import FileOptions, read_table
+
+    section = {"source": "file", "options": {**options, "name": path.name}}
+    Experiment.make({"data": section})  # names the faults in the options
+    table = read_table(path, name=path.name, options=FileOptions(**options))
+    return suggest_experiment(table, data=section, changes=rest), table
+
+
+def _summary(what: str, seen: Inspection, experiment: Experiment) -> list[str]:
+    """A few sentences: how much of what, from when to when, and how it would be split."""
+    sequences = f" in {seen.sequences:,} sequences" if seen.sequences > 1 else ""
+    lines = [f"{what}: {seen.kind}, {seen.rows:,} rows{sequences}, for {experiment.data.task}"]
+    if seen.span is not None:
+        missing = f", {seen.missing_times:,} times missing" if seen.missing_times else ""
+        lines.append(f"from {seen.span['from']} to {seen.span['to']}, {seen.frequency or 'no frequency'}{missing}")
+    if seen.lengths.longest > seen.lengths.shortest:
+        lines.append(
+            f"sequences of {seen.lengths.shortest:,} to {seen.lengths.longest:,} rows, "
+            f"half of them up to {seen.lengths.median:,.0f}"
+        )
+    lines.append("to learn from: " + ", ".join(f"{facts.windows:,} {PART_TITLES[facts.part]}" for facts in seen.parts))
+    if seen.rhythm is not None and seen.rhythm.period:
+        lines.append(f"{seen.rhythm.column} repeats every {seen.rhythm.period:,} rows")
+    return [*lines, *seen.notes, *([seen.sampled] if seen.sampled else [])]
+
+
+def _tables(seen: Inspection, out: Output) -> None:
+    if seen.columns:
+        rows = [
+            (c.name, c.kind, f"{c.gaps:,}", number(c.minimum), number(c.median), number(c.maximum))
+            for c in seen.columns[:SHOWN]
+        ]
+        figures = ("gaps", "lowest", "median", "highest")
+        out.table(("column", "holds", *figures), rows, right=figures)
+        _more(len(seen.columns) + seen.columns_left_out - len(rows), "column", out)
+    if seen.classes is not None:
+        ranked = sorted(seen.classes.items(), key=lambda item: -sum(item[1].values()))
+        listed = [(name, *(f"{counts[p]:,}" for p in PART_TITLES)) for name, counts in ranked[:SHOWN]]
+        out.table(("class", *PART_TITLES.values()), listed, right=tuple(PART_TITLES.values()))
+        _more(len(ranked) - len(listed), "class", out)
+    for words in seen.vocabularies:
+        symbols = ", ".join(f"{symbol!r} {count:,}" for symbol, count in words.frequent[:SHOWN])
+        out.line(f"{words.size:,} different in {words.of}, {words.once:,} come once: {symbols}")
+
+
+def _more(count: int, word: str, out: Output) -> None:
+    if count > 0:
+        out.line(f"and {count:,} more {word}{'es' if word.endswith('s') else 's'}")
