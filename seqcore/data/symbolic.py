@@ -28,9 +28,7 @@ LONGEST_GRAM = 5
 _FEW = 1_000  # symbols; of more, those that the training part has once are read as unknown, so that one learns of them
 _MOST_WORDS = 20_000  # the most frequent symbols that are told apart
 _MOST_KEPT = 300_000  # n-grams in a checkpoint
-_MOST_COUNTED = (
-    5_000_000  # symbols at the end of the training part that n-grams are counted in; a fifth of it for words
-)
+_MOST_COUNTED = 2_000_000  # characters that n-grams are counted in, or twice the words
 _AT_ONCE = 2**22
 
 
@@ -100,6 +98,11 @@ class SymbolicDataset(Dataset):
         self.codes = codec.vocabulary.encode_table(table)
         self.coded = torch.from_numpy(self.codes).to(device)
 
+    @property
+    def most_counted(self) -> int:
+        """Symbols at the end of the training part that n-grams are counted in."""
+        return _MOST_COUNTED if len(self.codec.vocabulary) <= _FEW else _MOST_COUNTED // 2
+
     @cached_property
     def ngrams(self) -> NGrams | None:
         """n-grams of the training part; of new data, which have none, those that came with the codec."""
@@ -107,7 +110,7 @@ class SymbolicDataset(Dataset):
         own = self.new or self.config.validation_fraction + self.config.test_fraction > 0.0
         if (kept is not None and len(kept.orders) == LONGEST_GRAM) or not own:
             return kept
-        most = _MOST_COUNTED if len(self.codec.vocabulary) <= _FEW else _MOST_COUNTED // 5
+        most = self.most_counted
         stretches, left = [], most
         for _, low, high in reversed(self.bounds["train"]):
             stretches.append(self.codes[max(low, high - left) : high])

@@ -211,7 +211,7 @@ class Symbols(Task):
             raise PredictionError("input: there is nothing to go on from; type at least one symbol")
         strange = [repr(s) for s in dict.fromkeys(symbols) if not vocabulary.knows(s)]
         if strange:
-            known = vocabulary.symbols[1:]
+            known = [s for s in vocabulary.symbols[1:] if not s.isspace()]  # one line is kept one line
             some = " ".join(known) if len(known) <= 60 else f"{len(known)} symbols, such as {' '.join(known[:20])}"
             named = ", ".join(strange[:8]) + (f" and {len(strange) - 8} more" if len(strange) > 8 else "")
             were = "was" if len(strange) == 1 else "were"
@@ -264,7 +264,7 @@ class Symbols(Task):
                     "why": "The data are that regular; what is to be seen here is how a network gets there.",
                 }
             )
-        return found + self._unknown(dataset, part)
+        return found + self._unknown(dataset, part) + self._counted(dataset)
 
     def _unknown(self, dataset: SymbolicDataset, part: str) -> list[dict[str, str]]:
         codes = np.concatenate([dataset.codes[low:high] for _, low, high in dataset.bounds[part]])
@@ -279,6 +279,20 @@ class Symbols(Task):
                 "message": f"{share:.1%} of the {what} that it was scored on are unknown to it and count as one.",
                 "why": f"It tells {len(dataset.codec.vocabulary) - 1:,} of them apart: those that the training part "
                 "has, or where these are many, has more than once.",
+            }
+        ]
+
+    def _counted(self, dataset: SymbolicDataset) -> list[dict[str, str]]:
+        there, most = sum(high - low for _, low, high in dataset.bounds["train"]), dataset.most_counted
+        if there <= most:
+            return []
+        message = f"The n-grams were counted in the last {most:,} of the {there:,} symbols of the training part."
+        return [
+            {
+                "code": "counted-in-a-part",
+                "severity": "note",
+                "message": message,
+                "why": "Counting in all of them would take longer than a baseline may; they would be a little better.",
             }
         ]
 
