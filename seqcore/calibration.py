@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from seqcore.data.dataset import Dataset
 from seqcore.data.folds import folds
 from seqcore.events import Event, Finding
-from seqcore.intervals import COVERAGE, half_widths, needed
+from seqcore.intervals import COVERAGE, needed
 from seqcore.random_state import random_state, set_random_state
 from seqcore.reporting import Report
 from seqcore.training_state import TrainingState
@@ -97,8 +97,7 @@ def _made(state: TrainingState, errors: list[Errors], coverage: float) -> Event:
             "This model has no intervals: no block of the data is long enough to train without it or to judge on it.",
             severity="warning",
         )
-    fitted = {name: half_widths(values, coverage) for name, values in together.items()}
-    _keep(state, {**fitted, COVERAGE: np.array([coverage])})
+    _keep(state, {**state.task.intervals_from(together, coverage), COVERAGE: np.array([coverage])})
     count = min(int((~np.isnan(values)).sum(axis=0).max()) for values in together.values())
     text = f"Intervals of {coverage:.0%} are made from {count:,} errors on data that their models had not seen."
     if count < needed(coverage):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "AHEAD",
+    "BY_LEVEL",
     "COVERAGE",
     "IN_WINDOW",
     "covered_share",
@@ -26,9 +27,12 @@ __all__ = [
 ]
 
 Values = NDArray[np.float64]
+_FEWEST_RANKED = 40
+_CLEAR = 0.25  # a rank correlation that isn't chance
 # What a codec keeps, half-widths in units of the scale: at each place of a window [S, H, K], of forecasts [R, K], and
 # the promised coverage [1].
 IN_WINDOW, AHEAD, COVERAGE = "interval.in_window", "interval.ahead", "interval.coverage"
+BY_LEVEL = "interval.by_level"  # there where half-widths are shares of the prediction, and not units of the scale
 
 
 def half_widths(errors: Values, coverage: float) -> Values:
@@ -69,6 +73,25 @@ def scaled_errors(truth: Values, prediction: Values, scale: Values, *, logarithm
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         off = np.log(truth) - np.log(prediction) if logarithmic else truth - prediction
         return np.abs(off) / scale
+
+
+def grows_with_level(errors: Values, shares: Values) -> bool:
+    """Whether errors are larger where predictions are, by ranks: then shares of the prediction are what keeps its size.
+
+    `errors[n, ...]` are in units of a scale, `shares[n, ...]` the same errors as shares of the predictions.
+    """
+    error, share = errors.ravel(), shares.ravel()
+    known = np.isfinite(error) & np.isfinite(share) & (share > 0.0)
+    if known.sum() < _FEWEST_RANKED:
+        return False
+    error, share = error[known], share[known]
+    level = _ranks(error / share)
+    by_error, by_share = (abs(float(np.corrcoef(level, _ranks(e))[0, 1])) for e in (error, share))
+    return by_error > _CLEAR and by_share < by_error and float(np.corrcoef(level, _ranks(error))[0, 1]) > 0.0
+
+
+def _ranks(values: Values) -> Values:
+    return np.argsort(np.argsort(values)).astype(np.float64)
 
 
 def covered_share(truth: Values, low: Values, high: Values) -> float:

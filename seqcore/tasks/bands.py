@@ -10,26 +10,38 @@ from torch import nn
 
 from seqcore.data.numeric import NumericDataset
 from seqcore.data.numeric_codec import NumericCodec
-from seqcore.intervals import AHEAD, IN_WINDOW, interval, promised, scaled_errors
+from seqcore.intervals import (
+    AHEAD,
+    BY_LEVEL,
+    IN_WINDOW,
+    grows_with_level,
+    half_widths,
+    interval,
+    promised,
+    scaled_errors,
+)
 from seqcore.tasks.rollout import free_run
 from seqcore.views import SeriesView
 
-__all__ = ["band_of", "errors_ahead", "errors_of", "with_band"]
+__all__ = ["band_of", "errors_ahead", "errors_of", "intervals_from", "with_band"]
 
 Values = NDArray[np.float64]
 Band = tuple[Values, Values]
+Errors = dict[str, Values]
 MOST_AHEAD = 100  # steps of a forecast that have an interval
+_SHARES = ".shares"  # the same errors as shares of the prediction
+_SMALLEST = 0.01
 _ORIGINS = 300  # forecasts in a block that its intervals are made from
 
 
-def errors_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Values:
-    """How far off predictions [n, S, H, K] for windows of a part are, in their series' scale."""
+def errors_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Errors:
+    """How far off predictions [n, S, H, K] for windows of a part are."""
     scale = _scales(data, part, indices)[:, None, None]
-    return scaled_errors(data.truth(part, indices), prediction, scale, logarithmic=data.scalers.of(0).logarithmic)
+    return _both(IN_WINDOW, data, data.truth(part, indices), prediction, scale)
 
 
-def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Values | None:
-    """The same of forecasts, [n, R, K], 1 to R steps after windows of a part; None where the model can't go on.
+def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Errors:
+    """The same of forecasts, [n, R, K], 1 to R steps after windows of a part; nothing where the model can't go on.
 
     What lies beyond the part's own stretch is NaN: another model has been fitted on it.
     """
@@ -37,14 +49,38 @@ def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Values | 
     steps = min(MOST_AHEAD, max((high - low for _, low, high in data.bounds[part]), default=0) // 2)
     indices = data.spread(part, _ORIGINS)
     if data.lead == 0 or steps < 1 or len(indices) == 0 or not set(data.inputs) <= set(data.targets):
-        return None
+        return {}
     prediction = free_run(model, data, part, indices, steps=steps)[:, 0]
     first, lengths, sequence = data.windows[part].locate(indices)
     rows = (first + lengths)[:, None] + np.arange(steps)
     inside = rows < np.array([ends[s] for s in sequence.tolist()])[:, None]
     truth = np.where(inside[..., None], data.own[np.minimum(rows, len(data.own) - 1)], np.nan)
-    scale = _scales(data, part, indices)[:, None]
-    return scaled_errors(truth, prediction, scale, logarithmic=data.scalers.of(0).logarithmic)
+    return _both(AHEAD, data, truth, prediction, _scales(data, part, indices)[:, None])
+
+
+def _both(name: str, data: NumericDataset, truth: Values, prediction: Values, scale: Values) -> Errors:
+    """Errors in the scale's units and, where no value is negative and no logarithm taken, as shares of the prediction.
+
+    A share is of at least a hundredth of the scale, which keeps predictions near 0 from having none.
+    """
+    logarithmic = data.scalers.of(0).logarithmic
+    errors = {name: scaled_errors(truth, prediction, scale, logarithmic=logarithmic)}
+    if not logarithmic and float(data.own.min()) >= 0.0:
+        errors[name + _SHARES] = scaled_errors(truth, prediction, _level(prediction, scale))
+    return errors
+
+
+def _level(prediction: Values, scale: Values) -> Values:
+    return np.maximum(np.abs(prediction), _SMALLEST * scale)
+
+
+def intervals_from(errors: Errors, coverage: float) -> Errors:
+    """What a codec keeps: half-widths, as shares of the prediction where errors grow with it."""
+    shares = {name.removesuffix(_SHARES): e for name, e in errors.items() if name.endswith(_SHARES)}
+    by_level = IN_WINDOW in shares and grows_with_level(errors[IN_WINDOW], shares[IN_WINDOW])
+    used = {name: e for name, e in errors.items() if not name.endswith(_SHARES)}
+    kept = {name: half_widths(shares[name] if by_level else e, coverage) for name, e in used.items()}
+    return kept | ({BY_LEVEL: np.ones(1)} if by_level else {})
 
 
 def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Band | None:
@@ -52,9 +88,9 @@ def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], predict
     half = data.codec.fitted.get(IN_WINDOW)  # [S, H, K]
     if half is None:
         return None
-    scale = _scales(data, part, indices)[:, None, None]
     places = np.minimum(np.arange(prediction.shape[1]), len(half) - 1)
-    return interval(prediction, half[places], scale, logarithmic=data.scalers.of(0).logarithmic)
+    scale = _scales(data, part, indices)[:, None, None]
+    return _band(data.codec, prediction, half[places], scale, logarithmic=data.scalers.of(0).logarithmic)
 
 
 def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) -> SeriesView:
@@ -69,8 +105,15 @@ def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) 
     known = np.full(view.prediction.shape, np.nan)
     known[: len(half)] = half[: len(known)]
     scaler = codec.scalers.of(place)
-    low, high = interval(view.prediction, known, scaler.scale[codec.targets], logarithmic=scaler.logarithmic)
+    scale = scaler.scale[codec.targets]
+    low, high = _band(codec, view.prediction, known, scale, logarithmic=scaler.logarithmic)
     return replace(view, low=low, high=high, coverage=promised(codec.fitted))
+
+
+def _band(codec: NumericCodec, prediction: Values, half: Values, scale: Values, *, logarithmic: bool) -> Band:
+    if BY_LEVEL in codec.fitted:
+        return interval(prediction, half, _level(prediction, scale))
+    return interval(prediction, half, scale, logarithmic=logarithmic)
 
 
 def _scales(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> Values:

@@ -19,11 +19,11 @@ from seqcore.data.dataset import Batch
 from seqcore.data.numeric import NumericCodec, NumericDataset, free_running
 from seqcore.data.table import Table
 from seqcore.experiment import Experiment
-from seqcore.intervals import AHEAD, IN_WINDOW, covered_share, promised
+from seqcore.intervals import covered_share, promised
 from seqcore.least_squares import MOST_STORED
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
-from seqcore.tasks.bands import band_of, errors_ahead, errors_of
+from seqcore.tasks.bands import band_of, errors_ahead, errors_of, intervals_from
 from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
 from seqcore.tasks.rollout import free_run
 from seqcore.tasks.series_views import joined, shown_windows, side_by_side
@@ -155,11 +155,14 @@ class Regression(Task):
         return {name: regression_metrics(prediction, truth, unit) for name, prediction in naive.items()}
 
     def errors(self, model: nn.Module, dataset: NumericDataset, part: str) -> dict[str, NDArray[np.float64]]:
-        """Of windows of a part, [n, S, H, K], and of forecasts from them, [n, R, K]; in their series' scale."""
+        """Of windows of a part, [n, S, H, K], and of forecasts from them, [n, R, K]."""
         indices = self._scored(dataset, part)
         prediction, _ = self.predicted(model, dataset, part, indices)
-        ahead = errors_ahead(model, dataset, part)
-        return {IN_WINDOW: errors_of(dataset, part, indices, prediction)} | ({} if ahead is None else {AHEAD: ahead})
+        return errors_of(dataset, part, indices, prediction) | errors_ahead(model, dataset, part)
+
+    def intervals_from(self, errors: dict[str, NDArray[np.float64]], coverage: float) -> dict[str, NDArray[np.float64]]:
+        """See `seqcore.tasks.bands`."""
+        return intervals_from(errors, coverage)
 
     def _scored(self, dataset: NumericDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""

@@ -112,10 +112,11 @@ class Task(ABC):
         """The naive methods' scores on the windows that `evaluate` scores."""
 
     def errors(self, model: nn.Module, dataset: Any, part: str) -> dict[str, NDArray[np.float64]]:
-        """How far off predictions on a part are, [n, ...] by name: what intervals are made from, kept by these names.
+        """How far off predictions on a part are, [n, ...] by name; only of a task with `intervals`."""
+        return {}
 
-        Only of a task with `intervals`.
-        """
+    def intervals_from(self, errors: dict[str, NDArray[np.float64]], coverage: float) -> dict[str, NDArray[np.float64]]:
+        """What the codec keeps of errors on data that their models had not seen, to make intervals of a coverage."""
         return {}
 
     @abstractmethod
