@@ -149,9 +149,8 @@ def _heading(sequence: Unfolding) -> str:
     share = f"{100 * sequence.probability:.0f} %"
     if sequence.truth is None:
         return f"{sequence.name}: {sequence.prediction} ({share})"
-    if sequence.right:
-        return f"{sequence.name}: {sequence.truth}, {share} sure"
-    return f"{sequence.name}: {sequence.truth}, taken for {sequence.prediction} ({share})"
+    name = sequence.name if sequence.truth in sequence.name else f"{sequence.name}: {sequence.truth}"
+    return f"{name}, {share} sure" if sequence.right else f"{name}, taken for {sequence.prediction} ({share})"
 
 
 def _draw(

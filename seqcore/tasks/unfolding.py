@@ -149,11 +149,16 @@ def _probabilities(scores: Values) -> Values:
 
 
 def one_of_each(classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places in `classes` [n] in such an order that every class comes once, then every class again."""
-    order = np.argsort(classes, kind="stable")
-    starts = np.searchsorted(classes[order], classes[order], side="left")
-    turn = np.arange(len(classes)) - starts
-    return order[np.lexsort((classes[order], turn))]
+    """Places in `classes` [n] in such an order that every class comes once, then every class again.
+
+    Each class begins elsewhere among its own, since neighbours (one speaker's recordings) are alike.
+    """
+    different, inverse, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    order = np.argsort(inverse, kind="stable")
+    group = inverse[order]
+    rank = np.arange(len(classes)) - (np.cumsum(counts) - counts)[group]
+    turn = (rank - group * counts[group] // max(1, len(different))) % counts[group]
+    return order[np.lexsort((group, turn))]
 
 
 def _rounded(values: Values) -> Values:
