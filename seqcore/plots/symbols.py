@@ -16,7 +16,7 @@ __all__ = ["SymbolsInfo", "plot_symbols", "symbols_info"]
 MAX_CONTEXTS = 30
 MAX_SYMBOLS = 40
 MAX_BARS = 12
-MAX_CONTEXT = 24  # symbols of a context that are shown, its last ones
+MAX_CONTEXT = 24  # symbols of a context that are shown: its first and its last ones
 SHOWN = {" ": "space", "\n": "new line", "\t": "tab"}
 
 
@@ -124,13 +124,16 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
 
 
 def _context(symbols: tuple[str, ...], separator: str) -> str:
-    """The end of a context in one line; a single blank is named, one at an end is drawn."""
+    """A context in one line, a long one by its ends; a single blank is named, one at an end is drawn."""
     if len(symbols) == 1:
         return _readable(symbols[0])
-    shown = separator.join(symbols[-MAX_CONTEXT:]).replace("\n", "\u21b5").replace("\t", " ")
+    if len(symbols) > MAX_CONTEXT:
+        half = MAX_CONTEXT // 2
+        return separator.join((*symbols[:half], "\u2026", *symbols[-half:])).replace("\n", "\u21b5")
+    shown = separator.join(symbols).replace("\n", "\u21b5").replace("\t", " ")
     inner = shown.strip(" ")
     head, tail = (len(part) * "\u2423" for part in shown.split(inner, 1)) if inner else ("", "\u2423" * len(shown))
-    return ("\u2026" if len(symbols) > MAX_CONTEXT else "") + head + inner + tail
+    return head + inner + tail
 
 
 def _percent(value: float) -> str:

@@ -317,7 +317,7 @@ class Symbols(Task):
         _, lengths, _ = data.windows[part].locate(indices)
         ends = lengths - 1 if data.every_step else np.zeros_like(lengths)
         contexts, truth = zip(*(data.context(part, int(i)) for i in indices), strict=True)
-        shown = tuple(context[-_SHOWN_CONTEXT:] for context in contexts)
+        shown = tuple(context[-_SHOWN_CONTEXT:] if self.writes else context for context in contexts)
         return symbols_view(data.codec, outputs.float().cpu().numpy()[np.arange(len(indices)), ends], shown, truth)
 
 

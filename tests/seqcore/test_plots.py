@@ -228,9 +228,9 @@ class TestSymbols:
         assert info.symbols == ("new line", "space")
         assert info.contexts == ("a\u2423",)
 
-    def test_long_contexts_are_shown_by_their_end(self):
-        view = SymbolsView((tuple("in a line\nand then one more"),), ("s",), np.array([[1.0]]))
-        assert symbols_info(view).contexts == ("\u2026a line\u21b5and then one more",)
+    def test_long_contexts_are_shown_by_their_ends(self):
+        view = SymbolsView((tuple("bdacf" + "." * 30 + "?bd"), tuple("a line\nand one")), ("s",), np.ones((2, 1)))
+        assert symbols_info(view).contexts == ("bdacf.......\u2026.........?bd", "a line\u21b5and one")
 
     def test_no_context_is_an_empty_figure(self):
         assert not plot_symbols(symbols_info(symbols(0))).data
