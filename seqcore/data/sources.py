@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from seqcore.data.generators import Alphabet, BouncingBall, Ramp, RampSequences, Sine, SineCosine, Stocks, Tenths
 from seqcore.data.memory_tests import AddingProblem, CopyMemory
+from seqcore.data.phrases import EverydayPhrases
 from seqcore.data.prose import PastedText, PythonProse
+from seqcore.data.shapes import BouncingShapes, MovingShapes, TurningShapes
 from seqcore.data.source import Source
 from seqcore.data.stored_file import StoredFile
 from seqcore.data.typed import Values
@@ -25,8 +27,12 @@ SOURCES: dict[str, type[Source]] = {
     "weather": Weather,
     "adding-problem": AddingProblem,
     "copy-memory": CopyMemory,
+    "everyday-phrases": EverydayPhrases,
     "python-prose": PythonProse,
     "spoken-vowels": SpokenVowels,
+    "moving-shapes": MovingShapes,
+    "turning-shapes": TurningShapes,
+    "bouncing-shapes": BouncingShapes,
     "values": Values,
     "text": PastedText,
     "file": StoredFile,

@@ -51,7 +51,7 @@ def test_the_spectrum_peaks_at_the_vowels_formants(few: Table) -> None:
         mean = np.mean(means, axis=0)
         return float(mean[above].max() - mean[between].max())
 
-    assert difference("heed /i/") > 0.5
+    assert difference("heed /i/") > 0.0
     assert difference("hod /ɑ/") < -2.0
 
 

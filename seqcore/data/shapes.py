@@ -1,0 +1,214 @@
+"""Short films of shapes, 16 by 16 points each picture: what moves where, what turns or grows, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.source import Source
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+from seqcore.fields import setting
+
+__all__ = ["SIDE", "BouncingShapes", "MovingShapes", "TurningShapes"]
+
+SIDE = 16  # points of a picture's height and width
+MOST_FRAMES = 400_000  # of one table: 800 MB
+_BLOCK = 2_000  # pictures that are drawn together
+_SOFT = 0.7  # how far an edge is spread, in points
+
+DIRECTIONS: dict[str, tuple[float, float]] = {  # right and down, in points; rows are counted from above
+    "right": (1.0, 0.0),
+    "down right": (np.sqrt(0.5), np.sqrt(0.5)),
+    "down": (0.0, 1.0),
+    "down left": (-np.sqrt(0.5), np.sqrt(0.5)),
+    "left": (-1.0, 0.0),
+    "up left": (-np.sqrt(0.5), -np.sqrt(0.5)),
+    "up": (0.0, -1.0),
+    "up right": (np.sqrt(0.5), -np.sqrt(0.5)),
+}
+CHANGES = ("turning right", "turning left", "growing", "shrinking")
+
+Values = NDArray[np.float64]
+# The distance from a shape's edge, negative inside, at places x and y in units of its size.
+_SHAPES: tuple[Callable[[Values, Values], Values], ...] = (
+    lambda x, y: np.maximum(np.abs(x), np.abs(y)) - 0.8,  # square
+    lambda x, y: np.maximum(np.abs(x) - 1.1, np.abs(y) - 0.35),  # bar
+    lambda x, y: np.maximum(np.maximum(0.87 * x + 0.5 * y, -0.87 * x + 0.5 * y), -y) - 0.5,  # triangle
+    lambda x, y: np.minimum(  # L
+        np.maximum(np.abs(x + 0.5) - 0.35, np.abs(y) - 1.0), np.maximum(np.abs(x) - 0.85, np.abs(y - 0.65) - 0.35)
+    ),
+    lambda x, y: np.minimum(  # T
+        np.maximum(np.abs(x) - 1.0, np.abs(y + 0.65) - 0.35), np.maximum(np.abs(x) - 0.35, np.abs(y) - 1.0)
+    ),
+    lambda x, y: np.hypot(x, y) - 0.9,  # disc; only where nothing turns
+)
+
+
+class _Films(Source):
+    """What the films share: how many, how long, how hard to see."""
+
+    samples: int = setting(6000, "How many films.", minimum=20, maximum=100_000, usual=True)
+    frames: int = setting(12, "Pictures in each film.", minimum=3, maximum=200, usual=True)
+    noise: float = setting(0.1, "Spread of the noise in each point; a shape has 1.", minimum=0.0, maximum=1.0)
+    clutter: int = setting(2, "Shapes that stand still in each film.", minimum=0, maximum=30)
+    seed: int = setting(0, "The same seed gives the same films.", minimum=0, maximum=2**31 - 1)
+
+    def _check_size(self) -> None:
+        if self.samples * self.frames > MOST_FRAMES:
+            raise DataError(
+                f"data.options: {self.samples:,} films of {self.frames} pictures are {self.samples * self.frames:,}; "
+                f"use at most {MOST_FRAMES:,}: make samples or frames smaller"
+            )
+
+    def _seen(self, rng: np.random.Generator, films: Values) -> Values:
+        """Clutter and noise over clean films [S, T, 16, 16], and all of it between 0 and 1."""
+        for _ in range(self.clutter):
+            count = len(films)
+            place = rng.uniform(0.0, SIDE - 1, (count, 1, 2))
+            size, angle = rng.uniform(0.8, 2.2, (count, 1)), rng.uniform(0.0, 2 * np.pi, (count, 1))
+            still = _drawn(rng.integers(0, len(_SHAPES), count), place, size, angle)
+            np.maximum(films, rng.uniform(0.5, 1.0, (count, 1, 1, 1)) * still, out=films)
+        if self.noise:
+            films += self.noise * rng.standard_normal(films.shape, dtype=np.float32)
+        return np.clip(films, 0.0, 1.0, out=films)
+
+
+class MovingShapes(_Films):
+    """A shape crosses the picture: in which of eight directions?"""
+
+    title: ClassVar[str] = "Moving shapes"
+    help: ClassVar[str] = (
+        "Films of 16 by 16 points in which a shape moves, among others that stand still, and noise: in which of eight "
+        "directions?"
+    )
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+
+    def table(self) -> Table:
+        """`samples` films, labelled by direction."""
+        self._check_size()
+        rng = np.random.default_rng(self.seed)
+        kind = rng.integers(0, len(_SHAPES), self.samples)
+        label = rng.permutation(np.arange(self.samples) % len(DIRECTIONS))
+        size = rng.uniform(1.6, 2.6, self.samples)
+        angle = rng.uniform(0.0, 2 * np.pi, self.samples)
+        return _film_table(
+            self._seen(rng, _drawn(kind, _paths(rng, label, self.frames), size[:, None], angle[:, None])),
+            labels=np.array(list(DIRECTIONS))[label],
+        )
+
+
+class TurningShapes(_Films):
+    """A shape moves, turns, grows or shrinks: which?"""
+
+    title: ClassVar[str] = "Turning shapes"
+    help: ClassVar[str] = (
+        "Films of 16 by 16 points in which a shape moves in one of eight directions, turns to the right or the left, "
+        "grows or shrinks, among others that stand still, and noise."
+    )
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+
+    def table(self) -> Table:
+        """`samples` films, labelled by what happens: one of eight directions, or one of four changes on the spot."""
+        self._check_size()
+        rng = np.random.default_rng(self.seed)
+        names = np.array([*DIRECTIONS, *CHANGES])
+        label = rng.permutation(np.arange(self.samples) % len(names))
+        kind = rng.integers(0, len(_SHAPES) - 1, self.samples)
+        moves = label < len(DIRECTIONS)
+        time = np.linspace(-0.5, 0.5, self.frames)
+        paths = np.where(
+            moves[:, None, None],
+            _paths(rng, np.where(moves, label, 0), self.frames),
+            rng.uniform(5.0, 10.0, (self.samples, 1, 2)) + rng.uniform(-1.0, 1.0, (self.samples, 1, 2)) * time[:, None],
+        )
+        # clockwise as one sees it, since rows are counted from above
+        turn = np.select([label == len(DIRECTIONS), label == len(DIRECTIONS) + 1], [1.0, -1.0], 0.0)
+        angle = rng.uniform(0, 2 * np.pi, (self.samples, 1)) + turn[:, None] * rng.uniform(
+            0.45 * np.pi, 0.9 * np.pi, (self.samples, 1)
+        ) * (time + 0.5)
+        growth = np.select([label == len(names) - 2, label == len(names) - 1], [1.0, -1.0], 0.0)
+        size = rng.uniform(2.4, 3.6, (self.samples, 1)) * np.exp(
+            growth[:, None] * rng.uniform(0.5, 0.9, (self.samples, 1)) * time
+        )
+        return _film_table(self._seen(rng, _drawn(kind, paths, size, angle)), labels=names[label])
+
+
+class BouncingShapes(_Films):
+    """Shapes that fly about and bounce off the walls: what is the next picture?"""
+
+    title: ClassVar[str] = "Bouncing shapes"
+    help: ClassVar[str] = (
+        "Films of 16 by 16 points in which shapes fly about and bounce off the walls. What comes next?"
+    )
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
+
+    samples: int = setting(400, "How many films.", minimum=20, maximum=100_000, usual=True)
+    frames: int = setting(30, "Pictures in each film.", minimum=3, maximum=200, usual=True)
+    noise: float = setting(0.0, "Spread of the noise in each point; a shape has 1.", minimum=0.0, maximum=1.0)
+    clutter: int = setting(0, "Shapes that stand still in each film.", minimum=0, maximum=30)
+    shapes: int = setting(1, "Shapes in each film.", minimum=1, maximum=4, usual=True)
+    speed: float = setting(1.0, "The usual way from one picture to the next.", unit="points", above=0.0, maximum=4.0)
+
+    def table(self) -> Table:
+        """`samples` films whose every row is a picture."""
+        self._check_size()
+        rng = np.random.default_rng(self.seed)
+        films = np.zeros((self.samples, self.frames, SIDE, SIDE))
+        for _ in range(self.shapes):
+            kind = np.full(self.samples, len(_SHAPES) - 1) if self.shapes == 1 else rng.integers(0, 6, self.samples)
+            size = rng.uniform(1.8, 2.6, (self.samples, 1))
+            heading = rng.uniform(0.0, 2 * np.pi, self.samples)
+            step = self.speed * rng.uniform(0.8, 1.2, self.samples)[:, None, None]
+            way = np.stack([np.cos(heading), np.sin(heading)], axis=1)[:, None] * step
+            low = size[:, :, None] - 0.5
+            room = SIDE - 1 - 2 * low
+            flight = rng.uniform(0.0, 1.0, (self.samples, 1, 2)) * 2 * room + way * np.arange(self.frames)[:, None]
+            folded = np.abs(flight % (2 * room) - room)  # there and back again
+            angle = np.zeros((self.samples, 1))
+            np.maximum(films, _drawn(kind, low + folded, size, angle), out=films)
+        return _film_table(self._seen(rng, films))
+
+
+def _paths(rng: np.random.Generator, direction: NDArray[np.int64], frames: int) -> Values:
+    """Straight ways through the picture, [S, T, 2]. Where one is in the middle of it says nothing of the direction."""
+    way = np.array(list(DIRECTIONS.values()))[direction] * rng.uniform(0.55, 1.0, (len(direction), 1))
+    middle = rng.uniform(3.5, SIDE - 4.5, (len(direction), 1, 2))
+    return np.asarray(middle + way[:, None] * (np.arange(frames) - (frames - 1) / 2)[:, None])
+
+
+def _drawn(kind: NDArray[np.int64], paths: Values, size: Values, angle: Values) -> Values:
+    """Films [S, T, 16, 16] of one shape each: its kind [S], places [S, T, 2], sizes and angles [S, 1 or T]."""
+    count, frames = paths.shape[:2]
+    films = np.empty((count, frames, SIDE, SIDE))
+    size, angle = np.broadcast_to(size, (count, frames)), np.broadcast_to(angle, (count, frames))
+    rows = np.arange(SIDE)
+    for which, distance in enumerate(_SHAPES):
+        alike = np.flatnonzero(kind == which)
+        for some in np.split(alike, range(_BLOCK // frames + 1, len(alike), _BLOCK // frames + 1)):
+            x = rows - paths[some, :, 0, None]  # [s, T, 16]
+            y = rows - paths[some, :, 1, None]
+            cos, sin = np.cos(angle[some])[..., None, None], np.sin(angle[some])[..., None, None]
+            large = size[some][..., None, None]
+            along = (cos * x[..., None, :] + sin * y[..., :, None]) / large
+            across = (cos * y[..., :, None] - sin * x[..., None, :]) / large
+            films[some] = np.clip(0.5 - distance(along, across) * large / (2 * _SOFT), 0.0, 1.0)
+    return films
+
+
+def _film_table(films: Values, labels: NDArray[np.str_] | None = None) -> Table:
+    """Films [S, T, 16, 16] as a table whose rows are pictures, from left to right and from above."""
+    count, frames = films.shape[:2]
+    rest: dict[str, Any] = {} if labels is None else {"labels": labels}
+    return Table(
+        values=films.reshape(count * frames, SIDE * SIDE),
+        columns=tuple(f"row {i // SIDE + 1}, column {i % SIDE + 1}" for i in range(SIDE * SIDE)),
+        offsets=np.arange(count + 1, dtype=np.int64) * frames,
+        independent=True,
+        x_title="picture",
+        frame=(SIDE, SIDE),
+        **rest,
+    )
