@@ -23,11 +23,17 @@ class Rule:
 # scaled to a point of the window, so that zero is another value in each
 ANCHORED = ("relative", "log-relative", "window-mean", "seasonal-relative")
 
+
+def _windows(data: DataConfig) -> bool:
+    """Whether the task works on windows, so that what is said of windows applies."""
+    return not TASKS[data.task].traits.get("whole", False)
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "data.min_window",
         "the shortest window can't be longer than the window; make it at most data.window",
-        lambda d, m, t: d.min_window is not None and d.min_window > d.window,
+        lambda d, m, t: _windows(d) and d.min_window is not None and d.min_window > d.window,
     ),
     Rule(
         "data.scaling",
@@ -59,7 +65,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "data.horizon",
         "lead 0 predicts the same step, so there is one step to predict; set data.horizon to 1",
-        lambda d, m, t: d.lead == 0 and d.horizon > 1,
+        lambda d, m, t: _windows(d) and d.lead == 0 and d.horizon > 1,
     ),
     Rule(
         "data.test_fraction",
@@ -70,7 +76,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "model.bidirectional",
         "a model that reads backwards would see what it must predict at every step; use data.predict = next",
-        lambda d, m, t: m.bidirectional and d.predict != "next" and d.lead > 0,
+        lambda d, m, t: _windows(d) and m.bidirectional and d.predict != "next" and d.lead > 0,
     ),
     Rule(
         "training.carry_state",

@@ -127,7 +127,7 @@ def _several(info: LabelsInfo, dark: bool) -> go.Figure:
     rows = -(-len(info.sequences) // _ACROSS)
     figure = make_subplots(
         rows=rows, cols=_ACROSS, horizontal_spacing=0.06 if info.areas else 0.14,
-        vertical_spacing=min(0.16, 0.28 / rows), subplot_titles=[_heading(s) for s in info.sequences],
+        vertical_spacing=min(0.2, 0.36 / rows), subplot_titles=[_heading(s) for s in info.sequences],
     )  # fmt: skip
     for i, sequence in enumerate(info.sequences):
         _draw(figure, info, sequence, i // _ACROSS + 1, i % _ACROSS + 1, dark, legend=info.areas and i == 0)

@@ -184,7 +184,8 @@ class Classification(Task):
     def preview(self, model: nn.Module, dataset: LabelledDataset) -> LabelsView:
         """How the answers to a few sequences of the validation part unfold."""
         part = dataset.shown_part()
-        indices = dataset.spread(part, _PREVIEWED)
+        some = dataset.spread(part, MOST_EXAMPLES)
+        indices = some[one_of_each(dataset.truth(part, some))[:_PREVIEWED]]
         scores, _ = class_answers(model, self, dataset, part, indices)
         return labels_view(
             model, self, dataset, part, indices, scores, most=_PREVIEWED, shown=_PREVIEWED, signals=False

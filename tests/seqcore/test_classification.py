@@ -479,6 +479,12 @@ def test_settings_that_can_not_be_are_refused() -> None:
         experiment(**{"training.loss": "mse"})
 
 
+def test_what_is_said_of_windows_does_not_matter_to_whole_sequences() -> None:
+    experiment(**{"data.predict": "every-step", "model.bidirectional": True})
+    experiment(**{"data.min_window": 30, "data.window": 20})
+    check(experiment(**{"data.window": 500, "data.lead": 0}), levels())
+
+
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(DataError, match=r"data.inputs: there is no column 'x9'"):
         check(experiment(**{"data.inputs": ["x9"]}), levels())
