@@ -237,6 +237,16 @@ def test_letters_are_written_on_and_colder_is_surer(runs):
     assert "<i>abcd</i><b>efghi</b>" in html(page)
 
 
+def test_only_the_likeliest_are_written_where_that_is_asked_for(runs):
+    run = runs["letters"]
+    page = open_tab(open_page(run), run, "Write on")
+    page.slider(key=f"letters-{run}").set_value(5).run()
+    page.slider(key=f"temperature-{run}").set_value(2.0).run()
+    page.number_input(key=f"top-k-{run}").set_value(1).run()
+    assert "<i>abcd</i><b>efghi</b>" in html(page)
+    assert not page.exception
+
+
 class TestNewData:
     def upload(self, run: str, content: bytes, name: str = "new.csv") -> AppTest:
         page = open_tab(open_page(run), run, "New data from a file")
