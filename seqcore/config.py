@@ -173,6 +173,23 @@ class DataConfig(Section):
         usual=True,
         applies_to={"data.task": ("regression", "classification")},
     )
+    vocabulary: int = setting(
+        10_000,
+        "The most words that are told apart in each language; all others are read as unknown.",
+        minimum=10,
+        maximum=30_000,
+        unit="words",
+        applies_to={"data.task": ("translation",)},
+    )
+    min_count: OptionalInt = setting(
+        None,
+        "How often a word must stand in the training part to be known. Empty: once, or twice where there are over "
+        "1,000 different words.",
+        minimum=1,
+        maximum=1_000,
+        title="Rarest word",
+        applies_to={"data.task": ("translation",)},
+    )
     validation_fraction: float = setting(
         0.15, "The part of the data that scores the model while it trains.", minimum=0.0, maximum=0.9
     )

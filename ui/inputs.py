@@ -18,6 +18,7 @@ __all__ = ["FILES", "INPUTS", "as_read", "example", "wanted_file"]
 
 DIGITS = 5  # of an example's numbers
 MOST_SHOWN = 12  # rows of an input that are read back
+MOST_CHANNELS = 12  # beyond them nobody types a row
 MOST_KNOWN = 40  # symbols that a help text lists
 SHORT_TEXT = 30  # characters of an example that fit into one line
 
@@ -56,7 +57,22 @@ def symbols(predictor: Predictor, table: Table, *, key: str) -> str:
     )  # fmt: skip
 
 
-INPUTS: dict[str, Callable[..., Any]] = {"numbers": numbers, "symbols": symbols, "sequence": sequence}
+def sentence(predictor: Predictor, table: Table, *, key: str) -> str:
+    """A sentence in the language that the model reads."""
+    words = len(predictor.symbols)
+    return st.text_area(
+        "A sentence to translate", value=predictor.example(), height=68, key=key,
+        help=f"It knows {words:,} words; those it has never seen are named. Capitals needn't be right, and the mark at "
+        "the end may be left out.",
+    )  # fmt: skip
+
+
+INPUTS: dict[str, Callable[..., Any]] = {
+    "numbers": numbers,
+    "symbols": symbols,
+    "sequence": sequence,
+    "sentence": sentence,
+}
 
 
 FILES: dict[str, str] = {
@@ -91,6 +107,8 @@ def example(predictor: Predictor, table: Table) -> str:
 def as_read(given: Any) -> str:
     """A short text: numbers as they were understood ("70.5, 80.5"), rows of several in brackets. "" for symbols."""
     if not (isinstance(given, np.ndarray) and given.dtype.kind == "f"):
+        return ""
+    if given.shape[1] > MOST_CHANNELS:
         return ""
     rows = [", ".join(f"{value:.10g}" for value in row) for row in given]
     shown = [f"({row})" for row in rows] if given.shape[1] > 1 else rows

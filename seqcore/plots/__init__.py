@@ -18,7 +18,17 @@ from seqcore.plots.sparkline import SparklineInfo, plot_sparkline, sparkline_inf
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.plots.symbols import SymbolsInfo, plot_symbols, symbols_info
 from seqcore.plots.text import TextInfo, plot_text, text_info
-from seqcore.views import ConfusionView, HorizonView, LabelsView, SeriesView, SymbolsView, TextView, View
+from seqcore.plots.translation import TranslationInfo, plot_translation, translation_info
+from seqcore.views import (
+    ConfusionView,
+    HorizonView,
+    LabelsView,
+    SeriesView,
+    SymbolsView,
+    TextView,
+    TranslationView,
+    View,
+)
 
 __all__ = [
     "FIGURES",
@@ -32,6 +42,7 @@ __all__ = [
     "SymbolsInfo",
     "TableInfo",
     "TextInfo",
+    "TranslationInfo",
     "apply_style",
     "colour",
     "confusion_info",
@@ -49,6 +60,7 @@ __all__ = [
     "plot_symbols",
     "plot_table",
     "plot_text",
+    "plot_translation",
     "plot_view",
     "scores_info",
     "series_info",
@@ -56,6 +68,7 @@ __all__ = [
     "symbols_info",
     "table_info",
     "text_info",
+    "translation_info",
 ]
 
 
@@ -83,6 +96,10 @@ def _horizon(view: Any, dark: bool = False) -> go.Figure:
     return plot_horizon(horizon_info(view), dark)
 
 
+def _translation(view: Any, dark: bool = False) -> go.Figure:
+    return plot_translation(translation_info(view), dark)
+
+
 FIGURES: dict[type[View], Callable[..., go.Figure]] = {
     SeriesView: _series,
     SymbolsView: _symbols,
@@ -90,6 +107,7 @@ FIGURES: dict[type[View], Callable[..., go.Figure]] = {
     LabelsView: _labels,
     ConfusionView: _confusion,
     HorizonView: _horizon,
+    TranslationView: _translation,
 }
 """The picture of each type of view, called with the view and whether it is dark."""
 

@@ -1,0 +1,247 @@
+"""What a translator knows of two languages: their words, where capitals stand, and how sentences end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.sentences import bare, cut_sentence, is_word, join_sentence, normalised
+from seqcore.data.table import Table
+from seqcore.data.vocabulary import UNKNOWN, Vocabulary
+from seqcore.errors import DataError
+
+__all__ = ["Language", "PairedCodec", "fit_language"]
+
+MANY = 1_000  # words; of more than these, one that stands only once is read as unknown, so that one learns of them
+MARKS = frozenset(".!?\u2026\u3002\uff01\uff1f")
+_USUAL = 0.9
+
+Rows = NDArray[np.int64]
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Language:
+    """The words of one side. A sentence's first word is read in small letters unless it has a capital elsewhere, too.
+
+    `names` are the words that keep their capital at the beginning although their small form is known as well.
+    """
+
+    vocabulary: Vocabulary
+    names: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.vocabulary)
+
+    def known(self, word: str, *, first: bool) -> str:
+        """A word as it is known here, `UNKNOWN` where it isn't. What somebody typed needn't have its capitals right."""
+        small = word.lower()
+        if first and small != word and self.vocabulary.knows(small) and word not in self.names:
+            return small
+        forms = (word, small, small.capitalize(), word.upper())
+        return next((form for form in forms if self.vocabulary.knows(form)), UNKNOWN)
+
+    def read(self, words: Sequence[str]) -> list[str]:
+        """The words of one sentence as they are known here."""
+        start = next((i for i, word in enumerate(words) if is_word(word)), -1)
+        return [self.known(word, first=i == start) for i, word in enumerate(words)]
+
+    def encode(self, words: Sequence[str]) -> Rows:
+        """The codes of one sentence, 0 for unknown words."""
+        return self.vocabulary.encode(self.read(words))
+
+    def encode_table(self, table: Table) -> Rows:
+        """The codes of all rows of a table, [N]."""
+        assert table.symbols is not None
+        symbols = table.symbols.tolist()
+        within = self.vocabulary.encode([self.known(s, first=False) for s in symbols])
+        ahead = self.vocabulary.encode([self.known(s, first=True) for s in symbols])
+        codes: Rows = within[table.values[:, 0]]
+        rows = first_words(table)
+        codes[rows] = ahead[table.values[rows, 0]]
+        return codes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"words": list(self.vocabulary.symbols), "names": sorted(self.names)}
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> Language:
+        """The inverse of `to_dict`."""
+        return cls(Vocabulary(tuple(d["words"]), " "), frozenset(d["names"]))
+
+
+@dataclass(frozen=True)
+class PairedCodec:
+    """All that a trained translator needs to speak both languages.
+
+    `capitals` says whether a translation begins with a capital after a sentence that does, that doesn't, and that has
+    no letters with capitals. `endings` is the mark that sentences usually end with, by their first word, "" for any
+    other; empty where they end without. `remembered` are translations of training sentences, whose codes `arrays` has.
+    """
+
+    source: Language
+    target: Language
+    capitals: tuple[bool, bool, bool]
+    endings: dict[str, str]
+    lengths: tuple[int, int]
+    example: str
+    remembered: Words = ()
+    memory: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def input_kind(self) -> str:
+        """What a person gives to the model."""
+        return "sentence"
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words that it can read."""
+        return self.source.vocabulary
+
+    @property
+    def end(self) -> int:
+        """The code that a translation begins after and ends with: the one after all words."""
+        return len(self.target)
+
+    def read(self, text: str) -> list[str]:
+        """The words of a typed sentence, with the mark at its end that one would expect there."""
+        words = cut_sentence(normalised(text))
+        if words and self.endings and not any(mark in MARKS for mark in bare(words[-1])):
+            first = self.source.known(next((w for w in words if is_word(w)), ""), first=True)
+            words.append(self.endings.get(first, self.endings.get("", "")))
+        return [word for word in words if word]
+
+    def written(self, words: Sequence[str], source: Sequence[str]) -> Words:
+        """A translation's words with the capital at the beginning that it has after this source."""
+        start = next((i for i, word in enumerate(words) if is_word(word)), None)
+        if start is None or not self.capitals[_case(source)]:
+            return tuple(words)
+        return (*words[:start], _capital(words[start]), *words[start + 1 :])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, without the arrays that `arrays` gives."""
+        return {
+            "source": self.source.to_dict(),
+            "target": self.target.to_dict(),
+            "capitals": list(self.capitals),
+            "endings": self.endings,
+            "lengths": list(self.lengths),
+            "example": self.example,
+            "remembered": list(self.remembered),
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What is kept as arrays beside `to_dict`."""
+        return dict(self.memory)
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> PairedCodec:
+        """The inverse of `to_dict` and `arrays`."""
+        return cls(
+            source=Language.from_dict(d["source"]),
+            target=Language.from_dict(d["target"]),
+            capitals=(bool(d["capitals"][0]), bool(d["capitals"][1]), bool(d["capitals"][2])),
+            endings=dict(d["endings"]),
+            lengths=(d["lengths"][0], d["lengths"][1]),
+            example=d["example"],
+            remembered=tuple(d["remembered"]),
+            memory=dict(arrays),
+        )
+
+
+def fit_language(table: Table, sequences: Rows, *, most: int, least: int | None, side: str) -> Language:
+    """The words of the training part's sentences: the `most` frequent that stand there `least` times.
+
+    `least` None: once, or twice where there are over 1,000 different words. DataError where no two words are left.
+    """
+    assert table.symbols is not None
+    chosen = np.zeros(len(table.lengths), dtype=bool)
+    chosen[sequences] = True
+    rows = np.repeat(chosen, table.lengths)
+    ahead = np.zeros(len(table), dtype=bool)
+    ahead[first_words(table)] = True
+    codes, size = table.values[:, 0], len(table.symbols)
+    within = np.bincount(codes[rows & ~ahead], minlength=size)
+    begins = np.bincount(codes[rows & ahead], minlength=size)
+    symbols = table.symbols.tolist()
+    place = {symbol: i for i, symbol in enumerate(symbols)}
+    counts = {symbols[i]: int(within[i]) for i in np.flatnonzero(within)}
+    for i in np.flatnonzero(begins):
+        word, small = symbols[i], symbols[i].lower()
+        elsewhere = within[place[small]] if small in place else 0
+        form = word if word != small and within[i] > elsewhere else small
+        counts[form] = counts.get(form, 0) + int(begins[i])
+    least = least or (1 if len(counts) <= MANY else 2)
+    kept = sorted((w for w, n in counts.items() if n >= least and w != UNKNOWN), key=lambda w: (-counts[w], w))[:most]
+    if len(kept) < 2:
+        raise DataError(
+            f"the training part has {len(kept)} different words in its {side} that stand there {least} times; give "
+            "more sentences, or make data.min_count smaller"
+        )
+    known = set(kept)
+    names = {w for w in kept if w != w.lower() and w.lower() in known and within[place[w]] > within[place[w.lower()]]}
+    return Language(Vocabulary((UNKNOWN, *sorted(kept)), " "), frozenset(names))
+
+
+def first_words(table: Table) -> Rows:
+    """The row of each sentence's first word; sentences of marks alone have none."""
+    assert table.symbols is not None
+    words = np.array([is_word(s) for s in table.symbols.tolist()], dtype=bool)
+    rows = np.flatnonzero(words[table.values[:, 0]])
+    sequence = np.searchsorted(table.offsets, rows, side="right") - 1
+    first: Rows = rows[np.unique(sequence, return_index=True)[1]]
+    return first
+
+
+def capitals_of(source: Table, target: Table, sequences: Sequence[int]) -> tuple[bool, bool, bool]:
+    """Whether translations mostly begin with a capital: after a capital, after a small letter, after neither."""
+    votes = np.zeros((3, 2), dtype=np.int64)
+    for s in sequences:
+        left, right = (t.words(int(t.offsets[s]), int(t.offsets[s + 1])) for t in (source, target))
+        case = _case(right)
+        if case < 2:
+            votes[_case(left), 1 - case] += 1
+    total = votes.sum(axis=0)
+    found = [bool(v[1] * 2 > v.sum()) if v.sum() else bool(total[1] > total[0]) for v in votes]
+    return found[0], found[1], found[2]
+
+
+def endings_of(source: Table, sequences: Sequence[int], language: Language) -> dict[str, str]:
+    """The mark that sentences end with, by their first word; nothing where a tenth of them end without one."""
+    counts: dict[str, dict[str, int]] = {"": {}}
+    ended = 0
+    for s in sequences:
+        words = source.words(int(source.offsets[s]), int(source.offsets[s + 1]))
+        last = words[-1]
+        if not any(mark in MARKS for mark in bare(last)):
+            continue
+        ended += 1
+        first = language.known(next((w for w in words if is_word(w)), ""), first=True)
+        for key in ("", first):
+            marks = counts.setdefault(key, {})
+            marks[last] = marks.get(last, 0) + 1
+    if ended < _USUAL * len(sequences):
+        return {}
+    usual = {word: max(marks, key=lambda m: marks[m]) for word, marks in counts.items() if marks}
+    return {word: mark for word, mark in usual.items() if word == "" or mark != usual[""]}
+
+
+def sentence_of(table: Table, s: int) -> str:
+    """One sentence of a table as it is written."""
+    return join_sentence(table.words(int(table.offsets[s]), int(table.offsets[s + 1])))
+
+
+def _case(words: Sequence[str]) -> int:
+    """0: begins with a capital, 1: with a small letter, 2: with a letter of neither kind."""
+    letter = next((c for word in words for c in word if c.isalpha()), "")
+    return 0 if letter.isupper() else 1 if letter.islower() else 2
+
+
+def _capital(word: str) -> str:
+    place = next((i for i, c in enumerate(word) if c.isalnum()), 0)
+    return f"{word[:place]}{word[place].upper()}{word[place + 1 :]}"

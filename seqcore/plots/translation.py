@@ -1,0 +1,173 @@
+"""Translations: sentences beside the true ones with what is wrong in them marked, or where one was looked at."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.views import Translated, TranslationView
+
+__all__ = ["SentenceRow", "TranslationInfo", "plot_translation", "translation_info"]
+
+MOST_ROWS = 12
+MOST_WORDS = 40  # of a heat map's side
+_CHARACTERS = 34  # in a line of a column
+_LINE = 17  # pixels
+_COLUMNS = (0.0, 0.345, 0.69)
+
+Marked = tuple[tuple[str, bool], ...]  # words, and whether each is marked
+
+
+class SentenceRow(NamedTuple):
+    """One sentence: what was said (marked: never seen), what the model made of it (marked: wrong), and the truth
+    (marked: missing in the translation)."""
+
+    source: Marked
+    prediction: Marked
+    truth: Marked | None
+
+
+class TranslationInfo(NamedTuple):
+    """What the picture shows: rows of sentences, or of one sentence `attention[S, T]` of its words."""
+
+    rows: tuple[SentenceRow, ...]
+    attention: NDArray[np.float64] | None
+    left_out: int
+    title: str
+
+
+def translation_info(view: TranslationView, *, title: str | None = None) -> TranslationInfo:
+    """From a view: at most 12 sentences; the attention where there is one sentence that has it."""
+    shown = view.sentences[:MOST_ROWS]
+    attention = shown[0].attention if len(shown) == 1 else None
+    if attention is not None and not (attention.ndim == 2 and attention.size):
+        attention = None
+    return TranslationInfo(
+        rows=tuple(_row(sentence) for sentence in shown),
+        attention=attention,
+        left_out=len(view.sentences) - len(shown),
+        title=view.title if title is None else title,
+    )
+
+
+def plot_translation(info: TranslationInfo, dark: bool = False) -> go.Figure:
+    """A heat map of one sentence's attention, or sentences in columns."""
+    if not info.rows:
+        return empty_figure(info.title, "nothing to show", dark=dark)
+    return _sentences(info, dark) if info.attention is None else _heat_map(info, info.attention, dark)
+
+
+def _row(sentence: Translated) -> SentenceRow:
+    unknown = set(sentence.unknown)
+    source = tuple((word, word in unknown) for word in sentence.source)
+    if sentence.truth is None:
+        return SentenceRow(source, tuple((word, False) for word in sentence.prediction), None)
+    wrong = [True] * len(sentence.prediction)
+    missing = [True] * len(sentence.truth)
+    matcher = SequenceMatcher(None, sentence.prediction, sentence.truth, autojunk=False)
+    for block in matcher.get_matching_blocks():
+        for i in range(block.size):
+            wrong[block.a + i] = missing[block.b + i] = False
+    return SentenceRow(
+        source,
+        tuple(zip(sentence.prediction, wrong, strict=True)),
+        tuple(zip(sentence.truth, missing, strict=True)),
+    )
+
+
+def _sentences(info: TranslationInfo, dark: bool) -> go.Figure:
+    """Columns of wrapped text, one below the other, each row as high as its longest cell."""
+    known = any(row.truth is not None for row in info.rows)
+    heads = [("sentence", "truth"), ("the model", "prediction"), *([("truth", "truth")] if known else [])]
+    warning = colour("warning", dark=dark)
+    cells = []
+    for row in info.rows:
+        texts = [row.source, row.prediction, *([row.truth or ()] if known else [])]
+        cells.append([_wrapped(words, warning) for words in texts])
+    heights = [max(map(len, columns)) * _LINE + 13 for columns in cells]
+    top = 30 + (28 if info.title else 0)
+    whole = sum(heights)
+    figure = go.Figure()
+    apply_style(figure, dark=dark, title=info.title, height=whole + top + 34)
+    place = 1.0
+    quiet = colour("baseline", dark=dark)
+    for x, (head, _) in zip(_COLUMNS, heads, strict=False):
+        _note(figure, head, x, 1.0, quiet, shift=20)
+    for columns, height in zip(cells, heights, strict=True):
+        for x, lines, (_, role) in zip(_COLUMNS, columns, heads, strict=False):
+            _note(figure, "<br>".join(lines), x, place - 4 / whole, colour(role, dark=dark))
+        place -= height / whole
+        figure.add_shape(
+            type="line", xref="paper", yref="paper", x0=0, x1=1, y0=place, y1=place,
+            line={"width": 1, "color": colour("baseline", dark=dark, opacity=0.25)},
+        )  # fmt: skip
+    more = f"; {info.left_out:,} more are not drawn" if info.left_out else ""
+    legend = "<i><b>Marked</b></i>: wrong, missing, or never seen" if _any_marked(info) else "every word is right"
+    _note(figure, f"{legend if known or _any_marked(info) else ''}{more}".strip("; "), 0.0, 0.0, quiet, shift=-6)
+    figure.update_layout(margin={"t": top, "b": 30}, hovermode=False, dragmode=False)
+    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[0, 1], fixedrange=True)
+    return figure
+
+
+def _note(figure: go.Figure, text: str, x: float, y: float, ink: str, *, shift: int = 0) -> None:
+    figure.add_annotation(
+        text=text, x=x, y=y, xref="paper", yref="paper", xanchor="left", yanchor="top", align="left", showarrow=False,
+        yshift=shift, font={"size": 13, "color": ink},
+    )  # fmt: skip
+
+
+def _wrapped(words: Marked, warning: str) -> list[str]:
+    """Lines of HTML of about the column's width."""
+    lines, line, width = [], "", 0
+    for word, marked in words:
+        shown = escape(word)
+        cell = f'<span style="color:{warning}"><i><b>{shown}</b></i></span>' if marked else shown
+        if line and width + len(word) + 1 > _CHARACTERS:
+            lines.append(line)
+            line, width = "", 0
+        line += f" {cell}" if line else cell
+        width += len(word) + 1
+    return [*lines, line]
+
+
+def _any_marked(info: TranslationInfo) -> bool:
+    return any(marked for row in info.rows for words in row if words for _, marked in words)
+
+
+def _heat_map(info: TranslationInfo, attention: NDArray[np.float64], dark: bool) -> go.Figure:
+    row = info.rows[0]
+    weights = attention[:MOST_WORDS, :MOST_WORDS]
+    source = [word for word, _ in row.source][: weights.shape[1]]
+    written = [word for word, _ in row.prediction][: weights.shape[0]]
+    scale = [[0.0, colour("prediction", dark=dark, opacity=0.04)], [1.0, colour("prediction", dark=dark)]]
+    figure = go.Figure(
+        go.Heatmap(
+            z=100 * weights, x=list(range(len(source))), y=list(range(len(written))), zmin=0, zmax=100,
+            colorscale=scale, xgap=1, ygap=1, showlegend=False,
+            customdata=[[[w, s] for s in source] for w in written],
+            hovertemplate="writing “%{customdata[0]}” it looked at “%{customdata[1]}”: %{z:.3g} %<extra></extra>",
+            colorbar={"title": {"text": "%", "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0, "len": 0.9,
+                      "tickvals": [0, 50, 100], "tickfont": {"size": 11}},
+        )
+    )  # fmt: skip
+    apply_style(figure, dark=dark, title=info.title, height=120 + 24 * max(4, len(written)))
+    left_out = [n for n, m in zip(attention.shape, weights.shape, strict=True) if n > m]
+    rest = f" (the first {MOST_WORDS} are drawn)" if left_out else ""
+    unknown = [f"<i>{escape(word)}</i>" if strange else escape(word) for word, strange in row.source]
+    figure.update_xaxes(
+        title_text=f"words of the sentence{rest}", tickvals=list(range(len(source))), ticktext=unknown[: len(source)],
+        tickangle=0 if sum(map(len, source)) < 60 else -45, tickfont={"size": 13},
+    )  # fmt: skip
+    figure.update_yaxes(
+        title_text="words written", tickvals=list(range(len(written))), ticktext=list(map(escape, written)),
+        autorange="reversed", showgrid=False, nticks=0, tickfont={"size": 13},
+    )  # fmt: skip
+    figure.update_layout(hovermode="closest")
+    return figure

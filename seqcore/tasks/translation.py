@@ -1,0 +1,265 @@
+"""One language into another: an encoder reads a sentence, a decoder writes it word by word."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqcore.data.dataset import Batch
+from seqcore.data.paired import MOST_WORDS
+from seqcore.data.paired_codec import PairedCodec, fit_language, sentence_of
+from seqcore.data.paired_dataset import PairedDataset
+from seqcore.data.parts import PART_TITLES, assigned_parts
+from seqcore.data.sentences import bare, is_word
+from seqcore.data.symbolic import NOT_SCORED
+from seqcore.data.table import Table
+from seqcore.errors import PredictionError
+from seqcore.metrics import Evaluation
+from seqcore.models.recurrent import State
+from seqcore.models.translator import Translator
+from seqcore.tasks.nearest_sentence import nearest_translations
+from seqcore.tasks.task import Task
+from seqcore.tasks.translating import plain_words, translate_all, translate_words, translation_metrics
+from seqcore.views import TranslationView, View
+
+__all__ = ["Translation", "forcing"]
+
+MOST_SCORED = 2_000  # sentences whose translations are judged
+FEW_SCORED = 200  # the same after each epoch
+_PREVIEWED = 5
+_NUMBERS_AT_ONCE = 20_000_000  # of what attention compares
+_ATTENDED = 12  # sentences that are shown with their attention
+
+
+class Translation(Task):
+    """See `Task`. Trained on the true words before each word, or on its own where teacher forcing says so."""
+
+    metric = "bleu"
+    metric_is_error = False
+    plainest = ("nearest_sentence",)
+
+    def check(self, table: Table) -> None:
+        """DataError where the table doesn't fit: no pairs, an empty part, fewer than two words."""
+        PairedDataset(table, self.experiment.data, torch.device("cpu"))
+
+    def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> PairedDataset:
+        """The pairs; without a codec, words, capitals and marks are learned from the training part."""
+        return PairedDataset(table, self.experiment.data, device, codec)
+
+    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> PairedCodec:
+        """The codec that a checkpoint holds."""
+        return PairedCodec.from_dict(d, arrays)
+
+    def sketch(self, table: Table) -> Translator:
+        """The model for a table, its sizes from the words of the training part."""
+        data = self.experiment.data
+        if table.paired is None:
+            return Translator(2, 3, self.experiment.model)
+        parts = assigned_parts(table, data.validation_fraction, data.test_fraction)
+        sizes = [
+            len(
+                fit_language(side, np.flatnonzero(parts == 0), most=data.vocabulary, least=data.min_count, side="words")
+            )
+            for side in (table, table.paired)
+        ]
+        return Translator(sizes[0], sizes[1] + 1, self.experiment.model)
+
+    def build_model(self, codec: PairedCodec) -> Translator:
+        """Codes [B, T] -> scores of the words and of the end."""
+        return Translator(len(codec.source), len(codec.target) + 1, self.experiment.model)
+
+    def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
+        """Scores [B, S, V + 1] of each word of the translations after the true ones before it.
+
+        In training a word before is the model's own with the probability that teacher forcing leaves (scheduled
+        sampling: Bengio et al. 2015); what it chose is taken as given.
+        """
+        assert isinstance(model, Translator)
+        before = batch.targets[:, :-1].clamp(min=0)
+        given = torch.cat([before.new_full((len(before), 1), model.end), before], dim=1)
+        share = forcing(self.experiment, progress) if model.training else 1.0
+        if share >= 1.0:
+            outputs, _ = model(batch.inputs, None, batch.lengths, given)
+            return outputs, None
+        memory, state = model.read(batch.inputs, batch.lengths)
+        true = torch.rand(given.shape).to(given.device) < share
+        written, word = [], given[:, 0]
+        for step in range(given.shape[1]):
+            scores, state, _ = model.write(word[:, None], state, memory)
+            written.append(scores)
+            if step + 1 < given.shape[1]:
+                word = torch.where(true[:, step + 1], given[:, step + 1], scores[:, 0].detach().argmax(dim=-1))
+        return torch.cat(written, dim=1), None
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Cross-entropy of a word, in nats; the end of a sentence is one, padding isn't."""
+        return nn.functional.cross_entropy(outputs.flatten(0, 1), batch.targets.flatten(), ignore_index=NOT_SCORED)
+
+    def evaluate(
+        self, model: nn.Module, dataset: PairedDataset, part: str, *, points: int = 300, full: bool = True
+    ) -> Evaluation:
+        """Loss and perplexity of the true translations; BLEU, chrF and share of exact ones of the model's own.
+
+        Judged are at most 2,000 sentences that are spread over the part; not `full`, 200.
+        """
+        indices, of = dataset.spread(part, MOST_SCORED if full else FEW_SCORED), len(dataset.windows[part])
+        loss = self._mean_loss(model, dataset, part, indices)
+        sequences = dataset.sequences(part, indices)
+        found = translate_all(model, dataset, sequences, beam=self.experiment.model.beam if full else 1)
+        metrics = {"loss": loss, "perplexity": math.exp(min(loss, 700.0)) if loss == loss else math.nan}
+        metrics |= translation_metrics(
+            [t.text for t in found], [sentence_of(dataset.targets, int(s)) for s in sequences]
+        )
+        if not full:
+            return Evaluation(metrics, TranslationView(()), len(indices), of)
+        shown = found if len(found) <= points else [found[i] for i in _spread(len(found), points)]
+        view = TranslationView(tuple(plain_words(t, attention=i < _ATTENDED) for i, t in enumerate(shown)))
+        attended = next((t for t in shown if t.attention is not None and len(t.prediction) > 1), None)
+        more: tuple[View, ...] = ()
+        if attended is not None:
+            more = (TranslationView((attended,), "Where the model looked while it wrote"),)
+        return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more)
+
+    def baselines(self, dataset: PairedDataset, part: str) -> dict[str, dict[str, float]]:
+        """The nearest training sentence's translation, on the sentences that `evaluate` judges."""
+        known = dataset.judged.get(part)
+        if known is None:
+            indices = dataset.spread(part, MOST_SCORED)
+            truth = [sentence_of(dataset.targets, int(s)) for s in dataset.sequences(part, indices)]
+            known = translation_metrics(nearest_translations(dataset, part, indices), truth)
+            dataset.judged[part] = known
+        return {"nearest_sentence": dict(known)}
+
+    def preview(self, model: nn.Module, dataset: PairedDataset) -> TranslationView:
+        """A few sentences of the validation part as they are translated now."""
+        part = dataset.shown_part()
+        sequences = dataset.sequences(part, dataset.spread(part, _PREVIEWED))
+        found = translate_all(model, dataset, sequences, beam=1)
+        return TranslationView(tuple(plain_words(t, attention=True) for t in found))
+
+    def parse(self, text: str, codec: PairedCodec) -> tuple[str, ...]:
+        """The words of a sentence, with the mark that usually ends one like it. PredictionError."""
+        words = tuple(codec.read(text))
+        if not any(is_word(word) for word in words):
+            raise PredictionError("input: there is nothing to translate; type a sentence")
+        if len(words) > MOST_WORDS:
+            raise PredictionError(f"input: {len(words)} words are too many; translate at most {MOST_WORDS} at a time")
+        return words
+
+    def example(self, codec: PairedCodec) -> str:
+        """A sentence that was held back."""
+        return codec.example
+
+    def predict(self, model: nn.Module, codec: PairedCodec, given: Any) -> TranslationView:
+        """The translation of a sentence: text, or its words."""
+        words = self.parse(given, codec) if isinstance(given, str) else tuple(given)
+        if not words or not all(isinstance(word, str) for word in words):
+            raise PredictionError("input: this model translates sentences; give text, or a list of words")
+        found = translate_words(model, codec, [words], beam=self.experiment.model.beam)
+        return TranslationView((plain_words(found[0], attention=True),))
+
+    def note(self, codec: PairedCodec, given: Any) -> str | None:
+        """Words that the model has never seen, and a length that it wasn't trained on."""
+        notes = []
+        known = codec.source.read(given)
+        strange = [bare(w) for w, k in zip(given, known, strict=True) if not codec.vocabulary.knows(k)]
+        if strange:
+            some = ", ".join(f"“{w}”" for w in dict.fromkeys(strange))
+            notes.append(
+                f"Never seen in training: {some}. The model can only guess {'them' if len(strange) > 1 else 'it'} from "
+                "what stands around."
+            )
+        shortest, longest = codec.lengths
+        if not shortest <= len(given) <= longest:
+            notes.append(f"This sentence has {len(given)} words; the model was trained on {shortest} to {longest}.")
+        return " ".join(notes) or None
+
+    def remarks(self, evaluation: Evaluation, dataset: PairedDataset, part: str) -> list[dict[str, str]]:
+        """Whether the model says the same to everything, loses to the nearest sentence, or meets unknown words."""
+        assert isinstance(evaluation.view, TranslationView)
+        title, found = PART_TITLES[part], []
+        answers = {t.text for t in evaluation.view.sentences}
+        asked = {t.source for t in evaluation.view.sentences}
+        bleu, nearest = evaluation.metrics["bleu"], evaluation.baselines["nearest_sentence"]["bleu"]
+        if len(asked) >= 10 and len(answers) <= 0.1 * len(asked):
+            found.append(
+                {
+                    "code": "says-the-same",
+                    "message": "The model says the same to almost everything.",
+                    "why": f"It has {len(answers)} different answers to {len(asked)} sentences of the {title} part: it "
+                    "has learned its language, but not yet to listen.",
+                    "advice": "Train longer or with another learning rate; with attention (model.attention) a decoder "
+                    "learns sooner where to look.",
+                }
+            )
+        elif nearest > bleu:
+            found.append(
+                {
+                    "code": "nearest-sentence-better",
+                    "message": "Looking up the most similar training sentence is better than this model.",
+                    "why": f"On the {title} part its BLEU is {nearest:.1f}, the model's {bleu:.1f}.",
+                    "advice": "Train longer, or make the model larger; with few sentences a network has too little to "
+                    "learn from.",
+                }
+            )
+        return found + self._unknown(dataset, part, title)
+
+    def _unknown(self, dataset: PairedDataset, part: str, title: str) -> list[dict[str, str]]:
+        bounds = dataset.bounds[part]
+        unknown = sum(int((dataset.source_codes[low:high] == 0).sum()) for _, low, high in bounds)
+        share = unknown / max(1, sum(high - low for _, low, high in bounds))
+        if share < 0.005:
+            return []
+        return [
+            {
+                "code": "unknown-words",
+                "severity": "note",
+                "message": f"{share:.1%} of the words in the {title} part's sentences are unknown to the model.",
+                "why": f"It knows {len(dataset.codec.source) - 1:,}: those that the training part has often enough.",
+                "advice": "Give more sentences, or let it know rarer words (data.min_count, data.vocabulary).",
+            }
+        ]
+
+    @torch.inference_mode()
+    def _mean_loss(self, model: nn.Module, data: PairedDataset, part: str, indices: NDArray[np.int64]) -> float:
+        training = model.training
+        model.eval()
+        lengths = data.windows[part].locate(indices)[1]
+        order = np.argsort(lengths, kind="stable")
+        most = _NUMBERS_AT_ONCE // self.experiment.model.hidden_size
+        total, words, start = 0.0, 0, 0
+        while start < len(order):
+            longest = int(lengths[order[min(len(order), start + 256) - 1]])
+            some = order[start : start + max(1, min(256, most // (longest * longest)))]
+            batch = data.batch(part, indices[some])
+            outputs, _ = self.forward(model, batch, None, 1.0)
+            count = int((batch.targets != NOT_SCORED).sum())
+            total += float(self.loss(outputs, batch)) * count
+            words += count
+            start += len(some)
+        model.train(training)
+        return total / max(words, 1)
+
+
+def forcing(experiment: Any, progress: float) -> float:
+    """The share of true words that a decoder is given at a point of the run, from 0 to 1."""
+    training = experiment.training
+    first, last = training.teacher_forcing, training.teacher_forcing_end
+    if training.forcing_schedule == "constant":
+        return float(first)
+    gone = progress
+    if training.forcing_schedule == "inverse-sigmoid":
+        steep = 12.0
+        low, high = (1 / (1 + math.exp(steep * 0.5 * s)) for s in (1, -1))
+        gone = (1 / (1 + math.exp(-steep * (progress - 0.5))) - low) / (high - low)
+    return float(first + (last - first) * gone)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` of so many places, evenly spread."""
+    return [int(place) for place in np.linspace(0, count - 1, most)]
