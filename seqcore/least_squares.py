@@ -18,6 +18,7 @@ LinearModels = dict[str, Values]
 
 MOST_FITTED = 2_000_000  # numbers gathered to fit a line: enough to settle it, and bounded
 MOST_STORED = 200_000  # coefficients worth keeping in a checkpoint
+_TOGETHER = 400_000  # of them at a time
 _WIDEST = 4_000  # columns that are solved for
 _MOST_WEIGHTS = 4_000_000
 
@@ -87,7 +88,7 @@ def _normal_equations(
     places, outputs, width = _sizes(data)
     gram = np.zeros((width + 1, width + 1))
     moment = np.zeros((width + 1, places * outputs))
-    block = max(1, MOST_FITTED // max(width, places * outputs))
+    block = max(1, _TOGETHER // max(width, places * outputs))
     for start in range(0, len(chosen), block):
         inputs, dates, targets = sample(chosen[start : start + block])
         n = len(inputs)

@@ -120,9 +120,9 @@ class Predictor:
         """Inputs of a part of the run's own data to choose from; none where one types an input."""
         return self._task.examples(self._codec, table, part)
 
-    def notes(self, given: Any) -> str | None:
+    def notes(self, given: Any, *, series: str | None = None) -> str | None:
         """What should be known of this input: that its length isn't what the model was trained on, as an example."""
-        return self._task.note(self._codec, self.parse(given) if isinstance(given, str) else given)
+        return self._task.note(self._codec_of(series), self.parse(given) if isinstance(given, str) else given)
 
     def forecast(self, steps: int, *, series: str | None = None) -> SeriesView:
         """On from the end of the data, in its units, with its dates: [steps, K]. PredictionError.

@@ -63,7 +63,7 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
         return _generate(args, out, run, predictor)
     given = predictor.parse(args.input)
     view = predictor.predict(given, series=args.series)
-    note = predictor.notes(given)
+    note = predictor.notes(given, series=args.series)
     answer = answer_of(view, given, args.input)
     if out.json:
         out.object({"run": run.id, **answer.value, **({"note": note} if note else {})})

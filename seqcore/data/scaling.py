@@ -176,11 +176,11 @@ def _sum_of_squares(stretches: Iterable[Values], mean: Values, *, apart: int = 0
 
 def _around_window_mean(stretches: Iterable[Values], window: int) -> Values:
     """The root mean square of values less the mean of the `window` rows that end with them."""
-    total, count = np.float64(0.0), 0
+    total, count, block = np.float64(0.0), 0, CHUNK // 4
     for s in stretches:
         rows = max(1, min(window, len(s)))
-        for start in range(0, len(s) - rows + 1, CHUNK):
-            some = s[start : start + CHUNK + rows - 1]
+        for start in range(0, len(s) - rows + 1, block):
+            some = s[start : start + block + rows - 1]
             sums = np.cumsum(np.concatenate([np.zeros((1, some.shape[1])), some - some[0]]), axis=0)
             left = some[rows - 1 :] - some[0] - (sums[rows:] - sums[:-rows]) / rows
             total, count = total + np.einsum("nc,nc->c", left, left), count + len(left)
