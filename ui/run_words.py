@@ -11,6 +11,7 @@ from seqcore.models import MODELS
 from seqcore.plots import ScoresInfo, scores_info
 from seqcore.recipes import load_recipe
 from seqcore.runs.store import Run
+from seqcore.tasks import TASKS
 
 __all__ = [
     "STATUSES",
@@ -72,9 +73,10 @@ def network(run: Run) -> str:
 
 
 def trained_on(run: Run) -> str:
-    """What the model sees and predicts: "20 steps to 1", and whether nothing was held back."""
+    """What the model sees and predicts: "20 steps to 1" or "whole sequences", and whether nothing was held back."""
     data = run.experiment.data
-    text = f"{counted(data.window, 'step')} to {data.horizon}"
+    whole = TASKS[data.task].traits.get("whole", False)
+    text = "whole sequences" if whole else f"{counted(data.window, 'step')} to {data.horizon}"
     return text + (", on all data" if data.validation_fraction == data.test_fraction == 0 else "")
 
 
