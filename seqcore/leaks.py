@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.config import DataConfig
+from seqcore.data.columns import target_names
 from seqcore.data.copies import Copy, find_copies
 from seqcore.data.parts import PART_TITLES, PARTS, part_bounds
 from seqcore.data.stretches import stretches
@@ -343,8 +344,7 @@ def _used(table: Table, config: DataConfig) -> tuple[list[int], list[int]]:
     place = {name: i for i, name in enumerate(table.columns)}
     if config.task != "regression":
         return [place[n] for n in config.inputs if n in place] or list(place.values()), []
-    named = config.target or (config.inputs[:1] if config.inputs and config.lead else table.columns[:1])
-    targets = [place[n] for n in named if n in place]
+    targets = [place[n] for n in target_names(table, config) if n in place]
     return [place[n] for n in config.inputs if n in place] or targets, targets
 
 

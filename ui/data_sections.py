@@ -27,6 +27,7 @@ __all__ = ["details", "facts", "inspected", "remarks", "waits_for_torch", "windo
 
 PARTS = {"train": "Training", "val": "Validation", "test": "Test"}
 FEW_COLUMNS = 2  # more of them, or one that is not plain numbers, are listed
+MOST_RINGS = 6
 _STYLE = "<style>" + Path(__file__).with_name("data_sections.css").read_text(encoding="utf-8") + "</style>"
 
 
@@ -63,6 +64,11 @@ def _rows(seen: Inspection, table: Table) -> Box:
         return "Pairs", f"{seen.sequences:,}", f"{seen.rows:,} words to {len(table.paired):,}"
     if table.symbolic:
         return ("Words" if table.separator else "Characters"), f"{seen.rows:,}", seen.kind
+    if table.recordings is not None:
+        sound = table.recordings
+        seconds = sum(map(len, sound.samples)) / sound.rate
+        length = f"{seconds / 60:,.1f} min" if seconds >= 90 else f"{seconds:.1f} s"
+        return "Sound", length, f"{sound.rate:,} samples a second, {seen.rows:,} frames of {len(table.columns)} bands"
     if table.frame is not None:
         return "Pictures", f"{seen.rows:,}", f"of {table.frame[0]} by {table.frame[1]} points"
     columns = len(seen.columns) + seen.columns_left_out
@@ -161,7 +167,11 @@ def _rhythm(seen: Inspection, experiment: Experiment) -> None:
     st.subheader("Does it repeat?", anchor=False)
     period, window = seen.rhythm.period, experiment.data.window
     name = session.escape(seen.rhythm.column)
-    said = f"{name} comes back to itself every {period:,} rows." if period else f"{name} has no period that stands out."
+    alike = seen.rhythm.correlation
+    said = f"{name} has no period that stands out."
+    if period:
+        height = f" ({alike[period]:.2f} alike)" if period < len(alike) else ""
+        said = f"{name} comes back to itself every {period:,} rows{height}."
     more = ""
     if period and window < period:
         more = f" The window of {window:,} (shaded) sees less than one period."
@@ -259,7 +269,8 @@ def windows(experiment: Experiment, table: Table) -> None:
 
 def _number_windows(seen: Glimpse) -> None:
     left, right = st.columns(2, gap="large")
-    asked = " Rings are what it must predict." if seen.targets else ""
+    asked = " Rings are what it must predict." if 0 < len(seen.targets) <= MOST_RINGS else ""
+    asked = " The last picture is what it must predict." if seen.targets and seen.frame else asked
     with left:
         st.caption("In the data's own units")
         before = plot_windows(windows_info(seen, scaled=False))

@@ -68,15 +68,23 @@ def data_picture(experiment: Experiment | None, table: Table | None, *, small: b
     else:
         _figure(data, table, small=small, key=where, revision=experiment.to_json())
     if not small:
-        parts = PARTS if data.validation_fraction and data.test_fraction else ""
+        parts = PARTS if data.validation_fraction and data.test_fraction and not _uncoloured(data, table) else ""
         st.caption(" ".join((f"{_size(table)}.", *(session.escape(n) for n in table.notes), parts)))
+
+
+def _uncoloured(data: DataConfig, table: Table) -> bool:
+    """Whether the picture is of films or of many columns, in shades and not in the parts' colours."""
+    if table.symbolic:
+        return False
+    wide = len(table.columns) > MANY_COLUMNS
+    return table.frame is not None or (wide and (table.labels is not None or not (data.target or data.inputs)))
 
 
 def _figure(data: DataConfig, table: Table, *, small: bool, key: str, revision: str) -> None:
     wanted = tuple(dict.fromkeys((*data.target, *data.inputs)))
     held_back: Any = {"validation_fraction": data.validation_fraction, "test_fraction": data.test_fraction}
     few = 400 if small else 1500
-    if table.labels is not None or table.frame is not None or (len(table.columns) > MANY_COLUMNS and not wanted):
+    if table.labels is not None or _uncoloured(data, table):
         figure = plot_examples(examples_info(table, column=wanted[0] if wanted else "", **held_back))
         small_height = FILMS
     else:

@@ -30,7 +30,7 @@ def data(args: argparse.Namespace, out: Output) -> int:
         return 0
     for line in _summary(args.what, seen, experiment):
         out.line(line)
-    _tables(seen, out)
+    _tables(seen, out, pictures=table.frame is not None)
     for remark in seen.remarks:
         why = f" {remark.why}" if remark.why else ""
         out.line(f"{remark.severity}: {remark.message}{why} {remark.advice}".rstrip())
@@ -84,8 +84,8 @@ def _summary(what: str, seen: Inspection, experiment: Experiment) -> list[str]:
     return [*lines, *seen.notes, *([seen.sampled] if seen.sampled else [])]
 
 
-def _tables(seen: Inspection, out: Output) -> None:
-    if seen.columns:
+def _tables(seen: Inspection, out: Output, *, pictures: bool) -> None:
+    if seen.columns and not pictures:
         rows = [
             (c.name, c.kind, f"{c.gaps:,}", number(c.minimum), number(c.median), number(c.maximum))
             for c in seen.columns[:SHOWN]

@@ -12,7 +12,7 @@ from seqcore.data.parts import part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError, did_you_mean
 
-__all__ = ["Columns", "choose_columns", "fill_gaps"]
+__all__ = ["Columns", "choose_columns", "fill_gaps", "target_names"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
     """
     if table.symbolic:
         raise DataError("data.task: these data are symbols, and regression needs numbers; set data.task to symbols")
-    targets = config.target or (config.inputs[:1] if config.inputs and config.lead else table.columns[:1])
+    targets = target_names(table, config)
     inputs = config.inputs or targets
     lines = [
         f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}"
@@ -51,8 +51,16 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
         raise DataError(*dict.fromkeys(lines))
     used = list(dict.fromkeys([*inputs, *targets]))
     values = table.values if tuple(used) == table.columns else table.values[:, [table.columns.index(n) for n in used]]
-    chosen = replace(table, values=np.asarray(values, dtype=np.float64), columns=tuple(used))
+    frame = table.frame if tuple(used) == table.columns else None
+    chosen = replace(table, values=np.asarray(values, dtype=np.float64), columns=tuple(used), frame=frame)
     return Columns(fill_gaps(chosen, config), [used.index(n) for n in inputs], [used.index(n) for n in targets])
+
+
+def target_names(table: Table, config: DataConfig) -> tuple[str, ...]:
+    """The columns that are predicted: those named, else the first input, else the first column - or whole pictures."""
+    if config.target or table.frame is None:
+        return config.target or (config.inputs[:1] if config.inputs and config.lead else table.columns[:1])
+    return config.inputs or table.columns
 
 
 def row_name(table: Table, row: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.config import DataConfig
+from seqcore.data.columns import target_names
 from seqcore.data.table import Table
 from seqcore.views import plain
 
@@ -177,5 +178,4 @@ def spread_rows(table: Table, most: int) -> tuple[NDArray[np.int64], str]:
 
 def target_column(table: Table, config: DataConfig) -> int:
     """The place of the column that is predicted, or that tells most of a table where none is named."""
-    named = (*config.target, *(config.inputs if config.lead else ()))
-    return next((table.columns.index(name) for name in named if name in table.columns), 0)
+    return next((table.columns.index(name) for name in target_names(table, config) if name in table.columns), 0)

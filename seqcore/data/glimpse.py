@@ -67,7 +67,7 @@ def glimpse(experiment: Experiment, table: Table, *, part: str = "train", count:
     task = TASKS[experiment.data.task].load()(experiment)
     task.check(table)
     data: Dataset = task.make_dataset(table, torch.device("cpu"))
-    numbers = data.spread(part, count + 2)[1:-1] if len(data.windows[part]) > count + 2 else data.spread(part, count)
+    numbers = _chosen(data, part, count)
     batch = data.batch(part, numbers)
     from seqcore.data.numeric import NumericDataset
 
@@ -89,6 +89,16 @@ def glimpse(experiment: Experiment, table: Table, *, part: str = "train", count:
         x_title=data.table.x_title,
         scaling=experiment.data.scaling,
     )
+
+
+def _chosen(data: Dataset, part: str, count: int) -> NDArray[np.int64]:
+    """Windows from all over a part: of a series evenly, of whole sequences, which may be in order of class, by lot."""
+    n = len(data.windows[part])
+    if n <= count + 2:
+        return data.spread(part, count)
+    if data.whole:
+        return np.sort(np.random.default_rng(0).choice(n, count, replace=False))
+    return data.spread(part, count + 2)[1:-1]
 
 
 def _name(table: Table, sequence: int, first: int) -> str:
@@ -156,7 +166,9 @@ def _whole(data: Dataset, part: str, numbers: NDArray[np.int64], batch: Batch, i
     if table.paired is not None:
         low, high = int(table.paired.offsets[s]), int(table.paired.offsets[s + 1])
         known["answer"] = (table.paired.separator or " ").join(table.paired.words(low, high))
-        known["answer_code"] = " ".join(str(int(code)) for code in target.reshape(-1).tolist()[:MOST_WORDS])
+        known["answer_code"] = " ".join(
+            str(int(code)) for code in target.reshape(-1).tolist()[:MOST_WORDS] if code >= 0
+        )
     elif table.labels is not None:
         known["answer"], known["answer_code"] = str(table.labels[s]), str(int(target.reshape(-1)[0]))
     elif table.symbolic and row + length < len(table):

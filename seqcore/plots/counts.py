@@ -113,7 +113,7 @@ def _below_each_other(info: BarsInfo, dark: bool) -> go.Figure:
     figure.update_yaxes(
         tickvals=places, ticktext=[f"{n} " for n in info.names], autorange="reversed", showgrid=False, nticks=0
     )
-    figure.update_layout(barmode="stack", bargap=0.28, hovermode="closest")
+    figure.update_layout(barmode="stack", bargap=0.28, hovermode="closest", legend={"traceorder": "normal"})
     return figure
 
 

@@ -163,11 +163,16 @@ def _films(info: ExamplesInfo, dark: bool) -> go.Figure:
     apply_style(figure, dark=dark, title=info.title, height=min(560, 60 + 74 * len(info.examples)))
     figure.update_yaxes(
         tickvals=places, ticktext=[f"{info.names[e.panel]} " for e in info.examples], range=[at - 3, -1],
-        showgrid=False, nticks=0, fixedrange=True,
+        showgrid=False, nticks=0, fixedrange=True, scaleanchor="x", constrain="domain", constraintoward="top",
     )  # fmt: skip
     more = f" (not drawn: {info.left_out})" if info.left_out else ""
     figure.update_xaxes(
-        title_text=f"time, from left to right{more}", showticklabels=False, range=[-1, width], fixedrange=True
+        title_text=f"time, from left to right{more}",
+        showticklabels=False,
+        range=[-1, width],
+        fixedrange=True,
+        constrain="domain",
+        constraintoward="left",
     )
     figure.update_layout(hovermode=False, showlegend=False, dragmode=False)
     return figure

@@ -17,7 +17,8 @@ __all__ = ["WindowPanel", "WindowsInfo", "plot_windows", "windows_info"]
 MAX_LINES = 6  # columns that can be told apart as lines; more of them become a heat map
 MAX_POINTS = 400
 MAX_CELLS = 160  # of a heat map's side
-PANEL, BETWEEN = 138, 58  # pixels: a panel with all around it, and what of that is around it
+FRAMES = 8  # of a film, side by side
+PANEL, BETWEEN = 146, 66  # pixels: a panel with all around it, and what of that is around it
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 
 Values = NDArray[np.float64]
@@ -32,6 +33,7 @@ class WindowPanel(NamedTuple):
     asked_x: NDArray[Any]
     asked: Values
     heat: Values | None
+    film: bool = False  # `heat` is pictures side by side, the one to predict last, and not columns over time
 
 
 class WindowsInfo(NamedTuple):
@@ -51,25 +53,39 @@ class WindowsInfo(NamedTuple):
 
 def windows_info(seen: Glimpse, *, scaled: bool, title: str = "") -> WindowsInfo:
     """From a glimpse: its windows of numbers as they are, or as the model gets them."""
-    panels = tuple(panel for w in seen.windows if (panel := _panel(w, scaled)) is not None)
+    panels = tuple(panel for w in seen.windows if (panel := _panel(w, scaled, seen.frame)) is not None)
     extra = tuple(f"calendar {i + 1}" for i in range(seen.inputs - len(seen.columns))) if scaled else ()
     part = {"val": "validation"}.get(seen.part, seen.part)
     return WindowsInfo(panels, (*seen.columns, *extra), part, title, seen.x_title)
 
 
-def _panel(window: SeenWindow, scaled: bool) -> WindowPanel | None:
+def _panel(window: SeenWindow, scaled: bool, frame: tuple[int, int] | None) -> WindowPanel | None:
     known = window.after if scaled else window.before
     if known is None or not len(known):
         return None
     asked = window.target_after if scaled else window.target_before
     asked = np.zeros((0, 1)) if asked is None else asked
     asked_x = window.target_x[: len(asked)]
+    if asked.shape[1] > MAX_LINES and frame is None:
+        asked, asked_x = np.zeros((0, 1)), asked_x[:0]
+    if frame is not None and known.shape[1] == frame[0] * frame[1]:
+        return WindowPanel(window.name, window.x[:0], known, asked_x[:0], asked[:0], _film(known, asked, frame), True)
     if known.shape[1] > MAX_LINES:
         rows = np.unique(np.linspace(0, len(known) - 1, MAX_CELLS).astype(np.int64))
         columns = np.unique(np.linspace(0, known.shape[1] - 1, MAX_CELLS).astype(np.int64))
         return WindowPanel(window.name, window.x[rows], known, asked_x, asked, known[rows][:, columns].T)
     keep = thin(known, MAX_POINTS)
     return WindowPanel(window.name, window.x[keep], known[keep], asked_x, asked, None)
+
+
+def _film(known: Values, asked: Values, frame: tuple[int, int]) -> Values:
+    """Pictures spread over a window side by side, [h, ...]; after a wider gap the first that must be predicted."""
+    rows = np.unique(np.linspace(0, len(known) - 1, FRAMES).astype(np.int64))
+    blank = np.full((frame[0], 1), np.nan)
+    strip = [piece for row in rows for piece in (known[row].reshape(frame), blank)]
+    if len(asked) and asked.shape[1] == known.shape[1]:
+        strip += [blank] * 4 + [asked[0].reshape(frame)]
+    return np.concatenate(strip, axis=1)
 
 
 def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
@@ -82,7 +98,8 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
         axes = {"xaxis": f"x{i + 1 if i else ''}", "yaxis": f"y{i + 1 if i else ''}"}
         if panel.heat is not None:
             figure.add_heatmap(
-                z=panel.heat, x=panel.x, showscale=False, hovertemplate="%{z:.3~g}<extra></extra>", **axes,
+                z=panel.heat, x=None if panel.film else panel.x, showscale=False, name="window", **axes,
+                hovertemplate="%{z:.3~g}<extra></extra>",
                 colorscale=[[0.0, colour("truth", dark=dark, opacity=0.02)], [1.0, colour("truth", dark=dark)]],
             )  # fmt: skip
         else:
@@ -98,8 +115,8 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
         low = max(0.0, high - (PANEL - BETWEEN) / room)
         figure.update_layout(
             {
-                f"yaxis{name}": {"domain": [low, high], "nticks": 4, "anchor": f"x{name}"},
-                f"xaxis{name}": {"anchor": f"y{name}", "nticks": 5, "showticklabels": True},
+                f"yaxis{name}": {"domain": [low, high], "nticks": 4, "anchor": f"x{name}", **_upright(panel)},
+                f"xaxis{name}": {"anchor": f"y{name}", "nticks": 5, "showticklabels": not panel.film},
             }
         )
         figure.add_annotation(
@@ -109,6 +126,11 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
     figure.update_layout(hovermode="closest", margin={"t": top, "b": bottom})
     figure.update_layout(legend={"y": 1 + 22 / room, "yanchor": "bottom"})
     return figure
+
+
+def _upright(panel: WindowPanel) -> dict[str, Any]:
+    """A picture has its first row on top and no scale."""
+    return {"autorange": "reversed", "showticklabels": False, "showgrid": False} if panel.film else {}
 
 
 def _lines(
