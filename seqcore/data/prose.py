@@ -10,6 +10,7 @@ from typing import ClassVar
 from seqcore.data.source import Source
 from seqcore.data.table import Table
 from seqcore.data.text import LEVELS, text_table
+from seqcore.errors import DataError
 from seqcore.fields import setting
 
 __all__ = ["PastedText", "PythonProse"]
@@ -70,8 +71,12 @@ class PythonProse(Source):
 
     def table(self) -> Table:
         """One sequence of symbols, [n, 1]: about 370,000 characters, with `repeats` 460,000."""
-        from pydoc_data.topics import topics  # half a megabyte: only when it is used
-
+        try:
+            from pydoc_data.topics import topics  # half a megabyte: only when it is used
+        except ImportError:  # some systems leave it out
+            raise DataError(
+                "data.source: this Python came without its handbook (pydoc_data); use another text, as source text"
+            ) from None
         text = _prose([topics[name] for name in sorted(topics)], repeats=self.repeats)
         table = text_table(text, level=self.level, name="Python's handbook")
         version = f"The text is from Python {platform.python_version()}; other versions have another one."

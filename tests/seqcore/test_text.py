@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -99,7 +98,6 @@ def test_a_long_text_needs_little_more_memory_than_its_codes(root: Path) -> None
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     size, used = map(int, done.stdout.split())
     assert used < 2 * size
-    assert resource.getpagesize() > 0
 
 
 def test_the_handbook_is_prose_that_says_where_it_is_from() -> None:
@@ -113,6 +111,12 @@ def test_the_handbook_is_prose_that_says_where_it_is_from() -> None:
     long = [p for p in passages if len(p) > 40]
     assert len(long) == len(set(long))
     assert len(PythonProse(repeats=True).table()) > len(table)
+
+
+def test_a_python_without_its_handbook_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+    with pytest.raises(DataError, match="without its handbook"):
+        PythonProse().table()
 
 
 @pytest.mark.parametrize("level", ["characters", "words"])
