@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from seqcore.data.files import read_table
+from seqcore.data.files import SUFFIXES, read_table
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.events import Finding
@@ -300,8 +300,8 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
     """A file with the same columns: predicted and scored, beside the same baselines."""
     st.markdown(f"{wanted_file(predictor)} It is scored and forgotten; nothing is stored.")
     upload = st.file_uploader(
-        "File", type=["csv", "txt", "tsv"], key=f"file-{run.id}", max_upload_size=MAX_UPLOAD,
-        label_visibility="collapsed", help="Delimiter, decimal sign, header, encoding and dates are recognised.",
+        "File", type=list(SUFFIXES), key=f"file-{run.id}", max_upload_size=MAX_UPLOAD,
+        label_visibility="collapsed", help="It is read as the training data were.",
     )  # fmt: skip
     if upload is None:
         return

@@ -18,10 +18,10 @@ __all__ = ["read_recordings", "read_wav"]
 
 
 def read_wav(given: Given) -> Table:
-    """One recording as one sequence of log-mel frames. DataError where it is silent, too short or too long."""
+    """One recording as one series of log-mel frames. DataError where it is silent, too short or too long."""
     table = sound_table([read_sound(given.head(given.size), name=given.name)], names=(given.name,))
     _refuse_short(table, [given.name], given.name)
-    return replace(table, notes=(*given.notes, *table.notes))
+    return replace(table, independent=False, notes=(*given.notes, *table.notes))
 
 
 def read_recordings(given: Given, files: Iterator[tuple[str, bytes]], paths: list[str]) -> Table:
