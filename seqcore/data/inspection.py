@@ -30,6 +30,7 @@ from seqcore.tasks import TASKS
 __all__ = ["Inspection", "Remark", "default_config", "inspect", "kind_of"]
 
 MOST_COLUMNS = 200  # that are described one by one
+MOST_SERIES = 200  # whose calendars are looked at
 MOST_SYMBOLS = 60  # that are counted one by one
 _LAGS = 2_000
 _BLOCK = 1_000_000  # numbers looked at in one stroke
@@ -55,7 +56,7 @@ def inspect(table: Table, config: DataConfig | None = None) -> Inspection:
         columns_left_out=left_out,
         span=described["span"],
         frequency=described["frequency"],
-        missing_times=described["missing_times"],
+        missing_times=_missing_times(table),
         gaps=sum(described["gaps"].values()),
         parts=_parts(table, config),
         lengths=_lengths(table),
@@ -133,6 +134,17 @@ def _fields(task: str) -> set[str]:
     return {
         s.path for s in describe(DataConfig) if s.applies_to is None or task in s.applies_to.get("data.task", (task,))
     }
+
+
+def _missing_times(table: Table) -> int:
+    """Times that regular calendars would have had, in all series (at most 200 of them); holidays are none."""
+    if table.times is None or not len(table):
+        return 0
+    from seqcore.data.calendar import find_frequency, missing_times_note  # imports pandas: only for data with dates
+
+    spans = zip(table.offsets[:-1][:MOST_SERIES].tolist(), table.offsets[1:].tolist(), strict=False)
+    holed = [table.times[low:high] for low, high in spans if missing_times_note(table.times[low:high])]
+    return sum(frequency.missing for times in holed if (frequency := find_frequency(times)) is not None)
 
 
 def _lengths(table: Table) -> LengthFacts:
