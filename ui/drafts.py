@@ -71,11 +71,11 @@ class Draft:
                 self.values[path] = tuple(value) if isinstance(value, list) else value
 
     def settings(self) -> tuple[Setting, ...]:
-        """The fields that there are controls for, options of the chosen source included."""
+        """The fields that there are controls for: options of the chosen source included, and not what it settles."""
         source = self.values.get("data.source", self.base.data.source)
-        if source == self.base.data.source:
-            return settings_of(self.base)
-        return settings_of(Experiment.make({"data": {"source": source}}))
+        chosen = self.base if source == self.base.data.source else Experiment.make({"data": {"source": source}})
+        settled = {f"data.{name}" for name in SOURCES[source](**chosen.data.options).settles()}
+        return tuple(s for s in settings_of(chosen) if s.path not in settled)
 
     def choose_source(self, source: str) -> None:
         """Another source with its own options, as they were when it was chosen before; and a task that it can have."""

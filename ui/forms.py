@@ -176,6 +176,10 @@ def _number(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
     # No limits here: a browser would only refuse; `Experiment` says what is wrong and what may be given.
     if setting.optional:
         common |= {"value": None, "placeholder": "automatic"}
+    if setting.slider and setting.minimum is not None and setting.maximum is not None:
+        low, high = int(setting.minimum), int(setting.maximum)
+        st.session_state[common["key"]] = min(max(int(st.session_state[common["key"]]), low), high)
+        return st.slider(label, low, high, step=1, **common)
     if setting.kind == "whole":
         return st.number_input(label, step=1, format="%d", **common)
     return st.number_input(label, step=_step(setting), format="%g", **common)

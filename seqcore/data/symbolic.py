@@ -112,7 +112,9 @@ class SymbolicDataset(Dataset):
             return kept
         most = self.most_counted
         stretches, left = [], most
-        for _, low, high in reversed(self.bounds["train"]):
+        unasked = self.warm_up + 1 if self.warm_up else 0  # symbols at a beginning that are never a target
+        for _, start, high in reversed(self.bounds["train"]):
+            low = min(start + unasked, high)
             stretches.append(self.codes[max(low, high - left) : high])
             left -= high - max(low, high - left)
             if left <= 0:
