@@ -15,6 +15,8 @@ __all__ = ["Score", "ScoresInfo", "plot_scores", "scores_info"]
 
 NAMES = {
     "linear": "A straight line on the window",
+    "linear_calendar": "A linear model with the calendar",
+    "linear_scaled": "A linear model on the scaled window",
     "most_frequent": "The most frequent symbol",
     "majority": "The most frequent class",
     "nearest_neighbour": "The nearest neighbour",
