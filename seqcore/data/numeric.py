@@ -220,6 +220,7 @@ class NumericDataset(Dataset):
             series=series,
             calendar=self.config.calendar,
             x_title=self.table.x_title,
+            frame=self.table.frame if self.targets == list(range(len(self.table.columns))) else None,
         )
 
 

@@ -36,8 +36,8 @@ class NumericCodec:
     `columns` are the C that are in use, `inputs` and `targets` their places; `calendar` the cycles that dates add to
     the inputs. `series` names the G series that have a scale of their own, or is empty where one scale is for all;
     `tails` are the ends of the first of them, as many as are worth keeping. `choice` is how "auto" chose the scaling:
-    rows of (scaling, validation error, remark). `fitted` is what baselines and intervals learned from the training
-    part.
+    rows of (scaling, validation error, remark). `frame` is (height, width) where the targets are whole pictures.
+    `fitted` is what baselines and intervals learned from the training part.
     """
 
     columns: tuple[str, ...]
@@ -49,12 +49,13 @@ class NumericCodec:
     calendar: tuple[str, ...] = ()
     x_title: str = "step"
     choice: tuple[tuple[Any, ...], ...] = ()
+    frame: tuple[int, int] | None = None
     fitted: dict[str, Values] = field(default_factory=dict)
 
     @property
     def input_kind(self) -> str:
         """What a person gives to the model."""
-        return "numbers"
+        return "numbers" if self.frame is None else "frames"
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -101,6 +102,7 @@ class NumericCodec:
             "calendar": list(self.calendar),
             "x_title": self.x_title,
             "choice": [list(row) for row in self.choice],
+            "frame": self.frame,
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -139,6 +141,7 @@ class NumericCodec:
             calendar=tuple(d["calendar"]),
             x_title=d["x_title"],
             choice=tuple(tuple(row) for row in d["choice"]),
+            frame=None if d.get("frame") is None else (d["frame"][0], d["frame"][1]),
             fitted=_fitted(arrays),
         )
 

@@ -30,12 +30,12 @@ DIRECTIONS: dict[str, tuple[float, float]] = {  # right and down, in points; row
     "up": (0.0, -1.0),
     "up right": (np.sqrt(0.5), -np.sqrt(0.5)),
 }
+_TURNING = 4  # of the shapes: those whose turning is easily seen
 CHANGES = ("turning right", "turning left", "growing", "shrinking")
 
 Values = NDArray[np.float64]
 # The distance from a shape's edge, negative inside, at places x and y in units of its size.
 _SHAPES: tuple[Callable[[Values, Values], Values], ...] = (
-    lambda x, y: np.maximum(np.abs(x), np.abs(y)) - 0.8,  # square
     lambda x, y: np.maximum(np.abs(x) - 1.1, np.abs(y) - 0.35),  # bar
     lambda x, y: np.maximum(np.maximum(0.87 * x + 0.5 * y, -0.87 * x + 0.5 * y), -y) - 0.5,  # triangle
     lambda x, y: np.minimum(  # L
@@ -44,7 +44,8 @@ _SHAPES: tuple[Callable[[Values, Values], Values], ...] = (
     lambda x, y: np.minimum(  # T
         np.maximum(np.abs(x) - 1.0, np.abs(y + 0.65) - 0.35), np.maximum(np.abs(x) - 0.35, np.abs(y) - 1.0)
     ),
-    lambda x, y: np.hypot(x, y) - 0.9,  # disc; only where nothing turns
+    lambda x, y: np.maximum(np.abs(x), np.abs(y)) - 0.8,  # square
+    lambda x, y: np.hypot(x, y) - 0.9,  # disc
 )
 
 
@@ -117,21 +118,21 @@ class TurningShapes(_Films):
         rng = np.random.default_rng(self.seed)
         names = np.array([*DIRECTIONS, *CHANGES])
         label = rng.permutation(np.arange(self.samples) % len(names))
-        kind = rng.integers(0, len(_SHAPES) - 1, self.samples)
+        kind = rng.integers(0, _TURNING, self.samples)
         moves = label < len(DIRECTIONS)
         time = np.linspace(-0.5, 0.5, self.frames)
         paths = np.where(
             moves[:, None, None],
             _paths(rng, np.where(moves, label, 0), self.frames),
-            rng.uniform(5.0, 10.0, (self.samples, 1, 2)) + rng.uniform(-1.0, 1.0, (self.samples, 1, 2)) * time[:, None],
+            rng.uniform(6.0, 9.0, (self.samples, 1, 2)) + rng.uniform(-1.0, 1.0, (self.samples, 1, 2)) * time[:, None],
         )
         # clockwise as one sees it, since rows are counted from above
         turn = np.select([label == len(DIRECTIONS), label == len(DIRECTIONS) + 1], [1.0, -1.0], 0.0)
         angle = rng.uniform(0, 2 * np.pi, (self.samples, 1)) + turn[:, None] * rng.uniform(
-            0.45 * np.pi, 0.9 * np.pi, (self.samples, 1)
+            0.6 * np.pi, 1.0 * np.pi, (self.samples, 1)
         ) * (time + 0.5)
         growth = np.select([label == len(names) - 2, label == len(names) - 1], [1.0, -1.0], 0.0)
-        size = rng.uniform(2.4, 3.6, (self.samples, 1)) * np.exp(
+        size = rng.uniform(2.8, 4.2, (self.samples, 1)) * np.exp(
             growth[:, None] * rng.uniform(0.5, 0.9, (self.samples, 1)) * time
         )
         return _film_table(self._seen(rng, _drawn(kind, paths, size, angle)), labels=names[label])
@@ -146,7 +147,7 @@ class BouncingShapes(_Films):
     )
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
-    samples: int = setting(400, "How many films.", minimum=20, maximum=100_000, usual=True)
+    samples: int = setting(1000, "How many films.", minimum=20, maximum=100_000, usual=True)
     frames: int = setting(30, "Pictures in each film.", minimum=3, maximum=200, usual=True)
     noise: float = setting(0.0, "Spread of the noise in each point; a shape has 1.", minimum=0.0, maximum=1.0)
     clutter: int = setting(0, "Shapes that stand still in each film.", minimum=0, maximum=30)

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from seqcore.plots.confusion import ConfusionInfo, confusion_info, plot_confusion
 from seqcore.plots.data import TableInfo, plot_table, table_info
+from seqcore.plots.frames import FramesInfo, frames_info, plot_frames
 from seqcore.plots.horizon import HorizonInfo, horizon_info, plot_horizon
 from seqcore.plots.labels import LabelsInfo, labels_info, plot_labels
 from seqcore.plots.loss import LossInfo, loss_info, plot_loss
@@ -21,6 +22,7 @@ from seqcore.plots.text import TextInfo, plot_text, text_info
 from seqcore.plots.translation import TranslationInfo, plot_translation, translation_info
 from seqcore.views import (
     ConfusionView,
+    FramesView,
     HorizonView,
     LabelsView,
     SeriesView,
@@ -33,6 +35,7 @@ from seqcore.views import (
 __all__ = [
     "FIGURES",
     "ConfusionInfo",
+    "FramesInfo",
     "HorizonInfo",
     "LabelsInfo",
     "LossInfo",
@@ -47,10 +50,12 @@ __all__ = [
     "colour",
     "confusion_info",
     "empty_figure",
+    "frames_info",
     "horizon_info",
     "labels_info",
     "loss_info",
     "plot_confusion",
+    "plot_frames",
     "plot_horizon",
     "plot_labels",
     "plot_loss",
@@ -92,6 +97,10 @@ def _confusion(view: Any, dark: bool = False) -> go.Figure:
     return plot_confusion(confusion_info(view), dark)
 
 
+def _frames(view: Any, dark: bool = False) -> go.Figure:
+    return plot_frames(frames_info(view), dark)
+
+
 def _horizon(view: Any, dark: bool = False) -> go.Figure:
     return plot_horizon(horizon_info(view), dark)
 
@@ -106,6 +115,7 @@ FIGURES: dict[type[View], Callable[..., go.Figure]] = {
     TextView: _text,
     LabelsView: _labels,
     ConfusionView: _confusion,
+    FramesView: _frames,
     HorizonView: _horizon,
     TranslationView: _translation,
 }

@@ -15,20 +15,23 @@ from seqcore.backtest import horizon_view
 from seqcore.baselines import TITLES, facts_for, learn, numeric_baselines
 from seqcore.choosing import choice_view, choose_scaling, several_sizes
 from seqcore.config import DataConfig
+from seqcore.data.columns import target_names
 from seqcore.data.dataset import Batch
 from seqcore.data.numeric import NumericCodec, NumericDataset, free_running
 from seqcore.data.table import Table
 from seqcore.experiment import Experiment
+from seqcore.film import as_film
 from seqcore.intervals import covered_share, promised
 from seqcore.least_squares import MOST_STORED
 from seqcore.metrics import Evaluation, regression_metrics
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.tasks.bands import band_of, errors_ahead, errors_of, intervals_from
+from seqcore.tasks.films import film_view, is_film
 from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
 from seqcore.tasks.rollout import free_run
 from seqcore.tasks.series_views import joined, shown_windows, side_by_side
 from seqcore.tasks.task import Task, run_windows, scored_windows, window_note
-from seqcore.views import SeriesView, View
+from seqcore.views import FramesView, SeriesView, View
 
 __all__ = ["Regression"]
 
@@ -89,7 +92,7 @@ class Regression(Task):
     def sketch(self, table: Table) -> SequenceModel:
         """The model for a table, its sizes from column names alone."""
         data = self.experiment.data
-        targets = len(data.target) or 1
+        targets = len(target_names(table, data))
         return self._model(len(data.inputs) or targets, targets, data.calendar)
 
     def build_model(self, codec: NumericCodec) -> SequenceModel:
@@ -127,7 +130,7 @@ class Regression(Task):
         if dataset.codec.choice:
             more = (*more, choice_view(dataset.codec.choice, several=several_sizes(dataset)))
         view = self._view(model, dataset, part, points)
-        if (band := band_of(dataset, part, indices, prediction)) is not None:
+        if isinstance(view, SeriesView) and (band := band_of(dataset, part, indices, prediction)) is not None:
             metrics["coverage"] = covered_share(truth, *band)
             view = replace(view, coverage=promised(dataset.codec.fitted), covered=metrics["coverage"])
         baselines = {name: regression_metrics(values, truth, unit) for name, values in naive.items()}
@@ -170,7 +173,7 @@ class Regression(Task):
         carry = self.experiment.training.carry_state
         return scored_windows(dataset, part, numbers=per_window, carry_state=carry)
 
-    def preview(self, model: nn.Module, dataset: NumericDataset) -> SeriesView:
+    def preview(self, model: nn.Module, dataset: NumericDataset) -> SeriesView | FramesView:
         """Truth against prediction on the validation part."""
         return self._view(model, dataset, dataset.shown_part(), _PREVIEWED)
 
@@ -188,13 +191,19 @@ class Regression(Task):
         )
 
     def note(self, codec: Any, given: Any) -> str | None:
-        """That an input's length isn't the one that the model was trained on."""
-        return window_note(self.experiment, len(given) - codec.before)
+        """That an input's length isn't what the model was trained on, and whose values and dates it is taken to have."""
+        notes = [window_note(self.experiment, len(given) - codec.before)]
+        if len(codec.series) > 1:
+            notes.append(f"It is read in the units of {codec.series[0]}, the first of {len(codec.series):,} series.")
+        if codec.calendar and dates_of(given) is None:
+            notes.append("It is taken to be the last of the data, whose dates it is given.")
+        return " ".join(note for note in notes if note) or None
 
-    def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView:
+    def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView | FramesView:
         """The steps after an input [T] or [T, F] in the units of the codec's first series, or at its end."""
         rows, times = as_rows(given, codec), dates_of(given)
-        return predict_after(model, self.experiment.data, codec, rows, times=times)
+        view = predict_after(model, self.experiment.data, codec, rows, times=times)
+        return view if codec.frame is None else as_film(view, codec.frame)
 
     def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
         """On from the end of the codec's first series; beyond the horizon, from its own predictions."""
@@ -238,7 +247,7 @@ class Regression(Task):
                 }
             )
         view = evaluation.view
-        assert isinstance(view, SeriesView)
+        assert isinstance(view, SeriesView | FramesView)
         assert view.truth is not None
         spread = float(np.nanstd(view.truth)) or 1.0
         exact = [n for n, m in evaluation.baselines.items() if m["rmse"] <= 1e-5 * spread]
@@ -257,13 +266,15 @@ class Regression(Task):
     def _only_the_mean(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> bool:
         naive = evaluation.baselines["mean"]["rmse"]
         view = evaluation.view
-        assert isinstance(view, SeriesView)
+        assert isinstance(view, SeriesView | FramesView)
         if view.truth is None or not naive > 0.0 or np.all(np.isnan(view.truth)):
             return False
         flat = np.nanstd(view.prediction, axis=0).max() < 0.35 * np.nanstd(view.truth, axis=0).max()
         return bool(evaluation.metrics["rmse"] > 0.8 * naive and flat)
 
-    def _view(self, model: nn.Module, data: NumericDataset, part: str, points: int) -> SeriesView:
+    def _view(self, model: nn.Module, data: NumericDataset, part: str, points: int) -> SeriesView | FramesView:
+        if is_film(data):
+            return film_view(model, data, part)
         views = []
         for indices in shown_windows(data, part, points, apart=1 if self.experiment.training.carry_state else None):
             prediction, _ = self.predicted(model, data, part, indices)

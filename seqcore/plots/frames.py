@@ -1,0 +1,154 @@
+"""A film that a model foresaw, beside the true one: all its pictures in a strip, and the film itself to be played."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from seqcore.plots.style import COLOURS, apply_style, colour, empty_figure
+from seqcore.views import FramesView
+
+__all__ = ["FramesInfo", "frames_info", "plot_frames"]
+
+Values = NDArray[np.float64]
+MOST_BEFORE = 4  # pictures of what came before
+MOST_AHEAD = 12  # foreseen pictures in a strip; the film has all of them
+MOST_PLAYED = 60
+_PACE = 180  # ms a picture
+
+
+class FramesInfo(NamedTuple):
+    """What the picture shows: `moments[n]` (0 is the last picture that was seen, 1 the first foreseen), and at each of
+    them `truth[n, h, w]` (None: not known) and `prediction[n, h, w]`, which up to moment 0 is what was seen.
+
+    `strip` are the places of those that are shown side by side.
+    """
+
+    moments: NDArray[np.int64]
+    prediction: Values
+    truth: Values | None
+    strip: NDArray[np.int64]
+    left_out: int
+    title: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether no picture was foreseen."""
+        return not bool((self.moments > 0).any())
+
+
+def frames_info(view: FramesView, *, title: str | None = None) -> FramesInfo:
+    """From a view: the last pictures that came before, and up to 60 foreseen ones, 12 of them side by side."""
+    foreseen = view.prediction[:MOST_PLAYED]
+    before = foreseen[:0] if view.context is None or not len(view.context) else view.context[-MOST_BEFORE:]
+    ahead = np.arange(len(foreseen))
+    shown = ahead if len(ahead) <= MOST_AHEAD else np.unique(np.linspace(0, len(ahead) - 1, MOST_AHEAD).round())
+    return FramesInfo(
+        moments=np.arange(1 - len(before), len(foreseen) + 1),
+        prediction=np.concatenate([before, foreseen]),
+        truth=None if view.truth is None else np.concatenate([before, view.truth[: len(foreseen)]]),
+        strip=np.concatenate([np.arange(len(before)), len(before) + shown.astype(np.int64)]),
+        left_out=len(view.prediction) - len(foreseen),
+        title=view.title if title is None else title,
+    )
+
+
+def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:
+    """Above the film, truth and prediction beside each other, with a slider; below all of it in a strip."""
+    if info.empty:
+        return empty_figure(info.title, "no picture was foreseen", dark=dark)
+    films = [("prediction", "foreseen", info.prediction)]
+    if info.truth is not None:
+        films.insert(0, ("truth", "what came", info.truth))
+    figure = make_subplots(
+        rows=2, cols=len(films), row_heights=[0.66, 0.34], vertical_spacing=0.16,
+        specs=[[{}] * len(films), [{"colspan": len(films)}] + [None] * (len(films) - 1)],
+        subplot_titles=[name for _, name, _ in films],
+    )  # fmt: skip
+    start = int(np.argmax(info.moments > 0))
+    for column, (role, name, pictures) in enumerate(films, 1):
+        figure.add_trace(_picture(pictures[start], role, name, dark), row=1, col=column)
+    _draw_strip(figure, info, films, dark)
+    apply_style(figure, dark=dark, title=info.title, height=440 + (28 if info.title else 0))
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(visible=False, constrain="domain", autorange="reversed")
+    for i in range(len(films) + 1):
+        axis = "" if i == 0 else str(i + 1)
+        figure.update_layout({f"yaxis{axis}": {"scaleanchor": f"x{axis}"}})
+    for note in figure.layout.annotations[: len(films)]:
+        note.update(font={"size": 12, "color": COLOURS["baseline"][dark]})
+    _make_playable(figure, info, films, start, dark)
+    figure.update_layout(hovermode="closest", margin={"t": 34 + (28 if info.title else 0), "b": 8})
+    return figure
+
+
+def _picture(picture: Values, role: str, name: str, dark: bool) -> go.Heatmap:
+    scale = [[0.0, colour(role, dark=dark, opacity=0.06)], [1.0, colour(role, dark=dark)]]
+    return go.Heatmap(
+        z=picture, zmin=0.0, zmax=1.0, colorscale=scale, showscale=False, showlegend=False, name=name,
+        hovertemplate=f"{name}: row %{{y}}, column %{{x}}: %{{z:.2f}}<extra></extra>",
+    )  # fmt: skip
+
+
+def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str, Values]], dark: bool) -> None:
+    """All pictures side by side: what came above, what was foreseen below it."""
+    _, height, width = info.prediction.shape
+    row = len(films) and 2
+    for line, (role, name, pictures) in enumerate(films):
+        sheet = np.full((height, len(info.strip) * (width + 1)), np.nan)
+        for place, i in enumerate(info.strip.tolist()):
+            seen = info.moments[i] <= 0 and role == "prediction" and len(films) > 1
+            if not seen:  # what was seen is drawn once
+                sheet[:, place * (width + 1) : place * (width + 1) + width] = pictures[i]
+        trace = _picture(sheet, role, name, dark)
+        trace.update(y0=line * (height + 1), dy=1, hoverinfo="skip", hovertemplate=None)
+        figure.add_trace(trace, row=row, col=1)
+    bottom = len(films) * (height + 1)
+    for place, i in enumerate(info.strip.tolist()):
+        moment = int(info.moments[i])
+        figure.add_annotation(
+            x=place * (width + 1) + (width - 1) / 2, y=bottom, text="seen" if moment <= 0 else f"+{moment}",
+            showarrow=False, font={"size": 10, "color": COLOURS["baseline"][dark]}, yanchor="top", row=row, col=1,
+        )  # fmt: skip
+
+
+def _make_playable(
+    figure: go.Figure, info: FramesInfo, films: list[tuple[str, str, Values]], start: int, dark: bool
+) -> None:
+    names = [str(int(m)) for m in info.moments]
+    figure.frames = [
+        go.Frame(
+            name=name,
+            data=[_picture(pictures[i], role, title, dark) for role, title, pictures in films],
+            traces=list(range(len(films))),
+        )
+        for i, name in enumerate(names)
+    ]
+    at_once: dict[str, Any] = {
+        "mode": "immediate",
+        "frame": {"duration": 0, "redraw": True},
+        "transition": {"duration": 0},
+    }
+    play = {**at_once, "frame": {"duration": _PACE, "redraw": True}, "fromcurrent": True}
+    quiet = COLOURS["baseline"][dark]
+    figure.update_layout(
+        updatemenus=[{
+            "type": "buttons", "direction": "left", "x": 0, "xanchor": "left", "y": 0.36, "yanchor": "middle",
+            "showactive": False, "bgcolor": "rgba(0,0,0,0)", "bordercolor": quiet, "borderwidth": 1,
+            "font": {"size": 12, "color": quiet}, "pad": {"t": 0, "r": 8},
+            "buttons": [
+                {"label": "Play", "method": "animate", "args": [None, {**play, "fromcurrent": False}]},
+                {"label": "Stop", "method": "animate", "args": [[None], at_once]},
+            ],
+        }],
+        sliders=[{
+            "active": start, "x": 0.2, "len": 0.78, "y": 0.36, "yanchor": "middle", "pad": {"t": 0, "b": 0},
+            "tickcolor": quiet, "font": {"size": 10, "color": quiet}, "bordercolor": quiet, "ticklen": 3,
+            "currentvalue": {"prefix": "picture ", "font": {"size": 12, "color": quiet}, "xanchor": "right"},
+            "steps": [{"label": name, "method": "animate", "args": [[name], at_once]} for name in names],
+        }],
+    )  # fmt: skip
