@@ -76,6 +76,7 @@ def known_scalers(table: Table, config: DataConfig, codec: NumericCodec, *, targ
     names = table.names if count == 1 else series_names(table)
     place = {name: g for g, name in enumerate(codec.series)}
     usual = Counter(codec.scalers.period.tolist()).most_common(1)[0][0]
+    least = config.window + config.lead - 1 + usual
     each = []
     for s in range(count):
         known[s] = place.get(names[s], -1) if names else -1
@@ -83,10 +84,14 @@ def known_scalers(table: Table, config: DataConfig, codec: NumericCodec, *, targ
             each.append(codec.scalers.of(int(known[s])))
             continue
         start, end = int(table.offsets[s]), int(table.offsets[s + 1])
-        least = config.window + config.lead - 1 + usual
         until[s] = min(start + max(least, round((end - start) * _FIRST_SHARE)), end)
         own = [table.values[start : until[s]]]
         each.append(fit_scaler(codec.scalers.kind, own, window=config.window, period=usual))
+    if (until >= table.offsets[1:]).all() and (known < 0).all():
+        raise DataError(
+            f"data.source: these series were not in training, so their first {least} rows or more give their scale, "
+            f"and the longest has {int(table.lengths.max(initial=0))}; give longer ones, or name series that were"
+        )
     return SeriesFit(Scalers.join(each), True, series_names(table), known, until)
 
 

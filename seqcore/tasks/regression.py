@@ -40,6 +40,7 @@ _LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mae": nn.functional.l1_loss,
     "huber": nn.functional.huber_loss,
 }
+_LEAST_GLANCED, _MOST_GLANCED = 50, 200_000  # windows, and steps through them, of a free run between epochs
 _PREVIEWED = 160  # steps in a preview: enough to see, and cheap beside the steps between two of them
 
 
@@ -117,6 +118,8 @@ class Regression(Task):
     ) -> Evaluation:
         """Scores in original units beside the baselines', and truth against prediction over `points` steps."""
         indices, of = self._scored(dataset, part), len(dataset.windows[part])
+        if dataset.free and not full:  # between epochs: each step of a free run is a pass of its own
+            return self._glance(model, dataset, part, indices)
         prediction, loss = self.predicted(model, dataset, part, indices)
         truth = dataset.truth(part, indices)
         with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away is scored too
@@ -135,6 +138,16 @@ class Regression(Task):
             view = replace(view, coverage=promised(dataset.codec.fitted), covered=metrics["coverage"])
         baselines = {name: regression_metrics(values, truth, unit) for name, values in naive.items()}
         return Evaluation(metrics, view, len(indices), of, baselines, more)
+
+    def _glance(self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]) -> Evaluation:
+        """The loss of all these windows, one step ahead; the free run's scores from some of them, evenly spread."""
+        _, loss = run_windows(model, self, dataset, part, indices, carry_state=False)
+        most = max(_LEAST_GLANCED, _MOST_GLANCED // (dataset.config.window * dataset.horizon))
+        some = indices[np.linspace(0, len(indices) - 1, min(most, len(indices))).astype(np.int64)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            prediction = free_run(model, dataset, part, some)
+            metrics = regression_metrics(prediction, dataset.truth(part, some), _unit(dataset, part, some))
+        return Evaluation({"loss": loss, **metrics}, _NOTHING, len(some), len(dataset.windows[part]))
 
     def predicted(
         self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]
@@ -191,7 +204,7 @@ class Regression(Task):
         )
 
     def note(self, codec: Any, given: Any) -> str | None:
-        """That an input's length isn't what the model was trained on, and whose values and dates it is taken to have."""
+        """That an input's length isn't what the model was trained on, and whose values and dates it is read as."""
         notes = [window_note(self.experiment, len(given) - codec.before)]
         if len(codec.series) > 1:
             notes.append(f"It is read in the units of {codec.series[0]}, the first of {len(codec.series):,} series.")

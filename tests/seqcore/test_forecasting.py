@@ -143,6 +143,11 @@ def test_new_series_are_scored_beside_the_same_baselines() -> None:
     assert {"mean", "linear", "linear_scaled"} <= set(evaluation.baselines)
 
 
+def test_a_new_series_that_is_too_short_for_a_scale_says_so() -> None:
+    with pytest.raises(DataError, match="their first 8 rows or more give their scale, and the longest has 6"):
+        six().evaluate(Table(np.arange(1.0, 7.0)[:, None], ("price",)))
+
+
 @pytest.mark.parametrize("multi_step", ["direct", "free-running"])
 @pytest.mark.parametrize("scaling", ["standard", "relative", "window-mean", "seasonal-relative"])
 def test_all_steps_of_the_horizon_are_scored_on_the_same_windows(multi_step: str, scaling: str) -> None:
