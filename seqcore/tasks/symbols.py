@@ -150,8 +150,9 @@ class Symbols(Task):
             return {**metrics, "bits_per_character": bits}
         rows, _ = data.places(part, indices, carried=self.experiment.training.carry_state)
         assert data.table.symbols is not None
-        characters = written_lengths(data.table.symbols)[data.table.values[rows, 0]]
-        return {**metrics, "bits_per_word": bits, "bits_per_character": bits / float(characters.mean())}
+        # an unknown word is paid for and not written: guessing that it is unknown is not spelling it
+        characters = np.where(data.codes[rows] > 0, written_lengths(data.table.symbols)[data.table.values[rows, 0]], 0)
+        return {**metrics, "bits_per_word": bits, "bits_per_character": bits / max(float(characters.mean()), 1e-9)}
 
     def _scored(self, data: SymbolicDataset, part: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
         """The windows that are scored, pass by pass, and where state is carried whether each follows its row's last."""
