@@ -9,7 +9,24 @@ from seqcore.config import ModelConfig
 from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import SequenceModel
 
-__all__ = ["SequenceClassifier"]
+__all__ = ["SequenceClassifier", "UnseenSymbols"]
+
+
+class UnseenSymbols(nn.Module):
+    """Codes [B, T] of which some become 0, the unknown symbol, while training: so a model learns to do without a word.
+
+    Word dropout, Iyyer et al. 2015. From torch's global random state.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, symbols: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """[B, T] -> [B, T]."""
+        if not self.training:
+            return symbols
+        return symbols * (torch.rand(symbols.shape, device=symbols.device) >= self.share)
 
 
 class SequenceClassifier(SequenceModel):

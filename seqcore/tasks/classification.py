@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from seqcore.config import ModelConfig
 from seqcore.data.dataset import Batch
 from seqcore.data.labelled import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
-from seqcore.data.parts import PART_TITLES
+from seqcore.data.parts import PART_TITLES, part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.metrics import Evaluation, class_metrics, confusion
-from seqcore.models.classifier import SequenceClassifier
+from seqcore.models.classifier import SequenceClassifier, UnseenSymbols
 from seqcore.models.recurrent import State
 from seqcore.tasks.neighbours import learn_neighbours, nearest_classes
 from seqcore.tasks.task import Example, Task, scored_windows
@@ -37,6 +37,7 @@ __all__ = ["Classification"]
 WHOLE = 0.5  # the weight of the answer at a sequence's end; the rest is that of the answers at all of its steps
 MOST_ONE_HOT = 256  # symbols; beyond them each is stood for by a few numbers
 _EMBEDDED = 64
+UNSEEN = 0.1  # of such many symbols are hidden while training, since new data will have others
 _PREVIEWED = 4  # sequences in a preview
 MOST_EXAMPLES = 60  # sequences of a part that one can choose from
 _SHOWN = 8  # sequences that are shown in full
@@ -89,17 +90,24 @@ class Classification(Task):
         return LabelledCodec.from_dict(d, arrays)
 
     def sketch(self, table: Table) -> SequenceClassifier:
-        """The model for a table, its sizes from columns, symbols and labels."""
-        classes = 2 if table.labels is None else len(np.unique(table.labels))
-        if table.symbolic:
-            assert table.symbols is not None
-            return self._model(1 + len(table.symbols), classes, symbolic=True)
-        return self._model(len(self.experiment.data.inputs) or len(table.columns), classes, symbolic=False)
+        """The model for a table, its sizes from columns, and from the training part's symbols and labels."""
+        data = self.experiment.data
+        table = replace(table, independent=True)
+        bounds = part_bounds(table, data.validation_fraction, data.test_fraction)["train"]
+        classes = 2
+        if table.labels is not None and bounds:
+            classes = len(np.unique(table.labels[[s for s, _, _ in bounds]]))
+        if not table.symbolic:
+            return self._model(len(data.inputs) or len(table.columns), classes, symbolic=False)
+        known = [np.unique(table.values[low:high, 0]) for _, low, high in bounds]
+        size = len(np.unique(np.concatenate(known))) if known else 1
+        return self._model(1 + size, classes, symbolic=True)
 
     def build_model(self, codec: LabelledCodec) -> SequenceClassifier:
         """Inputs [B, T, F] (or codes [B, T]) -> scores of the classes at each step, [B, T, C]."""
         if codec.vocabulary is not None:
-            return self._model(len(codec.vocabulary), len(codec.labels), symbolic=True)
+            unseen = UnseenSymbols(UNSEEN) if len(codec.vocabulary) > MOST_ONE_HOT else None
+            return self._model(len(codec.vocabulary), len(codec.labels), symbolic=True, varied=unseen)
         varied, augment = None, self.experiment.training.augment
         if augment != "none":
             from seqcore.models.augment import AUGMENTATIONS  # reads sounds: only where there are any

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from seqcore.control import Control
 from seqcore.data.labelled import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
-from seqcore.data.parts import PARTS
 from seqcore.data.sound import Sound, sound_table
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError, ExperimentError, PredictionError
@@ -230,66 +229,6 @@ def test_a_resumed_run_ends_with_the_same_bits(both_ways: bool) -> None:
     assert last(list(fit(e, data=table, resume=half))).last_metrics == last(events).last_metrics
 
 
-# Parts
-
-
-def test_speakers_stay_in_one_part_and_every_class_is_in_each() -> None:
-    random = np.random.default_rng(0)
-    speakers = np.repeat(np.arange(20), 6)
-    table = replace(levels(120), labels=np.tile(["a", "b", "c"], 40), groups=random.permutation(speakers))
-    data = LabelledDataset(table, experiment().data, CPU)
-    assert data.table.groups is not None
-    assert data.table.labels is not None
-    where = {p: {int(data.table.groups[s]) for s, _, _ in data.bounds[p]} for p in PARTS}
-    assert not where["train"] & where["test"]
-    assert not where["train"] & where["val"]
-    assert not where["val"] & where["test"]
-    for part in PARTS:
-        sequences = [s for s, _, _ in data.bounds[part]]
-        assert set(data.table.labels[sequences].tolist()) == {"a", "b", "c"}
-
-
-def test_labels_that_are_numbers_are_words_in_the_order_that_people_count() -> None:
-    labels = ["10", "9", "2", "1"] * 10
-    codec = LabelledDataset(of([[0.0, 1.0]] * 40, labels), experiment().data, CPU).codec
-    assert codec.labels == ("1", "2", "9", "10")
-    assert codec.encode(np.array(["10", "1", "3"])).tolist() == [3, 0, UNKNOWN_CLASS]
-
-
-# Labels that can't be learned
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (None, "classification needs the class of each sequence"),
-        (["a"] * 20, "only the class 'a'"),
-        (["a", ""] * 10, "10 of 20 sequences have no label, the first of them number 2"),
-        ([str(i) for i in range(20)], "a label of its own"),
-    ],
-)
-def test_labels_that_can_not_be_learned_are_said_before_training(labels: list[str] | None, message: str) -> None:
-    table = of([[0.0, 1.0]] * 20, labels)
-    with pytest.raises(DataError, match=message) as caught:
-        check(experiment(), table)
-    assert len(caught.value.lines) == 1
-    with pytest.raises(DataError, match=message):
-        next(fit(experiment(), data=table))
-
-
-def test_a_training_part_of_one_class_is_said() -> None:
-    table = of([[0.0, 1.0]] * 12, ["a"] * 10 + ["b"] * 2, groups=np.array([0] * 5 + [1] * 5 + [2] * 2))
-    with pytest.raises(DataError, match="training part"):
-        LabelledDataset(table, experiment(**{"data.validation_fraction": 0.45, "data.test_fraction": 0.45}).data, CPU)
-
-
-def test_what_is_odd_about_classes_is_noted() -> None:
-    table = of([[0.0, 1.0]] * 100, ["a"] * 90 + ["b"] * 8 + ["c"] * 2)
-    notes = " ".join(LabelledDataset(table, experiment().data, CPU).table.notes)
-    assert "90% of the sequences are of class a" in notes
-    assert "Fewer than 5 sequences are of class c" in notes
-
-
 def test_a_class_that_training_never_saw_is_noted_and_counts_as_an_error() -> None:
     groups = np.array([i % 20 for i in range(100)])
     base = of([[0.0, 1.0]] * 100, (["a"] * 20 + ["b"] * 20) * 2 + ["a"] * 20, groups=groups)
@@ -312,30 +251,6 @@ def test_a_class_that_training_never_saw_is_noted_and_counts_as_an_error() -> No
     assert isinstance(matrix, ConfusionView)
     assert matrix.labels == ("a", "b", "rare")
     assert matrix.counts[2].sum() == 2
-
-
-# Gaps and lengths
-
-
-def test_rows_that_are_wholly_missing_at_a_sequences_end_are_padding() -> None:
-    nan = float("nan")
-    rows = [[[1.0, 2.0], [3.0, 4.0], [nan, nan], [nan, nan]], [[1.0, 1.0], [2.0, 2.0]], [[nan, nan]]] * 10
-    data = LabelledDataset(of(rows, ["a", "b", "a"] * 10), experiment().data, CPU)
-    assert set(data.table.lengths.tolist()) == {2}
-    assert any("10 sequences without a single value" in note for note in data.table.notes)
-    assert not np.isnan(data.table.values).any()
-
-
-def test_gaps_inside_a_sequence_are_refused_or_filled_from_that_sequence_alone() -> None:
-    nan = float("nan")
-    rows = [[5.0, 5.0], [nan, 1.0, nan, 3.0], [9.0, 9.0]] * 10
-    table = of(rows, ["a", "b", "a"] * 10)
-    with pytest.raises(DataError, match=r"data.gaps"):
-        check(experiment(), table)
-    data = LabelledDataset(table, experiment(**{"data.gaps": "interpolate"}).data, CPU)
-    assert data.table.values[2:6, 0].tolist() == [1.0, 1.0, 2.0, 3.0]
-    dropped = LabelledDataset(table, experiment(**{"data.gaps": "drop"}).data, CPU)
-    assert set(dropped.table.lengths.tolist()) == {2}
 
 
 def test_one_step_is_a_sequence() -> None:
@@ -397,6 +312,22 @@ def test_what_a_model_can_not_take_is_said(trained: tuple[Predictor, Table, list
         predictor.predict(Sound(16_000, np.zeros(100, dtype=np.float32)))
     with pytest.raises(PredictionError, match="no forecast"):
         predictor.forecast(3)
+
+
+def test_many_words_are_embedded_and_some_are_hidden_while_training() -> None:
+    random = np.random.default_rng(0)
+    texts = [[f"w{w}" for w in random.integers(0, 2_000, 12)] for _ in range(60)]
+    table = symbol_table(texts, separator=" ", independent=True, labels=np.array(["a", "b"] * 30))
+    task = Classification(experiment())
+    data = task.make_dataset(table, CPU)
+    model = task.build_model(data.codec)
+    assert sum(p.numel() for p in model.parameters()) == sum(p.numel() for p in task.sketch(table).parameters())
+    assert isinstance(model.embedding, torch.nn.Embedding)
+    assert model.varied is not None
+    codes = data.batch("train", np.arange(40)).inputs
+    hidden = float((model.varied(codes) == 0).float().mean())
+    assert 0.02 < hidden < 0.3
+    assert torch.equal(model.eval().varied(codes), codes)  # type: ignore[misc]
 
 
 def test_unknown_words_are_answered_and_said() -> None:
