@@ -52,7 +52,7 @@ SUBJECTS = (
     Subject("Tom", ("Tom",), 2),
     Subject("Marie", ("Marie",), 2, feminine=True),
     Subject("Anne", ("Anne",), 2, feminine=True),
-    Subject("Paul and Anne", ("Paul", "et", "Anne"), 5),
+    Subject("Paul and Julie", ("Paul", "et", "Julie"), 5),
 )
 OWNERS = {"my": "my", "your": "your", "his": "his", "her": "his", "our": "our", "their": "their"}
 

@@ -299,7 +299,7 @@ def _subject_and_adjective(random: Random) -> Phrase:
     return Phrase(
         sentence([*clause, adjective, when], said.mark),
         _french([*subject.french], verb, [agreed, *quand], said),
-        (subject.english, adjective),
+        (subject.english.split()[0], adjective),
     )
 
 

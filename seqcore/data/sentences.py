@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from seqcore.data.text import cut_words
 
@@ -113,8 +114,13 @@ class _Joints:
         self._last = part
 
 
-def _parts(piece: str) -> Iterator[str]:
+@lru_cache(maxsize=50_000)
+def _parts(piece: str) -> tuple[str, ...]:
     """One word, cut where a grammar would."""
+    return tuple(_cut(piece))
+
+
+def _cut(piece: str) -> Iterator[str]:
     if "'" in piece and len(piece) > 1:
         if found := _CLITIC.fullmatch(piece):
             yield from _parts(found[1])
