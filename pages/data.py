@@ -12,6 +12,9 @@ looking.choose(draft)
 for line in draft.link_faults:
     st.error(session.escape(line))
 
+if own_data.awaits_file(draft):
+    st.stop()
+
 with st.container(key="desk"):
     left, right = st.columns([1, 2.75], gap="large")
 
@@ -26,7 +29,7 @@ with right:
     try:
         experiment = draft.experiment()
         looking.write_link(draft, experiment)
-        table = None if own_data.awaits_file(draft) else own_data.table_of(experiment)
+        table = own_data.table_of(experiment)
     except SeqcoreError as error:
         session.fail(error)
     if experiment is not None and table is not None:

@@ -145,9 +145,9 @@ def details(seen: Inspection, experiment: Experiment, table: Table) -> None:
         sections.append(lambda: _rhythm(seen, experiment))
     if seen.classes is not None:
         sections.append(lambda: _classes(seen))
+    sections += [partial(_vocabulary, seen, i) for i in range(len(seen.vocabularies))]
     if seen.sequences > 1 and seen.lengths.longest > seen.lengths.shortest:
         sections.append(lambda: _lengths(seen))
-    sections += [partial(_vocabulary, seen, i) for i in range(len(seen.vocabularies))]
     if seen.columns and table.frame is None and (len(seen.columns) <= 12 or table.labels is None):
         sections.append(lambda: _columns(seen))
     for i in range(0, len(sections), 2):
@@ -167,11 +167,10 @@ def _rhythm(seen: Inspection, experiment: Experiment) -> None:
     st.subheader("Does it repeat?", anchor=False)
     period, window = seen.rhythm.period, experiment.data.window
     name = session.escape(seen.rhythm.column)
-    alike = seen.rhythm.correlation
+    alike = dict(zip(seen.rhythm.rows, seen.rhythm.correlation, strict=True))
     said = f"{name} has no period that stands out."
     if period:
-        height = f" ({alike[period]:.2f} alike)" if period < len(alike) else ""
-        said = f"{name} comes back to itself every {period:,} rows{height}."
+        said = f"{name} comes back to itself every {period:,} rows ({alike[period]:.2f} alike)."
     more = ""
     if period and window < period:
         more = f" The window of {window:,} (shaded) sees less than one period."

@@ -160,7 +160,10 @@ def _check(experiment: str, _table: Table) -> tuple[str, ...]:
 
 def _size(table: Table) -> str:
     sequences = f" in {len(table.lengths):,} sequences" if len(table.lengths) > 1 else ""
-    what = (
-        "symbols" if table.symbolic else "rows" if len(table.columns) == 1 else f"rows of {len(table.columns)} columns"
-    )
+    if table.paired is not None:
+        return f"{len(table.lengths):,} pairs of sentences"
+    if table.symbolic:
+        return f"{len(table):,} {'words' if table.separator else 'symbols'}{sequences}"
+    columns = f" of {len(table.columns):,} columns" if len(table.columns) > 1 else ""
+    what = "pictures" if table.frame is not None else f"rows{columns}"
     return f"{len(table):,} {what}{sequences}"

@@ -69,9 +69,10 @@ class LengthFacts:
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How much a column is like itself `0, 1, 2, ...` rows later, `correlation[L]`, and its period in rows."""
+    """How much a column is like itself so many rows later, `correlation[L]` at `rows[L]`, and its period in rows."""
 
     column: str
+    rows: tuple[int, ...]
     correlation: tuple[float, ...]
     period: int | None
 

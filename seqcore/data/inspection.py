@@ -32,7 +32,7 @@ __all__ = ["Inspection", "Remark", "default_config", "inspect", "kind_of"]
 MOST_COLUMNS = 200  # that are described one by one
 MOST_SERIES = 200  # whose calendars are looked at
 MOST_SYMBOLS = 60  # that are counted one by one
-_LAGS = 2_000
+_LAGS = 400  # of the autocorrelation that are kept
 _BLOCK = 1_000_000  # numbers looked at in one stroke
 
 Values = NDArray[np.float64]
@@ -173,8 +173,9 @@ def _rhythm(table: Table, config: DataConfig) -> Rhythm | None:
     if correlation is None:
         return None
     period = find_period(values)
-    lags = min(len(correlation), max(40, min(_LAGS, 4 * period if period else 200)))
-    return Rhythm(table.columns[column], tuple(correlation[:lags].tolist()), period)
+    reach = min(len(correlation), max(40, 4 * period if period else 200))
+    rows = np.unique(np.append(np.linspace(0, reach - 1, _LAGS).astype(np.int64), period or 0))
+    return Rhythm(table.columns[column], tuple(rows.tolist()), tuple(correlation[rows].tolist()), period)
 
 
 def _classes(table: Table, config: DataConfig) -> dict[str, dict[str, int]] | None:

@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 
 from seqcore.data.facts import Rhythm
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure, line
-from seqcore.plots.thinning import thin
 
 __all__ = ["AutocorrelationInfo", "autocorrelation_info", "plot_autocorrelation"]
-
-MAX_POINTS = 600
 
 
 class AutocorrelationInfo(NamedTuple):
@@ -34,11 +31,10 @@ class AutocorrelationInfo(NamedTuple):
 
 def autocorrelation_info(rhythm: Rhythm | None, *, window: int | None = None, title: str = "") -> AutocorrelationInfo:
     """Of a rhythm; `window` marks how far a model sees."""
+    rows = np.array(rhythm.rows if rhythm else (), dtype=np.int64)
     correlation = np.array(rhythm.correlation if rhythm else (), dtype=np.float64)
-    rows = thin(correlation, MAX_POINTS) if len(correlation) else np.zeros(0, dtype=np.int64)
-    period = rhythm.period if rhythm else None
-    shown = window if window is not None and window < len(correlation) else None
-    return AutocorrelationInfo(rows, correlation[rows], period, shown, title)
+    shown = window if window is not None and len(rows) and window < rows[-1] else None
+    return AutocorrelationInfo(rows, correlation, rhythm.period if rhythm else None, shown, title)
 
 
 def plot_autocorrelation(info: AutocorrelationInfo, dark: bool = False) -> go.Figure:

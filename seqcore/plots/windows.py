@@ -123,6 +123,7 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
             text=panel.name, x=0, xanchor="left", y=high, yanchor="bottom", xref="paper", yref="paper",
             showarrow=False, font={"size": 12, "color": colour("baseline", dark=dark)}, yshift=1,
         )  # fmt: skip
+    figure.update_xaxes(exponentformat="none", separatethousands=True)
     figure.update_layout(hovermode="closest", margin={"t": top, "b": bottom})
     figure.update_layout(legend={"y": 1 + 22 / room, "yanchor": "bottom"})
     return figure

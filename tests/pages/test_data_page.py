@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,103 @@ def test_every_source_is_shown_with_its_facts_its_windows_and_a_link(page: AppTe
     assert shown.data.source == name
     assert "Windows, as the model sees them" in [heading.value for heading in page.subheader]
     assert not page.button(key="train-on-this").disabled
+
+
+def upload(page: AppTest, name: str, content: bytes) -> AppTest:
+    page.file_uploader(key="upload").upload(name, content, "application/octet-stream").run()
+    assert not page.exception
+    return page
+
+
+def remarks(page: AppTest) -> set[str]:
+    return set(re.findall(r'data-testid="remark-([a-z-]+)"', html(page)))
+
+
+PERIODIC = "\n".join(["date,load", *(f"2024-01-{day + 1:02},{day % 7}" for day in range(31))]).encode()
+LONG_FORM = "\n".join(
+    ["id,time,x,label", *(f"{s},{t},{t * (1 if s % 2 else -1)},{'up' if s % 2 else 'down'}" for s in range(40)
+                          for t in range(5 + s % 3))]
+).encode()  # fmt: skip
+PAIRS = "\n".join(f"I see {n} cats\tje vois {n} chats" for n in range(60)).encode()
+PROSE = ("It was the best of times, it was the worst of times. " * 40).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "task", "said"),
+    [
+        ("load.csv", PERIODIC, "regression", "Does it repeat?"),
+        ("moves.csv", LONG_FORM, "classification", "Classes"),
+        ("pairs.tsv", PAIRS, "translation", "Vocabulary"),
+        ("novel.txt", PROSE, "symbols", "Vocabulary"),
+    ],
+)
+def test_a_file_of_any_kind_is_looked_at_and_named_in_the_link(
+    page: AppTest, store: Path, name: str, content: bytes, task: str, said: str
+) -> None:
+    upload(look_at(page, "file"), name, content)
+    assert faults(page) == []
+    assert page.header[0].value == escape(name)
+    assert any(heading.value.startswith(said) for heading in page.subheader)
+    (kept,) = open_store(store).files()
+    shown = experiment_from_link(link(page))[0].data
+    assert (shown.source, shown.options["hash"], shown.task) == ("file", kept.hash, task)
+
+
+def test_train_on_this_opens_the_train_page_with_the_same_data_and_settings(page: AppTest) -> None:
+    upload(look_at(page, "file"), "load.csv", PERIODIC)
+    page.number_input(key="look:data.window").set_value(4).run()
+    page.button(key="train-on-this").click().run()
+    assert not page.exception
+    assert page.segmented_control(key="origin").value == "file"
+    assert page.number_input(key="field:data.window").value == 4
+    assert page.header[0].value == escape("load.csv")
+    assert not page.button(key="do-train").disabled
+
+
+def test_what_the_train_page_has_is_what_the_data_page_looks_at_first(page: AppTest) -> None:
+    page.switch_page("train.py").run()
+    page.selectbox(key="recipe").select("sine-to-cosine").run()
+    page.switch_page("data.py").run()
+    assert page.header[0].value == escape(SOURCES["sine-cosine"].title)
+
+
+def test_a_file_that_can_not_be_read_is_one_line_and_what_was_looked_at_before_is_not_taken_for_it(
+    page: AppTest, store: Path
+) -> None:
+    upload(look_at(page, "file"), "load.csv", PERIODIC)
+    upload(page, "bad.csv", b"a,b\n1,2\n1\n")
+    assert len(faults(page)) == 1
+    assert "bad" in faults(page)[0]
+    assert not page.header
+    assert [kept.name for kept in open_store(store).files()] == ["load.csv"]
+    upload(page, "load.csv", PERIODIC)
+    assert faults(page) == []
+
+
+def test_how_to_read_a_file_can_be_said_where_it_is_not_recognised(page: AppTest) -> None:
+    upload(look_at(page, "file"), "bad.csv", b"x y\n" + b"1 2\n3 4\n" * 80 + b"5\n")
+    assert len(faults(page)) == 1
+    page.selectbox(key="reading:data.options.kind:file").select("text")
+    page.button(key="read-again").click().run()
+    assert not page.exception
+    assert faults(page) == []
+    assert page.header[0].value == escape("bad.csv")
+
+
+def test_gaps_and_settings_that_leave_no_window_are_said_with_advice(page: AppTest) -> None:
+    holes = PERIODIC.replace(b"2024-01-20,5", b"2024-01-20,")
+    upload(look_at(page, "file"), "load.csv", holes)
+    assert "gaps" in remarks(page)
+    page.number_input(key="look:data.window").set_value(500).run()
+    assert not page.exception
+    assert "no-windows" in remarks(page)
+
+
+def test_a_link_to_a_file_that_is_not_here_is_one_line(page: AppTest) -> None:
+    page.query_params["data.source"] = "file"
+    page.query_params["data.options.hash"] = "0" * 64
+    page.query_params["data.options.name"] = "gone.csv"
+    page.run()
+    assert not page.exception
+    assert len(faults(page)) == 1
+    assert page.button(key="train-on-this").disabled
