@@ -31,10 +31,10 @@ def read_recordings(given: Given, files: Iterator[tuple[str, bytes]], paths: lis
     DataError: one class only; a recording that can't be used, by its name in the archive.
     """
     told = _told(paths)
-    if told.labels is not None and len(set(told.labels)) < 2 and given.options.kind == "auto":
+    if len(paths) > 1 and len(set(told.labels or ())) < 2 and given.options.kind == "auto":
         raise DataError(
-            f"{given.name}: every recording has the label {told.labels[0]!r}, so there is nothing to tell apart; "
-            "put the recordings of each class into a folder of its own"
+            f"{given.name}: nothing tells the classes of its recordings apart; put those of each class into a folder of "
+            "its own"
         )
     sounds: list[Sound] = []
     for path, content in files:
@@ -69,7 +69,8 @@ def _told(paths: list[str]) -> _Told:
         notes = ("Labels are the names of the folders.",)
         if all(len(p) > 2 for p in parts):
             return _Told(labels, [p[1] for p in parts], (*notes, "The folders in them are taken as speakers."))
-        speakers = _speakers([_pieces(p[-1])[0] for p in parts], labels)
+        pieces = [_pieces(p[-1]) for p in parts]
+        speakers = _speakers([p[0] if len(p) > 1 else "" for p in pieces], labels)
         return _Told(labels, speakers, (*notes, "Speakers are what the names begin with.") if speakers else notes)
     pieces = [_pieces(p[-1]) for p in parts]
     labels = [p[0] for p in pieces]
