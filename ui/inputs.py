@@ -9,7 +9,9 @@ import numpy as np
 import streamlit as st
 
 from seqcore.data.table import Table
+from ui.frame_input import frames
 from ui.sequence_input import sequence
+from ui.sound_input import sound
 
 if TYPE_CHECKING:
     from seqcore.prediction import Predictor
@@ -72,6 +74,8 @@ INPUTS: dict[str, Callable[..., Any]] = {
     "symbols": symbols,
     "sequence": sequence,
     "sentence": sentence,
+    "sound": sound,
+    "frames": frames,
 }
 
 

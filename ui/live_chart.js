@@ -103,7 +103,7 @@ function drawFigure(chart) {
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
     toImageButtonOptions: { filename: data.name ?? "chart", scale: 2 },
   }
-  Plotly.react(node, figure.data, layout, config).then(() => {
+  Plotly.react(node, { data: figure.data, layout, config, frames: figure.frames ?? [] }).then(() => {
     node.dataset.updates = String(Number(node.dataset.updates ?? 0) + 1)
     if (chart.listens) return
     chart.listens = true

@@ -21,6 +21,7 @@ __all__ = [
     "FLOOR",
     "FRAME_SECONDS",
     "LOUD",
+    "MOST_SECONDS",
     "RATE",
     "Sound",
     "features",

@@ -1,0 +1,118 @@
+"""Sounds and films on the Predict page: an example to listen to, a recording of one's own, a film that goes on."""
+
+from __future__ import annotations
+
+import io
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import seqcore
+from seqcore.runs.jobs import Jobs
+from seqcore.runs.store import Store
+from ui import session
+from ui.listening import _wav
+
+ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A store with a model of vowels and a model of films, trained for a moment."""
+    store = Store(tmp_path_factory.mktemp("trained") / "runs")
+    few = {"training.epochs": 1, "model.hidden_size": 16}
+    vowels = seqcore.recipe("spoken-vowels").with_changes(few | {"data.options": {"speakers": 10, "repeats": 1}})
+    films = seqcore.recipe("next-frame").with_changes(few | {"data.options": {"samples": 30}})
+    runs = {
+        "vowels": seqcore.train(vowels, store=store, recipe="spoken-vowels").id,
+        "films": seqcore.train(films, store=store, recipe="next-frame").id,
+    }
+    yield store, runs
+    store.close()
+
+
+@pytest.fixture
+def runs(trained, monkeypatch):
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    jobs = Jobs(trained[0])
+    monkeypatch.setattr(session, "store", lambda: trained[0])
+    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    return trained[1]
+
+
+def open_page(run: str) -> AppTest:
+    page = AppTest.from_file(ROUTER, default_timeout=60)
+    page.query_params["run"] = run
+    page.switch_page("predict.py").run()
+    assert not page.exception
+    return page
+
+
+def figures(page: AppTest) -> list[dict]:
+    data = [json.loads(component.proto.json) for component in page.get("bidi_component")]
+    return [json.loads(d["figure"]) for d in data if "figure" in d]
+
+
+def test_an_example_can_be_listened_to_and_its_answer_unfolds(runs):
+    page = open_page(runs["vowels"])
+    (player,) = page.get("audio")
+    assert "voice" in player.proto.alt
+    drawn = [trace for figure in figures(page) for trace in figure["data"]]
+    assert any(trace["type"] == "heatmap" for trace in drawn)
+    assert "heed /i/" in json.dumps(drawn, ensure_ascii=False)
+
+
+def test_another_example_is_another_sound(runs):
+    page = open_page(runs["vowels"])
+    before = page.get("audio")[0].proto.url
+    box = next(box for box in page.selectbox if box.label.startswith("Example"))
+    box.set_value(box.value + 1).run()
+    assert not page.exception
+    assert page.get("audio")[0].proto.url != before
+
+
+def test_one_can_say_a_vowel_or_drop_a_file(runs):
+    page = open_page(runs["vowels"])
+    way = f"input-{runs['vowels']}-way"
+    page.session_state[way] = "Your voice"
+    page.run()
+    assert not page.exception
+    (recorder,) = page.get("audio_input")
+    assert "heed" in recorder.proto.label
+    page.session_state[way] = "A file"
+    page.run()
+    assert not page.exception
+    loader = next(f for f in page.file_uploader if f.label == "A recording")
+    tone = np.sin(np.arange(8_000) / 10).astype(np.float32)
+    loader.upload("mine.wav", _wav(tone / 2, 16_000), "audio/wav").run()
+    assert not page.exception
+    assert len(page.get("audio")) == 1
+    loader = next(f for f in page.file_uploader if f.label == "A recording")
+    loader.upload("silent.wav", _wav(0 * tone, 16_000), "audio/wav").run()
+    assert not page.exception
+    assert [error.value.replace("\\", "") for error in page.error] == [
+        "silent.wav: this recording is silent from beginning to end; give one with sound in it"
+    ]
+
+
+def test_a_film_goes_on_from_as_many_pictures_as_one_chooses(runs):
+    page = open_page(runs["films"])
+    slider = next(s for s in page.slider if s.label == "Pictures that it sees")
+    assert (slider.min, slider.value) == (1, 12)
+    slider.set_value(3).run()
+    assert not page.exception
+    assert sum("sliders" in figure["layout"] for figure in figures(page)) == 2
+
+
+def test_sounds_keep_their_loudness_when_they_are_played():
+    samples = np.array([0.0, 0.25, -0.25, 0.1], dtype=np.float32)
+    with wave.open(io.BytesIO(_wav(samples, 8_000))) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (8_000, 1, 4)
+        back = np.frombuffer(file.readframes(4), dtype="<i2") / 32_767
+    assert np.allclose(back, samples, atol=1e-4)
