@@ -1,0 +1,46 @@
+"""Several series on the command line: which one goes on is named, and said in JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqcore.cli import main
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """The id of a small finished run on six series."""
+    monkeypatch.setenv("SEQCORE_STORE", f"sqlite:///{tmp_path / 'seqcore.db'}")
+    small = ("training.epochs=1", "training.coverage=0", "model.hidden_size=4")
+    assert main(["train", "stock-next-week", "--json", *(word for change in small for word in ("--set", change))]) == 0
+    last: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    found: str = last["run"]
+    return found
+
+
+def test_a_series_is_named(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", run, "--steps", "3", "--series", "MSFT", "--json"]) == 0
+    ahead = json.loads(capsys.readouterr().out)
+    assert (ahead["series"], ahead["columns"], len(ahead["prediction"])) == ("MSFT", ["price"], 3)
+    assert main(["predict", run, "--steps", "3", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["series"] == "GOOG"
+    assert first["prediction"] != ahead["prediction"]
+    assert main(["predict", run, "--input", "1 1.1 1.2", "--json"]) == 0
+    assert "read in the units of GOOG, the first of 6 series" in json.loads(capsys.readouterr().out)["note"]
+    assert main(["predict", run, "--input", "1 1.1 1.2", "--series", "FB", "--json"]) == 0
+    assert "GOOG" not in json.loads(capsys.readouterr().out)["note"]
+
+
+def test_a_wrong_name_is_one_line_and_a_name_alone_is_a_mistake_in_usage(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", run, "--steps", "3", "--series", "MSFF"]) == 1
+    assert capsys.readouterr().err.splitlines() == ["series: there is no series 'MSFF'; did you mean MSFT?"]
+    with pytest.raises(SystemExit) as end:
+        main(["predict", run, "--part", "test", "--series", "FB"])
+    assert end.value.code == 2
