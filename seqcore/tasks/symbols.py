@@ -222,10 +222,11 @@ class Symbols(Task):
     def example(self, codec: SymbolicCodec) -> str:
         """The end of a text; else the beginning of the alphabet that it knows, as long as a window."""
         vocabulary = codec.vocabulary
-        known = vocabulary.symbols[1:]
-        if not self.writes or not codec.tail or not all(map(vocabulary.knows, codec.tail)):
-            return vocabulary.join(known[: self.experiment.data.window])
-        return vocabulary.join(codec.tail[-_PROMPT[vocabulary.separator] :]).strip() or vocabulary.join(codec.tail)
+        strange = [i for i, symbol in enumerate(codec.tail, start=1) if not vocabulary.knows(symbol)]
+        end = codec.tail[max(strange, default=0) :][-_PROMPT[vocabulary.separator] :]
+        if self.writes and end:
+            return vocabulary.join(end).strip() or vocabulary.join(end)
+        return vocabulary.join(vocabulary.symbols[1 : 1 + self.experiment.data.window])
 
     def note(self, codec: Any, given: Any) -> str | None:
         """That an input's length isn't the one that the model was trained on; one that writes takes any."""
