@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from seqcore.data.text import cut_words
 
-__all__ = ["JOINED", "SPACED", "bare", "cut_sentence", "is_word", "join_sentence", "normalised"]
+__all__ = ["JOINED", "SPACED", "bare", "cut_sentence", "is_word", "join_sentence", "normalised", "spaces"]
 
 SPACED = " "  # begins a word or mark that has a space before it where one wouldn't expect it
 JOINED = "\u2060"  # begins one that has none where one would (U+2060, the word joiner)
@@ -25,6 +25,7 @@ _ODD = {
     **dict.fromkeys("\u00a0\u202f\u2007\u2009\u200a\u2002\u2003\u2004\u2005\u2006\u2008\u205f\u3000", " "),
     **dict.fromkeys("\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff\ufffd", ""),
     **dict.fromkeys("\u2010\u2011", "-"),
+    **{chr(code): "" for code in (*range(32), *range(127, 160)) if not chr(code).isspace()},
 }
 _TRANSLATED = str.maketrans(_ODD)
 _CLITIC = re.compile(r"(.+?)(n't|'(?:s|m|re|ve|ll|d|t))", re.IGNORECASE)
@@ -77,6 +78,15 @@ def join_sentence(tokens: Iterable[str]) -> str:
     return "".join(written)
 
 
+def spaces(words: Iterable[str]) -> list[bool]:
+    """Where one expects a space: whether there is one before each of these bare words."""
+    joints, found = _Joints(), []
+    for word in words:
+        found.append(joints.space_before(word))
+        joints.add(word)
+    return found
+
+
 def bare(token: str) -> str:
     """A word or mark without what it says of the space before it."""
     return token[1:] if token[:1] in (SPACED, JOINED) else token
@@ -97,7 +107,7 @@ class _Joints:
 
     def space_before(self, part: str) -> bool:
         last = self._last
-        if not last or part in _AFTER_A_WORD or last in _BEFORE_A_WORD or self._opened:
+        if not last or not part or part in _AFTER_A_WORD or last in _BEFORE_A_WORD or self._opened:
             return False
         if part in _QUOTES:
             return part not in self._open

@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from seqcore.data.sentences import spaces
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.views import Translated, TranslationView
 
@@ -17,7 +18,7 @@ __all__ = ["SentenceRow", "TranslationInfo", "plot_translation", "translation_in
 
 MOST_ROWS = 12
 MOST_WORDS = 40  # of a heat map's side
-_CHARACTERS = 34  # in a line of a column
+_CHARACTERS = 38  # in a line of a column
 _LINE = 17  # pixels
 _COLUMNS = (0.0, 0.345, 0.69)
 
@@ -126,14 +127,14 @@ def _note(figure: go.Figure, text: str, x: float, y: float, ink: str, *, shift: 
 def _wrapped(words: Marked, warning: str) -> list[str]:
     """Lines of HTML of about the column's width."""
     lines, line, width = [], "", 0
-    for word, marked in words:
+    for (word, marked), space in zip(words, spaces(word for word, _ in words), strict=True):
         shown = escape(word)
         cell = f'<span style="color:{warning}"><i><b>{shown}</b></i></span>' if marked else shown
-        if line and width + len(word) + 1 > _CHARACTERS:
+        if line and space and width + len(word) + 1 > _CHARACTERS:
             lines.append(line)
             line, width = "", 0
-        line += f" {cell}" if line else cell
-        width += len(word) + 1
+        line += f" {cell}" if line and space else cell
+        width += len(word) + space
     return [*lines, line]
 
 
