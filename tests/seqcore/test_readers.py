@@ -318,7 +318,7 @@ def test_a_bad_file_gets_one_line_that_says_what_and_where(case: str) -> None:
     content, name, message = BAD[case]
     (line,) = lines_of(content, name)
     assert line.startswith(message)
-    assert "folder" not in line
+    assert "some/" not in line
     assert "\n" not in line
     assert "; " in line  # what to do
 
@@ -418,12 +418,8 @@ def test_a_large_file_of_any_kind_is_read_in_less_than_three_times_its_size(tmp_
     elif kind == "t.txt":
         path.write_text("The cat’s on the mat, and it won’t go.\n" * 500_000)
     else:
-        path.write_text(
-            "".join(
-                f"Sentence {i} of the cat that sat there.\tLa phrase {i} du chat assis là.\n" for i in range(60_000)
-            )
-            * 4
-        )
+        pairs = (f"Sentence {i} of the cat that sat there.\tLa phrase {i} du chat assis là.\n" for i in range(60_000))
+        path.write_text("".join(pairs))
     done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
     rows, memory = map(int, done.stdout.split())
     assert rows > 100_000
