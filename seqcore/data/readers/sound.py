@@ -33,8 +33,8 @@ def read_recordings(given: Given, files: Iterator[tuple[str, bytes]], paths: lis
     told = _told(paths)
     if len(paths) > 1 and len(set(told.labels or ())) < 2 and given.options.kind == "auto":
         raise DataError(
-            f"{given.name}: nothing tells the classes of its recordings apart; put those of each class into a folder of "
-            "its own"
+            f"{given.name}: nothing tells the classes of its recordings apart; "
+            "put those of each class into a folder of its own"
         )
     sounds: list[Sound] = []
     for path, content in files:
