@@ -3,7 +3,7 @@
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
-from ui import data_sections, forms, looking, overview, own_data, session
+from ui import data_sections, forms, listening, looking, overview, own_data, session
 
 draft = looking.current()
 title, press = st.columns([2.4, 1], vertical_alignment="bottom")
@@ -37,6 +37,7 @@ with right:
         seen = data_sections.inspected(experiment, table)
         data_sections.facts(seen, table)
         overview.data_picture(experiment, table, key="look")
+        listening.listen(table, key="listen")
         data_sections.remarks(seen)
 
 with press:

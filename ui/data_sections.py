@@ -146,7 +146,7 @@ def details(seen: Inspection, experiment: Experiment, table: Table) -> None:
     if seen.classes is not None:
         sections.append(lambda: _classes(seen))
     sections += [partial(_vocabulary, seen, i) for i in range(len(seen.vocabularies))]
-    if seen.sequences > 1 and seen.lengths.longest > seen.lengths.shortest:
+    if seen.independent and seen.lengths.longest > seen.lengths.shortest:
         sections.append(lambda: _lengths(seen))
     if seen.columns and table.frame is None and (len(seen.columns) <= 12 or table.labels is None):
         sections.append(lambda: _columns(seen))

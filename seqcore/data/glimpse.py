@@ -106,7 +106,7 @@ def _name(table: Table, sequence: int, first: int) -> str:
     row = first - int(table.offsets[sequence])
     named = table.names[sequence] if table.names else f"sequence {sequence + 1:,}" if len(table.lengths) > 1 else ""
     if table.labels is not None or table.paired is not None:
-        return named
+        return f"sequence {named}" if named.isdecimal() else named
     if table.times is not None:
         moment = str(table.times[first].astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ")
         return f"{named}, from {moment} on" if named else f"from {moment} on"

@@ -110,7 +110,9 @@ def _panels(
     panels = []
     for label in labels[np.argsort(-counts, kind="stable")][:most].tolist():
         members = np.flatnonzero((table.labels == label) & (table.lengths > 0))
-        members = members[np.argsort(parts[members], kind="stable")][:OF_A_CLASS]
+        members = members[np.argsort(parts[members], kind="stable")]
+        one_each = np.unique(parts[members], return_index=True)[1]  # the first of every part comes before all others
+        members = np.concatenate([members[one_each], np.delete(members, one_each)])[:OF_A_CLASS]
         spans = [(PARTS[parts[s]], int(table.offsets[s]), int(table.offsets[s + 1])) for s in members.tolist()]
         panels.append((label, spans))
     more = f"{len(labels) - most:,} more classes" if len(labels) > most else ""
