@@ -13,6 +13,7 @@ from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.events import Finding
 from seqcore.export import FORMATS, scored_part
+from seqcore.film import as_film
 from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES, plot_scores, scores_info
 from seqcore.runs.store import Run
@@ -206,7 +207,8 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
     """A few values or symbols of the reader's, and what comes next."""
     left, right = st.columns([1, 1.6], gap="medium")
     with left:
-        given = INPUTS[predictor.input_kind](predictor, load_table(run.id), key=f"input-{run.id}")
+        predictor, key = of_series(run, predictor, "input")
+        given = INPUTS[predictor.input_kind](predictor, load_table(run.id), key=key)
         if given is None or (isinstance(given, str) and not given.strip()):
             st.caption("Give something to see the model's answer.")
             return
@@ -222,20 +224,34 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
         picture(FIGURES[type(view)](view), key=f"own-{run.id}", label="Your input and the model's answer")
 
 
+def of_series(run: Run, predictor: Predictor, use: str) -> tuple[Predictor, str]:
+    """The model for the series that the reader chooses, where it learned from several, and a key for what is shown."""
+    key = f"{use}-{run.id}"
+    if not predictor.series:
+        return predictor, key
+    chosen = st.selectbox(
+        "Series", predictor.series, key=f"series-{key}", help="The model learned from all of these; each has its scale."
+    )
+    return predictor.of(chosen), f"{key}-{chosen}"
+
+
 def forecast(run: Run, predictor: Predictor, step: int) -> None:
     """Values after the end of the data, in their units and with their dates."""
     columns = st.columns([1, 2.4], gap="medium")
     with columns[0]:
+        predictor, key = of_series(run, predictor, "forecast")
         steps = st.number_input(
             "Steps ahead", 1, 1000, value=max(24, predictor.experiment.data.horizon), key=f"steps-{run.id}",
             help="Each step is fed back as the next input, so errors add up the further it goes.",
         )  # fmt: skip
         view = predictor.forecast(int(steps))
+        if predictor.frame is not None:
+            view = as_film(view, predictor.frame)
         answer(view)
         download_csv(view, name=file_stem(run_words.title(run), "forecast", str(steps)), key=f"csv-forecast-{run.id}")
     with columns[1]:
         picture(
-            FIGURES[type(view)](view), key=f"forecast-{run.id}", label="The end of the data and the forecast after it",
+            FIGURES[type(view)](view), key=key, label="The end of the data and the forecast after it",
             reading="Dark is the end of the data, blue goes on from there. Nobody knows the truth yet: "
             "trust it as far as the scores above reach.",
         )  # fmt: skip

@@ -77,6 +77,11 @@ class Predictor:
         return getattr(self._codec, "series", ())
 
     @property
+    def frame(self) -> tuple[int, int] | None:
+        """(height, width) where rows of numbers are pictures that it predicts; None otherwise."""
+        return self._codec.frame if self.input_kind == "frames" else None
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """The symbols that it knows; empty for numbers."""
         vocabulary = getattr(self._codec, "vocabulary", None)
@@ -146,6 +151,10 @@ class Predictor:
             return self._task.generate(
                 self._model, self._codec, prompt, steps, temperature=temperature, seed=seed, top_k=top_k
             )
+
+    def of(self, series: str) -> Predictor:
+        """The same model for one of several series, in its scale and from its end. PredictionError."""
+        return Predictor(self.experiment, self._task, self._codec_of(series), self._model, self.step)
 
     def _codec_of(self, series: str | None) -> Any:
         """The codec, or that of one of several series. PredictionError where there is none of this name."""

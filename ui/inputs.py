@@ -16,9 +16,8 @@ from ui.sound_input import sound
 if TYPE_CHECKING:
     from seqcore.prediction import Predictor
 
-__all__ = ["FILES", "INPUTS", "as_read", "example", "wanted_file"]
+__all__ = ["FILES", "INPUTS", "as_read", "wanted_file"]
 
-DIGITS = 5  # of an example's numbers
 MOST_SHOWN = 12  # rows of an input that are read back
 MOST_CHANNELS = 12  # beyond them nobody types a row
 MOST_KNOWN = 40  # symbols that a help text lists
@@ -30,7 +29,7 @@ def numbers(predictor: Predictor, table: Table, *, key: str) -> str:
     window = predictor.experiment.data.window
     names = ", ".join(predictor.columns)
     several = len(predictor.columns) > 1
-    text = example(predictor, table)
+    text = predictor.example().replace("; ", "\n")
     of = "" if names.lower() in ("value", "values") else f" of {names}"
     label = f"{names}: a row a line, the oldest first" if several else f"Values{of}, the oldest first"
     return st.text_area(
@@ -96,16 +95,6 @@ def wanted_file(predictor: Predictor) -> str:
     names = list(dict.fromkeys((*predictor.columns, *predictor.targets)))
     listed = ", ".join(f"**{_plain(name)}**" for name in names)
     return f"A CSV or Parquet file with the column{'s' * (len(names) > 1)} {listed}, a row for each step."
-
-
-def example(predictor: Predictor, table: Table) -> str:
-    """The last window of the data, as a person would type it."""
-    window = predictor.experiment.data.window
-    places = [table.columns.index(c) for c in predictor.columns]
-    stop = int(table.offsets[-1])
-    start = max(int(table.offsets[-2]), stop - window)
-    rows = [[f"{v:.{DIGITS}g}" for v in row] for row in table.values[start:stop][:, places] if not np.isnan(row).any()]
-    return ", ".join(row[0] for row in rows) if len(places) == 1 else "\n".join(", ".join(row) for row in rows)
 
 
 def as_read(given: Any) -> str:
