@@ -1,0 +1,69 @@
+"""The Predict page of a translator: sentences beside the truth, what one types, and words that it never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import seqcore
+from seqcore.experiment import Experiment
+from seqcore.runs.jobs import Jobs
+from seqcore.runs.store import Store
+from ui import session
+
+ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
+SMALL = {
+    "data.source": "everyday-phrases",
+    "data.options.pairs": 300,
+    "data.task": "translation",
+    "model.architecture": "gru",
+    "training.epochs": 2,
+    "training.learning_rate": 0.01,
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("translator") / "runs")
+    yield store, seqcore.train(Experiment().with_changes(SMALL), store=store).id
+    store.close()
+
+
+@pytest.fixture
+def page(trained, monkeypatch) -> AppTest:
+    store, run = trained
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    jobs = Jobs(store)
+    monkeypatch.setattr(session, "store", lambda: store)
+    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    page = AppTest.from_file(ROUTER, default_timeout=60)
+    page.query_params["run"] = run
+    page.switch_page("predict.py").run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    shown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info]
+    return "\n".join(element.value for element in shown)
+
+
+def test_what_one_types_is_translated_and_words_never_seen_are_named(page: AppTest) -> None:
+    box = next(area for area in page.text_area if area.label == "A sentence to translate")
+    assert box.value
+    box.set_value("I am happy, dear zebra").run()
+    assert not page.exception
+    assert "zebra" in texts(page)
+    assert "Never seen in training" in texts(page)
+    answer = "".join(element.proto.body for element in page.get("html"))
+    assert "translation" in answer
+
+
+def test_scores_stand_beside_the_nearest_sentence(page: AppTest) -> None:
+    assert "nearest sentence" in texts(page).lower()
+    assert "BLEU" in texts(page)
+    assert "Where the model looked while it wrote" in texts(page)
