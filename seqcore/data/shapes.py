@@ -161,7 +161,7 @@ class BouncingShapes(_Films):
         films = np.zeros((self.samples, self.frames, SIDE, SIDE))
         for _ in range(self.shapes):
             kind = np.full(self.samples, len(_SHAPES) - 1) if self.shapes == 1 else rng.integers(0, 6, self.samples)
-            size = rng.uniform(1.8, 2.6, (self.samples, 1))
+            size = rng.uniform(2.2, 3.2, (self.samples, 1))
             heading = rng.uniform(0.0, 2 * np.pi, self.samples)
             step = self.speed * rng.uniform(0.8, 1.2, self.samples)[:, None, None]
             way = np.stack([np.cos(heading), np.sin(heading)], axis=1)[:, None] * step

@@ -82,7 +82,7 @@ def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:
     for note in figure.layout.annotations[: len(films)]:
         note.update(font={"size": 12, "color": COLOURS["baseline"][dark]})
     _make_playable(figure, info, films, start, dark)
-    figure.update_layout(hovermode="closest", margin={"t": 34 + (28 if info.title else 0), "b": 8})
+    figure.update_layout(hovermode="closest", margin={"t": 34 + (28 if info.title else 0), "b": 18})
     return figure
 
 
@@ -97,7 +97,6 @@ def _picture(picture: Values, role: str, name: str, dark: bool) -> go.Heatmap:
 def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str, Values]], dark: bool) -> None:
     """All pictures side by side: what came above, what was foreseen below it."""
     _, height, width = info.prediction.shape
-    row = len(films) and 2
     for line, (role, name, pictures) in enumerate(films):
         sheet = np.full((height, len(info.strip) * (width + 1)), np.nan)
         for place, i in enumerate(info.strip.tolist()):
@@ -106,13 +105,13 @@ def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str,
                 sheet[:, place * (width + 1) : place * (width + 1) + width] = pictures[i]
         trace = _picture(sheet, role, name, dark)
         trace.update(y0=line * (height + 1), dy=1, hoverinfo="skip", hovertemplate=None)
-        figure.add_trace(trace, row=row, col=1)
+        figure.add_trace(trace, row=2, col=1)
     bottom = len(films) * (height + 1)
     for place, i in enumerate(info.strip.tolist()):
         moment = int(info.moments[i])
         figure.add_annotation(
             x=place * (width + 1) + (width - 1) / 2, y=bottom, text="seen" if moment <= 0 else f"+{moment}",
-            showarrow=False, font={"size": 10, "color": COLOURS["baseline"][dark]}, yanchor="top", row=row, col=1,
+            showarrow=False, font={"size": 10, "color": COLOURS["baseline"][dark]}, yanchor="top", row=2, col=1,
         )  # fmt: skip
 
 
@@ -137,7 +136,7 @@ def _make_playable(
     quiet = COLOURS["baseline"][dark]
     figure.update_layout(
         updatemenus=[{
-            "type": "buttons", "direction": "left", "x": 0, "xanchor": "left", "y": 0.36, "yanchor": "middle",
+            "type": "buttons", "direction": "left", "x": 0, "xanchor": "left", "y": 0.37, "yanchor": "middle",
             "showactive": False, "bgcolor": "rgba(0,0,0,0)", "bordercolor": quiet, "borderwidth": 1,
             "font": {"size": 12, "color": quiet}, "pad": {"t": 0, "r": 8},
             "buttons": [
@@ -146,7 +145,7 @@ def _make_playable(
             ],
         }],
         sliders=[{
-            "active": start, "x": 0.2, "len": 0.78, "y": 0.36, "yanchor": "middle", "pad": {"t": 0, "b": 0},
+            "active": start, "x": 0.2, "len": 0.78, "y": 0.37, "yanchor": "middle", "pad": {"t": 0, "b": 0},
             "tickcolor": quiet, "font": {"size": 10, "color": quiet}, "bordercolor": quiet, "ticklen": 3,
             "currentvalue": {"prefix": "picture ", "font": {"size": 12, "color": quiet}, "xanchor": "right"},
             "steps": [{"label": name, "method": "animate", "args": [[name], at_once]} for name in names],
