@@ -118,7 +118,11 @@ def _train_on_this() -> None:
     """Hand what is looked at to the Train page. A callback: its controls aren't drawn yet."""
     draft: Draft = st.session_state[_STATE]
     draft.collect()
-    drafts.start_anew(draft.experiment(), draft.recipe)
+    try:
+        experiment = draft.experiment()
+    except SeqcoreError:  # what was typed last can't be; the page says so where one comes back to it
+        experiment = draft.base
+    drafts.start_anew(experiment, draft.recipe)
     session.select_run(None)
     st.session_state[_SEEN] = _origin(draft.base)
 

@@ -115,10 +115,16 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
         low = max(0.0, high - (PANEL - BETWEEN) / room)
         figure.update_layout(
             {
-                f"yaxis{name}": {"domain": [low, high], "nticks": 4, "anchor": f"x{name}", **_upright(panel)},
-                f"xaxis{name}": {"anchor": f"y{name}", "nticks": 5, "showticklabels": not panel.film},
+                f"yaxis{name}": {"domain": [low, high], "nticks": 4, "anchor": f"x{name}"},
+                f"xaxis{name}": {"anchor": f"y{name}", "nticks": 5},
             }
         )
+        if panel.film:  # square points, the first row on top, no scale
+            square: dict[str, Any] = {"showticklabels": False, "showgrid": False, "constrain": "domain"}
+            upright = {"autorange": "reversed", "scaleanchor": f"x{name}", "constraintoward": "top"}
+            figure.update_layout(
+                {f"xaxis{name}": {**square, "constraintoward": "left"}, f"yaxis{name}": {**square, **upright}}
+            )
         figure.add_annotation(
             text=panel.name, x=0, xanchor="left", y=high, yanchor="bottom", xref="paper", yref="paper",
             showarrow=False, font={"size": 12, "color": colour("baseline", dark=dark)}, yshift=1,
@@ -127,11 +133,6 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
     figure.update_layout(hovermode="closest", margin={"t": top, "b": bottom})
     figure.update_layout(legend={"y": 1 + 22 / room, "yanchor": "bottom"})
     return figure
-
-
-def _upright(panel: WindowPanel) -> dict[str, Any]:
-    """A picture has its first row on top and no scale."""
-    return {"autorange": "reversed", "showticklabels": False, "showgrid": False} if panel.film else {}
 
 
 def _lines(
