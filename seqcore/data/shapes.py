@@ -149,7 +149,7 @@ class BouncingShapes(_Films):
 
     samples: int = setting(1000, "How many films.", minimum=20, maximum=100_000, usual=True)
     frames: int = setting(30, "Pictures in each film.", minimum=3, maximum=200, usual=True)
-    noise: float = setting(0.0, "Spread of the noise in each point; a shape has 1.", minimum=0.0, maximum=1.0)
+    noise: float = setting(0.04, "Spread of the noise in each point; a shape has 1.", minimum=0.0, maximum=1.0)
     clutter: int = setting(0, "Shapes that stand still in each film.", minimum=0, maximum=30)
     shapes: int = setting(1, "Shapes in each film.", minimum=1, maximum=4, usual=True)
     speed: float = setting(1.0, "The usual way from one picture to the next.", unit="points", above=0.0, maximum=4.0)

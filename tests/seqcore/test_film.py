@@ -73,7 +73,7 @@ def test_shapes_grow_and_shrink_and_turn_on_the_spot() -> None:
 
 
 def test_a_ball_stays_in_the_picture_and_bounces() -> None:
-    table = BouncingShapes(samples=40, frames=60).table()
+    table = BouncingShapes(samples=40, frames=60, noise=0.0).table()
     way = np.diff(centres(films(table)), axis=1)
     assert (np.abs(way) < 1.3).all()
     turns = (np.sign(way[:, 1:]) * np.sign(way[:, :-1]) < 0).sum(axis=(1, 2))
