@@ -357,7 +357,7 @@ class TrainingConfig(Section):
         "The same at the end of the run; it changes along the schedule.",
         minimum=0.0,
         maximum=1.0,
-        applies_to={"data.task": ("translation",)},
+        applies_to={"data.task": ("translation",), "training.forcing_schedule": ("linear", "inverse-sigmoid")},
     )
     forcing_schedule: str = setting(
         "constant",

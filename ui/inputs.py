@@ -81,7 +81,7 @@ INPUTS: dict[str, Callable[..., Any]] = {
 FILES: dict[str, str] = {
     "symbols": "A text file, or a CSV file with one symbol a row.",
     "sequence": "Sequences in the form of the training data's file, with their labels to score them, or without.",
-    "sentence": "A file of pairs: a sentence, a tab, and its translation.",
+    "sentence": "A file of pairs - a sentence, a tab, and its translation - or plain sentences, one a line.",
     "sound": "A WAV file, or a zip of them in folders that are named by their class.",
     "frames": "A file with the same columns as the training data, a row for each picture.",
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from seqcore.cli.output import number
+from seqcore.data.sentences import join_sentence
 from seqcore.errors import PredictionError
 from seqcore.views import (
     FramesView,
@@ -38,6 +40,9 @@ def answer_of(view: View, given: Any, text: str) -> Answer:
 
 def answers_of(view: View) -> list[Answer]:
     """What a model says of each of several inputs, by their names. PredictionError where it answers one at a time."""
+    if isinstance(view, TranslationView):
+        sentences = [replace(view, sentences=(sentence,)) for sentence in view.sentences]
+        return [_translation(one, None, join_sentence(one.sentences[0].source)) for one in sentences]
     if not isinstance(view, LabelsView):
         raise PredictionError("file: this model answers one input at a time; use --input")
     rows = zip(view.names, view.predictions, view.probabilities.tolist(), strict=True)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.data.sentences import join_sentence
 from seqcore.events import Epoch
 from seqcore.views import (
     ConfusionView,
@@ -114,8 +115,12 @@ def _horizon(view: HorizonView) -> str:
 
 
 def _translation(view: TranslationView) -> str:
-    rows = [[" ".join(words or ()) for words in (s.source, s.truth, s.prediction)] for s in view.sentences]
-    return _written(["source", "truth", "predicted"], rows)
+    known = any(s.truth is not None for s in view.sentences)
+    rows = []
+    for s in view.sentences:
+        truth = [join_sentence(s.truth or ())] if known else []
+        rows.append([join_sentence(s.source), *truth, s.text or join_sentence(s.prediction)])
+    return _written(["source", *(["truth"] if known else []), "predicted"], rows)
 
 
 def _table(view: TableView) -> str:

@@ -96,6 +96,9 @@ class Translator(nn.Module):
         reading = config
         writing = config.model_copy(update={"bidirectional": False})
         self.source, size = _embedding(words, config)
+        if isinstance(self.source, nn.Embedding):
+            with torch.no_grad():  # an unknown word means nothing until there are some to learn from
+                self.source.weight[0] = 0.0
         self.target, target_size = _embedding(outputs, config)
         self.dropout = nn.Dropout(config.dropout)
         self.encoder = build_backbone(size, reading)

@@ -13,12 +13,15 @@ from torch import nn
 
 from seqcore.data.paired_codec import PairedCodec
 from seqcore.data.paired_dataset import PairedDataset
-from seqcore.data.sentences import bare, join_sentence
+from seqcore.data.sentences import bare, is_word, join_sentence
+from seqcore.data.table import Table
+from seqcore.data.text import join_words
+from seqcore.errors import DataError
 from seqcore.models.decoding import Found, search
 from seqcore.models.translator import Translator
 from seqcore.views import Translated
 
-__all__ = ["plain_words", "translate_all", "translate_words", "translation_metrics"]
+__all__ = ["lines_of", "plain_words", "translate_all", "translate_words", "translation_metrics"]
 
 _SENTENCES_AT_ONCE = 256
 _WORDS_AT_ONCE = 8_000
@@ -82,6 +85,18 @@ def _translated(codec: PairedCodec, source: Words, codes: NDArray[np.int64], ans
         unknown=tuple(dict.fromkeys(bare(source[i]) for i in strange.tolist())),
         text=join_sentence(written),
     )
+
+
+def lines_of(table: Table) -> list[str]:
+    """The lines of a text that was read as words, or its sequences; those without a word are left out. DataError."""
+    if not table.symbolic:
+        raise DataError("these data are numbers, and a translator takes sentences; give pairs, or one sentence a line")
+    lines: list[str] = []
+    for low, high in zip(table.offsets[:-1].tolist(), table.offsets[1:].tolist(), strict=True):
+        words = table.words(low, high)
+        text = join_words(words) if table.separator else "".join(words)
+        lines += [line for line in text.split("\n") if is_word(line)]
+    return lines
 
 
 def plain_words(sentence: Translated, *, attention: bool) -> Translated:

@@ -24,7 +24,13 @@ from seqcore.models.recurrent import State
 from seqcore.models.translator import Translator
 from seqcore.tasks.nearest_sentence import nearest_translations
 from seqcore.tasks.task import Task
-from seqcore.tasks.translating import plain_words, translate_all, translate_words, translation_metrics
+from seqcore.tasks.translating import (
+    lines_of,
+    plain_words,
+    translate_all,
+    translate_words,
+    translation_metrics,
+)
 from seqcore.views import TranslationView, View
 
 __all__ = ["Translation", "forcing"]
@@ -116,14 +122,14 @@ class Translation(Task):
             [t.text for t in found], [sentence_of(dataset.targets, int(s)) for s in sequences]
         )
         if not full:
-            return Evaluation(metrics, TranslationView(()), len(indices), of)
+            return Evaluation(metrics, TranslationView(()), len(indices), of, unit="sentence")
         shown = found if len(found) <= points else [found[i] for i in _spread(len(found), points)]
         view = TranslationView(tuple(plain_words(t, attention=i < _ATTENDED) for i, t in enumerate(shown)))
         attended = next((t for t in shown if t.attention is not None and len(t.prediction) > 1), None)
         more: tuple[View, ...] = ()
         if attended is not None:
             more = (TranslationView((attended,), "Where the model looked while it wrote"),)
-        return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more)
+        return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more, unit="sentence")
 
     def baselines(self, dataset: PairedDataset, part: str) -> dict[str, dict[str, float]]:
         """The nearest training sentence's translation, on the sentences that `evaluate` judges."""
@@ -155,13 +161,20 @@ class Translation(Task):
         """A sentence that was held back."""
         return codec.example
 
+    def can_score(self, table: Table) -> bool:
+        """Whether the sentences have translations to be held against."""
+        return table.paired is not None
+
     def predict(self, model: nn.Module, codec: PairedCodec, given: Any) -> TranslationView:
-        """The translation of a sentence: text, or its words."""
-        words = self.parse(given, codec) if isinstance(given, str) else tuple(given)
-        if not words or not all(isinstance(word, str) for word in words):
+        """The translation of a sentence (text, or its words), or of each line of a text that was read as a table."""
+        if isinstance(given, Table):
+            sentences = [self.parse(line, codec) for line in lines_of(given)]
+        else:
+            sentences = [self.parse(given, codec) if isinstance(given, str) else tuple(given)]
+        if not sentences or () in sentences or not all(isinstance(w, str) for words in sentences for w in words):
             raise PredictionError("input: this model translates sentences; give text, or a list of words")
-        found = translate_words(model, codec, [words], beam=self.experiment.model.beam)
-        return TranslationView((plain_words(found[0], attention=True),))
+        found = translate_words(model, codec, sentences, beam=self.experiment.model.beam)
+        return TranslationView(tuple(plain_words(t, attention=i < _ATTENDED) for i, t in enumerate(found)))
 
     def note(self, codec: PairedCodec, given: Any) -> str | None:
         """Words that the model has never seen, and a length that it wasn't trained on."""

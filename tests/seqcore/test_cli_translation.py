@@ -62,6 +62,17 @@ def test_a_word_that_was_never_seen_is_named(folder: Path, capsys: pytest.Captur
     assert "yodel" in answer["note"]
 
 
+def test_a_file_of_sentences_is_translated_line_by_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "plain.txt").write_text("I sing here.\nWe dance now.\nYou sing today.\n", encoding="utf-8")
+    capsys.readouterr()
+    told = ["--json", "--file", str(folder / "plain.txt"), "--csv", str(folder / "plain.csv")]
+    assert main(["predict", "latest", "--store", str(folder / "runs"), *told]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [a["input"] for a in answers] == ["I sing here.", "We dance now.", "You sing today."]
+    assert [a["prediction"] for a in answers][1:] == ["Nous dansons maintenant.", "Tu chantes aujourd'hui."]
+    assert (folder / "plain.csv").read_text(encoding="utf-8").startswith("source,predicted\nI sing here.,")
+
+
 def test_a_file_of_pairs_is_scored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scores = ask(capsys, folder, "--file", file(folder / "new.tsv", PAIRS[:6]), "--csv", str(folder / "answers.csv"))
     assert scores["metrics"]["exact"] == 1.0

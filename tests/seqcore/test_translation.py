@@ -275,6 +275,7 @@ def test_teacher_forcing_goes_from_its_start_to_its_end(schedule: str, shares: l
     assert course == sorted(course, reverse=True)
 
 
+@torch.no_grad()
 def test_with_all_true_words_forcing_step_by_step_is_the_same_as_all_at_once() -> None:
     plan = tiny({"model.dropout": 0.0, "training.teacher_forcing": 0.9999999})
     task = Translation(plan)
@@ -288,6 +289,7 @@ def test_with_all_true_words_forcing_step_by_step_is_the_same_as_all_at_once() -
     assert float(task.loss(one_by_one, batch)) == pytest.approx(float(task.loss(at_once, batch)), abs=1e-5)
 
 
+@torch.no_grad()
 def test_the_loss_counts_words_and_not_padding() -> None:
     task = Translation(tiny())
     data = task.make_dataset(table(), torch.device("cpu"))
