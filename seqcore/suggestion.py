@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from seqcore.data.table import Table
-from seqcore.errors import ExperimentError
 from seqcore.experiment import Experiment
 
 __all__ = ["SUGGESTIONS", "refit_experiment", "suggest_experiment", "suggest_task"]
@@ -43,12 +42,7 @@ def suggest_experiment(
     base = Experiment.make({"data": {**data, "task": task}})
     if task in SUGGESTIONS:
         base = base.with_changes(SUGGESTIONS[task](table))
-    try:
-        return base.with_changes(wanted)
-    except ExperimentError:
-        if "data.scaling" in wanted:
-            raise
-    return base.with_changes({"data.scaling": "standard", **wanted})
+    return base.with_changes(wanted)
 
 
 def suggest_task(table: Table) -> str:
@@ -64,7 +58,7 @@ def suggest_task(table: Table) -> str:
 def _regression(table: Table) -> Fields:
     """A window of a season where the dates show one, at most a sixth of a series, so that few rows suffice.
 
-    Values are scaled relative to the window's last one, which carries trends on.
+    The scaling, which matters more than the network, is found by trial.
     """
     rows = int(np.median(table.lengths)) if table.names else int(table.lengths.max(initial=0))
     window = max(1, min(_season(table) or 20, rows // 6))
@@ -72,7 +66,7 @@ def _regression(table: Table) -> Fields:
     batch_size = 32 if windows < 50_000 else 128 if windows < 500_000 else 512
     return {
         "data.window": window,
-        "data.scaling": "relative",
+        "data.scaling": "auto",
         "training.batch_size": batch_size,
         "training.epochs": _epochs(1500, windows, batch_size, least=3, most=150),
     }

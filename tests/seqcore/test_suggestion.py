@@ -96,6 +96,6 @@ def test_what_the_user_wants_counts_and_its_faults_are_said() -> None:
     table = table_of("series.csv")
     wanted = {"data.lead": 0, "model.hidden_size": 7}
     experiment = suggest_experiment(table, data=DATA, changes=wanted)
-    assert (experiment.data.scaling, experiment.model.hidden_size) == ("standard", 7)
+    assert (experiment.data.scaling, experiment.model.hidden_size) == ("auto", 7)
     with pytest.raises(ExperimentError, match=r"model\.hidden_size"):
         suggest_experiment(table, data=DATA, changes={"model.hidden_size": 0})
