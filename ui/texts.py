@@ -29,7 +29,7 @@ def text_picture(table: Table, validation_fraction: float, test_fraction: float,
         return
     pieces = [_stretch(table, part, low, high, SMALL if small else LARGE) for part, _, low, high in chosen]
     more = " …" if sum(map(len, bounds.values())) > len(chosen) else ""
-    kind = "sl-text sl-prose" if any(high - low > SHORT * SMALL for _, _, low, high in chosen) else "sl-text"
+    kind = "sl-text sl-prose" if _is_prose(table) else "sl-text"
     st.html(f'<div class="{kind}" data-testid="{testid}">{" ".join(pieces)}{more}</div>')
 
 
@@ -49,12 +49,16 @@ def _stretch(table: Table, part: str, low: int, high: int, most: int) -> str:
     return f'<span class="sl-part-{NAMES[part]}" title="{NAMES[part]}">{text}</span>'
 
 
+def _is_prose(table: Table) -> bool:
+    """Whether it is read as a text, and not as single letters."""
+    return bool(table.separator) or int(table.lengths.max(initial=0)) > SHORT * SMALL
+
+
 def _words(table: Table, low: int, high: int, most: int) -> str:
     """The symbols of rows as one reads them, cut where they get long. In short letter sequences blanks are marked."""
     rows = most if not table.separator else max(4, most // 5)
     symbols = table.words(low, min(high, low + rows))
-    prose = table.separator or high - low > SHORT * SMALL
-    text = table.separator.join(symbols if prose else [MARKS.get(s, s) for s in symbols])
+    text = table.separator.join(symbols if _is_prose(table) else [MARKS.get(s, s) for s in symbols])
     return text + ("…" if high - low > rows else "")
 
 

@@ -104,7 +104,9 @@ def _chosen(data: Dataset, part: str, count: int) -> NDArray[np.int64]:
 def _name(table: Table, sequence: int, first: int) -> str:
     """Where a window begins, as people find it in their data."""
     row = first - int(table.offsets[sequence])
-    named = table.names[sequence] if table.names else f"sequence {sequence + 1:,}" if len(table.lengths) > 1 else ""
+    named = ""
+    if len(table.lengths) > 1:
+        named = table.names[sequence] if table.names else f"sequence {sequence + 1:,}"
     if table.labels is not None or table.paired is not None:
         return f"sequence {named}" if named.isdecimal() else named
     if table.times is not None:
