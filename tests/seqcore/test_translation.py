@@ -19,8 +19,9 @@ from seqcore.data.sentences import join_sentence
 from seqcore.data.symbolic import NOT_SCORED
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, PredictionError
-from seqcore.events import CheckpointReady, Epoch, Event, Finished, Preview, Started, Steps, event_from_dict
+from seqcore.events import CheckpointReady, Epoch, Event, Finding, Finished, Preview, Started, Steps, event_from_dict
 from seqcore.experiment import Experiment
+from seqcore.metrics import Evaluation
 from seqcore.models import MODELS
 from seqcore.models.decoding import search
 from seqcore.models.translator import Translator
@@ -30,7 +31,7 @@ from seqcore.tasks.nearest_sentence import nearest_translations
 from seqcore.tasks.translating import translation_metrics
 from seqcore.tasks.translation import Translation, forcing
 from seqcore.training import check, fit
-from seqcore.views import TranslationView
+from seqcore.views import Translated, TranslationView
 
 E = TypeVar("E")
 ATTENTIONS = ("additive", "multiplicative", "none")
@@ -394,3 +395,38 @@ def test_a_noisy_deck_of_short_and_long_pairs_trains_within_bounds() -> None:
 def test_a_table_of_the_task_reads_back_what_was_given() -> None:
     data = Translation(tiny()).make_dataset(table(), torch.device("cpu"))
     assert [(join_sentence(data.source(i)), join_sentence(data.truth(i))) for i in range(len(PAIRS))] == PAIRS
+
+
+def test_batches_hold_sentences_of_about_one_length_and_each_of_them_once() -> None:
+    rng = np.random.default_rng(0)
+    pairs = [(" ".join(["a"] * int(rng.integers(1, 40))) + f" b{i}", f"c{i}") for i in range(600)]
+    plan = tiny({"training.batch_size": 16, "data.min_count": 1})
+    data = Translation(plan).make_dataset(table(pairs), torch.device("cpu"))
+    seen, used, room = [], 0, 0
+    for numbers, _ in data.batches("train", plan.training, epoch=0):
+        lengths = data.windows["train"].locate(numbers)[1]
+        seen += numbers.tolist()
+        used, room = used + int(lengths.sum()), room + int(lengths.max()) * len(numbers)
+    assert sorted(seen) == list(range(len(data.windows["train"])))
+    assert used > 0.9 * room
+
+
+@pytest.mark.parametrize(
+    ("answers", "bleu", "code"),
+    [(1, 5.0, "says-the-same"), (20, 15.0, "nearest-sentence-better"), (20, 60.0, None)],
+)
+def test_the_doctor_says_what_a_poor_translator_does(answers: int, bleu: float, code: str | None) -> None:
+    task = Translation(tiny())
+    data = task.make_dataset(table(), torch.device("cpu"))
+    said = tuple(Translated((f"s{i}",), (f"t{i % answers}",), text=f"t{i % answers}") for i in range(20))
+    nearest = {"nearest_sentence": {"bleu": 20.0, "chrf": 30.0, "exact": 0.0}}
+    evaluation = Evaluation({"bleu": bleu}, TranslationView(said), 20, 20, nearest)
+    found = [remark["code"] for remark in task.remarks(evaluation, data, "train")]
+    assert found == ([] if code is None else [code])
+
+
+def test_the_doctor_counts_words_that_are_unknown() -> None:
+    plan = tiny({"data.validation_fraction": 0.3, "training.epochs": 1})
+    pairs = [(f"the word{i} is here", f"le mot{i} est ici") for i in range(40)]
+    findings = {finding.code: finding for finding in of(fit(plan, data=table(pairs)), Finding)}
+    assert "25.0% of the words" in findings["unknown-words"].message
