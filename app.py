@@ -45,7 +45,8 @@ POLICY = "; ".join(
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
-        "connect-src 'self' ws: wss:",
+        "media-src 'self' blob:",
+        "connect-src 'self' blob: ws: wss:",  # a voice that was recorded is a blob
         "worker-src 'self' blob:",
         "object-src 'none'",
         "base-uri 'self'",

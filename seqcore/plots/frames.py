@@ -97,15 +97,17 @@ def _picture(picture: Values, role: str, name: str, dark: bool) -> go.Heatmap:
 def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str, Values]], dark: bool) -> None:
     """All pictures side by side: what came above, what was foreseen below it."""
     _, height, width = info.prediction.shape
-    for line, (role, name, pictures) in enumerate(films):
-        sheet = np.full((height, len(info.strip) * (width + 1)), np.nan)
-        for place, i in enumerate(info.strip.tolist()):
-            seen = info.moments[i] <= 0 and role == "prediction" and len(films) > 1
-            if not seen:  # what was seen is drawn once
-                sheet[:, place * (width + 1) : place * (width + 1) + width] = pictures[i]
-        trace = _picture(sheet, role, name, dark)
-        trace.update(y0=line * (height + 1), dy=1, hoverinfo="skip", hovertemplate=None)
-        figure.add_trace(trace, row=2, col=1)
+    sheets = np.full((len(films), 2, height, len(info.strip) * (width + 1)), np.nan)  # foreseen or true, and seen
+    for place, i in enumerate(info.strip.tolist()):
+        seen = int(info.moments[i] <= 0)
+        for line, (_, _, pictures) in enumerate(films[:1] if seen else films):  # what was seen is drawn once
+            sheets[line, seen, :, place * (width + 1) : place * (width + 1) + width] = pictures[i]
+    for line, (role, name, _) in enumerate(films):
+        for sheet, ink in zip(sheets[line], (role, "truth"), strict=True):
+            if np.isfinite(sheet).any():
+                trace = _picture(sheet, ink, name, dark)
+                trace.update(y0=line * (height + 1), dy=1, hoverinfo="skip", hovertemplate=None)
+                figure.add_trace(trace, row=2, col=1)
     bottom = len(films) * (height + 1)
     for place, i in enumerate(info.strip.tolist()):
         moment = int(info.moments[i])
