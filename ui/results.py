@@ -61,13 +61,15 @@ def picture(figure: go.Figure, *, key: str, label: str, reading: str = "") -> No
 
 def reading_of(view: View) -> str:
     """How to read the picture of a view that holds the truth beside the prediction."""
+    if isinstance(view, TranslationView) and len(view.sentences) == 1 and view.sentences[0].attention is not None:
+        return "A row is a word that was written, bluer under the words that the model looked at."
     return READINGS[type(view)]
 
 
 def answer(view: View) -> None:
     """What the model says, large: the next values with their steps, or the next symbol with its probability."""
     boxes = ANSWERS[type(view)](view)
-    many = " sl-many" if len(boxes) > 2 else ""
+    many = " sl-many" if len(boxes) > 2 else " sl-sentence" if isinstance(view, TranslationView) else ""
     cells = "".join(f"<div><span>{html(name)}</span><b>{html(value)}</b></div>" for name, value in boxes)
     st.html(f'{_STYLE}<div class="sl-answer{many}" data-testid="answer">{cells}</div>')
     if isinstance(view, SeriesView) and len(view.prediction) > (rows := _rows_shown(view)):

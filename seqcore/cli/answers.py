@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from seqcore.cli.output import number
-from seqcore.data.sentences import join_sentence
+from seqcore.data.sentences import bare, join_sentence
 from seqcore.errors import PredictionError
 from seqcore.views import (
     FramesView,
@@ -91,8 +91,8 @@ def _translation(view: TranslationView, given: Any, text: str) -> Answer:
     value = {
         "input": text,
         "prediction": last.text or " ".join(last.prediction),
-        "source": list(last.source),
-        "words": list(last.prediction),
+        "source": list(map(bare, last.source)),
+        "words": list(map(bare, last.prediction)),
         "attention": plain(last.attention),
         "unknown": list(last.unknown),
     }

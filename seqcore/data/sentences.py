@@ -66,24 +66,18 @@ def cut_sentence(text: str) -> list[str]:
 
 def join_sentence(tokens: Iterable[str]) -> str:
     """The inverse of `cut_sentence`."""
-    written: list[str] = []
-    joints = _Joints()
+    known = [token for token in tokens if bare(token)]
+    pairs = zip(known, spaces(known), strict=True)
+    return "".join(f" {bare(token)}" if space else bare(token) for token, space in pairs).removeprefix(" ")
+
+
+def spaces(tokens: Iterable[str]) -> list[bool]:
+    """Whether there is a space before each word or mark of a sentence."""
+    joints, found = _Joints(), []
     for token in tokens:
         part = bare(token)
-        if not part:
-            continue
-        space = joints.space_before(part) if token[0] not in (SPACED, JOINED) else token[0] == SPACED
-        written.append(" " + part if space and written else part)
+        found.append(joints.space_before(part) if token[:1] not in (SPACED, JOINED) else token[:1] == SPACED)
         joints.add(part)
-    return "".join(written)
-
-
-def spaces(words: Iterable[str]) -> list[bool]:
-    """Where one expects a space: whether there is one before each of these bare words."""
-    joints, found = _Joints(), []
-    for word in words:
-        found.append(joints.space_before(word))
-        joints.add(word)
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.sentences import spaces
+from seqcore.data.sentences import bare, spaces
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.views import Translated, TranslationView
 
@@ -18,7 +18,7 @@ __all__ = ["SentenceRow", "TranslationInfo", "plot_translation", "translation_in
 
 MOST_ROWS = 12
 MOST_WORDS = 40  # of a heat map's side
-_CHARACTERS = 38  # in a line of a column
+_CHARACTERS = 30  # in a line of a column
 _LINE = 17  # pixels
 _COLUMNS = (0.0, 0.345, 0.69)
 
@@ -66,7 +66,7 @@ def plot_translation(info: TranslationInfo, dark: bool = False) -> go.Figure:
 
 def _row(sentence: Translated) -> SentenceRow:
     unknown = set(sentence.unknown)
-    source = tuple((word, word in unknown) for word in sentence.source)
+    source = tuple((word, bare(word) in unknown) for word in sentence.source)
     if sentence.truth is None:
         return SentenceRow(source, tuple((word, False) for word in sentence.prediction), None)
     wrong = [True] * len(sentence.prediction)
@@ -128,7 +128,7 @@ def _wrapped(words: Marked, warning: str) -> list[str]:
     """Lines of HTML of about the column's width."""
     lines, line, width = [], "", 0
     for (word, marked), space in zip(words, spaces(word for word, _ in words), strict=True):
-        shown = escape(word)
+        shown = escape(bare(word))
         cell = f'<span style="color:{warning}"><i><b>{shown}</b></i></span>' if marked else shown
         if line and space and width + len(word) + 1 > _CHARACTERS:
             lines.append(line)
@@ -145,8 +145,8 @@ def _any_marked(info: TranslationInfo) -> bool:
 def _heat_map(info: TranslationInfo, attention: NDArray[np.float64], dark: bool) -> go.Figure:
     row = info.rows[0]
     weights = attention[:MOST_WORDS, :MOST_WORDS]
-    source = [word for word, _ in row.source][: weights.shape[1]]
-    written = [word for word, _ in row.prediction][: weights.shape[0]]
+    source = [bare(word) for word, _ in row.source][: weights.shape[1]]
+    written = [bare(word) for word, _ in row.prediction][: weights.shape[0]]
     scale = [[0.0, colour("prediction", dark=dark, opacity=0.04)], [1.0, colour("prediction", dark=dark)]]
     figure = go.Figure(
         go.Heatmap(
@@ -161,7 +161,7 @@ def _heat_map(info: TranslationInfo, attention: NDArray[np.float64], dark: bool)
     apply_style(figure, dark=dark, title=info.title, height=120 + 24 * max(4, len(written)))
     left_out = [n for n, m in zip(attention.shape, weights.shape, strict=True) if n > m]
     rest = f" (the first {MOST_WORDS} are drawn)" if left_out else ""
-    unknown = [f"<i>{escape(word)}</i>" if strange else escape(word) for word, strange in row.source]
+    unknown = [f"<i>{escape(bare(word))}</i>" if strange else escape(bare(word)) for word, strange in row.source]
     figure.update_xaxes(
         title_text=f"words of the sentence{rest}", tickvals=list(range(len(source))), ticktext=unknown[: len(source)],
         tickangle=0 if sum(map(len, source)) < 60 else -45, tickfont={"size": 13},

@@ -21,7 +21,7 @@ from seqcore.models.decoding import Found, search
 from seqcore.models.translator import Translator
 from seqcore.views import Translated
 
-__all__ = ["lines_of", "plain_words", "translate_all", "translate_words", "translation_metrics"]
+__all__ = ["lines_of", "rounded", "translate_all", "translate_words", "translation_metrics"]
 
 _SENTENCES_AT_ONCE = 256
 _WORDS_AT_ONCE = 8_000
@@ -99,14 +99,11 @@ def lines_of(table: Table) -> list[str]:
     return lines
 
 
-def plain_words(sentence: Translated, *, attention: bool) -> Translated:
-    """The same for a picture: words without what they say of spaces; attention in three digits, or none."""
+def rounded(sentence: Translated, *, attention: bool) -> Translated:
+    """The same for a picture: attention in three digits, or none."""
     weights = sentence.attention
     return replace(
         sentence,
-        source=tuple(map(bare, sentence.source)),
-        prediction=tuple(map(bare, sentence.prediction)),
-        truth=None if sentence.truth is None else tuple(map(bare, sentence.truth)),
         attention=np.round(weights, 3) if attention and weights is not None else None,
     )
 

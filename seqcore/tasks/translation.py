@@ -26,7 +26,7 @@ from seqcore.tasks.nearest_sentence import nearest_translations
 from seqcore.tasks.task import Task
 from seqcore.tasks.translating import (
     lines_of,
-    plain_words,
+    rounded,
     translate_all,
     translate_words,
     translation_metrics,
@@ -124,7 +124,7 @@ class Translation(Task):
         if not full:
             return Evaluation(metrics, TranslationView(()), len(indices), of, unit="sentence")
         shown = found if len(found) <= points else [found[i] for i in _spread(len(found), points)]
-        view = TranslationView(tuple(plain_words(t, attention=i < _ATTENDED) for i, t in enumerate(shown)))
+        view = TranslationView(tuple(rounded(t, attention=i < _ATTENDED) for i, t in enumerate(shown)))
         attended = next((t for t in shown if t.attention is not None and len(t.prediction) > 1), None)
         more: tuple[View, ...] = ()
         if attended is not None:
@@ -146,7 +146,7 @@ class Translation(Task):
         part = dataset.shown_part()
         sequences = dataset.sequences(part, dataset.spread(part, _PREVIEWED))
         found = translate_all(model, dataset, sequences, beam=1)
-        return TranslationView(tuple(plain_words(t, attention=True) for t in found))
+        return TranslationView(tuple(rounded(t, attention=True) for t in found))
 
     def parse(self, text: str, codec: PairedCodec) -> tuple[str, ...]:
         """The words of a sentence, with the mark that usually ends one like it. PredictionError."""
@@ -174,7 +174,7 @@ class Translation(Task):
         if not sentences or () in sentences or not all(isinstance(w, str) for words in sentences for w in words):
             raise PredictionError("input: this model translates sentences; give text, or a list of words")
         found = translate_words(model, codec, sentences, beam=self.experiment.model.beam)
-        return TranslationView(tuple(plain_words(t, attention=i < _ATTENDED) for i, t in enumerate(found)))
+        return TranslationView(tuple(rounded(t, attention=i < _ATTENDED) for i, t in enumerate(found)))
 
     def note(self, codec: PairedCodec, given: Any) -> str | None:
         """Words that the model has never seen, and a length that it wasn't trained on."""
