@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.sentences import bare, spaces
+from seqcore.data.sentences import bare, is_word, spaces
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.views import Translated, TranslationView
 
@@ -130,7 +130,7 @@ def _wrapped(words: Marked, warning: str) -> list[str]:
     for (word, marked), space in zip(words, spaces(word for word, _ in words), strict=True):
         shown = escape(bare(word))
         cell = f'<span style="color:{warning}"><i><b>{shown}</b></i></span>' if marked else shown
-        if line and space and width + len(word) + 1 > _CHARACTERS:
+        if line and space and is_word(word) and width + len(word) + 1 > _CHARACTERS:
             lines.append(line)
             line, width = "", 0
         line += f" {cell}" if line and space else cell
