@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared and noisy: no example is too slow.
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 
 # Before torch is imported: two test processes with two threads each would fight over two cores.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -83,8 +83,8 @@ class MovingShapes(_Films):
 
     title: ClassVar[str] = "Moving shapes"
     help: ClassVar[str] = (
-        "Films of 16 by 16 points in which a shape moves, among others that stand still, and noise: in which of eight "
-        "directions?"
+        "Films of 16 by 16 points in which a shape moves in one of eight directions, among others that stand still, "
+        "and noise."
     )
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
@@ -143,7 +143,7 @@ class BouncingShapes(_Films):
 
     title: ClassVar[str] = "Bouncing shapes"
     help: ClassVar[str] = (
-        "Films of 16 by 16 points in which shapes fly about and bounce off the walls. What comes next?"
+        "Films of 16 by 16 points in which shapes fly about and bounce off the walls: what comes next is foreseen."
     )
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
 

@@ -306,7 +306,8 @@ seqcore.train(experiment, store=seqcore.open_store("FOLDER"))
     wait_until(lambda: store.runs() and store.runs()[0].step > 20)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGINT
+    # What torch tidies up at the end makes Python forget the signal where tabulate is installed, as sacrebleu wants it.
+    assert process.returncode in (-signal.SIGINT, 1)
     assert said.strip().endswith("KeyboardInterrupt")
     [run] = store.runs()
     assert run.status == "stopped"
