@@ -48,6 +48,8 @@ with right:
         with st.container(horizontal=True, key="actions"):
             actions.buttons(None, ready, missing=own_data.awaits_file(draft))
         actions.faults()
+        if ready is not None and table is not None:
+            overview.leaks(ready, table)
         overview.data_picture(experiment, table)
     else:
         live.live_area(run, ready)

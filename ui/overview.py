@@ -10,16 +10,19 @@ import streamlit as st
 from seqcore.config import DataConfig
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
+from seqcore.events import Finding
 from seqcore.experiment import Experiment
+from seqcore.leaks import find_leaks
 from seqcore.plots import plot_table, table_info
 from seqcore.plots.examples import MANY_COLUMNS, examples_info, plot_examples
 from seqcore.recipes import load_recipe
 from ui import own_data, session
+from ui.cards import finding_box
 from ui.drafts import Draft
 from ui.live_chart import live_chart
 from ui.texts import text_picture
 
-__all__ = ["data_picture", "known_problems", "parameters", "predicted", "problems", "table", "title"]
+__all__ = ["data_picture", "known_problems", "leaks", "parameters", "predicted", "problems", "table", "title"]
 
 SMALL = 130  # pixels
 FILMS = 220
@@ -120,6 +123,12 @@ def problems(experiment: Experiment, table: Table) -> tuple[str, ...]:
     return _check(experiment.to_json(), table)
 
 
+def leaks(experiment: Experiment, table: Table) -> None:
+    """What would give the answer away, before anything is trained."""
+    for leak in _leaks(experiment.to_json(), table):
+        finding_box(Finding(step=0, **leak))
+
+
 def parameters(experiment: Experiment | None, table: Table | None) -> None:
     """How many weights the model has, and its layers."""
     if experiment is None or table is None or problems(experiment, table):
@@ -145,6 +154,12 @@ def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], i
 
     summary = summarize(Experiment.from_json(experiment), _table)
     return summary.layers, summary.parameters
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _leaks(experiment: str, _table: Table) -> list[dict[str, str]]:
+    found = find_leaks(_table, Experiment.from_json(experiment).data)
+    return [leak for leak in found if leak.get("severity") != "note"]
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

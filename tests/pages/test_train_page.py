@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -320,6 +321,18 @@ def test_what_is_predicted_from_what_is_on_top_with_a_file_and_is_said(page: App
     control(page, "multiselect", "data.target").set_value(["b"])
     control(page, "multiselect", "data.inputs").set_value(["a", "b"]).run()
     assert "Predicts **b** from **a, b**." in texts(page)
+
+
+def test_a_column_that_gives_the_answer_away_is_named_before_a_run_is_made(page: AppTest) -> None:
+    walk = np.random.default_rng(0).normal(size=301).cumsum()
+    rows = "".join(f"{a:.6f},{2 * b + 1:.6f}\n" for a, b in pairwise(walk))
+    upload(own_file(page), "mine.csv", f"price,tip\n{rows}".encode())
+    control(page, "multiselect", "data.target").set_value(["price"])
+    control(page, "multiselect", "data.inputs").set_value(["price"]).run()
+    assert "gives the answer away" not in html(page)
+    control(page, "multiselect", "data.inputs").set_value(["price", "tip"]).run()
+    assert "finding-leak-column" in html(page)
+    assert "gives the answer away" in html(page)
 
 
 def test_gaps_are_said_before_a_run_is_made_and_can_be_filled_at_the_top(page: AppTest) -> None:
