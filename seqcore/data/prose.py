@@ -66,11 +66,13 @@ class PythonProse(Source):
 
     level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, usual=True)
     repeats: bool = setting(
-        False, "Keep passages that several topics have in common. Then some of what is tested was read in training."
+        True,
+        "Keep passages that several topics have in common. Some of what is tested was read in training then, "
+        "by the network and by the methods that count.",
     )
 
     def table(self) -> Table:
-        """One sequence of symbols, [n, 1]: about 370,000 characters, with `repeats` 460,000."""
+        """One sequence of symbols, [n, 1]: about 460,000 characters, without `repeats` 370,000."""
         try:
             from pydoc_data.topics import topics  # half a megabyte: only when it is used
         except ImportError:  # some systems leave it out
