@@ -8,7 +8,9 @@ import numpy as np
 import streamlit as st
 
 from seqcore.data.parts import PARTS, part_bounds
+from seqcore.data.sentences import join_sentence
 from seqcore.data.table import Table
+from seqcore.data.text import join_words
 
 __all__ = ["text_picture"]
 
@@ -54,21 +56,24 @@ def _is_prose(table: Table) -> bool:
     return bool(table.separator) or int(table.lengths.max(initial=0)) > SHORT * SMALL
 
 
-def _words(table: Table, low: int, high: int, most: int) -> str:
+def _words(table: Table, low: int, high: int, most: int, *, sentence: bool = False) -> str:
     """The symbols of rows as one reads them, cut where they get long. In short letter sequences blanks are marked."""
     rows = most if not table.separator else max(4, most // 5)
     symbols = table.words(low, min(high, low + rows))
-    text = table.separator.join(symbols if _is_prose(table) else [MARKS.get(s, s) for s in symbols])
+    if table.separator:
+        text = join_sentence(symbols) if sentence else join_words(symbols)
+    else:
+        text = "".join(symbols if _is_prose(table) else [MARKS.get(s, s) for s in symbols])
     return text + ("…" if high - low > rows else "")
 
 
 def _row(table: Table, part: str, s: int, low: int, high: int, small: bool) -> str:
     most = SMALL if small else 120
     dot = f'<i class="sl-part-{NAMES[part]}" title="{NAMES[part]}">●</i>'
-    text = escape(_words(table, low, high, most))
+    text = escape(_words(table, low, high, most, sentence=table.paired is not None))
     if table.paired is not None:
         paired = table.paired
-        other = escape(_words(paired, int(paired.offsets[s]), int(paired.offsets[s + 1]), most))
+        other = escape(_words(paired, int(paired.offsets[s]), int(paired.offsets[s + 1]), most, sentence=True))
         return f"<div>{dot}<span>{text}</span><b>→</b><span>{other}</span></div>"
     assert table.labels is not None
     return f'<div>{dot}<em>{escape(str(table.labels[s]))}</em><span class="sl-wide">{text}</span></div>'
