@@ -41,11 +41,9 @@ def calibrate(state: TrainingState, report: Report, step: Step) -> Iterator[Even
     if coverage == 0.0 or report.over() or state.progress.step == 0 or not state.task.intervals:
         return
     epochs = state.progress.best_epoch or state.progress.epoch
-    yield _note(
-        state,
-        "calibrating",
-        f"Making intervals of {coverage:.0%}: {BLOCKS} more models are trained, for {epochs} epochs each.",
-    )
+    each = f"{epochs} epoch{'s' * (epochs != 1)} each"
+    text = f"Making intervals of {coverage:.0%}: {BLOCKS} more models are trained, for {each}."
+    yield _note(state, "calibrating", text)
     errors: list[Errors] = []
     mine = random_state(state.device)
     try:
