@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seqcore.cli.output import Output, number
+from seqcore.cli.training import changed_values
+from seqcore.data.columns import unknown_columns
 from seqcore.data.facts import Inspection
 from seqcore.data.parts import PART_TITLES
 from seqcore.data.sources import SOURCES
@@ -24,6 +26,8 @@ def data(args: argparse.Namespace, out: Output) -> int:
     from seqcore.data.inspection import inspect
 
     experiment, table = _looked_at(args.what, args.changes)
+    if not table.symbolic and (unknown := unknown_columns(table, experiment.data)):
+        raise DataError(*unknown)
     seen = inspect(table, experiment.data)
     if out.json:
         out.object({"data": args.what, "task": experiment.data.task, **seen.to_dict()})
@@ -44,7 +48,7 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
 
     path = Path(what)
     options = {name.removeprefix("data.options."): value for name, value in changes if ".options." in name}
-    rest = {name: value for name, value in changes if ".options." not in name}
+    rest = changed_values(Experiment.make(), [change for change in changes if ".options." not in change[0]])
     if what in SOURCES and not SOURCES[what].stored:
         section: dict[str, Any] = {"source": what, "options": options, "task": SOURCES[what].tasks[0]}
         plain = Experiment.make({"data": section})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqcore.cli.answers import answer_of, answers_of, flat_rows
 from seqcore.cli.output import Output, number
@@ -17,13 +18,15 @@ from seqcore.errors import DataError, NotFoundError, PredictionError
 from seqcore.runs.front import open_store
 from seqcore.runs.store import Run, Store
 from seqcore.suggestion import refit_experiment
-from seqcore.views import TableView, View, plain
+from seqcore.views import HorizonView, SeriesView, TableView, View, plain
 
 if TYPE_CHECKING:
     from seqcore.metrics import Evaluation
     from seqcore.prediction import Predictor
 
 __all__ = ["predict"]
+
+MOST_STEPS = 12  # distances of a long horizon that are listed
 
 
 def predict(args: argparse.Namespace, out: Output) -> int:
@@ -141,7 +144,19 @@ def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what:
         if isinstance(view, TableView):
             out.line(view.title)
             out.table(view.columns, [tuple(map(_cell, row)) for row in view.rows])
+        elif isinstance(view, HorizonView):
+            _horizon_table(out, view)
     return 0
+
+
+def _horizon_table(out: Output, view: HorizonView) -> None:
+    """The error so many steps ahead of every method, of a few distances where there are many."""
+    steps = len(view.errors["model"])
+    shown = sorted({int(i) for i in np.linspace(0, steps - 1, min(steps, MOST_STEPS)).round()})
+    methods = {"this model" if name == "model" else name.replace("_", " "): e for name, e in view.errors.items()}
+    out.line(f"{view.title}, as {view.metric}")
+    rows = [(f"{i + 1:,}", *(number(float(errors[i])) for errors in methods.values())) for i in shown]
+    out.table(("steps ahead", *methods), rows, right=("steps ahead", *methods))
 
 
 def _cell(value: Any) -> str:
@@ -161,9 +176,29 @@ def _forecast(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
             value |= {**limits, "coverage": view.coverage}
         out.object(value)
         return 0
-    rows = [(_position(x), *(number(value) for value in row)) for x, row in zip(view.x, view.prediction, strict=True)]
-    out.table((view.x_title, *view.columns), rows, right=view.columns)
+    if len(predictor.series) > 1:
+        out.note(f"{view.title}; with --series: {', '.join(name for name in predictor.series if name != view.title)}")
+    _forecast_table(out, view)
     return 0
+
+
+def _forecast_table(out: Output, view: SeriesView) -> None:
+    """A line for each step, each column beside the interval that is to hold it."""
+    names: list[str] = []
+    figures: list[tuple[str, ...]] = []
+    for k, column in enumerate(view.columns):
+        names.append(column)
+        figures.append(tuple(map(number, view.prediction[:, k])))
+        if view.low is not None and view.high is not None:
+            alone = len(view.columns) == 1
+            names += ["low", "high"] if alone else [f"{column} low", f"{column} high"]
+            figures += [tuple(map(number, view.low[:, k])), tuple(map(number, view.high[:, k]))]
+    rows = [(place, *row) for place, *row in zip(_positions(view.x), *figures, strict=True)]
+    out.table((view.x_title, *names), rows, right=names)
+    if view.low is not None and view.coverage is not None:
+        known = int(np.isfinite(view.low).any(axis=1).sum())
+        after = "" if known == len(view.x) else f"; after step {known:,} there is none, for want of errors to go by"
+        out.line(f"From low to high: an interval that is to hold {view.coverage:.0%} of what comes{after}.")
 
 
 def _refit(store: Store, run: Run, out: Output) -> Run | None:
@@ -194,8 +229,11 @@ def _write_csv(path: str, view: View) -> None:
         raise DataError(f"{path}: can't be written ({error.strerror})") from None
 
 
-def _position(x: Any) -> str:
-    if isinstance(x, np.datetime64):
-        text = str(np.datetime_as_string(x, unit="s"))
-        return text.removesuffix("T00:00:00").replace("T", " ")
-    return f"{float(x):g}"
+def _positions(x: NDArray[Any]) -> list[str]:
+    """Dates alike: none with a time of day, or all of them."""
+    if x.dtype.kind != "M":
+        return [f"{float(value):g}" for value in x]
+    texts = [str(text) for text in np.datetime_as_string(x, unit="s")]
+    whole = all(text.endswith("T00:00:00") for text in texts)
+    brief = all(text.endswith(":00") for text in texts)
+    return [text[: 10 if whole else 16 if brief else 19].replace("T", " ") for text in texts]

@@ -22,7 +22,7 @@ from seqcore.recipes import load_recipe
 from seqcore.runs.front import open_store
 from seqcore.runs.store import Lease, Run, Store
 
-__all__ = ["foreground", "more_epochs", "resume", "train"]
+__all__ = ["changed_values", "foreground", "more_epochs", "resume", "train"]
 
 CTRL_C, TERMINATED = 130, 143
 EXPERIMENTS = {".toml": Experiment.from_toml, ".json": Experiment.from_json}
@@ -182,10 +182,10 @@ def _experiment(
 
 
 def _changed(experiment: Experiment, changes: list[tuple[str, str]]) -> Experiment:
-    return experiment.with_changes(_values(experiment, changes)) if changes else experiment
+    return experiment.with_changes(changed_values(experiment, changes)) if changes else experiment
 
 
-def _values(experiment: Experiment, changes: list[tuple[str, str]]) -> dict[str, Any]:
+def changed_values(experiment: Experiment, changes: list[tuple[str, str]]) -> dict[str, Any]:
     """`--set` as `with_changes` takes it. Several names may be written with commas between them."""
     names = {setting.path for setting in settings_of(experiment) if setting.kind == "names"}
     values: dict[str, Any] = {}
@@ -202,7 +202,7 @@ def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Out
     from seqcore.suggestion import suggest_experiment
 
     blank = Experiment.make({"data": {"source": "file"}})
-    wanted = _values(blank, changes)
+    wanted = changed_values(blank, changes)
     checked = blank.with_changes(wanted)
     if checked.data.source != "file":
         raise ExperimentError(f"data.source: {checked.data.source!r} is not where {path.name} comes from; leave it out")

@@ -12,7 +12,7 @@ from seqcore.data.parts import part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError, did_you_mean
 
-__all__ = ["Columns", "choose_columns", "fill_gaps", "target_names"]
+__all__ = ["Columns", "choose_columns", "fill_gaps", "target_names", "unknown_columns"]
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,7 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
         raise DataError("data.task: these data are symbols, and regression needs numbers; set data.task to symbols")
     targets = target_names(table, config)
     inputs = config.inputs or targets
-    lines = [
-        f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}"
-        for field, names in (("inputs", config.inputs), ("target", config.target))
-        for name in names
-        if name not in table.columns
-    ]
+    lines = unknown_columns(table, config)
     for field, names in (("inputs", config.inputs), ("target", config.target)):
         if len(set(names)) < len(names):
             lines.append(f"data.{field}: a column is named twice; name each once")
@@ -54,6 +49,16 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
     frame = table.frame if tuple(used) == table.columns else None
     chosen = replace(table, values=np.asarray(values, dtype=np.float64), columns=tuple(used), frame=frame)
     return Columns(fill_gaps(chosen, config), [used.index(n) for n in inputs], [used.index(n) for n in targets])
+
+
+def unknown_columns(table: Table, config: DataConfig) -> list[str]:
+    """A line for each column that the experiment names and the table hasn't."""
+    return [
+        f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}"
+        for field, names in (("inputs", config.inputs), ("target", config.target))
+        for name in names
+        if name not in table.columns
+    ]
 
 
 def target_names(table: Table, config: DataConfig) -> tuple[str, ...]:

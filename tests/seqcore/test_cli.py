@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -346,6 +347,26 @@ def test_own_data_are_trained_on_and_forecast_with_their_dates(ask: Ask, months:
     assert "1959-03-01" in ask("predict", "latest", "--steps", "3").out
 
 
+def test_people_read_the_interval_of_each_step_and_the_error_by_horizon(ask: Ask, tmp_path: Path) -> None:
+    hours = np.datetime64("2024-01-01T00:00") + np.arange(300) * np.timedelta64(1, "h")
+    rows = "".join(f"{hour},{np.sin(i / 4) + 3:.4f}\n" for i, hour in enumerate(np.datetime_as_string(hours, unit="m")))
+    (tmp_path / "hours.csv").write_text("time,load\n" + rows)
+    small = ("training.epochs=1", "training.coverage=0.8", "data.scaling=standard", "data.horizon=14", "data.window=6")
+    few = [word for change in small for word in ("--set", change)]
+    assert ask("train", str(tmp_path / "hours.csv"), *few).code == 0
+    ahead = ask("predict", "latest", "--steps", "2").out.splitlines()
+    assert ahead[0].split() == ["time", "load", "low", "high"]
+    assert ahead[1].startswith("2024-01-13 12:00 ")
+    middle, low, high = (float(figure) for figure in ahead[1].split()[2:])
+    assert low < middle < high
+    assert ahead[-1] == "From low to high: an interval that is to hold 80% of what comes."
+    scored = ask("predict", "latest", "--part", "test").out.splitlines()
+    start = next(i for i, line in enumerate(scored) if line.startswith("Error by horizon"))
+    assert "this model" in scored[start + 1]
+    listed = [int(line.split()[0]) for line in scored[start + 2 : start + 14]]
+    assert (listed[0], listed[-1], len(listed)) == (1, 14, 12)
+
+
 def test_refit_trains_on_all_of_the_data_once(ask: Ask, months: Path) -> None:
     ask("train", str(months), "--set", "training.epochs=2")
     scored = ask("runs", "--json").objects[0]["run"]
@@ -443,3 +464,16 @@ def test_data_says_what_a_source_or_a_file_holds(ask: Ask, months: Path) -> None
     assert "one series" in shown.out
     assert ask("data", "weathr").faults == ["weathr: there is no such source or file; did you mean weather?"]
     assert ask("data", "weather", "--set", "data.window=0").code == 1
+
+
+def test_data_uses_the_columns_that_are_named(ask: Ask, tmp_path: Path) -> None:
+    load = np.sin(np.arange(200) / 3)
+    rows = "".join(f"{now:.4f},{later:.4f},1\n" for now, later in pairwise(load))
+    (tmp_path / "load.csv").write_text(f"load,tomorrow,wind\n{rows}")
+    shown = ask("data", str(tmp_path / "load.csv"), "--set", "data.inputs=load,tomorrow")
+    assert "Column 'tomorrow' gives the answer away: it is load, 1 row later." in shown.out
+    wrong = ask("data", str(tmp_path / "load.csv"), "--set", "data.inputs=load,winds", "--set", "data.target=loads")
+    assert wrong.faults == [
+        "data.inputs: there is no column 'winds'; did you mean wind?",
+        "data.target: there is no column 'loads'; did you mean load?",
+    ]
