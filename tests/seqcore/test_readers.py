@@ -132,6 +132,10 @@ class TestSeries:
         assert "v has 1 gap: row 3." in table.notes
         assert table.row_numbers == {2: 3}
 
+    def test_the_numbers_of_rows_that_pandas_writes_into_parquet_are_no_values(self) -> None:
+        table = read(parquet(v=pa.array([1.0, 2.0]), __index_level_0__=pa.array([7, 3])), "x.parquet")
+        assert table.columns == ("v",)
+
 
 class TestLabels:
     def test_the_long_form_has_an_id_a_step_and_one_label_a_sequence(self) -> None:

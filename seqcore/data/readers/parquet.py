@@ -47,10 +47,16 @@ def read_parquet(given: Given) -> Table:
     parts.clear()
     columns = {}
     for i, column in enumerate(_names(schema.names, name)):
-        columns[column] = _plain(table.column(i))
+        if not _counts_rows(table.schema.field(i)) or len(schema.names) == 1:
+            columns[column] = _plain(table.column(i))
     del table
     origin = Origin(name=name, rows=lambda positions: [p + 1 for p in positions], notes=given.notes, **given.said())
     return make_table(columns, origin)
+
+
+def _counts_rows(field: pa.Field) -> bool:
+    """Whether a column is what pandas writes of an index without a name: rows' old numbers, which are no values."""
+    return bool(field.name.startswith("__index_level_") and pa.types.is_integer(field.type))
 
 
 def _names(names: list[str], file: str) -> list[str]:
