@@ -94,7 +94,8 @@ function drawFigure(chart) {
   layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : layout.dragmode ?? "zoom"
   setScale(chart, layout)
   applyZoom(chart, layout)
-  figure.data.forEach((trace, i) => (trace.uid ??= `${trace.name ?? "trace"}-${i}`))
+  // Plotly looks for ".cb" + uid, so a name must be fit for a selector: "90% interval" and "Verbrauch (kWh)" are not.
+  figure.data.forEach((trace, i) => (trace.uid ??= `${trace.name ?? "trace"}-${i}`.replace(/[^\p{L}\p{N}_-]/gu, "_")))
   const config = {
     displaylogo: false,
     showSendToCloud: false,

@@ -32,6 +32,16 @@ def ball(server) -> str:
     return run
 
 
+@pytest.fixture(scope="module")
+def bands(server) -> str:
+    """A run with intervals, whose lines' names hold signs that mean something in a selector."""
+    store = Store(server.store)
+    changes = {"training.epochs": 1, "training.coverage": 0.8, "data.options.samples": 300}
+    run = seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=store).id
+    store.close()
+    return run
+
+
 def test_a_reader_types_three_values_and_gets_the_fourth(page, ramp):
     page.goto(f"/predict?run={ramp}")
     answer = page.get_by_test_id("answer")
@@ -81,3 +91,14 @@ def test_nothing_sticks_out_of_a_telephone(browser, server, ball, address):
     expect(page.locator(".live-chart-plot .main-svg").first).to_be_visible()
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
     context.close()
+
+
+def test_a_picture_goes_whatever_its_lines_are_called(page, bands):
+    """Plotly looks for what belongs to a line by its name; `page` fails where a script breaks."""
+    page.goto(f"/predict?run={bands}")
+    picture = page.get_by_role("img", name="Truth and prediction")
+    expect(picture.locator(".legendtext").first).to_contain_text("80% interval")
+    drawn = picture.element_handle()
+    page.get_by_role("radio", name="Training").or_(page.get_by_role("button", name="Training")).first.click()
+    expect(page.get_by_text("The model learned from this part")).to_be_visible()
+    page.wait_for_function("node => !node.isConnected && !node._fullLayout", arg=drawn)
