@@ -257,10 +257,10 @@ def forecast(run: Run, predictor: Predictor, step: int) -> None:
         )  # fmt: skip
     data = run.experiment.data
     if data.validation_fraction or data.test_fraction:
-        refit(run)
+        refit(run, predictor)
 
 
-def refit(run: Run) -> None:
+def refit(run: Run, predictor: Predictor) -> None:
     """Offer to train anew on everything, now that the scores are known."""
     epochs = run.best_epoch or run.epoch
     if not epochs:
@@ -270,7 +270,7 @@ def refit(run: Run) -> None:
         f"the same model on all of them, for the {run_words.counted(epochs, 'epoch')} that did best here."
     )
     if st.button("Train on all data", icon=":material/restart_alt:", key=f"refit-{run.id}"):
-        new = jobs().submit(refit_experiment(run.experiment, epochs), recipe=run.recipe)
+        new = jobs().submit(refit_experiment(predictor.settled, epochs), recipe=run.recipe)
         select_run(new.id)
         st.switch_page("train.py")
 

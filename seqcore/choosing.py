@@ -72,7 +72,7 @@ def choose_scaling(
             tried.append((kind, error, ""))
         except SeqcoreError as fault:
             faults.append(fault.lines[0])
-            tried.append((kind, math.nan, fault.lines[0].partition(": ")[2] or fault.lines[0]))
+            tried.append((kind, math.nan, _reason(fault.lines[0])))
     known = [(error, i) for i, (_, error, _) in enumerate(tried) if math.isfinite(error)]
     if not known:
         raise DataError(faults[0] if faults else "data.scaling: no scaling gives finite predictions; choose one")
@@ -89,6 +89,12 @@ def choice_view(rows: tuple[tuple[Any, ...], ...], *, several: bool) -> TableVie
     """The table that a choice was made from."""
     error = "validation error in mean steps" if several else "validation MAE"
     return TableView(("scaling", error, "remark"), rows, title="How the scaling was chosen")
+
+
+def _reason(fault: str) -> str:
+    """A fault without the field it names, which was only tried, and without the advice: all others were tried, too."""
+    field, _, rest = fault.partition(": ")
+    return (rest if rest and field.startswith(("data.", "model.")) else fault).partition("; ")[0]
 
 
 def _small(experiment: Experiment, kind: str) -> Experiment:

@@ -72,6 +72,12 @@ class Predictor:
         return getattr(self._codec, "target_names", ())
 
     @property
+    def settled(self) -> Experiment:
+        """The experiment with what its training settled by trial: the scaling, where that was left to it."""
+        choice = getattr(self._codec, "choice", ())
+        return self.experiment.with_changes({"data.scaling": choice[0][0]}) if choice else self.experiment
+
+    @property
     def series(self) -> tuple[str, ...]:
         """The names of the series that it learned from, each with a scale of its own; empty where there is one."""
         return getattr(self._codec, "series", ())

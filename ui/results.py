@@ -129,10 +129,18 @@ def further(view: View, *, key: str) -> None:
     if view.title:
         st.markdown(f"**{escape(view.title)}**")
     if isinstance(view, TableView):
-        st.dataframe(pd.DataFrame(view.rows, columns=list(view.columns)), hide_index=True, alt=view.title)
+        # Not a data frame's grid: that cuts a sentence off.
+        rows = [[_cell(value) for value in row] for row in view.rows]
+        st.table(pd.DataFrame(rows, columns=[escape(c) for c in view.columns]), hide_index=True, alt=view.title)
         return
     bare = replace(view, title="")
     picture(FIGURES[type(view)](bare), key=key, label=view.title or reading_of(view), reading=reading_of(view))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.4g}" if isinstance(value, float) else escape(str(value))
 
 
 def shown(value: float) -> str:

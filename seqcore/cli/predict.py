@@ -211,7 +211,7 @@ def _refit(store: Store, run: Run, out: Output) -> Run | None:
         raise PredictionError(
             f"{run.id[:8]} has not finished an epoch, so there is nothing to go by; `resume` it first"
         )
-    experiment = refit_experiment(run.experiment, epochs)
+    experiment = refit_experiment(store.predictor(run.id).settled, epochs)
     for known in store.runs():
         if known.experiment == experiment and known.status == "completed":
             return known

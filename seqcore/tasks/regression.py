@@ -249,12 +249,13 @@ class Regression(Task):
             )
         if dataset.codec.choice:
             kind, error, _ = dataset.codec.choice[0]
+            where = "validation part" if self.experiment.data.validation_fraction else "end of the training part"
             remarks.append(
                 {
                     "code": "scaling-chosen",
                     "severity": "note",
                     "message": f"The scaling was chosen by trial: {kind}.",
-                    "why": f"After a short training its error on the validation part was least ({error:.4g}): "
+                    "why": f"After a short training its error on the {where} was least ({error:.4g}): "
                     + "; ".join(_tried(row) for row in dataset.codec.choice[1:])
                     + ".",
                 }

@@ -377,6 +377,10 @@ def test_refit_trains_on_all_of_the_data_once(ask: Ask, months: Path) -> None:
     assert first[0]["run"] != scored
     (shown,) = ask("show", first[0]["run"], "--json").objects
     assert shown["experiment"]["data"]["validation_fraction"] == shown["experiment"]["data"]["test_fraction"] == 0
+    (tried,) = [
+        v for v in ask("predict", scored, "--part", "test", "--json").objects[0]["more"] if v["view"] == "table"
+    ]
+    assert shown["experiment"]["data"]["scaling"] == tried["rows"][0][0]  # what was scored, and no new trial
     listed = ask("runs", "--json").objects
     assert [run["on_all_data"] for run in listed] == [True, False]
     assert [", on all data" in line for line in ask("runs").out.splitlines()[-2:]] == [True, False]
