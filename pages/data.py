@@ -20,6 +20,7 @@ with st.container(key="desk"):
 
 with left, st.container(key="settings"):
     st.subheader("How it is used")
+    told = st.container()
     known = overview.table(draft)
     first = own_data.first_fields(draft, known)
     forms.section(draft, "data", known.columns if known else (), leave_out=looking.shown_above(draft), first=first)
@@ -38,6 +39,9 @@ with right:
         data_sections.facts(seen, table)
         overview.data_picture(experiment, table, key="look")
         listening.listen(table, key="listen")
+        if first:
+            with told:
+                overview.predicted(experiment, table)
         data_sections.remarks(seen)
 
 with press:

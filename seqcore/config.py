@@ -385,6 +385,7 @@ class TrainingConfig(Section):
         maximum=0.99,
         applies_to={"data.task": ("regression",)},
         title="Interval coverage",
+        usual=True,
     )
     seed: int = setting(
         0, "The same seed on the same machine gives the same run, bit for bit.", minimum=0, maximum=2**31 - 1

@@ -260,13 +260,13 @@ def windows(experiment: Experiment, table: Table) -> None:
     if not seen.windows:
         st.caption("There is no window in this part.")
     elif seen.windows[0].before is not None:
-        _number_windows(seen)
+        _number_windows(seen, trial=experiment.data.scaling == "auto")
     else:
         _word_windows(seen)
     return None
 
 
-def _number_windows(seen: Glimpse) -> None:
+def _number_windows(seen: Glimpse, *, trial: bool) -> None:
     left, right = st.columns(2, gap="large")
     asked = " Rings are what it must predict." if 0 < len(seen.targets) <= MOST_RINGS else ""
     asked = " The last picture is what it must predict." if seen.targets and seen.frame else asked
@@ -278,7 +278,11 @@ def _number_windows(seen: Glimpse) -> None:
             reading=f"What is in the data.{asked}",
         )  # fmt: skip
     with right:
-        st.caption(f"As the model gets them: scaled ({seen.scaling})")
+        st.caption(
+            f"One of the scalings that a trial will choose from when training begins: {seen.scaling}"
+            if trial
+            else f"As the model gets them: scaled ({seen.scaling})"
+        )
         after = plot_windows(windows_info(seen, scaled=True))
         calendar = " The calendar comes beside the columns." if seen.inputs > len(seen.columns) else ""
         _picture(

@@ -86,7 +86,7 @@ def _uncoloured(data: DataConfig, table: Table) -> bool:
 def _figure(data: DataConfig, table: Table, *, small: bool, key: str, revision: str) -> None:
     wanted = tuple(dict.fromkeys((*data.target, *data.inputs)))
     held_back: Any = {"validation_fraction": data.validation_fraction, "test_fraction": data.test_fraction}
-    few = 400 if small else 1500
+    few = 400 if small else 6000
     if table.labels is not None or _uncoloured(data, table):
         figure = plot_examples(examples_info(table, column=wanted[0] if wanted else "", **held_back))
         small_height = FILMS
@@ -110,7 +110,8 @@ def predicted(experiment: Experiment, table: Table) -> None:
     target = data.target or (data.inputs[:1] if data.inputs and data.lead else table.columns[:1])
     past = "its own past" if len(target) == 1 else "their own past"
     inputs = f"**{session.escape(', '.join(data.inputs))}**" if set(data.inputs) - set(target) else past
-    st.caption(f"Predicts **{session.escape(', '.join(target))}** from {inputs}.")
+    calendar = " and the calendar" if data.calendar else ""
+    st.caption(f"Predicts **{session.escape(', '.join(target))}** from {inputs}{calendar}.")
 
 
 def known_problems(experiment: Experiment, table: Table) -> tuple[str, ...] | None:

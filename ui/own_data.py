@@ -19,7 +19,7 @@ from seqcore.experiment import Experiment
 from seqcore.recipes import Recipe, load_recipe, recipes
 from seqcore.suggestion import suggest_experiment
 from ui import drafts, forms, session
-from ui.drafts import Draft
+from ui.drafts import Draft, widget_key
 
 __all__ = [
     "awaits_file", "file_choice", "first_fields", "shown_above", "start_bar", "suggested", "table_of", "unsettled",
@@ -230,7 +230,10 @@ def unsettled() -> bool:
 
 
 def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
-    """Fields that matter before all others with the visitor's own data: what it is, what is predicted, and gaps."""
+    """Fields that matter before all others with the visitor's own data: what it is, what is predicted, and gaps.
+
+    Where there are dates, so does the calendar; where more than one step is predicted, so does how.
+    """
     if _origin(draft) == "recipe":
         return ()
     reading = _reading_fields(draft, table) if draft.values["data.source"] == "file" else ()
@@ -238,7 +241,14 @@ def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
         return reading
     columns = ("data.target", "data.inputs") if len(table.columns) > 1 else ()
     gaps = draft.values["data.gaps"] != "refuse" or bool(np.isnan(table.values).any())
-    return (*reading, *columns, "data.gaps") if gaps else (*reading, *columns)
+    more = ("data.gaps",) * gaps + ("data.calendar",) * (table.times is not None)
+    steps = ("data.window", "data.horizon", "data.multi_step") * (_chosen(draft, "data.horizon") != 1)
+    return (*reading, *columns, *more, *steps)
+
+
+def _chosen(draft: Draft, path: str) -> Any:
+    """A field as its control has it, which the form that is drawn next will read."""
+    return st.session_state.get(widget_key(draft, path), draft.values[path])
 
 
 def _reading_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:

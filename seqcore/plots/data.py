@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ def table_info(
     test_fraction: float = 0.0,
     columns: tuple[str, ...] = (),
     title: str = "",
-    max_points: int = 1500,
+    max_points: int = 6000,
 ) -> TableInfo:
     """From a table and the sizes of its parts: stretches of time, or whole sequences where these are independent.
 
@@ -65,7 +66,8 @@ def table_info(
     drawn = wanted[:MAX_COLUMNS]
     sequences = _sequences(table)
     spans = _spans(table, validation_fraction, test_fraction)
-    budget = max(20, max_points // max(1, len(sequences) * len(drawn)))
+    rows = int(table.lengths[sequences].sum()) * len(drawn)
+    share = min(1.0, max_points / max(1, rows))  # of all parts alike: none looks smoother than another
     stretches: list[Stretch] = []
     for s in sequences:
         start, stop = int(table.offsets[s]), int(table.offsets[s + 1])
@@ -79,7 +81,7 @@ def table_info(
                 if table.symbols is not None:
                     stretches.append(Stretch(column, part, place, table.symbols[y]))
                 else:
-                    keep = thin(y.astype(np.float64), budget)
+                    keep = thin(y.astype(np.float64), max(20, math.ceil(share * len(y))))
                     stretches.append(Stretch(column, part, place[keep], y[keep].astype(np.float64)))
     stretches = _first_symbols(stretches) if table.symbolic else stretches
     left = []

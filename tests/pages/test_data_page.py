@@ -127,6 +127,22 @@ def test_train_on_this_opens_the_train_page_with_the_same_data_and_settings(page
     assert not page.button(key="do-train").disabled
 
 
+def test_what_is_predicted_is_said_and_what_matters_for_a_forecast_is_on_top(page: AppTest) -> None:
+    upload(look_at(page, "file"), "load.csv", PERIODIC)
+    assert "Predicts **load** from its own past." in texts(page)
+    assert "One of the scalings that a trial will choose from when training begins: standard" in texts(page)
+    (folded,) = [e for e in page.expander if e.label == "More data settings"]
+    assert "look:data.calendar" not in [box.key for box in folded.multiselect]
+    assert "look:data.multi_step" in [one.key for one in folded.get("button_group")]
+    page.multiselect(key="look:data.calendar").set_value(["weekday"])
+    page.number_input(key="look:data.horizon").set_value(3)
+    page.selectbox(key="look:data.scaling").select("relative").run()
+    assert "Predicts **load** from its own past and the calendar." in texts(page)
+    assert "As the model gets them: scaled (relative)" in texts(page)
+    (folded,) = [e for e in page.expander if e.label == "More data settings"]
+    assert "look:data.multi_step" not in [one.key for one in folded.get("button_group")]
+
+
 def test_what_the_train_page_has_is_what_the_data_page_looks_at_first(page: AppTest) -> None:
     page.switch_page("train.py").run()
     page.selectbox(key="recipe").select("sine-to-cosine").run()

@@ -336,6 +336,12 @@ class TestTable:
         assert info.stretches[0].x[-1] == 70
         assert by_name(plot_table(info), "test").line.color == COLOURS["test"][0]
 
+    def test_a_long_part_is_drawn_as_finely_as_a_short_one(self):
+        table = Table(np.random.default_rng(0).random((4000, 2)), ("a", "b"))
+        info = table_info(table, validation_fraction=0.1, test_fraction=0.1, max_points=2000)
+        shares = [len(s.y) / rows for s, rows in zip(info.stretches, [3200, 400, 400] * 2, strict=True)]
+        assert max(shares) < 1.2 * min(shares)
+
     def test_independent_sequences_belong_to_one_part_each(self):
         table = Table(np.arange(90.0)[:, None], ("value",), offsets=np.arange(11) * 9, independent=True)
         info = table_info(table, validation_fraction=0.2, test_fraction=0.2)
