@@ -259,15 +259,20 @@ def test_a_full_disk_ends_the_run_with_its_reason_and_keeps_what_was_stored(
     store = Store(folder)
     lease = store.start(experiment)
 
+    full: list[bool] = []  # who listens must do so from the start: the run is recorded by another thread
+
     def limit(connection: schema.Connection) -> None:
+        if not full:
+            return
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
     def fill(event: Event) -> None:
         if isinstance(event, Epoch) and event.epoch == 10:
             wait_until(lambda: store.run(lease.run).epoch == 10)
-            sqlalchemy_event.listen(store.database.engine, "begin", limit)
+            full.append(True)
 
+    sqlalchemy_event.listen(store.database.engine, "begin", limit)
     run = execute(store, lease, on_event=fill)
     sqlalchemy_event.remove(store.database.engine, "begin", limit)
     store.close()  # the limit belongs to its connections
