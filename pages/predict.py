@@ -169,6 +169,9 @@ def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, re
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
         figure = FIGURES[type(evaluation.view)](evaluation.view)
+        horizon = run.experiment.data.horizon
+        if isinstance(evaluation.view, SeriesView) and horizon > 1:
+            reading = f"Every {horizon} steps the model begins anew, from what came before. {reading}"
         picture(figure, key=key, label="Truth and prediction", reading=f"{reading_of(evaluation.view)} {reading}")
         download_csv(evaluation.view, name=name, key=f"csv-{key}")
     with right:
@@ -330,7 +333,7 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
     evaluation = predictor.evaluate(table, part=None)
     show_evaluation(
         run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predicted"),
-        reading="None of this was seen in training.",
+        reading="It says how good the model is only as far as none of this was in its training part.",
     )  # fmt: skip
 
 

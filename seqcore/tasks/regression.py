@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.backtest import horizon_view
+from seqcore.backtest import by_series_view, horizon_view
 from seqcore.baselines import TITLES, facts_for, learn, numeric_baselines
 from seqcore.choosing import choice_view, choose_scaling, several_sizes
 from seqcore.config import DataConfig
@@ -129,13 +129,20 @@ class Regression(Task):
             return Evaluation(metrics, _NOTHING, len(indices), of)
         naive = numeric_baselines(dataset, part, indices, dataset.baseline_facts)
         ahead = horizon_view(truth, prediction, naive)
-        more: tuple[View, ...] = () if ahead is None else (ahead,)
-        if dataset.codec.choice:
-            more = (*more, choice_view(dataset.codec.choice, several=several_sizes(dataset)))
         view = self._view(model, dataset, part, points)
-        if isinstance(view, SeriesView) and (band := band_of(dataset, part, indices, prediction)) is not None:
+        band = band_of(dataset, part, indices, prediction) if isinstance(view, SeriesView) else None
+        if band is not None and isinstance(view, SeriesView):
             metrics["coverage"] = covered_share(truth, *band)
             view = replace(view, coverage=promised(dataset.codec.fitted), covered=metrics["coverage"])
+        each = None
+        if dataset.table.frame is None:
+            own = dataset.series_of(dataset.windows[part].locate(indices)[2])
+            named = (own, dataset.fit.names if dataset.fit.by_series else ())
+            columns = [dataset.table.columns[i] for i in dataset.targets]
+            each = by_series_view(truth, prediction, naive, series=named, targets=columns, band=band)
+        choice = dataset.codec.choice
+        chosen = choice_view(choice, several=several_sizes(dataset)) if choice else None
+        more: tuple[View, ...] = tuple(view for view in (ahead, each, chosen) if view is not None)
         baselines = {name: regression_metrics(values, truth, unit) for name, values in naive.items()}
         return Evaluation(metrics, view, len(indices), of, baselines, more)
 
