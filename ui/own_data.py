@@ -18,6 +18,7 @@ from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.experiment import Experiment
 from seqcore.recipes import Recipe, load_recipe, recipes
 from seqcore.suggestion import suggest_experiment
+from seqcore.tasks import TASKS
 from ui import drafts, forms, session
 from ui.drafts import Draft, widget_key
 
@@ -89,7 +90,8 @@ def table_of(experiment: Experiment) -> Table:
             name = str(experiment.data.options["name"])
             table = _tables().read(key, name, lambda step: store.table(experiment, on_progress=step))
         else:
-            table = store.table(experiment)
+            with st.spinner("Making the data"):  # shown where it takes more than a moment
+                table = store.table(experiment)
         _tables().put(key, table)
     return table
 
@@ -282,7 +284,7 @@ def _recipe_choice(draft: Draft) -> None:
     st.selectbox(
         "Recipe",
         list(known),
-        format_func=lambda name: known[name].title,
+        format_func=lambda name: f"{TASKS[known[name].experiment.data.task].title} · {known[name].title}",
         key="recipe",
         placeholder="Your own experiment",
         help="Complete experiments that ship with Sequence Lab. Everything in them can be changed below.",

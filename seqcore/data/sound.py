@@ -185,11 +185,15 @@ def sound_table(
 ) -> Table:
     """Recordings as a table of their log-mel frames, one sequence each, with the sound beside them."""
     waveforms = tuple(resample(s.samples, s.rate, RATE) for s in sounds)
-    frames = [levelled(power) for power in mel_power(waveforms)]
+    frames = [levelled(mel_power([waveform])[0]) for waveform in waveforms]
+    offsets = np.cumsum([0, *map(len, frames)], dtype=np.int64)
+    values = np.empty((int(offsets[-1]), MELS))
+    for i in range(len(frames)):  # one after the other, each given back: never all of them twice
+        values[offsets[i] : offsets[i + 1]], frames[i] = frames[i], values[:0]
     return Table(
-        values=np.concatenate(frames) if frames else np.zeros((0, MELS)),
+        values=values,
         columns=mel_names(),
-        offsets=np.cumsum([0, *map(len, frames)], dtype=np.int64),
+        offsets=offsets,
         independent=True,
         names=tuple(names),
         notes=tuple(notes),
