@@ -18,6 +18,7 @@ from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.experiment import Experiment
 from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrelation
+from seqcore.plots.blanks import marked
 from seqcore.plots.counts import classes_info, lengths_info, plot_bars, vocabulary_info
 from seqcore.plots.windows import plot_windows, windows_info
 from ui import session
@@ -306,12 +307,12 @@ def _word_windows(seen: Glimpse) -> None:
     rows = []
     for window in seen.windows:
         cells = "".join(
-            f"<span><b>{escape(_mark(word))}</b><code>{code}</code></span>"
+            f"<span><b>{escape(marked(word))}</b><code>{code}</code></span>"
             for word, code in zip(window.words, window.codes, strict=False)
         )
         more = "<span><b>…</b></span>" if window.length > len(window.words) else ""
         answer = (
-            f'<i>→</i><span class="sl-answer-word"><b>{escape(_mark(window.answer))}</b>'
+            f'<i>→</i><span class="sl-answer-word"><b>{escape(marked(window.answer))}</b>'
             f"<code>{escape(window.answer_code)}</code></span>"
             if window.answer
             else ""
@@ -321,7 +322,3 @@ def _word_windows(seen: Glimpse) -> None:
     st.caption(
         "Each symbol over its number in the vocabulary, which is the training part's; 0 stands for unknown ones."
     )
-
-
-def _mark(symbol: str) -> str:
-    return {" ": "␣", "\n": "↵", "\t": "⇥"}.get(symbol, symbol)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seqcore.export import view_to_csv
 from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES
+from seqcore.plots.blanks import named
 from seqcore.views import (
     ConfusionView,
     FramesView,
@@ -77,7 +78,7 @@ def answer(view: View) -> None:
 
 
 def _symbol(view: SymbolsView) -> list[tuple[str, str]]:
-    return [(f"next, {_sure(view.probabilities[-1])}", view.predictions[-1])]
+    return [(f"next, {_sure(view.probabilities[-1])}", named(view.predictions[-1]))]
 
 
 def _label(view: LabelsView) -> list[tuple[str, str]]:

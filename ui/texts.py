@@ -11,10 +11,10 @@ from seqcore.data.parts import PARTS, part_bounds
 from seqcore.data.sentences import join_sentence
 from seqcore.data.table import Table
 from seqcore.data.text import join_words
+from seqcore.plots.blanks import marked
 
 __all__ = ["text_picture"]
 
-MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
 NAMES = {"train": "train", "val": "validation", "test": "test"}
 SMALL, LARGE = 40, 320  # characters of a stretch
 SHORT = 8  # the longest that a stretch of a letter sequence usually is where many stand on a line
@@ -63,7 +63,7 @@ def _words(table: Table, low: int, high: int, most: int, *, sentence: bool = Fal
     if table.separator:
         text = join_sentence(symbols) if sentence else join_words(symbols)
     else:
-        text = "".join(symbols if _is_prose(table) else [MARKS.get(s, s) for s in symbols])
+        text = "".join(symbols if _is_prose(table) else map(marked, symbols))
     return text + ("…" if high - low > rows else "")
 
 

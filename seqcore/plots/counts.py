@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from seqcore.data.facts import LengthFacts, VocabularyFacts
 from seqcore.data.parts import PARTS
+from seqcore.plots.blanks import marked
 from seqcore.plots.style import apply_style, colour, empty_figure
 
 __all__ = ["BarsInfo", "classes_info", "lengths_info", "plot_bars", "vocabulary_info"]
@@ -16,7 +17,6 @@ __all__ = ["BarsInfo", "classes_info", "lengths_info", "plot_bars", "vocabulary_
 MAX_BARS = 24
 LONGEST_NAME = 24
 SHORT_NAME = 2  # up to so many letters names stand under upright bars
-MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
 PART_NAMES = {"train": "train", "val": "validation", "test": "test"}
 INK = "truth"
 
@@ -58,7 +58,7 @@ def vocabulary_info(vocabulary: VocabularyFacts, *, title: str = "") -> BarsInfo
     """The most frequent symbols or words: at most 24."""
     shown = vocabulary.frequent[:MAX_BARS]
     return BarsInfo(
-        names=tuple(_short(MARKS.get(symbol, symbol)) for symbol, _ in shown),
+        names=tuple(_short(marked(symbol)) for symbol, _ in shown),
         counts={INK: tuple(count for _, count in shown)},
         edges=(),
         left_out=vocabulary.size - len(shown),

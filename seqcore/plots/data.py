@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from seqcore.data.parts import part_bounds
 from seqcore.data.table import Table
+from seqcore.plots.blanks import named
 from seqcore.plots.style import apply_style, colour, empty_figure, line
-from seqcore.plots.symbols import SHOWN
 from seqcore.plots.thinning import thin
 
 __all__ = ["Stretch", "TableInfo", "plot_table", "table_info"]
@@ -148,7 +148,7 @@ def _text(info: TableInfo, dark: bool) -> go.Figure:
         at += len(stretch.y)
         figure.add_scatter(
             x=places % SYMBOLS_A_ROW, y=places // SYMBOLS_A_ROW, mode="text", name=stretch.part,
-            text=[SHOWN.get(str(s), str(s)) for s in stretch.y], showlegend=False, hoverinfo="skip",
+            text=[named(str(s)) for s in stretch.y], showlegend=False, hoverinfo="skip",
             textfont={"color": colour(stretch.part, dark=dark), "size": 15},
         )  # fmt: skip
     rows = -(-at // SYMBOLS_A_ROW)

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from seqcore.plots.blanks import marked
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.views import LabelsView
 
@@ -204,7 +205,7 @@ def _draw_input(figure: go.Figure, sequence: Unfolding, dark: bool) -> None:
     if sequence.symbols:
         few = len(sequence.symbols) <= MOST_WORDS
         figure.add_scatter(
-            x=sequence.steps, y=np.zeros(len(sequence.steps)), text=[_readable(s) for s in sequence.symbols],
+            x=sequence.steps, y=np.zeros(len(sequence.steps)), text=[marked(s) for s in sequence.symbols],
             mode="text" if few else "markers", marker={"size": 3, "color": ink},
             textfont={"size": 14 if len(sequence.symbols) <= 24 else 10, "color": ink}, showlegend=False,
             hovertemplate="%{text}<extra></extra>", row=1, col=1,
@@ -261,7 +262,3 @@ def _at_least_two(steps: Values, values: Values) -> tuple[Values, Values]:
 def _faded(code: str, opacity: float) -> str:
     red, green, blue = (int(code[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity:g})"
-
-
-def _readable(symbol: str) -> str:
-    return {" ": "␣", "\n": "⏎", "\t": "⇥"}.get(symbol, symbol)

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from seqcore.plots.blanks import marked, named
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.views import SymbolsView
 
@@ -17,7 +18,6 @@ MAX_CONTEXTS = 30
 MAX_SYMBOLS = 40
 MAX_BARS = 12
 MAX_CONTEXT = 24  # symbols of a context that are shown: its first and its last ones
-SHOWN = {" ": "space", "\n": "new line", "\t": "tab"}
 
 
 class SymbolsInfo(NamedTuple):
@@ -49,9 +49,9 @@ def symbols_info(view: SymbolsView, *, title: str | None = None) -> SymbolsInfo:
     truth = tuple(view.truth[:n]) or (None,) * n
     return SymbolsInfo(
         contexts=tuple(_context(context, view.separator) for context in view.contexts[:n]),
-        symbols=tuple(_readable(view.symbols[i]) for i in kept),
+        symbols=tuple((named if n == 1 else marked)(view.symbols[i]) for i in kept),
         probabilities=probabilities[:, kept],
-        truth=tuple(None if s is None else _readable(s) for s in truth),
+        truth=tuple(None if s is None else (named if n == 1 else marked)(s) for s in truth),
         contexts_left_out=len(view.contexts) - n,
         symbols_left_out=len(view.symbols) - len(kept),
         title=view.title if title is None else title,
@@ -126,7 +126,7 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
 def _context(symbols: tuple[str, ...], separator: str) -> str:
     """A context in one line, a long one by its ends; a single blank is named, one at an end is drawn."""
     if len(symbols) == 1:
-        return _readable(symbols[0])
+        return named(symbols[0])
     if len(symbols) > MAX_CONTEXT:
         half = MAX_CONTEXT // 2
         return separator.join((*symbols[:half], "\u2026", *symbols[-half:])).replace("\n", "\u21b5")
@@ -138,7 +138,3 @@ def _context(symbols: tuple[str, ...], separator: str) -> str:
 
 def _percent(value: float) -> str:
     return "below 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %" if value < 99.95 else "100 %"
-
-
-def _readable(symbol: str) -> str:
-    return SHOWN.get(symbol, symbol)
