@@ -2,6 +2,7 @@
  * ROUTE, TEMPLATES and PALETTE stand above this text; live_chart.py writes them from the figures' own style. */
 
 const charts = new WeakMap() // the node that is drawn in -> what must outlive one update
+const readers = new Map() // a chart's name -> {revision, zoom, scale} as its reader chose: it outlives a node mounted anew
 
 function loadPlotly() {
   if (window.Plotly) return Promise.resolve(window.Plotly)
@@ -36,20 +37,20 @@ function noteZoom(chart, update) {
   for (const [name, value] of Object.entries(update)) {
     const [, axis, rest] = name.match(/^([xy]axis\d*)\.(.+)$/) ?? []
     if (!axis) continue
-    if (rest === "autorange") delete chart.zoom[axis]
+    if (rest === "autorange") delete chart.reader.zoom[axis]
     else {
       const log = chart.node._fullLayout?.[axis]?.type === "log"
       const units = (v) => (log ? 10 ** v : v)
-      const range = chart.zoom[axis] ?? chart.node.layout[axis].range.map(units)
-      if (rest === "range") chart.zoom[axis] = value.map(units)
-      else if (rest === "range[0]") chart.zoom[axis] = [units(value), range[1]]
-      else if (rest === "range[1]") chart.zoom[axis] = [range[0], units(value)]
+      const range = chart.reader.zoom[axis] ?? chart.node.layout[axis].range.map(units)
+      if (rest === "range") chart.reader.zoom[axis] = value.map(units)
+      else if (rest === "range[0]") chart.reader.zoom[axis] = [units(value), range[1]]
+      else if (rest === "range[1]") chart.reader.zoom[axis] = [range[0], units(value)]
     }
   }
 }
 
 function applyZoom(chart, layout) {
-  for (const [axis, range] of Object.entries(chart.zoom)) {
+  for (const [axis, range] of Object.entries(chart.reader.zoom)) {
     if (!layout[axis]) continue
     const log = layout[axis].type === "log"
     const [low, high] = range
@@ -62,9 +63,9 @@ function applyZoom(chart, layout) {
 }
 
 function setScale(chart, layout) {
-  if (!chart.scale || !layout.yaxis) return
-  const axis = { ...layout.yaxis, type: chart.scale }
-  if (chart.scale === "linear") {
+  if (!chart.reader.scale || !layout.yaxis) return
+  const axis = { ...layout.yaxis, type: chart.reader.scale }
+  if (chart.reader.scale === "linear") {
     delete axis.dtick
     delete axis.exponentformat
     delete axis.tickformat
@@ -87,9 +88,9 @@ function drawFigure(chart) {
   if (!Plotly || !data || !node.isConnected || charts.get(node) !== chart) return
   const figure = themed(data.figure, isDark(node))
   const layout = { ...figure.layout, autosize: true, height: data.height, uirevision: data.revision }
-  if (chart.revision !== data.revision) {
-    chart.revision = data.revision
-    chart.zoom = {}
+  if (chart.reader.revision !== data.revision) {
+    chart.reader.revision = data.revision
+    chart.reader.zoom = {}
   }
   layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : layout.dragmode ?? "zoom"
   setScale(chart, layout)
@@ -110,7 +111,7 @@ function drawFigure(chart) {
     chart.listens = true
     node.on("plotly_relayout", (update) => noteZoom(chart, update))
     node.on("plotly_doubleclick", () => {
-      chart.zoom = {}
+      chart.reader.zoom = {}
       draw(chart)
       return false
     })
@@ -119,11 +120,11 @@ function drawFigure(chart) {
 
 function showScales(chart, root) {
   const bar = root.querySelector(".live-chart-scales")
-  bar.hidden = !chart.scale
+  bar.hidden = !chart.reader.scale
   for (const button of bar.querySelectorAll("button")) {
-    button.setAttribute("aria-pressed", String(button.value === chart.scale))
+    button.setAttribute("aria-pressed", String(button.value === chart.reader.scale))
     button.onclick = () => {
-      chart.scale = button.value
+      chart.reader.scale = button.value
       showScales(chart, root)
       draw(chart)
     }
@@ -135,7 +136,8 @@ export default function ({ data, parentElement }) {
   const node = root.querySelector(".live-chart-plot")
   let chart = charts.get(node)
   if (!chart) {
-    chart = { node, zoom: {}, scale: data.scale, revision: data.revision }
+    if (!readers.has(data.name)) readers.set(data.name, { revision: data.revision, zoom: {}, scale: data.scale })
+    chart = { node, reader: readers.get(data.name) }
     charts.set(node, chart)
     chart.observer = new ResizeObserver(() => {
       if (node.data && node.clientWidth && node.clientWidth !== node._fullLayout?.width) chart.Plotly.Plots.resize(node)
@@ -150,8 +152,8 @@ export default function ({ data, parentElement }) {
     )
   }
   chart.data = data
-  if (!data.scale) chart.scale = undefined
-  else chart.scale ??= data.scale
+  if (!data.scale) chart.reader.scale = undefined
+  else chart.reader.scale ??= data.scale
   root.dataset.testid = data.testid
   node.style.height = `${data.height}px`
   node.setAttribute("role", "img")
