@@ -80,7 +80,7 @@ INPUTS = {
 def understood(predictor: Any) -> float:
     """How many vowels of voices that another synthesiser made a model of spoken vowels understands."""
     from seqcore.data.sound import sound_table
-    from seqcore.data.vowels import VOWELS
+    from seqcore.data.sources.vowels import VOWELS
     from tests.seqcore.other_voices import FORMANTS, other_voices
 
     labels = list(VOWELS)[: predictor.experiment.data.options["vowels"]]

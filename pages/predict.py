@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from seqcore.data.files import SUFFIXES, read_table
+from seqcore.data.files.door import SUFFIXES, read_table
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.events import Finding

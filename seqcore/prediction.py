@@ -10,7 +10,7 @@ from torch import nn
 
 from seqcore.checkpoint import load_weights, unpack
 from seqcore.data.sources import SOURCES
-from seqcore.data.stored_file import FileOptions
+from seqcore.data.sources.stored_file import FileOptions
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment

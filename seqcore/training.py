@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seqcore.calibration import calibrate
 from seqcore.control import Control
 from seqcore.data.dataset import Batch
-from seqcore.data.files import table_from_frame
+from seqcore.data.files.door import table_from_frame
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.devices import resolve

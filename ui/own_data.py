@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from seqcore.data.files import SUFFIXES, FileOptions, check_size, read_table
+from seqcore.data.files.door import SUFFIXES, FileOptions, check_size, read_table
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import NotFoundError, SeqcoreError

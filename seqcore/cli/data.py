@@ -62,7 +62,7 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
     if not path.exists():
         names = [name for name, source in SOURCES.items() if not source.stored]
         raise NotFoundError(f"{what}: there is no such source or file{did_you_mean(what, names)}")
-    from seqcore.data.files import FileOptions, read_table
+    from seqcore.data.files.door import FileOptions, read_table
 
     section = {"source": "file", "options": {**options, "name": path.name}}
     Experiment.make({"data": section})  # names the faults in the options

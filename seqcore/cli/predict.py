@@ -93,7 +93,7 @@ def _generate(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
 
 
 def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
-    from seqcore.data.files import read_table
+    from seqcore.data.files.door import read_table
 
     path = Path(args.file)
     if not path.is_file():

@@ -197,8 +197,8 @@ def changed_values(experiment: Experiment, changes: list[tuple[str, str]]) -> di
 
 def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Output) -> tuple[Experiment, Table]:
     """The user's file: read (so that nothing unreadable is kept), kept in the store, and settings that suit it."""
-    from seqcore.data.files import read_table
-    from seqcore.data.stored_file import StoredFile
+    from seqcore.data.files.door import read_table
+    from seqcore.data.sources.stored_file import StoredFile
     from seqcore.suggestion import suggest_experiment
 
     blank = Experiment.make({"data": {"source": "file"}})

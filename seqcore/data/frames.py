@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqcore.config import DataConfig
-from seqcore.data.recognition import Origin, make_table
+from seqcore.data.files.recognition import Origin, make_table
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError
 

@@ -77,8 +77,8 @@ class Store(Recording):
         source = SOURCES[experiment.data.source](**options)
         if not source.stored:
             return source.table()
-        from seqcore.data.files import read_table
-        from seqcore.data.stored_file import FileOptions
+        from seqcore.data.files.door import read_table
+        from seqcore.data.sources.stored_file import FileOptions
 
         key, name = str(options["hash"]), str(options["name"])
         path = self.file(key)

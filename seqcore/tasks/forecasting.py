@@ -15,7 +15,7 @@ from seqcore.config import DataConfig
 from seqcore.data.calendar import calendar_features, future_times, past_times
 from seqcore.data.numeric import NumericCodec, free_running
 from seqcore.data.scaling import Scaler
-from seqcore.data.typed import parse_numbers as read_numbers
+from seqcore.data.sources.typed import parse_numbers as read_numbers
 from seqcore.errors import DataError, PredictionError
 from seqcore.tasks.bands import with_band
 from seqcore.tasks.rollout import Rollout
@@ -30,7 +30,7 @@ Times = NDArray[np.datetime64]
 def parse_numbers(text: str, codec: NumericCodec) -> Values:
     """Typed numbers as rows [T, F]; where F > 1, a row ends with its line or a `;`.
 
-    Commas are read by the rule of `seqcore.data.typed.parse_numbers`: they separate, or are decimal commas where
+    Commas are read by the rule of `sources.typed.parse_numbers`: they separate, or are decimal commas where
     something else separates. Where F > 1, the number of values in a row says which. PredictionError.
     """
     width = len(codec.inputs)

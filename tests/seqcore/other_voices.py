@@ -10,8 +10,8 @@ from seqcore.data.sound import Sound
 __all__ = ["FORMANTS", "other_voices"]
 
 RATE = 8_000
-# Women and children as Peterson and Barney (1952) and Hillenbrand et al. (1995) found them; see `seqcore.data.vowels`,
-# which knows of men only.
+# Women and children as Peterson and Barney (1952) and Hillenbrand et al. (1995) found them; `sources.vowels`
+# knows of men only.
 FORMANTS = {
     "heed": ((310, 2790, 3310), (370, 3200, 3730), (437, 2761, 3372), (452, 3081, 3702)),
     "head": ((610, 2330, 2990), (690, 2610, 3570), (731, 2058, 2979), (749, 2267, 3310)),

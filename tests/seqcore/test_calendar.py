@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcore.data.calendar import find_frequency, future_times, missing_times_note
-from seqcore.data.generators import Alphabet, Stocks
+from seqcore.data.sources.generators import Alphabet, Stocks
 from seqcore.data.table import Table, describe_table
 from seqcore.errors import DataError
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from seqcore.control import Control
+from seqcore.data.sources.weather import Weather
 from seqcore.data.table import Table
-from seqcore.data.weather import Weather
 from seqcore.events import CheckpointReady, Event, Finding, Finished, Steps
 from seqcore.experiment import Experiment
 from seqcore.prediction import Predictor

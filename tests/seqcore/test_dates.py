@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcore.data.dates import PIECE, ParsedDates, date_family, parse_dates, parse_whole_numbers
+from seqcore.data.files.dates import PIECE, ParsedDates, date_family, parse_dates, parse_whole_numbers
 
 EARLIEST = datetime.datetime(1700, 1, 1)  # noqa: DTZ001 (a file's dates have no zone)
 LATEST = datetime.datetime(2260, 1, 1)  # noqa: DTZ001

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import seqcore.data.csv_layout
+import seqcore.data.files.csv_layout
 from seqcore.config import DataConfig
 from seqcore.data.columns import fill_gaps, row_name
-from seqcore.data.files import FileOptions, read_table
+from seqcore.data.files.door import FileOptions, read_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
@@ -319,13 +319,13 @@ def test_any_mixture_of_pieces_of_csv_gives_a_table_or_one_of_our_errors(pieces:
 
 
 def test_zip_bombs_and_pictures_are_recognised_by_their_first_bytes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seqcore.data.csv_layout, "_undecodable", lambda *_: pytest.fail("all of it was read"))
+    monkeypatch.setattr(seqcore.data.files.csv_layout, "_undecodable", lambda *_: pytest.fail("all of it was read"))
     lines_of(b"PK\x03\x04" + bytes(1_000_000))
 
 
 MEASURE = """
 import resource, sys
-from seqcore.data.files import read_table
+from seqcore.data.files.door import read_table
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 before = peak()
 table = read_table(sys.argv[1], name="large.csv")

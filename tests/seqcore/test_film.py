@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqcore.data.shapes import CHANGES, DIRECTIONS, SIDE, BouncingShapes, MovingShapes, TurningShapes
+from seqcore.data.sources.shapes import CHANGES, DIRECTIONS, SIDE, BouncingShapes, MovingShapes, TurningShapes
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.events import CheckpointReady

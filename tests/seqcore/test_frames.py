@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from seqcore.config import DataConfig
-from seqcore.data.files import table_from_frame
+from seqcore.data.files.door import table_from_frame
 from seqcore.errors import DataError
 
 DAYS = pd.date_range("2024-01-01", periods=3, freq="D")

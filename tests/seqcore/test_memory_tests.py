@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqcore.data.memory_tests import AddingProblem, CopyMemory
+from seqcore.data.sources.memory_tests import AddingProblem, CopyMemory
 from seqcore.data.symbolic import NOT_SCORED
 from seqcore.errors import ExperimentError
 from seqcore.experiment import Experiment

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from seqcore.data.french import Adjective, Noun, Verb, joined, noun_phrase, verb_phrase
 from seqcore.data.parts import assigned_parts
-from seqcore.data.phrase_words import ADJECTIVES, NOUNS, VERBS
-from seqcore.data.phrases import EverydayPhrases, Phrase, phrases
+from seqcore.data.sources.french import Adjective, Noun, Verb, joined, noun_phrase, verb_phrase
+from seqcore.data.sources.phrase_words import ADJECTIVES, NOUNS, VERBS
+from seqcore.data.sources.phrases import EverydayPhrases, Phrase, phrases
 from seqcore.data.table import Table
 
 

@@ -19,7 +19,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcore.data.files import SUFFIXES, FileOptions, read_table
+from seqcore.data.files.door import SUFFIXES, FileOptions, read_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
@@ -392,9 +392,9 @@ def test_any_pieces_of_rows_give_a_table_or_our_own_error(suffix: str, pieces: l
 
 MEASURE = """
 import resource, sys
-from seqcore.data.files import read_table
+from seqcore.data.files.door import read_table
 import pandas, pyarrow.csv, pyarrow.parquet
-import seqcore.data.readers.parquet, seqcore.data.readers.plain, seqcore.data.paired
+import seqcore.data.files.readers.parquet, seqcore.data.files.readers.plain, seqcore.data.paired
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 before = peak()
 table = read_table(sys.argv[1], name=sys.argv[1])

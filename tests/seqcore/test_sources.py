@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcore.data.generators import Alphabet, Ramp, RampSequences, Sine, SineCosine, Stocks, Tenths
-from seqcore.data.source import Source
 from seqcore.data.sources import SOURCES
-from seqcore.data.stored_file import StoredFile, base_name
-from seqcore.data.typed import Values, parse_numbers
+from seqcore.data.sources.generators import Alphabet, Ramp, RampSequences, Sine, SineCosine, Stocks, Tenths
+from seqcore.data.sources.source import Source
+from seqcore.data.sources.stored_file import StoredFile, base_name
+from seqcore.data.sources.typed import Values, parse_numbers
 from seqcore.errors import DataError, ExperimentError
 from seqcore.experiment import Experiment
 from seqcore.fields import describe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqcore.data.files import read_table
+from seqcore.data.files.door import read_table
 from seqcore.data.table import Recordings, Table
 from seqcore.errors import ExperimentError
 from seqcore.events import Finished

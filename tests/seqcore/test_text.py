@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcore.data.prose import PastedText, PythonProse
+from seqcore.data.sources.prose import PastedText, PythonProse
 from seqcore.data.text import cut_words, join_words, text_table, written_lengths
 from seqcore.errors import DataError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqcore.cli import main
-from seqcore.data.prose import PastedText
+from seqcore.data.sources.prose import PastedText
 
 SMALL = ("--set", "training.epochs=1", "--set", "model.hidden_size=16", "--set", "model.embedding_size=0")
 

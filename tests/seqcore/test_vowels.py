@@ -7,8 +7,8 @@ import pytest
 
 from seqcore.data.parts import assigned_parts
 from seqcore.data.sound import RATE
+from seqcore.data.sources.vowels import VOWELS, SpokenVowels
 from seqcore.data.table import Table
-from seqcore.data.vowels import VOWELS, SpokenVowels
 from seqcore.errors import DataError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqcore.data.weather import Weather
+from seqcore.data.sources.weather import Weather
 
 
 def test_weather_is_four_years_of_days_without_a_gap() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqcore.data.cells import Origin
-from seqcore.data.readers.given import Given, Unclosable, refuse_width
-from seqcore.data.recognition import make_table
+from seqcore.data.files.cells import Origin
+from seqcore.data.files.readers.given import Given, Unclosable, refuse_width
+from seqcore.data.files.recognition import make_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 

@@ -12,10 +12,10 @@ from functools import lru_cache
 from random import Random
 from typing import ClassVar, NamedTuple
 
-from seqcore.data.english import EnglishVerb, Said, article, asked, being, denied, is_pronoun, sentence
-from seqcore.data.french import Noun, Verb, joined, noun_phrase, verb_phrase
 from seqcore.data.paired import pairs_table
-from seqcore.data.phrase_words import (
+from seqcore.data.sources.english import EnglishVerb, Said, article, asked, being, denied, is_pronoun, sentence
+from seqcore.data.sources.french import Noun, Verb, joined, noun_phrase, verb_phrase
+from seqcore.data.sources.phrase_words import (
     ADJECTIVES,
     INTRANSITIVE,
     LASTING,
@@ -28,7 +28,7 @@ from seqcore.data.phrase_words import (
     VERBS,
     Subject,
 )
-from seqcore.data.source import Source
+from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.fields import setting
 

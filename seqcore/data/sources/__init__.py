@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from seqcore.data.generators import Alphabet, BouncingBall, Ramp, RampSequences, Sine, SineCosine, Stocks, Tenths
-from seqcore.data.memory_tests import AddingProblem, CopyMemory
-from seqcore.data.phrases import EverydayPhrases
-from seqcore.data.prose import PastedText, PythonProse
-from seqcore.data.shapes import BouncingShapes, MovingShapes, TurningShapes
-from seqcore.data.source import Source
-from seqcore.data.stored_file import StoredFile
-from seqcore.data.typed import Values
-from seqcore.data.vowels import SpokenVowels
-from seqcore.data.weather import Weather
+from seqcore.data.sources.generators import (
+    Alphabet,
+    BouncingBall,
+    Ramp,
+    RampSequences,
+    Sine,
+    SineCosine,
+    Stocks,
+    Tenths,
+)
+from seqcore.data.sources.memory_tests import AddingProblem, CopyMemory
+from seqcore.data.sources.phrases import EverydayPhrases
+from seqcore.data.sources.prose import PastedText, PythonProse
+from seqcore.data.sources.shapes import BouncingShapes, MovingShapes, TurningShapes
+from seqcore.data.sources.source import Source
+from seqcore.data.sources.stored_file import StoredFile
+from seqcore.data.sources.typed import Values
+from seqcore.data.sources.vowels import SpokenVowels
+from seqcore.data.sources.weather import Weather
 
 __all__ = ["SOURCES", "Source"]
 

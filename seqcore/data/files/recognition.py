@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seqcore.data.cells import Columns, Origin
-from seqcore.data.kinds import find_kind
-from seqcore.data.sequences import sequence_table
-from seqcore.data.series import series_table
+from seqcore.data.files.cells import Columns, Origin
+from seqcore.data.files.kinds import find_kind
+from seqcore.data.files.sequences import sequence_table
+from seqcore.data.files.series import series_table
+from seqcore.data.files.texts import labelled_text_table, pair_table
 from seqcore.data.table import Table
-from seqcore.data.texts import labelled_text_table, pair_table
 from seqcore.errors import DataError
 
 __all__ = ["KINDS", "Origin", "make_table"]

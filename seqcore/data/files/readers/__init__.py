@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqcore.data.readers.given import Given
+from seqcore.data.files.readers.given import Given
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.registry import Entry
@@ -31,7 +31,7 @@ class Format:
         return table
 
 
-_HERE = "seqcore.data.readers"
+_HERE = "seqcore.data.files.readers"
 FORMATS: dict[str, Format] = {
     "parquet": Format(
         "a Parquet file", (".parquet", ".parq", ".pq"), (((0, b"PAR1"),),), f"{_HERE}.parquet:read_parquet"

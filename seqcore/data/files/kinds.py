@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 
-from seqcore.data.cells import Columns, Origin, holds_numbers, is_text, is_whole, sample, wanted_column
-from seqcore.data.series import ID_NAMES, step_column
-from seqcore.data.time_columns import date_column
+from seqcore.data.files.cells import Columns, Origin, holds_numbers, is_text, is_whole, sample, wanted_column
+from seqcore.data.files.series import ID_NAMES, step_column
+from seqcore.data.files.time_columns import date_column
 
 __all__ = ["GROUP_NAMES", "LABEL_NAMES", "are_labels", "find_kind", "id_column", "label_column", "text_columns"]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seqcore.data.csv_layout import MISSING, NUMBER, is_number
+from seqcore.data.files.csv_layout import MISSING, NUMBER, is_number
 from seqcore.errors import DataError, did_you_mean
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.source import Source
+from seqcore.data.sources.source import Source
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError
 from seqcore.fields import setting

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from seqcore.data.cells import Columns, Origin, encode, is_text, sample
 from seqcore.data.coding import Coder
-from seqcore.data.kinds import GROUP_NAMES, label_column, text_columns
-from seqcore.data.sequences import refuse_one_class, refuse_short
+from seqcore.data.files.cells import Columns, Origin, encode, is_text, sample
+from seqcore.data.files.kinds import GROUP_NAMES, label_column, text_columns
+from seqcore.data.files.sequences import refuse_one_class, refuse_short
 from seqcore.data.table import Table
 from seqcore.data.text import cut_words
 from seqcore.errors import DataError

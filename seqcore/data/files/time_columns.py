@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seqcore.data.cells import Columns, Origin, example_of, is_text, sample, wanted_column
-from seqcore.data.csv_layout import is_number
-from seqcore.data.dates import ParsedDates, date_family, parse_dates, parse_whole_numbers
+from seqcore.data.files.cells import Columns, Origin, example_of, is_text, sample, wanted_column
+from seqcore.data.files.csv_layout import is_number
+from seqcore.data.files.dates import ParsedDates, date_family, parse_dates, parse_whole_numbers
 from seqcore.errors import DataError
 
 __all__ = ["date_column", "short_time", "take_times"]

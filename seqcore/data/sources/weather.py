@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from seqcore.data.source import Source
+from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 
 __all__ = ["Weather"]

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from seqcore.data.stored_file import FileOptions
+from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError
 
 __all__ = ["MISSING", "NUMBER", "Layout", "find_encoding", "find_layout", "is_number"]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.source import Source
+from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.fields import setting

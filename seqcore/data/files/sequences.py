@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.cells import (
+from seqcore.data.files.cells import (
     Columns,
     Origin,
     encode,
@@ -19,10 +19,10 @@ from seqcore.data.cells import (
     take_numbers,
     take_values,
 )
-from seqcore.data.kinds import GROUP_NAMES, are_labels, id_column, label_column
-from seqcore.data.series import ID_NAMES, Ids, ordered, step_column
+from seqcore.data.files.kinds import GROUP_NAMES, are_labels, id_column, label_column
+from seqcore.data.files.series import ID_NAMES, Ids, ordered, step_column
+from seqcore.data.files.time_columns import take_times
 from seqcore.data.table import Table
-from seqcore.data.time_columns import take_times
 from seqcore.errors import DataError
 
 __all__ = ["refuse_one_class", "refuse_short", "sequence_table"]

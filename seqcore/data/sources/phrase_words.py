@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from seqcore.data.english import EnglishVerb
-from seqcore.data.french import Adjective, Noun, Verb
+from seqcore.data.sources.english import EnglishVerb
+from seqcore.data.sources.french import Adjective, Noun, Verb
 
 __all__ = [
     "ADJECTIVES",

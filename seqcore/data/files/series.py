@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqcore.data.calendar import missing_times_note
-from seqcore.data.cells import (
+from seqcore.data.files.cells import (
     Columns,
     Origin,
     encode,
@@ -25,8 +25,8 @@ from seqcore.data.cells import (
     take_values,
     wanted_column,
 )
+from seqcore.data.files.time_columns import short_time, take_times
 from seqcore.data.table import Table
-from seqcore.data.time_columns import short_time, take_times
 from seqcore.errors import DataError
 
 __all__ = ["ID_NAMES", "Ids", "ordered", "series_table", "step_column"]

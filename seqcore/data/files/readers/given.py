@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from seqcore.data.stored_file import FileOptions
+from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError
 
 __all__ = ["Given", "OnProgress", "Progress", "Unclosable", "opened", "refuse_width"]

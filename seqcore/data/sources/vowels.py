@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.sound import RATE, Sound, sound_table
-from seqcore.data.source import Source
+from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.fields import setting

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO
 
-from seqcore.data.readers.given import Given, Unclosable
-from seqcore.data.stored_file import base_name
+from seqcore.data.files.readers.given import Given, Unclosable
+from seqcore.data.sources.stored_file import base_name
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
@@ -82,7 +82,7 @@ def read_zip(given: Given) -> Table:
 
 
 def _read_sounds(given: Given, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], others: int) -> Table:
-    from seqcore.data.readers.sound import read_recordings
+    from seqcore.data.files.readers.sound import read_recordings
 
     if others:
         given.notes.append(f"Left out, no WAV: {others:,} file{'s' * (others > 1)}.")
@@ -103,7 +103,7 @@ def _read_sounds(given: Given, archive: zipfile.ZipFile, entries: list[zipfile.Z
 
 def _read_inner(given: Given, unpacked: IO[bytes], size: int, path: str) -> Table:
     """The table in what was unpacked, which says by itself what it is."""
-    from seqcore.data.readers import find_format
+    from seqcore.data.files.readers import find_format
 
     called = base_name(path)
     inner = Given(given.name, unpacked, size, given.options, given.progress, given.notes, called)  # type: ignore[arg-type]
@@ -138,7 +138,7 @@ def _copy(packed: IO[bytes] | gzip.GzipFile, unpacked: IO[bytes], given: Given, 
 
 def _chunks(packed: IO[bytes] | gzip.GzipFile, given: Given, size: int, before: int) -> Iterator[bytes]:
     """What comes out, piece by piece. DataError as soon as it is too much: what headers say of sizes isn't believed."""
-    from seqcore.data.files import most_megabytes
+    from seqcore.data.files.door import most_megabytes
 
     total, most = before, int(most_megabytes() * 1e6)
     while True:

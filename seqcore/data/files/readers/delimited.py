@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from seqcore.data.cells import Origin
-from seqcore.data.csv_layout import MISSING, SAMPLE_BYTES, Layout, find_encoding, find_layout
-from seqcore.data.dates import is_dated
-from seqcore.data.readers.given import Given, Unclosable, refuse_width
-from seqcore.data.recognition import make_table
+from seqcore.data.files.cells import Origin
+from seqcore.data.files.csv_layout import MISSING, SAMPLE_BYTES, Layout, find_encoding, find_layout
+from seqcore.data.files.dates import is_dated
+from seqcore.data.files.readers.given import Given, Unclosable, refuse_width
+from seqcore.data.files.recognition import make_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TextIO
 
-from seqcore.data.csv_layout import SAMPLE_BYTES, find_encoding, is_number
-from seqcore.data.kinds import LABEL_NAMES, are_labels
-from seqcore.data.readers.delimited import read_delimited, text_head
-from seqcore.data.readers.given import Given
-from seqcore.data.readers.ts import looks_like_ts, read_ts
+from seqcore.data.files.csv_layout import SAMPLE_BYTES, find_encoding, is_number
+from seqcore.data.files.kinds import LABEL_NAMES, are_labels
+from seqcore.data.files.readers.delimited import read_delimited, text_head
+from seqcore.data.files.readers.given import Given
+from seqcore.data.files.readers.ts import looks_like_ts, read_ts
 from seqcore.data.table import Table
 from seqcore.data.text import text_table
 from seqcore.errors import DataError

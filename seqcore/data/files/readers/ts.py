@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.csv_layout import find_encoding
-from seqcore.data.readers.given import Given
+from seqcore.data.files.csv_layout import find_encoding
+from seqcore.data.files.readers.given import Given
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 

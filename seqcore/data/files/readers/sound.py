@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from seqcore.data.readers.given import Given
+from seqcore.data.files.readers.given import Given
 from seqcore.data.sound import Sound, read_sound, sound_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError

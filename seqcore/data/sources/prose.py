@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import ClassVar
 
-from seqcore.data.source import Source
+from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.data.text import LEVELS, text_table
 from seqcore.errors import DataError

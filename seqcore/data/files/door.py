@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 
+from seqcore.data.files.readers import SUFFIXES, read
+from seqcore.data.files.readers.given import Given, OnProgress, Progress, opened
 from seqcore.data.frames import table_from_frame
-from seqcore.data.readers import SUFFIXES, read
-from seqcore.data.readers.given import Given, OnProgress, Progress, opened
-from seqcore.data.stored_file import FileOptions, StoredFile, base_name
+from seqcore.data.sources.stored_file import FileOptions, StoredFile, base_name
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 

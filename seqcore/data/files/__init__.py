@@ -1,0 +1,1 @@
+"""The user's own files: opened, recognised, and made tables."""
