@@ -67,6 +67,7 @@ def _regression(table: Table) -> Fields:
     return {
         "data.window": window,
         "data.scaling": "auto",
+        "data.gaps": "interpolate" if _has_gaps(table) else "refuse",
         "training.batch_size": batch_size,
         "training.epochs": _epochs(1500, windows, batch_size, least=3, most=150),
     }

@@ -50,6 +50,9 @@ def find_period(values: NDArray[np.float64]) -> int | None:
     peaks = peaks[(peaks >= 2) & (correlation[peaks] > max(0.2, 3.0 / math.sqrt(len(values)))) & (rise > _RISE)]
     if len(peaks) == 0:
         return None
-    first = int(peaks[np.argmax(correlation[peaks] >= 0.9 * correlation[peaks].max())])
+    sure = correlation[peaks] * (
+        1.0 - peaks / len(values)
+    )  # late peaks rest on few rows, and chance lifts some of them
+    first = int(peaks[np.argmax(sure >= 0.9 * sure.max())])
     near = peaks[(peaks >= first) & (peaks < _NEAR * first)]
     return int(near[np.argmax(correlation[near])])

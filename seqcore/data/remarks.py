@@ -132,8 +132,8 @@ def _gaps(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark
         yield Remark(
             "gaps",
             f"Values are missing in {listed}.",
-            "Say how to fill them (data.gaps: interpolate, previous, or drop the rows); filling uses no later value "
-            "of another part.",
+            "Choose how to fill them (data.gaps: interpolate, which a file of yours begins with, previous, or drop the "
+            "rows); filling uses no later value of another part.",
         )
 
 

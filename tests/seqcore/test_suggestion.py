@@ -99,3 +99,12 @@ def test_what_the_user_wants_counts_and_its_faults_are_said() -> None:
     assert (experiment.data.scaling, experiment.model.hidden_size) == ("auto", 7)
     with pytest.raises(ExperimentError, match=r"model\.hidden_size"):
         suggest_experiment(table, data=DATA, changes={"model.hidden_size": 0})
+
+
+def test_a_series_with_gaps_is_suggested_a_filling_so_that_it_trains() -> None:
+    rows = [f"{np.datetime64('2024-01-01') + i},{'' if i in (8, 30) else i % 12}" for i in range(60)]
+    table = read_table("\n".join(["date,sales", *rows]).encode(), name="sales.csv")
+    experiment = suggest_experiment(table, data=DATA, changes={"training.epochs": 1, "data.scaling": "standard"})
+    *_, last = fit(experiment, data=table)
+    assert isinstance(last, Finished)
+    assert experiment.data.gaps == "interpolate"

@@ -11,12 +11,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["ParsedDates", "date_family", "is_dated", "parse_dates", "parse_whole_numbers"]
+__all__ = [
+    "ParsedDates",
+    "calendar_days",
+    "date_family",
+    "is_dated",
+    "month_of_name",
+    "parse_dates",
+    "parse_whole_numbers",
+]
 
 Times = NDArray[np.datetime64]
 Span = NDArray[np.timedelta64]
 Whole = NDArray[np.int64]
 
+NAMELESS = "column 1"  # what the first column is called where the header has no name for it
 PIECE = 50_000  # cells that are taken apart at once
 _NO_ZONE = -(2**15)
 
@@ -88,20 +97,28 @@ def is_dated(name: str) -> bool:
     return bool(_DATED.search(name))
 
 
+def month_of_name(name: str) -> int | None:
+    """1 for "January", "jan." and "Janvier"; None for what names no month."""
+    word = name.strip().rstrip(".").lower()
+    return _MONTHS.get(word[:3]) if re.fullmatch(r"[^\W\d_]{3,9}", word) else None
+
+
 def parse_whole_numbers(values: Whole, name: str) -> Times | None:
     """Years, 20240131 or 202401 and seconds since 1970 as times, where numbers and name speak for it; else None."""
     if len(values) < 2:
         return None
     dated, yearly = is_dated(name), bool(_YEARLY.fullmatch(name.strip()))
     low, high = int(values.min()), int(values.max())
+    if name == NAMELESS and bool(np.all(np.diff(values) == 1)):
+        yearly = True  # a frame's index, saved beside its values
     rising = bool(np.all(np.diff(values) > 0) or np.all(np.diff(values) < 0))
     if low >= 1678 and high <= 2261 and (yearly or (dated and rising)):
-        return _date(values, np.ones_like(values), np.ones_like(values))[0]
+        return calendar_days(values, np.ones_like(values), np.ones_like(values))[0]
     if low >= 16780101 and high <= 22611231 and (dated or rising):
-        times, good = _date(values // 10_000, values // 100 % 100, values % 100)
+        times, good = calendar_days(values // 10_000, values // 100 % 100, values % 100)
         return times if bool(good.all()) else None
     if low >= 167801 and high <= 226112 and dated:
-        times, good = _date(values // 100, values % 100, np.ones_like(values))
+        times, good = calendar_days(values // 100, values % 100, np.ones_like(values))
         return times if bool(good.all()) else None
     if dated and low >= 10**8 and high < 5 * 10**9:
         return values.astype("datetime64[s]").astype("datetime64[ns]")
@@ -167,7 +184,7 @@ def _parse_piece(
         encoded = names.dictionary_encode()
         numbers = np.array([_MONTHS.get(text, 0) for text in encoded.dictionary.to_pylist()], dtype=np.int64)
         month = numbers[np.asarray(encoded.indices)]
-    times, good = _date(year, month, day)
+    times, good = calendar_days(year, month, day)
     if "week" in keys:
         times, good = _week(year, number("week", 1), number("weekday", 1))
     zones: NDArray[np.int16] | int = _NO_ZONE
@@ -187,7 +204,7 @@ def _full_year(year: Whole) -> Whole:
     return np.where(year < 70, year + 2000, np.where(year < 100, year + 1900, year))
 
 
-def _date(year: Whole, month: Whole, day: Whole) -> tuple[Times, NDArray[np.bool_]]:
+def calendar_days(year: Whole, month: Whole, day: Whole) -> tuple[Times, NDArray[np.bool_]]:
     """Times of midnights, and which of them are real dates that nanoseconds can hold."""
     good = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (year >= 1678) & (year <= 2261)
     months = (np.where(good, year, 1970) - 1970) * 12 + np.where(good, month, 1) - 1
@@ -199,7 +216,7 @@ def _date(year: Whole, month: Whole, day: Whole) -> tuple[Times, NDArray[np.bool
 
 def _week(year: Whole, week: Whole, weekday: Whole) -> tuple[Times, NDArray[np.bool_]]:
     """Days of ISO 8601 weeks: week 1 is the one with 4 January in it."""
-    fourth, good = _date(year, np.ones_like(year), np.full_like(year, 4))
+    fourth, good = calendar_days(year, np.ones_like(year), np.full_like(year, 4))
     days = fourth.astype("datetime64[D]").astype(np.int64)
     monday = days - (days + 3) % 7  # 1970-01-01 was a Thursday
     times = (monday + 7 * (week - 1) + weekday - 1).astype("datetime64[D]").astype("datetime64[ns]")

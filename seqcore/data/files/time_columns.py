@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.files.cells import Columns, Origin, example_of, is_text, sample, wanted_column
 from seqcore.data.files.csv_layout import is_number
+from seqcore.data.files.date_parts import find_date_parts, put_together
 from seqcore.data.files.dates import ParsedDates, date_family, parse_dates, parse_whole_numbers
 from seqcore.errors import DataError
 
@@ -19,6 +20,9 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
     wanted = origin.date_column
     if wanted == "none":
         return "", None
+    parts = find_date_parts(columns)
+    if parts and wanted in ("auto", parts["year"]):
+        return _take_parts(columns, parts, origin)
     if wanted != "auto":
         wanted = wanted_column(wanted, columns, origin, "the dates")
         parsed = _as_dates(wanted, columns[wanted], origin)
@@ -53,11 +57,24 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
     return wanted, parsed.times + _clock_column(columns, parsed.times, origin)
 
 
+def _take_parts(columns: Columns, parts: dict[str, str], origin: Origin) -> tuple[str, NDArray[np.datetime64] | None]:
+    times = put_together(columns, parts)
+    names = list(parts.values())
+    for name in names:
+        del columns[name]
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    origin.notes.append(f"The times of the rows were put together from {listed}.")
+    return listed, times
+
+
 def date_column(columns: Columns, origin: Origin) -> str | None:
     """The column that `take_times` would take by itself, told by its first cells; None where there is none."""
     if origin.date_column != "auto":
         return None if origin.date_column == "none" else origin.date_column
     first = {name: column.slice(0, 2_000) for name, column in columns.items()}
+    parts = find_date_parts(first)
+    if parts:
+        return parts["year"]
     return next((name for name, column in first.items() if _as_dates(name, column, origin) is not None), None)
 
 
