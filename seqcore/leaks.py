@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seqcore.config import DataConfig
 from seqcore.data.columns import target_names
 from seqcore.data.copies import Copy, find_copies
+from seqcore.data.label_copies import find_label_copies, label_finding
 from seqcore.data.parts import PART_TITLES, PARTS, part_bounds
 from seqcore.data.stretches import stretches
 from seqcore.data.table import Table
@@ -25,15 +26,16 @@ Bounds = dict[str, list[tuple[int, int, int]]]
 Values = NDArray[np.float64]
 MOST_ROWS = 2_000_000  # of a column that is looked at for how it was scaled or filled
 MOST_SEQUENCES = 200_000
+SOME_ROWS = 20_000  # that tell how coarse values are
 IN_A_ROW = 16  # rows that no two places of a series have alike by chance
 
 
 def find_leaks(table: Table, config: DataConfig) -> list[Leak]:
     """What gives the answer away in this table, used so: fields of a `Finding` each, the worst first.
 
-    A column that is the target at its own time or later; a time series whose rows or pieces are mixed over the parts;
-    the same sequence in two parts; values that were scaled, or gaps that were filled, with more than the training
-    part. A series' own past is no leak.
+    A column that is the target at its own time or later, or the class of a labelled sequence; a time series whose rows
+    or pieces are mixed over the parts; the same sequence in two parts; values that were scaled, or gaps that were
+    filled, with more than the training part. A series' own past is no leak, nor are a text's own words.
     """
     bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
     leaks: list[Leak] = []
@@ -75,6 +77,14 @@ def _told(copy: Copy, table: Table, config: DataConfig) -> Leak:
         "that isn't known.",
         "advice": f"Leave {column!r} out of data.inputs, unless it really is known before {target!r} is.",
     }
+
+
+def _labels(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
+    """Values of labelled sequences that are the class over again."""
+    if config.task != "classification" or table.labels is None or table.symbolic:
+        return []
+    inputs, _ = _used(table, config)
+    return [label_finding(copy, table) for copy in find_label_copies(table, inputs)]
 
 
 def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
@@ -154,6 +164,7 @@ def _twice(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
         if again == 0:
             continue
         few = len(set(keys.values())) < 0.25 * len(keys)  # data of few different sequences: no accident
+        few = few and (table.symbolic or table.labels is None)  # measured values don't come again by themselves
         leaks.append(
             {
                 "code": "leak-duplicates",
@@ -175,7 +186,10 @@ def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> li
     """Independent sequences of a later part that share a stretch with some of the training part."""
     if table.symbolic or table.frame is not None:
         return []
-    width = int(min(8, max(3, np.median(table.lengths) // 2)))
+    half = max(3, int(np.median(table.lengths)) // 2)
+    width = max(min(8, half), _telling(table.values[:: max(1, len(table) // SOME_ROWS)][:, columns], len(table)))
+    if width > half:
+        return []  # so coarse that stretches come again by themselves
     trained = stretches(table, columns, bounds["train"], width).numbers
     for part in ("test", "val"):
         asked = stretches(table, columns, bounds[part], width)
@@ -193,6 +207,15 @@ def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> li
                 }
             ]
     return []
+
+
+def _telling(rows: Values, count: int) -> int:
+    """How many values in a row hardly any two places among `count` rows have alike by chance."""
+    alike = 1.0  # how likely two values of a column are the same, in the column where that is least so
+    for column in rows.T:
+        shares = np.unique(column, return_counts=True)[1] / max(len(column), 1)
+        alike = min(alike, float((shares**2).sum()))
+    return int(np.ceil(2.0 * np.log(10.0 * count) / -np.log(alike))) if 0.0 < alike < 1.0 else 0
 
 
 def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
@@ -305,7 +328,7 @@ def _filled_with(values: Values, bounds: Bounds) -> str | None:
     each, counts = np.unique(known, return_counts=True)
     most = int(counts.argmax())
     value, count = float(each[most]), int(counts[most])
-    if count < 3 or count < 3 * np.sort(counts)[-2]:  # nothing else stands nearly as often
+    if len(each) < 2 or count < 3 or count < 3 * np.sort(counts)[-2]:  # nothing else stands nearly as often
         return None
     others, own = known[known != value], _trained(values, bounds)
     own = own[own != value]
@@ -350,6 +373,7 @@ def _used(table: Table, config: DataConfig) -> tuple[list[int], list[int]]:
 
 _LOOKS: tuple[Callable[[Table, DataConfig, Bounds], list[Leak]], ...] = (
     _copies,
+    _labels,
     _shuffled,
     _twice,
     _repeated,

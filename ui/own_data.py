@@ -255,7 +255,8 @@ def _chosen(draft: Draft, path: str) -> Any:
 
 def _reading_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
     """How a file is read: what it holds, and what recognition can get wrong with such data."""
-    said = tuple(n for n in ("series_column", "label_column", "level") if _said(draft, n) not in ("auto", None))
+    words = ("series_column", "label_column", "group_column", "level")
+    said = tuple(name for name in words if _said(draft, name) not in ("auto", None))
     several = table is None or len(table.lengths) > 1
     likely = ("level",) if table is not None and table.symbolic else ("series_column", "label_column") * several
     names = (

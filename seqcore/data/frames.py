@@ -16,7 +16,7 @@ from seqcore.errors import DataError
 
 __all__ = ["table_from_frame"]
 
-_SAID = ("kind", "date_column", "series_column", "label_column", "level")  # of what is said of a file
+_SAID = ("kind", "date_column", "series_column", "label_column", "group_column", "level")  # of what is said of a file
 
 
 def table_from_frame(frame: pd.DataFrame | pd.Series[Any] | NDArray[Any], config: DataConfig) -> Table:

@@ -186,6 +186,10 @@ def test_scaling_by_the_whole_file_is_known_by_its_exact_mean_or_range(kind: str
     assert of_series((y - train.min()) / np.ptp(train)) == []
 
 
+def test_a_column_that_never_changes_was_prepared_by_nobody() -> None:
+    assert of_series(np.full(600, 3.0)) == []
+
+
 def test_gaps_filled_by_the_mean_of_the_whole_file_or_bridged_over_a_parts_end_are_found() -> None:
     y = series("random walk")
     gone = np.random.default_rng(2).random(len(y)) < 0.05

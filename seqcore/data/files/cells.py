@@ -27,6 +27,7 @@ __all__ = [
     "sample",
     "take_numbers",
     "take_values",
+    "unnamed",
     "wanted_column",
 ]
 
@@ -40,8 +41,8 @@ _INDEX_NAMES = ("", "index", "unnamed: 0", "column 1", "id", "row", "nr", "no", 
 class Origin:
     """Where columns come from, for messages. `rows(positions)` gives the row numbers that a user sees.
 
-    `kind`, `date_column`, `series_column`, `label_column`, `date_order` and `level` are what was said of the file, as
-    in `FileOptions`; `numbered` says that its columns had no names; `notes` are collected here.
+    `kind`, `level` and what is said of columns (series, labels, groups, dates) are as in `FileOptions`;
+    `numbered` says that its columns had no names; `notes` are collected here.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Origin:
     date_order: str = "auto"
     series_column: str = "auto"
     label_column: str = "auto"
+    group_column: str = "auto"
     level: str = "auto"
     numbered: bool = False
     notes: list[str] = field(default_factory=list)
@@ -103,6 +105,16 @@ def encode(name: str, column: pa.ChunkedArray, origin: Origin, what: str) -> tup
             "fill it in, or take the row out"
         )
     return codes, list(known)
+
+
+def unnamed(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Which cells name nothing, [N]: those that are missing, and those with a word for it."""
+    missing = column.is_null()
+    if is_text(column):
+        text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        missing = pc.or_(missing, pc.fill_null(pc.is_in(text, value_set=pa.array(sorted(_UNNAMED))), True))
+    where: NDArray[np.bool_] = np.asarray(missing)
+    return where
 
 
 def is_whole(column: pa.ChunkedArray, most: int = 10_000) -> bool:

@@ -142,7 +142,7 @@ def id_column(columns: Columns, origin: Origin, label: str | None) -> str | None
     if origin.series_column != "auto":
         return wanted_column(origin.series_column, columns, origin, "the sequences")
     step = step_column(columns)
-    others = {name: column for name, column in columns.items() if name not in (label, step)}
+    others = {name: column for name, column in columns.items() if name not in (label, step, origin.group_column)}
     again = [n for n, column in others.items() if (is_whole(column) or is_text(column)) and _comes_again(column)]
     called = [n for n in again if n.strip().lower() in ID_NAMES]
     if called:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqcore.data.files.cells import (
@@ -18,6 +19,8 @@ from seqcore.data.files.cells import (
     sample,
     take_numbers,
     take_values,
+    unnamed,
+    wanted_column,
 )
 from seqcore.data.files.kinds import GROUP_NAMES, are_labels, id_column, label_column
 from seqcore.data.files.series import ID_NAMES, Ids, ordered, step_column
@@ -25,7 +28,7 @@ from seqcore.data.files.time_columns import take_times
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
-__all__ = ["refuse_one_class", "refuse_short", "sequence_table"]
+__all__ = ["refuse_one_class", "refuse_short", "sequence_table", "take_groups"]
 
 
 def sequence_table(columns: Columns, origin: Origin) -> Table:
@@ -99,7 +102,7 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
             f"is not {labels.names[own[of]]!r}, which {ids.column} {ids.names[of]} has before; "
             "give each sequence one label"
         )
-    groups = _groups(columns, ids, first, origin)
+    groups = take_groups(columns, ids, first, origin)
     _, times = take_times(columns, origin)
     step = step_column(columns) if times is None else None
     along: NDArray[Any] | None = times
@@ -126,23 +129,53 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
     )
 
 
-def _groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Origin) -> NDArray[np.str_] | None:
-    """Who each sequence comes from, where a column says so."""
-    for name in [n for n in columns if n.strip().lower() in GROUP_NAMES]:
-        if columns[name].null_count:
+def take_groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Origin) -> NDArray[np.str_] | None:
+    """Who each sequence comes from, [S], where a column says so: the one that was named, or one that is called so.
+
+    The column is taken out. Sequences that it says nothing of are each a group of their own. DataError where the one
+    that was named says two things of one sequence, or the same of all.
+    """
+    if origin.group_column == "none":
+        return None
+    said = origin.group_column != "auto"
+    called = [n for n in columns if n.strip().lower() in GROUP_NAMES]
+    for name in [wanted_column(origin.group_column, columns, origin, "the groups")] if said else called:
+        column = columns[name]
+        unknown = unnamed(column)
+        codes, names = np.full(len(column), -1, dtype=np.int64), list[str]()
+        if not unknown.all():
+            known, names = encode(name, column.filter(pa.array(~unknown)), origin, "the group")
+            codes[~unknown] = known
+        own = codes[first]
+        differ = codes != own[ids.codes]
+        if said and differ.any():
+            raise DataError(
+                f"{origin.name}, column {name}, {origin.listed(differ)}: a sequence belongs to one group, and this "
+                "says another than the rows before it; name another column of groups, or none"
+            )
+        if said and len(names) < 2:
+            raise DataError(
+                f"{origin.name}, column {name}: all sequences are of one group, so none is left to test on; name "
+                "another column of groups, or none"
+            )
+        if differ.any() or len(names) < 2 or (len(names) >= len(first) and not said):
             continue
-        codes, names = encode(name, columns[name], origin, "the group")
-        if bool(np.all(codes == codes[first][ids.codes])) and 2 <= len(names) < len(ids.names):
-            del columns[name]
-            origin.notes.append(f"Sequences of one {name} stay together in one part.")
-            return np.array(names)[codes[first]]
+        del columns[name]
+        origin.notes.append(f"Sequences of one {name} stay together in one part.")
+        alone = np.flatnonzero(own < 0)
+        if len(alone):
+            few = "1 sequence has" if len(alone) == 1 else f"{len(alone):,} sequences have"
+            origin.notes.append(f"{few} no {name}: each is taken to be of another one.")
+            own[alone] = len(names) + np.arange(len(alone))
+            names += [f"\0{i}" for i in alone.tolist()]
+        return np.array(names)[own]
     return None
 
 
 def _by_rows(columns: Columns, labels: Ids | None, origin: Origin) -> Table:
     count = len(next(iter(columns.values()), ()))
     each = Ids("row", np.arange(count, dtype=np.int32), [""] * count)
-    groups = _groups(columns, each, np.arange(count), origin)
+    groups = take_groups(columns, each, np.arange(count), origin)
     names: tuple[str, ...] = ()
     for name in [n for n in columns if n.strip().lower() in ID_NAMES]:
         texts = columns[name].cast("string").to_pylist()

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from seqcore.data.coding import Coder
-from seqcore.data.files.cells import Columns, Origin, encode, is_text, sample
-from seqcore.data.files.kinds import GROUP_NAMES, label_column, text_columns
-from seqcore.data.files.sequences import refuse_one_class, refuse_short
+from seqcore.data.files.cells import Columns, Origin, encode, sample
+from seqcore.data.files.kinds import label_column, text_columns
+from seqcore.data.files.sequences import refuse_one_class, refuse_short, take_groups
+from seqcore.data.files.series import Ids
 from seqcore.data.table import Table
 from seqcore.data.text import cut_words
 from seqcore.errors import DataError
@@ -39,12 +40,9 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
         codes, names = encode(label, columns.pop(label), origin, "the label")
         refuse_one_class(names, label, origin)
         labels = np.array(names)[codes]
-    groups = None
-    for name in [n for n in columns if n.strip().lower() in GROUP_NAMES and n != texts[0] and is_text(columns[n])]:
-        of, known = encode(name, columns.pop(name), origin, "the group")
-        groups = np.array(known)[of]
-        break
     text = columns.pop(texts[0])
+    each = Ids("row", np.arange(len(text), dtype=np.int32), [""] * len(text))
+    groups = take_groups(columns, each, np.arange(len(text)), origin)
     left = [name for name in columns if columns[name].null_count < len(columns[name])]
     if left:
         origin.notes.append(f"Left out, neither text nor label: {', '.join(left[:8])}.")

@@ -48,6 +48,12 @@ class FileOptions(Source):
     label_column: str = setting(
         "auto", "The column of labels: its name, auto (recognise it) or none.", title="Label column"
     )
+    group_column: str = setting(
+        "auto",
+        "The column of whom a labelled sequence or text comes from (a speaker, a patient), who is in one part only: "
+        "its name, auto (recognise it) or none.",
+        title="Group column",
+    )
     level: str = setting(
         "auto",
         "What one symbol of a text is.",

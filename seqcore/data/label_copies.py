@@ -1,0 +1,160 @@
+"""Whether values of a labelled sequence are its class over again: constant in each, and one to one with the labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.table import Table
+
+__all__ = ["LabelCopy", "find_label_copies", "label_finding"]
+
+Values = NDArray[np.float64]
+Whole = NDArray[np.int64]
+CHANCE = 0.01  # above which a match of so few sequences may be luck
+ALIKE = 1e-6  # of a column's range: values closer than that are the same, but for rounding
+_GLANCE = 200  # sequences at first, which nearly every honest column is cleared by
+_MOST_ROWS = 2_000_000
+_NAMED = 3  # classes that a message names
+_MOST_PLACES = 5_000  # rows of a sequence, from either end
+
+
+class LabelCopy(NamedTuple):
+    """A column that is one value a class; `values[C]` of `labels[C]`.
+
+    In all rows of a sequence, or, where `place` is given, in one: the first is 0, the last -1.
+    """
+
+    column: int
+    place: int | None
+    labels: tuple[str, ...]
+    values: tuple[float, ...]
+
+
+def find_label_copies(table: Table, columns: Sequence[int]) -> list[LabelCopy]:
+    """Which of these columns of a labelled table of numbers tell the class of each sequence by themselves.
+
+    A column is one where it doesn't change within a sequence and has one value for each class, and no other. In a
+    table of a single column (a sequence a row of the file) the same is asked of each place in it, where the others
+    hold many more values than there are classes: else it may be what the class is to be told from. Gaps count for
+    nothing. Long tables are looked at in an even spread of their sequences.
+    """
+    assert table.labels is not None
+    there = np.flatnonzero(table.lengths > 0)
+    labels, classes = np.unique(table.labels[there], return_inverse=True)
+    if len(labels) < 2:
+        return []
+    classes = classes.reshape(-1).astype(np.int64)
+    most = max(_GLANCE, int(_MOST_ROWS // max(float(table.lengths[there].mean()), 1.0)))
+    few, many = _spread(len(there), _GLANCE), _spread(len(there), most)
+
+    def copy(column: int, place: int | None, which: Whole) -> LabelCopy | None:
+        low, high = _ends(table, there[which], column) if place is None else _at(table, there[which], place)
+        by_class = _one_a_class(low, high, classes[which])
+        if by_class is None:
+            return None
+        named = tuple(str(labels[c]) for c in by_class)
+        return LabelCopy(column, place, named, tuple(by_class.values()))
+
+    found = [c for c in columns if copy(c, None, few) is not None]
+    copies = [told for c in found if (told := copy(c, None, many)) is not None]
+    if copies or len(table.columns) > 1:
+        return copies
+    for place in _places(table, there[few], classes[few]):
+        if (told := copy(0, place, many)) is not None:
+            return [told]
+    return []
+
+
+def label_finding(copy: LabelCopy, table: Table) -> dict[str, str]:
+    """What is said of it: fields of a `Finding`."""
+    name = table.columns[copy.column]
+    each = [f"{value:.6g} for {label!r}" for label, value in zip(copy.labels, copy.values, strict=True)]
+    listed = ", ".join(each[:_NAMED]) + (f" and so on for {len(each) - _NAMED} more" if len(each) > _NAMED else "")
+    if copy.place is None:
+        what, advice = f"Column {name!r}", f"Leave {name!r} out of data.inputs"
+        if len(table.columns) == 1:
+            advice = "Give the values that the class is to be told from"
+    else:
+        place = copy.place + 1 if copy.place >= 0 else -copy.place
+        what = f"Value {place:,} of each sequence" + (", counted from its end," if copy.place < 0 else "")
+        advice = "Take that column out of the file"
+    return {
+        "code": "leak-label",
+        "severity": "warning",
+        "message": f"{what} gives the class away: it is {listed}, always.",
+        "why": "The model can read the class off; its scores say nothing about new sequences, whose class isn't known.",
+        "advice": f"{advice}, unless it really is known before the class is.",
+    }
+
+
+def _spread(count: int, most: int) -> Whole:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def _ends(table: Table, sequences: Whole, column: int) -> tuple[Values, Values]:
+    """The least and the greatest known value of each sequence, [n]; NaN where it has none."""
+    if len(sequences) == len(table.lengths):
+        values, starts = table.values[:, column], table.offsets[:-1]
+    else:
+        starts, lengths = table.offsets[sequences], table.lengths[sequences]
+        first = np.cumsum(lengths) - lengths
+        values = table.values[np.repeat(starts - first, lengths) + np.arange(int(lengths.sum())), column]
+        starts = first
+    return np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+
+
+def _at(table: Table, sequences: Whole, place: int) -> tuple[Values, Values]:
+    """The value in one place of each sequence, [n], as both of its ends."""
+    values = table.values[(table.offsets[:-1] if place >= 0 else table.offsets[1:])[sequences] + place, 0]
+    return values, values
+
+
+def _one_a_class(low: Values, high: Values, classes: Whole) -> dict[int, float] | None:
+    """The value of each class where sequences of `classes[n]` go from `low[n]` to `high[n]`, else None."""
+    known = np.isfinite(low)
+    low, high, classes = low[known], high[known], classes[known]
+    counts = np.bincount(classes) if len(classes) else np.zeros(0, dtype=np.int64)
+    some = np.flatnonzero(counts)
+    if known.mean() < 0.5 or len(some) < 2:
+        return None
+    same = ALIKE * float(high.max() - low.min())
+    if same == 0.0 or (high - low > same).any():
+        return None
+    order = np.argsort(low)
+    steps = np.diff(low[order]) > same
+    if int(steps.sum()) + 1 != len(some) or _by_chance(counts[some]) > CHANCE:
+        return None
+    group = np.concatenate([[0], np.cumsum(steps)])
+    firsts = np.concatenate([[0], np.flatnonzero(steps) + 1])
+    if (classes[order] != classes[order][firsts][group]).any():
+        return None  # a value that several classes have
+    return dict(sorted(zip(classes[order][firsts].tolist(), low[order][firsts].tolist(), strict=True)))
+
+
+def _by_chance(counts: Whole) -> float:
+    """How likely values are to be one to one with the classes if they have nothing to do with them."""
+    ways = math.lgamma(int(counts.sum()) + 1) - sum(math.lgamma(n + 1) for n in counts.tolist())
+    return math.exp(min(0.0, math.lgamma(len(counts) + 1) - ways))
+
+
+def _places(table: Table, sequences: Whole, classes: Whole) -> Iterator[int]:
+    """Places in all of these sequences that have as many values as there are classes, where others have many more."""
+    reach = min(int(table.lengths.min()), _MOST_PLACES)
+    if reach < 2:
+        return
+    low, high = float(np.fmin.reduce(table.values[:, 0])), float(np.fmax.reduce(table.values[:, 0]))
+    ends = [np.arange(reach)]
+    if int(table.lengths.max()) > reach:
+        ends.append(-1 - np.arange(reach))
+    wanted = len(np.unique(classes))
+    for places in ends:
+        starts = table.offsets[sequences] if places[-1] >= 0 else table.offsets[sequences + 1]
+        values = np.sort(table.values[starts[:, None] + places, 0], axis=0)
+        different = 1 + (np.diff(values, axis=0) > ALIKE * (high - low)).sum(axis=0)
+        if float(np.median(different)) > 2 * wanted:
+            yield from places[different == wanted].tolist()
