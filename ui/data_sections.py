@@ -67,9 +67,10 @@ def _rows(seen: Inspection, table: Table) -> Box:
         return ("Words" if table.separator else "Characters"), f"{seen.rows:,}", seen.kind
     if table.recordings is not None:
         sound = table.recordings
-        seconds = sum(map(len, sound.samples)) / sound.rate
+        seconds, rates = sound.seconds, sorted(set(sound.rates))
         length = f"{seconds / 60:,.1f} min" if seconds >= 90 else f"{seconds:.1f} s"
-        return "Sound", length, f"{sound.rate:,} samples a second, {seen.rows:,} frames of {len(table.columns)} bands"
+        rate = " to ".join(f"{rate:,}" for rate in dict.fromkeys((rates[0], rates[-1])))
+        return "Sound", length, f"{rate} samples a second, {seen.rows:,} frames of {len(table.columns)} bands"
     if table.frame is not None:
         return "Pictures", f"{seen.rows:,}", f"of {table.frame[0]} by {table.frame[1]} points"
     columns = len(seen.columns) + seen.columns_left_out

@@ -39,7 +39,7 @@ def listen(table: Table, *, key: str) -> None:
         + (f", of which {MOST_OFFERED} are offered here." if count > MOST_OFFERED else "."),
     )
     with right:
-        play(sound.samples[place], sound.rate, label=_name(table, place))
+        play(sound.waveform(place), sound.rates[place], label=_name(table, place))
 
 
 def _name(table: Table, place: int) -> str:

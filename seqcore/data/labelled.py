@@ -302,7 +302,7 @@ def _without_empty(table: Table) -> Table:
     gone = len(keep) - len(places)
     recordings = table.recordings
     if recordings is not None:
-        recordings = replace(recordings, samples=tuple(recordings.samples[i] for i in places))
+        recordings = recordings.only(places.tolist())
     return replace(
         table,
         offsets=np.append(table.offsets[:-1][keep], table.offsets[-1]),

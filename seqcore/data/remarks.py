@@ -306,7 +306,8 @@ def _text(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark
 def _sound(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
     if table.recordings is None:
         return
-    some = table.recordings.samples[:: max(1, len(table.recordings.samples) // 200)]
+    count = len(table.recordings.samples)
+    some = [table.recordings.waveform(s) for s in range(0, count, max(1, count // 200))]
     clipped = sum(bool((np.abs(sound) >= 0.999).mean() > 0.001) for sound in some)
     silent = sum(bool(np.abs(sound).max(initial=0.0) < 1e-3) for sound in some)
     if clipped > 0.05 * len(some):

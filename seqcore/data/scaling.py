@@ -151,7 +151,7 @@ class _Logarithms:
 
 def _blocks_sum(values: Any) -> Values:
     if not isinstance(values, _Logarithms):
-        total: Values = values.sum(axis=0)
+        total: Values = values.sum(axis=0, dtype=np.float64)  # frames of sound are in single precision
         return total
     blocks = [values[start : start + CHUNK].sum(axis=0) for start in range(0, len(values), CHUNK)]
     summed: Values = np.sum(blocks, axis=0)

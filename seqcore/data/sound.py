@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.table import Recordings, Table
+from seqcore.data.table import FULL_SCALE, Recordings, Table
 from seqcore.errors import DataError
 
 __all__ = [
@@ -47,6 +47,9 @@ _SILENT = 1e-5  # a peak below it is no sound: under the last bit of 16
 _QUIET = 1e-4  # of the loud frames' power: -40 dB, what is cut from both ends
 _KEPT = 5  # frames that are left before and after the sound
 _BLOCK = 65_536  # frames read at a time
+_PIECE = 1 << 18  # samples that are brought to another rate at a time
+_FRAMES = 1_000  # spectra taken at a time
+_MORE = 65_536  # frames of a table for which room is made at a time
 
 Samples = NDArray[np.float32]
 
@@ -67,28 +70,29 @@ class Sound:
         return len(self.samples)
 
 
-def read_sound(content: bytes | os.PathLike[str] | str, *, name: str = "") -> Sound:
-    """A WAV file (or another that libsndfile reads) as one channel at 16 kHz; `name` is how messages call it.
+def read_sound(content: bytes | os.PathLike[str] | str | BinaryIO, *, name: str = "", rate: int | None = RATE) -> Sound:
+    """A WAV file (or another that libsndfile reads) as one channel at `rate`, or at its own; `name` is for messages.
 
     DataError, one line: not a sound file, damaged, without sound, longer than a minute.
     """
     import soundfile  # type: ignore[import-untyped]  # loads a library: only where there is sound
 
-    label = name or (Path(content).name if not isinstance(content, bytes) else "sound")
+    path = Path(content) if isinstance(content, str | os.PathLike) else None
+    label = name or (path.name if path is not None else "sound")
     try:
-        with soundfile.SoundFile(BytesIO(content) if isinstance(content, bytes) else os.fspath(content)) as file:
-            rate, mixed = file.samplerate, _mixed(file, label)
-    except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
-        if isinstance(error, FileNotFoundError) or (not isinstance(content, bytes) and not Path(content).exists()):
+        with soundfile.SoundFile(BytesIO(content) if isinstance(content, bytes) else content) as file:
+            own, mixed = int(file.samplerate), _mixed(file, label)
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError):
+        if path is not None and not path.exists():
             raise DataError(f"{label}: there is no such file") from None
         raise DataError(f"{label}: this is not a sound file that can be read (or it is damaged); give a WAV") from None
     if len(mixed) == 0:
         raise DataError(f"{label}: this recording lasts 0 seconds; give one with sound in it")
     if not np.isfinite(mixed).all():
         raise DataError(f"{label}: this recording holds values that are not finite numbers; save it anew as 16-bit WAV")
-    if float(np.abs(mixed).max()) < _SILENT:
+    if max(mixed.max(), -mixed.min()) < _SILENT:
         raise DataError(f"{label}: this recording is silent from beginning to end; give one with sound in it")
-    return Sound(RATE, resample(mixed, rate, RATE))
+    return Sound(own, mixed) if rate is None else Sound(rate, resample(mixed, own, rate))
 
 
 def _mixed(file: Any, label: str) -> Samples:
@@ -103,12 +107,15 @@ def _mixed(file: Any, label: str) -> Samples:
             f"{label}: this recording lasts {_duration(file.frames / rate)}; one sequence may last at most "
             f"{MOST_SECONDS:g} seconds: cut it into shorter ones"
         )
-    blocks: list[Samples] = []
-    left = math.ceil(MOST_SECONDS * rate)
-    while left > 0 and len(block := file.read(min(_BLOCK, left), dtype="float32", always_2d=True)):
-        blocks.append(block.mean(axis=1, dtype=np.float32))
-        left -= len(block)
-    return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+    most, done = math.ceil(MOST_SECONDS * rate), 0
+    mixed = np.empty(min(most, max(file.frames, 0)), dtype=np.float32)  # some formats only guess how many there are
+    while done < most and len(block := file.read(min(_BLOCK, most - done), dtype="float32", always_2d=True)):
+        if done + len(block) > len(mixed):
+            mixed.resize(min(most, 2 * (done + len(block))), refcheck=False)
+        mixed[done : done + len(block)] = block.mean(axis=1, dtype=np.float32)
+        done += len(block)
+    mixed.resize(done, refcheck=False)
+    return mixed
 
 
 def _duration(seconds: float) -> str:
@@ -116,13 +123,28 @@ def _duration(seconds: float) -> str:
 
 
 def resample(samples: NDArray[Any], rate: int, wanted: int) -> Samples:
-    """`samples[n]` at another rate: through its spectrum, whose upper end is faded out, so that nothing folds back."""
+    """`samples[n]` at another rate: through its spectrum, whose upper end is faded out, so that nothing folds back.
+
+    A long one goes through in pieces, each with a tenth of a second of what lies around it.
+    """
     if rate == wanted or len(samples) == 0:
         return np.asarray(samples, dtype=np.float32)
     common = math.gcd(rate, wanted)
     up, down = wanted // common, rate // common
+    if len(samples) <= _PIECE:
+        return _resampled(samples, up, down, rate)
+    whole = np.empty(math.ceil(len(samples) * up / down), dtype=np.float32)
+    step, around = down * max(1, _PIECE // down), down * -(-rate // (10 * down))
+    for start in range(0, len(samples), step):
+        low, at = max(0, start - around), start // down * up
+        some = _resampled(samples[low : start + step + around], up, down, rate)[(start - low) // down * up :]
+        whole[at : at + step // down * up] = some[: step // down * up]
+    return whole
+
+
+def _resampled(samples: NDArray[Any], up: int, down: int, rate: int) -> Samples:
     margin = down * -(-rate // (100 * down))  # silence on both sides, since a spectrum is of something that goes round
-    pieces = -(-(len(samples) + 2 * margin) // down)
+    pieces = _quick(-(-(len(samples) + 2 * margin) // down))
     padded = np.zeros(pieces * down)
     padded[margin : margin + len(samples)] = samples
     spectrum = np.fft.rfft(padded)
@@ -133,6 +155,18 @@ def resample(samples: NDArray[Any], rate: int, wanted: int) -> Samples:
     whole = np.fft.irfft(spectrum, pieces * up) * (up / down)
     start, count = margin // down * up, max(1, math.ceil(len(samples) * up / down))
     return whole[start : start + count].astype(np.float32)
+
+
+def _quick(size: int) -> int:
+    """The next size from `size` up whose only factors are 2, 3 and 5: of a prime one a spectrum takes far longer."""
+    while True:
+        rest = size
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return size
+        size += 1
 
 
 def features(sound: Sound) -> NDArray[np.float64]:
@@ -153,8 +187,11 @@ def mel_power(waveforms: Sequence[NDArray[Any]]) -> list[NDArray[np.float64]]:
         if len(samples) < _WINDOW:
             samples = np.pad(samples, (0, _WINDOW - len(samples)))
         frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
-        spectrum = np.fft.rfft(frames * window, _SIZE)
-        found.append((spectrum.real**2 + spectrum.imag**2) @ weights)
+        power = np.empty((len(frames), MELS))
+        for start in range(0, len(frames), _FRAMES):
+            spectrum = np.fft.rfft(frames[start : start + _FRAMES] * window, _SIZE)
+            power[start : start + _FRAMES] = (spectrum.real**2 + spectrum.imag**2) @ weights
+        found.append(power)
     return found
 
 
@@ -166,7 +203,7 @@ def levelled(power: NDArray[np.float64]) -> NDArray[np.float64]:
     first, last = (int(heard[0]), int(heard[-1])) if len(heard) else (0, len(power) - 1)
     kept = power[max(0, first - _KEPT) : last + 1 + _KEPT]
     level = max(float(np.quantile(kept.mean(axis=1), LOUD, method="nearest")), 1e-20)
-    frames: NDArray[np.float64] = np.log(kept / level + FLOOR)
+    frames: NDArray[np.float64] = np.log(np.maximum(kept / level, FLOOR))
     return frames
 
 
@@ -176,32 +213,53 @@ def mel_names() -> tuple[str, ...]:
 
 
 def sound_table(
-    sounds: Sequence[Sound],
+    sounds: Iterable[Sound],
     *,
     labels: Sequence[str] | None = None,
     groups: Sequence[Any] | None = None,
     names: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Table:
-    """Recordings as a table of their log-mel frames, one sequence each, with the sound beside them."""
-    waveforms = tuple(resample(s.samples, s.rate, RATE) for s in sounds)
-    frames = [levelled(mel_power([waveform])[0]) for waveform in waveforms]
-    offsets = np.cumsum([0, *map(len, frames)], dtype=np.int64)
-    values = np.empty((int(offsets[-1]), MELS))
-    for i in range(len(frames)):  # one after the other, each given back: never all of them twice
-        values[offsets[i] : offsets[i + 1]], frames[i] = frames[i], values[:0]
+    """Recordings as a table of their log-mel frames, one sequence each, with the sound beside them.
+
+    `sounds` are taken one after the other and kept as small as they can be without losing anything: at their own rate
+    where it is below 16 kHz, in 16 bits where they are of 16 bits.
+    """
+    values, offsets = np.empty((0, MELS), dtype=np.float32), [0]
+    rates: list[int] = []
+    kept: list[NDArray[np.float32] | NDArray[np.int16]] = []
+    for sound in sounds:
+        heard = resample(sound.samples, sound.rate, RATE)
+        frames = levelled(mel_power([heard])[0])
+        low, high = offsets[-1], offsets[-1] + len(frames)
+        if high > len(values):  # in place, where `concatenate` would need all of it twice
+            values.resize((high + min(high // 4, _MORE), MELS), refcheck=False)
+        values[low:high] = frames
+        offsets.append(high)
+        rates.append(min(sound.rate, RATE))
+        kept.append(_small(heard if sound.rate > RATE else sound.samples))
+    values.resize((offsets[-1], MELS), refcheck=False)
     return Table(
         values=values,
         columns=mel_names(),
-        offsets=offsets,
+        offsets=np.array(offsets, dtype=np.int64),
         independent=True,
         names=tuple(names),
         notes=tuple(notes),
         x_title=f"frame (one every {1000 * FRAME_SECONDS:g} ms)",
         labels=None if labels is None else np.asarray(labels, dtype=np.str_),
         groups=None if groups is None else np.asarray(groups),
-        recordings=Recordings(RATE, waveforms),
+        recordings=Recordings(tuple(rates), tuple(kept)),
     )
+
+
+def _small(samples: Samples) -> NDArray[np.float32] | NDArray[np.int16]:
+    """The same samples as integers of 16 bits, where they are such."""
+    whole = samples * np.float32(FULL_SCALE)
+    inside = whole.min(initial=0.0) >= -FULL_SCALE and whole.max(initial=0.0) < FULL_SCALE
+    if inside and np.array_equal(whole, np.rint(whole)):
+        return whole.astype(np.int16)
+    return samples
 
 
 @lru_cache

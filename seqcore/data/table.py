@@ -11,15 +11,37 @@ from numpy.typing import NDArray
 
 from seqcore.errors import DataError
 
-__all__ = ["Recordings", "Table", "code_type", "describe_table", "symbol_table"]
+__all__ = ["FULL_SCALE", "Recordings", "Table", "code_type", "describe_table", "symbol_table"]
+
+FULL_SCALE = 32_768  # what 1 is, as an integer of 16 bits
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """The sound that each sequence was made from: `samples[s]` is a waveform from -1 to 1, `rate` samples a second."""
+    """The sound that each sequence was made from: `samples[s]`, `rates[s]` of them a second.
 
-    rate: int
-    samples: tuple[NDArray[np.float32], ...]
+    They are floats from -1 to 1 or, as many files have them, integers of 16 bits, of which 32,768 stand for 1.
+    """
+
+    rates: tuple[int, ...]
+    samples: tuple[NDArray[np.float32] | NDArray[np.int16], ...]
+
+    def waveform(self, s: int) -> NDArray[np.float32]:
+        """One of them from -1 to 1, [n]."""
+        samples = self.samples[s]
+        if samples.dtype == np.float32:
+            return samples  # type: ignore[return-value]
+        return samples.astype(np.float32) / np.float32(FULL_SCALE)
+
+    @property
+    def seconds(self) -> float:
+        """How long all of them last."""
+        return sum(len(samples) / rate for samples, rate in zip(self.samples, self.rates, strict=True))
+
+    def only(self, places: Iterable[int]) -> Recordings:
+        """Those at these places."""
+        chosen = list(places)
+        return Recordings(tuple(self.rates[i] for i in chosen), tuple(self.samples[i] for i in chosen))
 
 
 @dataclass(frozen=True)

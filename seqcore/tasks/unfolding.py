@@ -202,7 +202,7 @@ def example(data: LabelledDataset, part: str, index: int) -> Example:
     if table.recordings is not None:
         from seqcore.data.sound import Sound
 
-        given = Sound(table.recordings.rate, table.recordings.samples[sequence])
+        given = Sound(table.recordings.rates[sequence], table.recordings.waveform(sequence))
     label = None if table.labels is None else str(table.labels[sequence])
     rows = tuple(table.words(low, high)) if table.symbolic else table.values[low:high]
     return Example(_name(table, sequence), label, rows if given is None else given)

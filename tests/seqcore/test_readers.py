@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -230,7 +231,7 @@ class TestRecordings:
         table = read(wav(), "hello.wav")
         assert (table.names, table.labels) == (("hello.wav",), None)
         assert table.recordings is not None
-        assert len(table.recordings.samples[0]) == pytest.approx(0.4 * table.recordings.rate, rel=0.01)
+        assert len(table.recordings.samples[0]) == pytest.approx(0.4 * table.recordings.rates[0], rel=0.01)
 
     @pytest.mark.parametrize(
         ("path", "speakers"),
@@ -251,6 +252,25 @@ class TestRecordings:
         assert table.labels is not None
         assert table.labels.tolist() == ["no"] * 6 + ["yes"] * 6
         assert (None if table.groups is None else table.groups.tolist()[:6]) == speakers
+
+    @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+    def test_reading_takes_less_than_three_times_their_size(self, rate: int) -> None:
+        noise = RNG.normal(0, 0.1, rate)
+        held = io.BytesIO()
+        soundfile.write(held, noise.astype(np.float32), rate, format="WAV")
+        count = 5_000_000 // len(held.getvalue())
+        packed = zipped({f"{'ab'[i % 2]}/{i}.wav": held.getvalue() for i in range(count)})
+        size = count * len(held.getvalue())
+        read(packed, "first.zip")  # libraries and their tables
+        tracemalloc.start()
+        try:
+            table = read(packed, "sounds.zip")
+            kept, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(table.lengths) == count
+        assert kept < 2.5 * size
+        assert peak < 3 * size
 
     def test_one_file_in_an_archive_is_read_as_it_is(self) -> None:
         assert read(zipped({"a/b/panel.csv": PANEL}), "x.zip").names == ("Oslo", "Rome")

@@ -97,10 +97,48 @@ def test_several_recordings_make_a_table_with_the_sound_beside_the_frames() -> N
     sounds = [Sound(RATE, tone(400.0, 0.3)), Sound(8_000, tone(900.0, 0.2, 8_000))]
     table = sound_table(sounds, labels=["low", "high"], groups=["Ann", "Bob"], names=["a.wav", "b.wav"])
     assert table.recordings is not None
-    assert table.recordings.rate == RATE
-    assert [len(s) for s in table.recordings.samples] == [4_800, 3_200]
+    assert table.recordings.rates == (RATE, 8_000)
+    assert [len(s) for s in table.recordings.samples] == [4_800, 1_600]
+    assert table.recordings.seconds == pytest.approx(0.5)
     assert table.independent
     assert table.labels is not None
     assert table.labels.tolist() == ["low", "high"]
     assert table.values.shape == (int(table.lengths.sum()), 40)
     assert table.lengths.tolist() == [28, 18]
+
+
+def test_sixteen_bits_are_kept_as_such_and_at_their_own_rate() -> None:
+    content = wav(tone(440.0, 1.0, 8_000), 8_000)
+    as_read = read_sound(content, rate=None)
+    kept = sound_table([as_read]).recordings
+    assert kept is not None
+    assert (kept.rates, kept.samples[0].dtype) == ((8_000,), np.int16)
+    assert np.array_equal(kept.waveform(0), as_read.samples)
+    assert np.array_equal(features(Sound(8_000, kept.waveform(0))), features(read_sound(content)))
+
+
+def test_what_is_finer_than_sixteen_bits_stays_fine() -> None:
+    kept = sound_table([Sound(RATE, tone(440.0) / 3)]).recordings
+    assert kept is not None
+    assert np.array_equal(kept.waveform(0), tone(440.0) / 3)
+
+
+def test_full_volume_is_kept_at_both_ends() -> None:
+    loud = np.where(np.arange(RATE) % 40 < 20, 32_767, -32_768).astype(np.float32) / 32_768
+    kept = sound_table([Sound(RATE, loud)]).recordings
+    assert kept is not None
+    assert kept.samples[0].dtype == np.int16
+    assert np.array_equal(kept.waveform(0), loud)
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100])
+def test_a_long_sound_goes_through_in_pieces_as_if_it_were_one(rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tone(1_000.0, 5.0, rate) + tone(333.0, 5.0, rate)
+    whole = resample(long, rate, RATE)
+    frames = features(Sound(RATE, whole))
+    monkeypatch.setattr("seqcore.data.sound._PIECE", 20_000)
+    monkeypatch.setattr("seqcore.data.sound._FRAMES", 7)
+    pieces = resample(long, rate, RATE)
+    assert pieces.shape == whole.shape
+    assert np.abs(pieces - whole).max() < 1e-4
+    assert np.allclose(features(Sound(RATE, whole)), frames)

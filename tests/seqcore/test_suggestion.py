@@ -84,7 +84,7 @@ def test_epochs_follow_from_how_much_there_is(rows: int) -> None:
 
 
 def test_recordings_are_varied_like_voices() -> None:
-    sounds = Recordings(16_000, tuple(np.zeros(400, np.float32) for _ in range(4)))
+    sounds = Recordings((16_000,) * 4, tuple(np.zeros(400, np.float32) for _ in range(4)))
     table = Table(
         np.zeros((12, 2)), ("a", "b"), np.array([0, 3, 6, 9, 12]), independent=True,
         labels=np.array(["x", "y", "x", "y"]), recordings=sounds,

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ __all__ = ["read_recordings", "read_wav"]
 
 def read_wav(given: Given) -> Table:
     """One recording as one series of log-mel frames. DataError where it is silent, too short or too long."""
-    table = sound_table([read_sound(given.head(given.size), name=given.name)], names=(given.name,))
+    given.stream.seek(0)
+    table = sound_table([read_sound(given.stream, name=given.name, rate=None)], names=(given.name,))
     _refuse_short(table, [given.name], given.name)
     return replace(table, independent=False, notes=(*given.notes, *table.notes))
 
@@ -36,12 +38,16 @@ def read_recordings(given: Given, files: Iterator[tuple[str, bytes]], paths: lis
             f"{given.name}: nothing tells the classes of its recordings apart; "
             "put those of each class into a folder of its own"
         )
-    sounds: list[Sound] = []
-    for path, content in files:
-        sounds.append(read_sound(content, name=f"{given.name}: {PurePosixPath(path).name}"))
-        given.progress.at(0.8 * len(sounds) / len(paths))
+
+    def sounds() -> Iterator[Sound]:  # one at a time, so that nothing is there twice
+        for done, (path, content) in enumerate(files):
+            given.progress.at(done / len(paths))
+            yield read_sound(BytesIO(content), name=f"{given.name}: {PurePosixPath(path).name}", rate=None)
+
     names = [PurePosixPath(path).name for path in paths]
-    table = sound_table(sounds, labels=told.labels, groups=told.groups, names=names, notes=(*given.notes, *told.notes))
+    table = sound_table(
+        sounds(), labels=told.labels, groups=told.groups, names=names, notes=(*given.notes, *told.notes)
+    )
     _refuse_short(table, names, given.name)
     return table
 
@@ -88,9 +94,9 @@ def _pieces(name: str) -> list[str]:
 
 
 def _speakers(names: list[str], labels: list[str]) -> list[str] | None:
-    """`names` where they can be speakers: most of them come with several labels."""
+    """`names` where they can be speakers: those of most recordings come with several labels."""
     seen: dict[str, set[str]] = defaultdict(set)
     for name, label in zip(names, labels, strict=True):
         seen[name].add(label)
-    several = sum(len(found) > 1 for found in seen.values())
-    return names if len(seen) > 2 and "" not in seen and several >= 0.5 * len(seen) else None
+    several = sum(len(seen[name]) > 1 for name in names)
+    return names if len(seen) > 2 and "" not in seen and several >= 0.8 * len(names) else None
