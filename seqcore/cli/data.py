@@ -104,7 +104,7 @@ def _tables(seen: Inspection, out: Output, *, pictures: bool) -> None:
         _more(len(ranked) - len(listed), "class", out)
     for words in seen.vocabularies:
         symbols = ", ".join(f"{symbol!r} {count:,}" for symbol, count in words.frequent[:SHOWN])
-        out.line(f"{words.size:,} different in {words.of}, {words.once:,} come once: {symbols}")
+        out.line(f"Vocabulary of {words.of}: {words.size:,}, of which {words.once:,} come once; most often {symbols}")
 
 
 def _more(count: int, word: str, out: Output) -> None:

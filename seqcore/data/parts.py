@@ -78,7 +78,16 @@ def _mixed(
         middle = ends - sizes[members] / 2  # a group goes where its middle lies
         train, validation, _ = _cut(int(ends[-1]), *fractions)
         part[members] = (middle > train).astype(np.int64) + (middle > validation)
+    _fill_empty(part, sizes, fractions)
     return part[groups]
+
+
+def _fill_empty(part: NDArray[np.int64], sizes: NDArray[np.int64], fractions: tuple[float, float]) -> None:
+    """A part that is wanted and got no group takes one, in place, of those that fit: large groups may leave none."""
+    for wanted, fraction in enumerate(fractions, start=1):
+        giving = np.flatnonzero(np.bincount(part, minlength=3)[part] > 1)
+        if fraction and not (part == wanted).any() and len(giving):
+            part[giving[np.argmin(np.abs(sizes[giving] - fraction * sizes.sum()))]] = wanted
 
 
 def _cut(n: int, validation_fraction: float, test_fraction: float) -> tuple[int, int, int]:

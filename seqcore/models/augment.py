@@ -44,7 +44,7 @@ class VoiceVariation(nn.Module):
         heard = _moved(frames * self.scale + self.center, place) + _line(count, place)[:, None]
         power = torch.exp(heard.clamp(max=20.0)) + _noise(count, steps, place)
         level = _level(power.mean(dim=2), lengths)
-        return (torch.log(power / level[:, None, None] + FLOOR) - self.center) / self.scale
+        return (torch.log((power / level[:, None, None]).clamp(min=FLOOR)) - self.center) / self.scale
 
 
 def _moved(frames: Tensor, place: Tensor) -> Tensor:

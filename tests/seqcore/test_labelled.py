@@ -59,6 +59,15 @@ def test_speakers_stay_in_one_part_and_every_class_is_in_each() -> None:
         assert set(data.table.labels[sequences].tolist()) == {"a", "b", "c"}
 
 
+def test_large_groups_leave_no_part_empty() -> None:
+    groups = np.repeat(np.arange(4), [60, 60, 60, 20])
+    table = of([[0.0, 1.0]] * 200, ["a", "b"] * 100, groups=groups)
+    bounds = LabelledDataset(table, config(), CPU).bounds
+    where = {part: {int(groups[s]) for s, _, _ in bounds[part]} for part in PARTS}
+    assert all(where.values())
+    assert sum(map(len, where.values())) == 4
+
+
 def test_labels_that_are_numbers_are_words_in_the_order_that_people_count() -> None:
     labels = ["10", "9", "2", "1"] * 10
     codec = LabelledDataset(of([[0.0, 1.0]] * 40, labels), config(), CPU).codec
