@@ -7,17 +7,23 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from seqcore.errors import did_you_mean
 from seqcore.registry import Entry
 
-__all__ = ["Choice", "Section", "Setting", "describe", "faults", "setting"]
+__all__ = ["Choice", "OptionalInt", "Section", "Setting", "describe", "faults", "setting"]
 
+
+def _empty_is_none(value: Any) -> Any:
+    return None if value in ("", "none", "auto") else value
+
+
+OptionalInt = Annotated[int | None, BeforeValidator(_empty_is_none)]
 Kind = Literal["whole", "number", "choice", "switch", "text", "names", "options"]
 
 

@@ -30,7 +30,7 @@ class Batch:
     """What a step works on.
 
     `inputs[B, T, F]` (or codes [B, T]); `targets[B, 1 or T, ...]`; `lengths[B]` where some are shorter than T.
-    `extra` is what else a task needs (the lengths of targets).
+    `extra` is what else a task needs, [B, ...] each (the lengths of targets, how much each counts).
     """
 
     inputs: Tensor
@@ -133,7 +133,9 @@ class Dataset(ABC):
         whole = self.batch(part, np.concatenate(groups))
         sizes = [len(numbers) for numbers in groups]
         inputs, targets = torch.split(whole.inputs, sizes), torch.split(whole.targets, sizes)
-        return [Batch(x, y) for x, y in zip(inputs, targets, strict=True)]
+        extra = {name: torch.split(values, sizes) for name, values in whole.extra.items()}
+        parts = zip(inputs, targets, strict=True)
+        return [Batch(x, y, None, {name: v[i] for name, v in extra.items()}) for i, (x, y) in enumerate(parts)]
 
     def sizes(self) -> dict[str, int]:
         """Windows in each part."""

@@ -27,6 +27,7 @@ __all__ = [
     "target_column",
 ]
 
+UNEVEN = 4.0  # times as many sequences of one class as of another, above which weights are worth a try
 LOOKED_AT = 200_000  # rows that medians and outliers are judged from, spread over all
 
 

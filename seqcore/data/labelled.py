@@ -137,11 +137,16 @@ class LabelledDataset(Dataset):
             np.full(len(self.table.lengths), UNKNOWN_CLASS) if labels is None else self.codec.encode(labels)
         )  # [S]
         self._classes = torch.from_numpy(self.classes).to(device)
+        self._weights: torch.Tensor | None = None
         if codec is None:
             self.table = replace(self.table, notes=(*self.table.notes, *self._observations()))
 
+    def weigh(self, weights: NDArray[np.float64]) -> None:
+        """Give each batch how much its sequences count in the loss (`extra["weight"]`, [B]), by class, [C]."""
+        self._weights = torch.from_numpy(weights.astype(np.float32)).to(self.device)
+
     def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
-        """Inputs [B, T, F] (or codes [B, T]), classes [B]; `lengths[B]` where some are shorter than T."""
+        """Inputs [B, T, F] (or codes [B, T]), classes [B]; `lengths[B]` where some are shorter than T; see `weigh`."""
         first, lengths, sequence = self.windows[part].locate(indices)
         longest = int(lengths.max())
         rows = first[:, None] + np.arange(longest)
@@ -150,7 +155,9 @@ class LabelledDataset(Dataset):
             np.minimum(rows, (first + lengths - 1)[:, None], out=rows)
         inputs = self.coded[torch.from_numpy(rows).to(self.device)]
         targets = self._classes[torch.from_numpy(np.array(sequence)).to(self.device)]
-        return Batch(inputs, targets, torch.from_numpy(np.array(lengths)) if short else None)
+        # of a class that isn't known any weight will do: it has no loss
+        extra = {} if self._weights is None else {"weight": self._weights[targets.clamp(min=0)]}
+        return Batch(inputs, targets, torch.from_numpy(np.array(lengths)) if short else None, extra)
 
     def truth(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Classes of these sequences, [n]."""
@@ -222,7 +229,8 @@ class LabelledDataset(Dataset):
         if share > LARGE:
             notes.append(
                 f"{share:.0%} of the sequences are of class {names[counts.argmax()]}: look at macro F1, where every "
-                "class counts the same, and not at accuracy alone"
+                "class counts the same, and not at accuracy alone; training.class_weights = balanced makes them count "
+                "the same in the loss, too"
             )
         return notes
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from seqcore.config import ModelConfig
 from seqcore.data.dataset import Batch
+from seqcore.data.facts import UNEVEN
 from seqcore.data.labelled import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
 from seqcore.data.parts import PART_TITLES, part_bounds
 from seqcore.data.table import Table
@@ -83,6 +84,8 @@ class Classification(Task):
             classes = data.truth("train", np.arange(len(data.windows["train"])))
             counts = np.bincount(classes, minlength=len(data.codec.labels)).astype(np.float64)
             data.codec = replace(data.codec, fitted={"counts": counts, **learn_neighbours(data)})
+        if self.experiment.training.class_weights == "balanced":
+            data.weigh(balanced_weights(data.codec.fitted["counts"]))
         return data
 
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> LabelledCodec:
@@ -139,7 +142,7 @@ class Classification(Task):
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy, in nats: half of the last answer, half the mean over the steps of each sequence.
 
-        Sequences of a class that the model doesn't know don't count.
+        Sequences of a class that the model doesn't know don't count; others count as `training.class_weights` says.
         """
         count, steps, classes = outputs.shape
         targets = batch.targets[:, None].expand(count, steps).reshape(-1)
@@ -156,7 +159,8 @@ class Classification(Task):
             whole = each.gather(1, lengths[:, None] - 1)[:, 0]
             mean = (each * inside).sum(dim=1) / lengths
         known = (batch.targets != UNKNOWN_CLASS).sum().clamp(min=1)
-        return (WHOLE * whole + (1 - WHOLE) * mean).sum() / known
+        loss = WHOLE * whole + (1 - WHOLE) * mean
+        return (loss * batch.extra["weight"] if "weight" in batch.extra else loss).sum() / known
 
     def evaluate(
         self, model: nn.Module, dataset: LabelledDataset, part: str, *, points: int = 300, full: bool = True
@@ -184,6 +188,14 @@ class Classification(Task):
             "majority": class_metrics(np.full(len(truth), facts["counts"].argmax()), truth),
             "nearest_neighbour": class_metrics(nearest_classes(dataset, part, indices, facts), truth),
         }
+
+    def _or_weights(self, dataset: LabelledDataset) -> str:
+        """What else helps rare classes, where there are some."""
+        counts = dataset.codec.fitted["counts"]
+        rare = counts.max() > UNEVEN * counts.min() and self.experiment.training.class_weights == "none"
+        return (
+            ", or let rare classes count as much as frequent ones (training.class_weights = balanced)" if rare else ""
+        )
 
     def _scored(self, dataset: LabelledDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""
@@ -263,7 +275,7 @@ class Classification(Task):
                     "message": f"The model answers {labels[int(named.argmax())]!r} whatever it sees.",
                     "why": f"On the {title} part it never names another of the {len(dataset.codec.labels)} classes.",
                     "advice": "Train longer or with another learning rate, standardise the values (data.scaling), or "
-                    "give the rarer classes more sequences.",
+                    f"give the rarer classes more sequences{self._or_weights(dataset)}.",
                 }
             ]
         remarks = []
@@ -287,10 +299,19 @@ class Classification(Task):
                     "message": f"The model never answers {some}.",
                     "why": f"The {title} part has sequences of {'this class' if len(never) == 1 else 'these classes'}, "
                     "and each was taken for another.",
-                    "advice": "Give it more sequences of them, or train longer.",
+                    "advice": f"Give it more sequences of them, or train longer{self._or_weights(dataset)}.",
                 }
             )
         return remarks
+
+
+def balanced_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much a sequence of each class counts, [C], so that all classes count the same: n / (C * counts[C]).
+
+    King and Zeng 2001. Their mean over the n sequences that were counted is 1, so that a step is as long as without.
+    """
+    weights: NDArray[np.float64] = counts.sum() / (len(counts) * np.maximum(counts, 1.0))
+    return weights
 
 
 def _confusion_view(dataset: LabelledDataset, counts: NDArray[np.float64]) -> ConfusionView:
