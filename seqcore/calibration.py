@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.dataset import Dataset
 from seqcore.data.folds import folds
-from seqcore.events import Event, Finding
+from seqcore.events import Event, Finding, Preparing
 from seqcore.intervals import COVERAGE, needed
 from seqcore.random_state import random_state, set_random_state
 from seqcore.reporting import Report
@@ -48,6 +48,7 @@ def calibrate(state: TrainingState, report: Report, step: Step) -> Iterator[Even
     mine = random_state(state.device)
     try:
         for block, fold in enumerate(folds(state.dataset, BLOCKS)):
+            yield Preparing(state.progress.step, "Making intervals", block + 1, BLOCKS)
             if len(fold.windows["train"]) and len(fold.windows["val"]):
                 torch.manual_seed(state.experiment.training.seed + 1 + block)
                 errors.append((yield from _judged(state, fold, epochs, report, step, mine)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,10 +17,11 @@ from seqcore.data.dataset import Batch
 from seqcore.data.numeric import NumericDataset
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, SeqcoreError
+from seqcore.events import Preparing
 from seqcore.experiment import Experiment
 from seqcore.views import TableView
 
-__all__ = ["KINDS", "Choice", "choice_view", "choose_scaling"]
+__all__ = ["KINDS", "Choice", "choice_view", "choose_scaling", "scaling_trials"]
 
 KINDS = ("standard", "minmax", "relative", "log-relative", "window-mean", "seasonal-relative")
 _MOST_STEPS, _LEAST_STEPS = 250, 60
@@ -64,9 +65,23 @@ def choose_scaling(
     its own mean step. The same data and seed give the same choice: steps are counted, not timed. Without a validation
     part the end of the training part serves. DataError where no kind can be had.
     """
+    trials = scaling_trials(make_task, experiment, table, device)
+    while True:
+        try:
+            next(trials)
+        except StopIteration as end:
+            choice: Choice = end.value
+            return choice
+
+
+def scaling_trials(
+    make_task: Callable[[Experiment], TrialTask], experiment: Experiment, table: Table, device: torch.device
+) -> Generator[Preparing, None, Choice]:
+    """`choose_scaling`, saying before each trial which it is."""
     tried: list[tuple[str, float, str]] = []
     faults: list[str] = []
-    for kind in KINDS:
+    for number, kind in enumerate(KINDS, 1):
+        yield Preparing(0, "Trying scalings", number, len(KINDS))
         try:
             error = _trial(make_task(_small(experiment, kind)), table, device)
             tried.append((kind, error, ""))

@@ -18,6 +18,7 @@ __all__ = [
     "Finding",
     "Finished",
     "Metrics",
+    "Preparing",
     "Preview",
     "Started",
     "Steps",
@@ -38,6 +39,25 @@ class _Event:
     def to_dict(self) -> dict[str, Any]:
         """A JSON object with the event's name as `event`; non-finite numbers are null."""
         return {"event": self.name, **plain(self)}
+
+
+@dataclass(frozen=True)
+class Preparing(_Event):
+    """What a run is busy with while no step is taken: before the first one, and after the last.
+
+    It is the `number`th of `total` such pieces of work that is in hand. A run's next event says that it is done; a
+    store keeps it no longer than that.
+    """
+
+    step: int
+    what: str  # "Trying scalings"
+    number: int = 1
+    total: int = 1
+
+    @property
+    def sentence(self) -> str:
+        """For people: "Trying scalings: 3 of 7"."""
+        return f"{self.what}: {self.number:,} of {self.total:,}" if self.total > 1 else self.what
 
 
 @dataclass(frozen=True)
@@ -146,10 +166,10 @@ class Finished(_Event):
     best_epoch: int | None = None
 
 
-Event = Started | Steps | Epoch | Preview | CheckpointReady | Changed | Finding | Finished
+Event = Preparing | Started | Steps | Epoch | Preview | CheckpointReady | Changed | Finding | Finished
 
 _TYPES: dict[str, type[Any]] = {
-    t.name: t for t in (Started, Steps, Epoch, Preview, CheckpointReady, Changed, Finding, Finished)
+    t.name: t for t in (Preparing, Started, Steps, Epoch, Preview, CheckpointReady, Changed, Finding, Finished)
 }
 
 

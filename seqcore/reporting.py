@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,19 @@ from seqcore.control import LIVE_CHANGES, Control
 from seqcore.data.table import describe_table
 from seqcore.devices import resolve
 from seqcore.errors import ExperimentError, did_you_mean
-from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finding, Finished, Metrics, Preview, Started, Steps
+from seqcore.events import (
+    Changed,
+    CheckpointReady,
+    Epoch,
+    Event,
+    Finding,
+    Finished,
+    Metrics,
+    Preparing,
+    Preview,
+    Started,
+    Steps,
+)
 from seqcore.metrics import Evaluation
 from seqcore.summary import summarize_model
 from seqcore.training_state import TrainingState
@@ -50,7 +62,9 @@ class Report:
         state, p = self.state, self.state.progress
         data, training = state.dataset, state.experiment.training
         judged = [part for part in ("val", "test") if len(data.windows[part])] or ["train"]
-        self._keep_baselines({part: state.task.baselines(data, part) for part in judged})
+        for number, part in enumerate(judged, 1):
+            yield Preparing(p.step, "Scoring the baselines", number, len(judged))
+            self._keep_baselines({part: state.task.baselines(data, part)})
         summary = summarize_model(state.model, state.experiment)
         yield Started(
             device=str(state.device),
@@ -137,12 +151,12 @@ class Report:
         yield self._checkpoint()
         if self.ending == "leave":
             return
-        last = self._evaluate_parts()
+        last = yield from self._evaluate_parts()
         chosen = last
         current = {name: t.detach().clone() for name, t in state.model.state_dict().items()}
         if state.best and p.best_step != p.step:
             state.model.load_state_dict(state.best)
-            chosen = self._evaluate_parts()
+            chosen = yield from self._evaluate_parts("best")
         yield from self._remarks(chosen)
         state.model.load_state_dict(current)
         extra = {"train_loss_last_20": math.fsum(p.last_losses) / len(p.last_losses)} if p.last_losses else {}
@@ -232,10 +246,13 @@ class Report:
         part = state.dataset.shown_part()
         return Preview(step=state.progress.step, part=part, view=state.task.preview(state.model, state.dataset))
 
-    def _evaluate_parts(self) -> dict[str, Evaluation]:
+    def _evaluate_parts(self, which: str = "last") -> Generator[Event, None, dict[str, Evaluation]]:
         state = self.state
         parts = [part for part, size in state.dataset.sizes().items() if size]
-        evaluations = {part: state.task.evaluate(state.model, state.dataset, part) for part in parts}
+        evaluations = {}
+        for number, part in enumerate(parts, 1):
+            yield Preparing(state.progress.step, f"Scoring the {which} weights", number, len(parts))
+            evaluations[part] = state.task.evaluate(state.model, state.dataset, part)
         self._keep_baselines({part: evaluation.baselines for part, evaluation in evaluations.items()})
         return evaluations
 

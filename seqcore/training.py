@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.devices import resolve
 from seqcore.errors import DataError
-from seqcore.events import Changed, Event
+from seqcore.events import Changed, Event, Preparing
 from seqcore.experiment import Experiment
 from seqcore.leaks import find_leaks
 from seqcore.reporting import Report
@@ -54,8 +54,7 @@ def _train(
     experiment: Experiment, data: Any, resume: bytes | None, replay: list[Changed], control: Control, turns: Turns
 ) -> Iterator[Event]:
     """The loop, top to bottom: state, steps, epochs, intervals, last scores."""
-    table = load_table(experiment, data)
-    state = _prepare(experiment, table, resume)
+    state, table = yield from _prepare(experiment, data, resume)
     report = Report(state, control, replay, turns)
     yield from report.start(find_leaks(table, state.experiment.data))
     while True:
@@ -87,12 +86,19 @@ def _step(state: TrainingState, batch: Batch, follows: NDArray[np.bool_] | None)
     return loss.detach(), norm, learning_rate
 
 
-def _prepare(experiment: Experiment, table: Table, resume: bytes | None) -> TrainingState:
+def _prepare(
+    experiment: Experiment, data: Any, resume: bytes | None
+) -> Generator[Event, None, tuple[TrainingState, Table]]:
     device, _ = resolve(experiment.training.device)
+    if data is None:
+        yield Preparing(0, "Making the data")
+    table = load_table(experiment, data)
     if resume is not None:
-        return TrainingState.resumed(experiment, resume, table, device)
+        return TrainingState.resumed(experiment, resume, table, device), table
     task = TASKS[experiment.data.task].load()(experiment)
-    return TrainingState.fresh(experiment, task.make_dataset(table, device), device)
+    yield from task.decide(table, device)
+    yield Preparing(0, "Making the data ready for the model")
+    return TrainingState.fresh(experiment, task.make_dataset(table, device), device), table
 
 
 def check(experiment: Experiment, data: Any = None) -> None:

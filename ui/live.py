@@ -102,6 +102,8 @@ def _status(moment: Moment, replay: Replay | None) -> str:
     text = STATUS[run.status]
     if run.status == "queued" and run.queue_position:
         text = f"Waiting: number {run.queue_position} in the queue"
+    elif moment.preparing:
+        text = session.escape(moment.preparing)
     elif run.status == "running" and not moment.step:
         text = "Starting"
     asked = actions.asked(run)

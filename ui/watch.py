@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.events import Epoch, Preview, Started, Steps
+from seqcore.events import Epoch, Preparing, Preview, Started, Steps
 from seqcore.runs.records import Run, StoredEvent
 from seqcore.runs.store import Store
 
@@ -22,7 +22,7 @@ REPLAYED = 5.0  # seconds: a run that was over sooner could not be watched
 LENGTH = 7.0  # seconds that a replay takes at first
 SPEEDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # of a replay, against the run itself
 WAIT, LOOK, FRESH = 0.25, 0.03, 3.0  # seconds: how long to wait, between two looks, and for runs how young
-KINDS = ("started", "epoch", "preview", "changed", "finding", "finished")
+KINDS = ("preparing", "started", "epoch", "preview", "changed", "finding", "finished")
 
 Values = NDArray[np.float64]
 
@@ -45,6 +45,7 @@ class Moment:
     preview: StoredEvent | None
     rate: float | None  # steps a second
     left: float | None  # seconds
+    preparing: str = ""  # what it is busy with while no step is taken
 
     @property
     def epochs_done(self) -> list[Epoch]:
@@ -114,6 +115,7 @@ class History:
             preview=next((e for e in reversed(events) if isinstance(e.event, Preview)), None),
             rate=rate,
             left=(planned - step) / rate if planned and rate and not ended else None,
+            preparing=_preparing(run, events) if at is None else "",
         )
 
     def _rate(self, epochs: Sequence[Epoch]) -> float | None:
@@ -160,6 +162,16 @@ def _step(stored: StoredEvent) -> int:
     if isinstance(event, Steps):
         return event.first_step
     return event.step
+
+
+def _preparing(run: Run, events: Sequence[StoredEvent]) -> str:
+    """What was said last, where nothing has happened since: no other event, no step, no new attempt."""
+    newest = events[-1] if events else None
+    if newest is None or not isinstance(newest.event, Preparing) or newest.attempt != run.attempt:
+        return ""
+    began = any(isinstance(e.event, Started) and e.attempt == run.attempt for e in events)
+    holds = run.status == "running" and (not began or run.step <= newest.event.step)
+    return newest.event.sentence if holds else ""
 
 
 def _epochs(events: Sequence[StoredEvent]) -> list[Epoch]:

@@ -8,17 +8,18 @@ from contextlib import contextmanager
 
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.status import Status
 from rich.text import Text
 
 from seqcore.cli.output import Output, duration, number
-from seqcore.events import Changed, Epoch, Event, Finding, Finished, Started, Steps
+from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Started, Steps
 from seqcore.runs.store import Run
 
 __all__ = ["Reporter", "headline", "print_scores", "reading"]
 
 PARTS = {"test": "test part", "val": "validation part", "train": "training part"}  # the most telling first
 SPOKEN = (
-    Started | Epoch | Changed | Finding | Finished
+    Preparing | Started | Epoch | Changed | Finding | Finished
 )  # what `--json` prints; a line a step or a picture would drown it
 
 
@@ -31,6 +32,7 @@ class Reporter:
         self.finished = False
         self._steps_per_epoch = 1
         self._losses = ""
+        self._busy: Status | None = None
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -41,6 +43,8 @@ class Reporter:
             if isinstance(event, SPOKEN):
                 value = event.to_dict()
                 self.out.object({"event": value.pop("event"), "run": self.run, **value})
+        elif isinstance(event, Preparing):
+            self._prepare(event)
         elif isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Steps):
@@ -59,10 +63,24 @@ class Reporter:
 
     def close(self) -> None:
         """Take the bar away."""
+        if self._busy is not None:
+            self._busy.stop()
         if self._bar is not None:
             self._bar.stop()
 
+    def _prepare(self, event: Preparing) -> None:
+        """Where somebody looks: a line that goes again, or the end of the bar's."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=event.step, losses=escape(event.sentence))
+        elif self.out.notes.is_terminal:
+            if self._busy is None:
+                self._busy = self.out.notes.status("")
+                self._busy.start()
+            self._busy.update(escape(event.sentence))
+
     def _start(self, event: Started) -> None:
+        if self._busy is not None:
+            self._busy.stop()
         going_on = f", going on after epoch {event.epoch}" if event.step else ""
         windows = ", ".join(f"{count:,} {part}" for part, count in event.parts.items())
         self._say(f"run {self.run}{going_on}")

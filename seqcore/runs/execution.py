@@ -12,7 +12,7 @@ from types import FrameType
 
 from seqcore.control import Control
 from seqcore.errors import LostLease, SeqcoreError
-from seqcore.events import CheckpointReady, Event, Finished
+from seqcore.events import CheckpointReady, Event, Finished, Preparing
 from seqcore.experiment import Experiment
 from seqcore.runs.recorder import Recorder
 from seqcore.runs.store import Lease, Run, Store
@@ -94,7 +94,13 @@ def _go(
     step = store.checkpoint_step(run.id) or 0
     if pending := store.pending(lease):
         control.change(pending)
-    data = store.table(run.experiment) if _is_stored(run.experiment) else None
+    data = None
+    if _is_stored(run.experiment):
+        reading = Preparing(step, f"Reading {run.experiment.data.options.get('name') or 'the file'}")
+        recorder.put(reading)
+        if on_event is not None:
+            on_event(reading)
+        data = store.table(run.experiment)
     finished = False
     for event in fit(
         run.experiment, data=data, resume=resume, changes=store.changes(run.id, step=step), control=control

@@ -12,13 +12,13 @@ import numpy as np
 from sqlalchemy import Connection, delete, func, select, update
 
 from seqcore.errors import LostLease
-from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finished, Started, Steps
+from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finished, Preparing, Started, Steps
 from seqcore.runs import schema
 from seqcore.runs.curves import NAMES, block_to_bytes
 from seqcore.runs.durable import digest, pieces, write_durably
 from seqcore.runs.lifecycle import EPOCHS, Lifecycle
 from seqcore.runs.reading import grow, load_curve, rewind
-from seqcore.runs.records import LIVE, Lease, Run
+from seqcore.runs.records import LIVE, Lease
 
 __all__ = ["Recording"]
 
@@ -32,11 +32,13 @@ class Recording(Lifecycle):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._writing: dict[str, _Curves] = {}
+        self._preparing: set[str] = set()  # runs of which there is such an event in the store, as far as is known here
 
     def append(self, lease: Lease, events: Sequence[Event], *, seconds: float | None = None) -> None:
         """Keep events, all or none of them. `seconds`: spent on training up to now.
 
-        `CheckpointReady` belongs to `put_checkpoint` and is left out. LostLease where the attempt is stale.
+        `CheckpointReady` belongs to `put_checkpoint` and is left out; of `Preparing` only what holds now is kept, since
+        the event after it says that it is done. LostLease where the attempt is stale.
         """
         try:
             with self.database.writing() as connection:
@@ -46,12 +48,17 @@ class Recording(Lifecycle):
                 columns = ({} if seconds is None else {"seconds": seconds}) | _columns(events, pending)
                 if columns:
                     connection.execute(update(schema.runs).where(schema.runs.c.id == lease.run).values(**columns))
-                if rows := [_event_row(lease, event) for event in events if _is_told(event)]:
-                    connection.execute(schema.events.insert(), rows)
+                if told := _told(events):
+                    if lease.run in self._preparing or isinstance(told[0], Started):  # an attempt may have died in it
+                        self._forget_preparing(connection, lease.run)
+                    connection.execute(schema.events.insert(), [_event_row(lease, event) for event in told])
                 self._append_curves(connection, lease, events)
         except BaseException:
             self._writing.pop(lease.run, None)  # they may be ahead of what is stored
             raise
+        if told:
+            preparing = isinstance(told[-1], Preparing)
+            (self._preparing.add if preparing else self._preparing.discard)(lease.run)
         if any(isinstance(event, Finished) for event in events):
             self._writing.pop(lease.run, None)
 
@@ -156,6 +163,10 @@ class Recording(Lifecycle):
         own = (table.c.id == lease.run, table.c.attempt == lease.attempt, table.c.status.in_(LIVE))
         connection.execute(update(table).where(*own).values(version=table.c.version + 1))
         return dict(json.loads(self._look(connection, lease)))
+
+    def _forget_preparing(self, connection: Connection, run: str) -> None:
+        table = schema.events
+        connection.execute(delete(table).where(table.c.run == run, table.c.kind == Preparing.name))
 
     def _append_curves(self, connection: Connection, lease: Lease, events: Sequence[Event]) -> None:
         parts = _parts(events)
@@ -280,8 +291,14 @@ def _unheard_changes(connection: Connection, lease: Lease) -> dict[str, Any]:
     return changes
 
 
-def _is_told(event: Event) -> bool:
-    return not isinstance(event, Steps | CheckpointReady)
+def _told(events: Sequence[Event]) -> list[Event]:
+    """What gets a row: all but steps and checkpoints, and what was prepared only where nothing came after it."""
+    last = len(events) - 1
+    return [
+        event
+        for i, event in enumerate(events)
+        if not isinstance(event, Steps | CheckpointReady) and (i == last or not isinstance(event, Preparing))
+    ]
 
 
 def _event_row(lease: Lease, event: Event) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from seqcore.backtest import by_series_view, horizon_view
 from seqcore.baselines import TITLES, facts_for, learn, numeric_baselines
-from seqcore.choosing import choice_view, choose_scaling, several_sizes
+from seqcore.choosing import Choice, choice_view, choose_scaling, scaling_trials, several_sizes
 from seqcore.config import DataConfig
 from seqcore.data.columns import target_names
 from seqcore.data.dataset import Batch
 from seqcore.data.numeric import NumericCodec, NumericDataset, free_running
 from seqcore.data.table import Table
+from seqcore.events import Preparing
 from seqcore.experiment import Experiment
 from seqcore.film import as_film
 from seqcore.intervals import covered_share, promised
@@ -57,10 +58,16 @@ class Regression(Task):
         super().__init__(experiment)
         name = experiment.training.loss
         self._loss = _LOSSES["mse" if name == "auto" else name]
+        self._tried: tuple[Table, Choice] | None = None
 
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit: columns, gaps, windows."""
         NumericDataset(table, self._scaled_by("standard"), torch.device("cpu"))
+
+    def decide(self, table: Table, device: torch.device) -> Iterator[Preparing]:
+        """Try scalings, where the experiment leaves the choice open."""
+        if self.experiment.data.scaling == "auto":
+            self._tried = table, (yield from scaling_trials(type(self), self.experiment, table, device))
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> NumericDataset:
         """Windows of the table; without a codec, scaler and baselines are learned from its training part."""
@@ -70,12 +77,18 @@ class Regression(Task):
             return data
         choice = None
         if self.experiment.data.scaling == "auto":
-            choice = choose_scaling(type(self), self.experiment, table, device)
+            known, choice = self._tried or (None, None)
+            if choice is None or known is not table:
+                choice = choose_scaling(type(self), self.experiment, table, device)
         data = NumericDataset(table, self._scaled_by(choice.kind if choice else ""), device)
         data.baseline_facts = learn(data)
         small = {k: v for k, v in data.baseline_facts.items() if v.size <= MOST_STORED}
         data.codec = replace(data.codec, fitted=small, choice=choice.rows if choice else ())
         return data
+
+    def make_windows(self, table: Table, device: torch.device) -> NumericDataset:
+        """Windows of the table, without baselines. DataError."""
+        return NumericDataset(table, self._scaled_by("standard"), device)
 
     def _scaled_by(self, kind: str) -> DataConfig:
         """The experiment's data, with `kind` in the place of "auto"."""

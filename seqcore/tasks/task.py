@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
+from seqcore.events import Preparing
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation
 from seqcore.models.recurrent import State
@@ -69,9 +71,18 @@ class Task(ABC):
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit the experiment: columns, gaps, windows, symbols."""
 
+    def decide(self, table: Table, device: torch.device) -> Iterator[Preparing]:
+        """Decide what has to be found out by trial before `make_dataset` is called with this table, and say how far
+        that is. Who leaves it out waits in `make_dataset`."""
+        yield from ()
+
     @abstractmethod
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> Any:
         """The dataset, which owns the codec. With a `codec`, the table is new data for a finished model."""
+
+    def make_windows(self, table: Table, device: torch.device) -> Any:
+        """The dataset without what only training and scoring need: for who wants to look at its windows. DataError."""
+        return self.make_dataset(table, device)
 
     @abstractmethod
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preview, Started
+from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Preview, Started
 from seqcore.recipes import load_recipe
 from seqcore.runs.records import Run, StoredEvent
 from seqcore.views import SeriesView
@@ -138,3 +138,26 @@ def test_a_figure_travels_without_its_template_and_in_single_precision() -> None
     (trace,) = sent["data"]
     assert trace["y"]["dtype"] == "f4"
     assert trace["x"]["dtype"] == "f8"  # seven digits would not tell such neighbours apart
+
+
+@pytest.mark.parametrize(
+    ("events", "step", "shown"),
+    [
+        ((Preparing(0, "Trying scalings", 3, 7),), 0, "Trying scalings: 3 of 7"),
+        ((Preparing(0, "Making the data"),), 40, "Making the data"),  # of a run that goes on
+        ((Preparing(0, "Trying scalings", 7, 7), STARTED), 0, ""),
+        ((STARTED, Preparing(40, "Making intervals", 2, 6)), 40, "Making intervals: 2 of 6"),
+        ((STARTED, Preparing(40, "Making intervals", 2, 6)), 50, ""),  # more epochs were asked for
+        ((), 0, ""),
+    ],
+)
+def test_what_a_run_prepares_is_shown_until_anything_else_happens(
+    events: tuple[Event, ...], step: int, shown: str
+) -> None:
+    told = history(*events)
+    told.run = replace(RUN, status="running", step=step)
+    assert told.moment().preparing == shown
+    told.run = replace(RUN, status="running", step=step, attempt=2)
+    assert told.moment().preparing == ""
+    told.run = replace(RUN, status="interrupted", step=step)
+    assert told.moment().preparing == ""

@@ -13,7 +13,7 @@ from seqcore.choosing import KINDS, choose_scaling
 from seqcore.control import Control
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.events import CheckpointReady, Finding, Finished
+from seqcore.events import CheckpointReady, Finding, Finished, Preparing, Started
 from seqcore.experiment import Experiment
 from seqcore.prediction import Predictor
 from seqcore.tasks.regression import Regression
@@ -62,6 +62,17 @@ def test_a_scale_that_carries_growth_on_is_chosen_for_growing_values() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+def test_a_run_says_which_scaling_it_tries_and_tries_each_once() -> None:
+    said = []
+    for event in fit(plan(), data=growing()):
+        if isinstance(event, Started):
+            break
+        assert isinstance(event, Preparing)
+        said.append(event.sentence)
+    assert [s for s in said if "scaling" in s] == [f"Trying scalings: {n} of {len(KINDS)}" for n in range(1, 7)]
+    assert said[-2:] == ["Scoring the baselines: 1 of 2", "Scoring the baselines: 2 of 2"]
+
+
 def test_what_can_not_be_tried_says_why() -> None:
     rows = {row[0]: row for row in choose(np.random.default_rng(0).normal(0, 1, 200), window=4).rows}
     assert rows["log-relative"][1] is None
@@ -97,6 +108,7 @@ def test_the_choice_is_shown_kept_and_not_made_again(monkeypatch: pytest.MonkeyP
         raise AssertionError("a finished choice was made again")
 
     monkeypatch.setattr(seqcore.tasks.regression, "choose_scaling", never)
+    monkeypatch.setattr(seqcore.tasks.regression, "scaling_trials", never)
     predictor = Predictor.from_checkpoint(checkpoints[-1])
     assert predictor._codec.scalers.kind in remarks[0].message
     table = Table(values[:, None], ("value",))

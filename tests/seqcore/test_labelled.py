@@ -13,6 +13,7 @@ from seqcore.data.labelled import UNKNOWN_CLASS, LabelledDataset
 from seqcore.data.parts import PARTS
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.events import Started
 from seqcore.experiment import Experiment
 from seqcore.training import check, fit
 
@@ -93,7 +94,7 @@ def test_labels_that_can_not_be_learned_are_said_before_training(labels: list[st
         check(experiment(), table)
     assert len(caught.value.lines) == 1
     with pytest.raises(DataError, match=message):
-        next(fit(experiment(), data=table))
+        next(event for event in fit(experiment(), data=table) if isinstance(event, Started))
 
 
 def test_a_training_part_of_one_class_is_said() -> None:

@@ -71,6 +71,32 @@ def test_every_weight_gets_a_gradient(architecture: str) -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
 
 
+@ARCHITECTURES
+def test_recurrent_dropout_thins_the_recurrence_while_training_and_nothing_afterwards(architecture: str) -> None:
+    plain, thinned = model(architecture), model(architecture, recurrent_dropout=0.5)
+    x = torch.randn(4, 7, 3)
+    assert torch.equal(thinned(x)[0], plain(x)[0])
+    assert list(thinned.state_dict()) == list(plain.state_dict())
+    thinned.train()
+    before = {name: weight.clone() for name, weight in thinned.state_dict().items()}
+    first, second = thinned(x)[0], thinned(x)[0]
+    assert not torch.equal(first, second)
+    assert torch.equal(thinned(x[:, :1])[0], plain(x[:, :1])[0])  # a first step has no state before it
+    first.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in thinned.parameters())
+    assert all(torch.equal(weight, before[name]) for name, weight in thinned.state_dict().items())
+    recurrent = dict(thinned.named_parameters())["backbone.network.weight_hh_l0"].grad
+    assert recurrent is not None
+    assert 0.2 < float((recurrent == 0.0).float().mean()) < 0.8  # what was dropped
+
+
+@ARCHITECTURES
+def test_recurrent_dropout_takes_sequences_of_any_lengths(architecture: str) -> None:
+    net = model(architecture, recurrent_dropout=0.5, num_layers=2, bidirectional=True).train()
+    outputs, _ = net(torch.randn(3, 6, 3), None, torch.tensor([6, 2, 4]))
+    assert torch.isfinite(outputs).all()
+
+
 def test_broadcasting_repeats_one_answer_over_all_steps() -> None:
     outputs, _ = model("rnn", predict="broadcast")(torch.randn(2, 5, 3))
     assert outputs.shape == (2, 5, 2)
@@ -97,6 +123,5 @@ def test_a_summary_counts_the_parameters_of_the_model_that_is_built(architecture
     from seqcore.events import Started
     from seqcore.training import fit
 
-    started = next(iter(fit(plan)))
-    assert isinstance(started, Started)
+    started = next(event for event in fit(plan) if isinstance(event, Started))
     assert summary.parameters == started.parameters == sum(layer["parameters"] for layer in summary.layers)

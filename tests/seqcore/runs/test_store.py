@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from seqcore.errors import CorruptError, LostLease, NotFoundError, StoreError
-from seqcore.events import Changed, CheckpointReady, Epoch, Finding, Finished, Preview, Started, Steps
+from seqcore.events import Changed, CheckpointReady, Epoch, Finding, Finished, Preparing, Preview, Started, Steps
 from seqcore.experiment import Experiment
 from seqcore.runs.store import Store
 from seqcore.views import SeriesView
@@ -384,3 +385,33 @@ def test_a_predictor_needs_a_checkpoint(store: Store, experiment: Experiment) ->
     run = store.submit(experiment)
     with pytest.raises(NotFoundError, match="no checkpoint yet"):
         store.predictor(run.id)
+
+
+def test_what_a_run_prepares_is_kept_only_while_it_holds(
+    store: Store, experiment: Experiment, steps: MakeSteps, started: Callable[..., Started]
+) -> None:
+    def kept() -> list[str]:
+        return [s.event.sentence if isinstance(s.event, Preparing) else s.event.name for s in store.events(run)]
+
+    lease = store.start(experiment)
+    run = lease.run
+    store.append(lease, [Preparing(0, "Trying scalings", n, 7) for n in (1, 2)])
+    before = store.version(run)
+    assert kept() == ["Trying scalings: 2 of 7"]
+    store.append(lease, [Preparing(0, "Trying scalings", 3, 7)])
+    assert kept() == ["Trying scalings: 3 of 7"]
+    assert store.version(run) != before
+    store.append(lease, [started()])
+    assert kept() == ["started"]
+    store.append(lease, [Preparing(0, "Scoring"), steps(1, [1.0])])
+    assert kept() == ["started"]
+
+
+def test_what_a_dead_attempt_was_preparing_goes_when_the_next_one_starts(
+    store: Store, experiment: Experiment, started: Callable[..., Started]
+) -> None:
+    lease = store.start(experiment)
+    store.append(lease, [Preparing(0, "Trying scalings", 3, 7)])
+    with closing(Store(store.url)) as another:  # knows nothing of what this one has written
+        another.append(lease, [started()])
+    assert [s.event.name for s in store.events(lease.run)] == ["started"]
