@@ -19,7 +19,7 @@ from seqcore.recipes import load_recipe
 from ui import own_data, session
 from ui.cards import finding_box
 from ui.drafts import Draft
-from ui.live_chart import live_chart
+from ui.live_chart import figure_text, live_chart
 from ui.texts import text_picture
 
 __all__ = ["data_picture", "known_problems", "leaks", "parameters", "predicted", "problems", "table", "title"]
@@ -84,6 +84,14 @@ def _uncoloured(data: DataConfig, table: Table) -> bool:
 
 
 def _figure(data: DataConfig, table: Table, *, small: bool, key: str, revision: str) -> None:
+    text, height = _drawn(data.model_dump_json(), table, small=small)
+    live_chart(text, key=key, label="The data, its parts in colours", height=height, revision=revision)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _drawn(data_json: str, _table: Table, *, small: bool) -> tuple[str, int]:
+    """The picture as the chart takes it, and its height: thinned once, and not again each time the page is drawn."""
+    data, table = DataConfig.model_validate_json(data_json), _table
     wanted = tuple(dict.fromkeys((*data.target, *data.inputs)))
     held_back: Any = {"validation_fraction": data.validation_fraction, "test_fraction": data.test_fraction}
     few = 400 if small else 6000
@@ -99,7 +107,7 @@ def _figure(data: DataConfig, table: Table, *, small: bool, key: str, revision: 
         figure.update_xaxes(title_text="", nticks=4)
         figure.update_yaxes(title_text="", nticks=3)
         height = small_height
-    live_chart(figure, key=key, label="The data, its parts in colours", height=height, revision=revision)
+    return figure_text(figure), height
 
 
 def predicted(experiment: Experiment, table: Table) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from seqcore.data.files.door import SUFFIXES, FileOptions, check_size, read_table
@@ -242,7 +241,7 @@ def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
     if table is None or table.symbolic or draft.values["data.task"] != "regression":
         return reading
     columns = ("data.target", "data.inputs") if len(table.columns) > 1 else ()
-    gaps = draft.values["data.gaps"] != "refuse" or bool(np.isnan(table.values).any())
+    gaps = draft.values["data.gaps"] != "refuse" or table.has_gaps
     more = ("data.gaps",) * gaps + ("data.calendar",) * (table.times is not None)
     steps = ("data.window", "data.horizon", "data.multi_step") * (_chosen(draft, "data.horizon") != 1)
     return (*reading, *columns, *more, *steps)

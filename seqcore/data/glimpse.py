@@ -65,8 +65,7 @@ def glimpse(experiment: Experiment, table: Table, *, part: str = "train", count:
     if experiment.data.scaling == "auto":  # to choose, it would have to train
         experiment = experiment.with_changes({"data.scaling": "standard"})
     task = TASKS[experiment.data.task].load()(experiment)
-    task.check(table)
-    data: Dataset = task.make_dataset(table, torch.device("cpu"))
+    data: Dataset = task.make_windows(table, torch.device("cpu"))
     numbers = _chosen(data, part, count)
     batch = data.batch(part, numbers)
     from seqcore.data.numeric import NumericDataset

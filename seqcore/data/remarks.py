@@ -23,6 +23,7 @@ FEW_WINDOWS = 100
 FAR = 3.0  # ranges from the first to the last percentile
 IMBALANCED = 10.0
 STUCK = 30  # equal values in a row, in a series that otherwise moves
+_BLOCK = 262_144  # values looked at in one stroke
 UNKNOWN = 0.02
 
 
@@ -217,8 +218,7 @@ def _stuck(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remar
     for column in moving:
         values = table.values[:, table.columns.index(column.name)]
         longest, at = _longest_run(values)
-        same = float((values[1:] == values[:-1]).mean()) if len(values) > 1 else 0.0
-        if longest >= STUCK and same < 0.3:
+        if longest >= STUCK and float((values[1:] == values[:-1]).mean()) < 0.3:
             yield Remark(
                 "stuck",
                 f"{column.name} has the same value {longest:,} times in a row from row {at + 1:,} on, though it moves "
@@ -228,14 +228,28 @@ def _stuck(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remar
 
 
 def _longest_run(values: NDArray[np.float64]) -> tuple[int, int]:
-    """The longest stretch of equal values, and where it begins."""
-    if len(values) < 2:
-        return len(values), 0
-    breaks = np.flatnonzero(values[1:] != values[:-1]) + 1
-    edges = np.concatenate([[0], breaks, [len(values)]])
-    runs = np.diff(edges)
-    place = int(np.argmax(runs))
-    return int(runs[place]), int(edges[place])
+    """The longest stretch of equal values, and where it begins; (0, 0) where none comes near `STUCK`.
+
+    A stretch of `STUCK` rows holds two of those that lie half as far apart, and what is between them: where no two
+    such neighbours are equal, which is soon seen, there is none. Else it goes block by block.
+    """
+    apart = STUCK // 2
+    if len(values) < STUCK:
+        return 0, 0
+    alike = apart * np.flatnonzero(values[apart::apart] == values[:-apart:apart])
+    if not (values[alike] == values[alike + apart // 2]).any():
+        return 0, 0
+    longest, at, begin = 0, 0, 0
+    for start in range(1, len(values), _BLOCK):
+        block = values[start : start + _BLOCK]
+        breaks = start + np.flatnonzero(block != values[start - 1 : start - 1 + len(block)])
+        edges = np.concatenate([[begin], breaks])
+        runs = np.diff(np.append(edges, start + len(block)))
+        place = int(np.argmax(runs))
+        if runs[place] > longest:
+            longest, at = int(runs[place]), int(edges[place])
+        begin = int(edges[-1])
+    return longest, at
 
 
 def _copies(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from seqcore.errors import DataError
 
 __all__ = ["FULL_SCALE", "Recordings", "Table", "code_type", "describe_table", "symbol_table"]
 
+_BLOCK = 262_144  # rows looked at in one stroke
 FULL_SCALE = 32_768  # what 1 is, as an integer of 16 bits
 
 
@@ -112,6 +114,12 @@ class Table:
         return np.diff(self.offsets)
 
     def words(self, low: int, high: int) -> list[str]:
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether any number is missing. Looked for once, and in blocks: a long table takes its time."""
+        blocks = range(0, 0 if self.symbolic else len(self.values), _BLOCK)
+        return any(bool(np.isnan(self.values[start : start + _BLOCK]).any()) for start in blocks)
+
         """The symbols of the rows from `low` up to `high`; of a symbolic table."""
         assert self.symbols is not None
         found: list[str] = self.symbols[self.values[low:high, 0]].tolist()

@@ -88,6 +88,11 @@ class Classification(Task):
             data.weigh(balanced_weights(data.codec.fitted["counts"]))
         return data
 
+    def make_windows(self, table: Table, device: torch.device) -> LabelledDataset:
+        """The sequences, without neighbours to compare with. DataError."""
+        self._check_augment(table)
+        return LabelledDataset(table, self.experiment.data, device)
+
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> LabelledCodec:
         """The codec that a checkpoint holds."""
         return LabelledCodec.from_dict(d, arrays)

@@ -10,6 +10,7 @@ import pytest
 
 from seqcore.config import DataConfig
 from seqcore.data.inspection import Inspection, inspect
+from seqcore.data.remarks import STUCK
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table, symbol_table
 
@@ -159,3 +160,15 @@ def test_ten_million_rows_take_under_two_seconds_and_what_was_sampled_is_said() 
     assert time.process_time() - began < 2.0
     assert "200,000 rows" in seen.sampled
     assert seen.columns[0].maximum == values.max()
+
+
+@pytest.mark.parametrize("at", [0, 7, 100, 170])
+@pytest.mark.parametrize("block", [16, 1_000])
+def test_a_stuck_sensor_is_found_wherever_it_hangs(at: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqcore.data.remarks._BLOCK", block)
+    values = np.random.default_rng(0).normal(size=200)
+    values[at : at + STUCK] = 0.5
+    (found,) = [r for r in inspect(Table(values[:, None], ("v",))).remarks if r.code == "stuck"]
+    assert f"{STUCK} times in a row from row {at + 1} on" in found.message
+    values[at + 3] = 0.6
+    assert not [r for r in inspect(Table(values[:, None], ("v",))).remarks if r.code == "stuck"]
