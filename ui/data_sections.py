@@ -49,7 +49,7 @@ def _glimpse(experiment: str, part: str, _table: Table) -> Glimpse:
 
 def facts(seen: Inspection, table: Table) -> None:
     """How much there is, of what, from when to when, and what of it trains."""
-    boxes = [_rows(seen, table), *_sequences(seen), *_time(seen), *_kinds(seen), *_holes(seen), _split(seen)]
+    boxes = [_rows(seen, table), *_sequences(seen, table), *_time(seen), *_kinds(seen), *_holes(seen), _split(seen)]
     cells = "".join(
         f"<div><span>{escape(name)}</span><b>{escape(value)}</b><small>{escape(note)}</small></div>"
         for name, value, note in boxes
@@ -78,11 +78,20 @@ def _rows(seen: Inspection, table: Table) -> Box:
     return "Rows", f"{seen.rows:,}", f"{columns:,} columns: {names}" if columns > 1 else f"of {names}"
 
 
-def _sequences(seen: Inspection) -> list[Box]:
+def _unit(table: Table) -> tuple[str, str]:
+    """What a sequence is made of, and what one calls a sequence of it."""
+    if table.symbolic:
+        whole = "sentence" if table.paired is not None else "sequence"
+        return ("words" if table.separator else "characters"), whole
+    return ("pictures", "film") if table.frame is not None else ("rows", "sequence")
+
+
+def _sequences(seen: Inspection, table: Table) -> list[Box]:
     if seen.sequences < 2 or seen.kind == "pairs of sentences":
         return []
     low, high = seen.lengths.shortest, seen.lengths.longest
-    note = f"of {low:,} rows each" if low == high else f"of {low:,} to {high:,} rows"
+    unit, _ = _unit(table)
+    note = f"of {low:,} {unit} each" if low == high else f"of {low:,} to {high:,} {unit}"
     return [("Sequences" if seen.independent else "Series", f"{seen.sequences:,}", note)]
 
 
@@ -107,7 +116,7 @@ def _kinds(seen: Inspection) -> list[Box]:
         names = list(seen.classes)
         boxes.append(("Classes", f"{len(names):,}", ", ".join(names[:4]) + (", …" if len(names) > 4 else "")))
     for words in seen.vocabularies:
-        of = f" of {words.of}" if len(seen.vocabularies) > 1 else ""
+        of = f": {words.of}" if len(seen.vocabularies) > 1 else ""
         boxes.append((f"Vocabulary{of}", f"{words.size:,}", f"{words.once:,} come once"))
     return boxes
 
@@ -149,7 +158,7 @@ def details(seen: Inspection, experiment: Experiment, table: Table) -> None:
         sections.append(lambda: _classes(seen))
     sections += [partial(_vocabulary, seen, i) for i in range(len(seen.vocabularies))]
     if seen.independent and seen.lengths.longest > seen.lengths.shortest:
-        sections.append(lambda: _lengths(seen))
+        sections.append(lambda: _lengths(seen, table))
     if seen.columns and table.frame is None and (len(seen.columns) <= 12 or table.labels is None):
         sections.append(lambda: _columns(seen))
     for i in range(0, len(sections), 2):
@@ -195,20 +204,21 @@ def _classes(seen: Inspection) -> None:
     )
 
 
-def _lengths(seen: Inspection) -> None:
+def _lengths(seen: Inspection, table: Table) -> None:
     st.subheader("Lengths", anchor=False)
+    unit, whole = _unit(table)
     _picture(
-        plot_bars(lengths_info(seen.lengths)),
+        plot_bars(lengths_info(seen.lengths, x_title=f"{unit} in a {whole}")),
         key="lengths",
         label="Sequences of each length",
-        reading=f"From {seen.lengths.shortest:,} to {seen.lengths.longest:,} rows, half of them up to "
+        reading=f"From {seen.lengths.shortest:,} to {seen.lengths.longest:,} {unit}, half of them up to "
         f"{seen.lengths.median:,.0f}. Shorter ones are padded in a batch, which never changes a score.",
     )
 
 
 def _vocabulary(seen: Inspection, i: int) -> None:
     words = seen.vocabularies[i]
-    of = f" of {words.of}" if len(seen.vocabularies) > 1 else ""
+    of = f": {words.of}" if len(seen.vocabularies) > 1 else ""  # a column's name, as it is in the data
     st.subheader(session.escape(f"Vocabulary{of}"), anchor=False)
     unknown = [
         f"{100 * share:.2g}% of the {PARTS[part].lower()} part" for part, share in words.unknown.items() if share
@@ -230,14 +240,20 @@ def _vocabulary(seen: Inspection, i: int) -> None:
 def _columns(seen: Inspection) -> None:
     st.subheader("Columns", anchor=False)
     rows = [
-        {"column": c.name, "holds": c.kind, "gaps": c.gaps, "lowest": c.minimum, "median": c.median,
-         "highest": c.maximum, "spread": c.spread}
+        {"column": c.name, "holds": c.kind, "gaps": c.gaps, "lowest": c.minimum,
+         "median": _plain(c.median, c.spread), "highest": c.maximum, "spread": c.spread}
         for c in seen.columns
     ]  # fmt: skip
     numbers = {n: st.column_config.NumberColumn(format="%.4g") for n in ("lowest", "median", "highest", "spread")}
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers, alt="What each column holds")
     if seen.columns_left_out:
         st.caption(f"And {seen.columns_left_out:,} more columns.")
+
+
+def _plain(value: float | None, spread: float | None) -> float | None:
+    """A value without what is left of rounding: a median of -1e-16 in values of size 1 is 0."""
+    rounding = value is not None and spread is not None and abs(value) < 1e-12 * abs(spread)
+    return 0.0 if rounding else value
 
 
 def waits_for_torch() -> bool:

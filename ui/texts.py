@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 import numpy as np
@@ -19,6 +20,7 @@ NAMES = {"train": "train", "val": "validation", "test": "test"}
 SMALL, LARGE = 40, 320  # characters of a stretch
 SHORT = 8  # the longest that a stretch of a letter sequence usually is where many stand on a line
 FEW_SMALL, FEW_LARGE = 12, 12
+NO_BREAK = "\u00a0"
 
 
 def text_picture(table: Table, validation_fraction: float, test_fraction: float, *, small: bool, testid: str) -> None:
@@ -62,6 +64,7 @@ def _words(table: Table, low: int, high: int, most: int, *, sentence: bool = Fal
     symbols = table.words(low, min(high, low + rows))
     if table.separator:
         text = join_sentence(symbols) if sentence else join_words(symbols)
+        text = re.sub(r" (?=[?!:;»](\s|$))", NO_BREAK, text)  # French sets a space there, where no line may end
     else:
         text = "".join(symbols if _is_prose(table) else map(marked, symbols))
     return text + ("…" if high - low > rows else "")
