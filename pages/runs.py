@@ -189,13 +189,19 @@ def actions(run: Run) -> None:
             "Open in Train", icon=":material/show_chart:", key=f"open-Train-{run.id}",
             type="primary" if hopeless else "secondary", help="Its settings and its curve, to look at or to change.",
         ):  # fmt: skip
-            st.switch_page("train.py")
+            _open(run, "train.py")
         if not hopeless and st.button("Open in Predict", icon=":material/insights:", key=f"open-Predict-{run.id}"):
-            st.switch_page("predict.py")
+            _open(run, "predict.py")
         if run.status not in ("running", "paused") and st.button(
             "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}", help="Asks first."
         ):
             confirm_delete(run)
+
+
+def _open(run: Run, page: str) -> None:
+    """Another page, of this run: the first of the list is shown without having been chosen."""
+    select_run(run.id)
+    st.switch_page(page)
 
 
 def _action(name: str, run: Run, act: object, *, icon: str, help: str, primary: bool = False) -> None:

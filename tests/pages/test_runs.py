@@ -97,6 +97,17 @@ def test_a_completed_run_shows_its_score_beside_the_best_baseline_and_what_can_b
     assert labels(page) == {"Open in Train", "Open in Predict", "Delete"}
 
 
+@pytest.mark.parametrize("page_name", ["Train", "Predict"])
+def test_the_run_that_is_shown_unasked_is_the_one_that_opens(store, page_name):
+    complete(store, recipe="bouncing-ball")
+    run = complete(store, recipe="sine-next-step")
+    page = open_page()
+    page.button(key=f"open-{page_name}-{run}").click().run()
+    assert not page.exception
+    assert page.session_state["run"] == run
+    assert page.query_params["run"] in (run, [run])
+
+
 def test_a_failed_run_without_weights_shows_why_and_opens_its_settings(store):
     page = open_page(fail(store, "the loss became *not a number*"))
     assert [error.value for error in page.error] == [r"the loss became \*not a number\*"]
