@@ -111,7 +111,7 @@ def parse_whole_numbers(values: Whole, name: str) -> Times | None:
     low, high = int(values.min()), int(values.max())
     if name == NAMELESS and bool(np.all(np.diff(values) == 1)):
         yearly = True  # a frame's index, saved beside its values
-    rising = bool(np.all(np.diff(values) > 0) or np.all(np.diff(values) < 0))
+    rising = bool(np.all(values[1:] > values[:-1]) or np.all(values[1:] < values[:-1]))
     if low >= 1678 and high <= 2261 and (yearly or (dated and rising)):
         return calendar_days(values, np.ones_like(values), np.ones_like(values))[0]
     if low >= 16780101 and high <= 22611231 and (dated or rising):

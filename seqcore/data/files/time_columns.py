@@ -54,7 +54,11 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
             "fill it in, or take the row out"
         )
     origin.notes += parsed.notes
-    return wanted, parsed.times + _clock_column(columns, parsed.times, origin)
+    times = parsed.times
+    del column, missing, parsed
+    if (clock := _clock_column(columns, times, origin)) is not None:
+        times = times + clock
+    return wanted, times
 
 
 def _take_parts(columns: Columns, parts: dict[str, str], origin: Origin) -> tuple[str, NDArray[np.datetime64] | None]:
@@ -83,7 +87,7 @@ def _as_dates(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return _stamped(name, column, origin)
     if pa.types.is_integer(column.type) and column.null_count == 0:
-        times = parse_whole_numbers(np.asarray(column).astype(np.int64), name)
+        times = parse_whole_numbers(np.asarray(column).astype(np.int64, copy=False), name)
         return None if times is None else ParsedDates(times, np.zeros(len(column), bool))
     if is_text(column):
         cells = sample(column)
@@ -111,8 +115,8 @@ def _stamped(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates:
     return ParsedDates(times, np.zeros(len(times), bool), notes)
 
 
-def _clock_column(columns: Columns, days: NDArray[np.datetime64], origin: Origin) -> NDArray[np.timedelta64]:
-    """What a separate column of times of day adds to dates that come again; the column is taken out."""
+def _clock_column(columns: Columns, days: NDArray[np.datetime64], origin: Origin) -> NDArray[np.timedelta64] | None:
+    """What a separate column of times of day adds to dates that come again; the column is taken out. None: nothing."""
     for name, column in columns.items():
         if pa.types.is_time(column.type) and column.null_count == 0:
             same_day = bool(np.any(days[1:] == days[:-1])) and bool(np.all(days == days.astype("datetime64[D]")))
@@ -121,7 +125,7 @@ def _clock_column(columns: Columns, days: NDArray[np.datetime64], origin: Origin
             origin.notes.append(f"The time of day was taken from {name}.")
             clock = np.asarray(columns.pop(name).cast(pa.time64("ns")).cast(pa.int64()))
             return clock.astype("timedelta64[ns]")
-    return np.zeros(len(days), dtype="timedelta64[ns]")
+    return None
 
 
 def short_time(time: np.datetime64) -> str:
