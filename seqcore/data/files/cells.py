@@ -185,6 +185,7 @@ def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[n
             pa.default_memory_pool().release_unused()  # numpy has no use for what Arrow keeps
             taken = 0
     faults = [
+    pa.default_memory_pool().release_unused()
         f"{origin.name}, column {name}, {origin.listed(wrong)}: {shown[name]!r} is not a number; "
         "mend it, or leave the cell empty"
         for name, wrong in bad.items()
