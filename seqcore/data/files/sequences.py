@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from seqcore.errors import DataError
 
 __all__ = ["refuse_one_class", "refuse_short", "sequence_table", "take_groups"]
 
+_FEW_COLUMNS = 8  # up to which columns of different names are values at one time
+
 
 def sequence_table(columns: Columns, origin: Origin) -> Table:
     """Independent sequences [N, F] with their labels; those of unequal length end where their cells do.
@@ -43,7 +46,7 @@ def sequence_table(columns: Columns, origin: Origin) -> Table:
         label = _at_an_end(columns, origin)
     if label is None and origin.kind == "auto":
         raise DataError(f"{origin.name}: no column holds the labels; call it label, or name it (label column)")
-    ids = id_column(columns, origin, label)
+    ids = id_column(columns, origin, label) or _id_of_rows(columns, origin, label)
     labels = None
     if label is not None:
         labels = Ids(label, *encode(label, columns.pop(label), origin, "the label"))
@@ -70,11 +73,26 @@ def refuse_short(
     where = np.zeros(int(rows.max()) + 1, dtype=bool)
     where[rows[short]] = True
     length = int(lengths[short[0]])
+    few = f"{length} {step}{'' if length == 1 else 's'}"
+    if len(short) > 1:
+        few = f"only {few}" if (lengths[short] == length).all() else f"fewer than {least} {step}s"
     raise DataError(
         f"{origin.name}, {origin.listed(where)}: "
-        f"{'a sequence has' if len(short) == 1 else f'{len(short):,} sequences have only'} "
-        f"{length} {step}{'' if length == 1 else 's'}; give each at least {least}, or take it out"
+        f"{'a sequence has' if len(short) == 1 else f'{len(short):,} sequences have'} {few}; "
+        f"give each at least {least}, or take it out"
     )
+
+
+def _id_of_rows(columns: Columns, origin: Origin, label: str | None) -> str | None:
+    """An id that no row shares, beside a step or a few columns of different names: long form, whose sequences are of
+    one row each, and not rows that are sequences, whose steps are counted."""
+    if origin.series_column != "auto":
+        return None
+    called = [name for name in columns if name.strip().lower() in ID_NAMES and name != label]
+    values = [name for name in columns if name not in (label, *called) and name.strip().lower() not in GROUP_NAMES]
+    counted = sum(bool(re.search(r"\d", name)) for name in values) > 0.5 * len(values)
+    long_form = step_column(columns) in values or 2 <= len(values) <= _FEW_COLUMNS
+    return called[0] if called and long_form and not counted else None
 
 
 def _at_an_end(columns: Columns, origin: Origin) -> str | None:
@@ -103,11 +121,13 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
             "give each sequence one label"
         )
     groups = take_groups(columns, ids, first, origin)
-    _, times = take_times(columns, origin)
+    date, times = take_times(columns, origin)
     step = step_column(columns) if times is None else None
     along: NDArray[Any] | None = times
     if step is not None and len(columns) > 1 and columns[step].null_count == 0:
         along = np.asarray(columns.pop(step))
+    by = f", {step or date} puts their rows in order" if along is not None else ""
+    origin.notes.append(f"Read as long form: {ids.column} tells sequences apart{by}{_is_class(labels)}.")
     names = take_numbers(columns, origin, has_dates=True)
     values = take_values(columns, names, origin)
     note_gaps(values, names, origin)
@@ -115,6 +135,11 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
     if order is not None:
         values = values[order]
     counts = np.bincount(ids.codes, minlength=len(ids.names))
+    if counts.max() < 2:
+        raise DataError(
+            f"{origin.name}: each {ids.column} has only 1 row, and a sequence needs at least 2; give each more rows, "
+            "or, where a row is a whole sequence, say that no column names them (series column: none)"
+        )
     refuse_short(counts, first, "row", origin)
     return Table(
         values=values,
@@ -127,6 +152,10 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
         notes=tuple(origin.notes),
         row_numbers=rows_of_gaps(values, order, origin),
     )
+
+
+def _is_class(labels: Ids | None) -> str:
+    return "" if labels is None else f", {labels.column} is the class"
 
 
 def take_groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Origin) -> NDArray[np.str_] | None:
@@ -184,6 +213,11 @@ def _by_rows(columns: Columns, labels: Ids | None, origin: Origin) -> Table:
             del columns[name]
             break
     steps = take_numbers(columns, origin, has_dates=True)
+    where = f"{steps[0]} to {steps[-1]}" if len(steps) > 3 else ", ".join(steps)
+    origin.notes.append(
+        f"Read as one sequence a row: {len(steps):,} step{'s' * (len(steps) != 1)} in the columns {where}"
+        f"{_is_class(labels)}."
+    )
     values = take_values(columns, steps, origin)
     known = ~np.isnan(values)
     lengths = np.where(known.any(axis=1), values.shape[1] - np.argmax(known[:, ::-1], axis=1), 0).astype(np.int64)
