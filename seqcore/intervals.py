@@ -18,6 +18,7 @@ __all__ = [
     "BY_LEVEL",
     "COVERAGE",
     "IN_WINDOW",
+    "NOT_NEGATIVE",
     "covered_share",
     "half_widths",
     "interval",
@@ -33,6 +34,10 @@ _CLEAR = 0.25  # a rank correlation that isn't chance
 # the promised coverage [1].
 IN_WINDOW, AHEAD, COVERAGE = "interval.in_window", "interval.ahead", "interval.coverage"
 BY_LEVEL = "interval.by_level"  # there where half-widths are shares of the prediction, and not units of the scale
+
+NOT_NEGATIVE = (
+    "interval.not_negative"  # [K], 1 for targets of counts, prices, rain; absent in older checkpoints: none is
+)
 
 
 def half_widths(errors: Values, coverage: float) -> Values:
@@ -66,6 +71,15 @@ def interval(
         with np.errstate(over="ignore"):
             return prediction * np.exp(-off), prediction * np.exp(off)
     return prediction - off, prediction + off
+
+
+def cut_at_zero(low: Values, high: Values, targets: Values) -> tuple[Values, Values]:
+    """Intervals [..., K] without what lies below 0, for the `targets[K]` that are never negative (1, else 0).
+
+    What was covered stays so, as long as true values are 0 or more. One that lies below 0 altogether becomes 0 alone.
+    """
+    never = targets > 0.0
+    return np.where(never, np.maximum(low, 0.0), low), np.where(never, np.maximum(high, 0.0), high)
 
 
 def scaled_errors(truth: Values, prediction: Values, scale: Values, *, logarithmic: bool = False) -> Values:

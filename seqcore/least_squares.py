@@ -37,7 +37,7 @@ def fit_lines(data: NumericDataset) -> LinearModels:
     def raw(some: NDArray[np.int64]) -> tuple[Values, Values | None, Values]:
         first = data.windows["train"].locate(some)[0]
         inputs = data.values[first[:, None] + np.arange(data.config.window)][:, :, data.inputs]
-        return inputs, data.dates("train", some), data.truth("train", some)
+        return inputs, data.dates("train", some), data.taught("train", some)
 
     def scaled(some: NDArray[np.int64]) -> tuple[Values, Values | None, Values]:
         inputs, targets = data.measured("train", some)

@@ -30,10 +30,10 @@ _CPU = torch.device("cpu")
 
 
 class Predictor:
-    """Made by `from_checkpoint`. `experiment` is the run's own, `step` where the weights are from."""
+    """Made by `from_checkpoint`. `experiment` is the run's own; the weights are from `step`, after `epoch` epochs."""
 
-    def __init__(self, experiment: Experiment, task: Task, codec: Any, model: nn.Module, step: int) -> None:
-        self.experiment, self.step = experiment, step
+    def __init__(self, experiment: Experiment, task: Task, codec: Any, model: nn.Module, step: int, epoch: int) -> None:
+        self.experiment, self.step, self.epoch = experiment, step, epoch
         self._task, self._codec, self._model = task, codec, model.eval()
 
     @classmethod
@@ -47,8 +47,9 @@ class Predictor:
         best = checkpoint.group("best") if at == "best" else {}
         load_weights(model, best or checkpoint.group("model"))
         progress = checkpoint.meta["progress"]
-        step = progress["best_step"] if best and progress["best_step"] is not None else progress["step"]
-        return cls(experiment, task, codec, model, int(step))
+        chosen = "best_" if best and progress["best_step"] is not None else ""
+        step, epoch = progress[f"{chosen}step"], progress[f"{chosen}epoch"]
+        return cls(experiment, task, codec, model, int(step), int(epoch))
 
     @property
     def input_kind(self) -> str:
@@ -103,6 +104,7 @@ class Predictor:
         vocabulary = getattr(self._codec, "vocabulary", None)
         if vocabulary is not None:
             known["level"] = "words" if vocabulary.separator else "characters"
+        options = options.for_gaps(data.gaps)
         return options.model_copy(update={name: v for name, v in known.items() if getattr(options, name) == "auto"})
 
     def parse(self, text: str) -> Any:
@@ -160,7 +162,7 @@ class Predictor:
 
     def of(self, series: str) -> Predictor:
         """The same model for one of several series, in its scale and from its end. PredictionError."""
-        return Predictor(self.experiment, self._task, self._codec_of(series), self._model, self.step)
+        return Predictor(self.experiment, self._task, self._codec_of(series), self._model, self.step, self.epoch)
 
     def _codec_of(self, series: str | None) -> Any:
         """The codec, or that of one of several series. PredictionError where there is none of this name."""

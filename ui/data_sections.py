@@ -125,6 +125,8 @@ def _holes(seen: Inspection) -> list[Box]:
     if not seen.columns:
         return []
     missing = f"{seen.missing_times:,} times are missing" if seen.missing_times else "no time is missing"
+    if seen.inserted_times:
+        missing += f", {seen.inserted_times:,} were inserted"
     return [("Gaps", f"{seen.gaps:,}" if seen.gaps else "none", missing if seen.span else "cells without a value")]
 
 

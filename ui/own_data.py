@@ -98,6 +98,8 @@ def table_of(experiment: Experiment) -> Table:
 def _key(experiment: Experiment) -> str:
     data = experiment.to_dict()["data"]
     kept = {"source": data["source"], "options": data["options"], "task": data["task"]}
+    if SOURCES[data["source"]].stored:
+        kept["filled"] = data["gaps"] != "refuse"  # see `FileOptions.for_gaps`
     return json.dumps(kept, sort_keys=True)
 
 

@@ -66,7 +66,10 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
 
     section = {"source": "file", "options": {**options, "name": path.name}}
     Experiment.make({"data": section})  # names the faults in the options
-    table = read_table(path, name=path.name, options=FileOptions(**options))
+    reading = FileOptions(**options)
+    if "data.gaps" in rest:
+        reading = reading.for_gaps(rest["data.gaps"])
+    table = read_table(path, name=path.name, options=reading)
     return suggest_experiment(table, data=section, changes=rest), table
 
 
@@ -76,6 +79,7 @@ def _summary(what: str, seen: Inspection, experiment: Experiment) -> list[str]:
     lines = [f"{what}: {seen.kind}, {seen.rows:,} rows{sequences}, for {experiment.data.task}"]
     if seen.span is not None:
         missing = f", {seen.missing_times:,} times missing" if seen.missing_times else ""
+        missing += f", {seen.inserted_times:,} inserted" if seen.inserted_times else ""
         lines.append(f"from {seen.span['from']} to {seen.span['to']}, {seen.frequency or 'no frequency'}{missing}")
     if seen.lengths.longest > seen.lengths.shortest:
         lines.append(

@@ -18,6 +18,7 @@ __all__ = [
     "calendar_features",
     "find_frequency",
     "future_times",
+    "missing_after",
     "missing_times_note",
     "past_times",
 ]
@@ -133,12 +134,15 @@ def past_times(times: Times, steps: int) -> Times:
     return np.concatenate([before, times])
 
 
-def missing_times_note(times: Times) -> str | None:
-    """A sentence for people where rising, regular times have holes: how much is missing, where, what can be done."""
+def missing_times_note(times: Times, *, inserted: bool = False) -> str | None:
+    """A sentence for people where rising, regular times have holes: how much is missing, where, what can be done.
+
+    Or, where they were `inserted`, what was.
+    """
     frequency = find_frequency(times)
     if frequency is None or not frequency.regular:
         return None
-    missing = _missing_after(pd.DatetimeIndex(times), frequency)
+    missing = missing_after(times, frequency)
     places = np.flatnonzero(missing)
     if not len(places):
         return None
@@ -147,23 +151,24 @@ def missing_times_note(times: Times) -> str | None:
     before, after = (_shown(time, frequency) for time in times[first : first + 2])
     where = f"between {before} and {after}" if len(places) == 1 else f"in {len(places):,} places, the first {before}"
     where += f" to {after}" if len(places) > 1 else ""
+    said = f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
+    if inserted:
+        return f"{said}{'a row was' if count == 1 else 'rows were'} inserted as gaps, which data.gaps says how to fill."
     return (
-        f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
+        f"{said}"
         "rows there follow each other as if nothing were between. "
         "Add the missing rows, with empty cells where there is no value, and data.gaps says how they are filled."
     )
 
 
-def _missing_after(times: pd.DatetimeIndex, frequency: Frequency) -> NDArray[np.int64]:
+def missing_after(times: Times, frequency: Frequency) -> NDArray[np.int64]:
     """How many times are left out after each but the last, [n - 1]."""
     if frequency.months:
-        number = np.asarray(times.year, dtype=np.int64) * 12 + np.asarray(times.month, dtype=np.int64)
-        steps = np.diff(number) // frequency.months
+        steps = np.diff(times.astype("datetime64[M]").astype(np.int64)) // frequency.months
     elif isinstance(frequency.offset, pd.Timedelta):
-        numbers: NDArray[np.int64] = np.asarray(times, dtype="datetime64[ns]").astype(np.int64)
-        steps = np.diff(numbers) // frequency.offset.value
+        steps = np.diff(times.astype("datetime64[ns]").astype(np.int64)) // frequency.offset.value
     else:
-        days = np.asarray(times.normalize(), dtype="datetime64[D]")
+        days = times.astype("datetime64[D]")
         steps = np.asarray(np.busday_count(days[:-1], days[1:]), dtype=np.int64)
         steps[steps <= HOLIDAYS + 1] = 1
     missing: NDArray[np.int64] = np.maximum(steps - 1, 0)

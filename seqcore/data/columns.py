@@ -17,11 +17,15 @@ __all__ = ["Columns", "choose_columns", "fill_gaps", "target_names", "unknown_co
 
 @dataclass(frozen=True)
 class Columns:
-    """A table with only the columns in use; `inputs` and `targets` are their places in it."""
+    """A table with only the columns in use; `inputs` and `targets` are their places in it.
+
+    `filled[N, K]` are the targets that were missing and have been filled in, which no score counts; None where none is.
+    """
 
     table: Table
     inputs: list[int]
     targets: list[int]
+    filled: NDArray[np.bool_] | None = None
 
 
 def choose_columns(table: Table, config: DataConfig) -> Columns:
@@ -48,7 +52,11 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
     values = table.values if tuple(used) == table.columns else table.values[:, [table.columns.index(n) for n in used]]
     frame = table.frame if tuple(used) == table.columns else None
     chosen = replace(table, values=np.asarray(values, dtype=np.float64), columns=tuple(used), frame=frame)
-    return Columns(fill_gaps(chosen, config), [used.index(n) for n in inputs], [used.index(n) for n in targets])
+    places = [used.index(n) for n in targets]
+    missing = np.stack([np.isnan(chosen.values[:, place]) for place in places], axis=1)
+    table = fill_gaps(chosen, config)
+    filled = missing if missing.any() and len(table) == len(missing) else None
+    return Columns(table, [used.index(n) for n in inputs], places, filled)
 
 
 def unknown_columns(table: Table, config: DataConfig) -> list[str]:
@@ -108,7 +116,8 @@ def fill_gaps(table: Table, config: DataConfig) -> Table:
             for column in range(values.shape[1]):
                 _fill(values[start:high, column], low - start, interpolate=config.gaps == "interpolate", table=table)
     how = "interpolated" if config.gaps == "interpolate" else "filled with the value before"
-    return replace(table, values=values, notes=(*table.notes, f"{int(bad.sum())} missing values were {how}"))
+    note = f"{int(bad.sum()):,} missing values were {how}; no score counts them"
+    return replace(table, values=values, notes=(*table.notes, note))
 
 
 def _fill(values: NDArray[np.float64], low: int, *, interpolate: bool, table: Table) -> None:

@@ -124,6 +124,7 @@ class Inspection:
     span: dict[str, str] | None
     frequency: str | None
     missing_times: int
+    inserted_times: int
     gaps: int
     parts: tuple[PartFacts, ...]
     lengths: LengthFacts

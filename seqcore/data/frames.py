@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.config import DataConfig
 from seqcore.data.files.recognition import Origin, make_table
+from seqcore.data.sources.stored_file import FileOptions
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError
 
@@ -55,6 +56,9 @@ def _from_frame(frame: pd.DataFrame, config: DataConfig) -> Table:
         if isinstance(column.dtype, pd.DatetimeTZDtype)
     ]
     said: dict[str, Any] = {name: str(config.options.get(name, "auto")) for name in _SAID}
+    said["missing_times"] = (
+        FileOptions(missing_times=config.options.get("missing_times", "auto")).for_gaps(config.gaps).missing_times
+    )
     if said["date_column"] == "auto" and isinstance(index, pd.DatetimeIndex) and dates is not None:
         said["date_column"] = dates
     return make_table(columns, Origin(name="the data", rows=list, notes=notes, **said))

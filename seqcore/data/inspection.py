@@ -57,6 +57,7 @@ def inspect(table: Table, config: DataConfig | None = None) -> Inspection:
         span=described["span"],
         frequency=described["frequency"],
         missing_times=_missing_times(table),
+        inserted_times=table.inserted,
         gaps=sum(described["gaps"].values()),
         parts=_parts(table, config),
         lengths=_lengths(table),

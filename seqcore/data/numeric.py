@@ -47,6 +47,7 @@ class NumericDataset(Dataset):
         chosen = choose_columns(table, config)
         self.inputs, self.targets = chosen.inputs, chosen.targets
         self.values: NDArray[np.float64] = chosen.table.values
+        self.filled = chosen.filled  # [N, K]
         _check(chosen.table, config, self.inputs, self.targets)
         self.free = free_running(config)
         if codec is None:
@@ -117,7 +118,15 @@ class NumericDataset(Dataset):
         return first[:, None] + np.arange(int(lengths.max()))
 
     def truth(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Targets in original units, [n, 1 or T, H, K]. Steps beyond a short window's end are NaN."""
+        """Targets in original units, [n, 1 or T, H, K]; NaN beyond a short window's end and where one was filled in."""
+        truth = self.taught(part, indices)
+        if self.filled is not None:
+            first, lengths, _ = self.windows[part].locate(indices)
+            truth[self.filled[self._target_rows(first, lengths)]] = np.nan
+        return truth
+
+    def taught(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The same with what was filled in, as a model learns it."""
         first, lengths, _ = self.windows[part].locate(indices)
         truth = self.values[self._target_rows(first, lengths)][..., self.targets]
         beyond = np.arange(truth.shape[1]) >= lengths[:, None]

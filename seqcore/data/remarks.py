@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.config import DataConfig
-from seqcore.data.facts import LOOKED_AT, Inspection, Remark, spread_rows, target_column
+from seqcore.data.facts import LOOKED_AT, UNEVEN, Inspection, Remark, spread_rows, target_column
 from seqcore.data.parts import PART_TITLES, PARTS, part_bounds
 from seqcore.data.scaling import ANCHORED
 from seqcore.data.table import Table
@@ -21,7 +21,6 @@ MOST_SEQUENCES = 20_000  # that are compared with each other
 MOST_NUMBERS = 5_000_000  # in those
 FEW_WINDOWS = 100
 FAR = 3.0  # ranges from the first to the last percentile
-IMBALANCED = 10.0
 STUCK = 30  # equal values in a row, in a series that otherwise moves
 _BLOCK = 262_144  # values looked at in one stroke
 UNKNOWN = 0.02
@@ -91,13 +90,14 @@ def _classes(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
         )
         return
     largest, smallest = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
-    if totals[largest] > IMBALANCED * totals[smallest]:
+    if totals[largest] > UNEVEN * totals[smallest]:
         share = totals[largest] / sum(totals.values())
         yield Remark(
             "imbalanced",
             f"The classes are uneven: {largest!r} has {totals[largest]:,} sequences and {smallest!r} "
             f"{totals[smallest]:,}. Who always answers {largest!r} is right in {100 * share:.0f}% of cases.",
-            "Judge by macro F1, which counts each class alike, and give more of the rare ones.",
+            "Judge by macro F1, which counts each class alike. Where the rare ones are never named, let each class "
+            "count alike in training (training.class_weights: balanced); more of them helps most.",
         )
     missing = [name for name, parts in seen.classes.items() if not parts["train"]]
     if missing:

@@ -79,6 +79,7 @@ class Table:
     paired: Table | None = None
     recordings: Recordings | None = None
     frame: tuple[int, int] | None = None
+    inserted: int = 0  # rows of gaps for times that a regular calendar would have had and the data had not
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.columns):
@@ -113,13 +114,13 @@ class Table:
         """Rows in each sequence, [S]."""
         return np.diff(self.offsets)
 
-    def words(self, low: int, high: int) -> list[str]:
     @cached_property
     def has_gaps(self) -> bool:
         """Whether any number is missing. Looked for once, and in blocks: a long table takes its time."""
         blocks = range(0, 0 if self.symbolic else len(self.values), _BLOCK)
         return any(bool(np.isnan(self.values[start : start + _BLOCK]).any()) for start in blocks)
 
+    def words(self, low: int, high: int) -> list[str]:
         """The symbols of the rows from `low` up to `high`; of a symbolic table."""
         assert self.symbols is not None
         found: list[str] = self.symbols[self.values[low:high, 0]].tolist()

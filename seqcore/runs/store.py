@@ -85,7 +85,9 @@ class Store(Recording):
         if digest(pieces(path)) != key:
             raise CorruptError(f"{path} is not the file that was given ({name}): give it again")
         reading = {field: options[field] for field in FileOptions.model_fields if field in options}
-        return read_table(path, name=name, options=FileOptions(**reading), on_progress=on_progress)
+        return read_table(
+            path, name=name, options=FileOptions(**reading).for_gaps(experiment.data.gaps), on_progress=on_progress
+        )
 
     def predictor(self, run: str, at: Literal["best", "last"] | int = "best") -> Predictor:
         """A run's model with its best or its last weights, or as it was at the step of a checkpoint that is kept.

@@ -10,10 +10,13 @@ from torch import nn
 
 from seqcore.data.numeric import NumericDataset
 from seqcore.data.numeric_codec import NumericCodec
+from seqcore.data.parts import part_bounds
 from seqcore.intervals import (
     AHEAD,
     BY_LEVEL,
     IN_WINDOW,
+    NOT_NEGATIVE,
+    cut_at_zero,
     grows_with_level,
     half_widths,
     interval,
@@ -53,21 +56,36 @@ def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Errors:
     prediction = free_run(model, data, part, indices, steps=steps)[:, 0]
     first, lengths, sequence = data.windows[part].locate(indices)
     rows = (first + lengths)[:, None] + np.arange(steps)
-    inside = rows < np.array([ends[s] for s in sequence.tolist()])[:, None]
-    truth = np.where(inside[..., None], data.own[np.minimum(rows, len(data.own) - 1)], np.nan)
+    inside = (rows < np.array([ends[s] for s in sequence.tolist()])[:, None])[..., None]
+    rows = np.minimum(rows, len(data.own) - 1)
+    if data.filled is not None:
+        inside = inside & ~data.filled[rows]
+    truth = np.where(inside, data.own[rows], np.nan)
     return _both(AHEAD, data, truth, prediction, _scales(data, part, indices)[:, None])
 
 
 def _both(name: str, data: NumericDataset, truth: Values, prediction: Values, scale: Values) -> Errors:
-    """Errors in the scale's units and, where no value is negative and no logarithm taken, as shares of the prediction.
+    """Errors in the scale's units and, where no logarithm is taken, as shares of the prediction.
 
-    A share is of at least a hundredth of the scale, which keeps predictions near 0 from having none.
+    Shares are NaN for targets that are negative somewhere before the test part. A share is of at least a hundredth of
+    the scale, which keeps predictions near 0 from having none.
     """
     logarithmic = data.scalers.of(0).logarithmic
     errors = {name: scaled_errors(truth, prediction, scale, logarithmic=logarithmic)}
-    if not logarithmic and float(data.own.min()) >= 0.0:
-        errors[name + _SHARES] = scaled_errors(truth, prediction, _level(prediction, scale))
+    if not logarithmic and (never := _never_negative(data)).any():
+        shares = scaled_errors(truth, prediction, _level(prediction, scale))
+        errors[name + _SHARES] = np.where(never, shares, np.nan)
     return errors
+
+
+def _never_negative(data: NumericDataset) -> NDArray[np.bool_]:
+    """Which targets have no value below 0 before the test part, [K]."""
+    bounds = part_bounds(data.table, 0.0, data.config.test_fraction)["train"]
+    edges = np.array([(low, high) for _, low, high in bounds if high > low], dtype=np.int64).ravel()
+    if edges[-1] == len(data.own):
+        edges = edges[:-1]
+    never: NDArray[np.bool_] = np.minimum.reduceat(data.own, edges, axis=0)[::2].min(axis=0) >= 0.0
+    return never
 
 
 def _level(prediction: Values, scale: Values) -> Values:
@@ -75,12 +93,15 @@ def _level(prediction: Values, scale: Values) -> Values:
 
 
 def intervals_from(errors: Errors, coverage: float) -> Errors:
-    """What a codec keeps: half-widths, as shares of the prediction where errors grow with it."""
+    """What a codec keeps: half-widths, as shares of the prediction where errors grow with it; where 0 is the least."""
     shares = {name.removesuffix(_SHARES): e for name, e in errors.items() if name.endswith(_SHARES)}
-    by_level = IN_WINDOW in shares and grows_with_level(errors[IN_WINDOW], shares[IN_WINDOW])
+    never: Values = np.zeros(1)
+    if IN_WINDOW in shares:
+        never = np.where(np.isnan(shares[IN_WINDOW]).all(axis=(0, 1, 2)), 0.0, 1.0)
+    by_level = bool(never.all()) and grows_with_level(errors[IN_WINDOW], shares[IN_WINDOW])
     used = {name: e for name, e in errors.items() if not name.endswith(_SHARES)}
     kept = {name: half_widths(shares[name] if by_level else e, coverage) for name, e in used.items()}
-    return kept | ({BY_LEVEL: np.ones(1)} if by_level else {})
+    return kept | ({BY_LEVEL: np.ones(1)} if by_level else {}) | ({NOT_NEGATIVE: never} if never.any() else {})
 
 
 def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Band | None:
@@ -111,9 +132,13 @@ def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) 
 
 
 def _band(codec: NumericCodec, prediction: Values, half: Values, scale: Values, *, logarithmic: bool) -> Band:
+    """(low, high), cut at 0 for targets that were never below it; the prediction itself stays as the model says it."""
     if BY_LEVEL in codec.fitted:
-        return interval(prediction, half, _level(prediction, scale))
-    return interval(prediction, half, scale, logarithmic=logarithmic)
+        low, high = interval(prediction, half, _level(prediction, scale))
+    else:
+        low, high = interval(prediction, half, scale, logarithmic=logarithmic)
+    never = codec.fitted.get(NOT_NEGATIVE)
+    return (low, high) if never is None else cut_at_zero(low, high, never)
 
 
 def _scales(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> Values:

@@ -13,6 +13,7 @@ from seqcore.data.sources.weather import Weather
 from seqcore.data.table import Table
 from seqcore.events import CheckpointReady, Event, Finding, Finished, Steps
 from seqcore.experiment import Experiment
+from seqcore.intervals import NOT_NEGATIVE
 from seqcore.prediction import Predictor
 from seqcore.training import fit
 from seqcore.views import SeriesView
@@ -192,3 +193,41 @@ def test_no_step_looks_at_the_test_part() -> None:
         assert view.high is not None
         widths.append((view.high - view.prediction).tolist())
     assert widths[0] == widths[1]
+
+
+def test_counts_have_no_interval_below_zero_and_those_that_may_fall_below_it_keep_theirs() -> None:
+    rain = np.maximum(0.0, np.random.default_rng(5).normal(size=900) - 0.5)
+    table = series(rain, noise(900))
+    e = experiment({"target": ["c0", "c1"], "inputs": ["c0", "c1"], "horizon": 2})
+    end, content, _ = finished(fit(e, data=table))
+    predictor = Predictor.from_checkpoint(content)
+    ahead, after = predictor.forecast(5), predictor.predict(np.stack([rain, rain], axis=1)[:6])
+    judged = predictor.evaluate(table, part="test").view
+    for view in (ahead, after, judged):
+        assert isinstance(view, SeriesView)
+        assert view.low is not None
+        assert view.high is not None
+        assert np.nanmin(view.low[:, 0]) == 0.0
+        assert np.nanmax(view.low[:, 1]) < 0.0
+        assert (view.high >= view.low)[~np.isnan(view.low)].all()
+    assert end.metrics["test_coverage"] >= 0.85
+    # as it was before there was a cut: an older checkpoint has no word of it, and predicts as it did
+    codec = predictor._codec
+    codec.fitted.pop(NOT_NEGATIVE)
+    uncut = predictor.evaluate(table, part="test")
+    assert isinstance(uncut.view, SeriesView)
+    assert uncut.view.low is not None
+    assert np.nanmin(uncut.view.low[:, 0]) < 0.0
+    assert isinstance(judged, SeriesView)
+    assert uncut.view.prediction.tolist() == judged.prediction.tolist()
+    assert uncut.metrics["coverage"] == end.metrics["test_coverage"]  # nothing that was covered was lost
+
+
+def test_what_is_negative_in_the_test_part_alone_is_not_looked_at() -> None:
+    values = np.abs(noise(400))
+    values[345:] *= -1.0
+    _, content, _ = finished(fit(experiment(), data=series(values)))
+    assert Predictor.from_checkpoint(content)._codec.fitted[NOT_NEGATIVE].tolist() == [1.0]
+    values[100] = -0.1
+    _, content, _ = finished(fit(experiment(), data=series(values)))
+    assert NOT_NEGATIVE not in Predictor.from_checkpoint(content)._codec.fitted

@@ -171,11 +171,16 @@ def test_an_error_about_a_gap_names_the_row_that_the_note_names() -> None:
 
 def test_missing_dates_are_noted() -> None:
     months = [f"{2016 + i // 12}-{i % 12 + 1:02d},{i}" for i in range(48) if i not in (22, 23)]
-    (note,) = read("Month,v\n" + "\n".join(months)).notes
+    text = "Month,v\n" + "\n".join(months)
+    (note,) = read(text, missing_times="leave").notes
     assert note.startswith(
         "2 months are missing between 2017-10 and 2018-01: rows there follow each other as if nothing were between. "
     )
     assert "data.gaps" in note
+    (note,) = read(text).notes
+    assert note.startswith(
+        "2 months are missing between 2017-10 and 2018-01: rows were inserted as gaps, which data.gaps"
+    )
 
 
 def test_the_date_column_can_be_chosen_or_refused() -> None:

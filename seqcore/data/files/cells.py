@@ -54,6 +54,7 @@ class Origin:
     series_column: str = "auto"
     label_column: str = "auto"
     group_column: str = "auto"
+    missing_times: str = "auto"
     level: str = "auto"
     numbered: bool = False
     notes: list[str] = field(default_factory=list)
@@ -184,8 +185,8 @@ def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[n
         if taken > _RELEASED:
             pa.default_memory_pool().release_unused()  # numpy has no use for what Arrow keeps
             taken = 0
-    faults = [
     pa.default_memory_pool().release_unused()
+    faults = [
         f"{origin.name}, column {name}, {origin.listed(wrong)}: {shown[name]!r} is not a number; "
         "mend it, or leave the cell empty"
         for name, wrong in bad.items()

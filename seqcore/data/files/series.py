@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seqcore.data.calendar import missing_times_note
 from seqcore.data.files.cells import (
     Columns,
     Origin,
@@ -25,6 +24,7 @@ from seqcore.data.files.cells import (
     take_values,
     wanted_column,
 )
+from seqcore.data.files.missing_times import Filled, fill_missing_times
 from seqcore.data.files.time_columns import short_time, take_times
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -124,7 +124,6 @@ _STEP_NAMES = frozenset(
         "dim_index",
     ]
 )
-_LOOKED_AT = 2_000  # rows at most whose series are each looked through for missing times
 
 
 @dataclass(frozen=True)
@@ -162,8 +161,12 @@ def series_table(columns: Columns, origin: Origin) -> Table:
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         rows = f"{counts.min():,}" if counts.min() == counts.max() else f"{counts.min():,} to {counts.max():,}"
         origin.notes.append(f"{len(ids.names):,} series are told apart by {ids.column}, of {rows} rows each.")
+    row_numbers, inserted = rows_of_gaps(values, order, origin), 0
     if times is not None:
-        _note_missing_times(times, offsets, ids, origin)
+        series = ids.names if ids is not None else []
+        filled = fill_missing_times(Filled(values, times, offsets, row_numbers), series, origin)
+        values, times, offsets = filled.values, filled.times, filled.offsets
+        row_numbers, inserted = filled.row_numbers, filled.inserted
     return Table(
         values=values,
         columns=tuple(names),
@@ -172,7 +175,8 @@ def series_table(columns: Columns, origin: Origin) -> Table:
         names=tuple(ids.names) if ids is not None else (),
         notes=tuple(origin.notes),
         x_title=date_name if times is not None else step_name if steps is not None and step_name else "row",
-        row_numbers=rows_of_gaps(values, order, origin),
+        row_numbers=row_numbers,
+        inserted=inserted,
     )
 
 
@@ -338,22 +342,3 @@ def _order(times: NDArray[Any], date_name: str, origin: Origin) -> Order:
     how = f"they began with the latest {date_name}" if backwards else f"they were not in the order of {date_name}"
     origin.notes.append(f"The rows were put in order: {how}.")
     return order.astype(np.int64)
-
-
-def _note_missing_times(times: Times, offsets: NDArray[np.int64], ids: Ids | None, origin: Origin) -> None:
-    """What is missing in a regular calendar: of the first series that lacks something, and how many others do too."""
-    if ids is None:
-        if note := missing_times_note(times):
-            origin.notes.append(note)
-        return
-    lacking: list[str] = []
-    for s in range(min(len(ids.names), _LOOKED_AT)):
-        note = missing_times_note(times[offsets[s] : offsets[s + 1]])
-        if note:
-            lacking.append(note if lacking else f"{ids.names[s]}: {note}")
-        if len(lacking) > 20:
-            break
-    if lacking:
-        more = len(lacking) - 1
-        others = f" The same is so in {more if more < 20 else 'many'} other series." if more else ""
-        origin.notes.append(lacking[0] + others)

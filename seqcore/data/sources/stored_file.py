@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import field_validator
 
@@ -115,10 +115,27 @@ class FileOptions(Source):
         title="Day or month first",
     )
 
+    missing_times: str = setting(
+        "auto",
+        "What becomes of days, hours or months that a regular calendar leaves out.",
+        choices=[
+            ("auto", "Automatic", "Inserted as gaps where at most a tenth is missing and data.gaps fills them."),
+            ("insert", "Insert", "A row of gaps for each, wherever the calendar is regular."),
+            ("leave", "Leave out", "They are named, and rows follow each other as if nothing were between."),
+        ],
+        title="Missing times",
+    )
+
     @field_validator("delimiter", "decimal", "header", mode="before")
     @classmethod
     def _in_words(cls, value: Any) -> Any:
         return {**_CHARACTERS, **_SWITCHES}.get(value, value) if isinstance(value, str | bool) else value
+
+    def for_gaps(self, gaps: str) -> Self:
+        """The same where it is known what becomes of gaps (`data.gaps`): none are made where they would be refused."""
+        if gaps == "refuse" and self.missing_times == "auto":
+            return self.model_copy(update={"missing_times": "leave"})
+        return self
 
 
 class StoredFile(FileOptions):

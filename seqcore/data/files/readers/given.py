@@ -63,7 +63,16 @@ class Given:
 
     def said(self) -> dict[str, Any]:
         """What was said of its columns, as `Origin` takes it."""
-        names = ("kind", "date_column", "series_column", "label_column", "group_column", "date_order", "level")
+        names = (
+            "kind",
+            "date_column",
+            "series_column",
+            "label_column",
+            "group_column",
+            "date_order",
+            "level",
+            "missing_times",
+        )
         return {name: getattr(self.options, name) for name in names}
 
     def head(self, count: int) -> bytes:
