@@ -64,10 +64,10 @@ def main() -> None:
     if run is None:
         return None
     step = store().checkpoint_step(run.id)
-    introduce(run)
-    if step is None:
+    predictor = None if step is None else load_predictor(run.id, step)
+    introduce(run, predictor)
+    if step is None or predictor is None:
         return no_checkpoint(run)
-    predictor = load_predictor(run.id, step)
     against_truth(run, step)
     own_use(run, predictor, step)
     return None
@@ -114,17 +114,17 @@ def choose(runs: list[Run]) -> Run | None:
     return known[chosen]
 
 
-def introduce(run: Run) -> None:
-    """What the model is, how it stands, and what the doctor saw."""
+def introduce(run: Run, predictor: Predictor | None) -> None:
+    """What the model is, how it stands, and what the doctor saw. Its weights are the predictor's: the run goes on."""
     word = run_words.STATUSES[run.status]
     size = f" · {run.parameters:,} parameters" if run.parameters else ""
-    best = f" · best weights from epoch {run.best_epoch} of {run.epoch}" if run.best_epoch else ""
+    best = "" if predictor is None else f" · {run_words.weights(run, predictor.epoch, predictor.step)}"
     st.markdown(
         f"**{escape(run_words.title(run))}** :{word.colour}-badge[{word.word}]  \n"
         f":gray[{run_words.network(run)} · {run_words.trained_on(run)}{size}{best}]"
     )
     if not run.ended:
-        st.caption("It has not ended: what follows uses its best weights so far.")
+        st.caption("It has not ended: what follows uses these weights, the best so far.")
         st.button("Look again", icon=":material/refresh:", type="tertiary")
     seen = {e.event.code: e.event for e in store().events(run.id, kinds=("finding",)) if isinstance(e.event, Finding)}
     for finding in seen.values():
@@ -217,7 +217,7 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
             return
         given = predictor.parse(given) if isinstance(given, str) else given
         view = predictor.predict(given)
-        answer(view)
+        answer(view, ahead=run.experiment.data.lead > 0)
         if read := as_read(given):
             st.caption(f"Read as {read}.")
         if note := predictor.notes(given):

@@ -25,6 +25,7 @@ __all__ = [
     "scores",
     "title",
     "trained_on",
+    "weights",
 ]
 
 PARTS = {"test": "test part", "val": "validation part", "train": "training part"}
@@ -78,6 +79,14 @@ def trained_on(run: Run) -> str:
     whole = TASKS[data.task].traits.get("whole", False)
     text = "whole sequences" if whole else f"{counted(data.window, 'step')} to {data.horizon}"
     return text + (", on all data" if data.validation_fraction == data.test_fraction == 0 else "")
+
+
+def weights(run: Run, epoch: int, step: int) -> str:
+    """Which weights are used: "best weights from epoch 3 of 60", or those of a step where no epoch was done."""
+    if not epoch:
+        return f"weights of step {step:,}"
+    chosen = "best weights" if run.experiment.data.validation_fraction else "weights"  # else nothing could choose
+    return f"{chosen} from epoch {epoch:,} of {max(epoch, run.epochs):,}"
 
 
 def label(run: Run, now: datetime | None = None) -> str:

@@ -105,7 +105,8 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
     if not predictor.can_score(table):
         return _answers(args, out, predictor.predict(table), {"run": run.id, "file": path.name})
     scored = {"file": path.name, "notes": list(table.notes)}
-    return _scores(args, out, predictor.evaluate(table), path.name, {"run": run.id, **scored})
+    about = {"run": run.id, **_weights(out, run, predictor), **scored}
+    return _scores(args, out, predictor.evaluate(table), path.name, about)
 
 
 def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[str, Any]) -> int:
@@ -122,7 +123,16 @@ def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[s
 
 def _score_part(args: argparse.Namespace, out: Output, store: Store, run: Run, predictor: Predictor) -> int:
     evaluation = predictor.evaluate(store.table(run.id), part=args.part)
-    return _scores(args, out, evaluation, f"{args.part} part", {"run": run.id, "part": args.part})
+    about = {"run": run.id, **_weights(out, run, predictor), "part": args.part}
+    return _scores(args, out, evaluation, f"{args.part} part", about)
+
+
+def _weights(out: Output, run: Run, predictor: Predictor) -> dict[str, int]:
+    """Which weights are scored: said of a run, which may go on meanwhile, as of what was loaded."""
+    if not out.json:
+        planned = max(run.epochs, predictor.epoch)
+        out.line(f"{run.id[:8]}: weights of step {predictor.step:,}, epoch {predictor.epoch:,} of {planned:,}")
+    return {"step": predictor.step, "epoch": predictor.epoch}
 
 
 def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what: str, about: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import seqcore
+from seqcore.events import CheckpointReady, Epoch
 from seqcore.experiment import Experiment
 from seqcore.runs.jobs import Jobs
 from seqcore.runs.store import Store
@@ -95,6 +96,18 @@ def test_the_newest_run_is_shown_first_with_readable_labels(runs):
     box = page.selectbox[0]
     assert box.options[0].startswith("Next letter after four · RNN 32 · completed")
     assert box.value == runs["letters"]
+
+
+def test_the_weights_that_are_named_are_those_that_are_scored_while_the_run_goes_on(trained, empty):
+    store, runs = trained
+    ball, content = store.predictor(runs["ball"]), store.checkpoint(runs["ball"])
+    lease = empty.start(Experiment().with_changes(BALL | {"training.epochs": 60}))
+    empty.put_checkpoint(lease, CheckpointReady(ball.step, ball.epoch, content))
+    empty.append(lease, [Epoch(9, 900, {"val_loss": 0.1, "val_mae": 0.1}, 0.1, best=True)])
+    page = open_page(lease.run)
+    assert ball.epoch in (1, 2)
+    assert f"best weights from epoch {ball.epoch} of 60" in texts(page)
+    lease.release()
 
 
 def test_the_link_chooses_the_run_and_choosing_changes_the_link(runs):

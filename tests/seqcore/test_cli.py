@@ -361,6 +361,7 @@ def test_people_read_the_interval_of_each_step_and_the_error_by_horizon(ask: Ask
     assert low < middle < high
     assert ahead[-1] == "From low to high: an interval that is to hold 80% of what comes."
     scored = ask("predict", "latest", "--part", "test").out.splitlines()
+    assert scored[0].endswith(", epoch 1 of 1")
     start = next(i for i, line in enumerate(scored) if line.startswith("Error by horizon"))
     assert "this model" in scored[start + 1]
     listed = [int(line.split()[0]) for line in scored[start + 2 : start + 14]]
