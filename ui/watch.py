@@ -21,6 +21,8 @@ __all__ = ["REPLAYED", "History", "Moment", "Replay"]
 REPLAYED = 5.0  # seconds: a run that was over sooner could not be watched
 LENGTH = 7.0  # seconds that a replay takes at first
 SPEEDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # of a replay, against the run itself
+RECENT = 6  # epochs that tell how fast it goes
+SETTLED = 2.0  # seconds of steps after the first ones, which are slow, before it is said how long the rest takes
 WAIT, LOOK, FRESH = 0.25, 0.03, 3.0  # seconds: how long to wait, between two looks, and for runs how young
 KINDS = ("preparing", "started", "epoch", "preview", "changed", "finding", "finished")
 
@@ -62,7 +64,8 @@ class History:
     losses: Values = field(default_factory=lambda: np.zeros(0))
     events: list[StoredEvent] = field(default_factory=list)
     _version: int | None = None
-    _pace: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=12))
+    _pace: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=30))  # when which step was seen first
+    _moving: bool = False
 
     def update(self, store: Store) -> None:
         """Ask the store what is new."""
@@ -74,10 +77,12 @@ class History:
             curve = store.curve(self.run.id, "loss")
             self.steps, self.losses = curve.steps.astype(np.float64), curve.values
             self._version = version
-        if self.run.status == "running":
-            self._pace.append((time.monotonic(), self.run.step))
-        else:
+        moving = self.run.status == "running"
+        if moving and not self._moving:
             self._pace.clear()
+        if moving and self.run.step and (not self._pace or self.run.step != self._pace[-1][1]):
+            self._pace.append((time.monotonic(), self.run.step))
+        self._moving = moving
 
     def await_first_step(self, store: Store) -> None:
         """Just after the click wait a little for the first step: it is shown at once, not at the next poll."""
@@ -98,7 +103,7 @@ class History:
         started = next((e.event for e in reversed(events) if isinstance(e.event, Started)), None)
         epochs = _epochs(events)
         planned = started.steps_per_epoch * run.epochs if isinstance(started, Started) else None
-        rate = self._rate(epochs)
+        settled = self._settled_rate()
         ended = at is None and run.ended
         return Moment(
             run=run,
@@ -113,17 +118,25 @@ class History:
             curve=losses,
             events=tuple(events),
             preview=next((e for e in reversed(events) if isinstance(e.event, Preview)), None),
-            rate=rate,
-            left=(planned - step) / rate if planned and rate and not ended else None,
+            rate=settled or self._rate(),
+            left=(planned - step) / settled if planned and settled and not ended else None,
             preparing=_preparing(run, events) if at is None else "",
         )
 
-    def _rate(self, epochs: Sequence[Epoch]) -> float | None:
-        """Steps a second: over the last polls while it runs, else over the whole run."""
-        if len(self._pace) > 1:
-            (t0, s0), (t1, s1) = self._pace[0], self._pace[-1]
-            if s1 > s0 and t1 > t0:
-                return (s1 - s0) / (t1 - t0)
+    def _settled_rate(self) -> float | None:
+        """Steps a second of late, as seen here or as the attempt's last epochs tell; None where too little is known."""
+        if self.run.ended:
+            return None
+        seen = list(self._pace)
+        if not seen or seen[-1][0] - seen[0][0] < SETTLED:
+            epochs = [e for e in self.events if isinstance(e.event, Epoch) and e.attempt == self.run.attempt]
+            seen = [(e.time.timestamp(), e.event.step) for e in epochs[-RECENT:]]
+        if not seen or seen[-1][0] - seen[0][0] < SETTLED or seen[-1][1] <= seen[0][1]:
+            return None
+        return (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
+
+    def _rate(self) -> float | None:
+        """Steps a second over the whole run."""
         return self.run.step / self.run.seconds if self.run.seconds > 0 and self.run.step else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,7 +13,7 @@ import pytest
 
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Preview, Started
 from seqcore.recipes import load_recipe
-from seqcore.runs.records import Run, StoredEvent
+from seqcore.runs.records import Curve, Run, StoredEvent
 from seqcore.views import SeriesView
 from ui.live_chart import figure_text
 from ui.session import escape
@@ -31,6 +31,24 @@ STARTED = Started(
     device="cpu", device_reason="", threads=1, versions={}, parameters=10, parts={"train": 7, "val": 2}, baselines={},
     headline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=10, epochs=4,
 )  # fmt: skip
+
+
+class Store:
+    """As much of a store as a history asks of one whose run goes on."""
+
+    now = RUN
+
+    def version(self, run: str) -> int:
+        return 0
+
+    def run(self, run: str) -> Run:
+        return self.now
+
+    def events(self, *_: object, **__: object) -> list[StoredEvent]:
+        return []
+
+    def curve(self, *_: object) -> Curve:
+        return Curve(np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
 def stored(*events: Event) -> list[StoredEvent]:
@@ -102,6 +120,31 @@ def test_a_moment_shows_nothing_of_what_came_later() -> None:
     assert past.preview.event.step == 15
     assert past.steps == 40
     assert past.train_loss == pytest.approx(np.mean(1.0 / np.arange(1.0, 18.0)))
+
+
+def test_the_time_left_is_said_once_the_speed_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step takes 20 s, each after it 0.5 s; the page looks three times a second."""
+    clock = [0.0]
+    monkeypatch.setattr("ui.watch.time.monotonic", lambda: clock[0])
+    told = history(STARTED)
+    store = Store()
+    left = []
+    for tick in range(100):
+        clock[0] = tick / 3
+        step = max(0, int(2 * (clock[0] - 20)) + 1) if clock[0] >= 20 else 0
+        store.now = replace(RUN, status="running", step=step, epoch=0, seconds=clock[0])
+        told.update(store)  # type: ignore[arg-type]
+        left.append((step, told.moment().left))
+    assert all(value is None for step, value in left if step <= 4)
+    assert all(value == pytest.approx((40 - step) / 2, rel=0.2) for step, value in left if step > 6)
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(0.5, None), (5.0, 10.0)])
+def test_a_page_that_is_opened_later_goes_by_the_last_epochs(seconds: float, left: float | None) -> None:
+    told = history(STARTED, epoch(1, 0.5), epoch(2, 0.4))
+    told.events[-1] = replace(told.events[-1], time=NOW + timedelta(seconds=seconds))
+    told.run = replace(RUN, status="running", step=20, epoch=2, seconds=60.0)
+    assert told.moment().left == (None if left is None else pytest.approx(left))
 
 
 def test_an_epoch_that_was_done_again_counts_as_it_was_the_last_time() -> None:
