@@ -129,8 +129,8 @@ class History:
             return None
         seen = list(self._pace)
         if not seen or seen[-1][0] - seen[0][0] < SETTLED:
-            epochs = [e for e in self.events if isinstance(e.event, Epoch) and e.attempt == self.run.attempt]
-            seen = [(e.time.timestamp(), e.event.step) for e in epochs[-RECENT:]]
+            known = [e for e in self.events if e.attempt == self.run.attempt]
+            seen = [(e.time.timestamp(), e.event.step) for e in known if isinstance(e.event, Epoch)][-RECENT:]
         if not seen or seen[-1][0] - seen[0][0] < SETTLED or seen[-1][1] <= seen[0][1]:
             return None
         return (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
