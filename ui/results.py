@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from seqcore.export import view_to_csv
 from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES
 from seqcore.plots.blanks import named
+from seqcore.plots.series import is_scattered
 from seqcore.views import (
     ConfusionView,
     FramesView,
@@ -62,26 +64,34 @@ def picture(figure: go.Figure, *, key: str, label: str, reading: str = "") -> No
 
 def reading_of(view: View) -> str:
     """How to read the picture of a view that holds the truth beside the prediction."""
+    if isinstance(view, SeriesView) and is_scattered(view):
+        return "A point is an answer: the closer to the dashed line, the better."
     if isinstance(view, TranslationView) and len(view.sentences) == 1 and view.sentences[0].attention is not None:
         return "A row is a word that was written, bluer under the words that the model looked at."
     return READINGS[type(view)]
 
 
-def answer(view: View) -> None:
-    """What the model says, large: the next values with their steps, or the next symbol with its probability."""
-    boxes = ANSWERS[type(view)](view)
+def answer(view: View, *, ahead: bool = True) -> None:
+    """What the model says, large: values with their steps and intervals, or the next symbol with its probability.
+
+    `ahead` is whether values are foreseen; else they belong to the very steps of the input.
+    """
+    boxes = _values(view, ahead) if isinstance(view, SeriesView) else ANSWERS[type(view)](view)
     many = " sl-many" if len(boxes) > 2 else " sl-sentence" if isinstance(view, TranslationView) else ""
-    cells = "".join(f"<div><span>{html(name)}</span><b>{html(value)}</b></div>" for name, value in boxes)
+    cells = "".join(
+        f"<div><span>{html(name)}</span><b>{html(value)}</b>{''.join(f'<small>{html(n)}</small>' for n in note)}</div>"
+        for name, value, *note in boxes
+    )
     st.html(f'{_STYLE}<div class="sl-answer{many}" data-testid="answer">{cells}</div>')
     if isinstance(view, SeriesView) and len(view.prediction) > (rows := _rows_shown(view)):
         st.caption(f"The first {rows} of {len(view.prediction):,}: the picture and the CSV have them all.")
 
 
-def _symbol(view: SymbolsView) -> list[tuple[str, str]]:
+def _symbol(view: SymbolsView) -> list[tuple[str, ...]]:
     return [(f"next, {_sure(view.probabilities[-1])}", named(view.predictions[-1]))]
 
 
-def _label(view: LabelsView) -> list[tuple[str, str]]:
+def _label(view: LabelsView) -> list[tuple[str, ...]]:
     return [(_sure(view.probabilities[-1]), view.predictions[-1])]
 
 
@@ -89,7 +99,7 @@ def _sure(probabilities: NDArray[np.float64]) -> str:
     return f"with a probability of {100 * probabilities.max():.3g} %"
 
 
-def _sentence(view: TranslationView) -> list[tuple[str, str]]:
+def _sentence(view: TranslationView) -> list[tuple[str, ...]]:
     last = view.sentences[-1]
     return [("translation", last.text or " ".join(last.prediction))]
 
@@ -99,22 +109,37 @@ def _rows_shown(view: SeriesView) -> int:
     return min(MOST_ANSWERS, max(1, 2 * MOST_ANSWERS // len(view.columns)), len(view.prediction))
 
 
-def _values(view: SeriesView) -> list[tuple[str, str]]:
-    several = len(view.columns) > 1
+def _values(view: SeriesView, ahead: bool = True) -> list[tuple[str, ...]]:
+    several, single = len(view.columns) > 1, len(view.prediction) == 1
     dated = view.x.dtype.kind == "M"
     days = dated and bool(np.all(view.x == view.x.astype("datetime64[D]")))
     boxes = []
-    for row, values in enumerate(view.prediction[: _rows_shown(view)]):
+    for row in range(_rows_shown(view)):
         step = "next" if row == 0 else f"{row + 1} steps on"
+        if not ahead:
+            step = "" if single else f"step {row + 1}"
         if dated:
             step = str(np.datetime_as_string(view.x[row], unit="D" if days else "m")).replace("T", " ")
         for k, column in enumerate(view.columns):
-            name = f"{step}, {column}" if several else f"{step} {column}" if len(view.prediction) == 1 else step
-            boxes.append((name, shown(float(values[k]))))
+            name = f"{step}, {column}" if several and step else f"{step} {column}" if several or single else step
+            boxes.append((name.strip(), *_with_interval(view, row, k)))
     return boxes
 
 
-ANSWERS: dict[type[View], Callable[[Any], list[tuple[str, str]]]] = {
+def _with_interval(view: SeriesView, row: int, k: int) -> tuple[str, ...]:
+    """A value in the digits that its interval leaves sure, and the interval; every digit where it has none."""
+    value = float(view.prediction[row, k])
+    if view.low is None or view.high is None or view.coverage is None:
+        return (shown(value),)
+    low, high = float(view.low[row, k]), float(view.high[row, k])
+    half = (high - low) / 2
+    if not (math.isfinite(half) and half > 0) or abs(value) >= 1e15:
+        return (shown(value),)
+    places = max(0, 1 - math.floor(math.log10(half)))
+    return f"{value:,.{places}f}", f"{low:,.{places}f} to {high:,.{places}f} ({view.coverage:.0%})"
+
+
+ANSWERS: dict[type[View], Callable[[Any], list[tuple[str, ...]]]] = {
     SeriesView: _values,
     SymbolsView: _symbol,
     LabelsView: _label,
@@ -122,7 +147,7 @@ ANSWERS: dict[type[View], Callable[[Any], list[tuple[str, str]]]] = {
     FramesView: lambda view: [],
     TextView: lambda view: [("written", view.text)],
 }
-"""What is shown large of an answer, for each type of view: pairs of what it is and what it says."""
+"""What is shown large of an answer, for each type of view: what it is, what it says, and perhaps how sure that is."""
 
 
 def further(view: View, *, key: str) -> None:
@@ -131,16 +156,18 @@ def further(view: View, *, key: str) -> None:
         st.markdown(f"**{escape(view.title)}**")
     if isinstance(view, TableView):
         # Not a data frame's grid: that cuts a sentence off.
-        rows = [[_cell(value) for value in row] for row in view.rows]
+        rows = [[_cell(value, column) for value, column in zip(row, view.columns, strict=True)] for row in view.rows]
         st.table(pd.DataFrame(rows, columns=[escape(c) for c in view.columns]), hide_index=True, alt=view.title)
         return
     bare = replace(view, title="")
     picture(FIGURES[type(view)](bare), key=key, label=view.title or reading_of(view), reading=reading_of(view))
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, column: str = "") -> str:
     if value is None:
         return "–"
+    if column == "coverage" and isinstance(value, int | float):
+        return f"{100 * value:.1f} %"
     return f"{value:,.4g}" if isinstance(value, float) else escape(str(value))
 
 

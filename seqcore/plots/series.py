@@ -13,12 +13,13 @@ from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.plots.thinning import thin
 from seqcore.views import SeriesView
 
-__all__ = ["SeriesInfo", "SeriesPanel", "plot_series", "series_info"]
+__all__ = ["SeriesInfo", "SeriesPanel", "is_scattered", "plot_series", "series_info"]
 
 Values = NDArray[np.float64]
 MAX_PANELS = 8
 SPARSE = 3  # times as many rows as points between first and last: too far apart to be seen on one axis
 FEW = 40  # up to so many points each is marked
+SINGLE_ANSWERS = 30  # so many answers of one step each are drawn against the truth
 
 
 class SeriesPanel(NamedTuple):
@@ -43,6 +44,7 @@ class SeriesInfo(NamedTuple):
     title: str
     x_title: str
     interval: str = ""  # what the interval promises, and what it held
+    scattered: bool = False  # single answers that don't follow each other: drawn against the truth, not over time
 
     @property
     def empty(self) -> bool:
@@ -84,7 +86,20 @@ def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None =
         title=view.title if title is None else title,
         x_title=f"{view.x_title}, {stretches} stretches side by side" if stretches else view.x_title,
         interval=_promise(view),
+        scattered=is_scattered(view),
     )
+
+
+def is_scattered(view: SeriesView) -> bool:
+    """Whether these are many single answers to sequences that have nothing to do with each other.
+
+    A line from one to the next would mean nothing.
+    """
+    if view.truth is None or (view.context is not None and len(view.context) > len(view.prediction)):
+        return False
+    known = np.asarray(np.isfinite(view.prediction).any(axis=1))
+    alone = known & ~np.concatenate([[False], known[:-1]]) & ~np.concatenate([known[1:], [False]])
+    return int(known.sum()) >= SINGLE_ANSWERS and bool((alone == known).all())
 
 
 def _promise(view: SeriesView) -> str:
@@ -99,6 +114,8 @@ def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
     """What was known in ink, what the model says in blue; columns below each other on one time axis."""
     if info.empty:
         return empty_figure(info.title, "nothing to show", dark=dark)
+    if info.scattered:
+        return _against_truth(info, dark)
     figure = go.Figure()
     n = len(info.panels)
     for i, panel in enumerate(info.panels):
@@ -119,6 +136,29 @@ def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
         figure.update_xaxes(dtick=1)
     more = f" ({info.left_out} more columns are not drawn)" if info.left_out else ""
     figure.update_layout(xaxis={"title": {"text": info.x_title + more}, "anchor": "y" if n == 1 else f"y{n}"})
+    return figure
+
+
+def _against_truth(info: SeriesInfo, dark: bool) -> go.Figure:
+    """What the model said over what was true, a point an answer; on the dashed line it is right. The first column."""
+    figure = go.Figure()
+    panel = info.panels[0]
+    assert panel.truth is not None
+    both = np.concatenate([panel.truth, panel.prediction])
+    ends = [float(np.nanmin(both)), float(np.nanmax(both))]
+    figure.add_scatter(
+        x=ends, y=ends, name="exactly right", mode="lines", line=line("baseline", dark=dark), hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=panel.truth, y=panel.prediction, name="prediction", mode="markers",
+        marker={"size": 5, "color": colour("prediction", dark=dark, opacity=0.5)},
+        hovertemplate="true %{x:.5~g}, predicted %{y:.5~g}<extra></extra>",
+    )  # fmt: skip
+    apply_style(figure, dark=dark, title=info.title, height=340)
+    more = len(info.panels) + info.left_out - 1
+    figure.update_xaxes(title_text=f"true {panel.column}" + (f" ({more} more columns are not drawn)" if more else ""))
+    figure.update_yaxes(title_text=f"predicted {panel.column}")
+    figure.update_layout(hovermode="closest")
     return figure
 
 
@@ -206,6 +246,11 @@ def _add_panel(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, 
     if panel.low is not None and panel.high is not None:
         common["customdata"] = np.stack([panel.low, panel.high], axis=1)
         common["hovertemplate"] = "%{y:.5~g} (%{customdata[0]:.4~g} to %{customdata[1]:.4~g})"
+        if len(panel.x) == 1:  # an area over a single point has no width
+            common["error_y"] = {
+                "type": "data", "symmetric": False, "array": panel.high - panel.prediction, "thickness": 6, "width": 0,
+                "arrayminus": panel.prediction - panel.low, "color": colour("prediction", dark=dark, opacity=0.3),
+            }  # fmt: skip
     figure.add_scatter(
         x=panel.x, y=panel.prediction, name="prediction", legendgroup="prediction", mode=mode,
         line=line("prediction", dark=dark), showlegend=legend, **common,

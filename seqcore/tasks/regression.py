@@ -217,6 +217,8 @@ class Regression(Task):
     def example(self, codec: NumericCodec) -> str:
         """The last values of the data, as many as the window holds."""
         rows = codec.tail[-self.experiment.data.window - codec.before :, codec.inputs]
+        rounding = np.abs(rows) < 1e-12 * np.nanmax(np.abs(rows), axis=0, initial=0.0)
+        rows = np.where(rounding, 0.0, rows)  # nobody types 4.0e-14 for a sine's zero
         return (
             "; ".join(", ".join(f"{value:.6g}" for value in row) for row in rows)
             if rows.shape[1] > 1
