@@ -25,7 +25,9 @@ from ui.texts import text_picture
 __all__ = ["data_picture", "known_problems", "leaks", "parameters", "predicted", "problems", "table", "title"]
 
 SMALL = 130  # pixels
-FILMS = 220
+FILMS = 150
+MAPS = 220
+FEW_PANELS = 2  # of more of them, in a small picture, the scales would lie over each other
 PARTS = (
     "The model learns from the orange part, is scored on the green one while it learns, and never sees the pink one "
     "until the end."
@@ -97,7 +99,8 @@ def _drawn(data_json: str, _table: Table, *, small: bool) -> tuple[str, int]:
     few = 400 if small else 6000
     if table.labels is not None or _uncoloured(data, table):
         figure = plot_examples(examples_info(table, column=wanted[0] if wanted else "", **held_back))
-        small_height = FILMS
+        small_height = FILMS if table.frame is not None else MAPS
+        figure.update_annotations(font_size=10 if small else 13)
     else:
         figure = plot_table(table_info(table, columns=wanted, max_points=few, **held_back))
         small_height = SMALL
@@ -106,6 +109,8 @@ def _drawn(data_json: str, _table: Table, *, small: bool) -> tuple[str, int]:
         figure.update_layout(showlegend=False, margin={"t": 4, "b": 0})
         figure.update_xaxes(title_text="", nticks=4)
         figure.update_yaxes(title_text="", nticks=3)
+        if table.frame is None and len(list(figure.select_yaxes())) > FEW_PANELS:
+            figure.update_yaxes(showticklabels=False)
         height = small_height
     return figure_text(figure), height
 

@@ -19,14 +19,15 @@ __all__ = ["text_picture"]
 NAMES = {"train": "train", "val": "validation", "test": "test"}
 SMALL, LARGE = 40, 320  # characters of a stretch
 SHORT = 8  # the longest that a stretch of a letter sequence usually is where many stand on a line
-FEW_SMALL, FEW_LARGE = 12, 12
+FEW_SMALL, FEW_LONG, FEW_LARGE = 12, 6, 12
 NO_BREAK = "\u00a0"
 
 
 def text_picture(table: Table, validation_fraction: float, test_fraction: float, *, small: bool, testid: str) -> None:
     """The beginnings of some sequences of every part: a text, texts with labels, or pairs."""
     bounds = part_bounds(table, validation_fraction, test_fraction)
-    chosen = _chosen(bounds, FEW_SMALL if small else FEW_LARGE)
+    few = FEW_SMALL if int(table.lengths.max(initial=0)) <= SMALL / 2 else FEW_LONG  # those take a line and more each
+    chosen = _chosen(bounds, few if small else FEW_LARGE)
     if table.paired is not None or table.labels is not None:
         rows = [_row(table, part, s, low, high, small) for part, s, low, high in chosen[: 4 if small else None]]
         st.html(f'<div class="sl-text-rows{" sl-small" * small}" data-testid="{testid}">{"".join(rows)}</div>')
