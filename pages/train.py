@@ -17,7 +17,6 @@ with st.container(key="desk"):
 
 with left, st.container(key="settings"):
     st.subheader("Data")
-    picture = st.container()
     told = st.container()
     known = overview.table(draft)
     names = known.columns if known is not None else ()
@@ -28,6 +27,7 @@ with left, st.container(key="settings"):
     summary = st.container()
     st.subheader("Training")
     forms.section(draft, "training")
+    picture = st.container()  # comes when a run is looked at: last, so that no setting moves
 
 with right:
     overview.title(draft)

@@ -14,27 +14,46 @@ from ui.cards import STATUS
 __all__ = ["offer", "run_title"]
 
 LOOKED_AT = 50  # newest runs among which those going on are looked for
-OFFERED = 4
 
 
 def offer(shown: Run | None) -> None:
-    """A line for each run that is going on, unless one is looked at already."""
+    """One line for all runs that are going on or wait, unless one is looked at already."""
     if shown is not None:
         return
-    going_on = [run for run in session.store().runs(limit=LOOKED_AT) if not run.ended]
-    for run in going_on[:OFFERED]:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"going-on-{run.id}"):
-            words = f"**{session.escape(run_title(run))}** is going on: {STATUS[run.status].lower()}"
-            words += f", epoch {run.epoch:,} of {run.epochs:,}" if run.epoch else ""
-            st.markdown(words)
-            st.button(
-                "Watch",
-                key=f"watch-{run.id}",
-                icon=":material/visibility:",
-                help="Show this run here.",
-                on_click=session.select_run,
-                args=(run.id,),
-            )
+    there = [run for run in session.store().runs(limit=LOOKED_AT) if not run.ended]
+    if not there:
+        return
+    first = next((run for run in there if run.status != "queued"), there[-1])
+    with st.container(horizontal=True, vertical_alignment="center", key="going-on"):
+        st.markdown(_one(first) if len(there) == 1 else _several(there))
+        st.button(
+            "Watch",
+            key=f"watch-{first.id}",
+            icon=":material/visibility:",
+            help="Show this run here." if len(there) == 1 else f"Show {session.escape(run_title(first))} here.",
+            on_click=session.select_run,
+            args=(first.id,),
+        )
+        if len(there) > 1:
+            st.page_link("runs.py", label="All runs", icon=":material/table_rows:")
+
+
+def _one(run: Run) -> str:
+    title = f"**{session.escape(run_title(run))}**"
+    if run.status == "queued":
+        return f"{title} waits for its turn"
+    epoch = f", epoch {run.epoch:,} of {run.epochs:,}" if run.epoch else ""
+    return f"{title} is going on: {STATUS[run.status].lower()}{epoch}"
+
+
+def _several(runs: list[Run]) -> str:
+    """Of several: "2 runs are going on, 3 wait"."""
+    waiting = sum(run.status == "queued" for run in runs)
+    going = len(runs) - waiting
+    if not going:
+        return f"**{waiting} runs** wait for their turn"
+    words = f"**{going} runs** are going on" if going > 1 else "**1 run** is going on"
+    return words + (f", {waiting} {'wait' if waiting > 1 else 'waits'}" if waiting else "")
 
 
 def run_title(run: Run) -> str:

@@ -391,3 +391,30 @@ def test_letters_beside_a_run_are_text_that_can_be_read(page: AppTest, store: Pa
     page.run()
     assert not page.exception
     assert 'data-testid="data-small"' in html(page)
+
+
+def test_the_small_picture_of_a_runs_data_stands_below_all_settings(page: AppTest, store: Path) -> None:
+    """Above them it would push every setting down just when Train is pressed."""
+    run = open_store(store).submit(load_recipe("next-letter").experiment, recipe="next-letter")
+    page.query_params["run"] = run.id
+    page.run()
+    kinds = [
+        "picture" if e.type == "html" and "data-small" in e.proto.body else e.type  # type: ignore[union-attr]
+        for e in page.main
+    ]
+    last_setting = max(i for i, kind in enumerate(kinds) if kind in ("number_input", "selectbox", "toggle"))
+    assert kinds.index("picture") > last_setting
+
+
+def test_runs_that_go_on_are_one_line_however_many_they_are(page: AppTest, store: Path) -> None:
+    opened = open_store(store)
+    runs = [opened.submit(load_recipe("next-letter").experiment, recipe="next-letter")]
+    page.run()
+    assert "waits for its turn" in texts(page)
+    runs += [opened.submit(load_recipe("next-letter").experiment) for _ in range(3)]
+    lease = opened.claim()
+    assert lease is not None
+    page.run()
+    assert "**1 run** is going on, 3 wait" in texts(page)
+    assert [b.key for b in page.button if str(b.key).startswith("watch-")] == [f"watch-{lease.run}"]
+    lease.release()
