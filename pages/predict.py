@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from seqcore.data.files.door import SUFFIXES, read_table
+from seqcore.data.files.door import SUFFIXES
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.events import Finding
@@ -324,7 +324,7 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
     )  # fmt: skip
     if upload is None:
         return
-    table = read_table(upload.getvalue(), name=upload.name, options=predictor.file_options)
+    table = predictor.read_file(upload.getvalue(), name=upload.name)
     for note in table.notes:
         st.caption(escape(note))
     if not predictor.can_score(table):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +17,7 @@ from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation
+from seqcore.new_data import Needs
 from seqcore.summary import Summary, summarize
 from seqcore.tasks import TASKS
 from seqcore.tasks.task import Example, Task
@@ -107,6 +110,29 @@ class Predictor:
         options = options.for_gaps(data.gaps)
         return options.model_copy(update={name: v for name, v in known.items() if getattr(options, name) == "auto"})
 
+    def read_file(
+        self,
+        content: str | os.PathLike[str] | bytes,
+        *,
+        name: str,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Table:
+        """New data in a file (a path) or its bytes, as `evaluate` and `predict` take them.
+
+        DataError: a line for each fault, or what the model needs where the file holds something else.
+        """
+        from seqcore.data.files.door import read_table
+
+        return self._needs.table_in(
+            lambda options: read_table(content, name=name, options=options, on_progress=on_progress),
+            self.file_options,
+            name=name,
+        )
+
+    @property
+    def _needs(self) -> Needs:
+        return Needs(self.input_kind, tuple(dict.fromkeys((*self.columns, *self.targets))))
+
     def parse(self, text: str) -> Any:
         """What a person typed, as `predict` takes it: "70, 80, 90" or "abcd". PredictionError."""
         return self._task.parse(text, self._codec)
@@ -122,6 +148,8 @@ class Predictor:
         """
         if isinstance(given, str):
             given = self.parse(given)
+        if isinstance(given, Table):
+            given = self._needs.suited(given)
         with on_one_thread():
             return self._task.predict(self._model, self._codec_of(series), given)
 
@@ -179,6 +207,7 @@ class Predictor:
         """
         task, codec = self._task, self._codec
         if part is None:
+            table = self._needs.suited(table)
             whole = {"data.validation_fraction": 0.0, "data.test_fraction": 0.0, "data.stride": 1}
             task = type(task)(self.experiment.with_changes(whole))
         with on_one_thread():

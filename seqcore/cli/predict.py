@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,14 @@ def _check(args: argparse.Namespace) -> None:
 def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
     if args.generate is not None:
         return _generate(args, out, run, predictor)
-    given = predictor.parse(args.input)
+    try:
+        given = predictor.parse(args.input)
+    except PredictionError:
+        if os.path.isfile(args.input):  # where `Path` would fail on what is too long for a name
+            raise PredictionError(
+                f"input: {args.input!r} is a file, and --input takes the values themselves; use --file {args.input}"
+            ) from None
+        raise
     view = predictor.predict(given, series=args.series)
     note = predictor.notes(given, series=args.series)
     answer = answer_of(view, given, args.input)
@@ -93,13 +101,11 @@ def _generate(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
 
 
 def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
-    from seqcore.data.files.door import read_table
-
     path = Path(args.file)
     if not path.is_file():
         raise NotFoundError(f"{args.file}: there is no such file")
     with reading(out, path.name) as on_progress:
-        table = read_table(path, name=path.name, options=predictor.file_options, on_progress=on_progress)
+        table = predictor.read_file(path, name=path.name, on_progress=on_progress)
     for note in () if out.json else table.notes:
         out.note(note)
     if not predictor.can_score(table):
