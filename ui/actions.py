@@ -14,9 +14,16 @@ from seqcore.experiment import Experiment
 from seqcore.runs.records import Run
 from ui import drafts, overview, own_data, session
 
-__all__ = ["asked", "buttons", "faults", "was_started_here"]
+__all__ = ["asked", "buttons", "faults", "use_it", "was_started_here"]
 
-WIDTHS = {"do-train": 100, "do-hold": 118, "do-stop": 90, "do-one-more-epoch": 162, "do-apply-to-this-run": 172}
+WIDTHS = {
+    "do-train": 100,
+    "do-hold": 118,
+    "do-stop": 90,
+    "do-one-more-epoch": 162,
+    "do-apply-to-this-run": 172,
+    "do-use-it": 94,
+}
 TWICE = 2.0  # seconds within which the same experiment is not submitted again: a double click means one run
 REACHED = {"Pause": "paused", "Continue": "running", "Stop": "stopped"}  # what is asked for -> the status it ends in
 _FAULTS, _SUBMITTED, _OURS, _DONE = "action-faults", "submitted", "started-here", "action-done"
@@ -42,6 +49,19 @@ def buttons(run: Run | None, experiment: Experiment | None, *, missing: bool = F
         _run_buttons(run, experiment)
     if st.session_state.pop(_DONE, False):
         st.rerun()
+
+
+def use_it(run: Run) -> None:
+    """The way on from a run that has ended with something learned: a model is there to be used."""
+    if not run.ended or not run.metrics:
+        return
+    pressed = st.button(
+        "Use it", key="do-use-it", width=WIDTHS["do-use-it"], icon=":material/insights:", type="primary",
+        help="To the Predict page with this model: its score on the test part, your own input, new data from a file.",
+    )  # fmt: skip
+    if pressed:
+        session.select_run(run.id)
+        st.switch_page("predict.py")
 
 
 def faults() -> None:

@@ -16,6 +16,7 @@ from seqcore.metrics import metric_named
 from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.plots.sparkline import sparkline_info
 from seqcore.plots.style import COLOURS
+from seqcore.runs.records import Run
 from ui.story import Line, duration, number
 from ui.watch import Moment
 
@@ -65,7 +66,7 @@ def cards(moment: Moment) -> None:
             _validation_note(moment, validation),
             line=_line(np.array([e.metrics.get("val_loss", math.nan) for e in epochs]), "validation"),
         ),
-        _skill(scores, against.name if against else "", PARTS[_part(moment)]),
+        _skill(scores, against.name if against else "", PARTS[_part(moment)], _elsewhere(run)),
         _card("Steps a second", number(moment.rate), "", f"{run.parameters:,} parameters" if run.parameters else ""),
         _card("Time taken", duration(run.seconds), "", "in training", digits=True)
         if run.ended
@@ -74,7 +75,12 @@ def cards(moment: Moment) -> None:
     st.html(f'<div class="sl-cards" data-testid="cards">{"".join(boxes)}</div>')
 
 
-def _skill(scores: ScoresInfo, against: str, part: str) -> str:
+def _elsewhere(run: Run) -> str:
+    """Where the score counts that this card doesn't show: validation also chose the weights."""
+    return "; Predict has the test’s" if run.ended and run.experiment.data.test_fraction and run.metrics else ""
+
+
+def _skill(scores: ScoresInfo, against: str, part: str, elsewhere: str = "") -> str:
     """Against the plainest baseline in large, and the model's own score and the best baseline under it."""
     names = {"The most frequent symbol": "most frequent", "A straight line on the window": "straight line"}
     label = f"Against {names.get(against, against.lower())}" if against else "Skill"
@@ -82,7 +88,7 @@ def _skill(scores: ScoresInfo, against: str, part: str) -> str:
         return _card(label, scores.short, "", "", wide=True)
     words = metric_named(scores.metric)
     value = f"{100 * scores.model:.1f} %" if words.share else number(scores.model)
-    note = f"{part.capitalize()} {words.short} {value}"
+    note = f"{part.capitalize()} {words.short} {value}{elsewhere}"
     best = scores.best_baseline
     if best is None or (best.name == against and not scores.exact_baseline):
         return _card(label, scores.short, "", note, wide=True)

@@ -12,12 +12,14 @@ from seqcore.experiment import Experiment
 from seqcore.plots import loss_info, plot_loss, plot_view
 from seqcore.plots.thinning import thin
 from seqcore.runs.records import Run
+from seqcore.views import LabelsView, SymbolsView, TextView, TranslationView, View
 from ui import actions, session
 from ui.cards import STATUS, cards, finding_box, log
 from ui.live_chart import figure_text, live_chart
 from ui.results import reading_of
 from ui.story import findings, story
 from ui.watch import REPLAYED, SPEEDS, History, Moment, Replay
+from ui.written import written
 
 __all__ = ["live_area"]
 
@@ -30,8 +32,15 @@ HISTORY, REPLAY, REPLAY_BEGAN, FIGURE = "history", "replay-now", "replay-began",
 
 LOSS_HELP = "How far predictions are off, step by step: lower is better."
 BY_HEART = " Green far above orange means that the model learned its training data by heart."
-UNSEEN = " The model was not trained on these values."
-SEEN = " The model was trained on these very values: no part of the data is held back to score it."
+UNSEEN = " The model was not trained on {}."
+SEEN = " The model was trained on {}, too: no part of the data is held back to score it."
+SHOWN: dict[type[View], str] = {
+    TextView: "this text",
+    TranslationView: "these sentences",
+    SymbolsView: "these symbols",
+    LabelsView: "these sequences",
+}
+"""What a preview is of, where that isn't values."""
 
 
 def live_area(run: Run, experiment: Experiment | None) -> None:
@@ -88,6 +97,7 @@ def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) 
     run = moment.run
     with st.container(horizontal=True, vertical_alignment="center", key="actions"):
         actions.buttons(run, experiment)
+        actions.use_it(run)
         if run.ended and run.seconds < REPLAYED and run.step:
             _replay_controls(run, replay)
         st.html(_status(moment, replay), width="stretch")
@@ -175,6 +185,13 @@ def _prediction(moment: Moment) -> None:
         return
     event = moment.preview.event
     assert isinstance(event, Preview)
+    caption = f"{reading_of(event.view)} {(SEEN if event.part == 'train' else UNSEEN).format(_shown(event.view))}"
+    text = written(event.view)
+    if text is not None:
+        st.markdown(f"**Prediction on the {PARTS.get(event.part, event.part)} part**")
+        st.html(text)
+        st.caption(caption)
+        return
     kept = st.session_state.get(FIGURE)
     if kept is None or kept[0] != (moment.run.id, moment.preview.seq):
         title = event.view.title or f"Prediction on the {PARTS.get(event.part, event.part)} part"
@@ -188,4 +205,8 @@ def _prediction(moment: Moment) -> None:
         height=kept[2],
         revision=moment.run.id,
     )
-    st.caption(f"{reading_of(event.view)} " + (SEEN if event.part == "train" else UNSEEN))
+    st.caption(caption)
+
+
+def _shown(view: View) -> str:
+    return SHOWN.get(type(view), "these values")

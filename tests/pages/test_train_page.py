@@ -88,6 +88,16 @@ def test_a_model_that_loses_to_a_baseline_is_told_so_beside_its_win(page: AppTes
     assert "1 epoch in" in html(page)
 
 
+def test_a_completed_run_leads_on_to_its_use_and_says_where_the_test_score_is(page: AppTest, store: Path) -> None:
+    run = completed(store, "val")
+    page.query_params["run"] = run
+    page.run()
+    assert "Validation MAE 0.00450; Predict has the test’s" in html(page)
+    button(page, "use-it").click().run()
+    assert page.session_state["run"] == run
+    assert [box.label for box in page.selectbox] == ["Run"]  # the Predict page
+
+
 def test_without_a_validation_part_nothing_is_said_of_one(page: AppTest, store: Path) -> None:
     page.query_params["run"] = completed(store, "train")
     page.run()
