@@ -11,6 +11,7 @@ from typing import TextIO
 
 from seqcore.data.files.csv_layout import SAMPLE_BYTES, find_encoding, is_number
 from seqcore.data.files.kinds import LABEL_NAMES, are_labels
+from seqcore.data.files.readers.book import inside_book
 from seqcore.data.files.readers.delimited import read_delimited, text_head
 from seqcore.data.files.readers.given import Given
 from seqcore.data.files.readers.ts import looks_like_ts, read_ts
@@ -51,7 +52,7 @@ def read_text(given: Given) -> Table:
     encoding, notes = _encoding(given)
     given.progress.stage(0.2, 1.0)
     level = "characters" if given.options.level == "auto" else given.options.level
-    table = text_table(_decoded(given, encoding), level=level, name=given.name)
+    table = text_table(inside_book(_decoded(given, encoding), given.notes), level=level, name=given.name)
     if table.symbols is not None and not "".join(table.symbols).strip():
         raise DataError(
             f"{given.name}: there is nothing but white space in it; give a text of a few hundred characters"
