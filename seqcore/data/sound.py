@@ -245,12 +245,25 @@ def sound_table(
         offsets=np.array(offsets, dtype=np.int64),
         independent=True,
         names=tuple(names),
-        notes=tuple(notes),
+        notes=(*notes, *_what_is_missing(rates)),
         x_title=f"frame (one every {1000 * FRAME_SECONDS:g} ms)",
         labels=None if labels is None else np.asarray(labels, dtype=np.str_),
         groups=None if groups is None else np.asarray(groups),
         recordings=Recordings(tuple(rates), tuple(kept)),
     )
+
+
+def _what_is_missing(rates: Sequence[int]) -> list[str]:
+    """A note where recordings were made at rates that can't hold the highest channels: those are empty."""
+    low = sorted({rate for rate in rates if rate < 2 * _HIGHEST})
+    if not low:
+        return []
+    count = sum(rate in low for rate in rates)
+    of = "" if count == len(rates) else f"{count:,} of {len(rates):,} recordings: "
+    span = f"{low[0]:,}" + (f" to {low[-1]:,}" if len(low) > 1 else "")
+    highest = f"{low[0] // 2:,}" + (f" to {low[-1] // 2:,}" if len(low) > 1 else "")
+    recorded = "recorded" if of else "Recorded"
+    return [f"{of}{recorded} at {span} samples a second, so nothing above {highest} Hz can be in it."]
 
 
 def _small(samples: Samples) -> NDArray[np.float32] | NDArray[np.int16]:

@@ -239,6 +239,7 @@ class TestRecordings:
             ("all/{label}/{speaker}/{i}.wav", ["ann", "ann", "bob", "bob", "cy", "cy"]),
             ("{label}/{speaker}_{i}.wav", ["ann", "ann", "bob", "bob", "cy", "cy"]),
             ("{label}_{speaker}_{i}.wav", ["ann", "ann", "bob", "bob", "cy", "cy"]),
+            ("{label}/{label}-{speaker}_{i}.wav", None),  # names that go with one label each are of no speakers
             ("{label}/{i}.wav", None),
         ],
     )
@@ -271,6 +272,28 @@ class TestRecordings:
         assert len(table.lengths) == count
         assert kept < 2.5 * size
         assert peak < 3 * size
+
+    def test_all_that_are_bad_are_named_with_their_paths(self) -> None:
+        good = {f"all/{label}/{i}.wav": wav() for label in "ab" for i in range(3)}
+        with pytest.raises(DataError) as two:
+            read(zipped({**good, "all/a/empty.wav": wav(0.0), "all/b/fake.wav": "ID3"}), "x.zip")
+        assert [line.partition("; ")[0] for line in two.value.lines] == [
+            "x.zip: all/a/empty.wav: this recording lasts 0 seconds",
+            "x.zip: all/b/fake.wav: this is not a sound file that can be read (or it is damaged)",
+        ]
+        with pytest.raises(DataError) as many:
+            read(zipped({**good, **{f"all/c/{i}.wav": wav(0.0) for i in range(7)}}), "x.zip")
+        assert len(many.value.lines) == 6
+        assert many.value.lines[-1] == "x.zip: 2 more recordings can't be used, either"
+        short = {f"all/c/{i}.wav": wav(0.01) for i in range(7)}
+        with pytest.raises(DataError, match=r"x.zip: all/c/0.wav, .*, all/c/4.wav and 2 more: a recording must last"):
+            read(zipped({**good, **short}), "x.zip")
+
+    def test_one_folder_leaves_nothing_to_tell_apart(self) -> None:
+        with pytest.raises(DataError, match=r"x.zip: the label of every recording is 'crow'.*nothing to tell apart"):
+            read(zipped({f"birds/crow/rec{i}.wav": wav() for i in range(4)}), "x.zip")
+        with pytest.raises(DataError, match=r"x.zip: nothing tells the classes of its recordings apart"):
+            read(zipped({f"rec{i}.wav": wav() for i in range(4)}), "x.zip")
 
     def test_one_file_in_an_archive_is_read_as_it_is(self) -> None:
         assert read(zipped({"a/b/panel.csv": PANEL}), "x.zip").names == ("Oslo", "Rome")
@@ -323,7 +346,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     "sound of 0 seconds": (wav(0.0), "x.wav", "x.wav: this recording lasts 0 seconds"),
     "sound of 10 minutes": (wav(600, rate=2000), "x.wav", "x.wav: this recording lasts 10 minutes"),
     "sound of a moment": (wav(0.01), "x.wav", "x.wav: a recording must last 30 milliseconds"),
-    "short sound among others": (zipped({"a/1.wav": wav(), "b/2.wav": wav(0.0)}), "x.zip", "x.zip: 2.wav: this rec"),
+    "short sound among others": (zipped({"a/1.wav": wav(), "b/2.wav": wav(0.0)}), "x.zip", "x.zip: b/2.wav: this rec"),
     "zip bomb": (zipped({"a.csv": b"1,2\n" * 5_000_000}), "x.zip", "x.zip: more than 200 times its own size"),
     "gzip bomb": (gzip.compress(bytes(20_000_000)), "x.txt.gz", "x.txt.gz: more than 200 times its own size"),
     "damaged gzip": (gzip.compress(PANEL.encode())[:-12], "x.csv.gz", "x.csv.gz: this archive is damaged or cut off"),

@@ -117,6 +117,19 @@ def test_sixteen_bits_are_kept_as_such_and_at_their_own_rate() -> None:
     assert np.array_equal(features(Sound(8_000, kept.waveform(0))), features(read_sound(content)))
 
 
+def test_what_a_low_rate_can_not_hold_is_said() -> None:
+    low, high, lower = Sound(8_000, tone(440.0, rate=8_000)), Sound(44_100, tone(440.0, rate=44_100)), 6_000
+    assert sound_table([low, low]).notes == (
+        "Recorded at 8,000 samples a second, so nothing above 4,000 Hz can be in it.",
+    )
+    assert sound_table([low, high, Sound(lower, tone(440.0, rate=lower))], notes=["One."]).notes == (
+        "One.",
+        "2 of 3 recordings: recorded at 6,000 to 8,000 samples a second, so nothing above 3,000 to 4,000 Hz can be "
+        "in it.",
+    )
+    assert sound_table([high]).notes == ()
+
+
 def test_what_is_finer_than_sixteen_bits_stays_fine() -> None:
     kept = sound_table([Sound(RATE, tone(440.0) / 3)]).recordings
     assert kept is not None

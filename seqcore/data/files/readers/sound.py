@@ -17,6 +17,8 @@ from seqcore.errors import DataError
 
 __all__ = ["read_recordings", "read_wav"]
 
+_LISTED = 5  # faults that are named
+
 
 def read_wav(given: Given) -> Table:
     """One recording as one series of log-mel frames. DataError where it is silent, too short or too long."""
@@ -34,28 +36,49 @@ def read_recordings(given: Given, files: Iterator[tuple[str, bytes]], paths: lis
     """
     told = _told(paths)
     if len(paths) > 1 and len(set(told.labels or ())) < 2 and given.options.kind == "auto":
-        raise DataError(
-            f"{given.name}: nothing tells the classes of its recordings apart; "
-            "put those of each class into a folder of its own"
-        )
+        raise DataError(f"{given.name}: {_one_class(paths)}")
+    faults: list[str] = []
 
     def sounds() -> Iterator[Sound]:  # one at a time, so that nothing is there twice
         for done, (path, content) in enumerate(files):
             given.progress.at(done / len(paths))
-            yield read_sound(BytesIO(content), name=f"{given.name}: {PurePosixPath(path).name}", rate=None)
+            try:
+                sound = read_sound(BytesIO(content), name=f"{given.name}: {path}", rate=None)
+            except DataError as error:  # the others are looked at too, so that all can be mended at once
+                faults.extend(error.lines)
+            else:
+                yield sound
+        if faults:
+            more = len(faults) - _LISTED
+            rest = (
+                [f"{given.name}: {more:,} more recording{'s' * (more > 1)} can't be used, either"] if more > 0 else []
+            )
+            raise DataError(*faults[:_LISTED], *rest)
 
     names = [PurePosixPath(path).name for path in paths]
     table = sound_table(
         sounds(), labels=told.labels, groups=told.groups, names=names, notes=(*given.notes, *told.notes)
     )
-    _refuse_short(table, names, given.name)
+    _refuse_short(table, paths, given.name)
     return table
+
+
+def _one_class(paths: list[str]) -> str:
+    """Why recordings can't be told apart, and what to do."""
+    folders = {PurePosixPath(path).parent.name for path in paths}
+    if len(folders) > 1 or "" in folders:
+        return "nothing tells the classes of its recordings apart; put those of each class into a folder of its own"
+    return (
+        f"the label of every recording is {folders.pop()!r}, the only folder, so there is nothing to tell apart; "
+        "give recordings of at least two classes, each class in a folder of its own"
+    )
 
 
 def _refuse_short(table: Table, names: list[str], file: str) -> None:
     short = [name for name, length in zip(names, table.lengths, strict=True) if length < 2]
     if short:
-        where = file if short == [file] else f"{file}: {', '.join(short[:5])}"
+        more = f" and {len(short) - _LISTED:,} more" if len(short) > _LISTED else ""
+        where = file if short == [file] else f"{file}: {', '.join(short[:_LISTED])}{more}"
         raise DataError(f"{where}: a recording must last 30 milliseconds at least; give a longer one, or take it out")
 
 
