@@ -18,11 +18,11 @@ from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES, plot_scores, scores_info
 from seqcore.runs.store import Run
 from seqcore.suggestion import refit_experiment
-from seqcore.views import SeriesView, View
+from seqcore.views import SeriesView, TranslationView, View
 from ui import run_words
 from ui.cards import finding_box
 from ui.inputs import INPUTS, as_read, wanted_file
-from ui.results import answer, download_csv, file_stem, further, letters, picture, reading_of, score_table
+from ui.results import answer, download_csv, file_stem, further, letters, picture, reading_of, score_table, show
 from ui.session import escape, fail, jobs, select_run, selected_run, store
 
 if TYPE_CHECKING:  # it imports torch, for which nobody has to wait who only chooses a run
@@ -168,11 +168,11 @@ def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, re
     """A picture of truth and prediction, and beside it the scores."""
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
-        figure = FIGURES[type(evaluation.view)](evaluation.view)
         horizon = run.experiment.data.horizon
         if isinstance(evaluation.view, SeriesView) and horizon > 1:
             reading = f"Every {horizon} steps the model begins anew, from what came before. {reading}"
-        picture(figure, key=key, label="Truth and prediction", reading=f"{reading_of(evaluation.view)} {reading}")
+        reading = f"{reading_of(evaluation.view)} {reading}"
+        show(evaluation.view, key=key, label="Truth and prediction", reading=reading)
         download_csv(evaluation.view, name=name, key=f"csv-{key}")
     with right:
         names = [m for m in evaluation.metrics if m != "loss" or evaluation.baselines]
@@ -215,16 +215,33 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
         if given is None or (isinstance(given, str) and not given.strip()):
             st.caption("Give something to see the model's answer.")
             return
+        beam = beam_choice(run, predictor)
         given = predictor.parse(given) if isinstance(given, str) else given
-        view = predictor.predict(given)
+        view = predictor.predict(given, beam=beam)
+        note = predictor.notes(given)
+        if note and isinstance(view, TranslationView):  # what it makes of unknown words looks as sure as the rest
+            st.warning(escape(note))
         answer(view, ahead=run.experiment.data.lead > 0)
         if read := as_read(given):
             st.caption(f"Read as {read}.")
-        if note := predictor.notes(given):
+        if note and not isinstance(view, TranslationView):
             st.caption(escape(note))
         download_csv(view, name=file_stem(run_words.title(run), "answer"), key=f"csv-input-{run.id}")
     with right:
-        picture(FIGURES[type(view)](view), key=f"own-{run.id}", label="Your input and the model's answer")
+        show(view, key=f"own-{run.id}", label="Your input and the model's answer")
+
+
+def beam_choice(run: Run, predictor: Predictor) -> int | None:
+    """How many translations a translator keeps in mind while it searches; None for any other model."""
+    if predictor.input_kind != "sentence":
+        return None
+    return int(
+        st.number_input(
+            "Beam", 1, 50, predictor.experiment.model.beam, key=f"beam-{run.id}", width=140,
+            help="Translations that are kept in mind while one is searched for. 1 is greedy: it takes the likeliest "
+            "word each time.",
+        )
+    )  # fmt: skip
 
 
 def of_series(run: Run, predictor: Predictor, use: str) -> tuple[Predictor, str]:
@@ -294,7 +311,7 @@ def write_on(run: Run, predictor: Predictor, step: int) -> None:
         )  # fmt: skip
         few, dice = st.columns(2)
         top_k = few.number_input(
-            "Only the likeliest", 0, len(predictor.symbols), 0, key=f"top-k-{run.id}",
+            "Only the likeliest (0: all)", 0, len(predictor.symbols), 0, key=f"top-k-{run.id}",
             help="Draw from this many symbols, the most probable ones (top-k). 0 draws from all.",
         )  # fmt: skip
         seed = dice.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed-{run.id}", help="The same seed writes the same.")
@@ -319,7 +336,7 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
     """A file with the same columns: predicted and scored, beside the same baselines."""
     st.markdown(f"{wanted_file(predictor)} It is scored and forgotten; nothing is stored.")
     upload = st.file_uploader(
-        "File", type=list(SUFFIXES), key=f"file-{run.id}", max_upload_size=MAX_UPLOAD,
+        "File", type=[f".{suffix}" for suffix in SUFFIXES], key=f"file-{run.id}", max_upload_size=MAX_UPLOAD,
         label_visibility="collapsed", help="It is read as the training data were.",
     )  # fmt: skip
     if upload is None:
@@ -340,7 +357,7 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
 def answers_only(run: Run, view: View, file: str) -> None:
     """What the model says of new data that hold no truth."""
     st.caption("This file says nothing of what is true, so there is no score.")
-    picture(FIGURES[type(view)](view), key=f"answers-{run.id}", label="The model's answers", reading=reading_of(view))
+    show(view, key=f"answers-{run.id}", label="The model's answers", reading=reading_of(view))
     download_csv(view, name=file_stem(file, "answers"), key=f"csv-answers-{run.id}")
 
 

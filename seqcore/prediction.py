@@ -141,17 +141,29 @@ class Predictor:
         """An input as a person would type it: the end of the training data."""
         return self._task.example(self._codec)
 
-    def predict(self, given: Any, *, series: str | None = None) -> View:
+    def predict(self, given: Any, *, series: str | None = None, beam: int | None = None) -> View:
         """The answer to one input of any length from 1 up: text, numbers [T] or [T, F], or symbols. PredictionError.
 
-        `series` names whose values they are, where a model learned from several; the first one's otherwise.
+        `series` names whose values they are, where a model learned from several; the first one's otherwise. `beam` is
+        how many translations a translator keeps in mind (1: greedy), where that isn't the experiment's own number.
+        ExperimentError where it isn't from 1 to 50.
         """
+        task = self._searching(beam)
         if isinstance(given, str):
             given = self.parse(given)
         if isinstance(given, Table):
             given = self._needs.suited(given)
         with on_one_thread():
-            return self._task.predict(self._model, self._codec_of(series), given)
+            return task.predict(self._model, self._codec_of(series), given)
+
+    def _searching(self, beam: int | None, **changes: Any) -> Task:
+        """The task with another width of search, and other changes of the data. PredictionError, ExperimentError."""
+        changes = {f"data.{name}": value for name, value in changes.items()}
+        if beam is not None:
+            if self.input_kind != "sentence":
+                raise PredictionError("beam: this model doesn't translate, so there is nothing to search for")
+            changes["model.beam"] = beam
+        return type(self._task)(self.experiment.with_changes(changes)) if changes else self._task
 
     def can_score(self, table: Table) -> bool:
         """Whether new data hold the truth, for `evaluate`; where they don't, `predict` answers a table."""
@@ -200,16 +212,18 @@ class Predictor:
             raise PredictionError("series: this model was not made from series of numbers; name none")
         return self._codec.of(series)
 
-    def evaluate(self, table: Table, *, part: str | None = None, points: int = 2_000) -> Evaluation:
+    def evaluate(
+        self, table: Table, *, part: str | None = None, points: int = 2_000, beam: int | None = None
+    ) -> Evaluation:
         """Scores beside every baseline, and a view of up to `points` steps.
 
         With a `part` ("train", "val", "test") `table` is the run's own; without, all of it is new data. DataError.
+        `beam` as in `predict`.
         """
-        task, codec = self._task, self._codec
+        task, codec = self._searching(beam), self._codec
         if part is None:
             table = self._needs.suited(table)
-            whole = {"data.validation_fraction": 0.0, "data.test_fraction": 0.0, "data.stride": 1}
-            task = type(task)(self.experiment.with_changes(whole))
+            task = self._searching(beam, validation_fraction=0.0, test_fraction=0.0, stride=1)
         with on_one_thread():
             dataset = task.make_dataset(table, _CPU, codec)
             if part is not None and len(dataset.windows[part]) == 0:

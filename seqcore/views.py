@@ -115,13 +115,14 @@ class SymbolsView(_Drawable):
 
 @dataclass(frozen=True)
 class TextView(_Drawable):
-    """Text that a model wrote after a prompt."""
+    """Text that a model wrote after a prompt; `truth` is how the data go on there, where that is known."""
 
     kind = "text"
 
     prompt: str
     text: str
     title: str = ""
+    truth: str | None = None
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,8 @@ class HorizonView(_Drawable):
 @dataclass(frozen=True)
 class Translated:
     """One sentence: its words, the model's, the true ones where they are known, `attention[T_out, T_in]` whose rows sum
-    to 1, and the words that the model has never seen. `text` is the translation as one writes it."""
+    to 1, and the words that the model has never seen. `text` is the translation as one writes it, `probability` the
+    geometric mean of what the model gave each of its words and the end."""
 
     source: Words
     prediction: Words
@@ -200,6 +202,7 @@ class Translated:
     attention: Values | None = None
     unknown: Words = ()
     text: str = ""
+    probability: float | None = None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,11 @@ def _elsewhere(run: Run) -> str:
 
 def _skill(scores: ScoresInfo, against: str, part: str, elsewhere: str = "") -> str:
     """Against the plainest baseline in large, and the model's own score and the best baseline under it."""
-    names = {"The most frequent symbol": "most frequent", "A straight line on the window": "straight line"}
+    names = {
+        "The most frequent symbol": "most frequent",
+        "A straight line on the window": "straight line",
+        "Single symbols' frequencies": "frequencies",
+    }
     label = f"Against {names.get(against, against.lower())}" if against else "Skill"
     if scores.model is None:
         return _card(label, scores.short, "", "", wide=True)

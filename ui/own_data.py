@@ -141,7 +141,7 @@ def file_choice(chosen: str) -> Experiment | None:
         upload = st.file_uploader(
             "Your file",
             key="upload",
-            type=list(SUFFIXES),
+            type=[f".{suffix}" for suffix in SUFFIXES],
             help="Values over time (CSV, TSV, Parquet), labelled sequences (CSV, TS), text (TXT), pairs of sentences "
             "(TSV), sound (WAV, or a ZIP of them). What it is, is recognised. The file stays on this machine.",
         )

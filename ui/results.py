@@ -35,14 +35,15 @@ from seqcore.views import (
 )
 from ui.live_chart import live_chart
 from ui.session import escape
+from ui.written import written
 
-__all__ = ["answer", "download_csv", "file_stem", "further", "letters", "picture", "reading_of", "score_table"]
+__all__ = ["answer", "download_csv", "file_stem", "further", "letters", "picture", "reading_of", "score_table", "show"]
 
 MOST_ANSWERS = 6
 READINGS: dict[type[View], str] = {
     SeriesView: "The closer blue lies to the dark line, the better.",
     SymbolsView: "A row is what the model expects after those symbols, bluer where it is surer. A ring is what came.",
-    TextView: "Grey was given, blue is what the model wrote on.",
+    TextView: "Grey was given, blue is what the model wrote on, beside how the text really goes on.",
     LabelsView: "How probable each class is after so much of the sequence: see when the model makes up its mind. The "
     "bar on top, or the mark, is the true class.",
     ConfusionView: "A row is what it was, a column what it was taken for. Blue is right, red is wrong.",
@@ -58,6 +59,17 @@ _STYLE = "<style>" + Path(__file__).with_name("results.css").read_text(encoding=
 def picture(figure: go.Figure, *, key: str, label: str, reading: str = "") -> None:
     """A figure in its light form, and one sentence on how to read it."""
     live_chart(figure, key=key, label=label, height=int(figure.layout.height or 340), revision=key)
+    if reading:
+        st.caption(reading)
+
+
+def show(view: View, *, key: str, label: str, reading: str = "") -> None:
+    """A view in the form that suits it: text as text, everything else as its figure."""
+    text = written(view)
+    if text is None:
+        picture(FIGURES[type(view)](view), key=key, label=label, reading=reading)
+        return
+    st.html(text)
     if reading:
         st.caption(reading)
 
@@ -101,7 +113,8 @@ def _sure(probabilities: NDArray[np.float64]) -> str:
 
 def _sentence(view: TranslationView) -> list[tuple[str, ...]]:
     last = view.sentences[-1]
-    return [("translation", last.text or " ".join(last.prediction))]
+    sure = "" if last.probability is None else f", {100 * last.probability:.0f} % sure of a word on average"
+    return [(f"translation{sure}", last.text or " ".join(last.prediction))]
 
 
 def _rows_shown(view: SeriesView) -> int:
@@ -160,7 +173,7 @@ def further(view: View, *, key: str) -> None:
         st.table(pd.DataFrame(rows, columns=[escape(c) for c in view.columns]), hide_index=True, alt=view.title)
         return
     bare = replace(view, title="")
-    picture(FIGURES[type(view)](bare), key=key, label=view.title or reading_of(view), reading=reading_of(view))
+    show(bare, key=key, label=view.title or reading_of(view), reading=reading_of(view))
 
 
 def _cell(value: Any, column: str = "") -> str:

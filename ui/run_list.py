@@ -12,6 +12,7 @@ import streamlit as st
 
 from seqcore.metrics import metric_named
 from seqcore.plots import ScoresInfo, sparkline_info
+from seqcore.plots.scores import AS_GOOD, NONE_RIGHT
 from seqcore.runs.store import Run
 from ui import run_words, session
 
@@ -64,6 +65,10 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
     }
 
 
+JOINT = {AS_GOOD: "as", NONE_RIGHT: "like"}
+"""What stands between a comparison and what was compared with, where it isn't "than"."""
+
+
 def shown_score(value: float, metric: str) -> str:
     """A score in a few digits; shares in percent."""
     if not math.isfinite(value):
@@ -77,7 +82,7 @@ def _against(scores: ScoresInfo) -> str:
     if base is None or best is None or scores.model is None:
         return ""
     beaten = scores.scores[0].model or scores.scores[0].value == scores.model
-    text = f"{'as' if scores.short == 'about as good' else 'than'} {_brief(base.name)}"
+    text = f"{JOINT.get(scores.short, 'than')} {_brief(base.name)}"
     return text if beaten or best.name == base.name else f"{text}, {_brief(best.name)} wins"
 
 

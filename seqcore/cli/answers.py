@@ -95,6 +95,7 @@ def _translation(view: TranslationView, given: Any, text: str) -> Answer:
         "words": list(map(bare, last.prediction)),
         "attention": plain(last.attention),
         "unknown": list(last.unknown),
+        "probability": last.probability,
     }
     unknown = f"   (never seen: {', '.join(last.unknown)})" if last.unknown else ""
     return Answer(value, f"{text} -> {value['prediction']}{unknown}")

@@ -171,6 +171,13 @@ def _add_predict(commands: Any) -> None:
         help="with --generate: draw from the K likeliest only (all)",
     )
     predict.add_argument(
+        "--beam",
+        metavar="N",
+        type=_positive,
+        default=None,
+        help="of a translator: N translations are kept in mind, 1 is greedy (as the experiment has it)",
+    )
+    predict.add_argument(
         "--seed", metavar="N", type=int, default=None, help="with --generate: the same seed, the same text"
     )
     predict.set_defaults(usage=predict.error)

@@ -58,6 +58,8 @@ def _check(args: argparse.Namespace) -> None:
         args.usage("--series goes with --steps or --input")
     if args.generate is not None and args.input is None:
         args.usage("--generate goes with --input")
+    if args.beam is not None and (args.steps is not None or args.generate is not None):
+        args.usage("--beam goes with --input, --file or --part")
     if args.generate is None and any(v is not None for v in (args.temperature, args.seed, args.top_k)):
         args.usage("--temperature, --top-k and --seed go with --generate")
 
@@ -73,7 +75,7 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
                 f"input: {args.input!r} is a file, and --input takes the values themselves; use --file {args.input}"
             ) from None
         raise
-    view = predictor.predict(given, series=args.series)
+    view = predictor.predict(given, series=args.series, beam=args.beam)
     note = predictor.notes(given, series=args.series)
     answer = answer_of(view, given, args.input)
     if out.json:
@@ -109,10 +111,10 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
     for note in () if out.json else table.notes:
         out.note(note)
     if not predictor.can_score(table):
-        return _answers(args, out, predictor.predict(table), {"run": run.id, "file": path.name})
+        return _answers(args, out, predictor.predict(table, beam=args.beam), {"run": run.id, "file": path.name})
     scored = {"file": path.name, "notes": list(table.notes)}
     about = {"run": run.id, **_weights(out, run, predictor), **scored}
-    return _scores(args, out, predictor.evaluate(table), path.name, about)
+    return _scores(args, out, predictor.evaluate(table, beam=args.beam), path.name, about)
 
 
 def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[str, Any]) -> int:
@@ -128,7 +130,7 @@ def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[s
 
 
 def _score_part(args: argparse.Namespace, out: Output, store: Store, run: Run, predictor: Predictor) -> int:
-    evaluation = predictor.evaluate(store.table(run.id), part=args.part)
+    evaluation = predictor.evaluate(store.table(run.id), part=args.part, beam=args.beam)
     about = {"run": run.id, **_weights(out, run, predictor), "part": args.part}
     return _scores(args, out, evaluation, f"{args.part} part", about)
 

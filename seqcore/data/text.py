@@ -166,13 +166,21 @@ def _coded_words(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[Any],
     """(different words[V], code of each[N], what was done to the line ends)."""
     code_of: defaultdict[str, int] = defaultdict(lambda: len(code_of))
     paragraphs: bool | None = None
+    joined = False  # whether a line end within a paragraph was read as a space
+
+    def read(found: re.Match[str]) -> str:
+        nonlocal joined
+        if len(found[0]) > 1:
+            return "\n"
+        joined = joined or 0 < found.start() < len(found.string) - 1  # one at an end of the text is inside of nothing
+        return " "
 
     def codes(piece: str) -> NDArray[np.int64]:
         nonlocal paragraphs
         if paragraphs is None:
             paragraphs = re.search(r"\n[ \t]*\n", piece) is not None
         if paragraphs:
-            piece = re.sub(r"\s*\n\s*\n\s*|\n", lambda found: "\n" if len(found[0]) > 1 else " ", piece)
+            piece = re.sub(r"\s*\n\s*\n\s*|\n", read, piece)
         words = cut_words(piece)
         return np.fromiter(map(code_of.__getitem__, words), dtype=np.int64, count=len(words))
 
@@ -180,7 +188,7 @@ def _coded_words(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[Any],
     words = list(code_of)
     order = np.array(sorted(range(len(words)), key=words.__getitem__), dtype=np.int64)
     symbols = np.array([words[i] for i in order], dtype=np.str_)
-    note = ("Line ends inside paragraphs were read as spaces.",) if paragraphs else ()
+    note = ("Line ends inside paragraphs were read as spaces.",) if joined else ()
     return symbols, _ranked(whole, order), note
 
 

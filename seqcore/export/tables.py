@@ -78,7 +78,8 @@ def _symbols(view: SymbolsView) -> str:
 
 
 def _text(view: TextView) -> str:
-    return _written(["prompt", "text"], [[view.prompt, view.text]])
+    known = [] if view.truth is None else [view.truth]
+    return _written(["prompt", "text", *["truth" for _ in known]], [[view.prompt, view.text, *known]])
 
 
 def _labels(view: LabelsView) -> str:

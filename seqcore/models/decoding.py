@@ -18,11 +18,13 @@ _LENGTH_PENALTY = 0.6
 
 
 class Found(NamedTuple):
-    """One translation: its codes without the end, attention[S, T] of each or None, and its score."""
+    """One translation: its codes without the end, attention[S, T] of each or None, its score, and the geometric mean of
+    the probabilities of its words and its end."""
 
     codes: list[int]
     attention: NDArray[np.float32] | None
     score: float
+    probability: float
 
 
 def normalised_score(log_probability: Tensor, words: Tensor) -> Tensor:
@@ -89,18 +91,22 @@ def _beam(
             break
     score = normalised_score(total, words)
     best_of = score.argmax(dim=1)
-    return _collected(written, looked, score, best_of, beam, end)
+    mean = (total / words).exp()
+    return _collected(written, looked, score, mean, best_of, end)
 
 
-def _collected(written: Tensor, looked: list[Tensor], score: Tensor, best: Tensor, beam: int, end: int) -> list[Found]:
-    count = len(best)
+def _collected(
+    written: Tensor, looked: list[Tensor], score: Tensor, mean: Tensor, best: Tensor, end: int
+) -> list[Found]:
+    count, beam = score.shape
     rows = torch.arange(count, device=best.device)
     codes = written[rows, best].cpu().numpy()
-    scores = score[rows, best].cpu().tolist()
+    scores, means = score[rows, best].cpu().tolist(), mean[rows, best].cpu().tolist()
     attention = torch.stack(looked, dim=1)[rows * beam + best].float().cpu().numpy() if looked else None
     found = []
     for i in range(count):
         ends = np.flatnonzero(codes[i] == end)
         length = int(ends[0]) if len(ends) else codes.shape[1]
-        found.append(Found(codes[i, :length].tolist(), None if attention is None else attention[i, :length], scores[i]))
+        weights = None if attention is None else attention[i, :length]
+        found.append(Found(codes[i, :length].tolist(), weights, scores[i], means[i]))
     return found

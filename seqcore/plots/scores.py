@@ -28,6 +28,10 @@ NAMES = {
     "five_gram": "A 5-gram",
 }
 AS_GOOD = "about as good"
+NONE_RIGHT = "nothing right"  # neither the model nor any baseline
+NOTHING = 0.05  # points: what is scored lower is as good as never right
+FINER = {"bleu": "chrf"}
+"""What still tells answers apart where a metric finds nothing right in any of them: chrF counts letters, not words."""
 EXACT = 1e-9  # a score this near to perfect, beside the others, is exact
 FITTED = 1e-5  # and so is, beside one that is, a line whose weights had to be computed
 
@@ -50,6 +54,7 @@ class ScoresInfo(NamedTuple):
     higher_is_better: bool
     unit: str
     title: str
+    nothing_right: str = ""  # what was to be compared by, where it finds nothing right in any answer
 
     @property
     def model(self) -> float | None:
@@ -75,13 +80,15 @@ class ScoresInfo(NamedTuple):
         base = self.headline_score or self.best_baseline
         if self.model is None or base is None:
             return "–"
+        if self.metric == self.nothing_right:
+            return NONE_RIGHT
         return self._compare(base.value)
 
     @property
     def against_best(self) -> str:
         """A few words on the model beside the best baseline, whichever wins: "3.6× worse than a straight line"."""
         best = self.best_baseline
-        if self.model is None or best is None:
+        if self.model is None or best is None or self.metric == self.nothing_right:
             return ""
         if self.exact_baseline:
             return f"{best.name[:1].lower()}{best.name[1:]} solves this exactly"
@@ -98,7 +105,15 @@ class ScoresInfo(NamedTuple):
             return "There is no baseline to compare with."
         base = base or best
         words = self._compare(base.value)
+        if self.nothing_right and self.metric == self.nothing_right:
+            return f"Neither this model nor {base.name.lower()} is right even once."
         text = f"{words[:1].upper()}{words[1:]} {_than(words)} {base.name.lower()} by {self.metric_title}"
+        if self.nothing_right:
+            title = metric_named(self.nothing_right).title
+            text = (
+                f"Neither gets a sentence's words right ({title} is 0 for both). By {self.metric_title} the model is "
+                f"{words} {_than(words)} {base.name.lower()}"
+            )
         if best.name != base.name:
             against = self._compare(best.value)
             text += f", and {against} {_than(against)} the best baseline, {best.name.lower()}"
@@ -138,6 +153,12 @@ def scores_info(
     title: str = "",
 ) -> ScoresInfo:
     """From metrics by name ("mae", or "val_mae" with `part="val"`) of the model and of each baseline."""
+    nothing_right = ""
+    if _nothing_right(metrics, baselines, metric, part):
+        nothing_right, finer = metric, FINER.get(metric, metric)
+        all_have = [f"{part}_{finer}" if part else finer] * (len(baselines) + 1)
+        if all(name in scores for name, scores in zip(all_have, (metrics, *baselines.values()), strict=True)):
+            metric = finer
     key = f"{part}_{metric}" if part else metric
     scores = [Score("This model", float(metrics[key]), True)] if key in metrics else []
     scores += [Score(_title(name), float(m[key]), False) for name, m in baselines.items() if key in m]
@@ -151,7 +172,18 @@ def scores_info(
         higher_is_better=words.higher_is_better,
         unit=unit,
         title=title,
+        nothing_right=nothing_right,
     )
+
+
+def _nothing_right(
+    metrics: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]], metric: str, part: str
+) -> bool:
+    """Whether neither the model nor any baseline has anything right by a metric whose best is 1 or 100."""
+    words, key = metric_named(metric), f"{part}_{metric}" if part else metric
+    values = [scores[key] for scores in (metrics, *baselines.values()) if key in scores]
+    nothing = NOTHING / 100 if words.share else NOTHING
+    return words.higher_is_better and key in metrics and len(values) > 1 and all(0 <= v < nothing for v in values)
 
 
 def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
@@ -188,7 +220,9 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
 def _in_points(gain: float, points: float) -> str:
     """A difference of two shares or points, in points."""
     size = points * abs(gain)
-    return AS_GOOD if size < 0.05 else f"{size:.3g} points {'better' if gain > 0 else 'worse'}"
+    said = f"{size:.1f}".removesuffix(".0")
+    point = "point" if said == "1" else "points"
+    return AS_GOOD if size < 0.05 else f"{said} {point} {'better' if gain > 0 else 'worse'}"
 
 
 def _in_times(model: float, base: float) -> str:

@@ -1,4 +1,4 @@
-"""Text that a model wrote: the prompt in grey, what it went on with in blue, line by line."""
+"""Text that a model wrote: the prompt in grey, what it went on with in blue, and below, how the data go on there."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ _FONT = "ui-monospace, Menlo, Consolas, monospace"
 
 
 class TextInfo(NamedTuple):
-    """Lines of at most 62 characters; of each, what was given and what was written: `lines[n]` = (given, written)."""
+    """Lines of at most 62 characters; of each, what was given and what was written: `lines[n]` = (given, written).
+
+    `truth` are the lines of how the data go on there, the prompt left out; none where that isn't known.
+    """
 
     lines: tuple[tuple[str, str], ...]
     lines_left_out: int
     title: str
+    truth: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -34,16 +38,10 @@ class TextInfo(NamedTuple):
 
 def text_info(view: TextView, *, title: str | None = None) -> TextInfo:
     """From a view: its text cut at line ends and at spaces."""
-    whole, end = view.prompt + view.text, len(view.prompt)
-    lines: list[tuple[str, str]] = []
-    start = 0
-    while start < len(whole):
-        stop, after = _line_end(whole, start)
-        cut = min(max(end, start), stop)
-        lines.append((whole[start:cut], whole[cut:stop]))
-        start = after
+    lines = _lines(view.prompt + view.text, len(view.prompt))
     shown = tuple(lines[:MAX_LINES])
-    return TextInfo(shown, len(lines) - len(shown), view.title if title is None else title)
+    truth = tuple(line for _, line in _lines((view.truth or "").lstrip(" "), 0))
+    return TextInfo(shown, len(lines) - len(shown), view.title if title is None else title, truth[:MAX_LINES])
 
 
 def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
@@ -54,6 +52,9 @@ def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
     rows = [_span(given, quiet) + _span(written, blue) for given, written in info.lines]
     if info.lines_left_out:
         rows.append(_span(f"... {info.lines_left_out} more lines", quiet))
+    if info.truth:
+        dark_ink = colour("truth", dark=dark)
+        rows += ["", _span("How it really goes on:", quiet), *(_span(line, dark_ink) for line in info.truth)]
     figure = go.Figure()
     height = 20 + _LINE * max(_FEWEST, len(rows)) + (28 if info.title else 0)
     apply_style(figure, dark=dark, title=info.title, height=height)
@@ -64,6 +65,18 @@ def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
         yanchor="top", font={"family": _FONT, "size": _SIZE},
     )  # fmt: skip
     return figure
+
+
+def _lines(text: str, end: int) -> list[tuple[str, str]]:
+    """A text cut at line ends and at spaces, each line in what stands before the place `end` and what stands after."""
+    lines: list[tuple[str, str]] = []
+    start = 0
+    while start < len(text):
+        stop, after = _line_end(text, start)
+        cut = min(max(end, start), stop)
+        lines.append((text[start:cut], text[cut:stop]))
+        start = after
+    return lines
 
 
 def _line_end(text: str, start: int) -> tuple[int, int]:

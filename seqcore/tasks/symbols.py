@@ -128,7 +128,7 @@ class Symbols(Task):
             return {}
         indices = np.concatenate([numbers for numbers, _ in self._scored(dataset, part)])
         rows, seen = dataset.places(part, indices, carried=self.experiment.training.carry_state)
-        size = len(dataset.codec.vocabulary)
+        size = len(dataset.codec.vocabulary) - 1  # what can be written: the unknown symbol never is
         chance = np.full(len(rows), -math.log(size)), np.full(len(rows), 1.0 / size)
         found = {"uniform": self._metrics(dataset, part, indices, *chance)} if self.writes else {}
         names = {1: "unigram" if self.writes else "most_frequent", **_GRAMS}
@@ -210,13 +210,22 @@ class Symbols(Task):
         symbols = vocabulary.read(text)
         if not symbols:
             raise PredictionError("input: there is nothing to go on from; type at least one symbol")
-        strange = [repr(s) for s in dict.fromkeys(symbols) if not vocabulary.knows(s)]
-        if strange:
-            known = [s for s in vocabulary.symbols[1:] if not s.isspace()]  # one line is kept one line
-            some = " ".join(known) if len(known) <= 60 else f"{len(known)} symbols, such as {' '.join(known[:20])}"
+        places: dict[str, int] = {}
+        for place, symbol in enumerate(symbols, 1):
+            if not vocabulary.knows(symbol):
+                places.setdefault(symbol, place)
+        if places:
+            what = "word" if vocabulary.separator else "character"
+            strange = [f"{s!r} ({what} {place})" for s, place in places.items()]
             named = ", ".join(strange[:8]) + (f" and {len(strange) - 8} more" if len(strange) > 8 else "")
-            were = "was" if len(strange) == 1 else "were"
-            raise PredictionError(f"input: {named} {were} not in the training part; this model knows {some}")
+            were, them = ("was", "it") if len(strange) == 1 else ("were", "them")
+            known = vocabulary.symbols[1:]
+            few = len(known) <= 60 and not any(s.isspace() for s in known)  # one line is kept one line
+            some = " ".join(known) if few else f"{len(known):,} {what}s"
+            raise PredictionError(
+                f"input: {named} {were} not in the training part; leave {them} out, or write what stands there "
+                f"otherwise: this model knows {some}"
+            )
         return symbols
 
     def example(self, codec: SymbolicCodec) -> str:
@@ -299,14 +308,16 @@ class Symbols(Task):
         ]
 
     def _sample(self, model: nn.Module, data: SymbolicDataset, part: str, times: int = 1) -> TextView:
-        """What the model writes after the beginning of a part, always with the same dice."""
+        """What the model writes after the beginning of a part, always with the same dice, beside how that goes on."""
         joint = data.codec.vocabulary.separator
         _, low, high = data.bounds[part][0]
         codes = data.codes[low : min(low + _PROMPT[joint], high)].tolist()
         new = write(model, codes, times * _WRITTEN[joint], temperature=_TEMPERATURE, seed=0)
-        prompt = tuple(data.table.words(low, low + len(codes)))
+        end = low + len(codes)
+        prompt = tuple(data.table.words(low, end))
         text = _joined_on(data.codec, prompt, [data.codec.vocabulary.symbols[i] for i in new])
-        return TextView(data.codec.vocabulary.join(prompt), text)
+        truth = _joined_on(data.codec, prompt, data.table.words(end, min(end + len(new), high)))
+        return TextView(data.codec.vocabulary.join(prompt), text, truth=truth)
 
     @torch.inference_mode()
     def _probabilities(self, model: nn.Module, data: SymbolicDataset, part: str, most: int) -> SymbolsView:

@@ -84,6 +84,7 @@ def _translated(codec: PairedCodec, source: Words, codes: NDArray[np.int64], ans
         attention=attention,
         unknown=tuple(dict.fromkeys(bare(source[i]) for i in strange.tolist())),
         text=join_sentence(written),
+        probability=answer.probability,
     )
 
 
@@ -100,11 +101,12 @@ def lines_of(table: Table) -> list[str]:
 
 
 def rounded(sentence: Translated, *, attention: bool) -> Translated:
-    """The same for a picture: attention in three digits, or none."""
+    """The same for a picture: numbers in three digits, or no attention."""
     weights = sentence.attention
     return replace(
         sentence,
         attention=np.round(weights, 3) if attention and weights is not None else None,
+        probability=None if sentence.probability is None else round(sentence.probability, 3),
     )
 
 

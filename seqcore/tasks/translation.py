@@ -151,7 +151,9 @@ class Translation(Task):
     def parse(self, text: str, codec: PairedCodec) -> tuple[str, ...]:
         """The words of a sentence, with the mark that usually ends one like it. PredictionError."""
         words = tuple(codec.read(text))
-        if not any(is_word(word) for word in words):
+        if text.strip() and not any(is_word(word) for word in words):
+            raise PredictionError("input: there is no word in it to translate; type a sentence")
+        if not words:
             raise PredictionError("input: there is nothing to translate; type a sentence")
         if len(words) > MOST_WORDS:
             raise PredictionError(f"input: {len(words)} words are too many; translate at most {MOST_WORDS} at a time")
@@ -189,7 +191,9 @@ class Translation(Task):
             )
         shortest, longest = codec.lengths
         if not shortest <= len(given) <= longest:
-            notes.append(f"This sentence has {len(given)} words; the model was trained on {shortest} to {longest}.")
+            trained = f"{shortest} to {longest}" if shortest < longest else f"sentences of {longest}"
+            words = f"{len(given)} word{'s' * (len(given) != 1)}"
+            notes.append(f"This sentence has {words} and marks; the model was trained on {trained}.")
         return " ".join(notes) or None
 
     def remarks(self, evaluation: Evaluation, dataset: PairedDataset, part: str) -> list[dict[str, str]]:
@@ -204,8 +208,8 @@ class Translation(Task):
                 {
                     "code": "says-the-same",
                     "message": "The model says the same to almost everything.",
-                    "why": f"It has {len(answers)} different answers to {len(asked)} sentences of the {title} part: it "
-                    "has learned its language, but not yet to listen.",
+                    "why": f"It has {len(answers)} different answer{'s' * (len(answers) != 1)} to {len(asked)} "
+                    f"sentences of the {title} part: it has learned its language, but not yet to listen.",
                     "advice": "Train longer or with another learning rate; with attention (model.attention) a decoder "
                     "learns sooner where to look.",
                 }

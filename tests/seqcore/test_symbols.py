@@ -168,8 +168,9 @@ def test_a_carried_state_writes_what_reading_all_anew_would(reader: tuple[Predic
 
 
 def test_symbols_that_were_never_seen_are_all_named(reader: tuple[Predictor, dict[str, Any]]) -> None:
-    with pytest.raises(PredictionError, match="'Q', 'ß', '7' were not") as caught:
+    with pytest.raises(PredictionError) as caught:
         reader[0].generate("QtßQ 7", 5)
+    assert "'Q' (character 1), 'ß' (character 3), '7' (character 6) were not in the training part" in str(caught.value)
     assert len(caught.value.lines) == 1
 
 

@@ -226,7 +226,7 @@ def test_an_unknown_word_is_handed_over_where_translations_do_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"), [("", "nothing to translate"), ("?!", "nothing"), ("a " * 300, "words are too many")]
+    ("given", "message"), [("", "nothing to translate"), ("?!", "no word in it"), ("a " * 300, "words are too many")]
 )
 def test_what_is_no_sentence_is_refused_in_one_line(
     learned: tuple[Finished, Predictor], given: str, message: str

@@ -49,8 +49,13 @@ FORMATS: dict[str, Format] = {
     "ts": Format("a .ts file", (".ts",), (), f"{_HERE}.ts:read_ts"),
 }
 
-SUFFIXES = tuple(suffix[1:] for known in FORMATS.values() for suffix in known.suffixes if suffix)
-"""The ends of the names of files that can be read, without the point."""
+SUFFIXES = tuple(
+    suffix[1:]
+    for known in sorted(FORMATS.values(), key=lambda known: bool(known.starts))
+    for suffix in known.suffixes
+    if suffix
+)
+"""The ends of the names of files that can be read, without the point: those of text first, which most people have."""
 
 
 def find_format(given: Given) -> Format:
