@@ -32,6 +32,7 @@ PARTS = (
     "The model learns from the orange part, is scored on the green one while it learns, and never sees the pink one "
     "until the end."
 )
+ONE_OF_EACH = "One sequence of each class is drawn, with a line for each column."
 
 
 def title(draft: Draft) -> None:
@@ -73,8 +74,21 @@ def data_picture(experiment: Experiment | None, table: Table | None, *, small: b
     else:
         _figure(data, table, small=small, key=where, revision=experiment.to_json())
     if not small:
-        parts = PARTS if data.validation_fraction and data.test_fraction and not _uncoloured(data, table) else ""
-        st.caption(" ".join((f"{_size(table)}.", *(session.escape(n) for n in table.notes), parts)))
+        st.caption(" ".join((f"{_size(table)}.", *(session.escape(n) for n in table.notes), _how_drawn(data, table))))
+
+
+def _how_drawn(data: DataConfig, table: Table) -> str:
+    """What the lines and colours of the picture stand for."""
+    if _uncoloured(data, table):
+        return ""
+    if table.labels is not None and not table.symbolic and len(_wanted(data) or table.columns) > 1:
+        return ONE_OF_EACH
+    return PARTS if data.validation_fraction and data.test_fraction else ""
+
+
+def _wanted(data: DataConfig) -> tuple[str, ...]:
+    """The columns that the experiment names; none where it takes all, or the first."""
+    return tuple(dict.fromkeys((*data.target, *data.inputs)))
 
 
 def _uncoloured(data: DataConfig, table: Table) -> bool:
@@ -94,11 +108,11 @@ def _figure(data: DataConfig, table: Table, *, small: bool, key: str, revision: 
 def _drawn(data_json: str, _table: Table, *, small: bool) -> tuple[str, int]:
     """The picture as the chart takes it, and its height: thinned once, and not again each time the page is drawn."""
     data, table = DataConfig.model_validate_json(data_json), _table
-    wanted = tuple(dict.fromkeys((*data.target, *data.inputs)))
+    wanted = _wanted(data)
     held_back: Any = {"validation_fraction": data.validation_fraction, "test_fraction": data.test_fraction}
     few = 400 if small else 6000
     if table.labels is not None or _uncoloured(data, table):
-        figure = plot_examples(examples_info(table, column=wanted[0] if wanted else "", **held_back))
+        figure = plot_examples(examples_info(table, columns=wanted, **held_back))
         small_height = FILMS if table.frame is not None else MAPS
         figure.update_annotations(font_size=10 if small else 13)
     else:

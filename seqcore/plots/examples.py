@@ -18,7 +18,8 @@ __all__ = ["MANY_COLUMNS", "Example", "ExamplesInfo", "examples_info", "plot_exa
 MANY_COLUMNS = 12  # more than so many can't be told apart as lines
 MAX_PANELS = 8
 MAX_FILMS = 6
-OF_A_CLASS = 3  # lines drawn over each other
+OF_A_CLASS = 3  # lines drawn over each other: so many sequences of one column, or columns of one sequence
+DASHES = ("solid", "dash", "dot")  # of the columns, where several are drawn
 FRAMES = 8  # of a film, side by side
 MAX_POINTS = 240
 MAX_CELLS = 200
@@ -29,12 +30,14 @@ Values = NDArray[np.float64]
 
 
 class Example(NamedTuple):
-    """One sequence: a line's `values[T]`, a map's `[F, T]`, or a film's pictures side by side, `[h, w * frames]`."""
+    """One sequence: a line's `values[T]` (of one `column`), a map's `[F, T]`, or a film's pictures side by side,
+    `[h, w * frames]`."""
 
     panel: int
     part: str
     x: Values
     values: Values
+    column: str = ""
 
 
 class ExamplesInfo(NamedTuple):
@@ -43,7 +46,7 @@ class ExamplesInfo(NamedTuple):
     kind: str
     names: tuple[str, ...]
     examples: tuple[Example, ...]
-    column: str
+    columns: tuple[str, ...]  # that are drawn as lines
     left_out: str
     title: str
     x_title: str
@@ -55,33 +58,40 @@ class ExamplesInfo(NamedTuple):
 
 
 def examples_info(
-    table: Table, *, validation_fraction: float = 0.0, test_fraction: float = 0.0, column: str = "", title: str = ""
+    table: Table,
+    *,
+    validation_fraction: float = 0.0,
+    test_fraction: float = 0.0,
+    columns: tuple[str, ...] = (),
+    title: str = "",
 ) -> ExamplesInfo:
     """From a table of numbers: a panel for each class (at most 8), or for sequences from every part.
 
-    Of lines the first column is drawn, or the one named.
+    Of lines the columns that are named are drawn, else all, at most 3: one of several sequences, several of one.
     """
     wide = len(table.columns) > MANY_COLUMNS
     kind = "films" if table.frame is not None else "maps" if wide else "lines"
-    place = table.columns.index(column) if column in table.columns else 0
+    named = tuple(name for name in columns if name in table.columns) or table.columns
+    drawn = named[: len(DASHES)] if kind == "lines" else ()
     panels, left_out = _panels(table, validation_fraction, test_fraction, MAX_FILMS if kind == "films" else MAX_PANELS)
     examples = []
     for i, (_, members) in enumerate(panels):
-        for part, low, high in members[: OF_A_CLASS if kind == "lines" else 1]:
-            if kind == "films":
-                x, values = _film(table, low, high)
-            elif kind == "maps":
-                x, values = _map(table, low, high)
-            else:
-                line = table.values[low : min(high, low + 50_000), place].astype(np.float64)
+        for part, low, high in members[: OF_A_CLASS if len(drawn) == 1 else 1]:
+            if kind != "lines":
+                x, values = (_film if kind == "films" else _map)(table, low, high)
+                examples.append(Example(i, PART_NAMES[part], x, values))
+            for column in drawn:
+                line = table.values[low : min(high, low + 50_000), table.columns.index(column)].astype(np.float64)
                 keep = thin(line, MAX_POINTS)
-                x, values = keep.astype(np.float64), line[keep]
-            examples.append(Example(i, PART_NAMES[part], x, values))
+                examples.append(Example(i, PART_NAMES[part], keep.astype(np.float64), line[keep], column))
+    if kind == "lines" and len(named) > len(drawn):
+        more = len(named) - len(drawn)
+        left_out = f"{more} more column{'s' * (more > 1)}" + (f", {left_out}" if left_out else "")
     return ExamplesInfo(
         kind=kind,
         names=tuple(name for name, _ in panels),
         examples=tuple(examples),
-        column=table.columns[place] if kind == "lines" else "",
+        columns=drawn,
         left_out=left_out,
         title=title,
         x_title="row of the sequence" if kind != "films" else "",
@@ -185,6 +195,7 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
     across = ACROSS if len(info.names) > 1 else 1
     down = -(-len(info.names) // across)
     named: set[str] = set()
+    several = len(info.columns) > 1
     for example in info.examples:
         number = str(example.panel + 1) if example.panel else ""
         axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
@@ -194,12 +205,14 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
                 hovertemplate="row %{x}: %{z:.3~g}<extra></extra>", **axes,
             )  # fmt: skip
             continue
+        name = example.column if several else example.part
+        dash = DASHES[info.columns.index(example.column)]
         figure.add_scatter(
-            x=example.x, y=example.values, mode="lines", name=example.part, legendgroup=example.part,
-            line={"color": colour(example.part, dark=dark), "width": LINE_WIDTH}, hovertemplate="%{y:.5~g}",
-            showlegend=example.part not in named, **axes,
+            x=example.x, y=example.values, mode="lines", name=name, legendgroup=name,
+            line={"color": colour(example.part, dark=dark), "width": LINE_WIDTH, "dash": dash},
+            hovertemplate="%{y:.5~g}", showlegend=name not in named, **axes,
         )  # fmt: skip
-        named.add(example.part)
+        named.add(name)
     height = 70 + (120 if down > 1 else 200) * down
     apply_style(figure, dark=dark, title=info.title, height=height)
     gap = 34 / height

@@ -77,11 +77,32 @@ def test_an_autocorrelation_marks_the_period_and_shades_the_window() -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_labelled_sequences_have_a_panel_for_each_class_with_every_part(dark: bool) -> None:
-    info = examples_info(sequences(2, labels=classes(40, 3)), **HELD_BACK)
+    info = examples_info(sequences(1, labels=classes(40, 3)), **HELD_BACK)
     assert info.kind == "lines"
     assert info.names == ("class 0", "class 1", "class 2")
     assert {e.part for e in info.examples} == {"train", "validation", "test"}
     assert len(plot_examples(info, dark).data) == len(info.examples) == 9
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_all_columns_of_a_sequence_are_drawn_and_told_apart(dark: bool) -> None:
+    table = sequences(2, labels=classes(40, 3))
+    info = examples_info(table, **HELD_BACK)
+    assert [(e.panel, e.column) for e in info.examples] == [(i, c) for i in range(3) for c in ("c0", "c1")]
+    drawn = np.stack([e.values for e in info.examples[:2]], axis=1)
+    assert any(np.array_equal(drawn, table.values[12 * s : 12 * s + 12]) for s in range(40)), "both are of one sequence"
+    lines = plot_examples(info, dark).data
+    assert {(line.name, line.line.dash) for line in lines} == {("c0", "solid"), ("c1", "dash")}
+    assert [line.name for line in lines if line.showlegend] == ["c0", "c1"]
+
+
+def test_of_more_columns_than_three_it_is_said_that_they_are_not_drawn() -> None:
+    table = sequences(5, labels=classes(40, 10))
+    info = examples_info(table, **HELD_BACK)
+    assert (info.columns, info.left_out) == (("c0", "c1", "c2"), "2 more columns, 2 more classes")
+    chosen = examples_info(table, columns=("c4", "gone"), **HELD_BACK)
+    assert (chosen.columns, chosen.left_out) == (("c4",), "2 more classes")
+    assert len(chosen.examples) == 3 * 8
 
 
 def test_many_columns_are_a_map_and_pictures_a_film() -> None:
