@@ -23,7 +23,7 @@ with left, st.container(key="settings"):
     told = st.container()
     known = overview.table(draft)
     first = own_data.first_fields(draft, known)
-    forms.section(draft, "data", known.columns if known else (), leave_out=looking.shown_above(draft), first=first)
+    forms.section(draft, "data", known, leave_out=looking.shown_above(draft), first=first)
 
 experiment, table = None, None
 with right:

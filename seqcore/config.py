@@ -166,6 +166,7 @@ class DataConfig(Section):
             ("auto", "Automatic", "Tries them for a moment, and takes what predicts the validation part best."),
         ],
         usual=True,
+        numbers=True,
         applies_to={"data.task": ("regression", "classification")},
     )
     vocabulary: int = setting(

@@ -64,6 +64,7 @@ class Setting:
     multiline: bool = False
     slider: bool = False  # a range that one wants to move through
     offers: Entry | None = None  # a function that gives this machine's choices for a field of free text
+    numbers: bool = False  # matters only where values are numbers, and not symbols
 
     @property
     def allowed(self) -> str:
@@ -107,6 +108,7 @@ def setting(
     multiline: bool = False,
     slider: bool = False,
     offers: Entry | None = None,
+    numbers: bool = False,
 ) -> Any:
     """Declare a field. `above` is a minimum that is itself not allowed; `choices` are (value, title, help)."""
     extra: dict[str, Any] = {
@@ -118,6 +120,7 @@ def setting(
         "multiline": multiline,
         "slider": slider,
         "offers": offers,
+        "numbers": numbers,
     }
     start: Any = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
     return Field(
@@ -182,6 +185,7 @@ def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
                 multiline=extra.get("multiline", False),
                 slider=extra.get("slider", False),
                 offers=extra.get("offers"),
+                numbers=extra.get("numbers", False),
             )
         )
     return tuple(settings)

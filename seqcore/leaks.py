@@ -169,8 +169,8 @@ def _twice(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
             {
                 "code": "leak-duplicates",
                 "severity": "note" if few else "warning",
-                "message": f"{again:,} of {len(asked):,} sequences of the {PART_TITLES[part]} part are in the training "
-                "part, too.",
+                "message": f"{again:,} of {len(asked):,} sequences of the {PART_TITLES[part]} part "
+                f"{'is' if again == 1 else 'are'} in the training part, too.",
                 "why": "There are few different sequences in these data; the score says how well they are known by "
                 "heart."
                 if few

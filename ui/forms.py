@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from seqcore.data.sources import SOURCES
+from seqcore.data.table import Table
 from seqcore.experiment import settings_of
 from seqcore.fields import Choice, Setting
 from seqcore.rules import RULES
@@ -25,14 +26,16 @@ _RULED = frozenset(rule.path for rule in RULES)
 
 
 def section(
-    draft: Draft, name: str, columns: Sequence[str] = (), *, leave_out: Sequence[str] = (), first: Sequence[str] = ()
+    draft: Draft, name: str, table: Table | None = None, *, leave_out: Sequence[str] = (), first: Sequence[str] = ()
 ) -> None:
     """The controls of one part of the experiment: the usual ones open, the rest folded away.
 
-    `columns` are the names that a field of names can choose from. `leave_out` are fields shown elsewhere, `first`
-    those that are open and on top here, in this order.
+    `table` is the data, whose columns a field of names can choose from; what can't matter to them isn't shown.
+    `leave_out` are fields shown elsewhere, `first` those that are open and on top here, in this order.
     """
+    columns = table.columns if table is not None else ()
     fields = [s for s in draft.settings() if s.path.startswith(f"{name}.") and s.path not in (*HIDDEN, *leave_out)]
+    fields = [s for s in fields if not (s.numbers and table is not None and table.symbolic)]
     on_top = [s for path in first for s in fields if s.path == path]
     usual = on_top + [s for s in fields if s.usual and s not in on_top and _unused(draft, s) is None]
     others = [s for s in fields if s not in on_top and _for_other_tasks(draft, s)]

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from seqcore.data.table import Table
-from ui.session import escape
+from seqcore.plots.labels import with_class
 
 __all__ = ["listen", "play"]
 
@@ -33,7 +33,7 @@ def listen(table: Table, *, key: str) -> None:
     place = left.selectbox(
         "Listen to",
         offered,
-        format_func=lambda i: escape(_name(table, i)),
+        format_func=lambda i: _name(table, i),  # no Markdown here
         key=key,
         help=f"{count:,} recordings"
         + (f", of which {MOST_OFFERED} are offered here." if count > MOST_OFFERED else "."),
@@ -44,8 +44,7 @@ def listen(table: Table, *, key: str) -> None:
 
 def _name(table: Table, place: int) -> str:
     name = table.names[place] if table.names else f"Recording {place + 1}"
-    label = None if table.labels is None else str(table.labels[place])
-    return name if label is None or label in name else f"{name}: {label}"
+    return with_class(name, None if table.labels is None else str(table.labels[place]))
 
 
 def _wav(samples: NDArray[np.float32], rate: int) -> bytes:

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from seqcore.data.table import Table
+from seqcore.plots.labels import with_class
 
 if TYPE_CHECKING:
     from seqcore.prediction import Predictor
@@ -37,7 +38,7 @@ def chosen_example(predictor: Predictor, table: Table, *, key: str) -> Any:
     place = st.selectbox(
         f"Example of {_PARTS[part]}",
         range(len(examples)),
-        format_func=lambda i: f"{examples[i].name}{'' if examples[i].truth is None else f': {examples[i].truth}'}",
+        format_func=lambda i: with_class(examples[i].name, examples[i].truth),
         key=f"{key}-example",
         help="Sequences from as many classes as there are. The class after the name is the true one.",
     )
@@ -50,7 +51,8 @@ def sequence(predictor: Predictor, table: Table, *, key: str) -> Any:
     text = predictor.example() if example is None else _text(predictor, example.given)
     if text is None:
         st.caption(
-            f"{len(example.given)} steps of {len(predictor.columns)} channels: too many to type, to be looked at."
+            f"{len(example.given):,} steps of {len(predictor.columns):,} numbers are too many to type: choose another "
+            "example, or give new data from a file."
         )
         return example.given
     names = ", ".join(predictor.columns)

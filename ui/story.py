@@ -84,7 +84,8 @@ def story(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
         elif isinstance(event, Finding) and _is_remark(event):
             lines.append(Line(f"step {event.step:,}", event.message, "change"))
     if run.status in ("failed", "interrupted"):
-        lines += [Line("", line, "bad") for line in (run.error or run.reason).splitlines() if line]
+        told = run.error or f"{run.reason[:1].upper()}{run.reason[1:].rstrip('.')}."
+        lines += [Line("", line, "bad") for line in told.splitlines() if line]
     return lines[::-1]
 
 

@@ -5,6 +5,7 @@ Up to eight classes are areas in the Okabe-Ito palette, which everybody can tell
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from seqcore.plots.blanks import marked
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.views import LabelsView
 
-__all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels"]
+__all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels", "with_class"]
 
 CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A8A8A")
 MOST_SEQUENCES = 8
@@ -60,6 +61,13 @@ class LabelsInfo(NamedTuple):
     def areas(self) -> bool:
         """Whether classes are few enough for a colour each."""
         return len(self.labels) + self.left_out <= len(CLASS_COLOURS)
+
+
+def with_class(name: str, label: str | None) -> str:
+    """A sequence's name and its class, once: many names hold it as a word of theirs."""
+    if label is None or (name != label and re.search(rf"(?<!\w){re.escape(label)}(?!\w)", name)):
+        return name
+    return f"{name}: {label}"
 
 
 def labels_info(view: LabelsView, *, title: str | None = None) -> LabelsInfo:
@@ -150,7 +158,7 @@ def _heading(sequence: Unfolding) -> str:
     share = f"{100 * sequence.probability:.0f} %"
     if sequence.truth is None:
         return f"{sequence.name}: {sequence.prediction} ({share})"
-    name = sequence.name if sequence.truth in sequence.name else f"{sequence.name}: {sequence.truth}"
+    name = with_class(sequence.name, sequence.truth)
     return f"{name}, {share} sure" if sequence.right else f"{name}, taken for {sequence.prediction} ({share})"
 
 
@@ -218,7 +226,7 @@ def _draw_input(figure: go.Figure, sequence: Unfolding, dark: bool) -> None:
         _draw_film(figure, sequence.steps, signal.reshape(-1, *sequence.frame), dark)
         return
     if signal.shape[1] > MOST_LINES:
-        ground = "#14161A" if dark else "#FFFFFF"
+        ground = colour("truth", dark=dark, opacity=0.02)
         figure.add_heatmap(
             x=sequence.steps, z=signal.T, colorscale=[[0.0, ground], [1.0, ink]], showscale=False,
             hovertemplate="step %{x}, channel %{y}: %{z:.4g}<extra></extra>", row=1, col=1,
@@ -244,7 +252,7 @@ def _draw_film(figure: go.Figure, steps: Values, frames: Values, dark: bool) -> 
     places = at[:, None] + step * 0.94 * ((np.arange(width + 1) + 0.5) / width - 0.5)  # the last column is a gap
     strip = np.full((height, count, width + 1), np.nan)
     strip[:, :, :width] = shown.transpose(1, 0, 2)
-    ground, ink = ("#14161A", "#EDEEF0") if dark else ("#F1F2F4", "#1C1E21")
+    ground, ink = colour("truth", dark=dark, opacity=0.06), colour("truth", dark=dark)
     figure.add_heatmap(
         x=places.ravel(), z=strip.reshape(height, -1), zmin=0, zmax=1, colorscale=[[0.0, ground], [1.0, ink]],
         showscale=False, hoverinfo="skip", row=1, col=1,

@@ -63,7 +63,7 @@ def _attempt(
             finished = _go(store, lease, control, recorder, on_event)
         if not finished:
             step = store.checkpoint_step(lease.run) or 0
-            store.interrupt(lease, f"left at step {step} with a checkpoint; resume goes on from there")
+            store.interrupt(lease, f"left with a checkpoint; resume goes on from step {step:,}")
     except LostLease:
         raise
     except KeyboardInterrupt:

@@ -63,6 +63,8 @@ def test_an_example_can_be_listened_to_and_its_answer_unfolds(runs):
     page = open_page(runs["vowels"])
     (player,) = page.get("audio")
     assert "voice" in player.proto.alt
+    box = next(box for box in page.selectbox if box.label.startswith("Example"))
+    assert all(option.count("/") == 2 for option in box.options)  # its class, once
     drawn = [trace for figure in figures(page) for trace in figure["data"]]
     assert any(trace["type"] == "heatmap" for trace in drawn)
     assert "heed /i/" in json.dumps(drawn, ensure_ascii=False)

@@ -401,6 +401,7 @@ def test_letters_beside_a_run_are_text_that_can_be_read(page: AppTest, store: Pa
     page.run()
     assert not page.exception
     assert 'data-testid="data-small"' in html(page)
+    assert "field:data.scaling" not in {box.key for box in page.selectbox}  # nothing here is a number
 
 
 def test_the_small_picture_of_a_runs_data_stands_below_all_settings(page: AppTest, store: Path) -> None:

@@ -105,6 +105,11 @@ def test_a_failed_run_says_each_of_its_faults() -> None:
     assert [line.text for line in lines if line.kind == "bad"] == ["on the disk", "no room"]
 
 
+def test_an_interrupted_run_says_where_it_goes_on_as_a_sentence() -> None:
+    left = replace(RUN, status="interrupted", reason="left with a checkpoint; resume goes on from step 409")
+    assert story(left, [])[0].text == "Left with a checkpoint; resume goes on from step 409."
+
+
 def test_a_finding_that_came_twice_is_shown_as_it_was_the_last_time() -> None:
     events = stored(Finding(1, "mean", "first"), Finding(2, "other", "x"), Finding(3, "mean", "second"))
     assert [f.message for f in findings(events)] == ["second", "x"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqcore.plots import FIGURES, confusion_info, labels_info, plot_confusion, plot_labels
-from seqcore.plots.labels import CLASS_COLOURS, MOST_ROWS, MOST_SEQUENCES
+from seqcore.plots.labels import CLASS_COLOURS, MOST_ROWS, MOST_SEQUENCES, with_class
 from seqcore.views import ConfusionView, LabelsView
 
 
@@ -33,6 +33,18 @@ def test_sequences_keep_their_truth_answer_and_steps() -> None:
     assert info.sequences[0].steps.tolist() == [1, 2, 3, 4, 5]
     assert info.areas
     assert info.left_out == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "said"),
+    [
+        ("voice 25, hawed /ɔ/", "hawed /ɔ/", "voice 25, hawed /ɔ/"), ("gamma", "a", "gamma: a"), ("11", "1", "11: 1"),
+        ("1", "1", "1: 1"), ("folder_a/one.wav", "b", "folder_a/one.wav: b"), ("a/one.wav", "a", "a/one.wav"),
+        ("7", None, "7"),
+    ],
+)  # fmt: skip
+def test_a_class_is_named_once(name: str, label: str | None, said: str) -> None:
+    assert with_class(name, label) == said
 
 
 def test_at_most_eight_sequences_are_drawn() -> None:

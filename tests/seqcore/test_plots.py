@@ -312,6 +312,9 @@ class TestScores:
         info = scores_info({"accuracy": 1.0}, {"most_frequent": {"accuracy": 0.04}}, metric="accuracy",
                            headline="most_frequent")  # fmt: skip
         assert info.short == "96 points better"
+        baselines = {"most_frequent": {"accuracy": 0.25}, "nearest": {"accuracy": 0.98659}}
+        both = scores_info({"accuracy": 0.994}, baselines, metric="accuracy", headline="most_frequent")
+        assert (both.short, both.against_best) == ("74.4 points better", "0.7 points better than nearest")
         assert info.scores[0].model
         assert "%" in plot_scores(info).data[0].text[0]
 

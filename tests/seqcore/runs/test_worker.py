@@ -70,7 +70,7 @@ def test_leaving_and_going_on_ends_bit_for_bit_as_if_nothing_had_happened(
     run = execute(store, lease, on_event=leave, control=control)
     assert run.status == "interrupted"
     assert run.epoch < 30
-    assert "resume goes on from there" in run.reason
+    assert "resume goes on from step " in run.reason
     run = finish(store, run.id)
     assert (run.status, run.attempt) == ("completed", 2)
     same_run(store, run.id, straight(experiment).id)
@@ -339,7 +339,7 @@ def test_a_worker_whose_server_is_gone_keeps_a_checkpoint_and_leaves(
         return
     left = store.run(run.id)
     assert left.status == "interrupted"
-    assert "resume goes on from there" in left.reason
+    assert "resume goes on from step " in left.reason
     assert store.checkpoint_step(run.id) == left.step > 50
 
 
