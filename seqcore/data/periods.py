@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 __all__ = ["LONGEST_LOOK", "autocorrelation", "find_period"]
 
 _RISE = 0.1  # from the lowest value before a peak
+_CHANCE = 0.01  # that a line so strong comes of noise
+_HARMONICS = 6  # of a period's frequency, among which its strongest line is looked for
 _NEAR = 1.25  # times the first peak's place: noise splits the peak of a long season in several
 
 LONGEST_LOOK = 100_000  # rows from the end of a series that are looked at
@@ -39,7 +41,8 @@ def find_period(values: NDArray[np.float64]) -> int | None:
     """The period of a series [n] by its autocorrelation, the straight trend removed; None where there is none.
 
     The first peak of the autocorrelation that comes near the highest one, or a higher one just beyond it. A peak stands
-    out of what noise would give, and rises out of the dip before it: a ripple on a slow fall is none.
+    out of what noise would give, and rises out of the dip before it: a ripple on a slow fall is none. What only wanders comes
+    back to itself by chance as well, and has none: see `_is_a_line`.
     """
     correlation = autocorrelation(values)
     if correlation is None:
@@ -55,4 +58,34 @@ def find_period(values: NDArray[np.float64]) -> int | None:
     )  # late peaks rest on few rows, and chance lifts some of them
     first = int(peaks[np.argmax(sure >= 0.9 * sure.max())])
     near = peaks[(peaks >= first) & (peaks < _NEAR * first)]
-    return int(near[np.argmax(correlation[near])])
+    period = int(near[np.argmax(correlation[near])])
+    return period if _is_a_line(values, period) else None
+
+
+def _is_a_line(values: NDArray[np.float64], period: int) -> bool:
+    """Whether the spectrum of a series [n] has a line at this period, or at a part of it, that no random walk has.
+
+    What each value says of the next one is taken out first (an autoregression of order 1, which a random walk and
+    noise of any memory are); then a line must be higher than the highest of so many that chance makes around it.
+    Fisher's test (1929), against the neighbours too, for what is left may still be slow.
+    """
+    rows = np.arange(len(values)) - (len(values) - 1) / 2
+    centred = values - values.mean()
+    centred = centred - rows * (rows @ centred) / (rows @ rows)
+    before, after = centred[:-1], centred[1:]
+    kept = min(1.0, max(0.0, float(after @ before) / float(before @ before)))
+    surprise = after - kept * before
+    power = np.abs(np.fft.rfft(surprise - surprise.mean()))[1:] ** 2  # at 1, 2, ... cycles
+    usual, rows_known = float(power.mean()), len(surprise)
+    needed = math.log(len(power) / _CHANCE)
+    for harmonic in range(1, min(period // 2, _HARMONICS) + 1):
+        # A period is known to a row or so, and a line lies between two frequencies.
+        low = max(1, math.floor(rows_known * harmonic / (period + 0.75)) - 1)
+        high = min(len(power), math.ceil(rows_known * harmonic / (period - 0.75)) + 1)
+        if low > high:
+            break
+        around = np.append(power[max(1, low // 2) - 1 : low - 1], power[high : 2 * high + 2])
+        background = max(usual, float(around.mean())) if len(around) > 3 else usual
+        if background > 0.0 and power[low - 1 : high].max() > needed * background:
+            return True
+    return False
