@@ -18,7 +18,8 @@ from pathlib import Path
 import plotly
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -86,6 +87,11 @@ async def plotly_script(request: object) -> FileResponse:
     return FileResponse(PLOTLY, media_type="text/javascript", headers=headers)
 
 
+async def first_page(request: Request) -> RedirectResponse:
+    """The Train page stands at the root; its name leads there too, with what the link asks for."""
+    return RedirectResponse(request.url.replace(path="/", scheme="", netloc=""))
+
+
 @contextlib.asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """Have a worker warm before the first visitor comes; let workers save and leave when the server ends."""
@@ -108,7 +114,7 @@ def unexpected(error: Exception) -> bool:
 
 app = st.App(
     "pages/_router.py",
-    routes=[Route(PLOTLY_ROUTE, plotly_script)],
+    routes=[Route(PLOTLY_ROUTE, plotly_script), Route("/train", first_page)],
     middleware=[Middleware(SafeHeaders)],
     lifespan=lifespan,
     on_script_error=unexpected,

@@ -84,6 +84,7 @@ def _skill(scores: ScoresInfo, against: str, part: str, elsewhere: str = "") -> 
     """Against the plainest baseline in large, and the model's own score and the best baseline under it."""
     names = {
         "The most frequent symbol": "most frequent",
+        "The most frequent class": "most frequent",
         "A straight line on the window": "straight line",
         "Single symbols' frequencies": "frequencies",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 from dataclasses import replace
 
@@ -113,7 +114,7 @@ def _status(moment: Moment, replay: Replay | None) -> str:
     if run.status == "queued" and run.queue_position:
         text = f"Waiting: number {run.queue_position} in the queue"
     elif moment.preparing:
-        text = session.escape(moment.preparing)
+        text = html.escape(moment.preparing)
     elif run.status == "running" and not moment.step:
         text = "Starting"
     asked = actions.asked(run)
@@ -169,14 +170,15 @@ def _loss(moment: Moment) -> None:
     kept = thin(info.validation, VALIDATION_POINTS)
     info = info._replace(validation_steps=info.validation_steps[kept], validation=info.validation[kept])
     figure = plot_loss(info)
-    live_chart(
-        figure,
-        key="loss-chart",
-        label="Training and validation loss over the steps of the run",
-        height=320,
-        revision=moment.run.id,
-        scale="log",
-    )
+    with st.container(key="loss-place"):  # which is kept while Streamlit mounts the chart anew
+        live_chart(
+            figure,
+            key="loss-chart",
+            label="Training and validation loss over the steps of the run",
+            height=320,
+            revision=moment.run.id,
+            scale="log",
+        )
     st.caption(LOSS_HELP + (BY_HEART if len(info.validation) else ""))
 
 

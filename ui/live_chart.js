@@ -74,6 +74,53 @@ function setScale(chart, layout) {
   layout.yaxis = axis
 }
 
+const NARROW = 520 // pixels: below it, what was laid out for a wide screen is made to fit
+
+function wrapped(text, most) {
+  if (!text || text.length <= most || text.includes("<")) return text
+  const lines = [""]
+  const even = Math.ceil(text.length / Math.ceil(text.length / most)) + 3
+  for (const word of text.split(" ")) {
+    const last = lines.length - 1
+    if (lines[last] && lines[last].length + word.length >= even) lines.push(word)
+    else lines[last] += (lines[last] ? " " : "") + word
+  }
+  return lines.join("<br>")
+}
+
+/* On a narrow screen: long titles take two lines, ticks that would lie over each other are thinned, and of charts side
+ * by side only the first has a scale. */
+function fitNarrow(layout, width) {
+  for (const [name, axis] of Object.entries(layout)) {
+    if (!/^[xy]axis\d*$/.test(name)) continue
+    if (axis.title?.text) axis.title.text = wrapped(axis.title.text, Math.floor(width / 11))
+    const other = axis.anchor && layout[`${axis.anchor[0]}axis${axis.anchor.slice(1)}`]
+    if (name.startsWith("y")) {
+      const same = JSON.stringify(axis.tickvals) === JSON.stringify(layout.yaxis?.tickvals)
+      if (axis.tickvals && same && other?.domain?.[0] > 0.2) axis.showticklabels = false
+      continue
+    }
+    const [from, to] = axis.domain ?? [0, 1]
+    if (axis.ticktext?.length && Math.max(...axis.ticktext.map((t) => t.length)) <= 2) {
+      const every = Math.ceil((axis.ticktext.length * 13) / (0.6 * width * (to - from)))
+      axis.tickvals = axis.tickvals.filter((_, i) => i % every === 0)
+      axis.ticktext = axis.ticktext.filter((_, i) => i % every === 0)
+    } else if (typeof axis.dtick === "number" && axis.range) {
+      const room = (0.9 * width * (to - from) * axis.dtick) / Math.abs(axis.range[1] - axis.range[0])
+      if (room < 22) axis.dtick *= Math.ceil(22 / room)
+    }
+  }
+  for (const note of layout.annotations ?? []) if (note.font?.size === 12) note.font.size = 10
+}
+
+/* How far a legend of several lines lies over the headings of the charts below it, in pixels. */
+function legendOver(node) {
+  const legend = node.querySelector(".legend")?.getBoundingClientRect()
+  if (!legend) return 0
+  const tops = [...node.querySelectorAll(".annotation-text-g")].map((note) => note.getBoundingClientRect().top)
+  return Math.max(0, ...tops.filter((top) => top > legend.top).map((top) => legend.bottom - top))
+}
+
 /* A picture that can't be drawn must not take the page with it: an error in here would end in an empty page. */
 function draw(chart) {
   try {
@@ -93,6 +140,11 @@ function drawFigure(chart) {
     chart.reader.zoom = {}
   }
   layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : layout.dragmode ?? "zoom"
+  chart.narrow = node.clientWidth < NARROW
+  if (chart.narrow) {
+    fitNarrow(layout, node.clientWidth)
+    layout.margin = { ...layout.margin, t: (layout.margin?.t ?? 12) + (chart.over ?? 0) }
+  }
   setScale(chart, layout)
   applyZoom(chart, layout)
   // Plotly looks for ".cb" + uid, so a name must be fit for a selector: "90% interval" and "Verbrauch (kWh)" are not.
@@ -107,6 +159,11 @@ function drawFigure(chart) {
   }
   Plotly.react(node, { data: figure.data, layout, config, frames: figure.frames ?? [] }).then(() => {
     node.dataset.updates = String(Number(node.dataset.updates ?? 0) + 1)
+    const over = chart.narrow && chart.over === undefined ? legendOver(node) : 0
+    if (over > 2) {
+      chart.over = over + 6
+      draw(chart)
+    }
     if (chart.listens) return
     chart.listens = true
     node.on("plotly_relayout", (update) => noteZoom(chart, update))
@@ -141,6 +198,7 @@ export default function ({ data, parentElement }) {
     charts.set(node, chart)
     chart.observer = new ResizeObserver(() => {
       if (node.data && node.clientWidth && node.clientWidth !== node._fullLayout?.width) chart.Plotly.Plots.resize(node)
+      if (node.data && chart.narrow !== node.clientWidth < NARROW) draw(chart)
     })
     chart.observer.observe(root)
     loadPlotly().then(

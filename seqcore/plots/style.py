@@ -55,7 +55,7 @@ def _template(*, dark: bool) -> go.layout.Template:
     return go.layout.Template(
         layout={
             "font": {"family": FONT, "size": 13, "color": colour("truth", dark=dark)},
-            "title": {"font": {"size": 15, "weight": 600}, "x": 0, "xref": "paper", "xanchor": "left"},
+            "title": {"font": {"size": 15, "weight": 600}, "x": 0, "xref": "container", "xanchor": "left"},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "margin": _MARGIN,

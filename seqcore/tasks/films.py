@@ -33,5 +33,5 @@ def film_view(model: nn.Module, data: NumericDataset, part: str) -> FramesView:
         prediction=pictures(prediction, frame),
         truth=pictures(data.own[rows], frame),
         context=pictures(data.own[before], frame),
-        title="Free-running: each picture from the model's own before it",
+        title="Free-running: on from its own pictures",
     )

@@ -115,6 +115,14 @@ def test_a_finding_that_came_twice_is_shown_as_it_was_the_last_time() -> None:
     assert [f.message for f in findings(events)] == ["second", "x"]
 
 
+def test_a_remark_that_asks_for_nothing_is_told_and_not_put_above_the_charts() -> None:
+    events = stored(STARTED, Finding(9, "calibrated", "Intervals are made.", severity="note"))
+    assert not findings(events)
+    assert story(RUN, events)[0].text == "Intervals are made."
+    told = stored(Finding(9, "exact", "A bigram solves this.", why="It is regular.", severity="note"))
+    assert [f.code for f in findings(told)] == ["exact"]
+
+
 def test_a_moment_shows_nothing_of_what_came_later() -> None:
     past = history(STARTED, preview(5), epoch(1, 0.5), preview(15), epoch(2, 0.4), epoch(3, 0.3)).moment(17)
     assert past.step == 17

@@ -188,6 +188,26 @@ class TestSeries:
         assert info.panels[0].context_x.tolist() == [0.0, 1.0]
         np.testing.assert_equal(info.panels[0].x, [2.0, 3.0, NAN, 4.0, 5.0])
 
+    def test_single_answers_that_do_not_follow_each_other_are_drawn_over_the_truth(self):
+        n = 40
+        x, truth = np.full(2 * n - 1, NAN), np.full((2 * n - 1, 1), NAN)
+        x[::2], truth[::2, 0] = 100.0 * np.arange(n), np.linspace(0.0, 2.0, n)
+        view = SeriesView(x=x, prediction=truth + 0.5, truth=truth, columns=("sum",))
+        info = series_info(view)
+        assert info.scattered
+        points = by_name(plot_series(info), "prediction")
+        assert points.mode == "markers"
+        np.testing.assert_allclose(points.y[::2] - points.x[::2], 0.5)
+
+    def test_answers_that_follow_each_other_stay_lines_over_time(self):
+        assert not series_info(series(50)).scattered
+
+    def test_the_interval_of_a_single_answer_can_be_seen(self):
+        one = np.array([[5.0]])
+        view = SeriesView(x=np.array([3.0]), prediction=one, low=one - 2, high=one + 3, coverage=0.9)
+        bar = by_name(plot_series(series_info(view)), "prediction").error_y
+        assert (list(bar.arrayminus), list(bar.array)) == ([2.0], [3.0])
+
     def test_stretches_near_each_other_keep_their_places(self):
         x = np.array([0.0, 1.0, np.nan, 3.0, 4.0])
         info = series_info(SeriesView(x=x, prediction=np.where(np.isnan(x), NAN, 1.0)[:, None]))
