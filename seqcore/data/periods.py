@@ -41,8 +41,8 @@ def find_period(values: NDArray[np.float64]) -> int | None:
     """The period of a series [n] by its autocorrelation, the straight trend removed; None where there is none.
 
     The first peak of the autocorrelation that comes near the highest one, or a higher one just beyond it. A peak stands
-    out of what noise would give, and rises out of the dip before it: a ripple on a slow fall is none. What only wanders comes
-    back to itself by chance as well, and has none: see `_is_a_line`.
+    out of what noise would give, and rises out of the dip before it: a ripple on a slow fall is none. What only
+    wanders comes back to itself by chance as well, and has none: see `_is_a_line`.
     """
     correlation = autocorrelation(values)
     if correlation is None:
