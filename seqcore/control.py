@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,10 +27,11 @@ class Control:
         self._changes: list[dict[str, Any]] = []
         self._save = False
         self._ending: str | None = None
+        self._ending_asked = 0.0
         self.asked = False
 
     def stop(self) -> None:
-        """End the run after the step in hand: checkpoint, last scores, `Finished(status="stopped")`."""
+        """End the run after the step in hand: checkpoint, what can be scored in a moment, `Finished("stopped")`."""
         self._request(ending="stop")
 
     def leave(self) -> None:
@@ -51,6 +53,12 @@ class Control:
         """ "stop" or "leave" where the run was asked to end, for whoever waits beside it."""
         return self._ending
 
+    def overdue(self, seconds: float) -> bool:
+        """Whether the run should have ended by now: so long after "stop" was asked, at once after "leave"."""
+        if self._ending is None:
+            return False
+        return self._ending == "leave" or time.monotonic() - self._ending_asked > seconds
+
     def take(self) -> tuple[list[dict[str, Any]], bool, str | None]:
         """For `fit`: what was asked since the last call: changes, whether to save, and "stop", "leave" or None."""
         with self._lock:
@@ -61,5 +69,6 @@ class Control:
     def _request(self, *, save: bool = False, ending: str | None = None) -> None:
         with self._lock:
             self._save = self._save or save
-            self._ending = self._ending or ending
+            if self._ending is None and ending is not None:
+                self._ending, self._ending_asked = ending, time.monotonic()
             self.asked = True

@@ -6,13 +6,16 @@ import math
 import platform
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seqcore.breaking_off import BrokenOff, breaks_off
 from seqcore.control import LIVE_CHANGES, Control
+from seqcore.data.parts import PART_TITLES
 from seqcore.data.table import describe_table
 from seqcore.devices import resolve
 from seqcore.errors import ExperimentError, did_you_mean
@@ -34,7 +37,9 @@ from seqcore.summary import summarize_model
 from seqcore.training_state import TrainingState
 from seqcore.turns import Turns
 
-__all__ = ["Report"]
+__all__ = ["STOP_SECONDS", "Report", "before_the_first_step"]
+
+STOP_SECONDS = 2.0  # what is not scored so long after a stop was asked for stays unscored
 
 _BLOCK_SECONDS = 0.08  # a block of steps is handed out before a tenth of a second has passed
 _CHECKPOINT_SECONDS = 2.0
@@ -55,6 +60,7 @@ class Report:
         turns.start_at(state.progress.seconds)
         self._epoch_began = turns.seconds - state.progress.epoch_seconds
         self._baselines: dict[str, Metrics] = {}
+        self._naive_pace = 0.0  # seconds that the baselines take for a window, where they are slowest
 
     def start(self, leaks: Sequence[Mapping[str, str]] = ()) -> Iterator[Event]:
         """What was resolved; what the data give away; the first picture of a new run; what was asked before the first
@@ -63,8 +69,13 @@ class Report:
         data, training = state.dataset, state.experiment.training
         judged = [part for part in ("val", "test") if len(data.windows[part])] or ["train"]
         for number, part in enumerate(judged, 1):
+            if number > 1 and self.control.ending is not None:
+                break  # the next attempt scores them anew
             yield Preparing(p.step, "Scoring the baselines", number, len(judged))
+            began = time.perf_counter()
             self._keep_baselines({part: state.task.baselines(data, part)})
+            pace = (time.perf_counter() - began) / len(data.windows[part])
+            self._naive_pace = max(self._naive_pace, pace)
         summary = summarize_model(state.model, state.experiment)
         yield Started(
             device=str(state.device),
@@ -135,15 +146,25 @@ class Report:
         train_loss = p.loss_sum / max(p.windows, 1)
         metrics: Metrics = {"train_loss": train_loss}
         if len(state.dataset.windows["val"]):
-            metrics |= _named("val", state.task.evaluate(state.model, state.dataset, "val", full=False))
+            try:
+                with self._ends_soon():
+                    metrics |= _named("val", state.task.evaluate(state.model, state.dataset, "val", full=False))
+            except BrokenOff:  # all steps of the epoch are done, and whoever goes on will close it
+                yield from self.heed()
+                return
         step, seconds = p.step, self.turns.seconds - self._epoch_began
         best = state.end_epoch(metrics.get("val_loss"))
+        if best:
+            p.best_metrics = metrics
         self._epoch_began = self.turns.seconds
         yield Epoch(epoch=p.epoch, step=step, metrics=metrics, seconds=seconds, best=best)
         yield from self.between_steps()
 
     def finish(self) -> Iterator[Event]:
-        """The last checkpoint and, unless somebody goes on later, findings and scores."""
+        """The last checkpoint and, unless somebody goes on later, findings and scores.
+
+        A run that is asked to stop, even only now, scores what it can within `STOP_SECONDS`.
+        """
         state, p = self.state, self.state.progress
         yield from self._block()
         if p.step > 0 and self.ending != "leave":
@@ -151,23 +172,28 @@ class Report:
         yield self._checkpoint()
         if self.ending == "leave":
             return
-        last = yield from self._evaluate_parts()
-        chosen = last
         current = {name: t.detach().clone() for name, t in state.model.state_dict().items()}
-        if state.best and p.best_step != p.step:
+        earlier = bool(state.best) and p.best_step != p.step
+        if earlier:
             state.model.load_state_dict(state.best)
-            chosen = yield from self._evaluate_parts("best")
+        chosen = yield from self._evaluate_parts("best" if earlier else "last")
         yield from self._remarks(chosen)
-        state.model.load_state_dict(current)
+        last = chosen
+        if earlier:
+            state.model.load_state_dict(current)
+            last = yield from self._evaluate_parts("last")
+        if self.control.ending == "leave":
+            return
         extra = {"train_loss_last_20": math.fsum(p.last_losses) / len(p.last_losses)} if p.last_losses else {}
+        known = {n: v for n, v in p.best_metrics.items() if n.startswith("val_")} if "val" not in chosen else {}
         status, reason = self._outcome()
         yield Finished(
             status=status,
-            reason=reason,
+            reason=reason + self._unscored(chosen),
             epochs=p.epoch,
             step=p.step,
             seconds=self.turns.seconds,
-            metrics=_all_named(chosen) | extra,
+            metrics=_all_named(chosen) | known | extra,
             last_metrics=_all_named(last) | extra,
             baselines=self._baselines,
             best_epoch=p.best_epoch,
@@ -246,15 +272,38 @@ class Report:
         part = state.dataset.shown_part()
         return Preview(step=state.progress.step, part=part, view=state.task.preview(state.model, state.dataset))
 
-    def _evaluate_parts(self, which: str = "last") -> Generator[Event, None, dict[str, Evaluation]]:
+    def _evaluate_parts(self, which: str) -> Generator[Event, None, dict[str, Evaluation]]:
+        """Scores on all parts or, once the run is asked to end, on those there is time for; the test part first.
+
+        What is missing in what it returns is not scored.
+        """
         state = self.state
-        parts = [part for part, size in state.dataset.sizes().items() if size]
-        evaluations = {}
-        for number, part in enumerate(parts, 1):
-            yield Preparing(state.progress.step, f"Scoring the {which} weights", number, len(parts))
-            evaluations[part] = state.task.evaluate(state.model, state.dataset, part)
+        sizes = {part: size for part, size in state.dataset.sizes().items() if size}
+        found: dict[str, Evaluation] = {}
+        for number, part in enumerate(reversed(sizes), 1):
+            yield Preparing(state.progress.step, f"Scoring the {which} weights", number, len(sizes))
+            if self.control.overdue(STOP_SECONDS - sizes[part] * self._naive_pace):
+                continue
+            try:
+                with self._ends_soon():
+                    found[part] = state.task.evaluate(state.model, state.dataset, part)
+            except BrokenOff:
+                continue
+        evaluations = {part: found[part] for part in sizes if part in found}
         self._keep_baselines({part: evaluation.baselines for part, evaluation in evaluations.items()})
         return evaluations
+
+    def _ends_soon(self) -> AbstractContextManager[None]:
+        """Within this BrokenOff comes out of the model where the run was asked to end and takes too long over it."""
+        return breaks_off(self.state.model, lambda: self.control.overdue(STOP_SECONDS))
+
+    def _unscored(self, evaluations: Mapping[str, Evaluation]) -> str:
+        """Which of the parts that were held back have no scores, as the end of a sentence, or nothing."""
+        sizes = self.state.dataset.sizes()
+        missing = [PART_TITLES[part] for part in ("val", "test") if sizes[part] and part not in evaluations]
+        if not missing:
+            return ""
+        return f"; the {' and the '.join(missing)} part {'are' if len(missing) > 1 else 'is'} not scored"
 
     def _keep_baselines(self, by_part: dict[str, dict[str, Metrics]]) -> None:
         for part, baselines in by_part.items():
@@ -264,11 +313,18 @@ class Report:
 
     def _remarks(self, evaluations: dict[str, Evaluation]) -> Iterator[Event]:
         part = self.state.dataset.shown_part()
-        if self.ending == "lost":
+        if self.ending == "lost" or part not in evaluations:
             return
         for remark in self.state.task.remarks(evaluations[part], self.state.dataset, part):
             fields: dict[str, Any] = dict(remark)
             yield Finding(step=self.state.progress.step, **fields)
+
+
+def before_the_first_step(control: Control, turns: Turns) -> Iterator[Event]:
+    """The end of a run that was asked to end before it could begin: nothing was learned, and nothing is kept."""
+    if control.ending == "stop":
+        reason = "stopped on request before the first step"
+        yield Finished("stopped", reason, epochs=0, step=0, seconds=turns.seconds, metrics={}, last_metrics={})
 
 
 def next_preview(step: int, planned: int) -> int:

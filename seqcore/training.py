@@ -21,7 +21,7 @@ from seqcore.errors import DataError
 from seqcore.events import Changed, Event, Preparing
 from seqcore.experiment import Experiment
 from seqcore.leaks import find_leaks
-from seqcore.reporting import Report
+from seqcore.reporting import Report, before_the_first_step
 from seqcore.summary import check_memory, summarize
 from seqcore.tasks import TASKS
 from seqcore.training_state import TrainingState
@@ -54,7 +54,11 @@ def _train(
     experiment: Experiment, data: Any, resume: bytes | None, replay: list[Changed], control: Control, turns: Turns
 ) -> Iterator[Event]:
     """The loop, top to bottom: state, steps, epochs, intervals, last scores."""
-    state, table = yield from _prepare(experiment, data, resume)
+    ready = yield from _prepare(experiment, data, resume, control)
+    if ready is None:
+        yield from before_the_first_step(control, turns)
+        return
+    state, table = ready
     report = Report(state, control, replay, turns)
     yield from report.start(find_leaks(table, state.experiment.data))
     while True:
@@ -87,8 +91,9 @@ def _step(state: TrainingState, batch: Batch, follows: NDArray[np.bool_] | None)
 
 
 def _prepare(
-    experiment: Experiment, data: Any, resume: bytes | None
-) -> Generator[Event, None, tuple[TrainingState, Table]]:
+    experiment: Experiment, data: Any, resume: bytes | None, control: Control
+) -> Generator[Event, None, tuple[TrainingState, Table] | None]:
+    """The state to train and its data; None where the run was asked to end while something was still being tried."""
     device, _ = resolve(experiment.training.device)
     if data is None:
         yield Preparing(0, "Making the data")
@@ -96,7 +101,10 @@ def _prepare(
     if resume is not None:
         return TrainingState.resumed(experiment, resume, table, device), table
     task = TASKS[experiment.data.task].load()(experiment)
-    yield from task.decide(table, device)
+    for preparing in task.decide(table, device):
+        yield preparing
+        if control.ending is not None:
+            return None
     yield Preparing(0, "Making the data ready for the model")
     return TrainingState.fresh(experiment, task.make_dataset(table, device), device), table
 

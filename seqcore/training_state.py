@@ -47,6 +47,7 @@ class Progress:
     best_loss: float = math.inf
     best_epoch: int | None = None
     best_step: int | None = None
+    best_metrics: dict[str, float] = field(default_factory=dict)  # as the best epoch's end said them
     waited: int = 0  # epochs since the best
     drops: int = 0  # of a plateau schedule
     plateau_best: float = math.inf

@@ -97,7 +97,7 @@ def _run_buttons(run: Run, experiment: Experiment | None) -> None:
         off = run.status != "running" or asked(run) is not None
         _hold("Pause", "pause", "Hold this run; it can be continued.", jobs.pause, run, off=off)
     help = "End this run and keep what it has learned."
-    off = run.ended or asked(run) == "Stop"
+    off = run.ended or run.stopping or asked(run) == "Stop"
     _button("Stop", "stop", help, _ask, ("Stop", jobs.stop, run.id), off=off)
     off = run.status in ("queued", "failed", "interrupted")
     if run.ended:

@@ -117,9 +117,9 @@ def _status(moment: Moment, replay: Replay | None) -> str:
         text = html.escape(moment.preparing)
     elif run.status == "running" and not moment.step:
         text = "Starting"
-    asked = actions.asked(run)
+    asked = "Stop" if run.stopping else actions.asked(run)
     if asked is not None:
-        text = DOING[asked]
+        text = DOING[asked] + (f" {text}" if asked == "Stop" and moment.preparing else "")
     if replay is not None:
         text = f"Replay {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
     return (

@@ -96,6 +96,9 @@ class History:
     def moment(self, at: int | None = None) -> Moment:
         """The run as it is now, or as it was after `at` steps."""
         run = self.run
+        if at is None and _preparing(run, self.events):  # nothing is written meanwhile, and its clock goes on
+            since = (datetime.now(UTC) - self.events[-1].time).total_seconds()
+            run = replace(run, seconds=run.seconds + max(0.0, since))
         events = self.events if at is None else [e for e in self.events if _step(e) <= at]
         known = self.steps <= (math.inf if at is None else at)
         steps, losses = self.steps[known], self.losses[known]

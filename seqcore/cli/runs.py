@@ -138,6 +138,7 @@ def _brief(run: Run) -> dict[str, Any]:
     return {
         "run": run.id,
         "status": run.status,
+        "stopping": run.stopping,
         "recipe": run.recipe,
         "group": run.group,
         "source": run.experiment.data.source,
@@ -180,6 +181,8 @@ def _written(value: Any) -> str:
 
 
 def _status(run: Run) -> str:
+    if run.stopping:
+        return "stopping"
     return f"queued, number {run.queue_position}" if run.queue_position else run.status
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,15 @@ class Reading:
         """A run by its id, a unique beginning of it, or "latest". NotFoundError where there is none, or several."""
         with self.database.reading() as connection:
             row = self._find(connection, run)
-            return self._run(row, _queue(connection) if row["status"] == "queued" else [])
+            queue = _queue(connection) if row["status"] == "queued" else []
+            return self._run(row, queue, _stopping(connection) if row["status"] in LIVE else frozenset())
 
     def runs(self, limit: int | None = None) -> list[Run]:
         """All runs, the newest first."""
         newest = select(schema.runs).order_by(schema.runs.c.number.desc()).limit(limit)
         with self.database.reading() as connection:
-            queue = _queue(connection)
-            return [self._run(row, queue) for row in connection.execute(newest).mappings()]
+            queue, stopping = _queue(connection), _stopping(connection)
+            return [self._run(row, queue, stopping) for row in connection.execute(newest).mappings()]
 
     def queue(self) -> list[str]:
         """The ids of the runs that wait, in their order."""
@@ -159,10 +160,10 @@ class Reading:
         query = select(table).where(table.c.run == run_id).order_by(table.c.seq.desc())
         return list(connection.execute(query).mappings())
 
-    def _run(self, row: RowMapping, queue: list[str]) -> Run:
+    def _run(self, row: RowMapping, queue: list[str], stopping: Set[str] = frozenset()) -> Run:
         alive = row["status"] not in LIVE or self.locks.held(row["id"])
         position = queue.index(row["id"]) + 1 if row["status"] == "queued" and row["id"] in queue else None
-        return run_from_row(dict(row), alive=alive, queue_position=position)
+        return run_from_row(dict(row), alive=alive, queue_position=position, stopping=row["id"] in stopping)
 
     def _find(self, connection: Connection, run: str) -> RowMapping:
         table = schema.runs
@@ -228,6 +229,17 @@ def rewind(connection: Connection, run_id: str, name: str, curve: GrowingCurve, 
     )
     blocks = [(first, block_from_bytes(content)) for first, content in connection.execute(query)]
     curve.begin(*overlay(blocks, step))
+
+
+def _stopping(connection: Connection) -> Set[str]:
+    """The ids of the runs that go on and were asked to stop in this attempt."""
+    runs, asked = schema.runs, schema.commands
+    query = (
+        select(runs.c.id)
+        .join(asked, (asked.c.run == runs.c.id) & (asked.c.attempt == runs.c.attempt))
+        .where(runs.c.status.in_(LIVE), asked.c.kind == "stop")
+    )
+    return frozenset(connection.execute(query).scalars())
 
 
 def _queue(connection: Connection) -> list[str]:

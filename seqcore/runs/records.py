@@ -49,6 +49,7 @@ class Run:
     error: str | None  # a line for each fault, where the run failed
     reason: str  # one line: why it ended, or what to do next
     queue_position: int | None  # 1 is next
+    stopping: bool = False  # it goes on, and was asked to stop
 
     @property
     def ended(self) -> bool:
@@ -113,7 +114,7 @@ def moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | None) -> Run:
+def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | None, stopping: bool) -> Run:
     """A run from its row. One whose worker is gone is interrupted, whatever the row says."""
     status: Status = row["status"]
     reason = row["reason"]
@@ -146,6 +147,7 @@ def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | N
         error=row["error"],
         reason=reason,
         queue_position=queue_position,
+        stopping=stopping and status in LIVE,
     )
 
 

@@ -217,3 +217,13 @@ def test_what_a_run_prepares_is_shown_until_anything_else_happens(
     assert told.moment().preparing == ""
     told.run = replace(RUN, status="interrupted", step=step)
     assert told.moment().preparing == ""
+
+
+def test_the_clock_of_a_run_goes_on_while_it_writes_nothing() -> None:
+    told = history(STARTED, Preparing(40, "Scoring the last weights", 1, 3))
+    told.run = replace(RUN, status="running", step=40, seconds=424.0)
+    told.events[-1] = replace(told.events[-1], time=datetime.now(UTC) - timedelta(seconds=50))
+    assert 474.0 <= told.moment().run.seconds < 600.0
+    assert told.run.seconds == 424.0
+    told.run = replace(told.run, status="stopped")
+    assert told.moment().run.seconds == 424.0

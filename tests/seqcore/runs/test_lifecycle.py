@@ -116,6 +116,25 @@ def test_continue_is_understood_before_the_pause_was_heard(store: Store, bring: 
     assert [c.kind for c in store.take_commands(lease)] == ["pause", "continue"]
 
 
+def test_a_run_is_stopping_from_the_moment_that_it_is_asked_until_it_has_stopped(
+    store: Store, bring: Callable[[str], Lease], finished: Callable[..., Finished]
+) -> None:
+    other = bring("running")
+    lease = bring("running")
+    assert not store.run(lease.run).stopping
+    store.command(lease.run, "stop")
+    assert store.run(lease.run).stopping
+    store.take_commands(lease)
+    assert [run.id for run in store.runs() if run.stopping] == [lease.run]
+    assert not store.run(other.run).stopping
+    store.append(lease, [finished(86, "stopped", 12)])
+    lease.release()
+    assert not store.run(lease.run).stopping
+    again = store.go_on(lease.run)
+    assert not store.run(lease.run).stopping
+    again.release()
+
+
 @pytest.mark.parametrize("status", ["stopped", "failed", "killed", "left"])
 def test_a_run_that_ended_early_resumes_as_a_new_attempt(
     store: Store, bring: Callable[[str], Lease], status: str
