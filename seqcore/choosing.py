@@ -124,6 +124,7 @@ def _small(experiment: Experiment, kind: str) -> Experiment:
                 "model.hidden_size": min(model.hidden_size, _LARGEST),
                 "model.num_layers": 1,
                 "model.dropout": 0.0,
+                "model.recurrent_dropout": 0.0,
             }
         )
     except ExperimentError as error:

@@ -222,6 +222,13 @@ class ModelConfig(Section):
         minimum=0.0,
         maximum=0.95,
     )
+    recurrent_dropout: float = setting(
+        0.0,
+        "The part of the weights from one state to the next that is dropped while training, other ones at each step "
+        "of the optimizer: against learning by heart, where there are few data and many epochs.",
+        minimum=0.0,
+        maximum=0.95,
+    )
     bidirectional: bool = setting(False, "Read the window in both directions.")
     nonlinearity: str = setting(
         "tanh",

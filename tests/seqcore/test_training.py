@@ -59,6 +59,7 @@ HARD: dict[str, dict[str, Any]] = {
     },
     "packed": {"data.min_window": 3, "training.optimizer": "nadam", "training.schedule": "one-cycle"},
     "bidirectional": {"model.bidirectional": True, "training.optimizer": "rmsprop"},
+    "recurrent dropout": {"model.recurrent_dropout": 0.4, "model.num_layers": 2},
 }
 
 
