@@ -30,7 +30,10 @@ def current() -> Draft:
     linked = {k: v for k, v in st.query_params.to_dict().items() if k not in PAGE_KEYS}
     if _STATE not in st.session_state and linked:
         experiment, recipe, faults = nearest_from_link(linked)
-        _look_at(experiment, recipe, faults)
+        if set(linked) == {"data.source"} and experiment.data.task not in SOURCES[experiment.data.source].tasks:
+            _start_on(experiment.data.source)  # a link that somebody wrote: the source's name alone
+        else:
+            _look_at(experiment, recipe, faults)
     elif _STATE not in st.session_state or fresh:
         draft = trained or drafts.current(None)
         _look_at(draft.base, draft.recipe)
