@@ -83,7 +83,8 @@ class VocabularyFacts:
     """The symbols of a text: how many there are, the most frequent of them with their counts, what training misses.
 
     `once` come a single time. `unknown` is the share of a held-back part that the training part doesn't have;
-    `unknown_symbols` are some of those. `coverage` is the share of all rows that the counted symbols make up.
+    `unknown_symbols` are some of those `unknown_kinds`. `coverage` is the share of all rows that the counted symbols
+    make up.
     """
 
     of: str
@@ -95,6 +96,7 @@ class VocabularyFacts:
     once: int
     unknown: dict[str, float]
     unknown_symbols: tuple[str, ...] = ()
+    unknown_kinds: int = 0
 
 
 @dataclass(frozen=True)

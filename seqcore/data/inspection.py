@@ -27,7 +27,7 @@ from seqcore.data.table import Table, describe_table
 from seqcore.fields import describe
 from seqcore.tasks import TASKS
 
-__all__ = ["Inspection", "Remark", "default_config", "inspect", "kind_of"]
+__all__ = ["Inspection", "Remark", "count_parts", "default_config", "inspect", "kind_of"]
 
 MOST_COLUMNS = 200  # that are described one by one
 MOST_SERIES = 200  # whose calendars are looked at
@@ -59,7 +59,7 @@ def inspect(table: Table, config: DataConfig | None = None) -> Inspection:
         missing_times=_missing_times(table),
         inserted_times=table.inserted,
         gaps=sum(described["gaps"].values()),
-        parts=_parts(table, config),
+        parts=count_parts(table, config),
         lengths=_lengths(table),
         rhythm=_rhythm(table, config),
         classes=_classes(table, config),
@@ -100,7 +100,8 @@ def _column(name: str, values: Values, gaps: int, low: float, high: float) -> Co
     return ColumnFacts(name, kind, gaps, low, float(np.median(known)), high, float(np.std(known)))
 
 
-def _parts(table: Table, config: DataConfig) -> tuple[PartFacts, ...]:
+def count_parts(table: Table, config: DataConfig) -> tuple[PartFacts, ...]:
+    """Rows, sequences and windows of each part, without making any."""
     lengths, fractions = table.lengths, (config.validation_fraction, config.test_fraction)
     whole = bool(TASKS[config.task].traits.get("whole"))
     facts = []
@@ -235,4 +236,5 @@ def _vocabulary(texts: Table, table: Table, config: DataConfig, of: str) -> Voca
         once=int((total == 1).sum()),
         unknown={p: float(counts[p][missed].sum() / counts[p].sum()) for p in ("val", "test") if counts[p].sum()},
         unknown_symbols=tuple(str(texts.symbols[i]) for i in unknown[:12]),
+        unknown_kinds=len(unknown),
     )

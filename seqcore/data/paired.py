@@ -15,10 +15,11 @@ from seqcore.data.sentences import bare, cut_sentence, is_word, normalised
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
-__all__ = ["MOST_WORDS", "pairs_table"]
+__all__ = ["MOST_WORDS", "ONLY_WORDS", "pairs_table"]
 
 MOST_WORDS = 200  # words and marks of a sentence
-_NAMED = 5
+ONLY_WORDS = "Pairs of sentences are always cut into words: characters, which were asked for, have no effect here."
+_NAMED = 10
 
 Rows = NDArray[np.int64]
 

@@ -15,15 +15,15 @@ from seqcore.data.table import Table
 from seqcore.leaks import find_leaks
 from seqcore.tasks import TASKS
 
-__all__ = ["find_remarks"]
+__all__ = ["few_windows", "find_remarks"]
 
 MOST_SEQUENCES = 20_000  # that are compared with each other
 MOST_NUMBERS = 5_000_000  # in those
 FEW_WINDOWS = 100
 FAR = 3.0  # ranges from the first to the last percentile
 STUCK = 30  # equal values in a row, in a series that otherwise moves
-_BLOCK = 262_144  # values looked at in one stroke
 UNKNOWN = 0.02
+_BLOCK = 262_144  # values looked at in one stroke
 
 
 def find_remarks(table: Table, config: DataConfig, seen: Inspection) -> tuple[Remark, ...]:
@@ -38,8 +38,10 @@ def _many(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def _listed(names: list[str], most: int = 4) -> str:
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+def _listed(names: list[str], most: int = 4, *, of: int | None = None) -> str:
+    """The first `most` names, and how many more there are; `of` so many, where `names` are only some."""
+    left = (len(names) if of is None else of) - min(most, len(names))
+    more = f" and {left:,} more" if left else ""
     return ", ".join(names[:most]) + more
 
 
@@ -56,13 +58,8 @@ def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
             "Give more data" + ("." if unit == "sequence" else f", or make the window of {config.window} smaller."),
             "error",
         )
-    elif parts["train"].windows < FEW_WINDOWS:
-        yield Remark(
-            "few-windows",
-            f"There are only {_many(parts['train'].windows, unit)} to learn from: "
-            "a network remembers so few by heart instead of learning a rule.",
-            "Give more data, keep the network small (8 to 16 hidden units), and trust a naive method that is as good.",
-        )
+    elif few := few_windows(table, config, parts["train"].windows):
+        yield few
     thin = [p for p in ("val", "test") if fractions[p] and p not in empty and parts[p].windows < 10]
     if thin and not empty:
         what = " and ".join(f"{PART_TITLES[p]} part ({_many(parts[p].windows, unit)})" for p in thin)
@@ -71,6 +68,19 @@ def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
             f"The scores of the {what} say little: chance moves them.",
             "Give more data, or make that part larger.",
         )
+
+
+def few_windows(table: Table, config: DataConfig, windows: int) -> Remark | None:
+    """What there is to say of a training part of so many windows, or sequences, where they are few."""
+    if windows >= FEW_WINDOWS:
+        return None
+    small = "" if table.recordings is not None else "keep the network small (8 to 16 hidden units), "
+    return Remark(
+        "few-windows",
+        f"There {'is' if windows == 1 else 'are'} only {_many(windows, 'sequence' if _whole(config) else 'window')} to "
+        "learn from: a network remembers so few by heart instead of learning a rule.",
+        f"Give more data, {small}and trust a naive method that is as good.",
+    )
 
 
 def _whole(config: DataConfig) -> bool:
@@ -110,10 +120,11 @@ def _classes(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
 
 def _lengths(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
     short = int((table.lengths <= 1).sum())
-    if short and len(table.lengths) > 1:
+    if short and len(table.lengths) > 1 and table.paired is None:  # a word alone can be translated
         yield Remark(
             "short-sequences",
-            f"{_many(short, 'sequence')} {'has' if short == 1 else 'have'} one row or none: nothing follows in them.",
+            f"{_many(short, 'sequence')} {'has' if short == 1 else 'have'} one row or none: there is no course in "
+            f"{'it' if short == 1 else 'them'}.",
             "Leave them out, or join them with those that they belong to.",
         )
     lengths = seen.lengths
@@ -166,8 +177,8 @@ def _columns(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
             "Predict another column." if worst else "Leave it out of the inputs.",
             "warning" if worst else "note",
         )
-    if table.symbolic or table.frame is not None:
-        return
+    if table.symbolic or table.frame is not None or table.recordings is not None:
+        return  # points of pictures and loudness of pitches are no columns that somebody could mend
     rows, _ = spread_rows(table, LOOKED_AT)
     for column in [c for c in seen.columns if c.kind in ("numbers", "whole numbers")][:50]:
         values = table.values[rows, table.columns.index(column.name)]
@@ -300,19 +311,23 @@ def _text(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark
         worst = max(vocabulary.unknown.values(), default=0.0)
         if worst > UNKNOWN:
             part = max(vocabulary.unknown, key=vocabulary.unknown.__getitem__)
-            some = _listed([repr(s) for s in vocabulary.unknown_symbols], 5)
+            some = _listed([repr(s) for s in vocabulary.unknown_symbols], 5, of=vocabulary.unknown_kinds)
+            finer = vocabulary.separator and table.paired is None
+            advice = "Give more text" + (", or work with characters instead of words." if finer else ".")
+            if table.paired is not None:
+                advice = "Give more pairs, in which these words stand too."
             yield Remark(
                 "unknown-symbols",
                 f"{100 * worst:.1f}% of the {word}{of} in the {PART_TITLES[part]} part never come in the training part "
                 f"({some}), so they are read as unknown.",
-                "Give more text" + (", or work with characters instead of words." if vocabulary.separator else "."),
+                advice,
             )
         if vocabulary.separator and vocabulary.once > 0.5 * vocabulary.size > 500:
             yield Remark(
                 "rare-words",
                 f"{100 * vocabulary.once / vocabulary.size:.0f}% of the {vocabulary.size:,} words{of} come once: "
                 "little can be learned of them.",
-                "More text helps most; so does working with characters.",
+                "More text helps most" + ("." if table.paired is not None else "; so does working with characters."),
                 "note",
             )
 

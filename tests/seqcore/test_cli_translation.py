@@ -79,3 +79,13 @@ def test_a_file_of_pairs_is_scored(folder: Path, capsys: pytest.CaptureFixture[s
     assert scores["metrics"]["bleu"] == pytest.approx(100.0)
     assert "nearest_sentence" in scores["baselines"]
     assert (folder / "answers.csv").read_text(encoding="utf-8").startswith("source,truth,predicted\n")
+
+
+def test_a_beam_is_chosen_for_one_answer_or_a_score(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = ask(capsys, folder, "--input", "we dance now", "--beam", "4")
+    assert answer["prediction"] == "Nous dansons maintenant."
+    assert 0.0 < answer["probability"] <= 1.0
+    assert ask(capsys, folder, "--part", "train", "--beam", "2")["metrics"]["bleu"] > 50.0
+    with pytest.raises(SystemExit):
+        main(["predict", "latest", "--store", str(folder / "runs"), "--steps", "3", "--beam", "2"])
+    assert "--beam goes with --input, --file or --part" in capsys.readouterr().err

@@ -209,7 +209,10 @@ def test_a_time_of_day_in_a_column_of_its_own_belongs_to_the_date() -> None:
         ("d\n2024-01-01\n2024-01-02\n", "there is only a column of dates"),
         ("a,b\n1,\n,2\n3,4,5\n", "row 4: it has 3 values where the others have 2"),
         ("a,b\n1,2\n\n3\n4,5\n6,7\n", "row 4: it has 1 value where the others have 2"),
-        ("a,b\n1,2\n3\n4\n5\n1,2\n3,4\n6,7\n1,2\n", "rows 3, 4, 5: they don't have 2 values as the others"),
+        ("a,b\n1,2\n3\n4\n5\n1,2\n3,4\n6,7\n1,2\n",
+         "rows 3, 4, 5: they don't have 2 values as the others (row 3 has 1 value)"),
+        ("a,b\n1,2\n3\n4\n5\n6\n7\n8\n" + "1,2\n" * 50 + "3,4,5\n", "rows 3, 4, 5, 6, 7, 59 and 1 more: they don't "
+         "have 2 values as the others (row 3 has 1 value, row 59 has 3 values)"),
         ("a,b,c\n1,2\n3,4\n", "row 1: the header names 3 columns where the rows have 2 values"),
         ('a,b\n1,"2\n3,4\n5,6\n', "row 2: a quotation mark isn't closed"),
         (b"a,b\n1,2\0\n", "this is a binary file"),

@@ -10,6 +10,7 @@ import pytest
 
 from seqcore.config import DataConfig
 from seqcore.data.inspection import Inspection, inspect
+from seqcore.data.paired import pairs_table
 from seqcore.data.remarks import STUCK
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table, symbol_table
@@ -131,7 +132,23 @@ def test_words_that_training_never_sees_are_measured() -> None:
     assert vocabulary.size == 6
     assert vocabulary.unknown["test"] == 1.0
     assert set(vocabulary.unknown_symbols) == {"a", "dog", "ran"}
+    assert vocabulary.unknown_kinds == 3
     assert "unknown-symbols" in codes(seen)
+
+
+def test_words_that_training_never_sees_are_counted_and_the_advice_can_be_followed() -> None:
+    last = [f"new{i}" for i in range(60)]
+    words = symbol_table([["the", "cat", "sat"] * 100 + last], separator=" ", columns=("word",))
+    seen = inspect(words, DataConfig(task="symbols", validation_fraction=0.0))
+    remark = next(r for r in seen.remarks if r.code == "unknown-symbols")
+    assert remark.message.count("new") == 5
+    assert f"and {seen.vocabularies[0].unknown_kinds - 5} more" in remark.message
+    assert seen.vocabularies[0].unknown_kinds > 12
+    assert "characters" in remark.advice
+    pairs = pairs_table([(f"I see a{i}.", f"Je vois b{i}.") for i in range(60)], name="pairs")
+    advice = [r.advice for r in inspect(pairs, DataConfig(task="translation")).remarks if r.code == "unknown-symbols"]
+    assert len(advice) == 2
+    assert not any("characters" in line for line in advice)
 
 
 def test_a_text_of_one_symbol_and_sequences_of_one_row_are_said() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcore.config import DataConfig
+from seqcore.data.files.door import FileOptions, read_table
 from seqcore.data.paired import MOST_WORDS, pairs_table
 from seqcore.data.paired_codec import PairedCodec
 from seqcore.data.paired_dataset import PairedDataset
@@ -172,3 +173,39 @@ def test_any_pairs_become_a_table_or_one_of_our_errors(pairs: list[tuple[str, st
     assert (table.lengths > 0).all()
     assert (table.paired.lengths > 0).all()
     assert not any(bare(s) == "" for s in table.symbols.tolist())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        (["only one side", "a\tb\tc\td", "x\t"], (
+            "my.tsv, row 31: there is no second sentence after a tab; write it, or take the row out",
+            "my.tsv, row 33: the second side of the pair is empty; write it, or take the row out",
+            "my.tsv, row 32: 4 columns where the others have 2; take out the tabs that are too many")),
+        ([f"one {i}" for i in range(12)], (
+            "my.tsv, rows 31, 32, 33, 34, 35, 36, 37, 38, 39, 40 and 2 more: there is no second sentence after a tab; "
+            "write it, or take the row out",)),
+    ],
+)  # fmt: skip
+def test_every_kind_of_row_that_does_not_fit_is_named(rows: list[str], lines: tuple[str, ...]) -> None:
+    good = [f"I see {i}.\tJe vois {i}." for i in range(30)]
+    with pytest.raises(DataError) as error:
+        read_table("\n".join([*good, *rows]).encode(), name="my.tsv")
+    assert error.value.lines == lines
+
+
+def test_sentences_without_a_tab_are_told_what_is_missing() -> None:
+    with pytest.raises(DataError, match="put a tab and the second sentence into each row"):
+        read_table(b"I see the cat.\nYou see the dog.\nHe goes home.\n", name="my.tsv")
+
+
+def test_characters_of_pairs_are_said_to_have_no_effect() -> None:
+    content = "\n".join(f"I see {i}.\tJe vois {i}." for i in range(30)).encode()
+    assert any("always cut into words" in note for note in
+               read_table(content, name="my.tsv", options=FileOptions(level="characters")).notes)  # fmt: skip
+    assert not any("always cut" in note for note in read_table(content, name="my.tsv").notes)
+    frame = "en,fr\n" + "".join(f"I see the {i}.,Je vois le {i}.\n" for i in range(30))
+    options = FileOptions(level="characters", kind="pairs")
+    assert any(
+        "always cut into words" in note for note in read_table(frame.encode(), name="a.csv", options=options).notes
+    )

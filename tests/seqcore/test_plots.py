@@ -273,6 +273,11 @@ class TestText:
 
     def test_a_very_long_text_says_what_is_left_out(self):
         info = text_info(TextView("", "line\n" * 100))
+        assert not info.truth
+        known = text_info(TextView("The cat", " sits.", truth=" sat on\nthe mat"))
+        assert known.truth == ("sat on", "the mat")
+        shown = plot_text(known).layout.annotations[0].text.replace("\u00a0", " ")
+        assert shown.index("sits.") < shown.index("How it really goes on") < shown.index("the mat")
         assert (len(info.lines), info.lines_left_out) == (24, 76)
         assert "76\u00a0more\u00a0lines" in plot_text(info).layout.annotations[0].text
 
@@ -337,6 +342,23 @@ class TestScores:
         assert (both.short, both.against_best) == ("74.4 points better", "0.7 points better than nearest")
         assert info.scores[0].model
         assert "%" in plot_scores(info).data[0].text[0]
+
+    def test_where_nothing_is_right_it_is_said_and_letters_are_compared(self):
+        model, nearest = {"bleu": 0.0, "chrf": 7.5}, {"nearest_sentence": {"bleu": 0.0, "chrf": 31.0}}
+        info = scores_info(model, nearest, metric="bleu", headline="nearest_sentence")
+        assert info.sentence == (
+            "Neither gets a sentence's words right (BLEU is 0 for both). By chrF the model is 23.5 points worse than "
+            "the nearest sentence."
+        )
+        assert info.metric == "chrf"
+        assert info.short == "23.5 points worse"
+        none = scores_info({"accuracy": 0.0}, {"most_frequent": {"accuracy": 0.0}}, metric="accuracy",
+                           headline="most_frequent")  # fmt: skip
+        assert none.short == "nothing right"
+        assert none.sentence == "Neither this model nor the most frequent symbol is right even once."
+        some = scores_info({"bleu": 0.0, "chrf": 7.5}, {"nearest_sentence": {"bleu": 5.0, "chrf": 1.0}}, metric="bleu",
+                           headline="nearest_sentence")  # fmt: skip
+        assert (some.metric, some.short) == ("bleu", "5 points worse")
 
     def test_without_scores_or_baselines_it_says_so(self):
         assert scores_info({}, {}, metric="mae").sentence == "There is no score for this part."

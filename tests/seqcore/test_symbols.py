@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from itertools import pairwise
 from typing import Any
 
@@ -15,12 +17,13 @@ from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError, PredictionError
 from seqcore.events import CheckpointReady, Finding, Finished, Preview, Started
 from seqcore.experiment import Experiment
+from seqcore.export import view_to_csv
 from seqcore.prediction import Predictor
 from seqcore.tasks.streams import stretches
 from seqcore.tasks.symbols import Symbols
 from seqcore.tasks.writing import write
 from seqcore.training import fit
-from seqcore.views import SymbolsView, TextView
+from seqcore.views import SymbolsView, TextView, view_from_dict
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -128,6 +131,17 @@ def test_previews_are_what_the_model_writes_with_the_same_dice(reader: tuple[Pre
     assert len({view.prompt for view in previews}) == 1
     assert previews[-1].text != previews[0].text
     assert previews[0].prompt in prose()
+    assert len(previews[0].truth) == len(previews[0].text)
+    assert previews[0].prompt + previews[0].truth in prose()
+
+
+def test_the_true_continuation_stands_in_json_and_csv(reader: tuple[Predictor, dict[str, Any]]) -> None:
+    view = reader[1]["previews"][0]
+    assert view_from_dict(view.to_dict()) == view
+    header, row = csv.reader(io.StringIO(view_to_csv(view)))
+    assert header == ["prompt", "text", "truth"]
+    assert row == [view.prompt, view.text, view.truth]
+    assert view_to_csv(TextView("a", "b")) == "prompt,text\na,b\n"
 
 
 def test_an_evaluation_shows_text_and_probabilities(reader: tuple[Predictor, dict[str, Any]]) -> None:

@@ -63,6 +63,7 @@ def test_line_ends_inside_paragraphs_are_spaces_where_blank_lines_divide_them() 
     prose = text_table("One two\nthree.\n\nFour\nfive.\n", level="words")
     assert prose.words(0, len(prose)) == ["One", "two", "three", ".", "\n", "Four", "five", "."]
     assert "spaces" in prose.notes[0]
+    assert text_table("One two three.\n\nFour five.\n", level="words").notes[0].startswith("A text of")
     verse = text_table("One two\nthree four", level="words")
     assert verse.words(0, len(verse)) == ["One", "two", "\n", "three", "four"]
 

@@ -225,6 +225,35 @@ def test_an_unknown_word_is_handed_over_where_translations_do_so() -> None:
     assert view.sentences[0].unknown == ("Wolfgang",)
 
 
+def test_a_beam_is_chosen_when_predicting(learned: tuple[Finished, Predictor], monkeypatch: pytest.MonkeyPatch) -> None:
+    widths = []
+
+    def noted(*args: Any, beam: int, **others: Any) -> Any:
+        widths.append(beam)
+        return search(*args, beam=beam, **others)
+
+    monkeypatch.setattr("seqcore.tasks.translating.search", noted)
+    for beam in (None, 1, 4):
+        view = learned[1].predict("I don't see the cat.", beam=beam)
+        assert isinstance(view, TranslationView)
+        assert 0.0 < (view.sentences[0].probability or 0.0) <= 1.0
+    assert widths == [learned[1].experiment.model.beam, 1, 4]
+    with pytest.raises(ExperimentError, match=r"model\.beam"):
+        learned[1].predict("I see the cat.", beam=0)
+
+
+def test_the_probability_is_the_mean_of_the_words() -> None:
+    model = Translator(4, 4, Experiment().with_changes({"model.hidden_size": 8}).model).eval()
+    codes = torch.tensor([[1, 2, 3]])
+    (found,) = search(model, codes, None)
+    longest = 10 + 3 * codes.shape[1] // 2
+    wanted = [*found.codes, model.end][:longest]  # the end counts where it was written
+    scores, _ = model(codes, None, None, torch.tensor([[model.end, *wanted[:-1]]]))
+    chances = torch.log_softmax(scores[0].detach(), -1)
+    chosen = [float(chances[i, code]) for i, code in enumerate(wanted)]
+    assert found.probability == pytest.approx(float(np.exp(np.mean(chosen))), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("given", "message"), [("", "nothing to translate"), ("?!", "no word in it"), ("a " * 300, "words are too many")]
 )

@@ -63,12 +63,12 @@ class Origin:
         """The number of one row."""
         return self.rows([int(position)])[0]
 
-    def listed(self, where: NDArray[np.bool_]) -> str:
+    def listed(self, where: NDArray[np.bool_], *, most: int = 5) -> str:
         """ "row 5" or "rows 5, 9, 12 and 40 more"."""
-        first = np.flatnonzero(where)[:5]
+        first = np.flatnonzero(where)[:most]
         count = int(where.sum())
         rows = ", ".join(str(row) for row in self.rows([int(i) for i in first]))
-        return f"row{'s' if count > 1 else ''} {rows}" + (f" and {count - len(first):,} more" if count > 5 else "")
+        return f"row{'s' if count > 1 else ''} {rows}" + (f" and {count - len(first):,} more" if count > most else "")
 
 
 def wanted_column(wanted: str, columns: Iterable[str], origin: Origin, what: str) -> str:
@@ -275,6 +275,11 @@ def listed_names(names: list[str]) -> str:
 def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> str:
     if has_dates and not text:
         return f"{origin.name}: there is only a column of dates; add at least one column of numbers"
+    if len(text) == 1 and origin.name.lower().endswith((".tsv", ".tab")):
+        return (
+            f"{origin.name}: there is one column of text and no tab; for pairs of sentences put a tab and the second "
+            "sentence into each row, and to learn to write one text call it .txt"
+        )
     if text:
         return (
             f"{origin.name}: no column holds numbers, only text ({listed_names(text)}); "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +74,7 @@ def pair_table(columns: Columns, origin: Origin) -> Table:
 
     DataError names rows with an empty side.
     """
-    from seqcore.data.paired import pairs_table
+    from seqcore.data.paired import ONLY_WORDS, pairs_table
 
     names = text_columns(columns, origin)[:2]
     if len(names) < 2:
@@ -83,11 +84,11 @@ def pair_table(columns: Columns, origin: Origin) -> Table:
         empty = np.array([not cell.strip() for cell in _cells(column.chunks)])
         if empty.any():
             raise DataError(
-                f"{origin.name}, column {name}, {origin.listed(empty)}: this side of the pair is empty; "
+                f"{origin.name}, column {name}, {origin.listed(empty, most=10)}: this side of the pair is empty; "
                 "fill it in, or take the row out"
             )
     table: Table = pairs_table(zip(_cells(left.chunks), _cells(right.chunks), strict=True), name=origin.name)
-    return table
+    return replace(table, notes=(*table.notes, ONLY_WORDS)) if origin.level == "characters" else table
 
 
 def _cells(chunks: list[pa.Array]) -> Iterator[str]:

@@ -93,14 +93,14 @@ def _as_utf8(stream: BinaryIO, encoding: str, layout: Layout) -> Iterator[Binary
 
 @dataclass
 class _Ragged:
-    """Rows that have more or fewer values than the others; a few are kept, all are counted."""
+    """Rows that have more or fewer values than the others: all are counted, a few kept, of each width at least one."""
 
     count: int = 0
     first: list[tuple[int, int, str]] = field(default_factory=list)  # place among the rows, values, text
 
     def __call__(self, row: Any) -> str:
         self.count += 1
-        if len(self.first) < 5:
+        if len(self.first) < 5 or (len(self.first) < 10 and row.actual_columns not in {n for _, n, _ in self.first}):
             self.first.append((row.number or 0, row.actual_columns, row.text or ""))
         return "skip"
 
@@ -192,9 +192,11 @@ def _ragged_line(stream: BinaryIO, layout: Layout, ragged: _Ragged, name: str) -
     else:
         more = f" and {ragged.count - len(numbers):,} more" if ragged.count > len(numbers) else ""
         listed = ", ".join(map(str, numbers))
-        line = (
-            f"{name}, rows {listed}{more}: they don't have {width} values as the others (row {numbers[0]} has {values})"
-        )
+        kinds: dict[int, int] = {}
+        for row, (_, count, _) in zip(numbers, ragged.first, strict=True):
+            kinds.setdefault(count, row)
+        have = ", ".join(f"row {row} has {n} value{'s' * (n != 1)}" for n, row in kinds.items())
+        line = f"{name}, rows {listed}{more}: they don't have {width} values as the others ({have})"
     return f"{line}; mend what is missing or too much, or say what the delimiter is"
 
 

@@ -21,6 +21,7 @@ from seqcore.errors import DataError
 
 __all__ = ["read_pairs", "read_plain", "read_text"]
 
+NAMED = 10  # rows of a fault
 _PIECE = 1 << 20
 _SIDES = {  # what the columns of pairs are called, where they are called anything
     *("source", "target", "src", "tgt", "from", "to", "input", "output", "sentence", "translation"),
@@ -63,11 +64,13 @@ def read_text(given: Given) -> Table:
 def read_pairs(given: Given) -> Table:
     """The sentences of the first two columns of text between tabs; what else a row has is left out.
 
-    DataError names the rows that have no tab, or nothing on one side.
+    DataError names the rows that have no tab, nothing on one side, or more columns than the others.
     """
-    from seqcore.data.paired import pairs_table
+    from seqcore.data.paired import ONLY_WORDS, pairs_table
 
     encoding, notes = _encoding(given)
+    if given.options.level == "characters":
+        notes = (*notes, ONLY_WORDS)
     places = _sides(_first_lines(given)) or (0, 1)
     given.progress.stage(0.2, 1.0)
     table: Table = pairs_table(_pairs(given, encoding, places), name=given.name)
@@ -133,6 +136,7 @@ def _is_value(cell: str) -> bool:
 def _pairs(given: Given, encoding: str, places: tuple[int, int]) -> Iterator[tuple[str, str]]:
     """The two sides of every row. DataError, at the end, for rows that lack one."""
     faults: dict[str, list[int]] = {}
+    widths: dict[int, list[int]] = {}
     count = 0
     text: TextIO = io.TextIOWrapper(given.watched(), encoding=encoding)
     for row, line in enumerate(text, 1):
@@ -148,18 +152,32 @@ def _pairs(given: Given, encoding: str, places: tuple[int, int]) -> Iterator[tup
             faults.setdefault(f"the {'second' if pair[0] else 'first'} side of the pair is empty", []).append(row)
             continue
         count += 1
+        widths.setdefault(len(cells), []).append(row)
         yield pair
-    if faults:
-        raise DataError(
-            *(f"{given.name}, {_listed(rows)}: {what}; write it, or take the row out" for what, rows in faults.items())
-        )
+    lines = [f"{_listed(rows)}: {what}; write it, or take the row out" for what, rows in faults.items()]
+    lines += _too_wide(widths)
+    if lines:
+        raise DataError(*(f"{given.name}, {line}" for line in lines))
     if count == 0:
         raise DataError(f"{given.name}: there are no pairs in it; give two sentences a row with a tab between them")
 
 
+def _too_wide(widths: dict[int, list[int]]) -> list[str]:
+    """A line for each number of columns that only few rows have, where that is more than nearly all others have."""
+    total = sum(map(len, widths.values()))
+    usual = max(widths, key=lambda width: len(widths[width]), default=0)
+    if not total or len(widths[usual]) < 0.9 * total:
+        return []
+    return [
+        f"{_listed(rows)}: {width} columns where the others have {usual}; take out the tabs that are too many"
+        for width, rows in sorted(widths.items())
+        if width > usual
+    ]
+
+
 def _listed(rows: list[int]) -> str:
-    more = f" and {len(rows) - 5:,} more" if len(rows) > 5 else ""
-    return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows[:5]))}{more}"
+    more = f" and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
+    return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows[:NAMED]))}{more}"
 
 
 def _are_rows(lines: list[str]) -> bool:
