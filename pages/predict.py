@@ -22,7 +22,19 @@ from seqcore.views import SeriesView, TranslationView, View
 from ui import run_words
 from ui.cards import finding_box
 from ui.inputs import INPUTS, as_read, wanted_file
-from ui.results import answer, download_csv, file_stem, further, letters, picture, reading_of, score_table, show
+from ui.results import (
+    answer,
+    answer_table,
+    download_csv,
+    file_stem,
+    further,
+    letters,
+    picture,
+    reading_of,
+    score_table,
+    show,
+)
+from ui.scoring import PATIENCE, Scoring, scoring
 from ui.session import escape, fail, jobs, select_run, selected_run, store
 
 if TYPE_CHECKING:  # it imports torch, for which nobody has to wait who only chooses a run
@@ -35,6 +47,7 @@ READING = {
     "train": "The model learned from this part, so it shows what it can fit, not what it can foresee.",
 }
 MAX_UPLOAD = 200  # MB
+POLL = 0.5  # seconds between two looks whether the scores are there
 
 
 @st.cache_resource(show_spinner="Loading the model", max_entries=8)
@@ -47,12 +60,6 @@ def load_predictor(run: str, step: int) -> Predictor:
 def load_table(run: str) -> Table:
     """The run's own data."""
     return store().table(run)
-
-
-@st.cache_resource(show_spinner="Scoring", max_entries=24)
-def evaluate(run: str, step: int, part: str) -> Evaluation:
-    """Scores and picture on a part of the run's own data."""
-    return load_predictor(run, step).evaluate(load_table(run), part=part)
 
 
 def main() -> None:
@@ -159,9 +166,27 @@ def against_truth(run: Run, step: int) -> None:
             "Part", there, default=part, format_func=PARTS.__getitem__, required=True, key=f"part-{run.id}",
             label_visibility="collapsed", width="stretch", help="The part of the data that is predicted.",
         )  # fmt: skip
-    evaluation = evaluate(run.id, step, part)
+    asked = scoring(run.id, step, part, load_table(run.id))
+    if not asked.done(PATIENCE - asked.seconds):
+        st.fragment(await_scores, run_every=POLL)(run, asked, part)
+        return
     name = file_stem(run_words.title(run), part, run.id[:8])
-    show_evaluation(run, evaluation, key=f"truth-{run.id}-{part}", name=name, reading=READING[part])
+    show_evaluation(run, asked.result(), key=f"truth-{run.id}-{part}", name=name, reading=READING[part])
+
+
+def await_scores(run: Run, asked: Scoring, part: str) -> None:
+    """What is known before the scoring is over: how long it takes, and the scores that the run itself has kept."""
+    if asked.done():
+        st.rerun()
+    left, right = st.columns([2.1, 1], gap="medium")
+    with left, st.container(border=True, height=320):
+        st.markdown(f":material/hourglass_top: Scoring the {PARTS[part].lower()} part: {asked.seconds:.0f} s so far.")
+        st.caption("The picture comes when it is done. What is below can be used meanwhile.")
+    with right:
+        if f"{part}_{run.metric}" in run.metrics:
+            info = scores_info(run.metrics, run.baselines, metric=run.metric, part=part, headline=run.headline)
+            st.markdown(escape(info.sentence))
+            picture(plot_scores(info), key=f"kept-scores-{run.id}-{part}", label="The score that the run has kept")
 
 
 def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, reading: str) -> None:
@@ -352,12 +377,14 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
         run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predicted"),
         reading="It says how good the model is only as far as none of this was in its training part.",
     )  # fmt: skip
+    answer_table(evaluation.view)
 
 
 def answers_only(run: Run, view: View, file: str) -> None:
     """What the model says of new data that hold no truth."""
     st.caption("This file says nothing of what is true, so there is no score.")
     show(view, key=f"answers-{run.id}", label="The model's answers", reading=reading_of(view))
+    answer_table(view)
     download_csv(view, name=file_stem(file, "answers"), key=f"csv-answers-{run.id}")
 
 

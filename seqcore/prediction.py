@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
+from seqcore.breaking_off import breaks_off
 from seqcore.checkpoint import load_weights, unpack
 from seqcore.data.sources import SOURCES
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.data.table import Table
+from seqcore.data.units import STEP, StepUnit
 from seqcore.errors import PredictionError
 from seqcore.experiment import Experiment
 from seqcore.metrics import Evaluation
@@ -90,6 +93,11 @@ class Predictor:
     def frame(self) -> tuple[int, int] | None:
         """(height, width) where rows of numbers are pictures that it predicts; None otherwise."""
         return self._codec.frame if self.input_kind == "frames" else None
+
+    @property
+    def unit(self) -> StepUnit:
+        """What a step of an input is, for people."""
+        return getattr(self._codec, "unit", STEP)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -211,6 +219,10 @@ class Predictor:
         if not hasattr(self._codec, "of"):
             raise PredictionError("series: this model was not made from series of numbers; name none")
         return self._codec.of(series)
+
+    def breaks_off(self, wanted: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Within this, `evaluate` raises BrokenOff once `wanted()` is true: for whoever may not want to wait for it."""
+        return breaks_off(self._model, wanted)
 
     def evaluate(
         self, table: Table, *, part: str | None = None, points: int = 2_000, beam: int | None = None

@@ -132,8 +132,9 @@ class LabelsView(_Drawable):
     `probabilities[n, C]` over `labels[C]`; `truth[n]` or None where that isn't known; `names[n]`. For the sequences
     that are shown in full (the first ones), `unfolding[i][T_i, C]` are the probabilities after each step, and
     `signals[i][T_i, F]` what the model saw, in original units, or `symbols[i][T_i]` where it saw symbols.
-    `steps[i][T_i]` says which steps these are where not all are shown; `frame` is (height, width) where a step was a
-    picture.
+    `steps[i][T_i]` says which steps these are, in what `x_title` names, where not all are shown or they are no numbers
+    from 1 on; `frame` is (height, width) where a step was a picture, `channels[F]` are the names of a signal's columns.
+    `texts[n]` is what each sequence says, where it is of symbols; a long one is cut.
     """
 
     kind = "labels"
@@ -148,6 +149,9 @@ class LabelsView(_Drawable):
     symbols: tuple[Words, ...] = ()
     steps: tuple[Values, ...] = ()
     frame: tuple[int, int] | None = None
+    x_title: str = "step"
+    channels: Words = ()
+    texts: Words = ()
 
     @property
     def predictions(self) -> Words:

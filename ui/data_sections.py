@@ -15,6 +15,7 @@ import streamlit as st
 from seqcore.data.glimpse import Glimpse, SeenWindow, glimpse
 from seqcore.data.inspection import Inspection, inspect
 from seqcore.data.table import Table
+from seqcore.data.units import StepUnit, unit_of
 from seqcore.errors import SeqcoreError
 from seqcore.experiment import Experiment
 from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrelation
@@ -78,20 +79,16 @@ def _rows(seen: Inspection, table: Table) -> Box:
     return "Rows", f"{seen.rows:,}", f"{columns:,} columns: {names}" if columns > 1 else f"of {names}"
 
 
-def _unit(table: Table) -> tuple[str, str]:
-    """What a sequence is made of, and what one calls a sequence of it."""
-    if table.symbolic:
-        whole = "sentence" if table.paired is not None else "sequence"
-        return ("words" if table.separator else "characters"), whole
-    return ("pictures", "film") if table.frame is not None else ("rows", "sequence")
+def _whole(table: Table) -> str:
+    """What one calls a sequence."""
+    return "sentence" if table.paired is not None else "film" if table.frame is not None else "sequence"
 
 
 def _sequences(seen: Inspection, table: Table) -> list[Box]:
     if seen.sequences < 2 or seen.kind == "pairs of sentences":
         return []
     low, high = seen.lengths.shortest, seen.lengths.longest
-    unit, _ = _unit(table)
-    note = f"of {low:,} {unit} each" if low == high else f"of {low:,} to {high:,} {unit}"
+    note = f"of {unit_of(table).span(low, high)}" + (" each" if low == high else "")
     return [("Sequences" if seen.independent else "Series", f"{seen.sequences:,}", note)]
 
 
@@ -208,13 +205,14 @@ def _classes(seen: Inspection) -> None:
 
 def _lengths(seen: Inspection, table: Table) -> None:
     st.subheader("Lengths", anchor=False)
-    unit, whole = _unit(table)
+    unit, whole = unit_of(table), _whole(table)
+    name = unit.many if unit.seconds is None else f"{unit.many} of {unit.counted(1)}"
     _picture(
-        plot_bars(lengths_info(seen.lengths, x_title=f"{unit} in a {whole}")),
+        plot_bars(lengths_info(seen.lengths, x_title=f"{name} in a {whole}")),
         key="lengths",
         label="Sequences of each length",
-        reading=f"From {seen.lengths.shortest:,} to {seen.lengths.longest:,} {unit}, half of them up to "
-        f"{seen.lengths.median:,.0f}. Shorter ones are padded in a batch, which never changes a score.",
+        reading=f"From {unit.span(seen.lengths.shortest, seen.lengths.longest)}, half of them up to "
+        f"{unit.counted(round(seen.lengths.median))}. Shorter ones are padded in a batch, which never changes a score.",
     )
 
 
@@ -280,13 +278,13 @@ def windows(experiment: Experiment, table: Table) -> None:
     if not seen.windows:
         st.caption("There is no window in this part.")
     elif seen.windows[0].before is not None:
-        _number_windows(seen, trial=experiment.data.scaling == "auto")
+        _number_windows(seen, table, trial=experiment.data.scaling == "auto")
     else:
         _word_windows(seen)
     return None
 
 
-def _number_windows(seen: Glimpse, *, trial: bool) -> None:
+def _number_windows(seen: Glimpse, table: Table, *, trial: bool) -> None:
     left, right = st.columns(2, gap="large")
     asked = " Rings are what it must predict." if 0 < len(seen.targets) <= MOST_RINGS else ""
     asked = " The last picture is what it must predict." if seen.targets and seen.frame else asked
@@ -311,13 +309,14 @@ def _number_windows(seen: Glimpse, *, trial: bool) -> None:
         )  # fmt: skip
     answers = [w for w in seen.windows if w.answer]
     if answers:
-        st.html('<div class="sl-windows">' + "".join(_answer_row(w) for w in answers) + "</div>")
+        unit = unit_of(table)
+        st.html('<div class="sl-windows">' + "".join(_answer_row(w, unit) for w in answers) + "</div>")
 
 
-def _answer_row(window: SeenWindow) -> str:
+def _answer_row(window: SeenWindow, unit: StepUnit) -> str:
     name = f"<em>{escape(window.name)}</em>" if window.name else ""
     return (
-        f"<div>{name}<span>{window.length:,} rows</span><b>→</b><span>{escape(window.answer)}</span>"
+        f"<div>{name}<span>{unit.counted(window.length)}</span><b>→</b><span>{escape(window.answer)}</span>"
         f"<code>{escape(window.answer_code)}</code></div>"
     )
 

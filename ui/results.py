@@ -20,6 +20,7 @@ from seqcore.export import view_to_csv
 from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES
 from seqcore.plots.blanks import named
+from seqcore.plots.labels import MOST_SEQUENCES
 from seqcore.plots.series import is_scattered
 from seqcore.views import (
     ConfusionView,
@@ -37,15 +38,25 @@ from ui.live_chart import live_chart
 from ui.session import escape
 from ui.written import written
 
-__all__ = ["answer", "download_csv", "file_stem", "further", "letters", "picture", "reading_of", "score_table", "show"]
+__all__ = [
+    "answer",
+    "answer_table",
+    "download_csv",
+    "file_stem",
+    "further",
+    "letters",
+    "picture",
+    "reading_of",
+    "score_table",
+    "show",
+]
 
 MOST_ANSWERS = 6
 READINGS: dict[type[View], str] = {
     SeriesView: "The closer blue lies to the dark line, the better.",
     SymbolsView: "A row is what the model expects after those symbols, bluer where it is surer. A ring is what came.",
     TextView: "Grey was given, blue is what the model wrote on, beside how the text really goes on.",
-    LabelsView: "How probable each class is after so much of the sequence: see when the model makes up its mind. The "
-    "bar on top, or the mark, is the true class.",
+    LabelsView: "How probable each class is after so much of the sequence: see when the model makes up its mind.",
     ConfusionView: "A row is what it was, a column what it was taken for. Blue is right, red is wrong.",
     FramesView: "What came above, what the model foresaw below.",
     HorizonView: "How the error grows with the distance: below the grey lines the model is worth its work.",
@@ -80,7 +91,8 @@ def reading_of(view: View) -> str:
         return "A point is an answer: the closer to the dashed line, the better."
     if isinstance(view, TranslationView) and len(view.sentences) == 1 and view.sentences[0].attention is not None:
         return "A row is a word that was written, bluer under the words that the model looked at."
-    return READINGS[type(view)]
+    marked = isinstance(view, LabelsView) and any(label is not None for label in view.truth)
+    return READINGS[type(view)] + (" The bar on top, or the mark, is the true class." if marked else "")
 
 
 def answer(view: View, *, ahead: bool = True) -> None:
@@ -192,6 +204,27 @@ def shown(value: float) -> str:
 def letters(prompt: str, generated: str) -> None:
     """What was given in grey, what the model wrote in its own colour."""
     st.html(f'{_STYLE}<p class="sl-letters" data-testid="letters"><i>{html(prompt)}</i><b>{html(generated)}</b></p>')
+
+
+def answer_table(view: View) -> None:
+    """Every answer to new data, a row each, and how many of them the picture shows. Nothing of what has no such."""
+    if not isinstance(view, LabelsView) or len(view.probabilities) < 2:
+        return
+    count, drawn = len(view.probabilities), min(len(view.unfolding), MOST_SEQUENCES)
+    columns: dict[str, Any] = {"Sequence": view.names or tuple(map(str, range(1, count + 1)))}
+    if view.texts:
+        columns["Text"] = view.texts
+    columns["Answer"] = view.predictions
+    columns["Probability"] = 100 * view.probabilities.max(axis=1)
+    if any(label is not None for label in view.truth):
+        columns["True class"] = view.truth
+    st.markdown("**All answers**")
+    st.dataframe(
+        pd.DataFrame(columns), hide_index=True, height=min(38 + 35 * count, 318), alt="The answer to each sequence",
+        column_config={"Probability": st.column_config.NumberColumn(format="%.3g %%"),
+                       "Text": st.column_config.TextColumn(width="large")},
+    )  # fmt: skip
+    st.caption(f"{count:,} sequences" + (f", of which {drawn} are drawn." if drawn < count else ", all drawn."))
 
 
 def download_csv(view: View, *, name: str, key: str, label: str = "Download CSV") -> None:

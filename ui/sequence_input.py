@@ -51,8 +51,8 @@ def sequence(predictor: Predictor, table: Table, *, key: str) -> Any:
     text = predictor.example() if example is None else _text(predictor, example.given)
     if text is None:
         st.caption(
-            f"{len(example.given):,} steps of {len(predictor.columns):,} numbers are too many to type: choose another "
-            "example, or give new data from a file."
+            f"{predictor.unit.counted(len(example.given))} of {len(predictor.columns):,} numbers: too many to type. "
+            "Choose another example, or give new data from a file."
         )
         return example.given
     names = ", ".join(predictor.columns)

@@ -13,6 +13,7 @@ from seqcore.data.facts import Inspection
 from seqcore.data.parts import PART_TITLES
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
+from seqcore.data.units import unit_of
 from seqcore.errors import DataError, ExperimentError, NotFoundError, did_you_mean
 from seqcore.experiment import Experiment
 
@@ -32,7 +33,7 @@ def data(args: argparse.Namespace, out: Output) -> int:
     if out.json:
         out.object({"data": args.what, "task": experiment.data.task, **seen.to_dict()})
         return 0
-    for line in _summary(args.what, seen, experiment):
+    for line in _summary(args.what, seen, table, experiment):
         out.line(line)
     _tables(seen, out, pictures=table.frame is not None)
     for remark in seen.remarks:
@@ -73,7 +74,7 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
     return suggest_experiment(table, data=section, changes=rest), table
 
 
-def _summary(what: str, seen: Inspection, experiment: Experiment) -> list[str]:
+def _summary(what: str, seen: Inspection, table: Table, experiment: Experiment) -> list[str]:
     """A few sentences: how much of what, from when to when, and how it would be split."""
     sequences = f" in {seen.sequences:,} sequences" if seen.sequences > 1 else ""
     lines = [f"{what}: {seen.kind}, {seen.rows:,} rows{sequences}, for {experiment.data.task}"]
@@ -83,8 +84,8 @@ def _summary(what: str, seen: Inspection, experiment: Experiment) -> list[str]:
         lines.append(f"from {seen.span['from']} to {seen.span['to']}, {seen.frequency or 'no frequency'}{missing}")
     if seen.lengths.longest > seen.lengths.shortest:
         lines.append(
-            f"sequences of {seen.lengths.shortest:,} to {seen.lengths.longest:,} rows, "
-            f"half of them up to {seen.lengths.median:,.0f}"
+            f"sequences of {unit_of(table).span(seen.lengths.shortest, seen.lengths.longest)}, "
+            f"half of them up to {unit_of(table).counted(round(seen.lengths.median))}"
         )
     lines.append("to learn from: " + ", ".join(f"{facts.windows:,} {PART_TITLES[facts.part]}" for facts in seen.parts))
     if seen.rhythm is not None and seen.rhythm.period:

@@ -16,6 +16,7 @@ from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.parts import PART_TITLES
 from seqcore.data.scaling import Scaler, fit_scaler
 from seqcore.data.table import Table
+from seqcore.data.units import FRAME, PICTURE, STEP, StepUnit, unit_of_symbols
 from seqcore.data.vocabulary import Vocabulary
 from seqcore.errors import DataError, did_you_mean
 
@@ -51,6 +52,13 @@ class LabelledCodec:
     def input_kind(self) -> str:
         """ "sound" where the training data were recordings, else "sequence"."""
         return self.kind
+
+    @property
+    def unit(self) -> StepUnit:
+        """What a step is, for people."""
+        if self.vocabulary is not None:
+            return unit_of_symbols(self.vocabulary.separator)
+        return FRAME if self.kind == "sound" else PICTURE if self.frame is not None else STEP
 
     @property
     def input_names(self) -> tuple[str, ...]:

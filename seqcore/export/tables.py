@@ -85,9 +85,16 @@ def _text(view: TextView) -> str:
 def _labels(view: LabelsView) -> str:
     known = any(label is not None for label in view.truth)
     names = view.names or tuple(str(i + 1) for i in range(len(view.probabilities)))
-    header = ["sequence", *(["label"] if known else []), "predicted", *(f"p({label})" for label in view.labels)]
+    said = ["text"] if view.texts else []
+    header = ["sequence", *said, *(["label"] if known else []), "predicted", *(f"p({label})" for label in view.labels)]
     rows = [
-        [names[i], *([view.truth[i] or ""] if known else []), predicted, *map(_number, view.probabilities[i])]
+        [
+            names[i],
+            *([view.texts[i]] if said else []),
+            *([view.truth[i] or ""] if known else []),
+            predicted,
+            *map(_number, view.probabilities[i]),
+        ]
         for i, predicted in enumerate(view.predictions)
     ]
     return _written(header, rows)

@@ -6,6 +6,8 @@ Up to eight classes are areas in the Okabe-Ito palette, which everybody can tell
 from __future__ import annotations
 
 import re
+from html import escape
+from textwrap import wrap
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +26,10 @@ MOST_SEQUENCES = 8
 MOST_ROWS = 16  # classes of a heat map
 MOST_LINES = 6  # channels of a signal that are lines; more are a heat map
 MOST_FRAMES = 24  # pictures of a film side by side
+_NAMED = 4  # channels of a heat map that are named beside it
 MOST_WORDS = 60  # that stand under their steps
 _ACROSS = 2
+_TEXT_LINES, _TEXT_WIDE, _LINE = 2, 36, 16  # of what a sequence says, over its picture: lines, letters, pixels
 
 Values = NDArray[np.float64]
 
@@ -42,6 +46,8 @@ class Unfolding(NamedTuple):
     signal: Values | None
     symbols: tuple[str, ...]
     frame: tuple[int, int] | None = None
+    text: str = ""
+    channels: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool | None:
@@ -56,6 +62,7 @@ class LabelsInfo(NamedTuple):
     labels: tuple[str, ...]
     left_out: int
     title: str
+    x_title: str = "step"
 
     @property
     def areas(self) -> bool:
@@ -94,6 +101,8 @@ def labels_info(view: LabelsView, *, title: str | None = None) -> LabelsInfo:
                 signal=view.signals[i] if i < len(view.signals) else None,
                 symbols=view.symbols[i] if i < len(view.symbols) else (),
                 frame=view.frame,
+                text=view.texts[i] if view.texts else "",
+                channels=view.channels,
             )
         )
     return LabelsInfo(
@@ -101,6 +110,7 @@ def labels_info(view: LabelsView, *, title: str | None = None) -> LabelsInfo:
         labels=tuple(view.labels[i] for i in classes),
         left_out=len(view.labels) - len(classes),
         title=view.title if title is None else title,
+        x_title=view.x_title,
     )
 
 
@@ -120,12 +130,12 @@ def _one(info: LabelsInfo, dark: bool) -> go.Figure:
     else:
         heights = [0.24, 0.76] if sequence.symbols or sequence.frame else [0.42, 0.58]
         figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=heights)
-        _draw_input(figure, sequence, dark)
+        _draw_input(figure, info, sequence, dark)
     row = 2 if seen else 1
     _draw(figure, info, sequence, row, 1, dark, legend=info.areas)
     height = 300 + (150 if seen else 0) + (0 if info.areas else 12 * len(info.labels))
     apply_style(figure, dark=dark, title=info.title, height=height)
-    figure.update_xaxes(title_text="step", row=row, col=1)
+    figure.update_xaxes(title_text=info.x_title, row=row, col=1)
     figure.update_layout(showlegend=info.areas, hovermode="x unified" if info.areas else "closest")
     if info.areas:
         figure.update_layout(margin={"t": 40 + (28 if info.title else 0)})
@@ -134,27 +144,36 @@ def _one(info: LabelsInfo, dark: bool) -> go.Figure:
 
 def _several(info: LabelsInfo, dark: bool) -> go.Figure:
     rows = -(-len(info.sequences) // _ACROSS)
+    lines = _TEXT_LINES if any(s.text for s in info.sequences) else 0
+    tall = (150 if info.areas else 70 + 13 * len(info.labels)) + _LINE * lines
     figure = make_subplots(
         rows=rows, cols=_ACROSS, horizontal_spacing=0.06 if info.areas else 0.14,
-        vertical_spacing=min(0.2, 0.36 / rows), subplot_titles=[_heading(s) for s in info.sequences],
+        vertical_spacing=min(0.2, 0.36 / rows) + _LINE * lines / (tall * rows),
+        subplot_titles=[_heading(s) for s in info.sequences],
     )  # fmt: skip
     for i, sequence in enumerate(info.sequences):
         _draw(figure, info, sequence, i // _ACROSS + 1, i % _ACROSS + 1, dark, legend=info.areas and i == 0)
-    tall = 150 if info.areas else 70 + 13 * len(info.labels)
-    apply_style(figure, dark=dark, title=info.title, height=70 + tall * rows + (28 if info.title else 0))
+    above = _LINE * lines
+    apply_style(figure, dark=dark, title=info.title, height=70 + above + tall * rows + (28 if info.title else 0))
     quiet = colour("baseline", dark=dark)
     for note, sequence in zip(figure.layout.annotations, info.sequences, strict=False):
         wrong = sequence.right is False
         note.update(font={"size": 12, "color": colour("warning", dark=dark) if wrong else quiet}, yshift=2)
     for column in range(1, _ACROSS + 1):
-        figure.update_xaxes(title_text="step", row=rows, col=column)
+        figure.update_xaxes(title_text=info.x_title, row=rows, col=column)
     figure.update_layout(showlegend=info.areas, hovermode="x unified" if info.areas else "closest")
-    figure.update_layout(margin={"t": 62 + (28 if info.title else 0)}, legend={"y": 1.0, "yref": "container"})
+    figure.update_layout(margin={"t": 62 + above + (28 if info.title else 0)}, legend={"y": 1.0, "yref": "container"})
     figure.update_layout(legend={"yanchor": "top", "y": 1.0 if not info.title else 1 - 30 / figure.layout.height})
     return figure
 
 
 def _heading(sequence: Unfolding) -> str:
+    """What a sequence is and what it was taken for, and under that what it says, in a line or two."""
+    said = wrap(sequence.text, _TEXT_WIDE, max_lines=_TEXT_LINES, placeholder=" …")
+    return "<br>".join([_answer(sequence), *map(escape, said)])
+
+
+def _answer(sequence: Unfolding) -> str:
     share = f"{100 * sequence.probability:.0f} %"
     if sequence.truth is None:
         return f"{sequence.name}: {sequence.prediction} ({share})"
@@ -189,7 +208,10 @@ def _draw(
     beyond = (
         0.5 if sequence.symbols or sequence.frame else 0.0
     )  # so that the first and the last word or picture are not cut
-    figure.update_xaxes(range=[steps[0] - beyond, steps[-1] + beyond], tickformat=",d", row=row, col=column)
+    figure.update_xaxes(range=[steps[0] - beyond, steps[-1] + beyond], row=row, col=column)
+    if not bool(np.all(steps == np.round(steps))):  # of time
+        return
+    figure.update_xaxes(tickformat=",d", row=row, col=column)
     if len(steps) <= 12:
         figure.update_xaxes(dtick=1, tick0=1, row=row, col=column)
 
@@ -200,14 +222,14 @@ def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: in
     figure.add_heatmap(
         x=sequence.steps, y=list(range(len(names))), z=100 * sequence.probabilities.T, zmin=0, zmax=100,
         colorscale=scale, showscale=False, ygap=1, customdata=[[label] * len(sequence.steps) for label in info.labels],
-        hovertemplate="step %{x}: %{customdata} %{z:.3g} %<extra></extra>", row=row, col=column,
+        hovertemplate=f"{info.x_title} %{{x}}: " + "%{customdata} %{z:.3g} %<extra></extra>", row=row, col=column,
     )  # fmt: skip
     figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, autorange="reversed", showgrid=False, row=row, col=column
     )
 
 
-def _draw_input(figure: go.Figure, sequence: Unfolding, dark: bool) -> None:
+def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: bool) -> None:
     """What the model saw: words over their steps, few channels as lines, many as a heat map."""
     ink = colour("truth", dark=dark)
     if sequence.symbols:
@@ -225,18 +247,21 @@ def _draw_input(figure: go.Figure, sequence: Unfolding, dark: bool) -> None:
     if sequence.frame is not None:
         _draw_film(figure, sequence.steps, signal.reshape(-1, *sequence.frame), dark)
         return
+    names = sequence.channels or tuple(f"channel {i + 1}" for i in range(signal.shape[1]))
     if signal.shape[1] > MOST_LINES:
         ground = colour("truth", dark=dark, opacity=0.02)
         figure.add_heatmap(
             x=sequence.steps, z=signal.T, colorscale=[[0.0, ground], [1.0, ink]], showscale=False,
-            hovertemplate="step %{x}, channel %{y}: %{z:.4g}<extra></extra>", row=1, col=1,
+            customdata=[[name] * len(sequence.steps) for name in names], row=1, col=1,
+            hovertemplate=f"{info.x_title} %{{x}}, " + "%{customdata}: %{z:.4g}<extra></extra>",
         )  # fmt: skip
-        figure.update_yaxes(title_text="channel", showgrid=False, nticks=4, row=1, col=1)
+        shown = np.unique(np.linspace(0, len(names) - 1, _NAMED).round().astype(int)).tolist()
+        figure.update_yaxes(tickvals=shown, ticktext=[names[i] for i in shown], showgrid=False, row=1, col=1)
         return
     for channel in range(signal.shape[1]):
         steps, values = _at_least_two(sequence.steps, signal[:, channel])
         figure.add_scatter(
-            x=steps, y=values, mode="lines", showlegend=False, name=f"channel {channel + 1}",
+            x=steps, y=values, mode="lines", showlegend=False, name=names[channel],
             line={"width": LINE_WIDTH, "color": _faded(ink, 1 - 0.75 * channel / MOST_LINES)},
             hovertemplate="%{y:.4g}", row=1, col=1,
         )  # fmt: skip

@@ -256,10 +256,9 @@ class Classification(Task):
         notes = []
         steps, (shortest, longest) = len(table), codec.lengths
         if not isinstance(given, Table) and not shortest <= steps <= longest:
-            span = f"{shortest} to {longest}" if shortest < longest else f"{shortest}"
-            notes.append(
-                f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on sequences of {span}."
-            )
+            has, span = codec.unit.counted(steps), codec.unit.span(shortest, longest)
+            verb = "lasts" if codec.unit.seconds else "has"
+            notes.append(f"This input {verb} {has}; the model was trained on sequences of {span}.")
         if codec.vocabulary is not None and table.symbols is not None:
             strange = [s for s in table.symbols.tolist() if not codec.vocabulary.knows(s)]
             if strange:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.labelled import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
+from seqcore.data.sentences import join_sentence
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import PredictionError
 from seqcore.tasks.forecasting import as_rows, parse_numbers
@@ -21,6 +22,7 @@ __all__ = ["as_table", "class_answers", "example", "labels_view", "one_of_each",
 _STEPS_AT_ONCE = 50_000
 _MOST_STEPS = 240  # of one sequence in a picture
 _MOST_SIGNALS = 24_000  # numbers of one sequence's signal in a picture
+_MOST_TEXT = 200  # letters of a sequence of symbols that are kept to tell it by
 _MOST_PREFIXES = 48  # beginnings that a model which reads both ways is asked about
 
 Values = NDArray[np.float64]
@@ -84,6 +86,7 @@ def labels_view(
         count = int((data.truth(part, indices) == UNKNOWN_CLASS).sum())
         named = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
         title = f"{count} of a class that the model doesn't know ({named}): counted as errors" if count else ""
+    unit = data.codec.unit
     return LabelsView(
         labels=data.codec.labels,
         probabilities=_probabilities(scores[kept]),
@@ -93,8 +96,11 @@ def labels_view(
         signals=tuple(f[1] for f in full) if signals and not data.table.symbolic else (),
         title=title,
         symbols=tuple(f[2] for f in full) if signals and data.table.symbolic else (),
-        steps=tuple(f[3] for f in full),
+        steps=tuple(_rounded(f[3] * unit.size) for f in full),
         frame=data.codec.frame,
+        x_title=unit.axis,
+        channels=data.codec.input_names if data.codec.frame is None else (),
+        texts=tuple(_text(data.table, int(s)) for s in sequences) if data.table.symbolic else (),
     )
 
 
@@ -172,6 +178,14 @@ def _rounded(values: Values) -> Values:
 
 def _name(table: Table, sequence: int) -> str:
     return table.names[sequence] if table.names else str(sequence + 1)
+
+
+def _text(table: Table, sequence: int) -> str:
+    """What a sequence of symbols says, cut where it is long."""
+    low, high = (int(place) for place in table.offsets[sequence : sequence + 2])
+    words = table.words(low, min(high, low + _MOST_TEXT))
+    text = join_sentence(words) if table.separator else "".join(words)
+    return text if len(text) <= _MOST_TEXT and high - low <= _MOST_TEXT else f"{text[:_MOST_TEXT].rstrip()} …"
 
 
 def parse_sequence(text: str, codec: LabelledCodec) -> Any:

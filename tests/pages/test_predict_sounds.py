@@ -68,6 +68,12 @@ def test_an_example_can_be_listened_to_and_its_answer_unfolds(runs):
     drawn = [trace for figure in figures(page) for trace in figure["data"]]
     assert any(trace["type"] == "heatmap" for trace in drawn)
     assert "heed /i/" in json.dumps(drawn, ensure_ascii=False)
+    layouts = [figure["layout"] for figure in figures(page)]
+    axes = [axis for layout in layouts for name, axis in layout.items() if name.startswith(("xaxis", "yaxis"))]
+    titles = {axis["title"]["text"] for axis in axes if "title" in axis}
+    assert "seconds" in titles
+    assert "step" not in titles
+    assert any(str(axis.get("ticktext", "")).count(" Hz") == 4 for axis in axes)
 
 
 def test_another_example_is_another_sound(runs):
@@ -91,10 +97,12 @@ def test_one_can_say_a_vowel_or_drop_a_file(runs):
     page.run()
     assert not page.exception
     loader = next(f for f in page.file_uploader if f.label == "A recording")
-    tone = np.sin(np.arange(8_000) / 10).astype(np.float32)
+    tone = np.sin(np.arange(32_000) / 10).astype(np.float32)
     loader.upload("mine.wav", _wav(tone / 2, 16_000), "audio/wav").run()
     assert not page.exception
     assert len(page.get("audio")) == 1
+    told = " ".join(element.value.replace("\\", "") for element in page.caption)
+    assert "This input lasts 1.98 s; the model was trained on sequences of 0." in told
     loader = next(f for f in page.file_uploader if f.label == "A recording")
     loader.upload("silent.wav", _wav(0 * tone, 16_000), "audio/wav").run()
     assert not page.exception

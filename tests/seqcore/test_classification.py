@@ -168,6 +168,14 @@ def test_classes_of_texts_are_learned(both_ways: bool) -> None:
     assert isinstance(view, LabelsView)
     assert view.predictions == ("against",)
     assert view.symbols == (("the", "film", "was", "awful"),)
+    assert (view.x_title, view.texts) == ("word", ("the film was awful",))
+    table = view_to_csv(view).splitlines()
+    assert table[0].startswith("sequence,text,predicted")
+    assert table[1].startswith("1,the film was awful,against")
+    note = Predictor.from_checkpoint(content).notes("awful " * 90)
+    assert note is not None
+    assert "has 90 words" in note
+    assert note.endswith(" words.")
 
 
 @pytest.mark.parametrize("both_ways", [False, True])

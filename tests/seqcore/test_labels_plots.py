@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,29 @@ def test_sequences_keep_their_truth_answer_and_steps() -> None:
 )  # fmt: skip
 def test_a_class_is_named_once(name: str, label: str | None, said: str) -> None:
     assert with_class(name, label) == said
+
+
+def test_what_a_sequence_says_stands_over_its_picture_and_can_not_become_markup() -> None:
+    figure = plot_labels(labels_info(view(2, texts=("it was <b>good</b>", "word " * 60), x_title="word")))
+    first, second = (note.text.split("<br>") for note in figure.layout.annotations)
+    assert first[1:] == ["it was &lt;b&gt;good&lt;/b&gt;"]
+    assert len(second) == 3
+    assert second[-1].endswith(" …")
+    assert figure.layout.xaxis.title.text == "word"
+    plain = plot_labels(labels_info(view(2)))
+    assert figure.layout.height > plain.layout.height
+
+
+def test_time_has_seconds_and_channels_their_names() -> None:
+    times = (np.arange(1, 6) * 0.01,)
+    names = tuple(f"{100 * i} Hz" for i in range(40))
+    given = view(1, signals=(np.zeros((5, 40)),), x_title="seconds", channels=names)
+    figure = plot_labels(labels_info(replace(given, steps=times)))
+    assert figure.layout.xaxis2.title.text == "seconds"
+    assert figure.layout.xaxis2.dtick is None
+    assert figure.layout.yaxis.ticktext[0] == "0 Hz"
+    assert figure.layout.yaxis.ticktext[-1] == "3900 Hz"
+    assert "seconds %{x}" in figure.data[0].hovertemplate
 
 
 def test_at_most_eight_sequences_are_drawn() -> None:
