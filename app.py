@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from seqcore.errors import SeqcoreError
 from ui import session
 from ui.live_chart import PLOTLY_ROUTE
+from ui.scoring import scoring
 
 PLOTLY = Path(plotly.__file__).with_name("package_data") / "plotly.min.js"
 
@@ -102,6 +103,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
         yield {}
     finally:
         session.jobs.clear()
+        scoring.clear()
         await warm
 
 

@@ -1,0 +1,84 @@
+"""Scores that take long are worked out beside the page, which can be used meanwhile and shows what the run has kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import seqcore
+from seqcore.breaking_off import BrokenOff
+from seqcore.experiment import Experiment
+from seqcore.metrics import Evaluation
+from seqcore.prediction import Predictor
+from seqcore.runs.jobs import Jobs
+from seqcore.runs.store import Store
+from ui import scoring, session
+from ui.scoring import Scoring
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    opened = Store(tmp_path / "runs")
+    jobs = Jobs(opened)
+    st.cache_resource.clear()
+    monkeypatch.setattr(session, "store", lambda: opened)
+    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    yield opened
+    st.cache_resource.clear()
+    opened.close()
+
+
+def texts(page: AppTest) -> str:
+    assert not page.exception
+    return "\n".join(element.value for element in (*page.markdown, *page.caption, *page.subheader))
+
+
+def test_a_model_can_be_used_while_its_scores_are_worked_out(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Experiment().with_changes({"training.epochs": 1, "data.options.samples": 200})
+    run = seqcore.train(plan, store=store)
+    goes_on, evaluate = threading.Event(), Predictor.evaluate
+
+    def slowly(self: Predictor, *arguments: object, **options: object) -> Evaluation:
+        assert goes_on.wait(600)
+        return evaluate(self, *arguments, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Predictor, "evaluate", slowly)
+        patched.setattr(scoring, "PATIENCE", 0.0)
+        page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=120)
+        page.query_params["run"] = run.id
+        page.switch_page("predict.py").run()
+        shown = texts(page)
+        assert "Scoring the test part" in shown
+        assert "better than" in shown or "worse than" in shown  # what the run has kept
+        assert "Use it" in shown
+        assert page.text_input or page.text_area
+        goes_on.set()
+    page.run()
+    assert "Scoring the test part" not in texts(page)
+    assert "windows" in texts(page)
+
+
+def test_a_scoring_that_nobody_wants_any_more_ends() -> None:
+    begun = threading.Event()
+
+    def work(unwanted):  # type: ignore[no-untyped-def]
+        begun.set()
+        while not unwanted():
+            pass
+        raise BrokenOff
+
+    asked = Scoring(work)
+    assert begun.wait(600)
+    assert not asked.done()
+    asked.close()
+    assert asked.done()
+    with pytest.raises(BrokenOff):
+        asked.result()
