@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from seqcore.breaking_off import breaks_off
-from seqcore.breaking_off import breaks_off
 from seqcore.checkpoint import load_weights, unpack
 from seqcore.data.sources import SOURCES
 from seqcore.data.sources.stored_file import FileOptions
@@ -220,10 +219,6 @@ class Predictor:
         if not hasattr(self._codec, "of"):
             raise PredictionError("series: this model was not made from series of numbers; name none")
         return self._codec.of(series)
-
-    def breaks_off(self, wanted: Callable[[], bool]) -> AbstractContextManager[None]:
-        """Within this, `evaluate` raises BrokenOff once `wanted()` is true: for whoever may not want to wait for it."""
-        return breaks_off(self._model, wanted)
 
     def breaks_off(self, wanted: Callable[[], bool]) -> AbstractContextManager[None]:
         """Within this, `evaluate` raises BrokenOff once `wanted()` is true: for whoever may not want to wait for it."""
