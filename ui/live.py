@@ -33,8 +33,8 @@ HISTORY, REPLAY, REPLAY_BEGAN, FIGURE = "history", "replay-now", "replay-began",
 
 LOSS_HELP = "How far predictions are off, step by step: lower is better."
 BY_HEART = " Green far above orange means that the model learned its training data by heart."
-UNSEEN = " The model was not trained on {}."
-SEEN = " The model was trained on {}, too: no part of the data is held back to score it."
+UNSEEN = "The model was not trained on {}."
+SEEN = "The model was trained on {}: no part of the data is held back to score it."
 SHOWN: dict[type[View], str] = {
     TextView: "this text",
     TranslationView: "these sentences",
@@ -187,7 +187,7 @@ def _prediction(moment: Moment) -> None:
         return
     event = moment.preview.event
     assert isinstance(event, Preview)
-    caption = f"{reading_of(event.view)} {(SEEN if event.part == 'train' else UNSEEN).format(_shown(event.view))}"
+    caption = f"{reading_of(event.view)} {_of_which_part(event)}"
     text = written(event.view)
     if text is not None:
         st.markdown(f"**Prediction on the {PARTS.get(event.part, event.part)} part**")
@@ -210,5 +210,7 @@ def _prediction(moment: Moment) -> None:
     st.caption(caption)
 
 
-def _shown(view: View) -> str:
-    return SHOWN.get(type(view), "these values")
+def _of_which_part(event: Preview) -> str:
+    """Whether the model was trained on what is shown."""
+    shown = SHOWN.get(type(event.view), "these values")
+    return SEEN.format(shown.replace(" ", " very ", 1)) if event.part == "train" else UNSEEN.format(shown)

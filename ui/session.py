@@ -78,9 +78,10 @@ def keep_link() -> None:
 
 
 def fail(error: SeqcoreError) -> None:
-    """Show a fault: one box for each of its lines."""
+    """Show a fault: one box for each of its lines. What stands above the field needn't be called "input" again."""
     for line in error.lines:
-        st.error(escape(line))
+        said = line.removeprefix("input: ")
+        st.error(escape(line if said == line else said[:1].upper() + said[1:]))
 
 
 def escape(text: str) -> str:

@@ -56,7 +56,7 @@ class FileOptions(Source):
     )
     level: str = setting(
         "auto",
-        "What one symbol of a text is.",
+        "What one symbol of a text is. Pairs of sentences are always cut into words.",
         choices=[
             ("auto", "Recognise", "Characters for a long text, words where texts have labels and several words."),
             ("characters", "Characters", ""),
