@@ -207,6 +207,8 @@ def _size(table: Table) -> str:
         return f"{len(table.lengths):,} pairs of sentences"
     if table.symbolic:
         return f"{len(table):,} {'words' if table.separator else 'symbols'}{sequences}"
+    if table.recordings is not None:
+        return f"{table.recordings.seconds:,.0f} seconds of sound{sequences.replace('sequences', 'recordings')}"
     columns = f" of {len(table.columns):,} columns" if len(table.columns) > 1 else ""
     what = "pictures" if table.frame is not None else f"rows{columns}"
     return f"{len(table):,} {what}{sequences}"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.table import Table
+from seqcore.data.units import unit_of
 from seqcore.experiment import Experiment
 from seqcore.tasks import TASKS
 
@@ -85,7 +86,7 @@ def glimpse(experiment: Experiment, table: Table, *, part: str = "train", count:
         inputs=int(batch.inputs.shape[2]) if batch.inputs.ndim == 3 else 1,
         separator=data.table.separator,
         frame=data.table.frame if len(columns) == len(data.table.columns) else None,
-        x_title=data.table.x_title,
+        x_title=data.table.x_title if isinstance(data, NumericDataset) else unit_of(data.table).axis,
         scaling=experiment.data.scaling,
     )
 
@@ -160,7 +161,7 @@ def _whole(data: Dataset, part: str, numbers: NDArray[np.int64], batch: Batch, i
         known["words"] = tuple(table.words(row, row + most))
         known["codes"] = tuple(int(code) for code in batch.inputs[i, :most].tolist())
     else:
-        known["x"] = np.arange(length, dtype=np.float64)
+        known["x"] = np.arange(length) * unit_of(table).size
         known["before"] = np.asarray(table.values[row : row + length], dtype=np.float64)
         known["after"] = batch.inputs[i, :length].numpy().astype(np.float64)
     target = batch.targets[i]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.parts import PARTS, assigned_parts, part_bounds
 from seqcore.data.table import Table
+from seqcore.data.units import unit_of
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.plots.thinning import thin
 
@@ -50,6 +51,7 @@ class ExamplesInfo(NamedTuple):
     left_out: str
     title: str
     x_title: str
+    channels: tuple[str, ...] = ()  # names of a map's rows that tell more than a number would: pitches
 
     @property
     def empty(self) -> bool:
@@ -94,7 +96,8 @@ def examples_info(
         columns=drawn,
         left_out=left_out,
         title=title,
-        x_title="row of the sequence" if kind != "films" else "",
+        x_title="" if kind == "films" else f"{unit_of(table).axis} of the sequence",
+        channels=table.columns if kind == "maps" and table.recordings is not None else (),
     )
 
 
@@ -147,7 +150,7 @@ def _map(table: Table, low: int, high: int) -> tuple[Values, Values]:
     """A sequence as columns over time, each column over its own range."""
     rows = low + np.unique(np.linspace(0, high - low - 1, MAX_CELLS).astype(np.int64))
     columns = np.unique(np.linspace(0, len(table.columns) - 1, MAX_CELLS).astype(np.int64))
-    return (rows - low).astype(np.float64), table.values[rows][:, columns].T.astype(np.float64)
+    return (rows - low) * unit_of(table).size, table.values[rows][:, columns].T.astype(np.float64)
 
 
 def plot_examples(info: ExamplesInfo, dark: bool = False) -> go.Figure:
@@ -202,7 +205,7 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
         if info.kind == "maps":
             figure.add_heatmap(
                 z=example.values, x=example.x, showscale=False, colorscale=_ink(dark),
-                hovertemplate="row %{x}: %{z:.3~g}<extra></extra>", **axes,
+                hovertemplate="%{x:~g}: %{z:.3~g}<extra></extra>", **axes,
             )  # fmt: skip
             continue
         name = example.column if several else example.part
@@ -234,6 +237,9 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
             text=name, x=left, xanchor="left", y=top, yanchor="bottom", xref="paper", yref="paper", showarrow=False,
             font={"size": 13},
         )  # fmt: skip
+    if info.channels:
+        ends = [0, len(info.channels) - 1]
+        figure.update_yaxes(showticklabels=True, tickvals=ends, ticktext=[info.channels[i] for i in ends])
     if info.left_out:
         figure.add_annotation(
             text=f"not drawn: {info.left_out}", x=1, xanchor="right", y=1, yanchor="bottom", xref="paper",

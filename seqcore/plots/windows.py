@@ -130,6 +130,8 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
             showarrow=False, font={"size": 12, "color": colour("baseline", dark=dark)}, yshift=1,
         )  # fmt: skip
     figure.update_xaxes(exponentformat="none", separatethousands=True)
+    if info.x_title == "seconds":
+        figure.update_xaxes(ticksuffix=" s")
     figure.update_layout(hovermode="closest", margin={"t": top, "b": bottom})
     figure.update_layout(legend={"y": 1 + 22 / room, "yanchor": "bottom"})
     return figure

@@ -8,6 +8,8 @@ import pytest
 from seqcore.data.facts import LengthFacts, Rhythm, VocabularyFacts
 from seqcore.data.glimpse import glimpse
 from seqcore.data.inspection import inspect
+from seqcore.data.sound import Sound, sound_table
+from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table, symbol_table
 from seqcore.experiment import Experiment
 from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrelation
@@ -159,3 +161,35 @@ def test_windows_of_words_keep_their_codes_and_what_follows() -> None:
     assert window.answer == following[window.words[-1]]
     assert windows_info(seen, scaled=False).empty
     assert inspect(table).vocabularies[0].size == 4
+
+
+def test_sound_is_drawn_over_seconds_between_its_pitches() -> None:
+    tones = [Sound(16_000, np.sin(np.arange(8_000) / (5 + i % 2)).astype(np.float32)) for i in range(20)]
+    table = sound_table(tones, labels=["low" if i % 2 else "high" for i in range(20)])
+    info = examples_info(table, **HELD_BACK)
+    assert info.x_title == "seconds of the sequence"
+    assert max(example.x.max() for example in info.examples) == pytest.approx(0.47, abs=0.02)
+    ends = plot_examples(info).layout.yaxis.ticktext
+    assert all(name.endswith(" Hz") for name in ends)
+    experiment = Experiment.make({"data": {"task": "classification"}})
+    shown = plot_windows(windows_info(glimpse(experiment, table), scaled=False))
+    assert shown.layout.xaxis.ticksuffix == " s"
+    assert max(shown.data[0].x) < 0.5
+
+
+def test_several_series_have_their_names_at_the_ends_of_their_lines_and_none_covers_another() -> None:
+    table = SOURCES["stocks"](company="series").table()
+    figure = plot_table(table_info(table, **HELD_BACK))
+    labels = {a.text: a for a in figure.layout.annotations}
+    assert set(labels) == set(table.names)
+    ends = {name: table.values[end - 1, 0] for name, end in zip(table.names, table.offsets[1:], strict=True)}
+    assert all(labels[name].y == pytest.approx(end) for name, end in ends.items())
+    spread = float(np.ptp(table.values))
+    pixels = sorted((a.y / spread * (figure.layout.height - 75)) + a.yshift for a in labels.values())
+    assert min(np.diff(pixels)) > 12.9
+    assert {trace.meta for trace in figure.data} == set(table.names)
+
+
+def test_a_single_series_and_series_without_names_have_no_labels() -> None:
+    for table in (SOURCES["stocks"]().table(), sequences(1)):
+        assert not plot_table(table_info(table, **HELD_BACK)).layout.annotations
