@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
 from seqcore.config import DataConfig
+from seqcore.data.inspection import count_parts
+from seqcore.data.remarks import few_windows
+from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.events import Finding
@@ -152,7 +156,7 @@ def problems(experiment: Experiment, table: Table) -> tuple[str, ...]:
 
 
 def leaks(experiment: Experiment, table: Table) -> None:
-    """What would give the answer away, before anything is trained."""
+    """What would give the answer away, and that there is little to learn from, before anything is trained."""
     for leak in _leaks(experiment.to_json(), table):
         finding_box(Finding(step=0, **leak))
 
@@ -186,8 +190,11 @@ def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], i
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _leaks(experiment: str, _table: Table) -> list[dict[str, str]]:
-    found = find_leaks(_table, Experiment.from_json(experiment).data)
-    return [leak for leak in found if leak.get("severity") != "note"]
+    data = Experiment.from_json(experiment).data
+    found = [leak for leak in find_leaks(_table, data) if leak.get("severity") != "note"]
+    windows = next(facts.windows for facts in count_parts(_table, data) if facts.part == "train")
+    few = few_windows(data, windows) if SOURCES[data.source].stored and windows else None
+    return [*found, *([asdict(few)] if few else [])]
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

@@ -58,7 +58,7 @@ def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
             "Give more data" + ("." if unit == "sequence" else f", or make the window of {config.window} smaller."),
             "error",
         )
-    elif few := few_windows(table, config, parts["train"].windows):
+    elif few := few_windows(config, parts["train"].windows):
         yield few
     thin = [p for p in ("val", "test") if fractions[p] and p not in empty and parts[p].windows < 10]
     if thin and not empty:
@@ -70,16 +70,16 @@ def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
         )
 
 
-def few_windows(table: Table, config: DataConfig, windows: int) -> Remark | None:
+def few_windows(config: DataConfig, windows: int) -> Remark | None:
     """What there is to say of a training part of so many windows, or sequences, where they are few."""
     if windows >= FEW_WINDOWS:
         return None
-    small = "" if table.recordings is not None else "keep the network small (8 to 16 hidden units), "
     return Remark(
         "few-windows",
         f"There {'is' if windows == 1 else 'are'} only {_many(windows, 'sequence' if _whole(config) else 'window')} to "
         "learn from: a network remembers so few by heart instead of learning a rule.",
-        f"Give more data, {small}and trust a naive method that is as good.",
+        # not a smaller network: with 36 sequences, 8, 16, 32 and 64 hidden units came to 0.28, 0.53, 0.69 and 0.92
+        "Give more data, trust a naive method that is as good, and train with other seeds to see how much is chance.",
     )
 
 

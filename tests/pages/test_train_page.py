@@ -345,6 +345,13 @@ def test_a_column_that_gives_the_answer_away_is_named_before_a_run_is_made(page:
     assert "gives the answer away" in html(page)
 
 
+def test_that_there_is_little_to_learn_from_is_said_of_a_file_and_not_of_a_recipe(page: AppTest) -> None:
+    page.query_params["recipe"] = "tenths"
+    assert "finding-few-windows" not in html(page.run())
+    upload(own_file(page), "mine.csv", rows("a", "b"))
+    assert "finding-few-windows" in html(page)
+
+
 def test_gaps_are_said_before_a_run_is_made_and_can_be_filled_at_the_top(page: AppTest) -> None:
     upload(own_file(page), "holes.csv", rows("a", "b", gap=True))
     control(page, "multiselect", "data.target").set_value(["b"]).run()

@@ -110,7 +110,11 @@ def test_times_that_are_irregular_or_left_out_are_said() -> None:
 
 
 def test_too_little_to_learn_from_and_nothing_to_score_are_said() -> None:
-    assert "few-windows" in codes(inspect(one(series(60)), DataConfig(window=10)))
+    few = inspect(one(series(60)), DataConfig(window=10))
+    assert "few-windows" in codes(few)
+    remark = next(r for r in few.remarks if r.code == "few-windows")
+    assert remark.message.startswith(f"There are only {few.parts[0].windows} windows to learn from")
+    assert "small" not in remark.advice, "a smaller network doesn't help, and isn't what is suggested"
     nothing = inspect(one(series(60)), DataConfig(window=50))
     assert "no-windows" in codes(nothing)
     assert nothing.remarks[0].severity == "error"
