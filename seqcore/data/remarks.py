@@ -60,6 +60,14 @@ def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
         )
     elif few := few_windows(config, parts["train"].windows):
         yield few
+    if not any(fractions.values()):
+        yield Remark(
+            "nothing-held-back",
+            "Nothing is held back: all of these data are learned from, and the model is scored on what it has seen.",
+            "That shows how a model learns. For a score that says what it can foresee, hold parts back "
+            "(data.validation_fraction, data.test_fraction).",
+            "note",
+        )
     thin = [p for p in ("val", "test") if fractions[p] and p not in empty and parts[p].windows < 10]
     if thin and not empty:
         what = " and ".join(f"{PART_TITLES[p]} part ({_many(parts[p].windows, unit)})" for p in thin)
@@ -77,7 +85,7 @@ def few_windows(config: DataConfig, windows: int) -> Remark | None:
     return Remark(
         "few-windows",
         f"There {'is' if windows == 1 else 'are'} only {_many(windows, 'sequence' if _whole(config) else 'window')} to "
-        "learn from: a network remembers so few by heart instead of learning a rule.",
+        "learn from: a network easily remembers so few by heart instead of learning a rule.",
         # not a smaller network: with 36 sequences, 8, 16, 32 and 64 hidden units came to 0.28, 0.53, 0.69 and 0.92
         "Give more data, trust a naive method that is as good, and train with other seeds to see how much is chance.",
     )
