@@ -37,19 +37,20 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "data.scaling",
-        "relative scaling needs the target's own past, which lead 0 does not show; use standard or minmax",
+        "such a scaling goes by the target's own past, which a model of the same step (lead 0) is not shown; use "
+        "standard or minmax",
         lambda d, m, t: d.scaling in ANCHORED and d.lead == 0,
     ),
     Rule(
         "data.scaling",
-        "relative scaling needs the target's own past among the inputs; add the target to data.inputs",
+        "such a scaling goes by the target's own past, which is not among the inputs; add the target to data.inputs",
         lambda d, m, t: (
             d.scaling in ANCHORED and bool(d.inputs) and bool(d.target) and not set(d.target) <= set(d.inputs)
         ),
     ),
     Rule(
         "data.scaling",
-        "a class is told from values as they are, and not from changes; use standard, minmax or none",
+        "a class is told by the values themselves, and such a scaling is for forecasts; use standard, minmax or none",
         lambda d, m, t: d.task == "classification" and d.scaling not in ("standard", "minmax", "none"),
     ),
     Rule(

@@ -129,6 +129,8 @@ def _holes(seen: Inspection) -> list[Box]:
 
 def _split(seen: Inspection) -> Box:
     counts = {facts.part: facts.windows for facts in seen.parts}
+    if counts["val"] == counts["test"] == 0:
+        return "To learn from", f"{counts['train']:,}", "all of them: none is held back"
     return "To learn from", f"{counts['train']:,}", f"{counts['val']:,} validation, {counts['test']:,} test"
 
 

@@ -20,7 +20,6 @@ __all__ = ["field_control", "section"]
 
 FEW = 4  # so many choices stand side by side; more of them fold into a list
 LETTERS = 22  # and only as long as their titles fit into a narrow column
-FEW_NAMED = 2  # choices that can't be made, by their names
 HIDDEN = ("data.options.hash", "data.options.name")  # set by giving a file
 _RULED = frozenset(rule.path for rule in RULES)
 
@@ -147,8 +146,8 @@ def _choice(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
         value = st.selectbox(label, offered, format_func=titles.__getitem__, **common)
     for reason in dict.fromkeys(impossible.values()):
         alike = [titles[name] for name, why in impossible.items() if why == reason]
-        names = ", ".join(alike) if len(alike) <= FEW_NAMED else f"{len(alike)} others"
-        st.caption(f"{escape(names)}: {escape(reason)}")
+        why = reason.partition("; ")[0]  # what to do instead is what is offered
+        st.caption(f"Not offered here: {escape(', '.join(alike))}, because {escape(why)}.")
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = ["Stretch", "TableInfo", "plot_table", "table_info"]
 
 PART_NAMES = {"train": "train", "val": "validation", "test": "test"}
 MAX_SEQUENCES = 12
+LINE_HEIGHT = 13  # pixels of a name at the end of a line
 MAX_COLUMNS = 6
 MAX_SYMBOLS = 240
 SYMBOLS_A_ROW = 24
@@ -31,6 +33,7 @@ class Stretch(NamedTuple):
     part: str
     x: NDArray[Any]
     y: NDArray[Any]
+    series: str = ""  # the name of the series that it is of, where there are several with names
 
 
 class TableInfo(NamedTuple):
@@ -72,6 +75,7 @@ def table_info(
     for s in sequences:
         start, stop = int(table.offsets[s]), int(table.offsets[s + 1])
         x = _x(table, start, stop)
+        series = table.names[s] if table.names and len(sequences) > 1 else ""
         for column in drawn:
             values = table.values[start:stop, table.columns.index(column)]
             for part, low, high in spans[s]:
@@ -82,7 +86,7 @@ def table_info(
                     stretches.append(Stretch(column, part, place, table.symbols[y]))
                 else:
                     keep = thin(y.astype(np.float64), max(20, math.ceil(share * len(y))))
-                    stretches.append(Stretch(column, part, place[keep], y[keep].astype(np.float64)))
+                    stretches.append(Stretch(column, part, place[keep], y[keep].astype(np.float64), series))
     stretches = _first_symbols(stretches) if table.symbolic else stretches
     left = []
     if len(wanted) > len(drawn):
@@ -123,7 +127,7 @@ def _lines(info: TableInfo, dark: bool) -> go.Figure:
             x=stretch.x, y=stretch.y, name=stretch.part, legendgroup=stretch.part,
             mode="lines+markers" if few else "lines", marker={"size": 5}, line=line(stretch.part, dark=dark),
             showlegend=stretch.part not in named, yaxis="y" if place == 0 else f"y{place + 1}",
-            hovertemplate="%{y:.5~g}",
+            hovertemplate="%{y:.5~g} %{meta}", meta=escape(stretch.series),
         )  # fmt: skip
         named.add(stretch.part)
     apply_style(figure, dark=dark, title=info.title, height=240 if n == 1 else 80 + 110 * n)
@@ -137,7 +141,28 @@ def _lines(info: TableInfo, dark: bool) -> go.Figure:
     figure.update_yaxes(nticks=5 if n == 1 else 3)
     figure.update_layout(xaxis={"title": {"text": info.x_title}, "anchor": "y" if n == 1 else f"y{n}"})
     figure.update_layout(hovermode="x unified" if len(info.stretches) <= 3 * n else "closest")
+    if n == 1:
+        _name_ends(figure, info)
     return figure
+
+
+def _name_ends(figure: go.Figure, info: TableInfo) -> None:
+    """The name of each of several series at the end of its line, where its neighbours' names leave room."""
+    ends = {s.series: s for s in info.stretches if s.series and len(s.y) and np.isfinite(s.y[-1])}
+    values = np.concatenate([s.y for s in info.stretches])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    pixels = (figure.layout.height - 75) / ((high - low) or 1.0)  # what title, legend and axis leave
+    below = -math.inf
+    for name, stretch in sorted(ends.items(), key=lambda end: float(end[1].y[-1])):
+        own = (float(stretch.y[-1]) - low) * pixels
+        place = max(own, below + LINE_HEIGHT)
+        below = place
+        figure.add_annotation(
+            x=stretch.x[-1], y=float(stretch.y[-1]), yshift=place - own, text=escape(name), showarrow=False,
+            xanchor="left", xshift=4, font={"size": 11},
+        )  # fmt: skip
+    if ends:
+        figure.update_layout(margin={"r": 16 + 7 * max(map(len, ends))})
 
 
 def _text(info: TableInfo, dark: bool) -> go.Figure:

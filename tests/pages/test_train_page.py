@@ -436,3 +436,12 @@ def test_runs_that_go_on_are_one_line_however_many_they_are(page: AppTest, store
     assert "**1 run** is going on, 3 wait" in texts(page)
     assert [b.key for b in page.button if str(b.key).startswith("watch-")] == [f"watch-{lease.run}"]
     lease.release()
+
+
+def test_what_is_not_offered_is_named_with_the_reason(page: AppTest) -> None:
+    page.query_params["recipe"] = "sine-to-cosine"
+    page.run()
+    said = "Not offered here: Relative, Log\\-relative, Window's mean, Seasonal, because such a scaling goes by"
+    (caption,) = [c.value for c in page.caption if c.value.startswith(said)]
+    assert "use standard" not in caption
+    assert "others" not in caption

@@ -193,3 +193,11 @@ def test_a_stuck_sensor_is_found_wherever_it_hangs(at: int, block: int, monkeypa
     assert f"{STUCK} times in a row from row {at + 1} on" in found.message
     values[at + 3] = 0.6
     assert not [r for r in inspect(Table(values[:, None], ("v",))).remarks if r.code == "stuck"]
+
+
+@pytest.mark.parametrize(("fractions", "said"), [((0.0, 0.0), True), ((0.2, 0.0), False), ((0.2, 0.2), False)])
+def test_that_nothing_is_held_back_is_said(fractions: tuple[float, float], said: bool) -> None:
+    validation, test = fractions
+    config = DataConfig(source="sine", window=8, validation_fraction=validation, test_fraction=test)
+    seen = inspect(SOURCES["sine"]().table(), config)
+    assert ("nothing-held-back" in {remark.code for remark in seen.remarks}) == said
