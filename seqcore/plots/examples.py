@@ -150,7 +150,7 @@ def _map(table: Table, low: int, high: int) -> tuple[Values, Values]:
     """A sequence as columns over time, each column over its own range."""
     rows = low + np.unique(np.linspace(0, high - low - 1, MAX_CELLS).astype(np.int64))
     columns = np.unique(np.linspace(0, len(table.columns) - 1, MAX_CELLS).astype(np.int64))
-    return (rows - low) * unit_of(table).size, table.values[rows][:, columns].T.astype(np.float64)
+    return (rows - low).astype(np.float64) * unit_of(table).size, table.values[rows][:, columns].T.astype(np.float64)
 
 
 def plot_examples(info: ExamplesInfo, dark: bool = False) -> go.Figure:
