@@ -314,7 +314,7 @@ def test_what_a_model_can_not_take_is_said(trained: tuple[Predictor, Table, list
     predictor, _, _ = trained
     with pytest.raises(PredictionError, match=r"numbers a row|numbers; give 3"):
         predictor.predict("1, 2; 3, 4")
-    with pytest.raises(DataError, match="these are symbols"):
+    with pytest.raises(DataError, match="these data are text"):
         predictor.predict(reviews(4))
     with pytest.raises(PredictionError, match="not trained on sound"):
         predictor.predict(Sound(16_000, np.zeros(100, dtype=np.float32)))
