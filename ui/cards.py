@@ -87,6 +87,8 @@ def _skill(scores: ScoresInfo, against: str, part: str, elsewhere: str = "") -> 
         "The most frequent class": "most frequent",
         "A straight line on the window": "straight line",
         "Single symbols' frequencies": "frequencies",
+        "The nearest sentence": "nearest sentence",
+        "The nearest neighbour": "neighbour",
     }
     label = f"Against {names.get(against, against.lower())}" if against else "Skill"
     if scores.model is None:

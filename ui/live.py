@@ -22,7 +22,7 @@ from ui.story import findings, story
 from ui.watch import REPLAYED, SPEEDS, History, Moment, Replay
 from ui.written import written
 
-__all__ = ["live_area"]
+__all__ = ["live_area", "preview_caption"]
 
 POLL = 0.3  # seconds: the chart has to move at least twice a second
 VALIDATION_POINTS = 200  # of the loss chart; the training curve has at most 600
@@ -187,7 +187,7 @@ def _prediction(moment: Moment) -> None:
         return
     event = moment.preview.event
     assert isinstance(event, Preview)
-    caption = f"{reading_of(event.view)} {_of_which_part(event)}"
+    caption = preview_caption(event)
     text = written(event.view)
     if text is not None:
         st.markdown(f"**Prediction on the {PARTS.get(event.part, event.part)} part**")
@@ -210,7 +210,8 @@ def _prediction(moment: Moment) -> None:
     st.caption(caption)
 
 
-def _of_which_part(event: Preview) -> str:
-    """Whether the model was trained on what is shown."""
+def preview_caption(event: Preview) -> str:
+    """How to read a preview, and whether the model was trained on what is shown."""
     shown = SHOWN.get(type(event.view), "these values")
-    return SEEN.format(shown.replace(" ", " very ", 1)) if event.part == "train" else UNSEEN.format(shown)
+    told = SEEN.format(shown.replace(" ", " very ", 1)) if event.part == "train" else UNSEEN.format(shown)
+    return f"{reading_of(event.view)} {told}"

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import streamlit as st
 
-from seqcore.views import SymbolsView, TextView, Translated, TranslationView
+from seqcore.errors import PredictionError
+from seqcore.events import Preview
+from seqcore.views import SeriesView, SymbolsView, TextView, Translated, TranslationView, View
+from ui.live import preview_caption
+from ui.session import fail
 from ui.written import written
 
 RIGHT = Translated(("I", "go"), ("je", "vais"), ("je", "vais"))
@@ -41,3 +47,22 @@ def test_what_is_looked_at_is_left_to_its_figure() -> None:
     assert written(TranslationView(())) is None
     assert written(TextView("", "")) is None
     assert written(SymbolsView((("a",),), ("a", "b"), np.array([[0.5, 0.5]]))) is None
+
+
+@pytest.mark.parametrize(
+    ("view", "part", "told"),
+    [
+        (TextView("a", "b", truth="c"), "val", "not trained on this text."),
+        (TranslationView((RIGHT,)), "train", "trained on these very sentences: no part"),
+        (SeriesView(np.arange(2.0), np.zeros((2, 1))), "val", "not trained on these values."),
+    ],
+)
+def test_a_preview_says_of_what_it_is(view: View, part: str, told: str) -> None:
+    assert told in preview_caption(Preview(3, part, view))
+
+
+def test_a_fault_of_a_field_is_not_called_input_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(st, "error", shown.append)
+    fail(PredictionError("input: there is no word in it", "beam: 0 is not allowed"))
+    assert shown == ["There is no word in it", "beam\\: 0 is not allowed"]
