@@ -77,7 +77,7 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
 def _summary(what: str, seen: Inspection, table: Table, experiment: Experiment) -> list[str]:
     """A few sentences: how much of what, from when to when, and how it would be split."""
     sequences = f" in {seen.sequences:,} sequences" if seen.sequences > 1 else ""
-    lines = [f"{what}: {seen.kind}, {seen.rows:,} rows{sequences}, for {experiment.data.task}"]
+    lines = [f"{what}: {seen.kind}, {unit_of(table).counted(seen.rows)}{sequences}, for {experiment.data.task}"]
     if seen.span is not None:
         missing = f", {seen.missing_times:,} times missing" if seen.missing_times else ""
         missing += f", {seen.inserted_times:,} inserted" if seen.inserted_times else ""

@@ -141,3 +141,9 @@ def test_an_input_that_is_a_file_points_to_the_option_for_files(
     )
     assert main(["predict", "latest", "--input", "x," * 300, "--store", "runs"]) == 1
     assert "'x' is not a number" in capsys.readouterr().err
+
+
+def test_what_a_file_holds_is_counted_in_its_own_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "n.csv").write_text(TEXTS)
+    assert main(["data", str(tmp_path / "n.csv")]) == 0
+    assert "labelled texts, 660 characters in 40 sequences, for classification" in capsys.readouterr().out
