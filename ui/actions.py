@@ -36,11 +36,8 @@ def buttons(run: Run | None, experiment: Experiment | None, *, missing: bool = F
     `experiment` is None where training would refuse it, `missing` where there are no data yet.
     """
     same = run is not None and not run.ended and experiment == run.experiment
-    help = (
-        "This very run is going on. Change a setting to queue another one."
-        if same
-        else "Start a run with these settings."
-    )
+    # None while this very run goes on: the pointer is still on the button and the words would stay on the page.
+    help = None if same else "Start a run with these settings."
     if experiment is None:
         help = "Upload a file first." if missing else "This can't be trained; the lines above say why."
     shown = (_data_of(drafts.drawn()),)
@@ -128,7 +125,7 @@ def _hold(label: str, icon: str, help: str, do: Callable[[str], object], run: Ru
 def _button(
     label: str,
     icon: str,
-    help: str,
+    help: str | None,
     on_click: Callable[..., None],
     args: tuple[Any, ...] = (),
     *,

@@ -137,7 +137,7 @@ def file_choice(chosen: str) -> Experiment | None:
     None: then nothing has changed. Faults stay on the page until another file comes.
     """
     known = {f.hash: f.name for f in session.store().files()}
-    with st.container(horizontal=True, vertical_alignment="bottom", key="file"):
+    with st.container(horizontal=True, key="file"):  # labels level; what is below them is not of one height
         upload = st.file_uploader(
             "Your file",
             key="upload",

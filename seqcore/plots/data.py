@@ -157,9 +157,10 @@ def _name_ends(figure: go.Figure, info: TableInfo) -> None:
         own = (float(stretch.y[-1]) - low) * pixels
         place = max(own, below + LINE_HEIGHT)
         below = place
+        last = stretch.x[-1]
         figure.add_annotation(
-            x=stretch.x[-1], y=float(stretch.y[-1]), yshift=place - own, text=escape(name), showarrow=False,
-            xanchor="left", xshift=4, font={"size": 11},
+            x=str(last) if isinstance(last, np.datetime64) else float(last), y=float(stretch.y[-1]), yshift=place - own,
+            text=escape(name), showarrow=False, xanchor="left", xshift=4, font={"size": 11},
         )  # fmt: skip
     if ends:
         figure.update_layout(margin={"r": 16 + 7 * max(map(len, ends))})

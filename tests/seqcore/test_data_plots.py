@@ -184,6 +184,8 @@ def test_several_series_have_their_names_at_the_ends_of_their_lines_and_none_cov
     assert set(labels) == set(table.names)
     ends = {name: table.values[end - 1, 0] for name, end in zip(table.names, table.offsets[1:], strict=True)}
     assert all(labels[name].y == pytest.approx(end) for name, end in ends.items())
+    assert table.times is not None
+    assert {np.datetime64(a.x) for a in labels.values()} == {table.times[-1]}  # as the axis reads it
     spread = float(np.ptp(table.values))
     pixels = sorted((a.y / spread * (figure.layout.height - 75)) + a.yshift for a in labels.values())
     assert min(np.diff(pixels)) > 12.9
