@@ -50,10 +50,10 @@ class Recordings:
 class Table:
     """`values[N, F]`, cut into S sequences by `offsets[S + 1]`.
 
-    `values` are numbers (float64) or, where `symbols[V]` names the different symbols, unsigned codes [N, 1] into it;
-    `separator` joins symbols for reading. `times[N]` (datetime64[ns]) is None where the data have none. `independent`
-    sequences are samples of one kind (1,000 ramps): parts are made of whole sequences. Otherwise each sequence is a
-    series in time, and parts are stretches of time.
+    `values` are numbers (float64; float32 of recordings) or, where `symbols[V]` names the different symbols, unsigned
+    codes [N, 1] into it; `separator` joins symbols for reading. `times[N]` (datetime64[ns]) is None where the data have
+    none. `independent` sequences are samples of one kind (1,000 ramps): parts are made of whole sequences. Otherwise
+    each sequence is a series in time, and parts are stretches of time.
 
     What is known of each sequence: `names[S]`; `labels[S]`, its class; `groups[S]`, what must stay together in one part
     (a speaker); `paired`, a table whose s-th sequence is what the s-th becomes (a translation); `recordings`, the sound

@@ -352,9 +352,12 @@ def test_that_there_is_little_to_learn_from_is_said_of_a_file_and_not_of_a_recip
     assert "finding-few-windows" in html(page)
 
 
-def test_gaps_are_said_before_a_run_is_made_and_can_be_filled_at_the_top(page: AppTest) -> None:
+def test_gaps_are_filled_as_suggested_and_refusing_them_is_said_before_a_run_is_made(page: AppTest) -> None:
     upload(own_file(page), "holes.csv", rows("a", "b", gap=True))
     control(page, "multiselect", "data.target").set_value(["b"]).run()
+    assert control(page, "selectbox", "data.gaps").value == "interpolate"
+    assert not button(page, "train").disabled
+    control(page, "selectbox", "data.gaps").select("refuse").run()
     assert len(warnings(page)) == 1
     assert "data.gaps" in warnings(page)[0].replace("\\", "")
     assert button(page, "train").disabled
