@@ -25,6 +25,7 @@ SEASONS = {  # days between two rows, from and to -> rows that a usual season ha
     (89.0, 93.0): 8,  # quarters: two years
 }
 STREAM = 20_000  # symbols from which on a text is learned as one stream, its state handed on
+BOOK = 1_000_000  # symbols up to which such a text is read again and again
 
 Fields = dict[str, Any]
 
@@ -74,17 +75,21 @@ def _regression(table: Table) -> Fields:
 
 
 def _symbols(table: Table) -> Fields:
-    """A long text is a stream that is read in order, its state handed on; a short one is windows in any order."""
+    """A long text is a stream that is read in order, its state handed on; a short one is windows in any order.
+
+    A book is read many times, and is not to be learned by heart; a library is read as far as the time allows.
+    """
     assert table.symbols is not None
     words = bool(table.separator)
     longest = int(table.lengths.max(initial=1))
     one = len(table.lengths) == 1
     stream = one and longest >= STREAM
-    window = (40 if words else 100) if stream else max(1, min(32, longest // 6 if one else longest - 1))
+    book = stream and longest <= BOOK
+    window = (40 if words else 64 if book else 100) if stream else max(1, min(32, longest // 6 if one else longest - 1))
     stride = window if stream else max(1, window // 4)
     windows = 0.8 * max(1, len(table) / stride)
-    batch_size = 32 if windows < 50_000 else 128
-    return {
+    batch_size = 8 if book else 32 if windows < 50_000 else 128
+    fields: Fields = {
         "data.window": window,
         "data.stride": stride,
         "data.predict": "every-step",
@@ -98,8 +103,14 @@ def _symbols(table: Table) -> Fields:
         "training.shuffle": not stream,
         "training.carry_state": stream,
         "training.batch_size": batch_size,
-        "training.epochs": _epochs(1500 if stream else 600, windows, batch_size, least=1, most=100),
+        "training.epochs": _epochs(
+            5000 if book else 1500 if stream else 600, windows, batch_size, least=1, most=40 if book else 100
+        ),
     }
+    if book:
+        fields |= {"model.architecture": "lstm", "model.hidden_size": 384, "training.threads": 2}
+        fields |= {"model.dropout": 0.25, "model.recurrent_dropout": 0.25}
+    return fields
 
 
 def _classification(table: Table) -> Fields:

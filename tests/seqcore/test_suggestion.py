@@ -72,6 +72,9 @@ def test_a_long_text_is_a_stream_and_a_short_one_is_not() -> None:
     stream = suggest_experiment(read_table("".join(words).encode(), name="x.txt"), data=DATA)
     assert (stream.training.carry_state, stream.training.shuffle) == (True, False)
     assert stream.data.stride == stream.data.window
+    assert stream.model.recurrent_dropout > 0  # read many times, it is not to be learned by heart
+    library = suggest_experiment(read_table("".join(words).encode() * 40, name="x.txt"), data=DATA)
+    assert (library.model.recurrent_dropout, library.training.carry_state) == (0, True)
     assert not suggest_experiment(table_of("talk.txt"), data=DATA).training.carry_state
 
 
