@@ -53,7 +53,7 @@ __all__ = [
 
 MOST_ANSWERS = 6
 READINGS: dict[type[View], str] = {
-    SeriesView: "The closer blue lies to the dark line, the better.",
+    SeriesView: "The closer the blue line lies to the truth, the better.",
     SymbolsView: "A row is what the model expects after those symbols, bluer where it is surer. A ring is what came.",
     TextView: "Grey was given, blue is what the model wrote on, beside how the text really goes on.",
     LabelsView: "How probable each class is after so much of the sequence: see when the model makes up its mind.",
