@@ -120,7 +120,9 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
             f"is not {labels.names[own[of]]!r}, which {ids.column} {ids.names[of]} has before; "
             "give each sequence one label"
         )
+    del wrong
     groups = take_groups(columns, ids, first, origin)
+    pa.default_memory_pool().release_unused()  # the names are codes by now
     date, times = take_times(columns, origin)
     step = step_column(columns) if times is None else None
     along: NDArray[Any] | None = times
@@ -128,6 +130,7 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
         along = np.asarray(columns.pop(step))
     by = f", {step or date} puts their rows in order" if along is not None else ""
     origin.notes.append(f"Read as long form: {ids.column} tells sequences apart{by}{_is_class(labels)}.")
+    pa.default_memory_pool().release_unused()
     names = take_numbers(columns, origin, has_dates=True)
     values = take_values(columns, names, origin)
     note_gaps(values, names, origin)
