@@ -163,16 +163,23 @@ def missing_times_note(times: Times, *, inserted: bool = False) -> str | None:
 
 def missing_after(times: Times, frequency: Frequency) -> NDArray[np.int64]:
     """How many times are left out after each but the last, [n - 1]."""
-    if frequency.months:
-        steps = np.diff(times.astype("datetime64[M]").astype(np.int64)) // frequency.months
-    elif isinstance(frequency.offset, pd.Timedelta):
-        steps = np.diff(times.astype("datetime64[ns]").astype(np.int64)) // frequency.offset.value
-    else:
-        days = times.astype("datetime64[D]")
-        steps = np.asarray(np.busday_count(days[:-1], days[1:]), dtype=np.int64)
-        steps[steps <= HOLIDAYS + 1] = 1
-    missing: NDArray[np.int64] = np.maximum(steps - 1, 0)
+    missing = np.zeros(max(len(times) - 1, 0), dtype=np.int64)
+    for start in range(0, len(missing), _CHUNK):
+        some = times[start : start + _CHUNK + 1]
+        missing[start : start + _CHUNK] = np.maximum(_distances(some, frequency) - 1, 0)
     return missing
+
+
+def _distances(times: Times, frequency: Frequency) -> NDArray[np.int64]:
+    """From each time to the next, in steps of the calendar, [n - 1]."""
+    if frequency.months or isinstance(frequency.offset, pd.Timedelta):
+        unit, size = ("M", frequency.months) if frequency.months else ("ns", pd.Timedelta(frequency.offset).value)
+        places = times.astype(f"datetime64[{unit}]").astype(np.int64)
+        return (places[1:] - places[:-1]) // size
+    days = times.astype("datetime64[D]")
+    steps = np.asarray(np.busday_count(days[:-1], days[1:]), dtype=np.int64)
+    steps[steps <= HOLIDAYS + 1] = 1
+    return steps
 
 
 def _span(frequency: Frequency) -> str:
