@@ -13,6 +13,7 @@ _RISE = 0.1  # from the lowest value before a peak
 _CHANCE = 0.01  # that a line so strong comes of noise
 _HARMONICS = 6  # of a period's frequency, among which its strongest line is looked for
 _STRONG, _STRONG_AGAIN = 0.4, 0.25  # correlations a period and two periods later
+_MIRRORED, _REVERSED = 0.7, 0.5  # correlations a period later, and (below zero) half a period later
 _NEAR = 1.25  # times the first peak's place: noise splits the peak of a long season in several
 
 LONGEST_LOOK = 100_000  # rows from the end of a series that are looked at
@@ -62,12 +63,14 @@ def find_period(values: NDArray[np.float64]) -> int | None:
 
 
 def _comes_again(correlation: NDArray[np.float64], period: int) -> bool:
-    """Whether a strong correlation stands at twice the period, too: what only wanders has that rarely.
+    """Whether the series is like itself a period later and again two later, or very much so and the reverse half-way.
 
-    Walks and noise of any memory, of 60 to 1,000 rows: at most 3 of 400.
+    What only wanders has either rarely: at most 3 of 300 walks and noises of any memory, of 60 to 1,000 rows. The
+    second is for the two years of a daily series, in which no period stands twice.
     """
-    twice = 2 * period
-    return twice < len(correlation) and bool(correlation[period] > _STRONG and correlation[twice] > _STRONG_AGAIN)
+    first, twice = correlation[period], 2 * period
+    again = twice < len(correlation) and first > _STRONG and correlation[twice] > _STRONG_AGAIN
+    return bool(again or (first > _MIRRORED and correlation[period // 2] < -_REVERSED))
 
 
 def _is_a_line(values: NDArray[np.float64], period: int) -> bool:
