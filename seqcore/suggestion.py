@@ -81,36 +81,62 @@ def _symbols(table: Table) -> Fields:
     """
     assert table.symbols is not None
     words = bool(table.separator)
-    longest = int(table.lengths.max(initial=1))
-    one = len(table.lengths) == 1
-    stream = one and longest >= STREAM
-    book = stream and longest <= BOOK
-    window = (40 if words else 64 if book else 100) if stream else max(1, min(32, longest // 6 if one else longest - 1))
-    stride = window if stream else max(1, window // 4)
-    windows = 0.8 * max(1, len(table) / stride)
-    batch_size = 8 if book else 32 if windows < 50_000 else 128
     fields: Fields = {
-        "data.window": window,
-        "data.stride": stride,
         "data.predict": "every-step",
         "data.validation_fraction": 0.1,
         "data.test_fraction": 0.1,
         "model.architecture": "gru",
-        "model.hidden_size": (256 if stream else 64) if len(table.symbols) > 20 or stream else 32,
         "model.embedding_size": 128 if words or len(table.symbols) > 300 else 0,
-        "training.learning_rate": 0.004 if stream else 0.01,
         "training.schedule": "cosine",
-        "training.shuffle": not stream,
-        "training.carry_state": stream,
-        "training.batch_size": batch_size,
-        "training.epochs": _epochs(
-            5000 if book else 1500 if stream else 600, windows, batch_size, least=1, most=40 if book else 100
-        ),
     }
-    if book:
-        fields |= {"model.architecture": "lstm", "model.hidden_size": 384, "training.threads": 2}
-        fields |= {"model.dropout": 0.25, "model.recurrent_dropout": 0.25}
-    return fields
+    longest = int(table.lengths.max(initial=1))
+    if len(table.lengths) > 1:
+        return fields | _windows(table, max(1, min(32, longest - 1)))
+    if longest < STREAM:
+        return fields | _windows(table, max(1, min(32, longest // 6)))
+    if longest <= BOOK:
+        fields |= {"model.architecture": "lstm", "model.dropout": 0.25, "model.recurrent_dropout": 0.25}
+        fields |= _stream(longest, 40 if words else 64, hidden=384, batch_size=8, steps=5000, most=40)
+        return fields | {"training.threads": 2}
+    window = 40 if words else 100
+    batch_size = _batch_size(0.8 * longest / window)
+    return fields | _stream(longest, window, hidden=256, batch_size=batch_size, steps=1500, most=100)
+
+
+def _stream(longest: int, window: int, *, hidden: int, batch_size: int, steps: int, most: int) -> Fields:
+    """One text that is read in order."""
+    return {
+        "data.window": window,
+        "data.stride": window,
+        "model.hidden_size": hidden,
+        "training.learning_rate": 0.004,
+        "training.shuffle": False,
+        "training.carry_state": True,
+        "training.batch_size": batch_size,
+        "training.epochs": _epochs(steps, 0.8 * longest / window, batch_size, least=1, most=most),
+    }
+
+
+def _windows(table: Table, window: int) -> Fields:
+    """Short texts, or many, whose windows come in any order."""
+    assert table.symbols is not None
+    stride = max(1, window // 4)
+    windows = 0.8 * max(1, len(table) / stride)
+    batch_size = _batch_size(windows)
+    return {
+        "data.window": window,
+        "data.stride": stride,
+        "model.hidden_size": 64 if len(table.symbols) > 20 else 32,
+        "training.learning_rate": 0.01,
+        "training.shuffle": True,
+        "training.carry_state": False,
+        "training.batch_size": batch_size,
+        "training.epochs": _epochs(600, windows, batch_size, least=1, most=100),
+    }
+
+
+def _batch_size(windows: float) -> int:
+    return 32 if windows < 50_000 else 128
 
 
 def _classification(table: Table) -> Fields:

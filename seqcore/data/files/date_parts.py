@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqcore.data.files.cells import Columns, is_text, is_whole
 from seqcore.data.files.dates import calendar_days, month_of_name
 
-__all__ = ["find_date_parts", "put_together"]
+__all__ = ["DateParts", "find_date_parts"]
 
 Whole = NDArray[np.int64]
 
@@ -34,39 +34,42 @@ _RANGES = {
 _NEEDS = {"quarter": "year", "month": "year", "day": "month", "hour": "day", "minute": "hour"}
 
 
-def find_date_parts(columns: Columns) -> dict[str, str]:
-    """The column of each part of the rows' dates, a year with a month or a quarter at least; empty where there is none.
+class DateParts(NamedTuple):
+    """The columns that the rows' dates stand in, a year's first, and the times [N] that they make."""
+
+    columns: tuple[str, ...]
+    times: NDArray[np.datetime64]
+
+
+def find_date_parts(columns: Columns) -> DateParts | None:
+    """A year with a month or a quarter at least; None where there is none, or where a day isn't in its month.
 
     A column counts by its name and by its cells: whole numbers in that part's range, or the names of months.
     """
     found: dict[str, str] = {}
+    values: dict[str, Whole] = {}
     for part, names in _NAMES.items():
         name = next((name for name in columns if name.strip().lower() in names), None)
         needed = _NEEDS.get(part)
         if name is None or (needed and needed not in found) or (part == "month" and "quarter" in found):
             continue
-        values = _numbers(columns[name], part)
+        numbers = _numbers(columns[name], part)
         low, high = _RANGES[part]
-        if values is not None and len(values) and low <= values.min() and values.max() <= high:
-            found[part] = name
-    return found if len(found) > 1 and put_together(columns, found) is not None else {}
+        if numbers is not None and len(numbers) and low <= numbers.min() and numbers.max() <= high:
+            found[part], values[part] = name, numbers
+    times = _put_together(values) if len(found) > 1 else None
+    return None if times is None else DateParts(tuple(found.values()), times)
 
 
-def put_together(columns: Columns, parts: dict[str, str]) -> NDArray[np.datetime64] | None:
-    """The times [N] of the rows, from the columns that `find_date_parts` found; None where a day isn't in its month."""
-    values = {part: _numbers(columns[name], part) for part, name in parts.items()}
-    year = values["year"]
-    assert year is not None
-    quarter, month, day = values.get("quarter"), values.get("month"), values.get("day")
-    ones = np.ones_like(year)
-    months = 3 * quarter - 2 if quarter is not None else ones if month is None else month
-    times, good = calendar_days(year, months, ones if day is None else day)
+def _put_together(values: dict[str, Whole]) -> NDArray[np.datetime64] | None:
+    ones = np.ones_like(values["year"])
+    months = 3 * values["quarter"] - 2 if "quarter" in values else values.get("month", ones)
+    times, good = calendar_days(values["year"], months, values.get("day", ones))
     if not good.all():
         return None
     for part, unit in (("hour", "h"), ("minute", "m")):
-        clock = values.get(part)
-        if clock is not None:
-            times = times + clock.astype(f"timedelta64[{unit}]")
+        if part in values:
+            times = times + values[part].astype(f"timedelta64[{unit}]")
     return times
 
 
@@ -75,15 +78,7 @@ def _numbers(column: pa.ChunkedArray, part: str) -> Whole | None:
     if column.null_count:
         return None
     if part == "month" and is_text(column):
-        return _months(column.to_pylist() if len(column) < 1_000 else column.unique().to_pylist(), column)
+        coded = column.combine_chunks().dictionary_encode()
+        months = [month_of_name(str(name)) for name in coded.dictionary.to_pylist()]
+        return None if None in months else np.array(months, dtype=np.int64)[np.asarray(coded.indices)]
     return np.asarray(column).astype(np.int64) if is_whole(column, most=len(column)) else None
-
-
-def _months(names: Iterable[str], column: pa.ChunkedArray) -> Whole | None:
-    known = {name: month_of_name(str(name)) for name in dict.fromkeys(names)}
-    if None in known.values():
-        return None
-    coded = column.combine_chunks().dictionary_encode()
-    numbers = np.array([known[name] for name in coded.dictionary.to_pylist()], dtype=np.int64)
-    values: Whole = numbers[np.asarray(coded.indices)]
-    return values

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.files.cells import Columns, Origin, example_of, is_text, sample, wanted_column
 from seqcore.data.files.csv_layout import is_number
-from seqcore.data.files.date_parts import find_date_parts, put_together
+from seqcore.data.files.date_parts import DateParts, find_date_parts
 from seqcore.data.files.dates import ParsedDates, date_family, parse_dates, parse_whole_numbers
 from seqcore.errors import DataError
 
@@ -21,7 +21,7 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
     if wanted == "none":
         return "", None
     parts = find_date_parts(columns)
-    if parts and wanted in ("auto", parts["year"]):
+    if parts is not None and wanted in ("auto", parts.columns[0]):
         return _take_parts(columns, parts, origin)
     if wanted != "auto":
         wanted = wanted_column(wanted, columns, origin, "the dates")
@@ -61,14 +61,12 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
     return wanted, times
 
 
-def _take_parts(columns: Columns, parts: dict[str, str], origin: Origin) -> tuple[str, NDArray[np.datetime64] | None]:
-    times = put_together(columns, parts)
-    names = list(parts.values())
-    for name in names:
+def _take_parts(columns: Columns, parts: DateParts, origin: Origin) -> tuple[str, NDArray[np.datetime64]]:
+    for name in parts.columns:
         del columns[name]
-    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    listed = f"{', '.join(parts.columns[:-1])} and {parts.columns[-1]}"
     origin.notes.append(f"The times of the rows were put together from {listed}.")
-    return listed, times
+    return listed, parts.times
 
 
 def date_column(columns: Columns, origin: Origin) -> str | None:
@@ -77,8 +75,8 @@ def date_column(columns: Columns, origin: Origin) -> str | None:
         return None if origin.date_column == "none" else origin.date_column
     first = {name: column.slice(0, 2_000) for name, column in columns.items()}
     parts = find_date_parts(first)
-    if parts:
-        return parts["year"]
+    if parts is not None:
+        return parts.columns[0]
     return next((name for name, column in first.items() if _as_dates(name, column, origin) is not None), None)
 
 
