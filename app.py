@@ -98,7 +98,9 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """Have a worker warm before the first visitor comes; let workers save and leave when the server ends."""
     with contextlib.suppress(SeqcoreError):  # a store that can't be opened is shown on the pages
         await asyncio.to_thread(session.jobs)
-    warm = asyncio.create_task(asyncio.to_thread(importlib.import_module, "seqcore.prediction"))  # brings torch
+    warm = asyncio.create_task(
+        asyncio.to_thread(importlib.import_module, "seqcore.inference.predictor")
+    )  # brings torch
     try:
         yield {}
     finally:

@@ -23,8 +23,8 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from seqcore.metrics import metric_named
-from seqcore.recipes import load_recipe, recipes
+from seqcore.evaluation.metrics import metric_named
+from seqcore.experiment.recipes import load_recipe, recipes
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ INPUTS = {
 
 def understood(predictor: Any) -> float:
     """How many vowels of voices that another synthesiser made a model of spoken vowels understands."""
-    from seqcore.data.sound import sound_table
+    from seqcore.data.audio import sound_table
     from seqcore.data.sources.vowels import VOWELS
-    from tests.seqcore.other_voices import FORMANTS, other_voices
+    from tests.seqcore.data.sources.other_voices import FORMANTS, other_voices
 
     labels = list(VOWELS)[: predictor.experiment.data.options["vowels"]]
     known = {label.split(" /")[0]: label for label in labels}
@@ -168,9 +168,9 @@ PROMISES = [
 def train(name: str, seed: int, changes: Mapping[str, Any]) -> Outcome:
     """One recipe with one seed, from the first step to the last."""
     from seqcore.events import CheckpointReady, Epoch, Finding, Finished
-    from seqcore.prediction import Predictor
-    from seqcore.training import fit
-    from seqcore.views import SymbolsView
+    from seqcore.inference.predictor import Predictor
+    from seqcore.results import SymbolsView
+    from seqcore.training.fit import fit
 
     experiment = load_recipe(name).experiment.with_changes({"training.seed": seed, **changes})
     begin = time.perf_counter()

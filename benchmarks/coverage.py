@@ -18,8 +18,8 @@ import numpy as np
 
 from seqcore.data.table import Table
 from seqcore.events import Finished
-from seqcore.experiment import Experiment
-from seqcore.training import fit
+from seqcore.experiment.experiment import Experiment
+from seqcore.training.fit import fit
 
 COVERAGE = 0.9
 MODEL = {"architecture": "gru", "hidden_size": 16}

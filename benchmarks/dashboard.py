@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Page, sync_playwright
 
-from seqcore.runs.front import open_store
+from seqcore.runs.api import open_store
 from seqcore.runs.store import Run, Store
 from tools.ensure_chromium import ADVICE, find
 

@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, TensorDataset
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from seqcore.events import Steps
-from seqcore.experiment import Experiment
-from seqcore.training import fit
+from seqcore.experiment.experiment import Experiment
+from seqcore.training.fit import fit
 
 WINDOW, HIDDEN, BATCH, RATE = 50, 50, 32, 0.001
 ASKED = 1.0

@@ -3,16 +3,16 @@
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
-from ui import data_sections, forms, listening, looking, overview, own_data, session
+from ui import audio_player, data_picker, data_sections, data_state, forms, overview, session
 
-draft = looking.current()
+draft = data_state.current()
 title, press = st.columns([2.4, 1], vertical_alignment="bottom")
 title.title("Data", anchor=False)
-looking.choose(draft)
+data_state.choose(draft)
 for line in draft.link_faults:
     st.error(session.escape(line))
 
-if own_data.awaits_file(draft):
+if data_picker.awaits_file(draft):
     st.stop()
 
 with st.container(key="desk"):
@@ -22,30 +22,30 @@ with left, st.container(key="settings"):
     st.subheader("How it is used")
     told = st.container()
     known = overview.table(draft)
-    first = own_data.first_fields(draft, known)
-    forms.section(draft, "data", known, leave_out=looking.shown_above(draft), first=first)
+    first = data_picker.first_fields(draft, known)
+    forms.section(draft, "data", known, leave_out=data_state.shown_above(draft), first=first)
 
 experiment, table = None, None
 with right:
     try:
         experiment = draft.experiment()
-        looking.write_link(draft, experiment)
-        table = own_data.table_of(experiment)
+        data_state.write_link(draft, experiment)
+        table = data_picker.table_of(experiment)
     except SeqcoreError as error:
         session.fail(error)
     if experiment is not None and table is not None:
-        looking.heading(draft)
+        data_state.heading(draft)
         seen = data_sections.inspected(experiment, table)
         data_sections.facts(seen, table)
         overview.data_picture(experiment, table, key="look")
-        listening.listen(table, key="listen")
+        audio_player.listen(table, key="listen")
         if first:
             with told:
                 overview.predicted(experiment, table)
         data_sections.remarks(seen)
 
 with press:
-    looking.train_button(ready=table is not None)
+    data_state.train_button(ready=table is not None)
 
 if experiment is not None and table is not None:
     data_sections.details(seen, experiment, table)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from seqcore.data.files.door import SUFFIXES
+from seqcore.data.readers.read_table import SUFFIXES
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
+from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Finding
 from seqcore.export import FORMATS, scored_part
-from seqcore.film import as_film
-from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES, plot_scores, scores_info
+from seqcore.results import SeriesView, TranslationView, View
 from seqcore.runs.store import Run
-from seqcore.suggestion import refit_experiment
-from seqcore.views import SeriesView, TranslationView, View
-from ui import run_words
+from seqcore.tasks.auto_config import refit_experiment
+from seqcore.tasks.frame_rows import as_film
+from ui import run_labels
 from ui.cards import finding_box
 from ui.inputs import INPUTS, as_read, wanted_file
 from ui.results import (
@@ -38,7 +38,7 @@ from ui.scoring import PATIENCE, Scoring, scoring
 from ui.session import escape, fail, jobs, select_run, selected_run, store
 
 if TYPE_CHECKING:  # it imports torch, for which nobody has to wait who only chooses a run
-    from seqcore.prediction import Predictor
+    from seqcore.inference.predictor import Predictor
 
 PARTS = {"test": "Test", "val": "Validation", "train": "Training"}
 READING = {
@@ -111,7 +111,7 @@ def choose(runs: list[Run]) -> Run | None:
         "Run",
         ids,
         index=ids.index(wanted),
-        format_func=lambda run: run_words.label(known[run]),
+        format_func=lambda run: run_labels.label(known[run]),
         key=f"run-{wanted}",
         help="Trained models, the newest first.",
         label_visibility="collapsed",
@@ -123,12 +123,12 @@ def choose(runs: list[Run]) -> Run | None:
 
 def introduce(run: Run, predictor: Predictor | None) -> None:
     """What the model is, how it stands, and what the doctor saw. Its weights are the predictor's: the run goes on."""
-    word = run_words.STATUSES[run.status]
+    word = run_labels.STATUSES[run.status]
     size = f" · {run.parameters:,} parameters" if run.parameters else ""
-    best = "" if predictor is None else f" · {run_words.weights(run, predictor.epoch, predictor.step)}"
+    best = "" if predictor is None else f" · {run_labels.weights(run, predictor.epoch, predictor.step)}"
     st.markdown(
-        f"**{escape(run_words.title(run))}** :{word.colour}-badge[{word.word}]  \n"
-        f":gray[{run_words.network(run)} · {run_words.trained_on(run)}{size}{best}]"
+        f"**{escape(run_labels.title(run))}** :{word.colour}-badge[{word.word}]  \n"
+        f":gray[{run_labels.network(run)} · {run_labels.trained_on(run)}{size}{best}]"
     )
     if not run.ended:
         st.caption("It has not ended: what follows uses these weights, the best so far.")
@@ -170,7 +170,7 @@ def against_truth(run: Run, step: int) -> None:
     if not asked.done(PATIENCE - asked.seconds):
         st.fragment(await_scores, run_every=POLL)(run, asked, part)
         return
-    name = file_stem(run_words.title(run), part, run.id[:8])
+    name = file_stem(run_labels.title(run), part, run.id[:8])
     show_evaluation(run, asked.result(), key=f"truth-{run.id}-{part}", name=name, reading=READING[part])
 
 
@@ -251,7 +251,7 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
             st.caption(f"Read as {read}.")
         if note and not isinstance(view, TranslationView):
             st.caption(escape(note))
-        download_csv(view, name=file_stem(run_words.title(run), "answer"), key=f"csv-input-{run.id}")
+        download_csv(view, name=file_stem(run_labels.title(run), "answer"), key=f"csv-input-{run.id}")
     with right:
         show(view, key=f"own-{run.id}", label="Your input and the model's answer")
 
@@ -293,7 +293,7 @@ def forecast(run: Run, predictor: Predictor, step: int) -> None:
         if predictor.frame is not None:
             view = as_film(view, predictor.frame)
         answer(view)
-        download_csv(view, name=file_stem(run_words.title(run), "forecast", str(steps)), key=f"csv-forecast-{run.id}")
+        download_csv(view, name=file_stem(run_labels.title(run), "forecast", str(steps)), key=f"csv-forecast-{run.id}")
     with columns[1]:
         picture(
             FIGURES[type(view)](view), key=key, label="The end of the data and the forecast after it",
@@ -312,7 +312,7 @@ def refit(run: Run, predictor: Predictor) -> None:
         return
     st.caption(
         "This model has not learned from the data that were held back to score it. For a forecast that counts, train "
-        f"the same model on all of them, for the {run_words.counted(epochs, 'epoch')} that did best here."
+        f"the same model on all of them, for the {run_labels.counted(epochs, 'epoch')} that did best here."
     )
     if st.button("Train on all data", icon=":material/restart_alt:", key=f"refit-{run.id}"):
         new = jobs().submit(refit_experiment(predictor.settled, epochs), recipe=run.recipe)
@@ -348,7 +348,7 @@ def write_on(run: Run, predictor: Predictor, step: int) -> None:
         letters(prompt, text)
         st.caption("Grey is yours, blue is the model's.")
         st.download_button(
-            "Download text", prompt + text, f"{file_stem(run_words.title(run), 'written')}.txt", "text/plain",
+            "Download text", prompt + text, f"{file_stem(run_labels.title(run), 'written')}.txt", "text/plain",
             key=f"text-letters-{run.id}", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
 
@@ -393,7 +393,7 @@ def take_away(run: Run, predictor: Predictor, step: int) -> None:
     for name, form in FORMATS.items():
         text, button = st.columns([3, 1], vertical_alignment="center")
         text.markdown(f"**{form.title}**  \n:gray[{form.help}]")
-        file = f"{file_stem(run_words.title(run), run.id[:8])}-{name}{form.suffix}"
+        file = f"{file_stem(run_labels.title(run), run.id[:8])}-{name}{form.suffix}"
         button.download_button(
             "Download", partial(form, store(), run.id), file, form.media_type, key=f"take-{name}-{run.id}",
             icon=":material/download:", width="stretch", on_click="ignore",

@@ -11,7 +11,7 @@ from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.events import Changed, Epoch
 from seqcore.plots import loss_info, plot_loss
 from seqcore.runs.store import Run
-from ui import run_words
+from ui import run_labels
 from ui.results import picture
 from ui.run_list import run_list
 from ui.session import escape, fail, jobs, select_run, selected_run, store
@@ -21,9 +21,9 @@ GOING = ("queued", "running", "paused")
 EVERY = 1.0  # seconds between two looks while something is going
 ORDERS = {
     "Newest first": lambda run: -run.created.timestamp(),
-    "Best score first": lambda run: -run_words.merit(run),
+    "Best score first": lambda run: -run_labels.merit(run),
     "Longest first": lambda run: -run.seconds,
-    "Name": lambda run: (run_words.title(run).lower(), -run.created.timestamp()),
+    "Name": lambda run: (run_labels.title(run).lower(), -run.created.timestamp()),
 }
 
 
@@ -83,7 +83,7 @@ def overview(going: bool) -> None:
 
 def choose(runs: list[Run]) -> list[Run]:
     """Filters and order."""
-    counts = {word: sum(run.status == word for run in runs) for word in run_words.STATUSES}
+    counts = {word: sum(run.status == word for run in runs) for word in run_labels.STATUSES}
     with st.container(horizontal=True, vertical_alignment="center"):
         words = st.text_input(
             "Find", placeholder="Find by name, network or id", key="runs-find", label_visibility="collapsed", width=260,
@@ -91,7 +91,7 @@ def choose(runs: list[Run]) -> list[Run]:
         )  # fmt: skip
         statuses = st.pills(
             "Status", [status for status in counts if counts[status]], selection_mode="multi", key="runs-status",
-            format_func=lambda status: f"{run_words.STATUSES[status].word} {counts[status]:,}",
+            format_func=lambda status: f"{run_labels.STATUSES[status].word} {counts[status]:,}",
             label_visibility="collapsed", help="Show only runs with these statuses.",
         )  # fmt: skip
         order = st.selectbox(
@@ -100,7 +100,7 @@ def choose(runs: list[Run]) -> list[Run]:
     wanted = words.lower().split()
     kept = [run for run in runs if not statuses or run.status in statuses]
     if wanted:
-        kept = [run for run in kept if all(word in run_words.label(run).lower() for word in wanted)]
+        kept = [run for run in kept if all(word in run_labels.label(run).lower() for word in wanted)]
     return sorted(kept, key=ORDERS[order])
 
 
@@ -130,10 +130,10 @@ def missing(run: str) -> None:
 
 def detail(run: Run) -> None:
     """One run: how it went, and what can be done with it."""
-    word = run_words.STATUSES[run.status]
+    word = run_labels.STATUSES[run.status]
     st.markdown(
-        f"#### {escape(run_words.title(run))}\n:{word.colour}-badge[{word.icon} {word.word}] "
-        f":gray[{run_words.network(run)}, {run_words.trained_on(run)}]"
+        f"#### {escape(run_labels.title(run))}\n:{word.colour}-badge[{word.icon} {word.word}] "
+        f":gray[{run_labels.network(run)}, {run_labels.trained_on(run)}]"
     )
     explain(run)
     actions(run)
@@ -144,7 +144,7 @@ def detail(run: Run) -> None:
         figure = plot_loss(info)
         figure.update_layout(height=250)
         picture(figure, key=f"loss-{run.id}", label="Training and validation loss over the steps of the run")
-    scores = run_words.scores(run)
+    scores = run_labels.scores(run)
     if scores.model is not None:
         st.markdown(escape(scores.sentence))
     facts(run)
@@ -221,7 +221,7 @@ def _action(name: str, run: Run, act: object, *, icon: str, help: str, primary: 
 def confirm_delete(run: Run) -> None:
     """Ask, then delete."""
     st.markdown(
-        f"**{escape(run_words.title(run))}**, {run_words.network(run)}, {run_words.counted(run.epoch, 'epoch')}: "
+        f"**{escape(run_labels.title(run))}**, {run_labels.network(run)}, {run_labels.counted(run.epoch, 'epoch')}: "
         "its curve, its scores and its weights go, and can't be brought back."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -248,7 +248,7 @@ def facts(run: Run) -> None:
         "Epochs": f"{run.epoch:,} of {run.epochs:,}" + (f", best {run.best_epoch}" if run.best_epoch else ""),
         "Steps": f"{run.step:,}",
         "Parameters": f"{run.parameters:,}" if run.parameters else "–",
-        "Training time": run_words.duration(run.seconds) + (f" in {run.attempt} attempts" if run.attempt > 1 else ""),
+        "Training time": run_labels.duration(run.seconds) + (f" in {run.attempt} attempts" if run.attempt > 1 else ""),
         "Started": f"{run.created:%d %b %Y %H:%M} UTC",
         "Id": f"`{run.id}`",
     }

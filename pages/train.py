@@ -3,12 +3,12 @@
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
-from ui import actions, drafts, forms, going_on, live, overview, own_data, session
+from ui import actions, active_runs, data_picker, drafts, forms, overview, run_view, session
 
 run = session.shown_run()
 draft = drafts.current(run)
-going_on.offer(run)
-own_data.start_bar(draft)
+active_runs.offer(run)
+data_picker.start_bar(draft)
 for line in draft.link_faults:
     st.error(session.escape(line))
 
@@ -19,8 +19,8 @@ with left, st.container(key="settings"):
     st.subheader("Data")
     told = st.container()
     known = overview.table(draft)
-    first = own_data.first_fields(draft, known)
-    forms.section(draft, "data", known, leave_out=own_data.shown_above(draft), first=first)
+    first = data_picker.first_fields(draft, known)
+    forms.section(draft, "data", known, leave_out=data_picker.shown_above(draft), first=first)
     st.subheader("Model")
     forms.section(draft, "model")
     summary = st.container()
@@ -34,7 +34,7 @@ with right:
     try:
         experiment = draft.experiment()
         drafts.write_link(draft, experiment)
-        table = None if own_data.awaits_file(draft) else own_data.table_of(experiment)
+        table = None if data_picker.awaits_file(draft) else data_picker.table_of(experiment)
     except SeqcoreError as error:
         session.fail(error)
     problems: tuple[str, ...] | None = ()
@@ -45,13 +45,13 @@ with right:
     ready = experiment if table is not None and not problems else None
     if run is None:
         with st.container(horizontal=True, key="actions"):
-            actions.buttons(None, ready, missing=own_data.awaits_file(draft))
+            actions.buttons(None, ready, missing=data_picker.awaits_file(draft))
         actions.faults()
         if ready is not None and table is not None:
             overview.leaks(ready, table)
         overview.data_picture(experiment, table)
     else:
-        live.live_area(run, ready)
+        run_view.live_area(run, ready)
 
 if experiment is not None and table is not None:
     if run is not None:

@@ -9,14 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqcore.control import Control
     from seqcore.errors import SeqcoreError
-    from seqcore.experiment import Experiment
-    from seqcore.prediction import Predictor
-    from seqcore.recipes import recipe, recipes
-    from seqcore.runs.front import open_store, train
+    from seqcore.experiment.experiment import Experiment
+    from seqcore.experiment.recipes import recipe, recipes
+    from seqcore.inference.predictor import Predictor
+    from seqcore.runs.api import open_store, train
     from seqcore.runs.store import Store
-    from seqcore.training import fit
+    from seqcore.training.control import Control
+    from seqcore.training.fit import fit
 
 __all__ = [
     "Control",
@@ -32,16 +32,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Control": "seqcore.control",
-    "Experiment": "seqcore.experiment",
-    "Predictor": "seqcore.prediction",
+    "Control": "seqcore.training.control",
+    "Experiment": "seqcore.experiment.experiment",
+    "Predictor": "seqcore.inference.predictor",
     "SeqcoreError": "seqcore.errors",
     "Store": "seqcore.runs.store",
-    "fit": "seqcore.training",
-    "open_store": "seqcore.runs.front",
-    "recipe": "seqcore.recipes",
-    "recipes": "seqcore.recipes",
-    "train": "seqcore.runs.front",
+    "fit": "seqcore.training.fit",
+    "open_store": "seqcore.runs.api",
+    "recipe": "seqcore.experiment.recipes",
+    "recipes": "seqcore.experiment.recipes",
+    "train": "seqcore.runs.api",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.views import View, plain, view_from_dict
+from seqcore.results import View, plain, view_from_dict
 
 __all__ = [
     "Changed",

@@ -8,11 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from seqcore.control import LIVE_CHANGES
 from seqcore.errors import DataError, SeqcoreError
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 from seqcore.runs.records import Run
-from ui import drafts, overview, own_data, session
+from seqcore.training.control import LIVE_CHANGES
+from ui import data_picker, drafts, overview, session
 
 __all__ = ["asked", "buttons", "faults", "use_it", "was_started_here"]
 
@@ -155,7 +155,7 @@ def _data_of(draft: drafts.Draft) -> tuple[Any, Any]:
 def _train(shown: tuple[Any, Any]) -> None:
     st.session_state.pop(_FAULTS, None)
     draft = drafts.drawn()
-    if own_data.unsettled() or _data_of(draft) != shown:
+    if data_picker.unsettled() or _data_of(draft) != shown:
         st.session_state[_FAULTS] = ("Other data came in just as you pressed Train: look at them and press it again.",)
         return
     draft.collect()
@@ -164,7 +164,7 @@ def _train(shown: tuple[Any, Any]) -> None:
         before = st.session_state.get(_SUBMITTED)
         if before is not None and before[1] == experiment and time.monotonic() - before[0] < TWICE:
             return
-        lines = overview.problems(experiment, own_data.table_of(experiment))
+        lines = overview.problems(experiment, data_picker.table_of(experiment))
         if lines:
             raise DataError(*lines)
         run = session.jobs().submit(experiment, recipe=draft.recipe)

@@ -11,14 +11,14 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from seqcore.evaluation.metrics import metric_named
 from seqcore.events import Finding
-from seqcore.metrics import metric_named
 from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.plots.sparkline import sparkline_info
 from seqcore.plots.style import COLOURS
 from seqcore.runs.records import Run
-from ui.story import Line, duration, number
-from ui.watch import Moment
+from ui.event_log import Line, duration, number
+from ui.run_history import Moment
 
 __all__ = ["cards", "finding_box", "log", "scores_of"]
 

@@ -12,12 +12,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from seqcore.data.glimpse import Glimpse, SeenWindow, glimpse
-from seqcore.data.inspection import Inspection, inspect
+from seqcore.data.profile.profile import Inspection, inspect
+from seqcore.data.profile.window_preview import Glimpse, SeenWindow, glimpse
+from seqcore.data.step_units import StepUnit, unit_of
 from seqcore.data.table import Table
-from seqcore.data.units import StepUnit, unit_of
 from seqcore.errors import SeqcoreError
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrelation
 from seqcore.plots.blanks import marked
 from seqcore.plots.counts import classes_info, lengths_info, plot_bars, vocabulary_info

@@ -9,10 +9,10 @@ from typing import Any
 import streamlit as st
 
 from seqcore.data.sources import SOURCES
-from seqcore.experiment import Experiment, settings_of
-from seqcore.fields import Setting
-from seqcore.links import PAGE_KEYS, link_of, nearest_from_link
-from seqcore.recipes import load_recipe, recipes
+from seqcore.experiment.experiment import Experiment, settings_of
+from seqcore.experiment.fields import Setting
+from seqcore.experiment.links import PAGE_KEYS, link_of, nearest_from_link
+from seqcore.experiment.recipes import load_recipe, recipes
 from seqcore.runs.records import Run
 from ui import session
 

@@ -10,9 +10,9 @@ import streamlit as st
 
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
-from seqcore.experiment import settings_of
-from seqcore.fields import Choice, Setting
-from seqcore.rules import RULES
+from seqcore.experiment.constraints import RULES
+from seqcore.experiment.experiment import settings_of
+from seqcore.experiment.fields import Choice, Setting
 from ui.drafts import Draft, widget_key
 from ui.session import escape
 

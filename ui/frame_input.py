@@ -8,11 +8,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from seqcore.data.parts import PART_TITLES, part_bounds
+from seqcore.data.splits import PART_TITLES, part_bounds
 from seqcore.data.table import Table
 
 if TYPE_CHECKING:
-    from seqcore.prediction import Predictor
+    from seqcore.inference.predictor import Predictor
 
 __all__ = ["frames"]
 

@@ -14,7 +14,7 @@ from ui.sequence_input import sequence
 from ui.sound_input import sound
 
 if TYPE_CHECKING:
-    from seqcore.prediction import Predictor
+    from seqcore.inference.predictor import Predictor
 
 __all__ = ["FILES", "INPUTS", "as_read", "wanted_file"]
 

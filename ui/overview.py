@@ -8,23 +8,23 @@ from typing import Any
 
 import streamlit as st
 
-from seqcore.config import DataConfig
-from seqcore.data.inspection import count_parts
-from seqcore.data.remarks import few_windows
+from seqcore.data.profile.diagnostics import few_windows
+from seqcore.data.profile.profile import count_parts
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
+from seqcore.evaluation.leakage.detection import find_leaks
 from seqcore.events import Finding
-from seqcore.experiment import Experiment
-from seqcore.leaks import find_leaks
+from seqcore.experiment.config import DataConfig
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.recipes import load_recipe
 from seqcore.plots import plot_table, table_info
 from seqcore.plots.examples import MANY_COLUMNS, examples_info, plot_examples
-from seqcore.recipes import load_recipe
-from ui import own_data, session
+from ui import data_picker, session
 from ui.cards import finding_box
 from ui.drafts import Draft
 from ui.live_chart import figure_text, live_chart
-from ui.texts import text_picture
+from ui.text_preview import text_picture
 
 __all__ = ["data_picture", "known_problems", "leaks", "parameters", "predicted", "problems", "table", "title"]
 
@@ -59,10 +59,10 @@ def title(draft: Draft) -> None:
 
 def table(draft: Draft) -> Table | None:
     """The values that the controls are drawn for, or None where they can't be had."""
-    if own_data.awaits_file(draft):
+    if data_picker.awaits_file(draft):
         return None
     try:
-        return own_data.table_of(draft.base)
+        return data_picker.table_of(draft.base)
     except SeqcoreError:
         return None
 
@@ -147,7 +147,7 @@ def predicted(experiment: Experiment, table: Table) -> None:
 
 def known_problems(experiment: Experiment, table: Table) -> tuple[str, ...] | None:
     """`problems`, or None on a server that would have to load torch first: the page is not kept waiting."""
-    return problems(experiment, table) if "seqcore.training" in sys.modules else None
+    return problems(experiment, table) if "seqcore.training.fit" in sys.modules else None
 
 
 def problems(experiment: Experiment, table: Table) -> tuple[str, ...]:
@@ -182,7 +182,7 @@ def parameters(experiment: Experiment | None, table: Table | None) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], int]:
-    from seqcore.prediction import summarize  # brings torch: the rest of the page need not wait for it
+    from seqcore.inference.predictor import summarize  # brings torch: the rest of the page need not wait for it
 
     summary = summarize(Experiment.from_json(experiment), _table)
     return summary.layers, summary.parameters
@@ -199,7 +199,7 @@ def _leaks(experiment: str, _table: Table) -> list[dict[str, str]]:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _check(experiment: str, _table: Table) -> tuple[str, ...]:
-    from seqcore.training import check  # brings torch as well
+    from seqcore.training.fit import check  # brings torch as well
 
     try:
         check(Experiment.from_json(experiment), _table)

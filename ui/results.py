@@ -16,13 +16,13 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from seqcore.evaluation.metrics import Evaluation
 from seqcore.export import view_to_csv
-from seqcore.metrics import Evaluation
 from seqcore.plots import FIGURES
 from seqcore.plots.blanks import named
 from seqcore.plots.labels import MOST_SEQUENCES
 from seqcore.plots.series import is_scattered
-from seqcore.views import (
+from seqcore.results import (
     ConfusionView,
     FramesView,
     HorizonView,
@@ -36,7 +36,7 @@ from seqcore.views import (
 )
 from ui.live_chart import live_chart
 from ui.session import escape
-from ui.written import written
+from ui.text_views import written
 
 __all__ = [
     "answer",

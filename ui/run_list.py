@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from seqcore.metrics import metric_named
+from seqcore.evaluation.metrics import metric_named
 from seqcore.plots import ScoresInfo, sparkline_info
 from seqcore.plots.scores import AS_GOOD, NONE_RIGHT
 from seqcore.runs.store import Run
-from ui import run_words, session
+from ui import run_labels, session
 
 __all__ = ["run_list", "run_row"]
 
@@ -41,14 +41,14 @@ def run_list(runs: Sequence[Run], *, selected: str | None, on_choose: Callable[[
 
 def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
     """What a row shows, as plain values."""
-    word = run_words.STATUSES[run.status]
-    scores = run_words.scores(run)
+    word = run_labels.STATUSES[run.status]
+    scores = run_labels.scores(run)
     going = run.status in ("running", "paused")
-    part = run_words.best_part(run)
+    part = run_labels.best_part(run)
     return {
         "id": run.id,
-        "title": run_words.title(run),
-        "network": f"{run_words.network(run)} · {run_words.trained_on(run)}",
+        "title": run_labels.title(run),
+        "network": f"{run_labels.network(run)} · {run_labels.trained_on(run)}",
         "status": word.word,
         "tone": word.colour,
         "hollow": run.status in ("queued", "stopped", "interrupted"),
@@ -60,8 +60,8 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
         "skill": scores.short,
         "baseline": _against(scores),
         "worse": scores.short.endswith("worse"),
-        "duration": run_words.duration(run.seconds) if run.started else "–",
-        "ago": run_words.ago(run.created),
+        "duration": run_labels.duration(run.seconds) if run.started else "–",
+        "ago": run_labels.ago(run.created),
     }
 
 
@@ -94,7 +94,7 @@ def _brief(baseline: str) -> str:
 def _progress(run: Run) -> str:
     if run.status == "queued":
         return "next" if run.queue_position == 1 else f"number {run.queue_position}" if run.queue_position else ""
-    return f"{run.epoch} of {run_words.counted(run.epochs, 'epoch')}" if run.epochs else ""
+    return f"{run.epoch} of {run_labels.counted(run.epochs, 'epoch')}" if run.epochs else ""
 
 
 @st.cache_data(show_spinner=False, max_entries=3000)

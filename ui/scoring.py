@@ -9,7 +9,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from seqcore.data.table import Table
-from seqcore.metrics import Evaluation
+from seqcore.evaluation.metrics import Evaluation
 from ui import session
 
 __all__ = ["PATIENCE", "Scoring", "scoring"]

@@ -11,7 +11,7 @@ from seqcore.data.table import Table
 from seqcore.plots.labels import with_class
 
 if TYPE_CHECKING:
-    from seqcore.prediction import Predictor
+    from seqcore.inference.predictor import Predictor
 
 __all__ = ["chosen_example", "sequence"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
-from seqcore.runs.front import open_store
-from seqcore.runs.jobs import Jobs
+from seqcore.runs.api import open_store
 from seqcore.runs.records import Run
+from seqcore.runs.scheduler import Jobs
 from seqcore.runs.store import Store
 
 __all__ = ["RUN", "escape", "fail", "icon", "jobs", "keep_link", "select_run", "selected_run", "shown_run", "store"]

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from seqcore.data.sound import MOST_SECONDS, Sound, read_sound
+from seqcore.data.audio import MOST_SECONDS, Sound, read_sound
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from ui.listening import play
+from ui.audio_player import play
 from ui.sequence_input import chosen_example
 from ui.session import escape, fail
 
 if TYPE_CHECKING:
-    from seqcore.prediction import Predictor
+    from seqcore.inference.predictor import Predictor
 
 __all__ = ["sound"]
 

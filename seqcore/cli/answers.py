@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from seqcore.cli.output import number
 from seqcore.data.sentences import bare, join_sentence
 from seqcore.errors import PredictionError
-from seqcore.views import (
+from seqcore.results import (
     FramesView,
     LabelsView,
     SeriesView,

@@ -9,9 +9,9 @@ from typing import Any
 from seqcore.cli.output import Output
 from seqcore.data.sources import SOURCES
 from seqcore.errors import NotFoundError, did_you_mean
-from seqcore.experiment import Experiment, settings_of
-from seqcore.fields import Setting, describe
-from seqcore.recipes import recipes as all_recipes
+from seqcore.experiment.experiment import Experiment, settings_of
+from seqcore.experiment.fields import Setting, describe
+from seqcore.experiment.recipes import recipes as all_recipes
 
 __all__ = ["fields", "recipes"]
 

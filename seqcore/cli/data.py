@@ -9,13 +9,13 @@ from typing import Any
 from seqcore.cli.output import Output, number
 from seqcore.cli.training import changed_values
 from seqcore.data.columns import unknown_columns
-from seqcore.data.facts import Inspection
-from seqcore.data.parts import PART_TITLES
+from seqcore.data.profile.facts import Inspection
 from seqcore.data.sources import SOURCES
+from seqcore.data.splits import PART_TITLES
+from seqcore.data.step_units import unit_of
 from seqcore.data.table import Table
-from seqcore.data.units import unit_of
 from seqcore.errors import DataError, ExperimentError, NotFoundError, did_you_mean
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 
 __all__ = ["data"]
 
@@ -24,7 +24,7 @@ SHOWN = 12  # columns, classes and symbols that are listed for people
 
 def data(args: argparse.Namespace, out: Output) -> int:
     """Look at a source or a file as the suggested experiment would use it, with `--set` for whatever is otherwise."""
-    from seqcore.data.inspection import inspect
+    from seqcore.data.profile.profile import inspect
 
     experiment, table = _looked_at(args.what, args.changes)
     if not table.symbolic and (unknown := unknown_columns(table, experiment.data)):
@@ -45,7 +45,7 @@ def data(args: argparse.Namespace, out: Output) -> int:
 
 
 def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, Table]:
-    from seqcore.suggestion import suggest_experiment
+    from seqcore.tasks.auto_config import suggest_experiment
 
     path = Path(what)
     options = {name.removeprefix("data.options."): value for name, value in changes if ".options." in name}
@@ -63,7 +63,7 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
     if not path.exists():
         names = [name for name, source in SOURCES.items() if not source.stored]
         raise NotFoundError(f"{what}: there is no such source or file{did_you_mean(what, names)}")
-    from seqcore.data.files.door import FileOptions, read_table
+    from seqcore.data.readers.read_table import FileOptions, read_table
 
     section = {"source": "file", "options": {**options, "name": path.name}}
     Experiment.make({"data": section})  # names the faults in the options

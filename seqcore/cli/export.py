@@ -8,7 +8,7 @@ from pathlib import Path
 from seqcore.cli.output import Output
 from seqcore.errors import DataError
 from seqcore.export import export as make
-from seqcore.runs.front import open_store
+from seqcore.runs.api import open_store
 
 __all__ = ["export"]
 

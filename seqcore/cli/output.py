@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seqcore.views import plain
+from seqcore.results import plain
 
 __all__ = ["Output", "duration", "number"]
 

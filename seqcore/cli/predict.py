@@ -16,14 +16,14 @@ from seqcore.cli.output import Output, number
 from seqcore.cli.progress import reading
 from seqcore.cli.training import foreground
 from seqcore.errors import DataError, NotFoundError, PredictionError
-from seqcore.runs.front import open_store
+from seqcore.results import HorizonView, SeriesView, TableView, View, plain
+from seqcore.runs.api import open_store
 from seqcore.runs.store import Run, Store
-from seqcore.suggestion import refit_experiment
-from seqcore.views import HorizonView, SeriesView, TableView, View, plain
+from seqcore.tasks.auto_config import refit_experiment
 
 if TYPE_CHECKING:
-    from seqcore.metrics import Evaluation
-    from seqcore.prediction import Predictor
+    from seqcore.evaluation.metrics import Evaluation
+    from seqcore.inference.predictor import Predictor
 
 __all__ = ["predict"]
 

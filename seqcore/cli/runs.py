@@ -12,9 +12,9 @@ from seqcore.cli.output import Output, duration, number
 from seqcore.cli.progress import headline, print_scores
 from seqcore.errors import NotFoundError
 from seqcore.events import Changed, Finding
-from seqcore.experiment import Experiment
-from seqcore.recipes import load_recipe
-from seqcore.runs.front import open_store
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.recipes import load_recipe
+from seqcore.runs.api import open_store
 from seqcore.runs.store import Run
 
 __all__ = ["command", "delete", "runs", "show"]

@@ -12,15 +12,15 @@ from typing import Any
 
 from seqcore.cli.output import Output
 from seqcore.cli.progress import Reporter, headline, print_scores, reading
-from seqcore.control import Control
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError
 from seqcore.events import Event
-from seqcore.experiment import Experiment, settings_of
-from seqcore.recipes import load_recipe
-from seqcore.runs.front import open_store
+from seqcore.experiment.experiment import Experiment, settings_of
+from seqcore.experiment.recipes import load_recipe
+from seqcore.runs.api import open_store
 from seqcore.runs.store import Lease, Run, Store
+from seqcore.training.control import Control
 
 __all__ = ["changed_values", "foreground", "more_epochs", "resume", "train"]
 
@@ -32,7 +32,7 @@ def train(args: argparse.Namespace, out: Output) -> int:
     """Train a recipe, an experiment's file or the user's own data, and keep it as a run."""
     store = open_store(args.store)
     experiment, recipe, table = _experiment(store, args.what, args.changes, out)
-    from seqcore.training import check  # torch
+    from seqcore.training.fit import check  # torch
 
     check(experiment, table)
     return foreground(store, store.start(experiment, recipe=recipe, group=args.group), out)
@@ -197,9 +197,9 @@ def changed_values(experiment: Experiment, changes: list[tuple[str, str]]) -> di
 
 def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Output) -> tuple[Experiment, Table]:
     """The user's file: read (so that nothing unreadable is kept), kept in the store, and settings that suit it."""
-    from seqcore.data.files.door import read_table
+    from seqcore.data.readers.read_table import read_table
     from seqcore.data.sources.stored_file import StoredFile
-    from seqcore.suggestion import suggest_experiment
+    from seqcore.tasks.auto_config import suggest_experiment
 
     blank = Experiment.make({"data": {"source": "file"}})
     wanted = changed_values(blank, changes)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.config import DataConfig
-from seqcore.data.parts import part_bounds
+from seqcore.data.splits import part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError, did_you_mean
+from seqcore.experiment.config import DataConfig
 
 __all__ = ["Columns", "choose_columns", "fill_gaps", "target_names", "unknown_columns"]
 

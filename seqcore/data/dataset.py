@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcore.config import DataConfig, TrainingConfig
-from seqcore.data.parts import PART_TITLES, PARTS, part_bounds
+from seqcore.data.splits import PART_TITLES, PARTS, part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.experiment.config import DataConfig, TrainingConfig
 
 __all__ = ["PARTS", "Batch", "Dataset", "Windows", "whole_sequences"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.dataset import Dataset, Windows
-from seqcore.data.parts import part_bounds
+from seqcore.data.splits import part_bounds
 from seqcore.data.table import Table
 
 __all__ = ["folds"]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.config import DataConfig
 from seqcore.data.numeric_codec import NumericCodec
-from seqcore.data.periods import LONGEST_LOOK, find_period
+from seqcore.data.profile.seasonality import LONGEST_LOOK, find_period
 from seqcore.data.scaling import Scalers, fit_scaler
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.experiment.config import DataConfig
 
 __all__ = ["SeriesFit", "fit_scalers", "known_scalers", "series_names"]
 

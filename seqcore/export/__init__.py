@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from seqcore.errors import NotFoundError, did_you_mean
 from seqcore.events import Epoch
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 from seqcore.export.tables import history_to_csv, view_to_csv
 
 if TYPE_CHECKING:
     from seqcore.data.table import Table
-    from seqcore.prediction import Predictor
+    from seqcore.inference.predictor import Predictor
 
 ALL_POINTS = 1_000_000  # steps of one file of predictions
 
@@ -65,7 +65,7 @@ def weights_of(checkpoint: bytes, experiment: Experiment) -> bytes:
     """The best weights as safetensors, named as in the `state_dict`; the experiment stands in the file's metadata."""
     from safetensors.torch import save
 
-    from seqcore.checkpoint import unpack
+    from seqcore.training.checkpoint import unpack
 
     unpacked = unpack(checkpoint)
     tensors = unpacked.group("best") or unpacked.group("model")

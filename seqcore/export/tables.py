@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.sentences import join_sentence
 from seqcore.events import Epoch
-from seqcore.views import (
+from seqcore.results import (
     ConfusionView,
     FramesView,
     HorizonView,

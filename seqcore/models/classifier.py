@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqcore.config import ModelConfig
+from seqcore.experiment.config import ModelConfig
 from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import SequenceModel
 

@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 if TYPE_CHECKING:
-    from seqcore.config import ModelConfig
+    from seqcore.experiment.config import ModelConfig
 
 __all__ = ["GRU", "LSTM", "RNN", "State"]
 

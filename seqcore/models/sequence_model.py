@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from seqcore.config import ModelConfig
+from seqcore.experiment.config import ModelConfig
 from seqcore.models import MODELS
 from seqcore.models.recurrent import State
 

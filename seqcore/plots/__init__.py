@@ -20,7 +20,7 @@ from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.plots.symbols import SymbolsInfo, plot_symbols, symbols_info
 from seqcore.plots.text import TextInfo, plot_text, text_info
 from seqcore.plots.translation import TranslationInfo, plot_translation, translation_info
-from seqcore.views import (
+from seqcore.results import (
     ConfusionView,
     FramesView,
     HorizonView,

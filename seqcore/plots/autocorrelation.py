@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.facts import Rhythm
+from seqcore.data.profile.facts import Rhythm
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure, line
 
 __all__ = ["AutocorrelationInfo", "autocorrelation_info", "plot_autocorrelation"]

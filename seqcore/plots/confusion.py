@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.style import apply_style, colour, empty_figure
-from seqcore.views import ConfusionView
+from seqcore.results import ConfusionView
 
 __all__ = ["ConfusionInfo", "confusion_info", "plot_confusion"]
 

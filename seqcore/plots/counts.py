@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from seqcore.data.facts import LengthFacts, VocabularyFacts
-from seqcore.data.parts import PARTS
+from seqcore.data.profile.facts import LengthFacts, VocabularyFacts
+from seqcore.data.splits import PARTS
 from seqcore.plots.blanks import marked
 from seqcore.plots.style import apply_style, colour, empty_figure
 

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.parts import part_bounds
+from seqcore.data.splits import part_bounds
 from seqcore.data.table import Table
 from seqcore.plots.blanks import named
 from seqcore.plots.style import apply_style, colour, empty_figure, line

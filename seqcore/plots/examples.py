@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.parts import PARTS, assigned_parts, part_bounds
+from seqcore.data.splits import PARTS, assigned_parts, part_bounds
+from seqcore.data.step_units import unit_of
 from seqcore.data.table import Table
-from seqcore.data.units import unit_of
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.plots.thinning import thin
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from seqcore.plots.style import COLOURS, apply_style, colour, empty_figure
-from seqcore.views import FramesView
+from seqcore.results import FramesView
 
 __all__ = ["FramesInfo", "frames_info", "plot_frames"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.metrics import metric_named
+from seqcore.evaluation.metrics import metric_named
 from seqcore.plots.style import apply_style, colour, empty_figure, line
-from seqcore.views import HorizonView
+from seqcore.results import HorizonView
 
 __all__ = ["HorizonInfo", "HorizonLine", "horizon_info", "plot_horizon"]
 

@@ -17,7 +17,7 @@ from plotly.subplots import make_subplots
 
 from seqcore.plots.blanks import marked
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
-from seqcore.views import LabelsView
+from seqcore.results import LabelsView
 
 __all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels", "with_class"]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from seqcore.metrics import metric_named
+from seqcore.evaluation.metrics import metric_named
 from seqcore.plots.style import apply_style, colour, empty_figure
 
 __all__ = ["Score", "ScoresInfo", "plot_scores", "scores_info"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.plots.thinning import thin
-from seqcore.views import SeriesView
+from seqcore.results import SeriesView
 
 __all__ = ["SeriesInfo", "SeriesPanel", "is_scattered", "plot_series", "series_info"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seqcore.plots.blanks import marked, named
 from seqcore.plots.style import apply_style, colour, empty_figure
-from seqcore.views import SymbolsView
+from seqcore.results import SymbolsView
 
 __all__ = ["SymbolsInfo", "plot_symbols", "symbols_info"]
 

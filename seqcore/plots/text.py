@@ -8,7 +8,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from seqcore.plots.style import apply_style, colour, empty_figure
-from seqcore.views import TextView
+from seqcore.results import TextView
 
 __all__ = ["TextInfo", "plot_text", "text_info"]
 

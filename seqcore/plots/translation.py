@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.sentences import bare, is_word, spaces
 from seqcore.plots.style import apply_style, colour, empty_figure
-from seqcore.views import Translated, TranslationView
+from seqcore.results import Translated, TranslationView
 
 __all__ = ["SentenceRow", "TranslationInfo", "plot_translation", "translation_info"]
 

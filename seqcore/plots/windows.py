@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.glimpse import Glimpse, SeenWindow
+from seqcore.data.profile.window_preview import Glimpse, SeenWindow
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.plots.thinning import thin
 

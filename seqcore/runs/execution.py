@@ -10,11 +10,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from seqcore.control import Control
+from seqcore.training.control import Control
 from seqcore.errors import LostLease, SeqcoreError
 from seqcore.events import CheckpointReady, Event, Finished, Preparing
-from seqcore.experiment import Experiment
-from seqcore.runs.recorder import Recorder
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.event_writer import Recorder
 from seqcore.runs.store import Lease, Run, Store
 
 __all__ = ["execute"]
@@ -87,7 +87,7 @@ def _go(
     on_event: Callable[[Event], None] | None,
 ) -> bool:
     """Let `fit` go and keep what it says. Whether it finished; otherwise it was asked to leave."""
-    from seqcore.training import fit
+    from seqcore.training.fit import fit
 
     run = store.run(lease.run)
     resume = store.checkpoint(run.id)

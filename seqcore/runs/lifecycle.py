@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from seqcore.control import LIVE_CHANGES
+from seqcore.training.control import LIVE_CHANGES
 from seqcore.errors import ExperimentError, StoreError, did_you_mean
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
 from seqcore.runs.liveness import Holder
 from seqcore.runs.reading import Reading

@@ -13,7 +13,7 @@ from seqcore.events import Changed
 from seqcore.runs import schema
 from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, overlay
 from seqcore.runs.database import Database, find_place
-from seqcore.runs.durable import digest, pieces
+from seqcore.runs.atomic_io import digest, pieces
 from seqcore.runs.liveness import Locks
 from seqcore.runs.records import LIVE, Curve, Run, StoredEvent, run_from_row, stored_event
 

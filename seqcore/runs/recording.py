@@ -15,7 +15,7 @@ from seqcore.errors import LostLease
 from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finished, Preparing, Started, Steps
 from seqcore.runs import schema
 from seqcore.runs.curves import NAMES, block_to_bytes
-from seqcore.runs.durable import digest, pieces, write_durably
+from seqcore.runs.atomic_io import digest, pieces, write_durably
 from seqcore.runs.lifecycle import EPOCHS, Lifecycle
 from seqcore.runs.reading import grow, load_curve, rewind
 from seqcore.runs.records import LIVE, Lease

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.events import Event, Metrics, event_from_dict
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 
 __all__ = ["ENDED", "LIVE", "Command", "Curve", "Lease", "Run", "Status", "StoredEvent", "StoredFile"]
 

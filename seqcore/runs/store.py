@@ -13,14 +13,14 @@ from sqlalchemy import select, update
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import CorruptError, NotFoundError, StoreError
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
-from seqcore.runs.durable import digest, pieces, write_durably
+from seqcore.runs.atomic_io import digest, pieces, write_durably
 from seqcore.runs.recording import Recording
 from seqcore.runs.records import Command, Curve, Lease, Run, Status, StoredEvent, StoredFile
 
 if TYPE_CHECKING:
-    from seqcore.prediction import Predictor
+    from seqcore.inference.predictor import Predictor
 
 __all__ = ["Command", "Curve", "Lease", "Run", "Status", "Store", "StoredEvent", "StoredFile"]
 
@@ -77,7 +77,7 @@ class Store(Recording):
         source = SOURCES[experiment.data.source](**options)
         if not source.stored:
             return source.table()
-        from seqcore.data.files.door import read_table
+        from seqcore.data.readers.read_table import read_table
         from seqcore.data.sources.stored_file import FileOptions
 
         key, name = str(options["hash"]), str(options["name"])
@@ -94,7 +94,7 @@ class Store(Recording):
 
         NotFoundError where there is no checkpoint, or none at that step; it names the steps that are kept.
         """
-        from seqcore.prediction import Predictor
+        from seqcore.inference.predictor import Predictor
 
         content = self.checkpoint(run, at=at)
         if content is None:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
-from seqcore.control import Control
+from seqcore.training.control import Control
 from seqcore.errors import SeqcoreError
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def _warm_up() -> None:
     import torch._dynamo
     import torch.optim  # noqa: F401
 
-    from seqcore.experiment import Experiment
-    from seqcore.training import fit
+    from seqcore.experiment.experiment import Experiment
+    from seqcore.training.fit import fit
 
     small = Experiment.make(
         {

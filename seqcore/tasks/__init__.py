@@ -20,7 +20,7 @@ TASKS: dict[str, Entry] = {
     "symbols": Entry(
         "Symbols",
         "Predict the next letter or word.",
-        "seqcore.tasks.symbols:Symbols",
+        "seqcore.tasks.language_modeling:Symbols",
         {"losses": ("cross_entropy",)},
     ),
     "classification": Entry(

@@ -10,19 +10,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.config import ModelConfig
 from seqcore.data.dataset import Batch
-from seqcore.data.facts import UNEVEN
-from seqcore.data.labelled import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
-from seqcore.data.parts import PART_TITLES, part_bounds
+from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
+from seqcore.data.profile.facts import UNEVEN
+from seqcore.data.splits import PART_TITLES, part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.metrics import Evaluation, class_metrics, confusion
+from seqcore.evaluation.baselines.nearest_neighbor import learn_neighbours, nearest_classes
+from seqcore.evaluation.metrics import Evaluation, class_metrics, confusion
+from seqcore.experiment.config import ModelConfig
 from seqcore.models.classifier import SequenceClassifier, UnseenSymbols
 from seqcore.models.recurrent import State
-from seqcore.tasks.neighbours import learn_neighbours, nearest_classes
-from seqcore.tasks.task import Example, Task, scored_windows
-from seqcore.tasks.unfolding import (
+from seqcore.results import ConfusionView, LabelsView
+from seqcore.tasks.stepwise_classification import (
     as_table,
     class_answers,
     example,
@@ -31,7 +31,7 @@ from seqcore.tasks.unfolding import (
     parse_sequence,
     read_back,
 )
-from seqcore.views import ConfusionView, LabelsView
+from seqcore.tasks.task import Example, Task, scored_windows
 
 __all__ = ["Classification"]
 
@@ -118,7 +118,7 @@ class Classification(Task):
             return self._model(len(codec.vocabulary), len(codec.labels), symbolic=True, varied=unseen)
         varied, augment = None, self.experiment.training.augment
         if augment != "none":
-            from seqcore.models.augment import AUGMENTATIONS  # reads sounds: only where there are any
+            from seqcore.models.augmentation import AUGMENTATIONS  # reads sounds: only where there are any
 
             assert codec.scaler is not None
             center, scale = (torch.from_numpy(a) for a in (codec.scaler.center, codec.scaler.scale))

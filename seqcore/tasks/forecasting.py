@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.config import DataConfig
 from seqcore.data.calendar import calendar_features, future_times, past_times
-from seqcore.data.numeric import NumericCodec, free_running
+from seqcore.data.numeric_dataset import NumericCodec, free_running
 from seqcore.data.scaling import Scaler
 from seqcore.data.sources.typed import parse_numbers as read_numbers
 from seqcore.errors import DataError, PredictionError
-from seqcore.tasks.bands import with_band
+from seqcore.experiment.config import DataConfig
+from seqcore.results import SeriesView
+from seqcore.tasks.prediction_intervals import with_band
 from seqcore.tasks.rollout import Rollout
-from seqcore.views import SeriesView
 
 __all__ = ["as_rows", "dates_of", "forecast_on", "parse_numbers", "predict_after"]
 

@@ -11,28 +11,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.backtest import by_series_view, horizon_view
-from seqcore.baselines import TITLES, facts_for, learn, numeric_baselines
-from seqcore.choosing import Choice, choice_view, choose_scaling, scaling_trials, several_sizes
-from seqcore.config import DataConfig
 from seqcore.data.columns import target_names
 from seqcore.data.dataset import Batch
-from seqcore.data.numeric import NumericCodec, NumericDataset, free_running
+from seqcore.data.numeric_dataset import NumericCodec, NumericDataset, free_running
 from seqcore.data.table import Table
+from seqcore.evaluation.backtest import by_series_view, horizon_view
+from seqcore.evaluation.baselines.linear import MOST_STORED
+from seqcore.evaluation.baselines.naive import TITLES, facts_for, learn, numeric_baselines
+from seqcore.evaluation.intervals import covered_share, promised
+from seqcore.evaluation.metrics import Evaluation, regression_metrics
 from seqcore.events import Preparing
-from seqcore.experiment import Experiment
-from seqcore.film import as_film
-from seqcore.intervals import covered_share, promised
-from seqcore.least_squares import MOST_STORED
-from seqcore.metrics import Evaluation, regression_metrics
+from seqcore.experiment.config import DataConfig
+from seqcore.experiment.experiment import Experiment
 from seqcore.models.sequence_model import SequenceModel
-from seqcore.tasks.bands import band_of, errors_ahead, errors_of, intervals_from
-from seqcore.tasks.films import film_view, is_film
+from seqcore.results import FramesView, SeriesView, View
 from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
+from seqcore.tasks.frame_prediction import film_view, is_film
+from seqcore.tasks.frame_rows import as_film
+from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of, intervals_from
 from seqcore.tasks.rollout import free_run
-from seqcore.tasks.series_views import joined, shown_windows, side_by_side
+from seqcore.tasks.scaling_search import Choice, choice_view, choose_scaling, scaling_trials, several_sizes
+from seqcore.tasks.series_results import joined, shown_windows, side_by_side
 from seqcore.tasks.task import Task, run_windows, scored_windows, window_note
-from seqcore.views import FramesView, SeriesView, View
 
 __all__ = ["Regression"]
 
@@ -197,7 +197,7 @@ class Regression(Task):
         return errors_of(dataset, part, indices, prediction) | errors_ahead(model, dataset, part)
 
     def intervals_from(self, errors: dict[str, NDArray[np.float64]], coverage: float) -> dict[str, NDArray[np.float64]]:
-        """See `seqcore.tasks.bands`."""
+        """See `seqcore.tasks.prediction_intervals`."""
         return intervals_from(errors, coverage)
 
     def _scored(self, dataset: NumericDataset, part: str) -> NDArray[np.int64]:

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.config import DataConfig
 from seqcore.data.anchors import anchors
-from seqcore.data.numeric import NumericDataset, free_running
+from seqcore.data.numeric_dataset import NumericDataset, free_running
 from seqcore.data.scaling import ANCHORED
+from seqcore.experiment.config import DataConfig
 
 __all__ = ["Rollout", "free_run"]
 

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
+from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Preparing
-from seqcore.experiment import Experiment
-from seqcore.metrics import Evaluation
+from seqcore.experiment.experiment import Experiment
 from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import detached
-from seqcore.views import SeriesView, View
+from seqcore.results import SeriesView, View
 
 __all__ = ["Codec", "Example", "Task", "carried", "run_windows", "scored_windows", "window_note"]
 

@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch
-from seqcore.data.paired import MOST_WORDS
-from seqcore.data.paired_codec import PairedCodec, fit_language, sentence_of
-from seqcore.data.paired_dataset import PairedDataset
-from seqcore.data.parts import PART_TITLES, assigned_parts
+from seqcore.data.parallel_text import MOST_WORDS
+from seqcore.data.parallel_text_codec import PairedCodec, fit_language, sentence_of
+from seqcore.data.parallel_text_dataset import PairedDataset
 from seqcore.data.sentences import bare, is_word
-from seqcore.data.symbolic import NOT_SCORED
+from seqcore.data.splits import PART_TITLES, assigned_parts
 from seqcore.data.table import Table
+from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import PredictionError
-from seqcore.metrics import Evaluation
+from seqcore.evaluation.baselines.nearest_sentence import nearest_translations
+from seqcore.evaluation.metrics import Evaluation
+from seqcore.models.encoder_decoder import Translator
 from seqcore.models.recurrent import State
-from seqcore.models.translator import Translator
-from seqcore.tasks.nearest_sentence import nearest_translations
+from seqcore.results import TranslationView, View
 from seqcore.tasks.task import Task
-from seqcore.tasks.translating import (
+from seqcore.tasks.translation_eval import (
     lines_of,
     rounded,
     translate_all,
     translate_words,
     translation_metrics,
 )
-from seqcore.views import TranslationView, View
 
 __all__ = ["Translation", "forcing"]
 

@@ -12,8 +12,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from seqcore.data.sources import SOURCES
-from seqcore.links import experiment_from_link
-from seqcore.runs.front import open_store
+from seqcore.experiment.links import experiment_from_link
+from seqcore.runs.api import open_store
 from ui import session
 from ui.session import escape
 

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 import seqcore
 from seqcore.events import CheckpointReady, Epoch
-from seqcore.experiment import Experiment
-from seqcore.runs.jobs import Jobs
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.scheduler import Jobs
 from seqcore.runs.store import Store
 from ui import session
 

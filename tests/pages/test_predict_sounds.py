@@ -13,10 +13,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import seqcore
-from seqcore.runs.jobs import Jobs
+from seqcore.runs.scheduler import Jobs
 from seqcore.runs.store import Store
 from ui import session
-from ui.listening import _wav
+from ui.audio_player import _wav
 
 ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
 

@@ -11,10 +11,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from seqcore.events import CheckpointReady, Epoch, Finished, Started, Steps
-from seqcore.experiment import Experiment
-from seqcore.runs.jobs import Jobs
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.scheduler import Jobs
 from seqcore.runs.store import Lease, Store
-from ui import run_words, session
+from ui import run_labels, session
 from ui.run_list import run_row
 
 ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
@@ -245,24 +245,24 @@ class TestWords:
         ("seconds", "text"), [(0.44, "0.4 s"), (59.4, "59 s"), (185, "3:05 min"), (7800, "2:10 h")]
     )
     def test_a_duration_is_as_short_as_it_is_useful(self, seconds, text):
-        assert run_words.duration(seconds) == text
+        assert run_labels.duration(seconds) == text
 
     def test_a_label_names_recipe_network_status_and_age(self, store):
         run = store.run(complete(store, recipe="bouncing-ball", model__num_layers=2))
-        assert run_words.label(run).startswith("Bouncing ball · LSTM 2 × 32 · completed · just now")
+        assert run_labels.label(run).startswith("Bouncing ball · LSTM 2 × 32 · completed · just now")
 
     def test_a_recipe_that_is_no_more_keeps_its_name(self, store):
-        assert run_words.title(store.run(complete(store, recipe="gone"))) == "gone"
+        assert run_labels.title(store.run(complete(store, recipe="gone"))) == "gone"
 
     @pytest.mark.parametrize(("count", "text"), [(0, "0 steps"), (1, "1 step"), (1200, "1,200 steps")])
     def test_one_is_no_plural(self, count, text):
-        assert run_words.counted(count, "step") == text
+        assert run_labels.counted(count, "step") == text
 
     def test_what_a_run_of_one_step_and_one_epoch_is_has_no_plural(self, store):
         run = store.run(complete(store, data__window=1, training__epochs=1))
-        assert run_words.trained_on(run) == "1 step to 1"
+        assert run_labels.trained_on(run) == "1 step to 1"
         assert run_row(replace(run, epochs=1, epoch=1), [])["progressText"] == "1 of 1 epoch"
 
     def test_a_run_on_all_data_says_so(self, store):
         run = store.run(complete(store, data__validation_fraction=0.0, data__test_fraction=0.0))
-        assert run_words.trained_on(run) == "20 steps to 1, on all data"
+        assert run_labels.trained_on(run) == "20 steps to 1, on all data"

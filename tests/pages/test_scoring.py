@@ -11,12 +11,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import seqcore
-from seqcore.breaking_off import BrokenOff
-from seqcore.experiment import Experiment
-from seqcore.metrics import Evaluation
-from seqcore.prediction import Predictor
-from seqcore.runs.jobs import Jobs
+from seqcore.evaluation.metrics import Evaluation
+from seqcore.experiment.experiment import Experiment
+from seqcore.inference.predictor import Predictor
+from seqcore.runs.scheduler import Jobs
 from seqcore.runs.store import Store
+from seqcore.training.interruption import BrokenOff
 from ui import scoring, session
 from ui.scoring import Scoring
 

@@ -13,9 +13,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from seqcore.events import Epoch, Finished, Preview, Started
-from seqcore.recipes import load_recipe, recipes
-from seqcore.runs.front import open_store
-from seqcore.views import SeriesView
+from seqcore.experiment.recipes import load_recipe, recipes
+from seqcore.results import SeriesView
+from seqcore.runs.api import open_store
 from ui import session
 
 

@@ -9,8 +9,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import seqcore
-from seqcore.experiment import Experiment
-from seqcore.runs.jobs import Jobs
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.scheduler import Jobs
 from seqcore.runs.store import Store
 from ui import session
 

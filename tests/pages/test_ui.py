@@ -12,13 +12,13 @@ import plotly.graph_objects as go
 import pytest
 
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Preview, Started
-from seqcore.recipes import load_recipe
+from seqcore.experiment.recipes import load_recipe
+from seqcore.results import SeriesView
 from seqcore.runs.records import Curve, Run, StoredEvent
-from seqcore.views import SeriesView
+from ui.event_log import duration, findings, number, story
 from ui.live_chart import figure_text
+from ui.run_history import History, Replay
 from ui.session import escape
-from ui.story import duration, findings, number, story
-from ui.watch import History, Replay
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = Run(
@@ -138,7 +138,7 @@ def test_a_moment_shows_nothing_of_what_came_later() -> None:
 def test_the_time_left_is_said_once_the_speed_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first step takes 20 s, each after it 0.5 s; the page looks three times a second."""
     clock = [0.0]
-    monkeypatch.setattr("ui.watch.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("ui.run_history.time.monotonic", lambda: clock[0])
     told = history(STARTED)
     store = Store()
     left = []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError
-from seqcore.fields import setting
+from seqcore.experiment.fields import setting
 
 __all__ = [
     "Alphabet",

@@ -12,7 +12,7 @@ from functools import lru_cache
 from random import Random
 from typing import ClassVar, NamedTuple
 
-from seqcore.data.paired import pairs_table
+from seqcore.data.parallel_text import pairs_table
 from seqcore.data.sources.english import EnglishVerb, Said, article, asked, being, denied, is_pronoun, sentence
 from seqcore.data.sources.french import Noun, Verb, joined, noun_phrase, verb_phrase
 from seqcore.data.sources.phrase_words import (
@@ -30,7 +30,7 @@ from seqcore.data.sources.phrase_words import (
 )
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
-from seqcore.fields import setting
+from seqcore.experiment.fields import setting
 
 __all__ = ["EverydayPhrases", "Phrase", "phrases"]
 

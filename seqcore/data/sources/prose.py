@@ -11,7 +11,7 @@ from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.data.text import LEVELS, text_table
 from seqcore.errors import DataError
-from seqcore.fields import setting
+from seqcore.experiment.fields import setting
 
 __all__ = ["PastedText", "PythonProse"]
 

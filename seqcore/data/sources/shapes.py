@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.fields import setting
+from seqcore.experiment.fields import setting
 
 __all__ = ["SIDE", "BouncingShapes", "MovingShapes", "TurningShapes"]
 

@@ -8,7 +8,7 @@ from pydantic import ValidationInfo, field_validator
 
 from seqcore.data.table import Table
 from seqcore.errors import did_you_mean
-from seqcore.fields import Section
+from seqcore.experiment.fields import Section
 
 __all__ = ["Source"]
 

@@ -10,7 +10,7 @@ from pydantic import field_validator
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.fields import setting
+from seqcore.experiment.fields import setting
 
 __all__ = ["FileOptions", "StoredFile", "base_name"]
 

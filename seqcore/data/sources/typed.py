@@ -10,7 +10,7 @@ import numpy as np
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.fields import setting
+from seqcore.experiment.fields import setting
 
 __all__ = ["Values", "parse_numbers"]
 

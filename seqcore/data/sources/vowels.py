@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.sound import RATE, Sound, sound_table
+from seqcore.data.audio import RATE, Sound, sound_table
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.fields import setting
+from seqcore.experiment.fields import setting
 
 __all__ = ["VOWELS", "SpokenVowels"]
 

@@ -22,15 +22,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch  # noqa: E402
 
-from seqcore.checkpoint import unpack  # noqa: E402
-from seqcore.experiment import Experiment  # noqa: E402
+from seqcore.training.checkpoint import unpack  # noqa: E402
+from seqcore.experiment.experiment import Experiment  # noqa: E402
 from seqcore.runs.execution import execute  # noqa: E402
-from seqcore.runs.local import launch  # noqa: E402
+from seqcore.runs.local_launcher import launch  # noqa: E402
 from seqcore.runs.store import Store  # noqa: E402
 
 SERVER = """
 import sys, time
-from seqcore.runs.jobs import Jobs
+from seqcore.runs.scheduler import Jobs
 from seqcore.runs.store import Store
 jobs = Jobs(Store(sys.argv[1]), slots=1).start()
 jobs.resume(sys.argv[2])

@@ -15,8 +15,8 @@ import pytest
 
 from seqcore.errors import CorruptError, SeqcoreError, StoreError
 from seqcore.events import CheckpointReady, Steps
-from seqcore.experiment import Experiment
-from seqcore.runs import durable, schema
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs import atomic_io, schema
 from seqcore.runs.database import find_place
 from seqcore.runs.store import Store
 
@@ -249,7 +249,7 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(durable.os, "fsync", full)
+        patch.setattr(atomic_io.os, "fsync", full)
         with pytest.raises(StoreError, match=r"No space left on device\): make room"):
             store.put_checkpoint(lease, CheckpointReady(2, 0, b"other weights"))
     assert store.checkpoint(lease.run) == b"weights"

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from seqcore.errors import StoreError
-from seqcore.experiment import Experiment
-from seqcore.runs.jobs import Jobs, default_slots
-from seqcore.runs.local import LocalWorker, launch
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.scheduler import Jobs, default_slots
+from seqcore.runs.local_launcher import LocalWorker, launch
 from seqcore.runs.store import Store
 
 Wait = Callable[..., None]
@@ -150,7 +150,7 @@ def test_a_killed_server_leaves_no_orphans_and_its_runs_resume(
 ) -> None:
     script = """
 import json, sys, time
-from seqcore.runs.jobs import Jobs
+from seqcore.runs.scheduler import Jobs
 from seqcore.runs.store import Store
 jobs = Jobs(Store(sys.argv[1]), slots=2).start()
 while True:

@@ -9,7 +9,7 @@ import pytest
 
 from seqcore.errors import ExperimentError, StoreError
 from seqcore.events import Changed, Epoch, Finished, Started, Steps
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 from seqcore.runs.store import Lease, Store
 
 

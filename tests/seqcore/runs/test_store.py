@@ -14,9 +14,9 @@ import pytest
 
 from seqcore.errors import CorruptError, LostLease, NotFoundError, StoreError
 from seqcore.events import Changed, CheckpointReady, Epoch, Finding, Finished, Preparing, Preview, Started, Steps
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 from seqcore.runs.store import Store
-from seqcore.views import SeriesView
+from seqcore.results import SeriesView
 
 MakeSteps = Callable[[int, object], Steps]
 

@@ -1,0 +1,135 @@
+"""Pairs of sentences as batches: coded once, gathered by index, padded at their end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqcore.data.dataset import Batch, Dataset
+from seqcore.data.parallel_text_codec import (
+    PairedCodec,
+    capitals_of,
+    endings_of,
+    fit_language,
+    sentence_of,
+)
+from seqcore.data.table import Table
+from seqcore.data.token_dataset import NOT_SCORED
+from seqcore.errors import DataError
+from seqcore.experiment.config import DataConfig
+
+__all__ = ["PairedDataset"]
+
+MOST_REMEMBERED = 10_000  # training sentences that a new one is compared with
+_MOST_READ = 5_000  # sentences that capitals and marks are learned from
+
+Rows = NDArray[np.int64]
+
+
+class PairedDataset(Dataset):
+    """Sentences and their translations; the words are those of the training part.
+
+    `own` says that the table is the one that the model is trained on. DataError where there are no pairs.
+    """
+
+    whole = True
+
+    def __init__(
+        self, table: Table, config: DataConfig, device: torch.device, codec: PairedCodec | None = None
+    ) -> None:
+        if table.paired is None or not table.symbolic or not table.paired.symbolic:
+            raise DataError(
+                "data.task: translation needs pairs of sentences, and these data have none; give a file with a "
+                "sentence, a tab and its translation in each row, or choose another data.task"
+            )
+        if (table.lengths == 0).any() or (table.paired.lengths == 0).any():
+            raise DataError("a sentence is empty; take its pair out")
+        super().__init__(table, config, device)
+        self.targets = table.paired
+        self.codec = codec or self._make_codec()
+        self.source_codes = self.codec.source.encode_table(table)
+        self.target_codes = self.codec.target.encode_table(self.targets)
+        self._inputs = torch.from_numpy(self.source_codes).to(device)
+        self._outputs = torch.from_numpy(self.target_codes).to(device)
+        remembered = self.codec.memory.get("memory.table")
+        self.judged: dict[str, dict[str, float]] = {}  # by part: what a naive method scored there
+        self.own = remembered is not None and np.array_equal(remembered, self._fingerprint())
+
+    def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
+        """Codes [B, T] and the translations' codes with the end after them [B, T_out], not scored beyond that.
+
+        `lengths[B]` where some sentences are shorter than T.
+        """
+        first, lengths, sequence = self.windows[part].locate(indices)
+        longest = int(lengths.max())
+        rows = np.minimum(first[:, None] + np.arange(longest), (first + lengths - 1)[:, None])
+        inputs = self._inputs[torch.from_numpy(rows).to(self.device)]
+        short = bool((lengths < longest).any())
+        return Batch(inputs, self._translations(sequence), torch.from_numpy(np.array(lengths)) if short else None)
+
+    def gather(self, part: str, groups: Sequence[NDArray[np.int64]]) -> list[Batch]:
+        """Batch by batch: sentences of one length may have translations of several."""
+        return [self.batch(part, numbers) for numbers in groups]
+
+    def source(self, sequence: int) -> list[str]:
+        """The words of a sentence."""
+        return self.table.words(int(self.table.offsets[sequence]), int(self.table.offsets[sequence + 1]))
+
+    def truth(self, sequence: int) -> list[str]:
+        """The words of its translation."""
+        return self.targets.words(int(self.targets.offsets[sequence]), int(self.targets.offsets[sequence + 1]))
+
+    def sequences(self, part: str, indices: NDArray[np.int64]) -> Rows:
+        """Which sentences of the table these are."""
+        return np.array(self.windows[part].locate(indices)[2], dtype=np.int64)
+
+    def _translations(self, sequence: NDArray[np.int64]) -> Tensor:
+        low, lengths = self.targets.offsets[sequence], self.targets.lengths[sequence]
+        steps = np.arange(int(lengths.max()) + 1)
+        rows = np.minimum(low[:, None] + steps, (low + lengths - 1)[:, None])
+        codes = self._outputs[torch.from_numpy(rows).to(self.device)]
+        beyond = torch.from_numpy(steps - lengths[:, None]).to(self.device)
+        return codes.masked_fill(beyond == 0, self.codec.end).masked_fill(beyond > 0, NOT_SCORED)
+
+    def _make_codec(self) -> PairedCodec:
+        table, config = self.table, self.config
+        train = np.array([s for s, _, _ in self.bounds["train"]], dtype=np.int64)
+        most, least = config.vocabulary, config.min_count
+        source = fit_language(table, train, most=most, least=least, side="sentences")
+        target = fit_language(self.targets, train, most=most, least=least, side="translations")
+        some = train[self.spread("train", _MOST_READ)].tolist()
+        kept = train[self.spread("train", MOST_REMEMBERED)]
+        lengths = table.lengths[train]
+        rows = np.concatenate([np.arange(table.offsets[s], table.offsets[s + 1]) for s in kept.tolist()])
+        held_back = next((self.bounds[part] for part in ("test", "val") if self.bounds[part]), self.bounds["train"])
+        return PairedCodec(
+            source=source,
+            target=target,
+            capitals=capitals_of(table, self.targets, some),
+            endings=endings_of(table, some, source),
+            lengths=(int(lengths.min()), int(lengths.max())),
+            example=sentence_of(table, _of_usual_length(table, [s for s, _, _ in held_back])),
+            remembered=tuple(sentence_of(self.targets, s) for s in kept.tolist()),
+            memory={
+                "memory.codes": source.encode_table(table)[rows].astype(np.int32),
+                "memory.lengths": table.lengths[kept].astype(np.int32),
+                "memory.sequences": kept.astype(np.int32),
+                "memory.table": self._fingerprint(),
+            },
+        )
+
+    def _fingerprint(self) -> NDArray[np.int64]:
+        """What tells the training data's own table from others."""
+        values = self.table.values
+        return np.array([len(self.table.lengths), len(values), int(values.sum(dtype=np.int64))], dtype=np.int64)
+
+
+def _of_usual_length(table: Table, sequences: list[int]) -> int:
+    """The first of these sentences that is about as long as most."""
+    lengths = table.lengths[sequences]
+    usual = float(np.median(lengths))
+    return sequences[int(np.argmin(np.abs(lengths - usual) + 1e-6 * np.arange(len(lengths))))]

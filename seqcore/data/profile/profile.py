@@ -1,0 +1,240 @@
+"""What data are, before anything is trained on them: how much, of what, in which parts, with which rhythm. No torch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.profile.diagnostics import find_remarks
+from seqcore.data.profile.facts import (
+    LOOKED_AT,
+    ColumnFacts,
+    Inspection,
+    LengthFacts,
+    PartFacts,
+    Remark,
+    Rhythm,
+    VocabularyFacts,
+    default_config,
+    kind_of,
+    spread_rows,
+    target_column,
+)
+from seqcore.data.profile.seasonality import LONGEST_LOOK, autocorrelation, find_period
+from seqcore.data.splits import PARTS, assigned_parts, part_bounds
+from seqcore.data.table import Table, describe_table
+from seqcore.experiment.config import DataConfig
+from seqcore.experiment.fields import describe
+from seqcore.tasks import TASKS
+
+__all__ = ["Inspection", "Remark", "count_parts", "default_config", "inspect", "kind_of"]
+
+MOST_COLUMNS = 200  # that are described one by one
+MOST_SERIES = 200  # whose calendars are looked at
+MOST_SYMBOLS = 60  # that are counted one by one
+_LAGS = 400  # of the autocorrelation that are kept
+_BLOCK = 1_000_000  # numbers looked at in one stroke
+
+Values = NDArray[np.float64]
+
+
+def inspect(table: Table, config: DataConfig | None = None) -> Inspection:
+    """Look at a table as an experiment's `data` section would use it (by default: as regression on the first column).
+
+    The cost is bounded: what a very long table can't tell in a moment is told from rows that are spread over it.
+    """
+    config = config or default_config(table)
+    described = describe_table(table)
+    rows, said = spread_rows(table, LOOKED_AT)
+    columns, left_out = ((), 0) if table.symbolic else _columns(table, rows)
+    inspection = Inspection(
+        kind=kind_of(table),
+        rows=len(table),
+        sequences=len(table.lengths),
+        independent=table.independent,
+        columns=columns,
+        columns_left_out=left_out,
+        span=described["span"],
+        frequency=described["frequency"],
+        missing_times=_missing_times(table),
+        inserted_times=table.inserted,
+        gaps=sum(described["gaps"].values()),
+        parts=count_parts(table, config),
+        lengths=_lengths(table),
+        rhythm=_rhythm(table, config),
+        classes=_classes(table, config),
+        vocabularies=_vocabularies(table, config),
+        remarks=(),
+        notes=table.notes,
+        sampled="" if table.symbolic else said,
+    )
+    return Inspection(**{**vars(inspection), "remarks": find_remarks(table, config, inspection)})
+
+
+def _columns(table: Table, rows: NDArray[np.int64]) -> tuple[tuple[ColumnFacts, ...], int]:
+    shown = min(len(table.columns), MOST_COLUMNS)
+    gaps, low, high = (np.zeros(shown), np.full(shown, np.inf), np.full(shown, -np.inf))
+    step = max(1, _BLOCK // max(1, shown))
+    for start in range(0, len(table), step):
+        some = table.values[start : start + step, :shown]
+        gaps += np.isnan(some).sum(axis=0)
+        low = np.fmin(low, np.fmin.reduce(some, axis=0))
+        high = np.fmax(high, np.fmax.reduce(some, axis=0))
+    looked = table.values[rows][:, :shown]
+    return tuple(
+        _column(table.columns[i], looked[:, i], int(gaps[i]), float(low[i]), float(high[i])) for i in range(shown)
+    ), len(table.columns) - shown
+
+
+def _column(name: str, values: Values, gaps: int, low: float, high: float) -> ColumnFacts:
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return ColumnFacts(name, "empty", gaps)
+    kind = "numbers"
+    if low == high:
+        kind = "constant"
+    elif bool(np.all((known == low) | (known == high))):
+        kind = "two values"
+    elif bool(np.all(known == np.rint(known))):
+        kind = "whole numbers"
+    return ColumnFacts(name, kind, gaps, low, float(np.median(known)), high, float(np.std(known)))
+
+
+def count_parts(table: Table, config: DataConfig) -> tuple[PartFacts, ...]:
+    """Rows, sequences and windows of each part, without making any."""
+    lengths, fractions = table.lengths, (config.validation_fraction, config.test_fraction)
+    whole = bool(TASKS[config.task].traits.get("whole"))
+    facts = []
+    if table.independent or whole:
+        assigned = assigned_parts(table, *fractions)
+        for i, part in enumerate(PARTS):
+            own = lengths[assigned == i]
+            windows = len(own) if whole else int(_windows(own, own, config).sum())
+            facts.append(PartFacts(part, int(own.sum()), len(own), windows))
+        return tuple(facts)
+    for part, bounds in part_bounds(table, *fractions).items():
+        spans = np.array(bounds, dtype=np.int64).reshape(-1, 3)
+        size = spans[:, 2] - spans[:, 1]
+        before = spans[:, 1] - table.offsets[spans[:, 0]]
+        counted = int(_windows(size, before + size, config).sum())
+        facts.append(PartFacts(part, int(size.sum()), len(spans), counted))
+    return tuple(facts)
+
+
+def _windows(size: NDArray[np.int64], end: NDArray[np.int64], config: DataConfig) -> NDArray[np.int64]:
+    """Windows in stretches of `size[n]` rows that end `end[n]` rows into their sequences."""
+    symbols = "horizon" not in _fields(config.task)
+    lead, horizon = (1, 1) if symbols else (config.lead, config.horizon)
+    to_target = lead if config.predict != "next" else config.window - 1 + lead
+    first = np.maximum(0, end - size - to_target)
+    room = end - first - (config.window - 1 + max(lead + horizon, 1))
+    return np.where(room >= 0, room // config.stride + 1, 0)
+
+
+def _fields(task: str) -> set[str]:
+    """The fields of the data section that a task reads."""
+    return {
+        s.path for s in describe(DataConfig) if s.applies_to is None or task in s.applies_to.get("data.task", (task,))
+    }
+
+
+def _missing_times(table: Table) -> int:
+    """Times that regular calendars would have had, in all series (at most 200 of them); holidays are none."""
+    if table.times is None or not len(table):
+        return 0
+    from seqcore.data.calendar import find_frequency, missing_times_note  # imports pandas: only for data with dates
+
+    spans = zip(table.offsets[:-1][:MOST_SERIES].tolist(), table.offsets[1:].tolist(), strict=False)
+    holed = [table.times[low:high] for low, high in spans if missing_times_note(table.times[low:high])]
+    return sum(frequency.missing for times in holed if (frequency := find_frequency(times)) is not None)
+
+
+def _lengths(table: Table) -> LengthFacts:
+    lengths = table.lengths
+    if not len(lengths):
+        return LengthFacts(0, 0.0, 0, (), ())
+    low, high = int(lengths.min()), int(lengths.max())
+    bins = min(30, max(1, high - low + 1))
+    counts, edges = np.histogram(lengths, bins=bins, range=(low - 0.5, high + 0.5))
+    return LengthFacts(low, float(np.median(lengths)), high, tuple(edges.tolist()), tuple(counts.tolist()))
+
+
+def _rhythm(table: Table, config: DataConfig) -> Rhythm | None:
+    """Of the longest series' end, gaps bridged by the values before them."""
+    if table.symbolic or table.independent or table.frame is not None or not len(table):
+        return None
+    column = target_column(table, config)
+    longest = int(np.argmax(table.lengths))
+    low, high = int(table.offsets[longest]), int(table.offsets[longest + 1])
+    values = table.values[max(low, high - LONGEST_LOOK) : high, column].astype(np.float64)
+    known = np.flatnonzero(np.isfinite(values))
+    if not known.size:
+        return None
+    values = values[known[np.maximum(np.searchsorted(known, np.arange(len(values)), side="right") - 1, 0)]]
+    correlation = autocorrelation(values)
+    if correlation is None:
+        return None
+    period = find_period(values)
+    reach = min(len(correlation), max(40, 4 * period if period else 200))
+    rows = np.unique(np.append(np.linspace(0, reach - 1, _LAGS).astype(np.int64), period or 0))
+    return Rhythm(table.columns[column], tuple(rows.tolist()), tuple(correlation[rows].tolist()), period)
+
+
+def _classes(table: Table, config: DataConfig) -> dict[str, dict[str, int]] | None:
+    if table.labels is None:
+        return None
+    names, codes = np.unique(table.labels, return_inverse=True)
+    parts = assigned_parts(table, config.validation_fraction, config.test_fraction)
+    counts = np.zeros((len(names), len(PARTS)), dtype=np.int64)
+    np.add.at(counts, (codes.reshape(-1), parts), 1)
+    return {name: dict(zip(PARTS, row, strict=True)) for name, row in zip(names.tolist(), counts.tolist(), strict=True)}
+
+
+def _vocabularies(table: Table, config: DataConfig) -> tuple[VocabularyFacts, ...]:
+    if not table.symbolic:
+        return ()
+    if table.paired is None:
+        return (_vocabulary(table, table, config, table.columns[0]),)
+    paired = table.paired
+    return (
+        _vocabulary(table, table, config, table.columns[0]),
+        _vocabulary(paired, table, config, paired.columns[0]),
+    )
+
+
+def _vocabulary(texts: Table, table: Table, config: DataConfig, of: str) -> VocabularyFacts:
+    """Of `texts`, whose sequences go to the parts that `table`'s go to."""
+    assert texts.symbols is not None
+    size = len(texts.symbols)
+    counts = {part: np.zeros(size, dtype=np.int64) for part in PARTS}
+    fractions = (config.validation_fraction, config.test_fraction)
+    if table.independent:
+        parts = np.repeat(assigned_parts(table, *fractions), texts.lengths)
+        for start in range(0, len(texts), _BLOCK):
+            codes, own = texts.values[start : start + _BLOCK, 0], parts[start : start + _BLOCK]
+            for i, part in enumerate(PARTS):
+                counts[part] += np.bincount(codes[own == i], minlength=size)
+    else:
+        for part, bounds in part_bounds(texts, *fractions).items():
+            for _, low, high in bounds:
+                for start in range(low, high, _BLOCK):
+                    counts[part] += np.bincount(texts.values[start : min(high, start + _BLOCK), 0], minlength=size)
+    total = np.sum(list(counts.values()), axis=0)
+    order = np.argsort(-total, kind="stable")
+    order = order[total[order] > 0]
+    frequent = order[:MOST_SYMBOLS]
+    missed = counts["train"] == 0
+    held_back = counts["val"] + counts["test"]
+    unknown = order[missed[order] & (held_back[order] > 0)]
+    return VocabularyFacts(
+        of=of,
+        size=len(order),
+        total=int(total.sum()),
+        separator=texts.separator,
+        frequent=tuple((str(texts.symbols[i]), int(total[i])) for i in frequent),
+        coverage=float(total[frequent].sum() / max(1, total.sum())),
+        once=int((total == 1).sum()),
+        unknown={p: float(counts[p][missed].sum() / counts[p].sum()) for p in ("val", "test") if counts[p].sum()},
+        unknown_symbols=tuple(str(texts.symbols[i]) for i in unknown[:12]),
+        unknown_kinds=len(unknown),
+    )

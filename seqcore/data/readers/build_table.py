@@ -1,0 +1,53 @@
+"""What a user's columns are together - series, labelled sequences, labelled texts, pairs - and the table of each kind.
+
+A new kind is a function of columns and their origin, and a line in KINDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from seqcore.data.readers.column_parsing import Columns, Origin
+from seqcore.data.readers.detect_kind import find_kind
+from seqcore.data.readers.labelled_texts import labelled_text_table, pair_table
+from seqcore.data.readers.sequences import sequence_table
+from seqcore.data.readers.series import series_table
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+
+__all__ = ["KINDS", "Origin", "make_table"]
+
+KINDS: dict[str, Callable[[Columns, Origin], Table]] = {
+    "series": series_table,
+    "sequences": sequence_table,
+    "labelled-text": labelled_text_table,
+    "pairs": pair_table,
+}
+
+
+def make_table(columns: Columns, origin: Origin) -> Table:
+    """The table in `columns`, which are emptied on the way so that nothing is held twice.
+
+    DataError: one line for each fault, with row and column.
+    """
+    _drop_empty_rows_at_the_end(columns)
+    if not columns or len(next(iter(columns.values()))) == 0:
+        raise DataError(f"{origin.name}: there are no rows of values in it; give a row for each time")
+    kind = find_kind(columns, origin) if origin.kind == "auto" else origin.kind
+    if kind not in KINDS:
+        raise DataError(
+            f"{origin.name}: it has rows and columns, and can't be read as {kind}; "
+            f"use one of {', '.join(KINDS)}, or auto"
+        )
+    return KINDS[kind](columns, origin)
+
+
+def _drop_empty_rows_at_the_end(columns: Columns) -> None:
+    """Rows without any value at the end, which spreadsheets leave behind."""
+    length = len(next(iter(columns.values()))) if columns else 0
+    kept = length
+    while kept and not any(column[kept - 1].is_valid for column in columns.values()):
+        kept -= 1
+    if kept < length:
+        for name in columns:
+            columns[name] = columns[name].slice(0, kept)

@@ -1,0 +1,307 @@
+"""A user's columns as Arrow holds them: where they come from, what is in their cells, numbers out of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from seqcore.data.readers.csv_layout import MISSING, NUMBER, is_number
+from seqcore.errors import DataError, did_you_mean
+
+__all__ = [
+    "Columns",
+    "Origin",
+    "encode",
+    "example_of",
+    "holds_numbers",
+    "is_text",
+    "is_whole",
+    "listed_names",
+    "note_gaps",
+    "rows_of_gaps",
+    "sample",
+    "take_numbers",
+    "take_values",
+    "unnamed",
+    "wanted_column",
+]
+
+Columns = dict[str, pa.ChunkedArray]
+_RELEASED = 4_000_000  # cells after which memory is given back
+_UNNAMED = frozenset(MISSING) - {"-", "?", ".", ":", "None", "none"}  # cells that name nothing
+_INDEX_NAMES = ("", "index", "unnamed: 0", "column 1", "id", "row", "nr", "no", "no.")
+
+
+@dataclass
+class Origin:
+    """Where columns come from, for messages. `rows(positions)` gives the row numbers that a user sees.
+
+    `kind`, `level` and what is said of columns (series, labels, groups, dates) are as in `FileOptions`;
+    `numbered` says that its columns had no names; `notes` are collected here.
+    """
+
+    name: str
+    rows: Callable[[list[int]], list[int]]
+    decimal: str = "."
+    kind: str = "auto"
+    date_column: str = "auto"
+    date_order: str = "auto"
+    series_column: str = "auto"
+    label_column: str = "auto"
+    group_column: str = "auto"
+    missing_times: str = "auto"
+    level: str = "auto"
+    numbered: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def row(self, position: int) -> int:
+        """The number of one row."""
+        return self.rows([int(position)])[0]
+
+    def listed(self, where: NDArray[np.bool_], *, most: int = 5) -> str:
+        """ "row 5" or "rows 5, 9, 12 and 40 more"."""
+        first = np.flatnonzero(where)[:most]
+        count = int(where.sum())
+        rows = ", ".join(str(row) for row in self.rows([int(i) for i in first]))
+        return f"row{'s' if count > 1 else ''} {rows}" + (f" and {count - len(first):,} more" if count > most else "")
+
+
+def wanted_column(wanted: str, columns: Iterable[str], origin: Origin, what: str) -> str:
+    """A column that was named, however its case and spaces were typed. DataError where there is none."""
+    names = list(columns)
+    if wanted in names:
+        return wanted
+    near = [name for name in names if name.lower() == wanted.strip().lower()]
+    if len(near) == 1:
+        return near[0]
+    raise DataError(f"{origin.name}: it has no column {wanted!r} for {what}{did_you_mean(wanted, names)}")
+
+
+def encode(name: str, column: pa.ChunkedArray, origin: Origin, what: str) -> tuple[NDArray[np.int32], list[str]]:
+    """A column of names as codes [N] and the different names in the order in which they come first.
+
+    Whole numbers are written without a point. It goes chunk by chunk, since text needs much memory. DataError names the
+    rows where the cell is empty.
+    """
+    whole = pa.types.is_floating(column.type) and is_whole(column, most=len(column))
+    known: dict[str, int] = {}
+    codes = np.empty(len(column), dtype=np.int32)
+    start = 0
+    for chunk in column.chunks:
+        coded = (chunk.cast(pa.int64()) if whole else chunk).dictionary_encode()
+        texts = [str(cell).strip() for cell in coded.dictionary.cast(pa.string()).to_pylist()]
+        places = [-1 if text in _UNNAMED else known.setdefault(text, len(known)) for text in texts]
+        here = np.array([*places, -1], dtype=np.int32)  # a missing cell takes the last
+        codes[start : start + len(chunk)] = here[np.asarray(coded.indices.fill_null(len(places)))]
+        start += len(chunk)
+    missing = codes < 0
+    if missing.any():
+        raise DataError(
+            f"{origin.name}, column {name}, {origin.listed(missing)}: {what} is missing; "
+            "fill it in, or take the row out"
+        )
+    return codes, list(known)
+
+
+def unnamed(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Which cells name nothing, [N]: those that are missing, and those with a word for it."""
+    missing = column.is_null()
+    if is_text(column):
+        text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        missing = pc.or_(missing, pc.fill_null(pc.is_in(text, value_set=pa.array(sorted(_UNNAMED))), True))
+    where: NDArray[np.bool_] = np.asarray(missing)
+    return where
+
+
+def is_whole(column: pa.ChunkedArray, most: int = 10_000) -> bool:
+    """Whether a column holds whole numbers only, though it may be of floats because cells are missing."""
+    if pa.types.is_integer(column.type):
+        return True
+    if not pa.types.is_floating(column.type):
+        return False
+    numbers = np.asarray(column.slice(0, most).drop_null())
+    return len(numbers) > 0 and bool(np.all((np.abs(numbers) < 2**53) & (numbers == np.floor(numbers))))
+
+
+def take_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> list[str]:
+    """The names of the columns of numbers; text, empty columns and a running number are taken out, with a note."""
+    left: dict[str, list[str]] = {"empty": [], "not numbers": [], "a running number": []}
+    for place, (name, column) in enumerate(list(columns.items())):
+        if column.null_count == len(column):
+            left["empty"].append(name)
+        elif place == 0 and len(columns) > 1 and _is_running_number(name, column):
+            left["a running number"].append(name)
+        elif not holds_numbers(column, origin.decimal):
+            left["not numbers"].append(name)
+    for name in (name for which in left.values() for name in which):
+        del columns[name]
+    if not columns:
+        raise DataError(_nothing_to_learn(origin, left["not numbers"], has_dates=has_dates))
+    for what, which in left.items():
+        if which:
+            origin.notes.append(f"Left out, {what}: {listed_names(which)}.")
+    return list(columns)
+
+
+def holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
+    """Whether a column is of numbers; text is where most of its cells read as numbers: the others are faults then."""
+    if not is_text(column):
+        kind = column.type
+        checks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+        return any(check(kind) for check in checks)
+    cells = sample(column)
+    return sum(is_number(cell, decimal) or _is_infinite(cell) for cell in cells) > 0.5 * len(cells)
+
+
+def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[np.float64]:
+    """The numbers of these columns, [N, F], NaN where one is missing; they are taken out of `columns`.
+
+    All columns go chunk by chunk together, and each chunk is let go when it is read: nothing is held twice. DataError:
+    a line for each column with cells that are no numbers, or infinite.
+    """
+    length = len(columns[names[0]])
+    values = np.empty((length, len(names)))
+    bad = {name: np.zeros(length, dtype=bool) for name in names if is_text(columns[name])}
+    shown: dict[str, str] = {}
+    chunks = [columns.pop(name).chunks[::-1] for name in names]
+    starts, taken = [0] * len(names), 0
+    while any(chunks):
+        for i, name in enumerate(names):
+            if not chunks[i]:
+                continue
+            chunk = chunks[i].pop()
+            here = slice(starts[i], starts[i] + len(chunk))
+            starts[i], taken = here.stop, taken + len(chunk)
+            if name in bad:
+                chunk, bad[name][here] = _numbers_in_text(chunk, origin.decimal, shown, name)
+            elif pa.types.is_boolean(chunk.type):
+                chunk = chunk.cast(pa.int8())
+            values[here, i] = chunk.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        if taken > _RELEASED:
+            pa.default_memory_pool().release_unused()  # numpy has no use for what Arrow keeps
+            taken = 0
+    pa.default_memory_pool().release_unused()
+    faults = [
+        f"{origin.name}, column {name}, {origin.listed(wrong)}: {shown[name]!r} is not a number; "
+        "mend it, or leave the cell empty"
+        for name, wrong in bad.items()
+        if wrong.any()
+    ]
+    if faults:
+        raise DataError(*faults)
+    _refuse_infinite(values, names, origin)
+    return values
+
+
+def _refuse_infinite(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
+    faults = []
+    for i, name in enumerate(names):
+        infinite = np.isinf(values[:, i])
+        if infinite.any():
+            faults.append(
+                f"{origin.name}, column {name}, {origin.listed(infinite)}: the value is infinite or too large; "
+                "use numbers up to 1e308, or leave the cell empty"
+            )
+    if faults:
+        raise DataError(*faults)
+
+
+def _is_running_number(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether a first column only counts the rows, as an index that was written along does."""
+    if name.strip().lower() not in _INDEX_NAMES or not pa.types.is_integer(column.type) or column.null_count:
+        return False
+    values = np.asarray(column)
+    return len(values) > 1 and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))
+
+
+def is_text(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds text, which may be numbers as people write them."""
+    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
+
+
+def _numbers_in_text(
+    chunk: pa.Array, decimal: str, shown: dict[str, str], name: str
+) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """Numbers that have signs of thousands, currency or per cent in them, and which cells are none: one is `shown`."""
+    thousands = "," if decimal == "." else "."
+    text = pc.utf8_trim_whitespace(chunk.cast(pa.string()))
+    text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING, pa.string())), None, text)
+    pattern = rf"^(?:{NUMBER[decimal]}|(?i:[+-]?inf(?:inity)?))$"
+    right = pc.and_(pc.match_substring_regex(text, pattern), pc.match_substring_regex(text, "[0-9iI]"))
+    wrong = np.asarray(pc.fill_null(pc.invert(right), False))
+    if wrong.any():
+        shown.setdefault(name, str(chunk[int(np.argmax(wrong))])[:40])
+    text = pc.replace_substring_regex(pc.if_else(right, text, None), rf"[€$£¥%'’\s\x{{a0}}\x{{202f}}{thousands}]", "")
+    return pc.cast(pc.replace_substring(text, ",", "."), pa.float64()), wrong
+
+
+def _is_infinite(cell: str) -> bool:
+    return cell.lower().lstrip("+-") in ("inf", "infinity")
+
+
+def sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:
+    """Up to `count` cells with something in them, from the beginning, the middle and the end."""
+    filled = (
+        column.drop_null()
+        if len(column) <= 100_000
+        else pa.chunked_array(
+            [
+                column.slice(start, 2_000).combine_chunks()
+                for start in np.linspace(0, len(column) - 2_000, 50).astype(int)
+            ]
+        ).drop_null()
+    )
+    places = np.unique(np.linspace(0, len(filled) - 1, min(count, len(filled))).astype(np.int64))
+    cells = [str(cell).strip() for cell in filled.take(pa.array(places)).to_pylist()]
+    return [cell for cell in cells if cell not in MISSING]
+
+
+def example_of(column: pa.ChunkedArray) -> str:
+    """A cell with something in it, or nothing."""
+    filled = column.slice(0, 1000).drop_null()
+    return str(filled[0])[:40] if len(filled) else ""
+
+
+def listed_names(names: list[str]) -> str:
+    """Some names with commas between them, and how many more there are."""
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> str:
+    if has_dates and not text:
+        return f"{origin.name}: there is only a column of dates; add at least one column of numbers"
+    if len(text) == 1 and origin.name.lower().endswith((".tsv", ".tab")):
+        return (
+            f"{origin.name}: there is one column of text and no tab; for pairs of sentences put a tab and the second "
+            "sentence into each row, and to learn to write one text call it .txt"
+        )
+    if text:
+        return (
+            f"{origin.name}: no column holds numbers, only text ({listed_names(text)}); "
+            "add a column of numbers, or call it .txt to learn to write it"
+        )
+    return f"{origin.name}: every column is empty; add a column of numbers"
+
+
+def note_gaps(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
+    """A note for each column with missing values: how many, in which rows."""
+    for i, name in enumerate(names):
+        gaps = np.isnan(values[:, i])
+        count = int(gaps.sum())
+        if count:
+            origin.notes.append(f"{name} has {count:,} gap{'s' if count > 1 else ''}: {origin.listed(gaps)}.")
+
+
+def rows_of_gaps(values: NDArray[np.float64], order: NDArray[np.int64] | None, origin: Origin) -> dict[int, int]:
+    """Where the user finds each column's first gap: its place here -> its number there."""
+    gaps = np.isnan(values)
+    places = sorted({int(gaps[:, i].argmax()) for i in range(values.shape[1]) if gaps[:, i].any()})
+    if not places:
+        return {}
+    there = places if order is None else [int(order[place]) for place in places]
+    return dict(zip(places, origin.rows(there), strict=True))

@@ -1,0 +1,186 @@
+"""The .ts files of the UEA and UCR archives: a header, then a labelled sequence a line, colons between dimensions.
+
+The format is described on timeseriesclassification.com and in sktime's documentation ("ts file format").
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.readers.csv_layout import find_encoding
+from seqcore.data.readers.formats.input_file import Given
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+
+__all__ = ["looks_like_ts", "read_ts"]
+
+_KNOWN = ("@problemname", "@timestamps", "@classlabel", "@univariate", "@data", "@equallength", "@dimensions")
+
+
+def looks_like_ts(lines: list[str]) -> bool:
+    """Whether these are the first lines of such a file."""
+    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    return first.strip().lower().startswith(_KNOWN)
+
+
+@dataclass
+class _Header:
+    labelled: bool | None = None  # None: it isn't said
+    classes: tuple[str, ...] = ()
+    timestamps: bool = False
+    data_row: int = 0
+
+
+@dataclass
+class _Cases:
+    """What is read: numbers one after the other, and the steps and label of each case."""
+
+    values: array[float] = field(default_factory=lambda: array("d"))
+    lengths: list[int] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    dimensions: int = 0
+
+
+def read_ts(given: Given) -> Table:
+    """Independent sequences [N, F] with their labels; "?" is NaN. DataError names the row of what can't be."""
+    name = given.name
+    given.progress.stage(0.0, 0.1)
+    encoding, notes = find_encoding(given.watched(), name=name, given=given.options.encoding, values=False)
+    given.progress.stage(0.1, 1.0)
+    lines = enumerate(io.TextIOWrapper(given.watched(), encoding=encoding), 1)
+    header = _header(lines, name)
+    cases = _Cases()
+    for row, line in lines:
+        text = line.strip()
+        if text and not text.startswith("#"):
+            _add(cases, text, header, f"{name}, row {row}")
+    if not cases.lengths:
+        raise DataError(f"{name}: there are no sequences below @data; give one a line")
+    labels = np.array(cases.labels) if cases.labels else None
+    if labels is not None and len(set(cases.labels)) < 2 and given.options.kind == "auto":
+        raise DataError(
+            f"{name}: every sequence has the label {cases.labels[0]!r}, so there is nothing to tell apart; "
+            "give sequences of at least two classes"
+        )
+    values: NDArray[np.float64] = np.frombuffer(cases.values, dtype=np.float64).reshape(-1, cases.dimensions)
+    gaps = int(np.isnan(values).sum())
+    if gaps:
+        notes = (*notes, f"{gaps:,} value{' is' if gaps == 1 else 's are'} missing.")
+    columns = ("value",) if cases.dimensions == 1 else tuple(f"dimension {i}" for i in range(1, cases.dimensions + 1))
+    return Table(
+        values=values,
+        columns=columns,
+        offsets=np.cumsum([0, *cases.lengths], dtype=np.int64),
+        independent=True,
+        labels=labels,
+        notes=(*given.notes, *notes),
+    )
+
+
+def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
+    """The lines up to @data. DataError where there is none."""
+    header = _Header()
+    for row, line in lines:
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        if not text.startswith("@"):
+            raise DataError(
+                f"{name}, row {row}: values come before a line @data; a .ts file begins with lines such as "
+                "@problemName and @classLabel"
+            )
+        key, *words = text.split()
+        key = key.lower()
+        if key == "@data":
+            header.data_row = row
+            return header
+        if key == "@classlabel":
+            header.labelled = bool(words) and words[0].lower() == "true"
+            header.classes = tuple(words[1:])
+        elif key == "@timestamps":
+            header.timestamps = bool(words) and words[0].lower() == "true"
+        elif key == "@targetlabel" and words and words[0].lower() == "true":
+            raise DataError(f"{name}, row {row}: its labels are numbers to predict; only classes can be learned here")
+    raise DataError(f"{name}: this is not a .ts file: it has no line @data; give its header and then a sequence a line")
+
+
+def _add(cases: _Cases, text: str, header: _Header, where: str) -> None:
+    """Take one line in. DataError where it isn't a case as the others are."""
+    parts = _split(text) if header.timestamps else text.split(":")
+    if header.labelled or (header.labelled is None and len(parts) > 1 and not _is_values(parts[-1])):
+        label = parts.pop().strip()
+        if label in ("", "?"):
+            raise DataError(f"{where}: the label is missing; write it after the last colon, or take the row out")
+        if not parts:
+            raise DataError(f"{where}: there is only one part; write values, a colon and the label")
+        if header.classes and label not in header.classes:
+            known = ", ".join(header.classes[:20])
+            raise DataError(f"{where}: the label {label!r} is not one of @classLabel; use one of {known}")
+        cases.labels.append(label)
+    dimensions = [_numbers(part, header.timestamps, f"{where}, dimension {i}") for i, part in enumerate(parts, 1)]
+    cases.dimensions = cases.dimensions or len(dimensions)
+    if len(dimensions) != cases.dimensions:
+        raise DataError(
+            f"{where}: it has {len(dimensions)} dimension{'s' * (len(dimensions) != 1)} where the others have "
+            f"{cases.dimensions}; write them with colons between"
+        )
+    lengths = {len(numbers) for numbers in dimensions}
+    if len(lengths) > 1:
+        raise DataError(
+            f"{where}: its dimensions have {min(lengths)} to {max(lengths)} values; give each as many, with ? for gaps"
+        )
+    length = lengths.pop()
+    if length < 2 or all(bool(np.isnan(numbers).all()) for numbers in dimensions):
+        count = length if length < 2 else "no known"
+        raise DataError(
+            f"{where}: the sequence has {count} value{'s' * (length != 1)}; give it at least 2, or take it out"
+        )
+    together = dimensions[0] if len(dimensions) == 1 else np.stack(dimensions, axis=1)
+    cases.values.frombytes(np.ascontiguousarray(together).tobytes())
+    cases.lengths.append(length)
+
+
+def _is_values(part: str) -> bool:
+    return bool(re.fullmatch(r"[-+\d.eE,?\s]*|.*nan.*", part, re.IGNORECASE))
+
+
+def _split(text: str) -> list[str]:
+    """The parts of a line with time stamps, whose own colons lie in parentheses."""
+    return re.split(r":(?![^()]*\))", text)
+
+
+def _numbers(part: str, timestamps: bool, where: str) -> NDArray[np.float64]:
+    """A dimension's values [T]. DataError names what is no number."""
+    if timestamps:
+        part = ",".join(re.findall(r",([^,()]*)\)", part))
+    part = part.strip().strip(",")
+    if not part:
+        return np.zeros(0)
+    text = part.replace("?", "nan")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            numbers = np.fromstring(text, dtype=np.float64, sep=",")
+    except (DeprecationWarning, ValueError):
+        numbers = np.zeros(0)
+    if len(numbers) != text.count(",") + 1:
+        numbers = np.array([_number(cell, i, where) for i, cell in enumerate(text.split(","), 1)])
+    if np.isinf(numbers).any():
+        place = int(np.argmax(np.isinf(numbers))) + 1
+        raise DataError(f"{where}, value {place}: it is infinite or too large; use numbers up to 1e308, or ? for a gap")
+    return numbers
+
+
+def _number(cell: str, place: int, where: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise DataError(f"{where}, value {place}: {cell.strip()[:40]!r} is not a number; write ? for a gap") from None

@@ -1,0 +1,207 @@
+"""Windows of symbols: coded once, gathered by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqcore.data.dataset import Batch, Dataset
+from seqcore.data.table import Table
+from seqcore.data.vocabulary import UNKNOWN, Vocabulary
+from seqcore.errors import DataError
+from seqcore.evaluation.baselines.ngram import NGrams
+from seqcore.experiment.config import DataConfig
+
+__all__ = ["LONGEST_GRAM", "NOT_SCORED", "SymbolicCodec", "SymbolicDataset", "fit_vocabulary"]
+
+Rows = NDArray[np.int64]
+
+NOT_SCORED = -100  # a target that torch's cross-entropy leaves out
+LONGEST_GRAM = 5
+_FEW = 1_000  # symbols; of more, those that the training part has once are read as unknown, so that one learns of them
+_MOST_WORDS = 20_000  # the most frequent symbols that are told apart
+_MOST_KEPT = 300_000  # n-grams in a checkpoint
+_MOST_COUNTED = 2_000_000  # characters that n-grams are counted in, or twice the words
+_AT_ONCE = 2**22
+
+
+@dataclass(frozen=True)
+class SymbolicCodec:
+    """All that a trained model needs to speak the user's symbols: vocabulary, the end of the data, what to count by.
+
+    `ngrams` are the training part's. A checkpoint keeps as many lengths of them as are small.
+    """
+
+    vocabulary: Vocabulary
+    tail: tuple[str, ...] = ()
+    ngrams: NGrams | None = None
+
+    @property
+    def input_kind(self) -> str:
+        """What a person gives to the model."""
+        return "symbols"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, without the arrays that `arrays` gives."""
+        return {
+            "symbols": list(self.vocabulary.symbols),
+            "separator": self.vocabulary.separator,
+            "tail": list(self.tail),
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What is kept as arrays beside `to_dict`."""
+        kept: dict[str, NDArray[Any]] = {}
+        total = 0
+        for n, (keys, count) in enumerate(self.ngrams.counted if self.ngrams else []):
+            total += len(keys)
+            if total > _MOST_KEPT:
+                break
+            kept |= {f"ngrams.{n}.keys": keys, f"ngrams.{n}.count": count.astype(np.int32)}
+        return kept
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SymbolicCodec:
+        """The inverse of `to_dict` and `arrays`."""
+        vocabulary = Vocabulary(tuple(d["symbols"]), d["separator"])
+        counted = [
+            (arrays[f"ngrams.{n}.keys"], arrays[f"ngrams.{n}.count"].astype(np.int64))
+            for n in range(LONGEST_GRAM)
+            if f"ngrams.{n}.keys" in arrays
+        ]
+        if "fitted.pairs" in arrays:  # as checkpoints had it before there were n-grams
+            counted = _from_table(arrays["fitted.single"], arrays["fitted.pairs"])
+        return cls(vocabulary, tuple(d["tail"]), NGrams(counted, len(vocabulary)) if counted else None)
+
+
+class SymbolicDataset(Dataset):
+    """Windows of symbols; what comes next is one symbol further on. The vocabulary is the training part's."""
+
+    def __init__(
+        self, table: Table, config: DataConfig, device: torch.device, codec: SymbolicCodec | None = None
+    ) -> None:
+        if not table.symbolic:
+            raise DataError("data.task: these data are numbers, and symbols needs text; set data.task to regression")
+        super().__init__(table, config, device)
+        self.new = codec is None
+        if codec is None:
+            codec = SymbolicCodec(fit_vocabulary(table, self.bounds["train"]))
+            codec = replace(codec, tail=tuple(table.words(max(0, len(table) - config.window), len(table))))
+        self.codec = codec
+        self.codes = codec.vocabulary.encode_table(table)
+        self.coded = torch.from_numpy(self.codes).to(device)
+
+    @property
+    def most_counted(self) -> int:
+        """Symbols at the end of the training part that n-grams are counted in."""
+        return _MOST_COUNTED if len(self.codec.vocabulary) <= _FEW else _MOST_COUNTED // 2
+
+    @cached_property
+    def ngrams(self) -> NGrams | None:
+        """n-grams of the training part; of new data, which have none, those that came with the codec."""
+        kept = self.codec.ngrams
+        own = self.new or self.config.validation_fraction + self.config.test_fraction > 0.0
+        if (kept is not None and len(kept.orders) == LONGEST_GRAM) or not own:
+            return kept
+        most = self.most_counted
+        stretches, left = [], most
+        unasked = self.warm_up + 1 if self.warm_up else 0  # symbols at a beginning that are never a target
+        for _, start, high in reversed(self.bounds["train"]):
+            low = min(start + unasked, high)
+            stretches.append(self.codes[max(low, high - left) : high])
+            left -= high - max(low, high - left)
+            if left <= 0:
+                break
+        return NGrams.fit(stretches[::-1], len(self.codec.vocabulary), LONGEST_GRAM)
+
+    @property
+    def lead(self) -> int:
+        """A symbol's target is the next one."""
+        return 1
+
+    @property
+    def horizon(self) -> int:
+        """One symbol at a time."""
+        return 1
+
+    @property
+    def warm_up(self) -> int:
+        """Steps at a window's start whose predictions don't count."""
+        return self.config.warm_up if self.every_step else 0
+
+    def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
+        """Codes [B, T] and target codes [B, 1 or T]."""
+        first, lengths, _ = self.windows[part].locate(indices)
+        longest = int(lengths.max())
+        rows = first[:, None] + np.arange(longest)
+        short = bool((lengths < longest).any())
+        if short:
+            np.minimum(rows, (first + lengths - 1)[:, None], out=rows)
+        inputs = self.inputs(rows)
+        targets = self.inputs(self._targets(rows, first, lengths))
+        targets[:, : self.warm_up] = NOT_SCORED
+        return Batch(inputs, targets, torch.from_numpy(lengths) if short else None)
+
+    def places(self, part: str, indices: NDArray[np.int64], *, carried: bool) -> tuple[Rows, Rows]:
+        """(rows of all targets of these windows [n], how many symbols before each the model has seen [n])."""
+        first, lengths, sequence = self.windows[part].locate(indices)
+        if self.every_step:
+            steps = np.arange(self.warm_up, int(lengths.max()))
+            inside = steps < lengths[:, None]
+            rows = (first[:, None] + steps + 1)[inside]
+            seen = np.broadcast_to(steps + 1, inside.shape)[inside]
+        else:
+            inside, rows, seen = np.ones((len(first), 1), dtype=bool), first + lengths, lengths
+        if carried:
+            start = np.broadcast_to(self.table.offsets[sequence][:, None], inside.shape)[inside]
+            seen = rows - start
+        return rows, np.asarray(seen, dtype=np.int64)
+
+    def context(self, part: str, index: int) -> tuple[tuple[str, ...], str]:
+        """One window as the user wrote it, and what came next."""
+        first, lengths, _ = self.windows[part].locate(np.array([index]))
+        end = int(first[0] + lengths[0])
+        symbols = self.table.words(int(first[0]), end + 1)
+        return tuple(symbols[:-1]), symbols[-1]
+
+    def inputs(self, rows: NDArray[np.int64]) -> Tensor:
+        """Codes of rows of the table [B, T], on the device."""
+        return self.coded[torch.from_numpy(rows).to(self.device)].long()
+
+    def _targets(
+        self, rows: NDArray[np.int64], first: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        return rows + 1 if self.every_step else (first + lengths)[:, None]
+
+
+def fit_vocabulary(table: Table, train: Iterable[tuple[int, int, int]]) -> Vocabulary:
+    """The symbols of the training part, the 20,000 most frequent ones; of more than 1,000 only what it has twice."""
+    assert table.symbols is not None
+    count = np.zeros(len(table.symbols), dtype=np.int64)
+    for _, low, high in train:
+        for start in range(low, high, _AT_ONCE):  # numpy counts in eight bytes a symbol
+            count += np.bincount(table.values[start : min(start + _AT_ONCE, high), 0], minlength=len(count))
+    count[table.symbols == UNKNOWN] = 0
+    known = np.flatnonzero(count)
+    if len(known) > _FEW:
+        known = np.flatnonzero(count > 1)
+    if len(known) > _MOST_WORDS:
+        known = np.sort(known[np.argsort(-count[known], kind="stable")[:_MOST_WORDS]])
+    symbols = table.symbols[known]
+    separator = table.separator or (" " if any(len(s) > 1 for s in symbols.tolist()) else "")
+    return Vocabulary.fit(symbols, separator)
+
+
+def _from_table(single: NDArray[Any], pairs: NDArray[Any]) -> list[tuple[Rows, Rows]]:
+    """How often each symbol [V] and each pair [V, V] was counted, as `NGrams` has it."""
+    known = np.flatnonzero(single)
+    first, second = np.nonzero(pairs[known])
+    both = first * len(single) + second, pairs[known][first, second].astype(np.int64)
+    return [(known, single[known].astype(np.int64)), both]

@@ -1,0 +1,1 @@
+"""Metrics, baselines, backtest, prediction intervals and leakage detection."""

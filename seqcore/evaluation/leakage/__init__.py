@@ -1,0 +1,1 @@
+"""Leakage detection: what would let a model know the answer."""

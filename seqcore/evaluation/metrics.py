@@ -1,0 +1,146 @@
+"""How good predictions are, in original units."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.results import View
+
+__all__ = [
+    "METRICS",
+    "Evaluation",
+    "Metric",
+    "class_metrics",
+    "confusion",
+    "metric_named",
+    "regression_metrics",
+    "symbol_metrics",
+]
+
+
+class Metric(NamedTuple):
+    """How a metric is called, and how it is read. A `share` goes from 0 to 1 and is shown in percent."""
+
+    title: str
+    short: str
+    higher_is_better: bool = False
+    share: bool = False
+    best: float = 0.0
+
+
+METRICS: dict[str, Metric] = {
+    "loss": Metric("loss", "loss"),
+    "mse": Metric("mean squared error", "MSE"),
+    "mae": Metric("mean absolute error", "MAE"),
+    "rmse": Metric("root mean squared error", "RMSE"),
+    "mape": Metric("mean absolute percentage error", "MAPE"),
+    "mase": Metric("mean absolute scaled error", "MASE"),
+    "coverage": Metric("coverage of the intervals", "coverage", higher_is_better=True, share=True, best=1.0),
+    "accuracy": Metric("accuracy", "accuracy", higher_is_better=True, share=True, best=1.0),
+    "macro_f1": Metric("macro F1", "macro F1", higher_is_better=True, share=True, best=1.0),
+    "perplexity": Metric("perplexity", "perplexity", best=1.0),
+    "bits_per_character": Metric("bits per character", "bits/character"),
+    "bits_per_word": Metric("bits per word", "bits/word"),
+    "bleu": Metric("BLEU", "BLEU", higher_is_better=True, best=100.0),
+    "chrf": Metric("chrF", "chrF", higher_is_better=True, best=100.0),
+    "exact": Metric("sentences exactly right", "exact", higher_is_better=True, share=True, best=1.0),
+}
+"""The words for every metric. A new one is a line here."""
+
+
+def metric_named(name: str) -> Metric:
+    """A metric's words; its own name where it has none."""
+    plain = name.replace("_", " ")
+    return METRICS.get(name, Metric(plain, plain))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores on one part, the baselines' scores on the same windows, and a picture.
+
+    Metrics carry no part in their names: "mse", "mae", ... in original units; "loss" in the model's scale.
+    `windows` of `of` were scored: all of them, or an even spread over a very long part.
+    """
+
+    metrics: dict[str, float]
+    view: View
+    windows: int
+    of: int
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    more: tuple[View, ...] = ()  # further pictures: a confusion matrix, the error by horizon
+    unit: str = "window"  # what `windows` counts
+
+    @property
+    def scored(self) -> str:
+        """How many windows the scores are from, for people."""
+        units = f"{self.unit}s" if self.of != 1 else self.unit
+        if self.windows == self.of:
+            return f"{self.of:,} {units}"
+        return f"{self.windows:,} of {self.of:,} {units}, evenly spread"
+
+
+def regression_metrics(
+    prediction: NDArray[np.float64], truth: NDArray[np.float64], naive_step: NDArray[np.float64]
+) -> dict[str, float]:
+    """MSE, MAE, RMSE, MAPE and MASE over [..., K], leaving out where the truth is NaN.
+
+    `naive_step[K]` is the training part's mean absolute step, MASE's unit (Hyndman and Koehler 2006). MAPE is NaN
+    where a true value is 0, MASE where the training part never moves.
+    """
+    error = prediction - truth
+    known = ~np.isnan(truth)
+    size = np.abs(error[known])
+    true_size = np.abs(truth[known])
+    with np.errstate(over="ignore"):
+        mse = float(np.mean(size**2)) if size.size else math.nan
+    columns = np.broadcast_to(naive_step, error.shape)[known]
+    defined = size.size > 0
+    return {
+        "mse": mse,
+        "mae": float(np.mean(size)) if defined else math.nan,
+        "rmse": math.sqrt(mse) if mse >= 0 else math.nan,
+        "mape": float(100.0 * np.mean(size / true_size)) if defined and true_size.min() > 0.0 else math.nan,
+        "mase": float(np.mean(size / columns)) if defined and columns.min() > 0.0 else math.nan,
+    }
+
+
+def symbol_metrics(log_probability: NDArray[np.float64], correct: NDArray[np.bool_]) -> dict[str, float]:
+    """Loss (mean of minus ln p), accuracy and perplexity (e to the loss), over [n] symbols."""
+    if correct.size == 0:
+        return {"loss": math.nan, "accuracy": math.nan, "perplexity": math.nan}
+    loss = float(-np.mean(log_probability))
+    return {
+        "loss": loss,
+        "accuracy": float(np.mean(correct)),
+        "perplexity": math.exp(min(loss, 700.0)) if loss == loss else math.nan,
+    }
+
+
+def confusion(predicted: NDArray[np.int64], truth: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """How often a class (row) was taken for each class (column), [C + 1, C]; the last row is for unknown ones (-1)."""
+    rows = np.where(truth < 0, classes, truth)
+    counts = np.bincount(rows * classes + predicted, minlength=(classes + 1) * classes)
+    return counts.reshape(classes + 1, classes).astype(np.float64)
+
+
+def class_metrics(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, float]:
+    """Accuracy and macro F1 over [n] codes of classes; a true class of -1 is unknown, so that any answer is an error.
+
+    Macro F1 is the mean of 2 tp / (2 tp + fp + fn) over the classes that occur in the truth or in the answers.
+    """
+    if truth.size == 0:
+        return {"accuracy": math.nan, "macro_f1": math.nan}
+    classes = int(max(predicted.max(), truth.max())) + 1
+    counts = confusion(predicted, truth, classes)
+    hits = np.append(np.diagonal(counts), 0.0)
+    named, true = np.append(counts.sum(axis=0), 0.0), counts.sum(axis=1)
+    occurs = named + true > 0
+    return {
+        "accuracy": float(hits.sum() / truth.size),
+        "macro_f1": float(np.mean(2 * hits[occurs] / (named + true)[occurs])),
+    }

@@ -1,0 +1,1 @@
+"""The experiment: its sections and fields, constraints, links, TOML and the recipes."""

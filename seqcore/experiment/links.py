@@ -1,0 +1,163 @@
+"""An experiment as a readable link and back: `?recipe=sine-next-step@1&model.architecture=gru`.
+
+A link holds the recipe it starts from, with its version, and whatever differs from it. Reading one gives exactly the
+experiment that was written, or a line for each thing in it that can't be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from seqcore.errors import ExperimentError, NotFoundError, did_you_mean
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.recipes import load_recipe
+
+__all__ = ["PAGE_KEYS", "experiment_from_link", "link_of", "nearest_from_link"]
+
+PAGE_KEYS = frozenset({"run", "runs", "part", "at", "embed", "embed_options", "theme"})
+"""Keys that belong to the page and not to the experiment. They are skipped."""
+
+LONGEST_VALUE = 100_000  # characters: pasted values travel in links, files don't
+
+_NO_PATHS = "a link can't name a file of the server's; give the file itself, under Own data"
+
+
+def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:
+    """`experiment` as a link's parameters, starting from the recipe called `recipe` or from the defaults.
+
+    NotFoundError where there is no such recipe.
+    """
+    params: dict[str, str] = {}
+    base = Experiment.make()
+    if recipe is not None:
+        known = load_recipe(recipe)
+        params["recipe"] = f"{known.name}@{known.version}"
+        base = known.experiment
+    changes: dict[str, Any] = {}
+    if base.data.source != experiment.data.source:
+        # A new source starts from its own options, so those have to be compared with that source's defaults.
+        changes["data.source"] = experiment.data.source
+        with contextlib.suppress(ExperimentError):  # the recipe's other fields may not go with it: then all are named
+            base = base.with_changes(changes)
+    changes |= experiment.differences(base)
+    return params | {path: _written(value) for path, value in changes.items()}
+
+
+def experiment_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | None]:
+    """The experiment that a link's parameters name, and its recipe. ExperimentError: a line for each fault."""
+    base, recipe, changes, lines = _read(params)
+    try:
+        experiment = base.with_changes(changes)
+    except ExperimentError as error:
+        raise ExperimentError(*lines, *error.lines) from None
+    if lines:
+        raise ExperimentError(*lines)
+    return experiment, recipe
+
+
+def nearest_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | None, tuple[str, ...]]:
+    """As `experiment_from_link`, with what can be in place of what can't: experiment, recipe, a line for each fault.
+
+    A field that can't be is left as the recipe has it; so is the later of two that can't be together.
+    """
+    try:
+        return *experiment_from_link(params), ()
+    except ExperimentError as error:
+        lines = error.lines
+    experiment, recipe, changes, _ = _read(params)
+    # The source comes first, since the options of another one would be none of its fields.
+    for path in sorted(changes, key=lambda path: path != "data.source"):
+        with contextlib.suppress(ExperimentError):
+            experiment = experiment.with_changes({path: changes[path]})
+    return experiment, recipe, lines
+
+
+def _read(params: Mapping[str, str]) -> tuple[Experiment, str | None, dict[str, Any], list[str]]:
+    """A link taken apart: what it starts from, its recipe, what it changes, and faults that can be seen already."""
+    lines: list[str] = []
+    base, recipe = Experiment.make(), None
+    changes: dict[str, Any] = {}
+    for key, value in params.items():
+        if key in PAGE_KEYS:
+            continue
+        if len(value) > LONGEST_VALUE:
+            lines.append(
+                f"{_short(key)}: {len(value):,} characters are too many for a link; use at most {LONGEST_VALUE:,}"
+            )
+        elif key == "recipe":
+            base, recipe, fault = _recipe(value)
+            lines += fault
+        elif key == "data.source" and _is_path(value):
+            lines.append(f"data.source: {_short(value)!r} is not allowed; {_NO_PATHS}")
+        elif key == "data.options.hash" and _is_path(value):
+            lines.append(f"data.options.hash: {_short(value)!r} is not allowed; {_NO_PATHS}")
+        elif key == "data.options.name" and re.search(r"[/\\]", value):
+            lines.append(f"data.options.name: {_short(value)!r} is not allowed; {_NO_PATHS}")
+        elif "." not in key:
+            lines.append(f"{_short(key)}: a link has no such part{_near_field(base, key)}")
+        else:
+            changes[key] = value
+    return base, recipe, changes, lines
+
+
+def _recipe(text: str) -> tuple[Experiment, str | None, list[str]]:
+    """What `name@version` stands for; where it can't be had, the defaults and why."""
+    name, _, version = text.partition("@")
+    if _is_path(text):
+        return Experiment.make(), None, [f"recipe: {_short(text)!r} is not allowed; {_NO_PATHS}"]
+    try:
+        known = load_recipe(name)
+    except NotFoundError as error:
+        return Experiment.make(), None, list(error.lines)
+    if version and version != str(known.version):
+        line = (
+            f"recipe: {_short(text)!r} is not the version of {name} that is here ({known.version}), so its link would "
+            f"give another experiment; open {name} itself and make the changes anew"
+        )
+        return known.experiment, name, [line]
+    return known.experiment, name, []
+
+
+def _is_path(text: str) -> bool:
+    """Whether somebody means a file: a slash, a drive, a parent folder, a home, or a file's ending."""
+    return bool(re.search(r"[/\\]|^~|^\w+:|\.\.|\.[A-Za-z]\w{1,7}$", text.strip()))
+
+
+def _near_field(base: Experiment, key: str) -> str:
+    """The end of a message about `key`: the dotted field that was probably meant."""
+    names = {path.rpartition(".")[2]: path for path in _paths(base.to_dict())}
+    hint = did_you_mean(key, names)
+    for name, path in names.items():
+        if hint == f"; did you mean {name}?":
+            return f"; did you mean {path}?"
+    return "; use recipe or dotted fields, as in model.hidden_size"
+
+
+def _paths(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    paths: list[str] = []
+    for key, value in values.items():
+        paths += _paths(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
+    return paths
+
+
+def _written(value: Any) -> str:
+    """A field's value as the fields read it back, exactly."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    if isinstance(value, list | tuple):
+        plain = len(value) == 1 and value[0] and value[0] == value[0].strip() and not value[0].startswith("[")
+        return str(value[0]) if plain else json.dumps(list(value), ensure_ascii=False) if value else ""
+    return str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."

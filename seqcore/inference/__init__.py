@@ -1,0 +1,1 @@
+"""Trained models in use: predictors, and the schema of their input."""

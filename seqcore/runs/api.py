@@ -1,0 +1,71 @@
+"""The two ways in from Python: open a store, and train a run in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqcore.errors import SeqcoreError
+from seqcore.events import Event
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.store import Run, Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["open_store", "train"]
+
+
+def open_store(url: str | Path | None = None) -> Store:
+    """The store in a folder, a database file or behind a URL; by default SEQCORE_STORE, else `runs/`.
+
+    StoreError where it can't be opened or is from a newer program, CorruptError where it is damaged.
+    """
+    return Store(url)
+
+
+def train(
+    experiment: Experiment,
+    *,
+    data: pd.DataFrame | NDArray[np.float64] | None = None,
+    store: Store | None = None,
+    recipe: str | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> Run:
+    """Train here and now, as a run in the store. Ctrl-C stops it cleanly and is raised again when all is kept.
+
+    `data` is kept in the store like a user's file, so that the run can be resumed and used later. `on_event` is called
+    with every event. A SeqcoreError with the run's own lines where the run failed.
+    """
+    from seqcore.runs.execution import execute
+
+    store = store or open_store()
+    if data is not None:
+        experiment = _with_data(store, experiment, data)
+    run = execute(store, store.start(experiment, recipe=recipe), on_event=on_event)
+    if run.status == "failed":
+        raise SeqcoreError(*(run.error or run.reason).splitlines())
+    return run
+
+
+def _with_data(store: Store, experiment: Experiment, data: pd.DataFrame | NDArray[np.float64]) -> Experiment:
+    """The experiment on a file that holds the data exactly: every float is written so that it reads back the same."""
+    import pandas as pd
+
+    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
+    frame = (
+        frame.rename(columns=str) if isinstance(data, pd.DataFrame) else frame.rename(columns=_column(frame.shape[1]))
+    )
+    dated = isinstance(frame.index, pd.DatetimeIndex)
+    kept = store.put_file(frame.to_csv(index=dated, index_label="date" if dated else None).encode(), "data.csv")
+    reading = {"delimiter": "comma", "decimal": "point", "header": "yes", "encoding": "utf-8"}
+    values = experiment.to_dict()
+    values["data"] |= {"source": "file", "options": {"hash": kept.hash, "name": kept.name, **reading}}
+    return Experiment.make(values)
+
+
+def _column(count: int) -> Callable[[int], str]:
+    return lambda i: "value" if count == 1 else f"value_{i + 1}"

@@ -1,0 +1,37 @@
+"""What a model foresees of pictures that follow each other, as a short film."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import nn
+
+from seqcore.data.numeric_dataset import NumericDataset
+from seqcore.results import FramesView
+from seqcore.tasks.frame_rows import MOST_BEFORE, pictures
+from seqcore.tasks.rollout import free_run
+
+__all__ = ["film_view", "is_film"]
+
+LONGEST = 16  # pictures in a film
+
+
+def is_film(data: NumericDataset) -> bool:
+    """Whether whole pictures are predicted from whole pictures, one after the other, so that a film can be run."""
+    return data.codec.frame is not None and data.lead == 1 and data.inputs == data.targets
+
+
+def film_view(model: nn.Module, data: NumericDataset, part: str) -> FramesView:
+    """The first window of a part, and what the model makes of it by itself: each picture from its own before."""
+    frame = data.codec.frame
+    assert frame is not None
+    first, length, sequence = (int(a[0]) for a in data.windows[part].locate(np.array([0])))
+    end = next(high for s, _, high in data.bounds[part] if s == sequence)
+    rows = np.arange(first + length, min(first + length + LONGEST, end))
+    prediction = free_run(model, data, part, np.array([0]), steps=len(rows))[0, 0]
+    before = np.arange(max(first, first + length - MOST_BEFORE), first + length)
+    return FramesView(
+        prediction=pictures(prediction, frame),
+        truth=pictures(data.own[rows], frame),
+        context=pictures(data.own[before], frame),
+        title="Free-running: on from its own pictures",
+    )

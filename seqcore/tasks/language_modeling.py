@@ -1,0 +1,385 @@
+"""The next letter or word, and text that goes on from a beginning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqcore.data.dataset import Batch
+from seqcore.data.splits import part_bounds
+from seqcore.data.table import Table
+from seqcore.data.text import written_lengths
+from seqcore.data.token_dataset import NOT_SCORED, SymbolicCodec, SymbolicDataset, fit_vocabulary
+from seqcore.errors import DataError, PredictionError
+from seqcore.evaluation.metrics import Evaluation, symbol_metrics
+from seqcore.experiment.experiment import Experiment
+from seqcore.models.generation import log_sum, write
+from seqcore.models.recurrent import State
+from seqcore.models.sequence_model import SequenceModel
+from seqcore.results import SymbolsView, TextView, View
+from seqcore.tasks.stateful_eval import stretches, warming_windows
+from seqcore.tasks.task import Task, carried, window_note
+
+__all__ = ["Symbols"]
+
+_FEWEST = 50  # symbols of a text that can be trained on
+_MOST_SHOWN = 40  # symbols in a picture
+_MOST_ANSWERED = 1_000  # symbols in an answer
+_MOST_WINDOWS = 50_000  # of a part that are scored; more are spread evenly over it
+_MOST_TARGETS = 100_000
+_MOST_WORK = 250_000_000  # scored targets times symbols
+_NUMBERS_AT_ONCE = 8_000_000  # scores
+_MOST_ROWS = 64  # stretches that are scored side by side
+_SHOWN_CONTEXT = 24  # symbols of a long window that a picture shows
+_PROMPT, _WRITTEN = {"": 60, " ": 12}, {"": 120, " ": 30}  # symbols of a preview, by what joins them
+_TEMPERATURE = 0.8
+_GRAMS = {2: "bigram", 3: "trigram", 5: "five_gram"}
+
+
+class Symbols(Task):
+    """See `Task`. A model that goes on from every step reads text: it is judged in bits per character."""
+
+    metric_is_error = False
+    plainest = ("most_frequent", "unigram")
+    onward = "generate"
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__(experiment)
+        data = experiment.data
+        self.writes = data.predict == "every-step" and not experiment.model.bidirectional and not data.warm_up
+        self.metric = "bits_per_character" if self.writes else "accuracy"
+        self.metric_is_error = self.writes
+
+    def check(self, table: Table) -> None:
+        """DataError where the table doesn't fit: numbers, windows, too few symbols."""
+        self._enough(table)
+        SymbolicDataset(table, self.experiment.data, torch.device("cpu"))
+
+    def _enough(self, table: Table) -> None:
+        if self.writes and table.symbolic and not table.independent and len(table) < _FEWEST:
+            raise DataError(f"a text of {len(table)} symbols is too short to learn from; give a few hundred at least")
+
+    def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> SymbolicDataset:
+        """Windows of the table; without a codec, vocabulary and n-grams are learned from its training part."""
+        if codec is None:
+            self._enough(table)
+        data = SymbolicDataset(table, self.experiment.data, device, codec)
+        if codec is None:
+            data.codec = replace(data.codec, ngrams=data.ngrams)
+        return data
+
+    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SymbolicCodec:
+        """The codec that a checkpoint holds."""
+        return SymbolicCodec.from_dict(d, arrays)
+
+    def sketch(self, table: Table) -> SequenceModel:
+        """The model for a table, its sizes from the training part's different symbols."""
+        data = self.experiment.data
+        bounds = part_bounds(table, data.validation_fraction, data.test_fraction)
+        return self._model(len(fit_vocabulary(table, bounds["train"])))
+
+    def build_model(self, codec: SymbolicCodec) -> SequenceModel:
+        """Codes [B, T] -> scores of the next symbol [B, 1 or T, V]."""
+        return self._model(len(codec.vocabulary))
+
+    def _model(self, size: int) -> SequenceModel:
+        return SequenceModel(size, size, self.experiment.model, predict=self.experiment.data.predict, symbolic=True)
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Cross-entropy, in nats; steps beyond a short window's end don't count."""
+        if batch.lengths is not None and outputs.shape[1] > 1:
+            inside = torch.arange(outputs.shape[1], device=outputs.device) < batch.lengths.to(outputs.device)[:, None]
+            return nn.functional.cross_entropy(outputs[inside], batch.targets[inside])
+        return nn.functional.cross_entropy(outputs.flatten(0, 1), batch.targets.flatten())
+
+    def evaluate(
+        self, model: nn.Module, dataset: SymbolicDataset, part: str, *, points: int = 12, full: bool = True
+    ) -> Evaluation:
+        """Loss, accuracy, perplexity and bits beside the baselines'; text, or probabilities after a few contexts."""
+        training = model.training
+        model.eval()
+        scored, logs, right = [], [], []
+        for numbers, batch, outputs in self._passes(model, dataset, part):
+            chosen, correct = _judged(outputs, batch)
+            scored.append(numbers)
+            logs.append(chosen)
+            right.append(correct)
+        model.train(training)
+        indices, of = np.concatenate(scored), len(dataset.windows[part])
+        metrics = self._metrics(dataset, part, indices, np.concatenate(logs), np.concatenate(right))
+        if not full:
+            return Evaluation(metrics, _NOTHING, len(indices), of)
+        views: tuple[View, ...] = (self._probabilities(model, dataset, part, min(points, 24)),)
+        if self.writes:
+            views = (self._sample(model, dataset, part, 4), *views)
+        return Evaluation(metrics, views[0], len(indices), of, self.baselines(dataset, part), views[1:])
+
+    def baselines(self, dataset: SymbolicDataset, part: str) -> dict[str, dict[str, float]]:
+        """Chance and n-grams on the windows that `evaluate` scores; they see no more than the model does."""
+        grams = dataset.ngrams
+        if grams is None:
+            return {}
+        indices = np.concatenate([numbers for numbers, _ in self._scored(dataset, part)])
+        rows, seen = dataset.places(part, indices, carried=self.experiment.training.carry_state)
+        size = len(dataset.codec.vocabulary) - 1  # what can be written: the unknown symbol never is
+        chance = np.full(len(rows), -math.log(size)), np.full(len(rows), 1.0 / size)
+        found = {"uniform": self._metrics(dataset, part, indices, *chance)} if self.writes else {}
+        names = {1: "unigram" if self.writes else "most_frequent", **_GRAMS}
+        for order, name in names.items():
+            if order <= len(grams.orders) and (order == 1 or order - 1 <= int(seen.max(initial=0))):
+                judged = grams.judge(dataset.codes, rows, seen, order)
+                found[name] = self._metrics(dataset, part, indices, *judged)
+        return found
+
+    def _metrics(
+        self, data: SymbolicDataset, part: str, indices: NDArray[np.int64], logs: NDArray[Any], right: NDArray[Any]
+    ) -> dict[str, float]:
+        """From ln p [n] and right or not [n] of all targets of these windows."""
+        metrics = symbol_metrics(logs, right)
+        if not self.writes:
+            return metrics
+        bits = metrics["loss"] / math.log(2.0)
+        if not data.codec.vocabulary.separator:
+            return {**metrics, "bits_per_character": bits}
+        rows, _ = data.places(part, indices, carried=self.experiment.training.carry_state)
+        assert data.table.symbols is not None
+        # an unknown word is paid for and not written: guessing that it is unknown is not spelling it
+        characters = np.where(data.codes[rows] > 0, written_lengths(data.table.symbols)[data.table.values[rows, 0]], 0)
+        return {**metrics, "bits_per_word": bits, "bits_per_character": bits / max(float(characters.mean()), 1e-9)}
+
+    def _scored(self, data: SymbolicDataset, part: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
+        """The windows that are scored, pass by pass, and where state is carried whether each follows its row's last."""
+        windows, size = data.windows[part], len(data.codec.vocabulary)
+        places = data.longest if data.every_step else 1
+        most = max(1, min(_MOST_WINDOWS, _MOST_TARGETS // places, _MOST_WORK // size // places))
+        rows = max(1, _NUMBERS_AT_ONCE // (size * places))
+        if not self.experiment.training.carry_state:
+            indices = data.spread(part, most)
+            yield from ((indices[start : start + rows], None) for start in range(0, len(indices), rows))
+            return
+        before: NDArray[np.int64] | None = None
+        for numbers in stretches(len(windows), most, min(rows, _MOST_ROWS, max(1, len(windows) // 8))):
+            first, _, sequence = windows.locate(numbers)
+            follows = np.zeros(len(numbers), dtype=bool)
+            if before is not None:
+                earlier, _, its_sequence = windows.locate(before[: len(numbers)])
+                follows = (sequence == its_sequence) & (first == earlier + windows.stride)
+            before = numbers
+            yield numbers, follows
+
+    @torch.inference_mode()
+    def _passes(
+        self, model: nn.Module, data: SymbolicDataset, part: str
+    ) -> Iterator[tuple[NDArray[np.int64], Batch, Tensor]]:
+        """The model's outputs for the windows that are scored: (their numbers, the batch, outputs [B, S, V])."""
+        state: State = None
+        for number, (numbers, follows) in enumerate(self._scored(data, part)):
+            batch = data.batch(part, numbers)
+            if follows is not None and number == 0:
+                state, follows = self._warmed(model, data, part, numbers)
+            outputs, state = self.forward(model, batch, carried(state, follows), 1.0)
+            yield numbers, batch, outputs
+
+    def _warmed(
+        self, model: nn.Module, data: SymbolicDataset, part: str, heads: NDArray[np.int64]
+    ) -> tuple[State, NDArray[np.bool_]]:
+        """The state before each stretch, and whether there is one: what stands before it was read and not scored."""
+        state: State = None
+        there = np.zeros(len(heads), dtype=bool)
+        for rows in warming_windows(data.windows[part], heads, data.table.offsets):
+            places = np.maximum(rows, 0)[:, None] + np.arange(data.longest)
+            _, state = model(data.inputs(places), carried(state, there))
+            there = rows >= 0
+        return state, there
+
+    def preview(self, model: nn.Module, dataset: SymbolicDataset) -> View:
+        """What the model writes after validation data now, or probabilities after a few contexts of them."""
+        part = dataset.shown_part()
+        return self._sample(model, dataset, part) if self.writes else self._probabilities(model, dataset, part, 12)
+
+    def parse(self, text: str, codec: SymbolicCodec) -> tuple[str, ...]:
+        """Letters as they stand, or words. PredictionError names what the model never saw."""
+        vocabulary = codec.vocabulary
+        symbols = vocabulary.read(text)
+        if not symbols:
+            raise PredictionError("input: there is nothing to go on from; type at least one symbol")
+        places: dict[str, int] = {}
+        for place, symbol in enumerate(symbols, 1):
+            if not vocabulary.knows(symbol):
+                places.setdefault(symbol, place)
+        if places:
+            what = "word" if vocabulary.separator else "character"
+            strange = [f"{s!r} ({what} {place})" for s, place in places.items()]
+            named = ", ".join(strange[:8]) + (f" and {len(strange) - 8} more" if len(strange) > 8 else "")
+            were, them = ("was", "it") if len(strange) == 1 else ("were", "them")
+            known = vocabulary.symbols[1:]
+            few = len(known) <= 60 and not any(s.isspace() for s in known)  # one line is kept one line
+            some = " ".join(known) if few else f"{len(known):,} {what}s"
+            raise PredictionError(
+                f"input: {named} {were} not in the training part; leave {them} out, or write what stands there "
+                f"otherwise: this model knows {some}"
+            )
+        return symbols
+
+    def example(self, codec: SymbolicCodec) -> str:
+        """The end of a text; else the beginning of the alphabet that it knows, as long as a window."""
+        vocabulary = codec.vocabulary
+        strange = [i for i, symbol in enumerate(codec.tail, start=1) if not vocabulary.knows(symbol)]
+        end = codec.tail[max(strange, default=0) :][-_PROMPT[vocabulary.separator] :]
+        if self.writes and end:
+            return vocabulary.join(end).strip() or vocabulary.join(end)
+        return vocabulary.join(vocabulary.symbols[1 : 1 + self.experiment.data.window])
+
+    def note(self, codec: Any, given: Any) -> str | None:
+        """That an input's length isn't the one that the model was trained on; one that writes takes any."""
+        return None if self.writes else window_note(self.experiment, len(given))
+
+    def predict(self, model: nn.Module, codec: SymbolicCodec, given: Any) -> SymbolsView:
+        """Probabilities of the symbol after an input: text, or symbols."""
+        symbols = tuple(given) if not isinstance(given, str) else self.parse(given, codec)
+        if not all(map(codec.vocabulary.knows, symbols)):
+            self.parse(codec.vocabulary.separator.join(symbols), codec)  # says what is strange
+        with torch.inference_mode():
+            outputs, _ = model(torch.from_numpy(codec.vocabulary.encode(symbols))[None])
+        return symbols_view(codec, outputs[:, -1].numpy(), (symbols,), (None,), most=_MOST_ANSWERED)
+
+    def generate(
+        self, model: nn.Module, codec: Any, prompt: str, steps: int, *, temperature: float, seed: int, top_k: int = 0
+    ) -> str:
+        """The prompt's state goes along; only what is new is returned, with the space before it if there is one."""
+        vocabulary = codec.vocabulary
+        symbols = self.parse(prompt, codec)
+        window = None if self.writes else self.experiment.data.window
+        codes = vocabulary.encode(symbols).tolist()
+        new = write(model, codes, steps, temperature=temperature, top_k=top_k, seed=seed, window=window)
+        return _joined_on(codec, symbols, [vocabulary.symbols[i] for i in new])
+
+    def remarks(self, evaluation: Evaluation, dataset: SymbolicDataset, part: str) -> list[dict[str, str]]:
+        """Whether a naive method is exact; how much of the text is unknown."""
+        found = []
+        exact = next((n for n in _KNOWN_BY if evaluation.baselines.get(n, {}).get("accuracy") == 1.0), None)
+        if exact is not None:
+            name = {"five_gram": "5-gram", "most_frequent": "constant"}.get(exact, exact)
+            found.append(
+                {
+                    "code": "exact-baseline",
+                    "severity": "note",
+                    "message": f"A {name} solves this exactly: {_KNOWN_BY[exact]}.",
+                    "why": "The data are that regular; what is to be seen here is how a network gets there.",
+                }
+            )
+        return found + self._unknown(dataset, part) + self._counted(dataset)
+
+    def _unknown(self, dataset: SymbolicDataset, part: str) -> list[dict[str, str]]:
+        codes = np.concatenate([dataset.codes[low:high] for _, low, high in dataset.bounds[part]])
+        share = float(np.mean(codes == 0)) if len(codes) else 0.0
+        if share < 0.001:
+            return []
+        what = "words" if dataset.codec.vocabulary.separator else "characters"
+        return [
+            {
+                "code": "unknown-symbols",
+                "severity": "note",
+                "message": f"{share:.1%} of the {what} that it was scored on are unknown to it and count as one.",
+                "why": f"It tells {len(dataset.codec.vocabulary) - 1:,} of them apart: those that the training part "
+                "has, or where these are many, has more than once.",
+            }
+        ]
+
+    def _counted(self, dataset: SymbolicDataset) -> list[dict[str, str]]:
+        there, most = sum(high - low for _, low, high in dataset.bounds["train"]), dataset.most_counted
+        if there <= most:
+            return []
+        message = f"The n-grams were counted in the last {most:,} of the {there:,} symbols of the training part."
+        return [
+            {
+                "code": "counted-in-a-part",
+                "severity": "note",
+                "message": message,
+                "why": "Counting in all of them would take longer than a baseline may; they would be a little better.",
+            }
+        ]
+
+    def _sample(self, model: nn.Module, data: SymbolicDataset, part: str, times: int = 1) -> TextView:
+        """What the model writes after the beginning of a part, always with the same dice, beside how that goes on."""
+        joint = data.codec.vocabulary.separator
+        _, low, high = data.bounds[part][0]
+        codes = data.codes[low : min(low + _PROMPT[joint], high)].tolist()
+        new = write(model, codes, times * _WRITTEN[joint], temperature=_TEMPERATURE, seed=0)
+        end = low + len(codes)
+        prompt = tuple(data.table.words(low, end))
+        text = _joined_on(data.codec, prompt, [data.codec.vocabulary.symbols[i] for i in new])
+        truth = _joined_on(data.codec, prompt, data.table.words(end, min(end + len(new), high)))
+        return TextView(data.codec.vocabulary.join(prompt), text, truth=truth)
+
+    @torch.inference_mode()
+    def _probabilities(self, model: nn.Module, data: SymbolicDataset, part: str, most: int) -> SymbolsView:
+        training = model.training
+        model.eval()
+        indices = data.spread(part, most)
+        batch = data.batch(part, indices)
+        outputs, _ = self.forward(model, batch, None, 1.0)
+        model.train(training)
+        _, lengths, _ = data.windows[part].locate(indices)
+        ends = lengths - 1 if data.every_step else np.zeros_like(lengths)
+        contexts, truth = zip(*(data.context(part, int(i)) for i in indices), strict=True)
+        shown = tuple(context[-_SHOWN_CONTEXT:] if self.writes else context for context in contexts)
+        return symbols_view(data.codec, outputs.float().cpu().numpy()[np.arange(len(indices)), ends], shown, truth)
+
+
+def symbols_view(
+    codec: SymbolicCodec,
+    scores: NDArray[np.float32],
+    contexts: tuple[tuple[str, ...], ...],
+    truth: tuple[str | None, ...] = (),
+    *,
+    most: int = _MOST_SHOWN,
+) -> SymbolsView:
+    """Scores [n, V] as a picture of the `most` probable symbols; the unknown one is never an answer."""
+    known = scores[:, 1:].astype(np.float64)
+    probabilities = np.exp(known - log_sum(known))
+    symbols = np.array(codec.vocabulary.symbols[1:])
+    if len(symbols) > most:
+        top = np.sort(np.argsort(-probabilities.max(axis=0), kind="stable")[:most])
+        symbols, probabilities = symbols[top], probabilities[:, top]
+    return SymbolsView(
+        contexts=contexts,
+        symbols=tuple(symbols.tolist()),
+        probabilities=probabilities,
+        truth=truth,
+        separator=codec.vocabulary.separator,
+    )
+
+
+_NOTHING = SymbolsView((), (), np.zeros((0, 0)))
+_KNOWN_BY = {
+    "most_frequent": "there is only one that comes",
+    "bigram": "the last symbol alone tells the next one",
+    "trigram": "the last two symbols tell the next one",
+    "five_gram": "the last four symbols tell the next one",
+}
+
+
+def _judged(outputs: Tensor, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(ln p of the targets that count [n], whether the most probable symbol was right [n])."""
+    targets = batch.targets
+    counts = targets != NOT_SCORED
+    if batch.lengths is not None and outputs.shape[1] > 1:
+        steps = torch.arange(outputs.shape[1], device=targets.device)
+        counts = counts & (steps < batch.lengths.to(targets.device)[:, None])
+    scores, wanted = outputs[counts].float(), targets[counts]
+    chosen = -nn.functional.cross_entropy(scores, wanted, reduction="none")
+    return chosen.cpu().double().numpy(), (scores.argmax(dim=-1) == wanted).cpu().numpy()
+
+
+def _joined_on(codec: SymbolicCodec, before: tuple[str, ...], new: list[str]) -> str:
+    """New symbols as the text that follows what stands before them."""
+    vocabulary = codec.vocabulary
+    return vocabulary.join([*before, *new])[len(vocabulary.join(before)) :]

@@ -1,0 +1,147 @@
+"""The intervals of a regression: the errors that they are made from, and where they lie around predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from seqcore.data.numeric_codec import NumericCodec
+from seqcore.data.numeric_dataset import NumericDataset
+from seqcore.data.splits import part_bounds
+from seqcore.evaluation.intervals import (
+    AHEAD,
+    BY_LEVEL,
+    IN_WINDOW,
+    NOT_NEGATIVE,
+    cut_at_zero,
+    grows_with_level,
+    half_widths,
+    interval,
+    promised,
+    scaled_errors,
+)
+from seqcore.results import SeriesView
+from seqcore.tasks.rollout import free_run
+
+__all__ = ["band_of", "errors_ahead", "errors_of", "intervals_from", "with_band"]
+
+Values = NDArray[np.float64]
+Band = tuple[Values, Values]
+Errors = dict[str, Values]
+MOST_AHEAD = 100  # steps of a forecast that have an interval
+_SHARES = ".shares"  # the same errors as shares of the prediction
+_SMALLEST = 0.01
+_ORIGINS = 300  # forecasts in a block that its intervals are made from
+
+
+def errors_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Errors:
+    """How far off predictions [n, S, H, K] for windows of a part are."""
+    scale = _scales(data, part, indices)[:, None, None]
+    return _both(IN_WINDOW, data, data.truth(part, indices), prediction, scale)
+
+
+def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Errors:
+    """The same of forecasts, [n, R, K], 1 to R steps after windows of a part; nothing where the model can't go on.
+
+    What lies beyond the part's own stretch is NaN: another model has been fitted on it.
+    """
+    ends = {s: high for s, _, high in data.bounds[part]}
+    steps = min(MOST_AHEAD, max((high - low for _, low, high in data.bounds[part]), default=0) // 2)
+    indices = data.spread(part, _ORIGINS)
+    if data.lead == 0 or steps < 1 or len(indices) == 0 or not set(data.inputs) <= set(data.targets):
+        return {}
+    prediction = free_run(model, data, part, indices, steps=steps)[:, 0]
+    first, lengths, sequence = data.windows[part].locate(indices)
+    rows = (first + lengths)[:, None] + np.arange(steps)
+    inside = (rows < np.array([ends[s] for s in sequence.tolist()])[:, None])[..., None]
+    rows = np.minimum(rows, len(data.own) - 1)
+    if data.filled is not None:
+        inside = inside & ~data.filled[rows]
+    truth = np.where(inside, data.own[rows], np.nan)
+    return _both(AHEAD, data, truth, prediction, _scales(data, part, indices)[:, None])
+
+
+def _both(name: str, data: NumericDataset, truth: Values, prediction: Values, scale: Values) -> Errors:
+    """Errors in the scale's units and, where no logarithm is taken, as shares of the prediction.
+
+    Shares are NaN for targets that are negative somewhere before the test part. A share is of at least a hundredth of
+    the scale, which keeps predictions near 0 from having none.
+    """
+    logarithmic = data.scalers.of(0).logarithmic
+    errors = {name: scaled_errors(truth, prediction, scale, logarithmic=logarithmic)}
+    if not logarithmic and (never := _never_negative(data)).any():
+        shares = scaled_errors(truth, prediction, _level(prediction, scale))
+        errors[name + _SHARES] = np.where(never, shares, np.nan)
+    return errors
+
+
+def _never_negative(data: NumericDataset) -> NDArray[np.bool_]:
+    """Which targets have no value below 0 before the test part, [K]."""
+    bounds = part_bounds(data.table, 0.0, data.config.test_fraction)["train"]
+    edges = np.array([(low, high) for _, low, high in bounds if high > low], dtype=np.int64).ravel()
+    if edges[-1] == len(data.own):
+        edges = edges[:-1]
+    never: NDArray[np.bool_] = np.minimum.reduceat(data.own, edges, axis=0)[::2].min(axis=0) >= 0.0
+    return never
+
+
+def _level(prediction: Values, scale: Values) -> Values:
+    return np.maximum(np.abs(prediction), _SMALLEST * scale)
+
+
+def intervals_from(errors: Errors, coverage: float) -> Errors:
+    """What a codec keeps: half-widths, as shares of the prediction where errors grow with it; where 0 is the least."""
+    shares = {name.removesuffix(_SHARES): e for name, e in errors.items() if name.endswith(_SHARES)}
+    never: Values = np.zeros(1)
+    if IN_WINDOW in shares:
+        never = np.where(np.isnan(shares[IN_WINDOW]).all(axis=(0, 1, 2)), 0.0, 1.0)
+    by_level = bool(never.all()) and grows_with_level(errors[IN_WINDOW], shares[IN_WINDOW])
+    used = {name: e for name, e in errors.items() if not name.endswith(_SHARES)}
+    kept = {name: half_widths(shares[name] if by_level else e, coverage) for name, e in used.items()}
+    return kept | ({BY_LEVEL: np.ones(1)} if by_level else {}) | ({NOT_NEGATIVE: never} if never.any() else {})
+
+
+def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Band | None:
+    """(low, high) around predictions [n, S, H, K] for windows of a part; None where the model has no intervals."""
+    half = data.codec.fitted.get(IN_WINDOW)  # [S, H, K]
+    if half is None:
+        return None
+    places = np.minimum(np.arange(prediction.shape[1]), len(half) - 1)
+    scale = _scales(data, part, indices)[:, None, None]
+    return _band(data.codec, prediction, half[places], scale, logarithmic=data.scalers.of(0).logarithmic)
+
+
+def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) -> SeriesView:
+    """A prediction for one series with its interval, where the model has intervals; NaN beyond what they are made for.
+
+    `after`: "window" (what follows an input), "steps" (an answer at each of its steps) or "end" (a forecast).
+    """
+    half = codec.fitted.get(AHEAD if after == "end" else IN_WINDOW)
+    if half is None:
+        return view
+    half = half if after == "end" else half[-1] if after == "window" else half[:, 0]  # [R or H or S, K]
+    known = np.full(view.prediction.shape, np.nan)
+    known[: len(half)] = half[: len(known)]
+    scaler = codec.scalers.of(place)
+    scale = scaler.scale[codec.targets]
+    low, high = _band(codec, view.prediction, known, scale, logarithmic=scaler.logarithmic)
+    return replace(view, low=low, high=high, coverage=promised(codec.fitted))
+
+
+def _band(codec: NumericCodec, prediction: Values, half: Values, scale: Values, *, logarithmic: bool) -> Band:
+    """(low, high), cut at 0 for targets that were never below it; the prediction itself stays as the model says it."""
+    if BY_LEVEL in codec.fitted:
+        low, high = interval(prediction, half, _level(prediction, scale))
+    else:
+        low, high = interval(prediction, half, scale, logarithmic=logarithmic)
+    never = codec.fitted.get(NOT_NEGATIVE)
+    return (low, high) if never is None else cut_at_zero(low, high, never)
+
+
+def _scales(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> Values:
+    """The size of each window's series, [n, K]."""
+    sequence = data.windows[part].locate(indices)[2]
+    return data.scalers.scale[data.series_of(sequence)][:, data.targets]

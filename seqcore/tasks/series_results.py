@@ -1,0 +1,94 @@
+"""Predicted windows as pictures: one after another in time, several series beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcore.data.numeric_dataset import NumericDataset
+from seqcore.results import SeriesView
+
+__all__ = ["MOST_SERIES", "joined", "shown_windows", "side_by_side"]
+
+MOST_SERIES = 12  # in one view
+
+Values = NDArray[np.float64]
+
+
+def shown_windows(data: NumericDataset, part: str, points: int, *, apart: int | None = None) -> list[NDArray[np.int64]]:
+    """Windows that follow each other and give about `points` steps, for each series that is shown."""
+    windows = data.windows[part]
+    span = data.config.window if data.at_each_step else data.horizon
+    apart = apart or max(1, -(-span // windows.stride))
+    if not data.fit.by_series:
+        return [np.arange(0, len(windows), apart)[: max(1, -(-points // span))]]
+    ends = np.cumsum(windows.count)
+    places = np.flatnonzero(windows.length == data.config.window)[:MOST_SERIES]
+    places = places if len(places) else np.arange(len(ends))[:MOST_SERIES]
+    each = max(1, -(-points // (span * len(places))))
+    return [np.arange(ends[g] - windows.count[g], ends[g], apart)[:each] for g in places]
+
+
+def joined(data: NumericDataset, rows: NDArray[np.int64], values: dict[str, Values]) -> SeriesView:
+    """Windows' targets at `rows[n, S]`, `values` (prediction, truth, low, high) [n, S, K], one after another.
+
+    A row of NaN stands where one doesn't follow the one before.
+    """
+    times, columns = data.table.times, len(data.targets)
+    known = ~np.isnan(values["truth"]).all(axis=-1)
+    kept = rows[known]
+    breaks = np.flatnonzero(np.diff(kept) != 1) + 1
+    first = int(rows[0][0])
+    s = int(np.searchsorted(data.table.offsets, first, side="right")) - 1
+    start = int(data.table.offsets[s])
+    before = np.arange(max(start, first - data.config.window), first)
+    zero = start if data.fit.by_series else 0  # several series each count their own rows
+    x = (kept - zero).astype(np.float64) if times is None else times[kept].astype("datetime64[ns]")
+    drawn: dict[str, Any] = {
+        name: np.insert(v[known].reshape(-1, columns), breaks, np.nan, axis=0) for name, v in values.items()
+    }
+    return SeriesView(
+        x=np.insert(x, breaks, np.nan if times is None else np.datetime64("NaT")),
+        context_x=(before - zero).astype(np.float64) if times is None else times[before].astype("datetime64[ns]"),
+        context=data.values[before][:, data.targets],
+        columns=data.codec.target_names,
+        x_title=data.table.x_title,
+        title=data.fit.names[s] if data.fit.by_series else "",
+        **drawn,
+    )
+
+
+def side_by_side(views: list[SeriesView]) -> SeriesView:
+    """Several series on one axis of time: a column for each, by its name. NaN where a series has no value."""
+    if len(views) == 1:
+        return views[0]
+    several = len(views[0].columns) > 1
+    columns = tuple(f"{view.title}: {name}" if several else view.title for view in views for name in view.columns)
+    x, context_x = (_union([getattr(view, name) for view in views]) for name in ("x", "context_x"))
+    merged: dict[str, Any] = {}
+    for field in fields(SeriesView):
+        own = [getattr(view, field.name) for view in views]
+        if field.name in ("prediction", "truth", "low", "high", "context") and own[0] is not None:
+            at: list[Any] = [view.context_x if field.name == "context" else view.x for view in views]
+            merged[field.name] = _placed(context_x if field.name == "context" else x, at, own)
+    return replace(views[0], x=x, context_x=context_x, columns=columns, title="", **merged)
+
+
+def _union(positions: list[NDArray[Any]]) -> NDArray[Any]:
+    every = np.unique(np.concatenate(positions))
+    union: NDArray[Any] = every[~(np.isnat(every) if every.dtype.kind == "M" else np.isnan(every))]
+    return union
+
+
+def _placed(x: NDArray[Any], positions: list[NDArray[Any]], values: list[Values]) -> Values:
+    """Values at their own positions, [n_i, K], side by side at all of them, [n, sum of K]."""
+    found = []
+    for at, own in zip(positions, values, strict=True):
+        there = ~(np.isnat(at) if at.dtype.kind == "M" else np.isnan(at))
+        column = np.full((len(x), own.shape[1]), np.nan)
+        column[np.searchsorted(x, at[there])] = own[there]
+        found.append(column)
+    return np.concatenate(found, axis=1)

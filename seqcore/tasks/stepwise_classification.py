@@ -1,0 +1,247 @@
+"""A classifier's answers: of whole sequences, and as they unfold step by step; and what may be given to one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
+from seqcore.data.sentences import join_sentence
+from seqcore.data.table import Table, symbol_table
+from seqcore.errors import PredictionError
+from seqcore.results import LabelsView
+from seqcore.tasks.forecasting import as_rows, parse_numbers
+from seqcore.tasks.task import Example, Task
+
+__all__ = ["as_table", "class_answers", "example", "labels_view", "one_of_each", "parse_sequence", "read_back"]
+
+_STEPS_AT_ONCE = 50_000
+_MOST_STEPS = 240  # of one sequence in a picture
+_MOST_SIGNALS = 24_000  # numbers of one sequence's signal in a picture
+_MOST_TEXT = 200  # letters of a sequence of symbols that are kept to tell it by
+_MOST_PREFIXES = 48  # beginnings that a model which reads both ways is asked about
+
+Values = NDArray[np.float64]
+
+
+@torch.inference_mode()
+def class_answers(
+    model: nn.Module, task: Task, data: LabelledDataset, part: str, indices: NDArray[np.int64]
+) -> tuple[Values, float]:
+    """The model's scores at the end of each sequence [n, C], and the mean loss."""
+    training = model.training
+    model.eval()
+    lengths = data.windows[part].locate(indices)[1]
+    order = np.argsort(lengths, kind="stable")  # sequences of about one length together: little padding is computed
+    scores = np.zeros((len(indices), len(data.codec.labels)))
+    total, start = 0.0, 0
+    while start < len(order):
+        longest = int(lengths[order[min(len(order), start + 256) - 1]])
+        some = order[start : start + max(1, min(256, _STEPS_AT_ONCE // longest))]
+        batch = data.batch(part, indices[some])
+        outputs, _ = task.forward(model, batch, None, 1.0)
+        total += float(task.loss(outputs, batch)) * len(some)
+        scores[some] = _last(outputs, batch.lengths).double().cpu().numpy()
+        start += len(some)
+    model.train(training)
+    return scores, total / max(len(indices), 1)
+
+
+def labels_view(
+    model: nn.Module,
+    task: Task,
+    data: LabelledDataset,
+    part: str,
+    indices: NDArray[np.int64],
+    scores: Values,
+    *,
+    most: int,
+    shown: int,
+    mixed: bool = True,
+    signals: bool = True,
+) -> LabelsView:
+    """Scores [n, C] of sequences as a view of at most `most` of them, evenly spread.
+
+    The first `shown` stand there in full; they come from as many classes as there are, unless their order is to be
+    kept (not `mixed`). Without `signals` only the answers are kept of them, and not what was seen.
+    """
+    kept = np.arange(len(indices))
+    if len(kept) > most:
+        kept = np.linspace(0, len(indices) - 1, max(1, most)).astype(np.int64)
+    codes = data.truth(part, indices[kept])
+    classes = codes if (codes != UNKNOWN_CLASS).any() else scores[kept].argmax(axis=1)
+    first = (one_of_each(classes) if mixed else np.arange(len(kept)))[:shown]
+    kept = kept[np.concatenate([first, np.setdiff1d(np.arange(len(kept)), first)]).astype(np.int64)]
+    full = [_unfolded(model, data, part, int(indices[place])) for place in kept[: len(first)]]
+    sequences = data.windows[part].locate(indices[kept])[2]
+    labels = data.table.labels
+    truth = (None,) * len(kept) if labels is None else tuple(labels[sequences].tolist())
+    unknown = data.unknown_labels()
+    title = ""
+    if unknown:
+        count = int((data.truth(part, indices) == UNKNOWN_CLASS).sum())
+        named = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+        title = f"{count} of a class that the model doesn't know ({named}): counted as errors" if count else ""
+    unit = data.codec.unit
+    return LabelsView(
+        labels=data.codec.labels,
+        probabilities=_probabilities(scores[kept]),
+        truth=truth,
+        names=tuple(_name(data.table, int(s)) for s in sequences),
+        unfolding=tuple(f[0] for f in full),
+        signals=tuple(f[1] for f in full) if signals and not data.table.symbolic else (),
+        title=title,
+        symbols=tuple(f[2] for f in full) if signals and data.table.symbolic else (),
+        steps=tuple(_rounded(f[3] * unit.size) for f in full),
+        frame=data.codec.frame,
+        x_title=unit.axis,
+        channels=data.codec.input_names if data.codec.frame is None else (),
+        texts=tuple(_text(data.table, int(s)) for s in sequences) if data.table.symbolic else (),
+    )
+
+
+@torch.inference_mode()
+def _unfolded(
+    model: nn.Module, data: LabelledDataset, part: str, index: int
+) -> tuple[Values, Values, tuple[str, ...], Values]:
+    """One sequence in full: (probabilities[T, C], signal[T, F], symbols[T], steps[T]), thinned where it is long."""
+    first, lengths, _ = data.windows[part].locate(np.array([index]))
+    low, count = int(first[0]), int(lengths[0])
+    wide = 1 if data.table.symbolic else data.table.values.shape[1]
+    most = max(2, min(_MOST_STEPS, _MOST_SIGNALS // wide))
+    both_ways = getattr(model, "bidirectional", False)
+    # where a signal is thinned, its rows are those after which the answer is shown
+    places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+    training = model.training
+    model.eval()
+    inputs = data.batch(part, np.array([index])).inputs
+    if both_ways:
+        asked = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _MOST_PREFIXES)).round().astype(int))]
+        longest = int(asked[-1]) + 1
+        size = max(1, _STEPS_AT_ONCE // longest)
+        pieces = []
+        for start in range(0, len(asked), size):
+            some = torch.from_numpy(asked[start : start + size] + 1)
+            repeated = inputs[:, : int(some.max())].expand(len(some), *(-1,) * (inputs.dim() - 1))
+            pieces.append(_last(model(repeated, None, some)[0], some))
+        answers = torch.cat(pieces).double().cpu().numpy()
+        answers = answers[np.searchsorted(asked, places, side="right") - 1]  # between two, the one before still stands
+    else:
+        answers = model(inputs, None, None)[0][0].double().cpu().numpy()[places]
+    model.train(training)
+    rows = low + places
+    words = tuple(data.table.symbols[data.table.values[rows, 0]].tolist()) if data.table.symbols is not None else ()
+    signal = np.zeros((len(places), 0)) if words else _rounded(data.table.values[rows])
+    return _rounded(_probabilities(answers)), signal, words, (places + 1).astype(np.float64)
+
+
+def _last(outputs: Tensor, lengths: Tensor | None) -> Tensor:
+    """The answer at each sequence's end, [B, C], of scores [B, T or 1, C]."""
+    if lengths is None or outputs.shape[1] == 1:
+        return outputs[:, -1]
+    return outputs[torch.arange(len(outputs), device=outputs.device), lengths.to(outputs.device) - 1]
+
+
+def _probabilities(scores: Values) -> Values:
+    """Scores [..., C] as probabilities; equal ones where a model has run away."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        shares: Values = powers / powers.sum(axis=-1, keepdims=True)
+    return np.where(np.isfinite(shares), shares, 1.0 / max(1, scores.shape[-1]))
+
+
+def one_of_each(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places in `classes` [n] in such an order that every class comes once, then every class again.
+
+    Each class begins elsewhere among its own, since neighbours (one speaker's recordings) are alike.
+    """
+    different, inverse, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    order = np.argsort(inverse, kind="stable")
+    group = inverse[order]
+    rank = np.arange(len(classes)) - (np.cumsum(counts) - counts)[group]
+    turn = (rank - group * counts[group] // max(1, len(different))) % counts[group]
+    return order[np.lexsort((group, turn))]
+
+
+def _rounded(values: Values) -> Values:
+    """Four digits, enough for a picture and short in a file."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(values == 0, 0, np.floor(np.log10(np.abs(values))))
+    unit = 10.0 ** np.clip(3 - np.nan_to_num(size), -300, 300)
+    rounded: Values = np.round(values * unit) / unit
+    return rounded
+
+
+def _name(table: Table, sequence: int) -> str:
+    return table.names[sequence] if table.names else str(sequence + 1)
+
+
+def _text(table: Table, sequence: int) -> str:
+    """What a sequence of symbols says, cut where it is long."""
+    low, high = (int(place) for place in table.offsets[sequence : sequence + 2])
+    words = table.words(low, min(high, low + _MOST_TEXT))
+    text = join_sentence(words) if table.separator else "".join(words)
+    return text if len(text) <= _MOST_TEXT and high - low <= _MOST_TEXT else f"{text[:_MOST_TEXT].rstrip()} …"
+
+
+def parse_sequence(text: str, codec: LabelledCodec) -> Any:
+    """Typed numbers as rows [T, F]; letters as they stand, or words by white space. PredictionError."""
+    if codec.vocabulary is None:
+        return parse_numbers(text, _columns(codec))
+    symbols = tuple(text.split() if codec.vocabulary.separator else text)
+    if not symbols:
+        raise PredictionError("input: there is nothing to judge; type at least one symbol")
+    return symbols
+
+
+def read_back(codec: LabelledCodec) -> str:
+    """A codec's example as a person would type it."""
+    if codec.vocabulary is not None:
+        codes = codec.example[:, 0].astype(np.int64).tolist()
+        return codec.vocabulary.separator.join(codec.vocabulary.symbols[code] for code in codes)
+    if len(codec.columns) == 1:
+        return ", ".join(f"{value:.5g}" for value in codec.example[:, 0])
+    return "\n".join(", ".join(f"{value:.5g}" for value in row) for row in codec.example)
+
+
+def example(data: LabelledDataset, part: str, index: int) -> Example:
+    """One sequence of a part as `predict` takes it: rows [T, F], symbols, or the sound that it was made from."""
+    first, lengths, sequences = data.windows[part].locate(np.array([index]))
+    low, high, sequence = int(first[0]), int(first[0] + lengths[0]), int(sequences[0])
+    table, given = data.table, None
+    if table.recordings is not None:
+        from seqcore.data.audio import Sound
+
+        given = Sound(table.recordings.rates[sequence], table.recordings.waveform(sequence))
+    label = None if table.labels is None else str(table.labels[sequence])
+    rows = tuple(table.words(low, high)) if table.symbolic else table.values[low:high]
+    return Example(_name(table, sequence), label, rows if given is None else given)
+
+
+def as_table(given: Any, codec: LabelledCodec) -> Table:
+    """One input as a table of one sequence: numbers [T] or [T, F], a DataFrame, symbols, or a sound. PredictionError.
+
+    A sound is anything with `rate` and `samples`.
+    """
+    if codec.vocabulary is not None:
+        words = parse_sequence(given, codec) if isinstance(given, str) else given
+        if len(words) == 0 or not all(isinstance(word, str) for word in words):
+            raise PredictionError("input: this model takes symbols; give text, or a list of words")
+        return symbol_table([words], separator=codec.vocabulary.separator, independent=True)
+    if hasattr(given, "samples"):
+        if codec.kind != "sound":
+            raise PredictionError("input: this model was not trained on sound; give it numbers")
+        from seqcore.data.audio import features
+
+        given = features(given)
+    values = as_rows(parse_sequence(given, codec) if isinstance(given, str) else given, _columns(codec))
+    return Table(values=values, columns=codec.columns, independent=True, names=("your input",))
+
+
+def _columns(codec: LabelledCodec) -> Any:
+    """A codec as those functions take it that only look at `inputs` and `input_names`."""
+    return codec

@@ -1,0 +1,125 @@
+"""Prediction intervals that keep their promise: made from errors on data that a model of the same kind had not seen.
+
+One part held out is one season, and its errors say little of another. So training and validation part together are cut
+into blocks; for each block a model is trained on the others, as long as the run's best was, and its errors on that
+block are kept (cross-conformal prediction, Vovk 2015). The test part is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seqcore.data.dataset import Dataset
+from seqcore.data.folds import folds
+from seqcore.evaluation.intervals import COVERAGE, needed
+from seqcore.events import Event, Finding, Preparing
+from seqcore.training.random_state import random_state, set_random_state
+from seqcore.training.reporting import Report
+from seqcore.training.state import TrainingState
+
+__all__ = ["BLOCKS", "calibrate"]
+
+BLOCKS = 6
+Errors = dict[str, NDArray[np.float64]]
+Step = Callable[..., Any]
+
+
+def calibrate(state: TrainingState, report: Report, step: Step) -> Iterator[Event]:
+    """Give the model's codec intervals with the coverage that the experiment promises; nothing where it promises none.
+
+    `step(state, batch, follows)` is the loop's own. What is asked of the run is heard before each step; a run that is
+    stopped meanwhile has no intervals and says so, one that goes on to learn is calibrated again when it has.
+    """
+    coverage = state.experiment.training.coverage
+    _keep(state, {})
+    if coverage == 0.0 or report.over() or state.progress.step == 0 or not state.task.intervals:
+        return
+    epochs = state.progress.best_epoch or state.progress.epoch
+    each = f"{epochs} epoch{'s' * (epochs != 1)} each"
+    text = f"Making intervals of {coverage:.0%}: {BLOCKS} more models are trained, for {each}."
+    yield _note(state, "calibrating", text)
+    errors: list[Errors] = []
+    mine = random_state(state.device)
+    try:
+        for block, fold in enumerate(folds(state.dataset, BLOCKS)):
+            yield Preparing(state.progress.step, "Making intervals", block + 1, BLOCKS)
+            if len(fold.windows["train"]) and len(fold.windows["val"]):
+                torch.manual_seed(state.experiment.training.seed + 1 + block)
+                errors.append((yield from _judged(state, fold, epochs, report, step, mine)))
+            if report.over() or state.goes_on:
+                break
+        else:
+            yield _made(state, errors, coverage)
+            return
+    finally:
+        set_random_state(mine, state.device)
+    if report.ending != "leave":
+        yield _note(
+            state, "not-calibrated", "Calibrating was broken off: this model has no intervals.", severity="warning"
+        )
+
+
+def _judged(
+    state: TrainingState, fold: Dataset, epochs: int, report: Report, step: Step, mine: dict[str, torch.Tensor]
+) -> Generator[Event, None, Errors]:
+    """Train a model on a fold, and return its errors on the block that was held out."""
+    model = TrainingState.fresh(state.experiment, fold, state.device)
+    for _ in range(epochs):
+        for batch, follows in model.remaining_batches():
+            step(model, batch, follows)
+            if report.control.asked:
+                its = random_state(state.device)
+                set_random_state(mine, state.device)  # a checkpoint is made of the run and not of this model
+                yield from report.heed()
+                set_random_state(its, state.device)
+                if report.over() or state.goes_on:
+                    return {}
+        model.end_epoch(None)
+    found: Errors = state.task.errors(model.model, fold, "val")
+    return found
+
+
+def _made(state: TrainingState, errors: list[Errors], coverage: float) -> Event:
+    """Half-widths from the errors of all blocks, kept in the codec."""
+    names = sorted({name for of_block in errors for name in of_block})
+    together = {name: _joined([e[name] for e in errors if name in e]) for name in names}
+    if not together:
+        return _note(
+            state,
+            "not-calibrated",
+            "This model has no intervals: no block of the data is long enough to train without it or to judge on it.",
+            severity="warning",
+        )
+    _keep(state, {**state.task.intervals_from(together, coverage), COVERAGE: np.array([coverage])})
+    count = min(int((~np.isnan(values)).sum(axis=0).max()) for values in together.values())
+    text = f"Intervals of {coverage:.0%} are made from {count:,} errors on data that their models had not seen."
+    if count < needed(coverage):
+        few = f"{text} A promise of {coverage:.0%} needs at least {needed(coverage)}: they may be too narrow."
+        return _note(state, "few-errors", few, severity="warning")
+    return _note(state, "calibrated", text)
+
+
+def _joined(errors: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Errors [n, S, ...] of all blocks, one after another; what a shorter one lacks is NaN."""
+    longest = max(e.shape[1] for e in errors)
+    empty = ((0, 0),) * (errors[0].ndim - 2)
+    padded = [np.pad(e, ((0, 0), (0, longest - e.shape[1]), *empty), constant_values=np.nan) for e in errors]
+    return np.concatenate(padded)
+
+
+def _keep(state: TrainingState, intervals: Errors) -> None:
+    """Put these intervals into the codec, in the place of any that it has."""
+    codec = state.dataset.codec  # type: ignore[attr-defined]
+    if intervals or COVERAGE in getattr(codec, "fitted", {}):
+        others = {name: value for name, value in codec.fitted.items() if not name.startswith("interval.")}
+        state.dataset.codec = replace(codec, fitted=others | intervals)  # type: ignore[attr-defined]
+
+
+def _note(state: TrainingState, code: str, message: str, *, severity: str = "note") -> Finding:
+    return Finding(step=state.progress.step, code=code, message=message, severity=severity)

@@ -1,0 +1,121 @@
+"""The command line as a process of its own: signals, pipes, and commands from another terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+ENDLESS = ("train", "bouncing-ball", "--set", "training.epochs=100000", "--set", "data.options.samples=200", "--json")
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts `python -m seqcore ...` with a store of its own; ends what is left of it afterwards."""
+    started: list[subprocess.Popen[str]] = []
+    environment = {**os.environ, "SEQCORE_STORE": f"sqlite:///{tmp_path / 'seqcore.db'}", "PYTHONPATH": str(ROOT)}
+
+    def run(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "seqcore", *words], cwd=tmp_path, env=environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def until(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
+    """Read events until one of this name comes."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        value: dict[str, Any] = json.loads(line)
+        if value["event"] == event:
+            return value
+    raise AssertionError(f"it ended without {event}: {process.stderr.read() if process.stderr else ''}")
+
+
+def answer(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    """All that a command printed, once it has ended well."""
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_ctrl_c_stops_cleanly_and_the_run_can_go_on(start: Start) -> None:
+    training = start(*ENDLESS)
+    run = until(training, "epoch")["run"]
+    training.send_signal(signal.SIGINT)
+    out, err = training.communicate(timeout=30)
+    assert training.returncode == 130
+    assert "Traceback" not in err
+    finished = json.loads(out.splitlines()[-1])
+    assert (finished["event"], finished["status"]) == ("finished", "stopped")
+    (shown,) = answer(start("show", run, "--json"))
+    assert shown["status"] == "stopped"
+    going_on = start("resume", run, "--json")
+    assert until(going_on, "started")["step"] == shown["step"]
+    going_on.send_signal(signal.SIGINT)
+    going_on.communicate(timeout=30)
+    assert going_on.returncode == 130
+
+
+def test_being_asked_to_end_keeps_a_checkpoint_and_leaves(start: Start) -> None:
+    training = start(*ENDLESS)
+    run = until(training, "epoch")["run"]
+    training.terminate()
+    _, err = training.communicate(timeout=30)
+    assert training.returncode == 143
+    assert "Traceback" not in err
+    (shown,) = answer(start("show", run, "--json"))
+    assert shown["status"] == "interrupted"
+    going_on = start("resume", run, "--json")
+    assert until(going_on, "started")["step"] == shown["step"]
+
+
+def test_another_terminal_pauses_continues_and_stops_a_run(start: Start) -> None:
+    training = start(*ENDLESS)
+    run = until(training, "epoch")["run"]
+    for command in ("pause", "continue", "stop"):
+        (said,) = answer(start(command, "latest", "--json"))
+        assert (said["run"], said["command"]) == (run, command)
+    out, err = training.communicate(timeout=30)
+    assert training.returncode == 0, err
+    assert json.loads(out.splitlines()[-1])["status"] == "stopped"
+
+
+def test_a_reader_who_goes_away_is_no_fault_of_the_program(start: Start) -> None:
+    listing = start("fields", "--json")
+    assert listing.stdout is not None
+    assert listing.stdout.readline()
+    listing.stdout.close()
+    assert listing.stderr is not None
+    assert listing.stderr.read() == ""
+    assert listing.wait(timeout=30) in (0, 141)
+
+
+def test_training_stops_cleanly_when_its_reader_goes_away(start: Start) -> None:
+    training = start(*ENDLESS)
+    run = until(training, "epoch")["run"]
+    assert training.stdout is not None
+    training.stdout.close()
+    assert training.stderr is not None
+    assert "Traceback" not in training.stderr.read()
+    assert training.wait(timeout=30) == 141
+    (shown,) = answer(start("show", run, "--json"))
+    assert shown["status"] == "stopped"

@@ -1,0 +1,203 @@
+"""What is said of data before training: facts, the period, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from seqcore.data.parallel_text import pairs_table
+from seqcore.data.profile.diagnostics import STUCK
+from seqcore.data.profile.profile import Inspection, inspect
+from seqcore.data.sources import SOURCES
+from seqcore.data.table import Table, symbol_table
+from seqcore.experiment.config import DataConfig
+
+BUILT_IN = [name for name, source in SOURCES.items() if not source.stored]
+
+
+def series(rows: int = 600, *, period: int = 24, noise: float = 0.1) -> np.ndarray:
+    t = np.arange(rows)
+    values: np.ndarray = np.sin(2 * np.pi * t / period) + noise * np.random.default_rng(0).normal(size=rows)
+    return values
+
+
+def one(values: np.ndarray, **rest: object) -> Table:
+    return Table(values[:, None], ("v",), **rest)  # type: ignore[arg-type]
+
+
+def labelled(counts: dict[str, int], *, length: int = 12) -> Table:
+    labels = np.array([name for name, count in counts.items() for _ in range(count)])
+    rows = np.random.default_rng(0).normal(size=(len(labels) * length, 2))
+    offsets = np.arange(len(labels) + 1, dtype=np.int64) * length
+    return Table(rows, ("a", "b"), offsets=offsets, independent=True, labels=labels)
+
+
+def codes(seen: Inspection) -> set[str]:
+    return {remark.code for remark in seen.remarks}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_source_can_be_inspected_and_written_as_json(name: str) -> None:
+    table = SOURCES[name]().table()
+    seen = inspect(table)
+    found = json.loads(json.dumps(seen.to_dict(), allow_nan=False))
+    assert found["rows"] == len(table)
+    assert sum(part["rows"] for part in found["parts"]) == len(table)
+    assert sum(part["sequences"] for part in found["parts"] if table.independent) in (0, len(table.lengths))
+    assert all(remark["message"].endswith(".") for remark in found["remarks"])
+
+
+@pytest.mark.parametrize("predict", ["next", "every-step"])
+@pytest.mark.parametrize("stride", [1, 7])
+def test_windows_are_counted_as_the_dataset_makes_them(predict: str, stride: int) -> None:
+    import torch
+
+    from seqcore.experiment.experiment import Experiment
+    from seqcore.tasks import TASKS
+
+    data = {"window": 20, "horizon": 3, "predict": predict, "stride": stride}
+    experiment = Experiment.make({"data": data})
+    table = Table(series(700)[:, None], ("v",), offsets=np.array([0, 300, 700]))
+    dataset = TASKS["regression"].load()(experiment).make_dataset(table, torch.device("cpu"))
+    assert {p.part: p.windows for p in inspect(table, experiment.data).parts} == dataset.sizes()
+
+
+def test_the_period_is_found_and_a_clean_series_has_nothing_wrong() -> None:
+    seen = inspect(one(series()), DataConfig(scaling="relative"))
+    assert seen.rhythm is not None
+    assert seen.rhythm.period == 24
+    assert seen.remarks == ()
+    assert seen.kind == "one series"
+
+
+def test_gaps_constant_columns_and_outliers_are_named() -> None:
+    values = np.stack([series(), np.ones(600), series()], axis=1)
+    values[50:60, 0] = np.nan
+    values[300, 2] = 1e6
+    seen = inspect(Table(values, ("a", "b", "c")), DataConfig(scaling="relative", target=("a",)))
+    assert {"gaps", "constant-columns", "outliers"} <= codes(seen)
+    assert [column.kind for column in seen.columns] == ["numbers", "constant", "numbers"]
+    assert seen.columns[0].gaps == seen.gaps == 10
+    (outlier,) = [remark for remark in seen.remarks if remark.code == "outliers"]
+    assert outlier.message.startswith("c has")
+
+
+def test_a_trend_that_plain_scaling_can_not_follow_is_said_and_a_relative_one_can() -> None:
+    rising = one(np.arange(600.0) + series())
+    assert "outside-range" in codes(inspect(rising, DataConfig(scaling="standard")))
+    assert "outside-range" not in codes(inspect(rising, DataConfig(scaling="relative")))
+
+
+def test_a_value_that_hangs_is_said_with_its_row() -> None:
+    values = series()
+    values[200:260] = values[200]
+    (stuck,) = [r for r in inspect(one(values)).remarks if r.code == "stuck"]
+    assert "60 times in a row from row 201 on" in stuck.message
+
+
+def test_times_that_are_irregular_or_left_out_are_said() -> None:
+    days = np.datetime64("2020-01-01", "ns") + np.arange(600) * np.timedelta64(1, "D")
+    assert not codes(inspect(one(series(), times=days), DataConfig(scaling="relative")))
+    kept = np.delete(np.arange(600), [100, 101, 300])
+    holes = inspect(one(series()[kept], times=days[kept]))
+    assert "missing-times" in codes(holes)
+    assert holes.missing_times == 3
+    jitter = days + np.random.default_rng(0).integers(0, 40_000, 600) * np.timedelta64(1, "s")
+    assert "irregular-times" in codes(inspect(one(series(), times=jitter)))
+
+
+def test_too_little_to_learn_from_and_nothing_to_score_are_said() -> None:
+    few = inspect(one(series(60)), DataConfig(window=10))
+    assert "few-windows" in codes(few)
+    remark = next(r for r in few.remarks if r.code == "few-windows")
+    assert remark.message.startswith(f"There are only {few.parts[0].windows} windows to learn from")
+    assert "small" not in remark.advice, "a smaller network doesn't help, and isn't what is suggested"
+    nothing = inspect(one(series(60)), DataConfig(window=50))
+    assert "no-windows" in codes(nothing)
+    assert nothing.remarks[0].severity == "error"
+
+
+def test_classes_are_counted_by_part_and_uneven_ones_are_said() -> None:
+    seen = inspect(labelled({"yes": 300, "no": 12}))
+    assert seen.classes is not None
+    assert {name: sum(parts.values()) for name, parts in seen.classes.items()} == {"yes": 300, "no": 12}
+    assert "imbalanced" in codes(seen)
+    assert "imbalanced" not in codes(inspect(labelled({"yes": 100, "no": 100})))
+    assert "one-class" in codes(inspect(labelled({"yes": 200})))
+
+
+def test_words_that_training_never_sees_are_measured() -> None:
+    first, last = ["the", "cat", "sat"] * 300, ["a", "dog", "ran"] * 100
+    seen = inspect(symbol_table([first + last], separator=" ", columns=("word",)), DataConfig(task="symbols"))
+    (vocabulary,) = seen.vocabularies
+    assert vocabulary.size == 6
+    assert vocabulary.unknown["test"] == 1.0
+    assert set(vocabulary.unknown_symbols) == {"a", "dog", "ran"}
+    assert vocabulary.unknown_kinds == 3
+    assert "unknown-symbols" in codes(seen)
+
+
+def test_words_that_training_never_sees_are_counted_and_the_advice_can_be_followed() -> None:
+    last = [f"new{i}" for i in range(60)]
+    words = symbol_table([["the", "cat", "sat"] * 100 + last], separator=" ", columns=("word",))
+    seen = inspect(words, DataConfig(task="symbols", validation_fraction=0.0))
+    remark = next(r for r in seen.remarks if r.code == "unknown-symbols")
+    assert remark.message.count("new") == 5
+    assert f"and {seen.vocabularies[0].unknown_kinds - 5} more" in remark.message
+    assert seen.vocabularies[0].unknown_kinds > 12
+    assert "characters" in remark.advice
+    pairs = pairs_table([(f"I see a{i}.", f"Je vois b{i}.") for i in range(60)], name="pairs")
+    advice = [r.advice for r in inspect(pairs, DataConfig(task="translation")).remarks if r.code == "unknown-symbols"]
+    assert len(advice) == 2
+    assert not any("characters" in line for line in advice)
+
+
+def test_a_text_of_one_symbol_and_sequences_of_one_row_are_said() -> None:
+    assert "one-symbol" in codes(inspect(symbol_table([["a"] * 300]), DataConfig(task="symbols")))
+    short = Table(series(240)[:, None], ("v",), offsets=np.array([0, 1, 120, 240]), independent=True)
+    assert "short-sequences" in codes(inspect(short))
+
+
+def test_both_sides_of_pairs_have_a_vocabulary() -> None:
+    english = [f"it is {n} o'clock".split() for n in range(200)]
+    french = [f"il est {n} heures".split() for n in range(200)]
+    paired = symbol_table(french, separator=" ", columns=("french",), independent=True)
+    table = symbol_table(english, separator=" ", columns=("english",), independent=True, paired=paired)
+    seen = inspect(table)
+    assert seen.kind == "pairs of sentences"
+    assert [v.of for v in seen.vocabularies] == ["english", "french"]
+    assert sum(part.windows for part in seen.parts) == 200
+
+
+def test_ten_million_rows_take_under_two_seconds_and_what_was_sampled_is_said() -> None:
+    values = np.random.default_rng(0).normal(size=(10_000_000, 1))
+    table = Table(values, ("v",))
+    inspect(Table(values[:1000], ("v",)))  # what is imported once
+    began = time.process_time()
+    seen = inspect(table)
+    assert time.process_time() - began < 2.0
+    assert "200,000 rows" in seen.sampled
+    assert seen.columns[0].maximum == values.max()
+
+
+@pytest.mark.parametrize("at", [0, 7, 100, 170])
+@pytest.mark.parametrize("block", [16, 1_000])
+def test_a_stuck_sensor_is_found_wherever_it_hangs(at: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqcore.data.profile.diagnostics._BLOCK", block)
+    values = np.random.default_rng(0).normal(size=200)
+    values[at : at + STUCK] = 0.5
+    (found,) = [r for r in inspect(Table(values[:, None], ("v",))).remarks if r.code == "stuck"]
+    assert f"{STUCK} times in a row from row {at + 1} on" in found.message
+    values[at + 3] = 0.6
+    assert not [r for r in inspect(Table(values[:, None], ("v",))).remarks if r.code == "stuck"]
+
+
+@pytest.mark.parametrize(("fractions", "said"), [((0.0, 0.0), True), ((0.2, 0.0), False), ((0.2, 0.2), False)])
+def test_that_nothing_is_held_back_is_said(fractions: tuple[float, float], said: bool) -> None:
+    validation, test = fractions
+    config = DataConfig(source="sine", window=8, validation_fraction=validation, test_fraction=test)
+    seen = inspect(SOURCES["sine"]().table(), config)
+    assert ("nothing-held-back" in {remark.code for remark in seen.remarks}) == said

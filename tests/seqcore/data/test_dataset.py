@@ -1,0 +1,251 @@
+"""Windows: which part they belong to, what they hold, and that nothing leaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from seqcore.data.dataset import PARTS, part_bounds
+from seqcore.data.numeric_dataset import NumericDataset
+from seqcore.data.scaling import fit_scaler
+from seqcore.data.table import Table, symbol_table
+from seqcore.data.token_dataset import SymbolicDataset
+from seqcore.data.vocabulary import UNKNOWN, Vocabulary
+from seqcore.errors import DataError
+from seqcore.experiment.config import DataConfig, TrainingConfig
+from seqcore.experiment.experiment import Experiment
+
+CPU = torch.device("cpu")
+
+
+def counting(rows: int, columns: int = 1) -> Table:
+    """A table whose every value tells its row and column."""
+    values = np.arange(rows, dtype=np.float64)[:, None] + 0.01 * np.arange(columns)
+    return Table(values=values, columns=tuple(f"c{i}" for i in range(columns)))
+
+
+def config(**changes: Any) -> DataConfig:
+    return Experiment.make({"data": {"scaling": "none", **changes}}).data
+
+
+shapes = st.fixed_dictionaries(
+    {
+        "window": st.integers(1, 12),
+        "horizon": st.integers(1, 4),
+        "stride": st.integers(1, 5),
+        "lead": st.integers(1, 3),
+        "predict": st.sampled_from(["next", "every-step"]),
+        "validation_fraction": st.sampled_from([0.0, 0.2, 0.3]),
+        "test_fraction": st.sampled_from([0.0, 0.25]),
+    }
+)
+
+
+def dataset(table: Table, changes: dict[str, Any]) -> NumericDataset:
+    try:
+        return NumericDataset(table, config(**changes), CPU)
+    except DataError:
+        assume(False)
+        raise
+
+
+@settings(deadline=None, max_examples=150)
+@given(shapes, st.integers(20, 90))
+def test_a_window_belongs_to_the_part_that_its_targets_lie_in(changes: dict[str, Any], rows: int) -> None:
+    data = dataset(counting(rows), changes)
+    for part in PARTS:
+        windows = np.arange(len(data.windows[part]))
+        if len(windows) == 0:
+            continue
+        ((_, low, high),) = data.bounds[part]
+        targets = data.truth(part, windows)
+        assert targets.min() >= low
+        assert targets.max() < high
+
+
+@settings(deadline=None, max_examples=150)
+@given(shapes, st.integers(20, 90))
+def test_windows_hold_consecutive_rows_and_targets_lie_lead_ahead(changes: dict[str, Any], rows: int) -> None:
+    data = dataset(counting(rows), changes)
+    windows = np.arange(len(data.windows["train"]))
+    batch = data.batch("train", windows)
+    inputs = batch.inputs[:, :, 0].numpy()
+    assert np.all(np.diff(inputs, axis=1) == 1.0)
+    origin = inputs if data.every_step else inputs[:, -1:]
+    ahead = data.config.lead + np.arange(data.config.horizon)
+    assert np.array_equal(batch.targets.numpy(), (origin[..., None] + ahead).astype(np.float32))
+    assert np.all(np.diff(inputs[:, 0]) == data.config.stride)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 200), st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([0.0, 0.2]))
+def test_parts_are_in_order_and_cover_everything_once(rows: int, validation: float, test: float) -> None:
+    bounds = part_bounds(counting(rows), validation, test)
+    stretches = [(low, high) for part in PARTS for _, low, high in bounds[part]]
+    assert [row for low, high in stretches for row in range(low, high)] == list(range(rows))
+
+
+def test_independent_sequences_go_to_one_part_whole() -> None:
+    table = Table(np.arange(40.0)[:, None], ("c0",), offsets=np.arange(0, 41, 4), independent=True)
+    bounds = part_bounds(table, 0.2, 0.1)
+    assert [s for s, _, _ in bounds["train"]] == list(range(7))
+    assert [s for s, _, _ in bounds["val"]] == [7, 8]
+    assert [s for s, _, _ in bounds["test"]] == [9]
+
+
+def test_windows_never_cross_from_one_sequence_into_another() -> None:
+    table = Table(np.arange(40.0)[:, None], ("c0",), offsets=np.arange(0, 41, 8), independent=True)
+    data = NumericDataset(table, config(window=3, validation_fraction=0.2, test_fraction=0.2), CPU)
+    for part in PARTS:
+        first, _, sequence = data.windows[part].locate(np.arange(len(data.windows[part])))
+        assert np.all(first // 8 == sequence)
+        assert np.all(first % 8 <= 4)
+
+
+def test_scaling_is_fitted_on_the_training_part_alone() -> None:
+    values = np.concatenate([np.tile([0.0, 2.0], 35), np.full(30, 1e6)])[:, None]
+    data = NumericDataset(Table(values, ("c0",)), config(scaling="standard", window=2, validation_fraction=0.3), CPU)
+    assert data.codec.scaler.center == pytest.approx([1.0], abs=0.1)
+    assert data.codec.scaler.scale == pytest.approx([1.0], abs=0.1)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.sampled_from(["standard", "minmax", "none", "relative"]),
+    st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30),
+)
+def test_scaling_comes_back_to_the_same_values(kind: str, numbers: list[float]) -> None:
+    values = np.array(numbers)[:, None]
+    scaler = fit_scaler(kind, [values])
+    back = scaler.inverse(scaler.transform(values), [0])
+    assert np.allclose(back, values, rtol=1e-5, atol=1e-5 * float(scaler.scale[0]) + 1e-6 * np.ptp(values))
+
+
+def test_a_column_that_never_moves_is_not_divided_by_nothing() -> None:
+    for kind in ("standard", "minmax", "relative"):
+        assert fit_scaler(kind, [np.full((9, 1), 7.0)]).scale.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("predict", ["next", "every-step"])
+def test_relative_windows_are_measured_from_a_value_that_no_step_comes_before(predict: str) -> None:
+    data = NumericDataset(counting(60), config(scaling="relative", window=5, predict=predict), CPU)
+    batch = data.batch("train", np.array([0, 11]))
+    anchor = batch.inputs[:, -1 if predict == "next" else 0]
+    assert torch.all(anchor == 0.0)
+    assert torch.equal(batch.inputs[0], batch.inputs[1])
+    outputs = batch.targets.numpy()
+    assert np.allclose(data.original("train", np.array([0, 11]), outputs), data.truth("train", np.array([0, 11])))
+
+
+def test_short_windows_at_the_start_of_a_sequence_are_padded_and_say_their_length() -> None:
+    table = Table(np.arange(30.0)[:, None], ("c0",), offsets=np.array([0, 10, 20, 30]), independent=True)
+    changes = {"window": 5, "min_window": 2, "validation_fraction": 0.0, "test_fraction": 0.0}
+    data = NumericDataset(table, config(**changes), CPU)
+    first, lengths, _ = data.windows["train"].locate(np.arange(len(data.windows["train"])))
+    assert sorted(lengths.tolist()) == sorted(3 * [2, 3, 4] + 3 * 5 * [5])
+    assert np.all(first[lengths < 5] % 10 == 0)
+    batch = data.batch("train", np.arange(len(first)))
+    assert batch.lengths is not None
+    assert torch.equal(batch.targets[:, 0, 0], torch.from_numpy(first + lengths).float())
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 5))
+def test_an_epoch_takes_every_window_once_in_an_order_of_its_own(windows: int, size: int, epoch: int) -> None:
+    changes = {"window": 1, "validation_fraction": 0.0, "test_fraction": 0.0}
+    data = NumericDataset(counting(windows + 1), config(**changes), CPU)
+    training = TrainingConfig(batch_size=size)
+    taken = [np.asarray(b) for b, _ in data.batches("train", training, epoch)]
+    assert sorted(np.concatenate(taken).tolist()) == list(range(windows))
+    assert len(taken) == data.steps_per_epoch(training)
+    again = [np.asarray(b) for b, _ in data.batches("train", training, epoch)]
+    assert all(np.array_equal(a, b) for a, b in zip(taken, again, strict=True))
+
+
+def test_more_windows_than_a_pool_are_all_taken_once_and_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqcore.data.dataset._POOL", 64)
+    monkeypatch.setattr("seqcore.data.dataset._BLOCK", 8)
+    changes = {"window": 1, "validation_fraction": 0.0, "test_fraction": 0.0}
+    data = NumericDataset(counting(1001), config(**changes), CPU)
+    taken = [b for b, _ in data.batches("train", TrainingConfig(batch_size=7), 0)]
+    numbers = np.concatenate(taken)
+    assert sorted(numbers.tolist()) == list(range(1000))
+    assert {len(b) for b in taken[:-1]} == {7}
+    assert np.corrcoef(numbers, np.arange(1000))[0, 1] < 0.3
+    assert np.ptp(taken[0]) > 64
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 40), st.integers(1, 9))
+def test_carried_windows_follow_the_one_that_their_row_held_before(windows: int, size: int) -> None:
+    changes = {"window": 1, "validation_fraction": 0.0, "test_fraction": 0.0}
+    data = NumericDataset(counting(windows + 1), config(**changes), CPU)
+    training = TrainingConfig(batch_size=size, shuffle=False, carry_state=True)
+    taken, before = [], None
+    for numbers, follows in data.batches("train", training, 0):
+        assert follows is not None
+        if before is not None:
+            assert np.array_equal(follows, numbers == before[: len(numbers)] + 1)
+        before = numbers
+        taken.append(numbers)
+    assert sorted(np.concatenate(taken).tolist()) == list(range(windows))
+    assert len(taken) == data.steps_per_epoch(training)
+
+
+def letters(text: str) -> Table:
+    return symbol_table([list(text)])
+
+
+def test_symbols_next_is_the_next_symbol() -> None:
+    data = SymbolicDataset(letters("abcabcabcabc"), config(task="symbols", window=2, validation_fraction=0.3), CPU)
+    context, following = data.context("train", 1)
+    assert (context, following) == (("b", "c"), "a")
+    batch = data.batch("train", np.array([1]))
+    assert [data.codec.vocabulary.symbols[i] for i in batch.inputs[0].tolist()] == ["b", "c"]
+    assert data.codec.vocabulary.symbols[int(batch.targets[0, 0])] == "a"
+
+
+def test_symbols_that_training_never_saw_are_unknown() -> None:
+    text = "abab" * 10 + "zzzz"
+    data = SymbolicDataset(letters(text), config(task="symbols", window=2, validation_fraction=0.2), CPU)
+    assert not data.codec.vocabulary.knows("z")
+    assert data.codes[-1] == 0
+
+
+@settings(deadline=None)
+@given(st.text(min_size=2, max_size=40).filter(lambda t: len(set(t) - {UNKNOWN, "\0"}) > 1 and "\0" not in t))
+def test_a_vocabulary_reads_back_what_it_was_fitted_on(text: str) -> None:
+    symbols = np.array([c for c in text if c != UNKNOWN])
+    vocabulary = Vocabulary.fit(symbols)
+    assert [vocabulary.symbols[i] for i in vocabulary.encode(symbols)] == symbols.tolist()
+
+
+@pytest.mark.parametrize("gaps", ["interpolate", "previous", "drop"])
+def test_gaps_are_filled_only_when_asked_and_never_from_a_later_part(gaps: str) -> None:
+    values = np.arange(40.0)[:, None].copy()
+    values[[5, 27]] = np.nan
+    table = Table(values, ("c0",))
+    with pytest.raises(DataError, match=r"2 of 40 values are missing, the first in row 6"):
+        NumericDataset(table, config(window=3), CPU)
+    data = NumericDataset(table, config(window=3, gaps=gaps, validation_fraction=0.15, test_fraction=0.15), CPU)
+    assert np.isfinite(data.values).all()
+    assert any("missing" in note for note in data.table.notes)
+    if gaps == "drop":
+        assert len(data.values) == 38
+    else:
+        # row 27 is the training part's last: the value after it belongs to the validation part
+        assert data.bounds["train"][0][2] == 28
+        assert data.values[5, 0] == (5.0 if gaps == "interpolate" else 4.0)
+        assert data.values[27, 0] == 26.0
+
+
+def test_an_infinite_value_is_named_with_its_row() -> None:
+    values = np.arange(40.0)[:, None].copy()
+    values[7] = np.inf
+    with pytest.raises(DataError, match=r"c0: row 8 is infinite"):
+        NumericDataset(Table(values, ("c0",)), config(window=3, gaps="drop"), CPU)

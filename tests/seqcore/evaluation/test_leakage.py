@@ -1,0 +1,215 @@
+"""What gives the answer away is named before training; what only looks back, or is merely regular, is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from seqcore.data.sources import SOURCES
+from seqcore.data.table import Table
+from seqcore.evaluation.leakage.detection import find_leaks
+from seqcore.events import Finding, Steps
+from seqcore.experiment.config import DataConfig
+from seqcore.experiment.experiment import Experiment
+from seqcore.training.fit import fit
+
+Values = NDArray[np.float64]
+QUICK = ("regression", "symbols")  # the others' tables take long to make, and have no columns to compare
+MADE = {name: source for name, source in SOURCES.items() if not source.stored and source.tasks[0] in QUICK}
+
+
+def series(kind: str, n: int = 600, seed: int = 0) -> Values:
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=n)
+    made: dict[str, Callable[[], Values]] = {
+        "noise": lambda: noise,
+        "random walk": lambda: noise.cumsum(),
+        "season": lambda: np.sin(np.arange(n) / 7) + 0.1 * noise,
+        "trend": lambda: 0.1 * np.arange(n) + noise,
+        "smooth": lambda: np.convolve(rng.normal(size=n + 40), np.hanning(41), "valid"),
+        "counts": lambda: rng.poisson(3, n).astype(np.float64),
+        "prices": lambda: np.round(np.exp(0.02 * noise.cumsum()), 2),
+    }
+    return made[kind]()
+
+
+KINDS = ["noise", "random walk", "season", "trend", "smooth", "counts", "prices"]
+
+
+def codes(leaks: list[dict[str, str]]) -> list[str]:
+    return [leak["code"] for leak in leaks]
+
+
+def of_columns(x: Values, y: Values, **config: object) -> list[dict[str, str]]:
+    table = Table(values=np.stack([x, y], axis=1), columns=("other", "target"))
+    return find_leaks(table, DataConfig(inputs=("other", "target"), target=("target",), **config))
+
+
+def of_series(y: Values) -> list[dict[str, str]]:
+    return find_leaks(Table(values=y[:, None], columns=("value",)), DataConfig())
+
+
+def of_sequences(rows: Values) -> list[dict[str, str]]:
+    count, length = rows.shape
+    offsets = np.arange(count + 1, dtype=np.int64) * length
+    table = Table(values=rows.reshape(-1, 1).copy(), columns=("value",), offsets=offsets, independent=True)
+    return find_leaks(table, DataConfig(window=length - 1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("later", [1, 3, 30])
+def test_a_column_that_is_the_target_later_is_found_through_scale_offset_and_a_trace_of_noise(
+    kind: str, later: int
+) -> None:
+    y = series(kind)
+    x = -3.0 * y[later:] + 7.0 + 1e-3 * y.std() * np.random.default_rng(1).normal(size=len(y) - later)
+    leaks = of_columns(x, y[:-later])
+    assert codes(leaks) == ["leak-column"]
+    assert "'other'" in leaks[0]["message"]
+    assert f"{later} row" in leaks[0]["message"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_at_the_targets_own_time_is_a_leak_where_that_is_predicted_and_else_worth_a_note(kind: str) -> None:
+    y = series(kind)
+    without_target = {"inputs": ("other",), "target": ("target",), "lead": 0}
+    table = Table(values=np.stack([1.8 * y + 32, y], axis=1), columns=("other", "target"))
+    assert codes(find_leaks(table, DataConfig(**without_target))) == ["leak-column"]
+    ahead = of_columns(1.8 * y + 32, y)
+    assert codes(ahead) == ["copy-of-target"]
+    assert ahead[0]["severity"] == "note"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("earlier", [1, 2, 12])
+def test_a_series_own_past_is_no_leak(kind: str, earlier: int) -> None:
+    y = series(kind)
+    assert of_columns(2.0 * y[:-earlier], y[earlier:]) == []
+    assert of_series(y) == []
+
+
+def test_exactly_periodic_and_straight_columns_are_no_leaks_since_the_past_tells_them_as_well() -> None:
+    angle = np.arange(400) * np.pi / 10
+    assert of_columns(np.cos(angle), np.sin(angle)) == []
+    assert of_columns(3.0 * np.arange(400.0), np.arange(400.0)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(40, 1_500), st.integers(0, 2**31), st.sampled_from(KINDS), st.sampled_from(KINDS))
+def test_unrelated_columns_raise_no_alarm(n: int, seed: int, one: str, other: str) -> None:
+    if {one, other} != {"season"}:  # two seasons of one period are each other's future
+        assert of_columns(series(one, n, seed), series(other, n, seed + 1)) == []
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_comes_along_gives_nothing_away(name: str) -> None:
+    table = MADE[name]().table()
+    config = {} if table.symbolic else {"inputs": table.columns, "target": table.columns[:1]}
+    leaks = find_leaks(table, DataConfig(task=MADE[name].tasks[0], **config))
+    assert [leak for leak in leaks if leak["severity"] != "note"] == []
+
+
+def test_long_data_are_looked_at_in_samples() -> None:
+    walk = np.random.default_rng(0).normal(size=3_000_000).cumsum()
+    begin = time.process_time()
+    assert codes(of_columns(walk[5:], walk[:-5])) == ["leak-column"]
+    assert time.process_time() - begin < 2.0
+
+
+def test_rows_that_are_mixed_are_known_by_their_counter_or_their_dates() -> None:
+    order = np.random.default_rng(0).permutation(300)
+    y = series("random walk", 300)
+    table = Table(values=np.stack([order, y], axis=1).astype(np.float64), columns=("row", "value"))
+    assert codes(find_leaks(table, DataConfig(target=("value",)))) == ["leak-order"]
+    days = np.datetime64("2024-01-01", "ns") + order * np.timedelta64(1, "D")
+    dated = Table(values=y[:, None], columns=("value",), times=days)
+    assert codes(find_leaks(dated, DataConfig())) == ["leak-order"]
+    assert find_leaks(Table(values=y[:, None], columns=("value",), times=np.sort(days)), DataConfig()) == []
+
+
+def test_overlapping_pieces_of_one_series_in_random_order_are_a_leak_and_sequences_of_their_own_are_not() -> None:
+    pieces = np.lib.stride_tricks.sliding_window_view(series("random walk", 900), 20)[::3]
+    rng = np.random.default_rng(0)
+    assert codes(of_sequences(pieces[rng.permutation(len(pieces))])) == ["leak-overlap"]
+    assert of_sequences(rng.normal(size=(300, 20)).cumsum(axis=1)) == []
+    ramps = rng.integers(0, 10_000, 300)[:, None] + np.arange(20.0)
+    assert "leak-overlap" not in codes(of_sequences(ramps))
+
+
+def test_independent_sequences_whose_parts_overlap_in_time_are_a_mixed_series() -> None:
+    starts = np.arange(0, 2_000, 20)
+    order = np.random.default_rng(0).permutation(len(starts))
+
+    def dated(starts: NDArray[np.int64]) -> Table:
+        rows = (starts[:, None] + np.arange(20)).ravel()
+        return Table(
+            values=np.random.default_rng(1).normal(size=(len(rows), 1)),
+            columns=("value",),
+            offsets=np.arange(len(starts) + 1) * 20,
+            independent=True,
+            times=np.datetime64("2020-01-01", "ns") + rows * np.timedelta64(1, "h"),
+        )
+
+    assert codes(find_leaks(dated(starts[order]), DataConfig(window=10))) == ["leak-order"]
+    assert find_leaks(dated(starts), DataConfig(window=10)) == []
+
+
+def test_the_same_sequence_in_two_parts_is_counted() -> None:
+    rows = np.random.default_rng(0).normal(size=(100, 12))
+    assert of_sequences(rows) == []
+    rows[90] = rows[3]
+    (leak,) = of_sequences(rows)
+    assert leak["code"] == "leak-duplicates"
+    assert leak["message"] == "1 of 15 sequences of the test part is in the training part, too."
+
+
+def test_rows_appended_once_more_are_found_and_a_season_that_comes_again_is_not() -> None:
+    y = series("random walk")
+    (leak,) = of_series(np.concatenate([y, y[:60]]))
+    assert leak["code"] == "leak-duplicates"
+    assert of_series(np.tile(series("random walk", 12), 50)) == []
+
+
+@pytest.mark.parametrize("kind", ["random walk", "trend", "smooth"])
+def test_scaling_by_the_whole_file_is_known_by_its_exact_mean_or_range(kind: str) -> None:
+    y = series(kind) + 0.05 * np.arange(600)  # so that the training part doesn't go as far up
+    train = y[: round(0.7 * len(y))]
+    assert codes(of_series((y - y.mean()) / y.std())) == ["leak-prepared"]
+    assert codes(of_series((y - y.min()) / np.ptp(y))) == ["leak-prepared"]
+    assert of_series((y - train.mean()) / train.std()) == []
+    assert of_series((y - train.min()) / np.ptp(train)) == []
+
+
+def test_a_column_that_never_changes_was_prepared_by_nobody() -> None:
+    assert of_series(np.full(600, 3.0)) == []
+
+
+def test_gaps_filled_by_the_mean_of_the_whole_file_or_bridged_over_a_parts_end_are_found() -> None:
+    y = series("random walk")
+    gone = np.random.default_rng(2).random(len(y)) < 0.05
+    filled, fair, bridged = y.copy(), y.copy(), y.copy()
+    filled[gone] = y[~gone].mean()
+    assert codes(of_series(filled)) == ["leak-prepared"]
+    train = round(0.7 * len(y))
+    fair[gone] = y[:train][~gone[:train]].mean()
+    assert of_series(fair) == []
+    bridged[train - 5 : train + 5] = np.interp(np.arange(10), [0, 9], [y[train - 5], y[train + 4]])
+    assert codes(of_series(bridged)) == ["leak-prepared"]
+
+
+def test_a_run_names_its_leaks_before_its_first_step() -> None:
+    y = series("random walk", 200)
+    table = Table(values=np.stack([y[1:], y[:-1]], axis=1), columns=("tomorrow", "today"))
+    data = {"inputs": ["tomorrow", "today"], "target": ["today"], "window": 5}
+    experiment = Experiment.make({"data": data, "training": {"epochs": 1}, "model": {"hidden_size": 4}})
+    for event in fit(experiment, data=table):
+        if isinstance(event, Finding) and event.code == "leak-column":
+            break
+        assert not isinstance(event, Steps), "a step was taken before the leak was named"
+    assert "tomorrow" in event.message

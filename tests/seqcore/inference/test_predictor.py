@@ -1,0 +1,240 @@
+"""A finished model answers in the user's own units and words, for inputs of any length."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcore.data.dataframes import table_from_frame
+from seqcore.errors import CorruptError, PredictionError
+from seqcore.events import CheckpointReady, Finished
+from seqcore.experiment.config import DataConfig
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.recipes import recipe
+from seqcore.inference.predictor import Predictor
+from seqcore.results import SeriesView, SymbolsView
+from seqcore.training.fit import fit, load_table
+
+
+@lru_cache
+def trained(name: str, epochs: int | None = None) -> tuple[Predictor, Finished, bytes]:
+    plan = recipe(name)
+    if epochs is not None:
+        plan = plan.with_changes({"training.epochs": epochs})
+    return finished(plan)
+
+
+def finished(plan: Experiment, data: Any = None) -> tuple[Predictor, Finished, bytes]:
+    content, end = b"", None
+    for event in fit(plan, data=data):
+        if isinstance(event, CheckpointReady):
+            content = event.content
+        if isinstance(event, Finished):
+            end = event
+    assert end is not None
+    return Predictor.from_checkpoint(content), end, content
+
+
+@pytest.mark.parametrize("name", ["ramp-next-value", "ramp-next-value-lstm"])
+def test_after_70_80_90_comes_100(name: str) -> None:
+    view = trained(name)[0].predict("70, 80, 90")
+    assert isinstance(view, SeriesView)
+    assert view.prediction[0, 0] == pytest.approx(100.0, abs=0.5)
+    assert view.context is not None
+    assert view.context[:, 0].tolist() == [70.0, 80.0, 90.0]
+
+
+def test_the_published_ramp_only_learned_the_mean_and_is_told_so() -> None:
+    plan = recipe("ramp-next-value-as-published")
+    findings = [e for e in fit(plan) if type(e).__name__ == "Finding"]
+    assert "learned-the-mean" in [f.code for f in findings]
+    assert trained("ramp-next-value-as-published")[0].predict([70, 80, 90]).prediction[0, 0] < 80.0
+
+
+def test_0_6_gives_0_7() -> None:
+    assert trained("tenths")[0].predict("0.6").prediction[0, 0] == pytest.approx(0.7, abs=0.01)
+
+
+def test_letters_are_answered_with_probabilities() -> None:
+    predictor, end, _ = trained("next-letter-of-four")
+    view = predictor.predict("abcd")
+    assert isinstance(view, SymbolsView)
+    assert view.predictions == ("e",)
+    assert view.probabilities.sum() == pytest.approx(1.0)
+    assert end.metrics["val_accuracy"] == 1.0
+
+
+def test_text_goes_on_from_a_prompt_the_same_way_for_the_same_seed() -> None:
+    predictor = trained("next-letter")[0]
+    assert predictor.generate("x", 6, temperature=0.0) == "yzabcd"
+    hot = predictor.generate("x", 40, temperature=8.0, seed=3)
+    assert hot == predictor.generate("x", 40, temperature=8.0, seed=3)
+    assert hot != predictor.generate("x", 40, temperature=8.0, seed=4)
+
+
+def test_inputs_of_any_length_are_taken_and_an_unusual_one_is_said() -> None:
+    predictor = trained("ramp-next-value")[0]
+    assert predictor.notes("70 80 90") is None
+    assert "1 step" in str(predictor.notes("70"))
+    for typed in ("70", "10 20 30 40 50"):
+        assert np.isfinite(predictor.predict(typed).prediction).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "words"),
+    [
+        ("ramp-next-value", "70, eighty", "'eighty' is not a number"),
+        ("ramp-next-value", " ", "there is no number"),
+        ("ramp-next-value", "1 nan", "'nan' is not a number"),
+        ("ramp-next-value", "1 1e400", "'1e400' is too large"),
+        ("ramp-next-value", "1,500 2,500", "can be 1500 or 1.500"),
+        ("ramp-next-value", "1e300 2e300 3e300", "the model's answer is not a finite number: this input is too far"),
+        ("next-letter", "É", "was not in the training part"),
+        ("next-letter", "", "nothing to go on from"),
+    ],
+)
+def test_an_input_that_can_not_be_taken_is_one_clear_line(name: str, typed: str, words: str) -> None:
+    with pytest.raises(PredictionError, match=words) as caught:
+        trained(name)[0].predict(typed)
+    assert len(caught.value.lines) == 1
+
+
+def test_scores_of_the_runs_own_parts_are_those_that_the_run_reported() -> None:
+    predictor, end, _ = trained("bouncing-ball", 3)
+    table = load_table(predictor.experiment)
+    for part in ("train", "val", "test"):
+        evaluation = predictor.evaluate(table, part=part)
+        for name, value in evaluation.metrics.items():
+            assert value == pytest.approx(end.metrics[f"{part}_{name}"], rel=1e-6)
+        for baseline, metrics in evaluation.baselines.items():
+            assert metrics["mae"] == pytest.approx(end.baselines[baseline][f"{part}_mae"], rel=1e-9)
+
+
+def test_new_data_are_scored_whole_with_what_was_learned_before() -> None:
+    predictor, _, _ = trained("bouncing-ball", 3)
+    new = recipe("bouncing-ball").with_changes({"data.options.seed": 9, "data.options.samples": 300})
+    evaluation = predictor.evaluate(load_table(new))
+    assert evaluation.windows == 280
+    assert set(evaluation.baselines) == {"last_value", "mean", "drift", "seasonal", "linear"}
+    assert evaluation.metrics["mae"] < evaluation.baselines["last_value"]["mae"]
+
+
+def monthly(n: int = 96) -> pd.DataFrame:
+    t = np.arange(n)
+    values = 100 + 2 * t + 20 * np.sin(2 * np.pi * t / 12)
+    return pd.DataFrame({"Month": pd.date_range("2015-01-31", periods=n, freq="ME"), "Passengers": values})
+
+
+@pytest.mark.parametrize("horizon", [1, 4])
+def test_a_forecast_goes_on_in_the_datas_units_with_its_dates(horizon: int) -> None:
+    plan = Experiment.make(
+        {
+            "data": {"window": 12, "scaling": "relative", "horizon": horizon, "target": ["Passengers"]},
+            "model": {"hidden_size": 16},
+            "training": {"epochs": 60, "schedule": "cosine"},
+        }
+    )
+    frame = monthly()
+    predictor, _, _ = finished(plan, frame)
+    view = predictor.forecast(6)
+    assert np.datetime_as_string(view.x, unit="D").tolist()[:3] == ["2023-01-31", "2023-02-28", "2023-03-31"]
+    truth = monthly(102)["Passengers"].to_numpy()[-6:]
+    assert np.abs(view.prediction[:, 0] - truth).mean() < 15.0
+
+
+def test_every_step_models_forecast_too() -> None:
+    plan = Experiment.make(
+        {
+            "data": {"window": 24, "predict": "every-step", "scaling": "standard", "validation_fraction": 0.3},
+            "training": {"epochs": 40},
+        }
+    )
+    values = np.sin(2 * np.pi * np.arange(300) / 12)
+    predictor, _, _ = finished(plan, values)
+    truth = np.sin(2 * np.pi * np.arange(300, 306) / 12)
+    assert predictor.forecast(6).prediction[:, 0] == pytest.approx(truth, abs=0.3)
+
+
+def test_a_forecast_that_would_need_unknown_inputs_says_which() -> None:
+    values = np.random.default_rng(0).normal(size=(200, 2))
+    frame = pd.DataFrame(values, columns=["a", "b"])
+    plan = Experiment.make({"data": {"inputs": ["a", "b"], "target": ["a"], "window": 5}, "training": {"epochs": 1}})
+    predictor, _, _ = finished(plan, frame)
+    assert predictor.forecast(1).prediction.shape == (1, 1)
+    with pytest.raises(PredictionError, match="future values of 'b'"):
+        predictor.forecast(2)
+
+
+def test_same_step_models_answer_inputs_and_have_no_future() -> None:
+    predictor, _, _ = trained("sine-to-cosine")
+    angles = np.linspace(0, np.pi, 10)
+    view = predictor.predict(np.sin(angles))
+    assert view.prediction.shape == (10, 1)
+    with pytest.raises(PredictionError, match="sees no future"):
+        predictor.forecast(1)
+
+
+def test_several_columns_are_typed_a_row_a_line() -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 2)), columns=["a", "b"])
+    plan = Experiment.make({"data": {"inputs": ["a", "b"], "target": ["a"], "window": 3}, "training": {"epochs": 1}})
+    predictor, _, _ = finished(plan, frame)
+    assert predictor.parse("1, 2\n3, 4; 5, 6").tolist() == [[1, 2], [3, 4], [5, 6]]
+    with pytest.raises(PredictionError, match="row 2 has 1 numbers; give 2 a row: a, b"):
+        predictor.predict("1 2; 3")
+
+
+def test_in_several_columns_the_number_of_values_says_what_a_comma_is() -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    plan = Experiment.make({"data": {"inputs": ["a", "b"], "target": ["a"], "window": 3}, "training": {"epochs": 1}})
+    predictor, _, _ = finished(plan, frame)
+    assert predictor.parse("0,5 0,6\n7,5 8").tolist() == [[0.5, 0.6], [7.5, 8]]
+    assert predictor.parse("1,2\n3,4").tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("70, 80, 90", [70, 80, 90]),
+        ("70,80,90", [70, 80, 90]),
+        ("70 80\n90", [70, 80, 90]),
+        ("70,5 80,5 90,5", [70.5, 80.5, 90.5]),
+        ("70,5; 80,5", [70.5, 80.5]),
+        ("70,80 90,100", [70.8, 90.1]),
+        ("70.5, 80.5", [70.5, 80.5]),
+        ("70,5", [70, 5]),
+    ],
+)
+def test_typed_numbers_are_read_by_the_rule_of_typed_data(typed: str, read: list[float]) -> None:
+    assert trained("ramp-next-value")[0].parse(typed)[:, 0].tolist() == read
+
+
+def test_best_and_last_weights_can_both_be_had() -> None:
+    plan = recipe("bouncing-ball").with_changes({"training.learning_rate": 0.1, "training.epochs": 8})
+    best, end, content = finished(plan)
+    last = Predictor.from_checkpoint(content, at="last")
+    table = load_table(plan)
+    assert best.evaluate(table, part="val").metrics["loss"] == pytest.approx(end.metrics["val_loss"], rel=1e-6)
+    assert last.evaluate(table, part="val").metrics["loss"] == pytest.approx(end.last_metrics["val_loss"], rel=1e-6)
+    assert best.step <= last.step == end.step
+
+
+def test_a_damaged_checkpoint_gives_no_predictor() -> None:
+    with pytest.raises(CorruptError):
+        Predictor.from_checkpoint(trained("next-letter")[2][:-5])
+
+
+def test_a_part_that_the_run_does_not_have_is_named() -> None:
+    predictor = trained("tenths")[0]
+    with pytest.raises(PredictionError, match="no val part"):
+        predictor.evaluate(load_table(predictor.experiment), part="val")
+
+
+def test_frames_and_tables_are_scored_alike() -> None:
+    predictor, _, _ = trained("bouncing-ball", 3)
+    heights = load_table(predictor.experiment).values[:200]
+    frame = table_from_frame(pd.DataFrame({"height": heights[:, 0]}), DataConfig())
+    assert predictor.evaluate(frame).windows == 180

@@ -1,0 +1,197 @@
+"""Pictures of data: what each of them shows, and that whatever a table holds, something sensible is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seqcore.data.audio import Sound, sound_table
+from seqcore.data.profile.facts import LengthFacts, Rhythm, VocabularyFacts
+from seqcore.data.profile.profile import inspect
+from seqcore.data.profile.window_preview import glimpse
+from seqcore.data.sources import SOURCES
+from seqcore.data.table import Table, symbol_table
+from seqcore.experiment.experiment import Experiment
+from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrelation
+from seqcore.plots.counts import classes_info, lengths_info, plot_bars, vocabulary_info
+from seqcore.plots.data import plot_table, table_info
+from seqcore.plots.examples import examples_info, plot_examples
+from seqcore.plots.windows import plot_windows, windows_info
+
+HELD_BACK = {"validation_fraction": 0.2, "test_fraction": 0.2}
+
+
+def sequences(columns: int, *, count: int = 40, length: int = 12, **rest: object) -> Table:
+    values = np.random.default_rng(0).random((count * length, columns))
+    offsets = np.arange(count + 1, dtype=np.int64) * length
+    names = tuple(f"c{i}" for i in range(columns))
+    return Table(values, names, offsets=offsets, independent=True, **rest)  # type: ignore[arg-type]
+
+
+def classes(count: int, of: int) -> np.ndarray:
+    found: np.ndarray = np.array([f"class {i % of}" for i in range(count)])
+    return found
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_counted_classes_stand_in_the_colours_of_their_parts(dark: bool) -> None:
+    counted = {"a": {"train": 3, "val": 1, "test": 1}, "b": {"train": 9, "val": 0, "test": 2}}
+    info = classes_info(counted)
+    assert info.names == ("b", "a")
+    assert info.counts == {"train": (9, 3), "validation": (0, 1), "test": (2, 1)}
+    assert len(plot_bars(info, dark).data) == 3
+
+
+def test_many_classes_are_cut_and_the_rest_is_said() -> None:
+    info = classes_info({f"name {i}": {"train": i} for i in range(100)})
+    assert len(info.names) == 24
+    assert info.left_out == 76
+    assert "76" in plot_bars(info).layout.xaxis.title.text
+    assert plot_bars(classes_info({})).layout.annotations[0].text == "nothing to count"
+
+
+def test_letters_stand_under_upright_bars_and_words_beside_lying_ones() -> None:
+    letters = VocabularyFacts("letter", 3, 9, "", ((" ", 5), ("\n", 3), ("a", 1)), 1.0, 1, {})
+    assert vocabulary_info(letters).names == ("␣", "↵", "a")
+    assert plot_bars(vocabulary_info(letters)).data[0].orientation is None
+    words = VocabularyFacts("word", 2, 9, " ", (("house", 5), ("x" * 99, 4)), 1.0, 0, {})
+    assert len(vocabulary_info(words).names[1]) == 24
+    assert plot_bars(vocabulary_info(words)).data[0].orientation == "h"
+
+
+def test_a_histogram_of_lengths_has_a_bar_for_each_range() -> None:
+    figure = plot_bars(lengths_info(LengthFacts(2, 3.0, 4, (1.5, 2.5, 3.5, 4.5), (5, 6, 7))))
+    assert figure.data[0].x == pytest.approx([2.0, 3.0, 4.0])
+    assert list(figure.data[0].customdata) == ["2 to 2", "3 to 3", "4 to 4"]
+
+
+def test_an_autocorrelation_marks_the_period_and_shades_the_window() -> None:
+    rows = tuple(range(30))
+    rhythm = Rhythm("v", rows, tuple(np.cos(2 * np.pi * np.array(rows) / 12)), 12)
+    info = autocorrelation_info(rhythm, window=5)
+    figure = plot_autocorrelation(info)
+    assert list(figure.data[1].x) == [12]
+    assert [shape.x1 for shape in figure.layout.shapes if shape.type == "rect"] == [5]
+    assert autocorrelation_info(rhythm, window=500).window is None
+    assert autocorrelation_info(None).empty
+    assert plot_autocorrelation(autocorrelation_info(None)).layout.annotations
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_labelled_sequences_have_a_panel_for_each_class_with_every_part(dark: bool) -> None:
+    info = examples_info(sequences(1, labels=classes(40, 3)), **HELD_BACK)
+    assert info.kind == "lines"
+    assert info.names == ("class 0", "class 1", "class 2")
+    assert {e.part for e in info.examples} == {"train", "validation", "test"}
+    assert len(plot_examples(info, dark).data) == len(info.examples) == 9
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_all_columns_of_a_sequence_are_drawn_and_told_apart(dark: bool) -> None:
+    table = sequences(2, labels=classes(40, 3))
+    info = examples_info(table, **HELD_BACK)
+    assert [(e.panel, e.column) for e in info.examples] == [(i, c) for i in range(3) for c in ("c0", "c1")]
+    drawn = np.stack([e.values for e in info.examples[:2]], axis=1)
+    assert any(np.array_equal(drawn, table.values[12 * s : 12 * s + 12]) for s in range(40)), "both are of one sequence"
+    lines = plot_examples(info, dark).data
+    assert {(line.name, line.line.dash) for line in lines} == {("c0", "solid"), ("c1", "dash")}
+    assert [line.name for line in lines if line.showlegend] == ["c0", "c1"]
+
+
+def test_of_more_columns_than_three_it_is_said_that_they_are_not_drawn() -> None:
+    table = sequences(5, labels=classes(40, 10))
+    info = examples_info(table, **HELD_BACK)
+    assert (info.columns, info.left_out) == (("c0", "c1", "c2"), "2 more columns, 2 more classes")
+    chosen = examples_info(table, columns=("c4", "gone"), **HELD_BACK)
+    assert (chosen.columns, chosen.left_out) == (("c4",), "2 more classes")
+    assert len(chosen.examples) == 3 * 8
+
+
+def test_many_columns_are_a_map_and_pictures_a_film() -> None:
+    wide = examples_info(sequences(300, labels=classes(40, 20)), **HELD_BACK)
+    assert wide.kind == "maps"
+    assert len(wide.names) == 8
+    assert wide.left_out == "12 more classes"
+    assert all(e.values.shape == (200, 12) for e in wide.examples)
+    film = examples_info(sequences(256, frame=(16, 16), labels=classes(40, 2)), **HELD_BACK)
+    assert film.kind == "films"
+    assert film.examples[0].values.shape == (16, 8 * 17 - 1)
+    assert len(plot_examples(film).data) == 2
+    one = Table(np.random.default_rng(0).random((100, 64)), tuple(map(str, range(64))), frame=(8, 8))
+    assert list(examples_info(one, **HELD_BACK).names) == ["train", "validation", "test"]
+
+
+def test_a_long_text_is_drawn_from_its_beginning_and_never_whole() -> None:
+    text = symbol_table([list("abcdefgh" * 50_000)])
+    info = table_info(text, **HELD_BACK)
+    assert sum(len(stretch.y) for stretch in info.stretches) == 240
+    assert plot_table(info).data
+
+
+def test_windows_before_and_after_scaling_are_the_datasets_own() -> None:
+    values = 100 + np.arange(300.0)
+    experiment = Experiment.make({"data": {"window": 10, "scaling": "relative", "horizon": 3}})
+    seen = glimpse(experiment, Table(values[:, None], ("v",)), part="val")
+    before, after = windows_info(seen, scaled=False), windows_info(seen, scaled=True)
+    assert len(before.panels) == 3
+    for plain, scaled in zip(before.panels, after.panels, strict=True):
+        assert plain.known[:, 0] == pytest.approx(100 + plain.x)
+        assert plain.asked[:, 0] == pytest.approx(100 + plain.asked_x)
+        assert scaled.known[-1, 0] == 0.0, "the last value is what relative scaling measures from"
+        assert list(plain.asked_x - plain.x[-1]) == [1.0, 2.0, 3.0]
+    assert plot_windows(after, dark=True).layout.annotations[0].text.startswith("from row")
+
+
+def test_windows_of_pictures_are_films_and_end_with_the_one_to_predict() -> None:
+    table = sequences(64, frame=(8, 8))
+    seen = glimpse(Experiment.make({"data": {"window": 6}}), table)
+    (panel, *_) = windows_info(seen, scaled=False).panels
+    assert panel.film
+    assert panel.heat is not None
+    assert panel.heat[:, -8:] == pytest.approx(seen.windows[0].target_before.reshape(8, 8))  # type: ignore[union-attr]
+    assert plot_windows(windows_info(seen, scaled=True)).data
+
+
+def test_windows_of_words_keep_their_codes_and_what_follows() -> None:
+    table = symbol_table([list("abcd" * 100)])
+    seen = glimpse(Experiment.make({"data": {"task": "symbols", "window": 4}}), table)
+    window = seen.windows[0]
+    assert len(window.words) == len(window.codes) == 4
+    following = {"a": "b", "b": "c", "c": "d", "d": "a"}
+    assert window.answer == following[window.words[-1]]
+    assert windows_info(seen, scaled=False).empty
+    assert inspect(table).vocabularies[0].size == 4
+
+
+def test_sound_is_drawn_over_seconds_between_its_pitches() -> None:
+    tones = [Sound(16_000, np.sin(np.arange(8_000) / (5 + i % 2)).astype(np.float32)) for i in range(20)]
+    table = sound_table(tones, labels=["low" if i % 2 else "high" for i in range(20)])
+    info = examples_info(table, **HELD_BACK)
+    assert info.x_title == "seconds of the sequence"
+    assert max(example.x.max() for example in info.examples) == pytest.approx(0.47, abs=0.02)
+    ends = plot_examples(info).layout.yaxis.ticktext
+    assert all(name.endswith(" Hz") for name in ends)
+    experiment = Experiment.make({"data": {"task": "classification"}})
+    shown = plot_windows(windows_info(glimpse(experiment, table), scaled=False))
+    assert shown.layout.xaxis.ticksuffix == " s"
+    assert max(shown.data[0].x) < 0.5
+
+
+def test_several_series_have_their_names_at_the_ends_of_their_lines_and_none_covers_another() -> None:
+    table = SOURCES["stocks"](company="series").table()
+    figure = plot_table(table_info(table, **HELD_BACK))
+    labels = {a.text: a for a in figure.layout.annotations}
+    assert set(labels) == set(table.names)
+    ends = {name: table.values[end - 1, 0] for name, end in zip(table.names, table.offsets[1:], strict=True)}
+    assert all(labels[name].y == pytest.approx(end) for name, end in ends.items())
+    assert table.times is not None
+    assert {np.datetime64(a.x) for a in labels.values()} == {table.times[-1]}  # as the axis reads it
+    spread = float(np.ptp(table.values))
+    pixels = sorted((a.y / spread * (figure.layout.height - 75)) + a.yshift for a in labels.values())
+    assert min(np.diff(pixels)) > 12.9
+    assert {trace.meta for trace in figure.data} == set(table.names)
+
+
+def test_a_single_series_and_series_without_names_have_no_labels() -> None:
+    for table in (SOURCES["stocks"]().table(), sequences(1)):
+        assert not plot_table(table_info(table, **HELD_BACK)).layout.annotations

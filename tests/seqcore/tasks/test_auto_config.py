@@ -1,0 +1,113 @@
+"""What is suggested for a user's own data: a task and settings that learn, for every kind of file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seqcore.data.readers.read_table import read_table
+from seqcore.data.table import Recordings, Table
+from seqcore.errors import ExperimentError
+from seqcore.events import Finished
+from seqcore.tasks import TASKS
+from seqcore.tasks.auto_config import SUGGESTIONS, suggest_experiment, suggest_task
+from seqcore.training.fit import fit
+
+RNG = np.random.default_rng(3)
+DATA = {"source": "file", "options": {"hash": "0" * 64, "name": "x.csv"}}
+
+
+def waves(count: int, steps: int = 20) -> str:
+    """Sequences of one row each: slow waves are a, fast ones b."""
+    rows = [
+        f"{'ab'[i % 2]},"
+        + ",".join(f"{np.sin(t * (1 + i % 2) / 3 + i) + 0.1 * RNG.normal():.3f}" for t in range(steps))
+        for i in range(count)
+    ]
+    return "label," + ",".join(map(str, range(steps))) + "\n" + "\n".join(rows) + "\n"
+
+
+FILES = {
+    "series.csv": (
+        "date,city,temp\n"
+        + "".join(f"{np.datetime64('2023-01-01') + d},{c},{d % 7}.5\n" for d in range(120) for c in "xy"),
+        "regression",
+    ),
+    "waves.csv": (waves(80), "classification"),
+    "talk.txt": ("the cat sat on the mat and the dog sat on the log. " * 12, "symbols"),
+    "pairs.tsv": (
+        "".join(f"I see {a} {b}.\tJe vois {b}o {a}i.\n" for a in ("two", "old", "red") for b in ("cat", "dog", "bee")),
+        "translation",
+    ),
+}  # fmt: skip
+
+
+def table_of(name: str) -> Table:
+    return read_table(FILES[name][0].encode(), name=name)
+
+
+def test_every_task_has_a_suggestion() -> None:
+    assert set(SUGGESTIONS) == set(TASKS)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_suggested_its_task_and_the_suggestion_trains(name: str) -> None:
+    table = table_of(name)
+    experiment = suggest_experiment(table, data=DATA, changes={"training.epochs": 2})
+    assert experiment.data.task == suggest_task(table) == FILES[name][1]
+    *_, last = fit(experiment, data=table)
+    assert isinstance(last, Finished)
+    assert last.status == "completed"
+
+
+def test_a_suggested_classifier_learns_what_there_is_to_learn() -> None:
+    table = table_of("waves.csv")
+    *_, last = fit(suggest_experiment(table, data=DATA), data=table)
+    assert isinstance(last, Finished)
+    assert last.metrics["val_accuracy"] >= 0.9
+
+
+def test_a_long_text_is_a_stream_and_a_short_one_is_not() -> None:
+    words = RNG.choice(["one ", "two ", "three "], size=8_000)
+    stream = suggest_experiment(read_table("".join(words).encode(), name="x.txt"), data=DATA)
+    assert (stream.training.carry_state, stream.training.shuffle) == (True, False)
+    assert stream.data.stride == stream.data.window
+    assert stream.model.recurrent_dropout > 0  # read many times, it is not to be learned by heart
+    library = suggest_experiment(read_table("".join(words).encode() * 40, name="x.txt"), data=DATA)
+    assert (library.model.recurrent_dropout, library.training.carry_state) == (0, True)
+    assert not suggest_experiment(table_of("talk.txt"), data=DATA).training.carry_state
+
+
+@pytest.mark.parametrize("rows", [3, 30, 3_000, 3_000_000])
+def test_epochs_follow_from_how_much_there_is(rows: int) -> None:
+    experiment = suggest_experiment(Table(np.zeros((rows, 1)), ("v",)), data=DATA)
+    steps = experiment.training.epochs * rows / experiment.training.batch_size
+    assert 1 <= experiment.data.window <= max(1, rows // 6)
+    assert steps < 20_000
+
+
+def test_recordings_are_varied_like_voices() -> None:
+    sounds = Recordings((16_000,) * 4, tuple(np.zeros(400, np.float32) for _ in range(4)))
+    table = Table(
+        np.zeros((12, 2)), ("a", "b"), np.array([0, 3, 6, 9, 12]), independent=True,
+        labels=np.array(["x", "y", "x", "y"]), recordings=sounds,
+    )  # fmt: skip
+    assert suggest_experiment(table, data=DATA).training.augment == "voice"
+
+
+def test_what_the_user_wants_counts_and_its_faults_are_said() -> None:
+    table = table_of("series.csv")
+    wanted = {"data.lead": 0, "model.hidden_size": 7}
+    experiment = suggest_experiment(table, data=DATA, changes=wanted)
+    assert (experiment.data.scaling, experiment.model.hidden_size) == ("auto", 7)
+    with pytest.raises(ExperimentError, match=r"model\.hidden_size"):
+        suggest_experiment(table, data=DATA, changes={"model.hidden_size": 0})
+
+
+def test_a_series_with_gaps_is_suggested_a_filling_so_that_it_trains() -> None:
+    rows = [f"{np.datetime64('2024-01-01') + i},{'' if i in (8, 30) else i % 12}" for i in range(60)]
+    table = read_table("\n".join(["date,sales", *rows]).encode(), name="sales.csv")
+    experiment = suggest_experiment(table, data=DATA, changes={"training.epochs": 1, "data.scaling": "standard"})
+    *_, last = fit(experiment, data=table)
+    assert isinstance(last, Finished)
+    assert experiment.data.gaps == "interpolate"

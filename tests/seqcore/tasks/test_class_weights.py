@@ -1,0 +1,140 @@
+"""Rare classes can be made to count as much as frequent ones: in the loss, and in nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from seqcore.data.labelled_dataset import UNKNOWN_CLASS
+from seqcore.data.profile.facts import default_config
+from seqcore.data.profile.profile import inspect
+from seqcore.data.table import Table
+from seqcore.events import CheckpointReady, Epoch, Event, Finding, Finished
+from seqcore.experiment.experiment import Experiment, settings_of
+from seqcore.tasks.classification import Classification, balanced_weights
+from seqcore.training.control import Control
+from seqcore.training.fit import fit
+
+CPU = torch.device("cpu")
+
+
+def uneven(rare: float, count: int = 400, *, seed: int = 0) -> Table:
+    """Noise of 8 steps, of a mean that is a little higher where the class is the rare one: classes overlap much."""
+    random = np.random.default_rng(seed)
+    yes = np.arange(count) < round(rare * count)
+    values = random.normal(size=(count, 8)) + 0.5 * yes[:, None]
+    order = random.permutation(count)
+    return Table(
+        values=values[order].reshape(-1, 1),
+        columns=("x",),
+        offsets=np.arange(count + 1) * 8,
+        independent=True,
+        labels=np.where(yes, "rare", "usual")[order],
+    )
+
+
+def experiment(weights: str, **changes: Any) -> Experiment:
+    small = {
+        "data.task": "classification", "data.test_fraction": 0.3, "model.architecture": "gru", "model.hidden_size": 8,
+        "training.epochs": 15, "training.class_weights": weights,
+    }  # fmt: skip
+    return Experiment().with_changes({**small, **changes})
+
+
+def trained(table: Table, weights: str, **changes: Any) -> tuple[dict[str, float | None], list[Event]]:
+    events = list(fit(experiment(weights, **changes), data=table))
+    return next(e for e in events if isinstance(e, Finished)).metrics, events
+
+
+def test_weights_make_all_classes_count_the_same_and_leave_the_mean_at_one() -> None:
+    counts = np.array([950.0, 40.0, 10.0])
+    weights = balanced_weights(counts)
+    np.testing.assert_allclose(weights * counts, 1000 / 3)
+    assert (weights * counts).sum() / counts.sum() == pytest.approx(1.0)
+
+
+def losses(table: Table, weights: str, outputs: NDArray[np.float32], **changes: Any) -> tuple[float, NDArray[np.int64]]:
+    task = Classification(experiment(weights, **changes))
+    data = task.make_dataset(table, CPU)
+    batch = data.batch("train", np.arange(len(outputs)))
+    return float(task.loss(torch.from_numpy(outputs), batch)), batch.targets.numpy()
+
+
+def test_the_loss_is_weighted_by_the_training_parts_shares_alone() -> None:
+    table = uneven(0.1)
+    outputs = np.random.default_rng(1).normal(size=(100, 8, 2)).astype(np.float32)
+    task = Classification(experiment("none"))
+    data = task.make_dataset(table, CPU)
+    classes = data.truth("train", np.arange(len(data.windows["train"])))
+    shares = np.bincount(classes) / len(classes)
+    plain, targets = losses(table, "none", outputs)
+    balanced, _ = losses(table, "balanced", outputs)
+    log = outputs - np.log(np.exp(outputs).sum(axis=2, keepdims=True))
+    nats = -np.take_along_axis(log, targets[:, None, None], axis=2)[:, :, 0]
+    by_sequence = 0.5 * nats[:, -1] + 0.5 * nats.mean(axis=1)
+    assert plain == pytest.approx(by_sequence.mean(), rel=1e-5)
+    assert balanced == pytest.approx((by_sequence / (2 * shares[targets])).mean(), rel=1e-5)
+
+
+def test_a_class_that_the_model_does_not_know_still_has_no_loss() -> None:
+    task = Classification(experiment("balanced"))
+    data = task.make_dataset(uneven(0.3, 60), CPU)
+    data.classes[:] = UNKNOWN_CLASS
+    data._classes[:] = UNKNOWN_CLASS
+    batch = data.batch("train", np.arange(10))
+    assert float(task.loss(torch.zeros(10, 8, 2), batch)) == 0.0
+
+
+def test_batches_that_are_gathered_together_keep_their_weights() -> None:
+    data = Classification(experiment("balanced")).make_dataset(uneven(0.1), CPU)
+    groups = [np.arange(0, 30), np.arange(30, 50)]
+    for gathered, numbers in zip(data.gather("train", groups), groups, strict=True):
+        alone = data.batch("train", numbers)
+        assert torch.equal(gathered.extra["weight"], alone.extra["weight"])
+        assert len(set(alone.extra["weight"].tolist())) == 2
+
+
+def test_of_5_rare_among_95_macro_f1_is_better_where_classes_count_the_same() -> None:
+    better = []
+    for seed in range(3):  # plain training never names the rare class: it is unlikely, whatever the values are
+        table = uneven(0.05, 2_000, seed=seed)
+        plain, balanced = (trained(table, weights, **{"training.epochs": 6})[0] for weights in ("none", "balanced"))
+        assert plain["test_accuracy"] == pytest.approx(0.95, abs=0.005)
+        better.append(balanced["test_macro_f1"] - plain["test_macro_f1"])
+    assert min(better) > 0.0
+    assert np.mean(better) > 0.03
+
+
+def test_a_run_with_weights_goes_on_bit_for_bit() -> None:
+    e, table = experiment("balanced", **{"training.epochs": 2}), uneven(0.1, 120)
+    whole = next(event for event in fit(e, data=table) if isinstance(event, Finished))
+    control, half = Control(), b""
+    for event in fit(e, data=table, control=control):
+        if isinstance(event, Epoch):
+            control.leave()
+        if isinstance(event, CheckpointReady):
+            half = event.content
+    rest = next(event for event in fit(e, data=table, resume=half) if isinstance(event, Finished))
+    assert rest.last_metrics == whole.last_metrics
+
+
+def test_the_data_page_advises_it_above_four_to_one_and_the_doctor_where_a_class_is_never_named() -> None:
+    def advice(table: Table) -> list[str]:
+        return [r.advice for r in inspect(table, default_config(table)).remarks if r.code == "imbalanced"]
+
+    assert advice(uneven(0.22)) == []
+    (text,) = advice(uneven(0.18))
+    assert "training.class_weights" in text
+    _, events = trained(uneven(0.05, 400), "none")
+    said = [e for e in events if isinstance(e, Finding) and e.code in ("learned-the-majority", "class-never-named")]
+    assert said
+    assert all("training.class_weights = balanced" in e.advice for e in said)
+
+
+def test_it_is_a_field_of_classification_alone() -> None:
+    field = next(s for s in settings_of(Experiment()) if s.path == "training.class_weights")
+    assert field.applies_to == {"data.task": ("classification",)}

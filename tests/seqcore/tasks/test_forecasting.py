@@ -1,0 +1,292 @@
+"""Several series, several steps, several columns and the calendar: one model, scored and used in each one's units."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from seqcore.data.calendar import calendar_features, past_times
+from seqcore.data.numeric_dataset import NumericDataset
+from seqcore.data.table import Table
+from seqcore.errors import DataError, ExperimentError, PredictionError
+from seqcore.evaluation.baselines.naive import learn, numeric_baselines
+from seqcore.events import CheckpointReady, Finished
+from seqcore.experiment.experiment import Experiment
+from seqcore.inference.predictor import Predictor
+from seqcore.results import SeriesView
+from seqcore.training.fit import fit, load_table
+
+CPU = torch.device("cpu")
+
+
+def plan(epochs: int = 1, hidden: int = 8, **data: Any) -> Experiment:
+    model = {"architecture": "gru", "hidden_size": hidden}
+    return Experiment.make({"data": data, "model": model, "training": {"epochs": epochs}})
+
+
+def finished(experiment: Experiment, data: Any = None) -> tuple[Predictor, Finished]:
+    content, end = b"", None
+    for event in fit(experiment, data=data):
+        if isinstance(event, CheckpointReady):
+            content = event.content
+        if isinstance(event, Finished):
+            end = event
+    assert end is not None
+    return Predictor.from_checkpoint(content), end
+
+
+def daily(rows: int = 200, columns: tuple[str, ...] = ("v",), seed: int = 0) -> pd.DataFrame:
+    """A column that follows the week, and others of noise."""
+    dates = pd.date_range("2021-03-01", periods=rows)
+    frame = pd.DataFrame({"date": dates})
+    random = np.random.default_rng(seed)
+    for i, name in enumerate(columns):
+        week = 10.0 * np.cos(2 * np.pi * dates.day_of_week / 7) if i == 0 else 0.0
+        frame[name] = 20.0 + week + random.normal(0, 0.5, rows)
+    return frame
+
+
+@lru_cache
+def six() -> Predictor:
+    return finished(plan(source="stocks", options={"company": "series"}, window=8, scaling="log-relative", horizon=3))[
+        0
+    ]
+
+
+def test_one_model_learns_from_all_series_and_forecasts_each_in_its_own_units() -> None:
+    predictor = six()
+    assert predictor.series == ("GOOG", "AAPL", "AMZN", "FB", "NFLX", "MSFT")
+    table = load_table(predictor.experiment)
+    first = predictor.forecast(5)
+    assert first.title == "GOOG"
+    for s, name in enumerate(predictor.series):
+        view = predictor.forecast(5, series=name)
+        last = table.values[table.offsets[s + 1] - 1, 0]
+        assert view.context is not None
+        assert view.context[-1, 0] == last
+        assert view.prediction[:, 0] == pytest.approx(last, rel=0.2)
+        assert str(view.x[0])[:10] == "2020-01-06"
+    with pytest.raises(PredictionError, match="no series 'MSFF'; did you mean MSFT"):
+        predictor.forecast(5, series="MSFF")
+
+
+def test_all_series_are_scored_and_shown_side_by_side() -> None:
+    predictor = six()
+    evaluation = predictor.evaluate(load_table(predictor.experiment), part="test")
+    assert isinstance(evaluation.view, SeriesView)
+    assert evaluation.view.columns == predictor.series
+    assert np.isfinite(evaluation.view.prediction).all()
+    assert evaluation.view.prediction.shape == (len(evaluation.view.x), 6)
+    assert evaluation.windows == 6 * 14
+
+
+def test_typed_values_are_read_in_the_units_of_the_series_that_is_named() -> None:
+    values = np.concatenate([np.linspace(0, 10, 60), np.linspace(0, 10_000, 60)])[:, None]
+    table = Table(values, ("v",), offsets=np.array([0, 60, 120]), names=("small", "large"))
+    predictor, _ = finished(plan(epochs=3, window=4), table)
+    given = [7000.0, 7100.0, 7200.0, 7300.0]
+    small, large = (predictor.predict(given, series=name) for name in predictor.series)
+    assert isinstance(small, SeriesView)
+    assert isinstance(large, SeriesView)
+    assert small.title == "small"
+    assert abs(large.prediction[0, 0] - 7400) < abs(small.prediction[0, 0] - 7400)
+
+
+def test_naive_methods_learn_from_each_series_alone() -> None:
+    low = np.tile([1.0, 2.0, 3.0], 30)
+    high = np.tile([100.0, 300.0, 500.0, 700.0], 25)
+    table = Table(np.concatenate([low, high])[:, None], ("v",), offsets=np.array([0, 90, 190]))
+    data = NumericDataset(table, plan(window=4).data, CPU)
+    facts = learn(data)
+    assert facts["period"].tolist() == [3, 4]
+    assert facts["mean"][:, 0] == pytest.approx([2.0, 400.0], rel=0.05)
+    numbers = np.arange(len(data.windows["test"]))
+    naive = numeric_baselines(data, "test", numbers, facts)
+    assert np.array_equal(naive["seasonal"], data.truth("test", numbers))
+
+
+@pytest.mark.parametrize("scaling", ["standard", "log-relative", "seasonal-relative"])
+def test_a_series_never_seen_is_scaled_by_its_beginning_and_scored_after_it(scaling: str) -> None:
+    t = np.arange(120)
+    shape = 20.0 + 5.0 * np.sin(2 * np.pi * t / 6) + np.random.default_rng(0).normal(0, 0.1, 120)
+    names = ("a", "b")
+    table = Table(np.concatenate([shape, 3 * shape])[:, None], ("v",), offsets=np.array([0, 120, 240]), names=names)
+    data = NumericDataset(table, plan(window=6, scaling=scaling).data, CPU)
+    whole = plan(window=6, scaling=scaling, validation_fraction=0.0, test_fraction=0.0).data
+    new = Table(np.concatenate([shape, 50 * shape])[:, None], ("v",), offsets=np.array([0, 120, 240]), names=("b", "c"))
+    seen = NumericDataset(new, whole, CPU, data.codec)
+    assert seen.fit.known.tolist() == [1, -1]
+    assert np.array_equal(seen.scalers.scale[0], data.scalers.scale[1])
+    if scaling != "log-relative":
+        assert seen.scalers.scale[1, 0] == pytest.approx(50 * data.scalers.scale[0, 0], rel=0.2)
+    numbers = np.arange(len(seen.windows["train"]))
+    origin, sequence = seen.origin_rows("train", numbers)[:, 0], seen.windows["train"].locate(numbers)[2]
+    assert origin[sequence == 1].min() + 1 == seen.fit.learned_until[1] == 150
+    later = new.values.copy()
+    later[150:] *= 9.0
+    again = NumericDataset(replace(new, values=later), whole, CPU, data.codec)
+    assert np.array_equal(again.scalers.scale, seen.scalers.scale)
+
+
+def test_new_series_are_scored_beside_the_same_baselines() -> None:
+    predictor = six()
+    table = load_table(predictor.experiment)
+    new = Table(table.values[:105] * 30.0, ("price",), times=table.times[:105])  # type: ignore[index]
+    evaluation = predictor.evaluate(new)
+    assert evaluation.metrics["mae"] < 2 * evaluation.baselines["last_value"]["mae"]
+    assert {"mean", "linear", "linear_scaled"} <= set(evaluation.baselines)
+
+
+def test_a_new_series_that_is_too_short_for_a_scale_says_so() -> None:
+    with pytest.raises(DataError, match="their first 8 rows or more give their scale, and the longest has 6"):
+        six().evaluate(Table(np.arange(1.0, 7.0)[:, None], ("price",)))
+
+
+@pytest.mark.parametrize("multi_step", ["direct", "free-running"])
+@pytest.mark.parametrize("scaling", ["standard", "relative", "window-mean", "seasonal-relative"])
+def test_all_steps_of_the_horizon_are_scored_on_the_same_windows(multi_step: str, scaling: str) -> None:
+    experiment = plan(epochs=2, window=10, horizon=4, multi_step=multi_step, scaling=scaling, calendar=["weekday"])
+    predictor, end = finished(experiment, daily())
+    evaluation = predictor.evaluate(predictor_table(), part="test")
+    assert evaluation.windows == 27
+    assert evaluation.metrics["mae"] == pytest.approx(end.metrics["test_mae"], rel=1e-6)
+    assert {"linear", "linear_calendar"} <= set(evaluation.baselines)
+    assert predictor.forecast(9).prediction.shape == (9, 1)
+    assert predictor.predict(predictor.example()).prediction.shape == (4, 1)  # type: ignore[union-attr]
+
+
+def predictor_table() -> Table:
+    frame = daily()
+    return Table(frame[["v"]].to_numpy(), ("v",), times=frame["date"].to_numpy(dtype="datetime64[ns]"))
+
+
+@pytest.mark.parametrize("predict", ["next", "every-step"])
+@pytest.mark.parametrize("scaling", ["standard", "window-mean"])
+def test_a_model_that_runs_free_is_one_that_is_asked_again_and_again(predict: str, scaling: str) -> None:
+    values = np.sin(np.arange(150) * 0.4) + 2.0
+    shape = {"window": 8, "scaling": scaling, "predict": predict}
+    free, _ = finished(plan(horizon=5, multi_step="free-running", **shape), values)
+    known = values[:100].tolist()
+    for _ in range(5):
+        one = free._task.experiment.with_changes({"data.horizon": 1})
+        step = type(free._task)(one).predict(free._model, free._codec, np.array(known[-8:]))
+        known.append(float(step.prediction[0, 0]))
+    at_once = free.predict(values[92:100])
+    assert isinstance(at_once, SeriesView)
+    assert at_once.prediction[:, 0] == pytest.approx(known[100:], abs=1e-4)
+    assert free.forecast(5).prediction[:, 0] == pytest.approx(free.predict(values[-8:]).prediction[:, 0], abs=1e-4)  # type: ignore[union-attr]
+
+
+def test_a_free_run_is_trained_one_step_ahead() -> None:
+    data = NumericDataset(predictor_table(), plan(window=5, horizon=6, multi_step="free-running").data, CPU)
+    assert data.batch("train", np.arange(3)).targets.shape == (3, 1, 1)
+    assert data.truth("train", np.arange(3)).shape == (3, 1, 6, 1)
+
+
+def test_a_model_that_can_not_run_free_says_why_in_one_line() -> None:
+    frame = daily(columns=("v", "w"))
+    table = Table(frame[["v", "w"]].to_numpy(), ("v", "w"))
+    free = {"window": 5, "horizon": 3, "multi_step": "free-running"}
+    for changes, words in (
+        ({"inputs": ["v", "w"], "target": ["v"]}, "can't know what it sees and doesn't predict"),
+        ({"target": ["v"], "lead": 2}, "set data.lead to 1"),
+    ):
+        with pytest.raises(ExperimentError, match=words) as refused:
+            plan(**free, **changes)
+        assert len(refused.value.lines) == 1
+    with pytest.raises(DataError, match="would need future values of 'w', which it sees but doesn't predict") as caught:
+        finished(plan(**free, inputs=["v", "w"]), table)
+    assert len(caught.value.lines) == 1
+
+
+@pytest.mark.parametrize("multi_step", ["direct", "free-running"])
+def test_several_inputs_and_targets_go_several_steps_ahead(multi_step: str) -> None:
+    shape = {"inputs": ["v", "w"], "target": ["w", "v"], "window": 6, "horizon": 3, "multi_step": multi_step}
+    predictor, end = finished(plan(**shape), daily(columns=("v", "w", "x")))
+    view = predictor.forecast(5)
+    assert view.columns == ("w", "v")
+    assert view.prediction.shape == (5, 2)
+    assert np.isfinite(list(end.metrics.values())).all()
+    answer = predictor.predict("20 21\n19 22\n18 20")
+    assert isinstance(answer, SeriesView)
+    assert answer.prediction.shape == (3, 2)
+
+
+def test_cycles_are_a_sine_and_a_cosine_of_where_the_time_lies() -> None:
+    times = np.array(["2024-01-01T00:00", "2024-01-01T06:00", "2024-07-04T12:00"], dtype="datetime64[ns]")
+    features = calendar_features(times, ("hour", "weekday", "month", "yearday"))
+    assert features.shape == (3, 8)
+    assert features[:2, 0] == pytest.approx([0.0, 1.0], abs=1e-6)  # midnight, six o'clock
+    assert features[0, 2:].tolist() == [0, 1, 0, 1, 0, 1]  # a Monday, January, the year's first moment
+    assert features[2, 4:6] == pytest.approx([0.0, -1.0], abs=1e-6)  # July
+    assert np.allclose(features[:, ::2] ** 2 + features[:, 1::2] ** 2, 1.0, atol=1e-6)
+
+
+def test_a_step_is_told_the_date_of_the_row_that_it_leads_to() -> None:
+    table = predictor_table()
+    data = NumericDataset(table, plan(window=5, horizon=2, calendar=["weekday"]).data, CPU)
+    batch = data.batch("train", np.array([10]))
+    assert table.times is not None
+    assert np.array_equal(batch.inputs[0, :, 1:].numpy(), calendar_features(table.times[11:16], ("weekday",)))
+
+
+def test_data_without_dates_have_no_calendar() -> None:
+    with pytest.raises(DataError, match="these data have no dates") as caught:
+        finished(plan(window=5, calendar=["hour"]), np.arange(100.0))
+    assert len(caught.value.lines) == 1
+
+
+def test_what_only_the_calendar_tells_is_learned_by_the_linear_model_and_carried_into_the_future() -> None:
+    frame = daily()
+    predictor, end = finished(plan(epochs=40, hidden=16, window=1, calendar=["weekday"], horizon=2), frame)
+    scores = {name: metrics["test_mae"] for name, metrics in end.baselines.items()}
+    assert scores["linear_calendar"] < 0.5 < 5 * scores["linear_calendar"] < scores["linear"]
+    assert end.metrics["test_mae"] < 0.5 * scores["linear"]
+    ahead = predictor.forecast(10)
+    days = np.asarray(pd.DatetimeIndex(ahead.x).day_of_week)
+    truth = 20.0 + 10.0 * np.cos(2 * np.pi * days / 7)
+    assert np.abs(ahead.prediction[:, 0] - truth).mean() < 2.0
+
+
+def test_typed_rows_are_taken_to_be_the_last_ones_and_a_frame_brings_its_own_dates() -> None:
+    frame = daily()
+    predictor, _ = finished(plan(window=5, calendar=["weekday"]), frame)
+    typed = predictor.predict("20 21 22")
+    assert isinstance(typed, SeriesView)
+    assert typed.x.astype("datetime64[D]").tolist() == [(frame["date"].iloc[-1] + pd.Timedelta(days=1)).date()]
+    own = predictor.predict(frame.iloc[10:15])
+    assert isinstance(own, SeriesView)
+    assert own.x.astype("datetime64[D]").tolist() == [frame["date"].iloc[15].date()]
+
+
+def test_more_rows_than_were_kept_reach_back_by_the_usual_distance() -> None:
+    times = np.arange("2020-01-05", "2020-01-08", dtype="datetime64[D]").astype("datetime64[ns]")
+    assert np.datetime_as_string(past_times(times, 5), unit="D").tolist()[:2] == ["2020-01-03", "2020-01-04"]
+    assert past_times(times, 2).tolist() == times[1:].tolist()
+
+
+def test_an_input_shorter_than_a_season_says_how_much_is_needed() -> None:
+    values = np.tile(np.arange(1.0, 7.0), 30) + np.random.default_rng(0).normal(0, 0.01, 180)
+    predictor, _ = finished(plan(window=5, scaling="seasonal-relative"), values)
+    with pytest.raises(PredictionError, match="measured from the one 6 steps before it; give more than 6 rows"):
+        predictor.predict([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    assert predictor.notes(predictor.example()) is None
+    assert predictor.predict(predictor.example()).prediction[0, 0] == pytest.approx(1.0, abs=0.3)  # type: ignore[union-attr]
+
+
+def test_a_typed_value_without_a_logarithm_is_one_clear_line() -> None:
+    predictor, _ = finished(plan(window=5, scaling="log-relative"), np.arange(1.0, 100.0))
+    with pytest.raises(PredictionError, match="value is -3 in row 2, and this model works with logarithms"):
+        predictor.predict("5 -3 8")
+
+
+def test_the_linear_model_on_the_same_scale_is_exact_where_the_scale_makes_it_simple() -> None:
+    growth = np.exp(0.03 * np.arange(120) + 0.3 * np.sin(np.arange(120)))
+    _, end = finished(plan(window=4, scaling="log-relative"), growth)
+    assert end.baselines["linear_scaled"]["test_mae"] < 0.01 * end.baselines["linear"]["test_mae"]

@@ -1,0 +1,123 @@
+"""Scaling "auto": tried briefly, chosen on validation data, kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import seqcore.tasks.regression
+from seqcore.data.table import Table
+from seqcore.errors import DataError
+from seqcore.events import CheckpointReady, Finding, Finished, Preparing, Started
+from seqcore.experiment.experiment import Experiment
+from seqcore.inference.predictor import Predictor
+from seqcore.results import TableView
+from seqcore.tasks.regression import Regression
+from seqcore.tasks.scaling_search import KINDS, choose_scaling
+from seqcore.training.control import Control
+from seqcore.training.fit import fit
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As few steps as a trial may have."""
+    monkeypatch.setattr("seqcore.tasks.scaling_search._MOST_STEPS", 60)
+
+
+def growing(rows: int = 120) -> np.ndarray:
+    """Monthly values that grow by a share, with a season that grows along."""
+    t, noise = np.arange(rows), np.random.default_rng(0).normal(0, 0.02, rows)
+    return np.exp(4.8 + 0.012 * t + 0.15 * np.sin(2 * np.pi * t / 12) + noise)
+
+
+def plan(**data: Any) -> Experiment:
+    return Experiment.make(
+        {
+            "data": {"window": 12, "scaling": "auto", **data},
+            "model": {"hidden_size": 8},
+            "training": {"epochs": 2, "device": "cpu"},
+        }
+    )
+
+
+def choose(values: np.ndarray, **data: Any) -> Any:
+    return choose_scaling(Regression, plan(**data), Table(values[:, None], ("value",)), CPU)
+
+
+def test_a_scale_that_carries_growth_on_is_chosen_for_growing_values() -> None:
+    before = torch.random.get_rng_state()
+    choice = choose(growing())
+    assert choice.kind in ("log-relative", "window-mean", "relative")
+    assert {row[0] for row in choice.rows} == set(KINDS)
+    errors = [row[1] for row in choice.rows]
+    assert errors == sorted(errors)
+    assert choice.rows[0] == (choice.kind, errors[0], "chosen")
+    by_kind = {row[0]: row[1] for row in choice.rows}
+    assert 2 * by_kind["log-relative"] < by_kind["standard"]
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_run_says_which_scaling_it_tries_and_tries_each_once() -> None:
+    said = []
+    for event in fit(plan(), data=growing()):
+        if isinstance(event, Started):
+            break
+        assert isinstance(event, Preparing)
+        said.append(event.sentence)
+    assert [s for s in said if "scaling" in s] == [f"Trying scalings: {n} of {len(KINDS)}" for n in range(1, 7)]
+    assert said[-2:] == ["Scoring the baselines: 1 of 2", "Scoring the baselines: 2 of 2"]
+
+
+def test_what_can_not_be_tried_says_why() -> None:
+    rows = {row[0]: row for row in choose(np.random.default_rng(0).normal(0, 1, 200), window=4).rows}
+    assert rows["log-relative"][1] is None
+    assert rows["log-relative"][2].startswith("value: row ")
+    assert rows["log-relative"][2].endswith("needs values above 0")
+    assert "needs a period" in rows["seasonal-relative"][2]
+
+
+def test_without_a_validation_part_the_end_of_the_training_part_chooses() -> None:
+    choice = choose(growing(), window=4, validation_fraction=0.0, test_fraction=0.2)
+    assert choice.rows[0][1] is not None
+
+
+def test_nothing_that_fits_is_one_error() -> None:
+    with pytest.raises(DataError, match=r"data\.window"):
+        choose(growing(8))
+
+
+def test_the_choice_is_shown_kept_and_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, checkpoints, remarks, ends = growing(), [], [], []
+    control = Control()
+    for event in fit(plan(), data=values, control=control):
+        if isinstance(event, CheckpointReady):
+            checkpoints.append(event.content)
+        if isinstance(event, Finding) and event.code == "scaling-chosen":
+            remarks.append(event)
+        if isinstance(event, Finished):
+            ends.append(event)
+    assert len(remarks) == 1
+    assert remarks[0].severity == "note"
+
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a finished choice was made again")
+
+    monkeypatch.setattr(seqcore.tasks.regression, "choose_scaling", never)
+    monkeypatch.setattr(seqcore.tasks.regression, "scaling_trials", never)
+    predictor = Predictor.from_checkpoint(checkpoints[-1])
+    assert predictor._codec.scalers.kind in remarks[0].message
+    table = Table(values[:, None], ("value",))
+    evaluation = predictor.evaluate(table, part="test")
+    shown = [view for view in evaluation.more if isinstance(view, TableView)]
+    assert shown[0].rows == predictor._codec.choice
+    assert evaluation.metrics["mae"] == pytest.approx(ends[0].metrics["test_mae"], rel=1e-6)
+    longer = plan().with_changes({"training.epochs": 3})
+    again = [e for e in fit(longer, data=values, resume=checkpoints[-1]) if isinstance(e, CheckpointReady)]
+    kept = Predictor.from_checkpoint(again[-1].content)
+    assert kept._codec.choice == predictor._codec.choice
+    assert kept._codec.scalers.kind == predictor._codec.scalers.kind

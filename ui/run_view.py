@@ -1,0 +1,217 @@
+"""The part of the Train page that moves: buttons, cards, the loss, the predictions, and what happened."""
+
+from __future__ import annotations
+
+import html
+import time
+from dataclasses import replace
+
+import streamlit as st
+
+from seqcore.events import Preview
+from seqcore.experiment.experiment import Experiment
+from seqcore.plots import loss_info, plot_loss, plot_view
+from seqcore.plots.thinning import thin
+from seqcore.results import LabelsView, SymbolsView, TextView, TranslationView, View
+from seqcore.runs.records import Run
+from ui import actions, session
+from ui.cards import STATUS, cards, finding_box, log
+from ui.event_log import findings, story
+from ui.live_chart import figure_text, live_chart
+from ui.results import reading_of
+from ui.run_history import REPLAYED, SPEEDS, History, Moment, Replay
+from ui.text_views import written
+
+__all__ = ["live_area", "preview_caption"]
+
+POLL = 0.3  # seconds: the chart has to move at least twice a second
+VALIDATION_POINTS = 200  # of the loss chart; the training curve has at most 600
+FRAME = 0.15  # seconds between two pictures of a replay
+PARTS = {"train": "training", "val": "validation", "test": "test"}
+DOING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
+HISTORY, REPLAY, REPLAY_BEGAN, FIGURE = "history", "replay-now", "replay-began", "preview-figure"
+
+LOSS_HELP = "How far predictions are off, step by step: lower is better."
+BY_HEART = " Green far above orange means that the model learned its training data by heart."
+UNSEEN = "The model was not trained on {}."
+SEEN = "The model was trained on {}: no part of the data is held back to score it."
+SHOWN: dict[type[View], str] = {
+    TextView: "this text",
+    TranslationView: "these sentences",
+    SymbolsView: "these symbols",
+    LabelsView: "these sequences",
+}
+"""What a preview is of, where that isn't values."""
+
+
+def live_area(run: Run, experiment: Experiment | None) -> None:
+    """Draw a run, again and again while it goes on or is replayed."""
+    history = _history(run)
+    replay = _replay(history.run)
+    going_on = not history.run.ended
+    interval = POLL if going_on else FRAME if replay else None
+    with st.container(key="live"):
+        st.fragment(_live, run_every=interval)(experiment, going_on)
+
+
+def _history(run: Run) -> History:
+    history: History | None = st.session_state.get(HISTORY)
+    if history is None or history.run.id != run.id:
+        history = History(run)
+        st.session_state[HISTORY] = history
+        st.session_state.pop(FIGURE, None)
+    return history
+
+
+def _replay(run: Run) -> Replay | None:
+    replay: Replay | None = st.session_state.get(REPLAY)
+    return replay if replay is not None and replay.run == run.id and run.ended else None
+
+
+def _live(experiment: Experiment | None, was_going_on: bool) -> None:
+    history: History = st.session_state[HISTORY]
+    replay = _replay(history.run)
+    if replay is None:
+        history.update(session.store())
+        history.await_first_step(session.store())
+    run = history.run
+    if was_going_on == run.ended:  # began or ended since the page was drawn: other buttons, another pace
+        if run.status == "completed" and run.seconds < REPLAYED and actions.was_started_here(run):
+            st.session_state[REPLAY] = Replay.of(run)
+        st.rerun()
+    step = replay.step(run) if replay else None
+    if replay is not None and step is None:
+        del st.session_state[REPLAY]
+        st.rerun()
+    moment = history.moment(step)
+    _head(moment, experiment, replay)
+    cards(moment)
+    for finding in findings(moment.events):
+        finding_box(finding)
+    _loss(moment)
+    _prediction(moment)
+    st.subheader("What happened", anchor=False)
+    log(story(run, moment.events))
+
+
+def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) -> None:
+    run = moment.run
+    with st.container(horizontal=True, vertical_alignment="center", key="actions"):
+        actions.buttons(run, experiment)
+        actions.use_it(run)
+        if run.ended and run.seconds < REPLAYED and run.step:
+            _replay_controls(run, replay)
+        st.html(_status(moment, replay), width="stretch")
+    actions.faults()
+    trouble = session.jobs().trouble
+    if trouble and not run.ended:
+        st.warning(session.escape(trouble))
+
+
+def _status(moment: Moment, replay: Replay | None) -> str:
+    run = moment.run
+    text = STATUS[run.status]
+    if run.status == "queued" and run.queue_position:
+        text = f"Waiting: number {run.queue_position} in the queue"
+    elif moment.preparing:
+        text = html.escape(moment.preparing)
+    elif run.status == "running" and not moment.step:
+        text = "Starting"
+    asked = "Stop" if run.stopping else actions.asked(run)
+    if asked is not None:
+        text = DOING[asked] + (f" {text}" if asked == "Stop" and moment.preparing else "")
+    if replay is not None:
+        text = f"Replay {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
+    return (
+        f'<div class="sl-status" data-testid="status" data-status="{run.status}">'
+        f'<span class="sl-dot sl-{run.status}"></span>{text}</div>'
+    )
+
+
+def _replay_controls(run: Run, replay: Replay | None) -> None:
+    key = f"replay-speed-{run.id}"
+    st.button(
+        "Replay",
+        key="replay",
+        icon=":material/replay:",
+        help="This run was over quickly. See it again, from what was stored.",
+        on_click=_replay_again,
+        args=(run, key),
+    )
+    st.select_slider(
+        "Speed of the replay",
+        SPEEDS,
+        value=(replay or Replay.of(run)).speed,
+        key=key,
+        format_func=lambda speed: f"{speed:g}×",
+        help="Against the run itself: at 0.1× a second of training lasts ten.",
+        label_visibility="collapsed",
+        width=104,
+        on_change=_speed_chosen,
+        args=(key,),
+    )
+    if st.session_state.pop(REPLAY_BEGAN, False):
+        st.rerun()
+
+
+def _replay_again(run: Run, key: str) -> None:
+    st.session_state[REPLAY] = Replay(run.id, time.monotonic(), st.session_state[key])
+    st.session_state[REPLAY_BEGAN] = True
+
+
+def _speed_chosen(key: str) -> None:
+    replay: Replay | None = st.session_state.get(REPLAY)
+    if replay is not None:
+        st.session_state[REPLAY] = replay.faster(st.session_state[key])
+
+
+def _loss(moment: Moment) -> None:
+    info = loss_info(moment.curve_steps, moment.curve, [e.event for e in moment.events], title="Loss")
+    kept = thin(info.validation, VALIDATION_POINTS)
+    info = info._replace(validation_steps=info.validation_steps[kept], validation=info.validation[kept])
+    figure = plot_loss(info)
+    with st.container(key="loss-place"):  # which is kept while Streamlit mounts the chart anew
+        live_chart(
+            figure,
+            key="loss-chart",
+            label="Training and validation loss over the steps of the run",
+            height=320,
+            revision=moment.run.id,
+            scale="log",
+        )
+    st.caption(LOSS_HELP + (BY_HEART if len(info.validation) else ""))
+
+
+def _prediction(moment: Moment) -> None:
+    if moment.preview is None:
+        return
+    event = moment.preview.event
+    assert isinstance(event, Preview)
+    caption = preview_caption(event)
+    text = written(event.view)
+    if text is not None:
+        st.markdown(f"**Prediction on the {PARTS.get(event.part, event.part)} part**")
+        st.html(text)
+        st.caption(caption)
+        return
+    kept = st.session_state.get(FIGURE)
+    if kept is None or kept[0] != (moment.run.id, moment.preview.seq):
+        title = event.view.title or f"Prediction on the {PARTS.get(event.part, event.part)} part"
+        figure = plot_view(replace(event.view, title=title))
+        kept = ((moment.run.id, moment.preview.seq), figure_text(figure), int(figure.layout.height or 320))
+        st.session_state[FIGURE] = kept
+    live_chart(
+        kept[1],
+        key="prediction-chart",
+        label=f"Truth and prediction on the {PARTS.get(event.part, event.part)} part",
+        height=kept[2],
+        revision=moment.run.id,
+    )
+    st.caption(caption)
+
+
+def preview_caption(event: Preview) -> str:
+    """How to read a preview, and whether the model was trained on what is shown."""
+    shown = SHOWN.get(type(event.view), "these values")
+    told = SEEN.format(shown.replace(" ", " very ", 1)) if event.part == "train" else UNSEEN.format(shown)
+    return f"{reading_of(event.view)} {told}"
