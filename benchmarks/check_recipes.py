@@ -189,7 +189,7 @@ def train(name: str, seed: int, changes: Mapping[str, Any]) -> Outcome:
     answers: dict[str, Any] = {}
     if name in INPUTS:
         predictor = Predictor.from_checkpoint(content)
-        view = predictor.predict(predictor.parse(INPUTS[name]))
+        view = predictor.predict(predictor.parse_input(INPUTS[name]))
         if isinstance(view, SymbolsView):
             answers["prediction"] = view.predictions[-1]
         else:

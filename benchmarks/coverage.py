@@ -32,7 +32,9 @@ DAILY = [
 
 def covered(data: dict[str, Any], table: Table | None = None, **training: Any) -> float:
     """The share of the test part that lay within its interval."""
-    experiment = Experiment.make({"data": data, "model": MODEL, "training": {"coverage": COVERAGE, **training}})
+    experiment = Experiment.make(
+        {"data": data, "model": MODEL, "training": {"interval_coverage": COVERAGE, **training}}
+    )
     end = list(fit(experiment, data=table))[-1]
     assert isinstance(end, Finished)
     return end.metrics["test_coverage"]

@@ -217,8 +217,8 @@ def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, re
 def own_use(run: Run, predictor: Predictor, step: int) -> None:
     """What a reader does with a trained model. Only the open tab is computed."""
     tabs = {"Your own input": own_input, "New data from a file": new_data, "Take away": take_away}
-    if predictor.onward is not None:
-        title, section = ONWARD[predictor.onward]
+    if predictor.continuation is not None:
+        title, section = ONWARD[predictor.continuation]
         tabs = {"Your own input": own_input, title: section, **tabs}
     st.subheader("Use it", anchor=False)
     shown = st.tabs(list(tabs), on_change="rerun", key=f"use-{run.id}")
@@ -241,7 +241,7 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
             st.caption("Give something to see the model's answer.")
             return
         beam = beam_choice(run, predictor)
-        given = predictor.parse(given) if isinstance(given, str) else given
+        given = predictor.parse_input(given) if isinstance(given, str) else given
         view = predictor.predict(given, beam=beam)
         note = predictor.notes(given)
         if note and isinstance(view, TranslationView):  # what it makes of unknown words looks as sure as the rest
@@ -323,7 +323,7 @@ def refit(run: Run, predictor: Predictor) -> None:
 def write_on(run: Run, predictor: Predictor, step: int) -> None:
     """Symbols, one after the other, each drawn with the model's probabilities."""
     left, right = st.columns([1, 1.6], gap="medium")
-    endless = run.experiment.data.predict == "every-step"
+    endless = run.experiment.data.predict == "every"
     with left:
         prompt = INPUTS["symbols"](predictor, load_table(run.id), key=f"prompt-{run.id}")
         steps = st.slider(

@@ -81,7 +81,7 @@ def _elsewhere(run: Run) -> str:
 
 
 def _skill(scores: ScoresInfo, against: str, part: str, elsewhere: str = "") -> str:
-    """Against the plainest baseline in large, and the model's own score and the best baseline under it."""
+    """Against the reference baseline in large, and the model's own score and the best baseline under it."""
     names = {
         "The most frequent symbol": "most frequent",
         "The most frequent class": "most frequent",

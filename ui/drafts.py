@@ -71,10 +71,10 @@ class Draft:
                 self.values[path] = tuple(value) if isinstance(value, list) else value
 
     def settings(self) -> tuple[Setting, ...]:
-        """The fields that there are controls for: options of the chosen source included, and not what it settles."""
+        """The fields that there are controls for: options of the chosen source included, forced fields left out."""
         source = self.values.get("data.source", self.base.data.source)
         chosen = self.base if source == self.base.data.source else Experiment.make({"data": {"source": source}})
-        settled = {f"data.{name}" for name in SOURCES[source](**chosen.data.options).settles()}
+        settled = {f"data.{name}" for name in SOURCES[source](**chosen.data.options).forced_fields()}
         return tuple(s for s in settings_of(chosen) if s.path not in settled)
 
     def choose_source(self, source: str) -> None:

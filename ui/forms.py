@@ -36,7 +36,7 @@ def section(
     fields = [s for s in draft.settings() if s.path.startswith(f"{name}.") and s.path not in (*HIDDEN, *leave_out)]
     fields = [s for s in fields if not (s.numbers and table is not None and table.symbolic)]
     on_top = [s for path in first for s in fields if s.path == path]
-    usual = on_top + [s for s in fields if s.usual and s not in on_top and _unused(draft, s) is None]
+    usual = on_top + [s for s in fields if s.basic and s not in on_top and _unused(draft, s) is None]
     others = [s for s in fields if s not in on_top and _for_other_tasks(draft, s)]
     rest = [s for s in fields if s not in usual and s not in others]
     for group in _side_by_side(usual):
@@ -210,7 +210,7 @@ def _names(
 
 
 def _text(draft: Draft, setting: Setting, label: str, common: dict[str, Any], columns: Sequence[str]) -> str:
-    if setting.offers is not None:
+    if setting.dynamic_choices is not None:
         return _offered(setting, label, common)
     if setting.multiline:
         return st.text_area(label, height=110, **common) or ""
@@ -219,8 +219,8 @@ def _text(draft: Draft, setting: Setting, label: str, common: dict[str, Any], co
 
 def _offered(setting: Setting, label: str, common: dict[str, Any]) -> str:
     """What this machine has to choose from, with the reason beside what can't be used here."""
-    assert setting.offers is not None
-    choices: list[Choice] = setting.offers.load()()
+    assert setting.dynamic_choices is not None
+    choices: list[Choice] = setting.dynamic_choices.load()()
     titles = {c.value: f"{c.title} ({c.value})" if c.value not in ("auto", "cpu") else c.title for c in choices}
     now = str(st.session_state[common["key"]])
     offered = [c.value for c in choices if not c.reason]

@@ -10,7 +10,7 @@ import streamlit as st
 from seqcore.errors import SeqcoreError
 from seqcore.runs.api import open_store
 from seqcore.runs.records import Run
-from seqcore.runs.scheduler import Jobs
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
 
 __all__ = ["RUN", "escape", "fail", "icon", "jobs", "keep_link", "select_run", "selected_run", "shown_run", "store"]
@@ -27,14 +27,14 @@ def store() -> Store:
     return open_store()
 
 
-def _close(value: Jobs) -> None:
+def _close(value: Scheduler) -> None:
     value.close()
 
 
 @st.cache_resource(show_spinner=False, on_release=_close)
-def jobs() -> Jobs:
+def jobs() -> Scheduler:
     """The queue and the workers that all sessions of this server share, started."""
-    pool = Jobs(store())
+    pool = Scheduler(store())
     pool.start()
     return pool
 

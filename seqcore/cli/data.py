@@ -68,8 +68,8 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
     section = {"source": "file", "options": {**options, "name": path.name}}
     Experiment.make({"data": section})  # names the faults in the options
     reading = FileOptions(**options)
-    if "data.gaps" in rest:
-        reading = reading.for_gaps(rest["data.gaps"])
+    if "data.missing" in rest:
+        reading = reading.for_gaps(rest["data.missing"])
     table = read_table(path, name=path.name, options=reading)
     return suggest_experiment(table, data=section, changes=rest), table
 

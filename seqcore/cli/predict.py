@@ -68,7 +68,7 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
     if args.generate is not None:
         return _generate(args, out, run, predictor)
     try:
-        given = predictor.parse(args.input)
+        given = predictor.parse_input(args.input)
     except PredictionError:
         if os.path.isfile(args.input):  # where `Path` would fail on what is too long for a name
             raise PredictionError(

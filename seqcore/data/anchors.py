@@ -16,12 +16,12 @@ def anchors(
     `first[n]` are the windows' first rows, `lengths[n]` their rows, `ahead[H]` the steps from the last known row to
     each target, `period[n]` the rows of a season. -> (for inputs [n, 1 or T, C], for targets [n, 1 or S, 1 or H, C]).
 
-    "relative" and "log-relative": the window's last value; its first where every step predicts. "window-mean": the
-    mean of the window; at each step of what came up to it where every step predicts. "seasonal-relative": inputs are
+    "last-value" and "log-last-value": the window's last value; its first where every step predicts. "window-mean": the
+    mean of the window; at each step of what came up to it where every step predicts. "seasonal": inputs are
     measured from the value one period before them, targets from the last known value a whole number of periods before
     them, so a window needs a period of rows before its first one.
     """
-    if kind in ("relative", "log-relative"):
+    if kind in ("last-value", "log-last-value"):
         row = first if every_step else first + lengths - 1
         anchor = scaled[row][:, None]
         return anchor, anchor[:, :, None]

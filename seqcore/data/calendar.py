@@ -153,11 +153,13 @@ def missing_times_note(times: Times, *, inserted: bool = False) -> str | None:
     where += f" to {after}" if len(places) > 1 else ""
     said = f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
     if inserted:
-        return f"{said}{'a row was' if count == 1 else 'rows were'} inserted as gaps, which data.gaps says how to fill."
+        return (
+            f"{said}{'a row was' if count == 1 else 'rows were'} inserted as gaps, which data.missing says how to fill."
+        )
     return (
         f"{said}"
         "rows there follow each other as if nothing were between. "
-        "Add the missing rows, with empty cells where there is no value, and data.gaps says how they are filled."
+        "Add the missing rows, with empty cells where there is no value, and data.missing says how they are filled."
     )
 
 

@@ -85,7 +85,7 @@ def row_name(table: Table, row: int) -> str:
 
 
 def fill_gaps(table: Table, config: DataConfig) -> Table:
-    """`table` with what is missing handled as `config.gaps` says; the same table where nothing is missing."""
+    """`table` with what is missing handled as `config.missing` says; the same table where nothing is missing."""
     bad = ~np.isfinite(table.values)
     if not bad.any():
         return table
@@ -94,12 +94,12 @@ def fill_gaps(table: Table, config: DataConfig) -> Table:
         row, column = infinite[0]
         raise DataError(f"{table.columns[column]}: {row_name(table, row)} is infinite; correct or remove it")
     counts = bad.sum(axis=0)
-    if config.gaps == "refuse":
+    if config.missing == "refuse":
         raise DataError(
             *(
                 f"{name}: {n} of {len(table)} values are missing, "
                 f"the first in {row_name(table, int(bad[:, c].argmax()))}; "
-                "set data.gaps to interpolate, previous or drop"
+                "set data.missing to interpolate, previous or drop"
                 for c, (name, n) in enumerate(zip(table.columns, counts.tolist(), strict=True))
                 if n
             )
@@ -107,15 +107,15 @@ def fill_gaps(table: Table, config: DataConfig) -> Table:
     for name, n in zip(table.columns, counts.tolist(), strict=True):
         if n == len(table):
             raise DataError(f"{name}: no value at all; choose another column")
-    if config.gaps == "drop":
+    if config.missing == "drop":
         return _drop(table, bad.any(axis=1))
     values = table.values.copy()
     for bounds in part_bounds(table, config.validation_fraction, config.test_fraction).values():
         for s, low, high in bounds:
             start = int(table.offsets[s])
             for column in range(values.shape[1]):
-                _fill(values[start:high, column], low - start, interpolate=config.gaps == "interpolate", table=table)
-    how = "interpolated" if config.gaps == "interpolate" else "filled with the value before"
+                _fill(values[start:high, column], low - start, interpolate=config.missing == "interpolate", table=table)
+    how = "interpolated" if config.missing == "interpolate" else "filled with the value before"
     note = f"{int(bad.sum()):,} missing values were {how}; no score counts them"
     return replace(table, values=values, notes=(*table.notes, note))
 
@@ -129,7 +129,7 @@ def _fill(values: NDArray[np.float64], low: int, *, interpolate: bool, table: Ta
     known = np.flatnonzero(~np.isnan(values))
     if len(known) == 0:
         raise DataError(
-            f"{table.columns[0]}: a stretch of {len(values)} rows has no value at all; set data.gaps to drop"
+            f"{table.columns[0]}: a stretch of {len(values)} rows has no value at all; set data.missing to drop"
         )
     rows = np.flatnonzero(missing)
     if interpolate:
@@ -141,7 +141,9 @@ def _fill(values: NDArray[np.float64], low: int, *, interpolate: bool, table: Ta
 def _drop(table: Table, gone: NDArray[np.bool_]) -> Table:
     keep = ~gone
     if not keep.any():
-        raise DataError("data.gaps: every row has a missing value, so drop leaves nothing; use interpolate or previous")
+        raise DataError(
+            "data.missing: every row has a missing value, so drop leaves nothing; use interpolate or previous"
+        )
     kept_before = np.concatenate([[0], np.cumsum(keep)])
     return replace(
         table,

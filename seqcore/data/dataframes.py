@@ -57,7 +57,7 @@ def _from_frame(frame: pd.DataFrame, config: DataConfig) -> Table:
     ]
     said: dict[str, Any] = {name: str(config.options.get(name, "auto")) for name in _SAID}
     said["missing_times"] = (
-        FileOptions(missing_times=config.options.get("missing_times", "auto")).for_gaps(config.gaps).missing_times
+        FileOptions(missing_times=config.options.get("missing_times", "auto")).for_gaps(config.missing).missing_times
     )
     if said["date_column"] == "auto" and isinstance(index, pd.DatetimeIndex) and dates is not None:
         said["date_column"] = dates

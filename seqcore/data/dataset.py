@@ -106,7 +106,7 @@ class Dataset(ABC):
         self.table = table
         self.config = config
         self.device = device
-        self.every_step = config.predict != "next"
+        self.every_step = config.predict != "last"
         self.bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
         self.windows = {part: self._windows(part) for part in PARTS}
         self.longest = max((int(w.length.max(initial=0)) for w in self.windows.values()), default=0)
@@ -156,7 +156,7 @@ class Dataset(ABC):
         """One epoch of window numbers, batch by batch, the same for the same seed and epoch; and, where state is
         carried, whether each window follows the one that its row held before."""
         n, size = len(self.windows[part]), training.batch_size
-        if training.carry_state:
+        if training.stateful:
             yield from self._streams(part, size)
             return
         if self.whole and training.shuffle and not self.windows[part].uniform:

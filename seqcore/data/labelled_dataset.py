@@ -113,7 +113,7 @@ class LabelledCodec:
 class LabelledDataset(Dataset):
     """Sequences of any lengths and their classes. Scaler, vocabulary and classes are the training part's.
 
-    With a `codec` the table is data for a finished model, and may have no labels. Gaps are handled as `data.gaps`
+    With a `codec` the table is data for a finished model, and may have no labels. Gaps are handled as `data.missing`
     says, within each sequence; rows at a sequence's end where everything is missing are padding and are cut off.
     DataError where there are no classes, only one, or no two sequences of any.
     """

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.scaling import Scaler, Scalers
+from seqcore.data.scaling import Scaler, Scalers, current_scaling
 from seqcore.errors import PredictionError, did_you_mean
 
 __all__ = ["NumericCodec", "Tail", "tails_of"]
@@ -135,12 +135,12 @@ class NumericCodec:
             columns=tuple(d["columns"]),
             inputs=list(d["inputs"]),
             targets=list(d["targets"]),
-            scalers=Scalers(d["scaling"], arrays["center"], arrays["scale"], arrays["period"]),
+            scalers=Scalers(current_scaling(d["scaling"]), arrays["center"], arrays["scale"], arrays["period"]),
             tails=tuple(Tail(*tail) for tail in zip(rows, times, starts, strict=True)),
             series=tuple(d["series"]),
             calendar=tuple(d["calendar"]),
             x_title=d["x_title"],
-            choice=tuple(tuple(row) for row in d["choice"]),
+            choice=tuple((current_scaling(row[0]), *row[1:]) for row in d["choice"]),
             frame=None if d.get("frame") is None else (d["frame"][0], d["frame"][1]),
             fitted=_fitted(arrays),
         )

@@ -21,14 +21,14 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
 
-__all__ = ["NumericCodec", "NumericDataset", "free_running", "why_not_free"]
+__all__ = ["NumericCodec", "NumericDataset", "is_recursive", "why_not_free"]
 
 _CHECKED = 1_000_000  # rows looked at together
 
 
-def free_running(config: DataConfig) -> bool:
+def is_recursive(config: DataConfig) -> bool:
     """Whether a model that was trained one step ahead goes on from its own predictions up to the horizon."""
-    return config.multi_step == "free-running" and config.horizon > 1
+    return config.multi_step == "recursive" and config.horizon > 1
 
 
 class NumericDataset(Dataset):
@@ -49,7 +49,7 @@ class NumericDataset(Dataset):
         self.values: NDArray[np.float64] = chosen.table.values
         self.filled = chosen.filled  # [N, K]
         _check(chosen.table, config, self.inputs, self.targets)
-        self.free = free_running(config)
+        self.free = is_recursive(config)
         if codec is None:
             bounds = part_bounds(chosen.table, config.validation_fraction, config.test_fraction)["train"]
             self.fit = fit_scalers(chosen.table, config, bounds, target=self.targets[0])
@@ -70,7 +70,7 @@ class NumericDataset(Dataset):
         self._periods = torch.from_numpy(self.scalers.period).to(device)
 
     @cached_property
-    def own(self) -> NDArray[np.float64]:
+    def target_values(self) -> NDArray[np.float64]:
         """The targets' values by row, [N, K], in original units: a view where the columns lie side by side."""
         low, high = min(self.targets), max(self.targets) + 1
         if self.targets == list(range(low, high)):
@@ -119,13 +119,13 @@ class NumericDataset(Dataset):
 
     def truth(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         """Targets in original units, [n, 1 or T, H, K]; NaN beyond a short window's end and where one was filled in."""
-        truth = self.taught(part, indices)
+        truth = self.training_targets(part, indices)
         if self.filled is not None:
             first, lengths, _ = self.windows[part].locate(indices)
             truth[self.filled[self._target_rows(first, lengths)]] = np.nan
         return truth
 
-    def taught(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    def training_targets(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         """The same with what was filled in, as a model learns it."""
         first, lengths, _ = self.windows[part].locate(indices)
         truth = self.values[self._target_rows(first, lengths)][..., self.targets]
@@ -143,7 +143,7 @@ class NumericDataset(Dataset):
             scaled = scaled + anchor[..., self.targets].cpu().numpy().astype(np.float64)
         return self.scalers.inverse(scaled, self.targets, self.series_of(sequence))
 
-    def measured(self, part: str, indices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def scaled_windows(self, part: str, indices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What the model sees but the calendar, [n, T, F], and all that is to be predicted, [n, S, H * K]: scaled."""
         first, lengths, sequence = self.windows[part].locate(indices)
         inputs = self.batch(part, indices).inputs[:, :, : len(self.inputs)]
@@ -239,7 +239,7 @@ def _check(table: Table, config: DataConfig, inputs: list[int], targets: list[in
         raise DataError(
             "data.calendar: these data have no dates to read a calendar from; choose a date column, or leave it empty"
         )
-    if config.scaling == "log-relative":
+    if config.scaling == "log-last-value":
         for start in range(0, len(table), _CHECKED):
             bad = np.argwhere(~(table.values[start : start + _CHECKED] > 0.0))
             if len(bad):
@@ -248,7 +248,7 @@ def _check(table: Table, config: DataConfig, inputs: list[int], targets: list[in
                     f"{table.columns[column]}: {row_name(table, row)} is {table.values[row, column]:g}, and "
                     "log-relative scaling needs values above 0; set data.scaling to relative"
                 )
-    if free_running(config) and (reason := why_not_free(table.columns, config, inputs, targets)):
+    if is_recursive(config) and (reason := why_not_free(table.columns, config, inputs, targets)):
         raise DataError(f"data.multi_step: {reason}")
 
 

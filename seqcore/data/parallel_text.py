@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.sentences import bare, cut_sentence, is_word, normalised
 from seqcore.data.table import Table
-from seqcore.data.token_encoder import Coder
+from seqcore.data.token_encoder import TokenEncoder
 from seqcore.errors import DataError
 
 __all__ = ["MOST_WORDS", "ONLY_WORDS", "pairs_table"]
@@ -37,7 +37,7 @@ def pairs_table(
     Equal sentences - in the same words, whatever capitals and marks - are one group, and so always in one part.
     `groups` names other ones, one for each pair. DataError: an empty side, with its row; no pair at all.
     """
-    left, right = Coder(), Coder()
+    left, right = TokenEncoder(), TokenEncoder()
     same, sentence = array("q"), array("q")  # a hash of the pair, and of the words of its sentence
     empty: list[int] = []
     for row, (a, b) in enumerate(pairs, 1):

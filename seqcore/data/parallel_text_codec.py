@@ -14,7 +14,7 @@ from seqcore.data.table import Table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError
 
-__all__ = ["Language", "PairedCodec", "fit_language"]
+__all__ = ["Language", "ParallelTextCodec", "fit_language"]
 
 MANY = 1_000  # words; of more than these, one that stands only once is read as unknown, so that one learns of them
 MARKS = frozenset(".!?\u2026\u3002\uff01\uff1f")
@@ -76,7 +76,7 @@ class Language:
 
 
 @dataclass(frozen=True)
-class PairedCodec:
+class ParallelTextCodec:
     """All that a trained translator needs to speak both languages.
 
     `capitals` says whether a translation begins with a capital after a sentence that does, that doesn't, and that has
@@ -140,7 +140,7 @@ class PairedCodec:
         return dict(self.memory)
 
     @classmethod
-    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> PairedCodec:
+    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ParallelTextCodec:
         """The inverse of `to_dict` and `arrays`."""
         return cls(
             source=Language.from_dict(d["source"]),

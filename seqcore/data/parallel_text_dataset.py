@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.parallel_text_codec import (
-    PairedCodec,
+    ParallelTextCodec,
     capitals_of,
     endings_of,
     fit_language,
@@ -22,7 +22,7 @@ from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
 
-__all__ = ["PairedDataset"]
+__all__ = ["ParallelTextDataset"]
 
 MOST_REMEMBERED = 10_000  # training sentences that a new one is compared with
 _MOST_READ = 5_000  # sentences that capitals and marks are learned from
@@ -30,7 +30,7 @@ _MOST_READ = 5_000  # sentences that capitals and marks are learned from
 Rows = NDArray[np.int64]
 
 
-class PairedDataset(Dataset):
+class ParallelTextDataset(Dataset):
     """Sentences and their translations; the words are those of the training part.
 
     `own` says that the table is the one that the model is trained on. DataError where there are no pairs.
@@ -39,7 +39,7 @@ class PairedDataset(Dataset):
     whole = True
 
     def __init__(
-        self, table: Table, config: DataConfig, device: torch.device, codec: PairedCodec | None = None
+        self, table: Table, config: DataConfig, device: torch.device, codec: ParallelTextCodec | None = None
     ) -> None:
         if table.paired is None or not table.symbolic or not table.paired.symbolic:
             raise DataError(
@@ -95,7 +95,7 @@ class PairedDataset(Dataset):
         beyond = torch.from_numpy(steps - lengths[:, None]).to(self.device)
         return codes.masked_fill(beyond == 0, self.codec.end).masked_fill(beyond > 0, NOT_SCORED)
 
-    def _make_codec(self) -> PairedCodec:
+    def _make_codec(self) -> ParallelTextCodec:
         table, config = self.table, self.config
         train = np.array([s for s, _, _ in self.bounds["train"]], dtype=np.int64)
         most, least = config.vocabulary, config.min_count
@@ -106,7 +106,7 @@ class PairedDataset(Dataset):
         lengths = table.lengths[train]
         rows = np.concatenate([np.arange(table.offsets[s], table.offsets[s + 1]) for s in kept.tolist()])
         held_back = next((self.bounds[part] for part in ("test", "val") if self.bounds[part]), self.bounds["train"])
-        return PairedCodec(
+        return ParallelTextCodec(
             source=source,
             target=target,
             capitals=capitals_of(table, self.targets, some),

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ANCHORED", "CHUNK", "Scaler", "Scalers", "fit_scaler"]
+from seqcore.experiment.migration import RENAMED_VALUES
+
+__all__ = ["ANCHORED", "CHUNK", "Scaler", "Scalers", "current_scaling", "fit_scaler"]
 
 CHUNK = 1_000_000  # rows worked on at a time, so that long series need little memory beside themselves
-ANCHORED = ("relative", "log-relative", "window-mean", "seasonal-relative")  # see `seqcore.data.anchors`
+ANCHORED = ("last-value", "log-last-value", "window-mean", "seasonal")  # see `seqcore.data.anchors`
 _FINEST = 1e-5  # of a column's own spread: a size below it would blow up single precision's rounding
 
 Values = NDArray[np.float64]
@@ -20,10 +22,10 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scaler:
-    """`(values - center[C]) / scale[C]` of one series, of the values' logarithms where the kind is "log-relative".
+    """`(values - center[C]) / scale[C]` of one series, of the values' logarithms where the kind is "log-last-value".
 
     Kinds in `ANCHORED` also subtract an anchor, in the scaled values. `period` is the season's length in rows where
-    the kind is "seasonal-relative", else 0.
+    the kind is "seasonal", else 0.
     """
 
     kind: str
@@ -39,7 +41,7 @@ class Scaler:
     @property
     def logarithmic(self) -> bool:
         """Whether logarithms are scaled, and values must be positive."""
-        return self.kind == "log-relative"
+        return self.kind == "log-last-value"
 
     def transform(self, values: Values) -> NDArray[np.float32]:
         """[N, C] in original units -> [N, C] scaled, in single precision."""
@@ -63,7 +65,7 @@ class Scaler:
     def from_dict(cls, d: dict[str, Any]) -> Scaler:
         """The inverse of `to_dict`."""
         center, scale = (np.array(d[name], dtype=np.float64) for name in ("center", "scale"))
-        return cls(d["kind"], center, scale, d.get("period", 0))
+        return cls(current_scaling(d["kind"]), center, scale, d.get("period", 0))
 
 
 @dataclass(frozen=True)
@@ -97,17 +99,22 @@ class Scalers:
         shape = (len(series), *(1 for _ in scaled.shape[2:]), len(columns))
         scale, center = (a[series][:, columns].reshape(shape) for a in (self.scale, self.center))
         values: Values = np.asarray(scaled, dtype=np.float64) * scale + center
-        return np.exp(values) if self.kind == "log-relative" else values
+        return np.exp(values) if self.kind == "log-last-value" else values
+
+
+def current_scaling(kind: str) -> str:
+    """Today's name of a scaling that an earlier version kept in a checkpoint."""
+    return RENAMED_VALUES["data.scaling"].get(kind, kind)
 
 
 def fit_scaler(kind: str, stretches: Iterable[Values], *, window: int = 1, period: int = 0) -> Scaler:
     """Fit on the training part's stretches, each [n, C]. A column that doesn't vary is divided by 1.
 
-    What is measured from an anchor is divided by the size of what is left: of steps from row to row ("relative", of
-    logarithms "log-relative"), of distances to the mean of the `window` rows so far, of changes over a `period`.
+    What is measured from an anchor is divided by the size of what is left: of steps from row to row ("last-value", of
+    logarithms "log-last-value"), of distances to the mean of the `window` rows so far, of changes over a `period`.
     """
     stretches = [s for s in stretches if len(s)]
-    if kind == "log-relative":
+    if kind == "log-last-value":
         stretches = [_Logarithms(s) for s in stretches]  # type: ignore[misc]
     count = sum(len(s) for s in stretches)
     center: Values = np.sum([_blocks_sum(s) for s in stretches], axis=0) / count
@@ -118,7 +125,7 @@ def fit_scaler(kind: str, stretches: Iterable[Values], *, window: int = 1, perio
         low = np.min([s.min(axis=0) for s in stretches], axis=0)
         high = np.max([s.max(axis=0) for s in stretches], axis=0)
         return Scaler(kind, low, _divisor(high - low, center))
-    if kind in ("relative", "log-relative"):
+    if kind in ("last-value", "log-last-value"):
         steps = max(sum(len(s) - 1 for s in stretches), 1)
         mean = sum((s[-1] - s[0] for s in stretches), np.zeros(width)) / steps
         moved = np.sqrt(_sum_of_squares([s for s in stretches if len(s) > 1], mean, apart=1) / steps)
@@ -132,7 +139,7 @@ def fit_scaler(kind: str, stretches: Iterable[Values], *, window: int = 1, perio
         steps = max(sum(max(len(s) - period, 0) for s in stretches), 1)
         left = np.sqrt(_sum_of_squares([s for s in stretches if len(s) > period], 0 * center, apart=period) / steps)
     left = np.where(left > _FINEST * spread, left, _FINEST * spread)
-    return Scaler(kind, center, _divisor(left, center), period if kind == "seasonal-relative" else 0)
+    return Scaler(kind, center, _divisor(left, center), period if kind == "seasonal" else 0)
 
 
 class _Logarithms:

@@ -54,7 +54,7 @@ def fit_scalers(table: Table, config: DataConfig, bounds: Bounds, *, target: int
         raise DataError("the training part has no rows; make validation and test part smaller, or give more data")
     everything = [part for own in stretches for part in own]
     stretches = [own or everything for own in stretches]  # a series too short for a training part
-    periods = _periods(stretches, target) if config.scaling == "seasonal-relative" else [0] * len(stretches)
+    periods = _periods(stretches, target) if config.scaling == "seasonal" else [0] * len(stretches)
     each = [
         fit_scaler(config.scaling, own, window=config.window, period=period)
         for own, period in zip(stretches, periods, strict=True)
@@ -99,9 +99,9 @@ def _periods(stretches: list[list[Values]], target: int) -> list[int]:
     """The period of each series; the commonest where it shows none. DataError where none does."""
     longest = [max(own, key=len)[-LONGEST_LOOK:, target] for own in stretches]
     found = [find_period(values) for values in longest]
-    usual = Counter(period for period in found if period).most_common(1)
-    if not usual:
+    commonest = Counter(period for period in found if period).most_common(1)
+    if not commonest:
         raise DataError(
-            "data.scaling: seasonal-relative scaling needs a period, and the training part shows none; use relative"
+            "data.scaling: seasonal-relative scaling needs a period, and the training part shows none; use last-value"
         )
-    return [period or usual[0][0] for period in found]
+    return [period or commonest[0][0] for period in found]

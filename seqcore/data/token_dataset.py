@@ -19,7 +19,7 @@ from seqcore.errors import DataError
 from seqcore.evaluation.baselines.ngram import NGrams
 from seqcore.experiment.config import DataConfig
 
-__all__ = ["LONGEST_GRAM", "NOT_SCORED", "SymbolicCodec", "SymbolicDataset", "fit_vocabulary"]
+__all__ = ["LONGEST_GRAM", "NOT_SCORED", "TokenCodec", "TokenDataset", "fit_vocabulary"]
 
 Rows = NDArray[np.int64]
 
@@ -33,7 +33,7 @@ _AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
-class SymbolicCodec:
+class TokenCodec:
     """All that a trained model needs to speak the user's symbols: vocabulary, the end of the data, what to count by.
 
     `ngrams` are the training part's. A checkpoint keeps as many lengths of them as are small.
@@ -68,7 +68,7 @@ class SymbolicCodec:
         return kept
 
     @classmethod
-    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SymbolicCodec:
+    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TokenCodec:
         """The inverse of `to_dict` and `arrays`."""
         vocabulary = Vocabulary(tuple(d["symbols"]), d["separator"])
         counted = [
@@ -81,18 +81,16 @@ class SymbolicCodec:
         return cls(vocabulary, tuple(d["tail"]), NGrams(counted, len(vocabulary)) if counted else None)
 
 
-class SymbolicDataset(Dataset):
+class TokenDataset(Dataset):
     """Windows of symbols; what comes next is one symbol further on. The vocabulary is the training part's."""
 
-    def __init__(
-        self, table: Table, config: DataConfig, device: torch.device, codec: SymbolicCodec | None = None
-    ) -> None:
+    def __init__(self, table: Table, config: DataConfig, device: torch.device, codec: TokenCodec | None = None) -> None:
         if not table.symbolic:
             raise DataError("data.task: these data are numbers, and symbols needs text; set data.task to regression")
         super().__init__(table, config, device)
         self.new = codec is None
         if codec is None:
-            codec = SymbolicCodec(fit_vocabulary(table, self.bounds["train"]))
+            codec = TokenCodec(fit_vocabulary(table, self.bounds["train"]))
             codec = replace(codec, tail=tuple(table.words(max(0, len(table) - config.window), len(table))))
         self.codec = codec
         self.codes = codec.vocabulary.encode_table(table)
@@ -112,7 +110,7 @@ class SymbolicDataset(Dataset):
             return kept
         most = self.most_counted
         stretches, left = [], most
-        unasked = self.warm_up + 1 if self.warm_up else 0  # symbols at a beginning that are never a target
+        unasked = self.burn_in + 1 if self.burn_in else 0  # symbols at a beginning that are never a target
         for _, start, high in reversed(self.bounds["train"]):
             low = min(start + unasked, high)
             stretches.append(self.codes[max(low, high - left) : high])
@@ -132,9 +130,9 @@ class SymbolicDataset(Dataset):
         return 1
 
     @property
-    def warm_up(self) -> int:
+    def burn_in(self) -> int:
         """Steps at a window's start whose predictions don't count."""
-        return self.config.warm_up if self.every_step else 0
+        return self.config.burn_in if self.every_step else 0
 
     def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
         """Codes [B, T] and target codes [B, 1 or T]."""
@@ -146,14 +144,14 @@ class SymbolicDataset(Dataset):
             np.minimum(rows, (first + lengths - 1)[:, None], out=rows)
         inputs = self.inputs(rows)
         targets = self.inputs(self._targets(rows, first, lengths))
-        targets[:, : self.warm_up] = NOT_SCORED
+        targets[:, : self.burn_in] = NOT_SCORED
         return Batch(inputs, targets, torch.from_numpy(lengths) if short else None)
 
     def places(self, part: str, indices: NDArray[np.int64], *, carried: bool) -> tuple[Rows, Rows]:
         """(rows of all targets of these windows [n], how many symbols before each the model has seen [n])."""
         first, lengths, sequence = self.windows[part].locate(indices)
         if self.every_step:
-            steps = np.arange(self.warm_up, int(lengths.max()))
+            steps = np.arange(self.burn_in, int(lengths.max()))
             inside = steps < lengths[:, None]
             rows = (first[:, None] + steps + 1)[inside]
             seen = np.broadcast_to(steps + 1, inside.shape)[inside]

@@ -12,12 +12,12 @@ import numpy as np
 from seqcore.data.table import Table, code_type
 from seqcore.errors import DataError
 
-__all__ = ["Coder"]
+__all__ = ["TokenEncoder"]
 
 _PIECE = 1 << 20
 
 
-class Coder:
+class TokenEncoder:
     """Takes sequences of symbols one by one and keeps four bytes a symbol; `table` is what they are together."""
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ class DataConfig(Section):
         "bouncing-ball",
         "Where the values come from.",
         choices=[Choice(n, s.title, s.help) for n, s in SOURCES.items()],
-        usual=True,
+        basic=True,
     )
     options: dict[str, Any] = setting({}, "The source's own options.")
     task: str = setting(
@@ -54,7 +54,7 @@ class DataConfig(Section):
     target: Names = setting(
         (), "Columns to predict. Empty: the first column of numbers.", applies_to={"data.task": ("regression",)}
     )
-    gaps: str = setting(
+    missing: str = setting(
         "refuse",
         "What to do where values are missing.",
         choices=[
@@ -82,8 +82,8 @@ class DataConfig(Section):
         minimum=1,
         maximum=10_000,
         unit="steps",
-        usual=True,
-        applies_to={"data.task": ("regression", "symbols")},
+        basic=True,
+        applies_to={"data.task": ("regression", "language-modeling")},
     )
     min_window: OptionalInt = setting(
         None,
@@ -93,7 +93,7 @@ class DataConfig(Section):
         maximum=10_000,
         unit="steps",
         title="Shortest window",
-        applies_to={"data.task": ("regression", "symbols")},
+        applies_to={"data.task": ("regression", "language-modeling")},
     )
     horizon: int = setting(
         1,
@@ -101,7 +101,7 @@ class DataConfig(Section):
         minimum=1,
         maximum=1_000,
         unit="steps",
-        usual=True,
+        basic=True,
         applies_to={"data.task": ("regression",)},
     )
     multi_step: str = setting(
@@ -109,7 +109,7 @@ class DataConfig(Section):
         "How more than one step is predicted.",
         choices=[
             ("direct", "Directly", "All steps at once, by one answer."),
-            ("free-running", "Free-running", "One step at a time; each prediction is the next input."),
+            ("recursive", "Free-running", "One step at a time; each prediction is the next input."),
         ],
         title="Several steps",
         applies_to={"data.task": ("regression",)},
@@ -120,29 +120,29 @@ class DataConfig(Section):
         minimum=1,
         maximum=10_000,
         unit="steps",
-        applies_to={"data.task": ("regression", "symbols")},
+        applies_to={"data.task": ("regression", "language-modeling")},
     )
-    warm_up: int = setting(
+    burn_in: int = setting(
         0,
         "Steps at each window's start that the model only listens to: nothing there is learned or scored.",
         minimum=0,
         maximum=10_000,
         unit="steps",
-        applies_to={"data.task": ("symbols",), "data.predict": ("every-step",)},
+        applies_to={"data.task": ("language-modeling",), "data.predict": ("every",)},
     )
     predict: str = setting(
-        "next",
+        "last",
         "Where in the window predictions are made.",
         choices=[
-            ("next", "After the window", "One prediction, at the window's end."),
-            ("every-step", "At every step", "A prediction at each step of the window."),
+            ("last", "After the window", "One prediction, at the window's end."),
+            ("every", "At every step", "A prediction at each step of the window."),
             (
                 "broadcast",
                 "One for all steps",
                 "One answer held against every step: the slip behind some published programs, kept to show its effect.",
             ),
         ],
-        applies_to={"data.task": ("regression", "symbols")},
+        applies_to={"data.task": ("regression", "language-modeling")},
     )
     lead: int = setting(
         1,
@@ -158,14 +158,14 @@ class DataConfig(Section):
         choices=[
             ("standard", "Standard", "Mean 0 and standard deviation 1."),
             ("minmax", "Min-max", "From 0 to 1."),
-            ("relative", "Relative", "Difference from the window's last value, so that trends carry on."),
-            ("log-relative", "Log-relative", "Difference of logarithms from the window's last: growth, not amounts."),
+            ("last-value", "Relative", "Difference from the window's last value, so that trends carry on."),
+            ("log-last-value", "Log-relative", "Difference of logarithms from the window's last: growth, not amounts."),
             ("window-mean", "Window's mean", "Difference from the mean of the window."),
-            ("seasonal-relative", "Seasonal", "Difference from the value one period earlier."),
+            ("seasonal", "Seasonal", "Difference from the value one period earlier."),
             ("none", "None", "As they are."),
             ("auto", "Automatic", "Tries them for a moment, and takes what predicts the validation part best."),
         ],
-        usual=True,
+        basic=True,
         numbers=True,
         applies_to={"data.task": ("regression", "classification")},
     )
@@ -208,13 +208,13 @@ class ModelConfig(Section):
     """The network."""
 
     architecture: str = setting(
-        "lstm", "The kind of network.", choices=[Choice(n, e.title, e.help) for n, e in MODELS.items()], usual=True
+        "lstm", "The kind of network.", choices=[Choice(n, e.title, e.help) for n, e in MODELS.items()], basic=True
     )
     hidden_size: int = setting(
-        32, "Numbers in the hidden state: how much the network can hold.", minimum=1, maximum=4096, usual=True
+        32, "Numbers in the hidden state: how much the network can hold.", minimum=1, maximum=4096, basic=True
     )
     num_layers: int = setting(
-        1, "Recurrent layers on top of each other.", minimum=1, maximum=16, usual=True, title="Layers"
+        1, "Recurrent layers on top of each other.", minimum=1, maximum=16, basic=True, title="Layers"
     )
     dropout: float = setting(
         0.0,
@@ -248,7 +248,7 @@ class ModelConfig(Section):
         "Numbers that stand for a symbol; 0 is one-hot (of more than 1,000 symbols: 128 numbers).",
         minimum=0,
         maximum=4096,
-        applies_to={"data.task": ("symbols", "classification", "translation")},
+        applies_to={"data.task": ("language-modeling", "classification", "translation")},
     )
     attention: str = setting(
         "additive",

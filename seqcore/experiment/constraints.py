@@ -21,7 +21,7 @@ class Rule:
 
 
 # scaled to a point of the window, so that zero is another value in each
-ANCHORED = ("relative", "log-relative", "window-mean", "seasonal-relative")
+ANCHORED = ("last-value", "log-last-value", "window-mean", "seasonal")
 
 
 def _windows(data: DataConfig) -> bool:
@@ -54,14 +54,16 @@ RULES: tuple[Rule, ...] = (
         lambda d, m, t: d.task == "classification" and d.scaling not in ("standard", "minmax", "none"),
     ),
     Rule(
-        "data.warm_up",
-        "no step of the shortest window would be left to learn from; make data.warm_up smaller than the window",
-        lambda d, m, t: d.task == "symbols" and d.predict == "every-step" and d.warm_up >= (d.min_window or d.window),
+        "data.burn_in",
+        "no step of the shortest window would be left to learn from; make data.burn_in smaller than the window",
+        lambda d, m, t: (
+            d.task == "language-modeling" and d.predict == "every" and d.burn_in >= (d.min_window or d.window)
+        ),
     ),
     Rule(
-        "training.carry_state",
-        "a state that is handed on is warm already; set data.warm_up = 0",
-        lambda d, m, t: t.carry_state and d.task == "symbols" and d.predict == "every-step" and d.warm_up > 0,
+        "training.stateful",
+        "a state that is handed on is warm already; set data.burn_in = 0",
+        lambda d, m, t: t.stateful and d.task == "language-modeling" and d.predict == "every" and d.burn_in > 0,
     ),
     Rule(
         "data.horizon",
@@ -76,44 +78,44 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "model.bidirectional",
-        "a model that reads backwards would see what it must predict at every step; use data.predict = next",
-        lambda d, m, t: _windows(d) and m.bidirectional and d.predict != "next" and d.lead > 0,
+        "a model that reads backwards would see what it must predict at every step; use data.predict = last",
+        lambda d, m, t: _windows(d) and m.bidirectional and d.predict != "last" and d.lead > 0,
     ),
     Rule(
-        "training.carry_state",
+        "training.stateful",
         "windows in random order don't follow each other; set training.shuffle = false",
-        lambda d, m, t: t.carry_state and t.shuffle,
+        lambda d, m, t: t.stateful and t.shuffle,
     ),
     Rule(
-        "training.carry_state",
+        "training.stateful",
         "relative scaling moves the zero with each window, so a carried state would not fit; use standard or minmax",
-        lambda d, m, t: t.carry_state and d.scaling in ANCHORED,
+        lambda d, m, t: t.stateful and d.scaling in ANCHORED,
     ),
     Rule(
-        "training.carry_state",
+        "training.stateful",
         "a model that reads backwards has no state to hand on; set model.bidirectional = false",
-        lambda d, m, t: t.carry_state and m.bidirectional,
+        lambda d, m, t: t.stateful and m.bidirectional,
     ),
     Rule(
-        "training.carry_state",
+        "training.stateful",
         "shorter windows start anew and have no state to take over; leave data.min_window empty",
-        lambda d, m, t: t.carry_state and d.min_window is not None,
+        lambda d, m, t: t.stateful and d.min_window is not None,
     ),
     Rule(
-        "training.carry_state",
-        "each sequence is whole and starts anew, so there is no state to hand on; set training.carry_state = false",
-        lambda d, m, t: t.carry_state and bool(TASKS[d.task].traits.get("whole")),
+        "training.stateful",
+        "each sequence is whole and starts anew, so there is no state to hand on; set training.stateful = false",
+        lambda d, m, t: t.stateful and bool(TASKS[d.task].traits.get("whole")),
     ),
     Rule(
         "data.multi_step",
         "a model that runs free starts anew at each window's end, so no state is carried; use direct, or set "
-        "training.carry_state = false",
-        lambda d, m, t: t.carry_state and d.task == "regression" and d.multi_step == "free-running" and d.horizon > 1,
+        "training.stateful = false",
+        lambda d, m, t: t.stateful and d.task == "regression" and d.multi_step == "recursive" and d.horizon > 1,
     ),
     Rule(
         "data.multi_step",
         "a model that runs free goes on from the next step; set data.lead to 1",
-        lambda d, m, t: d.task == "regression" and d.multi_step == "free-running" and d.horizon > 1 and d.lead > 1,
+        lambda d, m, t: d.task == "regression" and d.multi_step == "recursive" and d.horizon > 1 and d.lead > 1,
     ),
     Rule(
         "data.multi_step",
@@ -121,7 +123,7 @@ RULES: tuple[Rule, ...] = (
         "data.target",
         lambda d, m, t: (
             d.task == "regression"
-            and d.multi_step == "free-running"
+            and d.multi_step == "recursive"
             and d.horizon > 1
             and bool(d.inputs)
             and bool(d.target)

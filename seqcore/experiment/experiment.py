@@ -15,6 +15,7 @@ from seqcore.errors import ExperimentError, did_you_mean
 from seqcore.experiment.config import DataConfig, ModelConfig, TrainingConfig
 from seqcore.experiment.constraints import broken_rules
 from seqcore.experiment.fields import Section, Setting, describe, faults
+from seqcore.experiment.migration import migrate, migrate_paths
 from seqcore.models import MODELS
 
 __all__ = ["Experiment", "settings_of"]
@@ -36,7 +37,7 @@ class Experiment(Section):
     @classmethod
     def make(cls, values: Mapping[str, Any] | None = None) -> Experiment:
         """From a nested mapping, with defaults where nothing is given. ExperimentError: a line for each fault."""
-        given = dict(values or {})
+        given = migrate(values or {})
         lines = [
             f"{name}: there is no such field{did_you_mean(name, _SECTIONS)}" for name in given if name not in _SECTIONS
         ]
@@ -60,7 +61,7 @@ class Experiment(Section):
 
         A new source starts from its own options. ExperimentError names every fault.
         """
-        values = self.to_dict()
+        values, changes = self.to_dict(), migrate_paths(changes)
         if changes.get("data.source", self.data.source) != self.data.source:
             values["data"]["options"] = {}
         lines = []
@@ -180,7 +181,7 @@ def _section(name: str, section: type[Section], content: dict[str, Any]) -> tupl
         options = content.get("options") or {}
         try:
             chosen = source(**options)
-            content |= {"options": chosen.model_dump(mode="python"), **chosen.settles()}
+            content |= {"options": chosen.model_dump(mode="python"), **chosen.forced_fields()}
         except ValidationError as error:
             lines += faults(error, describe(source, "data.options"), "data.options")
             content.pop("options")

@@ -59,11 +59,11 @@ class Setting:
     unit: str = ""
     optional: bool = False  # None is allowed and means what the help says
     applies_to: Mapping[str, tuple[str, ...]] | None = None  # dotted path -> the values it applies to
-    usual: bool = False  # shown open; the rest is folded away
+    basic: bool = False  # shown open; the rest is folded away
     logarithmic: bool = False
     multiline: bool = False
     slider: bool = False  # a range that one wants to move through
-    offers: Entry | None = None  # a function that gives this machine's choices for a field of free text
+    dynamic_choices: Entry | None = None  # a function that gives this machine's choices for a field of free text
     numbers: bool = False  # matters only where values are numbers, and not symbols
 
     @property
@@ -103,11 +103,11 @@ def setting(
     choices: Iterable[Choice] | Iterable[tuple[str, str, str]] = (),
     unit: str = "",
     applies_to: Mapping[str, tuple[str, ...]] | None = None,
-    usual: bool = False,
+    basic: bool = False,
     logarithmic: bool = False,
     multiline: bool = False,
     slider: bool = False,
-    offers: Entry | None = None,
+    dynamic_choices: Entry | None = None,
     numbers: bool = False,
 ) -> Any:
     """Declare a field. `above` is a minimum that is itself not allowed; `choices` are (value, title, help)."""
@@ -115,11 +115,11 @@ def setting(
         "choices": [c if isinstance(c, Choice) else Choice(*c) for c in choices],
         "unit": unit,
         "applies_to": applies_to,
-        "usual": usual or slider,
+        "basic": basic or slider,
         "logarithmic": logarithmic,
         "multiline": multiline,
         "slider": slider,
-        "offers": offers,
+        "dynamic_choices": dynamic_choices,
         "numbers": numbers,
     }
     start: Any = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
@@ -180,11 +180,11 @@ def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
                 unit=extra.get("unit", ""),
                 optional=optional,
                 applies_to=extra.get("applies_to"),
-                usual=extra.get("usual", False),
+                basic=extra.get("basic", False),
                 logarithmic=extra.get("logarithmic", False),
                 multiline=extra.get("multiline", False),
                 slider=extra.get("slider", False),
-                offers=extra.get("offers"),
+                dynamic_choices=extra.get("dynamic_choices"),
                 numbers=extra.get("numbers", False),
             )
         )

@@ -22,9 +22,9 @@ class TrainingConfig(Section):
             ("nadam", "NAdam", "Adam with Nesterov's momentum."),
             ("adagrad", "Adagrad", "Steps that shrink with all gradients so far."),
         ],
-        usual=True,
+        basic=True,
     )
-    learning_rate: float = setting(0.01, "Size of a step.", above=0.0, maximum=100.0, usual=True, logarithmic=True)
+    learning_rate: float = setting(0.01, "Size of a step.", above=0.0, maximum=100.0, basic=True, logarithmic=True)
     momentum: float = setting(
         0.0,
         "How much of the last step is kept.",
@@ -85,8 +85,8 @@ class TrainingConfig(Section):
         ],
         applies_to={"data.task": ("classification",)},
     )
-    batch_size: int = setting(32, "Windows in one step.", minimum=1, maximum=65_536, usual=True)
-    epochs: int = setting(30, "Times that training goes through its data.", minimum=1, maximum=100_000, usual=True)
+    batch_size: int = setting(32, "Windows in one step.", minimum=1, maximum=65_536, basic=True)
+    epochs: int = setting(30, "Times that training goes through its data.", minimum=1, maximum=100_000, basic=True)
     clip_norm: float = setting(
         1.0, "Longest gradient that is let through; 0 lets all through.", minimum=0.0, maximum=1e6
     )
@@ -98,7 +98,7 @@ class TrainingConfig(Section):
         unit="epochs",
     )
     shuffle: bool = setting(True, "Take the windows in a new random order each epoch.")
-    carry_state: bool = setting(
+    stateful: bool = setting(
         False, "Hand the hidden state on from each window to the one that follows it (truncated back-propagation)."
     )
     teacher_forcing: float = setting(
@@ -134,14 +134,14 @@ class TrainingConfig(Section):
         ],
         applies_to={"data.task": ("classification",)},
     )
-    coverage: float = setting(
+    interval_coverage: float = setting(
         0.0,
         "Promised coverage of prediction intervals, as 0.9; 0 makes none. Six more models are trained for them.",
         minimum=0.0,
         maximum=0.99,
         applies_to={"data.task": ("regression",)},
         title="Interval coverage",
-        usual=True,
+        basic=True,
     )
     seed: int = setting(
         0, "The same seed on the same machine gives the same run, bit for bit.", minimum=0, maximum=2**31 - 1
@@ -149,7 +149,7 @@ class TrainingConfig(Section):
     device: str = setting(
         "auto",
         "Where to compute: auto, cpu, cuda, cuda:1, mps.",
-        offers=Entry("Devices", "What this machine can compute on.", "seqcore.training.devices:choices"),
+        dynamic_choices=Entry("Devices", "What this machine can compute on.", "seqcore.training.devices:choices"),
     )
     threads: OptionalInt = setting(
         None, "Threads that a step uses. Empty: one, which is fastest for small models.", minimum=1, maximum=256

@@ -24,7 +24,7 @@ from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import Summary, summarize
 from seqcore.tasks.task import Example, Task
 from seqcore.training.checkpoint import load_weights, unpack
-from seqcore.training.interruption import breaks_off
+from seqcore.training.interruption import interruptible
 from seqcore.training.isolated_rng import on_one_thread
 from seqcore.training.state import restored_experiment
 
@@ -66,7 +66,7 @@ class Predictor:
     @property
     def onward(self) -> str | None:
         """How the model goes on from what it knows: "forecast" (numbers), "generate" (text), or not at all."""
-        return self._task.onward
+        return self._task.continuation
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ class Predictor:
         vocabulary = getattr(self._codec, "vocabulary", None)
         if vocabulary is not None:
             known["level"] = "words" if vocabulary.separator else "characters"
-        options = options.for_gaps(data.gaps)
+        options = options.for_gaps(data.missing)
         return options.model_copy(update={name: v for name, v in known.items() if getattr(options, name) == "auto"})
 
     def read_file(
@@ -141,9 +141,9 @@ class Predictor:
     def _needs(self) -> Needs:
         return Needs(self.input_kind, tuple(dict.fromkeys((*self.columns, *self.targets))))
 
-    def parse(self, text: str) -> Any:
+    def parse_input(self, text: str) -> Any:
         """What a person typed, as `predict` takes it: "70, 80, 90" or "abcd". PredictionError."""
-        return self._task.parse(text, self._codec)
+        return self._task.parse_input(text, self._codec)
 
     def example(self) -> str:
         """An input as a person would type it: the end of the training data."""
@@ -158,7 +158,7 @@ class Predictor:
         """
         task = self._searching(beam)
         if isinstance(given, str):
-            given = self.parse(given)
+            given = self.parse_input(given)
         if isinstance(given, Table):
             given = self._needs.suited(given)
         with on_one_thread():
@@ -183,7 +183,9 @@ class Predictor:
 
     def notes(self, given: Any, *, series: str | None = None) -> str | None:
         """What should be known of this input: that its length isn't what the model was trained on, as an example."""
-        return self._task.note(self._codec_of(series), self.parse(given) if isinstance(given, str) else given)
+        return self._task.input_warning(
+            self._codec_of(series), self.parse_input(given) if isinstance(given, str) else given
+        )
 
     def forecast(self, steps: int, *, series: str | None = None) -> SeriesView:
         """On from the end of the data, in its units, with its dates: [steps, K]. PredictionError.
@@ -220,9 +222,9 @@ class Predictor:
             raise PredictionError("series: this model was not made from series of numbers; name none")
         return self._codec.of(series)
 
-    def breaks_off(self, wanted: Callable[[], bool]) -> AbstractContextManager[None]:
-        """Within this, `evaluate` raises BrokenOff once `wanted()` is true: for whoever may not want to wait for it."""
-        return breaks_off(self._model, wanted)
+    def interruptible(self, wanted: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Within this context, `evaluate` raises EvaluationInterrupted once `wanted()` is true."""
+        return interruptible(self._model, wanted)
 
     def evaluate(
         self, table: Table, *, part: str | None = None, points: int = 2_000, beam: int | None = None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqcore.data.audio import FLOOR, LOUD
 
-__all__ = ["AUGMENTATIONS", "VoiceVariation"]
+__all__ = ["AUGMENTATIONS", "AudioAugment"]
 
 _DECIBEL = 0.2302585  # of power, as a natural logarithm
 _EQUALISER = (5.0, 3.0, 2.0, 2.0, 1.0, 1.0)  # dB: spread of each cosine over the channels, the first being a tilt
@@ -19,7 +19,7 @@ _LOW_CUT, _HIGH_CUT = 0.12, 0.3  # the largest part of the channels that is lost
 _TRACT = 0.08  # the most by which channels are moved, as a part of their place
 
 
-class VoiceVariation(nn.Module):
+class AudioAugment(nn.Module):
     """Log-mel frames as another speaker, microphone, room or telephone would have given them.
 
     Scaled frames [B, T, F] in and out; `center[F]` and `scale[F]` are the scaler's. Each sequence gets a vocal tract a
@@ -93,5 +93,5 @@ def _level(loudness: Tensor, lengths: Tensor | None) -> Tensor:
     return ordered.gather(1, place[:, None])[:, 0].clamp(min=1e-20)
 
 
-AUGMENTATIONS: dict[str, Callable[[Tensor, Tensor], nn.Module]] = {"voice": VoiceVariation}
+AUGMENTATIONS: dict[str, Callable[[Tensor, Tensor], nn.Module]] = {"voice": AudioAugment}
 """What varies a batch, by the name in `training.augment`, made from the scaler's centre and scale."""

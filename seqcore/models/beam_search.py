@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcore.models.encoder_decoder import Memory, Translator, chosen_state
+from seqcore.models.encoder_decoder import EncoderDecoder, EncoderOutput, select_state
 from seqcore.models.recurrent import State
 
-__all__ = ["Found", "normalised_score", "search"]
+__all__ = ["Hypothesis", "beam_search", "normalised_score"]
 
 _LENGTH_PENALTY = 0.6
 
 
-class Found(NamedTuple):
+class Hypothesis(NamedTuple):
     """One translation: its codes without the end, attention[S, T] of each or None, its score, and the geometric mean of
     the probabilities of its words and its end."""
 
@@ -33,14 +33,14 @@ def normalised_score(log_probability: Tensor, words: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def search(
-    model: Translator, inputs: Tensor, lengths: Tensor | None, *, beam: int = 1, unknown: Tensor | None = None
-) -> list[Found]:
+def beam_search(
+    model: EncoderDecoder, inputs: Tensor, lengths: Tensor | None, *, beam: int = 1, unknown: Tensor | None = None
+) -> list[Hypothesis]:
     """The translations of sentences [B, T]. Only where `unknown[B]` may an unknown word (code 0) be written.
 
     Of a beam, the best by `normalised_score`; what taking the likeliest word each time leads to competes, too.
     """
-    memory, state = model.read(inputs, lengths)
+    memory, state = model.encode(inputs, lengths)
     steps = 10 + 3 * inputs.shape[1] // 2
     found = _beam(model, memory, state, 1, steps, unknown)
     if beam == 1:
@@ -50,22 +50,22 @@ def search(
 
 
 def _beam(
-    model: Translator, memory: Memory, state: State, beam: int, steps: int, unknown: Tensor | None
-) -> list[Found]:
+    model: EncoderDecoder, memory: EncoderOutput, state: State, beam: int, steps: int, unknown: Tensor | None
+) -> list[Hypothesis]:
     count, device, end = len(memory.outputs), memory.outputs.device, model.end
     rows = torch.arange(count, device=device)
     if beam > 1:
         wide = rows.repeat_interleave(beam)
-        memory, state = memory.chosen(wide), chosen_state(state, wide)
+        memory, state = memory.chosen(wide), select_state(state, wide)
     last = torch.full((count * beam,), end, device=device)
     total = torch.full((count, beam), -torch.inf, device=device)
     total[:, 0] = 0.0  # at first all of a sentence's translations are the same
     done = torch.zeros(count, beam, dtype=torch.bool, device=device)
     words = torch.zeros(count, beam, device=device)
     written = torch.zeros(count, beam, 0, dtype=torch.long, device=device)
-    looked: list[Tensor] = []  # attention [count * beam, T] of each step, in the order of the beam now
+    attention_history: list[Tensor] = []  # attention [count * beam, T] of each step, in the order of the beam now
     for _ in range(steps):
-        scores, state, weights = model.write(last[:, None], state, memory)
+        scores, state, weights = model.decode(last[:, None], state, memory)
         chance = torch.log_softmax(scores[:, 0].float(), dim=-1).view(count, beam, -1)
         if unknown is None:
             chance[:, :, 0] = -torch.inf
@@ -82,31 +82,33 @@ def _beam(
             [written.gather(1, origin[:, :, None].expand(-1, -1, written.shape[2])), word[:, :, None]], 2
         )
         if weights is not None:
-            looked.append(weights[:, 0])
+            attention_history.append(weights[:, 0])
         if beam > 1:
-            looked = [step[source] for step in looked]
-            state = chosen_state(state, source)
+            attention_history = [step[source] for step in attention_history]
+            state = select_state(state, source)
         last = word.flatten()
         if bool(done.all()):
             break
     score = normalised_score(total, words)
     best_of = score.argmax(dim=1)
     mean = (total / words).exp()
-    return _collected(written, looked, score, mean, best_of, end)
+    return _collected(written, attention_history, score, mean, best_of, end)
 
 
 def _collected(
-    written: Tensor, looked: list[Tensor], score: Tensor, mean: Tensor, best: Tensor, end: int
-) -> list[Found]:
+    written: Tensor, attention_history: list[Tensor], score: Tensor, mean: Tensor, best: Tensor, end: int
+) -> list[Hypothesis]:
     count, beam = score.shape
     rows = torch.arange(count, device=best.device)
     codes = written[rows, best].cpu().numpy()
     scores, means = score[rows, best].cpu().tolist(), mean[rows, best].cpu().tolist()
-    attention = torch.stack(looked, dim=1)[rows * beam + best].float().cpu().numpy() if looked else None
+    attention = (
+        torch.stack(attention_history, dim=1)[rows * beam + best].float().cpu().numpy() if attention_history else None
+    )
     found = []
     for i in range(count):
         ends = np.flatnonzero(codes[i] == end)
         length = int(ends[0]) if len(ends) else codes.shape[1]
         weights = None if attention is None else attention[i, :length]
-        found.append(Found(codes[i, :length].tolist(), weights, scores[i], means[i]))
+        found.append(Hypothesis(codes[i, :length].tolist(), weights, scores[i], means[i]))
     return found

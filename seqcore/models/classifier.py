@@ -9,10 +9,10 @@ from seqcore.experiment.config import ModelConfig
 from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import SequenceModel
 
-__all__ = ["SequenceClassifier", "UnseenSymbols"]
+__all__ = ["SequenceClassifier", "WordDropout"]
 
 
-class UnseenSymbols(nn.Module):
+class WordDropout(nn.Module):
     """Codes [B, T] of which some become 0, the unknown symbol, while training: so a model learns to do without a word.
 
     Word dropout, Iyyer et al. 2015. From torch's global random state.
@@ -40,7 +40,7 @@ class SequenceClassifier(SequenceModel):
     def __init__(
         self, input_size: int, classes: int, config: ModelConfig, *, symbolic: bool, varied: nn.Module | None = None
     ) -> None:
-        predict = "next" if config.bidirectional else "every-step"
+        predict = "last" if config.bidirectional else "every"
         super().__init__(input_size, classes, config, predict=predict, symbolic=symbolic)
         self.varied = varied
         self.head = nn.Linear(2 * self.backbone.output_size, classes)

@@ -11,22 +11,22 @@ from seqcore.experiment.config import ModelConfig
 from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import OneHot, build_backbone
 
-__all__ = ["ATTENTIONS", "AdditiveAttention", "Memory", "MultiplicativeAttention", "Translator"]
+__all__ = ["ATTENTIONS", "AdditiveAttention", "EncoderDecoder", "EncoderOutput", "MultiplicativeAttention"]
 
 ONE_HOT = 256  # words; more are stood for by a few numbers each
 EMBEDDED = 64
 
 
-class Memory(NamedTuple):
+class EncoderOutput(NamedTuple):
     """What was read: outputs[B, T, E] of the encoder, the same as attention compares them, and what is padding."""
 
     outputs: Tensor
     keys: Tensor
     padding: Tensor | None  # [B, T], True beyond a sentence's end
 
-    def chosen(self, rows: Tensor) -> Memory:
+    def chosen(self, rows: Tensor) -> EncoderOutput:
         """Some rows of it, perhaps several times."""
-        return Memory(self.outputs[rows], self.keys[rows], None if self.padding is None else self.padding[rows])
+        return EncoderOutput(self.outputs[rows], self.keys[rows], None if self.padding is None else self.padding[rows])
 
 
 class Attention(Protocol):
@@ -80,7 +80,7 @@ ATTENTIONS: dict[str, Any] = {"additive": AdditiveAttention, "multiplicative": M
 """What compares, by the name in `model.attention`; with any other name a decoder has the last state alone."""
 
 
-class Translator(nn.Module):
+class EncoderDecoder(nn.Module):
     """Words of one language [B, T] -> scores of the next word of another.
 
     The encoder reads the sentence, if wanted in both directions; the decoder starts from its last state and writes word
@@ -116,21 +116,21 @@ class Translator(nn.Module):
         self, inputs: Tensor, state: State = None, lengths: Tensor | None = None, given: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Scores [B, S, outputs] of each word after those `given[B, S]`, which begin with `end`."""
-        memory, state = self.read(inputs, lengths)
+        memory, state = self.encode(inputs, lengths)
         if given is None:
             given = inputs.new_full((len(inputs), 1), self.end)
-        return self.write(given, state, memory)[0], None
+        return self.decode(given, state, memory)[0], None
 
-    def read(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Memory, State]:
+    def encode(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[EncoderOutput, State]:
         """Sentences [B, T] -> what was read, and the state that a decoder starts from."""
         outputs, state = self.encoder(self.dropout(self.source(inputs)), None, lengths)
         padding = None
         if lengths is not None:
             padding = torch.arange(inputs.shape[1], device=inputs.device) >= lengths.to(inputs.device)[:, None]
         keys = outputs if self.attention is None else cast(Attention, self.attention).keys(outputs)
-        return Memory(outputs, keys, padding), self._bridged(state)
+        return EncoderOutput(outputs, keys, padding), self._bridged(state)
 
-    def write(self, given: Tensor, state: State, memory: Memory) -> tuple[Tensor, State, Tensor | None]:
+    def decode(self, given: Tensor, state: State, memory: EncoderOutput) -> tuple[Tensor, State, Tensor | None]:
         """Words given [B, S] -> (scores [B, S, outputs] of each word after them, the state, attention [B, S, T])."""
         y, state = self.decoder(self.dropout(self.target(given)), state)
         if self.attention is None or self.mix is None:
@@ -176,7 +176,7 @@ class Translator(nn.Module):
         return tuple(joined) if isinstance(state, tuple) else joined[0]
 
 
-def chosen_state(state: State, rows: Tensor) -> State:
+def select_state(state: State, rows: Tensor) -> State:
     """Some rows of a state, perhaps several times."""
     if isinstance(state, tuple):
         return tuple(part[:, rows].contiguous() for part in state)

@@ -18,7 +18,7 @@ _EMBEDDED = 128  # numbers that stand for one of more symbols, where nothing els
 
 
 class Backbone(Protocol):
-    """What an architecture offers: `forward(x[B, T, F], state, lengths) -> (y[B, T, output_size], state)`."""
+    """What an architecture dynamic_choices: `forward(x[B, T, F], state, lengths) -> (y[B, T, output_size], state)`."""
 
     output_size: int
 
@@ -39,7 +39,7 @@ class SequenceModel(nn.Module):
     Dropout lies between the layers and behind the last one, never on the way through time (Zaremba et al. 2014).
     More than 1,000 symbols are always embedded: as one-hot vectors they would take too much.
 
-    `predict` says where the head looks: "next" at the last step ([B, 1, outputs]), "every-step" at each
+    `predict` says where the head looks: "last" at the last step ([B, 1, outputs]), "every" at each
     ([B, T, outputs]); "broadcast" repeats the last step's answer over all T, a slip that shows what a missing shape
     check does.
     """
@@ -62,7 +62,7 @@ class SequenceModel(nn.Module):
         x = inputs if self.embedding is None else self.embedding(inputs)
         y, state = self.backbone(x, state, lengths)
         y = self.dropout(y)
-        if self.predict == "every-step":
+        if self.predict == "every":
             return self.head(y), state
         answer = self.head(self._last(y, lengths))[:, None]
         return (answer.expand(-1, x.shape[1], -1) if self.predict == "broadcast" else answer), state

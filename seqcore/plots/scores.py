@@ -71,7 +71,7 @@ class ScoresInfo(NamedTuple):
 
     @property
     def headline_score(self) -> Score | None:
-        """The plainest baseline, with which the headline compares."""
+        """The reference baseline, with which the headline compares."""
         return next((s for s in self.scores if not s.model and s.name == self.headline), None)
 
     @property

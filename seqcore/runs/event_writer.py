@@ -13,7 +13,7 @@ from seqcore.events import CheckpointReady, Event, Finished
 from seqcore.runs.records import Command, Lease
 from seqcore.runs.store import Store
 
-__all__ = ["Recorder"]
+__all__ = ["EventWriter"]
 
 RHYTHM = 0.2  # seconds between two writes, and between two looks for commands
 FIRST, EAGER = 1.0, 0.04  # in a run's first second somebody waits for its first point: the rhythm is quicker
@@ -21,7 +21,7 @@ CHECKPOINTS_EVERY = 1.0  # seconds; of several in less time the last is kept
 QUEUED = 1000  # events; a run that is faster than its disk waits when so many are unwritten
 
 
-class Recorder:
+class EventWriter:
     """Keeps the events of one attempt in order. Use as a context: leaving it writes what is left.
 
     An error of the store's is raised by the next call, in the run's own thread.
@@ -46,7 +46,7 @@ class Recorder:
         self._since: float | None = time.monotonic()
         self._thread = threading.Thread(target=self._loop, name="recorder", daemon=True)
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> EventWriter:
         self._thread.start()
         return self
 

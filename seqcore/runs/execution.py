@@ -14,7 +14,7 @@ from seqcore.training.control import Control
 from seqcore.errors import LostLease, SeqcoreError
 from seqcore.events import CheckpointReady, Event, Finished, Preparing
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs.event_writer import Recorder
+from seqcore.runs.event_writer import EventWriter
 from seqcore.runs.store import Lease, Run, Store
 
 __all__ = ["execute"]
@@ -59,7 +59,7 @@ def _attempt(
     on_pause: Callable[[bool], None] | None,
 ) -> None:
     try:
-        with Recorder(store, lease, control, on_pause) as recorder:
+        with EventWriter(store, lease, control, on_pause) as recorder:
             finished = _go(store, lease, control, recorder, on_event)
         if not finished:
             step = store.checkpoint_step(lease.run) or 0
@@ -83,7 +83,7 @@ def _go(
     store: Store,
     lease: Lease,
     control: Control,
-    recorder: Recorder,
+    recorder: EventWriter,
     on_event: Callable[[Event], None] | None,
 ) -> bool:
     """Let `fit` go and keep what it says. Whether it finished; otherwise it was asked to leave."""

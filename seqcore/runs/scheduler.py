@@ -16,7 +16,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.runs import local_launcher
 from seqcore.runs.store import Run, Store
 
-__all__ = ["Jobs", "Launcher", "Worker", "default_slots"]
+__all__ = ["Scheduler", "Launcher", "Worker", "default_slots"]
 
 LOOK_EVERY = 1.0  # seconds: others may put runs into the queue too
 LEAVING = 5.0  # seconds that workers have to leave
@@ -59,7 +59,7 @@ def default_slots() -> int:
     return max(1, (os.cpu_count() or 1) // 2)
 
 
-class Jobs:
+class Scheduler:
     """Lets a store's waiting runs be executed, in order, `slots` at a time. One for a server.
 
     Paused runs hold no slot. A warm worker stands ready wherever a slot is free, and dead ones are replaced.
@@ -78,7 +78,7 @@ class Jobs:
         self.trouble: str | None = None
         """One line where runs can't be launched just now, for people to see."""
 
-    def start(self) -> Jobs:
+    def start(self) -> Scheduler:
         """Begin: a worker warms up and the queue is looked after."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)

@@ -17,10 +17,10 @@ TASKS: dict[str, Entry] = {
         "seqcore.tasks.regression:Regression",
         {"losses": ("mse", "mae", "huber")},
     ),
-    "symbols": Entry(
+    "language-modeling": Entry(
         "Symbols",
         "Predict the next letter or word.",
-        "seqcore.tasks.language_modeling:Symbols",
+        "seqcore.tasks.language_modeling:LanguageModeling",
         {"losses": ("cross_entropy",)},
     ),
     "classification": Entry(

@@ -51,7 +51,7 @@ def suggest_task(table: Table) -> str:
     known = {
         "translation": table.paired is not None,
         "classification": table.labels is not None,
-        "symbols": table.symbolic,
+        "language-modeling": table.symbolic,
     }
     return next((task for task, holds in known.items() if holds), "regression")
 
@@ -68,7 +68,7 @@ def _regression(table: Table) -> Fields:
     return {
         "data.window": window,
         "data.scaling": "auto",
-        "data.gaps": "interpolate" if _has_gaps(table) else "refuse",
+        "data.missing": "interpolate" if _has_gaps(table) else "refuse",
         "training.batch_size": batch_size,
         "training.epochs": _epochs(1500, windows, batch_size, least=3, most=150),
     }
@@ -82,7 +82,7 @@ def _symbols(table: Table) -> Fields:
     assert table.symbols is not None
     words = bool(table.separator)
     fields: Fields = {
-        "data.predict": "every-step",
+        "data.predict": "every",
         "data.validation_fraction": 0.1,
         "data.test_fraction": 0.1,
         "model.architecture": "gru",
@@ -111,7 +111,7 @@ def _stream(longest: int, window: int, *, hidden: int, batch_size: int, steps: i
         "model.hidden_size": hidden,
         "training.learning_rate": 0.004,
         "training.shuffle": False,
-        "training.carry_state": True,
+        "training.stateful": True,
         "training.batch_size": batch_size,
         "training.epochs": _epochs(steps, 0.8 * longest / window, batch_size, least=1, most=most),
     }
@@ -129,7 +129,7 @@ def _windows(table: Table, window: int) -> Fields:
         "model.hidden_size": 64 if len(table.symbols) > 20 else 32,
         "training.learning_rate": 0.01,
         "training.shuffle": True,
-        "training.carry_state": False,
+        "training.stateful": False,
         "training.batch_size": batch_size,
         "training.epochs": _epochs(600, windows, batch_size, least=1, most=100),
     }
@@ -146,7 +146,7 @@ def _classification(table: Table) -> Fields:
     steps = 800 if length < 150 else 500 if length < 500 else 250
     fields: Fields = {
         "data.scaling": "standard",
-        "data.gaps": "interpolate" if _has_gaps(table) else "refuse",
+        "data.missing": "interpolate" if _has_gaps(table) else "refuse",
         "model.architecture": "gru",
         "model.hidden_size": 64,
         "training.learning_rate": 0.005,
@@ -183,7 +183,7 @@ def _translation(table: Table) -> Fields:
 
 SUGGESTIONS: dict[str, Callable[[Table], Fields]] = {
     "regression": _regression,
-    "symbols": _symbols,
+    "language-modeling": _symbols,
     "classification": _classification,
     "translation": _translation,
 }

@@ -16,10 +16,10 @@ from seqcore.data.profile.facts import UNEVEN
 from seqcore.data.splits import PART_TITLES, part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.evaluation.baselines.nearest_neighbor import learn_neighbours, nearest_classes
+from seqcore.evaluation.baselines.nearest_neighbor import fit_nearest_neighbor, nearest_classes
 from seqcore.evaluation.metrics import Evaluation, class_metrics, confusion
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.classifier import SequenceClassifier, UnseenSymbols
+from seqcore.models.classifier import SequenceClassifier, WordDropout
 from seqcore.models.recurrent import State
 from seqcore.results import ConfusionView, LabelsView
 from seqcore.tasks.stepwise_classification import (
@@ -61,7 +61,7 @@ class Classification(Task):
     metric = "accuracy"
     metric_is_error = False
     unit = "sequence"
-    plainest = ("majority",)
+    reference = ("majority",)
 
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit: no classes, or one only; gaps; a part without a sequence."""
@@ -83,7 +83,7 @@ class Classification(Task):
         if codec is None:
             classes = data.truth("train", np.arange(len(data.windows["train"])))
             counts = np.bincount(classes, minlength=len(data.codec.labels)).astype(np.float64)
-            data.codec = replace(data.codec, fitted={"counts": counts, **learn_neighbours(data)})
+            data.codec = replace(data.codec, fitted={"counts": counts, **fit_nearest_neighbor(data)})
         if self.experiment.training.class_weights == "balanced":
             data.weigh(balanced_weights(data.codec.fitted["counts"]))
         return data
@@ -97,7 +97,7 @@ class Classification(Task):
         """The codec that a checkpoint holds."""
         return LabelledCodec.from_dict(d, arrays)
 
-    def sketch(self, table: Table) -> SequenceClassifier:
+    def build_meta_model(self, table: Table) -> SequenceClassifier:
         """The model for a table, its sizes from columns, and from the training part's symbols and labels."""
         data = self.experiment.data
         table = replace(table, independent=True)
@@ -114,7 +114,7 @@ class Classification(Task):
     def build_model(self, codec: LabelledCodec) -> SequenceClassifier:
         """Inputs [B, T, F] (or codes [B, T]) -> scores of the classes at each step, [B, T, C]."""
         if codec.vocabulary is not None:
-            unseen = UnseenSymbols(UNSEEN) if len(codec.vocabulary) > MOST_ONE_HOT else None
+            unseen = WordDropout(UNSEEN) if len(codec.vocabulary) > MOST_ONE_HOT else None
             return self._model(len(codec.vocabulary), len(codec.labels), symbolic=True, varied=unseen)
         varied, augment = None, self.experiment.training.augment
         if augment != "none":
@@ -204,7 +204,7 @@ class Classification(Task):
 
     def _scored(self, dataset: LabelledDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""
-        return scored_windows(dataset, part, numbers=max(1, dataset.longest), carry_state=False)
+        return scored_windows(dataset, part, numbers=max(1, dataset.longest), stateful=False)
 
     def preview(self, model: nn.Module, dataset: LabelledDataset) -> LabelsView:
         """How the answers to a few sequences of the validation part unfold."""
@@ -216,7 +216,7 @@ class Classification(Task):
             model, self, dataset, part, indices, scores, most=_PREVIEWED, shown=_PREVIEWED, signals=False
         )
 
-    def parse(self, text: str, codec: LabelledCodec) -> Any:
+    def parse_input(self, text: str, codec: LabelledCodec) -> Any:
         """Rows of numbers [T, F], or symbols as they stand. PredictionError."""
         return parse_sequence(text, codec)
 
@@ -250,7 +250,7 @@ class Classification(Task):
         order = one_of_each(data.truth(part, indices))
         return [example(data, part, int(i)) for i in indices[order]]
 
-    def note(self, codec: LabelledCodec, given: Any) -> str | None:
+    def input_warning(self, codec: LabelledCodec, given: Any) -> str | None:
         """That an input is shorter or longer than those of the training part, or holds symbols that it didn't."""
         table = given if isinstance(given, Table) else as_table(given, codec)
         notes = []
@@ -266,7 +266,7 @@ class Classification(Task):
                 notes.append(f"The training part has no {some}: the model knows nothing of that.")
         return " ".join(notes) or None
 
-    def remarks(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> list[dict[str, str]]:
+    def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> list[dict[str, str]]:
         """Whether the model only learned the largest class, loses to the nearest neighbour, or never names a class."""
         matrix = next(view for view in evaluation.more if isinstance(view, ConfusionView))
         named, true = matrix.counts.sum(axis=0), matrix.counts.sum(axis=1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.calendar import calendar_features, future_times, past_times
-from seqcore.data.numeric_dataset import NumericCodec, free_running
+from seqcore.data.numeric_dataset import NumericCodec, is_recursive
 from seqcore.data.scaling import Scaler
 from seqcore.data.sources.typed import parse_numbers as read_numbers
 from seqcore.errors import DataError, PredictionError
@@ -110,7 +110,7 @@ def predict_after(
             "input: the model's answer is not a finite number: this input is too far from what it was trained on"
         )
     steps = np.arange(1, len(rows) + 1, dtype=np.float64)
-    whole = config.lead == 0 and config.predict != "next"
+    whole = config.lead == 0 and config.predict != "last"
     if whole:
         x = steps
     else:
@@ -155,12 +155,12 @@ def _answer(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Val
     rollout = _rollout(model, config, codec)
     features = _features(codec, dates)
     with torch.inference_mode():
-        if free_running(config):
+        if is_recursive(config):
             answer = rollout.go_on(scaled, features, config.horizon)[0]
         else:
             said = None if features is None else features[:, codec.before + config.lead : len(rows) + config.lead]
             answers = rollout.answer(scaled, said)[0]  # [S, H, K]
-            whole = config.lead == 0 and config.predict != "next"
+            whole = config.lead == 0 and config.predict != "last"
             answer = answers.flatten(0, 1) if whole else answers[-1]
     return scaler.inverse(answer.numpy().astype(np.float64), codec.targets)
 

@@ -31,7 +31,7 @@ def film_view(model: nn.Module, data: NumericDataset, part: str) -> FramesView:
     before = np.arange(max(first, first + length - MOST_BEFORE), first + length)
     return FramesView(
         prediction=pictures(prediction, frame),
-        truth=pictures(data.own[rows], frame),
-        context=pictures(data.own[before], frame),
+        truth=pictures(data.target_values[rows], frame),
+        context=pictures(data.target_values[before], frame),
         title="Free-running: on from its own pictures",
     )

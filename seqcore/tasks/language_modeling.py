@@ -16,7 +16,7 @@ from seqcore.data.dataset import Batch
 from seqcore.data.splits import part_bounds
 from seqcore.data.table import Table
 from seqcore.data.text import written_lengths
-from seqcore.data.token_dataset import NOT_SCORED, SymbolicCodec, SymbolicDataset, fit_vocabulary
+from seqcore.data.token_dataset import NOT_SCORED, TokenCodec, TokenDataset, fit_vocabulary
 from seqcore.errors import DataError, PredictionError
 from seqcore.evaluation.metrics import Evaluation, symbol_metrics
 from seqcore.experiment.experiment import Experiment
@@ -27,7 +27,7 @@ from seqcore.results import SymbolsView, TextView, View
 from seqcore.tasks.stateful_eval import stretches, warming_windows
 from seqcore.tasks.task import Task, carried, window_note
 
-__all__ = ["Symbols"]
+__all__ = ["LanguageModeling"]
 
 _FEWEST = 50  # symbols of a text that can be trained on
 _MOST_SHOWN = 40  # symbols in a picture
@@ -43,49 +43,49 @@ _TEMPERATURE = 0.8
 _GRAMS = {2: "bigram", 3: "trigram", 5: "five_gram"}
 
 
-class Symbols(Task):
+class LanguageModeling(Task):
     """See `Task`. A model that goes on from every step reads text: it is judged in bits per character."""
 
     metric_is_error = False
-    plainest = ("most_frequent", "unigram")
-    onward = "generate"
+    reference = ("most_frequent", "unigram")
+    continuation = "generate"
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
         data = experiment.data
-        self.writes = data.predict == "every-step" and not experiment.model.bidirectional and not data.warm_up
+        self.writes = data.predict == "every" and not experiment.model.bidirectional and not data.burn_in
         self.metric = "bits_per_character" if self.writes else "accuracy"
         self.metric_is_error = self.writes
 
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit: numbers, windows, too few symbols."""
         self._enough(table)
-        SymbolicDataset(table, self.experiment.data, torch.device("cpu"))
+        TokenDataset(table, self.experiment.data, torch.device("cpu"))
 
     def _enough(self, table: Table) -> None:
         if self.writes and table.symbolic and not table.independent and len(table) < _FEWEST:
             raise DataError(f"a text of {len(table)} symbols is too short to learn from; give a few hundred at least")
 
-    def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> SymbolicDataset:
+    def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> TokenDataset:
         """Windows of the table; without a codec, vocabulary and n-grams are learned from its training part."""
         if codec is None:
             self._enough(table)
-        data = SymbolicDataset(table, self.experiment.data, device, codec)
+        data = TokenDataset(table, self.experiment.data, device, codec)
         if codec is None:
             data.codec = replace(data.codec, ngrams=data.ngrams)
         return data
 
-    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SymbolicCodec:
+    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TokenCodec:
         """The codec that a checkpoint holds."""
-        return SymbolicCodec.from_dict(d, arrays)
+        return TokenCodec.from_dict(d, arrays)
 
-    def sketch(self, table: Table) -> SequenceModel:
+    def build_meta_model(self, table: Table) -> SequenceModel:
         """The model for a table, its sizes from the training part's different symbols."""
         data = self.experiment.data
         bounds = part_bounds(table, data.validation_fraction, data.test_fraction)
         return self._model(len(fit_vocabulary(table, bounds["train"])))
 
-    def build_model(self, codec: SymbolicCodec) -> SequenceModel:
+    def build_model(self, codec: TokenCodec) -> SequenceModel:
         """Codes [B, T] -> scores of the next symbol [B, 1 or T, V]."""
         return self._model(len(codec.vocabulary))
 
@@ -100,7 +100,7 @@ class Symbols(Task):
         return nn.functional.cross_entropy(outputs.flatten(0, 1), batch.targets.flatten())
 
     def evaluate(
-        self, model: nn.Module, dataset: SymbolicDataset, part: str, *, points: int = 12, full: bool = True
+        self, model: nn.Module, dataset: TokenDataset, part: str, *, points: int = 12, full: bool = True
     ) -> Evaluation:
         """Loss, accuracy, perplexity and bits beside the baselines'; text, or probabilities after a few contexts."""
         training = model.training
@@ -121,25 +121,25 @@ class Symbols(Task):
             views = (self._sample(model, dataset, part, 4), *views)
         return Evaluation(metrics, views[0], len(indices), of, self.baselines(dataset, part), views[1:])
 
-    def baselines(self, dataset: SymbolicDataset, part: str) -> dict[str, dict[str, float]]:
+    def baselines(self, dataset: TokenDataset, part: str) -> dict[str, dict[str, float]]:
         """Chance and n-grams on the windows that `evaluate` scores; they see no more than the model does."""
         grams = dataset.ngrams
         if grams is None:
             return {}
         indices = np.concatenate([numbers for numbers, _ in self._scored(dataset, part)])
-        rows, seen = dataset.places(part, indices, carried=self.experiment.training.carry_state)
+        rows, seen = dataset.places(part, indices, carried=self.experiment.training.stateful)
         size = len(dataset.codec.vocabulary) - 1  # what can be written: the unknown symbol never is
         chance = np.full(len(rows), -math.log(size)), np.full(len(rows), 1.0 / size)
         found = {"uniform": self._metrics(dataset, part, indices, *chance)} if self.writes else {}
         names = {1: "unigram" if self.writes else "most_frequent", **_GRAMS}
         for order, name in names.items():
             if order <= len(grams.orders) and (order == 1 or order - 1 <= int(seen.max(initial=0))):
-                judged = grams.judge(dataset.codes, rows, seen, order)
+                judged = grams.log_prob(dataset.codes, rows, seen, order)
                 found[name] = self._metrics(dataset, part, indices, *judged)
         return found
 
     def _metrics(
-        self, data: SymbolicDataset, part: str, indices: NDArray[np.int64], logs: NDArray[Any], right: NDArray[Any]
+        self, data: TokenDataset, part: str, indices: NDArray[np.int64], logs: NDArray[Any], right: NDArray[Any]
     ) -> dict[str, float]:
         """From ln p [n] and right or not [n] of all targets of these windows."""
         metrics = symbol_metrics(logs, right)
@@ -148,19 +148,19 @@ class Symbols(Task):
         bits = metrics["loss"] / math.log(2.0)
         if not data.codec.vocabulary.separator:
             return {**metrics, "bits_per_character": bits}
-        rows, _ = data.places(part, indices, carried=self.experiment.training.carry_state)
+        rows, _ = data.places(part, indices, carried=self.experiment.training.stateful)
         assert data.table.symbols is not None
         # an unknown word is paid for and not written: guessing that it is unknown is not spelling it
         characters = np.where(data.codes[rows] > 0, written_lengths(data.table.symbols)[data.table.values[rows, 0]], 0)
         return {**metrics, "bits_per_word": bits, "bits_per_character": bits / max(float(characters.mean()), 1e-9)}
 
-    def _scored(self, data: SymbolicDataset, part: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
+    def _scored(self, data: TokenDataset, part: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
         """The windows that are scored, pass by pass, and where state is carried whether each follows its row's last."""
         windows, size = data.windows[part], len(data.codec.vocabulary)
         places = data.longest if data.every_step else 1
         most = max(1, min(_MOST_WINDOWS, _MOST_TARGETS // places, _MOST_WORK // size // places))
         rows = max(1, _NUMBERS_AT_ONCE // (size * places))
-        if not self.experiment.training.carry_state:
+        if not self.experiment.training.stateful:
             indices = data.spread(part, most)
             yield from ((indices[start : start + rows], None) for start in range(0, len(indices), rows))
             return
@@ -176,7 +176,7 @@ class Symbols(Task):
 
     @torch.inference_mode()
     def _passes(
-        self, model: nn.Module, data: SymbolicDataset, part: str
+        self, model: nn.Module, data: TokenDataset, part: str
     ) -> Iterator[tuple[NDArray[np.int64], Batch, Tensor]]:
         """The model's outputs for the windows that are scored: (their numbers, the batch, outputs [B, S, V])."""
         state: State = None
@@ -188,7 +188,7 @@ class Symbols(Task):
             yield numbers, batch, outputs
 
     def _warmed(
-        self, model: nn.Module, data: SymbolicDataset, part: str, heads: NDArray[np.int64]
+        self, model: nn.Module, data: TokenDataset, part: str, heads: NDArray[np.int64]
     ) -> tuple[State, NDArray[np.bool_]]:
         """The state before each stretch, and whether there is one: what stands before it was read and not scored."""
         state: State = None
@@ -199,12 +199,12 @@ class Symbols(Task):
             there = rows >= 0
         return state, there
 
-    def preview(self, model: nn.Module, dataset: SymbolicDataset) -> View:
+    def preview(self, model: nn.Module, dataset: TokenDataset) -> View:
         """What the model writes after validation data now, or probabilities after a few contexts of them."""
         part = dataset.shown_part()
         return self._sample(model, dataset, part) if self.writes else self._probabilities(model, dataset, part, 12)
 
-    def parse(self, text: str, codec: SymbolicCodec) -> tuple[str, ...]:
+    def parse_input(self, text: str, codec: TokenCodec) -> tuple[str, ...]:
         """Letters as they stand, or words. PredictionError names what the model never saw."""
         vocabulary = codec.vocabulary
         symbols = vocabulary.read(text)
@@ -228,7 +228,7 @@ class Symbols(Task):
             )
         return symbols
 
-    def example(self, codec: SymbolicCodec) -> str:
+    def example(self, codec: TokenCodec) -> str:
         """The end of a text; else the beginning of the alphabet that it knows, as long as a window."""
         vocabulary = codec.vocabulary
         strange = [i for i, symbol in enumerate(codec.tail, start=1) if not vocabulary.knows(symbol)]
@@ -237,15 +237,15 @@ class Symbols(Task):
             return vocabulary.join(end).strip() or vocabulary.join(end)
         return vocabulary.join(vocabulary.symbols[1 : 1 + self.experiment.data.window])
 
-    def note(self, codec: Any, given: Any) -> str | None:
+    def input_warning(self, codec: Any, given: Any) -> str | None:
         """That an input's length isn't the one that the model was trained on; one that writes takes any."""
         return None if self.writes else window_note(self.experiment, len(given))
 
-    def predict(self, model: nn.Module, codec: SymbolicCodec, given: Any) -> SymbolsView:
+    def predict(self, model: nn.Module, codec: TokenCodec, given: Any) -> SymbolsView:
         """Probabilities of the symbol after an input: text, or symbols."""
-        symbols = tuple(given) if not isinstance(given, str) else self.parse(given, codec)
+        symbols = tuple(given) if not isinstance(given, str) else self.parse_input(given, codec)
         if not all(map(codec.vocabulary.knows, symbols)):
-            self.parse(codec.vocabulary.separator.join(symbols), codec)  # says what is strange
+            self.parse_input(codec.vocabulary.separator.join(symbols), codec)  # says what is strange
         with torch.inference_mode():
             outputs, _ = model(torch.from_numpy(codec.vocabulary.encode(symbols))[None])
         return symbols_view(codec, outputs[:, -1].numpy(), (symbols,), (None,), most=_MOST_ANSWERED)
@@ -255,13 +255,13 @@ class Symbols(Task):
     ) -> str:
         """The prompt's state goes along; only what is new is returned, with the space before it if there is one."""
         vocabulary = codec.vocabulary
-        symbols = self.parse(prompt, codec)
+        symbols = self.parse_input(prompt, codec)
         window = None if self.writes else self.experiment.data.window
         codes = vocabulary.encode(symbols).tolist()
         new = write(model, codes, steps, temperature=temperature, top_k=top_k, seed=seed, window=window)
         return _joined_on(codec, symbols, [vocabulary.symbols[i] for i in new])
 
-    def remarks(self, evaluation: Evaluation, dataset: SymbolicDataset, part: str) -> list[dict[str, str]]:
+    def diagnose(self, evaluation: Evaluation, dataset: TokenDataset, part: str) -> list[dict[str, str]]:
         """Whether a naive method is exact; how much of the text is unknown."""
         found = []
         exact = next((n for n in _KNOWN_BY if evaluation.baselines.get(n, {}).get("accuracy") == 1.0), None)
@@ -277,7 +277,7 @@ class Symbols(Task):
             )
         return found + self._unknown(dataset, part) + self._counted(dataset)
 
-    def _unknown(self, dataset: SymbolicDataset, part: str) -> list[dict[str, str]]:
+    def _unknown(self, dataset: TokenDataset, part: str) -> list[dict[str, str]]:
         codes = np.concatenate([dataset.codes[low:high] for _, low, high in dataset.bounds[part]])
         share = float(np.mean(codes == 0)) if len(codes) else 0.0
         if share < 0.001:
@@ -293,7 +293,7 @@ class Symbols(Task):
             }
         ]
 
-    def _counted(self, dataset: SymbolicDataset) -> list[dict[str, str]]:
+    def _counted(self, dataset: TokenDataset) -> list[dict[str, str]]:
         there, most = sum(high - low for _, low, high in dataset.bounds["train"]), dataset.most_counted
         if there <= most:
             return []
@@ -307,7 +307,7 @@ class Symbols(Task):
             }
         ]
 
-    def _sample(self, model: nn.Module, data: SymbolicDataset, part: str, times: int = 1) -> TextView:
+    def _sample(self, model: nn.Module, data: TokenDataset, part: str, times: int = 1) -> TextView:
         """What the model writes after the beginning of a part, always with the same dice, beside how that goes on."""
         joint = data.codec.vocabulary.separator
         _, low, high = data.bounds[part][0]
@@ -320,7 +320,7 @@ class Symbols(Task):
         return TextView(data.codec.vocabulary.join(prompt), text, truth=truth)
 
     @torch.inference_mode()
-    def _probabilities(self, model: nn.Module, data: SymbolicDataset, part: str, most: int) -> SymbolsView:
+    def _probabilities(self, model: nn.Module, data: TokenDataset, part: str, most: int) -> SymbolsView:
         training = model.training
         model.eval()
         indices = data.spread(part, most)
@@ -335,7 +335,7 @@ class Symbols(Task):
 
 
 def symbols_view(
-    codec: SymbolicCodec,
+    codec: TokenCodec,
     scores: NDArray[np.float32],
     contexts: tuple[tuple[str, ...], ...],
     truth: tuple[str | None, ...] = (),
@@ -379,7 +379,7 @@ def _judged(outputs: Tensor, batch: Batch) -> tuple[NDArray[np.float64], NDArray
     return chosen.cpu().double().numpy(), (scores.argmax(dim=-1) == wanted).cpu().numpy()
 
 
-def _joined_on(codec: SymbolicCodec, before: tuple[str, ...], new: list[str]) -> str:
+def _joined_on(codec: TokenCodec, before: tuple[str, ...], new: list[str]) -> str:
     """New symbols as the text that follows what stands before them."""
     vocabulary = codec.vocabulary
     return vocabulary.join([*before, *new])[len(vocabulary.join(before)) :]

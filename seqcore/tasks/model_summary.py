@@ -30,7 +30,7 @@ def summarize(experiment: Experiment, table: Table) -> Summary:
     """The model that an experiment would build for a table, without its memory."""
     task = TASKS[experiment.data.task].load()(experiment)
     with torch.device("meta"):
-        return summarize_model(task.sketch(table), experiment)
+        return summarize_model(task.build_meta_model(table), experiment)
 
 
 def summarize_model(model: nn.Module, experiment: Experiment) -> Summary:
@@ -54,7 +54,7 @@ def summarize_model(model: nn.Module, experiment: Experiment) -> Summary:
         shape = f"[B, T, {model.backbone.output_size}]"
         name = f"layer {n + 1}" if config.num_layers > 1 else "recurrent"
         layers.append({"name": name, "type": kind, "output_shape": shape, "parameters": sum(parts)})
-    steps = "1" if model.predict == "next" else "T"
+    steps = "1" if model.predict == "last" else "T"
     layers.append(layer_row("head", "Linear", f"[B, {steps}, {model.head.out_features}]", model.head))
     return Summary(layers, total)
 

@@ -57,10 +57,10 @@ def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Errors:
     first, lengths, sequence = data.windows[part].locate(indices)
     rows = (first + lengths)[:, None] + np.arange(steps)
     inside = (rows < np.array([ends[s] for s in sequence.tolist()])[:, None])[..., None]
-    rows = np.minimum(rows, len(data.own) - 1)
+    rows = np.minimum(rows, len(data.target_values) - 1)
     if data.filled is not None:
         inside = inside & ~data.filled[rows]
-    truth = np.where(inside, data.own[rows], np.nan)
+    truth = np.where(inside, data.target_values[rows], np.nan)
     return _both(AHEAD, data, truth, prediction, _scales(data, part, indices)[:, None])
 
 
@@ -82,9 +82,9 @@ def _never_negative(data: NumericDataset) -> NDArray[np.bool_]:
     """Which targets have no value below 0 before the test part, [K]."""
     bounds = part_bounds(data.table, 0.0, data.config.test_fraction)["train"]
     edges = np.array([(low, high) for _, low, high in bounds if high > low], dtype=np.int64).ravel()
-    if edges[-1] == len(data.own):
+    if edges[-1] == len(data.target_values):
         edges = edges[:-1]
-    never: NDArray[np.bool_] = np.minimum.reduceat(data.own, edges, axis=0)[::2].min(axis=0) >= 0.0
+    never: NDArray[np.bool_] = np.minimum.reduceat(data.target_values, edges, axis=0)[::2].min(axis=0) >= 0.0
     return never
 
 

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from seqcore.data.columns import target_names
 from seqcore.data.dataset import Batch
-from seqcore.data.numeric_dataset import NumericCodec, NumericDataset, free_running
+from seqcore.data.numeric_dataset import NumericCodec, NumericDataset, is_recursive
 from seqcore.data.table import Table
 from seqcore.evaluation.backtest import by_series_view, horizon_view
 from seqcore.evaluation.baselines.linear import MOST_STORED
-from seqcore.evaluation.baselines.naive import TITLES, facts_for, learn, numeric_baselines
+from seqcore.evaluation.baselines.naive import TITLES, facts_for, fit_baselines, numeric_baselines
 from seqcore.evaluation.intervals import covered_share, promised
 from seqcore.evaluation.metrics import Evaluation, regression_metrics
 from seqcore.events import Preparing
@@ -32,7 +32,7 @@ from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of,
 from seqcore.tasks.rollout import free_run
 from seqcore.tasks.scaling_search import Choice, choice_view, choose_scaling, scaling_trials, several_sizes
 from seqcore.tasks.series_results import joined, shown_windows, side_by_side
-from seqcore.tasks.task import Task, run_windows, scored_windows, window_note
+from seqcore.tasks.task import Task, predict_windows, scored_windows, window_note
 
 __all__ = ["Regression"]
 
@@ -50,9 +50,9 @@ class Regression(Task):
 
     metric = "mae"
     metric_is_error = True
-    plainest = ("last_value",)
+    reference = ("last_value",)
     intervals = True
-    onward = "forecast"
+    continuation = "forecast"
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
@@ -64,7 +64,7 @@ class Regression(Task):
         """DataError where the table doesn't fit: columns, gaps, windows."""
         NumericDataset(table, self._scaled_by("standard"), torch.device("cpu"))
 
-    def decide(self, table: Table, device: torch.device) -> Iterator[Preparing]:
+    def search_preprocessing(self, table: Table, device: torch.device) -> Iterator[Preparing]:
         """Try scalings, where the experiment leaves the choice open."""
         if self.experiment.data.scaling == "auto":
             self._tried = table, (yield from scaling_trials(type(self), self.experiment, table, device))
@@ -81,7 +81,7 @@ class Regression(Task):
             if choice is None or known is not table:
                 choice = choose_scaling(type(self), self.experiment, table, device)
         data = NumericDataset(table, self._scaled_by(choice.kind if choice else ""), device)
-        data.baseline_facts = learn(data)
+        data.baseline_facts = fit_baselines(data)
         small = {k: v for k, v in data.baseline_facts.items() if v.size <= MOST_STORED}
         data.codec = replace(data.codec, fitted=small, choice=choice.rows if choice else ())
         return data
@@ -99,11 +99,11 @@ class Regression(Task):
         """The codec that a checkpoint holds."""
         return NumericCodec.from_dict(d, arrays)
 
-    def decided(self, codec: NumericCodec) -> NumericCodec | None:
+    def frozen_codec(self, codec: NumericCodec) -> NumericCodec | None:
         """Where the scaling was chosen by trial, it stays."""
         return codec if codec.choice else None
 
-    def sketch(self, table: Table) -> SequenceModel:
+    def build_meta_model(self, table: Table) -> SequenceModel:
         """The model for a table, its sizes from column names alone."""
         data = self.experiment.data
         targets = len(target_names(table, data))
@@ -115,7 +115,7 @@ class Regression(Task):
 
     def _model(self, inputs: int, targets: int, calendar: tuple[str, ...]) -> SequenceModel:
         data = self.experiment.data
-        steps = 1 if free_running(data) else data.horizon
+        steps = 1 if is_recursive(data) else data.horizon
         features = inputs + 2 * len(calendar)  # a sine and a cosine for each cycle
         return SequenceModel(features, steps * targets, self.experiment.model, predict=data.predict, symbolic=False)
 
@@ -161,7 +161,7 @@ class Regression(Task):
 
     def _glance(self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]) -> Evaluation:
         """The loss of all these windows, one step ahead; the free run's scores from some of them, evenly spread."""
-        _, loss = run_windows(model, self, dataset, part, indices, carry_state=False)
+        _, loss = predict_windows(model, self, dataset, part, indices, stateful=False)
         most = max(_LEAST_GLANCED, _MOST_GLANCED // (dataset.config.window * dataset.horizon))
         some = indices[np.linspace(0, len(indices) - 1, min(most, len(indices))).astype(np.int64)]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -176,8 +176,8 @@ class Regression(Task):
 
         A model that runs free is taken from the end of each window to the horizon; its loss is of one step.
         """
-        carry = self.experiment.training.carry_state
-        outputs, loss = run_windows(model, self, dataset, part, indices, carry_state=carry)
+        carry = self.experiment.training.stateful
+        outputs, loss = predict_windows(model, self, dataset, part, indices, stateful=carry)
         with np.errstate(over="ignore", invalid="ignore"):
             if dataset.free:
                 return free_run(model, dataset, part, indices), loss
@@ -203,14 +203,14 @@ class Regression(Task):
     def _scored(self, dataset: NumericDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""
         per_window = (dataset.config.window if dataset.at_each_step else 1) * dataset.horizon * len(dataset.targets)
-        carry = self.experiment.training.carry_state
-        return scored_windows(dataset, part, numbers=per_window, carry_state=carry)
+        carry = self.experiment.training.stateful
+        return scored_windows(dataset, part, numbers=per_window, stateful=carry)
 
     def preview(self, model: nn.Module, dataset: NumericDataset) -> SeriesView | FramesView:
         """Truth against prediction on the validation part."""
         return self._view(model, dataset, dataset.shown_part(), _PREVIEWED)
 
-    def parse(self, text: str, codec: NumericCodec) -> NDArray[np.float64]:
+    def parse_input(self, text: str, codec: NumericCodec) -> NDArray[np.float64]:
         """See `seqcore.tasks.forecasting`."""
         return parse_numbers(text, codec)
 
@@ -225,7 +225,7 @@ class Regression(Task):
             else ", ".join(f"{value:.6g}" for value in rows[:, 0])
         )
 
-    def note(self, codec: Any, given: Any) -> str | None:
+    def input_warning(self, codec: Any, given: Any) -> str | None:
         """That an input's length isn't what the model was trained on, and whose values and dates it is read as."""
         notes = [window_note(self.experiment, len(given) - codec.before)]
         if len(codec.series) > 1:
@@ -244,7 +244,7 @@ class Regression(Task):
         """On from the end of the codec's first series; beyond the horizon, from its own predictions."""
         return forecast_on(model, self.experiment.data, codec, steps)
 
-    def remarks(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[dict[str, str]]:
+    def diagnose(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[dict[str, str]]:
         """Whether the model only learned the mean, and whether a naive method is exact."""
         remarks = []
         names = {"train": "training", "val": "validation", "test": "test"}
@@ -266,7 +266,7 @@ class Regression(Task):
                     "message": f"One answer stands against {self.experiment.data.window} targets: "
                     "the best it can be is their middle.",
                     "why": "The head gives one number for a window, and broadcasting repeats it over all of them.",
-                    "advice": "Predict at every step (data.predict = every-step).",
+                    "advice": "Predict at every step (data.predict = every).",
                 }
             )
         if dataset.codec.choice:
@@ -312,7 +312,7 @@ class Regression(Task):
         if is_film(data):
             return film_view(model, data, part)
         views = []
-        for indices in shown_windows(data, part, points, apart=1 if self.experiment.training.carry_state else None):
+        for indices in shown_windows(data, part, points, apart=1 if self.experiment.training.stateful else None):
             prediction, _ = self.predicted(model, data, part, indices)
             values = {"prediction": prediction, "truth": data.truth(part, indices)}
             if (band := band_of(data, part, indices, prediction)) is not None:

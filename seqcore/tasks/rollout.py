@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.anchors import anchors
-from seqcore.data.numeric_dataset import NumericDataset, free_running
+from seqcore.data.numeric_dataset import NumericDataset, is_recursive
 from seqcore.data.scaling import ANCHORED
 from seqcore.experiment.config import DataConfig
 
@@ -38,7 +38,7 @@ class Rollout:
     @property
     def at_once(self) -> int:
         """Steps that one answer gives."""
-        return 1 if free_running(self.config) else self.config.horizon
+        return 1 if is_recursive(self.config) else self.config.horizon
 
     def answer(self, rows: Tensor, dates: Tensor | None) -> Tensor:
         """Rows [n, before + T, C], dates [n, T, E] of the rows `lead` later -> what it says of them, [n, S, H, K]."""
@@ -56,7 +56,7 @@ class Rollout:
                 first,
                 lengths,
                 ahead=ahead,
-                every_step=self.config.predict != "next",
+                every_step=self.config.predict != "last",
                 period=self.period,
             )
         seen = (seen if below is None else seen - below)[:, :, self.inputs]

@@ -23,7 +23,7 @@ from seqcore.results import TableView
 
 __all__ = ["KINDS", "Choice", "choice_view", "choose_scaling", "scaling_trials"]
 
-KINDS = ("standard", "minmax", "relative", "log-relative", "window-mean", "seasonal-relative")
+KINDS = ("standard", "minmax", "last-value", "log-last-value", "window-mean", "seasonal")
 _MOST_STEPS, _LEAST_STEPS = 250, 60
 _NUMBERS = 300_000  # numbers that all steps of one trial may see: what bounds a trial, whatever the clock says
 _LARGEST = 32  # hidden units of a trial: which scaling is best hardly depends on the model's size
@@ -133,7 +133,7 @@ def _small(experiment: Experiment, kind: str) -> Experiment:
 
 def _trial(task: TrialTask, table: Table, device: torch.device) -> float:
     """The validation error after a few steps. torch's random state is left as it was."""
-    training = task.experiment.training.model_copy(update={"batch_size": _BATCH, "shuffle": True, "carry_state": False})
+    training = task.experiment.training.model_copy(update={"batch_size": _BATCH, "shuffle": True, "stateful": False})
     data = NumericDataset(table, task.experiment.data, device)
     steps = min(_MOST_STEPS, max(_LEAST_STEPS, _NUMBERS // (_BATCH * data.config.window)))
     with torch.random.fork_rng(devices=[]):

@@ -21,7 +21,7 @@ from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import detached
 from seqcore.results import SeriesView, View
 
-__all__ = ["Codec", "Example", "Task", "carried", "run_windows", "scored_windows", "window_note"]
+__all__ = ["Codec", "Example", "Task", "carried", "predict_windows", "scored_windows", "window_note"]
 
 MOST_CARRIED = 2_000  # windows that are scored one by one, where state is carried
 MOST_SCORED = 50_000  # windows of a part that are scored; more are spread evenly over it
@@ -60,9 +60,11 @@ class Task(ABC):
     metric: str
     metric_is_error: bool
     unit: ClassVar[str] = "window"  # what a batch is made of
-    plainest: ClassVar[tuple[str, ...]] = ()  # baselines that the headline compares with: the first that there is
+    reference: ClassVar[tuple[str, ...]] = ()  # baselines that the headline compares with: the first that there is
     intervals: ClassVar[bool] = False  # whether its answers can have intervals; see `errors`
-    onward: ClassVar[Literal["forecast", "generate"] | None] = None  # how it goes on from what it knows, if it does
+    continuation: ClassVar[Literal["forecast", "generate"] | None] = (
+        None  # how it goes on from what it knows, if it does
+    )
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
@@ -71,7 +73,7 @@ class Task(ABC):
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit the experiment: columns, gaps, windows, symbols."""
 
-    def decide(self, table: Table, device: torch.device) -> Iterator[Preparing]:
+    def search_preprocessing(self, table: Table, device: torch.device) -> Iterator[Preparing]:
         """Decide what has to be found out by trial before `make_dataset` is called with this table, and say how far
         that is. Who leaves it out waits in `make_dataset`."""
         yield from ()
@@ -88,12 +90,12 @@ class Task(ABC):
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> Any:
         """The codec that a checkpoint holds."""
 
-    def decided(self, codec: Any) -> Any:
+    def frozen_codec(self, codec: Any) -> Any:
         """The codec, where it holds a decision that a resumed run must not take again; else None: it is made anew."""
         return None
 
     @abstractmethod
-    def sketch(self, table: Table) -> nn.Module:
+    def build_meta_model(self, table: Table) -> nn.Module:
         """The model for a table without making the dataset: for a summary on torch's meta device."""
 
     @abstractmethod
@@ -135,7 +137,7 @@ class Task(ABC):
         """A small picture of what the model can do now."""
 
     @abstractmethod
-    def parse(self, text: str, codec: Any) -> Any:
+    def parse_input(self, text: str, codec: Any) -> Any:
         """What a person typed as what `predict` takes. PredictionError."""
 
     @abstractmethod
@@ -158,7 +160,7 @@ class Task(ABC):
         """Inputs of a part that one may choose from to see their answers; none where one types an input."""
         return []
 
-    def note(self, codec: Any, given: Any) -> str | None:
+    def input_warning(self, codec: Any, given: Any) -> str | None:
         """What should be known of this input before its answer is believed."""
         return None
 
@@ -172,7 +174,7 @@ class Task(ABC):
         """Text that follows a prompt. PredictionError where the task writes none."""
         raise PredictionError("generate: this model writes no text; it answers an input")
 
-    def remarks(self, evaluation: Evaluation, dataset: Any, part: str) -> list[dict[str, str]]:
+    def diagnose(self, evaluation: Evaluation, dataset: Any, part: str) -> list[dict[str, str]]:
         """What the doctor should say of a finished model: fields of a `Finding`."""
         return []
 
@@ -187,13 +189,13 @@ def window_note(experiment: Experiment, steps: int) -> str | None:
     return f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on windows of {trained}."
 
 
-def scored_windows(data: Dataset, part: str, *, numbers: int, carry_state: bool) -> NDArray[np.int64]:
+def scored_windows(data: Dataset, part: str, *, numbers: int, stateful: bool) -> NDArray[np.int64]:
     """The windows that are scored: all of a part, or so many that are spread evenly over a long one.
 
     `numbers` are what one window takes. A carried state can't jump, so there a part is scored from its beginning.
     """
     most = min(MOST_SCORED, max(1, _MOST_NUMBERS // numbers))
-    if carry_state:
+    if stateful:
         return np.arange(min(len(data.windows[part]), most, MOST_CARRIED))
     return data.spread(part, most)
 
@@ -219,16 +221,16 @@ def _rows(state: State) -> int:
 
 
 @torch.inference_mode()
-def run_windows(
-    model: nn.Module, task: Task, data: Dataset, part: str, indices: NDArray[np.int64], *, carry_state: bool
+def predict_windows(
+    model: nn.Module, task: Task, data: Dataset, part: str, indices: NDArray[np.int64], *, stateful: bool
 ) -> tuple[NDArray[np.float32], float]:
     """The model's outputs [n, S, outputs] for windows of a part, and the mean loss over them.
 
-    With `carry_state` the windows must follow each other; they are run one by one and the state goes along.
+    With `stateful` the windows must follow each other; they are run one by one and the state goes along.
     """
     training = model.training
     model.eval()
-    size = 1 if carry_state else max(1, _NUMBERS_AT_ONCE // max(data.longest, 1) // 8)
+    size = 1 if stateful else max(1, _NUMBERS_AT_ONCE // max(data.longest, 1) // 8)
     outputs: list[NDArray[np.float32]] = []
     total = 0.0
     state: State = None
@@ -236,9 +238,9 @@ def run_windows(
     for start in range(0, len(indices), size):
         some = indices[start : start + size]
         batch = data.batch(part, some)
-        if carry_state:
+        if stateful:
             state = carried(state, _follows(windows, some, indices[start - 1] if start else None))
-        answer, state = task.forward(model, batch, state if carry_state else None, 1.0)
+        answer, state = task.forward(model, batch, state if stateful else None, 1.0)
         total += float(task.loss(answer, batch)) * len(some)
         outputs.append(answer.float().cpu().numpy())
     model.train(training)

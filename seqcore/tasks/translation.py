@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch
 from seqcore.data.parallel_text import MOST_WORDS
-from seqcore.data.parallel_text_codec import PairedCodec, fit_language, sentence_of
-from seqcore.data.parallel_text_dataset import PairedDataset
+from seqcore.data.parallel_text_codec import ParallelTextCodec, fit_language, sentence_of
+from seqcore.data.parallel_text_dataset import ParallelTextDataset
 from seqcore.data.sentences import bare, is_word
 from seqcore.data.splits import PART_TITLES, assigned_parts
 from seqcore.data.table import Table
@@ -21,7 +21,7 @@ from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import PredictionError
 from seqcore.evaluation.baselines.nearest_sentence import nearest_translations
 from seqcore.evaluation.metrics import Evaluation
-from seqcore.models.encoder_decoder import Translator
+from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.models.recurrent import State
 from seqcore.results import TranslationView, View
 from seqcore.tasks.task import Task
@@ -47,25 +47,25 @@ class Translation(Task):
 
     metric = "bleu"
     metric_is_error = False
-    plainest = ("nearest_sentence",)
+    reference = ("nearest_sentence",)
 
     def check(self, table: Table) -> None:
         """DataError where the table doesn't fit: no pairs, an empty part, fewer than two words."""
-        PairedDataset(table, self.experiment.data, torch.device("cpu"))
+        ParallelTextDataset(table, self.experiment.data, torch.device("cpu"))
 
-    def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> PairedDataset:
+    def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> ParallelTextDataset:
         """The pairs; without a codec, words, capitals and marks are learned from the training part."""
-        return PairedDataset(table, self.experiment.data, device, codec)
+        return ParallelTextDataset(table, self.experiment.data, device, codec)
 
-    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> PairedCodec:
+    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ParallelTextCodec:
         """The codec that a checkpoint holds."""
-        return PairedCodec.from_dict(d, arrays)
+        return ParallelTextCodec.from_dict(d, arrays)
 
-    def sketch(self, table: Table) -> Translator:
+    def build_meta_model(self, table: Table) -> EncoderDecoder:
         """The model for a table, its sizes from the words of the training part."""
         data = self.experiment.data
         if table.paired is None:
-            return Translator(2, 3, self.experiment.model)
+            return EncoderDecoder(2, 3, self.experiment.model)
         parts = assigned_parts(table, data.validation_fraction, data.test_fraction)
         sizes = [
             len(
@@ -73,11 +73,11 @@ class Translation(Task):
             )
             for side in (table, table.paired)
         ]
-        return Translator(sizes[0], sizes[1] + 1, self.experiment.model)
+        return EncoderDecoder(sizes[0], sizes[1] + 1, self.experiment.model)
 
-    def build_model(self, codec: PairedCodec) -> Translator:
+    def build_model(self, codec: ParallelTextCodec) -> EncoderDecoder:
         """Codes [B, T] -> scores of the words and of the end."""
-        return Translator(len(codec.source), len(codec.target) + 1, self.experiment.model)
+        return EncoderDecoder(len(codec.source), len(codec.target) + 1, self.experiment.model)
 
     def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
         """Scores [B, S, V + 1] of each word of the translations after the true ones before it.
@@ -85,18 +85,18 @@ class Translation(Task):
         In training a word before is the model's own with the probability that teacher forcing leaves (scheduled
         sampling: Bengio et al. 2015); what it chose is taken as given.
         """
-        assert isinstance(model, Translator)
+        assert isinstance(model, EncoderDecoder)
         before = batch.targets[:, :-1].clamp(min=0)
         given = torch.cat([before.new_full((len(before), 1), model.end), before], dim=1)
         share = forcing(self.experiment, progress) if model.training else 1.0
         if share >= 1.0:
             outputs, _ = model(batch.inputs, None, batch.lengths, given)
             return outputs, None
-        memory, state = model.read(batch.inputs, batch.lengths)
+        memory, state = model.encode(batch.inputs, batch.lengths)
         true = torch.rand(given.shape).to(given.device) < share
         written, word = [], given[:, 0]
         for step in range(given.shape[1]):
-            scores, state, _ = model.write(word[:, None], state, memory)
+            scores, state, _ = model.decode(word[:, None], state, memory)
             written.append(scores)
             if step + 1 < given.shape[1]:
                 word = torch.where(true[:, step + 1], given[:, step + 1], scores[:, 0].detach().argmax(dim=-1))
@@ -107,7 +107,7 @@ class Translation(Task):
         return nn.functional.cross_entropy(outputs.flatten(0, 1), batch.targets.flatten(), ignore_index=NOT_SCORED)
 
     def evaluate(
-        self, model: nn.Module, dataset: PairedDataset, part: str, *, points: int = 300, full: bool = True
+        self, model: nn.Module, dataset: ParallelTextDataset, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
         """Loss and perplexity of the true translations; BLEU, chrF and share of exact ones of the model's own.
 
@@ -128,10 +128,10 @@ class Translation(Task):
         attended = next((t for t in shown if t.attention is not None and len(t.prediction) > 1), None)
         more: tuple[View, ...] = ()
         if attended is not None:
-            more = (TranslationView((attended,), "Where the model looked while it wrote"),)
+            more = (TranslationView((attended,), "Attention weights"),)
         return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more, unit="sentence")
 
-    def baselines(self, dataset: PairedDataset, part: str) -> dict[str, dict[str, float]]:
+    def baselines(self, dataset: ParallelTextDataset, part: str) -> dict[str, dict[str, float]]:
         """The nearest training sentence's translation, on the sentences that `evaluate` judges."""
         known = dataset.judged.get(part)
         if known is None:
@@ -141,14 +141,14 @@ class Translation(Task):
             dataset.judged[part] = known
         return {"nearest_sentence": dict(known)}
 
-    def preview(self, model: nn.Module, dataset: PairedDataset) -> TranslationView:
+    def preview(self, model: nn.Module, dataset: ParallelTextDataset) -> TranslationView:
         """A few sentences of the validation part as they are translated now."""
         part = dataset.shown_part()
         sequences = dataset.sequences(part, dataset.spread(part, _PREVIEWED))
         found = translate_all(model, dataset, sequences, beam=1)
         return TranslationView(tuple(rounded(t, attention=True) for t in found))
 
-    def parse(self, text: str, codec: PairedCodec) -> tuple[str, ...]:
+    def parse_input(self, text: str, codec: ParallelTextCodec) -> tuple[str, ...]:
         """The words of a sentence, with the mark that usually ends one like it. PredictionError."""
         words = tuple(codec.read(text))
         if text.strip() and not any(is_word(word) for word in words):
@@ -159,7 +159,7 @@ class Translation(Task):
             raise PredictionError(f"input: {len(words)} words are too many; translate at most {MOST_WORDS} at a time")
         return words
 
-    def example(self, codec: PairedCodec) -> str:
+    def example(self, codec: ParallelTextCodec) -> str:
         """A sentence that was held back."""
         return codec.example
 
@@ -167,18 +167,18 @@ class Translation(Task):
         """Whether the sentences have translations to be held against."""
         return table.paired is not None
 
-    def predict(self, model: nn.Module, codec: PairedCodec, given: Any) -> TranslationView:
+    def predict(self, model: nn.Module, codec: ParallelTextCodec, given: Any) -> TranslationView:
         """The translation of a sentence (text, or its words), or of each line of a text that was read as a table."""
         if isinstance(given, Table):
-            sentences = [self.parse(line, codec) for line in lines_of(given)]
+            sentences = [self.parse_input(line, codec) for line in lines_of(given)]
         else:
-            sentences = [self.parse(given, codec) if isinstance(given, str) else tuple(given)]
+            sentences = [self.parse_input(given, codec) if isinstance(given, str) else tuple(given)]
         if not sentences or () in sentences or not all(isinstance(w, str) for words in sentences for w in words):
             raise PredictionError("input: this model translates sentences; give text, or a list of words")
         found = translate_words(model, codec, sentences, beam=self.experiment.model.beam)
         return TranslationView(tuple(rounded(t, attention=i < _ATTENDED) for i, t in enumerate(found)))
 
-    def note(self, codec: PairedCodec, given: Any) -> str | None:
+    def input_warning(self, codec: ParallelTextCodec, given: Any) -> str | None:
         """Words that the model has never seen, and a length that it wasn't trained on."""
         notes = []
         known = codec.source.read(given)
@@ -196,7 +196,7 @@ class Translation(Task):
             notes.append(f"This sentence has {words} and marks; the model was trained on {trained}.")
         return " ".join(notes) or None
 
-    def remarks(self, evaluation: Evaluation, dataset: PairedDataset, part: str) -> list[dict[str, str]]:
+    def diagnose(self, evaluation: Evaluation, dataset: ParallelTextDataset, part: str) -> list[dict[str, str]]:
         """Whether the model says the same to everything, loses to the nearest sentence, or meets unknown words."""
         assert isinstance(evaluation.view, TranslationView)
         title, found = PART_TITLES[part], []
@@ -226,7 +226,7 @@ class Translation(Task):
             )
         return found + self._unknown(dataset, part, title)
 
-    def _unknown(self, dataset: PairedDataset, part: str, title: str) -> list[dict[str, str]]:
+    def _unknown(self, dataset: ParallelTextDataset, part: str, title: str) -> list[dict[str, str]]:
         bounds = dataset.bounds[part]
         unknown = sum(int((dataset.source_codes[low:high] == 0).sum()) for _, low, high in bounds)
         share = unknown / max(1, sum(high - low for _, low, high in bounds))
@@ -243,7 +243,7 @@ class Translation(Task):
         ]
 
     @torch.inference_mode()
-    def _mean_loss(self, model: nn.Module, data: PairedDataset, part: str, indices: NDArray[np.int64]) -> float:
+    def _mean_loss(self, model: nn.Module, data: ParallelTextDataset, part: str, indices: NDArray[np.int64]) -> float:
         training = model.training
         model.eval()
         lengths = data.windows[part].locate(indices)[1]

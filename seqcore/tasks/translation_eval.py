@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from seqcore.data.parallel_text_codec import PairedCodec
-from seqcore.data.parallel_text_dataset import PairedDataset
+from seqcore.data.parallel_text_codec import ParallelTextCodec
+from seqcore.data.parallel_text_dataset import ParallelTextDataset
 from seqcore.data.sentences import bare, is_word, join_sentence
 from seqcore.data.table import Table
 from seqcore.data.text import join_words
 from seqcore.errors import DataError
-from seqcore.models.beam_search import Found, search
-from seqcore.models.encoder_decoder import Translator
+from seqcore.models.beam_search import Hypothesis, beam_search
+from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.results import Translated
 
 __all__ = ["lines_of", "rounded", "translate_all", "translate_words", "translation_metrics"]
@@ -31,16 +31,18 @@ Words = Sequence[str]
 
 
 def translate_all(
-    model: nn.Module, data: PairedDataset, sequences: NDArray[np.int64], *, beam: int
+    model: nn.Module, data: ParallelTextDataset, sequences: NDArray[np.int64], *, beam: int
 ) -> list[Translated]:
     """Sentences of a table in the model's words, beside the true translations."""
     found = translate_words(model, data.codec, [data.source(s) for s in sequences.tolist()], beam=beam)
     return [replace(t, truth=tuple(data.truth(s))) for t, s in zip(found, sequences.tolist(), strict=True)]
 
 
-def translate_words(model: nn.Module, codec: PairedCodec, sentences: Sequence[Words], *, beam: int) -> list[Translated]:
+def translate_words(
+    model: nn.Module, codec: ParallelTextCodec, sentences: Sequence[Words], *, beam: int
+) -> list[Translated]:
     """Sentences as words -> their translations. A word that can't be known is handed over as it stands."""
-    assert isinstance(model, Translator)
+    assert isinstance(model, EncoderDecoder)
     training = model.training
     model.eval()
     device = next(model.parameters()).device
@@ -60,14 +62,14 @@ def translate_words(model: nn.Module, codec: PairedCodec, sentences: Sequence[Wo
             inputs[row, : lengths[i]] = coded[i]
         strange = torch.from_numpy(np.array([bool((coded[i] == 0).any()) for i in some]))
         short = torch.from_numpy(lengths[some]) if (lengths[some] < longest).any() else None
-        answers = search(model, torch.from_numpy(inputs).to(device), short, beam=beam, unknown=strange.to(device))
+        answers = beam_search(model, torch.from_numpy(inputs).to(device), short, beam=beam, unknown=strange.to(device))
         for i, answer in zip(some.tolist(), answers, strict=True):
             found[i] = _translated(codec, sentences[i], coded[i], answer)
     model.train(training)
     return [found[i] for i in range(len(sentences))]
 
 
-def _translated(codec: PairedCodec, source: Words, codes: NDArray[np.int64], answer: Found) -> Translated:
+def _translated(codec: ParallelTextCodec, source: Words, codes: NDArray[np.int64], answer: Hypothesis) -> Translated:
     strange = np.flatnonzero(codes == 0)
     attention = None if answer.attention is None else answer.attention[:, : len(source)].astype(np.float64)
     words, handed = [], 0

@@ -36,7 +36,7 @@ def calibrate(state: TrainingState, report: Report, step: Step) -> Iterator[Even
     `step(state, batch, follows)` is the loop's own. What is asked of the run is heard before each step; a run that is
     stopped meanwhile has no intervals and says so, one that goes on to learn is calibrated again when it has.
     """
-    coverage = state.experiment.training.coverage
+    coverage = state.experiment.training.interval_coverage
     _keep(state, {})
     if coverage == 0.0 or report.over() or state.progress.step == 0 or not state.task.intervals:
         return
@@ -52,7 +52,7 @@ def calibrate(state: TrainingState, report: Report, step: Step) -> Iterator[Even
             if len(fold.windows["train"]) and len(fold.windows["val"]):
                 torch.manual_seed(state.experiment.training.seed + 1 + block)
                 errors.append((yield from _judged(state, fold, epochs, report, step, mine)))
-            if report.over() or state.goes_on:
+            if report.over() or state.has_epochs_left:
                 break
         else:
             yield _made(state, errors, coverage)
@@ -78,7 +78,7 @@ def _judged(
                 set_random_state(mine, state.device)  # a checkpoint is made of the run and not of this model
                 yield from report.heed()
                 set_random_state(its, state.device)
-                if report.over() or state.goes_on:
+                if report.over() or state.has_epochs_left:
                     return {}
         model.end_epoch(None)
     found: Errors = state.task.errors(model.model, fold, "val")

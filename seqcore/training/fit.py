@@ -23,7 +23,7 @@ from seqcore.tasks.model_summary import check_memory, summarize
 from seqcore.training.calibration import calibrate
 from seqcore.training.control import Control
 from seqcore.training.devices import resolve
-from seqcore.training.isolated_rng import Turns
+from seqcore.training.isolated_rng import IsolatedRng
 from seqcore.training.reporting import Report, before_the_first_step
 from seqcore.training.state import TrainingState
 
@@ -46,12 +46,12 @@ def fit(
     Raises DataError, DeviceError or CorruptError before the first step.
     """
     device, _ = resolve(experiment.training.device)
-    turns = Turns(experiment.training.seed, experiment.training.threads or 1, device)
+    turns = IsolatedRng(experiment.training.seed, experiment.training.threads or 1, device)
     return turns.take(_train(experiment, data, resume, list(changes), control or Control(), turns))
 
 
 def _train(
-    experiment: Experiment, data: Any, resume: bytes | None, replay: list[Changed], control: Control, turns: Turns
+    experiment: Experiment, data: Any, resume: bytes | None, replay: list[Changed], control: Control, turns: IsolatedRng
 ) -> Iterator[Event]:
     """The loop, top to bottom: state, steps, epochs, intervals, last scores."""
     ready = yield from _prepare(experiment, data, resume, control)
@@ -62,7 +62,7 @@ def _train(
     report = Report(state, control, replay, turns)
     yield from report.start(find_leaks(table, state.experiment.data))
     while True:
-        while state.goes_on and not report.over():
+        while state.has_epochs_left and not report.over():
             for batch, follows in state.remaining_batches():
                 report.step(*_step(state, batch, follows), len(batch.inputs))
                 if report.due:
@@ -72,14 +72,14 @@ def _train(
             else:
                 yield from report.end_epoch()
         yield from calibrate(state, report, _step)
-        if report.over() or not state.goes_on:
+        if report.over() or not state.has_epochs_left:
             break  # else more epochs were asked for in the meantime
     yield from report.finish()
 
 
 def _step(state: TrainingState, batch: Batch, follows: NDArray[np.bool_] | None) -> tuple[Tensor, Tensor, float]:
     """One step of the optimizer -> its loss, the length of its gradient, and the learning rate."""
-    learning_rate = state.set_rate()
+    learning_rate = state.update_learning_rate()
     outputs, hidden = state.task.forward(state.model, batch, state.carried_to(follows), state.done)
     loss = state.task.loss(outputs, batch)
     state.clear_gradients()
@@ -101,7 +101,7 @@ def _prepare(
     if resume is not None:
         return TrainingState.resumed(experiment, resume, table, device), table
     task = TASKS[experiment.data.task].load()(experiment)
-    for preparing in task.decide(table, device):
+    for preparing in task.search_preprocessing(table, device):
         yield preparing
         if control.ending is not None:
             return None

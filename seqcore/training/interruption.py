@@ -8,16 +8,16 @@ from typing import Any
 
 from torch import nn
 
-__all__ = ["BrokenOff", "breaks_off"]
+__all__ = ["EvaluationInterrupted", "interruptible"]
 
 
-class BrokenOff(Exception):
+class EvaluationInterrupted(Exception):
     """Raised out of a model that was told to refuse. Never a user's mistake: whoever told it so catches it."""
 
 
 @contextmanager
-def breaks_off(model: nn.Module, wanted: Callable[[], bool]) -> Iterator[None]:
-    """Within this, BrokenOff comes out of the first pass through any of the model's layers at which `wanted()` is true.
+def interruptible(model: nn.Module, wanted: Callable[[], bool]) -> Iterator[None]:
+    """Raise EvaluationInterrupted at the first pass through any of the model's layers at which `wanted()` is true.
 
     Its training mode is as before afterwards.
     """
@@ -25,7 +25,7 @@ def breaks_off(model: nn.Module, wanted: Callable[[], bool]) -> Iterator[None]:
 
     def refuse(*_: Any) -> None:
         if wanted():
-            raise BrokenOff
+            raise EvaluationInterrupted
 
     hooks = [layer.register_forward_pre_hook(refuse) for layer in model.modules()]
     try:

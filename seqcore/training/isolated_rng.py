@@ -13,12 +13,12 @@ import torch
 
 from seqcore.training.random_state import random_state, set_random_state
 
-__all__ = ["Turns", "on_one_thread"]
+__all__ = ["IsolatedRng", "on_one_thread"]
 
 T = TypeVar("T")
 
 
-class Turns:
+class IsolatedRng:
     """A random state from `seed`, a number of threads, and a clock that only runs during the turns."""
 
     def __init__(self, seed: int, threads: int, device: torch.device) -> None:

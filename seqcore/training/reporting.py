@@ -33,8 +33,8 @@ from seqcore.events import (
 from seqcore.tasks.model_summary import summarize_model
 from seqcore.training.control import LIVE_CHANGES, Control
 from seqcore.training.devices import resolve
-from seqcore.training.interruption import BrokenOff, breaks_off
-from seqcore.training.isolated_rng import Turns
+from seqcore.training.interruption import EvaluationInterrupted, interruptible
+from seqcore.training.isolated_rng import IsolatedRng
 from seqcore.training.state import TrainingState
 
 __all__ = ["STOP_SECONDS", "Report", "before_the_first_step"]
@@ -51,7 +51,7 @@ _LAST_LOSSES = 20
 class Report:
     """The events of one attempt. `ending` is why the loop must end early: "stop", "leave", "lost" or None."""
 
-    def __init__(self, state: TrainingState, control: Control, replay: list[Changed], turns: Turns) -> None:
+    def __init__(self, state: TrainingState, control: Control, replay: list[Changed], turns: IsolatedRng) -> None:
         self.state, self.control, self.turns = state, control, turns
         self.ending: str | None = None
         self._replay = [c for c in replay if c.step >= state.progress.step]
@@ -85,7 +85,7 @@ class Report:
             parameters=summary.parameters,
             parts=data.sizes(),
             baselines=self._baselines,
-            headline=next(n for n in (*state.task.plainest, *self._baselines) if n in self._baselines),
+            headline=next(n for n in (*state.task.reference, *self._baselines) if n in self._baselines),
             metric=state.task.metric,
             summary=summary.layers,
             data=describe_table(data.table),
@@ -149,7 +149,7 @@ class Report:
             try:
                 with self._ends_soon():
                     metrics |= _named("val", state.task.evaluate(state.model, state.dataset, "val", full=False))
-            except BrokenOff:  # all steps of the epoch are done, and whoever goes on will close it
+            except EvaluationInterrupted:  # all steps of the epoch are done, and whoever goes on will close it
                 yield from self.heed()
                 return
         step, seconds = p.step, self.turns.seconds - self._epoch_began
@@ -287,15 +287,15 @@ class Report:
             try:
                 with self._ends_soon():
                     found[part] = state.task.evaluate(state.model, state.dataset, part)
-            except BrokenOff:
+            except EvaluationInterrupted:
                 continue
         evaluations = {part: found[part] for part in sizes if part in found}
         self._keep_baselines({part: evaluation.baselines for part, evaluation in evaluations.items()})
         return evaluations
 
     def _ends_soon(self) -> AbstractContextManager[None]:
-        """Within this BrokenOff comes out of the model where the run was asked to end and takes too long over it."""
-        return breaks_off(self.state.model, lambda: self.control.overdue(STOP_SECONDS))
+        """Raise EvaluationInterrupted where the run was asked to end and scoring takes too long."""
+        return interruptible(self.state.model, lambda: self.control.overdue(STOP_SECONDS))
 
     def _unscored(self, evaluations: Mapping[str, Evaluation]) -> str:
         """Which of the parts that were held back have no scores, as the end of a sentence, or nothing."""
@@ -315,12 +315,12 @@ class Report:
         part = self.state.dataset.shown_part()
         if self.ending == "lost" or part not in evaluations:
             return
-        for remark in self.state.task.remarks(evaluations[part], self.state.dataset, part):
+        for remark in self.state.task.diagnose(evaluations[part], self.state.dataset, part):
             fields: dict[str, Any] = dict(remark)
             yield Finding(step=self.state.progress.step, **fields)
 
 
-def before_the_first_step(control: Control, turns: Turns) -> Iterator[Event]:
+def before_the_first_step(control: Control, turns: IsolatedRng) -> Iterator[Event]:
     """The end of a run that was asked to end before it could begin: nothing was learned, and nothing is kept."""
     if control.ending == "stop":
         reason = "stopped on request before the first step"

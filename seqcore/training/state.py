@@ -96,7 +96,7 @@ class TrainingState:
         return self.dataset.steps_per_epoch(self.experiment.training)
 
     @property
-    def goes_on(self) -> bool:
+    def has_epochs_left(self) -> bool:
         """Whether there are epochs left, and patience."""
         training = self.experiment.training
         return self.progress.epoch < training.epochs and not self.out_of_patience
@@ -124,7 +124,7 @@ class TrainingState:
         """How much of the planned run is done, from 0 to 1."""
         return min(1.0, self.progress.step / max(1, self.progress.planned))
 
-    def set_rate(self) -> float:
+    def update_learning_rate(self) -> float:
         """Give the optimizer the learning rate of the step to come, and say it."""
         p = self.progress
         value = rate(
@@ -218,7 +218,7 @@ class TrainingState:
         kept = restored_experiment(checkpoint).with_changes({"training.device": experiment.training.device})
         task: Task = TASKS[kept.data.task].load()(kept)
         codec = task.codec_from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
-        state = cls.fresh(kept, task.make_dataset(table, device, task.decided(codec)), device)
+        state = cls.fresh(kept, task.make_dataset(table, device, task.frozen_codec(codec)), device)
         load_weights(state.model, checkpoint.group("model"))
         try:
             _restore_optimizer(state.optimizer, checkpoint)

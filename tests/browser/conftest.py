@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from seqcore.errors import StoreError
-from seqcore.runs.front import open_store
+from seqcore.runs.api import open_store
 
 PATIENCE = 60_000  # milliseconds: a busy machine is slow, not broken
 

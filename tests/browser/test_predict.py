@@ -36,7 +36,7 @@ def ball(server) -> str:
 def bands(server) -> str:
     """A run with intervals, whose lines' names hold signs that mean something in a selector."""
     store = Store(server.store)
-    changes = {"training.epochs": 1, "training.coverage": 0.8, "data.options.samples": 300}
+    changes = {"training.epochs": 1, "training.interval_coverage": 0.8, "data.options.samples": 300}
     run = seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=store).id
     store.close()
     return run

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 import seqcore
-from seqcore.experiment import Experiment
+from seqcore.experiment.experiment import Experiment
 from seqcore.runs.store import Store
 
 expect.set_options(timeout=60_000)  # a busy machine is slow, not broken

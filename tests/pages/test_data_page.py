@@ -24,7 +24,7 @@ BUILT_IN = [name for name, source in SOURCES.items() if not source.stored]
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A store of the test's own, and no workers."""
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
-    monkeypatch.setattr(session.Jobs, "start", lambda self: self)
+    monkeypatch.setattr(session.Scheduler, "start", lambda self: self)
     st.cache_resource.clear()
     yield tmp_path / "runs"
     st.cache_resource.clear()
@@ -101,7 +101,7 @@ PROSE = ("It was the best of times, it was the worst of times. " * 40).encode()
         ("load.csv", PERIODIC, "regression", "Does it repeat?"),
         ("moves.csv", LONG_FORM, "classification", "Classes"),
         ("pairs.tsv", PAIRS, "translation", "Vocabulary"),
-        ("novel.txt", PROSE, "symbols", "Vocabulary"),
+        ("novel.txt", PROSE, "language-modeling", "Vocabulary"),
     ],
 )
 def test_a_file_of_any_kind_is_looked_at_and_named_in_the_link(
@@ -136,7 +136,7 @@ def test_what_is_predicted_is_said_and_what_matters_for_a_forecast_is_on_top(pag
     assert "look:data.multi_step" in [one.key for one in folded.get("button_group")]
     page.multiselect(key="look:data.calendar").set_value(["weekday"])
     page.number_input(key="look:data.horizon").set_value(3)
-    page.selectbox(key="look:data.scaling").select("relative").run()
+    page.selectbox(key="look:data.scaling").select("last-value").run()
     assert "Predicts **load** from its own past and the calendar." in texts(page)
     assert "As the model gets them: scaled (relative)" in texts(page)
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
@@ -177,7 +177,7 @@ def test_gaps_and_settings_that_leave_no_window_are_said_with_advice(page: AppTe
     holes = PERIODIC.replace(b"2024-01-20,5", b"2024-01-20,")
     upload(look_at(page, "file"), "load.csv", holes)
     assert "gaps" not in remarks(page)  # what is suggested fills them
-    page.selectbox(key="look:data.gaps").set_value("refuse").run()
+    page.selectbox(key="look:data.missing").set_value("refuse").run()
     assert "gaps" in remarks(page)
     page.number_input(key="look:data.window").set_value(500).run()
     assert not page.exception

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 import seqcore
 from seqcore.events import CheckpointReady, Epoch
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs.scheduler import Jobs
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
 from ui import session
 
@@ -38,7 +38,7 @@ def use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the page see this store. Its jobs wait, since no worker is started."""
     st.cache_resource.clear()
     st.cache_data.clear()
-    jobs = Jobs(store)
+    jobs = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
     monkeypatch.setattr(session, "jobs", lambda: jobs)
 

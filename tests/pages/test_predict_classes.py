@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import seqcore
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs.scheduler import Jobs
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
 from ui import session
 
@@ -45,7 +45,7 @@ def page(trained, monkeypatch) -> AppTest:
     st.cache_resource.clear()
     st.cache_data.clear()
     store, run = trained
-    jobs = Jobs(store)
+    jobs = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
     monkeypatch.setattr(session, "jobs", lambda: jobs)
     page = AppTest.from_file(ROUTER, default_timeout=60)

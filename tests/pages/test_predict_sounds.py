@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import seqcore
-from seqcore.runs.scheduler import Jobs
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
 from ui import session
 from ui.audio_player import _wav
@@ -40,7 +40,7 @@ def trained(tmp_path_factory):
 def runs(trained, monkeypatch):
     st.cache_resource.clear()
     st.cache_data.clear()
-    jobs = Jobs(trained[0])
+    jobs = Scheduler(trained[0])
     monkeypatch.setattr(session, "store", lambda: trained[0])
     monkeypatch.setattr(session, "jobs", lambda: jobs)
     return trained[1]

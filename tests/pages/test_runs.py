@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from seqcore.events import CheckpointReady, Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs.scheduler import Jobs
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Lease, Store
 from ui import run_labels, session
 from ui.run_list import run_row
@@ -28,7 +28,7 @@ def store(tmp_path, monkeypatch):
     st.cache_resource.clear()
     st.cache_data.clear()
     store = Store(tmp_path / "runs")
-    jobs = Jobs(store)
+    jobs = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
     monkeypatch.setattr(session, "jobs", lambda: jobs)
     yield store

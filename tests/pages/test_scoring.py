@@ -14,9 +14,9 @@ import seqcore
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
-from seqcore.runs.scheduler import Jobs
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
-from seqcore.training.interruption import BrokenOff
+from seqcore.training.interruption import EvaluationInterrupted
 from ui import scoring, session
 from ui.scoring import Scoring
 
@@ -24,7 +24,7 @@ from ui.scoring import Scoring
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     opened = Store(tmp_path / "runs")
-    jobs = Jobs(opened)
+    jobs = Scheduler(opened)
     st.cache_resource.clear()
     monkeypatch.setattr(session, "store", lambda: opened)
     monkeypatch.setattr(session, "jobs", lambda: jobs)
@@ -73,12 +73,12 @@ def test_a_scoring_that_nobody_wants_any_more_ends() -> None:
         begun.set()
         while not unwanted():
             pass
-        raise BrokenOff
+        raise EvaluationInterrupted
 
     asked = Scoring(work)
     assert begun.wait(600)
     assert not asked.done()
     asked.close()
     assert asked.done()
-    with pytest.raises(BrokenOff):
+    with pytest.raises(EvaluationInterrupted):
         asked.result()

@@ -23,7 +23,7 @@ from ui import session
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A store of the test's own, and no workers: runs stay in the queue."""
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
-    monkeypatch.setattr(session.Jobs, "start", lambda self: self)
+    monkeypatch.setattr(session.Scheduler, "start", lambda self: self)
     st.cache_resource.clear()
     yield tmp_path / "runs"
     st.cache_resource.clear()
@@ -166,7 +166,7 @@ def test_a_field_that_does_not_matter_is_off_and_says_when_it_would(page: AppTes
 def test_a_combination_that_can_not_be_is_off_with_its_reason(page: AppTest) -> None:
     page.query_params["recipe"] = "sine-next-step"
     page.run()
-    assert load_recipe("sine-next-step").experiment.data.predict == "every-step"
+    assert load_recipe("sine-next-step").experiment.data.predict == "every"
     assert control(page, "toggle", "model.bidirectional").disabled
     assert any("read" in caption.value and "backwards" in caption.value for caption in page.caption)
 
@@ -355,15 +355,15 @@ def test_that_there_is_little_to_learn_from_is_said_of_a_file_and_not_of_a_recip
 def test_gaps_are_filled_as_suggested_and_refusing_them_is_said_before_a_run_is_made(page: AppTest) -> None:
     upload(own_file(page), "holes.csv", rows("a", "b", gap=True))
     control(page, "multiselect", "data.target").set_value(["b"]).run()
-    assert control(page, "selectbox", "data.gaps").value == "interpolate"
+    assert control(page, "selectbox", "data.missing").value == "interpolate"
     assert not button(page, "train").disabled
-    control(page, "selectbox", "data.gaps").select("refuse").run()
+    control(page, "selectbox", "data.missing").select("refuse").run()
     assert len(warnings(page)) == 1
-    assert "data.gaps" in warnings(page)[0].replace("\\", "")
+    assert "data.missing" in warnings(page)[0].replace("\\", "")
     assert button(page, "train").disabled
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
-    assert "field:data.gaps" not in [box.key for box in folded.selectbox]
-    control(page, "selectbox", "data.gaps").select("interpolate").run()
+    assert "field:data.missing" not in [box.key for box in folded.selectbox]
+    control(page, "selectbox", "data.missing").select("interpolate").run()
     assert warnings(page) == []
     assert not button(page, "train").disabled
 

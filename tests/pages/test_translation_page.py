@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import seqcore
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs.scheduler import Jobs
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
 from ui import session
 
@@ -37,7 +37,7 @@ def page(trained, monkeypatch) -> AppTest:
     store, run = trained
     st.cache_resource.clear()
     st.cache_data.clear()
-    jobs = Jobs(store)
+    jobs = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
     monkeypatch.setattr(session, "jobs", lambda: jobs)
     page = AppTest.from_file(ROUTER, default_timeout=60)
@@ -66,7 +66,7 @@ def test_what_one_types_is_translated_and_words_never_seen_are_named(page: AppTe
 def test_scores_stand_beside_the_nearest_sentence(page: AppTest) -> None:
     assert "nearest sentence" in texts(page).lower()
     assert "BLEU" in texts(page)
-    assert "Where the model looked while it wrote" in texts(page)
+    assert "Attention weights" in texts(page)
 
 
 def test_sentences_are_text_and_the_beam_can_be_chosen(page: AppTest) -> None:

@@ -147,12 +147,12 @@ def _lengths(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
 
 def _gaps(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
     holes = {c.name: c.gaps for c in seen.columns if c.gaps and c.kind != "empty"}
-    if holes and config.gaps == "refuse":
+    if holes and config.missing == "refuse":
         listed = _listed([f"{name} ({count:,})" for name, count in holes.items()])
         yield Remark(
             "gaps",
             f"Values are missing in {listed}.",
-            "Choose how to fill them (data.gaps: interpolate, which a file of yours begins with, previous, or drop the "
+            "Choose how to fill them (data.missing: interpolate, the default for your own file, previous, or drop the "
             "rows); filling uses no later value of another part.",
         )
 

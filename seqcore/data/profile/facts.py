@@ -150,7 +150,7 @@ def default_config(table: Table) -> DataConfig:
     if table.labels is not None:
         return DataConfig(task="classification")
     window = max(1, min(20, int(table.lengths.max(initial=0)) // 6))
-    return DataConfig(task="symbols" if table.symbolic else "regression", window=window)
+    return DataConfig(task="language-modeling" if table.symbolic else "regression", window=window)
 
 
 def kind_of(table: Table) -> str:

@@ -125,7 +125,7 @@ def _windows(size: NDArray[np.int64], end: NDArray[np.int64], config: DataConfig
     """Windows in stretches of `size[n]` rows that end `end[n]` rows into their sequences."""
     symbols = "horizon" not in _fields(config.task)
     lead, horizon = (1, 1) if symbols else (config.lead, config.horizon)
-    to_target = lead if config.predict != "next" else config.window - 1 + lead
+    to_target = lead if config.predict != "last" else config.window - 1 + lead
     first = np.maximum(0, end - size - to_target)
     room = end - first - (config.window - 1 + max(lead + horizon, 1))
     return np.where(room >= 0, room // config.stride + 1, 0)

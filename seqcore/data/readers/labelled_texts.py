@@ -14,7 +14,7 @@ from seqcore.data.readers.sequences import refuse_one_class, refuse_short, take_
 from seqcore.data.readers.series import Ids
 from seqcore.data.table import Table
 from seqcore.data.text import cut_words
-from seqcore.data.token_encoder import Coder
+from seqcore.data.token_encoder import TokenEncoder
 from seqcore.errors import DataError
 
 __all__ = ["labelled_text_table", "pair_table"]
@@ -49,7 +49,7 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
         origin.notes.append(f"Left out, neither text nor label: {', '.join(left[:8])}.")
     columns.clear()
     level = origin.level if origin.level != "auto" else _level(text)
-    coder = Coder()
+    coder = TokenEncoder()
     lengths = np.empty(len(text), dtype=np.int64)
     chunks = text.chunks
     del text  # each chunk goes when it has been coded

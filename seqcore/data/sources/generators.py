@@ -42,7 +42,7 @@ class BouncingBall(Source):
     title: ClassVar[str] = "Bouncing ball"
     help: ClassVar[str] = "Heights of a ball that bounces and is kicked up again when it has nearly stopped."
 
-    samples: int = setting(1500, "How many heights are measured.", minimum=20, maximum=1_000_000, usual=True)
+    samples: int = setting(1500, "How many heights are measured.", minimum=20, maximum=1_000_000, basic=True)
     bounce: float = setting(0.8, "The part of its speed that the ball keeps at each bounce.", above=0.0, maximum=0.99)
     time_step: float = setting(
         0.04, "Time between two measurements.", unit="s", above=0.0, maximum=1.0, title="Time step"
@@ -78,9 +78,9 @@ class Ramp(Source):
     title: ClassVar[str] = "Ramp"
     help: ClassVar[str] = "Values that rise by the same step: 10, 20, ... 90."
 
-    start: float = setting(10.0, "The first value.", minimum=-1e9, maximum=1e9, usual=True)
-    step: float = setting(10.0, "From one value to the next.", minimum=-1e6, maximum=1e6, usual=True)
-    length: int = setting(9, "How many values.", minimum=2, maximum=10_000_000, usual=True)
+    start: float = setting(10.0, "The first value.", minimum=-1e9, maximum=1e9, basic=True)
+    step: float = setting(10.0, "From one value to the next.", minimum=-1e6, maximum=1e6, basic=True)
+    length: int = setting(9, "How many values.", minimum=2, maximum=10_000_000, basic=True)
 
     def table(self) -> Table:
         """One series, [length, 1]."""
@@ -94,7 +94,7 @@ class Tenths(Source):
     title: ClassVar[str] = "Tenths"
     help: ClassVar[str] = "0.1, 0.2, ... 0.7: each value is a tenth more than the one before."
 
-    length: int = setting(7, "How many values.", minimum=2, maximum=1_000_000, usual=True)
+    length: int = setting(7, "How many values.", minimum=2, maximum=1_000_000, basic=True)
 
     def table(self) -> Table:
         """One series, [length, 1]: each value is the float nearest to its tenth."""
@@ -107,9 +107,9 @@ class RampSequences(Source):
     title: ClassVar[str] = "Many ramps"
     help: ClassVar[str] = "Short ramps, each from a random whole number: 37, 38, ... 46."
 
-    samples: int = setting(1000, "How many ramps.", minimum=2, maximum=1_000_000, usual=True)
-    length: int = setting(10, "Values in each ramp.", minimum=2, maximum=10_000, usual=True)
-    step: float = setting(1.0, "From one value to the next.", minimum=-1e6, maximum=1e6, usual=True)
+    samples: int = setting(1000, "How many ramps.", minimum=2, maximum=1_000_000, basic=True)
+    length: int = setting(10, "Values in each ramp.", minimum=2, maximum=10_000, basic=True)
+    step: float = setting(1.0, "From one value to the next.", minimum=-1e6, maximum=1e6, basic=True)
     largest_start: int = setting(100, "Starts are whole numbers from 0 to this.", minimum=0, maximum=1_000_000_000)
     seed: int = setting(0, "The same seed gives the same values.", minimum=0, maximum=2**31 - 1)
 
@@ -126,10 +126,10 @@ class Sine(Source):
     title: ClassVar[str] = "Sine waves"
     help: ClassVar[str] = "Pieces of a sine wave, each from a random phase."
 
-    samples: int = setting(1000, "How many pieces.", minimum=1, maximum=1_000_000, usual=True)
-    length: int = setting(51, "Values in each piece.", minimum=2, maximum=1_000_000, usual=True)
-    step: float = setting(0.1, "Angle from one value to the next.", unit="rad", above=0.0, maximum=3.1, usual=True)
-    noise: float = setting(0.0, "Spread of the noise that is added.", minimum=0.0, maximum=10.0, usual=True)
+    samples: int = setting(1000, "How many pieces.", minimum=1, maximum=1_000_000, basic=True)
+    length: int = setting(51, "Values in each piece.", minimum=2, maximum=1_000_000, basic=True)
+    step: float = setting(0.1, "Angle from one value to the next.", unit="rad", above=0.0, maximum=3.1, basic=True)
+    noise: float = setting(0.0, "Spread of the noise that is added.", minimum=0.0, maximum=10.0, basic=True)
     seed: int = setting(0, "The same seed gives the same values.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:
@@ -152,8 +152,8 @@ class SineCosine(Source):
     title: ClassVar[str] = "Sine and cosine"
     help: ClassVar[str] = "A sine and the cosine of the same angle: learn one from the other."
 
-    steps: int = setting(300, "Half turns: one for each step of training.", minimum=1, maximum=100_000, usual=True)
-    points: int = setting(10, "Points in a half turn, both ends counted.", minimum=2, maximum=1_000, usual=True)
+    steps: int = setting(300, "Half turns: one for each step of training.", minimum=1, maximum=100_000, basic=True)
+    points: int = setting(10, "Points in a half turn, both ends counted.", minimum=2, maximum=1_000, basic=True)
 
     def table(self) -> Table:
         """One series, [steps * (points - 1) + 1, 2]: columns sine and cosine."""
@@ -169,14 +169,14 @@ class Alphabet(Source):
 
     title: ClassVar[str] = "Alphabet"
     help: ClassVar[str] = "The letters in their order. How many of them the model sees is the window."
-    tasks: ClassVar[tuple[str, ...]] = ("symbols",)
+    tasks: ClassVar[tuple[str, ...]] = ("language-modeling",)
 
-    letters: int = setting(26, "How many letters, from a on.", minimum=2, maximum=26, usual=True)
-    repeats: int = setting(20, "How often the alphabet is said.", minimum=1, maximum=100_000, usual=True)
+    letters: int = setting(26, "How many letters, from a on.", minimum=2, maximum=26, basic=True)
+    repeats: int = setting(20, "How often the alphabet is said.", minimum=1, maximum=100_000, basic=True)
     cyclic: bool = setting(
         True,
         "Whether a follows after the last letter. If not, each alphabet is a sequence of its own, and nothing follows.",
-        usual=True,
+        basic=True,
     )
 
     def table(self) -> Table:
@@ -200,7 +200,7 @@ class Stocks(Source):
             ("all", "All six, as columns", "A column for each company: one model may see all of them at once."),
             ("series", "All six, as series", "A series for each company: one model learns from all, one at a time."),
         ],
-        usual=True,
+        basic=True,
     )
 
     def table(self) -> Table:

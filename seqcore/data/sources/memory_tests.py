@@ -32,7 +32,7 @@ class AddingProblem(Source):
     length: int = setting(
         100, "Numbers in each sequence: how far back to remember.", minimum=4, maximum=500, slider=True
     )
-    samples: int = setting(5000, "How many sequences.", minimum=10, maximum=1_000_000, usual=True)
+    samples: int = setting(5000, "How many sequences.", minimum=10, maximum=1_000_000, basic=True)
     seed: int = setting(0, "The same seed gives the same sequences.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:
@@ -52,14 +52,14 @@ class AddingProblem(Source):
             independent=True,
         )
 
-    def settles(self) -> dict[str, Any]:
+    def forced_fields(self) -> dict[str, Any]:
         """One answer, at the end of a window that is the whole sequence."""
         return {
             "inputs": ("value", "marker"),
             "target": ("sum",),
             "window": self.length,
             "min_window": None,
-            "predict": "next",
+            "predict": "last",
             "lead": 0,
             "horizon": 1,
         }
@@ -73,12 +73,12 @@ class CopyMemory(Source):
         "A few random letters, a long silence, then a sign: say the letters again. Only that counts. Without memory "
         "nothing beats guessing: one in as many as there are letters."
     )
-    tasks: ClassVar[tuple[str, ...]] = ("symbols",)
+    tasks: ClassVar[tuple[str, ...]] = ("language-modeling",)
 
     delay: int = setting(30, "Steps of silence: how far back to remember.", minimum=1, maximum=500, slider=True)
-    remembered: int = setting(5, "Letters to remember.", minimum=1, maximum=100, usual=True)
+    remembered: int = setting(5, "Letters to remember.", minimum=1, maximum=100, basic=True)
     letters: int = setting(8, "Different letters.", minimum=2, maximum=26)
-    samples: int = setting(5000, "How many sequences.", minimum=10, maximum=1_000_000, usual=True)
+    samples: int = setting(5000, "How many sequences.", minimum=10, maximum=1_000_000, basic=True)
     seed: int = setting(0, "The same seed gives the same sequences.", minimum=0, maximum=2**31 - 1)
 
     @property
@@ -105,13 +105,13 @@ class CopyMemory(Source):
         chosen = rng.choice(words, self.samples, replace=False)
         return chosen[:, None] // self.letters ** np.arange(self.remembered) % self.letters
 
-    def settles(self) -> dict[str, Any]:
+    def forced_fields(self) -> dict[str, Any]:
         """A prediction at every step of the whole sequence, scored from the sign on."""
         return {
             "window": self.length - 1,
             "min_window": None,
-            "predict": "every-step",
-            "warm_up": self.length - 1 - self.remembered,
+            "predict": "every",
+            "burn_in": self.length - 1 - self.remembered,
         }
 
 

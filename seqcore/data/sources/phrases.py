@@ -55,7 +55,7 @@ class EverydayPhrases(Source):
     )
     tasks: ClassVar[tuple[str, ...]] = ("translation",)
 
-    pairs: int = setting(24_000, "How many sentences, all different.", minimum=100, maximum=100_000, usual=True)
+    pairs: int = setting(24_000, "How many sentences, all different.", minimum=100, maximum=100_000, basic=True)
     seed: int = setting(0, "The same seed gives the same sentences.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:

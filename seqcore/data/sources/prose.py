@@ -45,12 +45,12 @@ class PastedText(Source):
 
     title: ClassVar[str] = "Your own text"
     help: ClassVar[str] = "Paste a text in any language: the longer, the better. The model learns how it goes on."
-    tasks: ClassVar[tuple[str, ...]] = ("symbols",)
+    tasks: ClassVar[tuple[str, ...]] = ("language-modeling",)
 
     text: str = setting(
-        _VERSE, "A few hundred characters at least; a book is better.", title="Text", usual=True, multiline=True
+        _VERSE, "A few hundred characters at least; a book is better.", title="Text", basic=True, multiline=True
     )
-    level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, usual=True)
+    level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, basic=True)
 
     def table(self) -> Table:
         """One sequence of symbols, [n, 1]."""
@@ -62,9 +62,9 @@ class PythonProse(Source):
 
     title: ClassVar[str] = "Python's handbook"
     help: ClassVar[str] = "Technical English: the help topics of the Python that runs this. No two versions are alike."
-    tasks: ClassVar[tuple[str, ...]] = ("symbols",)
+    tasks: ClassVar[tuple[str, ...]] = ("language-modeling",)
 
-    level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, usual=True)
+    level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, basic=True)
     repeats: bool = setting(
         True,
         "Keep passages that several topics have in common. Some of what is tested was read in training then, "

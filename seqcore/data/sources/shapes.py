@@ -52,8 +52,8 @@ _SHAPES: tuple[Callable[[Values, Values], Values], ...] = (
 class _Films(Source):
     """What the films share: how many, how long, how hard to see."""
 
-    samples: int = setting(6000, "How many films.", minimum=20, maximum=100_000, usual=True)
-    frames: int = setting(12, "Pictures in each film.", minimum=3, maximum=200, usual=True)
+    samples: int = setting(6000, "How many films.", minimum=20, maximum=100_000, basic=True)
+    frames: int = setting(12, "Pictures in each film.", minimum=3, maximum=200, basic=True)
     noise: float = setting(0.1, "Spread of the noise in each point; a shape has 1.", minimum=0.0, maximum=1.0)
     clutter: int = setting(2, "Shapes that stand still in each film.", minimum=0, maximum=30)
     seed: int = setting(0, "The same seed gives the same films.", minimum=0, maximum=2**31 - 1)
@@ -147,11 +147,11 @@ class BouncingShapes(_Films):
     )
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
-    samples: int = setting(1000, "How many films.", minimum=20, maximum=100_000, usual=True)
-    frames: int = setting(30, "Pictures in each film.", minimum=3, maximum=200, usual=True)
+    samples: int = setting(1000, "How many films.", minimum=20, maximum=100_000, basic=True)
+    frames: int = setting(30, "Pictures in each film.", minimum=3, maximum=200, basic=True)
     noise: float = setting(0.04, "Spread of the noise in each point; a shape has 1.", minimum=0.0, maximum=1.0)
     clutter: int = setting(0, "Shapes that stand still in each film.", minimum=0, maximum=30)
-    shapes: int = setting(1, "Shapes in each film.", minimum=1, maximum=4, usual=True)
+    shapes: int = setting(1, "Shapes in each film.", minimum=1, maximum=4, basic=True)
     speed: float = setting(1.0, "The usual way from one picture to the next.", unit="points", above=0.0, maximum=4.0)
 
     def table(self) -> Table:

@@ -25,7 +25,7 @@ class Source(Section):
         """The values, the same ones each time. DataError where the options can't give any."""
         raise NotImplementedError
 
-    def settles(self) -> dict[str, Any]:
+    def forced_fields(self) -> dict[str, Any]:
         """Fields of the experiment's data section that follow from these options, whatever else was given for them.
 
         For data that only one window fits, as a test whose answer stands at the end of each sequence.

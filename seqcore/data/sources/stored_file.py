@@ -119,7 +119,7 @@ class FileOptions(Source):
         "auto",
         "What becomes of days, hours or months that a regular calendar leaves out.",
         choices=[
-            ("auto", "Automatic", "Inserted as gaps where at most a tenth is missing and data.gaps fills them."),
+            ("auto", "Automatic", "Inserted as gaps where at most a tenth is missing and data.missing fills them."),
             ("insert", "Insert", "A row of gaps for each, wherever the calendar is regular."),
             ("leave", "Leave out", "They are named, and rows follow each other as if nothing were between."),
         ],
@@ -132,7 +132,7 @@ class FileOptions(Source):
         return {**_CHARACTERS, **_SWITCHES}.get(value, value) if isinstance(value, str | bool) else value
 
     def for_gaps(self, gaps: str) -> Self:
-        """The same where it is known what becomes of gaps (`data.gaps`): none are made where they would be refused."""
+        """The same for a known `data.missing`: no gaps are inserted where they would be refused."""
         if gaps == "refuse" and self.missing_times == "auto":
             return self.model_copy(update={"missing_times": "leave"})
         return self

@@ -28,7 +28,7 @@ class Values(Source):
         "10, 20, 30, 40, 50, 60, 70, 80, 90",
         "Numbers with commas, spaces, semicolons or new lines between them.",
         title="Values",
-        usual=True,
+        basic=True,
         multiline=True,
     )
     decimal: str = setting(

@@ -54,8 +54,8 @@ class SpokenVowels(Source):
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     vowels: int = setting(5, "How many different vowels.", minimum=2, maximum=len(VOWELS), slider=True)
-    speakers: int = setting(120, "How many voices.", minimum=4, maximum=1_000, usual=True)
-    repeats: int = setting(3, "How often each voice says each vowel.", minimum=1, maximum=100, usual=True)
+    speakers: int = setting(120, "How many voices.", minimum=4, maximum=1_000, basic=True)
+    repeats: int = setting(3, "How often each voice says each vowel.", minimum=1, maximum=100, basic=True)
     noise: float = setting(0.03, "The loudest noise, as a part of the voice's own level.", minimum=0.0, maximum=1.0)
     seed: int = setting(0, "The same seed gives the same sounds.", minimum=0, maximum=2**31 - 1)
 

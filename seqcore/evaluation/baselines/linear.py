@@ -37,10 +37,10 @@ def fit_lines(data: NumericDataset) -> LinearModels:
     def raw(some: NDArray[np.int64]) -> tuple[Values, Values | None, Values]:
         first = data.windows["train"].locate(some)[0]
         inputs = data.values[first[:, None] + np.arange(data.config.window)][:, :, data.inputs]
-        return inputs, data.dates("train", some), data.taught("train", some)
+        return inputs, data.dates("train", some), data.training_targets("train", some)
 
     def scaled(some: NDArray[np.int64]) -> tuple[Values, Values | None, Values]:
-        inputs, targets = data.measured("train", some)
+        inputs, targets = data.scaled_windows("train", some)
         return inputs, data.dates("train", some), targets
 
     rows = data.windows["train"].locate(chosen)[0]

@@ -1,6 +1,6 @@
 """Naive methods that every model is scored beside, on the same windows. They learn from the training part alone.
 
-A new one for numbers is a function of `Situation` and a line in `NUMERIC`.
+A new one for numbers is a function of `BaselineInputs` and a line in `NUMERIC`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from seqcore.evaluation.baselines.linear import fit_lines
 __all__ = [
     "NUMERIC",
     "TITLES",
-    "Situation",
+    "BaselineInputs",
     "facts_for",
     "find_period",
-    "learn",
+    "fit_baselines",
     "naive_steps",
     "numeric_baselines",
     "situation",
@@ -33,7 +33,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Situation:
+class BaselineInputs:
     """What a naive method may look at when it predicts n windows at S places each, H steps ahead, K targets.
 
     `own[N, K]` are the targets' values in original units by row; `origin[n, S]` is the last row known at each place;
@@ -58,18 +58,18 @@ class Situation:
     facts: dict[str, Values]
 
 
-def last_value(s: Situation) -> Values:
+def last_value(s: BaselineInputs) -> Values:
     """What was last seen stays."""
     return np.broadcast_to(s.own[s.origin][:, :, None, :], (*s.origin.shape, len(s.ahead), s.own.shape[1]))
 
 
-def mean(s: Situation) -> Values:
+def mean(s: BaselineInputs) -> Values:
     """The training part's mean, each series' own."""
     shape = (*s.origin.shape, len(s.ahead), s.own.shape[1])
     return np.broadcast_to(s.facts["mean"][s.series][:, None, None, :], shape)
 
 
-def drift(s: Situation) -> Values:
+def drift(s: BaselineInputs) -> Values:
     """The window's first and last value, carried on as a straight line."""
     steps = s.origin - s.first[:, None]
     rise = s.own[s.origin] - s.own[s.first][:, None]
@@ -78,7 +78,7 @@ def drift(s: Situation) -> Values:
     return line
 
 
-def seasonal(s: Situation) -> Values:
+def seasonal(s: BaselineInputs) -> Values:
     """The value one period (or as many as needed) before; the last value where there is none yet."""
     period = s.facts["period"][s.series].astype(np.int64)[:, None]
     back = -(-s.ahead // np.maximum(period, 1)) * period - s.ahead  # [n, H]
@@ -87,24 +87,24 @@ def seasonal(s: Situation) -> Values:
     return np.where(known[..., None], s.own[np.maximum(rows, 0)], last_value(s))
 
 
-def linear(s: Situation) -> Values:
+def linear(s: BaselineInputs) -> Values:
     """A straight line (least squares) on the window; the last value on windows that are not whole."""
     return _on_whole_windows(s, _line(s, "linear", s.inputs).reshape(*s.origin.shape, len(s.ahead), s.own.shape[1]))
 
 
-def linear_calendar(s: Situation) -> Values:
+def linear_calendar(s: BaselineInputs) -> Values:
     """The same with the calendar of the predicted time."""
     line = _line(s, "linear_calendar", s.inputs)
     return _on_whole_windows(s, line.reshape(*s.origin.shape, len(s.ahead), s.own.shape[1]))
 
 
-def linear_scaled(s: Situation) -> Values:
+def linear_scaled(s: BaselineInputs) -> Values:
     """The same on what the model sees: scaled, measured from its anchor, with the calendar where it has one."""
     with np.errstate(over="ignore"):
         return _on_whole_windows(s, s.units(_line(s, "linear_scaled", s.scaled())))
 
 
-def _line(s: Situation, name: str, inputs: Values) -> Values:
+def _line(s: BaselineInputs, name: str, inputs: Values) -> Values:
     """[n, S, H * K]"""
     n = len(inputs)
     weights = s.facts[f"{name}.weights"]  # [S, T * F + S * E + 1, H * K]
@@ -116,13 +116,13 @@ def _line(s: Situation, name: str, inputs: Values) -> Values:
     return np.stack([flat @ weights[p, :-1] + weights[p, -1] for p in range(s.origin.shape[1])], axis=1)
 
 
-def _on_whole_windows(s: Situation, line: Values) -> Values:
+def _on_whole_windows(s: BaselineInputs, line: Values) -> Values:
     if not s.whole.all():
         line[~s.whole] = last_value(s)[~s.whole]
     return line
 
 
-NUMERIC: dict[str, Callable[[Situation], Values]] = {
+NUMERIC: dict[str, Callable[[BaselineInputs], Values]] = {
     "last_value": last_value,
     "mean": mean,
     "drift": drift,
@@ -145,18 +145,18 @@ TITLES = {
 NEED_OWN_PAST = ("last_value", "drift", "seasonal")
 
 
-def situation(data: NumericDataset, part: str, indices: NDArray[np.int64], facts: dict[str, Values]) -> Situation:
+def situation(data: NumericDataset, part: str, indices: NDArray[np.int64], facts: dict[str, Values]) -> BaselineInputs:
     """The windows of a part with these numbers, as naive methods see them."""
     first, lengths, sequence = data.windows[part].locate(indices)
     longest = int(lengths.max())
     rows = np.minimum(first[:, None] + np.arange(longest), (first + lengths - 1)[:, None])
-    return Situation(
-        own=data.own,
+    return BaselineInputs(
+        own=data.target_values,
         origin=np.minimum(data.origin_rows(part, indices), (first + lengths - 1)[:, None]),
         first=first,
         start=data.table.offsets[sequence],
         series=data.series_of(sequence),
-        scaled=lambda: data.measured(part, indices)[0],
+        scaled=lambda: data.scaled_windows(part, indices)[0],
         dates=data.dates(part, indices),
         units=lambda outputs: data.original(part, indices, outputs),
         inputs=data.values[rows][:, :, data.inputs],
@@ -179,7 +179,7 @@ def numeric_baselines(
     return {name: NUMERIC[name](seen) for name in names}
 
 
-def learn(data: NumericDataset) -> dict[str, Values]:
+def fit_baselines(data: NumericDataset) -> dict[str, Values]:
     """What the naive methods learn from the training part: mean[G, K], step size[G, K], period[G] and straight lines.
 
     G is 1, or the number of series where each has a scale of its own. A period of 0 is none.
@@ -217,19 +217,19 @@ def _simple_facts(data: NumericDataset, bounds: list[tuple[int, int, int]]) -> d
     series = data.series_of(np.array([s for s, _, _ in bounds], dtype=np.int64))
     for g, (_, low, high) in zip(series.tolist(), bounds, strict=True):
         rows[g], steps[g] = rows[g] + high - low, steps[g] + max(high - low - 1, 0)
-        skipped[g] += data.own[low : min(low + data.first_target, high)].sum(axis=0)
+        skipped[g] += data.target_values[low : min(low + data.first_target, high)].sum(axis=0)
         left_out[g] += min(data.first_target, high - low)
         for start in range(low, high, CHUNK):
-            some = data.own[start : min(start + CHUNK + 1, high)]
+            some = data.target_values[start : min(start + CHUNK + 1, high)]
             total[g] += some[:CHUNK].sum(axis=0)
             moved[g] += np.abs(np.diff(some, axis=0)).sum(axis=0)
         if high - low > longest[g]:
             longest[g] = high - low
             if count > 1:
-                period[g] = find_period(data.own[max(low, high - LONGEST_LOOK) : high, 0]) or 0
+                period[g] = find_period(data.target_values[max(low, high - LONGEST_LOOK) : high, 0]) or 0
     if count == 1 and bounds:
         _, low, high = max(bounds, key=lambda bound: bound[2] - bound[1])
-        period[0] = find_period(data.own[max(low, high - LONGEST_LOOK) : high, 0]) or 0
+        period[0] = find_period(data.target_values[max(low, high - LONGEST_LOOK) : high, 0]) or 0
     # the mean of what is predicted: the first rows of a sequence are only ever seen
     whole = left_out >= rows
     mean = np.where(whole, total, total - skipped) / np.maximum(np.where(whole, rows, rows - left_out), 1)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from seqcore.data.labelled_dataset import LabelledDataset
 from seqcore.data.vocabulary import Vocabulary
 
-__all__ = ["learn_neighbours", "nearest_classes"]
+__all__ = ["fit_nearest_neighbor", "nearest_classes"]
 
 MOST_NEIGHBOURS = 3_000
 _MOST_KEPT = 400_000  # numbers, or symbols, of all of them
@@ -31,7 +31,7 @@ _FACTORS = np.array([1, 1_000_003, 998_244_353], dtype=np.int64)
 Values = NDArray[Any]  # float64, and float32 where it is kept
 
 
-def learn_neighbours(data: LabelledDataset) -> dict[str, Values]:
+def fit_nearest_neighbor(data: LabelledDataset) -> dict[str, Values]:
     """What is kept of the training part for `nearest_classes`, as a codec's `fitted` holds it."""
     kept = data.spread("train", MOST_NEIGHBOURS)
     first, lengths, sequence = data.windows["train"].locate(kept)

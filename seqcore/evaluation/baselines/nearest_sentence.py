@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqcore.data.parallel_text_dataset import PairedDataset
+from seqcore.data.parallel_text_dataset import ParallelTextDataset
 
 __all__ = ["nearest_translations"]
 
@@ -20,7 +20,7 @@ Rows = NDArray[np.int64]
 
 
 @torch.inference_mode()
-def nearest_translations(data: PairedDataset, part: str, indices: Rows) -> list[str]:
+def nearest_translations(data: ParallelTextDataset, part: str, indices: Rows) -> list[str]:
     """The remembered translation of the most similar sentence, for each of these. No sentence is its own."""
     memory = data.codec.memory
     words, lengths = memory["memory.codes"].astype(np.int64), memory["memory.lengths"].astype(np.int64)
@@ -50,7 +50,7 @@ def nearest_translations(data: PairedDataset, part: str, indices: Rows) -> list[
     return [data.codec.remembered[i] for i in found.tolist()]
 
 
-def _counted(data: PairedDataset, sequences: Rows, weight: NDArray[np.float64]) -> NDArray[np.float32]:
+def _counted(data: ParallelTextDataset, sequences: Rows, weight: NDArray[np.float64]) -> NDArray[np.float32]:
     """Weighted counts of each word in these sentences, [V, n]. Their length doesn't matter for who is nearest."""
     counts = np.zeros((len(weight), len(sequences)), dtype=np.float32)
     for column, s in enumerate(sequences.tolist()):

@@ -91,7 +91,7 @@ class NGrams:
         """Different n-grams of all lengths."""
         return sum(len(order.keys) for order in self.orders)
 
-    def judge(
+    def log_prob(
         self, codes: Codes, rows: Numbers, behind: Numbers, order: int
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """(ln P of `codes[rows]` [n], whether it is the most probable symbol[n]) by n-grams up to `order`.
@@ -114,7 +114,7 @@ class NGrams:
         codes = np.repeat(np.append(context, 0)[None].astype(np.int64), self.size, axis=0)
         codes[:, -1] = np.arange(self.size)
         rows = (np.arange(self.size) + 1) * codes.shape[1] - 1
-        logs, _ = self.judge(codes.ravel(), rows, np.full(self.size, len(context)), order)
+        logs, _ = self.log_prob(codes.ravel(), rows, np.full(self.size, len(context)), order)
         return np.exp(logs)
 
     def _numbers(self, codes: Codes, rows: Numbers, behind: Numbers, n: int) -> Numbers:

@@ -282,7 +282,7 @@ def _prepared(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
                     "message": f"Column {name!r} was prepared with what lies after the training part: {how}.",
                     "why": "So the training part already holds a trace of what the model is tested on.",
                     "advice": "Give the values as they were measured: they are scaled here, on the training part "
-                    "alone, and gaps are filled part by part (data.gaps).",
+                    "alone, and gaps are filled part by part (data.missing).",
                 }
             )
     return leaks

@@ -351,7 +351,13 @@ def test_people_read_the_interval_of_each_step_and_the_error_by_horizon(ask: Ask
     hours = np.datetime64("2024-01-01T00:00") + np.arange(300) * np.timedelta64(1, "h")
     rows = "".join(f"{hour},{np.sin(i / 4) + 3:.4f}\n" for i, hour in enumerate(np.datetime_as_string(hours, unit="m")))
     (tmp_path / "hours.csv").write_text("time,load\n" + rows)
-    small = ("training.epochs=1", "training.coverage=0.8", "data.scaling=standard", "data.horizon=14", "data.window=6")
+    small = (
+        "training.epochs=1",
+        "training.interval_coverage=0.8",
+        "data.scaling=standard",
+        "data.horizon=14",
+        "data.window=6",
+    )
     few = [word for change in small for word in ("--set", change)]
     assert ask("train", str(tmp_path / "hours.csv"), *few).code == 0
     ahead = ask("predict", "latest", "--steps", "2").out.splitlines()

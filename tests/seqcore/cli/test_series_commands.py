@@ -15,7 +15,7 @@ from seqcore.cli import main
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """The id of a small finished run on six series."""
     monkeypatch.setenv("SEQCORE_STORE", f"sqlite:///{tmp_path / 'seqcore.db'}")
-    small = ("training.epochs=1", "training.coverage=0", "model.hidden_size=4")
+    small = ("training.epochs=1", "training.interval_coverage=0", "model.hidden_size=4")
     assert main(["train", "stock-next-week", "--json", *(word for change in small for word in ("--set", change))]) == 0
     last: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
     found: str = last["run"]

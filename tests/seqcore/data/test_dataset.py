@@ -14,7 +14,7 @@ from seqcore.data.dataset import PARTS, part_bounds
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.scaling import fit_scaler
 from seqcore.data.table import Table, symbol_table
-from seqcore.data.token_dataset import SymbolicDataset
+from seqcore.data.token_dataset import TokenDataset
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig, TrainingConfig
@@ -39,7 +39,7 @@ shapes = st.fixed_dictionaries(
         "horizon": st.integers(1, 4),
         "stride": st.integers(1, 5),
         "lead": st.integers(1, 3),
-        "predict": st.sampled_from(["next", "every-step"]),
+        "predict": st.sampled_from(["last", "every"]),
         "validation_fraction": st.sampled_from([0.0, 0.2, 0.3]),
         "test_fraction": st.sampled_from([0.0, 0.25]),
     }
@@ -116,7 +116,7 @@ def test_scaling_is_fitted_on_the_training_part_alone() -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(
-    st.sampled_from(["standard", "minmax", "none", "relative"]),
+    st.sampled_from(["standard", "minmax", "none", "last-value"]),
     st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30),
 )
 def test_scaling_comes_back_to_the_same_values(kind: str, numbers: list[float]) -> None:
@@ -127,15 +127,15 @@ def test_scaling_comes_back_to_the_same_values(kind: str, numbers: list[float]) 
 
 
 def test_a_column_that_never_moves_is_not_divided_by_nothing() -> None:
-    for kind in ("standard", "minmax", "relative"):
+    for kind in ("standard", "minmax", "last-value"):
         assert fit_scaler(kind, [np.full((9, 1), 7.0)]).scale.tolist() == [1.0]
 
 
-@pytest.mark.parametrize("predict", ["next", "every-step"])
+@pytest.mark.parametrize("predict", ["last", "every"])
 def test_relative_windows_are_measured_from_a_value_that_no_step_comes_before(predict: str) -> None:
-    data = NumericDataset(counting(60), config(scaling="relative", window=5, predict=predict), CPU)
+    data = NumericDataset(counting(60), config(scaling="last-value", window=5, predict=predict), CPU)
     batch = data.batch("train", np.array([0, 11]))
-    anchor = batch.inputs[:, -1 if predict == "next" else 0]
+    anchor = batch.inputs[:, -1 if predict == "last" else 0]
     assert torch.all(anchor == 0.0)
     assert torch.equal(batch.inputs[0], batch.inputs[1])
     outputs = batch.targets.numpy()
@@ -185,7 +185,7 @@ def test_more_windows_than_a_pool_are_all_taken_once_and_mixed(monkeypatch: pyte
 def test_carried_windows_follow_the_one_that_their_row_held_before(windows: int, size: int) -> None:
     changes = {"window": 1, "validation_fraction": 0.0, "test_fraction": 0.0}
     data = NumericDataset(counting(windows + 1), config(**changes), CPU)
-    training = TrainingConfig(batch_size=size, shuffle=False, carry_state=True)
+    training = TrainingConfig(batch_size=size, shuffle=False, stateful=True)
     taken, before = [], None
     for numbers, follows in data.batches("train", training, 0):
         assert follows is not None
@@ -202,7 +202,9 @@ def letters(text: str) -> Table:
 
 
 def test_symbols_next_is_the_next_symbol() -> None:
-    data = SymbolicDataset(letters("abcabcabcabc"), config(task="symbols", window=2, validation_fraction=0.3), CPU)
+    data = TokenDataset(
+        letters("abcabcabcabc"), config(task="language-modeling", window=2, validation_fraction=0.3), CPU
+    )
     context, following = data.context("train", 1)
     assert (context, following) == (("b", "c"), "a")
     batch = data.batch("train", np.array([1]))
@@ -212,7 +214,7 @@ def test_symbols_next_is_the_next_symbol() -> None:
 
 def test_symbols_that_training_never_saw_are_unknown() -> None:
     text = "abab" * 10 + "zzzz"
-    data = SymbolicDataset(letters(text), config(task="symbols", window=2, validation_fraction=0.2), CPU)
+    data = TokenDataset(letters(text), config(task="language-modeling", window=2, validation_fraction=0.2), CPU)
     assert not data.codec.vocabulary.knows("z")
     assert data.codes[-1] == 0
 
@@ -232,7 +234,7 @@ def test_gaps_are_filled_only_when_asked_and_never_from_a_later_part(gaps: str) 
     table = Table(values, ("c0",))
     with pytest.raises(DataError, match=r"2 of 40 values are missing, the first in row 6"):
         NumericDataset(table, config(window=3), CPU)
-    data = NumericDataset(table, config(window=3, gaps=gaps, validation_fraction=0.15, test_fraction=0.15), CPU)
+    data = NumericDataset(table, config(window=3, missing=gaps, validation_fraction=0.15, test_fraction=0.15), CPU)
     assert np.isfinite(data.values).all()
     assert any("missing" in note for note in data.table.notes)
     if gaps == "drop":
@@ -248,4 +250,4 @@ def test_an_infinite_value_is_named_with_its_row() -> None:
     values = np.arange(40.0)[:, None].copy()
     values[7] = np.inf
     with pytest.raises(DataError, match=r"c0: row 8 is infinite"):
-        NumericDataset(Table(values, ("c0",)), config(window=3, gaps="drop"), CPU)
+        NumericDataset(Table(values, ("c0",)), config(window=3, missing="drop"), CPU)

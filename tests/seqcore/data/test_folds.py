@@ -41,7 +41,7 @@ def test_no_window_of_a_fold_touches_its_block_and_every_target_is_held_out_once
     rows: int, window: int, horizon: int, lead: int, stride: int, every_step: bool
 ) -> None:
     table = Table(values=np.arange(float(rows))[:, None], columns=("value",))
-    predict = "every-step" if every_step else "next"
+    predict = "every" if every_step else "last"
     data = dataset(table, window=window, horizon=horizon, lead=lead, stride=stride, predict=predict, scaling="none")
     before_test = rows - round(rows * 0.15)
     held_targets: list[int] = []
@@ -87,7 +87,7 @@ def test_independent_sequences_are_held_out_whole_and_groups_together() -> None:
 
 def test_a_window_measured_from_a_held_season_does_not_train() -> None:
     values = np.sin(np.arange(240) * np.pi / 6) + 0.01 * np.random.default_rng(0).normal(size=240)
-    data = dataset(Table(values=values[:, None], columns=("value",)), window=6, scaling="seasonal-relative")
+    data = dataset(Table(values=values[:, None], columns=("value",)), window=6, scaling="seasonal")
     period = data.codec.before
     assert period == 12
     for fold in folds(data, 6):

@@ -126,9 +126,9 @@ def test_gaps_inside_a_sequence_are_refused_or_filled_from_that_sequence_alone()
     nan = float("nan")
     rows = [[5.0, 5.0], [nan, 1.0, nan, 3.0], [9.0, 9.0]] * 10
     table = of(rows, ["a", "b", "a"] * 10)
-    with pytest.raises(DataError, match=r"data.gaps"):
+    with pytest.raises(DataError, match=r"data.missing"):
         check(experiment(), table)
-    data = LabelledDataset(table, config(**{"data.gaps": "interpolate"}), CPU)
+    data = LabelledDataset(table, config(**{"data.missing": "interpolate"}), CPU)
     assert data.table.values[2:6, 0].tolist() == [1.0, 1.0, 2.0, 3.0]
-    dropped = LabelledDataset(table, config(**{"data.gaps": "drop"}), CPU)
+    dropped = LabelledDataset(table, config(**{"data.missing": "drop"}), CPU)
     assert set(dropped.table.lengths.tolist()) == {2}

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcore.data.parallel_text import MOST_WORDS, pairs_table
-from seqcore.data.parallel_text_codec import PairedCodec
-from seqcore.data.parallel_text_dataset import PairedDataset
+from seqcore.data.parallel_text_codec import ParallelTextCodec
+from seqcore.data.parallel_text_dataset import ParallelTextDataset
 from seqcore.data.readers.read_table import FileOptions, read_table
 from seqcore.data.sentences import bare, cut_sentence, join_sentence, normalised
 from seqcore.data.splits import assigned_parts
@@ -29,9 +29,9 @@ SMALL = [
 ]
 
 
-def dataset(pairs: list[tuple[str, str]] = SMALL, **config: object) -> PairedDataset:
+def dataset(pairs: list[tuple[str, str]] = SMALL, **config: object) -> ParallelTextDataset:
     whole = {"validation_fraction": 0.0, "test_fraction": 0.0, "task": "translation", **config}
-    return PairedDataset(pairs_table(pairs, name="pairs"), DataConfig.model_validate(whole), CPU)
+    return ParallelTextDataset(pairs_table(pairs, name="pairs"), DataConfig.model_validate(whole), CPU)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_rare_words_are_unknown_and_the_most_frequent_ones_are_kept() -> None:
 
 def test_a_codec_comes_back_from_plain_values() -> None:
     codec = dataset().codec
-    again = PairedCodec.from_dict(codec.to_dict(), codec.arrays())
+    again = ParallelTextCodec.from_dict(codec.to_dict(), codec.arrays())
     assert again.to_dict() == codec.to_dict()
     assert again.read("where is tom") == codec.read("where is tom")
     assert all(np.array_equal(again.memory[name], codec.memory[name]) for name in codec.memory)
@@ -159,7 +159,9 @@ def test_only_pairs_can_be_translated() -> None:
     from seqcore.data.table import symbol_table
 
     with pytest.raises(DataError, match="translation needs pairs of sentences"):
-        PairedDataset(symbol_table([list("abc"), list("abd")], independent=True), DataConfig(task="translation"), CPU)
+        ParallelTextDataset(
+            symbol_table([list("abc"), list("abd")], independent=True), DataConfig(task="translation"), CPU
+        )
 
 
 @given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), min_size=1, max_size=8))

@@ -42,7 +42,7 @@ def dataset(table: Table, codec: NumericCodec | None = None, **changes: Any) -> 
 geometry = st.fixed_dictionaries(
     {
         "scaling": st.sampled_from(KINDS),
-        "predict": st.sampled_from(["next", "every-step"]),
+        "predict": st.sampled_from(["last", "every"]),
         "horizon": st.integers(1, 9),
         "window": st.integers(1, 9),
         "lead": st.integers(1, 2),
@@ -110,7 +110,7 @@ def test_a_scale_is_fitted_on_its_series_own_training_part(kind: str) -> None:
     changed = dataset(Table(other, ("v",), offsets=table.offsets, names=table.names), scaling=kind).scalers
     assert np.array_equal(changed.center[0], scalers.center[0])
     assert np.array_equal(changed.scale[0], scalers.scale[0])
-    if kind not in ("none", "log-relative"):
+    if kind not in ("none", "log-last-value"):
         assert changed.scale[1] == pytest.approx(5.0 * scalers.scale[1])
 
 
@@ -120,7 +120,7 @@ def test_independent_sequences_share_one_scale() -> None:
 
 
 def test_inputs_in_season_are_changes_over_one_period() -> None:
-    data = dataset(several((90,)), scaling="seasonal-relative")
+    data = dataset(several((90,)), scaling="seasonal")
     assert data.scalers.period.tolist() == [PERIOD]
     assert data.windows["train"].locate(np.array([0]))[0][0] == PERIOD
     batch = data.batch("train", np.array([3]))
@@ -132,7 +132,7 @@ def test_inputs_in_season_are_changes_over_one_period() -> None:
 
 def test_a_season_beyond_one_period_is_carried_on() -> None:
     values = np.tile(np.arange(1.0, 7.0), 20)
-    data = dataset(Table(values[:, None], ("v",)), scaling="seasonal-relative", horizon=9)
+    data = dataset(Table(values[:, None], ("v",)), scaling="seasonal", horizon=9)
     numbers = np.arange(len(data.windows["test"]))
     nothing = np.zeros((len(numbers), 1, 9))
     assert np.allclose(data.original("test", numbers, nothing), data.truth("test", numbers), atol=1e-4)
@@ -142,21 +142,21 @@ def test_a_series_without_a_season_takes_the_others_and_none_at_all_is_an_error(
     noise = np.random.default_rng(0).normal(50.0, 1.0, 400)
     both = np.concatenate([seasonal(90, 0), noise])[:, None]
     table = Table(both, ("v",), offsets=np.array([0, 90, 490]))
-    assert dataset(table, scaling="seasonal-relative").scalers.period.tolist() == [PERIOD, PERIOD]
+    assert dataset(table, scaling="seasonal").scalers.period.tolist() == [PERIOD, PERIOD]
     with pytest.raises(DataError, match="the training part shows none; use relative"):
-        dataset(Table(noise[:, None], ("v",)), scaling="seasonal-relative")
+        dataset(Table(noise[:, None], ("v",)), scaling="seasonal")
 
 
 def test_a_value_that_has_no_logarithm_is_named_with_its_row() -> None:
     values = seasonal(60, 0)[:, None]
     values[41] = -2.5
     with pytest.raises(DataError, match=r"v: row 42 is -2.5, and log-relative scaling needs values above 0"):
-        dataset(Table(values, ("v",)), scaling="log-relative")
+        dataset(Table(values, ("v",)), scaling="log-last-value")
 
 
 def test_a_perfect_season_is_not_divided_by_rounding() -> None:
     values = np.sin(2 * np.pi * np.arange(120) / 12)[:, None]
-    scaler = fit_scaler("seasonal-relative", [values], period=12)
+    scaler = fit_scaler("seasonal", [values], period=12)
     assert scaler.scale[0] >= 1e-6
 
 
@@ -180,11 +180,11 @@ def test_a_codec_comes_back_the_same(kind: str, dated: bool, series: int) -> Non
 def test_a_codec_of_an_earlier_version_is_still_read() -> None:
     old = {
         "columns": ["v"], "inputs": [0], "targets": [0], "tail_times": None, "tail_start": 3, "x_title": "step",
-        "scaler": {"kind": "relative", "center": [1.0], "scale": [2.0]},
+        "scaler": {"kind": "last-value", "center": [1.0], "scale": [2.0]},
     }  # fmt: skip
     arrays = {"tail": np.arange(4.0)[:, None], "fitted.mean": np.array([2.0]), "fitted.naive_step": np.array([1.0])}
     codec = NumericCodec.from_dict(old, arrays)
-    assert (codec.scaler.kind, codec.tails[0].start) == ("relative", 3)
+    assert (codec.scaler.kind, codec.tails[0].start) == ("last-value", 3)
     assert codec.fitted["mean"].shape == (1, 1)
 
 

@@ -27,7 +27,7 @@ def test_the_error_at_each_horizon_leaves_out_what_is_not_known() -> None:
     assert horizon_view(truth[:, :, :1], prediction[:, :, :1], {}) is None
 
 
-@pytest.mark.parametrize("way", ["direct", "free-running"])
+@pytest.mark.parametrize("way", ["direct", "recursive"])
 def test_an_evaluation_tells_the_error_by_horizon_and_it_adds_up_to_the_whole(way: str) -> None:
     data = {"source": "bouncing-ball", "options": {"samples": 400}, "window": 10, "horizon": 4, "multi_step": way}
     experiment = Experiment.make({"data": data, "model": {"hidden_size": 4}, "training": {"epochs": 1}})

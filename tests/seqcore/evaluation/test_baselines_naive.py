@@ -10,7 +10,7 @@ import torch
 
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.table import Table
-from seqcore.evaluation.baselines.naive import find_period, learn, numeric_baselines
+from seqcore.evaluation.baselines.naive import find_period, fit_baselines, numeric_baselines
 from seqcore.evaluation.metrics import regression_metrics, symbol_metrics
 from seqcore.experiment.experiment import Experiment
 
@@ -19,10 +19,10 @@ def predictions(values: np.ndarray, **changes: Any) -> tuple[dict[str, np.ndarra
     config = Experiment.make({"data": changes}).data
     data = NumericDataset(Table(values[:, None], ("v",)), config, torch.device("cpu"))
     windows = np.arange(len(data.windows["test"]))
-    return numeric_baselines(data, "test", windows, learn(data)), data.truth("test", windows)
+    return numeric_baselines(data, "test", windows, fit_baselines(data)), data.truth("test", windows)
 
 
-@pytest.mark.parametrize("predict", ["next", "every-step"])
+@pytest.mark.parametrize("predict", ["last", "every"])
 @pytest.mark.parametrize("horizon", [1, 3])
 def test_a_ramp_is_exact_for_a_straight_line_and_for_drift(predict: str, horizon: int) -> None:
     naive, truth = predictions(np.arange(200.0) * 10, window=5, predict=predict, horizon=horizon)

@@ -9,7 +9,7 @@ import torch
 from seqcore.data.labelled_dataset import LabelledDataset
 from seqcore.data.table import Table, symbol_table
 from seqcore.evaluation.baselines import nearest_neighbor
-from seqcore.evaluation.baselines.nearest_neighbor import learn_neighbours, nearest_classes
+from seqcore.evaluation.baselines.nearest_neighbor import fit_nearest_neighbor, nearest_classes
 from seqcore.experiment.experiment import Experiment
 
 CPU = torch.device("cpu")
@@ -45,7 +45,7 @@ def shapes(count: int, *, features: int = 1, seed: int = 0) -> Table:
 
 def right(data: LabelledDataset, part: str) -> float:
     indices = np.arange(len(data.windows[part]))
-    return float(np.mean(nearest_classes(data, part, indices, learn_neighbours(data)) == data.truth(part, indices)))
+    return float(np.mean(nearest_classes(data, part, indices, fit_nearest_neighbor(data)) == data.truth(part, indices)))
 
 
 @pytest.mark.parametrize("features", [1, 40])
@@ -57,7 +57,7 @@ def test_a_description_is_the_mean_over_equal_stretches_of_time() -> None:
     data = dataset(shapes(30))
     data.coded = torch.arange(len(data.table.values), dtype=torch.float32)[:, None]
     first, lengths = np.array([0, 10]), np.array([6, 5])
-    found = neighbours._described(data, first, lengths, 4)
+    found = nearest_neighbor._described(data, first, lengths, 4)
     # six steps in four stretches of one and a half: 0 0 1 | 1 2 2 | 3 3 4 | 4 5 5, by halves
     np.testing.assert_allclose(found[0], [1 / 3, 5 / 3, 10 / 3, 14 / 3])
     np.testing.assert_allclose(found[1].mean(), 12.0)
@@ -66,10 +66,10 @@ def test_a_description_is_the_mean_over_equal_stretches_of_time() -> None:
 def test_projecting_wide_descriptions_keeps_who_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
     data = dataset(shapes(90, features=30, seed=1))
     narrow = right(data, "test")
-    facts = learn_neighbours(data)
+    facts = fit_nearest_neighbor(data)
     assert facts["nearest.described"].shape[1] == facts["nearest.directions"].shape[1] <= 96
     monkeypatch.setattr(nearest_neighbor, "_DIRECTIONS", 10_000)
-    assert "nearest.directions" not in learn_neighbours(data)
+    assert "nearest.directions" not in fit_nearest_neighbor(data)
     assert right(data, "test") == narrow
 
 
@@ -98,8 +98,8 @@ def test_texts_with_the_same_rare_words_are_near() -> None:
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearest_neighbor, "MOST_NEIGHBOURS", 20)
     monkeypatch.setattr(nearest_neighbor, "_MOST_KEPT", 100)
-    facts = learn_neighbours(dataset(shapes(120, features=40)))
+    facts = fit_nearest_neighbor(dataset(shapes(120, features=40)))
     assert len(facts["nearest.classes"]) == 20
     assert set(facts["nearest.classes"].tolist()) == {0.0, 1.0, 2.0}
     texts = symbol_table([list("abcabcabcabc")] * 60, independent=True, labels=np.array(["x", "y"] * 30))
-    assert len(learn_neighbours(dataset(texts))["nearest.codes"]) <= 100
+    assert len(fit_nearest_neighbor(dataset(texts))["nearest.codes"]) <= 100

@@ -55,7 +55,7 @@ def test_the_most_probable_symbol_is_found_without_looking_at_all(seed: int) -> 
     data = np.array(stretches(seed, 8)[0])
     grams = NGrams.fit([data[:40]], 8, 5)
     rows = np.arange(len(data))
-    _, right = grams.judge(data, rows, rows, 5)
+    _, right = grams.log_prob(data, rows, rows, 5)
     for row in rows:
         after = np.array(slow([data[:40].tolist()], 8, tuple(data[max(0, row - 4) : row].tolist())))
         assert right[row] == (after[data[row]] == pytest.approx(after.max(), abs=1e-12)) or (
@@ -67,8 +67,8 @@ def test_a_symbol_sees_no_further_back_than_it_is_told() -> None:
     data = np.array(stretches(1, 5)[0])
     grams = NGrams.fit([data], 5, 5)
     rows = np.arange(10, 40)
-    none, _ = grams.judge(data, rows, np.zeros(30, dtype=int), 5)
-    single, _ = grams.judge(data, rows, rows, 1)
+    none, _ = grams.log_prob(data, rows, np.zeros(30, dtype=int), 5)
+    single, _ = grams.log_prob(data, rows, rows, 1)
     assert np.array_equal(none, single)
 
 
@@ -77,7 +77,7 @@ def test_what_is_counted_makes_the_same_n_grams() -> None:
     grams = NGrams.fit([data], 5, 4)
     again = NGrams(grams.counted, 5)
     rows = np.arange(len(data))
-    assert np.array_equal(grams.judge(data, rows, rows, 4)[0], again.judge(data, rows, rows, 4)[0])
+    assert np.array_equal(grams.log_prob(data, rows, rows, 4)[0], again.log_prob(data, rows, rows, 4)[0])
     assert len(again) == len(grams)
 
 
@@ -87,7 +87,7 @@ def test_a_vocabulary_of_50000_words_needs_no_table_of_pairs() -> None:
     began = time.process_time()
     grams = NGrams.fit([words], 50_000, 5)
     rows = np.arange(150_000, 200_000)
-    logs, _ = grams.judge(words, rows, rows, 5)
+    logs, _ = grams.log_prob(words, rows, rows, 5)
     assert time.process_time() - began < 5.0
     assert np.isfinite(logs).all()
     assert len(grams) < 5 * len(words)
@@ -95,5 +95,5 @@ def test_a_vocabulary_of_50000_words_needs_no_table_of_pairs() -> None:
 
 def test_without_any_data_all_is_chance() -> None:
     grams = NGrams.fit([], 4, 5)
-    logs, _ = grams.judge(np.array([0, 1, 2]), np.array([2]), np.array([2]), 5)
+    logs, _ = grams.log_prob(np.array([0, 1, 2]), np.array([2]), np.array([2]), 5)
     assert logs == pytest.approx([-np.log(4)])

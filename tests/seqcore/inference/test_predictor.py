@@ -133,7 +133,7 @@ def monthly(n: int = 96) -> pd.DataFrame:
 def test_a_forecast_goes_on_in_the_datas_units_with_its_dates(horizon: int) -> None:
     plan = Experiment.make(
         {
-            "data": {"window": 12, "scaling": "relative", "horizon": horizon, "target": ["Passengers"]},
+            "data": {"window": 12, "scaling": "last-value", "horizon": horizon, "target": ["Passengers"]},
             "model": {"hidden_size": 16},
             "training": {"epochs": 60, "schedule": "cosine"},
         }
@@ -149,7 +149,7 @@ def test_a_forecast_goes_on_in_the_datas_units_with_its_dates(horizon: int) -> N
 def test_every_step_models_forecast_too() -> None:
     plan = Experiment.make(
         {
-            "data": {"window": 24, "predict": "every-step", "scaling": "standard", "validation_fraction": 0.3},
+            "data": {"window": 24, "predict": "every", "scaling": "standard", "validation_fraction": 0.3},
             "training": {"epochs": 40},
         }
     )
@@ -182,7 +182,7 @@ def test_several_columns_are_typed_a_row_a_line() -> None:
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 2)), columns=["a", "b"])
     plan = Experiment.make({"data": {"inputs": ["a", "b"], "target": ["a"], "window": 3}, "training": {"epochs": 1}})
     predictor, _, _ = finished(plan, frame)
-    assert predictor.parse("1, 2\n3, 4; 5, 6").tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert predictor.parse_input("1, 2\n3, 4; 5, 6").tolist() == [[1, 2], [3, 4], [5, 6]]
     with pytest.raises(PredictionError, match="row 2 has 1 numbers; give 2 a row: a, b"):
         predictor.predict("1 2; 3")
 
@@ -191,8 +191,8 @@ def test_in_several_columns_the_number_of_values_says_what_a_comma_is() -> None:
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
     plan = Experiment.make({"data": {"inputs": ["a", "b"], "target": ["a"], "window": 3}, "training": {"epochs": 1}})
     predictor, _, _ = finished(plan, frame)
-    assert predictor.parse("0,5 0,6\n7,5 8").tolist() == [[0.5, 0.6], [7.5, 8]]
-    assert predictor.parse("1,2\n3,4").tolist() == [[1, 2], [3, 4]]
+    assert predictor.parse_input("0,5 0,6\n7,5 8").tolist() == [[0.5, 0.6], [7.5, 8]]
+    assert predictor.parse_input("1,2\n3,4").tolist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize(

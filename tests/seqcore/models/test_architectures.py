@@ -18,7 +18,7 @@ from seqcore.tasks.model_summary import summarize
 ARCHITECTURES = pytest.mark.parametrize("architecture", MODELS)
 
 
-def model(architecture: str, *, predict: str = "next", **changes: Any) -> SequenceModel:
+def model(architecture: str, *, predict: str = "last", **changes: Any) -> SequenceModel:
     torch.manual_seed(0)
     config = ModelConfig(architecture=architecture, hidden_size=6, **changes)
     return SequenceModel(3, 2, config, predict=predict, symbolic=False).eval()
@@ -38,7 +38,7 @@ def test_shapes_are_those_of_the_contract(architecture: str, bidirectional: bool
 
 @ARCHITECTURES
 def test_a_sequence_in_two_halves_with_the_state_handed_on_is_the_whole(architecture: str) -> None:
-    net, x = model(architecture, predict="every-step"), torch.randn(2, 9, 3)
+    net, x = model(architecture, predict="every"), torch.randn(2, 9, 3)
     whole, _ = net(x)
     first, state = net(x[:, :4])
     second, _ = net(x[:, 4:], detached(state))
@@ -58,7 +58,7 @@ def test_padding_never_changes_an_answer(architecture: str, bidirectional: bool)
 
 @ARCHITECTURES
 def test_an_answer_at_a_step_never_depends_on_a_later_one(architecture: str) -> None:
-    net, x = model(architecture, predict="every-step"), torch.randn(1, 8, 3)
+    net, x = model(architecture, predict="every"), torch.randn(1, 8, 3)
     changed = x.clone()
     changed[:, 5:] += 1.0
     assert torch.equal(net(x)[0][:, :5], net(changed)[0][:, :5])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqcore.data.audio import FLOOR, levelled, mel_power
-from seqcore.models.augmentation import AUGMENTATIONS, VoiceVariation
+from seqcore.models.augmentation import AUGMENTATIONS, AudioAugment
 
 CHANNELS = 40
 
@@ -19,9 +19,9 @@ def frames() -> torch.Tensor:
     return torch.stack([torch.from_numpy(levelled(mel_power([w.numpy()])[0])).float() for w in waves])
 
 
-def voice() -> VoiceVariation:
+def voice() -> AudioAugment:
     center, scale = torch.linspace(-3.0, -8.0, CHANNELS), torch.linspace(2.0, 3.0, CHANNELS)
-    return VoiceVariation(center, scale)
+    return AudioAugment(center, scale)
 
 
 def test_a_model_in_use_hears_what_there_is(frames: torch.Tensor) -> None:

@@ -130,7 +130,7 @@ def test_a_long_text_is_drawn_from_its_beginning_and_never_whole() -> None:
 
 def test_windows_before_and_after_scaling_are_the_datasets_own() -> None:
     values = 100 + np.arange(300.0)
-    experiment = Experiment.make({"data": {"window": 10, "scaling": "relative", "horizon": 3}})
+    experiment = Experiment.make({"data": {"window": 10, "scaling": "last-value", "horizon": 3}})
     seen = glimpse(experiment, Table(values[:, None], ("v",)), part="val")
     before, after = windows_info(seen, scaled=False), windows_info(seen, scaled=True)
     assert len(before.panels) == 3
@@ -154,7 +154,7 @@ def test_windows_of_pictures_are_films_and_end_with_the_one_to_predict() -> None
 
 def test_windows_of_words_keep_their_codes_and_what_follows() -> None:
     table = symbol_table([list("abcd" * 100)])
-    seen = glimpse(Experiment.make({"data": {"task": "symbols", "window": 4}}), table)
+    seen = glimpse(Experiment.make({"data": {"task": "language-modeling", "window": 4}}), table)
     window = seen.windows[0]
     assert len(window.words) == len(window.codes) == 4
     following = {"a": "b", "b": "c", "c": "d", "d": "a"}

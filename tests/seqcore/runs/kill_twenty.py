@@ -30,9 +30,9 @@ from seqcore.runs.store import Store  # noqa: E402
 
 SERVER = """
 import sys, time
-from seqcore.runs.scheduler import Jobs
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
-jobs = Jobs(Store(sys.argv[1]), slots=1).start()
+jobs = Scheduler(Store(sys.argv[1]), slots=1).start()
 jobs.resume(sys.argv[2])
 while True:
     print(*[m.worker.pid for m in list(jobs._members)], flush=True)

@@ -34,7 +34,7 @@ FILES = {
         "regression",
     ),
     "waves.csv": (waves(80), "classification"),
-    "talk.txt": ("the cat sat on the mat and the dog sat on the log. " * 12, "symbols"),
+    "talk.txt": ("the cat sat on the mat and the dog sat on the log. " * 12, "language-modeling"),
     "pairs.tsv": (
         "".join(f"I see {a} {b}.\tJe vois {b}o {a}i.\n" for a in ("two", "old", "red") for b in ("cat", "dog", "bee")),
         "translation",
@@ -70,12 +70,12 @@ def test_a_suggested_classifier_learns_what_there_is_to_learn() -> None:
 def test_a_long_text_is_a_stream_and_a_short_one_is_not() -> None:
     words = RNG.choice(["one ", "two ", "three "], size=8_000)
     stream = suggest_experiment(read_table("".join(words).encode(), name="x.txt"), data=DATA)
-    assert (stream.training.carry_state, stream.training.shuffle) == (True, False)
+    assert (stream.training.stateful, stream.training.shuffle) == (True, False)
     assert stream.data.stride == stream.data.window
     assert stream.model.recurrent_dropout > 0  # read many times, it is not to be learned by heart
     library = suggest_experiment(read_table("".join(words).encode() * 40, name="x.txt"), data=DATA)
-    assert (library.model.recurrent_dropout, library.training.carry_state) == (0, True)
-    assert not suggest_experiment(table_of("talk.txt"), data=DATA).training.carry_state
+    assert (library.model.recurrent_dropout, library.training.stateful) == (0, True)
+    assert not suggest_experiment(table_of("talk.txt"), data=DATA).training.stateful
 
 
 @pytest.mark.parametrize("rows", [3, 30, 3_000, 3_000_000])
@@ -110,4 +110,4 @@ def test_a_series_with_gaps_is_suggested_a_filling_so_that_it_trains() -> None:
     experiment = suggest_experiment(table, data=DATA, changes={"training.epochs": 1, "data.scaling": "standard"})
     *_, last = fit(experiment, data=table)
     assert isinstance(last, Finished)
-    assert experiment.data.gaps == "interpolate"
+    assert experiment.data.missing == "interpolate"

@@ -33,7 +33,7 @@ def uneven(rare: float, count: int = 400, *, seed: int = 0) -> Table:
         columns=("x",),
         offsets=np.arange(count + 1) * 8,
         independent=True,
-        labels=np.where(yes, "rare", "usual")[order],
+        labels=np.where(yes, "rare", "basic")[order],
     )
 
 

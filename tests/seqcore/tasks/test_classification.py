@@ -329,7 +329,9 @@ def test_many_words_are_embedded_and_some_are_hidden_while_training() -> None:
     task = Classification(experiment())
     data = task.make_dataset(table, CPU)
     model = task.build_model(data.codec)
-    assert sum(p.numel() for p in model.parameters()) == sum(p.numel() for p in task.sketch(table).parameters())
+    assert sum(p.numel() for p in model.parameters()) == sum(
+        p.numel() for p in task.build_meta_model(table).parameters()
+    )
     assert isinstance(model.embedding, torch.nn.Embedding)
     assert model.varied is not None
     codes = data.batch("train", np.arange(40)).inputs
@@ -398,7 +400,7 @@ def remarked(predict: Any, **changes: Any) -> set[str]:
             return predict(inputs), None
 
     evaluation = task.evaluate(Fixed(), data, "val")
-    return {remark["code"] for remark in task.remarks(evaluation, data, "val")}
+    return {remark["code"] for remark in task.diagnose(evaluation, data, "val")}
 
 
 def test_the_doctor_names_a_model_that_only_learned_the_largest_class_and_classes_never_named() -> None:
@@ -411,15 +413,15 @@ def test_the_doctor_names_a_model_that_only_learned_the_largest_class_and_classe
 
 def test_settings_that_can_not_be_are_refused() -> None:
     with pytest.raises(ExperimentError, match=r"data.scaling"):
-        experiment(**{"data.scaling": "relative"})
-    with pytest.raises(ExperimentError, match=r"training.carry_state"):
-        experiment(**{"training.carry_state": True, "training.shuffle": False})
+        experiment(**{"data.scaling": "last-value"})
+    with pytest.raises(ExperimentError, match=r"training.stateful"):
+        experiment(**{"training.stateful": True, "training.shuffle": False})
     with pytest.raises(ExperimentError, match=r"training.loss"):
         experiment(**{"training.loss": "mse"})
 
 
 def test_what_is_said_of_windows_does_not_matter_to_whole_sequences() -> None:
-    experiment(**{"data.predict": "every-step", "model.bidirectional": True})
+    experiment(**{"data.predict": "every", "model.bidirectional": True})
     experiment(**{"data.min_window": 30, "data.window": 20})
     check(experiment(**{"data.window": 500, "data.lead": 0}), levels())
 

@@ -15,7 +15,7 @@ from seqcore.data.calendar import calendar_features, past_times
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, PredictionError
-from seqcore.evaluation.baselines.naive import learn, numeric_baselines
+from seqcore.evaluation.baselines.naive import fit_baselines, numeric_baselines
 from seqcore.events import CheckpointReady, Finished
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
@@ -54,9 +54,9 @@ def daily(rows: int = 200, columns: tuple[str, ...] = ("v",), seed: int = 0) -> 
 
 @lru_cache
 def six() -> Predictor:
-    return finished(plan(source="stocks", options={"company": "series"}, window=8, scaling="log-relative", horizon=3))[
-        0
-    ]
+    return finished(
+        plan(source="stocks", options={"company": "series"}, window=8, scaling="log-last-value", horizon=3)
+    )[0]
 
 
 def test_one_model_learns_from_all_series_and_forecasts_each_in_its_own_units() -> None:
@@ -103,7 +103,7 @@ def test_naive_methods_learn_from_each_series_alone() -> None:
     high = np.tile([100.0, 300.0, 500.0, 700.0], 25)
     table = Table(np.concatenate([low, high])[:, None], ("v",), offsets=np.array([0, 90, 190]))
     data = NumericDataset(table, plan(window=4).data, CPU)
-    facts = learn(data)
+    facts = fit_baselines(data)
     assert facts["period"].tolist() == [3, 4]
     assert facts["mean"][:, 0] == pytest.approx([2.0, 400.0], rel=0.05)
     numbers = np.arange(len(data.windows["test"]))
@@ -111,7 +111,7 @@ def test_naive_methods_learn_from_each_series_alone() -> None:
     assert np.array_equal(naive["seasonal"], data.truth("test", numbers))
 
 
-@pytest.mark.parametrize("scaling", ["standard", "log-relative", "seasonal-relative"])
+@pytest.mark.parametrize("scaling", ["standard", "log-last-value", "seasonal"])
 def test_a_series_never_seen_is_scaled_by_its_beginning_and_scored_after_it(scaling: str) -> None:
     t = np.arange(120)
     shape = 20.0 + 5.0 * np.sin(2 * np.pi * t / 6) + np.random.default_rng(0).normal(0, 0.1, 120)
@@ -123,7 +123,7 @@ def test_a_series_never_seen_is_scaled_by_its_beginning_and_scored_after_it(scal
     seen = NumericDataset(new, whole, CPU, data.codec)
     assert seen.fit.known.tolist() == [1, -1]
     assert np.array_equal(seen.scalers.scale[0], data.scalers.scale[1])
-    if scaling != "log-relative":
+    if scaling != "log-last-value":
         assert seen.scalers.scale[1, 0] == pytest.approx(50 * data.scalers.scale[0, 0], rel=0.2)
     numbers = np.arange(len(seen.windows["train"]))
     origin, sequence = seen.origin_rows("train", numbers)[:, 0], seen.windows["train"].locate(numbers)[2]
@@ -148,8 +148,8 @@ def test_a_new_series_that_is_too_short_for_a_scale_says_so() -> None:
         six().evaluate(Table(np.arange(1.0, 7.0)[:, None], ("price",)))
 
 
-@pytest.mark.parametrize("multi_step", ["direct", "free-running"])
-@pytest.mark.parametrize("scaling", ["standard", "relative", "window-mean", "seasonal-relative"])
+@pytest.mark.parametrize("multi_step", ["direct", "recursive"])
+@pytest.mark.parametrize("scaling", ["standard", "last-value", "window-mean", "seasonal"])
 def test_all_steps_of_the_horizon_are_scored_on_the_same_windows(multi_step: str, scaling: str) -> None:
     experiment = plan(epochs=2, window=10, horizon=4, multi_step=multi_step, scaling=scaling, calendar=["weekday"])
     predictor, end = finished(experiment, daily())
@@ -166,12 +166,12 @@ def predictor_table() -> Table:
     return Table(frame[["v"]].to_numpy(), ("v",), times=frame["date"].to_numpy(dtype="datetime64[ns]"))
 
 
-@pytest.mark.parametrize("predict", ["next", "every-step"])
+@pytest.mark.parametrize("predict", ["last", "every"])
 @pytest.mark.parametrize("scaling", ["standard", "window-mean"])
 def test_a_model_that_runs_free_is_one_that_is_asked_again_and_again(predict: str, scaling: str) -> None:
     values = np.sin(np.arange(150) * 0.4) + 2.0
     shape = {"window": 8, "scaling": scaling, "predict": predict}
-    free, _ = finished(plan(horizon=5, multi_step="free-running", **shape), values)
+    free, _ = finished(plan(horizon=5, multi_step="recursive", **shape), values)
     known = values[:100].tolist()
     for _ in range(5):
         one = free._task.experiment.with_changes({"data.horizon": 1})
@@ -184,7 +184,7 @@ def test_a_model_that_runs_free_is_one_that_is_asked_again_and_again(predict: st
 
 
 def test_a_free_run_is_trained_one_step_ahead() -> None:
-    data = NumericDataset(predictor_table(), plan(window=5, horizon=6, multi_step="free-running").data, CPU)
+    data = NumericDataset(predictor_table(), plan(window=5, horizon=6, multi_step="recursive").data, CPU)
     assert data.batch("train", np.arange(3)).targets.shape == (3, 1, 1)
     assert data.truth("train", np.arange(3)).shape == (3, 1, 6, 1)
 
@@ -192,7 +192,7 @@ def test_a_free_run_is_trained_one_step_ahead() -> None:
 def test_a_model_that_can_not_run_free_says_why_in_one_line() -> None:
     frame = daily(columns=("v", "w"))
     table = Table(frame[["v", "w"]].to_numpy(), ("v", "w"))
-    free = {"window": 5, "horizon": 3, "multi_step": "free-running"}
+    free = {"window": 5, "horizon": 3, "multi_step": "recursive"}
     for changes, words in (
         ({"inputs": ["v", "w"], "target": ["v"]}, "can't know what it sees and doesn't predict"),
         ({"target": ["v"], "lead": 2}, "set data.lead to 1"),
@@ -205,7 +205,7 @@ def test_a_model_that_can_not_run_free_says_why_in_one_line() -> None:
     assert len(caught.value.lines) == 1
 
 
-@pytest.mark.parametrize("multi_step", ["direct", "free-running"])
+@pytest.mark.parametrize("multi_step", ["direct", "recursive"])
 def test_several_inputs_and_targets_go_several_steps_ahead(multi_step: str) -> None:
     shape = {"inputs": ["v", "w"], "target": ["w", "v"], "window": 6, "horizon": 3, "multi_step": multi_step}
     predictor, end = finished(plan(**shape), daily(columns=("v", "w", "x")))
@@ -273,7 +273,7 @@ def test_more_rows_than_were_kept_reach_back_by_the_usual_distance() -> None:
 
 def test_an_input_shorter_than_a_season_says_how_much_is_needed() -> None:
     values = np.tile(np.arange(1.0, 7.0), 30) + np.random.default_rng(0).normal(0, 0.01, 180)
-    predictor, _ = finished(plan(window=5, scaling="seasonal-relative"), values)
+    predictor, _ = finished(plan(window=5, scaling="seasonal"), values)
     with pytest.raises(PredictionError, match="measured from the one 6 steps before it; give more than 6 rows"):
         predictor.predict([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert predictor.notes(predictor.example()) is None
@@ -281,12 +281,12 @@ def test_an_input_shorter_than_a_season_says_how_much_is_needed() -> None:
 
 
 def test_a_typed_value_without_a_logarithm_is_one_clear_line() -> None:
-    predictor, _ = finished(plan(window=5, scaling="log-relative"), np.arange(1.0, 100.0))
+    predictor, _ = finished(plan(window=5, scaling="log-last-value"), np.arange(1.0, 100.0))
     with pytest.raises(PredictionError, match="value is -3 in row 2, and this model works with logarithms"):
         predictor.predict("5 -3 8")
 
 
 def test_the_linear_model_on_the_same_scale_is_exact_where_the_scale_makes_it_simple() -> None:
     growth = np.exp(0.03 * np.arange(120) + 0.3 * np.sin(np.arange(120)))
-    _, end = finished(plan(window=4, scaling="log-relative"), growth)
+    _, end = finished(plan(window=4, scaling="log-last-value"), growth)
     assert end.baselines["linear_scaled"]["test_mae"] < 0.01 * end.baselines["linear"]["test_mae"]

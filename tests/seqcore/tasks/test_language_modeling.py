@@ -21,15 +21,15 @@ from seqcore.export import view_to_csv
 from seqcore.inference.predictor import Predictor
 from seqcore.models.generation import write
 from seqcore.results import SymbolsView, TextView, view_from_dict
-from seqcore.tasks.language_modeling import Symbols
+from seqcore.tasks.language_modeling import LanguageModeling
 from seqcore.tasks.stateful_eval import stretches
 from seqcore.training.fit import fit
 
 CPU = torch.device("cpu")
 SMALL = {
-    "data": {"source": "text", "task": "symbols", "window": 16, "stride": 16, "predict": "every-step"},
+    "data": {"source": "text", "task": "language-modeling", "window": 16, "stride": 16, "predict": "every"},
     "model": {"architecture": "gru", "hidden_size": 24},
-    "training": {"batch_size": 4, "epochs": 2, "shuffle": False, "carry_state": True},
+    "training": {"batch_size": 4, "epochs": 2, "shuffle": False, "stateful": True},
 }
 
 
@@ -83,7 +83,7 @@ def test_bits_stand_beside_chance_and_n_grams(reader: tuple[Predictor, dict[str,
 
 
 def test_a_part_read_in_stretches_scores_as_one_long_reading() -> None:
-    task = Symbols(experiment(data__window=10, data__stride=10))
+    task = LanguageModeling(experiment(data__window=10, data__stride=10))
     data = task.make_dataset(text_table(prose(4000)), CPU)
     torch.manual_seed(0)
     model = task.build_model(data.codec).eval()
@@ -110,7 +110,7 @@ def test_stretches_cover_a_part_once_or_are_spread_over_it(n: int, most: int, ro
 
 
 def test_a_very_long_part_is_scored_on_an_even_spread_of_it() -> None:
-    task = Symbols(experiment(data__window=100, data__stride=100))
+    task = LanguageModeling(experiment(data__window=100, data__stride=100))
     random = np.random.default_rng(0)
     table = Table(
         values=random.integers(0, 4, (2_000_000, 1)).astype(np.uint8),
@@ -211,7 +211,7 @@ def test_rare_words_of_a_large_vocabulary_are_unknown_and_that_is_said() -> None
 
 def test_no_more_words_are_told_apart_than_there_is_room_for() -> None:
     words = [f"w{i}" for i in range(25_000)]
-    task = Symbols(experiment(model__embedding_size=4, model__hidden_size=4))
+    task = LanguageModeling(experiment(model__embedding_size=4, model__hidden_size=4))
     table = symbol_table([words + words + words[:300] * 100], separator=" ")
     data = task.make_dataset(table, CPU)
     assert len(data.codec.vocabulary) == 20_001
@@ -219,7 +219,7 @@ def test_no_more_words_are_told_apart_than_there_is_room_for() -> None:
 
 
 def test_a_text_that_holds_the_sign_for_unknown_is_read() -> None:
-    task = Symbols(experiment())
+    task = LanguageModeling(experiment())
     data = task.make_dataset(text_table((UNKNOWN + "ab") * 200), CPU)
     assert data.codec.vocabulary.symbols == (UNKNOWN, "a", "b")
 
@@ -228,12 +228,12 @@ def test_a_text_that_holds_the_sign_for_unknown_is_read() -> None:
                                              ("Long enough. " * 5, "a window of 64 .* need 65 steps")])  # fmt: skip
 def test_a_text_that_is_too_short_says_what_it_needs(text: str, line: str) -> None:
     with pytest.raises(DataError, match=line) as caught:
-        Symbols(experiment(data__window=64)).check(text_table(text))
+        LanguageModeling(experiment(data__window=64)).check(text_table(text))
     assert len(caught.value.lines) == 1
 
 
 def test_a_model_of_letters_keeps_its_probabilities() -> None:
-    task = Symbols(Experiment.make({"data": {"source": "alphabet", "task": "symbols", "window": 1}}))
+    task = LanguageModeling(Experiment.make({"data": {"source": "alphabet", "task": "language-modeling", "window": 1}}))
     data = task.make_dataset(symbol_table([list("abc" * 50)]), CPU)
     assert task.metric == "accuracy"
     assert isinstance(task.preview(task.build_model(data.codec), data), SymbolsView)
@@ -247,10 +247,10 @@ def test_typed_words_are_cut_as_the_data_were(text: str, read: tuple[str, ...]) 
 
 
 def test_a_checkpoint_from_before_the_n_grams_is_still_scored() -> None:
-    from seqcore.data.token_dataset import SymbolicCodec
+    from seqcore.data.token_dataset import TokenCodec
 
     pairs = np.array([[0.0, 0, 0], [0, 0, 9], [0, 8, 0]])
-    codec = SymbolicCodec.from_dict(
+    codec = TokenCodec.from_dict(
         {"symbols": [UNKNOWN, "a", "b"], "separator": "", "tail": ["a"]},
         {"fitted.single": np.array([0.0, 9, 9]), "fitted.pairs": pairs},
     )

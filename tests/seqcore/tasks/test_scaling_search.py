@@ -52,13 +52,13 @@ def choose(values: np.ndarray, **data: Any) -> Any:
 def test_a_scale_that_carries_growth_on_is_chosen_for_growing_values() -> None:
     before = torch.random.get_rng_state()
     choice = choose(growing())
-    assert choice.kind in ("log-relative", "window-mean", "relative")
+    assert choice.kind in ("log-last-value", "window-mean", "last-value")
     assert {row[0] for row in choice.rows} == set(KINDS)
     errors = [row[1] for row in choice.rows]
     assert errors == sorted(errors)
     assert choice.rows[0] == (choice.kind, errors[0], "chosen")
     by_kind = {row[0]: row[1] for row in choice.rows}
-    assert 2 * by_kind["log-relative"] < by_kind["standard"]
+    assert 2 * by_kind["log-last-value"] < by_kind["standard"]
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -75,10 +75,10 @@ def test_a_run_says_which_scaling_it_tries_and_tries_each_once() -> None:
 
 def test_what_can_not_be_tried_says_why() -> None:
     rows = {row[0]: row for row in choose(np.random.default_rng(0).normal(0, 1, 200), window=4).rows}
-    assert rows["log-relative"][1] is None
-    assert rows["log-relative"][2].startswith("value: row ")
-    assert rows["log-relative"][2].endswith("needs values above 0")
-    assert "needs a period" in rows["seasonal-relative"][2]
+    assert rows["log-last-value"][1] is None
+    assert rows["log-last-value"][2].startswith("value: row ")
+    assert rows["log-last-value"][2].endswith("needs values above 0")
+    assert "needs a period" in rows["seasonal"][2]
 
 
 def test_without_a_validation_part_the_end_of_the_training_part_chooses() -> None:

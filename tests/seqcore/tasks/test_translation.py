@@ -23,8 +23,8 @@ from seqcore.experiment.config import ModelConfig
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
 from seqcore.models import MODELS
-from seqcore.models.beam_search import search
-from seqcore.models.encoder_decoder import Translator
+from seqcore.models.beam_search import beam_search
+from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.results import Translated, TranslationView
 from seqcore.tasks.model_summary import summarize
 from seqcore.tasks.translation import Translation, forcing
@@ -79,10 +79,10 @@ def learned() -> tuple[Finished, Predictor]:
     return trained()
 
 
-def model(attention: str = "additive", architecture: str = "lstm", **changes: Any) -> Translator:
+def model(attention: str = "additive", architecture: str = "lstm", **changes: Any) -> EncoderDecoder:
     torch.manual_seed(0)
     config = ModelConfig(attention=attention, architecture=architecture, hidden_size=12, **changes)
-    return Translator(20, 16, config).eval()
+    return EncoderDecoder(20, 16, config).eval()
 
 
 SHORT, LONG = torch.tensor([[3, 7, 5]]), torch.tensor([[4, 9, 2, 11, 6, 1, 8]])
@@ -94,8 +94,8 @@ LENGTHS = torch.tensor([3, 7])
 @pytest.mark.parametrize("attention", ["additive", "multiplicative"])
 def test_attention_is_shared_out_among_the_words_and_none_goes_to_padding(attention: str, bidirectional: bool) -> None:
     net = model(attention, bidirectional=bidirectional)
-    memory, state = net.read(TOGETHER, LENGTHS)
-    _, _, weights = net.write(torch.tensor([[15, 3, 4], [15, 2, 1]]), state, memory)
+    memory, state = net.encode(TOGETHER, LENGTHS)
+    _, _, weights = net.decode(torch.tensor([[15, 3, 4], [15, 2, 1]]), state, memory)
     assert weights is not None
     assert weights.shape == (2, 3, 7)
     assert torch.all(weights[0, :, 3:] == 0)
@@ -121,8 +121,8 @@ def test_padding_never_changes_a_score(architecture: str, attention: str, bidire
 @pytest.mark.parametrize("beam", [1, 3])
 def test_a_sentence_is_translated_alike_alone_and_among_others(attention: str, beam: int) -> None:
     net = model(attention)
-    together = search(net, TOGETHER, LENGTHS, beam=beam)
-    alone = search(net, SHORT, None, beam=beam)[0], search(net, LONG, None, beam=beam)[0]
+    together = beam_search(net, TOGETHER, LENGTHS, beam=beam)
+    alone = beam_search(net, SHORT, None, beam=beam)[0], beam_search(net, LONG, None, beam=beam)[0]
     longest = 10 + 3 * 3 // 2  # what a short sentence alone may have at most
     assert together[0].codes[:longest] == alone[0].codes[:longest]
     assert together[1].codes == alone[1].codes
@@ -132,10 +132,10 @@ def test_a_sentence_is_translated_alike_alone_and_among_others(attention: str, b
 def test_a_beam_is_never_worse_than_the_likeliest_word_each_time(attention: str) -> None:
     for seed in range(6):
         torch.manual_seed(seed)
-        net = Translator(20, 16, ModelConfig(attention=attention, hidden_size=12)).eval()
+        net = EncoderDecoder(20, 16, ModelConfig(attention=attention, hidden_size=12)).eval()
         with torch.no_grad():
             net.head.weight.mul_(6.0)
-        greedy, wide = search(net, TOGETHER, LENGTHS), search(net, TOGETHER, LENGTHS, beam=4)
+        greedy, wide = beam_search(net, TOGETHER, LENGTHS), beam_search(net, TOGETHER, LENGTHS, beam=4)
         assert all(b.score >= a.score - 1e-5 for a, b in zip(greedy, wide, strict=True))
 
 
@@ -144,7 +144,7 @@ def test_the_score_of_a_translation_is_that_of_its_words() -> None:
     with torch.no_grad():
         net.head.bias[15] += 1.0  # so that it ends
     for beam in (1, 4):
-        found = search(net, LONG, None, beam=beam)[0]
+        found = beam_search(net, LONG, None, beam=beam)[0]
         assert len(found.codes) < 20
         given = torch.tensor([[15, *found.codes]])
         scores = torch.log_softmax(net(LONG, None, None, given)[0][0].detach().double(), dim=-1)
@@ -157,10 +157,10 @@ def test_an_unknown_word_is_only_written_where_there_is_one() -> None:
     net = model()
     with torch.no_grad():
         net.head.bias[0] += 50.0
-    found = search(net, TOGETHER, LENGTHS, unknown=torch.tensor([False, True]))
+    found = beam_search(net, TOGETHER, LENGTHS, unknown=torch.tensor([False, True]))
     assert 0 not in found[0].codes
     assert set(found[1].codes) == {0}
-    assert all(0 not in f.codes for f in search(net, TOGETHER, LENGTHS))
+    assert all(0 not in f.codes for f in beam_search(net, TOGETHER, LENGTHS))
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_a_beam_is_chosen_when_predicting(learned: tuple[Finished, Predictor], m
 
     def noted(*args: Any, beam: int, **others: Any) -> Any:
         widths.append(beam)
-        return search(*args, beam=beam, **others)
+        return beam_search(*args, beam=beam, **others)
 
-    monkeypatch.setattr("seqcore.tasks.translation_eval.search", noted)
+    monkeypatch.setattr("seqcore.tasks.translation_eval.beam_search", noted)
     for beam in (None, 1, 4):
         view = learned[1].predict("I don't see the cat.", beam=beam)
         assert isinstance(view, TranslationView)
@@ -243,9 +243,9 @@ def test_a_beam_is_chosen_when_predicting(learned: tuple[Finished, Predictor], m
 
 
 def test_the_probability_is_the_mean_of_the_words() -> None:
-    model = Translator(4, 4, Experiment().with_changes({"model.hidden_size": 8}).model).eval()
+    model = EncoderDecoder(4, 4, Experiment().with_changes({"model.hidden_size": 8}).model).eval()
     codes = torch.tensor([[1, 2, 3]])
-    (found,) = search(model, codes, None)
+    (found,) = beam_search(model, codes, None)
     longest = 10 + 3 * codes.shape[1] // 2
     wanted = [*found.codes, model.end][:longest]  # the end counts where it was written
     scores, _ = model(codes, None, None, torch.tensor([[model.end, *wanted[:-1]]]))
@@ -398,7 +398,7 @@ def test_what_can_not_be_translated_is_refused_before_training() -> None:
     with pytest.raises(DataError, match="translation needs pairs of sentences"):
         check(Experiment.make().with_changes({"data.source": "alphabet", "data.task": "translation"}))
     with pytest.raises(ExperimentError, match="each sequence is whole"):
-        tiny({"training.carry_state": True, "training.shuffle": False})
+        tiny({"training.stateful": True, "training.shuffle": False})
 
 
 def test_a_noisy_deck_of_short_and_long_pairs_trains_within_bounds() -> None:
@@ -449,7 +449,7 @@ def test_the_doctor_says_what_a_poor_translator_does(answers: int, bleu: float, 
     said = tuple(Translated((f"s{i}",), (f"t{i % answers}",), text=f"t{i % answers}") for i in range(20))
     nearest = {"nearest_sentence": {"bleu": 20.0, "chrf": 30.0, "exact": 0.0}}
     evaluation = Evaluation({"bleu": bleu}, TranslationView(said), 20, 20, nearest)
-    found = [remark["code"] for remark in task.remarks(evaluation, data, "train")]
+    found = [remark["code"] for remark in task.diagnose(evaluation, data, "train")]
     assert found == ([] if code is None else [code])
 
 

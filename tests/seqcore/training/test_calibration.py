@@ -22,7 +22,7 @@ SMALL = {"architecture": "gru", "hidden_size": 4}
 
 
 def experiment(data: dict[str, Any] | None = None, **training: Any) -> Experiment:
-    training = {"epochs": 2, "batch_size": 64, "coverage": 0.9, **training}
+    training = {"epochs": 2, "batch_size": 64, "interval_coverage": 0.9, **training}
     return Experiment.make({"data": {"window": 6, **(data or {})}, "model": SMALL, "training": training})
 
 
@@ -74,7 +74,7 @@ def test_daily_weather_is_covered_over_all_seasons(column: str, horizon: int) ->
 
 def test_each_target_and_horizon_has_its_own_width_and_forecasts_have_theirs() -> None:
     table = series(0.1 * noise(600).cumsum(), 10.0 * noise(600, 1).cumsum())
-    data = {"target": ["c0", "c1"], "horizon": 3, "scaling": "relative"}
+    data = {"target": ["c0", "c1"], "horizon": 3, "scaling": "last-value"}
     _, content, _ = finished(fit(experiment(data), data=table))
     predictor = Predictor.from_checkpoint(content)
     view, ahead = predictor.predict([[0.0, 0.0]] * 6), predictor.forecast(30)
@@ -92,7 +92,7 @@ def test_each_target_and_horizon_has_its_own_width_and_forecasts_have_theirs() -
 
 
 def test_a_model_that_runs_free_is_calibrated_as_it_runs() -> None:
-    data = {"horizon": 4, "multi_step": "free-running", "scaling": "relative"}
+    data = {"horizon": 4, "multi_step": "recursive", "scaling": "last-value"}
     end, content, _ = finished(fit(experiment(data), data=series(noise(1_500).cumsum())))
     assert 0.8 <= end.metrics["test_coverage"] <= 0.98
     view = Predictor.from_checkpoint(content).predict([0.0, 1.0, 0.0, 1.0, 0.0, 1.0])
@@ -104,7 +104,7 @@ def test_a_model_that_runs_free_is_calibrated_as_it_runs() -> None:
 def test_series_of_different_size_have_intervals_of_their_own() -> None:
     small, large = noise(500).cumsum() + 100, 1_000 * (noise(500, 1).cumsum() + 100)
     table = Table(values=np.concatenate([small, large])[:, None], columns=("v",), offsets=np.array([0, 500, 1_000]))
-    end, content, _ = finished(fit(experiment({"scaling": "relative"}), data=table))
+    end, content, _ = finished(fit(experiment({"scaling": "last-value"}), data=table))
     assert 0.8 <= end.metrics["test_coverage"] <= 0.98
     evaluation = Predictor.from_checkpoint(content).evaluate(table, part="test")
     assert isinstance(evaluation.view, SeriesView)
@@ -115,14 +115,14 @@ def test_series_of_different_size_have_intervals_of_their_own() -> None:
 
 def test_prices_keep_their_promise_when_they_have_grown() -> None:
     prices = np.exp(np.cumsum(0.002 + 0.02 * np.random.default_rng(3).normal(size=1_500)))
-    end, _, _ = finished(fit(experiment({"scaling": "relative"}), data=series(prices)))
+    end, _, _ = finished(fit(experiment({"scaling": "last-value"}), data=series(prices)))
     assert end.metrics["test_coverage"] >= 0.85
 
 
 def test_intervals_change_nothing_else_of_a_run() -> None:
     table = series(noise(400).cumsum())
     with_intervals, content, said = finished(fit(experiment(), data=table))
-    without, other, plain = finished(fit(experiment(coverage=0.0), data=table))
+    without, other, plain = finished(fit(experiment(interval_coverage=0.0), data=table))
     for mine, theirs in zip(*([e for e in s if isinstance(e, Steps)] for s in (said, plain)), strict=False):
         assert mine.loss.tolist()[:5] == theirs.loss.tolist()[:5]
     scores = {name: value for name, value in with_intervals.metrics.items() if "coverage" not in name}
@@ -177,7 +177,7 @@ def test_epochs_that_are_added_meanwhile_are_trained_before_it_is_calibrated_ane
 
 
 def test_too_few_errors_for_a_promise_are_said() -> None:
-    _, _, said = finished(fit(experiment(coverage=0.99, batch_size=8), data=series(noise(90))))
+    _, _, said = finished(fit(experiment(interval_coverage=0.99, batch_size=8), data=series(noise(90))))
     assert "few-errors" in codes(said)
 
 

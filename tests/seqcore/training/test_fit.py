@@ -44,9 +44,9 @@ HARD: dict[str, dict[str, Any]] = {
     "plain": {},
     "dropout and layers": {"model.num_layers": 2, "model.dropout": 0.4, "model.architecture": "gru"},
     "carried state": {
-        "data.predict": "every-step",
+        "data.predict": "every",
         "data.stride": 20,
-        "training.carry_state": True,
+        "training.stateful": True,
         "training.shuffle": False,
         "training.batch_size": 2,
     },
@@ -329,8 +329,8 @@ def test_data_may_be_a_frame_an_array_or_typed_in() -> None:
     [
         ({"data.window": 5000}, ("data.window", "smaller")),
         ({"data.target": "hight"}, ("data.target", "did you mean height?")),
-        ({"data.task": "symbols"}, ("data.task", "regression")),
-        ({"data.window": 100, "data.predict": "every-step"}, ("validation", "part")),
+        ({"data.task": "language-modeling"}, ("data.task", "regression")),
+        ({"data.window": 100, "data.predict": "every"}, ("validation", "part")),
     ],
 )
 def test_data_that_do_not_fit_are_one_clear_line(changes: dict[str, Any], words: tuple[str, ...]) -> None:

@@ -50,7 +50,7 @@ def test_every_source_can_be_inspected_and_written_as_json(name: str) -> None:
     assert all(remark["message"].endswith(".") for remark in found["remarks"])
 
 
-@pytest.mark.parametrize("predict", ["next", "every-step"])
+@pytest.mark.parametrize("predict", ["last", "every"])
 @pytest.mark.parametrize("stride", [1, 7])
 def test_windows_are_counted_as_the_dataset_makes_them(predict: str, stride: int) -> None:
     import torch
@@ -66,7 +66,7 @@ def test_windows_are_counted_as_the_dataset_makes_them(predict: str, stride: int
 
 
 def test_the_period_is_found_and_a_clean_series_has_nothing_wrong() -> None:
-    seen = inspect(one(series()), DataConfig(scaling="relative"))
+    seen = inspect(one(series()), DataConfig(scaling="last-value"))
     assert seen.rhythm is not None
     assert seen.rhythm.period == 24
     assert seen.remarks == ()
@@ -77,7 +77,7 @@ def test_gaps_constant_columns_and_outliers_are_named() -> None:
     values = np.stack([series(), np.ones(600), series()], axis=1)
     values[50:60, 0] = np.nan
     values[300, 2] = 1e6
-    seen = inspect(Table(values, ("a", "b", "c")), DataConfig(scaling="relative", target=("a",)))
+    seen = inspect(Table(values, ("a", "b", "c")), DataConfig(scaling="last-value", target=("a",)))
     assert {"gaps", "constant-columns", "outliers"} <= codes(seen)
     assert [column.kind for column in seen.columns] == ["numbers", "constant", "numbers"]
     assert seen.columns[0].gaps == seen.gaps == 10
@@ -88,7 +88,7 @@ def test_gaps_constant_columns_and_outliers_are_named() -> None:
 def test_a_trend_that_plain_scaling_can_not_follow_is_said_and_a_relative_one_can() -> None:
     rising = one(np.arange(600.0) + series())
     assert "outside-range" in codes(inspect(rising, DataConfig(scaling="standard")))
-    assert "outside-range" not in codes(inspect(rising, DataConfig(scaling="relative")))
+    assert "outside-range" not in codes(inspect(rising, DataConfig(scaling="last-value")))
 
 
 def test_a_value_that_hangs_is_said_with_its_row() -> None:
@@ -100,7 +100,7 @@ def test_a_value_that_hangs_is_said_with_its_row() -> None:
 
 def test_times_that_are_irregular_or_left_out_are_said() -> None:
     days = np.datetime64("2020-01-01", "ns") + np.arange(600) * np.timedelta64(1, "D")
-    assert not codes(inspect(one(series(), times=days), DataConfig(scaling="relative")))
+    assert not codes(inspect(one(series(), times=days), DataConfig(scaling="last-value")))
     kept = np.delete(np.arange(600), [100, 101, 300])
     holes = inspect(one(series()[kept], times=days[kept]))
     assert "missing-times" in codes(holes)
@@ -131,7 +131,7 @@ def test_classes_are_counted_by_part_and_uneven_ones_are_said() -> None:
 
 def test_words_that_training_never_sees_are_measured() -> None:
     first, last = ["the", "cat", "sat"] * 300, ["a", "dog", "ran"] * 100
-    seen = inspect(symbol_table([first + last], separator=" ", columns=("word",)), DataConfig(task="symbols"))
+    seen = inspect(symbol_table([first + last], separator=" ", columns=("word",)), DataConfig(task="language-modeling"))
     (vocabulary,) = seen.vocabularies
     assert vocabulary.size == 6
     assert vocabulary.unknown["test"] == 1.0
@@ -143,7 +143,7 @@ def test_words_that_training_never_sees_are_measured() -> None:
 def test_words_that_training_never_sees_are_counted_and_the_advice_can_be_followed() -> None:
     last = [f"new{i}" for i in range(60)]
     words = symbol_table([["the", "cat", "sat"] * 100 + last], separator=" ", columns=("word",))
-    seen = inspect(words, DataConfig(task="symbols", validation_fraction=0.0))
+    seen = inspect(words, DataConfig(task="language-modeling", validation_fraction=0.0))
     remark = next(r for r in seen.remarks if r.code == "unknown-symbols")
     assert remark.message.count("new") == 5
     assert f"and {seen.vocabularies[0].unknown_kinds - 5} more" in remark.message
@@ -156,7 +156,7 @@ def test_words_that_training_never_sees_are_counted_and_the_advice_can_be_follow
 
 
 def test_a_text_of_one_symbol_and_sequences_of_one_row_are_said() -> None:
-    assert "one-symbol" in codes(inspect(symbol_table([["a"] * 300]), DataConfig(task="symbols")))
+    assert "one-symbol" in codes(inspect(symbol_table([["a"] * 300]), DataConfig(task="language-modeling")))
     short = Table(series(240)[:, None], ("v",), offsets=np.array([0, 1, 120, 240]), independent=True)
     assert "short-sequences" in codes(inspect(short))
 

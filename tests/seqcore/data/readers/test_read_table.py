@@ -165,7 +165,7 @@ def test_an_error_about_a_gap_names_the_row_that_the_note_names() -> None:
     assert mixed.notes[0] == "v has 1 gap: row 5."
     with pytest.raises(DataError, match=r"the first in row 5 \(2024-01-02\)"):
         fill_gaps(mixed, DataConfig())
-    dropped = fill_gaps(mixed, DataConfig(gaps="drop"))
+    dropped = fill_gaps(mixed, DataConfig(missing="drop"))
     assert row_name(dropped, 1) == "row 2 (2024-01-03)"
 
 
@@ -176,10 +176,10 @@ def test_missing_dates_are_noted() -> None:
     assert note.startswith(
         "2 months are missing between 2017-10 and 2018-01: rows there follow each other as if nothing were between. "
     )
-    assert "data.gaps" in note
+    assert "data.missing" in note
     (note,) = read(text).notes
     assert note.startswith(
-        "2 months are missing between 2017-10 and 2018-01: rows were inserted as gaps, which data.gaps"
+        "2 months are missing between 2017-10 and 2018-01: rows were inserted as gaps, which data.missing"
     )
 
 

@@ -105,16 +105,16 @@ def test_a_file_trains_as_is_suggested_with_its_gaps_filled_and_refusing_gaps_le
     kept = store.put_file(tmp_path / "sales.csv", "sales.csv")
     table = read(file(days()))
     suggested = suggest_experiment(table, data={"source": "file", "options": {"hash": kept.hash, "name": kept.name}})
-    assert suggested.data.gaps == "interpolate"
+    assert suggested.data.missing == "interpolate"
     assert store.table(suggested).inserted == 3
-    assert store.table(suggested.with_changes({"data.gaps": "refuse"})).inserted == 0  # as in runs of before
+    assert store.table(suggested.with_changes({"data.missing": "refuse"})).inserted == 0  # as in runs of before
 
 
 def test_a_frame_is_filled_only_where_gaps_are() -> None:
     frame = pd.DataFrame({"date": days(), "sales": np.sin(np.arange(97) / 7)})
     small = {"training": {"epochs": 1}, "model": {"hidden_size": 4}}
     for gaps, rows in (("refuse", 97), ("interpolate", 100)):
-        e = Experiment.make({"data": {"window": 7, "gaps": gaps}, **small})
+        e = Experiment.make({"data": {"window": 7, "missing": gaps}, **small})
         started = next(event for event in fit(e, data=frame) if isinstance(event, Started))
         assert sum(started.parts.values()) == rows - 7
 
@@ -125,8 +125,8 @@ def test_no_score_counts_a_target_that_was_filled_in() -> None:
     gone = np.arange(270, 290, 2)
     values[gone] = np.nan
     table = Table(values=values[:, None], columns=("v",))
-    data = {"window": 4, "gaps": "previous", "test_fraction": 0.2, "scaling": "none"}
-    training = {"epochs": 1, "coverage": 0.8}
+    data = {"window": 4, "missing": "previous", "test_fraction": 0.2, "scaling": "none"}
+    training = {"epochs": 1, "interval_coverage": 0.8}
     e = Experiment.make({"data": data, "training": training, "model": {"hidden_size": 4}})
     *events, end = fit(e, data=table)
     content = next(event.content for event in reversed(events) if isinstance(event, CheckpointReady))

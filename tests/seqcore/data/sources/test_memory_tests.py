@@ -39,7 +39,7 @@ def test_without_memory_the_adding_problem_has_a_squared_error_of_a_sixth() -> N
 @pytest.mark.parametrize("length", [4, 37, 200])
 def test_the_window_is_the_sequence_at_any_length(length: int) -> None:
     changed = load_recipe("adding-problem").experiment.with_changes({"data.options.length": length})
-    assert (changed.data.window, changed.data.lead, changed.data.predict) == (length, 0, "next")
+    assert (changed.data.window, changed.data.lead, changed.data.predict) == (length, 0, "last")
     assert changed.data.target == ("sum",)
     table = AddingProblem(length=length, samples=50).table()
     data = TASKS["regression"].load()(changed).make_dataset(table, CPU)
@@ -60,9 +60,9 @@ def test_what_a_source_settles_stands_whatever_else_is_asked_and_survives_a_roun
 @pytest.mark.parametrize(("delay", "remembered"), [(1, 1), (30, 5), (60, 10)])
 def test_only_what_is_said_after_the_sign_is_learned_and_scored(delay: int, remembered: int) -> None:
     options = {"delay": delay, "remembered": remembered, "samples": 200}
-    experiment = Experiment.make({"data": {"source": "copy-memory", "task": "symbols", "options": options}})
+    experiment = Experiment.make({"data": {"source": "copy-memory", "task": "language-modeling", "options": options}})
     table = CopyMemory(**options).table()
-    task = TASKS["symbols"].load()(experiment)
+    task = TASKS["language-modeling"].load()(experiment)
     data = task.make_dataset(table, CPU)
     assert sum(data.sizes().values()) == 200
     batch = data.batch("train", np.arange(8))
@@ -75,7 +75,7 @@ def test_only_what_is_said_after_the_sign_is_learned_and_scored(delay: int, reme
 
 def test_without_memory_one_letter_in_as_many_as_there_are_is_right() -> None:
     experiment = load_recipe("copy-memory").experiment
-    task = TASKS["symbols"].load()(experiment)
+    task = TASKS["language-modeling"].load()(experiment)
     naive = task.baselines(task.make_dataset(CopyMemory().table(), CPU), "val")
     for name in ("most_frequent", "bigram"):
         assert naive[name]["accuracy"] == pytest.approx(1 / 8, abs=0.03)
@@ -87,7 +87,7 @@ def test_no_word_comes_twice_as_long_as_there_are_enough() -> None:
 
 
 def test_a_warm_up_as_long_as_the_window_is_refused() -> None:
-    with pytest.raises(ExperimentError, match=r"data\.warm_up"):
+    with pytest.raises(ExperimentError, match=r"data\.burn_in"):
         Experiment.make(
-            {"data": {"source": "alphabet", "task": "symbols", "predict": "every-step", "window": 5, "warm_up": 5}}
+            {"data": {"source": "alphabet", "task": "language-modeling", "predict": "every", "window": 5, "burn_in": 5}}
         )

@@ -27,7 +27,7 @@ def test_a_source_gives_a_table_that_its_tasks_can_use_and_the_same_one_each_tim
     again = source().table()
     assert len(table) >= 7
     assert np.array_equal(table.values, again.values)
-    assert table.symbolic == (source.tasks[0] in ("symbols", "translation"))
+    assert table.symbolic == (source.tasks[0] in ("language-modeling", "translation"))
     if not table.symbolic:
         assert table.values.dtype in (np.float64, np.float32)
         assert np.all(np.isfinite(table.values))

@@ -14,7 +14,7 @@ import pytest
 
 from seqcore.errors import StoreError
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs.scheduler import Jobs, default_slots
+from seqcore.runs.scheduler import Scheduler, default_slots
 from seqcore.runs.local_launcher import LocalWorker, launch
 from seqcore.runs.store import Store
 
@@ -29,9 +29,9 @@ def store(folder: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def jobs(store: Store) -> Iterator[Jobs]:
+def jobs(store: Store) -> Iterator[Scheduler]:
     """One slot, as on a machine with two cores."""
-    started = Jobs(store, slots=1).start()
+    started = Scheduler(store, slots=1).start()
     yield started
     started.close()
 
@@ -47,7 +47,7 @@ def quick(experiment: Experiment) -> Experiment:
     return experiment.with_changes({"training.epochs": 2})
 
 
-def pids(jobs: Jobs) -> list[int]:
+def pids(jobs: Scheduler) -> list[int]:
     return [m.worker.pid for m in jobs._members if isinstance(m.worker, LocalWorker)]
 
 
@@ -60,7 +60,7 @@ def is_there(pid: int) -> bool:
 
 
 def test_runs_wait_and_go_in_order(
-    store: Store, jobs: Jobs, experiment: Experiment, endless: Experiment, wait_until: Wait
+    store: Store, jobs: Scheduler, experiment: Experiment, endless: Experiment, wait_until: Wait
 ) -> None:
     first, second, third, fourth = (jobs.submit(e) for e in (endless, experiment, experiment, experiment))
     wait_until(lambda: store.run(first.id).step > 0)
@@ -80,7 +80,7 @@ def test_runs_wait_and_go_in_order(
 
 
 def test_a_paused_run_leaves_its_slot_to_others(
-    store: Store, jobs: Jobs, quick: Experiment, endless: Experiment, wait_until: Wait
+    store: Store, jobs: Scheduler, quick: Experiment, endless: Experiment, wait_until: Wait
 ) -> None:
     first, second = jobs.submit(endless), jobs.submit(quick)
     wait_until(lambda: store.run(first.id).step > 0)
@@ -95,7 +95,7 @@ def test_a_paused_run_leaves_its_slot_to_others(
 
 
 def test_a_dead_worker_is_replaced_and_its_run_can_be_resumed(
-    store: Store, jobs: Jobs, quick: Experiment, endless: Experiment, wait_until: Wait
+    store: Store, jobs: Scheduler, quick: Experiment, endless: Experiment, wait_until: Wait
 ) -> None:
     first = jobs.submit(endless)
     wait_until(lambda: store.run(first.id).step > 0)
@@ -117,7 +117,7 @@ def test_a_dead_worker_is_replaced_and_its_run_can_be_resumed(
 
 
 def test_a_failed_run_does_not_hold_up_the_next(
-    store: Store, jobs: Jobs, experiment: Experiment, wait_until: Wait
+    store: Store, jobs: Scheduler, experiment: Experiment, wait_until: Wait
 ) -> None:
     broken = jobs.submit(experiment.with_changes({"data.window": 5000}))
     sound = jobs.submit(experiment)
@@ -126,7 +126,7 @@ def test_a_failed_run_does_not_hold_up_the_next(
 
 
 def test_runs_that_others_submit_are_executed_too(
-    store: Store, jobs: Jobs, experiment: Experiment, wait_until: Wait
+    store: Store, jobs: Scheduler, experiment: Experiment, wait_until: Wait
 ) -> None:
     run = Store(store.url).submit(experiment)
     wait_until(lambda: store.run(run.id).status == "completed")
@@ -134,7 +134,7 @@ def test_runs_that_others_submit_are_executed_too(
 
 
 def test_closing_lets_workers_keep_a_checkpoint_and_leave(store: Store, endless: Experiment, wait_until: Wait) -> None:
-    jobs = Jobs(store, slots=1).start()
+    jobs = Scheduler(store, slots=1).start()
     run = jobs.submit(endless)
     wait_until(lambda: store.run(run.id).step > 50)
     [pid] = pids(jobs)
@@ -150,9 +150,9 @@ def test_a_killed_server_leaves_no_orphans_and_its_runs_resume(
 ) -> None:
     script = """
 import json, sys, time
-from seqcore.runs.scheduler import Jobs
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
-jobs = Jobs(Store(sys.argv[1]), slots=2).start()
+jobs = Scheduler(Store(sys.argv[1]), slots=2).start()
 while True:
     print(json.dumps([m.worker.pid for m in list(jobs._members)]), flush=True)
     time.sleep(0.05)
@@ -174,7 +174,7 @@ while True:
         assert left.status == "interrupted"
         assert store.checkpoint_step(left.id) == left.step > 0
     before = store.run(run.id).step
-    with_new_server = Jobs(store, slots=1).start()
+    with_new_server = Scheduler(store, slots=1).start()
     try:
         with_new_server.resume(run.id)
         wait_until(lambda: store.run(run.id).step > before)
@@ -189,7 +189,7 @@ def test_a_worker_that_can_not_start_is_trouble_that_is_told(
         process = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return LocalWorker(process, tell)
 
-    jobs = Jobs(store, slots=1, launcher=nothing).start()
+    jobs = Scheduler(store, slots=1, launcher=nothing).start()
     run = jobs.submit(experiment)
     wait_until(lambda: jobs.trouble)
     assert store.run(run.id).status == "queued"
@@ -197,7 +197,7 @@ def test_a_worker_that_can_not_start_is_trouble_that_is_told(
 
 
 def test_a_run_begins_within_moments_of_being_submitted(
-    store: Store, jobs: Jobs, experiment: Experiment, wait_until: Wait
+    store: Store, jobs: Scheduler, experiment: Experiment, wait_until: Wait
 ) -> None:
     """The queue is woken, not polled: the worker has the run before the queue would have looked by itself."""
     wait_until(lambda: any(m.state == "idle" for m in jobs._members))

@@ -1,0 +1,52 @@
+"""Old names of fields and values: experiments written by earlier versions are read under today's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["RENAMED_FIELDS", "RENAMED_VALUES", "migrate", "migrate_paths"]
+
+RENAMED_FIELDS: dict[str, str] = {
+    "data.gaps": "data.missing",
+    "data.warm_up": "data.burn_in",
+    "training.carry_state": "training.stateful",
+    "training.coverage": "training.interval_coverage",
+}
+"""Dotted path of version 0.2 -> today's."""
+
+RENAMED_VALUES: dict[str, dict[str, str]] = {
+    "data.task": {"symbols": "language-modeling"},
+    "data.predict": {"next": "last", "every-step": "every"},
+    "data.multi_step": {"free-running": "recursive"},
+    "data.scaling": {
+        "relative": "last-value",
+        "log-relative": "log-last-value",
+        "seasonal-relative": "seasonal",
+    },
+}
+"""Dotted path -> the value of version 0.2 -> today's."""
+
+
+def migrate_paths(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted path -> value, under today's names. Where both an old and a new name are given, the new one counts."""
+    moved: dict[str, Any] = {}
+    for path, value in values.items():
+        new = RENAMED_FIELDS.get(path, path)
+        if new != path and new in values:
+            continue
+        old_values = RENAMED_VALUES.get(new)
+        moved[new] = old_values.get(value, value) if old_values and isinstance(value, str) else value
+    return moved
+
+
+def migrate(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a nested mapping, section -> field -> value."""
+    moved: dict[str, Any] = {}
+    for section, fields in values.items():
+        if isinstance(fields, Mapping):
+            paths = migrate_paths({f"{section}.{name}": value for name, value in fields.items()})
+            moved[section] = {path.partition(".")[2]: value for path, value in paths.items()}
+        else:
+            moved[section] = fields
+    return moved
