@@ -1,31 +1,35 @@
 """The architectures. A new one is a file in this folder and a line in `MODELS`.
 
-`traits["gates"]` is how many D by D matrices a layer's recurrence has, for estimates of memory.
+`traits["capabilities"]` says what an architecture supports; `traits["gates"]` is how many D by D matrices a layer's
+recurrence has, for estimates of memory.
 """
 
 from __future__ import annotations
 
+from seqcore.models.capabilities import Capabilities
 from seqcore.registry import Entry
 
 __all__ = ["MODELS"]
+
+_RECURRENT = Capabilities(bidirectional=True, stateful=True, recurrent_dropout=True)
 
 MODELS: dict[str, Entry] = {
     "rnn": Entry(
         "RNN",
         "Elman's plain recurrent network: one state, mixed anew at each step.",
         "seqcore.models.recurrent:RNN",
-        {"gates": 1},
+        {"gates": 1, "capabilities": _RECURRENT},
     ),
     "lstm": Entry(
         "LSTM",
         "Long short-term memory: gates decide what is kept, added and shown.",
         "seqcore.models.recurrent:LSTM",
-        {"gates": 4},
+        {"gates": 4, "capabilities": _RECURRENT},
     ),
     "gru": Entry(
         "GRU",
         "Gated recurrent unit: two gates, fewer weights than an LSTM.",
         "seqcore.models.recurrent:GRU",
-        {"gates": 3},
+        {"gates": 3, "capabilities": _RECURRENT},
     ),
 }
