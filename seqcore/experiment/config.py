@@ -1,4 +1,4 @@
-"""The three sections of an experiment: every field with its default, range, unit, help, and what it applies to."""
+"""The sections of an experiment: every field with its default, range, unit, help and conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["DataConfig", "ModelConfig", "TrainingConfig"]
 
 
 def _names(value: Any) -> Any:
-    """Column names as people type them: one name, or a JSON list of names."""
+    """Column names from text input: one name, or a JSON list of names."""
     if isinstance(value, str):
         text = value.strip()
         if text.startswith("["):
@@ -34,51 +34,51 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 class DataConfig(Section):
-    """Where values come from and how they become windows."""
+    """Data source, task, splits, windows and scaling."""
 
     source: str = setting(
         "bouncing-ball",
-        "Where the values come from.",
+        "Data source.",
         choices=[Choice(n, s.title, s.help) for n, s in SOURCES.items()],
         basic=True,
     )
-    options: dict[str, Any] = setting({}, "The source's own options.")
+    options: dict[str, Any] = setting({}, "Options of the data source.")
     task: str = setting(
-        "regression", "What is learned.", choices=[Choice(n, e.title, e.help) for n, e in TASKS.items()]
+        "regression", "Type of prediction.", choices=[Choice(n, e.title, e.help) for n, e in TASKS.items()]
     )
     inputs: Names = setting(
         (),
-        "Columns that the model sees. Empty: the targets themselves, or all columns where a class is learned.",
+        "Input columns. Empty: the target columns, or all columns for classification.",
         applies_to={"data.task": ("regression", "classification")},
     )
     target: Names = setting(
-        (), "Columns to predict. Empty: the first column of numbers.", applies_to={"data.task": ("regression",)}
+        (), "Target columns. Empty: the first numeric column.", applies_to={"data.task": ("regression",)}
     )
     missing: str = setting(
         "refuse",
-        "What to do where values are missing.",
+        "Handling of missing values.",
         choices=[
-            ("refuse", "Refuse", "Say where they are and stop."),
-            ("interpolate", "Interpolate", "A straight line from the value before to the value after."),
-            ("previous", "Previous value", "The last value seen before the gap."),
-            ("drop", "Drop rows", "Leave rows with a gap out."),
+            ("refuse", "Refuse", "Stop with an error that lists the missing values."),
+            ("interpolate", "Interpolate", "Linear interpolation between the known neighbors."),
+            ("previous", "Previous value", "Forward fill: repeat the last known value."),
+            ("drop", "Drop rows", "Remove rows with missing values."),
         ],
         applies_to={"data.task": ("regression", "classification")},
     )
     calendar: Names = setting(
         (),
-        "What a date says, as sine and cosine beside the inputs. It is known of the future, too.",
+        "Calendar features of the date, encoded as sine and cosine; known for future steps too.",
         choices=[
-            ("hour", "Hour", "The time of the day."),
-            ("weekday", "Weekday", "The day of the week."),
-            ("month", "Month", "The month of the year."),
-            ("yearday", "Day of the year", "The season, day by day."),
+            ("hour", "Hour", "Time of day."),
+            ("weekday", "Weekday", "Day of the week."),
+            ("month", "Month", "Month of the year."),
+            ("yearday", "Day of the year", "Day of the year."),
         ],
         applies_to={"data.task": ("regression",)},
     )
     window: int = setting(
         20,
-        "Steps that the model sees.",
+        "Number of time steps in the input window.",
         minimum=1,
         maximum=10_000,
         unit="steps",
@@ -87,17 +87,17 @@ class DataConfig(Section):
     )
     min_window: OptionalInt = setting(
         None,
-        "The shortest input to train on: shorter windows at the start of each sequence are packed. "
-        "Empty: only whole windows.",
+        "Length of the shortest training window; shorter windows at the start of a sequence are packed. "
+        "Empty: full windows only.",
         minimum=1,
         maximum=10_000,
         unit="steps",
-        title="Shortest window",
+        title="Minimum window",
         applies_to={"data.task": ("regression", "language-modeling")},
     )
     horizon: int = setting(
         1,
-        "Steps that are predicted.",
+        "Number of time steps to predict.",
         minimum=1,
         maximum=1_000,
         unit="steps",
@@ -106,17 +106,17 @@ class DataConfig(Section):
     )
     multi_step: str = setting(
         "direct",
-        "How more than one step is predicted.",
+        "Strategy for a horizon of more than one step.",
         choices=[
-            ("direct", "Directly", "All steps at once, by one answer."),
-            ("recursive", "Free-running", "One step at a time; each prediction is the next input."),
+            ("direct", "Direct", "Predict all steps at once."),
+            ("recursive", "Recursive", "Predict one step at a time; each prediction becomes the next input."),
         ],
-        title="Several steps",
+        title="Multi-step strategy",
         applies_to={"data.task": ("regression",)},
     )
     stride: int = setting(
         1,
-        "Steps between the starts of two windows.",
+        "Number of time steps between the starts of consecutive windows.",
         minimum=1,
         maximum=10_000,
         unit="steps",
@@ -124,7 +124,7 @@ class DataConfig(Section):
     )
     burn_in: int = setting(
         0,
-        "Steps at each window's start that the model only listens to: nothing there is learned or scored.",
+        "Number of steps at the start of each window that are excluded from the loss and the metrics.",
         minimum=0,
         maximum=10_000,
         unit="steps",
@@ -132,21 +132,21 @@ class DataConfig(Section):
     )
     predict: str = setting(
         "last",
-        "Where in the window predictions are made.",
+        "Position of the predictions in the window.",
         choices=[
-            ("last", "After the window", "One prediction, at the window's end."),
-            ("every", "At every step", "A prediction at each step of the window."),
+            ("last", "Last step", "One prediction, after the last step of the window."),
+            ("every", "Every step", "One prediction at each step of the window."),
             (
                 "broadcast",
-                "One for all steps",
-                "One answer held against every step: the slip behind some published programs, kept to show its effect.",
+                "Broadcast",
+                "One prediction broadcast over all targets: a shape bug of some published programs.",
             ),
         ],
         applies_to={"data.task": ("regression", "language-modeling")},
     )
     lead: int = setting(
         1,
-        "Steps from an input to its target: 1 is the next step, 0 is the same step of another column.",
+        "Number of steps from input to target: 1 is the next step; 0 is the same step, for other columns.",
         minimum=0,
         maximum=1_000,
         unit="steps",
@@ -154,16 +154,20 @@ class DataConfig(Section):
     )
     scaling: str = setting(
         "standard",
-        "How values are scaled for the model. Fitted on the training part alone.",
+        "Scaling of the values, fitted on the training split only.",
         choices=[
-            ("standard", "Standard", "Mean 0 and standard deviation 1."),
-            ("minmax", "Min-max", "From 0 to 1."),
-            ("last-value", "Relative", "Difference from the window's last value, so that trends carry on."),
-            ("log-last-value", "Log-relative", "Difference of logarithms from the window's last: growth, not amounts."),
-            ("window-mean", "Window's mean", "Difference from the mean of the window."),
-            ("seasonal", "Seasonal", "Difference from the value one period earlier."),
-            ("none", "None", "As they are."),
-            ("auto", "Automatic", "Tries them for a moment, and takes what predicts the validation part best."),
+            ("standard", "Standard", "Zero mean and unit standard deviation."),
+            ("minmax", "Min-max", "Range 0 to 1."),
+            ("last-value", "Last value", "Difference from the last value of the window: extrapolates trends."),
+            (
+                "log-last-value",
+                "Log last value",
+                "Log return relative to the last value of the window: relative growth.",
+            ),
+            ("window-mean", "Window mean", "Difference from the mean of the window."),
+            ("seasonal", "Seasonal", "Difference from the value one season earlier."),
+            ("none", "None", "No scaling."),
+            ("auto", "Automatic", "Short training runs; keeps the scaling with the lowest validation error."),
         ],
         basic=True,
         numbers=True,
@@ -171,7 +175,7 @@ class DataConfig(Section):
     )
     vocabulary: int = setting(
         10_000,
-        "The most words that are told apart in each language; all others are read as unknown.",
+        "Maximum vocabulary size of each language; other words map to the unknown token.",
         minimum=10,
         maximum=30_000,
         unit="words",
@@ -179,18 +183,18 @@ class DataConfig(Section):
     )
     min_count: OptionalInt = setting(
         None,
-        "How often a word must stand in the training part to be known. Empty: once, or twice where there are over "
-        "1,000 different words.",
+        "Minimum count of a word in the training split to enter the vocabulary. Empty: 1, or 2 above 1,000 different "
+        "words.",
         minimum=1,
         maximum=1_000,
-        title="Rarest word",
+        title="Minimum word count",
         applies_to={"data.task": ("translation",)},
     )
     validation_fraction: float = setting(
-        0.15, "The part of the data that scores the model while it trains.", minimum=0.0, maximum=0.9
+        0.15, "Fraction of the data in the validation split.", minimum=0.0, maximum=0.9
     )
     test_fraction: float = setting(
-        0.15, "The last part of the data, which scores the finished model.", minimum=0.0, maximum=0.9
+        0.15, "Fraction of the data in the test split, the last in time.", minimum=0.0, maximum=0.9
     )
 
     @field_validator("calendar", mode="after")
@@ -205,64 +209,66 @@ class DataConfig(Section):
 
 
 class ModelConfig(Section):
-    """The network."""
+    """Architecture and size of the model."""
 
     architecture: str = setting(
-        "lstm", "The kind of network.", choices=[Choice(n, e.title, e.help) for n, e in MODELS.items()], basic=True
+        "lstm", "Model architecture.", choices=[Choice(n, e.title, e.help) for n, e in MODELS.items()], basic=True
     )
     hidden_size: int = setting(
-        32, "Numbers in the hidden state: how much the network can hold.", minimum=1, maximum=4096, basic=True
+        32, "Number of features in the hidden state of each layer.", minimum=1, maximum=4096, basic=True
     )
-    num_layers: int = setting(
-        1, "Recurrent layers on top of each other.", minimum=1, maximum=16, basic=True, title="Layers"
-    )
+    num_layers: int = setting(1, "Number of stacked layers.", minimum=1, maximum=16, basic=True, title="Layers")
     dropout: float = setting(
         0.0,
-        "The part of each layer's answers that is dropped while training: against learning by heart.",
+        "Dropout probability of each layer's outputs during training: reduces overfitting.",
         minimum=0.0,
         maximum=0.95,
     )
     recurrent_dropout: float = setting(
         0.0,
-        "The part of the weights from one state to the next that is dropped while training, other ones at each step "
-        "of the optimizer: against learning by heart, where there are few data and many epochs.",
+        "Dropout probability of the recurrent weights, resampled at each optimizer step (DropConnect): reduces "
+        "overfitting.",
         minimum=0.0,
         maximum=0.95,
     )
-    bidirectional: bool = setting(False, "Read the window in both directions.")
+    bidirectional: bool = setting(False, "Process the sequence in both directions.")
     nonlinearity: str = setting(
         "tanh",
-        "The function that a plain RNN puts its state through.",
-        choices=[("tanh", "tanh", "Bounded by -1 and 1."), ("relu", "ReLU", "Unbounded above, 0 below.")],
+        "Activation function of the hidden state.",
+        choices=[("tanh", "tanh", "Output between -1 and 1."), ("relu", "ReLU", "max(0, x).")],
         applies_to={"model.architecture": ("rnn",)},
     )
     forget_bias: float = setting(
         1.0,
-        "Where the forget gate's bias starts: 1 lets an LSTM remember from the first step on.",
+        "Initial bias of the forget gate; 1 keeps the cell state at the start of training.",
         minimum=-10.0,
         maximum=10.0,
         applies_to={"model.architecture": ("lstm",)},
     )
     embedding_size: int = setting(
         0,
-        "Numbers that stand for a symbol; 0 is one-hot (of more than 1,000 symbols: 128 numbers).",
+        "Embedding dimension of a token; 0 is one-hot encoding (128 dimensions above 1,000 tokens).",
         minimum=0,
         maximum=4096,
         applies_to={"data.task": ("language-modeling", "classification", "translation")},
     )
     attention: str = setting(
         "additive",
-        "How a decoder looks back at the sentence while it writes.",
+        "Attention of the decoder over the encoder outputs.",
         choices=[
-            ("additive", "Additive", "Bahdanau, Cho and Bengio 2015: a small network compares."),
-            ("multiplicative", "Multiplicative", "Luong, Pham and Manning 2015: an inner product compares."),
-            ("none", "None", "All that it knows is the encoder's last state."),
+            ("additive", "Additive", "A small network scores each pair of states (Bahdanau, Cho and Bengio 2015)."),
+            (
+                "multiplicative",
+                "Multiplicative",
+                "A bilinear form scores each pair of states (Luong, Pham and Manning 2015).",
+            ),
+            ("none", "None", "The decoder sees only the final encoder state."),
         ],
         applies_to={"data.task": ("translation",)},
     )
     beam: int = setting(
         1,
-        "Translations that are kept in mind while one is searched for; 1 takes the likeliest word each time.",
+        "Beam size of beam search; 1 is greedy decoding.",
         minimum=1,
         maximum=50,
         applies_to={"data.task": ("translation",)},

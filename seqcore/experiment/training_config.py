@@ -1,4 +1,4 @@
-"""The section of an experiment that says how the weights are found."""
+"""The training section of an experiment: optimizer, schedule, loss, regularization and hardware."""
 
 from __future__ import annotations
 
@@ -9,52 +9,56 @@ __all__ = ["TrainingConfig"]
 
 
 class TrainingConfig(Section):
-    """How the weights are found."""
+    """Optimizer, schedule, loss, regularization and hardware."""
 
     optimizer: str = setting(
         "adam",
-        "How a step follows from gradients.",
+        "Optimization algorithm.",
         choices=[
-            ("sgd", "SGD", "Plain gradient descent, with momentum if wanted."),
-            ("adam", "Adam", "A step size of its own for each weight."),
+            ("sgd", "SGD", "Stochastic gradient descent, optionally with momentum."),
+            ("adam", "Adam", "Adaptive moment estimation."),
             ("adamw", "AdamW", "Adam with decoupled weight decay."),
-            ("rmsprop", "RMSprop", "Divides by a running size of the gradient."),
-            ("nadam", "NAdam", "Adam with Nesterov's momentum."),
-            ("adagrad", "Adagrad", "Steps that shrink with all gradients so far."),
+            ("rmsprop", "RMSprop", "Divides by a running average of gradient magnitudes."),
+            ("nadam", "NAdam", "Adam with Nesterov momentum."),
+            ("adagrad", "Adagrad", "Divides by the accumulated gradient magnitudes."),
         ],
         basic=True,
     )
-    learning_rate: float = setting(0.01, "Size of a step.", above=0.0, maximum=100.0, basic=True, logarithmic=True)
+    learning_rate: float = setting(
+        0.01, "Learning rate of the optimizer.", above=0.0, maximum=100.0, basic=True, logarithmic=True
+    )
     momentum: float = setting(
         0.0,
-        "How much of the last step is kept.",
+        "Momentum factor.",
         minimum=0.0,
         maximum=0.9999,
         applies_to={"training.optimizer": ("sgd", "rmsprop")},
     )
-    nesterov: bool = setting(False, "Look ahead along the momentum.", applies_to={"training.optimizer": ("sgd",)})
-    weight_decay: float = setting(0.0, "Pull of the weights towards 0.", minimum=0.0, maximum=10.0)
+    nesterov: bool = setting(False, "Use Nesterov momentum.", applies_to={"training.optimizer": ("sgd",)})
+    weight_decay: float = setting(
+        0.0, "Weight decay coefficient: L2 penalty, decoupled in AdamW.", minimum=0.0, maximum=10.0
+    )
     schedule: str = setting(
         "constant",
-        "How the learning rate changes over the run.",
+        "Learning rate schedule.",
         choices=[
-            ("constant", "Constant", "The same all the time."),
-            ("cosine", "Cosine", "Down to a hundredth along half a cosine."),
-            ("step", "Step", "Multiplied by a factor every few epochs."),
-            ("plateau", "Plateau", "Multiplied by a factor when the validation loss stands still."),
-            ("one-cycle", "One-cycle", "Up, then down, in one cycle."),
+            ("constant", "Constant", "No change."),
+            ("cosine", "Cosine", "Cosine decay to 1% of the learning rate."),
+            ("step", "Step", "Multiply by a factor every few epochs."),
+            ("plateau", "Plateau", "Multiply by a factor when the validation loss stops improving."),
+            ("one-cycle", "One-cycle", "Warm up, then anneal, in one cycle."),
         ],
     )
     schedule_factor: float = setting(
         0.5,
-        "What the learning rate is multiplied by.",
+        "Factor by which the learning rate is multiplied.",
         above=0.0,
         maximum=1.0,
         applies_to={"training.schedule": ("step", "plateau")},
     )
     schedule_epochs: int = setting(
         10,
-        "Epochs between two steps, or epochs without progress.",
+        "Epochs between steps, or epochs without improvement (plateau).",
         minimum=1,
         maximum=100_000,
         unit="epochs",
@@ -62,81 +66,84 @@ class TrainingConfig(Section):
     )
     loss: str = setting(
         "auto",
-        "What training makes small.",
+        "Loss function.",
         choices=[
-            ("auto", "Automatic", "MSE for values, cross-entropy for symbols, classes and words."),
+            ("auto", "Automatic", "MSE for regression, cross-entropy for the other tasks."),
             ("mse", "MSE", "Mean squared error."),
-            ("mae", "MAE", "Mean absolute error: forgives outliers."),
-            ("huber", "Huber", "Squared near 0, absolute beyond 1."),
-            ("cross_entropy", "Cross-entropy", "Minus the logarithm of the probability of what came."),
+            ("mae", "MAE", "Mean absolute error: robust to outliers."),
+            ("huber", "Huber", "Squared for errors up to 1, linear beyond."),
+            ("cross_entropy", "Cross-entropy", "Negative log-likelihood of the target."),
         ],
     )
     class_weights: str = setting(
         "none",
-        "How much a sequence's class counts in the loss; scores count each sequence as it is.",
+        "Class weights of the loss; metrics stay unweighted.",
         choices=[
-            ("none", "None", "Every sequence counts the same, so that frequent classes count most."),
+            ("none", "None", "Every sequence has the same weight."),
             (
                 "balanced",
                 "Balanced",
-                "Every class counts the same in all, by its share of the training part: for rare classes. Answers are "
-                "then as if all classes were equally frequent.",
+                "Weights inversely proportional to class frequencies in the training split; predicted probabilities "
+                "then assume equally frequent classes.",
             ),
         ],
         applies_to={"data.task": ("classification",)},
     )
-    batch_size: int = setting(32, "Windows in one step.", minimum=1, maximum=65_536, basic=True)
-    epochs: int = setting(30, "Times that training goes through its data.", minimum=1, maximum=100_000, basic=True)
+    batch_size: int = setting(
+        32, "Number of windows or sequences in one training step.", minimum=1, maximum=65_536, basic=True
+    )
+    epochs: int = setting(30, "Number of passes over the training split.", minimum=1, maximum=100_000, basic=True)
     clip_norm: float = setting(
-        1.0, "Longest gradient that is let through; 0 lets all through.", minimum=0.0, maximum=1e6
+        1.0, "Gradient clipping norm; 0 disables clipping.", minimum=0.0, maximum=1e6, title="Gradient clipping norm"
     )
     patience: int = setting(
         0,
-        "Stop after so many epochs without a better validation loss; 0 never does.",
+        "Early stopping patience, in epochs without a lower validation loss; 0 disables early stopping.",
         minimum=0,
         maximum=100_000,
         unit="epochs",
+        title="Early stopping patience",
     )
-    shuffle: bool = setting(True, "Take the windows in a new random order each epoch.")
+    shuffle: bool = setting(True, "Shuffle the training windows in each epoch.")
     stateful: bool = setting(
-        False, "Hand the hidden state on from each window to the one that follows it (truncated back-propagation)."
+        False, "Carry the hidden state from each window to the next (truncated backpropagation through time)."
     )
     teacher_forcing: float = setting(
         1.0,
-        "How often a decoder is given the true word before, and not its own.",
+        "Probability that the decoder receives the true previous word instead of its own prediction.",
         minimum=0.0,
         maximum=1.0,
         applies_to={"data.task": ("translation",)},
     )
     teacher_forcing_end: float = setting(
         1.0,
-        "The same at the end of the run; it changes along the schedule.",
+        "Teacher forcing probability at the end of training.",
         minimum=0.0,
         maximum=1.0,
         applies_to={"data.task": ("translation",), "training.forcing_schedule": ("linear", "inverse-sigmoid")},
     )
     forcing_schedule: str = setting(
         "constant",
-        "How teacher forcing goes from its start to its end.",
+        "Schedule of the teacher forcing probability.",
         choices=[
-            ("constant", "Constant", "It stays at its start."),
-            ("linear", "Linear", "In a straight line."),
-            ("inverse-sigmoid", "Inverse sigmoid", "Slowly, fast, slowly (Bengio et al. 2015)."),
+            ("constant", "Constant", "No change."),
+            ("linear", "Linear", "Linear from start to end."),
+            ("inverse-sigmoid", "Inverse sigmoid", "Inverse sigmoid decay (Bengio et al. 2015)."),
         ],
         applies_to={"data.task": ("translation",)},
     )
     augment: str = setting(
         "none",
-        "What is varied at random in the training part, so that a model learns what doesn't matter.",
+        "Random augmentation of the training split.",
         choices=[
-            ("none", "Nothing", "The data as they are."),
-            ("voice", "Voice", "Equalising, tilt, band limits and noise, for log-mel frames of sound."),
+            ("none", "None", "No augmentation."),
+            ("voice", "Voice", "Random equalization, spectral tilt, band limits and noise of log-mel frames."),
         ],
         applies_to={"data.task": ("classification",)},
     )
     interval_coverage: float = setting(
         0.0,
-        "Promised coverage of prediction intervals, as 0.9; 0 makes none. Six more models are trained for them.",
+        "Nominal coverage of the prediction intervals, such as 0.9; 0 disables them. Trains six additional models.",
         minimum=0.0,
         maximum=0.99,
         applies_to={"data.task": ("regression",)},
@@ -144,13 +151,16 @@ class TrainingConfig(Section):
         basic=True,
     )
     seed: int = setting(
-        0, "The same seed on the same machine gives the same run, bit for bit.", minimum=0, maximum=2**31 - 1
+        0,
+        "Random seed; the same seed gives the same run, bit for bit, on the same machine.",
+        minimum=0,
+        maximum=2**31 - 1,
     )
     device: str = setting(
         "auto",
-        "Where to compute: auto, cpu, cuda, cuda:1, mps.",
-        dynamic_choices=Entry("Devices", "What this machine can compute on.", "seqcore.training.devices:choices"),
+        "Compute device: auto, cpu, cuda, cuda:1, mps.",
+        dynamic_choices=Entry("Devices", "Compute devices of this machine.", "seqcore.training.devices:choices"),
     )
     threads: OptionalInt = setting(
-        None, "Threads that a step uses. Empty: one, which is fastest for small models.", minimum=1, maximum=256
+        None, "Number of CPU threads. Empty: 1, the fastest for small models.", minimum=1, maximum=256
     )

@@ -16,19 +16,19 @@ _RECURRENT = Capabilities(bidirectional=True, stateful=True, recurrent_dropout=T
 MODELS: dict[str, Entry] = {
     "rnn": Entry(
         "RNN",
-        "Elman's plain recurrent network: one state, mixed anew at each step.",
+        "Elman network: one hidden state, without gates.",
         "seqcore.models.recurrent:RNN",
         {"gates": 1, "capabilities": _RECURRENT},
     ),
     "lstm": Entry(
         "LSTM",
-        "Long short-term memory: gates decide what is kept, added and shown.",
+        "Long short-term memory: cell state with input, forget and output gates.",
         "seqcore.models.recurrent:LSTM",
         {"gates": 4, "capabilities": _RECURRENT},
     ),
     "gru": Entry(
         "GRU",
-        "Gated recurrent unit: two gates, fewer weights than an LSTM.",
+        "Gated recurrent unit: reset and update gates, fewer parameters than an LSTM.",
         "seqcore.models.recurrent:GRU",
         {"gates": 3, "capabilities": _RECURRENT},
     ),

@@ -1,7 +1,7 @@
-"""The tasks: what is learned. A new one is a file in this folder and a line in `TASKS`.
+"""Registry of tasks. A new task is one file in this package and one line in `TASKS`.
 
-`traits["losses"]` names the losses that a task can be trained with, the first of them by default; `traits["whole"]`
-says that it works on whole sequences and not on windows of them.
+`traits["losses"]` lists the allowed losses, the default first; `traits["whole"]` is set where the task uses whole
+sequences and not windows.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ __all__ = ["TASKS"]
 
 TASKS: dict[str, Entry] = {
     "regression": Entry(
-        "Values",
-        "Predict numbers from numbers.",
+        "Regression",
+        "Forecast time series, or predict one numeric series from others.",
         "seqcore.tasks.regression:Regression",
         {"losses": ("mse", "mae", "huber")},
     ),
     "language-modeling": Entry(
-        "Symbols",
-        "Predict the next letter or word.",
+        "Text and symbols",
+        "Language modeling: predict the next character, word or symbol.",
         "seqcore.tasks.language_modeling:LanguageModeling",
         {"losses": ("cross_entropy",)},
     ),
     "classification": Entry(
-        "Classes",
-        "Tell which class a whole sequence belongs to.",
+        "Classification",
+        "Predict the class of a sequence.",
         "seqcore.tasks.classification:Classification",
         {"losses": ("cross_entropy",), "whole": True},
     ),
     "translation": Entry(
         "Translation",
-        "Turn one sequence of words into another.",
+        "Sequence to sequence: translate sentences from one language to another.",
         "seqcore.tasks.translation:Translation",
         {"losses": ("cross_entropy",), "whole": True},
     ),

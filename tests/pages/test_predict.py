@@ -94,7 +94,7 @@ def test_an_empty_store_says_what_to_do(empty):
 def test_the_newest_run_is_shown_first_with_readable_labels(runs):
     page = open_page()
     box = page.selectbox[0]
-    assert box.options[0].startswith("Next letter after four · RNN 32 · completed")
+    assert box.options[0].startswith("Next letter from four · RNN 32 · completed")
     assert box.value == runs["letters"]
 
 

@@ -96,7 +96,7 @@ def test_fields_explains_every_field(ask: Ask) -> None:
     explained = {value["field"] for value in ask("fields", "--json").objects}
     assert {setting.path for setting in settings_of(Experiment())} <= explained
     assert "data.options.text" in explained
-    assert "Size of a step." in ask("fields", "training.learning_rate").out
+    assert "Learning rate of the optimizer." in ask("fields", "training.learning_rate").out
 
 
 def test_fields_names_what_was_probably_meant(ask: Ask) -> None:
