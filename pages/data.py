@@ -42,7 +42,7 @@ with right:
         if first:
             with told:
                 overview.predicted(experiment, table)
-        data_sections.remarks(seen)
+        data_sections.findings(seen)
 
 with press:
     data_state.train_button(ready=table is not None)

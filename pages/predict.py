@@ -135,7 +135,7 @@ def introduce(run: Run, predictor: Predictor | None) -> None:
         st.button("Look again", icon=":material/refresh:", type="tertiary")
     seen = {e.event.code: e.event for e in store().events(run.id, kinds=("finding",)) if isinstance(e.event, Finding)}
     for finding in seen.values():
-        if finding.severity != "note":
+        if finding.severity != "info":
             finding_box(finding)
 
 

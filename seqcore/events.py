@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,13 @@ __all__ = [
     "Metrics",
     "Preparing",
     "Preview",
+    "Severity",
     "Started",
     "Steps",
     "event_from_dict",
 ]
 
+Severity = Literal["info", "warning", "error"]
 Metrics = dict[str, float]  # "<part>_<metric>" -> value, e.g. "val_mse"; not-a-number where it isn't defined
 
 
@@ -141,14 +143,19 @@ class Changed(_Event):
 
 @dataclass(frozen=True)
 class Finding(_Event):
-    """What the doctor saw: what is wrong (or worth knowing), why, and what to try."""
+    """A diagnosed problem, or a fact worth knowing, of data, a run or an input: what, how it shows, what to do."""
 
-    step: int
     code: str  # "learned-the-mean", "loss-not-finite", "exact-baseline", ...
     message: str
-    why: str = ""
-    advice: str = ""
-    severity: str = "warning"  # "note", "warning" or "error"
+    evidence: str = ""
+    remedy: str = ""
+    severity: Severity = "warning"  # "error": training can't go on, or isn't started
+    step: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """The whole finding in one line."""
+        return " ".join(text for text in (self.message, self.evidence, self.remedy) if text)
 
 
 @dataclass(frozen=True)
@@ -173,12 +180,18 @@ _TYPES: dict[str, type[Any]] = {
 }
 
 
+_OLD_FINDING = {"why": "evidence", "advice": "remedy"}  # keys of version 0.2 -> today's
+
+
 def event_from_dict(d: dict[str, Any]) -> Event:
     """The inverse of `to_dict`, for all but checkpoints. KeyError or TypeError where `d` is no event."""
     fields = dict(d)
     kind = _TYPES[fields.pop("event")]
     if kind is Preview:
         fields["view"] = view_from_dict(fields["view"])
+    if kind is Finding:
+        fields = {_OLD_FINDING.get(name, name): value for name, value in fields.items()}
+        fields["severity"] = "info" if fields.get("severity") == "note" else fields.get("severity", "warning")
     if kind is Steps:
         for name in ("loss", "gradient_norm", "learning_rate"):
             fields[name] = np.array(fields[name], dtype=np.float64)

@@ -115,11 +115,12 @@ def log(lines: Sequence[Line]) -> None:
 def finding_box(finding: Finding) -> None:
     """What the doctor saw, why, and what to try."""
     parts = [f"<strong>{escape(finding.message)}</strong>"]
-    parts += [f"<p>{escape(finding.why)}</p>"] if finding.why else []
-    parts += [f'<p class="sl-advice">{escape(finding.advice)}</p>'] if finding.advice else []
+    parts += [f"<p>{escape(finding.evidence)}</p>"] if finding.evidence else []
+    parts += [f'<p class="sl-advice">{escape(finding.remedy)}</p>'] if finding.remedy else []
     name = escape(finding.code, quote=True)
-    kind = finding.severity if finding.severity in ("note", "warning", "error") else "warning"
-    st.html(f'<div class="sl-finding sl-{kind}" role="note" data-testid="finding-{name}">{"".join(parts)}</div>')
+    st.html(
+        f'<div class="sl-finding sl-{finding.severity}" role="note" data-testid="finding-{name}">{"".join(parts)}</div>'
+    )
 
 
 def _card(

@@ -23,9 +23,10 @@ from seqcore.plots.blanks import marked
 from seqcore.plots.counts import classes_info, lengths_info, plot_bars, vocabulary_info
 from seqcore.plots.windows import plot_windows, windows_info
 from ui import session
+from ui.cards import finding_box
 from ui.live_chart import live_chart
 
-__all__ = ["details", "facts", "inspected", "remarks", "waits_for_torch", "windows"]
+__all__ = ["details", "facts", "findings", "inspected", "waits_for_torch", "windows"]
 
 PARTS = {"train": "Training", "val": "Validation", "test": "Test"}
 FEW_COLUMNS = 2  # more of them, or one that is not plain numbers, are listed
@@ -134,18 +135,13 @@ def _split(seen: Inspection) -> Box:
     return "To learn from", f"{counts['train']:,}", f"{counts['val']:,} validation, {counts['test']:,} test"
 
 
-def remarks(seen: Inspection) -> None:
+def findings(seen: Inspection) -> None:
     """What is wrong, each in a sentence with what to do about it."""
     st.subheader("What to know before training", anchor=False)
-    if not seen.remarks:
+    if not seen.findings:
         st.markdown(":material/check_circle: Nothing was found that would stand in the way of training.")
-    for remark in seen.remarks:
-        parts = f"<strong>{escape(remark.message)}</strong>"
-        parts += f"<p>{escape(remark.why)}</p>" if remark.why else ""
-        parts += f'<p class="sl-advice">{escape(remark.advice)}</p>' if remark.advice else ""
-        st.html(
-            f'<div class="sl-finding sl-{remark.severity}" role="note" data-testid="remark-{remark.code}">{parts}</div>'
-        )
+    for finding in seen.findings:
+        finding_box(finding)
     if seen.sampled:
         st.caption(seen.sampled)
 

@@ -56,14 +56,14 @@ def duration(seconds: float | None) -> str:
 
 
 def findings(events: Iterable[StoredEvent]) -> list[Finding]:
-    """What the doctor saw, each once, as it was the last time; plain remarks belong to the `story`."""
-    found = {e.event.code: e.event for e in events if isinstance(e.event, Finding) and not _is_remark(e.event)}
+    """What the doctor saw, each once, as it was the last time; plain ones belong to the `story`."""
+    found = {e.event.code: e.event for e in events if isinstance(e.event, Finding) and not _is_plain(e.event)}
     return list(found.values())
 
 
-def _is_remark(finding: Finding) -> bool:
+def _is_plain(finding: Finding) -> bool:
     """Whether it asks for nothing and explains nothing: one more thing that happened."""
-    return finding.severity == "note" and not finding.why and not finding.advice
+    return finding.severity == "info" and not finding.evidence and not finding.remedy
 
 
 def story(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
@@ -81,7 +81,7 @@ def story(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
             lines.append(_finished(event))
         elif isinstance(event, Epoch) and stored is best:
             lines.append(_best(event))
-        elif isinstance(event, Finding) and _is_remark(event):
+        elif isinstance(event, Finding) and _is_plain(event):
             lines.append(Line(f"step {event.step:,}", event.message, "change"))
     if run.status in ("failed", "interrupted"):
         told = run.error or f"{run.reason[:1].upper()}{run.reason[1:].rstrip('.')}."

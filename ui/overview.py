@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -14,7 +13,6 @@ from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.evaluation.leakage.detection import find_leaks
-from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
@@ -158,7 +156,7 @@ def problems(experiment: Experiment, table: Table) -> tuple[str, ...]:
 def leaks(experiment: Experiment, table: Table) -> None:
     """What would give the answer away, and that there is little to learn from, before anything is trained."""
     for leak in _leaks(experiment.to_json(), table):
-        finding_box(Finding(step=0, **leak))
+        finding_box(leak)
 
 
 def parameters(experiment: Experiment | None, table: Table | None) -> None:
@@ -189,12 +187,12 @@ def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], i
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _leaks(experiment: str, _table: Table) -> list[dict[str, str]]:
+def _leaks(experiment: str, _table: Table) -> list[Finding]:
     data = Experiment.from_json(experiment).data
-    found = [leak for leak in find_leaks(_table, data) if leak.get("severity") != "note"]
+    found = [leak for leak in find_leaks(_table, data) if leak.severity != "info"]
     windows = next(facts.windows for facts in count_parts(_table, data) if facts.part == "train")
     few = few_windows(data, windows) if SOURCES[data.source].stored and windows else None
-    return [*found, *([asdict(few)] if few else [])]
+    return [*found, *([few] if few else [])]
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

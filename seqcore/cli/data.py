@@ -36,10 +36,9 @@ def data(args: argparse.Namespace, out: Output) -> int:
     for line in _summary(args.what, seen, table, experiment):
         out.line(line)
     _tables(seen, out, pictures=table.frame is not None)
-    for remark in seen.remarks:
-        why = f" {remark.why}" if remark.why else ""
-        out.line(f"{remark.severity}: {remark.message}{why} {remark.advice}".rstrip())
-    if not seen.remarks:
+    for finding in seen.findings:
+        out.line(f"{finding.severity}: {finding.sentence}")
+    if not seen.findings:
         out.line("Nothing was found that would stand in the way of training.")
     return 0
 

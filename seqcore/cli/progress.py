@@ -59,7 +59,7 @@ class Reporter:
         elif isinstance(event, Changed):
             self._change(event)
         elif isinstance(event, Finding):
-            self._say(" ".join(part for part in (event.message, event.why, event.advice) if part))
+            self._say(event.sentence)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -83,7 +83,7 @@ def show(args: argparse.Namespace, out: Output) -> int:
     out.facts(facts)
     for event in happened:
         if isinstance(event, Finding):
-            out.line(" ".join(part for part in (event.message, event.why, event.advice) if part))
+            out.line(event.sentence)
         elif isinstance(event, Changed):
             changes = ", ".join(f"{path} = {value}" for path, value in event.changes.items())
             out.line(f"changed after step {event.step}: {changes}")

@@ -18,6 +18,7 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.evaluation.baselines.nearest_neighbor import fit_nearest_neighbor, nearest_classes
 from seqcore.evaluation.metrics import Evaluation, class_metrics, confusion
+from seqcore.events import Finding
 from seqcore.experiment.config import ModelConfig
 from seqcore.models.classifier import SequenceClassifier, WordDropout
 from seqcore.models.recurrent import State
@@ -266,7 +267,7 @@ class Classification(Task):
                 notes.append(f"The training part has no {some}: the model knows nothing of that.")
         return " ".join(notes) or None
 
-    def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> list[dict[str, str]]:
+    def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> list[Finding]:
         """Whether the model only learned the largest class, loses to the nearest neighbour, or never names a class."""
         matrix = next(view for view in evaluation.more if isinstance(view, ConfusionView))
         named, true = matrix.counts.sum(axis=0), matrix.counts.sum(axis=1)
@@ -274,39 +275,39 @@ class Classification(Task):
         accuracy, nearest = evaluation.metrics["accuracy"], evaluation.baselines["nearest_neighbour"]["accuracy"]
         if (named > 0).sum() == 1 and (true > 0).sum() > 1:
             return [
-                {
-                    "code": "learned-the-majority",
-                    "message": f"The model answers {labels[int(named.argmax())]!r} whatever it sees.",
-                    "why": f"On the {title} part it never names another of the {len(dataset.codec.labels)} classes.",
-                    "advice": "Train longer or with another learning rate, standardise the values (data.scaling), or "
+                Finding(
+                    code="learned-the-majority",
+                    message=f"The model answers {labels[int(named.argmax())]!r} whatever it sees.",
+                    evidence=f"On the {title} part it never names another of the {len(dataset.codec.labels)} classes.",
+                    remedy="Train longer or with another learning rate, standardise the values (data.scaling), or "
                     f"give the rarer classes more sequences{self._or_weights(dataset)}.",
-                }
+                )
             ]
-        remarks = []
+        found = []
         if nearest > accuracy + 2 / max(evaluation.windows, 1):
-            remarks.append(
-                {
-                    "code": "nearest-neighbour-better",
-                    "message": "Looking up the most similar training sequence is better than this model.",
-                    "why": f"On the {title} part the nearest neighbour is right {nearest:.1%} of the time, the model "
+            found.append(
+                Finding(
+                    code="nearest-neighbour-better",
+                    message="Looking up the most similar training sequence is better than this model.",
+                    evidence=f"On the {title} part the nearest neighbour is right {nearest:.1%} of the time, the model "
                     f"{accuracy:.1%}.",
-                    "advice": "Train longer, make the model larger or the learning rate smaller; where there are few "
+                    remedy="Train longer, make the model larger or the learning rate smaller; where there are few "
                     "sequences, a network may have too little to learn from.",
-                }
+                )
             )
         never = [label for label, n, t in zip(labels, named, true, strict=True) if n == 0 and t >= 2]
         if never:
             some = ", ".join(repr(label) for label in never[:5]) + (" ..." if len(never) > 5 else "")
-            remarks.append(
-                {
-                    "code": "class-never-named",
-                    "message": f"The model never answers {some}.",
-                    "why": f"The {title} part has sequences of {'this class' if len(never) == 1 else 'these classes'}, "
-                    "and each was taken for another.",
-                    "advice": f"Give it more sequences of them, or train longer{self._or_weights(dataset)}.",
-                }
+            found.append(
+                Finding(
+                    code="class-never-named",
+                    message=f"The model never answers {some}.",
+                    evidence=f"The {title} part has sequences of "
+                    f"{'this class' if len(never) == 1 else 'these classes'}, and each was taken for another.",
+                    remedy=f"Give it more sequences of them, or train longer{self._or_weights(dataset)}.",
+                )
             )
-        return remarks
+        return found
 
 
 def balanced_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from seqcore.data.text import written_lengths
 from seqcore.data.token_dataset import NOT_SCORED, TokenCodec, TokenDataset, fit_vocabulary
 from seqcore.errors import DataError, PredictionError
 from seqcore.evaluation.metrics import Evaluation, symbol_metrics
+from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment
 from seqcore.models.generation import log_sum, write
 from seqcore.models.recurrent import State
@@ -261,50 +262,51 @@ class LanguageModeling(Task):
         new = write(model, codes, steps, temperature=temperature, top_k=top_k, seed=seed, window=window)
         return _joined_on(codec, symbols, [vocabulary.symbols[i] for i in new])
 
-    def diagnose(self, evaluation: Evaluation, dataset: TokenDataset, part: str) -> list[dict[str, str]]:
+    def diagnose(self, evaluation: Evaluation, dataset: TokenDataset, part: str) -> list[Finding]:
         """Whether a naive method is exact; how much of the text is unknown."""
         found = []
         exact = next((n for n in _KNOWN_BY if evaluation.baselines.get(n, {}).get("accuracy") == 1.0), None)
         if exact is not None:
             name = {"five_gram": "5-gram", "most_frequent": "constant"}.get(exact, exact)
             found.append(
-                {
-                    "code": "exact-baseline",
-                    "severity": "note",
-                    "message": f"A {name} solves this exactly: {_KNOWN_BY[exact]}.",
-                    "why": "The data are that regular; what is to be seen here is how a network gets there.",
-                }
+                Finding(
+                    code="exact-baseline",
+                    severity="info",
+                    message=f"A {name} solves this exactly: {_KNOWN_BY[exact]}.",
+                    evidence="The data are that regular; what is to be seen here is how a network gets there.",
+                )
             )
         return found + self._unknown(dataset, part) + self._counted(dataset)
 
-    def _unknown(self, dataset: TokenDataset, part: str) -> list[dict[str, str]]:
+    def _unknown(self, dataset: TokenDataset, part: str) -> list[Finding]:
         codes = np.concatenate([dataset.codes[low:high] for _, low, high in dataset.bounds[part]])
         share = float(np.mean(codes == 0)) if len(codes) else 0.0
         if share < 0.001:
             return []
         what = "words" if dataset.codec.vocabulary.separator else "characters"
         return [
-            {
-                "code": "unknown-symbols",
-                "severity": "note",
-                "message": f"{share:.1%} of the {what} that it was scored on are unknown to it and count as one.",
-                "why": f"It tells {len(dataset.codec.vocabulary) - 1:,} of them apart: those that the training part "
+            Finding(
+                code="unknown-symbols",
+                severity="info",
+                message=f"{share:.1%} of the {what} that it was scored on are unknown to it and count as one.",
+                evidence=f"It tells {len(dataset.codec.vocabulary) - 1:,} of them apart: those that the training part "
                 "has, or where these are many, has more than once.",
-            }
+            )
         ]
 
-    def _counted(self, dataset: TokenDataset) -> list[dict[str, str]]:
+    def _counted(self, dataset: TokenDataset) -> list[Finding]:
         there, most = sum(high - low for _, low, high in dataset.bounds["train"]), dataset.most_counted
         if there <= most:
             return []
         message = f"The n-grams were counted in the last {most:,} of the {there:,} symbols of the training part."
         return [
-            {
-                "code": "counted-in-a-part",
-                "severity": "note",
-                "message": message,
-                "why": "Counting in all of them would take longer than a baseline may; they would be a little better.",
-            }
+            Finding(
+                code="counted-in-a-part",
+                severity="info",
+                message=message,
+                evidence="Counting in all of them would take longer than a baseline may; they would be a little "
+                "better.",
+            )
         ]
 
     def _sample(self, model: nn.Module, data: TokenDataset, part: str, times: int = 1) -> TextView:

@@ -20,7 +20,7 @@ from seqcore.evaluation.baselines.linear import MOST_STORED
 from seqcore.evaluation.baselines.naive import TITLES, facts_for, fit_baselines, numeric_baselines
 from seqcore.evaluation.intervals import covered_share, promised
 from seqcore.evaluation.metrics import Evaluation, regression_metrics
-from seqcore.events import Preparing
+from seqcore.events import Finding, Preparing
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
 from seqcore.models.sequence_model import SequenceModel
@@ -244,43 +244,43 @@ class Regression(Task):
         """On from the end of the codec's first series; beyond the horizon, from its own predictions."""
         return forecast_on(model, self.experiment.data, codec, steps)
 
-    def diagnose(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[dict[str, str]]:
+    def diagnose(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[Finding]:
         """Whether the model only learned the mean, and whether a naive method is exact."""
-        remarks = []
+        found = []
         names = {"train": "training", "val": "validation", "test": "test"}
         if self._only_the_mean(evaluation, dataset, part):
-            remarks.append(
-                {
-                    "code": "learned-the-mean",
-                    "message": "The model only learned the mean: it answers about the same whatever it sees.",
-                    "why": f"Its {names[part]} error (RMSE {evaluation.metrics['rmse']:.4g}) is that of always "
+            found.append(
+                Finding(
+                    code="learned-the-mean",
+                    message="The model only learned the mean: it answers about the same whatever it sees.",
+                    evidence=f"Its {names[part]} error (RMSE {evaluation.metrics['rmse']:.4g}) is that of always "
                     f"answering the mean ({evaluation.baselines['mean']['rmse']:.4g}).",
-                    "advice": "Scale the data (relative scaling lets a trend carry on), train longer, or check that "
+                    remedy="Scale the data (relative scaling lets a trend carry on), train longer, or check that "
                     "the model gives one answer for each target.",
-                }
+                )
             )
         if self.experiment.data.predict == "broadcast":
-            remarks.append(
-                {
-                    "code": "one-answer-for-many",
-                    "message": f"One answer stands against {self.experiment.data.window} targets: "
+            found.append(
+                Finding(
+                    code="one-answer-for-many",
+                    message=f"One answer stands against {self.experiment.data.window} targets: "
                     "the best it can be is their middle.",
-                    "why": "The head gives one number for a window, and broadcasting repeats it over all of them.",
-                    "advice": "Predict at every step (data.predict = every).",
-                }
+                    evidence="The head gives one number for a window, and broadcasting repeats it over all of them.",
+                    remedy="Predict at every step (data.predict = every).",
+                )
             )
         if dataset.codec.choice:
             kind, error, _ = dataset.codec.choice[0]
             where = "validation part" if self.experiment.data.validation_fraction else "end of the training part"
-            remarks.append(
-                {
-                    "code": "scaling-chosen",
-                    "severity": "note",
-                    "message": f"The scaling was chosen by trial: {kind}.",
-                    "why": f"After a short training its error on the {where} was least ({error:.4g}): "
+            found.append(
+                Finding(
+                    code="scaling-chosen",
+                    severity="info",
+                    message=f"The scaling was chosen by trial: {kind}.",
+                    evidence=f"After a short training its error on the {where} was least ({error:.4g}): "
                     + "; ".join(_tried(row) for row in dataset.codec.choice[1:])
                     + ".",
-                }
+                )
             )
         view = evaluation.view
         assert isinstance(view, SeriesView | FramesView)
@@ -289,15 +289,15 @@ class Regression(Task):
         exact = [n for n, m in evaluation.baselines.items() if m["rmse"] <= 1e-5 * spread]
         if exact:
             best = "linear" if "linear" in exact else exact[0]
-            remarks.append(
-                {
-                    "code": "exact-baseline",
-                    "severity": "note",
-                    "message": f"A {TITLES[best]} solves this exactly.".replace("A last value", "The last value"),
-                    "why": "The data are that regular; what is to be seen here is how a network gets there.",
-                }
+            found.append(
+                Finding(
+                    code="exact-baseline",
+                    severity="info",
+                    message=f"A {TITLES[best]} solves this exactly.".replace("A last value", "The last value"),
+                    evidence="The data are that regular; what is to be seen here is how a network gets there.",
+                )
             )
-        return remarks
+        return found
 
     def _only_the_mean(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> bool:
         naive = evaluation.baselines["mean"]["rmse"]

@@ -15,7 +15,7 @@ from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.evaluation.metrics import Evaluation
-from seqcore.events import Preparing
+from seqcore.events import Finding, Preparing
 from seqcore.experiment.experiment import Experiment
 from seqcore.models.recurrent import State
 from seqcore.models.sequence_model import detached
@@ -174,8 +174,8 @@ class Task(ABC):
         """Text that follows a prompt. PredictionError where the task writes none."""
         raise PredictionError("generate: this model writes no text; it answers an input")
 
-    def diagnose(self, evaluation: Evaluation, dataset: Any, part: str) -> list[dict[str, str]]:
-        """What the doctor should say of a finished model: fields of a `Finding`."""
+    def diagnose(self, evaluation: Evaluation, dataset: Any, part: str) -> list[Finding]:
+        """What the doctor should say of a finished model: findings."""
         return []
 
 

@@ -21,6 +21,7 @@ from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import PredictionError
 from seqcore.evaluation.baselines.nearest_sentence import nearest_translations
 from seqcore.evaluation.metrics import Evaluation
+from seqcore.events import Finding
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.models.recurrent import State
 from seqcore.results import TranslationView, View
@@ -196,7 +197,7 @@ class Translation(Task):
             notes.append(f"This sentence has {words} and marks; the model was trained on {trained}.")
         return " ".join(notes) or None
 
-    def diagnose(self, evaluation: Evaluation, dataset: ParallelTextDataset, part: str) -> list[dict[str, str]]:
+    def diagnose(self, evaluation: Evaluation, dataset: ParallelTextDataset, part: str) -> list[Finding]:
         """Whether the model says the same to everything, loses to the nearest sentence, or meets unknown words."""
         assert isinstance(evaluation.view, TranslationView)
         title, found = PART_TITLES[part], []
@@ -205,41 +206,41 @@ class Translation(Task):
         bleu, nearest = evaluation.metrics["bleu"], evaluation.baselines["nearest_sentence"]["bleu"]
         if len(asked) >= 10 and len(answers) <= 0.1 * len(asked):
             found.append(
-                {
-                    "code": "says-the-same",
-                    "message": "The model says the same to almost everything.",
-                    "why": f"It has {len(answers)} different answer{'s' * (len(answers) != 1)} to {len(asked)} "
+                Finding(
+                    code="says-the-same",
+                    message="The model says the same to almost everything.",
+                    evidence=f"It has {len(answers)} different answer{'s' * (len(answers) != 1)} to {len(asked)} "
                     f"sentences of the {title} part: it has learned its language, but not yet to listen.",
-                    "advice": "Train longer or with another learning rate; with attention (model.attention) a decoder "
+                    remedy="Train longer or with another learning rate; with attention (model.attention) a decoder "
                     "learns sooner where to look.",
-                }
+                )
             )
         elif nearest > bleu:
             found.append(
-                {
-                    "code": "nearest-sentence-better",
-                    "message": "Looking up the most similar training sentence is better than this model.",
-                    "why": f"On the {title} part its BLEU is {nearest:.1f}, the model's {bleu:.1f}.",
-                    "advice": "Train longer, or make the model larger; with few sentences a network has too little to "
+                Finding(
+                    code="nearest-sentence-better",
+                    message="Looking up the most similar training sentence is better than this model.",
+                    evidence=f"On the {title} part its BLEU is {nearest:.1f}, the model's {bleu:.1f}.",
+                    remedy="Train longer, or make the model larger; with few sentences a network has too little to "
                     "learn from.",
-                }
+                )
             )
         return found + self._unknown(dataset, part, title)
 
-    def _unknown(self, dataset: ParallelTextDataset, part: str, title: str) -> list[dict[str, str]]:
+    def _unknown(self, dataset: ParallelTextDataset, part: str, title: str) -> list[Finding]:
         bounds = dataset.bounds[part]
         unknown = sum(int((dataset.source_codes[low:high] == 0).sum()) for _, low, high in bounds)
         share = unknown / max(1, sum(high - low for _, low, high in bounds))
         if share < 0.005:
             return []
         return [
-            {
-                "code": "unknown-words",
-                "severity": "note",
-                "message": f"{share:.1%} of the words in the {title} part's sentences are unknown to the model.",
-                "why": f"It knows {len(dataset.codec.source) - 1:,}: those that the training part has often enough.",
-                "advice": "Give more sentences, or let it know rarer words (data.min_count, data.vocabulary).",
-            }
+            Finding(
+                code="unknown-words",
+                severity="info",
+                message=f"{share:.1%} of the words in the {title} part's sentences are unknown to the model.",
+                evidence=f"It knows {len(dataset.codec.source) - 1:,}: those that the training part has often enough.",
+                remedy="Give more sentences, or let it know rarer words (data.min_count, data.vocabulary).",
+            )
         ]
 
     @torch.inference_mode()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from seqcore.data.dataset import Dataset
 from seqcore.data.folds import folds
 from seqcore.evaluation.intervals import COVERAGE, needed
-from seqcore.events import Event, Finding, Preparing
+from seqcore.events import Event, Finding, Preparing, Severity
 from seqcore.training.random_state import random_state, set_random_state
 from seqcore.training.reporting import Report
 from seqcore.training.state import TrainingState
@@ -121,5 +121,5 @@ def _keep(state: TrainingState, intervals: Errors) -> None:
         state.dataset.codec = replace(codec, fitted=others | intervals)  # type: ignore[attr-defined]
 
 
-def _note(state: TrainingState, code: str, message: str, *, severity: str = "note") -> Finding:
+def _note(state: TrainingState, code: str, message: str, *, severity: Severity = "info") -> Finding:
     return Finding(step=state.progress.step, code=code, message=message, severity=severity)

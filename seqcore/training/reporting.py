@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class Report:
         self._baselines: dict[str, Metrics] = {}
         self._naive_pace = 0.0  # seconds that the baselines take for a window, where they are slowest
 
-    def start(self, leaks: Sequence[Mapping[str, str]] = ()) -> Iterator[Event]:
+    def start(self, leaks: Sequence[Finding] = ()) -> Iterator[Event]:
         """What was resolved; what the data give away; the first picture of a new run; what was asked before the first
         step. `leaks` are from `find_leaks`."""
         state, p = self.state, self.state.progress
@@ -96,9 +97,9 @@ class Report:
             unit=state.task.unit,
         )
         for note in data.table.notes:
-            yield Finding(step=p.step, code="note", message=note, severity="note")
+            yield Finding(step=p.step, code="note", message=note, severity="info")
         for leak in leaks:
-            yield Finding(step=p.step, **leak)
+            yield replace(leak, step=p.step)
         if p.step == 0:
             yield self._preview()
         yield from self.heed()
@@ -177,7 +178,7 @@ class Report:
         if earlier:
             state.model.load_state_dict(state.best)
         chosen = yield from self._evaluate_parts("best" if earlier else "last")
-        yield from self._remarks(chosen)
+        yield from self._findings(chosen)
         last = chosen
         if earlier:
             state.model.load_state_dict(current)
@@ -230,8 +231,8 @@ class Report:
                 code="loss-not-finite",
                 severity="error",
                 message=f"The loss stopped being a number at step {first}, and the weights with it.",
-                why="A step was so large that the numbers overflowed.",
-                advice="Make the learning rate smaller, or clip the gradient (training.clip_norm = 1).",
+                evidence="A step was so large that the numbers overflowed.",
+                remedy="Make the learning rate smaller, or clip the gradient (training.clip_norm = 1).",
             )
 
     def heed(self) -> Iterator[Event]:
@@ -311,13 +312,12 @@ class Report:
                 named = {f"{part}_{metric}": value for metric, value in metrics.items()}
                 self._baselines = {**self._baselines, name: {**self._baselines.get(name, {}), **named}}
 
-    def _remarks(self, evaluations: dict[str, Evaluation]) -> Iterator[Event]:
+    def _findings(self, evaluations: dict[str, Evaluation]) -> Iterator[Event]:
         part = self.state.dataset.shown_part()
         if self.ending == "lost" or part not in evaluations:
             return
-        for remark in self.state.task.diagnose(evaluations[part], self.state.dataset, part):
-            fields: dict[str, Any] = dict(remark)
-            yield Finding(step=self.state.progress.step, **fields)
+        for finding in self.state.task.diagnose(evaluations[part], self.state.dataset, part):
+            yield replace(finding, step=self.state.progress.step)
 
 
 def before_the_first_step(control: Control, turns: IsolatedRng) -> Iterator[Event]:

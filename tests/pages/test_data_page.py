@@ -82,8 +82,8 @@ def upload(page: AppTest, name: str, content: bytes) -> AppTest:
     return page
 
 
-def remarks(page: AppTest) -> set[str]:
-    return set(re.findall(r'data-testid="remark-([a-z-]+)"', html(page)))
+def findings(page: AppTest) -> set[str]:
+    return set(re.findall(r'data-testid="finding-([a-z-]+)"', html(page)))
 
 
 PERIODIC = "\n".join(["date,load", *(f"2024-01-{day + 1:02},{day % 7}" for day in range(31))]).encode()
@@ -176,12 +176,12 @@ def test_how_to_read_a_file_can_be_said_where_it_is_not_recognised(page: AppTest
 def test_gaps_and_settings_that_leave_no_window_are_said_with_advice(page: AppTest) -> None:
     holes = PERIODIC.replace(b"2024-01-20,5", b"2024-01-20,")
     upload(look_at(page, "file"), "load.csv", holes)
-    assert "gaps" not in remarks(page)  # what is suggested fills them
+    assert "gaps" not in findings(page)  # what is suggested fills them
     page.selectbox(key="look:data.missing").set_value("refuse").run()
-    assert "gaps" in remarks(page)
+    assert "gaps" in findings(page)
     page.number_input(key="look:data.window").set_value(500).run()
     assert not page.exception
-    assert "no-windows" in remarks(page)
+    assert "no-windows" in findings(page)
 
 
 def test_a_link_to_a_file_that_is_not_here_is_one_line(page: AppTest) -> None:

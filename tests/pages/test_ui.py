@@ -115,11 +115,11 @@ def test_a_finding_that_came_twice_is_shown_as_it_was_the_last_time() -> None:
     assert [f.message for f in findings(events)] == ["second", "x"]
 
 
-def test_a_remark_that_asks_for_nothing_is_told_and_not_put_above_the_charts() -> None:
-    events = stored(STARTED, Finding(9, "calibrated", "Intervals are made.", severity="note"))
+def test_a_finding_that_asks_for_nothing_is_told_and_not_put_above_the_charts() -> None:
+    events = stored(STARTED, Finding("calibrated", step=9, message="Intervals are made.", severity="info"))
     assert not findings(events)
     assert story(RUN, events)[0].text == "Intervals are made."
-    told = stored(Finding(9, "exact", "A bigram solves this.", why="It is regular.", severity="note"))
+    told = stored(Finding("exact", step=9, message="A bigram solves this.", evidence="It is regular.", severity="info"))
     assert [f.code for f in findings(told)] == ["exact"]
 
 

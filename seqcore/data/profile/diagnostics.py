@@ -7,15 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.profile.facts import LOOKED_AT, UNEVEN, Inspection, Remark, spread_rows, target_column
+from seqcore.data.profile.facts import LOOKED_AT, UNEVEN, Inspection, spread_rows, target_column
 from seqcore.data.scaling import ANCHORED
 from seqcore.data.splits import PART_TITLES, PARTS, part_bounds
 from seqcore.data.table import Table
 from seqcore.evaluation.leakage.detection import find_leaks
+from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.tasks import TASKS
 
-__all__ = ["few_windows", "find_remarks"]
+__all__ = ["diagnose_table", "few_windows"]
 
 MOST_SEQUENCES = 20_000  # that are compared with each other
 MOST_NUMBERS = 5_000_000  # in those
@@ -26,12 +27,13 @@ UNKNOWN = 0.02
 _BLOCK = 262_144  # values looked at in one stroke
 
 
-def find_remarks(table: Table, config: DataConfig, seen: Inspection) -> tuple[Remark, ...]:
+def diagnose_table(table: Table, config: DataConfig, seen: Inspection) -> tuple[Finding, ...]:
     """All that should be said of a table, the worst first."""
-    finders = (_windows, _classes, _lengths, _gaps, _times, _columns, _outside, _stuck, _copies, _text, _sound, _leaks)
-    found = [remark for finder in finders for remark in finder(table, config, seen)]
-    order = {"error": 0, "warning": 1, "note": 2}
-    return tuple(sorted(found, key=lambda remark: order[remark.severity]))
+    finders = (_windows, _classes, _lengths, _gaps, _times, _columns, _outside, _stuck, _copies, _text, _sound)
+    found = [finding for finder in finders for finding in finder(table, config, seen)]
+    found += find_leaks(table, config)
+    order = {"error": 0, "warning": 1, "info": 2}
+    return tuple(sorted(found, key=lambda finding: order[finding.severity]))
 
 
 def _many(count: int, word: str) -> str:
@@ -45,49 +47,51 @@ def _listed(names: list[str], most: int = 4, *, of: int | None = None) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     parts = {facts.part: facts for facts in seen.parts}
     unit = "sequence" if _whole(config) else "window"
     fractions = {"val": config.validation_fraction, "test": config.test_fraction}
     empty = [p for p in PARTS if not parts[p].windows and (p == "train" or fractions[p])]
     if empty:
         names = ", the ".join(PART_TITLES[p] for p in empty)
-        yield Remark(
+        yield Finding(
             "no-windows",
             f"The {names} part has no {unit} to {'learn from' if 'train' in empty else 'score'}.",
-            "Give more data" + ("." if unit == "sequence" else f", or make the window of {config.window} smaller."),
-            "error",
+            remedy="Give more data"
+            + ("." if unit == "sequence" else f", or make the window of {config.window} smaller."),
+            severity="error",
         )
     elif few := few_windows(config, parts["train"].windows):
         yield few
     if not any(fractions.values()):
-        yield Remark(
+        yield Finding(
             "nothing-held-back",
             "Nothing is held back: all of these data are learned from, and the model is scored on what it has seen.",
-            "That shows how a model learns. For a score that says what it can foresee, hold parts back "
+            remedy="That shows how a model learns. For a score that says what it can foresee, hold parts back "
             "(data.validation_fraction, data.test_fraction).",
-            "note",
+            severity="info",
         )
     thin = [p for p in ("val", "test") if fractions[p] and p not in empty and parts[p].windows < 10]
     if thin and not empty:
         what = " and ".join(f"{PART_TITLES[p]} part ({_many(parts[p].windows, unit)})" for p in thin)
-        yield Remark(
+        yield Finding(
             "few-to-score",
             f"The scores of the {what} say little: chance moves them.",
-            "Give more data, or make that part larger.",
+            remedy="Give more data, or make that part larger.",
         )
 
 
-def few_windows(config: DataConfig, windows: int) -> Remark | None:
+def few_windows(config: DataConfig, windows: int) -> Finding | None:
     """What there is to say of a training part of so many windows, or sequences, where they are few."""
     if windows >= FEW_WINDOWS:
         return None
-    return Remark(
+    return Finding(
         "few-windows",
         f"There {'is' if windows == 1 else 'are'} only {_many(windows, 'sequence' if _whole(config) else 'window')} to "
         "learn from: a network easily remembers so few by heart instead of learning a rule.",
         # not a smaller network: with 36 sequences, 8, 16, 32 and 64 hidden units came to 0.28, 0.53, 0.69 and 0.92
-        "Give more data, trust a naive method that is as good, and train with other seeds to see how much is chance.",
+        remedy="Give more data, trust a naive method that is as good, and train with other seeds to see how "
+        "much is chance.",
     )
 
 
@@ -95,95 +99,98 @@ def _whole(config: DataConfig) -> bool:
     return bool(TASKS[config.task].traits.get("whole"))
 
 
-def _classes(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _classes(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     if seen.classes is None:
         return
     totals = {name: sum(parts.values()) for name, parts in seen.classes.items()}
     if len(totals) < 2:
-        yield Remark(
+        yield Finding(
             "one-class",
             f"Every sequence has the same label ({next(iter(totals), 'none')!r}), so there is nothing to tell apart.",
-            "Give sequences of at least two classes, or name another column of labels.",
-            "error",
+            remedy="Give sequences of at least two classes, or name another column of labels.",
+            severity="error",
         )
         return
     largest, smallest = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
     if totals[largest] > UNEVEN * totals[smallest]:
         share = totals[largest] / sum(totals.values())
-        yield Remark(
+        yield Finding(
             "imbalanced",
             f"The classes are uneven: {largest!r} has {totals[largest]:,} sequences and {smallest!r} "
             f"{totals[smallest]:,}. Who always answers {largest!r} is right in {100 * share:.0f}% of cases.",
-            "Judge by macro F1, which counts each class alike. Where the rare ones are never named, let each class "
+            remedy="Judge by macro F1, which counts each class alike. Where the rare ones are never named, let "
+            "each class "
             "count alike in training (training.class_weights: balanced); more of them helps most.",
         )
     missing = [name for name, parts in seen.classes.items() if not parts["train"]]
     if missing:
-        yield Remark(
+        yield Finding(
             "class-not-trained",
             f"The training part has no sequence of {_listed([repr(m) for m in missing])}, so it can't be learned.",
-            "Give more sequences of it, or leave it out.",
+            remedy="Give more sequences of it, or leave it out.",
         )
 
 
-def _lengths(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _lengths(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     short = int((table.lengths <= 1).sum())
     if short and len(table.lengths) > 1 and table.paired is None:  # a word alone can be translated
-        yield Remark(
+        yield Finding(
             "short-sequences",
             f"{_many(short, 'sequence')} {'has' if short == 1 else 'have'} one row or none: there is no course in "
             f"{'it' if short == 1 else 'them'}.",
-            "Leave them out, or join them with those that they belong to.",
+            remedy="Leave them out, or join them with those that they belong to.",
         )
     lengths = seen.lengths
     if seen.sequences > 1 and lengths.longest > 20 * max(1.0, lengths.median):
-        yield Remark(
+        yield Finding(
             "long-sequences",
             f"The longest sequence has {lengths.longest:,} rows where the usual one has {lengths.median:,.0f}: "
             "batches with it are slow and full of padding.",
-            "Cut very long ones into pieces, or leave them out.",
+            remedy="Cut very long ones into pieces, or leave them out.",
         )
 
 
-def _gaps(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _gaps(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     holes = {c.name: c.gaps for c in seen.columns if c.gaps and c.kind != "empty"}
     if holes and config.missing == "refuse":
         listed = _listed([f"{name} ({count:,})" for name, count in holes.items()])
-        yield Remark(
+        yield Finding(
             "gaps",
             f"Values are missing in {listed}.",
-            "Choose how to fill them (data.missing: interpolate, the default for your own file, previous, or drop the "
+            remedy="Choose how to fill them (data.missing: interpolate, the default for your own file, "
+            "previous, or drop the "
             "rows); filling uses no later value of another part.",
         )
 
 
-def _times(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _times(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     if seen.frequency is not None and seen.frequency.startswith("irregular"):
-        yield Remark(
+        yield Finding(
             "irregular-times",
             f"The times between rows differ ({seen.frequency}), and the model only sees rows, one after the other.",
-            "Put the data on a regular grid (one row an hour, a day, ...), or read forecasts as so many rows ahead.",
+            remedy="Put the data on a regular grid (one row an hour, a day, ...), or read forecasts as so many "
+            "rows ahead.",
         )
     elif seen.missing_times:
-        yield Remark(
+        yield Finding(
             "missing-times",
             f"The dates leave out {_many(seen.missing_times, 'time')}: rows around them follow each other as if "
             "nothing were between.",
-            "Add the missing rows with empty cells, and say how gaps are filled.",
+            remedy="Add the missing rows with empty cells, and say how gaps are filled.",
         )
 
 
-def _columns(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _columns(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     still = [c.name for c in seen.columns if c.kind in ("constant", "empty")]
     target = None if table.symbolic or not table.columns else table.columns[target_column(table, config)]
     if still and table.frame is None:
         worst = config.task == "regression" and target in still
-        yield Remark(
+        yield Finding(
             "constant-columns",
             f"{_listed(still)} never {'changes' if len(still) == 1 else 'change'}, so nothing can be learned from "
             f"{'it' if len(still) == 1 else 'them'}.",
-            "Predict another column." if worst else "Leave it out of the inputs.",
-            "warning" if worst else "note",
+            remedy="Predict another column." if worst else "Leave it out of the inputs.",
+            severity="warning" if worst else "info",
         )
     if table.symbolic or table.frame is not None or table.recordings is not None:
         return  # points of pictures and loudness of pitches are no columns that somebody could mend
@@ -196,15 +203,16 @@ def _columns(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
         assert column.maximum is not None
         if high > low and (column.maximum > high + reach or column.minimum < low - reach):
             worst_value = column.maximum if column.maximum - high > low - column.minimum else column.minimum
-            yield Remark(
+            yield Finding(
                 "outliers",
                 f"{column.name} has values far from all others: {worst_value:,.4g}, where 98 of 100 lie between "
                 f"{low:,.4g} and {high:,.4g}.",
-                "Look whether they are errors, and mend them. If they are real, train with the loss huber or mae.",
+                remedy="Look whether they are errors, and mend them. If they are real, train with the loss "
+                "huber or mae.",
             )
 
 
-def _outside(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _outside(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     """Held-back values that lie beyond everything in the training part: a trend that plain scaling can't follow."""
     if table.symbolic or table.independent or config.task != "regression" or not len(table):
         return
@@ -221,16 +229,17 @@ def _outside(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rem
             beyond += int(((held_back > np.nanmax(known)) | (held_back < np.nanmin(known))).sum())
             total += int(np.isfinite(held_back).sum())
     if total and beyond > 0.2 * total:
-        yield Remark(
+        yield Finding(
             "outside-range",
             f"{100 * beyond / total:.0f}% of the held-back values of {table.columns[column]} lie outside everything "
             "that the training part has: there is a trend.",
-            f"Scale relative to the window (data.scaling: relative, log-relative or auto); {config.scaling} can't "
+            remedy=f"Scale relative to the window (data.scaling: relative, log-relative or auto); "
+            f"{config.scaling} can't "
             "follow it.",
         )
 
 
-def _stuck(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _stuck(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     if table.symbolic or table.independent or table.frame is not None:
         return
     moving = [c for c in seen.columns if c.kind == "numbers"][:8]
@@ -238,11 +247,11 @@ def _stuck(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remar
         values = table.values[:, table.columns.index(column.name)]
         longest, at = _longest_run(values)
         if longest >= STUCK and float((values[1:] == values[:-1]).mean()) < 0.3:
-            yield Remark(
+            yield Finding(
                 "stuck",
                 f"{column.name} has the same value {longest:,} times in a row from row {at + 1:,} on, though it moves "
                 "elsewhere: a sensor that hung, or gaps that were filled?",
-                "Look at that stretch; empty cells there are more honest than a repeated value.",
+                remedy="Look at that stretch; empty cells there are more honest than a repeated value.",
             )
 
 
@@ -271,7 +280,7 @@ def _longest_run(values: NDArray[np.float64]) -> tuple[int, int]:
     return longest, at
 
 
-def _copies(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _copies(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     """Sequences that come more than once."""
     count = len(table.lengths)
     if not table.independent or count < 2:
@@ -287,11 +296,11 @@ def _copies(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Rema
         known.add(content)
         looked += 1
     if again > 0.02 * looked:
-        yield Remark(
+        yield Finding(
             "copies",
             f"{again:,} of {looked:,} sequences that were compared have come before.",
-            "Copies count more than others; leave them out if that is wrong.",
-            "note",
+            remedy="Copies count more than others; leave them out if that is wrong.",
+            severity="info",
         )
 
 
@@ -303,18 +312,18 @@ def _content(table: Table, s: int) -> bytes:
     return text
 
 
-def _text(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _text(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     for vocabulary in seen.vocabularies:
         word = "words" if vocabulary.separator else "symbols"
         of = f" of {vocabulary.of}" if len(seen.vocabularies) > 1 else ""
         if vocabulary.size < 2:
-            yield Remark(
+            yield Finding(
                 "one-symbol",
                 f"There is only one symbol in it ({vocabulary.frequent[0][0]!r}), so the next is always known."
                 if vocabulary.frequent
                 else "There is no symbol in it.",
-                "Give a text with at least two different symbols.",
-                "error",
+                remedy="Give a text with at least two different symbols.",
+                severity="error",
             )
         worst = max(vocabulary.unknown.values(), default=0.0)
         if worst > UNKNOWN:
@@ -324,23 +333,24 @@ def _text(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark
             advice = "Give more text" + (", or work with characters instead of words." if finer else ".")
             if table.paired is not None:
                 advice = "Give more pairs, in which these words stand too."
-            yield Remark(
+            yield Finding(
                 "unknown-symbols",
                 f"{100 * worst:.1f}% of the {word}{of} in the {PART_TITLES[part]} part never come in the training part "
                 f"({some}), so they are read as unknown.",
-                advice,
+                remedy=advice,
             )
         if vocabulary.separator and vocabulary.once > 0.5 * vocabulary.size > 500:
-            yield Remark(
+            yield Finding(
                 "rare-words",
                 f"{100 * vocabulary.once / vocabulary.size:.0f}% of the {vocabulary.size:,} words{of} come once: "
                 "little can be learned of them.",
-                "More text helps most" + ("." if table.paired is not None else "; so does working with characters."),
-                "note",
+                remedy="More text helps most"
+                + ("." if table.paired is not None else "; so does working with characters."),
+                severity="info",
             )
 
 
-def _sound(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
+def _sound(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Finding]:
     if table.recordings is None:
         return
     count = len(table.recordings.samples)
@@ -348,25 +358,14 @@ def _sound(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remar
     clipped = sum(bool((np.abs(sound) >= 0.999).mean() > 0.001) for sound in some)
     silent = sum(bool(np.abs(sound).max(initial=0.0) < 1e-3) for sound in some)
     if clipped > 0.05 * len(some):
-        yield Remark(
+        yield Finding(
             "clipped",
             f"{100 * clipped / len(some):.0f}% of the recordings are cut off at full volume.",
-            "Record them more quietly: what was cut off can't be brought back.",
+            remedy="Record them more quietly: what was cut off can't be brought back.",
         )
     if silent:
-        yield Remark(
+        yield Finding(
             "silent",
             f"{100 * silent / len(some):.0f}% of the recordings are silent.",
-            "Leave them out, or check the microphone.",
-        )
-
-
-def _leaks(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Remark]:
-    for leak in find_leaks(table, config):
-        yield Remark(
-            leak.get("code", "leak"),
-            leak["message"],
-            leak.get("advice", ""),
-            leak.get("severity", "warning"),
-            leak.get("why", ""),
+            remedy="Leave them out, or check the microphone.",
         )

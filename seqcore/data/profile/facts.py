@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.columns import target_names
 from seqcore.data.table import Table
+from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.results import plain
 
@@ -18,7 +19,6 @@ __all__ = [
     "Inspection",
     "LengthFacts",
     "PartFacts",
-    "Remark",
     "Rhythm",
     "VocabularyFacts",
     "default_config",
@@ -100,20 +100,6 @@ class VocabularyFacts:
 
 
 @dataclass(frozen=True)
-class Remark:
-    """What is wrong with the data (or worth knowing) in one sentence, why that matters, and what to do about it.
-
-    `severity`: "note", "warning" (training would suffer) or "error" (training would refuse).
-    """
-
-    code: str
-    message: str
-    advice: str = ""
-    severity: str = "warning"
-    why: str = ""
-
-
-@dataclass(frozen=True)
 class Inspection:
     """All that is known of a table. `sampled` says what was judged from a part of it, or nothing."""
 
@@ -133,7 +119,7 @@ class Inspection:
     rhythm: Rhythm | None
     classes: dict[str, dict[str, int]] | None  # label -> part -> sequences
     vocabularies: tuple[VocabularyFacts, ...]
-    remarks: tuple[Remark, ...]
+    findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     sampled: str
 

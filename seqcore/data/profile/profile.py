@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.profile.diagnostics import find_remarks
+from seqcore.data.profile.diagnostics import diagnose_table
 from seqcore.data.profile.facts import (
     LOOKED_AT,
     ColumnFacts,
     Inspection,
     LengthFacts,
     PartFacts,
-    Remark,
     Rhythm,
     VocabularyFacts,
     default_config,
@@ -27,7 +26,7 @@ from seqcore.experiment.config import DataConfig
 from seqcore.experiment.fields import describe
 from seqcore.tasks import TASKS
 
-__all__ = ["Inspection", "Remark", "count_parts", "default_config", "inspect", "kind_of"]
+__all__ = ["Inspection", "count_parts", "default_config", "inspect", "kind_of"]
 
 MOST_COLUMNS = 200  # that are described one by one
 MOST_SERIES = 200  # whose calendars are looked at
@@ -64,11 +63,11 @@ def inspect(table: Table, config: DataConfig | None = None) -> Inspection:
         rhythm=_rhythm(table, config),
         classes=_classes(table, config),
         vocabularies=_vocabularies(table, config),
-        remarks=(),
+        findings=(),
         notes=table.notes,
         sampled="" if table.symbolic else said,
     )
-    return Inspection(**{**vars(inspection), "remarks": find_remarks(table, config, inspection)})
+    return Inspection(**{**vars(inspection), "findings": diagnose_table(table, config, inspection)})
 
 
 def _columns(table: Table, rows: NDArray[np.int64]) -> tuple[tuple[ColumnFacts, ...], int]:

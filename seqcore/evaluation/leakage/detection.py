@@ -17,11 +17,11 @@ from seqcore.data.table import Table
 from seqcore.evaluation.leakage.columns import Copy, find_copies
 from seqcore.evaluation.leakage.labels import find_label_copies, label_finding
 from seqcore.evaluation.leakage.row_fingerprints import stretches
+from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 
 __all__ = ["find_leaks"]
 
-Leak = dict[str, str]
 Bounds = dict[str, list[tuple[int, int, int]]]
 Values = NDArray[np.float64]
 MOST_ROWS = 2_000_000  # of a column that is looked at for how it was scaled or filled
@@ -30,21 +30,21 @@ SOME_ROWS = 20_000  # that tell how coarse values are
 IN_A_ROW = 16  # rows that no two places of a series have alike by chance
 
 
-def find_leaks(table: Table, config: DataConfig) -> list[Leak]:
-    """What gives the answer away in this table, used so: fields of a `Finding` each, the worst first.
+def find_leaks(table: Table, config: DataConfig) -> list[Finding]:
+    """What gives the answer away in this table, used so, the worst first.
 
     A column that is the target at its own time or later, or the class of a labelled sequence; a time series whose rows
     or pieces are mixed over the parts; the same sequence in two parts; values that were scaled, or gaps that were
     filled, with more than the training part. A series' own past is no leak, nor are a text's own words.
     """
     bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
-    leaks: list[Leak] = []
+    leaks: list[Finding] = []
     for look in _LOOKS:
         leaks += look(table, config, bounds)
-    return sorted(leaks, key=lambda leak: leak.get("severity") == "note")
+    return sorted(leaks, key=lambda leak: leak.severity == "info")
 
 
-def _copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
+def _copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Inputs that are the target, now or later."""
     if table.symbolic or table.frame is not None or config.task != "regression":
         return []
@@ -54,32 +54,32 @@ def _copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
     return [_told(copy, table, config) for copy in found]
 
 
-def _told(copy: Copy, table: Table, config: DataConfig) -> Leak:
+def _told(copy: Copy, table: Table, config: DataConfig) -> Finding:
     column, target = table.columns[copy.column], table.columns[copy.target]
     nearly = "nearly " if copy.left > 1e-6 else ""
     formula = f"{copy.slope:.4g} x {target}" + (f" {copy.offset:+.4g}" if abs(copy.offset) > 1e-9 else "")
     formula = target if formula == f"1 x {target}" else formula
     if copy.shift == 0 and config.lead > 0:
-        return {
-            "code": "copy-of-target",
-            "severity": "note",
-            "message": f"Column {column!r} is {target!r} over again ({nearly}{formula}), in the same row.",
-            "why": "What the model sees of it lies before what it predicts, so it gives nothing away, and tells "
+        return Finding(
+            code="copy-of-target",
+            severity="info",
+            message=f"Column {column!r} is {target!r} over again ({nearly}{formula}), in the same row.",
+            evidence="What the model sees of it lies before what it predicts, so it gives nothing away, and tells "
             "nothing new.",
-            "advice": f"Leave {column!r} out of data.inputs.",
-        }
+            remedy=f"Leave {column!r} out of data.inputs.",
+        )
     when = "in the same row" if copy.shift == 0 else f"{copy.shift} row{'s' * (copy.shift > 1)} later"
-    return {
-        "code": "leak-column",
-        "severity": "warning",
-        "message": f"Column {column!r} gives the answer away: it is {nearly}{formula}, {when}.",
-        "why": "The model can read off what it is asked to predict; its scores say nothing about new data, where "
+    return Finding(
+        code="leak-column",
+        severity="warning",
+        message=f"Column {column!r} gives the answer away: it is {nearly}{formula}, {when}.",
+        evidence="The model can read off what it is asked to predict; its scores say nothing about new data, where "
         "that isn't known.",
-        "advice": f"Leave {column!r} out of data.inputs, unless it really is known before {target!r} is.",
-    }
+        remedy=f"Leave {column!r} out of data.inputs, unless it really is known before {target!r} is.",
+    )
 
 
-def _labels(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
+def _labels(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Values of labelled sequences that are the class over again."""
     if config.task != "classification" or table.labels is None or table.symbolic:
         return []
@@ -87,7 +87,7 @@ def _labels(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
     return [label_finding(copy, table) for copy in find_label_copies(table, inputs)]
 
 
-def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
+def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """A time series whose rows, or pieces, are not in the order of time."""
     advice = "Sort the rows by time, so that the test part is later than all that the model learns from."
     why = "Neighbours in time stand in different parts: the model is tested on what lies between things it was shown."
@@ -99,7 +99,7 @@ def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
         if (steps < 0).any():
             row = int(np.argmax(steps < 0)) + 1
             text = f"The rows are not in the order of time: row {row + 1} is earlier than the one before it."
-            return [{"code": "leak-order", "severity": "warning", "message": text, "why": why, "advice": advice}]
+            return [Finding(code="leak-order", severity="warning", message=text, evidence=why, remedy=advice)]
         return []
     if table.independent or table.symbolic or table.frame is not None:
         return []
@@ -108,7 +108,7 @@ def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
     if name is None:
         return []
     text = f"The rows are mixed: column {name!r} counts them, and not in order."
-    return [{"code": "leak-order", "severity": "warning", "message": text, "why": why, "advice": advice}]
+    return [Finding(code="leak-order", severity="warning", message=text, evidence=why, remedy=advice)]
 
 
 def _is_mixed_index(values: Values) -> bool:
@@ -124,7 +124,7 @@ def _is_mixed_index(values: Values) -> bool:
     return bool(even and turns > 0.3)
 
 
-def _interleaved(table: Table, bounds: Bounds, why: str) -> list[Leak]:
+def _interleaved(table: Table, bounds: Bounds, why: str) -> list[Finding]:
     """Independent sequences with dates, whose parts overlap in time."""
     assert table.times is not None
     ends = {}
@@ -138,26 +138,26 @@ def _interleaved(table: Table, bounds: Bounds, why: str) -> list[Leak]:
     for part in ("val", "test"):
         if part in ends and (earlier := int((ends[part][0] < last).sum())) > 0.2 * len(ends[part][0]):
             return [
-                {
-                    "code": "leak-order",
-                    "severity": "warning",
-                    "message": f"The parts overlap in time: {earlier:,} of {len(ends[part][0]):,} sequences of the "
+                Finding(
+                    code="leak-order",
+                    severity="warning",
+                    message=f"The parts overlap in time: {earlier:,} of {len(ends[part][0]):,} sequences of the "
                     f"{PART_TITLES[part]} part begin before the training part ends.",
-                    "why": why,
-                    "advice": "Order the sequences by time, or give the series itself, and let it be cut in time.",
-                }
+                    evidence=why,
+                    remedy="Order the sequences by time, or give the series itself, and let it be cut in time.",
+                )
             ]
     return []
 
 
-def _twice(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
+def _twice(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Sequences that stand in two parts, or that are overlapping pieces of one series."""
     if not table.independent:
         return []
     columns = slice(None) if table.symbolic else sorted({c for group in _used(table, config) for c in group})
     keys = _sequence_keys(table, columns)
     trained = {keys[s] for s, _, _ in bounds["train"] if s in keys}
-    leaks: list[Leak] = []
+    leaks: list[Finding] = []
     for part in ("test", "val"):
         asked = [keys[s] for s, _, _ in bounds[part] if s in keys]
         again = sum(key in trained for key in asked)
@@ -166,23 +166,23 @@ def _twice(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
         few = len(set(keys.values())) < 0.25 * len(keys)  # data of few different sequences: no accident
         few = few and (table.symbolic or table.labels is None)  # measured values don't come again by themselves
         leaks.append(
-            {
-                "code": "leak-duplicates",
-                "severity": "note" if few else "warning",
-                "message": f"{again:,} of {len(asked):,} sequences of the {PART_TITLES[part]} part "
+            Finding(
+                code="leak-duplicates",
+                severity="info" if few else "warning",
+                message=f"{again:,} of {len(asked):,} sequences of the {PART_TITLES[part]} part "
                 f"{'is' if again == 1 else 'are'} in the training part, too.",
-                "why": "There are few different sequences in these data; the score says how well they are known by "
+                evidence="There are few different sequences in these data; the score says how well they are known by "
                 "heart."
                 if few
                 else "What the model has learned by heart looks like skill there.",
-                "advice": "Keep each sequence once, or read the score as one on known sequences.",
-            }
+                remedy="Keep each sequence once, or read the score as one on known sequences.",
+            )
         )
         break
     return leaks or _overlapping(table, columns, bounds)
 
 
-def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> list[Leak]:
+def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> list[Finding]:
     """Independent sequences of a later part that share a stretch with some of the training part."""
     if table.symbolic or table.frame is not None:
         return []
@@ -197,14 +197,14 @@ def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> li
         shared, count = len(np.unique(owner[np.isin(asked.numbers, trained)])), len(np.unique(owner))
         if shared >= 3 and shared > 0.2 * count:
             return [
-                {
-                    "code": "leak-overlap",
-                    "severity": "warning",
-                    "message": f"Sequences are overlapping pieces of one series, mixed over the parts: {shared:,} of "
+                Finding(
+                    code="leak-overlap",
+                    severity="warning",
+                    message=f"Sequences are overlapping pieces of one series, mixed over the parts: {shared:,} of "
                     f"{count:,} of the {PART_TITLES[part]} part share {width} values in a row with the training part.",
-                    "why": "The model is tested on stretches that it was shown.",
-                    "advice": "Give the series itself: it is cut in time before windows are made.",
-                }
+                    evidence="The model is tested on stretches that it was shown.",
+                    remedy="Give the series itself: it is cut in time before windows are made.",
+                )
             ]
     return []
 
@@ -218,7 +218,7 @@ def _telling(rows: Values, count: int) -> int:
     return int(np.ceil(2.0 * np.log(10.0 * count) / -np.log(alike))) if 0.0 < alike < 1.0 else 0
 
 
-def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
+def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Rows of a series that stand in a later part once more: appended twice, or in two series of one table."""
     several = len(table.lengths) > 1
     if table.independent or table.symbolic or table.frame is not None or len(table) > MOST_ROWS:
@@ -236,14 +236,14 @@ def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
         if len(rows):
             first = int(rows[0])
             return [
-                {
-                    "code": "leak-duplicates",
-                    "severity": "warning",
-                    "message": f"{len(rows) + IN_A_ROW - 1:,} rows of the {PART_TITLES[part]} part are in the training "
+                Finding(
+                    code="leak-duplicates",
+                    severity="warning",
+                    message=f"{len(rows) + IN_A_ROW - 1:,} rows of the {PART_TITLES[part]} part are in the training "
                     f"part, too, the first in row {table.row_numbers.get(first, first + 1):,}.",
-                    "why": "What the model has learned by heart looks like skill there.",
-                    "advice": "Keep each row once.",
-                }
+                    evidence="What the model has learned by heart looks like skill there.",
+                    remedy="Keep each row once.",
+                )
             ]
     return []
 
@@ -262,7 +262,7 @@ def _sequence_keys(table: Table, columns: slice | list[int]) -> dict[int, int]:
     return keys
 
 
-def _prepared(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
+def _prepared(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Columns that were scaled or filled with more than the training part."""
     if table.symbolic or table.frame is not None or table.recordings is not None:
         return []
@@ -276,14 +276,14 @@ def _prepared(table: Table, config: DataConfig, bounds: Bounds) -> list[Leak]:
             how = _bridged(values, bounds)
         if how is not None:
             leaks.append(
-                {
-                    "code": "leak-prepared",
-                    "severity": "warning",
-                    "message": f"Column {name!r} was prepared with what lies after the training part: {how}.",
-                    "why": "So the training part already holds a trace of what the model is tested on.",
-                    "advice": "Give the values as they were measured: they are scaled here, on the training part "
+                Finding(
+                    code="leak-prepared",
+                    severity="warning",
+                    message=f"Column {name!r} was prepared with what lies after the training part: {how}.",
+                    evidence="So the training part already holds a trace of what the model is tested on.",
+                    remedy="Give the values as they were measured: they are scaled here, on the training part "
                     "alone, and gaps are filled part by part (data.missing).",
-                }
+                )
             )
     return leaks
 
@@ -371,7 +371,7 @@ def _used(table: Table, config: DataConfig) -> tuple[list[int], list[int]]:
     return [place[n] for n in config.inputs if n in place] or targets, targets
 
 
-_LOOKS: tuple[Callable[[Table, DataConfig, Bounds], list[Leak]], ...] = (
+_LOOKS: tuple[Callable[[Table, DataConfig, Bounds], list[Finding]], ...] = (
     _copies,
     _labels,
     _shuffled,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.table import Table
+from seqcore.events import Finding
 
 __all__ = ["LabelCopy", "find_label_copies", "label_finding"]
 
@@ -70,8 +71,8 @@ def find_label_copies(table: Table, columns: Sequence[int]) -> list[LabelCopy]:
     return []
 
 
-def label_finding(copy: LabelCopy, table: Table) -> dict[str, str]:
-    """What is said of it: fields of a `Finding`."""
+def label_finding(copy: LabelCopy, table: Table) -> Finding:
+    """What is said of it: a `Finding`."""
     name = table.columns[copy.column]
     each = [f"{value:.6g} for {label!r}" for label, value in zip(copy.labels, copy.values, strict=True)]
     listed = ", ".join(each[:_NAMED]) + (f" and so on for {len(each) - _NAMED} more" if len(each) > _NAMED else "")
@@ -83,13 +84,14 @@ def label_finding(copy: LabelCopy, table: Table) -> dict[str, str]:
         place = copy.place + 1 if copy.place >= 0 else -copy.place
         what = f"Value {place:,} of each sequence" + (", counted from its end," if copy.place < 0 else "")
         advice = "Take that column out of the file"
-    return {
-        "code": "leak-label",
-        "severity": "warning",
-        "message": f"{what} gives the class away: it is {listed}, always.",
-        "why": "The model can read the class off; its scores say nothing about new sequences, whose class isn't known.",
-        "advice": f"{advice}, unless it really is known before the class is.",
-    }
+    return Finding(
+        code="leak-label",
+        severity="warning",
+        message=f"{what} gives the class away: it is {listed}, always.",
+        evidence="The model can read the class off; its scores say nothing about new sequences, whose class "
+        "isn't known.",
+        remedy=f"{advice}, unless it really is known before the class is.",
+    )
 
 
 def _spread(count: int, most: int) -> Whole:

@@ -43,7 +43,7 @@ KINDS = ["noise", "random walk", "season", "trend", "smooth", "counts", "prices"
 
 
 def codes(leaks: list[dict[str, str]]) -> list[str]:
-    return [leak["code"] for leak in leaks]
+    return [leak.code for leak in leaks]
 
 
 def of_columns(x: Values, y: Values, **config: object) -> list[dict[str, str]]:
@@ -71,8 +71,8 @@ def test_a_column_that_is_the_target_later_is_found_through_scale_offset_and_a_t
     x = -3.0 * y[later:] + 7.0 + 1e-3 * y.std() * np.random.default_rng(1).normal(size=len(y) - later)
     leaks = of_columns(x, y[:-later])
     assert codes(leaks) == ["leak-column"]
-    assert "'other'" in leaks[0]["message"]
-    assert f"{later} row" in leaks[0]["message"]
+    assert "'other'" in leaks[0].message
+    assert f"{later} row" in leaks[0].message
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,7 +83,7 @@ def test_a_column_at_the_targets_own_time_is_a_leak_where_that_is_predicted_and_
     assert codes(find_leaks(table, DataConfig(**without_target))) == ["leak-column"]
     ahead = of_columns(1.8 * y + 32, y)
     assert codes(ahead) == ["copy-of-target"]
-    assert ahead[0]["severity"] == "note"
+    assert ahead[0].severity == "info"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -112,7 +112,7 @@ def test_what_comes_along_gives_nothing_away(name: str) -> None:
     table = MADE[name]().table()
     config = {} if table.symbolic else {"inputs": table.columns, "target": table.columns[:1]}
     leaks = find_leaks(table, DataConfig(task=MADE[name].tasks[0], **config))
-    assert [leak for leak in leaks if leak["severity"] != "note"] == []
+    assert [leak for leak in leaks if leak.severity != "info"] == []
 
 
 def test_long_data_are_looked_at_in_samples() -> None:
@@ -165,14 +165,14 @@ def test_the_same_sequence_in_two_parts_is_counted() -> None:
     assert of_sequences(rows) == []
     rows[90] = rows[3]
     (leak,) = of_sequences(rows)
-    assert leak["code"] == "leak-duplicates"
-    assert leak["message"] == "1 of 15 sequences of the test part is in the training part, too."
+    assert leak.code == "leak-duplicates"
+    assert leak.message == "1 of 15 sequences of the test part is in the training part, too."
 
 
 def test_rows_appended_once_more_are_found_and_a_season_that_comes_again_is_not() -> None:
     y = series("random walk")
     (leak,) = of_series(np.concatenate([y, y[:60]]))
-    assert leak["code"] == "leak-duplicates"
+    assert leak.code == "leak-duplicates"
     assert of_series(np.tile(series("random walk", 12), 50)) == []
 
 

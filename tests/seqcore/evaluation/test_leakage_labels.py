@@ -49,7 +49,7 @@ def with_column(table: Table, each: NDArray[np.float64]) -> Table:
 
 
 def codes(table: Table, config: DataConfig = CONFIG) -> list[str]:
-    return [leak["code"] for leak in find_leaks(table, config) if leak.get("severity") != "note"]
+    return [leak.code for leak in find_leaks(table, config) if leak.severity != "info"]
 
 
 def class_codes(table: Table) -> NDArray[np.float64]:
@@ -64,9 +64,9 @@ def test_labelled_sources_that_come_along_give_nothing_away(name: str) -> None:
 def test_the_labels_code_in_every_row_is_found_and_named_and_gone_when_it_is_no_input() -> None:
     table = with_column(labelled(), class_codes(labelled()))
     (leak,) = find_leaks(table, CONFIG)
-    assert (leak["code"], leak["severity"]) == ("leak-label", "warning")
-    assert "'extra'" in leak["message"]
-    assert "1 for 'sit'" in leak["message"]  # run 0, sit 1, walk 2
+    assert (leak.code, leak.severity) == ("leak-label", "warning")
+    assert "'extra'" in leak.message
+    assert "1 for 'sit'" in leak.message  # run 0, sit 1, walk 2
     assert codes(table, DataConfig(task="classification", inputs=("x", "y"))) == []
 
 
@@ -119,8 +119,8 @@ def test_with_a_sequence_a_row_the_place_that_holds_the_class_is_named(place: in
     assert codes(rows_of(values, labels)) == []
     values[:, place] = np.arange(80) % 2
     (leak,) = find_leaks(rows_of(values, labels), CONFIG)
-    assert leak["code"] == "leak-label"
-    assert f"Value {place + 1} of each" in leak["message"]
+    assert leak.code == "leak-label"
+    assert f"Value {place + 1} of each" in leak.message
 
 
 def test_bits_whose_first_is_what_is_to_be_remembered_are_a_task_and_no_leak() -> None:

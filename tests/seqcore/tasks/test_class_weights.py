@@ -124,7 +124,7 @@ def test_a_run_with_weights_goes_on_bit_for_bit() -> None:
 
 def test_the_data_page_advises_it_above_four_to_one_and_the_doctor_where_a_class_is_never_named() -> None:
     def advice(table: Table) -> list[str]:
-        return [r.advice for r in inspect(table, default_config(table)).remarks if r.code == "imbalanced"]
+        return [r.remedy for r in inspect(table, default_config(table)).findings if r.code == "imbalanced"]
 
     assert advice(uneven(0.22)) == []
     (text,) = advice(uneven(0.18))
@@ -132,7 +132,7 @@ def test_the_data_page_advises_it_above_four_to_one_and_the_doctor_where_a_class
     _, events = trained(uneven(0.05, 400), "none")
     said = [e for e in events if isinstance(e, Finding) and e.code in ("learned-the-majority", "class-never-named")]
     assert said
-    assert all("training.class_weights = balanced" in e.advice for e in said)
+    assert all("training.class_weights = balanced" in e.remedy for e in said)
 
 
 def test_it_is_a_field_of_classification_alone() -> None:

@@ -388,7 +388,7 @@ def test_scores_of_classes_are_as_counted_by_hand(pairs: list[tuple[int, int]]) 
     assert counts.sum() == len(pairs)
 
 
-def remarked(predict: Any, **changes: Any) -> set[str]:
+def diagnosed(predict: Any, **changes: Any) -> set[str]:
     """Codes of what is said of a model that gives these scores to inputs [B, T, F]."""
     task = Classification(experiment(**changes))
     data = task.make_dataset(levels(200), CPU)
@@ -400,15 +400,15 @@ def remarked(predict: Any, **changes: Any) -> set[str]:
             return predict(inputs), None
 
     evaluation = task.evaluate(Fixed(), data, "val")
-    return {remark["code"] for remark in task.diagnose(evaluation, data, "val")}
+    return {finding.code for finding in task.diagnose(evaluation, data, "val")}
 
 
 def test_the_doctor_names_a_model_that_only_learned_the_largest_class_and_classes_never_named() -> None:
     always = torch.tensor([5.0, 0.0, 0.0])
-    assert remarked(lambda x: always.expand(*x.shape[:2], 3)) == {"learned-the-majority"}
-    without_last = remarked(lambda x: x * torch.tensor([1.0, 1.0, 0.0]) + torch.tensor([0.0, 0.0, -99.0]))
+    assert diagnosed(lambda x: always.expand(*x.shape[:2], 3)) == {"learned-the-majority"}
+    without_last = diagnosed(lambda x: x * torch.tensor([1.0, 1.0, 0.0]) + torch.tensor([0.0, 0.0, -99.0]))
     assert {"class-never-named", "nearest-neighbour-better"} <= without_last
-    assert remarked(lambda x: 9 * x.cumsum(dim=1)) == set()
+    assert diagnosed(lambda x: 9 * x.cumsum(dim=1)) == set()
 
 
 def test_settings_that_can_not_be_are_refused() -> None:

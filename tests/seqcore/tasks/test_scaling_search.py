@@ -102,7 +102,7 @@ def test_the_choice_is_shown_kept_and_not_made_again(monkeypatch: pytest.MonkeyP
         if isinstance(event, Finished):
             ends.append(event)
     assert len(remarks) == 1
-    assert remarks[0].severity == "note"
+    assert remarks[0].severity == "info"
 
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("a finished choice was made again")

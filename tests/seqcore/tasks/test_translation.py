@@ -449,7 +449,7 @@ def test_the_doctor_says_what_a_poor_translator_does(answers: int, bleu: float, 
     said = tuple(Translated((f"s{i}",), (f"t{i % answers}",), text=f"t{i % answers}") for i in range(20))
     nearest = {"nearest_sentence": {"bleu": 20.0, "chrf": 30.0, "exact": 0.0}}
     evaluation = Evaluation({"bleu": bleu}, TranslationView(said), 20, 20, nearest)
-    found = [remark["code"] for remark in task.diagnose(evaluation, data, "train")]
+    found = [finding.code for finding in task.diagnose(evaluation, data, "train")]
     assert found == ([] if code is None else [code])
 
 

@@ -36,7 +36,7 @@ def labelled(counts: dict[str, int], *, length: int = 12) -> Table:
 
 
 def codes(seen: Inspection) -> set[str]:
-    return {remark.code for remark in seen.remarks}
+    return {finding.code for finding in seen.findings}
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -47,7 +47,7 @@ def test_every_source_can_be_inspected_and_written_as_json(name: str) -> None:
     assert found["rows"] == len(table)
     assert sum(part["rows"] for part in found["parts"]) == len(table)
     assert sum(part["sequences"] for part in found["parts"] if table.independent) in (0, len(table.lengths))
-    assert all(remark["message"].endswith(".") for remark in found["remarks"])
+    assert all(finding["message"].endswith(".") for finding in found["findings"])
 
 
 @pytest.mark.parametrize("predict", ["last", "every"])
@@ -69,7 +69,7 @@ def test_the_period_is_found_and_a_clean_series_has_nothing_wrong() -> None:
     seen = inspect(one(series()), DataConfig(scaling="last-value"))
     assert seen.rhythm is not None
     assert seen.rhythm.period == 24
-    assert seen.remarks == ()
+    assert seen.findings == ()
     assert seen.kind == "one series"
 
 
@@ -81,7 +81,7 @@ def test_gaps_constant_columns_and_outliers_are_named() -> None:
     assert {"gaps", "constant-columns", "outliers"} <= codes(seen)
     assert [column.kind for column in seen.columns] == ["numbers", "constant", "numbers"]
     assert seen.columns[0].gaps == seen.gaps == 10
-    (outlier,) = [remark for remark in seen.remarks if remark.code == "outliers"]
+    (outlier,) = [finding for finding in seen.findings if finding.code == "outliers"]
     assert outlier.message.startswith("c has")
 
 
@@ -94,7 +94,7 @@ def test_a_trend_that_plain_scaling_can_not_follow_is_said_and_a_relative_one_ca
 def test_a_value_that_hangs_is_said_with_its_row() -> None:
     values = series()
     values[200:260] = values[200]
-    (stuck,) = [r for r in inspect(one(values)).remarks if r.code == "stuck"]
+    (stuck,) = [r for r in inspect(one(values)).findings if r.code == "stuck"]
     assert "60 times in a row from row 201 on" in stuck.message
 
 
@@ -112,12 +112,12 @@ def test_times_that_are_irregular_or_left_out_are_said() -> None:
 def test_too_little_to_learn_from_and_nothing_to_score_are_said() -> None:
     few = inspect(one(series(60)), DataConfig(window=10))
     assert "few-windows" in codes(few)
-    remark = next(r for r in few.remarks if r.code == "few-windows")
-    assert remark.message.startswith(f"There are only {few.parts[0].windows} windows to learn from")
-    assert "small" not in remark.advice, "a smaller network doesn't help, and isn't what is suggested"
+    finding = next(r for r in few.findings if r.code == "few-windows")
+    assert finding.message.startswith(f"There are only {few.parts[0].windows} windows to learn from")
+    assert "small" not in finding.remedy, "a smaller network doesn't help, and isn't what is suggested"
     nothing = inspect(one(series(60)), DataConfig(window=50))
     assert "no-windows" in codes(nothing)
-    assert nothing.remarks[0].severity == "error"
+    assert nothing.findings[0].severity == "error"
 
 
 def test_classes_are_counted_by_part_and_uneven_ones_are_said() -> None:
@@ -144,13 +144,13 @@ def test_words_that_training_never_sees_are_counted_and_the_advice_can_be_follow
     last = [f"new{i}" for i in range(60)]
     words = symbol_table([["the", "cat", "sat"] * 100 + last], separator=" ", columns=("word",))
     seen = inspect(words, DataConfig(task="language-modeling", validation_fraction=0.0))
-    remark = next(r for r in seen.remarks if r.code == "unknown-symbols")
-    assert remark.message.count("new") == 5
-    assert f"and {seen.vocabularies[0].unknown_kinds - 5} more" in remark.message
+    finding = next(r for r in seen.findings if r.code == "unknown-symbols")
+    assert finding.message.count("new") == 5
+    assert f"and {seen.vocabularies[0].unknown_kinds - 5} more" in finding.message
     assert seen.vocabularies[0].unknown_kinds > 12
-    assert "characters" in remark.advice
+    assert "characters" in finding.remedy
     pairs = pairs_table([(f"I see a{i}.", f"Je vois b{i}.") for i in range(60)], name="pairs")
-    advice = [r.advice for r in inspect(pairs, DataConfig(task="translation")).remarks if r.code == "unknown-symbols"]
+    advice = [r.remedy for r in inspect(pairs, DataConfig(task="translation")).findings if r.code == "unknown-symbols"]
     assert len(advice) == 2
     assert not any("characters" in line for line in advice)
 
@@ -189,10 +189,10 @@ def test_a_stuck_sensor_is_found_wherever_it_hangs(at: int, block: int, monkeypa
     monkeypatch.setattr("seqcore.data.profile.diagnostics._BLOCK", block)
     values = np.random.default_rng(0).normal(size=200)
     values[at : at + STUCK] = 0.5
-    (found,) = [r for r in inspect(Table(values[:, None], ("v",))).remarks if r.code == "stuck"]
+    (found,) = [r for r in inspect(Table(values[:, None], ("v",))).findings if r.code == "stuck"]
     assert f"{STUCK} times in a row from row {at + 1} on" in found.message
     values[at + 3] = 0.6
-    assert not [r for r in inspect(Table(values[:, None], ("v",))).remarks if r.code == "stuck"]
+    assert not [r for r in inspect(Table(values[:, None], ("v",))).findings if r.code == "stuck"]
 
 
 @pytest.mark.parametrize(("fractions", "said"), [((0.0, 0.0), True), ((0.2, 0.0), False), ((0.2, 0.2), False)])
@@ -200,4 +200,4 @@ def test_that_nothing_is_held_back_is_said(fractions: tuple[float, float], said:
     validation, test = fractions
     config = DataConfig(source="sine", window=8, validation_fraction=validation, test_fraction=test)
     seen = inspect(SOURCES["sine"]().table(), config)
-    assert ("nothing-held-back" in {remark.code for remark in seen.remarks}) == said
+    assert ("nothing-held-back" in {finding.code for finding in seen.findings}) == said
