@@ -13,6 +13,7 @@ from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.evaluation.leakage.detection import find_leaks
+from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe

@@ -111,7 +111,7 @@ def test_an_interrupted_run_says_where_it_goes_on_as_a_sentence() -> None:
 
 
 def test_a_finding_that_came_twice_is_shown_as_it_was_the_last_time() -> None:
-    events = stored(Finding(1, "mean", "first"), Finding(2, "other", "x"), Finding(3, "mean", "second"))
+    events = stored(Finding("mean", "first", step=1), Finding("other", "x", step=2), Finding("mean", "second", step=3))
     assert [f.message for f in findings(events)] == ["second", "x"]
 
 

@@ -152,7 +152,7 @@ def test_events_come_back_as_they_were_in_order_and_from_where_one_was(
     view = SeriesView(x=np.arange(3.0), prediction=np.array([[1.0], [np.nan], [3.0]]), truth=np.zeros((3, 1)))
     told = [started(), Preview(5, "val", view), epoch(1, 7, float("nan")), Changed(7, {"training.epochs": 40})]
     store.append(lease, [told[0], steps(1, [1.0]), *told[1:]])
-    store.append(lease, [Finding(7, "note", "a ball")])
+    store.append(lease, [Finding("note", "a ball", step=7)])
     stored = store.events(lease.run)
     assert [s.event.name for s in stored] == ["started", "preview", "epoch", "changed", "finding"]
     assert stored[3].event == told[3]
@@ -355,7 +355,7 @@ def test_a_run_on_a_kept_file_finds_its_values(store: Store) -> None:
 
 def test_a_deleted_run_leaves_nothing(store: Store, experiment: Experiment, steps: MakeSteps) -> None:
     lease = store.start(experiment)
-    store.append(lease, [steps(1, [1.0]), Finding(1, "note", "a ball")])
+    store.append(lease, [steps(1, [1.0]), Finding("note", "a ball", step=1)])
     store.put_checkpoint(lease, CheckpointReady(1, 0, b"weights"))
     with pytest.raises(StoreError, match="is running: stop it first"):
         store.delete(lease.run)
