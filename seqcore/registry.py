@@ -1,28 +1,68 @@
-"""What varies is named in plain dicts from name to `Entry`; the code behind an entry is imported when it is first used.
+"""Registries of what can be chosen: a title, a line of help, traits, and where the implementation is imported from.
 
-Listing architectures, sources or tasks (for a form, a help text, a check of an experiment) must not cost the two
-seconds that importing torch takes, so an entry holds where its implementation lies and not the implementation.
+Listing architectures, sources or tasks must not import torch, so an entry names its implementation as
+"package.module:name" and imports it when it is first used. A registry lies beside its implementations;
+`architectures`, `sources` and `tasks` find it by name, so that configuration depends on no implementation.
 """
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "SourceEntry", "architectures", "load", "sources", "tasks"]
+
+
+def load(target: str) -> Any:
+    """The object that "package.module:name" names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One choice: how it is shown, and where its implementation lies (`"package.module:name"`)."""
+    """One choice. `options` names the `Section` of its own fields where it has any."""
 
     title: str
     help: str
     target: str
     traits: dict[str, Any] = field(default_factory=dict)
+    options: str = ""
 
     def load(self) -> Any:
         """The class or function itself."""
-        module, _, name = self.target.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return load(self.target)
+
+
+@dataclass(frozen=True)
+class SourceEntry(Entry):
+    """A source: its class is the `Section` of its own fields."""
+
+    tasks: tuple[str, ...] = ("regression",)  # those that its values can be used for, the default first
+    stored: bool = False  # whether the values are kept in a store and must be given to `fit` as a table
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", self.target)
+
+
+@cache
+def architectures() -> dict[str, Entry]:
+    """The architectures by name."""
+    registry: dict[str, Entry] = load("seqcore.models:MODELS")
+    return registry
+
+
+@cache
+def sources() -> dict[str, SourceEntry]:
+    """The sources by name."""
+    registry: dict[str, SourceEntry] = load("seqcore.data.sources:SOURCES")
+    return registry
+
+
+@cache
+def tasks() -> dict[str, Entry]:
+    """The tasks by name."""
+    registry: dict[str, Entry] = load("seqcore.tasks:TASKS")
+    return registry

@@ -14,8 +14,7 @@ import pytest
 import seqcore
 from seqcore.cli.parser import make_parser
 from seqcore.data.sources import SOURCES
-from seqcore.experiment.experiment import Experiment, settings_of
-from seqcore.experiment.fields import describe
+from seqcore.experiment.experiment import all_settings
 from seqcore.export import FORMATS
 from seqcore.models import MODELS
 from seqcore.tasks import TASKS
@@ -159,9 +158,7 @@ def test_what_only_lists_does_not_wait_for_torch(code: str) -> None:
 
 
 def test_every_field_says_what_it_is() -> None:
-    fields = list(settings_of(Experiment()))
-    for source in SOURCES.values():
-        fields += describe(source, "data.options")
+    fields = all_settings()
     silent = [field.path for field in fields if len(field.help) < 10 or not field.title]
     assert not silent
 

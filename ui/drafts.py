@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from seqcore.data.sources import SOURCES
-from seqcore.experiment.experiment import Experiment, settings_of
+from seqcore.experiment.experiment import OPTIONS, Experiment, options_of, settings_of
 from seqcore.experiment.fields import Setting
 from seqcore.experiment.links import PAGE_KEYS, link_of, nearest_from_link
 from seqcore.experiment.recipes import load_recipe, recipes
@@ -42,16 +42,16 @@ class Draft:
     base: Experiment
     recipe: str | None
     values: dict[str, Any] = field(default_factory=dict)  # dotted path -> value, of the controls that exist
-    put_by: dict[str, dict[str, Any]] = field(default_factory=dict)  # source -> its options, while another is chosen
+    put_by: dict[str, dict[str, Any]] = field(default_factory=dict)  # source or architecture -> its former options
     link_faults: tuple[str, ...] = ()
     scope: str = _CONTROL  # what its controls' keys begin with: another page's draft has controls of its own
 
     def experiment(self) -> Experiment:
         """The experiment. ExperimentError: a line for each fault."""
         values = self.base.to_dict()
-        source = self.values.get("data.source", self.base.data.source)
-        if source != self.base.data.source:
-            values["data"]["options"] = {}
+        for choice, options in OPTIONS.items():
+            if self._chosen(choice) != self.base.get(choice):
+                values[options.partition(".")[0]]["options"] = {}
         for path, value in self.values.items():
             *parents, name = path.split(".")
             place = values
@@ -70,26 +70,33 @@ class Draft:
                 value = st.session_state[key]
                 self.values[path] = tuple(value) if isinstance(value, list) else value
 
-    def settings(self) -> tuple[Setting, ...]:
-        """The fields that there are controls for: options of the chosen source included, forced fields left out."""
-        source = self.values.get("data.source", self.base.data.source)
-        chosen = self.base if source == self.base.data.source else Experiment.make({"data": {"source": source}})
-        settled = {f"data.{name}" for name in SOURCES[source](**chosen.data.options).forced_fields()}
-        return tuple(s for s in settings_of(chosen) if s.path not in settled)
+    def _chosen(self, choice: str) -> str:
+        return str(self.values.get(choice, self.base.get(choice)))
 
-    def choose_source(self, source: str) -> None:
-        """Another source with its own options, as they were when it was chosen before; and a task that it can have."""
-        options = {p: v for p, v in self.values.items() if p.startswith("data.options.")}
-        self.put_by[self.values["data.source"]] = options
+    def settings(self) -> tuple[Setting, ...]:
+        """The fields with a control: those of the chosen source and architecture included, forced fields left out."""
+        chosen = self.base
+        if any(self._chosen(choice) != chosen.get(choice) for choice in OPTIONS):
+            sections: dict[str, dict[str, str]] = {}
+            for section, name in (choice.split(".") for choice in OPTIONS):
+                sections[section] = {name: self._chosen(f"{section}.{name}")}
+            chosen = Experiment.make(sections)
+        source = SOURCES[chosen.data.source].load()(**chosen.data.options)
+        forced = {f"data.{name}" for name in source.forced_fields()}
+        return tuple(s for s in settings_of(chosen) if s.path not in forced)
+
+    def choose(self, choice: str, name: str) -> None:
+        """Another source or architecture (`choice` is its field), with the options that it had when last chosen."""
+        options = {p: v for p, v in self.values.items() if p.startswith(f"{OPTIONS[choice]}.")}
+        self.put_by[self._chosen(choice)] = options
         self.values = {p: v for p, v in self.values.items() if p not in options}
-        self.values["data.source"] = source
-        fresh = {s.path: s.default for s in settings_of(Experiment.make({"data": {"source": source}}))}
-        self.values |= {p: v for p, v in fresh.items() if p.startswith("data.options.")}
-        self.values |= self.put_by.get(source, {})
-        tasks = SOURCES[source].tasks
-        if self.values["data.task"] not in tasks:
-            self.values["data.task"] = tasks[0]
-        self.values["data.inputs"], self.values["data.target"] = (), ()
+        self.values[choice] = name
+        self.values |= {s.path: s.default for s in options_of(choice, name)} | self.put_by.get(name, {})
+        if choice == "data.source":
+            tasks = SOURCES[name].tasks
+            if self.values["data.task"] not in tasks:
+                self.values["data.task"] = tasks[0]
+            self.values["data.inputs"], self.values["data.target"] = (), ()
 
 
 def default_recipe() -> str:
@@ -98,9 +105,9 @@ def default_recipe() -> str:
 
 
 def widget_key(draft: Draft, path: str) -> str:
-    """The key of a field's control. Options of different sources have different controls."""
-    source = draft.values.get("data.source", "") if path.startswith("data.options.") else ""
-    return f"{draft.scope}{path}:{source}" if source else f"{draft.scope}{path}"
+    """The key of a field's control. Options of different sources, or architectures, have different controls."""
+    chosen = next((draft.values.get(c, "") for c, options in OPTIONS.items() if path.startswith(f"{options}.")), "")
+    return f"{draft.scope}{path}:{chosen}" if chosen else f"{draft.scope}{path}"
 
 
 def current(run: Run | None) -> Draft:

@@ -11,7 +11,7 @@ import streamlit as st
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.experiment.constraints import RULES
-from seqcore.experiment.experiment import settings_of
+from seqcore.experiment.experiment import OPTIONS, settings_of
 from seqcore.experiment.fields import Choice, Setting
 from ui.drafts import Draft, widget_key
 from ui.session import escape
@@ -132,8 +132,9 @@ def _choice(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
     now = draft.values.get(setting.path)
     if setting.path == "data.source":
         choices = [c for c in choices if c.value == now or not SOURCES[c.value].stored]
-        common["on_change"] = _source_chosen
-        common["args"] = (draft, common["key"])
+    if setting.path in OPTIONS:
+        common["on_change"] = _chosen
+        common["args"] = (draft, setting.path, common["key"])
     impossible = {c.value: r for c in choices if (r := _reason(draft, setting, c.value)) is not None}
     titles = {c.value: c.title for c in choices}
     if len(choices) <= FEW and sum(len(c.title) for c in choices) <= LETTERS:
@@ -151,10 +152,12 @@ def _choice(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
     return value
 
 
-def _source_chosen(draft: Draft, key: str) -> None:
-    draft.choose_source(st.session_state[key])
-    for path in ("data.task", "data.inputs", "data.target"):
-        st.session_state.pop(widget_key(draft, path), None)
+def _chosen(draft: Draft, choice: str, key: str) -> None:
+    """A callback: another source or architecture has other options."""
+    draft.choose(choice, st.session_state[key])
+    if choice == "data.source":
+        for path in ("data.task", "data.inputs", "data.target"):
+            st.session_state.pop(widget_key(draft, path), None)
 
 
 def _grey_out(key: str, choices: Sequence[Choice], impossible: dict[str, str]) -> None:

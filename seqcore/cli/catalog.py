@@ -7,10 +7,9 @@ import dataclasses
 from typing import Any
 
 from seqcore.cli.output import Output
-from seqcore.data.sources import SOURCES
 from seqcore.errors import NotFoundError, did_you_mean
-from seqcore.experiment.experiment import Experiment, settings_of
-from seqcore.experiment.fields import Setting, describe
+from seqcore.experiment.experiment import all_settings
+from seqcore.experiment.fields import Setting
 from seqcore.experiment.recipes import recipes as all_recipes
 
 __all__ = ["fields", "recipes"]
@@ -41,38 +40,24 @@ def recipes(args: argparse.Namespace, out: Output) -> int:
 
 def fields(args: argparse.Namespace, out: Output) -> int:
     """Explain the fields of an experiment, from their own descriptions."""
-    known = _all_fields()
-    found = [(setting, source) for setting, source in known if setting.path.startswith(args.beginning)]
+    known = all_settings()
+    found = [setting for setting in known if setting.path.startswith(args.beginning)]
     if not found:
-        sections = {setting.path.partition(".")[0] for setting, _ in known}
-        near = did_you_mean(args.beginning, [*sections, *(setting.path for setting, _ in known)])
+        sections = {setting.path.partition(".")[0] for setting in known}
+        near = did_you_mean(args.beginning, [*sections, *(setting.path for setting in known)])
         raise NotFoundError(f"fields: no field begins with {args.beginning!r}{near}")
     if out.json:
-        for setting, source in found:
-            out.object(_field(setting, source))
+        for setting in found:
+            out.object(_field(setting))
         return 0
-    rows = [(s.path, _default(s), s.allowed.removeprefix("use "), _help(s, source)) for s, source in found]
+    rows = [(s.path, _default(s), s.allowed.removeprefix("use "), _help(s)) for s in found]
     out.table(("field", "default", "allowed", "meaning"), rows)
     return 0
 
 
-def _all_fields() -> list[tuple[Setting, str | None]]:
-    """Every field, and the source that an option belongs to."""
-    listed: list[tuple[Setting, str | None]] = []
-    for setting in settings_of(Experiment()):
-        if setting.path.startswith("data.options."):
-            continue
-        listed.append((setting, None))
-        if setting.path == "data.source":
-            for name, source in SOURCES.items():
-                listed += [(option, name) for option in describe(source, "data.options")]
-    return listed
-
-
-def _field(setting: Setting, source: str | None) -> dict[str, Any]:
+def _field(setting: Setting) -> dict[str, Any]:
     return {
         "field": setting.path,
-        **({"source": source} if source else {}),
         "kind": setting.kind,
         "default": setting.default,
         "help": setting.help,
@@ -81,6 +66,8 @@ def _field(setting: Setting, source: str | None) -> dict[str, Any]:
         "minimum": setting.minimum,
         "maximum": setting.maximum,
         "choices": [dataclasses.asdict(choice) for choice in setting.choices],
+        "basic": setting.basic,
+        "live": setting.live,
         "applies_to": {path: list(values) for path, values in (setting.applies_to or {}).items()},
     }
 
@@ -94,11 +81,9 @@ def _default(setting: Setting) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _help(setting: Setting, source: str | None) -> str:
+def _help(setting: Setting) -> str:
     text = setting.help
     if setting.unit:
         text = f"{text} [{setting.unit}]"
     conditions = [f"{path} = {' or '.join(values)}" for path, values in (setting.applies_to or {}).items()]
-    if source:
-        conditions.insert(0, f"data.source = {source}")
     return f"{text} (for {', '.join(conditions)})" if conditions else text

@@ -52,7 +52,7 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
     if what in SOURCES and not SOURCES[what].stored:
         section: dict[str, Any] = {"source": what, "options": options, "task": SOURCES[what].tasks[0]}
         plain = Experiment.make({"data": section})
-        table = SOURCES[what](**plain.data.options).table()
+        table = SOURCES[what].load()(**plain.data.options).table()
         try:
             return suggest_experiment(table, data=section, changes=rest), table
         except ExperimentError:  # what its options settle leaves nothing to suggest

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, field_validator
 
-from seqcore.data.sources import SOURCES
 from seqcore.errors import did_you_mean
 from seqcore.experiment.fields import Choice, OptionalInt, Section, setting
 from seqcore.experiment.training_config import TrainingConfig
-from seqcore.models import MODELS
-from seqcore.tasks import TASKS
+from seqcore.registry import Entry, architectures, sources, tasks
 
 __all__ = ["DataConfig", "ModelConfig", "TrainingConfig"]
 
@@ -30,6 +29,10 @@ def _names(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _choices(registry: Mapping[str, Entry]) -> list[Choice]:
+    return [Choice(name, entry.title, entry.help) for name, entry in registry.items()]
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
@@ -39,13 +42,11 @@ class DataConfig(Section):
     source: str = setting(
         "bouncing-ball",
         "Data source.",
-        choices=[Choice(n, s.title, s.help) for n, s in SOURCES.items()],
+        choices=_choices(sources()),
         basic=True,
     )
     options: dict[str, Any] = setting({}, "Options of the data source.")
-    task: str = setting(
-        "regression", "Type of prediction.", choices=[Choice(n, e.title, e.help) for n, e in TASKS.items()]
-    )
+    task: str = setting("regression", "Type of prediction.", choices=_choices(tasks()))
     inputs: Names = setting(
         (),
         "Input columns. Empty: the target columns, or all columns for classification.",
@@ -211,9 +212,8 @@ class DataConfig(Section):
 class ModelConfig(Section):
     """Architecture and size of the model."""
 
-    architecture: str = setting(
-        "lstm", "Model architecture.", choices=[Choice(n, e.title, e.help) for n, e in MODELS.items()], basic=True
-    )
+    architecture: str = setting("lstm", "Model architecture.", choices=_choices(architectures()), basic=True)
+    options: dict[str, Any] = setting({}, "Options of the architecture.")
     hidden_size: int = setting(
         32, "Number of features in the hidden state of each layer.", minimum=1, maximum=4096, basic=True
     )
@@ -232,19 +232,6 @@ class ModelConfig(Section):
         maximum=0.95,
     )
     bidirectional: bool = setting(False, "Process the sequence in both directions.")
-    nonlinearity: str = setting(
-        "tanh",
-        "Activation function of the hidden state.",
-        choices=[("tanh", "tanh", "Output between -1 and 1."), ("relu", "ReLU", "max(0, x).")],
-        applies_to={"model.architecture": ("rnn",)},
-    )
-    forget_bias: float = setting(
-        1.0,
-        "Initial bias of the forget gate; 1 keeps the cell state at the start of training.",
-        minimum=-10.0,
-        maximum=10.0,
-        applies_to={"model.architecture": ("lstm",)},
-    )
     embedding_size: int = setting(
         0,
         "Embedding dimension of a token; 0 is one-hot encoding (128 dimensions above 1,000 tokens).",

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 from seqcore.experiment.config import DataConfig, ModelConfig, TrainingConfig
-from seqcore.tasks import TASKS
+from seqcore.experiment.fields import Section, describe
+from seqcore.registry import architectures, tasks
 
 __all__ = ["ANCHORED", "RULES", "Rule", "broken_rules"]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """An invalid combination of fields and the reason. `path` is the field that a form disables."""
+    """An invalid combination of fields and the reason. `path` is the field that a form disables.
+
+    `{architecture}` and `{task}` in a reason stand for their titles. `broken` sees fields that don't apply at their
+    defaults.
+    """
 
     path: str
     reason: str
@@ -24,16 +30,21 @@ class Rule:
 ANCHORED = ("last-value", "log-last-value", "window-mean", "seasonal")
 
 
-def _windows(data: DataConfig) -> bool:
-    """Whether the task uses windows and not whole sequences."""
-    return not TASKS[data.task].traits.get("whole", False)
+def _can(model: ModelConfig) -> Any:
+    """The capabilities that the architecture declares."""
+    return architectures()[model.architecture].traits["capabilities"]
+
+
+def _task(data: DataConfig, trait: str) -> Any:
+    """A trait that the task declares, or None."""
+    return tasks()[data.task].traits.get(trait)
 
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "data.min_window",
         "the minimum window exceeds the window; set data.min_window to at most data.window",
-        lambda d, m, t: _windows(d) and d.min_window is not None and d.min_window > d.window,
+        lambda d, m, t: d.min_window is not None and d.min_window > d.window,
     ),
     Rule(
         "data.scaling",
@@ -50,24 +61,22 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "data.scaling",
         "this scaling is for forecasts and removes the level of a sequence; use standard, minmax or none",
-        lambda d, m, t: d.task == "classification" and d.scaling not in ("standard", "minmax", "none"),
+        lambda d, m, t: d.scaling not in (_task(d, "scalings") or (d.scaling,)),
     ),
     Rule(
         "data.burn_in",
         "the burn-in covers the shortest window, so no step remains for the loss; make data.burn_in smaller",
-        lambda d, m, t: (
-            d.task == "language-modeling" and d.predict == "every" and d.burn_in >= (d.min_window or d.window)
-        ),
+        lambda d, m, t: d.burn_in >= (d.min_window or d.window),
     ),
     Rule(
         "training.stateful",
         "stateful training continues from the previous hidden state and needs no burn-in; set data.burn_in = 0",
-        lambda d, m, t: t.stateful and d.task == "language-modeling" and d.predict == "every" and d.burn_in > 0,
+        lambda d, m, t: t.stateful and d.burn_in > 0,
     ),
     Rule(
         "data.horizon",
         "lead 0 predicts the current step only; set data.horizon to 1",
-        lambda d, m, t: _windows(d) and d.lead == 0 and d.horizon > 1,
+        lambda d, m, t: d.lead == 0 and d.horizon > 1,
     ),
     Rule(
         "data.test_fraction",
@@ -78,7 +87,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "model.bidirectional",
         "the backward direction would see the targets of every step; use data.predict = last",
-        lambda d, m, t: _windows(d) and m.bidirectional and d.predict != "last" and d.lead > 0,
+        lambda d, m, t: m.bidirectional and d.predict != "last" and d.lead > 0,
     ),
     Rule(
         "training.stateful",
@@ -103,24 +112,23 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "training.stateful",
         "each sequence is processed as a whole, from the initial state; set training.stateful = false",
-        lambda d, m, t: t.stateful and bool(TASKS[d.task].traits.get("whole")),
+        lambda d, m, t: t.stateful and bool(_task(d, "whole")),
     ),
     Rule(
         "data.multi_step",
         "a recursive forecast carries no state between windows; use direct, or set training.stateful = false",
-        lambda d, m, t: t.stateful and d.task == "regression" and d.multi_step == "recursive" and d.horizon > 1,
+        lambda d, m, t: t.stateful and d.multi_step == "recursive" and d.horizon > 1,
     ),
     Rule(
         "data.multi_step",
         "a recursive forecast continues at the next step; set data.lead to 1",
-        lambda d, m, t: d.task == "regression" and d.multi_step == "recursive" and d.horizon > 1 and d.lead > 1,
+        lambda d, m, t: d.multi_step == "recursive" and d.horizon > 1 and d.lead > 1,
     ),
     Rule(
         "data.multi_step",
         "a recursive forecast needs future values of all inputs; use direct, or add the inputs to data.target",
         lambda d, m, t: (
-            d.task == "regression"
-            and d.multi_step == "recursive"
+            d.multi_step == "recursive"
             and d.horizon > 1
             and bool(d.inputs)
             and bool(d.target)
@@ -135,11 +143,68 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "training.loss",
         "this loss is not available for this task; use auto",
-        lambda d, m, t: t.loss != "auto" and t.loss not in TASKS[d.task].traits["losses"],
+        lambda d, m, t: t.loss != "auto" and t.loss not in _task(d, "losses"),
+    ),
+    Rule(
+        "model.bidirectional",
+        "{architecture} has no backward direction; set model.bidirectional = false",
+        lambda d, m, t: m.bidirectional and not _can(m).bidirectional,
+    ),
+    Rule(
+        "model.recurrent_dropout",
+        "{architecture} has no recurrent weights to drop; set model.recurrent_dropout = 0",
+        lambda d, m, t: m.recurrent_dropout > 0 and not _can(m).recurrent_dropout,
+    ),
+    Rule(
+        "training.stateful",
+        "{architecture} has no recurrent state to carry between windows; set training.stateful = false",
+        lambda d, m, t: t.stateful and not _can(m).stateful,
+    ),
+    Rule(
+        "data.predict",
+        "{architecture} reads the whole window before its output; use data.predict = last",
+        lambda d, m, t: d.predict == "every" and d.lead > 0 and not _can(m).causal,
+    ),
+    Rule(
+        "data.predict",
+        "{architecture} needs the whole window for each output; use data.predict = last",
+        lambda d, m, t: d.predict == "every" and _can(m).fixed_window,
+    ),
+    Rule(
+        "data.min_window",
+        "{architecture} can't read windows of different lengths; leave data.min_window empty",
+        lambda d, m, t: d.min_window is not None and (not _can(m).packed or _can(m).fixed_window),
+    ),
+    Rule(
+        "model.architecture",
+        "{architecture} can't read sequences of different lengths, as in {task}; use another architecture",
+        lambda d, m, t: bool(_task(d, "variable_length")) and (not _can(m).packed or _can(m).fixed_window),
     ),
 )
 
 
 def broken_rules(data: DataConfig, model: ModelConfig, training: TrainingConfig) -> list[str]:
-    """One line for each constraint that the three sections violate."""
-    return [f"{rule.path}: {rule.reason}" for rule in RULES if rule.broken(data, model, training)]
+    """One line for each constraint that the three sections violate together."""
+    sections = {"data": data, "model": model, "training": training}
+    d, m, t = (_applicable(name, sections) for name in sections)
+    titles = {"architecture": architectures()[model.architecture].title, "task": tasks()[data.task].title.lower()}
+    return [
+        f"{rule.path}: {rule.reason.format_map(titles)}"
+        for rule in RULES
+        if rule.broken(cast(DataConfig, d), cast(ModelConfig, m), cast(TrainingConfig, t))
+    ]
+
+
+def _applicable(name: str, sections: dict[str, Section]) -> Section:
+    """A section with fields that don't apply at their defaults: what is ignored breaks no rule."""
+
+    def value(path: str) -> Any:
+        section, _, field = path.partition(".")
+        return getattr(sections[section], field)
+
+    ignored = {
+        setting.path.partition(".")[2]: setting.default
+        for setting in describe(type(sections[name]), name)
+        if not all(value(path) in values for path, values in (setting.applies_to or {}).items())
+    }
+    return sections[name].model_copy(update=ignored)

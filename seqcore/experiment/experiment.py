@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import tomli_w
 from pydantic import ValidationError
 
-from seqcore.data.sources import SOURCES
 from seqcore.errors import ExperimentError, did_you_mean
 from seqcore.experiment.config import DataConfig, ModelConfig, TrainingConfig
 from seqcore.experiment.constraints import broken_rules
-from seqcore.experiment.fields import Section, Setting, describe, faults
+from seqcore.experiment.fields import Options, Section, Setting, describe, faults, shown
 from seqcore.experiment.migration import migrate, migrate_paths
-from seqcore.models import MODELS
+from seqcore.registry import Entry, architectures, load, sources
 
-__all__ = ["Experiment", "settings_of"]
+__all__ = ["OPTIONS", "Experiment", "all_settings", "options_of", "settings_of"]
 
 VERSION = 1  # of the written form
 
+OPTIONS = {"data.source": "data.options", "model.architecture": "model.options"}
+"""The fields whose choices have options of their own, and where those are."""
 
+_CHOICES: dict[str, Callable[[], Mapping[str, Entry]]] = {"data.source": sources, "model.architecture": architectures}
 _SECTIONS: dict[str, type[Section]] = {"data": DataConfig, "model": ModelConfig, "training": TrainingConfig}
 _SETTINGS: tuple[Setting, ...] = tuple(s for name, section in _SECTIONS.items() for s in describe(section, name))
 
@@ -37,7 +41,7 @@ class Experiment(Section):
     @classmethod
     def make(cls, values: Mapping[str, Any] | None = None) -> Experiment:
         """From a nested mapping, with defaults where nothing is given. ExperimentError: a line for each fault."""
-        given = migrate(values or {})
+        given = migrate(values or {}, ModelConfig().architecture)
         lines = [
             f"{name}: there is no such field{did_you_mean(name, _SECTIONS)}" for name in given if name not in _SECTIONS
         ]
@@ -59,11 +63,12 @@ class Experiment(Section):
     def with_changes(self, changes: Mapping[str, Any]) -> Experiment:
         """A copy with dotted fields changed: `{"model.hidden_size": 64, "data.options.samples": 500}`.
 
-        A new source starts from its own options. ExperimentError names every fault.
+        A new source or architecture starts from its own options. ExperimentError names every fault.
         """
-        values, changes = self.to_dict(), migrate_paths(changes)
-        if changes.get("data.source", self.data.source) != self.data.source:
-            values["data"]["options"] = {}
+        values, changes = self.to_dict(), migrate_paths(changes, self.model.architecture)
+        for choice, options in OPTIONS.items():
+            if changes.get(choice, self.get(choice)) != self.get(choice):
+                values[options.partition(".")[0]]["options"] = {}
         lines = []
         for path, value in changes.items():
             *parents, name = path.split(".")
@@ -109,8 +114,9 @@ class Experiment(Section):
     def differences(self, other: Experiment) -> dict[str, Any]:
         """What `other.with_changes(...)` needs to become this experiment: dotted path -> this one's value."""
         mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
-        if self.data.source != other.data.source:  # a new source starts from its own options, so all are named
-            theirs = {path: value for path, value in theirs.items() if not path.startswith("data.options.")}
+        for choice, options in OPTIONS.items():
+            if self.get(choice) != other.get(choice):  # a new choice starts from its own options, so all are named
+                theirs = {path: value for path, value in theirs.items() if not path.startswith(f"{options}.")}
         return {path: value for path, value in mine.items() if path not in theirs or theirs[path] != value}
 
     def to_dict(self) -> dict[str, Any]:
@@ -158,52 +164,65 @@ def _unversioned(values: Any) -> dict[str, Any]:
     return values
 
 
+@lru_cache(maxsize=256)
+def options_of(choice: str, name: str) -> tuple[Setting, ...]:
+    """The options of the source or architecture called `name`; `choice` is "data.source" or "model.architecture"."""
+    options = describe(_options_section(choice, name), OPTIONS[choice])
+    return tuple(replace(option, applies_to={choice: (name,), **(option.applies_to or {})}) for option in options)
+
+
 def settings_of(experiment: Experiment) -> tuple[Setting, ...]:
-    """Every field of an experiment, its source's options included, in the order in which they are shown."""
-    options = describe(SOURCES[experiment.data.source], "data.options")
-    source, *rest = _SETTINGS
-    return (source, *options, *(s for s in rest if s.path != "data.options"))
+    """Every field of an experiment, the options of its source and architecture included, in the order shown."""
+    options = {path: options_of(choice, experiment.get(choice)) for choice, path in OPTIONS.items()}
+    return tuple(setting for field in _SETTINGS for setting in options.get(field.path, (field,)))
+
+
+def all_settings() -> tuple[Setting, ...]:
+    """Every field that an experiment can have, the options of every source and architecture included."""
+    options = {
+        path: [option for name in _CHOICES[choice]() for option in options_of(choice, name)]
+        for choice, path in OPTIONS.items()
+    }
+    return tuple(setting for field in _SETTINGS for setting in options.get(field.path, (field,)))
+
+
+def _options_section(choice: str, name: str) -> type[Options]:
+    target = _CHOICES[choice]()[name].options
+    return load(target) if target else Options
 
 
 def _section(name: str, section: type[Section], content: dict[str, Any]) -> tuple[Section | None, list[str]]:
-    """One section checked: itself, or the lines that say why not."""
-    settings = describe(section, name)
+    """One section, validated with its options: the section, or one line for each fault."""
     lines: list[str] = []
-    for s in settings:
-        key = s.path.partition(".")[2]
-        allowed = {c.value for c in s.choices}
-        if s.kind == "choice" and key in content and content[key] not in allowed:
-            given = content.pop(key)
-            near = did_you_mean(str(given), [c.value for c in s.choices])
-            lines.append(f"{s.path}: {_shown(given)} is not allowed{near or '; ' + s.allowed}")
-    source = SOURCES.get(str(content.get("source", section.model_fields["source"].default))) if name == "data" else None
-    if source is not None and not any(line.startswith("data.source:") for line in lines):
-        options = content.get("options") or {}
+    choice = next((choice for choice in OPTIONS if choice.startswith(f"{name}.")), "")
+    field = choice.partition(".")[2]
+    chosen = content.get(field, section.model_fields[field].default) if choice else None
+    if choice and isinstance(chosen, str) and chosen in _CHOICES[choice]():
+        kind, given = _options_section(choice, chosen), content.get("options") or {}
         try:
-            chosen = source(**options)
-            content |= {"options": chosen.model_dump(mode="python"), **chosen.forced_fields()}
+            options = kind(**given)
+            content |= {"options": options.model_dump(mode="python"), **options.forced_fields()}
         except ValidationError as error:
-            lines += faults(error, describe(source, "data.options"), "data.options")
-            content.pop("options")
+            lines += faults(error, describe(kind, OPTIONS[choice]), OPTIONS[choice])
+            del content["options"]
         except TypeError:
-            lines.append(f"data.options: {_shown(options)} is not allowed; use a table of options")
-            content.pop("options")
+            lines.append(f"{OPTIONS[choice]}: {shown(given)} is not allowed; use a table of options")
+            del content["options"]
     try:
         part = section(**content)
     except ValidationError as error:
-        lines += faults(error, settings, name)
-        hidden = content.get("hidden_size")
-        if name == "model":
-            lines = [_with_memory(line, hidden, content) for line in lines]
-        return None, lines
-    return (part, []) if not lines else (None, lines)
+        found = faults(error, describe(section, name), name)
+        return None, lines + [_with_memory(line, content) for line in found]
+    return (None if lines else part), lines
 
 
-def _with_memory(line: str, hidden_size: Any, content: Mapping[str, Any]) -> str:
-    """A refused hidden size, with the memory that it would have needed."""
+def _with_memory(line: str, content: Mapping[str, Any]) -> str:
+    """A line about a refused hidden size, with the memory that it would need."""
+    hidden_size: Any = content.get("hidden_size")
     if not line.startswith("model.hidden_size:") or not str(hidden_size).isdigit() or int(hidden_size) < 1:
         return line
-    gates = MODELS[str(content.get("architecture", ModelConfig().architecture))].traits["gates"]
+    entry = architectures().get(str(content.get("architecture", ModelConfig().architecture)))
+    gates = entry.traits.get("gates", 1) if entry else 1
     layers = content.get("num_layers", 1)
     weights = gates * 2 * int(hidden_size) ** 2 * (layers if isinstance(layers, int) and 1 <= layers <= 16 else 1)
     return f"{line}; it would need about {_bytes(16 * weights)} of memory"
@@ -215,11 +234,6 @@ def _bytes(number: float) -> str:
             return f"{number:.3g} {unit}"
         number /= 1000
     return f"{number:.3g} TB"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

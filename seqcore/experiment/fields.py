@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from seqcore.errors import did_you_mean
 from seqcore.registry import Entry
 
-__all__ = ["Choice", "OptionalInt", "Section", "Setting", "describe", "faults", "setting"]
+__all__ = ["Choice", "OptionalInt", "Options", "Section", "Setting", "describe", "faults", "setting", "shown"]
 
 
 def _empty_is_none(value: Any) -> Any:
@@ -31,6 +31,24 @@ class Section(BaseModel):
     """A frozen group of fields that refuses unknown ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_a_choice(cls, value: Any, info: ValidationInfo) -> Any:
+        field = cls.model_fields[info.field_name or ""]
+        names = [choice.value for choice in _extra(field).get("choices", ())]
+        if names and field.annotation is str and value not in names:
+            near = did_you_mean(str(value), names) or f"; use one of {', '.join(names)}"
+            raise ValueError(f"{shown(value)} is not allowed{near}")
+        return value
+
+
+class Options(Section):
+    """The own fields of one choice: of a source or of an architecture."""
+
+    def forced_fields(self) -> dict[str, Any]:
+        """Fields of the section around these options that follow from them, whatever else is given for those."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,8 @@ class Setting:
     unit: str = ""
     optional: bool = False  # None is allowed and means what the help says
     applies_to: Mapping[str, tuple[str, ...]] | None = None  # dotted path -> the values it applies to
-    basic: bool = False  # shown open; the rest is folded away
+    basic: bool = False  # shown open; advanced fields are folded away
+    live: bool = False  # may be changed while a run is going
     logarithmic: bool = False
     multiline: bool = False
     slider: bool = False  # a range that one wants to move through
@@ -104,6 +123,7 @@ def setting(
     unit: str = "",
     applies_to: Mapping[str, tuple[str, ...]] | None = None,
     basic: bool = False,
+    live: bool = False,
     logarithmic: bool = False,
     multiline: bool = False,
     slider: bool = False,
@@ -116,6 +136,7 @@ def setting(
         "unit": unit,
         "applies_to": applies_to,
         "basic": basic or slider,
+        "live": live,
         "logarithmic": logarithmic,
         "multiline": multiline,
         "slider": slider,
@@ -155,13 +176,18 @@ def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
     return kinds[origin], optional
 
 
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    """What `setting` declared beyond pydantic's own attributes."""
+    schema = field.json_schema_extra
+    return dict(schema.get("seqcore", {})) if isinstance(schema, dict) else {}  # type: ignore[arg-type]
+
+
 @lru_cache(maxsize=256)  # a list of a thousand runs reads a thousand experiments
 def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
     """The fields of a section in order, as `Setting`s with dotted paths."""
     settings = []
     for name, field in section.model_fields.items():
-        schema = field.json_schema_extra
-        extra: dict[str, Any] = dict(schema.get("seqcore", {})) if isinstance(schema, dict) else {}  # type: ignore[arg-type]
+        extra = _extra(field)
         limits = {type(m).__name__: m for m in field.metadata}
         low, high, above = limits.get("Ge"), limits.get("Le"), limits.get("Gt")
         choices = tuple(extra.get("choices", ()))
@@ -181,6 +207,7 @@ def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
                 optional=optional,
                 applies_to=extra.get("applies_to"),
                 basic=extra.get("basic", False),
+                live=extra.get("live", False),
                 logarithmic=extra.get("logarithmic", False),
                 multiline=extra.get("multiline", False),
                 slider=extra.get("slider", False),
@@ -218,8 +245,11 @@ def _line(path: str, error: ErrorDetails, by_path: Mapping[str, Setting]) -> str
     given = error.get("input")
     if error["type"] == "value_error":
         return f"{path}: {error['ctx']['error']}"
-    shown = given if isinstance(given, str | int | float | bool) or given is None else type(given).__name__
-    text = f"{shown!r}"
-    if len(text) > 60:
-        text = text[:57] + "..."
+    text = shown(given if isinstance(given, str | int | float | bool) or given is None else type(given).__name__)
     return f"{path}: {text} is not allowed; {known.allowed}" if known else f"{path}: {text} is not allowed"
+
+
+def shown(value: Any) -> str:
+    """A given value as a message quotes it: at most 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqcore.errors import ExperimentError, NotFoundError, did_you_mean
-from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.experiment import OPTIONS, Experiment
 from seqcore.experiment.recipes import load_recipe
 
 __all__ = ["PAGE_KEYS", "experiment_from_link", "link_of", "nearest_from_link"]
@@ -37,10 +37,9 @@ def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:
         known = load_recipe(recipe)
         params["recipe"] = f"{known.name}@{known.version}"
         base = known.experiment
-    changes: dict[str, Any] = {}
-    if base.data.source != experiment.data.source:
-        # A new source starts from its own options, so those have to be compared with that source's defaults.
-        changes["data.source"] = experiment.data.source
+    # A new source or architecture starts from its own options, which are compared with its defaults.
+    changes = {choice: experiment.get(choice) for choice in OPTIONS if base.get(choice) != experiment.get(choice)}
+    if changes:
         with contextlib.suppress(ExperimentError):  # the recipe's other fields may not go with it: then all are named
             base = base.with_changes(changes)
     changes |= experiment.differences(base)
@@ -69,8 +68,8 @@ def nearest_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | None
     except ExperimentError as error:
         lines = error.lines
     experiment, recipe, changes, _ = _read(params)
-    # The source comes first, since the options of another one would be none of its fields.
-    for path in sorted(changes, key=lambda path: path != "data.source"):
+    # Source and architecture come first, since only theirs are known options.
+    for path in sorted(changes, key=lambda path: path not in OPTIONS):
         with contextlib.suppress(ExperimentError):
             experiment = experiment.with_changes({path: changes[path]})
     return experiment, recipe, lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["RENAMED_FIELDS", "RENAMED_VALUES", "migrate", "migrate_paths"]
+__all__ = ["MOVED_OPTIONS", "RENAMED_FIELDS", "RENAMED_VALUES", "migrate", "migrate_paths"]
 
 RENAMED_FIELDS: dict[str, str] = {
     "data.gaps": "data.missing",
@@ -14,6 +14,9 @@ RENAMED_FIELDS: dict[str, str] = {
     "training.coverage": "training.interval_coverage",
 }
 """Dotted path of version 0.2 -> today's."""
+
+MOVED_OPTIONS: dict[str, str] = {"model.nonlinearity": "rnn", "model.forget_bias": "lstm"}
+"""Field that every model had in version 0.2 -> the architecture whose `model.options` has it now."""
 
 RENAMED_VALUES: dict[str, dict[str, str]] = {
     "data.task": {"symbols": "language-modeling"},
@@ -28,11 +31,20 @@ RENAMED_VALUES: dict[str, dict[str, str]] = {
 """Dotted path -> the value of version 0.2 -> today's."""
 
 
-def migrate_paths(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted path -> value, under today's names. Where both an old and a new name are given, the new one counts."""
+def migrate_paths(values: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """Dotted path -> value, under today's names. Where both an old and a new name are given, the new one counts.
+
+    `architecture` is the model's where `values` name none. An option of another architecture, which was ignored, is
+    left out.
+    """
+    architecture = values.get("model.architecture", architecture)
     moved: dict[str, Any] = {}
     for path, value in values.items():
         new = RENAMED_FIELDS.get(path, path)
+        if path in MOVED_OPTIONS:
+            if MOVED_OPTIONS[path] != architecture:
+                continue
+            new = path.replace("model.", "model.options.")
         if new != path and new in values:
             continue
         old_values = RENAMED_VALUES.get(new)
@@ -40,13 +52,19 @@ def migrate_paths(values: Mapping[str, Any]) -> dict[str, Any]:
     return moved
 
 
-def migrate(values: Mapping[str, Any]) -> dict[str, Any]:
+def migrate(values: Mapping[str, Any], architecture: str) -> dict[str, Any]:
     """The same for a nested mapping, section -> field -> value."""
     moved: dict[str, Any] = {}
     for section, fields in values.items():
-        if isinstance(fields, Mapping):
-            paths = migrate_paths({f"{section}.{name}": value for name, value in fields.items()})
-            moved[section] = {path.partition(".")[2]: value for path, value in paths.items()}
-        else:
+        if not isinstance(fields, Mapping):
             moved[section] = fields
+            continue
+        moved[section] = kept = {}
+        paths = migrate_paths({f"{section}.{name}": value for name, value in fields.items()}, architecture)
+        for path, value in sorted(paths.items(), key=lambda item: item[0].count(".")):
+            *parents, name = path.split(".")[1:]
+            if not parents:
+                kept[name] = value
+            elif isinstance(kept.setdefault("options", {}), Mapping):
+                kept["options"] = {name: value, **kept["options"]}
     return moved

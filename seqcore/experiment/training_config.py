@@ -25,7 +25,7 @@ class TrainingConfig(Section):
         basic=True,
     )
     learning_rate: float = setting(
-        0.01, "Learning rate of the optimizer.", above=0.0, maximum=100.0, basic=True, logarithmic=True
+        0.01, "Learning rate of the optimizer.", above=0.0, maximum=100.0, basic=True, logarithmic=True, live=True
     )
     momentum: float = setting(
         0.0,
@@ -36,7 +36,7 @@ class TrainingConfig(Section):
     )
     nesterov: bool = setting(False, "Use Nesterov momentum.", applies_to={"training.optimizer": ("sgd",)})
     weight_decay: float = setting(
-        0.0, "Weight decay coefficient: L2 penalty, decoupled in AdamW.", minimum=0.0, maximum=10.0
+        0.0, "Weight decay coefficient: L2 penalty, decoupled in AdamW.", minimum=0.0, maximum=10.0, live=True
     )
     schedule: str = setting(
         "constant",
@@ -92,9 +92,16 @@ class TrainingConfig(Section):
     batch_size: int = setting(
         32, "Number of windows or sequences in one training step.", minimum=1, maximum=65_536, basic=True
     )
-    epochs: int = setting(30, "Number of passes over the training split.", minimum=1, maximum=100_000, basic=True)
+    epochs: int = setting(
+        30, "Number of passes over the training split.", minimum=1, maximum=100_000, basic=True, live=True
+    )
     clip_norm: float = setting(
-        1.0, "Gradient clipping norm; 0 disables clipping.", minimum=0.0, maximum=1e6, title="Gradient clipping norm"
+        1.0,
+        "Gradient clipping norm; 0 disables clipping.",
+        minimum=0.0,
+        maximum=1e6,
+        title="Gradient clipping norm",
+        live=True,
     )
     patience: int = setting(
         0,
@@ -103,6 +110,7 @@ class TrainingConfig(Section):
         maximum=100_000,
         unit="epochs",
         title="Early stopping patience",
+        live=True,
     )
     shuffle: bool = setting(True, "Shuffle the training windows in each epoch.")
     stateful: bool = setting(

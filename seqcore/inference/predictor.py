@@ -109,7 +109,7 @@ class Predictor:
     def file_options(self) -> FileOptions:
         """How a file of new data is read: as the training data's own file was, where they came from one."""
         data = self.experiment.data
-        own = SOURCES[data.source]
+        own = SOURCES[data.source].load()
         options = own(**data.options) if issubclass(own, FileOptions) else FileOptions()
         known = {"kind": self._task.file_kind(self._codec)}
         vocabulary = getattr(self._codec, "vocabulary", None)

@@ -1,7 +1,8 @@
 """The architectures. A new one is a file in this folder and a line in `MODELS`.
 
 `traits["capabilities"]` says what an architecture supports; `traits["gates"]` is how many D by D matrices a layer's
-recurrence has, for estimates of memory.
+recurrence has, for estimates of memory. `options` names the section of an architecture's own fields, which may lie in
+its own file: it is imported where the architecture is chosen.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ MODELS: dict[str, Entry] = {
         "Elman network: one hidden state, without gates.",
         "seqcore.models.recurrent:RNN",
         {"gates": 1, "capabilities": _RECURRENT},
+        options="seqcore.models.options:RNNOptions",
     ),
     "lstm": Entry(
         "LSTM",
         "Long short-term memory: cell state with input, forget and output gates.",
         "seqcore.models.recurrent:LSTM",
         {"gates": 4, "capabilities": _RECURRENT},
+        options="seqcore.models.options:LSTMOptions",
     ),
     "gru": Entry(
         "GRU",

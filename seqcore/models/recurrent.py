@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from seqcore.models.options import LSTMOptions, RNNOptions
+
 if TYPE_CHECKING:
     from seqcore.experiment.config import ModelConfig
 
@@ -69,7 +71,9 @@ class RNN(_Recurrent):
     """Elman's network: h_t = f(W x_t + U h_{t-1} + b), f being tanh or ReLU."""
 
     def __init__(self, input_size: int, config: ModelConfig) -> None:
-        super().__init__(nn.RNN(input_size, nonlinearity=config.nonlinearity, **_common(config)), config)
+        super().__init__(
+            nn.RNN(input_size, nonlinearity=RNNOptions(**config.options).nonlinearity, **_common(config)), config
+        )
 
 
 class GRU(_Recurrent):
@@ -84,11 +88,11 @@ class LSTM(_Recurrent):
 
     def __init__(self, input_size: int, config: ModelConfig) -> None:
         super().__init__(nn.LSTM(input_size, **_common(config)), config)
-        size = config.hidden_size
+        size, forget_bias = config.hidden_size, LSTMOptions(**config.options).forget_bias
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
                 # torch adds two biases and orders the gates input, forget, cell, output
                 if name.startswith("bias_ih"):
-                    parameter[size : 2 * size] = config.forget_bias
+                    parameter[size : 2 * size] = forget_bias
                 elif name.startswith("bias_hh"):
                     parameter[size : 2 * size] = 0.0

@@ -74,9 +74,10 @@ class Store(Recording):
         """
         experiment = run if isinstance(run, Experiment) else self.run(run).experiment
         options = experiment.data.options
-        source = SOURCES[experiment.data.source](**options)
+        source = SOURCES[experiment.data.source]
         if not source.stored:
-            return source.table()
+            table: Table = source.load()(**options).table()
+            return table
         from seqcore.data.readers.read_table import read_table
         from seqcore.data.sources.stored_file import FileOptions
 

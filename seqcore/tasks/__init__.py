@@ -1,7 +1,8 @@
 """Registry of tasks. A new task is one file in this package and one line in `TASKS`.
 
 `traits["losses"]` lists the allowed losses, the default first; `traits["whole"]` is set where the task uses whole
-sequences and not windows.
+sequences and not windows; `traits["variable_length"]` where inputs (sequences, prompts) differ in length;
+`traits["scalings"]` lists the allowed scalings where not all are.
 """
 
 from __future__ import annotations
@@ -21,18 +22,23 @@ TASKS: dict[str, Entry] = {
         "Text and symbols",
         "Language modeling: predict the next character, word or symbol.",
         "seqcore.tasks.language_modeling:LanguageModeling",
-        {"losses": ("cross_entropy",)},
+        {"losses": ("cross_entropy",), "variable_length": True},
     ),
     "classification": Entry(
         "Classification",
         "Predict the class of a sequence.",
         "seqcore.tasks.classification:Classification",
-        {"losses": ("cross_entropy",), "whole": True},
+        {
+            "losses": ("cross_entropy",),
+            "whole": True,
+            "variable_length": True,
+            "scalings": ("standard", "minmax", "none"),
+        },
     ),
     "translation": Entry(
         "Translation",
         "Sequence to sequence: translate sentences from one language to another.",
         "seqcore.tasks.translation:Translation",
-        {"losses": ("cross_entropy",), "whole": True},
+        {"losses": ("cross_entropy",), "whole": True, "variable_length": True},
     ),
 }

@@ -1,4 +1,4 @@
-"""Sequence classification, with a prediction after each time step."""
+"""Which class a whole sequence belongs to, and what is thought of it at each step."""
 
 from __future__ import annotations
 
@@ -36,26 +36,27 @@ from seqcore.tasks.task import Example, Task, scored_windows
 
 __all__ = ["Classification"]
 
-WHOLE = 0.5  # weight of the last prediction in the loss; the rest is for the mean over all steps
-MOST_ONE_HOT = 256  # largest vocabulary for one-hot encoding; beyond it, an embedding
+WHOLE = 0.5  # the weight of the answer at a sequence's end; the rest is that of the answers at all of its steps
+MOST_ONE_HOT = 256  # symbols; beyond them each is stood for by a few numbers
 _EMBEDDED = 64
-UNSEEN = 0.1  # word dropout probability for large vocabularies: new data contain unknown words
+UNSEEN = 0.1  # of such many symbols are hidden while training, since new data will have others
 _PREVIEWED = 4  # sequences in a preview
-MOST_EXAMPLES = 60  # sequences of a split to choose from
-_SHOWN = 8  # sequences shown step by step
+MOST_EXAMPLES = 60  # sequences of a part that one can choose from
+_SHOWN = 8  # sequences that are shown in full
 
 
 class Classification(Task):
     """See `Task`.
 
-    The model predicts the class after every step. The loss is half the cross-entropy of the last prediction and half
-    the mean over all steps; each is minimal at the true class probabilities given the prefix, so that the stepwise
-    probabilities are meaningful. Measured on five kinds of synthetic sequences (20 to 60 steps; a level in noise, the
-    order of two events, a cue at the beginning, at the end, a frequency): mean accuracy 0.93, against 0.79 for a loss
-    on the last prediction alone, which never detected a cue at the beginning of a sequence.
+    A model is asked for the class after every step, and the loss is half the cross-entropy of its last answer and half
+    the mean of all: each step's loss is least where the probabilities are the true ones given what was seen so far, so
+    that they may be taken at their word while they unfold. Measured on five kinds of synthetic sequences (20 to 60
+    steps; a level in noise, the order of two events, a cue at the beginning, at the end, a frequency): mean accuracy
+    0.93, against 0.79 for a loss on the last answer alone, which never found a cue at the beginning of a sequence.
 
-    A bidirectional model has one prediction for each sequence. Its loss is half that of the whole sequence and half
-    that of a random prefix, so that its predictions for prefixes are meaningful too.
+    Read in both directions, a sequence has one answer. There the loss is half that of the whole sequence and half that
+    of its beginning, cut at random, so that the answers to beginnings - which is how such a model unfolds - mean
+    something too.
     """
 
     metric = "accuracy"
@@ -64,19 +65,19 @@ class Classification(Task):
     reference = ("majority",)
 
     def check(self, table: Table) -> None:
-        """DataError if the table does not fit: fewer than two classes, missing values, an empty split."""
+        """DataError where the table doesn't fit: no classes, or one only; gaps; a part without a sequence."""
         self._check_augment(table)
         LabelledDataset(table, self.experiment.data, torch.device("cpu"))
 
     def _check_augment(self, table: Table) -> None:
         if self.experiment.training.augment != "none" and table.recordings is None:
             raise DataError(
-                f"training.augment: {self.experiment.training.augment!r} needs audio recordings, and these data are "
-                "none; set training.augment to none"
+                f"training.augment: {self.experiment.training.augment!r} varies the sound of recordings, and these "
+                "data are none; set training.augment to none"
             )
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> LabelledDataset:
-        """The sequences; without a codec, classes, scaler and baselines are fitted on the training split."""
+        """The sequences; without a codec, classes, scaler and baselines are learned from the training part."""
         if codec is None:
             self._check_augment(table)
         data = LabelledDataset(table, self.experiment.data, device, codec)
@@ -89,16 +90,16 @@ class Classification(Task):
         return data
 
     def make_windows(self, table: Table, device: torch.device) -> LabelledDataset:
-        """The sequences, without fitted baselines. DataError."""
+        """The sequences, without neighbours to compare with. DataError."""
         self._check_augment(table)
         return LabelledDataset(table, self.experiment.data, device)
 
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> LabelledCodec:
-        """The codec of a checkpoint."""
+        """The codec that a checkpoint holds."""
         return LabelledCodec.from_dict(d, arrays)
 
     def build_meta_model(self, table: Table) -> SequenceClassifier:
-        """The model for a table; its sizes follow from columns, vocabulary and classes of the training split."""
+        """The model for a table, its sizes from columns, and from the training part's symbols and labels."""
         data = self.experiment.data
         table = replace(table, independent=True)
         bounds = part_bounds(table, data.validation_fraction, data.test_fraction)["train"]
@@ -112,13 +113,13 @@ class Classification(Task):
         return self._model(1 + size, classes, symbolic=True)
 
     def build_model(self, codec: LabelledCodec) -> SequenceClassifier:
-        """Inputs [B, T, F] (or codes [B, T]) -> class logits at each step, [B, T, C]."""
+        """Inputs [B, T, F] (or codes [B, T]) -> scores of the classes at each step, [B, T, C]."""
         if codec.vocabulary is not None:
             unseen = WordDropout(UNSEEN) if len(codec.vocabulary) > MOST_ONE_HOT else None
             return self._model(len(codec.vocabulary), len(codec.labels), symbolic=True, varied=unseen)
         varied, augment = None, self.experiment.training.augment
         if augment != "none":
-            from seqcore.models.augmentation import AUGMENTATIONS  # imports audio code: only where needed
+            from seqcore.models.augmentation import AUGMENTATIONS  # reads sounds: only where there are any
 
             assert codec.scaler is not None
             center, scale = (torch.from_numpy(a) for a in (codec.scaler.center, codec.scaler.scale))
@@ -134,7 +135,7 @@ class Classification(Task):
         return SequenceClassifier(inputs, classes, config, symbolic=symbolic, varied=varied)
 
     def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
-        """Logits [B, T, C]; of a bidirectional model [B, 1, C], in training [B, 2, C]: whole sequence and prefix."""
+        """Scores [B, T, C]; of a model that reads both ways [B, 1, C], and in training [B, 2, C]: whole, beginning."""
         outputs, _ = model(batch.inputs, None, batch.lengths)
         if not (model.training and self.experiment.model.bidirectional):
             return outputs, None
@@ -145,16 +146,16 @@ class Classification(Task):
         return torch.cat([outputs, beginning], dim=1), None
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy in nats: half of the last prediction, half the mean over the steps of each sequence.
+        """Cross-entropy, in nats: half of the last answer, half the mean over the steps of each sequence.
 
-        Unknown classes are excluded; others are weighted by `training.class_weights`.
+        Sequences of a class that the model doesn't know don't count; others count as `training.class_weights` says.
         """
         count, steps, classes = outputs.shape
         targets = batch.targets[:, None].expand(count, steps).reshape(-1)
         each = nn.functional.cross_entropy(
             outputs.reshape(-1, classes), targets, ignore_index=UNKNOWN_CLASS, reduction="none"
         ).view(count, steps)
-        if self.experiment.model.bidirectional:  # the whole sequence, and in training a prefix
+        if self.experiment.model.bidirectional:  # the whole, and in training a beginning
             whole, mean = each[:, 0], each[:, -1]
         elif batch.lengths is None:
             whole, mean = each[:, -1], each.mean(dim=1)
@@ -170,9 +171,9 @@ class Classification(Task):
     def evaluate(
         self, model: nn.Module, dataset: LabelledDataset, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
-        """Loss, accuracy and macro F1 of model and baselines; stepwise predictions and the confusion matrix.
+        """Loss, accuracy and macro F1 beside the baselines', how answers unfold, and what was taken for what.
 
-        A sequence of an unknown class counts as an error; the title of the view gives their number.
+        A sequence of a class that the model doesn't know is an error, and the view's title says how many there are.
         """
         indices, of = self._scored(dataset, part), len(dataset.windows[part])
         scores, loss = class_answers(model, self, dataset, part, indices)
@@ -186,7 +187,7 @@ class Classification(Task):
         return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more, self.unit)
 
     def baselines(self, dataset: LabelledDataset, part: str) -> dict[str, dict[str, float]]:
-        """Majority class and nearest neighbor, on the sequences that `evaluate` uses."""
+        """The most frequent class and the nearest neighbour, on the sequences that `evaluate` scores."""
         indices, facts = self._scored(dataset, part), dataset.codec.fitted
         truth = dataset.truth(part, indices)
         return {
@@ -194,18 +195,20 @@ class Classification(Task):
             "nearest_neighbour": class_metrics(nearest_classes(dataset, part, indices, facts), truth),
         }
 
-    def _class_weight_advice(self, dataset: LabelledDataset) -> str:
-        """The advice to weight classes, where they are imbalanced."""
+    def _or_weights(self, dataset: LabelledDataset) -> str:
+        """What else helps rare classes, where there are some."""
         counts = dataset.codec.fitted["counts"]
         rare = counts.max() > UNEVEN * counts.min() and self.experiment.training.class_weights == "none"
-        return ", or use balanced class weights (training.class_weights = balanced)" if rare else ""
+        return (
+            ", or let rare classes count as much as frequent ones (training.class_weights = balanced)" if rare else ""
+        )
 
     def _scored(self, dataset: LabelledDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""
         return scored_windows(dataset, part, numbers=max(1, dataset.longest), stateful=False)
 
     def preview(self, model: nn.Module, dataset: LabelledDataset) -> LabelsView:
-        """Stepwise predictions for a few validation sequences."""
+        """How the answers to a few sequences of the validation part unfold."""
         part = dataset.shown_part()
         some = dataset.spread(part, MOST_EXAMPLES)
         indices = some[one_of_each(dataset.truth(part, some))[:_PREVIEWED]]
@@ -215,11 +218,11 @@ class Classification(Task):
         )
 
     def parse_input(self, text: str, codec: LabelledCodec) -> Any:
-        """Text as rows of numbers [T, F] or as tokens. PredictionError."""
+        """Rows of numbers [T, F], or symbols as they stand. PredictionError."""
         return parse_sequence(text, codec)
 
     def example(self, codec: LabelledCodec) -> str:
-        """The beginning of a training sequence."""
+        """The beginning of a sequence of the training part."""
         return read_back(codec)
 
     def predict(self, model: nn.Module, codec: LabelledCodec, given: Any) -> LabelsView:
@@ -233,23 +236,23 @@ class Classification(Task):
         return labels_view(model, task, data, "train", indices, scores, most=len(indices), shown=_SHOWN, mixed=False)
 
     def can_score(self, table: Table) -> bool:
-        """Whether the table has labels."""
+        """Whether the sequences have labels to be held against."""
         return table.labels is not None
 
     def file_kind(self, codec: LabelledCodec) -> str:
-        """The kind of the training data, even where the file has no labels."""
+        """As sequences of the training data's kind, even where no column holds labels."""
         kinds = {"sound": "recording"}
         return kinds.get(codec.input_kind, "sequences" if codec.vocabulary is None else "labelled-text")
 
     def examples(self, codec: LabelledCodec, table: Table, part: str) -> list[Example]:
-        """Sequences of a split, mixed over the classes; recordings as sounds."""
+        """Sequences of a part, from as many classes as there are; sounds where the data were recordings."""
         data = LabelledDataset(table, self.experiment.data, torch.device("cpu"), codec)
         indices = data.spread(part, MOST_EXAMPLES)
         order = one_of_each(data.truth(part, indices))
         return [example(data, part, int(i)) for i in indices[order]]
 
     def input_warning(self, codec: LabelledCodec, given: Any) -> str | None:
-        """Warnings: length outside the training range, unknown tokens."""
+        """That an input is shorter or longer than those of the training part, or holds symbols that it didn't."""
         table = given if isinstance(given, Table) else as_table(given, codec)
         notes = []
         steps, (shortest, longest) = len(table), codec.lengths
@@ -258,14 +261,14 @@ class Classification(Task):
             verb = "lasts" if codec.unit.seconds else "has"
             notes.append(f"This input {verb} {has}; the model was trained on sequences of {span}.")
         if codec.vocabulary is not None and table.symbols is not None:
-            unknown = [s for s in table.symbols.tolist() if not codec.vocabulary.knows(s)]
-            if unknown:
-                some = ", ".join(repr(s) for s in unknown[:5]) + (" ..." if len(unknown) > 5 else "")
-                notes.append(f"Not in the training split: {some}; read as the unknown token.")
+            strange = [s for s in table.symbols.tolist() if not codec.vocabulary.knows(s)]
+            if strange:
+                some = ", ".join(repr(s) for s in strange[:5]) + (" ..." if len(strange) > 5 else "")
+                notes.append(f"The training part has no {some}: the model knows nothing of that.")
         return " ".join(notes) or None
 
     def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> list[Finding]:
-        """Findings: one predicted class only, a better nearest neighbor, classes that are never predicted."""
+        """Whether the model only learned the largest class, loses to the nearest neighbour, or never names a class."""
         matrix = next(view for view in evaluation.more if isinstance(view, ConfusionView))
         named, true = matrix.counts.sum(axis=0), matrix.counts.sum(axis=1)
         labels, title = matrix.labels, PART_TITLES[part]
@@ -274,11 +277,10 @@ class Classification(Task):
             return [
                 Finding(
                     code="learned-the-majority",
-                    message=f"The model predicts {labels[int(named.argmax())]!r} for every sequence.",
-                    evidence=f"On the {title} split it predicts none of the other {len(dataset.codec.labels) - 1} "
-                    "classes.",
-                    remedy="Train longer or with another learning rate, standardize the values (data.scaling), or "
-                    f"add sequences of the rare classes{self._class_weight_advice(dataset)}.",
+                    message=f"The model answers {labels[int(named.argmax())]!r} whatever it sees.",
+                    evidence=f"On the {title} part it never names another of the {len(dataset.codec.labels)} classes.",
+                    remedy="Train longer or with another learning rate, standardise the values (data.scaling), or "
+                    f"give the rarer classes more sequences{self._or_weights(dataset)}.",
                 )
             ]
         found = []
@@ -286,12 +288,11 @@ class Classification(Task):
             found.append(
                 Finding(
                     code="nearest-neighbour-better",
-                    message="The nearest-neighbor baseline is better than this model.",
-                    evidence=f"Accuracy on the {title} split: {nearest:.1%} for the nearest neighbor, {accuracy:.1%} "
-                    "for the "
-                    "model.",
-                    remedy="Train longer, increase the model size or lower the learning rate; a small data set may not "
-                    "suffice for a neural network.",
+                    message="Looking up the most similar training sequence is better than this model.",
+                    evidence=f"On the {title} part the nearest neighbour is right {nearest:.1%} of the time, the model "
+                    f"{accuracy:.1%}.",
+                    remedy="Train longer, make the model larger or the learning rate smaller; where there are few "
+                    "sequences, a network may have too little to learn from.",
                 )
             )
         never = [label for label, n, t in zip(labels, named, true, strict=True) if n == 0 and t >= 2]
@@ -300,31 +301,30 @@ class Classification(Task):
             found.append(
                 Finding(
                     code="class-never-named",
-                    message=f"The model never predicts {some}.",
-                    evidence=f"The {title} split has sequences of "
-                    f"{'this class' if len(never) == 1 else 'these classes'}; "
-                    "all are misclassified.",
-                    remedy=f"Add sequences of them, or train longer{self._class_weight_advice(dataset)}.",
+                    message=f"The model never answers {some}.",
+                    evidence=f"The {title} part has sequences of "
+                    f"{'this class' if len(never) == 1 else 'these classes'}, and each was taken for another.",
+                    remedy=f"Give it more sequences of them, or train longer{self._or_weights(dataset)}.",
                 )
             )
         return found
 
 
 def balanced_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Class weights [C], inversely proportional to the class frequencies: n / (C * counts[C]).
+    """How much a sequence of each class counts, [C], so that all classes count the same: n / (C * counts[C]).
 
-    King and Zeng 2001. Their mean over the n counted sequences is 1, which keeps the step size.
+    King and Zeng 2001. Their mean over the n sequences that were counted is 1, so that a step is as long as without.
     """
     weights: NDArray[np.float64] = counts.sum() / (len(counts) * np.maximum(counts, 1.0))
     return weights
 
 
 def _confusion_view(dataset: LabelledDataset, counts: NDArray[np.float64]) -> ConfusionView:
-    """`counts[C + 1, C]` as a view; the last row is for unknown classes."""
+    """`counts[C + 1, C]`, the last row for classes that the model doesn't know, as a picture."""
     labels = dataset.codec.labels
     if not counts[-1].any():
-        return ConfusionView(labels, counts[:-1], "Confusion matrix")
+        return ConfusionView(labels, counts[:-1], "What was taken for what")
     square = np.concatenate([counts, np.zeros((len(counts), 1))], axis=1)
     unknown = dataset.unknown_labels()
     name = unknown[0] if len(unknown) == 1 else f"{len(unknown)} unknown classes"
-    return ConfusionView((*labels, name), square, "Confusion matrix")
+    return ConfusionView((*labels, name), square, "What was taken for what")

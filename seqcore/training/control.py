@@ -7,15 +7,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from seqcore.experiment.fields import describe
+from seqcore.experiment.training_config import TrainingConfig
+
 __all__ = ["LIVE_CHANGES", "Control"]
 
-LIVE_CHANGES = (
-    "training.epochs",
-    "training.learning_rate",
-    "training.clip_norm",
-    "training.weight_decay",
-    "training.patience",
-)
+LIVE_CHANGES = tuple(s.path for s in describe(TrainingConfig, "training") if s.live)
 """What can be changed while a run goes."""
 
 

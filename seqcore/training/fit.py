@@ -126,7 +126,8 @@ def load_table(experiment: Experiment, data: Any = None) -> Table:
     source = SOURCES[experiment.data.source]
     if source.stored:
         raise DataError(f"data.source: the values of {source.title!r} are in a store; give them to fit as data=...")
-    return source(**experiment.data.options).table()
+    table: Table = source.load()(**experiment.data.options).table()
+    return table
 
 
 def _clip(parameters: Sequence[nn.Parameter], longest: float) -> Tensor:

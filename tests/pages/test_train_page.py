@@ -156,11 +156,23 @@ def test_every_fault_has_a_line_and_nothing_that_was_typed_is_lost(page: AppTest
 
 def test_a_field_that_does_not_matter_is_off_and_says_when_it_would(page: AppTest) -> None:
     page.run()
-    nonlinearity = control(page, "segmented_control", "model.nonlinearity")
-    assert nonlinearity.disabled
-    assert "only for RNN" in nonlinearity.label
+    momentum = control(page, "number_input", "training.momentum")
+    assert momentum.disabled
+    assert "only for SGD" in momentum.label
+    control(page, "selectbox", "training.optimizer").set_value("sgd").run()
+    assert not control(page, "number_input", "training.momentum").disabled
+
+
+def test_the_options_of_the_chosen_architecture_are_shown_and_kept_while_another_is_chosen(page: AppTest) -> None:
+    page.run()
+    control(page, "number_input", "model.options.forget_bias:lstm").set_value(2.0).run()
+    assert page.query_params["model.options.forget_bias"] == "2"
     control(page, "segmented_control", "model.architecture").set_value("rnn").run()
-    assert not control(page, "segmented_control", "model.nonlinearity").disabled
+    control(page, "segmented_control", "model.options.nonlinearity:rnn").set_value("relu").run()
+    assert "model.options.forget_bias" not in page.query_params
+    assert page.query_params["model.options.nonlinearity"] == "relu"
+    control(page, "segmented_control", "model.architecture").set_value("lstm").run()
+    assert control(page, "number_input", "model.options.forget_bias:lstm").value == 2.0
 
 
 def test_a_combination_that_can_not_be_is_off_with_its_reason(page: AppTest) -> None:
@@ -168,7 +180,7 @@ def test_a_combination_that_can_not_be_is_off_with_its_reason(page: AppTest) -> 
     page.run()
     assert load_recipe("sine-next-step").experiment.data.predict == "every"
     assert control(page, "toggle", "model.bidirectional").disabled
-    assert any("read" in caption.value and "backwards" in caption.value for caption in page.caption)
+    assert any("the backward direction would see" in caption.value for caption in page.caption)
 
 
 def test_every_control_says_what_it_is_for(page: AppTest) -> None:

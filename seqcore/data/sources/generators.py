@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,6 @@ MOST_VALUES = 100_000_000  # of one made table: 800 MB
 class BouncingBall(Source):
     """Heights of a ball that falls, bounces with a loss, and is kicked up again when it has nearly stopped."""
 
-    title: ClassVar[str] = "Bouncing ball"
-    help: ClassVar[str] = "Heights of a ball that bounces and is kicked up again when it has nearly stopped."
-
     samples: int = setting(1500, "How many heights are measured.", minimum=20, maximum=1_000_000, basic=True)
     bounce: float = setting(0.8, "The part of its speed that the ball keeps at each bounce.", above=0.0, maximum=0.99)
     time_step: float = setting(
@@ -75,9 +72,6 @@ class BouncingBall(Source):
 class Ramp(Source):
     """Values that rise (or fall) by the same step: 10, 20, ... 90."""
 
-    title: ClassVar[str] = "Ramp"
-    help: ClassVar[str] = "Values that rise by the same step: 10, 20, ... 90."
-
     start: float = setting(10.0, "The first value.", minimum=-1e9, maximum=1e9, basic=True)
     step: float = setting(10.0, "From one value to the next.", minimum=-1e6, maximum=1e6, basic=True)
     length: int = setting(9, "How many values.", minimum=2, maximum=10_000_000, basic=True)
@@ -91,9 +85,6 @@ class Ramp(Source):
 class Tenths(Source):
     """0.1, 0.2, ... 0.7."""
 
-    title: ClassVar[str] = "Tenths"
-    help: ClassVar[str] = "0.1, 0.2, ... 0.7: each value is a tenth more than the one before."
-
     length: int = setting(7, "How many values.", minimum=2, maximum=1_000_000, basic=True)
 
     def table(self) -> Table:
@@ -103,9 +94,6 @@ class Tenths(Source):
 
 class RampSequences(Source):
     """Many short ramps, each from a random start."""
-
-    title: ClassVar[str] = "Many ramps"
-    help: ClassVar[str] = "Short ramps, each from a random whole number: 37, 38, ... 46."
 
     samples: int = setting(1000, "How many ramps.", minimum=2, maximum=1_000_000, basic=True)
     length: int = setting(10, "Values in each ramp.", minimum=2, maximum=10_000, basic=True)
@@ -122,9 +110,6 @@ class RampSequences(Source):
 
 class Sine(Source):
     """Many pieces of a sine wave, each from a random phase."""
-
-    title: ClassVar[str] = "Sine waves"
-    help: ClassVar[str] = "Pieces of a sine wave, each from a random phase."
 
     samples: int = setting(1000, "How many pieces.", minimum=1, maximum=1_000_000, basic=True)
     length: int = setting(51, "Values in each piece.", minimum=2, maximum=1_000_000, basic=True)
@@ -149,9 +134,6 @@ class SineCosine(Source):
     Sampled so that windows of `points` steps at stride `points - 1` go from k pi to (k + 1) pi with both ends.
     """
 
-    title: ClassVar[str] = "Sine and cosine"
-    help: ClassVar[str] = "A sine and the cosine of the same angle: learn one from the other."
-
     steps: int = setting(300, "Half turns: one for each step of training.", minimum=1, maximum=100_000, basic=True)
     points: int = setting(10, "Points in a half turn, both ends counted.", minimum=2, maximum=1_000, basic=True)
 
@@ -166,10 +148,6 @@ class SineCosine(Source):
 
 class Alphabet(Source):
     """The letters in their order: a, b, c, ..."""
-
-    title: ClassVar[str] = "Alphabet"
-    help: ClassVar[str] = "The letters in their order. How many of them the model sees is the window."
-    tasks: ClassVar[tuple[str, ...]] = ("language-modeling",)
 
     letters: int = setting(26, "How many letters, from a on.", minimum=2, maximum=26, basic=True)
     repeats: int = setting(20, "How often the alphabet is said.", minimum=1, maximum=100_000, basic=True)
@@ -188,9 +166,6 @@ class Alphabet(Source):
 
 class Stocks(Source):
     """Weekly prices of six companies, 2018 and 2019, relative to the first week (inside the plotly package)."""
-
-    title: ClassVar[str] = "Stock prices"
-    help: ClassVar[str] = "Real weekly prices of six companies, 2018 and 2019; the first week is 1."
 
     company: str = setting(
         "GOOG",

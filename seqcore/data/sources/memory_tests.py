@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,6 @@ _BLANK, _GO = ".", "?"
 
 class AddingProblem(Source):
     """Random numbers, two of them marked: what is their sum? The answer is asked at the end of each sequence."""
-
-    title: ClassVar[str] = "Adding problem"
-    help: ClassVar[str] = (
-        "Random numbers from 0 to 1, two of them marked, one in the first half and one in the second: what is their "
-        "sum? Without memory nothing beats the mean, 1, whose squared error is 1/6 (often given as 0.1767)."
-    )
 
     length: int = setting(
         100, "Numbers in each sequence: how far back to remember.", minimum=4, maximum=500, slider=True
@@ -67,13 +61,6 @@ class AddingProblem(Source):
 
 class CopyMemory(Source):
     """A few letters, a long silence, a sign: say the letters again. Only what is said after the sign counts."""
-
-    title: ClassVar[str] = "Copy memory"
-    help: ClassVar[str] = (
-        "A few random letters, a long silence, then a sign: say the letters again. Only that counts. Without memory "
-        "nothing beats guessing: one in as many as there are letters."
-    )
-    tasks: ClassVar[tuple[str, ...]] = ("language-modeling",)
 
     delay: int = setting(30, "Steps of silence: how far back to remember.", minimum=1, maximum=500, slider=True)
     remembered: int = setting(5, "Letters to remember.", minimum=1, maximum=100, basic=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from random import Random
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from seqcore.data.parallel_text import pairs_table
 from seqcore.data.sources.english import EnglishVerb, Said, article, asked, being, denied, is_pronoun, sentence
@@ -47,13 +47,6 @@ class Phrase(NamedTuple):
 
 class EverydayPhrases(Source):
     """English and French sentences; what is held back joins words that were never seen together."""
-
-    title: ClassVar[str] = "Everyday phrases"
-    help: ClassVar[str] = (
-        "Short English sentences and their French, made by a grammar with agreement, elision (l'eau) and contraction "
-        "(au, des). Validation and test part join words that never stand together in the training part."
-    )
-    tasks: ClassVar[tuple[str, ...]] = ("translation",)
 
     pairs: int = setting(24_000, "How many sentences, all different.", minimum=100, maximum=100_000, basic=True)
     seed: int = setting(0, "The same seed gives the same sentences.", minimum=0, maximum=2**31 - 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import re
 from dataclasses import replace
-from typing import ClassVar
 
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
@@ -43,10 +42,6 @@ _SHORT = 40  # characters: what is shorter may be said again
 class PastedText(Source):
     """A text that the user pasted."""
 
-    title: ClassVar[str] = "Your own text"
-    help: ClassVar[str] = "Paste a text in any language: the longer, the better. The model learns how it goes on."
-    tasks: ClassVar[tuple[str, ...]] = ("language-modeling",)
-
     text: str = setting(
         _VERSE, "A few hundred characters at least; a book is better.", title="Text", basic=True, multiline=True
     )
@@ -59,10 +54,6 @@ class PastedText(Source):
 
 class PythonProse(Source):
     """The help topics of Python's own documentation: technical English, with examples in between."""
-
-    title: ClassVar[str] = "Python's handbook"
-    help: ClassVar[str] = "Technical English: the help topics of the Python that runs this. No two versions are alike."
-    tasks: ClassVar[tuple[str, ...]] = ("language-modeling",)
 
     level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, basic=True)
     repeats: bool = setting(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,13 +81,6 @@ class _Films(Source):
 class MovingShapes(_Films):
     """A shape crosses the picture: in which of eight directions?"""
 
-    title: ClassVar[str] = "Moving shapes"
-    help: ClassVar[str] = (
-        "Films of 16 by 16 points in which a shape moves in one of eight directions, among others that stand still, "
-        "and noise."
-    )
-    tasks: ClassVar[tuple[str, ...]] = ("classification",)
-
     def table(self) -> Table:
         """`samples` films, labelled by direction."""
         self._check_size()
@@ -104,13 +97,6 @@ class MovingShapes(_Films):
 
 class TurningShapes(_Films):
     """A shape moves, turns, grows or shrinks: which?"""
-
-    title: ClassVar[str] = "Turning shapes"
-    help: ClassVar[str] = (
-        "Films of 16 by 16 points in which a shape moves in one of eight directions, turns to the right or the left, "
-        "grows or shrinks, among others that stand still, and noise."
-    )
-    tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     def table(self) -> Table:
         """`samples` films, labelled by what happens: one of eight directions, or one of four changes on the spot."""
@@ -140,12 +126,6 @@ class TurningShapes(_Films):
 
 class BouncingShapes(_Films):
     """Shapes that fly about and bounce off the walls: what is the next picture?"""
-
-    title: ClassVar[str] = "Bouncing shapes"
-    help: ClassVar[str] = (
-        "Films of 16 by 16 points in which shapes fly about and bounce off the walls: what comes next is foreseen."
-    )
-    tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
     samples: int = setting(1000, "How many films.", minimum=20, maximum=100_000, basic=True)
     frames: int = setting(30, "Pictures in each film.", minimum=3, maximum=200, basic=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import field_validator
 
@@ -140,10 +140,6 @@ class FileOptions(Source):
 
 class StoredFile(FileOptions):
     """A file that the user gave, kept in the store by the SHA-256 of its content."""
-
-    title: ClassVar[str] = "Your own file"
-    help: ClassVar[str] = "A file of yours: CSV, TSV, Parquet, TXT, WAV, TS, pairs of sentences; or a ZIP of WAVs."
-    stored: ClassVar[bool] = True
 
     hash: str = setting("", "SHA-256 of the file's content, 64 hexadecimal digits.")
     name: str = setting("", "What the file was called.")

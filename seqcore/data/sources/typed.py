@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
 
 import numpy as np
 
@@ -20,9 +19,6 @@ _SEPARATORS = re.compile(r"[;\s]+|,(?=\s|;|$)")  # a comma with a space after it
 
 class Values(Source):
     """Numbers that the user typed or pasted."""
-
-    title: ClassVar[str] = "Your own values"
-    help: ClassVar[str] = "Type or paste numbers, with commas, spaces, semicolons or new lines between them."
 
     text: str = setting(
         "10, 20, 30, 40, 50, 60, 70, 80, 90",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,13 +44,6 @@ Values = NDArray[np.float64]
 
 class SpokenVowels(Source):
     """Vowels said by many made voices, as log-mel frames; the sound is kept beside them."""
-
-    title: ClassVar[str] = "Spoken vowels"
-    help: ClassVar[str] = (
-        "Vowels by formant synthesis: voices differ in pitch, vocal tract and breath, and no two sounds are alike. "
-        "Those of the test part are unheard in training."
-    )
-    tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     vowels: int = setting(5, "How many different vowels.", minimum=2, maximum=len(VOWELS), slider=True)
     speakers: int = setting(120, "How many voices.", minimum=4, maximum=1_000, basic=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from importlib import resources
-from typing import ClassVar
 
 import numpy as np
 
@@ -22,12 +21,6 @@ class Weather(Source):
     The package's hourly temperatures of Seattle and San Francisco are not used: they are climate normals, a smooth
     average year, and not weather.
     """
-
-    title: ClassVar[str] = "Daily weather"
-    help: ClassVar[str] = (
-        "Measured weather of Seattle, every day from 2012 to 2015: the highest and lowest temperature (degrees "
-        "Celsius), rain (mm) and wind (m/s). Data by NOAA, public domain, from the vega-datasets package (MIT)."
-    )
 
     def table(self) -> Table:
         """One series with dates, [1461, 4]: temp_max and temp_min in degrees C, precipitation in mm, wind in m/s."""

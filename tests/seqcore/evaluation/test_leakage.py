@@ -109,7 +109,7 @@ def test_unrelated_columns_raise_no_alarm(n: int, seed: int, one: str, other: st
 
 @pytest.mark.parametrize("name", MADE)
 def test_what_comes_along_gives_nothing_away(name: str) -> None:
-    table = MADE[name]().table()
+    table = MADE[name].load()().table()
     config = {} if table.symbolic else {"inputs": table.columns, "target": table.columns[:1]}
     leaks = find_leaks(table, DataConfig(task=MADE[name].tasks[0], **config))
     assert [leak for leak in leaks if leak.severity != "info"] == []

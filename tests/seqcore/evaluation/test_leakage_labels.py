@@ -58,7 +58,7 @@ def class_codes(table: Table) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("name", LABELLED)
 def test_labelled_sources_that_come_along_give_nothing_away(name: str) -> None:
-    assert codes(SOURCES[name]().table()) == []
+    assert codes(SOURCES[name].load()().table()) == []
 
 
 def test_the_labels_code_in_every_row_is_found_and_named_and_gone_when_it_is_no_input() -> None:

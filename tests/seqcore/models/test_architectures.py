@@ -104,7 +104,9 @@ def test_broadcasting_repeats_one_answer_over_all_steps() -> None:
 
 
 def test_a_forget_gate_starts_at_the_bias_that_was_asked_for() -> None:
-    lstm = build_backbone(1, ModelConfig(architecture="lstm", hidden_size=5, num_layers=2, forget_bias=2.5))
+    lstm = build_backbone(
+        1, ModelConfig(architecture="lstm", hidden_size=5, num_layers=2, options={"forget_bias": 2.5})
+    )
     assert isinstance(lstm, nn.Module)
     weights = dict(lstm.named_parameters())
     for layer in (0, 1):
@@ -119,7 +121,7 @@ def test_a_summary_counts_the_parameters_of_the_model_that_is_built(architecture
     plan = Experiment.make(
         {"data": {"source": source, "task": task}, "model": {"architecture": architecture, "num_layers": 2}}
     )
-    summary = summarize(plan, SOURCES[source]().table())
+    summary = summarize(plan, SOURCES[source].load()().table())
     from seqcore.events import Started
     from seqcore.training.fit import fit
 

@@ -178,7 +178,7 @@ def test_sound_is_drawn_over_seconds_between_its_pitches() -> None:
 
 
 def test_several_series_have_their_names_at_the_ends_of_their_lines_and_none_covers_another() -> None:
-    table = SOURCES["stocks"](company="series").table()
+    table = SOURCES["stocks"].load()(company="series").table()
     figure = plot_table(table_info(table, **HELD_BACK))
     labels = {a.text: a for a in figure.layout.annotations}
     assert set(labels) == set(table.names)
@@ -193,5 +193,5 @@ def test_several_series_have_their_names_at_the_ends_of_their_lines_and_none_cov
 
 
 def test_a_single_series_and_series_without_names_have_no_labels() -> None:
-    for table in (SOURCES["stocks"]().table(), sequences(1)):
+    for table in (SOURCES["stocks"].load()().table(), sequences(1)):
         assert not plot_table(table_info(table, **HELD_BACK)).layout.annotations

@@ -235,7 +235,7 @@ def test_a_loss_that_stops_being_a_number_ends_the_run_and_says_so() -> None:
             experiment(
                 {
                     "model.architecture": "rnn",
-                    "model.nonlinearity": "relu",
+                    "model.options.nonlinearity": "relu",
                     "training.optimizer": "sgd",
                     "training.learning_rate": 100.0,
                     "training.clip_norm": 0.0,

@@ -41,7 +41,7 @@ def codes(seen: Inspection) -> set[str]:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_source_can_be_inspected_and_written_as_json(name: str) -> None:
-    table = SOURCES[name]().table()
+    table = SOURCES[name].load()().table()
     seen = inspect(table)
     found = json.loads(json.dumps(seen.to_dict(), allow_nan=False))
     assert found["rows"] == len(table)
@@ -199,5 +199,5 @@ def test_a_stuck_sensor_is_found_wherever_it_hangs(at: int, block: int, monkeypa
 def test_that_nothing_is_held_back_is_said(fractions: tuple[float, float], said: bool) -> None:
     validation, test = fractions
     config = DataConfig(source="sine", window=8, validation_fraction=validation, test_fraction=test)
-    seen = inspect(SOURCES["sine"]().table(), config)
+    seen = inspect(SOURCES["sine"].load()().table(), config)
     assert ("nothing-held-back" in {finding.code for finding in seen.findings}) == said

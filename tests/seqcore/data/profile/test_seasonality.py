@@ -69,10 +69,10 @@ def test_what_only_wanders_has_hardly_ever_a_period(share: float, n: int) -> Non
 
 
 def test_a_price_has_no_season_and_the_weather_has_a_year() -> None:
-    prices = SOURCES["stocks"](company="series").table()
+    prices = SOURCES["stocks"].load()(company="series").table()
     for low, high in zip(prices.offsets[:-1], prices.offsets[1:], strict=True):
         assert find_period(prices.values[low:high, 0].astype(np.float64)) is None
-    temperatures = SOURCES["weather"]().table().values[:, 0].astype(np.float64)
+    temperatures = SOURCES["weather"].load()().table().values[:, 0].astype(np.float64)
     for known in (temperatures, temperatures[:863]):  # the second is what a recipe trains on: two years and a third
         weather = find_period(known)
         assert weather is not None

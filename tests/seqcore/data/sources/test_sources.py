@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 
 from seqcore.data.sources import SOURCES
 from seqcore.data.sources.generators import Alphabet, Ramp, RampSequences, Sine, SineCosine, Stocks, Tenths
-from seqcore.data.sources.source import Source
 from seqcore.data.sources.stored_file import StoredFile, base_name
 from seqcore.data.sources.typed import Values, parse_numbers
 from seqcore.errors import DataError, ExperimentError
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.fields import describe
+from seqcore.registry import SourceEntry
 
 MADE = {name: source for name, source in SOURCES.items() if not source.stored}
 
 
 @pytest.mark.parametrize("source", MADE.values(), ids=MADE.keys())
-def test_a_source_gives_a_table_that_its_tasks_can_use_and_the_same_one_each_time(source: type[Source]) -> None:
-    table = source().table()
-    again = source().table()
+def test_a_source_gives_a_table_that_its_tasks_can_use_and_the_same_one_each_time(source: SourceEntry) -> None:
+    table = source.load()().table()
+    again = source.load()().table()
     assert len(table) >= 7
     assert np.array_equal(table.values, again.values)
     assert table.symbolic == (source.tasks[0] in ("language-modeling", "translation"))
@@ -36,10 +36,10 @@ def test_a_source_gives_a_table_that_its_tasks_can_use_and_the_same_one_each_tim
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
-def test_a_source_describes_itself_and_its_options(source: type[Source]) -> None:
+def test_a_source_describes_itself_and_its_options(source: SourceEntry) -> None:
     assert source.title
     assert source.help.endswith(".")
-    for option in describe(source, "data.options"):
+    for option in describe(source.load()):
         assert option.help.endswith("."), option.path
         if option.choices:
             assert option.default in {choice.value for choice in option.choices}

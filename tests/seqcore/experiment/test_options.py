@@ -1,0 +1,82 @@
+"""Options of an architecture and constraints from its declared capabilities."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seqcore.errors import ExperimentError
+from seqcore.experiment.experiment import Experiment, settings_of
+from seqcore.experiment.links import experiment_from_link, link_of
+from seqcore.models import MODELS
+from seqcore.models.capabilities import Capabilities
+from seqcore.training.control import LIVE_CHANGES
+
+
+def test_an_architecture_has_its_own_options_and_a_new_one_starts_from_its_defaults() -> None:
+    lstm = Experiment.make({"model": {"options": {"forget_bias": 2}}})
+    assert lstm.model.options == {"forget_bias": 2.0}
+    rnn = lstm.with_changes({"model.architecture": "rnn", "model.options.nonlinearity": "relu"})
+    assert rnn.model.options == {"nonlinearity": "relu"}
+    assert rnn.with_changes({"model.architecture": "gru"}).model.options == {}
+    assert "model.options.nonlinearity" in {s.path for s in settings_of(rnn)}
+    assert lstm.with_changes(rnn.differences(lstm)) == rnn
+
+
+@pytest.mark.parametrize("recipe", [None, "sine-next-step", "copy-memory"])
+def test_options_are_kept_in_links_toml_and_json(recipe: str | None) -> None:
+    changed = Experiment.make({"model": {"architecture": "rnn", "options": {"nonlinearity": "relu"}}})
+    assert experiment_from_link(link_of(changed, recipe)) == (changed, recipe)
+    assert Experiment.from_toml(changed.to_toml()) == changed
+    assert Experiment.from_json(changed.to_json()) == changed
+
+
+def test_every_fault_of_options_is_reported_beside_the_others() -> None:
+    with pytest.raises(ExperimentError) as caught:
+        Experiment.make(
+            {"model": {"architecture": "rnn", "options": {"nonlinearity": "tanhh", "forget_bias": 1}, "num_layers": 0}}
+        )
+    assert caught.value.lines == (
+        "model.options.nonlinearity: 'tanhh' is not allowed; did you mean tanh?",
+        "model.options.forget_bias: there is no such field; use one of nonlinearity",
+        "model.num_layers: 0 is not allowed; use a whole number from 1 to 16",
+    )
+
+
+def test_fields_that_became_options_are_read_under_their_old_names() -> None:
+    old = {"architecture": "rnn", "nonlinearity": "relu", "forget_bias": 3.0}
+    assert Experiment.make({"model": old}).model.options == {"nonlinearity": "relu"}
+    assert Experiment.make({"model": {"forget_bias": 3.0}}).model.options == {"forget_bias": 3.0}
+    changes = {"model.nonlinearity": "relu", "model.architecture": "rnn"}
+    assert Experiment.make().with_changes(changes).model.options == {"nonlinearity": "relu"}
+
+
+@pytest.mark.parametrize(
+    ("lacking", "changes", "path"),
+    [
+        ({"bidirectional": False}, {"model.bidirectional": True}, "model.bidirectional"),
+        ({"stateful": False}, {"training.stateful": True, "training.shuffle": False}, "training.stateful"),
+        ({"recurrent_dropout": False}, {"model.recurrent_dropout": 0.5}, "model.recurrent_dropout"),
+        ({"packed": False}, {"data.min_window": 3}, "data.min_window"),
+        ({"packed": False}, {"data.source": "spoken-vowels", "data.task": "classification"}, "model.architecture"),
+        ({"fixed_window": True}, {"data.source": "alphabet", "data.task": "language-modeling"}, "model.architecture"),
+        ({"fixed_window": True}, {"data.predict": "every"}, "data.predict"),
+        ({"causal": False}, {"data.predict": "every"}, "data.predict"),
+    ],
+)  # fmt: skip
+def test_what_an_architecture_does_not_declare_is_refused_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, lacking: dict[str, bool], changes: dict[str, object], path: str
+) -> None:
+    able = Experiment.make({"model": {"architecture": "gru"}})
+    able.with_changes(changes)
+    full = Capabilities(bidirectional=True, stateful=True, recurrent_dropout=True)
+    entry = replace(MODELS["gru"], traits={"capabilities": replace(full, **lacking)})
+    monkeypatch.setitem(MODELS, "gru", entry)
+    with pytest.raises(ExperimentError, match=f"^{path}: GRU "):
+        able.with_changes(changes)
+
+
+def test_fields_declare_whether_they_may_change_while_a_run_is_going() -> None:
+    live = {"epochs", "learning_rate", "clip_norm", "weight_decay", "patience"}
+    assert set(LIVE_CHANGES) == {f"training.{name}" for name in live}
