@@ -185,7 +185,7 @@ class FramesView(_Drawable):
 
 @dataclass(frozen=True)
 class HorizonView(_Drawable):
-    """The error of each method, `errors[name][H]`, 1 to H steps ahead; "model" comes first."""
+    """The error of each method, `errors[name][H]`, 1 to H steps ahead, by title; "Model" comes first."""
 
     kind = "horizon"
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -110,6 +110,8 @@ class Dataset(ABC):
         self.bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
         self.windows = {part: self._windows(part) for part in PARTS}
         self.longest = max((int(w.length.max(initial=0)) for w in self.windows.values()), default=0)
+        self.baseline_facts: dict[str, Any] = {}  # what baselines learned from the training split
+        self.baseline_scores: dict[str, Any] = {}  # by split: what `Task.score_baselines` found
         self._check()
 
     @property

@@ -58,7 +58,6 @@ class NumericDataset(Dataset):
         self.scalers = self.fit.scalers
         super().__init__(chosen.table, config, device)
         self.codec = codec or self._make_codec()
-        self.baseline_facts: dict[str, NDArray[np.float64]] = {}
         self.scaled = torch.from_numpy(self._transformed()).to(device)
         self.calendar = self._calendar()
         self._same_columns = self.inputs == self.targets == list(range(self.values.shape[1]))

@@ -56,7 +56,6 @@ class ParallelTextDataset(Dataset):
         self._inputs = torch.from_numpy(self.source_codes).to(device)
         self._outputs = torch.from_numpy(self.target_codes).to(device)
         remembered = self.codec.memory.get("memory.table")
-        self.judged: dict[str, dict[str, float]] = {}  # by part: what a naive method scored there
         self.own = remembered is not None and np.array_equal(remembered, self._fingerprint())
 
     def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError
-from seqcore.evaluation.baselines.ngram import NGrams
 from seqcore.experiment.config import DataConfig
 
 __all__ = ["LONGEST_GRAM", "NOT_SCORED", "TokenCodec", "TokenDataset", "fit_vocabulary"]
@@ -28,7 +26,6 @@ LONGEST_GRAM = 5
 _FEW = 1_000  # symbols; of more, those that the training part has once are read as unknown, so that one learns of them
 _MOST_WORDS = 20_000  # the most frequent symbols that are told apart
 _MOST_KEPT = 300_000  # n-grams in a checkpoint
-_MOST_COUNTED = 2_000_000  # characters that n-grams are counted in, or twice the words
 _AT_ONCE = 2**22
 
 
@@ -36,12 +33,13 @@ _AT_ONCE = 2**22
 class TokenCodec:
     """All that a trained model needs to speak the user's symbols: vocabulary, the end of the data, what to count by.
 
-    `ngrams` are the training part's. A checkpoint keeps as many lengths of them as are small.
+    `ngrams[n - 1]` are (keys, counts) of the training split's n-grams of length n, as `NGrams` counts them. A
+    checkpoint keeps as many lengths of them as are small.
     """
 
     vocabulary: Vocabulary
     tail: tuple[str, ...] = ()
-    ngrams: NGrams | None = None
+    ngrams: tuple[tuple[Rows, Rows], ...] = ()
 
     @property
     def input_kind(self) -> str:
@@ -60,7 +58,7 @@ class TokenCodec:
         """What is kept as arrays beside `to_dict`."""
         kept: dict[str, NDArray[Any]] = {}
         total = 0
-        for n, (keys, count) in enumerate(self.ngrams.counted if self.ngrams else []):
+        for n, (keys, count) in enumerate(self.ngrams):
             total += len(keys)
             if total > _MOST_KEPT:
                 break
@@ -78,7 +76,7 @@ class TokenCodec:
         ]
         if "fitted.pairs" in arrays:  # as checkpoints had it before there were n-grams
             counted = _from_table(arrays["fitted.single"], arrays["fitted.pairs"])
-        return cls(vocabulary, tuple(d["tail"]), NGrams(counted, len(vocabulary)) if counted else None)
+        return cls(vocabulary, tuple(d["tail"]), tuple(counted))
 
 
 class TokenDataset(Dataset):
@@ -95,29 +93,6 @@ class TokenDataset(Dataset):
         self.codec = codec
         self.codes = codec.vocabulary.encode_table(table)
         self.coded = torch.from_numpy(self.codes).to(device)
-
-    @property
-    def most_counted(self) -> int:
-        """Symbols at the end of the training part that n-grams are counted in."""
-        return _MOST_COUNTED if len(self.codec.vocabulary) <= _FEW else _MOST_COUNTED // 2
-
-    @cached_property
-    def ngrams(self) -> NGrams | None:
-        """n-grams of the training part; of new data, which have none, those that came with the codec."""
-        kept = self.codec.ngrams
-        own = self.new or self.config.validation_fraction + self.config.test_fraction > 0.0
-        if (kept is not None and len(kept.orders) == LONGEST_GRAM) or not own:
-            return kept
-        most = self.most_counted
-        stretches, left = [], most
-        unasked = self.burn_in + 1 if self.burn_in else 0  # symbols at a beginning that are never a target
-        for _, start, high in reversed(self.bounds["train"]):
-            low = min(start + unasked, high)
-            stretches.append(self.codes[max(low, high - left) : high])
-            left -= high - max(low, high - left)
-            if left <= 0:
-                break
-        return NGrams.fit(stretches[::-1], len(self.codec.vocabulary), LONGEST_GRAM)
 
     @property
     def lead(self) -> int:

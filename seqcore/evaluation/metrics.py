@@ -13,6 +13,7 @@ from seqcore.results import View
 
 __all__ = [
     "METRICS",
+    "BaselineScore",
     "Evaluation",
     "Metric",
     "class_metrics",
@@ -57,6 +58,14 @@ def metric_named(name: str) -> Metric:
     """A metric's words; its own name where it has none."""
     plain = name.replace("_", " ")
     return METRICS.get(name, Metric(plain, plain))
+
+
+class BaselineScore(NamedTuple):
+    """A baseline on one split: metrics and, of numbers, mean absolute errors by horizon [H] and by series [G, K]."""
+
+    metrics: dict[str, float]
+    by_horizon: NDArray[np.float64] | None = None
+    by_series: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

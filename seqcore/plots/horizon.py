@@ -37,7 +37,7 @@ class HorizonInfo(NamedTuple):
 
 def horizon_info(view: HorizonView, *, title: str | None = None) -> HorizonInfo:
     """From a view: the model first, then the naive methods from the smallest error on the average to the largest."""
-    found = [HorizonLine(name.replace("_", " "), error, name == "model") for name, error in view.errors.items()]
+    found = [HorizonLine(name, error, name == "Model") for name, error in view.errors.items()]
     found = [each for each in found if np.isfinite(each.error).any()]
     found.sort(key=lambda each: (not each.model, float(np.nanmean(each.error))))
     steps = np.arange(1, 1 + max((len(each.error) for each in found), default=0))

@@ -16,8 +16,8 @@ from seqcore.data.profile.facts import UNEVEN
 from seqcore.data.splits import PART_TITLES, part_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.evaluation.baselines.nearest_neighbor import fit_nearest_neighbor, nearest_classes
-from seqcore.evaluation.metrics import Evaluation, class_metrics, confusion
+from seqcore.evaluation.baselines import fit_baselines, predict_baselines
+from seqcore.evaluation.metrics import BaselineScore, Evaluation, class_metrics, confusion
 from seqcore.events import Finding
 from seqcore.experiment.config import ModelConfig
 from seqcore.models.classifier import SequenceClassifier, WordDropout
@@ -82,9 +82,7 @@ class Classification(Task):
             self._check_augment(table)
         data = LabelledDataset(table, self.experiment.data, device, codec)
         if codec is None:
-            classes = data.truth("train", np.arange(len(data.windows["train"])))
-            counts = np.bincount(classes, minlength=len(data.codec.labels)).astype(np.float64)
-            data.codec = replace(data.codec, fitted={"counts": counts, **fit_nearest_neighbor(data)})
+            data.codec = replace(data.codec, fitted=fit_baselines("classification", data))
         if self.experiment.training.class_weights == "balanced":
             data.weigh(balanced_weights(data.codec.fitted["counts"]))
         return data
@@ -184,16 +182,12 @@ class Classification(Task):
         view = labels_view(model, self, dataset, part, indices, scores, most=points, shown=_SHOWN)
         table = confusion(predicted, truth, len(dataset.codec.labels))
         more = (_confusion_view(dataset, table),)
-        return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more, self.unit)
+        return Evaluation(metrics, view, len(indices), of, self.baseline_metrics(dataset, part), more, self.unit)
 
-    def baselines(self, dataset: LabelledDataset, part: str) -> dict[str, dict[str, float]]:
-        """The most frequent class and the nearest neighbour, on the sequences that `evaluate` scores."""
-        indices, facts = self._scored(dataset, part), dataset.codec.fitted
-        truth = dataset.truth(part, indices)
-        return {
-            "majority": class_metrics(np.full(len(truth), facts["counts"].argmax()), truth),
-            "nearest_neighbour": class_metrics(nearest_classes(dataset, part, indices, facts), truth),
-        }
+    def _score_baselines(self, dataset: LabelledDataset, part: str) -> dict[str, BaselineScore]:
+        indices = self._scored(dataset, part)
+        truth, found = dataset.truth(part, indices), predict_baselines("classification", dataset, part, indices)
+        return {name: BaselineScore(class_metrics(predicted, truth)) for name, predicted in found.items()}
 
     def _or_weights(self, dataset: LabelledDataset) -> str:
         """What else helps rare classes, where there are some."""

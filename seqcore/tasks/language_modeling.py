@@ -18,7 +18,9 @@ from seqcore.data.table import Table
 from seqcore.data.text import written_lengths
 from seqcore.data.token_dataset import NOT_SCORED, TokenCodec, TokenDataset, fit_vocabulary
 from seqcore.errors import DataError, PredictionError
-from seqcore.evaluation.metrics import Evaluation, symbol_metrics
+from seqcore.evaluation.baselines import exact_baseline, predict_baselines
+from seqcore.evaluation.baselines.ngram import TokenInputs, fit_ngrams, most_counted
+from seqcore.evaluation.metrics import BaselineScore, Evaluation, symbol_metrics
 from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment
 from seqcore.models.generation import log_sum, write
@@ -41,7 +43,6 @@ _MOST_ROWS = 64  # stretches that are scored side by side
 _SHOWN_CONTEXT = 24  # symbols of a long window that a picture shows
 _PROMPT, _WRITTEN = {"": 60, " ": 12}, {"": 120, " ": 30}  # symbols of a preview, by what joins them
 _TEMPERATURE = 0.8
-_GRAMS = {2: "bigram", 3: "trigram", 5: "five_gram"}
 
 
 class LanguageModeling(Task):
@@ -73,7 +74,8 @@ class LanguageModeling(Task):
             self._enough(table)
         data = TokenDataset(table, self.experiment.data, device, codec)
         if codec is None:
-            data.codec = replace(data.codec, ngrams=data.ngrams)
+            grams = data.baseline_facts["ngrams"] = fit_ngrams(data)
+            data.codec = replace(data.codec, ngrams=tuple(grams.counted) if grams else ())
         return data
 
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TokenCodec:
@@ -120,24 +122,17 @@ class LanguageModeling(Task):
         views: tuple[View, ...] = (self._probabilities(model, dataset, part, min(points, 24)),)
         if self.writes:
             views = (self._sample(model, dataset, part, 4), *views)
-        return Evaluation(metrics, views[0], len(indices), of, self.baselines(dataset, part), views[1:])
+        return Evaluation(metrics, views[0], len(indices), of, self.baseline_metrics(dataset, part), views[1:])
 
-    def baselines(self, dataset: TokenDataset, part: str) -> dict[str, dict[str, float]]:
-        """Chance and n-grams on the windows that `evaluate` scores; they see no more than the model does."""
-        grams = dataset.ngrams
+    def _score_baselines(self, dataset: TokenDataset, part: str) -> dict[str, BaselineScore]:
+        facts = dataset.baseline_facts
+        grams = facts["ngrams"] = facts["ngrams"] if "ngrams" in facts else fit_ngrams(dataset)
         if grams is None:
             return {}
         indices = np.concatenate([numbers for numbers, _ in self._scored(dataset, part)])
         rows, seen = dataset.places(part, indices, carried=self.experiment.training.stateful)
-        size = len(dataset.codec.vocabulary) - 1  # what can be written: the unknown symbol never is
-        chance = np.full(len(rows), -math.log(size)), np.full(len(rows), 1.0 / size)
-        found = {"uniform": self._metrics(dataset, part, indices, *chance)} if self.writes else {}
-        names = {1: "unigram" if self.writes else "most_frequent", **_GRAMS}
-        for order, name in names.items():
-            if order <= len(grams.orders) and (order == 1 or order - 1 <= int(seen.max(initial=0))):
-                judged = grams.log_prob(dataset.codes, rows, seen, order)
-                found[name] = self._metrics(dataset, part, indices, *judged)
-        return found
+        found = predict_baselines("language-modeling", TokenInputs(grams, dataset.codes, rows, seen, self.writes))
+        return {name: BaselineScore(self._metrics(dataset, part, indices, *scored)) for name, scored in found.items()}
 
     def _metrics(
         self, data: TokenDataset, part: str, indices: NDArray[np.int64], logs: NDArray[Any], right: NDArray[Any]
@@ -265,17 +260,9 @@ class LanguageModeling(Task):
     def diagnose(self, evaluation: Evaluation, dataset: TokenDataset, part: str) -> list[Finding]:
         """Whether a naive method is exact; how much of the text is unknown."""
         found = []
-        exact = next((n for n in _KNOWN_BY if evaluation.baselines.get(n, {}).get("accuracy") == 1.0), None)
+        exact = next((n for n, m in evaluation.baselines.items() if m["accuracy"] == 1.0), None)
         if exact is not None:
-            name = {"five_gram": "5-gram", "most_frequent": "constant"}.get(exact, exact)
-            found.append(
-                Finding(
-                    code="exact-baseline",
-                    severity="info",
-                    message=f"A {name} solves this exactly: {_KNOWN_BY[exact]}.",
-                    evidence="The data are that regular; what is to be seen here is how a network gets there.",
-                )
-            )
+            found.append(exact_baseline(exact))
         return found + self._unknown(dataset, part) + self._counted(dataset)
 
     def _unknown(self, dataset: TokenDataset, part: str) -> list[Finding]:
@@ -295,7 +282,7 @@ class LanguageModeling(Task):
         ]
 
     def _counted(self, dataset: TokenDataset) -> list[Finding]:
-        there, most = sum(high - low for _, low, high in dataset.bounds["train"]), dataset.most_counted
+        there, most = sum(high - low for _, low, high in dataset.bounds["train"]), most_counted(dataset)
         if there <= most:
             return []
         message = f"The n-grams were counted in the last {most:,} of the {there:,} symbols of the training part."
@@ -361,12 +348,6 @@ def symbols_view(
 
 
 _NOTHING = SymbolsView((), (), np.zeros((0, 0)))
-_KNOWN_BY = {
-    "most_frequent": "there is only one that comes",
-    "bigram": "the last symbol alone tells the next one",
-    "trigram": "the last two symbols tell the next one",
-    "five_gram": "the last four symbols tell the next one",
-}
 
 
 def _judged(outputs: Tensor, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

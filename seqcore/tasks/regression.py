@@ -15,11 +15,12 @@ from seqcore.data.columns import target_names
 from seqcore.data.dataset import Batch
 from seqcore.data.numeric_dataset import NumericCodec, NumericDataset, is_recursive
 from seqcore.data.table import Table
-from seqcore.evaluation.backtest import by_series_view, horizon_view
+from seqcore.evaluation.backtest import by_series_view, error_by_horizon, error_by_series, horizon_view
+from seqcore.evaluation.baselines import exact_baseline, fit_baselines, predict_baselines
 from seqcore.evaluation.baselines.linear import MOST_STORED
-from seqcore.evaluation.baselines.naive import TITLES, facts_for, fit_baselines, numeric_baselines
+from seqcore.evaluation.baselines.naive import baseline_inputs, facts_for
 from seqcore.evaluation.intervals import covered_share, promised
-from seqcore.evaluation.metrics import Evaluation, regression_metrics
+from seqcore.evaluation.metrics import BaselineScore, Evaluation, regression_metrics
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
@@ -81,7 +82,7 @@ class Regression(Task):
             if choice is None or known is not table:
                 choice = choose_scaling(type(self), self.experiment, table, device)
         data = NumericDataset(table, self._scaled_by(choice.kind if choice else ""), device)
-        data.baseline_facts = fit_baselines(data)
+        data.baseline_facts = fit_baselines("regression", data)
         small = {k: v for k, v in data.baseline_facts.items() if v.size <= MOST_STORED}
         data.codec = replace(data.codec, fitted=small, choice=choice.rows if choice else ())
         return data
@@ -140,8 +141,9 @@ class Regression(Task):
             metrics = {"loss": loss, **regression_metrics(prediction, truth, unit)}
         if not full:
             return Evaluation(metrics, _NOTHING, len(indices), of)
-        naive = numeric_baselines(dataset, part, indices, dataset.baseline_facts)
-        ahead = horizon_view(truth, prediction, naive)
+        naive = self.score_baselines(dataset, part)
+        errors = {name: score.by_horizon for name, score in naive.items() if score.by_horizon is not None}
+        ahead = horizon_view(truth, prediction, errors)
         view = self._view(model, dataset, part, points)
         band = band_of(dataset, part, indices, prediction) if isinstance(view, SeriesView) else None
         if band is not None and isinstance(view, SeriesView):
@@ -152,12 +154,12 @@ class Regression(Task):
             own = dataset.series_of(dataset.windows[part].locate(indices)[2])
             named = (own, dataset.fit.names if dataset.fit.by_series else ())
             columns = [dataset.table.columns[i] for i in dataset.targets]
-            each = by_series_view(truth, prediction, naive, series=named, targets=columns, band=band)
+            errors = {name: score.by_series for name, score in naive.items() if score.by_series is not None}
+            each = by_series_view(truth, prediction, errors, series=named, targets=columns, band=band)
         choice = dataset.codec.choice
         chosen = choice_view(choice, several=several_sizes(dataset)) if choice else None
         more: tuple[View, ...] = tuple(view for view in (ahead, each, chosen) if view is not None)
-        baselines = {name: regression_metrics(values, truth, unit) for name, values in naive.items()}
-        return Evaluation(metrics, view, len(indices), of, baselines, more)
+        return Evaluation(metrics, view, len(indices), of, self.baseline_metrics(dataset, part), more)
 
     def _glance(self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]) -> Evaluation:
         """The loss of all these windows, one step ahead; the free run's scores from some of them, evenly spread."""
@@ -183,12 +185,19 @@ class Regression(Task):
                 return free_run(model, dataset, part, indices), loss
             return dataset.original(part, indices, outputs), loss
 
-    def baselines(self, dataset: NumericDataset, part: str) -> dict[str, dict[str, float]]:
-        """The naive methods' scores on the windows that `evaluate` scores."""
+    def _score_baselines(self, dataset: NumericDataset, part: str) -> dict[str, BaselineScore]:
         indices = self._scored(dataset, part)
         truth, unit = dataset.truth(part, indices), _unit(dataset, part, indices)
-        naive = numeric_baselines(dataset, part, indices, dataset.baseline_facts)
-        return {name: regression_metrics(prediction, truth, unit) for name, prediction in naive.items()}
+        own = dataset.series_of(dataset.windows[part].locate(indices)[2])
+        series = len(dataset.fit.names) if dataset.fit.by_series else 1
+        return {
+            name: BaselineScore(
+                regression_metrics(prediction, truth, unit),
+                error_by_horizon(truth, prediction),
+                error_by_series(truth, prediction, own, series),
+            )
+            for name, prediction in predict_baselines("regression", baseline_inputs(dataset, part, indices)).items()
+        }
 
     def errors(self, model: nn.Module, dataset: NumericDataset, part: str) -> dict[str, NDArray[np.float64]]:
         """Of windows of a part, [n, S, H, K], and of forecasts from them, [n, R, K]."""
@@ -288,15 +297,7 @@ class Regression(Task):
         spread = float(np.nanstd(view.truth)) or 1.0
         exact = [n for n, m in evaluation.baselines.items() if m["rmse"] <= 1e-5 * spread]
         if exact:
-            best = "linear" if "linear" in exact else exact[0]
-            found.append(
-                Finding(
-                    code="exact-baseline",
-                    severity="info",
-                    message=f"A {TITLES[best]} solves this exactly.".replace("A last value", "The last value"),
-                    evidence="The data are that regular; what is to be seen here is how a network gets there.",
-                )
-            )
+            found.append(exact_baseline("linear" if "linear" in exact else exact[0]))
         return found
 
     def _only_the_mean(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> bool:
@@ -337,4 +338,5 @@ def _tried(row: tuple[Any, ...]) -> str:
 def _unit(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
     """MASE's unit for each window, [n, 1, 1, K]: its series' mean absolute step in the training part."""
     series = data.series_of(data.windows[part].locate(indices)[2])
-    return data.baseline_facts["naive_step"][series][:, None, None, :]
+    steps: NDArray[np.float64] = data.baseline_facts["naive_step"][series][:, None, None, :]
+    return steps

@@ -16,7 +16,7 @@ from seqcore.data.dataset import Batch
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, SeqcoreError
-from seqcore.evaluation.baselines.naive import naive_steps
+from seqcore.evaluation.baselines.naive import fit_naive
 from seqcore.events import Preparing
 from seqcore.experiment.experiment import Experiment
 from seqcore.results import TableView
@@ -164,7 +164,7 @@ def _error(task: TrialTask, model: nn.Module, data: NumericDataset) -> float:
     size = np.abs(prediction - data.truth("val", chosen))  # [n, S, H, K]
     if several_sizes(data):
         series = data.series_of(data.windows["val"].locate(chosen)[2])
-        unit = naive_steps(data)[series][:, None, None, :]
+        unit = fit_naive(data)["naive_step"][series][:, None, None, :]
         size = size / np.where(unit > 0.0, unit, 1.0)
     return float(np.nanmean(size))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
-from seqcore.evaluation.metrics import Evaluation
+from seqcore.evaluation.metrics import BaselineScore, Evaluation
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.experiment import Experiment
 from seqcore.models.recurrent import State
@@ -120,9 +120,19 @@ class Task(ABC):
     ) -> Evaluation:
         """Scores in original units beside the baselines', and a view. Not `full`: only loss and the task's metrics."""
 
+    def score_baselines(self, dataset: Any, part: str) -> dict[str, BaselineScore]:
+        """Every baseline's scores on the windows that `evaluate` scores: found once for a dataset and split."""
+        known: dict[str, dict[str, BaselineScore]] = dataset.baseline_scores
+        if part not in known:
+            known[part] = self._score_baselines(dataset, part)
+        return known[part]
+
+    def baseline_metrics(self, dataset: Any, part: str) -> dict[str, dict[str, float]]:
+        """The metrics of `score_baselines` alone, by baseline."""
+        return {name: score.metrics for name, score in self.score_baselines(dataset, part).items()}
+
     @abstractmethod
-    def baselines(self, dataset: Any, part: str) -> dict[str, dict[str, float]]:
-        """The naive methods' scores on the windows that `evaluate` scores."""
+    def _score_baselines(self, dataset: Any, part: str) -> dict[str, BaselineScore]: ...
 
     def errors(self, model: nn.Module, dataset: Any, part: str) -> dict[str, NDArray[np.float64]]:
         """How far off predictions on a part are, [n, ...] by name; only of a task with `intervals`."""

@@ -19,8 +19,8 @@ from seqcore.data.splits import PART_TITLES, assigned_parts
 from seqcore.data.table import Table
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import PredictionError
-from seqcore.evaluation.baselines.nearest_sentence import nearest_translations
-from seqcore.evaluation.metrics import Evaluation
+from seqcore.evaluation.baselines import predict_baselines
+from seqcore.evaluation.metrics import BaselineScore, Evaluation
 from seqcore.events import Finding
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.models.recurrent import State
@@ -130,17 +130,13 @@ class Translation(Task):
         more: tuple[View, ...] = ()
         if attended is not None:
             more = (TranslationView((attended,), "Attention weights"),)
-        return Evaluation(metrics, view, len(indices), of, self.baselines(dataset, part), more, unit="sentence")
+        return Evaluation(metrics, view, len(indices), of, self.baseline_metrics(dataset, part), more, unit="sentence")
 
-    def baselines(self, dataset: ParallelTextDataset, part: str) -> dict[str, dict[str, float]]:
-        """The nearest training sentence's translation, on the sentences that `evaluate` judges."""
-        known = dataset.judged.get(part)
-        if known is None:
-            indices = dataset.spread(part, MOST_SCORED)
-            truth = [sentence_of(dataset.targets, int(s)) for s in dataset.sequences(part, indices)]
-            known = translation_metrics(nearest_translations(dataset, part, indices), truth)
-            dataset.judged[part] = known
-        return {"nearest_sentence": dict(known)}
+    def _score_baselines(self, dataset: ParallelTextDataset, part: str) -> dict[str, BaselineScore]:
+        indices = dataset.spread(part, MOST_SCORED)
+        truth = [sentence_of(dataset.targets, int(s)) for s in dataset.sequences(part, indices)]
+        found = predict_baselines("translation", dataset, part, indices)
+        return {name: BaselineScore(translation_metrics(texts, truth)) for name, texts in found.items()}
 
     def preview(self, model: nn.Module, dataset: ParallelTextDataset) -> TranslationView:
         """A few sentences of the validation part as they are translated now."""

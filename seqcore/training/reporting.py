@@ -74,7 +74,7 @@ class Report:
                 break  # the next attempt scores them anew
             yield Preparing(p.step, "Scoring the baselines", number, len(judged))
             began = time.perf_counter()
-            self._keep_baselines({part: state.task.baselines(data, part)})
+            self._keep_baselines({part: state.task.baseline_metrics(data, part)})
             pace = (time.perf_counter() - began) / len(data.windows[part])
             self._naive_pace = max(self._naive_pace, pace)
         summary = summarize_model(state.model, state.experiment)

@@ -1,4 +1,4 @@
-"""Least squares from a window to what follows it: the linear models that networks are held against."""
+"""Linear regression from a window to its targets, by least squares."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.numeric_dataset import NumericDataset
+from seqcore.evaluation.baselines.naive import BaselineInputs, repeat_last
 
-__all__ = ["MOST_STORED", "LinearModels", "fit_lines"]
+__all__ = ["MOST_STORED", "fit_linear", "linear", "linear_calendar", "linear_scaled"]
 
 Values = NDArray[np.float64]
 # windows by number -> (inputs [n, T, F], the calendar [n, S, E] or None, targets [n, S * H * K])
 Sample = Callable[[NDArray[np.int64]], tuple[Values, Values | None, Values]]
-LinearModels = dict[str, Values]
 
 MOST_FITTED = 2_000_000  # numbers gathered to fit a line: enough to settle it, and bounded
 MOST_STORED = 200_000  # coefficients worth keeping in a checkpoint
@@ -23,7 +23,7 @@ _WIDEST = 4_000  # columns that are solved for
 _MOST_WEIGHTS = 4_000_000
 
 
-def fit_lines(data: NumericDataset) -> LinearModels:
+def fit_linear(data: NumericDataset) -> dict[str, Values]:
     """Least squares from the window (at step t: its first t + 1 rows) to the targets, by normal equations.
 
     "linear": from raw values to raw values. "linear_calendar": with what the date of the predicted time says beside
@@ -50,14 +50,54 @@ def fit_lines(data: NumericDataset) -> LinearModels:
     if data.calendar is not None:
         found |= {"linear_calendar.weights": _solutions(data, gram, moment, dated=True)}
         found |= {"linear_calendar.center": center}
-    if transformed(data):
+    if _transformed(data):
         nothing = np.zeros(len(data.inputs))
         gram, moment = _normal_equations(data, scaled, chosen, nothing)
         found |= {"linear_scaled.weights": _solutions(data, gram, moment, dated=True), "linear_scaled.center": nothing}
     return found
 
 
-def transformed(data: NumericDataset) -> bool:
+def linear(s: BaselineInputs) -> Values | None:
+    """From the window in original units; the last value on windows that are not whole."""
+    return _predict(s, "linear", lambda: s.inputs)
+
+
+def linear_calendar(s: BaselineInputs) -> Values | None:
+    """The same with calendar features of the predicted time."""
+    return _predict(s, "linear_calendar", lambda: s.inputs)
+
+
+def linear_scaled(s: BaselineInputs) -> Values | None:
+    """From the window as the model sees it (scaled, with calendar features) to the scaled targets."""
+    return _predict(s, "linear_scaled", s.scaled, s.units)
+
+
+def _predict(
+    s: BaselineInputs, name: str, inputs: Callable[[], Values], units: Callable[[Values], Values] | None = None
+) -> Values | None:
+    if f"{name}.weights" not in s.facts:
+        return None
+    with np.errstate(over="ignore"):
+        line = _line(s, name, inputs())
+        line = line.reshape(*s.origin.shape, len(s.ahead), s.own.shape[1]) if units is None else units(line)
+    if not s.whole.all():
+        line[~s.whole] = repeat_last(s)[~s.whole]
+    return line
+
+
+def _line(s: BaselineInputs, name: str, inputs: Values) -> Values:
+    """[n, S, H * K]"""
+    n = len(inputs)
+    weights = s.facts[f"{name}.weights"]  # [S, T * F + S * E + 1, H * K]
+    flat = (inputs - s.facts[f"{name}.center"]).reshape(n, -1)
+    if s.dates is not None:
+        flat = np.concatenate([flat, s.dates.reshape(n, -1)], axis=1)
+    if flat.shape[1] + 1 != weights.shape[1]:  # windows that all lack rows
+        return np.zeros((n, s.origin.shape[1], weights.shape[2]))
+    return np.stack([flat @ weights[p, :-1] + weights[p, -1] for p in range(s.origin.shape[1])], axis=1)
+
+
+def _transformed(data: NumericDataset) -> bool:
     """Whether the model's scale is more than another unit, so that a line on it is another line."""
     every_step_only = data.every_step and data.free  # trained at every step, scored at the end
     return (data.scalers.of(0).relative or data.fit.by_series) and not every_step_only

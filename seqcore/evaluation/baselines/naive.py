@@ -1,7 +1,4 @@
-"""Naive methods that every model is scored beside, on the same windows. They learn from the training part alone.
-
-A new one for numbers is a function of `BaselineInputs` and a line in `NUMERIC`.
-"""
+"""Naive forecasting methods: last value, mean, drift, seasonal naive; and what baselines for numbers are given."""
 
 from __future__ import annotations
 
@@ -15,18 +12,16 @@ from seqcore.data.numeric_codec import NumericCodec
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.profile.seasonality import LONGEST_LOOK, find_period
 from seqcore.data.scaling import CHUNK
-from seqcore.evaluation.baselines.linear import fit_lines
 
 __all__ = [
-    "NUMERIC",
-    "TITLES",
     "BaselineInputs",
+    "baseline_inputs",
+    "drift",
     "facts_for",
-    "find_period",
-    "fit_baselines",
-    "naive_steps",
-    "numeric_baselines",
-    "situation",
+    "fit_naive",
+    "last_value",
+    "mean",
+    "seasonal",
 ]
 
 Values = NDArray[np.float64]
@@ -54,12 +49,17 @@ class BaselineInputs:
     units: Callable[[Values], Values]
     whole: NDArray[np.bool_]  # [n]: windows of full length
     ahead: NDArray[np.int64]  # [H]: steps from the origin to each target
-    every_step: bool
+    own_past: bool  # whether targets lie after the window, so that their own past may be used
     facts: dict[str, Values]
 
 
-def last_value(s: BaselineInputs) -> Values:
-    """What was last seen stays."""
+def last_value(s: BaselineInputs) -> Values | None:
+    """The last value that was seen."""
+    return repeat_last(s) if s.own_past else None
+
+
+def repeat_last(s: BaselineInputs) -> Values:
+    """The last value at each place, repeated over the horizon, [n, S, H, K]."""
     return np.broadcast_to(s.own[s.origin][:, :, None, :], (*s.origin.shape, len(s.ahead), s.own.shape[1]))
 
 
@@ -69,8 +69,10 @@ def mean(s: BaselineInputs) -> Values:
     return np.broadcast_to(s.facts["mean"][s.series][:, None, None, :], shape)
 
 
-def drift(s: BaselineInputs) -> Values:
-    """The window's first and last value, carried on as a straight line."""
+def drift(s: BaselineInputs) -> Values | None:
+    """The line through the window's first and last value."""
+    if not s.own_past:
+        return None
     steps = s.origin - s.first[:, None]
     rise = s.own[s.origin] - s.own[s.first][:, None]
     slope = np.divide(rise, steps[..., None], out=np.zeros_like(rise), where=steps[..., None] > 0)
@@ -78,75 +80,19 @@ def drift(s: BaselineInputs) -> Values:
     return line
 
 
-def seasonal(s: BaselineInputs) -> Values:
+def seasonal(s: BaselineInputs) -> Values | None:
     """The value one period (or as many as needed) before; the last value where there is none yet."""
+    if not s.own_past or "period" not in s.facts:
+        return None
     period = s.facts["period"][s.series].astype(np.int64)[:, None]
     back = -(-s.ahead // np.maximum(period, 1)) * period - s.ahead  # [n, H]
     rows = s.origin[:, :, None] - back[:, None]
     known = (rows >= s.start[:, None, None]) & (period > 0)[:, None]
-    return np.where(known[..., None], s.own[np.maximum(rows, 0)], last_value(s))
+    return np.where(known[..., None], s.own[np.maximum(rows, 0)], repeat_last(s))
 
 
-def linear(s: BaselineInputs) -> Values:
-    """A straight line (least squares) on the window; the last value on windows that are not whole."""
-    return _on_whole_windows(s, _line(s, "linear", s.inputs).reshape(*s.origin.shape, len(s.ahead), s.own.shape[1]))
-
-
-def linear_calendar(s: BaselineInputs) -> Values:
-    """The same with the calendar of the predicted time."""
-    line = _line(s, "linear_calendar", s.inputs)
-    return _on_whole_windows(s, line.reshape(*s.origin.shape, len(s.ahead), s.own.shape[1]))
-
-
-def linear_scaled(s: BaselineInputs) -> Values:
-    """The same on what the model sees: scaled, measured from its anchor, with the calendar where it has one."""
-    with np.errstate(over="ignore"):
-        return _on_whole_windows(s, s.units(_line(s, "linear_scaled", s.scaled())))
-
-
-def _line(s: BaselineInputs, name: str, inputs: Values) -> Values:
-    """[n, S, H * K]"""
-    n = len(inputs)
-    weights = s.facts[f"{name}.weights"]  # [S, T * F + S * E + 1, H * K]
-    flat = (inputs - s.facts[f"{name}.center"]).reshape(n, -1)
-    if s.dates is not None:
-        flat = np.concatenate([flat, s.dates.reshape(n, -1)], axis=1)
-    if flat.shape[1] + 1 != weights.shape[1]:  # windows that all lack rows
-        return np.zeros((n, s.origin.shape[1], weights.shape[2]))
-    return np.stack([flat @ weights[p, :-1] + weights[p, -1] for p in range(s.origin.shape[1])], axis=1)
-
-
-def _on_whole_windows(s: BaselineInputs, line: Values) -> Values:
-    if not s.whole.all():
-        line[~s.whole] = last_value(s)[~s.whole]
-    return line
-
-
-NUMERIC: dict[str, Callable[[BaselineInputs], Values]] = {
-    "last_value": last_value,
-    "mean": mean,
-    "drift": drift,
-    "seasonal": seasonal,
-    "linear": linear,
-    "linear_calendar": linear_calendar,
-    "linear_scaled": linear_scaled,
-}
-TITLES = {
-    "last_value": "last value",
-    "mean": "mean",
-    "drift": "drift",
-    "seasonal": "seasonal",
-    "linear": "straight line on the window",
-    "linear_calendar": "linear model with the calendar",
-    "linear_scaled": "linear model on the scaled window",
-    "most_frequent": "most frequent symbol",
-    "bigram": "bigram",
-}
-NEED_OWN_PAST = ("last_value", "drift", "seasonal")
-
-
-def situation(data: NumericDataset, part: str, indices: NDArray[np.int64], facts: dict[str, Values]) -> BaselineInputs:
-    """The windows of a part with these numbers, as naive methods see them."""
+def baseline_inputs(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> BaselineInputs:
+    """What baselines are given of these windows of a split."""
     first, lengths, sequence = data.windows[part].locate(indices)
     longest = int(lengths.max())
     rows = np.minimum(first[:, None] + np.arange(longest), (first + lengths - 1)[:, None])
@@ -162,34 +108,17 @@ def situation(data: NumericDataset, part: str, indices: NDArray[np.int64], facts
         inputs=data.values[rows][:, :, data.inputs],
         whole=lengths == data.config.window,
         ahead=data.lead + np.arange(data.horizon),
-        every_step=data.every_step,
-        facts=facts,
+        own_past=data.lead > 0,
+        facts=data.baseline_facts,
     )
 
 
-def numeric_baselines(
-    data: NumericDataset, part: str, indices: NDArray[np.int64], facts: dict[str, Values]
-) -> dict[str, Values]:
-    """Every baseline that can be had here: name -> predictions [n, S, H, K] in original units."""
-    seen = situation(data, part, indices, facts)
-    names = [n for n in NUMERIC if data.lead > 0 or n not in NEED_OWN_PAST]
-    names = [n for n in names if not n.startswith("linear") or f"{n}.weights" in facts]
-    if "period" not in facts and "seasonal" in names:
-        names.remove("seasonal")
-    return {name: NUMERIC[name](seen) for name in names}
+def fit_naive(data: NumericDataset) -> dict[str, Values]:
+    """From the training split: mean[G, K], mean absolute step from row to row[G, K], period[G] (0: none).
 
-
-def fit_baselines(data: NumericDataset) -> dict[str, Values]:
-    """What the naive methods learn from the training part: mean[G, K], step size[G, K], period[G] and straight lines.
-
-    G is 1, or the number of series where each has a scale of its own. A period of 0 is none.
+    G is 1, or the number of series where each has a scale of its own.
     """
-    return _simple_facts(data, data.bounds["train"]) | fit_lines(data)
-
-
-def naive_steps(data: NumericDataset) -> Values:
-    """The mean absolute step from row to row in the training part, [G, K]: what errors of several sizes share."""
-    return _simple_facts(data, data.bounds["train"])["naive_step"]
+    return _fit(data, data.bounds["train"])
 
 
 def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, Values]:
@@ -198,7 +127,7 @@ def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, Values]:
         return codec.fitted
     known, offsets = data.fit.known, data.table.offsets
     strangers = [(s, int(offsets[s]), int(data.fit.learned_until[s])) for s in np.flatnonzero(known < 0).tolist()]
-    own = _simple_facts(data, strangers) if strangers else {}
+    own = _fit(data, strangers) if strangers else {}
     facts = dict(codec.fitted)
     for name in ("mean", "naive_step", "period"):
         if name in codec.fitted:
@@ -209,7 +138,7 @@ def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, Values]:
     return facts
 
 
-def _simple_facts(data: NumericDataset, bounds: list[tuple[int, int, int]]) -> dict[str, Values]:
+def _fit(data: NumericDataset, bounds: list[tuple[int, int, int]]) -> dict[str, Values]:
     count = len(data.scalers)
     rows, steps, left_out = (np.zeros((count, 1)) for _ in range(3))
     total, moved, skipped = (np.zeros((count, len(data.targets))) for _ in range(3))

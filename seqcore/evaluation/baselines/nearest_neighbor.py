@@ -54,10 +54,9 @@ def fit_nearest_neighbor(data: LabelledDataset) -> dict[str, Values]:
     return facts | {"nearest.described": described.astype(np.float32)}
 
 
-def nearest_classes(
-    data: LabelledDataset, part: str, indices: NDArray[np.int64], facts: dict[str, Values]
-) -> NDArray[np.int64]:
-    """The class code of the most similar kept sequence, [n]. A sequence of the training part is not its own."""
+def nearest_classes(data: LabelledDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The class code of the most similar kept sequence, [n]. A sequence of the training split is not its own."""
+    facts = data.codec.fitted
     first, lengths, sequence = data.windows[part].locate(indices)
     own = np.array_equal(_fingerprint(data), facts["nearest.table"])
     classes, kept = facts["nearest.classes"].astype(np.int64), facts["nearest.sequences"]

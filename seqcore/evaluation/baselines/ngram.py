@@ -1,14 +1,20 @@
-"""Interpolated Witten-Bell n-grams: what counting alone can do, held against a network."""
+"""N-gram language models with interpolated Witten-Bell smoothing, and the uniform distribution."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NGrams"]
+from seqcore.data.token_dataset import LONGEST_GRAM, TokenDataset
+
+__all__ = ["NGrams", "TokenInputs", "fit_ngrams", "most_counted"]
+
+_MOST_COUNTED = 2_000_000  # characters that are counted, or twice the words
+_CHARACTERS = 1_000  # different symbols, at most: more are words
 
 Codes = NDArray[np.integer]
 Numbers = NDArray[np.int64]
@@ -125,6 +131,81 @@ class NGrams:
             place, found = _find(self.orders[i].keys, number * self.size + before)
             number = np.where(found & (number >= 0), place, -1)
         return number
+
+
+def fit_ngrams(data: TokenDataset) -> NGrams | None:
+    """N-grams of the end of the training split; of new data without splits, those that came with the codec."""
+    kept, size = data.codec.ngrams, len(data.codec.vocabulary)
+    own = data.new or data.config.validation_fraction + data.config.test_fraction > 0.0
+    if len(kept) == LONGEST_GRAM or not own:
+        return NGrams(list(kept), size) if kept else None
+    stretches, left = [], most_counted(data)
+    never_targets = data.burn_in + 1 if data.burn_in else 0  # symbols at the beginning of a sequence
+    for _, start, high in reversed(data.bounds["train"]):
+        low = min(start + never_targets, high)
+        stretches.append(data.codes[max(low, high - left) : high])
+        left -= high - max(low, high - left)
+        if left <= 0:
+            break
+    return NGrams.fit(stretches[::-1], size, LONGEST_GRAM)
+
+
+def most_counted(data: TokenDataset) -> int:
+    """Symbols at the end of the training split that n-grams are counted in."""
+    return _MOST_COUNTED if len(data.codec.vocabulary) <= _CHARACTERS else _MOST_COUNTED // 2
+
+
+class TokenInputs(NamedTuple):
+    """What a baseline for symbols is given: the targets are `codes[rows]`, [n], each after `behind[n]` known symbols.
+
+    `free_text`: the model continues text from every step, so that the probabilities count and not the best symbol.
+    """
+
+    grams: NGrams
+    codes: Codes
+    rows: Numbers
+    behind: Numbers
+    free_text: bool
+
+
+Scored = tuple[NDArray[np.float64], NDArray[Any]]  # ln P of the target [n], whether it was predicted [n]
+
+
+def uniform(s: TokenInputs) -> Scored | None:
+    """All symbols but the unknown one alike."""
+    size = s.grams.size - 1
+    return (np.full(len(s.rows), -np.log(size)), np.full(len(s.rows), 1.0 / size)) if s.free_text else None
+
+
+def most_frequent(s: TokenInputs) -> Scored | None:
+    """The most frequent symbol."""
+    return None if s.free_text else _ngram(s, 1)
+
+
+def unigram(s: TokenInputs) -> Scored | None:
+    """The frequencies of symbols."""
+    return _ngram(s, 1) if s.free_text else None
+
+
+def bigram(s: TokenInputs) -> Scored | None:
+    """After the last symbol."""
+    return _ngram(s, 2)
+
+
+def trigram(s: TokenInputs) -> Scored | None:
+    """After the last two symbols."""
+    return _ngram(s, 3)
+
+
+def five_gram(s: TokenInputs) -> Scored | None:
+    """After the last four symbols."""
+    return _ngram(s, 5)
+
+
+def _ngram(s: TokenInputs, order: int) -> Scored | None:
+    if order > len(s.grams.orders) or (order > 1 and order - 1 > int(s.behind.max(initial=0))):
+        return None
+    return s.grams.log_prob(s.codes, s.rows, s.behind, order)
 
 
 def _find(keys: Numbers, wanted: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:

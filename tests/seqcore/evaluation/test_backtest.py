@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqcore.evaluation.backtest import MOST_LISTED, by_series_view, horizon_view
+from seqcore.evaluation.backtest import MOST_LISTED, by_series_view, error_by_horizon, error_by_series, horizon_view
+from seqcore.evaluation.baselines import BASELINES
 from seqcore.events import CheckpointReady
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
@@ -18,11 +19,11 @@ def test_the_error_at_each_horizon_leaves_out_what_is_not_known() -> None:
     truth = np.zeros((4, 1, 3, 2))
     prediction = truth + np.array([1.0, 2.0, 3.0])[:, None]
     truth[0, 0, 1] = np.nan
-    view = horizon_view(truth, prediction, {"last_value": prediction + 1.0})
+    view = horizon_view(truth, prediction, {"last_value": error_by_horizon(truth, prediction + 1.0)})
     assert view is not None
-    assert list(view.errors) == ["model", "last_value"]
-    assert view.errors["model"].tolist() == [1.0, 2.0, 3.0]
-    assert view.errors["last_value"].tolist() == [2.0, 3.0, 4.0]
+    assert list(view.errors) == ["Model", "Last value"]
+    assert view.errors["Model"].tolist() == [1.0, 2.0, 3.0]
+    assert view.errors["Last value"].tolist() == [2.0, 3.0, 4.0]
     assert "4 origins" in view.title
     assert horizon_view(truth[:, :, :1], prediction[:, :, :1], {}) is None
 
@@ -38,19 +39,19 @@ def test_an_evaluation_tells_the_error_by_horizon_and_it_adds_up_to_the_whole(wa
     evaluation = predictor.evaluate(load_table(experiment), part="test")
     (view,) = (v for v in evaluation.more if isinstance(v, HorizonView))
     assert {len(errors) for errors in view.errors.values()} == {4}
-    assert view.errors["model"].mean() == pytest.approx(evaluation.metrics["mae"])
+    assert view.errors["Model"].mean() == pytest.approx(evaluation.metrics["mae"])
     for name, metrics in evaluation.baselines.items():
-        assert view.errors[name].mean() == pytest.approx(metrics["mae"])
+        assert view.errors[BASELINES[name].title].mean() == pytest.approx(metrics["mae"])
 
 
 def test_the_picture_has_the_model_first_and_then_the_naive_methods_from_the_best() -> None:
-    errors = {"drift": np.array([3.0, 4.0]), "model": np.array([5.0, 6.0]), "last_value": np.array([1.0, 2.0])}
-    info = horizon_info(HorizonView({"model": errors["model"], **errors}))
-    assert [line.name for line in info.lines] == ["model", "last value", "drift"]
+    errors = {"Drift": np.array([3.0, 4.0]), "Model": np.array([5.0, 6.0]), "Last value": np.array([1.0, 2.0])}
+    info = horizon_info(HorizonView({"Model": errors["Model"], **errors}))
+    assert [line.name for line in info.lines] == ["Model", "Last value", "Drift"]
     assert info.steps.tolist() == [1, 2]
     for dark in (False, True):
         figure = plot_horizon(info, dark)
-        assert [trace.name for trace in figure.data] == ["model", "last value", "drift"]
+        assert [trace.name for trace in figure.data] == ["Model", "Last value", "Drift"]
     assert plot_horizon(horizon_info(HorizonView({}))).layout.annotations[0].text == "nothing to show"
 
 
@@ -63,17 +64,18 @@ def test_each_series_and_target_has_its_error_beside_the_method_that_is_best_the
     band = (np.full_like(truth, -1.0), np.full_like(truth, 1.0))
     band[0][3] = 0.5
     series = (np.array([0, 0, 2, 2]), ("north", "nowhere", "south"))
+    naive = {name: error_by_series(truth, values, series[0], 3) for name, values in naive.items()}
     view = by_series_view(truth, prediction, naive, series=series, targets=("load", "price"), band=band)
     assert view is not None
-    assert view.columns == ("series", "target", "MAE", "best baseline's", "which is", "coverage")
+    assert view.columns == ("series", "target", "MAE", "MAE of the best baseline", "best baseline", "coverage")
     assert view.rows == (
-        ("north", "load", 1.0, 2.0, "last value", 1.0),
-        ("north", "price", 100.0, 2.0, "last value", 1.0),
-        ("south", "load", 3.0, 1.0, "mean", 0.5),
-        ("south", "price", 300.0, 1.0, "mean", 0.5),
+        ("north", "load", 1.0, 2.0, "Last value", 1.0),
+        ("north", "price", 100.0, 2.0, "Last value", 1.0),
+        ("south", "load", 3.0, 1.0, "Mean", 0.5),
+        ("south", "price", 300.0, 1.0, "Mean", 0.5),
     )
     assert by_series_view(truth[..., :1], truth[..., :1], {}, series=(series[0] * 0, ("a",)), targets=("load",)) is None
-    alone = by_series_view(truth, prediction, naive, series=(series[0] * 0, ()), targets=("load", "price"))
+    alone = by_series_view(truth, prediction, {}, series=(series[0] * 0, ()), targets=("load", "price"))
     assert alone is not None
     assert [row[0] for row in alone.rows] == ["load", "price"]
 
@@ -82,7 +84,7 @@ def test_of_very_many_series_those_are_listed_that_compare_worst() -> None:
     truth = np.zeros((50, 1, 1, 1))
     errors = np.arange(50.0)[:, None, None, None]
     names = [f"s{i}" for i in range(50)]
-    view = by_series_view(truth, errors, {"mean": truth + 1.0}, series=(np.arange(50), names), targets=("load",))
+    view = by_series_view(truth, errors, {"mean": np.ones((50, 1))}, series=(np.arange(50), names), targets=("load",))
     assert view is not None
     assert view.title == f"Error of each series: the {MOST_LISTED} of 50 that compare worst"
     assert [row[0] for row in view.rows] == names[: 50 - MOST_LISTED - 1 : -1]

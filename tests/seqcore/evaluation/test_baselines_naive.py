@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from seqcore.data.numeric_dataset import NumericDataset
+from seqcore.data.profile.seasonality import find_period
 from seqcore.data.table import Table
-from seqcore.evaluation.baselines.naive import find_period, fit_baselines, numeric_baselines
+from seqcore.evaluation.baselines import fit_baselines, predict_baselines
+from seqcore.evaluation.baselines.naive import baseline_inputs
 from seqcore.evaluation.metrics import regression_metrics, symbol_metrics
 from seqcore.experiment.experiment import Experiment
 
@@ -19,7 +21,9 @@ def predictions(values: np.ndarray, **changes: Any) -> tuple[dict[str, np.ndarra
     config = Experiment.make({"data": changes}).data
     data = NumericDataset(Table(values[:, None], ("v",)), config, torch.device("cpu"))
     windows = np.arange(len(data.windows["test"]))
-    return numeric_baselines(data, "test", windows, fit_baselines(data)), data.truth("test", windows)
+    data.baseline_facts = fit_baselines("regression", data)
+    found = predict_baselines("regression", baseline_inputs(data, "test", windows))
+    return found, data.truth("test", windows)
 
 
 @pytest.mark.parametrize("predict", ["last", "every"])

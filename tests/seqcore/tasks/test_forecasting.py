@@ -15,7 +15,8 @@ from seqcore.data.calendar import calendar_features, past_times
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, PredictionError
-from seqcore.evaluation.baselines.naive import fit_baselines, numeric_baselines
+from seqcore.evaluation.baselines import fit_baselines, predict_baselines
+from seqcore.evaluation.baselines.naive import baseline_inputs
 from seqcore.events import CheckpointReady, Finished
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
@@ -103,11 +104,11 @@ def test_naive_methods_learn_from_each_series_alone() -> None:
     high = np.tile([100.0, 300.0, 500.0, 700.0], 25)
     table = Table(np.concatenate([low, high])[:, None], ("v",), offsets=np.array([0, 90, 190]))
     data = NumericDataset(table, plan(window=4).data, CPU)
-    facts = fit_baselines(data)
+    facts = data.baseline_facts = fit_baselines("regression", data)
     assert facts["period"].tolist() == [3, 4]
     assert facts["mean"][:, 0] == pytest.approx([2.0, 400.0], rel=0.05)
     numbers = np.arange(len(data.windows["test"]))
-    naive = numeric_baselines(data, "test", numbers, facts)
+    naive = predict_baselines("regression", baseline_inputs(data, "test", numbers))
     assert np.array_equal(naive["seasonal"], data.truth("test", numbers))
 
 

@@ -30,7 +30,7 @@ def test_without_memory_the_adding_problem_has_a_squared_error_of_a_sixth() -> N
     experiment = Experiment.make({"data": {"source": "adding-problem", "options": {"length": 20, "samples": 6_000}}})
     task = TASKS["regression"].load()(experiment)
     data = task.make_dataset(AddingProblem(length=20, samples=6_000).table(), CPU)
-    naive = task.baselines(data, "val")
+    naive = task.baseline_metrics(data, "val")
     assert naive["mean"]["mse"] == pytest.approx(1 / 6, abs=0.02)
     assert set(naive) <= {"mean", "linear", "linear_scaled"}  # nothing that a value's own past would tell
     assert naive["linear"]["mse"] > 0.15
@@ -76,7 +76,7 @@ def test_only_what_is_said_after_the_sign_is_learned_and_scored(delay: int, reme
 def test_without_memory_one_letter_in_as_many_as_there_are_is_right() -> None:
     experiment = load_recipe("copy-memory").experiment
     task = TASKS["language-modeling"].load()(experiment)
-    naive = task.baselines(task.make_dataset(CopyMemory().table(), CPU), "val")
+    naive = task.baseline_metrics(task.make_dataset(CopyMemory().table(), CPU), "val")
     for name in ("most_frequent", "bigram"):
         assert naive[name]["accuracy"] == pytest.approx(1 / 8, abs=0.03)
 
