@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from seqcore.evaluation.baselines import baseline_title
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.export import view_to_csv
 from seqcore.plots import FIGURES
@@ -244,7 +245,7 @@ def score_table(evaluation: Evaluation) -> None:
     """Every metric of the model and of every baseline."""
     names = list(evaluation.metrics)
     rows = {"This model": evaluation.metrics} | {
-        name.replace("_", " ").capitalize(): metrics for name, metrics in evaluation.baselines.items()
+        baseline_title(name): metrics for name, metrics in evaluation.baselines.items()
     }
     table = {
         n.upper() if len(n) <= 4 and n != "loss" else n.capitalize(): [r.get(n) for r in rows.values()] for n in names

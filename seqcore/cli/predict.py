@@ -16,6 +16,7 @@ from seqcore.cli.output import Output, number
 from seqcore.cli.progress import reading
 from seqcore.cli.training import foreground
 from seqcore.errors import DataError, NotFoundError, PredictionError
+from seqcore.evaluation.baselines import baseline_title
 from seqcore.results import HorizonView, SeriesView, TableView, View, plain
 from seqcore.runs.api import open_store
 from seqcore.runs.store import Run, Store
@@ -154,9 +155,9 @@ def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what:
         return 0
     out.line(f"{what}: {evaluation.scored}")
     names = tuple(evaluation.metrics)
-    rows = [("this model", *(number(value) for value in evaluation.metrics.values()))]
+    rows = [("This model", *(number(value) for value in evaluation.metrics.values()))]
     for name, scores in evaluation.baselines.items():
-        rows.append((name.replace("_", " "), *(number(scores.get(metric)) for metric in names)))
+        rows.append((baseline_title(name), *(number(scores.get(metric)) for metric in names)))
     out.table(("", *names), rows, right=names)
     for view in evaluation.more:
         if isinstance(view, TableView):
@@ -169,12 +170,11 @@ def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what:
 
 def _horizon_table(out: Output, view: HorizonView) -> None:
     """The error so many steps ahead of every method, of a few distances where there are many."""
-    steps = len(view.errors["model"])
+    steps = len(view.errors["Model"])
     shown = sorted({int(i) for i in np.linspace(0, steps - 1, min(steps, MOST_STEPS)).round()})
-    methods = {"this model" if name == "model" else name.replace("_", " "): e for name, e in view.errors.items()}
     out.line(f"{view.title}, as {view.metric}")
-    rows = [(f"{i + 1:,}", *(number(float(errors[i])) for errors in methods.values())) for i in shown]
-    out.table(("steps ahead", *methods), rows, right=("steps ahead", *methods))
+    rows = [(f"{i + 1:,}", *(number(float(errors[i])) for errors in view.errors.values())) for i in shown]
+    out.table(("steps ahead", *view.errors), rows, right=("steps ahead", *view.errors))
 
 
 def _cell(value: Any) -> str:

@@ -12,6 +12,7 @@ from rich.status import Status
 from rich.text import Text
 
 from seqcore.cli.output import Output, duration, number
+from seqcore.evaluation.baselines import baseline_title
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Started, Steps
 from seqcore.runs.store import Run
 
@@ -149,10 +150,10 @@ def print_scores(out: Output, run: Run) -> None:
     names = [name for name in run.metrics if name.startswith(f"{part}_") and name != "train_loss_last_20"]
     shown = [name for name in names if name != f"{part}_loss"] or names
     columns = (PARTS[part], *(name.removeprefix(f"{part}_") for name in shown))
-    rows = [("this model", *(number(run.metrics[name]) for name in shown))]
+    rows = [("This model", *(number(run.metrics[name]) for name in shown))]
     for baseline, scores in run.baselines.items():
         if any(name in scores for name in shown):
-            rows.append((baseline.replace("_", " "), *(number(scores.get(name)) for name in shown)))
+            rows.append((baseline_title(baseline), *(number(scores.get(name)) for name in shown)))
     out.table(columns, rows, right=columns[1:])
     if run.baselines and run.metric:
         from seqcore.plots.scores import scores_info  # plotly
