@@ -111,6 +111,7 @@ def _add_training(commands: Any) -> None:
     train.add_argument("--group", default=None, help="a name for runs that belong together")
     resume = _add(commands, "resume", _lazy("training", "resume"), "Go on with a run from its last checkpoint.")
     resume.add_argument("id", metavar="RUN", help=RUN_HELP)
+    _add_changes(resume)
     more = _add(commands, "more-epochs", _lazy("training", "more_epochs"), "Give a run more epochs than were planned.")
     more.add_argument("id", metavar="RUN", help=RUN_HELP)
     more.add_argument("epochs", metavar="N", type=_positive, help="how many more")

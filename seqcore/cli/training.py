@@ -42,9 +42,10 @@ def resume(args: argparse.Namespace, out: Output) -> int:
     """Go on with a run that was stopped, interrupted or failed."""
     store = open_store(args.store)
     run = store.run(args.id)
-    if run.status == "completed" and run.epoch >= run.epochs:
+    changes = changed_values(run.experiment, args.changes)
+    if run.status == "completed" and run.epoch >= run.epochs and not changes:
         return _nothing_left(run, out)
-    return _go_on(store, store.resume(run.id), out)
+    return _continue(store, store.resume(run.id, changes), out)
 
 
 def more_epochs(args: argparse.Namespace, out: Output) -> int:
@@ -54,7 +55,7 @@ def more_epochs(args: argparse.Namespace, out: Output) -> int:
     going = run.status in ("running", "paused")
     changed = store.more_epochs(run.id, args.epochs)
     if not going:
-        return _go_on(store, changed, out)
+        return _continue(store, changed, out)
     if out.json:
         out.object({"run": run.id, "status": changed.status, "more_epochs": args.epochs})
     else:
@@ -116,7 +117,7 @@ def _nothing_left(run: Run, out: Output) -> int:
     return 0
 
 
-def _go_on(store: Store, run: Run, out: Output) -> int:
+def _continue(store: Store, run: Run, out: Output) -> int:
     lease = store.claim(run.id)
     if lease is not None:
         return foreground(store, lease, out)

@@ -84,7 +84,7 @@ class EventWriter:
             self._guard.wait_for(lambda: self._unwritten == 0 or self._error is not None)
         self._raise()
 
-    def rest(self) -> None:
+    def wait_while_paused(self) -> None:
         """Be paused until somebody wants the run to go on, to stop or to leave. Costs nothing meanwhile."""
         self.flush()
         self._clock(False)

@@ -1,4 +1,4 @@
-"""How a run is executed: one function for every door."""
+"""Executing a claimed run: `fit`, with its events written to the store. Used by worker, command line and Python."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from seqcore.training.control import Control
+from seqcore.data.sources import SOURCES
 from seqcore.errors import LostLease, SeqcoreError
 from seqcore.events import CheckpointReady, Event, Finished, Preparing
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.event_writer import EventWriter
 from seqcore.runs.store import Lease, Run, Store
+from seqcore.training.control import LIVE_CHANGES, Control
 
 __all__ = ["execute"]
 
@@ -28,11 +29,11 @@ def execute(
     control: Control | None = None,
     on_pause: Callable[[bool], None] | None = None,
 ) -> Run:
-    """Execute a claimed run to its end and give the lease back. A run that fails is given back as `failed`.
+    """Execute a claimed run to its end and release the lease. An error is stored with the run, as status `failed`.
 
-    It goes on from the last checkpoint where there is one. `control.leave()` leaves it `interrupted`, with a
-    checkpoint. Ctrl-C in the main thread, where nobody else handles it, stops the run cleanly, and KeyboardInterrupt is
-    raised when all is kept; a second one breaks off at once, keeping what is stored.
+    The run continues from its last checkpoint if there is one. `control.leave()` leaves it `interrupted`, with a
+    checkpoint. Ctrl-C in the main thread, where nothing else handles it, stops the run cleanly, and KeyboardInterrupt
+    is raised once everything is stored; a second Ctrl-C aborts at once and keeps what is stored.
     """
     control = control or Control()
     held: Lease | None = lease
@@ -45,7 +46,7 @@ def execute(
         if interrupted:
             raise KeyboardInterrupt
     except LostLease:
-        pass  # whoever has the run now says how it goes on
+        pass  # another process has the run now, and stores its status
     finally:
         lease.release()
     return store.run(lease.run)
@@ -59,34 +60,34 @@ def _attempt(
     on_pause: Callable[[bool], None] | None,
 ) -> None:
     try:
-        with EventWriter(store, lease, control, on_pause) as recorder:
-            finished = _go(store, lease, control, recorder, on_event)
+        with EventWriter(store, lease, control, on_pause) as writer:
+            finished = _train(store, lease, control, writer, on_event)
         if not finished:
             step = store.checkpoint_step(lease.run) or 0
-            store.interrupt(lease, f"left with a checkpoint; resume goes on from step {step:,}")
+            store.interrupt(lease, f"interrupted with a checkpoint; resume continues from step {step:,}")
     except LostLease:
         raise
     except KeyboardInterrupt:
         with contextlib.suppress(SeqcoreError):
-            store.stop(lease, "broken off; what was stored until then is kept")
+            store.stop(lease, "aborted; what was stored until then is kept")
         raise
     except SeqcoreError as error:
         _fail(store, lease, error.lines)
     except MemoryError:
-        _fail(store, lease, ("there is not enough memory for this run: make the model, batch or window smaller",))
+        _fail(store, lease, ("not enough memory for this run; use a smaller hidden size, batch size or window",))
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
         _fail(store, lease, (f"{type(error).__name__}: {first}" if first else type(error).__name__,))
 
 
-def _go(
+def _train(
     store: Store,
     lease: Lease,
     control: Control,
-    recorder: EventWriter,
+    writer: EventWriter,
     on_event: Callable[[Event], None] | None,
 ) -> bool:
-    """Let `fit` go and keep what it says. Whether it finished; otherwise it was asked to leave."""
+    """Run `fit` and store its events. Returns whether it finished; if not, it was asked to leave."""
     from seqcore.training.fit import fit
 
     run = store.run(lease.run)
@@ -94,38 +95,44 @@ def _go(
     step = store.checkpoint_step(run.id) or 0
     if pending := store.pending(lease):
         control.change(pending)
-    data = None
-    if _is_stored(run.experiment):
-        reading = Preparing(step, f"Reading {run.experiment.data.options.get('name') or 'the file'}")
-        recorder.put(reading)
-        if on_event is not None:
-            on_event(reading)
-        data = store.table(run.experiment)
-    finished = False
-    for event in fit(
-        run.experiment, data=data, resume=resume, changes=store.changes(run.id, step=step), control=control
-    ):
-        if isinstance(event, Finished):
-            finished = True
-        recorder.put(event)
+
+    def report(event: Event) -> None:
+        writer.put(event)
         if on_event is not None:
             on_event(event)
-        if recorder.pausing and isinstance(event, CheckpointReady):
-            recorder.rest()
+
+    data = None
+    if SOURCES[run.experiment.data.source].stored:
+        report(Preparing(step, f"Reading {run.experiment.data.options.get('name') or 'the file'}"))
+        data = store.table(run.experiment)
+    experiment = run.experiment if resume is None else _with_live_changes(run.experiment, resume)
+    changes = store.changes(run.id, step=step)
+    finished = False
+    for event in fit(experiment, data=data, resume=resume, changes=changes, control=control):
+        finished = finished or isinstance(event, Finished)
+        report(event)
+        if writer.pausing and isinstance(event, CheckpointReady):
+            writer.wait_while_paused()
             if control.ending == "leave":
-                break  # the checkpoint that it rested on is all there is to keep
-    recorder.flush()
+                break  # the checkpoint that it paused at is the last one
+    writer.flush()
     return finished
 
 
-def _is_stored(experiment: Experiment) -> bool:
-    from seqcore.data.sources import SOURCES
+def _with_live_changes(experiment: Experiment, checkpoint: bytes) -> Experiment:
+    """A run's experiment with the live fields as they were at the checkpoint.
 
-    return SOURCES[experiment.data.source].stored
+    `fit` replays later changes. All other fields are the run's own, so that it refuses a checkpoint of another one.
+    """
+    from seqcore.training.checkpoint import unpack
+    from seqcore.training.state import restored_experiment
+
+    at_checkpoint = restored_experiment(unpack(checkpoint))
+    return experiment.with_changes({path: at_checkpoint.get(path) for path in LIVE_CHANGES})
 
 
 def _fail(store: Store, lease: Lease, lines: tuple[str, ...]) -> None:
-    """Keep why a run failed. Where not even that can be written, the run is interrupted once its lock is given back."""
+    """Store why a run failed. If that can't be written, the run is interrupted once its lease is released."""
     try:
         path = store.log_path(lease.run)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,21 +148,21 @@ def _fail(store: Store, lease: Lease, lines: tuple[str, ...]) -> None:
 
 @contextlib.contextmanager
 def _interrupts(control: Control) -> Iterator[list[bool]]:
-    """The first Ctrl-C asks the run to stop; the second one breaks it off. Not where somebody else handles it."""
-    asked: list[bool] = []
+    """The first Ctrl-C asks the run to stop, the second one aborts it. Other handlers of SIGINT are left alone."""
+    received: list[bool] = []
     mine = threading.current_thread() is threading.main_thread()
     if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield asked
+        yield received
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if asked:
+        if received:
             raise KeyboardInterrupt
-        asked.append(True)
+        received.append(True)
         control.stop()
 
     signal.signal(signal.SIGINT, interrupt)
     try:
-        yield asked
+        yield received
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""How runs come into being, are claimed, commanded, continued and removed."""
+"""Status changes of runs in the store: submit, claim, command, resume, add epochs, delete."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from seqcore.training.control import LIVE_CHANGES
 from seqcore.errors import ExperimentError, StoreError, did_you_mean
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
 from seqcore.runs.liveness import Holder
 from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, Command, Lease, Run
+from seqcore.training.control import LIVE_CHANGES
 
 __all__ = ["Lifecycle"]
 
@@ -27,21 +27,21 @@ EPOCHS = "training.epochs"
 
 
 class Lifecycle(Reading):
-    """The half of a store that moves runs from status to status."""
+    """The part of a store that changes the status of runs."""
 
     def submit(self, experiment: Experiment, *, recipe: str | None = None, group: str | None = None) -> Run:
-        """A new run that waits for a worker."""
+        """A new run, queued for a worker."""
         run_id = str(uuid.uuid4())
         with self.database.writing() as connection:
             connection.execute(schema.runs.insert().values(_new_row(run_id, experiment, recipe, group)))
         return self.run(run_id)
 
     def start(self, experiment: Experiment, *, recipe: str | None = None, group: str | None = None) -> Lease:
-        """A new run that the caller executes: made and claimed in one."""
+        """A new run that the caller executes: created and claimed at once."""
         run_id = str(uuid.uuid4())
         lease = self._lock(run_id, 1)
         if lease is None:
-            raise StoreError(f"run {run_id} is taken already")
+            raise StoreError(f"run {run_id} is already taken")
         row = _new_row(run_id, experiment, recipe, group)
         row |= {"status": "running", "started": row["created"], "queued": None}
         try:
@@ -53,60 +53,48 @@ class Lifecycle(Reading):
         return lease
 
     def claim(self, run: str | None = None) -> Lease | None:
-        """The run that has waited longest, or the one that is named; None where it isn't there to be had."""
+        """Claim a queued run: `run`, or the one that has waited longest. None if there is none or it is claimed already."""
         for run_id in self.queue() if run is None else [self.run(run).id]:
             lease = self._claim(run_id, patience=0.05 if run is None else 2.0)
             if lease is not None:
                 return lease
         return None
 
-    def go_on(self, run: str, *, more_epochs: int = 0) -> Lease:
-        """Resume a run that the caller executes itself: resumed and claimed in one. StoreError as for `resume`."""
-        run_id = self.run(run).id
-        lock = self.locks.take(run_id)
-        if lock is None:
-            raise StoreError(f"run {run_id} is going on already")
-        holder = Holder(lock)
-        try:
-            with self.database.writing() as connection:
-                row = self._find(connection, run_id)
-                status = "interrupted" if row["status"] in LIVE else str(row["status"])  # its lock was free
-                waits = status == "queued" and not more_epochs
-                attempt = row["attempt"] if waits else _requeue(connection, row, status, more_epochs)
-                _set(connection, run_id, status="running", started=row["started"] or time.time())
-        except BaseException:
-            holder.release()
-            raise
-        return Lease(run_id, attempt, holder.release)
+    def resume(self, run: str, changes: Mapping[str, Any] | None = None) -> Run:
+        """Queue a run that has ended as a new attempt, which continues from the last checkpoint.
 
-    def resume(self, run: str) -> Run:
-        """Let a run that ended wait for a worker, as a new attempt that goes on from its last checkpoint.
-
-        StoreError where it waits or goes on already, or is completed and has no more epochs to train.
+        `changes` (dotted path -> value) are applied and recorded before its first step. ExperimentError where a field
+        can't change after the start; StoreError where the run is queued or running, or has no epochs left.
         """
-        return self._resume(run, 0)
-
-    def more_epochs(self, run: str, n: int) -> Run:
-        """Train `n` epochs more: at once where the run is going on, else as a new attempt."""
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise StoreError(f"{n!r} more epochs are not allowed; use a whole number from 1 up")
-        if self.run(run).ended:
-            return self._resume(run, n)
         with self.database.writing() as connection:
             row = self._find(connection, run)
-            epochs = row["epochs"] + n
-            _check_changes(row, {EPOCHS: epochs})
-            if row["status"] == "queued":
-                pending = json.loads(row["pending"]) | {EPOCHS: epochs}
-                _set(connection, row["id"], pending=json.dumps(pending), epochs=epochs)
+            self._requeue(connection, row, _checked(row, changes) if changes else {})
+        return self.run(row["id"])
+
+    def more_epochs(self, run: str, n: int) -> Run:
+        """Train `n` more epochs: a live run gets a command, a queued one waits with them, an ended one is resumed."""
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise StoreError(f"{n!r} more epochs are not allowed; use a whole number from 1 up")
+        with self.database.writing() as connection:
+            row = self._find(connection, run)
+            status = self._run(row, []).status
+            # After a run that was stopped or ended early, the next epoch is the one after those that are done.
+            planned = row["epoch"] if status in ("completed", "stopped") else row["epochs"]
+            changes = _checked(row, {EPOCHS: planned + n})
+            if status == "queued":
+                pending = json.dumps(json.loads(row["pending"]) | changes)
+                _set(connection, row["id"], pending=pending, epochs=changes[EPOCHS])
+            elif status in LIVE:
+                _put_command(connection, row, "change", changes)
             else:
-                _put_command(connection, row, "change", {EPOCHS: epochs})
+                self._requeue(connection, row, changes)
         return self.run(row["id"])
 
     def command(self, run: str, kind: str, arguments: Mapping[str, Any] | None = None) -> None:
-        """Ask whoever executes the run to "pause", "continue", "stop" or "change" (`{"training.learning_rate": 0.1}`).
+        """Ask the worker of a run to "pause", "continue", "stop" or "change" (`{"training.learning_rate": 0.1}`).
 
-        StoreError where the run's status doesn't allow it, ExperimentError where a change isn't one.
+        A queued run can only be stopped. StoreError where the run's status doesn't allow the command, ExperimentError
+        where a field can't change or its value is not allowed.
         """
         if kind not in COMMANDS:
             raise StoreError(f"there is no command {kind!r}{did_you_mean(kind, COMMANDS)}")
@@ -114,21 +102,21 @@ class Lifecycle(Reading):
             row = self._find(connection, run)
             status = self._run(row, []).status
             if status == "queued" and kind == "stop":
-                reason = "stopped before it began" if row["step"] == 0 else "stopped while it waited to go on"
+                reason = "stopped before its first step" if row["step"] == 0 else "stopped while it was queued"
                 _set(connection, row["id"], status="stopped", finished=time.time(), reason=reason)
                 return
             if status == "queued":
-                raise StoreError(f"run {row['id']} waits for its turn; stop takes it out of the queue")
+                raise StoreError(f"run {row['id']} is queued, so it can't {kind}; stop takes it out of the queue")
             if status not in LIVE:
-                raise StoreError(f"run {row['id']} is {status}, so it can't {kind}; resume lets it go on")
+                raise StoreError(f"run {row['id']} is {status}, so it can't {kind}; resume continues it")
             if kind == "change":
-                _check_changes(row, dict(arguments or {}))
+                arguments = _checked(row, arguments or {})
             elif kind != "stop" and (kind == "pause") == _wants_pause(connection, row):
-                raise StoreError(f"run {row['id']} is {'paused' if kind == 'pause' else 'not paused'} already")
+                raise StoreError(f"run {row['id']} is already {'paused' if kind == 'pause' else 'running'}")
             _put_command(connection, row, kind, dict(arguments or {}))
 
     def take_commands(self, lease: Lease) -> list[Command]:
-        """The commands for this attempt that nobody has taken yet, in order. Writes only where there are some."""
+        """The commands for this attempt that were not taken yet, in order. Writes only if there are some."""
         table = schema.commands
         waiting = (
             select(table)
@@ -144,7 +132,7 @@ class Lifecycle(Reading):
         return [Command(row["seq"], row["kind"], json.loads(row["arguments"])) for row in rows]
 
     def delete(self, run: str) -> None:
-        """Remove a run with its history, checkpoints and log. StoreError while it is going."""
+        """Delete a run with its history, checkpoints and log. StoreError while it is running or paused."""
         with self.database.writing() as connection:
             row = self._find(connection, run)
             run_id = row["id"]
@@ -158,11 +146,25 @@ class Lifecycle(Reading):
             self.log_path(run_id).unlink()
         self.locks.forget(run_id)
 
-    def _resume(self, run: str, more_epochs: int) -> Run:
-        with self.database.writing() as connection:
-            row = self._find(connection, run)
-            _requeue(connection, row, self._run(row, []).status, more_epochs)
-        return self.run(row["id"])
+    def _requeue(self, connection: Connection, row: RowMapping, changes: dict[str, Any]) -> None:
+        """Queue a run that has ended, as its next attempt, with `changes` pending."""
+        status, pending = self._run(row, []).status, json.loads(row["pending"]) | changes
+        if status == "queued" or status in LIVE:
+            raise StoreError(f"run {row['id']} is already {status}")
+        if status == "completed" and pending.get(EPOCHS, 0) <= row["epoch"]:
+            raise StoreError(f"run {row['id']} is completed; add epochs to train further")
+        _set(
+            connection,
+            row["id"],
+            status="queued",
+            attempt=row["attempt"] + 1,
+            queued=time.time(),
+            finished=None,
+            error=None,
+            reason="",
+            pending=json.dumps(pending),
+            epochs=pending.get(EPOCHS, row["epochs"]),
+        )
 
     def _claim(self, run_id: str, patience: float) -> Lease | None:
         lock = self.locks.take(run_id, patience)
@@ -212,36 +214,6 @@ def _new_row(run_id: str, experiment: Experiment, recipe: str | None, group: str
     }
 
 
-def _requeue(connection: Connection, row: RowMapping, status: str, more_epochs: int) -> int:
-    """Make a run that ended wait again; its new attempt. `status` is the one that readers see."""
-    run_id = row["id"]
-    pending = json.loads(row["pending"])
-    if status == "queued":
-        raise StoreError(f"run {run_id} waits for its turn already")
-    if status in LIVE:
-        raise StoreError(f"run {run_id} is going on already ({status})")
-    if more_epochs:
-        # Whoever stopped a run, or saw it end early, and asks for one more epoch means one after those that are done.
-        done = row["epoch"] if status in ("completed", "stopped") else row["epochs"]
-        pending[EPOCHS] = done + more_epochs
-        _check_changes(row, pending)
-    if status == "completed" and EPOCHS not in pending:
-        raise StoreError(f"run {run_id} is completed; add epochs to train on")
-    _set(
-        connection,
-        run_id,
-        status="queued",
-        attempt=row["attempt"] + 1,
-        queued=time.time(),
-        finished=None,
-        error=None,
-        reason="",
-        pending=json.dumps(pending),
-        epochs=pending.get(EPOCHS, row["epochs"]),
-    )
-    return int(row["attempt"]) + 1
-
-
 def _set(connection: Connection, run_id: str, **values: Any) -> None:
     table = schema.runs
     connection.execute(update(table).where(table.c.id == run_id).values(version=table.c.version + 1, **values))
@@ -260,7 +232,7 @@ def _put_command(connection: Connection, row: RowMapping, kind: str, arguments: 
 
 
 def _wants_pause(connection: Connection, row: RowMapping) -> bool:
-    """Whether the last word was to pause, also where the worker hasn't heard it yet."""
+    """Whether the last command was to pause, taken by the worker or not."""
     table = schema.commands
     query = (
         select(table.c.kind)
@@ -272,14 +244,16 @@ def _wants_pause(connection: Connection, row: RowMapping) -> bool:
     return bool((last or ("pause" if row["status"] == "paused" else "")) == "pause")
 
 
-def _check_changes(row: RowMapping, changes: dict[str, Any]) -> None:
+def _checked(row: RowMapping, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes of a run that has started, with their values as the experiment holds them. ExperimentError."""
     lines = [
-        f"{path}: can't be changed while a run goes{did_you_mean(path, LIVE_CHANGES)}"
+        f"{path}: can't change after the start of a run{did_you_mean(path, LIVE_CHANGES)}"
         for path in changes
         if path not in LIVE_CHANGES
     ]
     if not changes:
-        lines = ["a change needs a field and its value, such as training.learning_rate"]
+        lines = [f"a change needs a field and its value; use one of {', '.join(LIVE_CHANGES)}"]
     if lines:
         raise ExperimentError(*lines)
-    Experiment.from_json(row["experiment"]).with_changes(changes)
+    changed = Experiment.from_json(row["experiment"]).with_changes(changes)
+    return {path: changed.get(path) for path in changes}

@@ -120,7 +120,7 @@ def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | N
     reason = row["reason"]
     if status in LIVE and not alive:
         status = "interrupted"
-        reason = "its worker ended before the run did; resume goes on from the last checkpoint"
+        reason = "its worker ended before the run did; resume continues from the last checkpoint"
     created = moment(row["created"])
     assert created is not None
     return Run(

@@ -116,7 +116,9 @@ def main() -> int:
             if kill < kills - 1:
                 store.resume(run)
         print(f"server killed: no worker left after {kill_server(store, run):.1f} s")
-        ended = execute(store, store.go_on(run))
+        lease = store.claim(store.resume(run).id)
+        check(lease is not None, "a run that was resumed can be claimed")
+        ended = execute(store, lease)
         straight = execute(store, store.start(experiment))
         check(ended.status == straight.status == "completed", "both runs are completed")
         check(stored.items() <= points(store, run).items(), "every point that was stored is still there at the end")

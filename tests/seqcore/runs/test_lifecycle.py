@@ -92,7 +92,7 @@ def test_an_unknown_command_is_refused_with_a_hint(store: Store, bring: Callable
     ("changes", "said"),
     [
         ({}, "needs a field"),
-        ({"model.hidden_size": 3}, "can't be changed while a run goes"),
+        ({"model.hidden_size": 3}, "can't change after the start of a run"),
         ({"training.learning_rat": 3}, "did you mean training.learning_rate"),
         ({"training.learning_rate": -1.0}, "training.learning_rate"),
         ({"training.epochs": 10**9}, "training.epochs"),
@@ -110,7 +110,7 @@ def test_a_change_that_is_none_is_refused(
 def test_continue_is_understood_before_the_pause_was_heard(store: Store, bring: Callable[[str], Lease]) -> None:
     lease = bring("running")
     store.command(lease.run, "pause")
-    with pytest.raises(StoreError, match="paused already"):
+    with pytest.raises(StoreError, match="is already paused"):
         store.command(lease.run, "pause")
     store.command(lease.run, "continue")
     assert [c.kind for c in store.take_commands(lease)] == ["pause", "continue"]
@@ -130,9 +130,8 @@ def test_a_run_is_stopping_from_the_moment_that_it_is_asked_until_it_has_stopped
     store.append(lease, [finished(86, "stopped", 12)])
     lease.release()
     assert not store.run(lease.run).stopping
-    again = store.go_on(lease.run)
+    store.resume(lease.run)
     assert not store.run(lease.run).stopping
-    again.release()
 
 
 @pytest.mark.parametrize("status", ["stopped", "failed", "killed", "left"])
@@ -143,7 +142,7 @@ def test_a_run_that_ended_early_resumes_as_a_new_attempt(
     run = store.resume(lease.run)
     assert (run.status, run.attempt, run.error, run.reason, run.finished) == ("queued", 2, None, "", None)
     assert run.epoch == 12
-    with pytest.raises(StoreError, match="waits for its turn already"):
+    with pytest.raises(StoreError, match="is already queued"):
         store.resume(lease.run)
     claimed = store.claim()
     assert claimed is not None
@@ -156,9 +155,8 @@ def test_a_run_that_goes_on_is_neither_resumed_nor_taken(
     store: Store, bring: Callable[[str], Lease], status: str
 ) -> None:
     lease = bring(status)
-    for take in (store.resume, store.go_on):
-        with pytest.raises(StoreError, match="go"):
-            take(lease.run)
+    with pytest.raises(StoreError, match=f"is already {status}"):
+        store.resume(lease.run)
     assert store.run(lease.run).attempt == 1
 
 
@@ -227,13 +225,29 @@ def test_more_epochs_asked_for_in_the_last_moment_open_a_next_attempt(
     assert store.run(lease.run).status == "completed"
 
 
-def test_going_on_takes_a_run_without_letting_it_wait(store: Store, bring: Callable[[str], Lease]) -> None:
-    lease = store.go_on(bring("stopped").run, more_epochs=3)
-    assert lease.attempt == 2
-    assert store.run(lease.run).status == "running"
-    assert store.pending(lease) == {"training.epochs": 15}
-    waiting = bring("queued")
-    assert store.go_on(waiting.run).attempt == 1
+def test_resuming_with_changes_keeps_them_for_the_next_attempt(store: Store, bring: Callable[[str], Lease]) -> None:
+    changes = {"training.learning_rate": "0.25", "training.epochs": 40}
+    run = store.resume(bring("stopped").run, changes)
+    assert (run.status, run.epochs) == ("queued", 40)
+    lease = store.claim(run.id)
+    assert lease is not None
+    assert store.pending(lease) == {"training.learning_rate": 0.25, "training.epochs": 40}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model.hidden_size": 16}, "model.hidden_size: can't change after the start of a run"),
+        ({"training.patience": -1}, "training.patience"),
+    ],
+)
+def test_resuming_with_any_other_change_is_refused(
+    store: Store, bring: Callable[[str], Lease], changes: dict[str, Any], said: str
+) -> None:
+    lease = bring("stopped")
+    with pytest.raises(ExperimentError, match=said):
+        store.resume(lease.run, changes)
+    assert store.run(lease.run).status == "stopped"
 
 
 def test_changes_are_replayed_once_from_the_checkpoint_on(

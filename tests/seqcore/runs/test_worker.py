@@ -36,7 +36,9 @@ def straight(store: Store) -> Callable[[Experiment], Run]:
 
 
 def finish(store: Store, run: str) -> Run:
-    return execute(store, store.go_on(run))
+    lease = store.claim(store.resume(run).id)
+    assert lease is not None
+    return execute(store, lease)
 
 
 def test_a_run_is_kept_from_start_to_end(store: Store, experiment: Experiment) -> None:
@@ -70,7 +72,7 @@ def test_leaving_and_going_on_ends_bit_for_bit_as_if_nothing_had_happened(
     run = execute(store, lease, on_event=leave, control=control)
     assert run.status == "interrupted"
     assert run.epoch < 30
-    assert "resume goes on from step " in run.reason
+    assert "resume continues from step " in run.reason
     run = finish(store, run.id)
     assert (run.status, run.attempt) == ("completed", 2)
     same_run(store, run.id, straight(experiment).id)
@@ -339,7 +341,7 @@ def test_a_worker_whose_server_is_gone_keeps_a_checkpoint_and_leaves(
         return
     left = store.run(run.id)
     assert left.status == "interrupted"
-    assert "resume goes on from step " in left.reason
+    assert "resume continues from step " in left.reason
     assert store.checkpoint_step(run.id) == left.step > 50
 
 
@@ -391,3 +393,26 @@ def test_steps_do_not_wait_for_a_database_that_is_busy(store: Store, experiment:
     holder.join()
     assert run.status == "completed"
     assert len(store.curve(run.id, max_points=None)) == 180
+
+
+def test_a_run_resumes_with_a_changed_field_which_is_recorded_once(store: Store, experiment: Experiment) -> None:
+    control = Control()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Epoch) and event.epoch == 3:
+            control.change({"training.weight_decay": 0.01})
+        if isinstance(event, Epoch) and event.epoch == 5:
+            control.stop()
+
+    run = execute(store, store.start(experiment), on_event=stop, control=control)
+    assert run.status == "stopped"
+    lease = store.claim(store.resume(run.id, {"training.learning_rate": 0.25}).id)
+    assert lease is not None
+    assert execute(store, lease).status == "completed"
+    changes = [stored.event for stored in store.events(run.id, kinds=["changed"])]
+    assert [c.changes for c in changes if isinstance(c, Changed)] == [
+        {"training.weight_decay": 0.01},
+        {"training.learning_rate": 0.25},
+    ]
+    rates = store.curve(run.id, "learning_rate", None)
+    assert rates.values[run.step] == pytest.approx(0.25)
