@@ -261,6 +261,16 @@ def test_resume_of_a_completed_run_says_so_and_succeeds(ask: Ask, ball: str) -> 
     assert value["status"] == "completed"
 
 
+def test_resume_records_a_change_that_is_allowed_and_refuses_any_other(ask: Ask, ball: str) -> None:
+    refused = ask("resume", ball, "--set", "model.hidden_size=64")
+    assert (refused.code, refused.out, len(refused.faults)) == (1, "", 1)
+    assert "model.hidden_size: can't change after the start of a run" in refused.err
+    resumed = ask("resume", ball, "--set", "training.epochs=4", "--set", "training.learning_rate=0.5", "--json").objects
+    changed = [event["changes"] for event in resumed if event["event"] == "changed"]
+    assert changed == [{"training.epochs": 4, "training.learning_rate": 0.5}]
+    assert resumed[-1]["epochs"] == 4
+
+
 def test_more_epochs_goes_on_with_a_completed_run(ask: Ask, ball: str) -> None:
     events = ask("more-epochs", ball, "3", "--json").objects
     assert events[-1]["event"] == "finished"
