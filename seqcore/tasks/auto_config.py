@@ -1,7 +1,7 @@
-"""Experiments that nobody has to think up: for the user's own file, and for a forecast that counts.
+"""Automatic configuration: default experiments for the user's own data, and refitting on all data.
 
-What suits a table depends on the task it is for: a function for each in SUGGESTIONS. Networks are small and epochs few
-enough that a usual file is learned in a minute or two on two cores, and a large one in a pass or two.
+One function for each task in SUGGESTIONS. Model sizes and epochs are chosen so that a typical file trains in one or two
+minutes on two cores, and a large one takes one or two epochs.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from seqcore.experiment.experiment import Experiment
 
 __all__ = ["SUGGESTIONS", "refit_experiment", "suggest_experiment", "suggest_task"]
 
-SEASONS = {  # days between two rows, from and to -> rows that a usual season has
+SEASONS = {  # range of days between rows -> rows in a typical season
     (0.02, 0.09): 24,  # hours
     (0.9, 1.1): 14,  # days: two weeks
     (6.5, 7.5): 13,  # weeks: a quarter
     (27.0, 32.0): 12,  # months
     (89.0, 93.0): 8,  # quarters: two years
 }
-STREAM = 20_000  # symbols from which on a text is learned as one stream, its state handed on
-BOOK = 1_000_000  # symbols up to which such a text is read again and again
+STREAM = 20_000  # symbols from which on training is stateful
+BOOK = 1_000_000  # symbols up to which such a text is trained for many epochs
 
 Fields = dict[str, Any]
 
@@ -33,21 +33,20 @@ Fields = dict[str, Any]
 def suggest_experiment(
     table: Table, *, data: Mapping[str, Any], changes: Mapping[str, Any] | None = None
 ) -> Experiment:
-    """An experiment for `table`; `data` says where it comes from (source and options), `changes` what the user wants.
+    """An experiment for `table`, with the data section `data` (source and options) and the user's `changes`.
 
-    The task is what the table is made for, unless the user's choices name another. ExperimentError: the faults in
-    `changes`.
+    The task follows from the table unless `changes` sets it. ExperimentError lists the errors in `changes`.
     """
-    wanted = dict(changes or {})
-    task = str(wanted.get("data.task", suggest_task(table)))
+    requested = dict(changes or {})
+    task = str(requested.get("data.task", suggest_task(table)))
     base = Experiment.make({"data": {**data, "task": task}})
     if task in SUGGESTIONS:
         base = base.with_changes(SUGGESTIONS[task](table))
-    return base.with_changes(wanted)
+    return base.with_changes(requested)
 
 
 def suggest_task(table: Table) -> str:
-    """What a table is made for: pairs to translate, labels to tell, symbols or numbers to go on with."""
+    """The task that fits a table: sentence pairs, labels, symbols or numbers."""
     known = {
         "translation": table.paired is not None,
         "classification": table.labels is not None,
@@ -57,10 +56,7 @@ def suggest_task(table: Table) -> str:
 
 
 def _regression(table: Table) -> Fields:
-    """A window of a season where the dates show one, at most a sixth of a series, so that few rows suffice.
-
-    The scaling, which matters more than the network, is found by trial.
-    """
+    """A window of one season if the dates imply one, at most a sixth of a series; the scaling is searched."""
     rows = int(np.median(table.lengths)) if table.names else int(table.lengths.max(initial=0))
     window = max(1, min(_season(table) or 20, rows // 6))
     windows = 0.7 * max(1, len(table) - window * len(table.lengths))
@@ -68,16 +64,16 @@ def _regression(table: Table) -> Fields:
     return {
         "data.window": window,
         "data.scaling": "auto",
-        "data.missing": "interpolate" if _has_gaps(table) else "refuse",
+        "data.missing": "interpolate" if _has_missing(table) else "refuse",
         "training.batch_size": batch_size,
         "training.epochs": _epochs(1500, windows, batch_size, least=3, most=150),
     }
 
 
 def _symbols(table: Table) -> Fields:
-    """A long text is a stream that is read in order, its state handed on; a short one is windows in any order.
+    """Stateful training for long texts, shuffled windows for short ones.
 
-    A book is read many times, and is not to be learned by heart; a library is read as far as the time allows.
+    A text of a book's length is regularized and trained for many epochs; a longer one as far as time allows.
     """
     assert table.symbols is not None
     words = bool(table.separator)
@@ -104,7 +100,7 @@ def _symbols(table: Table) -> Fields:
 
 
 def _stream(longest: int, window: int, *, hidden: int, batch_size: int, steps: int, most: int) -> Fields:
-    """One text that is read in order."""
+    """Stateful training on one text."""
     return {
         "data.window": window,
         "data.stride": window,
@@ -118,7 +114,7 @@ def _stream(longest: int, window: int, *, hidden: int, batch_size: int, steps: i
 
 
 def _windows(table: Table, window: int) -> Fields:
-    """Short texts, or many, whose windows come in any order."""
+    """Shuffled windows of short or many texts."""
     assert table.symbols is not None
     stride = max(1, window // 4)
     windows = 0.8 * max(1, len(table) / stride)
@@ -140,13 +136,13 @@ def _batch_size(windows: float) -> int:
 
 
 def _classification(table: Table) -> Fields:
-    """Sequences are whole; the longer they are, the fewer steps a minute allows."""
+    """Whole sequences; fewer steps for longer sequences."""
     count, length = len(table.lengths), float(table.lengths.mean()) if len(table.lengths) else 1.0
     batch_size = 16 if count < 300 else 32 if count < 5_000 else 64
     steps = 800 if length < 150 else 500 if length < 500 else 250
     fields: Fields = {
         "data.scaling": "standard",
-        "data.missing": "interpolate" if _has_gaps(table) else "refuse",
+        "data.missing": "interpolate" if _has_missing(table) else "refuse",
         "model.architecture": "gru",
         "model.hidden_size": 64,
         "training.learning_rate": 0.005,
@@ -164,7 +160,7 @@ def _classification(table: Table) -> Fields:
 
 
 def _translation(table: Table) -> Fields:
-    """An encoder and a decoder that looks back; short sentences allow large batches."""
+    """Encoder-decoder with attention and large batches."""
     count = len(table.lengths)
     batch_size = 32 if count < 2_000 else 64 if count < 50_000 else 128
     small = count < 2_000
@@ -187,11 +183,11 @@ SUGGESTIONS: dict[str, Callable[[Table], Fields]] = {
     "classification": _classification,
     "translation": _translation,
 }
-"""What suits a table, by task: dotted paths of fields and their values. A new task is a function and a line."""
+"""Suggested fields (dotted path -> value) for a table, by task."""
 
 
 def refit_experiment(experiment: Experiment, epochs: int) -> Experiment:
-    """The same experiment on all of its data, for as many epochs as did best while some were held back to score it."""
+    """The same experiment without held-out splits, for the number of epochs that was best on the validation split."""
     return experiment.with_changes(
         {
             "data.validation_fraction": 0.0,
@@ -203,16 +199,16 @@ def refit_experiment(experiment: Experiment, epochs: int) -> Experiment:
 
 
 def _epochs(steps: int, windows: float, batch_size: int, *, least: int, most: int) -> int:
-    """Epochs in which about so many steps are taken."""
+    """The number of epochs of about `steps` training steps."""
     return min(most, max(least, round(steps / math.ceil(max(windows, 1.0) / batch_size))))
 
 
-def _has_gaps(table: Table) -> bool:
+def _has_missing(table: Table) -> bool:
     return not table.symbolic and bool(np.isnan(table.values).any())
 
 
 def _season(table: Table) -> int | None:
-    """Rows in a season, from the usual distance between two dates."""
+    """Rows in a season, from the median time between rows."""
     if table.times is None or len(table.times) < 3:
         return None
     days = float(np.median(np.diff(table.times[: int(table.offsets[1])]) / np.timedelta64(1, "D")))

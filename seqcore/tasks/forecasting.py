@@ -1,4 +1,4 @@
-"""Beyond the data: one answer to typed numbers, and forecasts that go on from the end of what is known."""
+"""Predictions for typed numbers, and forecasts beyond the end of the data."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Times = NDArray[np.datetime64]
 
 
 def parse_numbers(text: str, codec: NumericCodec) -> Values:
-    """Typed numbers as rows [T, F]; where F > 1, a row ends with its line or a `;`.
+    """Typed numbers as rows [T, F]; with F > 1, rows are separated by lines or `;`.
 
-    Commas are read by the rule of `sources.typed.parse_numbers`: they separate, or are decimal commas where
-    something else separates. Where F > 1, the number of values in a row says which. PredictionError.
+    Commas follow the rule of `sources.typed.parse_numbers`: separators, or decimal commas if there is another
+    separator. With F > 1, the number of values in a row decides. PredictionError.
     """
     width = len(codec.inputs)
     lines = [line for line in re.split(r"[;\n]", text) if line.strip()] if width > 1 else [text]
@@ -47,7 +47,7 @@ def parse_numbers(text: str, codec: NumericCodec) -> Values:
     if width == 1:
         rows = [[value] for value in rows[0]]
     if not rows:
-        raise PredictionError("input: there is no number; type some, as in 70, 80, 90")
+        raise PredictionError("input: no numbers; give numbers such as 70, 80, 90")
     wrong = next((i for i, row in enumerate(rows) if len(row) != width), None)
     if wrong is not None:
         names = ", ".join(codec.input_names)
@@ -61,13 +61,13 @@ def as_rows(given: Any, codec: NumericCodec) -> Values:
         missing = [name for name in codec.input_names if name not in given.columns]
         if missing:
             raise PredictionError(
-                f"input: there is no column {missing[0]!r}; the model sees {', '.join(codec.input_names)}"
+                f"input: there is no column {missing[0]!r}; the inputs of this model are {', '.join(codec.input_names)}"
             )
         given = given[list(codec.input_names)].to_numpy()
     try:
         rows = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
-        raise PredictionError("input: these are not numbers") from None
+        raise PredictionError("input: not numeric; give numbers") from None
     if rows.ndim == 1:
         rows = rows[:, None]
     if rows.ndim != 2 or len(rows) == 0 or rows.shape[1] != len(codec.inputs):
@@ -78,7 +78,7 @@ def as_rows(given: Any, codec: NumericCodec) -> Values:
 
 
 def dates_of(given: Any) -> Times | None:
-    """The dates in a DataFrame: its first column of dates, or its index. None where there are none."""
+    """The dates of a DataFrame: its first datetime column, or its index. None if there are none."""
     if not hasattr(given, "columns"):
         return None
     dated = [name for name in given.columns if np.dtype(getattr(given[name], "dtype", object)).kind == "M"]
@@ -91,23 +91,23 @@ def dates_of(given: Any) -> Times | None:
 def predict_after(
     model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, *, times: Times | None = None
 ) -> SeriesView:
-    """Input rows [T, F] in original units -> the steps that lie `lead` ahead of its end; its own steps at lead 0.
+    """Input rows [T, F] in original units -> predictions `lead` steps after the end; at lead 0, of each input step.
 
-    They are taken as values of the codec's first series. Where the model reads a calendar they are at `times`, or else
-    the last ones of that series.
+    The input is scaled as the codec's first series. With calendar features it is at `times`, or at the last times of
+    that series.
     """
     before = codec.before
     if len(rows) <= before:
         raise PredictionError(
-            f"input: each value is measured from the one {before} steps before it; give more than {before} rows"
+            f"input: seasonal scaling needs the value {before} steps earlier; give more than {before} rows"
         )
     ahead = config.lead + config.horizon
     dates = _dates(codec, len(rows), ahead, times)
-    with np.errstate(over="ignore", invalid="ignore"):  # said below, in words
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below
         prediction = _answer(model, config, codec, _full(rows, codec), dates)
     if not np.isfinite(prediction).all():
         raise PredictionError(
-            "input: the model's answer is not a finite number: this input is too far from what it was trained on"
+            "input: the prediction is not finite: the input is too far from the training data; give smaller values"
         )
     steps = np.arange(1, len(rows) + 1, dtype=np.float64)
     whole = config.lead == 0 and config.predict != "last"
@@ -130,14 +130,14 @@ def predict_after(
 
 
 def _full(rows: Values, codec: NumericCodec) -> Values:
-    """Input rows [T, F] as rows of all the codec's columns [T, C]; what the model doesn't see stays 0."""
+    """Input rows [T, F] as rows of all columns of the codec [T, C]; columns that are not inputs are 0."""
     full = np.zeros((len(rows), len(codec.columns)))
     full[:, codec.inputs] = rows
     return full
 
 
 def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> Times | None:
-    """The times of so many rows and of the steps after them; None where the model reads no calendar."""
+    """The times of the rows and of the steps after them; None without calendar features."""
     if not codec.calendar:
         return None
     if times is None:
@@ -149,14 +149,14 @@ def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> T
 
 
 def _answer(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, dates: Times | None) -> Values:
-    """Rows [T, C] in original units -> what the model says after them (at lead 0: of each), [H or T, K]."""
+    """Rows [T, C] in original units -> predictions after them (at lead 0: for each row), [H or T, K]."""
     scaler = codec.scaler
     scaled = torch.from_numpy(_transformed(scaler, rows, codec))[None]
     rollout = _rollout(model, config, codec)
     features = _features(codec, dates)
     with torch.inference_mode():
         if is_recursive(config):
-            answer = rollout.go_on(scaled, features, config.horizon)[0]
+            answer = rollout.continue_from(scaled, features, config.horizon)[0]
         else:
             said = None if features is None else features[:, codec.before + config.lead : len(rows) + config.lead]
             answers = rollout.answer(scaled, said)[0]  # [S, H, K]
@@ -166,12 +166,13 @@ def _answer(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Val
 
 
 def _transformed(scaler: Scaler, rows: Values, codec: NumericCodec) -> NDArray[np.float32]:
-    """[T, C] scaled. PredictionError where logarithms are scaled and a value isn't positive."""
+    """[T, C] scaled. PredictionError if a logarithmic scaling meets a value that is not positive."""
     if scaler.logarithmic and not (rows > 0.0).all():
         row, column = np.argwhere(~(rows > 0.0))[0].tolist()
         raise PredictionError(
-            f"input: {codec.columns[column]} is {rows[row, column]:g} in row {row + 1}, and this model works with "
-            "logarithms; give values above 0"
+            f"input: {codec.columns[column]} is {rows[row, column]:g} in row {row + 1}, but this model uses "
+            "logarithmic "
+            "scaling; give values above 0"
         )
     return scaler.transform(rows)
 
@@ -184,8 +185,9 @@ def _rollout(model: nn.Module, config: DataConfig, codec: NumericCodec) -> Rollo
 def _check_tail(codec: NumericCodec) -> None:
     if not codec.tails:
         raise PredictionError(
-            f"series: there are so many series that the end of {codec.series[0]!r} was not kept; ask for one of the "
-            "first, or train on fewer"
+            f"series: the checkpoint does not contain the end of {codec.series[0]!r}, because there are too many "
+            "series; "
+            "choose one of the first series, or train on fewer"
         )
 
 
@@ -194,32 +196,29 @@ def _features(codec: NumericCodec, dates: Times | None) -> Tensor | None:
 
 
 def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps: int) -> SeriesView:
-    """`steps` rows after the end of the codec's first series.
-
-    Directly up to the horizon, then from the model's own predictions.
-    """
+    """`steps` rows after the end of the codec's first series: direct up to the horizon, recursive beyond."""
     if config.lead == 0:
         raise PredictionError(
-            "forecast: this model reads one column off another at the same step and sees no future; give it an input"
+            "forecast: this model predicts the current step (lead 0) and cannot forecast; use predict with an input"
         )
     rollout = _rollout(model, config, codec)
     direct = config.lead - 1 + rollout.at_once
     if steps > direct and not set(codec.inputs) <= set(codec.targets):
         unknown = next(codec.columns[i] for i in codec.inputs if i not in codec.targets)
         raise PredictionError(
-            f"forecast: {steps} steps would need future values of {unknown!r}, which the model sees but doesn't "
-            f"predict; ask for {direct} at most, or train with a longer data.horizon"
+            f"forecast: {steps} steps need future values of the input {unknown!r}, which the model does not predict; "
+            f"use at most {direct} steps, or train with a larger data.horizon"
         )
     _check_tail(codec)
     tail = codec.tails[0]
-    used = config.window + codec.before + config.lead  # rows that the first answer can need
+    used = config.window + codec.before + config.lead  # rows needed by the first prediction
     scaler = codec.scaler
     rows, times = tail.values[-used:], None
     if tail.times is not None:
         times = np.concatenate([tail.times[-used:], future_times(tail.times, steps + direct + config.lead)])
     with torch.inference_mode():
         scaled = torch.from_numpy(scaler.transform(rows))[None]
-        ahead = rollout.go_on(scaled, _features(codec, times if codec.calendar else None), steps)[0]
+        ahead = rollout.continue_from(scaled, _features(codec, times if codec.calendar else None), steps)[0]
     prediction = scaler.inverse(ahead.numpy().astype(np.float64), codec.targets)
     filled = len(tail.values)
     shown = min(filled, max(3 * config.window, steps, 24))

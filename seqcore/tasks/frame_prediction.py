@@ -1,4 +1,4 @@
-"""What a model foresees of pictures that follow each other, as a short film."""
+"""Frame prediction: recursive generation of video frames."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from seqcore.tasks.rollout import free_run
 
 __all__ = ["film_view", "is_film"]
 
-LONGEST = 16  # pictures in a film
+LONGEST = 16  # generated frames
 
 
 def is_film(data: NumericDataset) -> bool:
-    """Whether whole pictures are predicted from whole pictures, one after the other, so that a film can be run."""
+    """Whether whole frames are predicted from whole frames, so that recursive generation is possible."""
     return data.codec.frame is not None and data.lead == 1 and data.inputs == data.targets
 
 
 def film_view(model: nn.Module, data: NumericDataset, part: str) -> FramesView:
-    """The first window of a part, and what the model makes of it by itself: each picture from its own before."""
+    """Frames generated recursively after the first window of a split."""
     frame = data.codec.frame
     assert frame is not None
     first, length, sequence = (int(a[0]) for a in data.windows[part].locate(np.array([0])))
@@ -33,5 +33,5 @@ def film_view(model: nn.Module, data: NumericDataset, part: str) -> FramesView:
         prediction=pictures(prediction, frame),
         truth=pictures(data.target_values[rows], frame),
         context=pictures(data.target_values[before], frame),
-        title="Free-running: on from its own pictures",
+        title="Recursive prediction: each frame from predicted frames",
     )

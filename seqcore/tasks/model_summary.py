@@ -1,4 +1,4 @@
-"""A model as people know it: its layers, what they give, and how many parameters they have."""
+"""Model summary: layers, output shapes and numbers of parameters."""
 
 from __future__ import annotations
 

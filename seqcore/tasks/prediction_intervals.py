@@ -1,4 +1,4 @@
-"""The intervals of a regression: the errors that they are made from, and where they lie around predictions."""
+"""Prediction intervals of a regression: calibration errors and interval bounds."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ __all__ = ["band_of", "errors_ahead", "errors_of", "intervals_from", "with_band"
 Values = NDArray[np.float64]
 Band = tuple[Values, Values]
 Errors = dict[str, Values]
-MOST_AHEAD = 100  # steps of a forecast that have an interval
-_SHARES = ".shares"  # the same errors as shares of the prediction
+MOST_AHEAD = 100  # forecast steps with an interval
+_SHARES = ".shares"  # errors relative to the prediction
 _SMALLEST = 0.01
-_ORIGINS = 300  # forecasts in a block that its intervals are made from
+_ORIGINS = 300  # forecast origins for calibration in one split
 
 
 def errors_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Errors:
-    """How far off predictions [n, S, H, K] for windows of a part are."""
+    """Scaled errors of predictions [n, S, H, K] for windows of a split."""
     scale = _scales(data, part, indices)[:, None, None]
     return _both(IN_WINDOW, data, data.truth(part, indices), prediction, scale)
 
 
 def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Errors:
-    """The same of forecasts, [n, R, K], 1 to R steps after windows of a part; nothing where the model can't go on.
+    """Scaled errors of recursive forecasts, [n, R, K], 1 to R steps after windows of a split; empty if unsupported.
 
-    What lies beyond the part's own stretch is NaN: another model has been fitted on it.
+    Errors beyond the end of the split are NaN, because another model was fitted there.
     """
     ends = {s: high for s, _, high in data.bounds[part]}
     steps = min(MOST_AHEAD, max((high - low for _, low, high in data.bounds[part]), default=0) // 2)
@@ -65,10 +65,10 @@ def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Errors:
 
 
 def _both(name: str, data: NumericDataset, truth: Values, prediction: Values, scale: Values) -> Errors:
-    """Errors in the scale's units and, where no logarithm is taken, as shares of the prediction.
+    """Errors in units of the scale and, without logarithms, relative to the prediction.
 
-    Shares are NaN for targets that are negative somewhere before the test part. A share is of at least a hundredth of
-    the scale, which keeps predictions near 0 from having none.
+    Relative errors are NaN for targets with negative values before the test split. The denominator is at least a
+    hundredth of the scale, for predictions near 0.
     """
     logarithmic = data.scalers.of(0).logarithmic
     errors = {name: scaled_errors(truth, prediction, scale, logarithmic=logarithmic)}
@@ -79,7 +79,7 @@ def _both(name: str, data: NumericDataset, truth: Values, prediction: Values, sc
 
 
 def _never_negative(data: NumericDataset) -> NDArray[np.bool_]:
-    """Which targets have no value below 0 before the test part, [K]."""
+    """Which targets have no negative values before the test split, [K]."""
     bounds = part_bounds(data.table, 0.0, data.config.test_fraction)["train"]
     edges = np.array([(low, high) for _, low, high in bounds if high > low], dtype=np.int64).ravel()
     if edges[-1] == len(data.target_values):
@@ -93,7 +93,7 @@ def _level(prediction: Values, scale: Values) -> Values:
 
 
 def intervals_from(errors: Errors, coverage: float) -> Errors:
-    """What a codec keeps: half-widths, as shares of the prediction where errors grow with it; where 0 is the least."""
+    """Interval half-widths for the codec, relative to the prediction if errors grow with it, and lower bounds at 0."""
     shares = {name.removesuffix(_SHARES): e for name, e in errors.items() if name.endswith(_SHARES)}
     never: Values = np.zeros(1)
     if IN_WINDOW in shares:
@@ -105,7 +105,7 @@ def intervals_from(errors: Errors, coverage: float) -> Errors:
 
 
 def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Band | None:
-    """(low, high) around predictions [n, S, H, K] for windows of a part; None where the model has no intervals."""
+    """(low, high) of predictions [n, S, H, K] for windows of a split; None without intervals."""
     half = data.codec.fitted.get(IN_WINDOW)  # [S, H, K]
     if half is None:
         return None
@@ -115,9 +115,9 @@ def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], predict
 
 
 def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) -> SeriesView:
-    """A prediction for one series with its interval, where the model has intervals; NaN beyond what they are made for.
+    """A prediction for one series with its interval, if the model has intervals; NaN beyond the calibrated steps.
 
-    `after`: "window" (what follows an input), "steps" (an answer at each of its steps) or "end" (a forecast).
+    `after`: "window" (the step after an input), "steps" (each step of an input) or "end" (a forecast).
     """
     half = codec.fitted.get(AHEAD if after == "end" else IN_WINDOW)
     if half is None:
@@ -132,7 +132,7 @@ def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) 
 
 
 def _band(codec: NumericCodec, prediction: Values, half: Values, scale: Values, *, logarithmic: bool) -> Band:
-    """(low, high), cut at 0 for targets that were never below it; the prediction itself stays as the model says it."""
+    """(low, high), clipped at 0 for nonnegative targets; the prediction is unchanged."""
     if BY_LEVEL in codec.fitted:
         low, high = interval(prediction, half, _level(prediction, scale))
     else:
@@ -142,6 +142,6 @@ def _band(codec: NumericCodec, prediction: Values, half: Values, scale: Values, 
 
 
 def _scales(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> Values:
-    """The size of each window's series, [n, K]."""
+    """The scale of each window's series, [n, K]."""
     sequence = data.windows[part].locate(indices)[2]
     return data.scalers.scale[data.series_of(sequence)][:, data.targets]

@@ -1,4 +1,4 @@
-"""Which scaling: every kind is tried for a moment on the same windows, and what predicts best is taken."""
+"""Scaling search: a short training run for each scaling; the lowest validation error is selected."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = ["KINDS", "Choice", "choice_view", "choose_scaling", "scaling_trials"]
 
 KINDS = ("standard", "minmax", "last-value", "log-last-value", "window-mean", "seasonal")
 _MOST_STEPS, _LEAST_STEPS = 250, 60
-_NUMBERS = 300_000  # numbers that all steps of one trial may see: what bounds a trial, whatever the clock says
-_LARGEST = 32  # hidden units of a trial: which scaling is best hardly depends on the model's size
+_NUMBERS = 300_000  # input values in all steps of one trial: a bound independent of wall time
+_LARGEST = 32  # largest hidden size of a trial: the best scaling hardly depends on the model size
 _BATCH, _RATE = 32, 0.01
 _SCORED = 1_000  # validation windows
-_HELD_BACK = 0.2  # of the training part, where there is no validation part
+_HELD_OUT = 0.2  # of the training split, if there is no validation split
 
 
 class TrialTask(Protocol):
-    """What a trial needs of a task."""
+    """The methods of a task that a trial uses."""
 
     experiment: Experiment
 
@@ -50,7 +50,7 @@ class TrialTask(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """The kind that was chosen, and what from: rows of (kind, validation error or None, remark)."""
+    """The selected scaling and the results of all trials: rows of (kind, validation error or None, remark)."""
 
     kind: str
     rows: tuple[tuple[Any, ...], ...]
@@ -59,11 +59,11 @@ class Choice:
 def choose_scaling(
     make_task: Callable[[Experiment], TrialTask], experiment: Experiment, table: Table, device: torch.device
 ) -> Choice:
-    """Train a small model for the same few steps with every kind; the least error on the validation part wins.
+    """Train a small model for the same number of steps with every scaling; select the lowest validation error.
 
-    The error is the mean absolute error in original units; where there are several series or targets, each counts in
-    its own mean step. The same data and seed give the same choice: steps are counted, not timed. Without a validation
-    part the end of the training part serves. DataError where no kind can be had.
+    The error is the mean absolute error in original units; with several series or targets, each is divided by its mean
+    absolute one-step difference. The result depends on data and seed only, not on time. Without a validation split the
+    end of the training split is used. DataError if no scaling is possible.
     """
     trials = scaling_trials(make_task, experiment, table, device)
     while True:
@@ -77,11 +77,11 @@ def choose_scaling(
 def scaling_trials(
     make_task: Callable[[Experiment], TrialTask], experiment: Experiment, table: Table, device: torch.device
 ) -> Generator[Preparing, None, Choice]:
-    """`choose_scaling`, saying before each trial which it is."""
+    """`choose_scaling` with a progress event before each trial."""
     tried: list[tuple[str, float, str]] = []
     faults: list[str] = []
     for number, kind in enumerate(KINDS, 1):
-        yield Preparing(0, "Trying scalings", number, len(KINDS))
+        yield Preparing(0, "Scaling search", number, len(KINDS))
         try:
             error = _trial(make_task(_small(experiment, kind)), table, device)
             tried.append((kind, error, ""))
@@ -90,10 +90,10 @@ def scaling_trials(
             tried.append((kind, math.nan, _reason(fault.lines[0])))
     known = [(error, i) for i, (_, error, _) in enumerate(tried) if math.isfinite(error)]
     if not known:
-        raise DataError(faults[0] if faults else "data.scaling: no scaling gives finite predictions; choose one")
+        raise DataError(faults[0] if faults else "data.scaling: no scaling gives finite predictions; set data.scaling")
     best = min(known)[1]
     rows = [
-        (kind, error if math.isfinite(error) else None, "chosen" if i == best else why)
+        (kind, error if math.isfinite(error) else None, "selected" if i == best else why)
         for i, (kind, error, why) in enumerate(tried)
     ]
     rows.sort(key=lambda row: math.inf if row[1] is None else row[1])
@@ -101,26 +101,26 @@ def scaling_trials(
 
 
 def choice_view(rows: tuple[tuple[Any, ...], ...], *, several: bool) -> TableView:
-    """The table that a choice was made from."""
-    error = "validation error in mean steps" if several else "validation MAE"
-    return TableView(("scaling", error, "remark"), rows, title="How the scaling was chosen")
+    """The results of all trials as a table."""
+    error = "validation MAE / mean absolute step" if several else "validation MAE"
+    return TableView(("scaling", error, "remark"), rows, title="Scaling search")
 
 
 def _reason(fault: str) -> str:
-    """A fault without the field it names, which was only tried, and without the advice: all others were tried, too."""
+    """An error message without its field and without its advice."""
     field, _, rest = fault.partition(": ")
     return (rest if rest and field.startswith(("data.", "model.")) else fault).partition("; ")[0]
 
 
 def _small(experiment: Experiment, kind: str) -> Experiment:
-    """The experiment of one trial. ExperimentError where the kind doesn't go with the other settings."""
+    """The experiment of one trial. DataError if the scaling conflicts with other fields."""
     data, model = experiment.data, experiment.model
-    held_back = data.validation_fraction or _HELD_BACK * (1.0 - data.test_fraction)
+    held_out = data.validation_fraction or _HELD_OUT * (1.0 - data.test_fraction)
     try:
         return experiment.with_changes(
             {
                 "data.scaling": kind,
-                "data.validation_fraction": held_back,
+                "data.validation_fraction": held_out,
                 "model.hidden_size": min(model.hidden_size, _LARGEST),
                 "model.num_layers": 1,
                 "model.dropout": 0.0,
@@ -132,7 +132,7 @@ def _small(experiment: Experiment, kind: str) -> Experiment:
 
 
 def _trial(task: TrialTask, table: Table, device: torch.device) -> float:
-    """The validation error after a few steps. torch's random state is left as it was."""
+    """The validation error after a few steps. The random state of torch is preserved."""
     training = task.experiment.training.model_copy(update={"batch_size": _BATCH, "shuffle": True, "stateful": False})
     data = NumericDataset(table, task.experiment.data, device)
     steps = min(_MOST_STEPS, max(_LEAST_STEPS, _NUMBERS // (_BATCH * data.config.window)))
@@ -170,5 +170,5 @@ def _error(task: TrialTask, model: nn.Module, data: NumericDataset) -> float:
 
 
 def several_sizes(data: NumericDataset) -> bool:
-    """Whether errors come in several units: of series or targets of their own size."""
+    """Whether errors of several series or targets have different units."""
     return data.fit.by_series or len(data.targets) > 1

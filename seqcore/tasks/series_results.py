@@ -1,4 +1,4 @@
-"""Predicted windows as pictures: one after another in time, several series beside each other."""
+"""Predicted windows as series: consecutive windows joined, several series on one time axis."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from seqcore.results import SeriesView
 
 __all__ = ["MOST_SERIES", "joined", "shown_windows", "side_by_side"]
 
-MOST_SERIES = 12  # in one view
+MOST_SERIES = 12  # series in one view
 
 Values = NDArray[np.float64]
 
 
 def shown_windows(data: NumericDataset, part: str, points: int, *, apart: int | None = None) -> list[NDArray[np.int64]]:
-    """Windows that follow each other and give about `points` steps, for each series that is shown."""
+    """Consecutive windows of about `points` steps, for each shown series."""
     windows = data.windows[part]
     span = data.config.window if data.at_each_step else data.horizon
     apart = apart or max(1, -(-span // windows.stride))
@@ -33,9 +33,9 @@ def shown_windows(data: NumericDataset, part: str, points: int, *, apart: int | 
 
 
 def joined(data: NumericDataset, rows: NDArray[np.int64], values: dict[str, Values]) -> SeriesView:
-    """Windows' targets at `rows[n, S]`, `values` (prediction, truth, low, high) [n, S, K], one after another.
+    """Targets of windows at `rows[n, S]` with `values` (prediction, truth, low, high) [n, S, K] as one series.
 
-    A row of NaN stands where one doesn't follow the one before.
+    A row of NaN separates rows that are not consecutive.
     """
     times, columns = data.table.times, len(data.targets)
     known = ~np.isnan(values["truth"]).all(axis=-1)
@@ -45,7 +45,7 @@ def joined(data: NumericDataset, rows: NDArray[np.int64], values: dict[str, Valu
     s = int(np.searchsorted(data.table.offsets, first, side="right")) - 1
     start = int(data.table.offsets[s])
     before = np.arange(max(start, first - data.config.window), first)
-    zero = start if data.fit.by_series else 0  # several series each count their own rows
+    zero = start if data.fit.by_series else 0  # rows are counted from the start of each series
     x = (kept - zero).astype(np.float64) if times is None else times[kept].astype("datetime64[ns]")
     drawn: dict[str, Any] = {
         name: np.insert(v[known].reshape(-1, columns), breaks, np.nan, axis=0) for name, v in values.items()
@@ -62,7 +62,7 @@ def joined(data: NumericDataset, rows: NDArray[np.int64], values: dict[str, Valu
 
 
 def side_by_side(views: list[SeriesView]) -> SeriesView:
-    """Several series on one axis of time: a column for each, by its name. NaN where a series has no value."""
+    """Several series on one time axis, one column each; NaN where a series has no value."""
     if len(views) == 1:
         return views[0]
     several = len(views[0].columns) > 1
@@ -84,7 +84,7 @@ def _union(positions: list[NDArray[Any]]) -> NDArray[Any]:
 
 
 def _placed(x: NDArray[Any], positions: list[NDArray[Any]], values: list[Values]) -> Values:
-    """Values at their own positions, [n_i, K], side by side at all of them, [n, sum of K]."""
+    """Columns [n_i, K] of each series aligned on the common positions, [n, sum of K]."""
     found = []
     for at, own in zip(positions, values, strict=True):
         there = ~(np.isnat(at) if at.dtype.kind == "M" else np.isnan(at))

@@ -1,4 +1,4 @@
-"""What a task must offer, and the pass over windows that all of them share."""
+"""The task interface, and the evaluation pass over windows that tasks share."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from seqcore.results import SeriesView, View
 
 __all__ = ["Codec", "Example", "Task", "carried", "predict_windows", "scored_windows", "window_note"]
 
-MOST_CARRIED = 2_000  # windows that are scored one by one, where state is carried
-MOST_SCORED = 50_000  # windows of a part that are scored; more are spread evenly over it
-_MOST_NUMBERS = 4_000_000  # targets in one scoring
+MOST_CARRIED = 2_000  # windows scored in a stateful evaluation
+MOST_SCORED = 50_000  # windows scored in one split; of more, an evenly spaced sample
+_MOST_NUMBERS = 4_000_000  # targets in one evaluation
 _NUMBERS_AT_ONCE = 400_000
 
 
 class Codec(Protocol):
-    """The user's words <-> tensors, as a checkpoint keeps it. `input_kind` is what a person gives to `predict`."""
+    """Encoding and decoding between original values and tensors, stored in the checkpoint."""
 
     @property
     def input_kind(self) -> str:
-        """A name in `ui.inputs.INPUTS`: "numbers", "symbols", "sentence", "sound", "frames"."""
+        """What `predict` takes: "numbers", "symbols", "sentence", "sound" or "frames"."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """JSON-serializable values."""
         ...
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """What is kept as arrays beside them."""
+        """Arrays, by name."""
         ...
 
 
 class Example(NamedTuple):
-    """One input of the data's own: `given` is what `predict` takes, `truth` the answer, where it is known."""
+    """One example of the data: `given` is an input of `predict`, `truth` its label if known."""
 
     name: str
     truth: str | None
@@ -55,70 +55,68 @@ class Example(NamedTuple):
 
 
 class Task(ABC):
-    """What is learned. Made from an experiment; `metric` is the one that the headline compares by."""
+    """What is learned, for one experiment. `metric` is the main metric of its summary."""
 
     metric: str
     metric_is_error: bool
-    unit: ClassVar[str] = "window"  # what a batch is made of
-    reference: ClassVar[tuple[str, ...]] = ()  # baselines that the headline compares with: the first that there is
-    intervals: ClassVar[bool] = False  # whether its answers can have intervals; see `errors`
-    continuation: ClassVar[Literal["forecast", "generate"] | None] = (
-        None  # how it goes on from what it knows, if it does
-    )
+    unit: ClassVar[str] = "window"  # one item of a batch
+    reference: ClassVar[tuple[str, ...]] = ()  # reference baselines of the summary, the first available one is used
+    intervals: ClassVar[bool] = False  # whether prediction intervals are supported; see `errors`
+    continuation: ClassVar[Literal["forecast", "generate"] | None] = None  # kind of continuation beyond the input
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
 
     @abstractmethod
     def check(self, table: Table) -> None:
-        """DataError where the table doesn't fit the experiment: columns, gaps, windows, symbols."""
+        """DataError if the table does not fit the experiment: columns, missing values, windows, vocabulary."""
 
     def search_preprocessing(self, table: Table, device: torch.device) -> Iterator[Preparing]:
-        """Decide what has to be found out by trial before `make_dataset` is called with this table, and say how far
-        that is. Who leaves it out waits in `make_dataset`."""
+        """Search preprocessing choices for this table before `make_dataset`, with progress events; otherwise
+        `make_dataset` runs the search itself."""
         yield from ()
 
     @abstractmethod
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> Any:
-        """The dataset, which owns the codec. With a `codec`, the table is new data for a finished model."""
+        """The dataset with its codec. With a `codec`, the table is new data for a trained model."""
 
     def make_windows(self, table: Table, device: torch.device) -> Any:
-        """The dataset without what only training and scoring need: for who wants to look at its windows. DataError."""
+        """The dataset without fitted baselines, for inspecting windows. DataError."""
         return self.make_dataset(table, device)
 
     @abstractmethod
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> Any:
-        """The codec that a checkpoint holds."""
+        """The codec of a checkpoint."""
 
     def frozen_codec(self, codec: Any) -> Any:
-        """The codec, where it holds a decision that a resumed run must not take again; else None: it is made anew."""
+        """The codec if a resumed run must keep its searched choices; None if it is fitted again."""
         return None
 
     @abstractmethod
     def build_meta_model(self, table: Table) -> nn.Module:
-        """The model for a table without making the dataset: for a summary on torch's meta device."""
+        """The model for a table without the dataset, for a summary on the meta device."""
 
     @abstractmethod
     def build_model(self, codec: Any) -> nn.Module:
-        """A backbone and a head with fresh weights: `forward(inputs, state, lengths) -> (outputs, state)`."""
+        """An initialized model: `forward(inputs, state, lengths) -> (outputs, state)`."""
 
     def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
-        """The model's answer to a batch, and its state after it.
+        """Outputs for a batch, and the state after it.
 
-        `progress` says how much of the planned run is done, from 0 to 1; while scoring it is 1.
+        `progress` is the completed fraction of the run, 0 to 1; it is 1 in evaluation.
         """
         outputs, state = model(batch.inputs, state, batch.lengths)
         return outputs, state
 
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """What training makes small, in the model's scale."""
+        """The training loss, in scaled units."""
 
     @abstractmethod
     def evaluate(
         self, model: nn.Module, dataset: Any, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
-        """Scores in original units beside the baselines', and a view. Not `full`: only loss and the task's metrics."""
+        """Metrics of model and baselines in original units, and result views; if not `full`, only metrics."""
 
     def score_baselines(self, dataset: Any, part: str) -> dict[str, BaselineScore]:
         """Every baseline's scores on the windows that `evaluate` scores: found once for a dataset and split."""
@@ -135,54 +133,54 @@ class Task(ABC):
     def _score_baselines(self, dataset: Any, part: str) -> dict[str, BaselineScore]: ...
 
     def errors(self, model: nn.Module, dataset: Any, part: str) -> dict[str, NDArray[np.float64]]:
-        """How far off predictions on a part are, [n, ...] by name; only of a task with `intervals`."""
+        """Prediction errors on a split, [n, ...] by name; only for tasks with `intervals`."""
         return {}
 
     def intervals_from(self, errors: dict[str, NDArray[np.float64]], coverage: float) -> dict[str, NDArray[np.float64]]:
-        """What the codec keeps of errors on data that their models had not seen, to make intervals of a coverage."""
+        """Conformal quantities for the codec from out-of-sample errors, for intervals of a nominal coverage."""
         return {}
 
     @abstractmethod
     def preview(self, model: nn.Module, dataset: Any) -> View:
-        """A small picture of what the model can do now."""
+        """A small view of current predictions during training."""
 
     @abstractmethod
     def parse_input(self, text: str, codec: Any) -> Any:
-        """What a person typed as what `predict` takes. PredictionError."""
+        """Parse typed text into an input of `predict`. PredictionError."""
 
     @abstractmethod
     def example(self, codec: Any) -> str:
-        """An input as a person would type it."""
+        """An example input as text."""
 
     @abstractmethod
     def predict(self, model: nn.Module, codec: Any, given: Any) -> View:
-        """The answer to one input. PredictionError where the model can't take it."""
+        """The prediction for one input. PredictionError for an invalid input."""
 
     def can_score(self, table: Table) -> bool:
-        """Whether new data hold the truth; where they don't, they are answered only."""
+        """Whether new data contain the targets needed for metrics."""
         return True
 
     def file_kind(self, codec: Any) -> str:
-        """How a file of new data is read (`FileOptions.kind`): by what it is, unless the task knows better."""
+        """The `FileOptions.kind` used to read a file of new data; detected by default."""
         return "auto"
 
     def examples(self, codec: Any, table: Table, part: str) -> list[Example]:
-        """Inputs of a part that one may choose from to see their answers; none where one types an input."""
+        """Examples of a split to choose from; none where inputs are typed."""
         return []
 
     def input_warning(self, codec: Any, given: Any) -> str | None:
-        """What should be known of this input before its answer is believed."""
+        """A warning about an input that differs from the training data."""
         return None
 
     def forecast(self, model: nn.Module, codec: Any, steps: int) -> SeriesView:
-        """On from the end of the data. PredictionError where the task or the experiment has no future."""
-        raise PredictionError("forecast: this model doesn't predict numbers over time, so it has no forecast")
+        """Forecast beyond the end of the data. PredictionError if not supported."""
+        raise PredictionError("forecast: this task does not support forecasting; use predict")
 
     def generate(
         self, model: nn.Module, codec: Any, prompt: str, steps: int, *, temperature: float, seed: int, top_k: int = 0
     ) -> str:
-        """Text that follows a prompt. PredictionError where the task writes none."""
-        raise PredictionError("generate: this model writes no text; it answers an input")
+        """Generated continuation of a prompt. PredictionError if not supported."""
+        raise PredictionError("generate: this task does not support text generation; use predict")
 
     def diagnose(self, evaluation: Evaluation, dataset: Any, part: str) -> list[Finding]:
         """What the doctor should say of a finished model: findings."""
@@ -190,7 +188,7 @@ class Task(ABC):
 
 
 def window_note(experiment: Experiment, steps: int) -> str | None:
-    """That an input of so many steps isn't as long as what the model was trained on."""
+    """A warning where the number of steps differs from the training windows."""
     data = experiment.data
     shortest = data.min_window or data.window
     if shortest <= steps <= data.window:
@@ -200,9 +198,9 @@ def window_note(experiment: Experiment, steps: int) -> str | None:
 
 
 def scored_windows(data: Dataset, part: str, *, numbers: int, stateful: bool) -> NDArray[np.int64]:
-    """The windows that are scored: all of a part, or so many that are spread evenly over a long one.
+    """The windows to evaluate: all of a split, or an evenly spaced sample of a long one.
 
-    `numbers` are what one window takes. A carried state can't jump, so there a part is scored from its beginning.
+    `numbers` is the number of targets of one window. Stateful evaluation uses consecutive windows from the start.
     """
     most = min(MOST_SCORED, max(1, _MOST_NUMBERS // numbers))
     if stateful:
@@ -234,9 +232,9 @@ def _rows(state: State) -> int:
 def predict_windows(
     model: nn.Module, task: Task, data: Dataset, part: str, indices: NDArray[np.int64], *, stateful: bool
 ) -> tuple[NDArray[np.float32], float]:
-    """The model's outputs [n, S, outputs] for windows of a part, and the mean loss over them.
+    """Model outputs [n, S, outputs] for windows of a split, and their mean loss.
 
-    With `stateful` the windows must follow each other; they are run one by one and the state goes along.
+    With `stateful` the windows must be consecutive; they are evaluated one by one and the state is carried.
     """
     training = model.training
     model.eval()
