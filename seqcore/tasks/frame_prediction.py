@@ -8,7 +8,7 @@ from torch import nn
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.results import FramesView
 from seqcore.tasks.frame_rows import MOST_BEFORE, pictures
-from seqcore.tasks.rollout import free_run
+from seqcore.tasks.rollout import recursive_forecast
 
 __all__ = ["film_view", "is_film"]
 
@@ -27,7 +27,7 @@ def film_view(model: nn.Module, data: NumericDataset, part: str) -> FramesView:
     first, length, sequence = (int(a[0]) for a in data.windows[part].locate(np.array([0])))
     end = next(high for s, _, high in data.bounds[part] if s == sequence)
     rows = np.arange(first + length, min(first + length + LONGEST, end))
-    prediction = free_run(model, data, part, np.array([0]), steps=len(rows))[0, 0]
+    prediction = recursive_forecast(model, data, part, np.array([0]), steps=len(rows))[0, 0]
     before = np.arange(max(first, first + length - MOST_BEFORE), first + length)
     return FramesView(
         prediction=pictures(prediction, frame),

@@ -24,7 +24,7 @@ from seqcore.evaluation.intervals import (
     scaled_errors,
 )
 from seqcore.results import SeriesView
-from seqcore.tasks.rollout import free_run
+from seqcore.tasks.rollout import recursive_forecast
 
 __all__ = ["band_of", "errors_ahead", "errors_of", "intervals_from", "with_band"]
 
@@ -53,7 +53,7 @@ def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Errors:
     indices = data.spread(part, _ORIGINS)
     if data.lead == 0 or steps < 1 or len(indices) == 0 or not set(data.inputs) <= set(data.targets):
         return {}
-    prediction = free_run(model, data, part, indices, steps=steps)[:, 0]
+    prediction = recursive_forecast(model, data, part, indices, steps=steps)[:, 0]
     first, lengths, sequence = data.windows[part].locate(indices)
     rows = (first + lengths)[:, None] + np.arange(steps)
     inside = (rows < np.array([ends[s] for s in sequence.tolist()])[:, None])[..., None]

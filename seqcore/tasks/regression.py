@@ -30,7 +30,7 @@ from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numb
 from seqcore.tasks.frame_prediction import film_view, is_film
 from seqcore.tasks.frame_rows import as_film
 from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of, intervals_from
-from seqcore.tasks.rollout import free_run
+from seqcore.tasks.rollout import recursive_forecast
 from seqcore.tasks.scaling_search import Choice, choice_view, choose_scaling, scaling_trials, several_sizes
 from seqcore.tasks.series_results import joined, shown_windows, side_by_side
 from seqcore.tasks.task import Task, predict_windows, scored_windows, window_note
@@ -167,7 +167,7 @@ class Regression(Task):
         most = max(_LEAST_GLANCED, _MOST_GLANCED // (dataset.config.window * dataset.horizon))
         some = indices[np.linspace(0, len(indices) - 1, min(most, len(indices))).astype(np.int64)]
         with np.errstate(over="ignore", invalid="ignore"):
-            prediction = free_run(model, dataset, part, some)
+            prediction = recursive_forecast(model, dataset, part, some)
             metrics = regression_metrics(prediction, dataset.truth(part, some), _unit(dataset, part, some))
         return Evaluation({"loss": loss, **metrics}, _NOTHING, len(some), len(dataset.windows[part]))
 
@@ -182,7 +182,7 @@ class Regression(Task):
         outputs, loss = predict_windows(model, self, dataset, part, indices, stateful=carry)
         with np.errstate(over="ignore", invalid="ignore"):
             if dataset.free:
-                return free_run(model, dataset, part, indices), loss
+                return recursive_forecast(model, dataset, part, indices), loss
             return dataset.original(part, indices, outputs), loss
 
     def _score_baselines(self, dataset: NumericDataset, part: str) -> dict[str, BaselineScore]:

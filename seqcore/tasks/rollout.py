@@ -1,4 +1,4 @@
-"""A model's answers to rows of any length, and going on from its own predictions."""
+"""Direct predictions for rows of any length, and recursive forecasts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from seqcore.data.numeric_dataset import NumericDataset, is_recursive
 from seqcore.data.scaling import ANCHORED
 from seqcore.experiment.config import DataConfig
 
-__all__ = ["Rollout", "free_run"]
+__all__ = ["Rollout", "recursive_forecast"]
 
 _NUMBERS_AT_ONCE = 400_000
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """A model with the geometry of its windows; everything is in the model's scale.
+    """A model with its window geometry; all values are scaled.
 
-    `inputs` and `targets` are places among the C columns of a row; `before` are the rows in front of a window that it
-    is measured from; `period[n]` the rows of each sequence's season.
+    `inputs` and `targets` index the C columns of a row; `before` is the number of rows before a window that its scaling
+    refers to; `period[n]` is the seasonal period of each sequence in rows.
     """
 
     model: nn.Module
@@ -37,11 +37,11 @@ class Rollout:
 
     @property
     def at_once(self) -> int:
-        """Steps that one answer gives."""
+        """Steps predicted at once."""
         return 1 if is_recursive(self.config) else self.config.horizon
 
     def answer(self, rows: Tensor, dates: Tensor | None) -> Tensor:
-        """Rows [n, before + T, C], dates [n, T, E] of the rows `lead` later -> what it says of them, [n, S, H, K]."""
+        """Rows [n, before + T, C], dates [n, T, E] of the rows `lead` later -> predictions [n, S, H, K]."""
         n, length, columns = rows.shape
         seen = rows[:, self.before :]
         below = beneath = None
@@ -65,17 +65,17 @@ class Rollout:
         answer: Tensor = outputs if beneath is None else outputs + beneath[..., self.targets]
         return answer
 
-    def go_on(self, rows: Tensor, dates: Tensor | None, steps: int) -> Tensor:
-        """From the end of `rows[n, L, C]` on, [n, steps, K]: an answer's steps, then on from what it predicted.
+    def continue_from(self, rows: Tensor, dates: Tensor | None, steps: int) -> Tensor:
+        """Recursive forecast after `rows[n, L, C]`, [n, steps, K].
 
-        `dates[n, L + steps + lead + H, E]` are those of the rows and of what follows them.
+        `dates[n, L + steps + lead + H, E]` are the calendar features of the rows and of the steps after them.
         """
         n, filled, columns = rows.shape
         lead, at_once = self.config.lead, self.at_once
         room = torch.full((n, steps + at_once, columns), torch.nan, device=rows.device)
         known = torch.cat([rows, room], dim=1)
         for done in range(0, steps, at_once):
-            end = filled + done + 1 - lead  # rows known, or already predicted, at the origin
+            end = filled + done + 1 - lead  # known or predicted rows at the forecast origin
             low = max(0, end - self.config.window - self.before)
             seen = None if dates is None else dates[:, low + self.before + lead : end + lead]
             answer = self.answer(known[:, low:end], seen)[:, -1]  # [n, H, K]
@@ -84,12 +84,12 @@ class Rollout:
 
 
 @torch.inference_mode()
-def free_run(
+def recursive_forecast(
     model: nn.Module, data: NumericDataset, part: str, indices: NDArray[np.int64], *, steps: int | None = None
 ) -> NDArray[np.float64]:
-    """From the end of each window on, on the model's own predictions: [n, 1, steps, K] in original units.
+    """Recursive forecasts from the end of each window, [n, 1, steps, K] in original units.
 
-    As far as the horizon, unless `steps` says otherwise.
+    `steps` is the horizon by default.
     """
     steps = steps or data.horizon
     first, lengths, sequence = data.windows[part].locate(indices)
@@ -105,12 +105,12 @@ def free_run(
         for some in np.split(alike, range(size, len(alike), size)):
             start = torch.from_numpy(first[some] - before).to(data.device)[:, None]
             onward = torch.arange(reach + steps + data.lead, device=data.device)
-            # where seasons differ by series, a short one's window may begin before its first row, which none looks at
+            # with several periods, the rows before a window may begin before its series; those are not used
             rows = (start + onward).clamp(0, len(data.scaled) - 1)
             period = torch.from_numpy(data.scalers.period[series[some]]).to(data.device)
             rollout = Rollout(model, data.config, data.scalers.kind, data.inputs, data.targets, before, period)
             dates = None if data.calendar is None else data.calendar[rows]
-            ahead = rollout.go_on(data.scaled[rows[:, :reach]], dates, steps)
+            ahead = rollout.continue_from(data.scaled[rows[:, :reach]], dates, steps)
             scaled[some, 0] = ahead.cpu().numpy()
     model.train(training)
     return data.scalers.inverse(scaled, data.targets, series)

@@ -1,4 +1,4 @@
-"""Scoring a part on which state is carried: many stretches of it are read side by side, each warmed up first."""
+"""Stateful evaluation: segments of a split in parallel, each after a burn-in."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from seqcore.data.dataset import Windows
 
 __all__ = ["stretches", "warming_windows"]
 
-_WARM = 128  # steps that a stretch's state is warmed up on, at least; in whole windows
+_WARM = 128  # minimum burn-in steps of a segment, rounded up to whole windows
 
 
 def stretches(n: int, most: int, rows: int) -> Iterator[NDArray[np.int64]]:
-    """At most `most` of n windows as stretches that are read side by side: the numbers for each pass, [rows or fewer].
+    """At most `most` of n windows as parallel segments: the window indices of each pass, [rows or fewer].
 
-    All n where they are few, else stretches that are spread evenly over them. A row's windows follow each other; rows
-    that have come to their end are the last ones, and are left out.
+    All n windows, or evenly spaced segments of them. The windows of a row are consecutive; finished rows are the last
+    ones and are left out.
     """
     rows = max(1, min(rows, n))
     heads = np.arange(rows + 1) * n // rows
@@ -34,10 +34,10 @@ def stretches(n: int, most: int, rows: int) -> Iterator[NDArray[np.int64]]:
 def warming_windows(
     windows: Windows, heads: NDArray[np.int64], offsets: NDArray[np.int64]
 ) -> Iterator[NDArray[np.int64]]:
-    """The windows before each head, pass by pass: their first rows [n], negative where the sequence has none there.
+    """The windows before the first window of each segment: first rows [n] of each pass, negative if none.
 
-    They may lie in an earlier part, as inputs always may, and are not scored. So a stretch's first predictions are as
-    good as those of one long reading, of which they would be a part.
+    They are not scored and may lie in an earlier split, as inputs always may, so that the first predictions of a
+    segment match those of one pass over the whole split.
     """
     first, length, sequence = windows.locate(heads)
     start = offsets[sequence]

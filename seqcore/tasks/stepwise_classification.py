@@ -1,4 +1,4 @@
-"""A classifier's answers: of whole sequences, and as they unfold step by step; and what may be given to one."""
+"""Predictions of a classifier for whole sequences and after each step, and parsing of its inputs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from seqcore.tasks.task import Example, Task
 __all__ = ["as_table", "class_answers", "example", "labels_view", "one_of_each", "parse_sequence", "read_back"]
 
 _STEPS_AT_ONCE = 50_000
-_MOST_STEPS = 240  # of one sequence in a picture
-_MOST_SIGNALS = 24_000  # numbers of one sequence's signal in a picture
-_MOST_TEXT = 200  # letters of a sequence of symbols that are kept to tell it by
-_MOST_PREFIXES = 48  # beginnings that a model which reads both ways is asked about
+_MOST_STEPS = 240  # shown time steps of one sequence
+_MOST_SIGNALS = 24_000  # shown values of one sequence
+_MOST_TEXT = 200  # characters of a text shown as its name
+_MOST_PREFIXES = 48  # prefixes evaluated by a bidirectional model
 
 Values = NDArray[np.float64]
 
@@ -32,11 +32,11 @@ Values = NDArray[np.float64]
 def class_answers(
     model: nn.Module, task: Task, data: LabelledDataset, part: str, indices: NDArray[np.int64]
 ) -> tuple[Values, float]:
-    """The model's scores at the end of each sequence [n, C], and the mean loss."""
+    """Logits at the end of each sequence [n, C], and the mean loss."""
     training = model.training
     model.eval()
     lengths = data.windows[part].locate(indices)[1]
-    order = np.argsort(lengths, kind="stable")  # sequences of about one length together: little padding is computed
+    order = np.argsort(lengths, kind="stable")  # sequences of similar length together, to reduce padding
     scores = np.zeros((len(indices), len(data.codec.labels)))
     total, start = 0.0, 0
     while start < len(order):
@@ -64,10 +64,10 @@ def labels_view(
     mixed: bool = True,
     signals: bool = True,
 ) -> LabelsView:
-    """Scores [n, C] of sequences as a view of at most `most` of them, evenly spread.
+    """Logits [n, C] as a view of at most `most` evenly spaced sequences.
 
-    The first `shown` stand there in full; they come from as many classes as there are, unless their order is to be
-    kept (not `mixed`). Without `signals` only the answers are kept of them, and not what was seen.
+    The first `shown` have stepwise predictions; they alternate between classes if `mixed`. Without `signals` the
+    inputs of the sequences are left out.
     """
     kept = np.arange(len(indices))
     if len(kept) > most:
@@ -76,7 +76,7 @@ def labels_view(
     classes = codes if (codes != UNKNOWN_CLASS).any() else scores[kept].argmax(axis=1)
     first = (one_of_each(classes) if mixed else np.arange(len(kept)))[:shown]
     kept = kept[np.concatenate([first, np.setdiff1d(np.arange(len(kept)), first)]).astype(np.int64)]
-    full = [_unfolded(model, data, part, int(indices[place])) for place in kept[: len(first)]]
+    full = [_stepwise(model, data, part, int(indices[place])) for place in kept[: len(first)]]
     sequences = data.windows[part].locate(indices[kept])[2]
     labels = data.table.labels
     truth = (None,) * len(kept) if labels is None else tuple(labels[sequences].tolist())
@@ -85,7 +85,7 @@ def labels_view(
     if unknown:
         count = int((data.truth(part, indices) == UNKNOWN_CLASS).sum())
         named = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
-        title = f"{count} of a class that the model doesn't know ({named}): counted as errors" if count else ""
+        title = f"{count} of unknown classes ({named}), counted as errors" if count else ""
     unit = data.codec.unit
     return LabelsView(
         labels=data.codec.labels,
@@ -105,21 +105,21 @@ def labels_view(
 
 
 @torch.inference_mode()
-def _unfolded(
+def _stepwise(
     model: nn.Module, data: LabelledDataset, part: str, index: int
 ) -> tuple[Values, Values, tuple[str, ...], Values]:
-    """One sequence in full: (probabilities[T, C], signal[T, F], symbols[T], steps[T]), thinned where it is long."""
+    """One sequence: (probabilities[T, C], signal[T, F], symbols[T], steps[T]), subsampled if it is long."""
     first, lengths, _ = data.windows[part].locate(np.array([index]))
     low, count = int(first[0]), int(lengths[0])
     wide = 1 if data.table.symbolic else data.table.values.shape[1]
     most = max(2, min(_MOST_STEPS, _MOST_SIGNALS // wide))
-    both_ways = getattr(model, "bidirectional", False)
-    # where a signal is thinned, its rows are those after which the answer is shown
+    bidirectional = getattr(model, "bidirectional", False)
+    # a subsampled signal has the rows after which predictions are shown
     places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
     training = model.training
     model.eval()
     inputs = data.batch(part, np.array([index])).inputs
-    if both_ways:
+    if bidirectional:
         asked = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _MOST_PREFIXES)).round().astype(int))]
         longest = int(asked[-1]) + 1
         size = max(1, _STEPS_AT_ONCE // longest)
@@ -129,7 +129,9 @@ def _unfolded(
             repeated = inputs[:, : int(some.max())].expand(len(some), *(-1,) * (inputs.dim() - 1))
             pieces.append(_last(model(repeated, None, some)[0], some))
         answers = torch.cat(pieces).double().cpu().numpy()
-        answers = answers[np.searchsorted(asked, places, side="right") - 1]  # between two, the one before still stands
+        answers = answers[
+            np.searchsorted(asked, places, side="right") - 1
+        ]  # the last evaluated prefix holds until the next
     else:
         answers = model(inputs, None, None)[0][0].double().cpu().numpy()[places]
     model.train(training)
@@ -140,14 +142,14 @@ def _unfolded(
 
 
 def _last(outputs: Tensor, lengths: Tensor | None) -> Tensor:
-    """The answer at each sequence's end, [B, C], of scores [B, T or 1, C]."""
+    """The last logits of each sequence, [B, C], of logits [B, T or 1, C]."""
     if lengths is None or outputs.shape[1] == 1:
         return outputs[:, -1]
     return outputs[torch.arange(len(outputs), device=outputs.device), lengths.to(outputs.device) - 1]
 
 
 def _probabilities(scores: Values) -> Values:
-    """Scores [..., C] as probabilities; equal ones where a model has run away."""
+    """Softmax of logits [..., C]; uniform where they are not finite."""
     with np.errstate(invalid="ignore", over="ignore"):
         powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
         shares: Values = powers / powers.sum(axis=-1, keepdims=True)
@@ -155,9 +157,9 @@ def _probabilities(scores: Values) -> Values:
 
 
 def one_of_each(classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places in `classes` [n] in such an order that every class comes once, then every class again.
+    """Indices into `classes` [n] in round-robin order of the classes.
 
-    Each class begins elsewhere among its own, since neighbours (one speaker's recordings) are alike.
+    Each class starts at another offset, since adjacent sequences (one speaker's recordings) are similar.
     """
     different, inverse, counts = np.unique(classes, return_inverse=True, return_counts=True)
     order = np.argsort(inverse, kind="stable")
@@ -168,7 +170,7 @@ def one_of_each(classes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _rounded(values: Values) -> Values:
-    """Four digits, enough for a picture and short in a file."""
+    """Four significant digits, for short files."""
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.where(values == 0, 0, np.floor(np.log10(np.abs(values))))
     unit = 10.0 ** np.clip(3 - np.nan_to_num(size), -300, 300)
@@ -181,7 +183,7 @@ def _name(table: Table, sequence: int) -> str:
 
 
 def _text(table: Table, sequence: int) -> str:
-    """What a sequence of symbols says, cut where it is long."""
+    """The text of a sequence of tokens, truncated."""
     low, high = (int(place) for place in table.offsets[sequence : sequence + 2])
     words = table.words(low, min(high, low + _MOST_TEXT))
     text = join_sentence(words) if table.separator else "".join(words)
@@ -189,17 +191,17 @@ def _text(table: Table, sequence: int) -> str:
 
 
 def parse_sequence(text: str, codec: LabelledCodec) -> Any:
-    """Typed numbers as rows [T, F]; letters as they stand, or words by white space. PredictionError."""
+    """Typed numbers as rows [T, F], or text as characters or words. PredictionError."""
     if codec.vocabulary is None:
         return parse_numbers(text, _columns(codec))
     symbols = tuple(text.split() if codec.vocabulary.separator else text)
     if not symbols:
-        raise PredictionError("input: there is nothing to judge; type at least one symbol")
+        raise PredictionError("input: the sequence is empty; give at least one symbol")
     return symbols
 
 
 def read_back(codec: LabelledCodec) -> str:
-    """A codec's example as a person would type it."""
+    """The codec's example as text."""
     if codec.vocabulary is not None:
         codes = codec.example[:, 0].astype(np.int64).tolist()
         return codec.vocabulary.separator.join(codec.vocabulary.symbols[code] for code in codes)
@@ -209,7 +211,7 @@ def read_back(codec: LabelledCodec) -> str:
 
 
 def example(data: LabelledDataset, part: str, index: int) -> Example:
-    """One sequence of a part as `predict` takes it: rows [T, F], symbols, or the sound that it was made from."""
+    """One sequence of a split as an input of `predict`: rows [T, F], symbols or a sound."""
     first, lengths, sequences = data.windows[part].locate(np.array([index]))
     low, high, sequence = int(first[0]), int(first[0] + lengths[0]), int(sequences[0])
     table, given = data.table, None
@@ -230,11 +232,11 @@ def as_table(given: Any, codec: LabelledCodec) -> Table:
     if codec.vocabulary is not None:
         words = parse_sequence(given, codec) if isinstance(given, str) else given
         if len(words) == 0 or not all(isinstance(word, str) for word in words):
-            raise PredictionError("input: this model takes symbols; give text, or a list of words")
+            raise PredictionError("input: this model needs symbols; give text, or a list of words")
         return symbol_table([words], separator=codec.vocabulary.separator, independent=True)
     if hasattr(given, "samples"):
         if codec.kind != "sound":
-            raise PredictionError("input: this model was not trained on sound; give it numbers")
+            raise PredictionError("input: this model was not trained on audio; give numbers")
         from seqcore.data.audio import features
 
         given = features(given)
@@ -243,5 +245,5 @@ def as_table(given: Any, codec: LabelledCodec) -> Table:
 
 
 def _columns(codec: LabelledCodec) -> Any:
-    """A codec as those functions take it that only look at `inputs` and `input_names`."""
+    """The codec for functions that use only `inputs` and `input_names`."""
     return codec

@@ -183,7 +183,7 @@ class Task(ABC):
         raise PredictionError("generate: this task does not support text generation; use predict")
 
     def diagnose(self, evaluation: Evaluation, dataset: Any, part: str) -> list[Finding]:
-        """What the doctor should say of a finished model: findings."""
+        """Findings about a trained model."""
         return []
 
 
