@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from seqcore.cli.output import Output
 from seqcore.cli.parser import make_parser
 from seqcore.errors import SeqcoreError
+from seqcore.training.openmp import set_passive_wait_policy
 
 __all__ = ["main"]
 
@@ -23,6 +24,7 @@ FAILED, INTERRUPTED = 1, 130  # usage errors are argparse's own 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0, 1 (our errors), 130 (Ctrl-C); argparse exits with 2 by itself."""
     args = make_parser().parse_args(argv)
+    set_passive_wait_policy()
     out = Output(json=args.json)
     try:
         code: int = args.run(args, out)

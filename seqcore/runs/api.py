@@ -10,6 +10,7 @@ from seqcore.errors import SeqcoreError
 from seqcore.events import Event
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.store import Run, Store
+from seqcore.training.openmp import set_passive_wait_policy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +41,7 @@ def train(
     `data` is kept in the store like a user's file, so that the run can be resumed and used later. `on_event` is called
     with every event. A SeqcoreError with the run's own lines where the run failed.
     """
+    set_passive_wait_policy()
     from seqcore.runs.execution import execute
 
     store = store or open_store()

@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
-from seqcore.training.control import Control
 from seqcore.errors import SeqcoreError
+from seqcore.training.control import Control
+from seqcore.training.openmp import set_passive_wait_policy
 
 if TYPE_CHECKING:
     from seqcore.runs.execution import execute
@@ -128,6 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m seqcore.runs.worker")
     parser.add_argument("--store", help="URL of the store; by default SEQCORE_STORE")
     url = parser.parse_args(arguments).store
+    set_passive_wait_policy()
     tell = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not be taken for our words
     orders = _Orders()
