@@ -1,4 +1,4 @@
-"""Which class a whole sequence belongs to, and what is thought of it at each step."""
+"""Sequence classification, with a prediction after each time step."""
 
 from __future__ import annotations
 
@@ -36,27 +36,26 @@ from seqcore.tasks.task import Example, Task, scored_windows
 
 __all__ = ["Classification"]
 
-WHOLE = 0.5  # the weight of the answer at a sequence's end; the rest is that of the answers at all of its steps
-MOST_ONE_HOT = 256  # symbols; beyond them each is stood for by a few numbers
+WHOLE = 0.5  # weight of the last prediction in the loss; the rest is for the mean over all steps
+MOST_ONE_HOT = 256  # largest vocabulary for one-hot encoding; beyond it, an embedding
 _EMBEDDED = 64
-UNSEEN = 0.1  # of such many symbols are hidden while training, since new data will have others
+UNSEEN = 0.1  # word dropout probability for large vocabularies: new data contain unknown words
 _PREVIEWED = 4  # sequences in a preview
-MOST_EXAMPLES = 60  # sequences of a part that one can choose from
-_SHOWN = 8  # sequences that are shown in full
+MOST_EXAMPLES = 60  # sequences of a split to choose from
+_SHOWN = 8  # sequences shown step by step
 
 
 class Classification(Task):
     """See `Task`.
 
-    A model is asked for the class after every step, and the loss is half the cross-entropy of its last answer and half
-    the mean of all: each step's loss is least where the probabilities are the true ones given what was seen so far, so
-    that they may be taken at their word while they unfold. Measured on five kinds of synthetic sequences (20 to 60
-    steps; a level in noise, the order of two events, a cue at the beginning, at the end, a frequency): mean accuracy
-    0.93, against 0.79 for a loss on the last answer alone, which never found a cue at the beginning of a sequence.
+    The model predicts the class after every step. The loss is half the cross-entropy of the last prediction and half
+    the mean over all steps; each is minimal at the true class probabilities given the prefix, so that the stepwise
+    probabilities are meaningful. Measured on five kinds of synthetic sequences (20 to 60 steps; a level in noise, the
+    order of two events, a cue at the beginning, at the end, a frequency): mean accuracy 0.93, against 0.79 for a loss
+    on the last prediction alone, which never detected a cue at the beginning of a sequence.
 
-    Read in both directions, a sequence has one answer. There the loss is half that of the whole sequence and half that
-    of its beginning, cut at random, so that the answers to beginnings - which is how such a model unfolds - mean
-    something too.
+    A bidirectional model has one prediction for each sequence. Its loss is half that of the whole sequence and half
+    that of a random prefix, so that its predictions for prefixes are meaningful too.
     """
 
     metric = "accuracy"
@@ -65,19 +64,19 @@ class Classification(Task):
     reference = ("majority",)
 
     def check(self, table: Table) -> None:
-        """DataError where the table doesn't fit: no classes, or one only; gaps; a part without a sequence."""
+        """DataError if the table does not fit: fewer than two classes, missing values, an empty split."""
         self._check_augment(table)
         LabelledDataset(table, self.experiment.data, torch.device("cpu"))
 
     def _check_augment(self, table: Table) -> None:
         if self.experiment.training.augment != "none" and table.recordings is None:
             raise DataError(
-                f"training.augment: {self.experiment.training.augment!r} varies the sound of recordings, and these "
-                "data are none; set training.augment to none"
+                f"training.augment: {self.experiment.training.augment!r} needs audio recordings, and these data are "
+                "none; set training.augment to none"
             )
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> LabelledDataset:
-        """The sequences; without a codec, classes, scaler and baselines are learned from the training part."""
+        """The sequences; without a codec, classes, scaler and baselines are fitted on the training split."""
         if codec is None:
             self._check_augment(table)
         data = LabelledDataset(table, self.experiment.data, device, codec)
@@ -88,16 +87,16 @@ class Classification(Task):
         return data
 
     def make_windows(self, table: Table, device: torch.device) -> LabelledDataset:
-        """The sequences, without neighbours to compare with. DataError."""
+        """The sequences, without fitted baselines. DataError."""
         self._check_augment(table)
         return LabelledDataset(table, self.experiment.data, device)
 
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> LabelledCodec:
-        """The codec that a checkpoint holds."""
+        """The codec of a checkpoint."""
         return LabelledCodec.from_dict(d, arrays)
 
     def build_meta_model(self, table: Table) -> SequenceClassifier:
-        """The model for a table, its sizes from columns, and from the training part's symbols and labels."""
+        """The model for a table; its sizes follow from columns, vocabulary and classes of the training split."""
         data = self.experiment.data
         table = replace(table, independent=True)
         bounds = part_bounds(table, data.validation_fraction, data.test_fraction)["train"]
@@ -111,13 +110,13 @@ class Classification(Task):
         return self._model(1 + size, classes, symbolic=True)
 
     def build_model(self, codec: LabelledCodec) -> SequenceClassifier:
-        """Inputs [B, T, F] (or codes [B, T]) -> scores of the classes at each step, [B, T, C]."""
+        """Inputs [B, T, F] (or codes [B, T]) -> class logits at each step, [B, T, C]."""
         if codec.vocabulary is not None:
             unseen = WordDropout(UNSEEN) if len(codec.vocabulary) > MOST_ONE_HOT else None
             return self._model(len(codec.vocabulary), len(codec.labels), symbolic=True, varied=unseen)
         varied, augment = None, self.experiment.training.augment
         if augment != "none":
-            from seqcore.models.augmentation import AUGMENTATIONS  # reads sounds: only where there are any
+            from seqcore.models.augmentation import AUGMENTATIONS  # imports audio code: only where needed
 
             assert codec.scaler is not None
             center, scale = (torch.from_numpy(a) for a in (codec.scaler.center, codec.scaler.scale))
@@ -133,7 +132,7 @@ class Classification(Task):
         return SequenceClassifier(inputs, classes, config, symbolic=symbolic, varied=varied)
 
     def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
-        """Scores [B, T, C]; of a model that reads both ways [B, 1, C], and in training [B, 2, C]: whole, beginning."""
+        """Logits [B, T, C]; of a bidirectional model [B, 1, C], in training [B, 2, C]: whole sequence and prefix."""
         outputs, _ = model(batch.inputs, None, batch.lengths)
         if not (model.training and self.experiment.model.bidirectional):
             return outputs, None
@@ -144,16 +143,16 @@ class Classification(Task):
         return torch.cat([outputs, beginning], dim=1), None
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy, in nats: half of the last answer, half the mean over the steps of each sequence.
+        """Cross-entropy in nats: half of the last prediction, half the mean over the steps of each sequence.
 
-        Sequences of a class that the model doesn't know don't count; others count as `training.class_weights` says.
+        Unknown classes are excluded; others are weighted by `training.class_weights`.
         """
         count, steps, classes = outputs.shape
         targets = batch.targets[:, None].expand(count, steps).reshape(-1)
         each = nn.functional.cross_entropy(
             outputs.reshape(-1, classes), targets, ignore_index=UNKNOWN_CLASS, reduction="none"
         ).view(count, steps)
-        if self.experiment.model.bidirectional:  # the whole, and in training a beginning
+        if self.experiment.model.bidirectional:  # the whole sequence, and in training a prefix
             whole, mean = each[:, 0], each[:, -1]
         elif batch.lengths is None:
             whole, mean = each[:, -1], each.mean(dim=1)
@@ -169,9 +168,9 @@ class Classification(Task):
     def evaluate(
         self, model: nn.Module, dataset: LabelledDataset, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
-        """Loss, accuracy and macro F1 beside the baselines', how answers unfold, and what was taken for what.
+        """Loss, accuracy and macro F1 of model and baselines; stepwise predictions and the confusion matrix.
 
-        A sequence of a class that the model doesn't know is an error, and the view's title says how many there are.
+        A sequence of an unknown class counts as an error; the title of the view gives their number.
         """
         indices, of = self._scored(dataset, part), len(dataset.windows[part])
         scores, loss = class_answers(model, self, dataset, part, indices)
@@ -189,20 +188,18 @@ class Classification(Task):
         truth, found = dataset.truth(part, indices), predict_baselines("classification", dataset, part, indices)
         return {name: BaselineScore(class_metrics(predicted, truth)) for name, predicted in found.items()}
 
-    def _or_weights(self, dataset: LabelledDataset) -> str:
-        """What else helps rare classes, where there are some."""
+    def _class_weight_advice(self, dataset: LabelledDataset) -> str:
+        """The advice to weight classes, where they are imbalanced."""
         counts = dataset.codec.fitted["counts"]
         rare = counts.max() > UNEVEN * counts.min() and self.experiment.training.class_weights == "none"
-        return (
-            ", or let rare classes count as much as frequent ones (training.class_weights = balanced)" if rare else ""
-        )
+        return ", or use balanced class weights (training.class_weights = balanced)" if rare else ""
 
     def _scored(self, dataset: LabelledDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""
         return scored_windows(dataset, part, numbers=max(1, dataset.longest), stateful=False)
 
     def preview(self, model: nn.Module, dataset: LabelledDataset) -> LabelsView:
-        """How the answers to a few sequences of the validation part unfold."""
+        """Stepwise predictions for a few validation sequences."""
         part = dataset.shown_part()
         some = dataset.spread(part, MOST_EXAMPLES)
         indices = some[one_of_each(dataset.truth(part, some))[:_PREVIEWED]]
@@ -212,11 +209,11 @@ class Classification(Task):
         )
 
     def parse_input(self, text: str, codec: LabelledCodec) -> Any:
-        """Rows of numbers [T, F], or symbols as they stand. PredictionError."""
+        """Text as rows of numbers [T, F] or as tokens. PredictionError."""
         return parse_sequence(text, codec)
 
     def example(self, codec: LabelledCodec) -> str:
-        """The beginning of a sequence of the training part."""
+        """The beginning of a training sequence."""
         return read_back(codec)
 
     def predict(self, model: nn.Module, codec: LabelledCodec, given: Any) -> LabelsView:
@@ -230,23 +227,23 @@ class Classification(Task):
         return labels_view(model, task, data, "train", indices, scores, most=len(indices), shown=_SHOWN, mixed=False)
 
     def can_score(self, table: Table) -> bool:
-        """Whether the sequences have labels to be held against."""
+        """Whether the table has labels."""
         return table.labels is not None
 
     def file_kind(self, codec: LabelledCodec) -> str:
-        """As sequences of the training data's kind, even where no column holds labels."""
+        """The kind of the training data, even where the file has no labels."""
         kinds = {"sound": "recording"}
         return kinds.get(codec.input_kind, "sequences" if codec.vocabulary is None else "labelled-text")
 
     def examples(self, codec: LabelledCodec, table: Table, part: str) -> list[Example]:
-        """Sequences of a part, from as many classes as there are; sounds where the data were recordings."""
+        """Sequences of a split, mixed over the classes; recordings as sounds."""
         data = LabelledDataset(table, self.experiment.data, torch.device("cpu"), codec)
         indices = data.spread(part, MOST_EXAMPLES)
         order = one_of_each(data.truth(part, indices))
         return [example(data, part, int(i)) for i in indices[order]]
 
     def input_warning(self, codec: LabelledCodec, given: Any) -> str | None:
-        """That an input is shorter or longer than those of the training part, or holds symbols that it didn't."""
+        """Warnings: length outside the training range, unknown tokens."""
         table = given if isinstance(given, Table) else as_table(given, codec)
         notes = []
         steps, (shortest, longest) = len(table), codec.lengths
@@ -255,14 +252,14 @@ class Classification(Task):
             verb = "lasts" if codec.unit.seconds else "has"
             notes.append(f"This input {verb} {has}; the model was trained on sequences of {span}.")
         if codec.vocabulary is not None and table.symbols is not None:
-            strange = [s for s in table.symbols.tolist() if not codec.vocabulary.knows(s)]
-            if strange:
-                some = ", ".join(repr(s) for s in strange[:5]) + (" ..." if len(strange) > 5 else "")
-                notes.append(f"The training part has no {some}: the model knows nothing of that.")
+            unknown = [s for s in table.symbols.tolist() if not codec.vocabulary.knows(s)]
+            if unknown:
+                some = ", ".join(repr(s) for s in unknown[:5]) + (" ..." if len(unknown) > 5 else "")
+                notes.append(f"Not in the training split: {some}; read as the unknown token.")
         return " ".join(notes) or None
 
     def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> list[Finding]:
-        """Whether the model only learned the largest class, loses to the nearest neighbour, or never names a class."""
+        """Findings: one predicted class only, a better nearest neighbor, classes that are never predicted."""
         matrix = next(view for view in evaluation.more if isinstance(view, ConfusionView))
         named, true = matrix.counts.sum(axis=0), matrix.counts.sum(axis=1)
         labels, title = matrix.labels, PART_TITLES[part]
@@ -271,10 +268,11 @@ class Classification(Task):
             return [
                 Finding(
                     code="learned-the-majority",
-                    message=f"The model answers {labels[int(named.argmax())]!r} whatever it sees.",
-                    evidence=f"On the {title} part it never names another of the {len(dataset.codec.labels)} classes.",
-                    remedy="Train longer or with another learning rate, standardise the values (data.scaling), or "
-                    f"give the rarer classes more sequences{self._or_weights(dataset)}.",
+                    message=f"The model predicts {labels[int(named.argmax())]!r} for every sequence.",
+                    evidence=f"On the {title} split it predicts none of the other {len(dataset.codec.labels) - 1} "
+                    "classes.",
+                    remedy="Train longer or with another learning rate, standardize the values (data.scaling), or "
+                    f"add sequences of the rare classes{self._class_weight_advice(dataset)}.",
                 )
             ]
         found = []
@@ -282,11 +280,12 @@ class Classification(Task):
             found.append(
                 Finding(
                     code="nearest-neighbour-better",
-                    message="Looking up the most similar training sequence is better than this model.",
-                    evidence=f"On the {title} part the nearest neighbour is right {nearest:.1%} of the time, the model "
-                    f"{accuracy:.1%}.",
-                    remedy="Train longer, make the model larger or the learning rate smaller; where there are few "
-                    "sequences, a network may have too little to learn from.",
+                    message="The nearest-neighbor baseline is better than this model.",
+                    evidence=f"Accuracy on the {title} split: {nearest:.1%} for the nearest neighbor, {accuracy:.1%} "
+                    "for the "
+                    "model.",
+                    remedy="Train longer, increase the model size or lower the learning rate; a small data set may not "
+                    "suffice for a neural network.",
                 )
             )
         never = [label for label, n, t in zip(labels, named, true, strict=True) if n == 0 and t >= 2]
@@ -295,30 +294,31 @@ class Classification(Task):
             found.append(
                 Finding(
                     code="class-never-named",
-                    message=f"The model never answers {some}.",
-                    evidence=f"The {title} part has sequences of "
-                    f"{'this class' if len(never) == 1 else 'these classes'}, and each was taken for another.",
-                    remedy=f"Give it more sequences of them, or train longer{self._or_weights(dataset)}.",
+                    message=f"The model never predicts {some}.",
+                    evidence=f"The {title} split has sequences of "
+                    f"{'this class' if len(never) == 1 else 'these classes'}; "
+                    "all are misclassified.",
+                    remedy=f"Add sequences of them, or train longer{self._class_weight_advice(dataset)}.",
                 )
             )
         return found
 
 
 def balanced_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much a sequence of each class counts, [C], so that all classes count the same: n / (C * counts[C]).
+    """Class weights [C], inversely proportional to the class frequencies: n / (C * counts[C]).
 
-    King and Zeng 2001. Their mean over the n sequences that were counted is 1, so that a step is as long as without.
+    King and Zeng 2001. Their mean over the n counted sequences is 1, which keeps the step size.
     """
     weights: NDArray[np.float64] = counts.sum() / (len(counts) * np.maximum(counts, 1.0))
     return weights
 
 
 def _confusion_view(dataset: LabelledDataset, counts: NDArray[np.float64]) -> ConfusionView:
-    """`counts[C + 1, C]`, the last row for classes that the model doesn't know, as a picture."""
+    """`counts[C + 1, C]` as a view; the last row is for unknown classes."""
     labels = dataset.codec.labels
     if not counts[-1].any():
-        return ConfusionView(labels, counts[:-1], "What was taken for what")
+        return ConfusionView(labels, counts[:-1], "Confusion matrix")
     square = np.concatenate([counts, np.zeros((len(counts), 1))], axis=1)
     unknown = dataset.unknown_labels()
     name = unknown[0] if len(unknown) == 1 else f"{len(unknown)} unknown classes"
-    return ConfusionView((*labels, name), square, "What was taken for what")
+    return ConfusionView((*labels, name), square, "Confusion matrix")

@@ -1,4 +1,4 @@
-"""The next letter or word, and text that goes on from a beginning."""
+"""Language modeling: next-token prediction and text generation."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from seqcore.tasks.task import Task, carried, window_note
 
 __all__ = ["LanguageModeling"]
 
-_FEWEST = 50  # symbols of a text that can be trained on
-_MOST_SHOWN = 40  # symbols in a picture
-_MOST_ANSWERED = 1_000  # symbols in an answer
-_MOST_WINDOWS = 50_000  # of a part that are scored; more are spread evenly over it
+_FEWEST = 50  # tokens in the shortest text to train on
+_MOST_SHOWN = 40  # tokens in a figure
+_MOST_ANSWERED = 1_000  # tokens in a prediction
+_MOST_WINDOWS = 50_000  # scored in one split; of more, an evenly spaced sample
 _MOST_TARGETS = 100_000
-_MOST_WORK = 250_000_000  # scored targets times symbols
-_NUMBERS_AT_ONCE = 8_000_000  # scores
-_MOST_ROWS = 64  # stretches that are scored side by side
-_SHOWN_CONTEXT = 24  # symbols of a long window that a picture shows
-_PROMPT, _WRITTEN = {"": 60, " ": 12}, {"": 120, " ": 30}  # symbols of a preview, by what joins them
+_MOST_WORK = 250_000_000  # scored targets times vocabulary size
+_NUMBERS_AT_ONCE = 8_000_000  # logits
+_MOST_ROWS = 64  # segments scored in parallel
+_SHOWN_CONTEXT = 24  # tokens of a long context shown in a figure
+_PROMPT, _WRITTEN = {"": 60, " ": 12}, {"": 120, " ": 30}  # tokens of a preview, by separator
 _TEMPERATURE = 0.8
 
 
 class LanguageModeling(Task):
-    """See `Task`. A model that goes on from every step reads text: it is judged in bits per character."""
+    """See `Task`. A model that predicts at every step generates text; its metric is bits per character."""
 
     metric_is_error = False
     reference = ("most_frequent", "unigram")
@@ -60,18 +60,18 @@ class LanguageModeling(Task):
         self.metric_is_error = self.writes
 
     def check(self, table: Table) -> None:
-        """DataError where the table doesn't fit: numbers, windows, too few symbols."""
-        self._enough(table)
+        """DataError if the table does not fit: numeric data, windows, too few tokens."""
+        self._check_length(table)
         TokenDataset(table, self.experiment.data, torch.device("cpu"))
 
-    def _enough(self, table: Table) -> None:
+    def _check_length(self, table: Table) -> None:
         if self.writes and table.symbolic and not table.independent and len(table) < _FEWEST:
-            raise DataError(f"a text of {len(table)} symbols is too short to learn from; give a few hundred at least")
+            raise DataError(f"a text of {len(table)} symbols is too short for training; give at least a few hundred")
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> TokenDataset:
-        """Windows of the table; without a codec, vocabulary and n-grams are learned from its training part."""
+        """Windows of the table; without a codec, vocabulary and n-grams are fitted on the training split."""
         if codec is None:
-            self._enough(table)
+            self._check_length(table)
         data = TokenDataset(table, self.experiment.data, device, codec)
         if codec is None:
             grams = data.baseline_facts["ngrams"] = fit_ngrams(data)
@@ -79,24 +79,24 @@ class LanguageModeling(Task):
         return data
 
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TokenCodec:
-        """The codec that a checkpoint holds."""
+        """The codec of a checkpoint."""
         return TokenCodec.from_dict(d, arrays)
 
     def build_meta_model(self, table: Table) -> SequenceModel:
-        """The model for a table, its sizes from the training part's different symbols."""
+        """The model for a table; its sizes follow from the vocabulary of the training split."""
         data = self.experiment.data
         bounds = part_bounds(table, data.validation_fraction, data.test_fraction)
         return self._model(len(fit_vocabulary(table, bounds["train"])))
 
     def build_model(self, codec: TokenCodec) -> SequenceModel:
-        """Codes [B, T] -> scores of the next symbol [B, 1 or T, V]."""
+        """Codes [B, T] -> logits of the next token [B, 1 or T, V]."""
         return self._model(len(codec.vocabulary))
 
     def _model(self, size: int) -> SequenceModel:
         return SequenceModel(size, size, self.experiment.model, predict=self.experiment.data.predict, symbolic=True)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy, in nats; steps beyond a short window's end don't count."""
+        """Cross-entropy in nats; padded steps are excluded."""
         if batch.lengths is not None and outputs.shape[1] > 1:
             inside = torch.arange(outputs.shape[1], device=outputs.device) < batch.lengths.to(outputs.device)[:, None]
             return nn.functional.cross_entropy(outputs[inside], batch.targets[inside])
@@ -105,12 +105,12 @@ class LanguageModeling(Task):
     def evaluate(
         self, model: nn.Module, dataset: TokenDataset, part: str, *, points: int = 12, full: bool = True
     ) -> Evaluation:
-        """Loss, accuracy, perplexity and bits beside the baselines'; text, or probabilities after a few contexts."""
+        """Loss, accuracy, perplexity and bits of model and baselines; generated text or next-token probabilities."""
         training = model.training
         model.eval()
         scored, logs, right = [], [], []
         for numbers, batch, outputs in self._passes(model, dataset, part):
-            chosen, correct = _judged(outputs, batch)
+            chosen, correct = _target_log_probs(outputs, batch)
             scored.append(numbers)
             logs.append(chosen)
             right.append(correct)
@@ -137,7 +137,7 @@ class LanguageModeling(Task):
     def _metrics(
         self, data: TokenDataset, part: str, indices: NDArray[np.int64], logs: NDArray[Any], right: NDArray[Any]
     ) -> dict[str, float]:
-        """From ln p [n] and right or not [n] of all targets of these windows."""
+        """Metrics from the log probability [n] and correctness [n] of all targets of these windows."""
         metrics = symbol_metrics(logs, right)
         if not self.writes:
             return metrics
@@ -146,12 +146,12 @@ class LanguageModeling(Task):
             return {**metrics, "bits_per_character": bits}
         rows, _ = data.places(part, indices, carried=self.experiment.training.stateful)
         assert data.table.symbols is not None
-        # an unknown word is paid for and not written: guessing that it is unknown is not spelling it
+        # an unknown word costs bits but has no characters: its spelling is not predicted
         characters = np.where(data.codes[rows] > 0, written_lengths(data.table.symbols)[data.table.values[rows, 0]], 0)
         return {**metrics, "bits_per_word": bits, "bits_per_character": bits / max(float(characters.mean()), 1e-9)}
 
     def _scored(self, data: TokenDataset, part: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
-        """The windows that are scored, pass by pass, and where state is carried whether each follows its row's last."""
+        """Batches of scored windows; for stateful evaluation, whether each continues the previous one of its row."""
         windows, size = data.windows[part], len(data.codec.vocabulary)
         places = data.longest if data.every_step else 1
         most = max(1, min(_MOST_WINDOWS, _MOST_TARGETS // places, _MOST_WORK // size // places))
@@ -174,19 +174,19 @@ class LanguageModeling(Task):
     def _passes(
         self, model: nn.Module, data: TokenDataset, part: str
     ) -> Iterator[tuple[NDArray[np.int64], Batch, Tensor]]:
-        """The model's outputs for the windows that are scored: (their numbers, the batch, outputs [B, S, V])."""
+        """Model outputs for the scored windows: (window indices, batch, outputs [B, S, V])."""
         state: State = None
         for number, (numbers, follows) in enumerate(self._scored(data, part)):
             batch = data.batch(part, numbers)
             if follows is not None and number == 0:
-                state, follows = self._warmed(model, data, part, numbers)
+                state, follows = self._burned_in_state(model, data, part, numbers)
             outputs, state = self.forward(model, batch, carried(state, follows), 1.0)
             yield numbers, batch, outputs
 
-    def _warmed(
+    def _burned_in_state(
         self, model: nn.Module, data: TokenDataset, part: str, heads: NDArray[np.int64]
     ) -> tuple[State, NDArray[np.bool_]]:
-        """The state before each stretch, and whether there is one: what stands before it was read and not scored."""
+        """The state before each segment, and whether there is one, from the unscored windows before it."""
         state: State = None
         there = np.zeros(len(heads), dtype=bool)
         for rows in warming_windows(data.windows[part], heads, data.table.offsets):
@@ -196,52 +196,53 @@ class LanguageModeling(Task):
         return state, there
 
     def preview(self, model: nn.Module, dataset: TokenDataset) -> View:
-        """What the model writes after validation data now, or probabilities after a few contexts of them."""
+        """Text generated from a validation prompt, or next-token probabilities for a few contexts."""
         part = dataset.shown_part()
         return self._sample(model, dataset, part) if self.writes else self._probabilities(model, dataset, part, 12)
 
     def parse_input(self, text: str, codec: TokenCodec) -> tuple[str, ...]:
-        """Letters as they stand, or words. PredictionError names what the model never saw."""
+        """Text as tokens. PredictionError names tokens outside the vocabulary."""
         vocabulary = codec.vocabulary
         symbols = vocabulary.read(text)
         if not symbols:
-            raise PredictionError("input: there is nothing to go on from; type at least one symbol")
+            raise PredictionError("input: the prompt is empty; give at least one symbol")
         places: dict[str, int] = {}
         for place, symbol in enumerate(symbols, 1):
             if not vocabulary.knows(symbol):
                 places.setdefault(symbol, place)
         if places:
             what = "word" if vocabulary.separator else "character"
-            strange = [f"{s!r} ({what} {place})" for s, place in places.items()]
-            named = ", ".join(strange[:8]) + (f" and {len(strange) - 8} more" if len(strange) > 8 else "")
-            were, them = ("was", "it") if len(strange) == 1 else ("were", "them")
+            unknown = [f"{s!r} ({what} {place})" for s, place in places.items()]
+            named = ", ".join(unknown[:8]) + (f" and {len(unknown) - 8} more" if len(unknown) > 8 else "")
+            were, them = ("was", "it") if len(unknown) == 1 else ("were", "them")
             known = vocabulary.symbols[1:]
-            few = len(known) <= 60 and not any(s.isspace() for s in known)  # one line is kept one line
+            few = len(known) <= 60 and not any(s.isspace() for s in known)  # so that the message stays one line
             some = " ".join(known) if few else f"{len(known):,} {what}s"
             raise PredictionError(
-                f"input: {named} {were} not in the training part; leave {them} out, or write what stands there "
-                f"otherwise: this model knows {some}"
+                f"input: {named} {were} not in the training split; remove or replace {them}: the vocabulary of this "
+                "model "
+                f"is {some}"
             )
         return symbols
 
     def example(self, codec: TokenCodec) -> str:
-        """The end of a text; else the beginning of the alphabet that it knows, as long as a window."""
+        """The end of the text, or the first tokens of the vocabulary, as many as a window."""
         vocabulary = codec.vocabulary
-        strange = [i for i, symbol in enumerate(codec.tail, start=1) if not vocabulary.knows(symbol)]
-        end = codec.tail[max(strange, default=0) :][-_PROMPT[vocabulary.separator] :]
+        unknown = [i for i, symbol in enumerate(codec.tail, start=1) if not vocabulary.knows(symbol)]
+        end = codec.tail[max(unknown, default=0) :][-_PROMPT[vocabulary.separator] :]
         if self.writes and end:
             return vocabulary.join(end).strip() or vocabulary.join(end)
         return vocabulary.join(vocabulary.symbols[1 : 1 + self.experiment.data.window])
 
     def input_warning(self, codec: Any, given: Any) -> str | None:
-        """That an input's length isn't the one that the model was trained on; one that writes takes any."""
+        """A warning where the length is unlike the training windows; text generation accepts any length."""
         return None if self.writes else window_note(self.experiment, len(given))
 
     def predict(self, model: nn.Module, codec: TokenCodec, given: Any) -> SymbolsView:
-        """Probabilities of the symbol after an input: text, or symbols."""
+        """Probabilities of the token after an input (text or tokens)."""
         symbols = tuple(given) if not isinstance(given, str) else self.parse_input(given, codec)
         if not all(map(codec.vocabulary.knows, symbols)):
-            self.parse_input(codec.vocabulary.separator.join(symbols), codec)  # says what is strange
+            self.parse_input(codec.vocabulary.separator.join(symbols), codec)  # raises the error that names them
         with torch.inference_mode():
             outputs, _ = model(torch.from_numpy(codec.vocabulary.encode(symbols))[None])
         return symbols_view(codec, outputs[:, -1].numpy(), (symbols,), (None,), most=_MOST_ANSWERED)
@@ -249,21 +250,21 @@ class LanguageModeling(Task):
     def generate(
         self, model: nn.Module, codec: Any, prompt: str, steps: int, *, temperature: float, seed: int, top_k: int = 0
     ) -> str:
-        """The prompt's state goes along; only what is new is returned, with the space before it if there is one."""
+        """Sample the continuation of a prompt; returns only the new text, with the separator before it."""
         vocabulary = codec.vocabulary
         symbols = self.parse_input(prompt, codec)
         window = None if self.writes else self.experiment.data.window
         codes = vocabulary.encode(symbols).tolist()
         new = write(model, codes, steps, temperature=temperature, top_k=top_k, seed=seed, window=window)
-        return _joined_on(codec, symbols, [vocabulary.symbols[i] for i in new])
+        return _continuation_text(codec, symbols, [vocabulary.symbols[i] for i in new])
 
     def diagnose(self, evaluation: Evaluation, dataset: TokenDataset, part: str) -> list[Finding]:
-        """Whether a naive method is exact; how much of the text is unknown."""
+        """Findings: exact baselines, unknown tokens, subsampled n-gram counts."""
         found = []
         exact = next((n for n, m in evaluation.baselines.items() if m["accuracy"] == 1.0), None)
         if exact is not None:
             found.append(exact_baseline(exact))
-        return found + self._unknown(dataset, part) + self._counted(dataset)
+        return found + self._unknown(dataset, part) + self._subsampled_counts(dataset)
 
     def _unknown(self, dataset: TokenDataset, part: str) -> list[Finding]:
         codes = np.concatenate([dataset.codes[low:high] for _, low, high in dataset.bounds[part]])
@@ -275,37 +276,37 @@ class LanguageModeling(Task):
             Finding(
                 code="unknown-symbols",
                 severity="info",
-                message=f"{share:.1%} of the {what} that it was scored on are unknown to it and count as one.",
-                evidence=f"It tells {len(dataset.codec.vocabulary) - 1:,} of them apart: those that the training part "
-                "has, or where these are many, has more than once.",
+                message=f"{share:.1%} of the scored {what} are outside the vocabulary and count as one unknown token.",
+                evidence=f"The vocabulary has {len(dataset.codec.vocabulary) - 1:,} entries: those of the training "
+                "split, or "
+                "where these are many, those that occur more than once.",
             )
         ]
 
-    def _counted(self, dataset: TokenDataset) -> list[Finding]:
+    def _subsampled_counts(self, dataset: TokenDataset) -> list[Finding]:
         there, most = sum(high - low for _, low, high in dataset.bounds["train"]), most_counted(dataset)
         if there <= most:
             return []
-        message = f"The n-grams were counted in the last {most:,} of the {there:,} symbols of the training part."
+        message = f"The n-gram baselines were fitted on the last {most:,} of {there:,} training symbols."
         return [
             Finding(
                 code="counted-in-a-part",
                 severity="info",
                 message=message,
-                evidence="Counting in all of them would take longer than a baseline may; they would be a little "
-                "better.",
+                evidence="Fitting on all symbols would be slow; the baselines would be slightly better.",
             )
         ]
 
     def _sample(self, model: nn.Module, data: TokenDataset, part: str, times: int = 1) -> TextView:
-        """What the model writes after the beginning of a part, always with the same dice, beside how that goes on."""
+        """Text generated from the beginning of a split with a fixed seed, beside the true continuation."""
         joint = data.codec.vocabulary.separator
         _, low, high = data.bounds[part][0]
         codes = data.codes[low : min(low + _PROMPT[joint], high)].tolist()
         new = write(model, codes, times * _WRITTEN[joint], temperature=_TEMPERATURE, seed=0)
         end = low + len(codes)
         prompt = tuple(data.table.words(low, end))
-        text = _joined_on(data.codec, prompt, [data.codec.vocabulary.symbols[i] for i in new])
-        truth = _joined_on(data.codec, prompt, data.table.words(end, min(end + len(new), high)))
+        text = _continuation_text(data.codec, prompt, [data.codec.vocabulary.symbols[i] for i in new])
+        truth = _continuation_text(data.codec, prompt, data.table.words(end, min(end + len(new), high)))
         return TextView(data.codec.vocabulary.join(prompt), text, truth=truth)
 
     @torch.inference_mode()
@@ -331,7 +332,7 @@ def symbols_view(
     *,
     most: int = _MOST_SHOWN,
 ) -> SymbolsView:
-    """Scores [n, V] as a picture of the `most` probable symbols; the unknown one is never an answer."""
+    """Logits [n, V] as a view of the `most` probable tokens, without the unknown token."""
     known = scores[:, 1:].astype(np.float64)
     probabilities = np.exp(known - log_sum(known))
     symbols = np.array(codec.vocabulary.symbols[1:])
@@ -350,8 +351,8 @@ def symbols_view(
 _NOTHING = SymbolsView((), (), np.zeros((0, 0)))
 
 
-def _judged(outputs: Tensor, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(ln p of the targets that count [n], whether the most probable symbol was right [n])."""
+def _target_log_probs(outputs: Tensor, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Log probability of each scored target [n], and whether the most probable token was correct [n]."""
     targets = batch.targets
     counts = targets != NOT_SCORED
     if batch.lengths is not None and outputs.shape[1] > 1:
@@ -362,7 +363,7 @@ def _judged(outputs: Tensor, batch: Batch) -> tuple[NDArray[np.float64], NDArray
     return chosen.cpu().double().numpy(), (scores.argmax(dim=-1) == wanted).cpu().numpy()
 
 
-def _joined_on(codec: TokenCodec, before: tuple[str, ...], new: list[str]) -> str:
-    """New symbols as the text that follows what stands before them."""
+def _continuation_text(codec: TokenCodec, before: tuple[str, ...], new: list[str]) -> str:
+    """New tokens as the text that follows the tokens before them."""
     vocabulary = codec.vocabulary
     return vocabulary.join([*before, *new])[len(vocabulary.join(before)) :]

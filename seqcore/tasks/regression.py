@@ -1,4 +1,4 @@
-"""Numbers from numbers: the next value, several at once, or one at every step."""
+"""Regression and forecasting: one step, a horizon, or a prediction at every step."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ _LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mae": nn.functional.l1_loss,
     "huber": nn.functional.huber_loss,
 }
-_LEAST_GLANCED, _MOST_GLANCED = 50, 200_000  # windows, and steps through them, of a free run between epochs
-_PREVIEWED = 160  # steps in a preview: enough to see, and cheap beside the steps between two of them
+_FEWEST_SAMPLED, _MOST_SAMPLED = 50, 200_000  # windows and model steps of a recursive evaluation between epochs
+_PREVIEWED = 160  # time steps in a preview
 
 
 class Regression(Task):
@@ -62,16 +62,16 @@ class Regression(Task):
         self._tried: tuple[Table, Choice] | None = None
 
     def check(self, table: Table) -> None:
-        """DataError where the table doesn't fit: columns, gaps, windows."""
+        """DataError if the table does not fit: columns, missing values, windows."""
         NumericDataset(table, self._scaled_by("standard"), torch.device("cpu"))
 
     def search_preprocessing(self, table: Table, device: torch.device) -> Iterator[Preparing]:
-        """Try scalings, where the experiment leaves the choice open."""
+        """Compare the scalings if `data.scaling` is "auto"."""
         if self.experiment.data.scaling == "auto":
             self._tried = table, (yield from scaling_trials(type(self), self.experiment, table, device))
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> NumericDataset:
-        """Windows of the table; without a codec, scaler and baselines are learned from its training part."""
+        """Windows of the table; without a codec, scaler and baselines are fitted on the training split."""
         if codec is not None:
             data = NumericDataset(table, self.experiment.data, device, codec)
             data.baseline_facts = facts_for(data, codec)
@@ -92,26 +92,26 @@ class Regression(Task):
         return NumericDataset(table, self._scaled_by("standard"), device)
 
     def _scaled_by(self, kind: str) -> DataConfig:
-        """The experiment's data, with `kind` in the place of "auto"."""
+        """The data section, with `kind` in place of the scaling "auto"."""
         data = self.experiment.data
         return data.model_copy(update={"scaling": kind}) if data.scaling == "auto" else data
 
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> NumericCodec:
-        """The codec that a checkpoint holds."""
+        """The codec of a checkpoint."""
         return NumericCodec.from_dict(d, arrays)
 
     def frozen_codec(self, codec: NumericCodec) -> NumericCodec | None:
-        """Where the scaling was chosen by trial, it stays."""
+        """The codec if its scaling was selected by `search_preprocessing`, so that a resumed run keeps it."""
         return codec if codec.choice else None
 
     def build_meta_model(self, table: Table) -> SequenceModel:
-        """The model for a table, its sizes from column names alone."""
+        """The model for a table; its sizes follow from the column names."""
         data = self.experiment.data
         targets = len(target_names(table, data))
         return self._model(len(data.inputs) or targets, targets, data.calendar)
 
     def build_model(self, codec: NumericCodec) -> SequenceModel:
-        """Inputs [B, T, F] -> outputs [B, 1 or T, H * K]; H is 1 where the model runs free."""
+        """Inputs [B, T, F] -> outputs [B, 1 or T, H * K]; H is 1 for a recursive forecast."""
         return self._model(len(codec.inputs), len(codec.targets), codec.calendar)
 
     def _model(self, inputs: int, targets: int, calendar: tuple[str, ...]) -> SequenceModel:
@@ -121,7 +121,7 @@ class Regression(Task):
         return SequenceModel(features, steps * targets, self.experiment.model, predict=data.predict, symbolic=False)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Mean over all targets; steps beyond a short window's end don't count."""
+        """Mean over all targets; padded steps are excluded."""
         if batch.lengths is None or outputs.shape[1] == 1:
             return self._loss(outputs, batch.targets)
         inside = torch.arange(outputs.shape[1], device=outputs.device) < batch.lengths.to(outputs.device)[:, None]
@@ -130,13 +130,13 @@ class Regression(Task):
     def evaluate(
         self, model: nn.Module, dataset: NumericDataset, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
-        """Scores in original units beside the baselines', and truth against prediction over `points` steps."""
+        """Metrics of model and baselines in original units; truth and prediction over `points` steps."""
         indices, of = self._scored(dataset, part), len(dataset.windows[part])
-        if dataset.free and not full:  # between epochs: each step of a free run is a pass of its own
-            return self._glance(model, dataset, part, indices)
+        if dataset.free and not full:  # between epochs: a recursive forecast takes one pass a step
+            return self._quick_evaluation(model, dataset, part, indices)
         prediction, loss = self.predicted(model, dataset, part, indices)
         truth = dataset.truth(part, indices)
-        with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away is scored too
+        with np.errstate(over="ignore", invalid="ignore"):  # diverged models are evaluated too
             unit = _unit(dataset, part, indices)
             metrics = {"loss": loss, **regression_metrics(prediction, truth, unit)}
         if not full:
@@ -161,10 +161,12 @@ class Regression(Task):
         more: tuple[View, ...] = tuple(view for view in (ahead, each, chosen) if view is not None)
         return Evaluation(metrics, view, len(indices), of, self.baseline_metrics(dataset, part), more)
 
-    def _glance(self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]) -> Evaluation:
-        """The loss of all these windows, one step ahead; the free run's scores from some of them, evenly spread."""
+    def _quick_evaluation(
+        self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]
+    ) -> Evaluation:
+        """One-step loss over all these windows; metrics of the recursive forecast from an evenly spaced sample."""
         _, loss = predict_windows(model, self, dataset, part, indices, stateful=False)
-        most = max(_LEAST_GLANCED, _MOST_GLANCED // (dataset.config.window * dataset.horizon))
+        most = max(_FEWEST_SAMPLED, _MOST_SAMPLED // (dataset.config.window * dataset.horizon))
         some = indices[np.linspace(0, len(indices) - 1, min(most, len(indices))).astype(np.int64)]
         with np.errstate(over="ignore", invalid="ignore"):
             prediction = recursive_forecast(model, dataset, part, some)
@@ -174,9 +176,9 @@ class Regression(Task):
     def predicted(
         self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], float]:
-        """Predictions for windows of a part, [n, 1 or T, H, K] in original units, and the mean loss over them.
+        """Predictions for windows of a split, [n, 1 or T, H, K] in original units, and their mean loss.
 
-        A model that runs free is taken from the end of each window to the horizon; its loss is of one step.
+        A recursive forecast starts at the end of each window; its loss is the one-step loss.
         """
         carry = self.experiment.training.stateful
         outputs, loss = predict_windows(model, self, dataset, part, indices, stateful=carry)
@@ -200,7 +202,7 @@ class Regression(Task):
         }
 
     def errors(self, model: nn.Module, dataset: NumericDataset, part: str) -> dict[str, NDArray[np.float64]]:
-        """Of windows of a part, [n, S, H, K], and of forecasts from them, [n, R, K]."""
+        """Errors of the windows of a split, [n, S, H, K], and of recursive forecasts from them, [n, R, K]."""
         indices = self._scored(dataset, part)
         prediction, _ = self.predicted(model, dataset, part, indices)
         return errors_of(dataset, part, indices, prediction) | errors_ahead(model, dataset, part)
@@ -216,7 +218,7 @@ class Regression(Task):
         return scored_windows(dataset, part, numbers=per_window, stateful=carry)
 
     def preview(self, model: nn.Module, dataset: NumericDataset) -> SeriesView | FramesView:
-        """Truth against prediction on the validation part."""
+        """Truth and prediction on the validation split."""
         return self._view(model, dataset, dataset.shown_part(), _PREVIEWED)
 
     def parse_input(self, text: str, codec: NumericCodec) -> NDArray[np.float64]:
@@ -224,10 +226,10 @@ class Regression(Task):
         return parse_numbers(text, codec)
 
     def example(self, codec: NumericCodec) -> str:
-        """The last values of the data, as many as the window holds."""
+        """The last window of the data."""
         rows = codec.tail[-self.experiment.data.window - codec.before :, codec.inputs]
-        rounding = np.abs(rows) < 1e-12 * np.nanmax(np.abs(rows), axis=0, initial=0.0)
-        rows = np.where(rounding, 0.0, rows)  # nobody types 4.0e-14 for a sine's zero
+        negligible = np.abs(rows) < 1e-12 * np.nanmax(np.abs(rows), axis=0, initial=0.0)
+        rows = np.where(negligible, 0.0, rows)  # 4.0e-14 for the zero of a sine
         return (
             "; ".join(", ".join(f"{value:.6g}" for value in row) for row in rows)
             if rows.shape[1] > 1
@@ -235,58 +237,59 @@ class Regression(Task):
         )
 
     def input_warning(self, codec: Any, given: Any) -> str | None:
-        """That an input's length isn't what the model was trained on, and whose values and dates it is read as."""
+        """Warnings: length unlike the training windows, assumed series, assumed dates."""
         notes = [window_note(self.experiment, len(given) - codec.before)]
         if len(codec.series) > 1:
-            notes.append(f"It is read in the units of {codec.series[0]}, the first of {len(codec.series):,} series.")
+            notes.append(f"The input is scaled as {codec.series[0]!r}, the first of {len(codec.series):,} series.")
         if codec.calendar and dates_of(given) is None:
-            notes.append("It is taken to be the last of the data, whose dates it is given.")
+            notes.append("The input has no dates; it gets the last dates of the data.")
         return " ".join(note for note in notes if note) or None
 
     def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView | FramesView:
-        """The steps after an input [T] or [T, F] in the units of the codec's first series, or at its end."""
+        """Predictions for an input [T] or [T, F] in the units of the codec's first series."""
         rows, times = as_rows(given, codec), dates_of(given)
         view = predict_after(model, self.experiment.data, codec, rows, times=times)
         return view if codec.frame is None else as_film(view, codec.frame)
 
     def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
-        """On from the end of the codec's first series; beyond the horizon, from its own predictions."""
+        """Forecast from the end of the codec's first series; recursive beyond the horizon."""
         return forecast_on(model, self.experiment.data, codec, steps)
 
     def diagnose(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[Finding]:
-        """Whether the model only learned the mean, and whether a naive method is exact."""
+        """Findings: predictions of the mean only, broadcast targets, selected scaling, exact baselines."""
         found = []
         names = {"train": "training", "val": "validation", "test": "test"}
-        if self._only_the_mean(evaluation, dataset, part):
+        if self._predicts_the_mean(evaluation, dataset, part):
             found.append(
                 Finding(
                     code="learned-the-mean",
-                    message="The model only learned the mean: it answers about the same whatever it sees.",
-                    evidence=f"Its {names[part]} error (RMSE {evaluation.metrics['rmse']:.4g}) is that of always "
-                    f"answering the mean ({evaluation.baselines['mean']['rmse']:.4g}).",
-                    remedy="Scale the data (relative scaling lets a trend carry on), train longer, or check that "
-                    "the model gives one answer for each target.",
+                    message="The model predicts the mean: its predictions hardly depend on the input.",
+                    evidence=f"Its {names[part]} RMSE, {evaluation.metrics['rmse']:.4g}, is close to that of the mean "
+                    f"baseline, {evaluation.baselines['mean']['rmse']:.4g}.",
+                    remedy="Scale the data (last-value scaling extrapolates trends), train longer, or check that the "
+                    "model "
+                    "has one output for each target.",
                 )
             )
         if self.experiment.data.predict == "broadcast":
             found.append(
                 Finding(
                     code="one-answer-for-many",
-                    message=f"One answer stands against {self.experiment.data.window} targets: "
-                    "the best it can be is their middle.",
-                    evidence="The head gives one number for a window, and broadcasting repeats it over all of them.",
+                    message=f"One prediction is compared with {self.experiment.data.window} targets: "
+                    "the lowest loss is reached at their mean.",
+                    evidence="The head has one output for each window, and broadcasting repeats it over all targets.",
                     remedy="Predict at every step (data.predict = every).",
                 )
             )
         if dataset.codec.choice:
             kind, error, _ = dataset.codec.choice[0]
-            where = "validation part" if self.experiment.data.validation_fraction else "end of the training part"
+            where = "validation split" if self.experiment.data.validation_fraction else "end of the training split"
             found.append(
                 Finding(
                     code="scaling-chosen",
                     severity="info",
-                    message=f"The scaling was chosen by trial: {kind}.",
-                    evidence=f"After a short training its error on the {where} was least ({error:.4g}): "
+                    message=f"Automatic scaling selected {kind!r}.",
+                    evidence=f"It had the lowest error on the {where} after a short training run, {error:.4g}; others: "
                     + "; ".join(_tried(row) for row in dataset.codec.choice[1:])
                     + ".",
                 )
@@ -300,7 +303,7 @@ class Regression(Task):
             found.append(exact_baseline("linear" if "linear" in exact else exact[0]))
         return found
 
-    def _only_the_mean(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> bool:
+    def _predicts_the_mean(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> bool:
         naive = evaluation.baselines["mean"]["rmse"]
         view = evaluation.view
         assert isinstance(view, SeriesView | FramesView)
@@ -319,7 +322,7 @@ class Regression(Task):
             if (band := band_of(data, part, indices, prediction)) is not None:
                 values |= dict(zip(("low", "high"), band, strict=True))
             rows = data.origin_rows(part, indices) + data.lead
-            if data.at_each_step:  # one answer a step: the nearest of its horizon
+            if data.at_each_step:  # one prediction at each step: the first of its horizon
                 values = {name: v[:, :, 0] for name, v in values.items()}
             else:
                 values, rows = {name: v[:, 0] for name, v in values.items()}, rows + np.arange(data.horizon)
@@ -332,11 +335,11 @@ _NOTHING = SeriesView(np.zeros(0), np.zeros((0, 1)))
 
 def _tried(row: tuple[Any, ...]) -> str:
     kind, error, remark = row
-    return f"{kind} {error:.4g}" if error is not None else f"{kind} not tried ({remark})"
+    return f"{kind} {error:.4g}" if error is not None else f"{kind} not available ({remark})"
 
 
 def _unit(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-    """MASE's unit for each window, [n, 1, 1, K]: its series' mean absolute step in the training part."""
+    """MASE denominator of each window, [n, 1, 1, K]: mean absolute one-step difference in the training split."""
     series = data.series_of(data.windows[part].locate(indices)[2])
     steps: NDArray[np.float64] = data.baseline_facts["naive_step"][series][:, None, None, :]
     return steps

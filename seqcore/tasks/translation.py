@@ -1,4 +1,4 @@
-"""One language into another: an encoder reads a sentence, a decoder writes it word by word."""
+"""Translation with an encoder-decoder model."""
 
 from __future__ import annotations
 
@@ -27,43 +27,43 @@ from seqcore.models.recurrent import State
 from seqcore.results import TranslationView, View
 from seqcore.tasks.task import Task
 from seqcore.tasks.translation_eval import (
-    lines_of,
-    rounded,
+    rounded_for_view,
+    sentences_of_table,
     translate_all,
     translate_words,
     translation_metrics,
 )
 
-__all__ = ["Translation", "forcing"]
+__all__ = ["Translation", "teacher_forcing_ratio"]
 
-MOST_SCORED = 2_000  # sentences whose translations are judged
-FEW_SCORED = 200  # the same after each epoch
+MOST_SCORED = 2_000  # sentences that are translated and scored
+FEW_SCORED = 200  # the same between epochs
 _PREVIEWED = 5
-_NUMBERS_AT_ONCE = 20_000_000  # of what attention compares
-_ATTENDED = 12  # sentences that are shown with their attention
+_NUMBERS_AT_ONCE = 20_000_000  # attention scores in one batch
+_ATTENDED = 12  # sentences with attention weights in a view
 
 
 class Translation(Task):
-    """See `Task`. Trained on the true words before each word, or on its own where teacher forcing says so."""
+    """See `Task`. Trained with teacher forcing or scheduled sampling."""
 
     metric = "bleu"
     metric_is_error = False
     reference = ("nearest_sentence",)
 
     def check(self, table: Table) -> None:
-        """DataError where the table doesn't fit: no pairs, an empty part, fewer than two words."""
+        """DataError if the table does not fit: no sentence pairs, an empty split, fewer than two words."""
         ParallelTextDataset(table, self.experiment.data, torch.device("cpu"))
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> ParallelTextDataset:
-        """The pairs; without a codec, words, capitals and marks are learned from the training part."""
+        """The sentence pairs; without a codec, the vocabularies are fitted on the training split."""
         return ParallelTextDataset(table, self.experiment.data, device, codec)
 
     def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ParallelTextCodec:
-        """The codec that a checkpoint holds."""
+        """The codec of a checkpoint."""
         return ParallelTextCodec.from_dict(d, arrays)
 
     def build_meta_model(self, table: Table) -> EncoderDecoder:
-        """The model for a table, its sizes from the words of the training part."""
+        """The model for a table; its sizes follow from the vocabularies of the training split."""
         data = self.experiment.data
         if table.paired is None:
             return EncoderDecoder(2, 3, self.experiment.model)
@@ -77,24 +77,24 @@ class Translation(Task):
         return EncoderDecoder(sizes[0], sizes[1] + 1, self.experiment.model)
 
     def build_model(self, codec: ParallelTextCodec) -> EncoderDecoder:
-        """Codes [B, T] -> scores of the words and of the end."""
+        """Source codes [B, T] -> logits of the target words and the end token."""
         return EncoderDecoder(len(codec.source), len(codec.target) + 1, self.experiment.model)
 
     def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
-        """Scores [B, S, V + 1] of each word of the translations after the true ones before it.
+        """Logits [B, S, V + 1] of each target word given the true words before it.
 
-        In training a word before is the model's own with the probability that teacher forcing leaves (scheduled
-        sampling: Bengio et al. 2015); what it chose is taken as given.
+        In training, each previous word is replaced by the model's own prediction with a probability of 1 minus the
+        teacher forcing ratio (scheduled sampling, Bengio et al. 2015), without a gradient through that choice.
         """
         assert isinstance(model, EncoderDecoder)
         before = batch.targets[:, :-1].clamp(min=0)
         given = torch.cat([before.new_full((len(before), 1), model.end), before], dim=1)
-        share = forcing(self.experiment, progress) if model.training else 1.0
-        if share >= 1.0:
+        ratio = teacher_forcing_ratio(self.experiment, progress) if model.training else 1.0
+        if ratio >= 1.0:
             outputs, _ = model(batch.inputs, None, batch.lengths, given)
             return outputs, None
         memory, state = model.encode(batch.inputs, batch.lengths)
-        true = torch.rand(given.shape).to(given.device) < share
+        true = torch.rand(given.shape).to(given.device) < ratio
         written, word = [], given[:, 0]
         for step in range(given.shape[1]):
             scores, state, _ = model.decode(word[:, None], state, memory)
@@ -104,15 +104,15 @@ class Translation(Task):
         return torch.cat(written, dim=1), None
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy of a word, in nats; the end of a sentence is one, padding isn't."""
+        """Cross-entropy for each word in nats, the end token included, padding excluded."""
         return nn.functional.cross_entropy(outputs.flatten(0, 1), batch.targets.flatten(), ignore_index=NOT_SCORED)
 
     def evaluate(
         self, model: nn.Module, dataset: ParallelTextDataset, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
-        """Loss and perplexity of the true translations; BLEU, chrF and share of exact ones of the model's own.
+        """Loss and perplexity of the reference translations; BLEU, chrF and exact matches of the predictions.
 
-        Judged are at most 2,000 sentences that are spread over the part; not `full`, 200.
+        On at most 2,000 evenly spaced sentences of the split; 200 if not `full`.
         """
         indices, of = dataset.spread(part, MOST_SCORED if full else FEW_SCORED), len(dataset.windows[part])
         loss = self._mean_loss(model, dataset, part, indices)
@@ -125,7 +125,7 @@ class Translation(Task):
         if not full:
             return Evaluation(metrics, TranslationView(()), len(indices), of, unit="sentence")
         shown = found if len(found) <= points else [found[i] for i in _spread(len(found), points)]
-        view = TranslationView(tuple(rounded(t, attention=i < _ATTENDED) for i, t in enumerate(shown)))
+        view = TranslationView(tuple(rounded_for_view(t, attention=i < _ATTENDED) for i, t in enumerate(shown)))
         attended = next((t for t in shown if t.attention is not None and len(t.prediction) > 1), None)
         more: tuple[View, ...] = ()
         if attended is not None:
@@ -139,17 +139,17 @@ class Translation(Task):
         return {name: BaselineScore(translation_metrics(texts, truth)) for name, texts in found.items()}
 
     def preview(self, model: nn.Module, dataset: ParallelTextDataset) -> TranslationView:
-        """A few sentences of the validation part as they are translated now."""
+        """Translations of a few validation sentences."""
         part = dataset.shown_part()
         sequences = dataset.sequences(part, dataset.spread(part, _PREVIEWED))
         found = translate_all(model, dataset, sequences, beam=1)
-        return TranslationView(tuple(rounded(t, attention=True) for t in found))
+        return TranslationView(tuple(rounded_for_view(t, attention=True) for t in found))
 
     def parse_input(self, text: str, codec: ParallelTextCodec) -> tuple[str, ...]:
-        """The words of a sentence, with the mark that usually ends one like it. PredictionError."""
+        """The words of a sentence, with final punctuation added where it is missing. PredictionError."""
         words = tuple(codec.read(text))
         if text.strip() and not any(is_word(word) for word in words):
-            raise PredictionError("input: there is no word in it to translate; type a sentence")
+            raise PredictionError("input: there is no word to translate; type a sentence")
         if not words:
             raise PredictionError("input: there is nothing to translate; type a sentence")
         if len(words) > MOST_WORDS:
@@ -157,44 +157,44 @@ class Translation(Task):
         return words
 
     def example(self, codec: ParallelTextCodec) -> str:
-        """A sentence that was held back."""
+        """A held-out sentence."""
         return codec.example
 
     def can_score(self, table: Table) -> bool:
-        """Whether the sentences have translations to be held against."""
+        """Whether the table has reference translations."""
         return table.paired is not None
 
     def predict(self, model: nn.Module, codec: ParallelTextCodec, given: Any) -> TranslationView:
-        """The translation of a sentence (text, or its words), or of each line of a text that was read as a table."""
+        """The translation of a sentence (text or words), or of each line of a text table."""
         if isinstance(given, Table):
-            sentences = [self.parse_input(line, codec) for line in lines_of(given)]
+            sentences = [self.parse_input(line, codec) for line in sentences_of_table(given)]
         else:
             sentences = [self.parse_input(given, codec) if isinstance(given, str) else tuple(given)]
         if not sentences or () in sentences or not all(isinstance(w, str) for words in sentences for w in words):
             raise PredictionError("input: this model translates sentences; give text, or a list of words")
         found = translate_words(model, codec, sentences, beam=self.experiment.model.beam)
-        return TranslationView(tuple(rounded(t, attention=i < _ATTENDED) for i, t in enumerate(found)))
+        return TranslationView(tuple(rounded_for_view(t, attention=i < _ATTENDED) for i, t in enumerate(found)))
 
     def input_warning(self, codec: ParallelTextCodec, given: Any) -> str | None:
-        """Words that the model has never seen, and a length that it wasn't trained on."""
+        """Warnings: unknown words, a length outside the training range."""
         notes = []
         known = codec.source.read(given)
-        strange = [bare(w) for w, k in zip(given, known, strict=True) if not codec.vocabulary.knows(k)]
-        if strange:
-            some = ", ".join(f"“{w}”" for w in dict.fromkeys(strange))
+        unknown = [bare(w) for w, k in zip(given, known, strict=True) if not codec.vocabulary.knows(k)]
+        if unknown:
+            some = ", ".join(f"“{w}”" for w in dict.fromkeys(unknown))
             notes.append(
-                f"Never seen in training: {some}. The model can only guess {'them' if len(strange) > 1 else 'it'} from "
-                "what stands around."
+                f"Not in the vocabulary: {some}. Read as the unknown token; the translation depends on the context "
+                "only."
             )
         shortest, longest = codec.lengths
         if not shortest <= len(given) <= longest:
             trained = f"{shortest} to {longest}" if shortest < longest else f"sentences of {longest}"
             words = f"{len(given)} word{'s' * (len(given) != 1)}"
-            notes.append(f"This sentence has {words} and marks; the model was trained on {trained}.")
+            notes.append(f"This sentence has {words}, punctuation included; the model was trained on {trained}.")
         return " ".join(notes) or None
 
     def diagnose(self, evaluation: Evaluation, dataset: ParallelTextDataset, part: str) -> list[Finding]:
-        """Whether the model says the same to everything, loses to the nearest sentence, or meets unknown words."""
+        """Findings: identical predictions, a better nearest-sentence baseline, unknown words."""
         assert isinstance(evaluation.view, TranslationView)
         title, found = PART_TITLES[part], []
         answers = {t.text for t in evaluation.view.sentences}
@@ -204,21 +204,22 @@ class Translation(Task):
             found.append(
                 Finding(
                     code="says-the-same",
-                    message="The model says the same to almost everything.",
-                    evidence=f"It has {len(answers)} different answer{'s' * (len(answers) != 1)} to {len(asked)} "
-                    f"sentences of the {title} part: it has learned its language, but not yet to listen.",
-                    remedy="Train longer or with another learning rate; with attention (model.attention) a decoder "
-                    "learns sooner where to look.",
+                    message="The model predicts the same sentence for almost every input.",
+                    evidence=f"{len(answers)} different prediction{'s' * (len(answers) != 1)} for {len(asked)} "
+                    f"sentences of the {title} split: "
+                    f"the decoder ignores the encoder output.",
+                    remedy="Train longer or with another learning rate, or use attention (model.attention).",
                 )
             )
         elif nearest > bleu:
             found.append(
                 Finding(
                     code="nearest-sentence-better",
-                    message="Looking up the most similar training sentence is better than this model.",
-                    evidence=f"On the {title} part its BLEU is {nearest:.1f}, the model's {bleu:.1f}.",
-                    remedy="Train longer, or make the model larger; with few sentences a network has too little to "
-                    "learn from.",
+                    message="The nearest-sentence baseline is better than this model.",
+                    evidence=f"BLEU on the {title} split: {nearest:.1f} for the nearest sentence, {bleu:.1f} for the "
+                    "model.",
+                    remedy="Train longer or increase the model size; a small data set may not suffice for a neural "
+                    "network.",
                 )
             )
         return found + self._unknown(dataset, part, title)
@@ -233,9 +234,10 @@ class Translation(Task):
             Finding(
                 code="unknown-words",
                 severity="info",
-                message=f"{share:.1%} of the words in the {title} part's sentences are unknown to the model.",
-                evidence=f"It knows {len(dataset.codec.source) - 1:,}: those that the training part has often enough.",
-                remedy="Give more sentences, or let it know rarer words (data.min_count, data.vocabulary).",
+                message=f"{share:.1%} of the words of the {title} split are not in the vocabulary.",
+                evidence=f"The source vocabulary has {len(dataset.codec.source) - 1:,} words: those frequent enough "
+                "in the training split.",
+                remedy="Add training sentences, or increase the vocabulary (data.min_count, data.vocabulary).",
             )
         ]
 
@@ -260,20 +262,20 @@ class Translation(Task):
         return total / max(words, 1)
 
 
-def forcing(experiment: Any, progress: float) -> float:
-    """The share of true words that a decoder is given at a point of the run, from 0 to 1."""
+def teacher_forcing_ratio(experiment: Any, progress: float) -> float:
+    """The probability of a true previous word at a fraction `progress` of the run."""
     training = experiment.training
     first, last = training.teacher_forcing, training.teacher_forcing_end
     if training.forcing_schedule == "constant":
         return float(first)
-    gone = progress
+    fraction = progress
     if training.forcing_schedule == "inverse-sigmoid":
         steep = 12.0
         low, high = (1 / (1 + math.exp(steep * 0.5 * s)) for s in (1, -1))
-        gone = (1 / (1 + math.exp(-steep * (progress - 0.5))) - low) / (high - low)
-    return float(first + (last - first) * gone)
+        fraction = (1 / (1 + math.exp(-steep * (progress - 0.5))) - low) / (high - low)
+    return float(first + (last - first) * fraction)
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """At most `most` of so many places, evenly spread."""
+    """At most `most` evenly spaced indices below `count`."""
     return [int(place) for place in np.linspace(0, count - 1, most)]

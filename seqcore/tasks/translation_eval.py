@@ -1,4 +1,4 @@
-"""A translator's own translations: of a part or of typed sentences, with words it can't know, and how good they are."""
+"""Translations of a split or of typed sentences, copying of unknown words, and translation metrics."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from seqcore.models.beam_search import Hypothesis, beam_search
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.results import Translated
 
-__all__ = ["lines_of", "rounded", "translate_all", "translate_words", "translation_metrics"]
+__all__ = ["rounded_for_view", "sentences_of_table", "translate_all", "translate_words", "translation_metrics"]
 
 _SENTENCES_AT_ONCE = 256
 _WORDS_AT_ONCE = 8_000
-_EASTERN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff]")  # written without spaces
+_EASTERN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff]")  # scripts without spaces between words
 
 Words = Sequence[str]
 
@@ -33,7 +33,7 @@ Words = Sequence[str]
 def translate_all(
     model: nn.Module, data: ParallelTextDataset, sequences: NDArray[np.int64], *, beam: int
 ) -> list[Translated]:
-    """Sentences of a table in the model's words, beside the true translations."""
+    """Predicted and reference translations of sentences of a table."""
     found = translate_words(model, data.codec, [data.source(s) for s in sequences.tolist()], beam=beam)
     return [replace(t, truth=tuple(data.truth(s))) for t, s in zip(found, sequences.tolist(), strict=True)]
 
@@ -41,7 +41,7 @@ def translate_all(
 def translate_words(
     model: nn.Module, codec: ParallelTextCodec, sentences: Sequence[Words], *, beam: int
 ) -> list[Translated]:
-    """Sentences as words -> their translations. A word that can't be known is handed over as it stands."""
+    """Translations of tokenized sentences. Unknown source words are copied to the translation."""
     assert isinstance(model, EncoderDecoder)
     training = model.training
     model.eval()
@@ -60,9 +60,9 @@ def translate_words(
         inputs = np.zeros((len(some), longest), dtype=np.int64)
         for row, i in enumerate(some):
             inputs[row, : lengths[i]] = coded[i]
-        strange = torch.from_numpy(np.array([bool((coded[i] == 0).any()) for i in some]))
+        unknown = torch.from_numpy(np.array([bool((coded[i] == 0).any()) for i in some]))
         short = torch.from_numpy(lengths[some]) if (lengths[some] < longest).any() else None
-        answers = beam_search(model, torch.from_numpy(inputs).to(device), short, beam=beam, unknown=strange.to(device))
+        answers = beam_search(model, torch.from_numpy(inputs).to(device), short, beam=beam, unknown=unknown.to(device))
         for i, answer in zip(some.tolist(), answers, strict=True):
             found[i] = _translated(codec, sentences[i], coded[i], answer)
     model.train(training)
@@ -70,30 +70,32 @@ def translate_words(
 
 
 def _translated(codec: ParallelTextCodec, source: Words, codes: NDArray[np.int64], answer: Hypothesis) -> Translated:
-    strange = np.flatnonzero(codes == 0)
+    unknown = np.flatnonzero(codes == 0)
     attention = None if answer.attention is None else answer.attention[:, : len(source)].astype(np.float64)
-    words, handed = [], 0
+    words, copied = [], 0
     for step, code in enumerate(answer.codes):
         word = codec.target.vocabulary.symbols[code]
-        if code == 0:  # where it looks most, of what it can't know; without attention one after the other
-            place = strange[handed % len(strange)] if attention is None else strange[attention[step][strange].argmax()]
-            word, handed = bare(source[int(place)]), handed + 1
+        if code == 0:  # copy the unknown word with the highest attention weight; without attention, in order
+            place = unknown[copied % len(unknown)] if attention is None else unknown[attention[step][unknown].argmax()]
+            word, copied = bare(source[int(place)]), copied + 1
         words.append(word)
     written = codec.written(words, source)
     return Translated(
         source=tuple(source),
         prediction=written,
         attention=attention,
-        unknown=tuple(dict.fromkeys(bare(source[i]) for i in strange.tolist())),
+        unknown=tuple(dict.fromkeys(bare(source[i]) for i in unknown.tolist())),
         text=join_sentence(written),
         probability=answer.probability,
     )
 
 
-def lines_of(table: Table) -> list[str]:
-    """The lines of a text that was read as words, or its sequences; those without a word are left out. DataError."""
+def sentences_of_table(table: Table) -> list[str]:
+    """The lines (or sequences) of a text table that contain a word. DataError."""
     if not table.symbolic:
-        raise DataError("these data are numbers, and a translator takes sentences; give pairs, or one sentence a line")
+        raise DataError(
+            "these data are numeric, but translation needs sentences; give sentence pairs, or one sentence per line"
+        )
     lines: list[str] = []
     for low, high in zip(table.offsets[:-1].tolist(), table.offsets[1:].tolist(), strict=True):
         words = table.words(low, high)
@@ -102,8 +104,8 @@ def lines_of(table: Table) -> list[str]:
     return lines
 
 
-def rounded(sentence: Translated, *, attention: bool) -> Translated:
-    """The same for a picture: numbers in three digits, or no attention."""
+def rounded_for_view(sentence: Translated, *, attention: bool) -> Translated:
+    """A copy for a view: values with three digits, or without attention weights."""
     weights = sentence.attention
     return replace(
         sentence,
@@ -113,15 +115,15 @@ def rounded(sentence: Translated, *, attention: bool) -> Translated:
 
 
 def translation_metrics(found: list[str], truth: list[str]) -> dict[str, float]:
-    """BLEU and chrF of sacrebleu (Post 2018), from 0 to 100, and the share of translations that are exactly right.
+    """BLEU and chrF of sacrebleu (Post 2018), from 0 to 100, and the share of exact matches.
 
-    Languages that are written without spaces are compared character by character.
+    Languages without spaces between words are compared by character.
     """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    alone = sum(bool(_EASTERN.search(text)) for text in truth) > 0.5 * len(truth)
-    bleu = BLEU(tokenize="char" if alone else "13a", force=True)
+    by_character = sum(bool(_EASTERN.search(text)) for text in truth) > 0.5 * len(truth)
+    bleu = BLEU(tokenize="char" if by_character else "13a", force=True)
     return {
         "bleu": float(bleu.corpus_score(found, [truth]).score),
         "chrf": float(CHRF().corpus_score(found, [truth]).score),

@@ -33,7 +33,7 @@ def test_a_series_is_named(run: str, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["predict", run, "--steps", "3"]) == 0
     assert capsys.readouterr().err.startswith("GOOG; with --series: AAPL, ")
     assert main(["predict", run, "--input", "1 1.1 1.2", "--json"]) == 0
-    assert "read in the units of GOOG, the first of 6 series" in json.loads(capsys.readouterr().out)["note"]
+    assert "scaled as 'GOOG', the first of 6 series" in json.loads(capsys.readouterr().out)["note"]
     assert main(["predict", run, "--input", "1 1.1 1.2", "--series", "FB", "--json"]) == 0
     assert "GOOG" not in json.loads(capsys.readouterr().out)["note"]
 

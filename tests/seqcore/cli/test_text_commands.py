@@ -57,4 +57,4 @@ def test_characters_that_it_never_read_are_named_in_one_line(book: Path, capsys:
     code, _, faults = ask(capsys, *store, "predict", "latest", "--input", "Ω and 日", "--generate", "5")
     assert code == 1
     assert len(faults) == 1
-    assert "'Ω' (character 1), '日' (character 7) were not in the training part" in faults[0]
+    assert "'Ω' (character 1), '日' (character 7) were not in the training split" in faults[0]

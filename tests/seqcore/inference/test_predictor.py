@@ -93,8 +93,8 @@ def test_inputs_of_any_length_are_taken_and_an_unusual_one_is_said() -> None:
         ("ramp-next-value", "1 1e400", "'1e400' is too large"),
         ("ramp-next-value", "1,500 2,500", "can be 1500 or 1.500"),
         ("ramp-next-value", "1e300 2e300 3e300", "the model's answer is not a finite number: this input is too far"),
-        ("next-letter", "É", "was not in the training part"),
-        ("next-letter", "", "nothing to go on from"),
+        ("next-letter", "É", "was not in the training split"),
+        ("next-letter", "", "the prompt is empty"),
     ],
 )
 def test_an_input_that_can_not_be_taken_is_one_clear_line(name: str, typed: str, words: str) -> None:

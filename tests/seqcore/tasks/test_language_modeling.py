@@ -184,7 +184,7 @@ def test_a_carried_state_writes_what_reading_all_anew_would(reader: tuple[Predic
 def test_symbols_that_were_never_seen_are_all_named(reader: tuple[Predictor, dict[str, Any]]) -> None:
     with pytest.raises(PredictionError) as caught:
         reader[0].generate("QtßQ 7", 5)
-    assert "'Q' (character 1), 'ß' (character 3), '7' (character 6) were not in the training part" in str(caught.value)
+    assert "'Q' (character 1), 'ß' (character 3), '7' (character 6) were not in the training split" in str(caught.value)
     assert len(caught.value.lines) == 1
 
 
@@ -205,7 +205,7 @@ def test_rare_words_of_a_large_vocabulary_are_unknown_and_that_is_said() -> None
     words = [f"w{i}" for i in (random.pareto(0.8, 12_000) * 5).astype(int) % 20_000]
     _, seen = trained(" ".join(words), level="words", training__epochs=1, model__hidden_size=8, model__embedding_size=8)
     said = next(f for f in seen["findings"] if f.code == "unknown-symbols")
-    assert "% of the words" in said.message
+    assert "% of the scored words" in said.message
     assert seen["finished"].metrics["val_loss"] < np.log(5000)
 
 

@@ -27,7 +27,7 @@ from seqcore.models.beam_search import beam_search
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.results import Translated, TranslationView
 from seqcore.tasks.model_summary import summarize
-from seqcore.tasks.translation import Translation, forcing
+from seqcore.tasks.translation import Translation, teacher_forcing_ratio
 from seqcore.tasks.translation_eval import translation_metrics
 from seqcore.training.checkpoint import unpack
 from seqcore.training.control import Control
@@ -255,7 +255,8 @@ def test_the_probability_is_the_mean_of_the_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"), [("", "nothing to translate"), ("?!", "no word in it"), ("a " * 300, "words are too many")]
+    ("given", "message"),
+    [("", "nothing to translate"), ("?!", "no word to translate"), ("a " * 300, "words are too many")],
 )
 def test_what_is_no_sentence_is_refused_in_one_line(
     learned: tuple[Finished, Predictor], given: str, message: str
@@ -300,8 +301,8 @@ def test_teacher_forcing_goes_from_its_start_to_its_end(schedule: str, shares: l
     plan = tiny(
         {"training.teacher_forcing": 0.9, "training.teacher_forcing_end": 0.1, "training.forcing_schedule": schedule}
     )
-    assert [forcing(plan, p) for p in (0.0, 0.5, 1.0)] == pytest.approx(shares)
-    course = [forcing(plan, p) for p in np.linspace(0, 1, 21)]
+    assert [teacher_forcing_ratio(plan, p) for p in (0.0, 0.5, 1.0)] == pytest.approx(shares)
+    course = [teacher_forcing_ratio(plan, p) for p in np.linspace(0, 1, 21)]
     assert course == sorted(course, reverse=True)
 
 
@@ -397,7 +398,7 @@ def test_a_summary_counts_the_parameters_of_the_model_that_is_built(attention: s
 def test_what_can_not_be_translated_is_refused_before_training() -> None:
     with pytest.raises(DataError, match="translation needs pairs of sentences"):
         check(Experiment.make().with_changes({"data.source": "alphabet", "data.task": "translation"}))
-    with pytest.raises(ExperimentError, match="each sequence is whole"):
+    with pytest.raises(ExperimentError, match="each sequence is processed as a whole"):
         tiny({"training.stateful": True, "training.shuffle": False})
 
 
