@@ -52,13 +52,13 @@ class Preparing(_Event):
     """
 
     step: int
-    what: str  # "Trying scalings"
+    what: str  # "Scaling search"
     number: int = 1
     total: int = 1
 
     @property
     def sentence(self) -> str:
-        """For people: "Trying scalings: 3 of 7"."""
+        """For people: "Scaling search: 3 of 7"."""
         return f"{self.what}: {self.number:,} of {self.total:,}" if self.total > 1 else self.what
 
 

@@ -395,11 +395,11 @@ def test_what_a_run_prepares_is_kept_only_while_it_holds(
 
     lease = store.start(experiment)
     run = lease.run
-    store.append(lease, [Preparing(0, "Trying scalings", n, 7) for n in (1, 2)])
+    store.append(lease, [Preparing(0, "Scaling search", n, 7) for n in (1, 2)])
     before = store.version(run)
-    assert kept() == ["Trying scalings: 2 of 7"]
-    store.append(lease, [Preparing(0, "Trying scalings", 3, 7)])
-    assert kept() == ["Trying scalings: 3 of 7"]
+    assert kept() == ["Scaling search: 2 of 7"]
+    store.append(lease, [Preparing(0, "Scaling search", 3, 7)])
+    assert kept() == ["Scaling search: 3 of 7"]
     assert store.version(run) != before
     store.append(lease, [started()])
     assert kept() == ["started"]
@@ -411,7 +411,7 @@ def test_what_a_dead_attempt_was_preparing_goes_when_the_next_one_starts(
     store: Store, experiment: Experiment, started: Callable[..., Started]
 ) -> None:
     lease = store.start(experiment)
-    store.append(lease, [Preparing(0, "Trying scalings", 3, 7)])
+    store.append(lease, [Preparing(0, "Scaling search", 3, 7)])
     with closing(Store(store.url)) as another:  # knows nothing of what this one has written
         another.append(lease, [started()])
     assert [s.event.name for s in store.events(lease.run)] == ["started"]

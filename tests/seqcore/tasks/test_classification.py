@@ -307,7 +307,7 @@ def test_new_data_with_unknown_classes_are_scored_and_said(trained: tuple[Predic
     assert evaluation.metrics["accuracy"] <= 0.9
     assert evaluation.of == len(labels)
     assert isinstance(evaluation.view, LabelsView)
-    assert "30 of a class that the model doesn't know (elsewhere)" in evaluation.view.title
+    assert "30 of unknown classes (elsewhere)" in evaluation.view.title
 
 
 def test_what_a_model_can_not_take_is_said(trained: tuple[Predictor, Table, list[Event]]) -> None:
@@ -316,9 +316,9 @@ def test_what_a_model_can_not_take_is_said(trained: tuple[Predictor, Table, list
         predictor.predict("1, 2; 3, 4")
     with pytest.raises(DataError, match="these data are text"):
         predictor.predict(reviews(4))
-    with pytest.raises(PredictionError, match="not trained on sound"):
+    with pytest.raises(PredictionError, match="not trained on audio"):
         predictor.predict(Sound(16_000, np.zeros(100, dtype=np.float32)))
-    with pytest.raises(PredictionError, match="no forecast"):
+    with pytest.raises(PredictionError, match="does not support forecasting"):
         predictor.forecast(3)
 
 

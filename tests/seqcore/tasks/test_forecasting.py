@@ -275,7 +275,7 @@ def test_more_rows_than_were_kept_reach_back_by_the_usual_distance() -> None:
 def test_an_input_shorter_than_a_season_says_how_much_is_needed() -> None:
     values = np.tile(np.arange(1.0, 7.0), 30) + np.random.default_rng(0).normal(0, 0.01, 180)
     predictor, _ = finished(plan(window=5, scaling="seasonal"), values)
-    with pytest.raises(PredictionError, match="measured from the one 6 steps before it; give more than 6 rows"):
+    with pytest.raises(PredictionError, match="seasonal scaling needs the value 6 steps earlier; give more than 6 rows"):
         predictor.predict([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert predictor.notes(predictor.example()) is None
     assert predictor.predict(predictor.example()).prediction[0, 0] == pytest.approx(1.0, abs=0.3)  # type: ignore[union-attr]
@@ -283,7 +283,7 @@ def test_an_input_shorter_than_a_season_says_how_much_is_needed() -> None:
 
 def test_a_typed_value_without_a_logarithm_is_one_clear_line() -> None:
     predictor, _ = finished(plan(window=5, scaling="log-last-value"), np.arange(1.0, 100.0))
-    with pytest.raises(PredictionError, match="value is -3 in row 2, and this model works with logarithms"):
+    with pytest.raises(PredictionError, match="value is -3 in row 2, but this model uses logarithmic scaling"):
         predictor.predict("5 -3 8")
 
 

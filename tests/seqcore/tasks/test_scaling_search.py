@@ -56,7 +56,7 @@ def test_a_scale_that_carries_growth_on_is_chosen_for_growing_values() -> None:
     assert {row[0] for row in choice.rows} == set(KINDS)
     errors = [row[1] for row in choice.rows]
     assert errors == sorted(errors)
-    assert choice.rows[0] == (choice.kind, errors[0], "chosen")
+    assert choice.rows[0] == (choice.kind, errors[0], "selected")
     by_kind = {row[0]: row[1] for row in choice.rows}
     assert 2 * by_kind["log-last-value"] < by_kind["standard"]
     assert torch.equal(before, torch.random.get_rng_state())
@@ -69,7 +69,7 @@ def test_a_run_says_which_scaling_it_tries_and_tries_each_once() -> None:
             break
         assert isinstance(event, Preparing)
         said.append(event.sentence)
-    assert [s for s in said if "scaling" in s] == [f"Trying scalings: {n} of {len(KINDS)}" for n in range(1, 7)]
+    assert [s for s in said if "Scaling" in s] == [f"Scaling search: {n} of {len(KINDS)}" for n in range(1, 7)]
     assert said[-2:] == ["Scoring the baselines: 1 of 2", "Scoring the baselines: 2 of 2"]
 
 
