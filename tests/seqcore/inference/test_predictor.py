@@ -209,7 +209,7 @@ def test_in_several_columns_the_number_of_values_says_what_a_comma_is() -> None:
     ],
 )
 def test_typed_numbers_are_read_by_the_rule_of_typed_data(typed: str, read: list[float]) -> None:
-    assert trained("ramp-next-value")[0].parse(typed)[:, 0].tolist() == read
+    assert trained("ramp-next-value")[0].parse_input(typed)[:, 0].tolist() == read
 
 
 def test_best_and_last_weights_can_both_be_had() -> None:

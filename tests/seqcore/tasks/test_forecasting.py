@@ -275,7 +275,7 @@ def test_more_rows_than_were_kept_reach_back_by_the_usual_distance() -> None:
 def test_an_input_shorter_than_a_season_says_how_much_is_needed() -> None:
     values = np.tile(np.arange(1.0, 7.0), 30) + np.random.default_rng(0).normal(0, 0.01, 180)
     predictor, _ = finished(plan(window=5, scaling="seasonal"), values)
-    with pytest.raises(PredictionError, match="seasonal scaling needs the value 6 steps earlier; give more than 6 rows"):
+    with pytest.raises(PredictionError, match="seasonal scaling needs the value 6 steps earlier; give more"):
         predictor.predict([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert predictor.notes(predictor.example()) is None
     assert predictor.predict(predictor.example()).prediction[0, 0] == pytest.approx(1.0, abs=0.3)  # type: ignore[union-attr]
