@@ -1,19 +1,19 @@
 # make run         start the dashboard
-# make test        everything that is checked before a change lands
-# make format      put the code into its one shape
-# make check-recipes, make bench: what takes longer
+# make test        format check, lint, type check and all tests
+# make format      format the code
+# make check-recipes, make bench: train all recipes; measure speed
 
 SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
 
-# One thread a process: tests and workers share the cores better than torch's own threads do.
+# one thread per process: test processes and workers share the cores
 TEST_ENV := OMP_NUM_THREADS=1 STREAMLIT_BROWSER_GATHER_USAGE_STATS=false
 
 .PHONY: run test format lint types check-recipes bench install install-dev chromium clean
 
 run: install
-	@trap 'exit 0' INT; $(PY) -m streamlit run app.py $(ARGS) || [ $$? -eq 130 ]  # Ctrl-C is how one ends it
+	@trap 'exit 0' INT; $(PY) -m streamlit run app.py $(ARGS) || [ $$? -eq 130 ]  # 130: ended by Ctrl-C
 
 test: install-dev lint types chromium
 	$(TEST_ENV) $(PY) -m pytest -n 2 --ignore=tests/browser

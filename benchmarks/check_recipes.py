@@ -1,9 +1,9 @@
-"""Every recipe trained in full, and held against what it promises.
+"""Train every recipe in full and compare the results with their expected values.
 
     python benchmarks/check_recipes.py [RECIPE ...] [--markdown]
 
-A recipe's own `expect` list and the table of `PROMISES` below must hold, for every seed that is asked for. Recipes
-train two at a time, on one thread each. Exit code 1 if anything is missed.
+The `expect` list of a recipe and the table `EXPECTATIONS` below must hold for every seed. Recipes train two at a time,
+on one thread each. Exit code 1 if an expectation is not met.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from seqcore.experiment.recipes import load_recipe, recipes
 
 @dataclass(frozen=True)
 class Outcome:
-    """One recipe trained with one seed."""
+    """Results of one recipe with one seed."""
 
     recipe: str
     seed: int
@@ -37,24 +37,24 @@ class Outcome:
     metrics: Mapping[str, float]
     baselines: Mapping[str, Mapping[str, float]]
     findings: tuple[str, ...]
-    epochs: tuple[tuple[float, Mapping[str, float]], ...]  # seconds since the start, and the metrics then
+    epochs: tuple[tuple[float, Mapping[str, float]], ...]  # seconds since the start, metrics
     answers: Mapping[str, Any] = field(default_factory=dict)
-    changes: Mapping[str, Any] = field(default_factory=dict)  # dotted fields that differ from the recipe's own
+    changes: Mapping[str, Any] = field(default_factory=dict)  # dotted fields that differ from the recipe
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What must hold over all the seeds: a figure taken from the outcomes, and its limit."""
+class Expectation:
+    """A value computed from the outcomes of all seeds, with its limit."""
 
     recipe: str
     what: str
-    figure: Callable[[Sequence[Outcome]], float]
+    value_of: Callable[[Sequence[Outcome]], float]
     at_most: float | None = None
     at_least: float | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def held(self, value: float) -> bool:
-        """Whether the figure is within its limit."""
+        """Whether the value is within its limit."""
         above = self.at_least is None or value >= self.at_least
         return math.isfinite(value) and above and (self.at_most is None or value <= self.at_most)
 
@@ -77,8 +77,8 @@ INPUTS = {
 }
 
 
-def understood(predictor: Any) -> float:
-    """How many vowels of voices that another synthesiser made a model of spoken vowels understands."""
+def other_synthesizer_accuracy(predictor: Any) -> float:
+    """Accuracy on vowels of another synthesizer."""
     from seqcore.data.audio import sound_table
     from seqcore.data.sources.vowels import VOWELS
     from tests.seqcore.data.sources.other_voices import FORMANTS, other_voices
@@ -90,11 +90,11 @@ def understood(predictor: Any) -> float:
     return float(predictor.evaluate(table).metrics["accuracy"])
 
 
-TRIALS = {"spoken-vowels": understood}
+TRIALS = {"spoken-vowels": other_synthesizer_accuracy}
 
 
 def answer(outcome: Outcome) -> float:
-    """The number that the trained model gives for the recipe's own input."""
+    """The predicted number for the input in `INPUTS`."""
     return float(outcome.answers["prediction"])
 
 
@@ -107,20 +107,20 @@ def smallest(metric: str) -> Callable[[Sequence[Outcome]], float]:
 
 
 def ratio_to(baseline: str, metric: str, worst: Callable[..., float]) -> Callable[[Sequence[Outcome]], float]:
-    """The metric divided by a baseline's, of the seed that does worst."""
+    """The metric divided by that of a baseline, for the worst seed."""
     return lambda outcomes: worst(o.metrics[metric] / o.baselines[baseline][metric] for o in outcomes)
 
 
-def farthest_from(value: float) -> Callable[[Sequence[Outcome]], float]:
+def largest_error(value: float) -> Callable[[Sequence[Outcome]], float]:
     return lambda outcomes: max(abs(answer(outcome) - value) for outcome in outcomes)
 
 
-def line_beaten(outcomes: Sequence[Outcome]) -> float:
+def linear_mae_ratio(outcomes: Sequence[Outcome]) -> float:
     return min(o.baselines["linear"]["val_mae"] / o.metrics["val_mae"] for o in outcomes)
 
 
-def seconds_to_beat_the_line(outcomes: Sequence[Outcome], times: float = 5.0) -> float:
-    """How long it took until the model was so many times better than a straight line on the window."""
+def seconds_to_linear_mae_ratio(outcomes: Sequence[Outcome], times: float = 5.0) -> float:
+    """Seconds until the MAE is `times` lower than that of linear regression on the window."""
     waits = []
     for outcome in outcomes:
         goal = outcome.baselines["linear"]["val_mae"] / times
@@ -136,7 +136,7 @@ def worst_accuracy(outcomes: Sequence[Outcome]) -> float:
     return min(value for o in outcomes for name, value in o.metrics.items() if name.endswith("_accuracy"))
 
 
-def answered(outcomes: Sequence[Outcome], symbol: str) -> float:
+def predicted_symbol(outcomes: Sequence[Outcome], symbol: str) -> float:
     return float(all(o.answers["prediction"] == symbol for o in outcomes))
 
 
@@ -145,28 +145,28 @@ def learned_the_mean(outcomes: Sequence[Outcome]) -> float:
 
 
 _MEAN = [f"ramp-next-value{kind}-as-published" for kind in ("", "-lstm")]
-PROMISES = [
-    Promise("bouncing-ball", "times better than a straight line (val MAE)", line_beaten, at_least=5.0),
-    Promise("bouncing-ball", "seconds until it is 5 times better than that", seconds_to_beat_the_line, at_most=10.0),
-    Promise("ramp-next-value", "70, 80, 90 gives 100: off by", farthest_from(100.0), at_most=0.5),
-    Promise("ramp-next-value-lstm", "70, 80, 90 gives 100: off by", farthest_from(100.0), at_most=0.5),
-    *(Promise(name, "70, 80, 90 gives", lambda outcomes: max(map(answer, outcomes)), at_most=80.0) for name in _MEAN),
-    *(Promise(name, "says that it learned the mean", learned_the_mean, at_least=1.0) for name in _MEAN),
-    Promise("sine-next-step", "val MSE", largest("val_mse"), at_most=5e-4),
-    Promise("sine-to-cosine", "loss of the last 20 steps, median", median_last_20, at_most=0.001),
-    Promise("sine-to-cosine", "loss of the last 20 steps, largest", largest("train_loss_last_20"), at_most=0.02),
-    Promise("next-letter", "accuracy", worst_accuracy, at_least=1.0),
-    Promise("next-letter", "a gives b", lambda outcomes: answered(outcomes, "b"), at_least=1.0),
-    Promise("next-letter-of-four", "accuracy", worst_accuracy, at_least=1.0),
-    Promise("next-letter-of-four", "abcd gives e", lambda outcomes: answered(outcomes, "e"), at_least=1.0),
-    Promise("tenths", "0.6 gives 0.7: off by", farthest_from(0.7), at_most=0.01),
-    Promise("spoken-vowels", "accuracy on another synthesiser's voices", lambda o: o[0].answers["trial"], at_least=0.9),
-    Promise("ramp-shift", "MAE", largest("val_mae"), at_most=0.1),
+EXPECTATIONS = [
+    Expectation("bouncing-ball", "val MAE of linear regression / model", linear_mae_ratio, at_least=5.0),
+    Expectation("bouncing-ball", "seconds until that ratio is 5", seconds_to_linear_mae_ratio, at_most=10.0),
+    Expectation("ramp-next-value", "70, 80, 90 -> 100: absolute error", largest_error(100.0), at_most=0.5),
+    Expectation("ramp-next-value-lstm", "70, 80, 90 -> 100: absolute error", largest_error(100.0), at_most=0.5),
+    *(Expectation(name, "70, 80, 90 ->", lambda outcomes: max(map(answer, outcomes)), at_most=80.0) for name in _MEAN),
+    *(Expectation(name, "finding learned-the-mean", learned_the_mean, at_least=1.0) for name in _MEAN),
+    Expectation("sine-next-step", "val MSE", largest("val_mse"), at_most=5e-4),
+    Expectation("sine-to-cosine", "loss of the last 20 steps, median", median_last_20, at_most=0.001),
+    Expectation("sine-to-cosine", "loss of the last 20 steps, largest", largest("train_loss_last_20"), at_most=0.02),
+    Expectation("next-letter", "accuracy", worst_accuracy, at_least=1.0),
+    Expectation("next-letter", "a -> b", lambda outcomes: predicted_symbol(outcomes, "b"), at_least=1.0),
+    Expectation("next-letter-of-four", "accuracy", worst_accuracy, at_least=1.0),
+    Expectation("next-letter-of-four", "abcd -> e", lambda outcomes: predicted_symbol(outcomes, "e"), at_least=1.0),
+    Expectation("tenths", "0.6 -> 0.7: absolute error", largest_error(0.7), at_most=0.01),
+    Expectation("spoken-vowels", "accuracy on another synthesizer", lambda o: o[0].answers["trial"], at_least=0.9),
+    Expectation("ramp-shift", "MAE", largest("val_mae"), at_most=0.1),
 ]
 
 
 def train(name: str, seed: int, changes: Mapping[str, Any]) -> Outcome:
-    """One recipe with one seed, from the first step to the last."""
+    """Train one recipe with one seed."""
     from seqcore.events import CheckpointReady, Epoch, Finding, Finished
     from seqcore.inference.predictor import Predictor
     from seqcore.results import SymbolsView
@@ -201,23 +201,23 @@ def train(name: str, seed: int, changes: Mapping[str, Any]) -> Outcome:
     )
 
 
-def promises_of(name: str) -> list[Promise]:
-    """The table's promises for a recipe, and those in its own file."""
-    found = [promise for promise in PROMISES if promise.recipe == name]
+def expectations_of(name: str) -> list[Expectation]:
+    """Expectations for a recipe: those of the table and those of its file."""
+    found = [expectation for expectation in EXPECTATIONS if expectation.recipe == name]
     for expect in load_recipe(name).expect:
         low, high, metric = expect.get("at_least"), expect.get("at_most"), expect["metric"]
         changes = expect.get("changes", {})
         what = ", ".join([metric, *(f"{path.rpartition('.')[2]} {value}" for path, value in changes.items())])
-        figure = smallest(metric) if high is None else largest(metric)
+        value_of = smallest(metric) if high is None else largest(metric)
         if "of" in expect:
-            figure = ratio_to(expect["of"], metric, min if high is None else max)
+            value_of = ratio_to(expect["of"], metric, min if high is None else max)
             what += f" / {expect['of'].replace('_', ' ')}"
-        found.append(Promise(name, what, figure, at_most=high, at_least=low, changes=changes))
+        found.append(Expectation(name, what, value_of, at_most=high, at_least=low, changes=changes))
     return found
 
 
-def unlike(changes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Each set of changes once, the recipe as it is among them."""
+def distinct_changes(changes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Distinct sets of changes, the unchanged recipe first."""
     found: list[Mapping[str, Any]] = [{}]
     for wanted in changes:
         if wanted not in found:
@@ -225,8 +225,8 @@ def unlike(changes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return found
 
 
-def best_beside(outcome: Outcome) -> str:
-    """The model's score on the last part, and the best baseline's."""
+def metric_and_best_baseline(outcome: Outcome) -> str:
+    """The metric of the model on the last split, and of the best baseline."""
     for part in ("test", "val", "train"):
         for metric in ("bits_per_character", "bleu", "mae", "accuracy"):
             key = f"{part}_{metric}"
@@ -245,38 +245,45 @@ def best_beside(outcome: Outcome) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipes", nargs="*", help="only these")
-    parser.add_argument("--markdown", action="store_true", help="also the README's table")
+    parser.add_argument("recipes", nargs="*", help="recipes to train; all by default")
+    parser.add_argument("--markdown", action="store_true", help="print the table of the README")
     args = parser.parse_args()
     names = args.recipes or [recipe.name for recipe in recipes()]
     asked = [
         (name, seed, changes)
         for name in names
-        for changes in unlike(promise.changes for promise in promises_of(name))
+        for changes in distinct_changes(expectation.changes for expectation in expectations_of(name))
         for seed in SEEDS.get(name, (0,))
     ]
     with ProcessPoolExecutor(max_workers=2) as pool:
         outcomes = list(pool.map(train, *zip(*asked, strict=True)))
-    missed, rows = 0, []
+    failed, rows = 0, []
     for name in names:
         every = [outcome for outcome in outcomes if outcome.recipe == name]
         mine = [outcome for outcome in every if not outcome.changes]
         seconds = statistics.median(o.seconds for o in mine)
-        print(f"\n{name}: {best_beside(mine[0])}; {seconds:.1f} s; seeds {', '.join(str(o.seed) for o in mine)}")
+        print(
+            f"\n{name}: {metric_and_best_baseline(mine[0])}; {seconds:.1f} s; seeds "
+            f"{', '.join(str(o.seed) for o in mine)}"
+        )
         figures = []
-        for promise in promises_of(name):
-            value = promise.figure([outcome for outcome in every if outcome.changes == promise.changes])
-            limit = f"at most {promise.at_most:g}" if promise.at_most is not None else f"at least {promise.at_least:g}"
-            held = promise.held(value)
-            missed += not held
-            print(f"  {'ok    ' if held else 'MISSED'} {promise.what} {value:.4g} ({limit})")
-            figures.append(f"{promise.what} {value:.3g}")
-        rows.append((f"`{name}`", "; ".join(figures), best_beside(mine[0]), f"{seconds:.1f} s"))
+        for expectation in expectations_of(name):
+            value = expectation.value_of([outcome for outcome in every if outcome.changes == expectation.changes])
+            limit = (
+                f"at most {expectation.at_most:g}"
+                if expectation.at_most is not None
+                else f"at least {expectation.at_least:g}"
+            )
+            held = expectation.held(value)
+            failed += not held
+            print(f"  {'ok    ' if held else 'FAILED'} {expectation.what} {value:.4g} ({limit})")
+            figures.append(f"{expectation.what} {value:.3g}")
+        rows.append((f"`{name}`", "; ".join(figures), metric_and_best_baseline(mine[0]), f"{seconds:.1f} s"))
     if args.markdown:
-        print("\n| recipe | measured | score beside the best baseline | time |\n| --- | --- | --- | --- |")
+        print("\n| recipe | measured | metric; best baseline | time |\n| --- | --- | --- | --- |")
         print("\n".join(f"| {' | '.join(row)} |" for row in rows))
-    print(f"\n{len(outcomes)} runs, {missed} missed")
-    return missed > 0
+    print(f"\n{len(outcomes)} runs, {failed} failed")
+    return failed > 0
 
 
 if __name__ == "__main__":

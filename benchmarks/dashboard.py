@@ -1,4 +1,4 @@
-"""A dashboard of our own for the benchmarks: a server with an empty store, and a browser that looks at it."""
+"""A dashboard server with an empty store and a browser, for the benchmarks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from seqcore.runs.api import open_store
 from seqcore.runs.store import Run, Store
 from tools.ensure_chromium import ADVICE, find
 
-# How far the loss chart has come: the last step that any of its curves reaches, or null before there is a point.
+# The last step of any curve of the loss chart, or null if there is no point yet.
 REACHED = """
 () => {
   const steps = [...document.querySelectorAll('.live-chart[data-testid*="loss"] .live-chart-plot')]
@@ -39,7 +39,7 @@ REACHED = """
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A server that is up, and its store."""
+    """A running server and its store."""
 
     address: str
     store: Store
@@ -47,7 +47,7 @@ class Dashboard:
 
 @contextmanager
 def dashboard() -> Iterator[Dashboard]:
-    """Start the server on a free port with an empty store; end it, and its workers with it."""
+    """Start the server on a free port with an empty store; stop it and its workers at exit."""
     with tempfile.TemporaryDirectory(prefix="sequence-lab-") as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -75,7 +75,7 @@ def dashboard() -> Iterator[Dashboard]:
 
 @contextmanager
 def browser_page() -> Iterator[Page]:
-    """A page in a real Chromium. SystemExit with advice where there is none."""
+    """A page in Chromium. SystemExit with advice if there is none."""
     chromium = find()
     if chromium is None:
         raise SystemExit(ADVICE)
@@ -91,18 +91,18 @@ def browser_page() -> Iterator[Page]:
 
 
 def wait_for_run(store: Store, known: set[str], *, ended: bool, limit: float = 600.0) -> Run:
-    """The run that isn't among `known`, once there is one (and, if asked, once it has ended)."""
+    """Wait for a run that is not in `known` (with `ended`: for its end)."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         new = [run for run in store.runs() if run.id not in known]
         if new and (not ended or new[0].ended):
             return new[0]
         time.sleep(0.25 if not ended else 1.0)
-    raise SystemExit("the run did not come to its end in time")
+    raise SystemExit("timeout: the run did not end in time")
 
 
 def open_train_page(page: Page, address: str, link: str) -> None:
-    """The Train page with an experiment in its link, drawn and ready for the click."""
+    """Open the Train page with the experiment of a link, and wait until it is ready."""
     page.goto(f"{address}/?{link}")
     page.get_by_role("button", name="Train", exact=True).wait_for(state="visible", timeout=60_000)
     page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=60_000)

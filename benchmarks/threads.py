@@ -5,7 +5,7 @@
 `fit` trains the recipe python-prose (an LSTM of 512) in three processes: two threads with OpenMP's default wait policy,
 two threads with `OMP_WAIT_POLICY=PASSIVE` as commands and workers set it, and one thread. Each round measures every
 process alone, and beside a process that computes without a pause; the order is reversed every other round. A ratio
-is taken within a round, and its median over the rounds is printed. Previews and scores are left out. Asked of a machine
+is taken within a round, and its median over the rounds is printed. Previews and scores are left out. Required on a machine
 with two cores: beside a busy process, passive threads are not slower than spinning ones, and two are not slower than
 one. Exit code 1 if missed. Run it on a machine that does nothing else; it takes about two minutes.
 """
@@ -120,7 +120,7 @@ def main() -> int:
     for one, other, at_least in RATIOS:
         ratio = statistics.median(a / b for a, b in zip(found[one], found[other], strict=True))
         verdict = (
-            "" if at_least is None else f"; asked: at least {at_least:g}: {'held' if ratio >= at_least else 'MISSED'}"
+            "" if at_least is None else f"; required: at least {at_least:g}: {'ok' if ratio >= at_least else 'FAILED'}"
         )
         missed |= bool(verdict) and ratio < (at_least or 0.0)
         print(f"({', '.join(one)}) / ({', '.join(other)}): {ratio:.2f}{verdict}")

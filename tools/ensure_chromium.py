@@ -1,6 +1,6 @@
-"""Makes sure of a Chromium for the browser tests: one on the PATH, else Playwright's own, else the system's packages.
+"""Find or install Chromium for the browser tests: from the PATH, from Playwright, or from system packages.
 
-python tools/ensure_chromium.py      prints the path of the browser that will be used
+python tools/ensure_chromium.py      prints the path of the browser
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PLACES = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-INSTALLERS = {  # the package manager -> what it is asked
+INSTALLERS = {  # package manager -> its arguments
     "apt-get": (("update",), ("install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core")),
     "dnf": (("install", "-y", "chromium"),),
     "zypper": (("--non-interactive", "install", "chromium"),),
@@ -26,20 +26,20 @@ INSTALLERS = {  # the package manager -> what it is asked
     "brew": (("install", "--cask", "chromium"),),
 }
 WITHOUT_ROOT = ("brew",)
-ADVICE = """No Chromium was found, and none could be installed. The browser tests need one. Any of these gives it:
+ADVICE = """No Chromium was found, and none could be installed. The browser tests need one. Do one of these:
   - install Chromium or Google Chrome, so that `chromium` or `google-chrome` is on the PATH
   - .venv/bin/python -m playwright install --with-deps chromium
   - as root on Debian or Ubuntu: apt-get install chromium
-  - set CHROMIUM to the path of one that you have"""
+  - set CHROMIUM to the path of an installed one"""
 
 
 def find() -> Path | None:
-    """The browser that the tests use, or None. `CHROMIUM` in the environment comes first."""
-    return next((path for path in _candidates() if _starts(path)), None)
+    """The path of the browser, or None. The environment variable `CHROMIUM` has priority."""
+    return next((path for path in _candidates() if _works(path)), None)
 
 
 def ensure() -> Path | None:
-    """The same, having installed one where there was none and it may."""
+    """The path of the browser, installed if necessary and permitted."""
     return find() or _from_playwright() or _from_system()
 
 
@@ -52,20 +52,20 @@ def _candidates() -> Iterator[Path]:
         if path:
             yield Path(path)
     yield from (Path(place) for place in PLACES if Path(place).exists())
-    own = _playwrights_own()
+    own = _playwright_path()
     if own:
         yield own
 
 
-def _starts(path: Path) -> bool:
-    """Whether it is a browser that runs here: some systems put a stub of that name on the PATH."""
+def _works(path: Path) -> bool:
+    """Whether it is a working browser: some systems have a stub of that name on the PATH."""
     try:
         return subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
-def _playwrights_own() -> Path | None:
+def _playwright_path() -> Path | None:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -76,11 +76,11 @@ def _playwrights_own() -> Path | None:
 
 
 def _from_playwright() -> Path | None:
-    print("No Chromium on the PATH: asking Playwright for its own", flush=True)
+    print("No Chromium on the PATH: installing the one of Playwright", flush=True)
     _run([sys.executable, "-m", "playwright", "install", "chromium"])
     path = find()
-    if path is None and _playwrights_own() and _as_root() == []:
-        # It is here and doesn't start: libraries of the system's are missing.
+    if path is None and _playwright_path() and _as_root() == []:
+        # installed but not working: system libraries are missing
         _run([sys.executable, "-m", "playwright", "install-deps", "chromium"])
         path = find()
     return path
@@ -93,7 +93,7 @@ def _from_system() -> Path | None:
         prefix = [] if name in WITHOUT_ROOT else _as_root()
         if prefix is None:
             continue
-        print(f"Asking {name} for Chromium", flush=True)
+        print(f"Installing Chromium with {name}", flush=True)
         for request in requests:
             _run([*prefix, name, *request])
         path = find()
@@ -103,7 +103,7 @@ def _from_system() -> Path | None:
 
 
 def _as_root() -> list[str] | None:
-    """What to put before a command that needs root, or None where it may not."""
+    """The prefix of a command that needs root, or None if root is not available."""
     if os.name == "posix" and os.geteuid() == 0:
         return []
     if (
@@ -115,7 +115,7 @@ def _as_root() -> list[str] | None:
 
 
 def _run(command: list[str]) -> None:
-    """Run it with its output shown, without questions. Whether it helped is seen by looking for a browser again."""
+    """Run a command non-interactively with its output shown. Failures are detected by `find` afterwards."""
     try:
         subprocess.run(
             command,

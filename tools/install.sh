@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv from the best Python there is and installs a requirements file into it, once for each content of that file.
+# Creates .venv and installs a requirements file into it, once for each content of that file.
 # Usage: tools/install.sh requirements.txt
 set -eu
 
@@ -7,13 +7,13 @@ wanted=$1
 venv=.venv
 installed=$venv/.installed-$(basename "$wanted")  # a copy of what was last installed
 
-# requirements-dev.txt includes requirements.txt, so either's change counts.
+# requirements-dev.txt includes requirements.txt, so both are compared.
 contents() { cat requirements.txt "$wanted"; }
 
 works() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
 best_python() {
-    # A name on the PATH may be a shim without a Python behind it, and some systems ship Python without venv: try each.
+    # A name on the PATH may be a broken shim, and some systems ship Python without venv: try each.
     for name in python3 python3.14 python3.13 python3.12 python3.11 python; do
         if works "$name" && "$name" -c 'import ensurepip, venv' >/dev/null 2>&1; then
             echo "$name"
@@ -31,7 +31,7 @@ fi
 
 if ! works "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(best_python)
-    echo "Making $venv with $("$python" --version)"
+    echo "Creating $venv with $("$python" --version)"
     rm -rf "$venv"
     "$python" -m venv "$venv"
 fi
@@ -39,7 +39,7 @@ fi
 echo "Installing $wanted (the first time takes a few minutes)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted"
 contents >"$installed"
-# The development requirements hold those that run the dashboard.
+# The development requirements include the runtime requirements.
 if [ "$wanted" != requirements.txt ]; then
     cat requirements.txt requirements.txt >"$venv/.installed-requirements.txt"
 fi
