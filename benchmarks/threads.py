@@ -2,12 +2,12 @@
 
     python benchmarks/threads.py [--rounds 5] [--seconds 2]
 
-`fit` trains the recipe python-prose (an LSTM of 512) in three processes: two threads with OpenMP's default wait policy,
-two threads with `OMP_WAIT_POLICY=PASSIVE` as commands and workers set it, and one thread. Each round measures every
-process alone, and beside a process that computes without a pause; the order is reversed every other round. A ratio
-is taken within a round, and its median over the rounds is printed. Previews and scores are left out. Required on a machine
-with two cores: beside a busy process, passive threads are not slower than spinning ones, and two are not slower than
-one. Exit code 1 if missed. Run it on a machine that does nothing else; it takes about two minutes.
+`fit` trains the recipe python-prose (an LSTM with 512 units) in three processes: two threads with the default wait
+policy of OpenMP, two threads with `OMP_WAIT_POLICY=PASSIVE` as set by commands and workers, and one thread. Each round
+measures every process alone and beside a busy process, in alternating order. The median over the rounds of the ratio
+within a round is printed. Previews and evaluation are excluded. Required on a machine with two cores: beside a busy
+process, passive threads are not slower than spinning ones, and two are not slower than one. Exit code 1 otherwise. Run
+it on an idle machine; it takes about two minutes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RATIOS = (  # (numerator, denominator, at least)
 
 
 class Trainer:
-    """A process that trains for some seconds whenever it is asked to."""
+    """A process that trains for some seconds on request."""
 
     def __init__(self, policy: str, threads: int) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
@@ -51,7 +51,7 @@ class Trainer:
             env=environment,
             text=True,
         )
-        self.steps_per_second(0.5)  # until it has begun
+        self.steps_per_second(0.5)  # wait until training has started
 
     def steps_per_second(self, seconds: float) -> float:
         assert self.process.stdin is not None
@@ -116,15 +116,15 @@ def main() -> int:
         print(
             f"{name}, {load}: {statistics.median(values):.1f} steps a second ({min(values):.1f} to {max(values):.1f})"
         )
-    missed = False
+    failed = False
     for one, other, at_least in RATIOS:
         ratio = statistics.median(a / b for a, b in zip(found[one], found[other], strict=True))
         verdict = (
             "" if at_least is None else f"; required: at least {at_least:g}: {'ok' if ratio >= at_least else 'FAILED'}"
         )
-        missed |= bool(verdict) and ratio < (at_least or 0.0)
+        failed |= bool(verdict) and ratio < (at_least or 0.0)
         print(f"({', '.join(one)}) / ({', '.join(other)}): {ratio:.2f}{verdict}")
-    return int(missed)
+    return int(failed)
 
 
 if __name__ == "__main__":

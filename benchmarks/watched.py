@@ -3,7 +3,8 @@
     python benchmarks/watched.py [--pairs 5]
 
 Server, worker (one thread) and Chromium share the same cores. Without watching, the browser shows an empty page. The
-time is measured from the first event to the last epoch. Required: a median ratio of at most 1.10. Exit code 1 otherwise.
+time is measured from the first event to the last epoch. Required: a median ratio of at most 1.10. Exit code 1
+otherwise.
 """
 
 from __future__ import annotations
