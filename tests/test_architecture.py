@@ -20,7 +20,6 @@ from seqcore.models import MODELS
 from seqcore.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
-QUIET = {"errors.py"}  # says by its name what it is
 
 LEARNING = (
     "baselines", "checkpoint", "control", "data", "devices", "diagnosis", "events", "experiment", "fields", "metrics",
@@ -186,10 +185,12 @@ def test_the_readme_documents_every_export(name: str) -> None:
     assert f"--format {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_lays_out_the_files_that_there_are() -> None:
-    layout = (ROOT / "README.md").read_text(encoding="utf-8").partition("## How it is laid out")[2].partition("## ")[0]
-    named = set(re.findall(r"\b\w+\.py\b", layout)) - {"app.py", "sources.py", "__init__.py"}
-    assert named == {path.name for path in (ROOT / "seqcore").glob("[a-z]*.py")} - QUIET
+def test_the_readme_lays_out_the_packages_and_modules_of_seqcore() -> None:
+    layout = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Layout")[2].partition("## ")[0]
+    modules = re.findall(r"\b\w+\.py\b", layout.partition("seqcore/\n")[2].partition("    tests/")[0])
+    packages = re.findall(r"^ {6}(\w+)/", layout, flags=re.MULTILINE)
+    assert sorted(modules) == sorted(path.name for path in (ROOT / "seqcore").glob("*.py"))
+    assert sorted(packages) == sorted(path.parent.name for path in (ROOT / "seqcore").glob("*/__init__.py"))
 
 
 def test_every_module_says_in_its_first_line_why_it_exists() -> None:
