@@ -14,7 +14,7 @@ from seqcore.errors import SeqcoreError
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Finding
 from seqcore.export import FORMATS, scored_part
-from seqcore.plots import FIGURES, plot_scores, scores_info
+from seqcore.plots import plot_scores, plot_view, scores_info
 from seqcore.results import SeriesView, TranslationView, View
 from seqcore.runs.store import Run
 from seqcore.tasks.auto_config import refit_experiment
@@ -30,7 +30,6 @@ from ui.results import (
     further,
     letters,
     picture,
-    reading_of,
     score_table,
     show,
 )
@@ -196,7 +195,7 @@ def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, re
         horizon = run.experiment.data.horizon
         if isinstance(evaluation.view, SeriesView) and horizon > 1:
             reading = f"Every {horizon} steps the model begins anew, from what came before. {reading}"
-        reading = f"{reading_of(evaluation.view)} {reading}"
+        reading = f"{evaluation.view.caption} {reading}"
         show(evaluation.view, key=key, label="Truth and prediction", reading=reading)
         download_csv(evaluation.view, name=name, key=f"csv-{key}")
     with right:
@@ -296,7 +295,7 @@ def forecast(run: Run, predictor: Predictor, step: int) -> None:
         download_csv(view, name=file_stem(run_labels.title(run), "forecast", str(steps)), key=f"csv-forecast-{run.id}")
     with columns[1]:
         picture(
-            FIGURES[type(view)](view), key=key, label="The end of the data and the forecast after it",
+            plot_view(view), key=key, label="The end of the data and the forecast after it",
             reading="Dark is the end of the data, blue goes on from there. Nobody knows the truth yet: "
             "trust it as far as the scores above reach.",
         )  # fmt: skip
@@ -383,7 +382,7 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
 def answers_only(run: Run, view: View, file: str) -> None:
     """What the model says of new data that hold no truth."""
     st.caption("This file says nothing of what is true, so there is no score.")
-    show(view, key=f"answers-{run.id}", label="The model's answers", reading=reading_of(view))
+    show(view, key=f"answers-{run.id}", label="The model's answers", reading=view.caption)
     answer_table(view)
     download_csv(view, name=file_stem(file, "answers"), key=f"csv-answers-{run.id}")
 

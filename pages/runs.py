@@ -10,6 +10,7 @@ import streamlit as st
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.events import Changed, Epoch
 from seqcore.plots import loss_info, plot_loss
+from seqcore.results.formatting import format_duration
 from seqcore.runs.store import Run
 from ui import run_labels
 from ui.results import picture
@@ -248,7 +249,7 @@ def facts(run: Run) -> None:
         "Epochs": f"{run.epoch:,} of {run.epochs:,}" + (f", best {run.best_epoch}" if run.best_epoch else ""),
         "Steps": f"{run.step:,}",
         "Parameters": f"{run.parameters:,}" if run.parameters else "–",
-        "Training time": run_labels.duration(run.seconds) + (f" in {run.attempt} attempts" if run.attempt > 1 else ""),
+        "Training time": format_duration(run.seconds) + (f" in {run.attempt} attempts" if run.attempt > 1 else ""),
         "Started": f"{run.created:%d %b %Y %H:%M} UTC",
         "Id": f"`{run.id}`",
     }

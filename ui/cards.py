@@ -11,13 +11,14 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from seqcore.evaluation.metrics import metric_named
 from seqcore.events import Finding
 from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.plots.sparkline import sparkline_info
 from seqcore.plots.style import COLOURS
+from seqcore.results import metric_named
+from seqcore.results.formatting import format_duration
 from seqcore.runs.records import Run
-from ui.event_log import Line, duration, number
+from ui.event_log import Line, number
 from ui.run_history import Moment
 
 __all__ = ["cards", "finding_box", "log", "scores_of"]
@@ -68,9 +69,11 @@ def cards(moment: Moment) -> None:
         ),
         _skill(scores, against.name if against else "", PARTS[_part(moment)], _elsewhere(run)),
         _card("Steps a second", number(moment.rate), "", f"{run.parameters:,} parameters" if run.parameters else ""),
-        _card("Time taken", duration(run.seconds), "", "in training", digits=True)
+        _card("Time taken", format_duration(run.seconds), "", "in training", digits=True)
         if run.ended
-        else _card("Time left", duration(moment.left), "", f"{duration(run.seconds)} so far", digits=True),
+        else _card(
+            "Time left", format_duration(moment.left), "", f"{format_duration(run.seconds)} so far", digits=True
+        ),
     ]
     st.html(f'<div class="sl-cards" data-testid="cards">{"".join(boxes)}</div>')
 

@@ -10,7 +10,7 @@ from typing import Literal
 from seqcore.events import Changed, Epoch, Finding, Finished, Started
 from seqcore.runs.records import Run, StoredEvent
 
-__all__ = ["Line", "count", "duration", "findings", "number", "story"]
+__all__ = ["Line", "count", "findings", "number", "story"]
 
 LOSSES = {"val_loss": "validation", "train_loss": "training"}
 Kind = Literal["start", "best", "change", "end", "bad"]
@@ -43,16 +43,6 @@ def number(value: float | None, digits: int = 3) -> str:
 def count(number: int, thing: str) -> str:
     """So many of a thing, in the singular where there is one."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def duration(seconds: float | None) -> str:
-    """Minutes and seconds, with hours where there are any."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    whole = math.ceil(seconds) if seconds > 0.05 else 0
-    hours, rest = divmod(whole, 3600)
-    minutes, last = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{last:02}" if hours else f"{minutes:02}:{last:02}"
 
 
 def findings(events: Iterable[StoredEvent]) -> list[Finding]:

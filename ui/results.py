@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
-from dataclasses import replace
 from html import escape as html
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from numpy.typing import NDArray
 
 from seqcore.evaluation.baselines import baseline_title
 from seqcore.evaluation.metrics import Evaluation
-from seqcore.export import view_to_csv
-from seqcore.plots import FIGURES
-from seqcore.plots.blanks import named
+from seqcore.plots import plot_view
 from seqcore.plots.labels import MOST_SEQUENCES
-from seqcore.plots.series import is_scattered
-from seqcore.results import (
-    ConfusionView,
-    FramesView,
-    HorizonView,
-    LabelsView,
-    SeriesView,
-    SymbolsView,
-    TableView,
-    TextView,
-    TranslationView,
-    View,
-)
+from seqcore.results import RESULT_TYPES, LabelsView, SeriesView, TranslationView, View
 from ui.live_chart import live_chart
 from ui.session import escape
-from ui.text_views import written
 
 __all__ = [
     "answer",
@@ -47,25 +27,13 @@ __all__ = [
     "further",
     "letters",
     "picture",
-    "reading_of",
     "score_table",
     "show",
+    "written",
 ]
 
-MOST_ANSWERS = 6
-READINGS: dict[type[View], str] = {
-    SeriesView: "The closer the blue line lies to the truth, the better.",
-    SymbolsView: "A row is what the model expects after those symbols, bluer where it is surer. A ring is what came.",
-    TextView: "Grey was given, blue is what the model wrote on, beside how the text really goes on.",
-    LabelsView: "How probable each class is after so much of the sequence: see when the model makes up its mind.",
-    ConfusionView: "A row is what it was, a column what it was taken for. Blue is right, red is wrong.",
-    FramesView: "What came above, what the model foresaw below.",
-    HorizonView: "How the error grows with the distance: below the grey lines the model is worth its work.",
-    TranslationView: "What was said, what the model made of it, and what it should have been.",
-    TableView: "",
-}
-
 _STYLE = "<style>" + Path(__file__).with_name("results.css").read_text(encoding="utf-8") + "</style>"
+_TEXT_STYLE = "<style>" + Path(__file__).with_name("text_views.css").read_text(encoding="utf-8") + "</style>"
 
 
 def picture(figure: go.Figure, *, key: str, label: str, reading: str = "") -> None:
@@ -79,114 +47,47 @@ def show(view: View, *, key: str, label: str, reading: str = "") -> None:
     """A view in the form that suits it: text as text, everything else as its figure."""
     text = written(view)
     if text is None:
-        picture(FIGURES[type(view)](view), key=key, label=label, reading=reading)
+        picture(plot_view(view), key=key, label=label, reading=reading)
         return
     st.html(text)
     if reading:
         st.caption(reading)
 
 
-def reading_of(view: View) -> str:
-    """How to read the picture of a view that holds the truth beside the prediction."""
-    if isinstance(view, SeriesView) and is_scattered(view):
-        return "A point is an answer: the closer to the dashed line, the better."
-    if isinstance(view, TranslationView) and len(view.sentences) == 1 and view.sentences[0].attention is not None:
-        return "A row is a word that was written, bluer under the words that the model looked at."
-    marked = isinstance(view, LabelsView) and any(label is not None for label in view.truth)
-    return READINGS[type(view)] + (" The bar on top, or the mark, is the true class." if marked else "")
+def written(view: View) -> str | None:
+    """HTML of a view that is read rather than looked at, everything in it escaped; None where a figure shows it."""
+    form = RESULT_TYPES[view.kind].load("html")
+    inner: str | None = form(view) if form is not None else None
+    return None if inner is None else _TEXT_STYLE + inner
 
 
 def answer(view: View, *, ahead: bool = True) -> None:
-    """What the model says, large: values with their steps and intervals, or the next symbol with its probability.
+    """The prediction, large: values with their steps and intervals, or the next symbol with its probability.
 
     `ahead` is whether values are foreseen; else they belong to the very steps of the input.
     """
-    boxes = _values(view, ahead) if isinstance(view, SeriesView) else ANSWERS[type(view)](view)
+    boxes = view.highlights(ahead=ahead)
     many = " sl-many" if len(boxes) > 2 else " sl-sentence" if isinstance(view, TranslationView) else ""
     cells = "".join(
         f"<div><span>{html(name)}</span><b>{html(value)}</b>{''.join(f'<small>{html(n)}</small>' for n in note)}</div>"
         for name, value, *note in boxes
     )
     st.html(f'{_STYLE}<div class="sl-answer{many}" data-testid="answer">{cells}</div>')
-    if isinstance(view, SeriesView) and len(view.prediction) > (rows := _rows_shown(view)):
-        st.caption(f"The first {rows} of {len(view.prediction):,}: the picture and the CSV have them all.")
-
-
-def _symbol(view: SymbolsView) -> list[tuple[str, ...]]:
-    return [(f"next, {_sure(view.probabilities[-1])}", named(view.predictions[-1]))]
-
-
-def _label(view: LabelsView) -> list[tuple[str, ...]]:
-    return [(_sure(view.probabilities[-1]), view.predictions[-1])]
-
-
-def _sure(probabilities: NDArray[np.float64]) -> str:
-    return f"with a probability of {100 * probabilities.max():.3g} %"
-
-
-def _sentence(view: TranslationView) -> list[tuple[str, ...]]:
-    last = view.sentences[-1]
-    sure = "" if last.probability is None else f", {100 * last.probability:.0f} % sure of a word on average"
-    return [(f"translation{sure}", last.text or " ".join(last.prediction))]
-
-
-def _rows_shown(view: SeriesView) -> int:
-    """How many steps are shown large: six, fewer where each has many columns."""
-    return min(MOST_ANSWERS, max(1, 2 * MOST_ANSWERS // len(view.columns)), len(view.prediction))
-
-
-def _values(view: SeriesView, ahead: bool = True) -> list[tuple[str, ...]]:
-    several, single = len(view.columns) > 1, len(view.prediction) == 1
-    dated = view.x.dtype.kind == "M"
-    days = dated and bool(np.all(view.x == view.x.astype("datetime64[D]")))
-    boxes = []
-    for row in range(_rows_shown(view)):
-        step = "next" if row == 0 else f"{row + 1} steps on"
-        if not ahead:
-            step = "" if single else f"step {row + 1}"
-        if dated:
-            step = str(np.datetime_as_string(view.x[row], unit="D" if days else "m")).replace("T", " ")
-        for k, column in enumerate(view.columns):
-            name = f"{step}, {column}" if several and step else f"{step} {column}" if several or single else step
-            boxes.append((name.strip(), *_with_interval(view, row, k)))
-    return boxes
-
-
-def _with_interval(view: SeriesView, row: int, k: int) -> tuple[str, ...]:
-    """A value in the digits that its interval leaves sure, and the interval; every digit where it has none."""
-    value = float(view.prediction[row, k])
-    if view.low is None or view.high is None or view.coverage is None:
-        return (shown(value),)
-    low, high = float(view.low[row, k]), float(view.high[row, k])
-    half = (high - low) / 2
-    if not (math.isfinite(half) and half > 0) or abs(value) >= 1e15:
-        return (shown(value),)
-    places = max(0, 1 - math.floor(math.log10(half)))
-    return f"{value:,.{places}f}", f"{low:,.{places}f} to {high:,.{places}f} ({view.coverage:.0%})"
-
-
-ANSWERS: dict[type[View], Callable[[Any], list[tuple[str, ...]]]] = {
-    SeriesView: _values,
-    SymbolsView: _symbol,
-    LabelsView: _label,
-    TranslationView: _sentence,
-    FramesView: lambda view: [],
-    TextView: lambda view: [("written", view.text)],
-}
-"""What is shown large of an answer, for each type of view: what it is, what it says, and perhaps how sure that is."""
+    if isinstance(view, SeriesView) and len(view.prediction) > view.highlighted:
+        st.caption(f"The first {view.highlighted} of {len(view.prediction):,} steps; the figure and the CSV have all.")
 
 
 def further(view: View, *, key: str) -> None:
     """One more picture of an evaluation: a small table as it is, everything else as its figure."""
     if view.title:
         st.markdown(f"**{escape(view.title)}**")
-    if isinstance(view, TableView):
+    if not RESULT_TYPES[view.kind].figure:
         # Not a data frame's grid: that cuts a sentence off.
-        rows = [[_cell(value, column) for value, column in zip(row, view.columns, strict=True)] for row in view.rows]
-        st.table(pd.DataFrame(rows, columns=[escape(c) for c in view.columns]), hide_index=True, alt=view.title)
+        columns, cells = view.table()
+        rows = [[_cell(value, column) for value, column in zip(row, columns, strict=True)] for row in cells]
+        st.table(pd.DataFrame(rows, columns=[escape(c) for c in columns]), hide_index=True, alt=view.title)
         return
-    bare = replace(view, title="")
-    show(bare, key=key, label=view.title or reading_of(view), reading=reading_of(view))
+    show(view.with_title(""), key=key, label=view.title or view.caption, reading=view.caption)
 
 
 def _cell(value: Any, column: str = "") -> str:
@@ -195,11 +96,6 @@ def _cell(value: Any, column: str = "") -> str:
     if column == "coverage" and isinstance(value, int | float):
         return f"{100 * value:.1f} %"
     return f"{value:,.4g}" if isinstance(value, float) else escape(str(value))
-
-
-def shown(value: float) -> str:
-    """A value in original units, in the digits that a model can be taken at its word for."""
-    return f"{value:,.5g}" if abs(value) < 1e15 else f"{value:.4e}"
 
 
 def letters(prompt: str, generated: str) -> None:
@@ -231,7 +127,7 @@ def answer_table(view: View) -> None:
 def download_csv(view: View, *, name: str, key: str, label: str = "Download CSV") -> None:
     """A button that gives a view as CSV."""
     st.download_button(
-        label, view_to_csv(view), f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore",
+        label, view.to_csv(), f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore",
         help="What is shown here, with every digit.",
     )  # fmt: skip
 

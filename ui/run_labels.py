@@ -19,7 +19,6 @@ __all__ = [
     "ago",
     "best_part",
     "counted",
-    "duration",
     "label",
     "network",
     "scores",
@@ -92,18 +91,6 @@ def weights(run: Run, epoch: int, step: int) -> str:
 def label(run: Run, now: datetime | None = None) -> str:
     """One line to choose by: title, network, status and age. Not escaped."""
     return f"{title(run)} · {network(run)} · {STATUSES[run.status].word} · {ago(run.created, now)} · {run.id[:8]}"
-
-
-def duration(seconds: float) -> str:
-    """A short text: "0.4 s", "12 s", "3:05 min", "2:10 h"."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
 def ago(when: datetime, now: datetime | None = None) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from seqcore.evaluation.metrics import metric_named
 from seqcore.plots import ScoresInfo, sparkline_info
 from seqcore.plots.scores import AS_GOOD, NONE_RIGHT
+from seqcore.results import metric_named
+from seqcore.results.formatting import format_duration
 from seqcore.runs.store import Run
 from ui import run_labels, session
 
@@ -60,7 +61,7 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
         "skill": scores.short,
         "baseline": _against(scores),
         "worse": scores.short.endswith("worse"),
-        "duration": run_labels.duration(run.seconds) if run.started else "–",
+        "duration": format_duration(run.seconds) if run.started else "–",
         "ago": run_labels.ago(run.created),
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import time
-from dataclasses import replace
 
 import streamlit as st
 
@@ -12,15 +11,13 @@ from seqcore.events import Preview
 from seqcore.experiment.experiment import Experiment
 from seqcore.plots import loss_info, plot_loss, plot_view
 from seqcore.plots.thinning import thin
-from seqcore.results import LabelsView, SymbolsView, TextView, TranslationView, View
 from seqcore.runs.records import Run
 from ui import actions, session
 from ui.cards import STATUS, cards, finding_box, log
 from ui.event_log import findings, story
 from ui.live_chart import figure_text, live_chart
-from ui.results import reading_of
+from ui.results import written
 from ui.run_history import REPLAYED, SPEEDS, History, Moment, Replay
-from ui.text_views import written
 
 __all__ = ["live_area", "preview_caption"]
 
@@ -33,15 +30,8 @@ HISTORY, REPLAY, REPLAY_BEGAN, FIGURE = "history", "replay-now", "replay-began",
 
 LOSS_HELP = "How far predictions are off, step by step: lower is better."
 BY_HEART = " Green far above orange means that the model learned its training data by heart."
-UNSEEN = "The model was not trained on {}."
-SEEN = "The model was trained on {}: no part of the data is held back to score it."
-SHOWN: dict[type[View], str] = {
-    TextView: "this text",
-    TranslationView: "these sentences",
-    SymbolsView: "these symbols",
-    LabelsView: "these sequences",
-}
-"""What a preview is of, where that isn't values."""
+UNSEEN = "Not used for training."
+SEEN = "Used for training: no data are held out."
 
 
 def live_area(run: Run, experiment: Experiment | None) -> None:
@@ -197,7 +187,7 @@ def _prediction(moment: Moment) -> None:
     kept = st.session_state.get(FIGURE)
     if kept is None or kept[0] != (moment.run.id, moment.preview.seq):
         title = event.view.title or f"Prediction on the {PARTS.get(event.part, event.part)} part"
-        figure = plot_view(replace(event.view, title=title))
+        figure = plot_view(event.view.with_title(title))
         kept = ((moment.run.id, moment.preview.seq), figure_text(figure), int(figure.layout.height or 320))
         st.session_state[FIGURE] = kept
     live_chart(
@@ -212,6 +202,4 @@ def _prediction(moment: Moment) -> None:
 
 def preview_caption(event: Preview) -> str:
     """How to read a preview, and whether the model was trained on what is shown."""
-    shown = SHOWN.get(type(event.view), "these values")
-    told = SEEN.format(shown.replace(" ", " very ", 1)) if event.part == "train" else UNSEEN.format(shown)
-    return f"{reading_of(event.view)} {told}"
+    return f"{event.view.caption} {SEEN if event.part == 'train' else UNSEEN}"

@@ -8,11 +8,11 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from seqcore.data.sentences import join_sentence
 from seqcore.data.splits import PARTS, part_bounds
 from seqcore.data.table import Table
 from seqcore.data.text import join_words
-from seqcore.plots.blanks import marked
+from seqcore.results.blanks import marked
+from seqcore.results.spacing import join_sentence
 
 __all__ = ["text_picture"]
 

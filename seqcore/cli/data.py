@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seqcore.cli.output import Output, number
+from seqcore.cli.output import Output
 from seqcore.cli.training import changed_values
 from seqcore.data.columns import unknown_columns
 from seqcore.data.profile.facts import Inspection
@@ -16,6 +16,7 @@ from seqcore.data.step_units import unit_of
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError, did_you_mean
 from seqcore.experiment.experiment import Experiment
+from seqcore.results.formatting import format_number
 
 __all__ = ["data"]
 
@@ -95,7 +96,7 @@ def _summary(what: str, seen: Inspection, table: Table, experiment: Experiment) 
 def _tables(seen: Inspection, out: Output, *, pictures: bool) -> None:
     if seen.columns and not pictures:
         rows = [
-            (c.name, c.kind, f"{c.gaps:,}", number(c.minimum), number(c.median), number(c.maximum))
+            (c.name, c.kind, f"{c.gaps:,}", format_number(c.minimum), format_number(c.median), format_number(c.maximum))
             for c in seen.columns[:SHOWN]
         ]
         figures = ("gaps", "lowest", "median", "highest")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from rich.text import Text
 
 from seqcore.results import plain
 
-__all__ = ["Output", "duration", "number"]
+__all__ = ["Output"]
 
 PIPED_WIDTH = 200  # where no terminal says how wide it is, lines are not cut
 
@@ -78,21 +77,3 @@ class Output:
             print(text, flush=True)
         except BrokenPipeError:
             self.closed = True
-
-
-def number(value: float | None) -> str:
-    """A number in few digits; a dash where there is none."""
-    if value is None or not math.isfinite(value):
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 100_000 else f"{value:.4g}"
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as people say them: 4.2 s, 3:05, 1:02:09."""
-    if seconds is None or not math.isfinite(seconds):
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

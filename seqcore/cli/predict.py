@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.cli.answers import answer_of, answers_of, flat_rows
-from seqcore.cli.output import Output, number
+from seqcore.cli.output import Output
 from seqcore.cli.progress import reading
 from seqcore.cli.training import foreground
 from seqcore.errors import DataError, NotFoundError, PredictionError
 from seqcore.evaluation.baselines import baseline_title
-from seqcore.results import HorizonView, SeriesView, TableView, View, plain
+from seqcore.results import SeriesView, View, plain
+from seqcore.results.formatting import format_number
+from seqcore.results.series import flat_rows
 from seqcore.runs.api import open_store
 from seqcore.runs.store import Run, Store
 from seqcore.tasks.auto_config import refit_experiment
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from seqcore.inference.predictor import Predictor
 
 __all__ = ["predict"]
-
-MOST_STEPS = 12  # distances of a long horizon that are listed
 
 
 def predict(args: argparse.Namespace, out: Output) -> int:
@@ -78,7 +77,7 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
         raise
     view = predictor.predict(given, series=args.series, beam=args.beam)
     note = predictor.notes(given, series=args.series)
-    answer = answer_of(view, given, args.input)
+    answer = view.answer(given, args.input)
     if out.json:
         out.object({"run": run.id, **answer.value, **({"note": note} if note else {})})
     else:
@@ -122,7 +121,7 @@ def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[s
     """A line for each sequence of a file that holds no truth."""
     if args.csv:
         _write_csv(args.csv, view)
-    for answer in answers_of(view):
+    for answer in view.answers():
         if out.json:
             out.object({**about, **answer.value})
         else:
@@ -155,30 +154,15 @@ def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what:
         return 0
     out.line(f"{what}: {evaluation.scored}")
     names = tuple(evaluation.metrics)
-    rows = [("This model", *(number(value) for value in evaluation.metrics.values()))]
+    rows = [("This model", *(format_number(value) for value in evaluation.metrics.values()))]
     for name, scores in evaluation.baselines.items():
-        rows.append((baseline_title(name), *(number(scores.get(metric)) for metric in names)))
+        rows.append((baseline_title(name), *(format_number(scores.get(metric)) for metric in names)))
     out.table(("", *names), rows, right=names)
     for view in evaluation.more:
-        if isinstance(view, TableView):
+        if (summary := view.summary()) is not None:
             out.line(view.title)
-            out.table(view.columns, [tuple(map(_cell, row)) for row in view.rows])
-        elif isinstance(view, HorizonView):
-            _horizon_table(out, view)
+            out.table(*summary)
     return 0
-
-
-def _horizon_table(out: Output, view: HorizonView) -> None:
-    """The error so many steps ahead of every method, of a few distances where there are many."""
-    steps = len(view.errors["Model"])
-    shown = sorted({int(i) for i in np.linspace(0, steps - 1, min(steps, MOST_STEPS)).round()})
-    out.line(f"{view.title}, as {view.metric}")
-    rows = [(f"{i + 1:,}", *(number(float(errors[i])) for errors in view.errors.values())) for i in shown]
-    out.table(("steps ahead", *view.errors), rows, right=("steps ahead", *view.errors))
-
-
-def _cell(value: Any) -> str:
-    return number(value) if isinstance(value, float) else str(value)
 
 
 def _forecast(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
@@ -206,11 +190,11 @@ def _forecast_table(out: Output, view: SeriesView) -> None:
     figures: list[tuple[str, ...]] = []
     for k, column in enumerate(view.columns):
         names.append(column)
-        figures.append(tuple(map(number, view.prediction[:, k])))
+        figures.append(tuple(map(format_number, view.prediction[:, k])))
         if view.low is not None and view.high is not None:
             alone = len(view.columns) == 1
             names += ["low", "high"] if alone else [f"{column} low", f"{column} high"]
-            figures += [tuple(map(number, view.low[:, k])), tuple(map(number, view.high[:, k]))]
+            figures += [tuple(map(format_number, view.low[:, k])), tuple(map(format_number, view.high[:, k]))]
     rows = [(place, *row) for place, *row in zip(_positions(view.x), *figures, strict=True)]
     out.table((view.x_title, *names), rows, right=names)
     if view.low is not None and view.coverage is not None:
@@ -239,10 +223,8 @@ def _refit(store: Store, run: Run, out: Output) -> Run | None:
 
 
 def _write_csv(path: str, view: View) -> None:
-    from seqcore.export.tables import view_to_csv
-
     try:
-        Path(path).write_text(view_to_csv(view), encoding="utf-8", newline="")
+        Path(path).write_text(view.to_csv(), encoding="utf-8", newline="")
     except OSError as error:
         raise DataError(f"{path}: can't be written ({error.strerror})") from None
 

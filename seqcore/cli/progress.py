@@ -11,9 +11,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.status import Status
 from rich.text import Text
 
-from seqcore.cli.output import Output, duration, number
+from seqcore.cli.output import Output
 from seqcore.evaluation.baselines import baseline_title
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Started, Steps
+from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.store import Run
 
 __all__ = ["Reporter", "headline", "print_scores", "reading"]
@@ -52,7 +53,7 @@ class Reporter:
             self._advance(event.first_step + len(event.loss) - 1)
         elif isinstance(event, Epoch):
             self._losses = "  ".join(
-                f"{title} {number(event.metrics[name])}"
+                f"{title} {format_number(event.metrics[name])}"
                 for title, name in (("train", "train_loss"), ("validation", "val_loss"))
                 if name in event.metrics
             )
@@ -150,10 +151,10 @@ def print_scores(out: Output, run: Run) -> None:
     names = [name for name in run.metrics if name.startswith(f"{part}_") and name != "train_loss_last_20"]
     shown = [name for name in names if name != f"{part}_loss"] or names
     columns = (PARTS[part], *(name.removeprefix(f"{part}_") for name in shown))
-    rows = [("This model", *(number(run.metrics[name]) for name in shown))]
+    rows = [("This model", *(format_number(run.metrics[name]) for name in shown))]
     for baseline, scores in run.baselines.items():
         if any(name in scores for name in shown):
-            rows.append((baseline_title(baseline), *(number(scores.get(name)) for name in shown)))
+            rows.append((baseline_title(baseline), *(format_number(scores.get(name)) for name in shown)))
     out.table(columns, rows, right=columns[1:])
     if run.baselines and run.metric:
         from seqcore.plots.scores import scores_info  # plotly
@@ -165,7 +166,7 @@ def print_scores(out: Output, run: Run) -> None:
 def headline(run: Run) -> str:
     """How a run ended, in a line."""
     short = run.id[:8]
-    epochs = f"{run.epoch} epoch{'s' * (run.epoch != 1)} in {duration(run.seconds)}"
+    epochs = f"{run.epoch} epoch{'s' * (run.epoch != 1)} in {format_duration(run.seconds)}"
     best = f", the best after epoch {run.best_epoch}" if run.best_epoch else ""
     reason = f": {run.reason}" if run.reason and run.status != "failed" else ""
     return f"{short} {run.status} after {epochs}{best}{reason}"

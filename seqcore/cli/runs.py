@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from seqcore.cli.output import Output, duration, number
+from seqcore.cli.output import Output
 from seqcore.cli.progress import headline, print_scores
 from seqcore.errors import NotFoundError
 from seqcore.events import Changed, Finding
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
+from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.api import open_store
 from seqcore.runs.store import Run
 
@@ -38,7 +39,7 @@ def runs(args: argparse.Namespace, out: Output) -> int:
         metric = next(
             (name for part in ("test", "val", "train") if (name := f"{part}_{run.metric}") in run.metrics), ""
         )
-        score = f"{metric} {number(run.metrics[metric])}" if metric else ""
+        score = f"{metric} {format_number(run.metrics[metric])}" if metric else ""
         if score and _on_all_data(run):  # learned and scored on the same rows: nothing to compare with a test score
             score += ", on all data"
         source = run.recipe or run.experiment.data.options.get("name") or run.experiment.data.source
@@ -52,7 +53,7 @@ def runs(args: argparse.Namespace, out: Output) -> int:
                 architecture,
                 progress,
                 score,
-                duration(run.seconds),
+                format_duration(run.seconds),
                 _when(run.created),
             )
         )

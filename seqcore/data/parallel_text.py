@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.sentences import bare, cut_sentence, is_word, normalised
+from seqcore.data.sentences import cut_sentence, normalised
 from seqcore.data.table import Table
 from seqcore.data.token_encoder import TokenEncoder
 from seqcore.errors import DataError
+from seqcore.results.spacing import bare, is_word
 
 __all__ = ["MOST_WORDS", "ONLY_WORDS", "pairs_table"]
 

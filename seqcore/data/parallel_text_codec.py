@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.sentences import bare, cut_sentence, is_word, join_sentence, normalised
+from seqcore.data.sentences import cut_sentence, normalised
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError
+from seqcore.results.spacing import bare, is_word, join_sentence
 
 __all__ = ["Language", "ParallelTextCodec", "fit_language"]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqcore.evaluation.baselines import baseline_title
 from seqcore.results import HorizonView, TableView
+from seqcore.results.horizon import MODEL
 
 __all__ = ["by_series_view", "error_by_horizon", "error_by_series", "horizon_view"]
 
@@ -41,7 +42,7 @@ def horizon_view(truth: Values, prediction: Values, baselines: Mapping[str, Valu
     if truth.shape[2] < 2 or not len(truth):
         return None
     origins = int((~np.isnan(truth)).any(axis=(2, 3)).sum())
-    errors = {"Model": error_by_horizon(truth, prediction)}
+    errors = {MODEL: error_by_horizon(truth, prediction)}
     errors |= {baseline_title(name): error for name, error in baselines.items()}
     return HorizonView(errors=errors, metric="mae", title=f"Error by horizon, from {origins:,} origins")
 

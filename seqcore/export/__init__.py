@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from seqcore.errors import NotFoundError, did_you_mean
 from seqcore.events import Epoch
 from seqcore.experiment.experiment import Experiment
-from seqcore.export.tables import history_to_csv, view_to_csv
+from seqcore.export.tables import history_to_csv
 
 if TYPE_CHECKING:
     from seqcore.data.table import Table
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ALL_POINTS = 1_000_000  # steps of one file of predictions
 
-__all__ = ["FORMATS", "Format", "Runs", "export", "history_to_csv", "scored_part", "view_to_csv", "weights_of"]
+__all__ = ["FORMATS", "Format", "Runs", "export", "history_to_csv", "scored_part", "weights_of"]
 
 
 class Runs(Protocol):
@@ -94,7 +94,7 @@ def _experiment(runs: Runs, run: str) -> bytes:
 def _predictions(runs: Runs, run: str) -> bytes:
     predictor = runs.predictor(run)
     part = scored_part(predictor.experiment)
-    return view_to_csv(predictor.evaluate(runs.table(run), part=part, points=ALL_POINTS).view).encode()
+    return predictor.evaluate(runs.table(run), part=part, points=ALL_POINTS).view.to_csv().encode()
 
 
 def _history(runs: Runs, run: str) -> bytes:

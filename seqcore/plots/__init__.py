@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import plotly.graph_objects as go
 
 from seqcore.plots.confusion import ConfusionInfo, confusion_info, plot_confusion
@@ -20,20 +17,9 @@ from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.plots.symbols import SymbolsInfo, plot_symbols, symbols_info
 from seqcore.plots.text import TextInfo, plot_text, text_info
 from seqcore.plots.translation import TranslationInfo, plot_translation, translation_info
-from seqcore.results import (
-    ConfusionView,
-    FramesView,
-    HorizonView,
-    LabelsView,
-    SeriesView,
-    SymbolsView,
-    TextView,
-    TranslationView,
-    View,
-)
+from seqcore.results import RESULT_TYPES, View
 
 __all__ = [
-    "FIGURES",
     "ConfusionInfo",
     "FramesInfo",
     "HorizonInfo",
@@ -77,51 +63,7 @@ __all__ = [
 ]
 
 
-def _series(view: Any, dark: bool = False) -> go.Figure:
-    return plot_series(series_info(view), dark)
-
-
-def _symbols(view: Any, dark: bool = False) -> go.Figure:
-    return plot_symbols(symbols_info(view), dark)
-
-
-def _text(view: Any, dark: bool = False) -> go.Figure:
-    return plot_text(text_info(view), dark)
-
-
-def _labels(view: Any, dark: bool = False) -> go.Figure:
-    return plot_labels(labels_info(view), dark)
-
-
-def _confusion(view: Any, dark: bool = False) -> go.Figure:
-    return plot_confusion(confusion_info(view), dark)
-
-
-def _frames(view: Any, dark: bool = False) -> go.Figure:
-    return plot_frames(frames_info(view), dark)
-
-
-def _horizon(view: Any, dark: bool = False) -> go.Figure:
-    return plot_horizon(horizon_info(view), dark)
-
-
-def _translation(view: Any, dark: bool = False) -> go.Figure:
-    return plot_translation(translation_info(view), dark)
-
-
-FIGURES: dict[type[View], Callable[..., go.Figure]] = {
-    SeriesView: _series,
-    SymbolsView: _symbols,
-    TextView: _text,
-    LabelsView: _labels,
-    ConfusionView: _confusion,
-    FramesView: _frames,
-    HorizonView: _horizon,
-    TranslationView: _translation,
-}
-"""The picture of each type of view, called with the view and whether it is dark."""
-
-
 def plot_view(view: View, dark: bool = False) -> go.Figure:
-    """The picture of a view, whatever its type."""
-    return FIGURES[type(view)](view, dark)
+    """The figure of a view, whatever its type. KeyError for one that has none: a table."""
+    figure: go.Figure = RESULT_TYPES[view.kind].load("figure")(view, dark)
+    return figure

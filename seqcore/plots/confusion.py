@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results import ConfusionView
 
-__all__ = ["ConfusionInfo", "confusion_info", "plot_confusion"]
+__all__ = ["ConfusionInfo", "confusion_info", "figure", "plot_confusion"]
 
 MOST_CLASSES = 40
 MOST_COUNTED = 20  # classes up to which every count stands in its field
@@ -40,6 +40,11 @@ def confusion_info(view: ConfusionView, *, title: str | None = None) -> Confusio
         left_out=int((occurs > 0).sum()) - len(kept),
         title=view.title if title is None else title,
     )
+
+
+def figure(view: ConfusionView, dark: bool = False) -> go.Figure:
+    """The figure of a view."""
+    return plot_confusion(confusion_info(view), dark)
 
 
 def plot_confusion(info: ConfusionInfo, dark: bool = False) -> go.Figure:

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 
 from seqcore.data.profile.facts import LengthFacts, VocabularyFacts
 from seqcore.data.splits import PARTS
-from seqcore.plots.blanks import marked
 from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.results.blanks import marked
 
 __all__ = ["BarsInfo", "classes_info", "lengths_info", "plot_bars", "vocabulary_info"]
 

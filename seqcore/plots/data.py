@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from seqcore.data.splits import part_bounds
 from seqcore.data.table import Table
-from seqcore.plots.blanks import named
 from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.plots.thinning import thin
+from seqcore.results.blanks import named
 
 __all__ = ["Stretch", "TableInfo", "plot_table", "table_info"]
 

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 from seqcore.plots.style import COLOURS, apply_style, colour, empty_figure
 from seqcore.results import FramesView
 
-__all__ = ["FramesInfo", "frames_info", "plot_frames"]
+__all__ = ["FramesInfo", "figure", "frames_info", "plot_frames"]
 
 Values = NDArray[np.float64]
 MOST_BEFORE = 4  # pictures of what came before
@@ -55,6 +55,11 @@ def frames_info(view: FramesView, *, title: str | None = None) -> FramesInfo:
         left_out=len(view.prediction) - len(foreseen),
         title=view.title if title is None else title,
     )
+
+
+def figure(view: FramesView, dark: bool = False) -> go.Figure:
+    """The figure of a view."""
+    return plot_frames(frames_info(view), dark)
 
 
 def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:

@@ -15,11 +15,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from seqcore.plots.blanks import marked
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.results import LabelsView
+from seqcore.results.blanks import marked
 
-__all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels", "with_class"]
+__all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "figure", "labels_info", "plot_labels", "with_class"]
 
 CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A8A8A")
 MOST_SEQUENCES = 8
@@ -112,6 +112,11 @@ def labels_info(view: LabelsView, *, title: str | None = None) -> LabelsInfo:
         title=view.title if title is None else title,
         x_title=view.x_title,
     )
+
+
+def figure(view: LabelsView, dark: bool = False) -> go.Figure:
+    """The figure of a view."""
+    return plot_labels(labels_info(view), dark)
 
 
 def plot_labels(info: LabelsInfo, dark: bool = False) -> go.Figure:

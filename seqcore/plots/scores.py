@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from seqcore.evaluation.metrics import metric_named
 from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.results import metric_named
 
 __all__ = ["Score", "ScoresInfo", "plot_scores", "scores_info"]
 

@@ -13,13 +13,12 @@ from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.plots.thinning import thin
 from seqcore.results import SeriesView
 
-__all__ = ["SeriesInfo", "SeriesPanel", "is_scattered", "plot_series", "series_info"]
+__all__ = ["SeriesInfo", "SeriesPanel", "figure", "plot_series", "series_info"]
 
 Values = NDArray[np.float64]
 MAX_PANELS = 8
 SPARSE = 3  # times as many rows as points between first and last: too far apart to be seen on one axis
 FEW = 40  # up to so many points each is marked
-SINGLE_ANSWERS = 30  # so many answers of one step each are drawn against the truth
 
 
 class SeriesPanel(NamedTuple):
@@ -86,20 +85,8 @@ def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None =
         title=view.title if title is None else title,
         x_title=f"{view.x_title}, {stretches} stretches side by side" if stretches else view.x_title,
         interval=_promise(view),
-        scattered=is_scattered(view),
+        scattered=view.scattered,
     )
-
-
-def is_scattered(view: SeriesView) -> bool:
-    """Whether these are many single answers to sequences that have nothing to do with each other.
-
-    A line from one to the next would mean nothing.
-    """
-    if view.truth is None or (view.context is not None and len(view.context) > len(view.prediction)):
-        return False
-    known = np.asarray(np.isfinite(view.prediction).any(axis=1))
-    alone = known & ~np.concatenate([[False], known[:-1]]) & ~np.concatenate([known[1:], [False]])
-    return int(known.sum()) >= SINGLE_ANSWERS and bool((alone == known).all())
 
 
 def _promise(view: SeriesView) -> str:
@@ -108,6 +95,11 @@ def _promise(view: SeriesView) -> str:
         return ""
     held = "" if view.covered is None else f", {view.covered:.1%} held"
     return f"{view.coverage:.0%} interval{held}"
+
+
+def figure(view: SeriesView, dark: bool = False) -> go.Figure:
+    """The figure of a view."""
+    return plot_series(series_info(view), dark)
 
 
 def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:

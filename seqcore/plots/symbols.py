@@ -8,11 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.blanks import marked, named
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results import SymbolsView
+from seqcore.results.blanks import marked, named
 
-__all__ = ["SymbolsInfo", "plot_symbols", "symbols_info"]
+__all__ = ["SymbolsInfo", "figure", "plot_symbols", "symbols_info"]
 
 MAX_CONTEXTS = 30
 MAX_SYMBOLS = 40
@@ -56,6 +56,11 @@ def symbols_info(view: SymbolsView, *, title: str | None = None) -> SymbolsInfo:
         symbols_left_out=len(view.symbols) - len(kept),
         title=view.title if title is None else title,
     )
+
+
+def figure(view: SymbolsView, dark: bool = False) -> go.Figure:
+    """The figure of a view."""
+    return plot_symbols(symbols_info(view), dark)
 
 
 def plot_symbols(info: SymbolsInfo, dark: bool = False) -> go.Figure:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results import TextView
 
-__all__ = ["TextInfo", "plot_text", "text_info"]
+__all__ = ["TextInfo", "figure", "html", "plot_text", "text_info"]
 
 WIDTH = 62  # characters in a line
 MAX_LINES = 24
@@ -44,6 +44,11 @@ def text_info(view: TextView, *, title: str | None = None) -> TextInfo:
     return TextInfo(shown, len(lines) - len(shown), view.title if title is None else title, truth[:MAX_LINES])
 
 
+def figure(view: TextView, dark: bool = False) -> go.Figure:
+    """The figure of a view."""
+    return plot_text(text_info(view), dark)
+
+
 def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
     """The lines as they stand, in letters of one width."""
     if info.empty:
@@ -65,6 +70,17 @@ def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
         yanchor="top", font={"family": _FONT, "size": _SIZE},
     )  # fmt: skip
     return figure
+
+
+def html(view: TextView) -> str | None:
+    """What was given and written, and beside it how the data go on there."""
+    if not (view.prompt or view.text):
+        return None
+    given = f"<i>{escape(view.prompt)}</i>"
+    columns = [f"<section><small>the model</small><pre>{given}<b>{escape(view.text)}</b></pre></section>"]
+    if view.truth is not None:
+        columns.append(f"<section><small>truth</small><pre>{given}{escape(view.truth)}</pre></section>")
+    return f'<div class="sl-written" data-testid="written">{"".join(columns)}</div>'
 
 
 def _lines(text: str, end: int) -> list[tuple[str, str]]:

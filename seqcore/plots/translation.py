@@ -10,16 +10,17 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.sentences import bare, is_word, spaces
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results import Translated, TranslationView
+from seqcore.results.spacing import bare, is_word, spaces
 
-__all__ = ["SentenceRow", "TranslationInfo", "plot_translation", "translation_info"]
+__all__ = ["SentenceRow", "TranslationInfo", "figure", "html", "plot_translation", "translation_info"]
 
 MOST_ROWS = 12
 MOST_WORDS = 40  # of a heat map's side
 _CHARACTERS = 30  # in a line of a column
 _LINE = 17  # pixels
+_HEADS = ("source", "predicted", "truth")
 _COLUMNS = (0.0, 0.345, 0.69)
 
 Marked = tuple[tuple[str, bool], ...]  # words, and whether each is marked
@@ -57,11 +58,51 @@ def translation_info(view: TranslationView, *, title: str | None = None) -> Tran
     )
 
 
+def figure(view: TranslationView, dark: bool = False) -> go.Figure:
+    """The figure of a view."""
+    return plot_translation(translation_info(view), dark)
+
+
 def plot_translation(info: TranslationInfo, dark: bool = False) -> go.Figure:
     """A heat map of one sentence's attention, or sentences in columns."""
     if not info.rows:
         return empty_figure(info.title, "nothing to show", dark=dark)
     return _sentences(info, dark) if info.attention is None else _heat_map(info, info.attention, dark)
+
+
+def html(view: TranslationView) -> str | None:
+    """A row for each sentence; None where one sentence has a picture of where the model looked."""
+    info = translation_info(view)
+    if not info.rows or info.attention is not None:
+        return None
+    known = any(row.truth is not None for row in info.rows)
+    heads = _HEADS if known else _HEADS[:2]
+    top = "".join(f"<span>{head}</span>" for head in heads)
+    rows = "".join(f"<div>{_cells(row, heads)}</div>" for row in info.rows)
+    marked = any(mark for row in info.rows for words in row if words for _, mark in words)
+    told = ["Underlined: wrong, missing, or never seen."] if marked else ["Every word is right."] if known else []
+    told += [f"{info.left_out:,} more are not shown: the CSV has them."] if info.left_out else []
+    return (
+        '<div class="sl-sentences" data-testid="sentences">'
+        f'<div class="sl-head">{top}</div>{rows}<p>{" ".join(told)}</p></div>'
+    )
+
+
+def _cells(row: SentenceRow, heads: tuple[str, ...]) -> str:
+    kinds = ("", ' class="sl-model"', "")
+    return "".join(
+        f"<span{kind}><small>{head}</small> {_html_words(words or ())}</span>"
+        for words, kind, head in zip(row, kinds, heads, strict=False)
+    )
+
+
+def _html_words(words: Marked) -> str:
+    """Words as one writes them, those that matter marked."""
+    text = ""
+    for (word, marked), space in zip(words, spaces(word for word, _ in words), strict=True):
+        shown = escape(bare(word))
+        text += (" " if text and space else "") + (f"<em>{shown}</em>" if marked else shown)
+    return text
 
 
 def _row(sentence: Translated) -> SentenceRow:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
-from seqcore.data.sentences import join_sentence
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import PredictionError
 from seqcore.results import LabelsView
+from seqcore.results.spacing import join_sentence
 from seqcore.tasks.forecasting import as_rows, parse_numbers
 from seqcore.tasks.task import Example, Task
 

@@ -14,7 +14,6 @@ from seqcore.data.dataset import Batch
 from seqcore.data.parallel_text import MOST_WORDS
 from seqcore.data.parallel_text_codec import ParallelTextCodec, fit_language, sentence_of
 from seqcore.data.parallel_text_dataset import ParallelTextDataset
-from seqcore.data.sentences import bare, is_word
 from seqcore.data.splits import PART_TITLES, assigned_parts
 from seqcore.data.table import Table
 from seqcore.data.token_dataset import NOT_SCORED
@@ -25,6 +24,7 @@ from seqcore.events import Finding
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.models.recurrent import State
 from seqcore.results import TranslationView, View
+from seqcore.results.spacing import bare, is_word
 from seqcore.tasks.task import Task
 from seqcore.tasks.translation_eval import (
     rounded_for_view,

@@ -13,13 +13,13 @@ from torch import nn
 
 from seqcore.data.parallel_text_codec import ParallelTextCodec
 from seqcore.data.parallel_text_dataset import ParallelTextDataset
-from seqcore.data.sentences import bare, is_word, join_sentence
 from seqcore.data.table import Table
 from seqcore.data.text import join_words
 from seqcore.errors import DataError
 from seqcore.models.beam_search import Hypothesis, beam_search
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.results import Translated
+from seqcore.results.spacing import bare, is_word, join_sentence
 
 __all__ = ["rounded_for_view", "sentences_of_table", "translate_all", "translate_words", "translation_metrics"]
 

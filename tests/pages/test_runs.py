@@ -241,12 +241,6 @@ class TestRow:
 
 
 class TestWords:
-    @pytest.mark.parametrize(
-        ("seconds", "text"), [(0.44, "0.4 s"), (59.4, "59 s"), (185, "3:05 min"), (7800, "2:10 h")]
-    )
-    def test_a_duration_is_as_short_as_it_is_useful(self, seconds, text):
-        assert run_labels.duration(seconds) == text
-
     def test_a_label_names_recipe_network_status_and_age(self, store):
         run = store.run(complete(store, recipe="bouncing-ball", model__num_layers=2))
         assert run_labels.label(run).startswith("Bouncing ball · LSTM 2 × 32 · completed · just now")

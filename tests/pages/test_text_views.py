@@ -9,9 +9,9 @@ import streamlit as st
 from seqcore.errors import PredictionError
 from seqcore.events import Preview
 from seqcore.results import SeriesView, SymbolsView, TextView, Translated, TranslationView, View
+from ui.results import written
 from ui.run_view import preview_caption
 from ui.session import fail
-from ui.text_views import written
 
 RIGHT = Translated(("I", "go"), ("je", "vais"), ("je", "vais"))
 WRONG = Translated(("I", "see", "<b>x</b>"), ("je", "bois"), ("je", "vois"), None, ("<b>x</b>",))
@@ -52,9 +52,9 @@ def test_what_is_looked_at_is_left_to_its_figure() -> None:
 @pytest.mark.parametrize(
     ("view", "part", "told"),
     [
-        (TextView("a", "b", truth="c"), "val", "not trained on this text."),
-        (TranslationView((RIGHT,)), "train", "trained on these very sentences: no part"),
-        (SeriesView(np.arange(2.0), np.zeros((2, 1))), "val", "not trained on these values."),
+        (TextView("a", "b", truth="c"), "val", "Not used for training."),
+        (TranslationView((RIGHT,)), "train", "Used for training: no data are held out."),
+        (SeriesView(np.arange(2.0), np.zeros((2, 1))), "val", "Not used for training."),
     ],
 )
 def test_a_preview_says_of_what_it_is(view: View, part: str, told: str) -> None:

@@ -15,7 +15,7 @@ from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, 
 from seqcore.experiment.recipes import load_recipe
 from seqcore.results import SeriesView
 from seqcore.runs.records import Curve, Run, StoredEvent
-from ui.event_log import duration, findings, number, story
+from ui.event_log import findings, number, story
 from ui.live_chart import figure_text
 from ui.run_history import History, Replay
 from ui.session import escape
@@ -77,13 +77,6 @@ def history(*events: Event) -> History:
 )  # fmt: skip
 def test_numbers_are_short_and_keep_their_digits(value: float | None, text: str) -> None:
     assert number(value) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(None, "–"), (0.0, "00:00"), (0.4, "00:01"), (67.2, "01:08"), (3601.0, "1:00:01")]
-)
-def test_durations_are_clocks(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_a_story_has_the_newest_first_and_one_best_epoch() -> None:

@@ -12,11 +12,12 @@ from seqcore.data.parallel_text import MOST_WORDS, pairs_table
 from seqcore.data.parallel_text_codec import ParallelTextCodec
 from seqcore.data.parallel_text_dataset import ParallelTextDataset
 from seqcore.data.readers.read_table import FileOptions, read_table
-from seqcore.data.sentences import bare, cut_sentence, join_sentence, normalised
+from seqcore.data.sentences import cut_sentence, normalised
 from seqcore.data.splits import assigned_parts
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
+from seqcore.results.spacing import bare, join_sentence
 
 CPU = torch.device("cpu")
 SMALL = [

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seqcore.plots import FIGURES, confusion_info, labels_info, plot_confusion, plot_labels
+from seqcore.plots import confusion_info, labels_info, plot_confusion, plot_labels, plot_view
 from seqcore.plots.labels import CLASS_COLOURS, MOST_ROWS, MOST_SEQUENCES, with_class
 from seqcore.results import ConfusionView, LabelsView
 
@@ -123,7 +123,7 @@ def test_the_truth_is_marked_in_its_own_colour() -> None:
     ],
 )
 def test_every_view_of_classes_draws(given: LabelsView | ConfusionView, dark: bool) -> None:
-    figure = FIGURES[type(given)](given, dark)
+    figure = plot_view(given, dark)
     assert figure.layout.height
     assert "NaN" not in (figure.to_json() or "") or isinstance(given, ConfusionView)
 

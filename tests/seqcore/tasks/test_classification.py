@@ -18,7 +18,6 @@ from seqcore.errors import DataError, ExperimentError, PredictionError
 from seqcore.evaluation.metrics import class_metrics, confusion
 from seqcore.events import CheckpointReady, Epoch, Event, Finding, Finished, Preview, Started
 from seqcore.experiment.experiment import Experiment
-from seqcore.export import view_to_csv
 from seqcore.inference.predictor import Predictor
 from seqcore.models import MODELS
 from seqcore.results import ConfusionView, LabelsView, view_from_dict
@@ -169,7 +168,7 @@ def test_classes_of_texts_are_learned(both_ways: bool) -> None:
     assert view.predictions == ("against",)
     assert view.symbols == (("the", "film", "was", "awful"),)
     assert (view.x_title, view.texts) == ("word", ("the film was awful",))
-    table = view_to_csv(view).splitlines()
+    table = view.to_csv().splitlines()
     assert table[0].startswith("sequence,text,predicted")
     assert table[1].startswith("1,the film was awful,against")
     note = Predictor.from_checkpoint(content).notes("awful " * 90)
@@ -215,7 +214,7 @@ def test_every_view_survives_json_and_becomes_a_table(trained: tuple[Predictor, 
         again = view_from_dict(view.to_dict())
         assert isinstance(again, LabelsView)
         assert again.predictions == view.predictions
-        assert view_to_csv(view).count("\n") == len(view.probabilities) + 1
+        assert view.to_csv().count("\n") == len(view.probabilities) + 1
     matrix = evaluation.more[0]
     assert isinstance(matrix, ConfusionView)
     assert matrix.counts.sum() == evaluation.windows

@@ -17,7 +17,6 @@ from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError, PredictionError
 from seqcore.events import CheckpointReady, Finding, Finished, Preview, Started
 from seqcore.experiment.experiment import Experiment
-from seqcore.export import view_to_csv
 from seqcore.inference.predictor import Predictor
 from seqcore.models.generation import write
 from seqcore.results import SymbolsView, TextView, view_from_dict
@@ -138,10 +137,10 @@ def test_previews_are_what_the_model_writes_with_the_same_dice(reader: tuple[Pre
 def test_the_true_continuation_stands_in_json_and_csv(reader: tuple[Predictor, dict[str, Any]]) -> None:
     view = reader[1]["previews"][0]
     assert view_from_dict(view.to_dict()) == view
-    header, row = csv.reader(io.StringIO(view_to_csv(view)))
+    header, row = csv.reader(io.StringIO(view.to_csv()))
     assert header == ["prompt", "text", "truth"]
     assert row == [view.prompt, view.text, view.truth]
-    assert view_to_csv(TextView("a", "b")) == "prompt,text\na,b\n"
+    assert TextView("a", "b").to_csv() == "prompt,text\na,b\n"
 
 
 def test_an_evaluation_shows_text_and_probabilities(reader: tuple[Predictor, dict[str, Any]]) -> None:

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from seqcore.data.parallel_text import pairs_table
-from seqcore.data.sentences import join_sentence
 from seqcore.data.table import Table
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import DataError, ExperimentError, PredictionError
@@ -26,6 +25,7 @@ from seqcore.models import MODELS
 from seqcore.models.beam_search import beam_search
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.results import Translated, TranslationView
+from seqcore.results.spacing import join_sentence
 from seqcore.tasks.model_summary import summarize
 from seqcore.tasks.translation import Translation, teacher_forcing_ratio
 from seqcore.tasks.translation_eval import translation_metrics

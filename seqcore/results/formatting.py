@@ -1,0 +1,32 @@
+"""Numbers and durations as short text."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["format_duration", "format_number", "format_value"]
+
+
+def format_number(value: float | None) -> str:
+    """A number in four digits; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100_000 else f"{value:.4g}"
+
+
+def format_value(value: float) -> str:
+    """A value in original units, in the digits that a prediction can have."""
+    return f"{value:,.5g}" if abs(value) < 1e15 else f"{value:.4e}"
+
+
+def format_duration(seconds: float | None) -> str:
+    """Seconds as "4.2 s", "12 s", "3:05 min" or "1:02:09 h"; a dash where they aren't known."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"

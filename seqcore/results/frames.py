@@ -1,0 +1,44 @@
+"""Predicted and true frames of a film."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from seqcore.results.base import Answer, Rows, Values, View, exact, plain
+
+__all__ = ["FramesView"]
+
+
+@dataclass(frozen=True)
+class FramesView(View):
+    """Frames in the order of time, from 0 (dark) to 1: `prediction[n, h, w]`, `truth`, and `context[m, h, w]` before
+    them."""
+
+    kind = "frames"
+
+    prediction: Values
+    truth: Values | None = None
+    context: Values | None = None
+    title: str = ""
+
+    @property
+    def caption(self) -> str:
+        """How to read the figure."""
+        return "Predicted frames." if self.truth is None else "Observed and predicted frames."
+
+    def table(self) -> Rows:
+        """A row for each frame: every pixel as predicted and, where known, as observed."""
+        n, height, width = self.prediction.shape
+        points = [f"{row + 1}.{column + 1}" for row in range(height) for column in range(width)]
+        header = ["frame", *(f"{p} predicted" for p in points), *(points if self.truth is not None else [])]
+        rows = []
+        for i in range(n):
+            true = [] if self.truth is None else self.truth[i].ravel().tolist()
+            rows.append([i + 1, *map(exact, [*self.prediction[i].ravel().tolist(), *true])])
+        return header, rows
+
+    def answer(self, given: Any, text: str) -> Answer:
+        """The frames as JSON; a line of text says how many they are."""
+        value = {"input": text, "prediction": plain(self.prediction)}
+        return Answer(value, f"{len(self.prediction)} frames; --json prints them")

@@ -1,0 +1,115 @@
+"""Classes of sequences: their probabilities step by step, and the confusion matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqcore.results.base import Answer, Rows, Values, View, Words, exact, plain
+from seqcore.results.symbols import ranked_answer
+
+__all__ = ["ConfusionView", "LabelsView"]
+
+
+@dataclass(frozen=True)
+class LabelsView(View):
+    """The class of each of n sequences, and how the answer changes from step to step.
+
+    `probabilities[n, C]` over `labels[C]`; `truth[n]` or None where that isn't known; `names[n]`. For the sequences
+    that are shown in full (the first ones), `unfolding[i][T_i, C]` are the probabilities after each step, and
+    `signals[i][T_i, F]` what the model saw, in original units, or `symbols[i][T_i]` where it saw symbols.
+    `steps[i][T_i]` says which steps these are, in what `x_title` names, where not all are shown or they are no numbers
+    from 1 on; `frame` is (height, width) where a step was a picture, `channels[F]` are the names of a signal's columns.
+    `texts[n]` is what each sequence says, where it is of symbols; a long one is cut.
+    """
+
+    kind = "labels"
+    width_of = "labels"
+
+    labels: Words
+    probabilities: Values
+    truth: tuple[str | None, ...] = ()
+    names: Words = ()
+    unfolding: tuple[Values, ...] = ()
+    signals: tuple[Values, ...] = ()
+    title: str = ""
+    symbols: tuple[Words, ...] = ()
+    steps: tuple[Values, ...] = ()
+    frame: tuple[int, int] | None = None
+    x_title: str = "step"
+    channels: Words = ()
+    texts: Words = ()
+
+    @property
+    def predictions(self) -> Words:
+        """The most probable class of each sequence."""
+        return tuple(self.labels[int(i)] for i in np.argmax(self.probabilities, axis=1))
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a true class."""
+        return any(label is not None for label in self.truth)
+
+    @property
+    def caption(self) -> str:
+        """How to read the figure."""
+        marked = " The bar on top, or the mark, is the true class." if self.known else ""
+        return f"Class probabilities after each step of the sequence.{marked}"
+
+    def table(self) -> Rows:
+        """A row for each sequence: its text, true class (where known), predicted class, and probabilities."""
+        names = self.names or tuple(str(i + 1) for i in range(len(self.probabilities)))
+        probabilities = [f"p({label})" for label in self.labels]
+        text, label = (["text"] if self.texts else []), (["label"] if self.known else [])
+        rows = [
+            [
+                names[i],
+                *([self.texts[i]] if self.texts else []),
+                *([self.truth[i] or ""] if self.known else []),
+                predicted,
+                *map(exact, self.probabilities[i]),
+            ]
+            for i, predicted in enumerate(self.predictions)
+        ]
+        return ["sequence", *text, *label, "predicted", *probabilities], rows
+
+    def answer(self, given: Any, text: str) -> Answer:
+        """The last sequence's class, and the probabilities after each step."""
+        found = dict(zip(self.labels, self.probabilities[-1].tolist(), strict=True))
+        answer = ranked_answer(self.predictions[-1], found, text)
+        if self.unfolding:
+            answer.value["unfolding"] = plain(self.unfolding[-1])
+        return answer
+
+    def answers(self) -> list[Answer]:
+        """The class of each sequence, by its name."""
+        rows = zip(self.names, self.predictions, self.probabilities.tolist(), strict=True)
+        return [ranked_answer(best, dict(zip(self.labels, row, strict=True)), name) for name, best, row in rows]
+
+    def highlights(self, *, ahead: bool = True) -> list[Words]:
+        """The last sequence's class."""
+        return [(f"probability {100 * self.probabilities[-1].max():.3g} %", self.predictions[-1])]
+
+
+@dataclass(frozen=True)
+class ConfusionView(View):
+    """How often sequences of a class (row) were predicted to be of each class (column): `counts[C, C]`."""
+
+    kind = "confusion"
+    width_of = "labels"
+
+    labels: Words
+    counts: Values
+    title: str = ""
+
+    @property
+    def caption(self) -> str:
+        """How to read the figure."""
+        return "Rows: true class. Columns: predicted class. Blue: correct. Red: wrong."
+
+    def table(self) -> Rows:
+        """A row for each true class."""
+        rows = [[label, *map(exact, row)] for label, row in zip(self.labels, self.counts, strict=True)]
+        return ["label", *(f"predicted {label}" for label in self.labels)], rows

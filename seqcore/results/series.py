@@ -1,0 +1,143 @@
+"""Values over time: predicted and, where known, true, with prediction intervals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqcore.results.base import Answer, Positions, Rows, Values, View, Words, exact
+from seqcore.results.formatting import format_number, format_value
+
+__all__ = ["SeriesView", "flat_rows"]
+
+SINGLE_ANSWERS = 30  # from so many on predictions are plotted against true values
+MOST_HIGHLIGHTS = 6
+
+
+@dataclass(frozen=True)
+class SeriesView(View):
+    """Values over time, predicted and (where known) true.
+
+    `x[n]` are row numbers or times; `prediction[n, K]` and `truth[n, K]` are in original units, a row of NaN breaks
+    the line between stretches that don't follow each other. `context_x[m]`, `context[m, K]` are the values that came
+    before. `columns` names the K targets. `low[n, K]` and `high[n, K]` are a prediction interval with the nominal
+    coverage `coverage`; `covered` is the share of this truth that lies within.
+    """
+
+    kind = "series"
+    width_of = "columns"
+
+    x: Positions
+    prediction: Values
+    truth: Values | None = None
+    context_x: Positions | None = None
+    context: Values | None = None
+    columns: Words = ("value",)
+    x_title: str = "step"
+    title: str = ""
+    low: Values | None = None
+    high: Values | None = None
+    coverage: float | None = None
+    covered: float | None = None
+
+    @property
+    def scattered(self) -> bool:
+        """Whether these are many single answers to unrelated sequences, which a line must not join."""
+        if self.truth is None or (self.context is not None and len(self.context) > len(self.prediction)):
+            return False
+        known = np.asarray(np.isfinite(self.prediction).any(axis=1))
+        alone = known & ~np.concatenate([[False], known[:-1]]) & ~np.concatenate([known[1:], [False]])
+        return int(known.sum()) >= SINGLE_ANSWERS and bool((alone == known).all())
+
+    @property
+    def caption(self) -> str:
+        """How to read the figure."""
+        if self.scattered:
+            return "Predicted against true values. Points on the dashed line are exact."
+        band = "" if self.low is None else " Shaded: prediction interval."
+        return f"Dark: observed. Blue: {'forecast' if self.truth is None else 'predicted'}.{band}"
+
+    def table(self) -> Rows:
+        """The row or date, then for each column its true value (where known), its prediction and its interval."""
+        limits = [(word, limit) for word, limit in (("low", self.low), ("high", self.high)) if limit is not None]
+        header = [self.x_title]
+        for column in self.columns:
+            header += [column] if self.truth is not None else []
+            header += [f"{column} predicted", *(f"{column} {word}" for word, _ in limits)]
+        rows = []
+        for place, x in enumerate(_positions(self.x)):
+            if not np.isfinite(self.prediction[place]).any():
+                continue  # the break between two stretches
+            row = [x]
+            for k in range(len(self.columns)):
+                row += [exact(self.truth[place, k])] if self.truth is not None else []
+                row += [exact(self.prediction[place, k]), *(exact(limit[place, k]) for _, limit in limits)]
+            rows.append(row)
+        return header, rows
+
+    def answer(self, given: Any, text: str) -> Answer:
+        """The input rows, the predicted rows, and the limits of their interval."""
+        rows = given if getattr(given, "ndim", 0) == 2 else [[v] for v in given]
+        value: dict[str, Any] = {"input": flat_rows(rows), "prediction": flat_rows(self.prediction, whole=False)}
+        sentence = f"{_joined(value['input'])} -> {_joined(value['prediction'])}"
+        if self.low is not None and self.high is not None:
+            value |= {"low": flat_rows(self.low, whole=False), "high": flat_rows(self.high, whole=False)}
+            value["coverage"] = self.coverage
+            sentence += f"   ({self.coverage:.0%} interval: {_joined(value['low'])} to {_joined(value['high'])})"
+        return Answer(value, sentence)
+
+    def highlights(self, *, ahead: bool = True) -> list[Words]:
+        """The first few steps; each value in the digits that its interval leaves certain."""
+        several, single = len(self.columns) > 1, len(self.prediction) == 1
+        dates = _dates(self.x, "m") if self.x.dtype.kind == "M" else None
+        boxes: list[Words] = []
+        for row in range(self.highlighted):
+            step = ("next" if row == 0 else f"step +{row + 1}") if ahead else "" if single else f"step {row + 1}"
+            step = step if dates is None else dates[row].replace("T", " ")
+            for k, column in enumerate(self.columns):
+                name = f"{step}, {column}" if several and step else f"{step} {column}" if several or single else step
+                boxes.append((name.strip(), *self._with_interval(row, k)))
+        return boxes
+
+    @property
+    def highlighted(self) -> int:
+        """How many steps `highlights` has: six, fewer where each has many columns."""
+        return min(MOST_HIGHLIGHTS, max(1, 2 * MOST_HIGHLIGHTS // len(self.columns)), len(self.prediction))
+
+    def _with_interval(self, row: int, k: int) -> Words:
+        value = float(self.prediction[row, k])
+        if self.low is None or self.high is None or self.coverage is None:
+            return (format_value(value),)
+        low, high = float(self.low[row, k]), float(self.high[row, k])
+        half = (high - low) / 2
+        if not (math.isfinite(half) and half > 0) or abs(value) >= 1e15:
+            return (format_value(value),)
+        places = max(0, 1 - math.floor(math.log10(half)))
+        return f"{value:,.{places}f}", f"{low:,.{places}f} to {high:,.{places}f} ({self.coverage:.0%})"
+
+
+def flat_rows(values: Any, *, whole: bool = True) -> list[Any]:
+    """Rows as a plain list, flat where each holds one number. With `whole`, whole numbers are integers."""
+    rows = [[int(v) if whole and float(v).is_integer() else float(v) for v in row] for row in values]
+    return [row[0] for row in rows] if all(len(row) == 1 for row in rows) else rows
+
+
+def _joined(values: list[Any]) -> str:
+    return ", ".join(f"({_joined(v)})" if isinstance(v, list) else format_number(v) for v in values)
+
+
+def _positions(x: Positions) -> list[str]:
+    """Rows as whole numbers where they are, times without a clock where all are at midnight."""
+    if x.dtype.kind == "M":
+        return _dates(x, "s")
+    return [f"{value:.0f}" if float(value).is_integer() else exact(value) for value in x]
+
+
+def _dates(x: Positions, unit: Any) -> list[str]:
+    """Times in ISO 8601, as days where all are at midnight."""
+    days = bool(np.all(np.isnat(x) | (x == x.astype("datetime64[D]"))))
+    texts: list[str] = np.datetime_as_string(x, unit="D" if days else unit).tolist()
+    return texts

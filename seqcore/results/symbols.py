@@ -1,0 +1,72 @@
+"""Probabilities of the next symbol after each of several contexts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from seqcore.results.base import Answer, Rows, Values, View, Words, exact
+from seqcore.results.blanks import named
+
+__all__ = ["SymbolsView", "ranked_answer"]
+
+LEAST_SHOWN = 0.005  # probability in a line of text
+MOST_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SymbolsView(View):
+    """Probabilities of the next symbol after each of n contexts.
+
+    `contexts[n]` are tuples of symbols as the user wrote them; `probabilities[n, V]` rows sum to 1 over `symbols[V]`;
+    `truth[n]` is the symbol that came next, or None where that isn't known. `separator` joins symbols for reading.
+    """
+
+    kind = "symbols"
+    width_of = "symbols"
+
+    contexts: tuple[Words, ...]
+    symbols: Words
+    probabilities: Values
+    truth: tuple[str | None, ...] = field(default_factory=tuple)
+    separator: str = ""
+    title: str = ""
+
+    @property
+    def predictions(self) -> Words:
+        """The most probable next symbol after each context."""
+        return tuple(self.symbols[int(i)] for i in np.argmax(self.probabilities, axis=1))
+
+    @property
+    def caption(self) -> str:
+        """How to read the figure."""
+        return "Rows: contexts. Color: probability of the next symbol. Ring: the true one."
+
+    def table(self) -> Rows:
+        """The context, the true symbol (where known), the predicted one, and the probability of each."""
+        known = any(symbol is not None for symbol in self.truth)
+        header = ["context", *(["truth"] if known else []), "predicted", *(f"p({symbol})" for symbol in self.symbols)]
+        rows = []
+        for i, (context, predicted) in enumerate(zip(self.contexts, self.predictions, strict=True)):
+            truth = [self.truth[i] or ""] if known else []
+            rows.append([self.separator.join(context), *truth, predicted, *map(exact, self.probabilities[i])])
+        return header, rows
+
+    def answer(self, given: Any, text: str) -> Answer:
+        """The most probable symbol, and all of them by probability."""
+        found = dict(zip(self.symbols, self.probabilities[-1].tolist(), strict=True))
+        return ranked_answer(self.predictions[-1], found, text)
+
+    def highlights(self, *, ahead: bool = True) -> list[Words]:
+        """The most probable symbol."""
+        return [(f"next, probability {100 * self.probabilities[-1].max():.3g} %", named(self.predictions[-1]))]
+
+
+def ranked_answer(prediction: str, probabilities: dict[str, float], text: str) -> Answer:
+    """A prediction with the probability of every choice, the most probable first."""
+    ranked = dict(sorted(probabilities.items(), key=lambda item: -item[1]))
+    shown = "  ".join(f"{s} {p:.0%}" for s, p in list(ranked.items())[:MOST_SHOWN] if p >= LEAST_SHOWN)
+    value = {"input": text, "prediction": prediction, "probabilities": ranked}
+    return Answer(value, f"{text} -> {prediction}   {shown}")

@@ -1,0 +1,117 @@
+"""The contract of result types: every registered one has JSON, CSV, text, a caption and, but for tables, a figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from seqcore.errors import PredictionError
+from seqcore.plots import plot_view
+from seqcore.results import (
+    RESULT_TYPES,
+    ConfusionView,
+    FramesView,
+    HorizonView,
+    LabelsView,
+    SeriesView,
+    SymbolsView,
+    TableView,
+    TextView,
+    Translated,
+    TranslationView,
+    View,
+    view_from_dict,
+)
+from seqcore.results.formatting import format_duration
+
+EXAMPLES: list[View] = [
+    SeriesView(
+        x=np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[ns]"),
+        prediction=np.array([[1.0], [2.0]]),
+        low=np.array([[0.5], [1.5]]),
+        high=np.array([[1.5], [2.5]]),
+        coverage=0.9,
+        title="Sales",
+    ),
+    SymbolsView((("a", "b"),), ("a", "b", " "), np.array([[0.2, 0.1, 0.7]]), ("a",), title="Next"),
+    TextView("once upon", " a time", "Text", truth=" a midnight"),
+    LabelsView(("up", "down"), np.array([[0.9, 0.1]]), ("up",), ("first",), (np.array([[0.5, 0.5], [0.9, 0.1]]),)),
+    ConfusionView(("up", "down"), np.array([[3.0, 1.0], [0.0, 4.0]]), "Confusion matrix"),
+    FramesView(np.zeros((2, 3, 3)), truth=np.ones((2, 3, 3)), title="Film"),
+    HorizonView({"Model": np.array([1.0, 2.0]), "Last value": np.array([2.0, 3.0])}, title="Error by horizon"),
+    TranslationView(
+        (Translated(("I", "go"), ("je", "vais"), ("je", "vais"), np.eye(2), text="je vais", probability=0.8),), "Pairs"
+    ),
+    TableView(("scaling", "error"), (("standard", 0.5), ("none", None)), "Scalings"),
+]
+
+
+def test_every_registered_type_has_an_example_and_its_own_name() -> None:
+    assert {view.kind for view in EXAMPLES} == set(RESULT_TYPES)
+    assert all(entry.view.kind == name for name, entry in RESULT_TYPES.items())
+
+
+@pytest.mark.parametrize("view", EXAMPLES, ids=lambda view: view.kind)
+class TestEveryResultType:
+    def test_is_read_from_json_as_it_was_written(self, view: View) -> None:
+        written = json.dumps(view.to_dict(), allow_nan=False)
+        again = view_from_dict(json.loads(written))
+        assert type(again) is type(view)
+        assert json.dumps(again.to_dict()) == written
+
+    @pytest.mark.parametrize("dark", [False, True])
+    def test_has_a_figure_or_is_a_table(self, view: View, dark: bool) -> None:
+        if not RESULT_TYPES[view.kind].figure:
+            assert view.summary() is not None
+            return
+        assert plot_view(view.with_title("Title"), dark).layout.height
+
+    def test_has_a_csv_of_as_many_columns_as_its_header(self, view: View) -> None:
+        header, *rows = csv.reader(io.StringIO(view.to_csv()))
+        assert rows
+        assert all(len(row) == len(header) for row in rows)
+
+    def test_has_a_caption_in_sentences_unless_it_is_a_table(self, view: View) -> None:
+        assert view.caption.endswith(".") == bool(RESULT_TYPES[view.kind].figure)
+
+    def test_answers_an_input_in_json_and_text_or_refuses(self, view: View) -> None:
+        try:
+            answer = view.answer([1.0] if view.kind == "series" else "x", "x")
+        except PredictionError:
+            assert not view.highlights()
+            return
+        assert json.loads(json.dumps(answer.value, allow_nan=False))["prediction"] is not None
+        assert answer.sentence
+        assert "\n" not in answer.sentence
+
+    def test_highlights_are_labels_and_values(self, view: View) -> None:
+        assert all(len(box) >= 2 and all(isinstance(text, str) for text in box) for box in view.highlights())
+
+    def test_a_summary_has_as_many_cells_as_columns(self, view: View) -> None:
+        columns, rows = view.summary() or ((), [])
+        assert all(len(row) == len(columns) for row in rows)
+
+    def test_html_is_escaped(self, view: View) -> None:
+        form = RESULT_TYPES[view.kind].load("html")
+        if form is not None and view.kind == "text":
+            assert "&lt;b&gt;" in form(TextView("<b>", "x"))
+
+
+def test_arrays_without_rows_keep_their_width() -> None:
+    empty = SeriesView(np.zeros(0), np.zeros((0, 2)), columns=("a", "b"))
+    again = view_from_dict(json.loads(json.dumps(empty.to_dict())))
+    assert isinstance(again, SeriesView)
+    assert again.prediction.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (float("nan"), "-"), (0.42, "0.4 s"), (12.3, "12 s"), (59.7, "1:00 min"), (185, "3:05 min"),
+     (3729, "1:02:09 h")],
+)  # fmt: skip
+def test_a_duration_is_short(seconds: float | None, text: str) -> None:
+    assert format_duration(seconds) == text
