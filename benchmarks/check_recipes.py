@@ -23,8 +23,8 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from seqcore.evaluation.metrics import metric_named
 from seqcore.experiment.recipes import load_recipe, recipes
+from seqcore.results import metric_named
 
 
 @dataclass(frozen=True)

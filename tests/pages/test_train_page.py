@@ -84,7 +84,7 @@ def test_a_model_that_loses_to_a_baseline_is_told_so_beside_its_win(page: AppTes
     assert "13.3× better" in html(page)
     assert "Validation MAE 0.00450" in html(page)
     assert "3.6× worse than a straight line on the window" in html(page)
-    assert "not trained on these values" in texts(page)
+    assert "Not used for training" in texts(page)
     assert "1 epoch in" in html(page)
 
 
@@ -102,7 +102,7 @@ def test_without_a_validation_part_nothing_is_said_of_one(page: AppTest, store: 
     page.query_params["run"] = completed(store, "train")
     page.run()
     assert "Training MAE 0.00450" in html(page)
-    assert "trained on these very values" in texts(page)
+    assert "Used for training" in texts(page)
     assert "Green" not in texts(page)
 
 
