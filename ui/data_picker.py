@@ -99,7 +99,7 @@ def _key(experiment: Experiment) -> str:
     data = experiment.to_dict()["data"]
     kept = {"source": data["source"], "options": data["options"], "task": data["task"]}
     if SOURCES[data["source"]].stored:
-        kept["filled"] = data["missing"] != "refuse"  # see `FileOptions.for_gaps`
+        kept["filled"] = data["missing"] != "refuse"  # see `FileOptions.for_missing`
     return json.dumps(kept, sort_keys=True)
 
 
@@ -243,7 +243,7 @@ def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
     if table is None or table.symbolic or draft.values["data.task"] != "regression":
         return reading
     columns = ("data.target", "data.inputs") if len(table.columns) > 1 else ()
-    gaps = draft.values["data.missing"] != "refuse" or table.has_gaps
+    gaps = draft.values["data.missing"] != "refuse" or table.has_missing
     more = ("data.missing",) * gaps + ("data.calendar",) * (table.times is not None)
     steps = ("data.window", "data.horizon", "data.multi_step") * (_chosen(draft, "data.horizon") != 1)
     return (*reading, *columns, *more, *steps)

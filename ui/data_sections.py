@@ -14,7 +14,7 @@ import streamlit as st
 
 from seqcore.data.profile.profile import Inspection, inspect
 from seqcore.data.profile.window_preview import Glimpse, SeenWindow, glimpse
-from seqcore.data.step_units import StepUnit, unit_of
+from seqcore.data.step_units import StepUnit
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.experiment.experiment import Experiment
@@ -51,7 +51,7 @@ def _glimpse(experiment: str, part: str, _table: Table) -> Glimpse:
 
 def facts(seen: Inspection, table: Table) -> None:
     """How much there is, of what, from when to when, and what of it trains."""
-    boxes = [_rows(seen, table), *_sequences(seen, table), *_time(seen), *_kinds(seen), *_holes(seen), _split(seen)]
+    boxes = [table.size, *_sequences(seen, table), *_time(seen), *_kinds(seen), *_holes(seen), _split(seen)]
     cells = "".join(
         f"<div><span>{escape(name)}</span><b>{escape(value)}</b><small>{escape(note)}</small></div>"
         for name, value, note in boxes
@@ -62,35 +62,12 @@ def facts(seen: Inspection, table: Table) -> None:
 Box = tuple[str, str, str]
 
 
-def _rows(seen: Inspection, table: Table) -> Box:
-    if table.paired is not None:
-        return "Pairs", f"{seen.sequences:,}", f"{seen.rows:,} words to {len(table.paired):,}"
-    if table.symbolic:
-        return ("Words" if table.separator else "Characters"), f"{seen.rows:,}", seen.kind
-    if table.recordings is not None:
-        sound = table.recordings
-        seconds, rates = sound.seconds, sorted(set(sound.rates))
-        length = f"{seconds / 60:,.1f} min" if seconds >= 90 else f"{seconds:.1f} s"
-        rate = " to ".join(f"{rate:,}" for rate in dict.fromkeys((rates[0], rates[-1])))
-        return "Sound", length, f"{rate} samples a second, {seen.rows:,} frames of {len(table.columns)} bands"
-    if table.frame is not None:
-        return "Pictures", f"{seen.rows:,}", f"of {table.frame[0]} by {table.frame[1]} points"
-    columns = len(seen.columns) + seen.columns_left_out
-    names = ", ".join(c.name for c in seen.columns[:3]) + (", …" if columns > 3 else "")
-    return "Rows", f"{seen.rows:,}", f"{columns:,} columns: {names}" if columns > 1 else f"of {names}"
-
-
-def _whole(table: Table) -> str:
-    """What one calls a sequence."""
-    return "sentence" if table.paired is not None else "film" if table.frame is not None else "sequence"
-
-
 def _sequences(seen: Inspection, table: Table) -> list[Box]:
-    if seen.sequences < 2 or seen.kind == "pairs of sentences":
+    if seen.sequences < 2 or table.paired is not None:
         return []
     low, high = seen.lengths.shortest, seen.lengths.longest
-    note = f"of {unit_of(table).span(low, high)}" + (" each" if low == high else "")
-    return [("Sequences" if seen.independent else "Series", f"{seen.sequences:,}", note)]
+    note = f"of {table.unit.span(low, high)}" + (" each" if low == high else "")
+    return [(table.sequence_unit.many.capitalize(), f"{seen.sequences:,}", note)]
 
 
 def _time(seen: Inspection) -> list[Box]:
@@ -203,7 +180,7 @@ def _classes(seen: Inspection) -> None:
 
 def _lengths(seen: Inspection, table: Table) -> None:
     st.subheader("Lengths", anchor=False)
-    unit, whole = unit_of(table), _whole(table)
+    unit, whole = table.unit, table.sequence_unit.one
     name = unit.many if unit.seconds is None else f"{unit.many} of {unit.counted(1)}"
     _picture(
         plot_bars(lengths_info(seen.lengths, x_title=f"{name} in a {whole}")),
@@ -307,7 +284,7 @@ def _number_windows(seen: Glimpse, table: Table, *, trial: bool) -> None:
         )  # fmt: skip
     answers = [w for w in seen.windows if w.answer]
     if answers:
-        unit = unit_of(table)
+        unit = table.unit
         st.html('<div class="sl-windows">' + "".join(_answer_row(w, unit) for w in answers) + "</div>")
 
 

@@ -34,7 +34,7 @@ def section(
     """
     columns = table.columns if table is not None else ()
     fields = [s for s in draft.settings() if s.path.startswith(f"{name}.") and s.path not in (*HIDDEN, *leave_out)]
-    fields = [s for s in fields if not (s.numbers and table is not None and table.symbolic)]
+    fields = [s for s in fields if not (s.numbers and table is not None and not table.numeric_columns)]
     on_top = [s for path in first for s in fields if s.path == path]
     usual = on_top + [s for s in fields if s.basic and s not in on_top and _unused(draft, s) is None]
     others = [s for s in fields if s not in on_top and _for_other_tasks(draft, s)]

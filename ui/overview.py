@@ -77,7 +77,7 @@ def data_picture(experiment: Experiment | None, table: Table | None, *, small: b
     else:
         _figure(data, table, small=small, key=where, revision=experiment.to_json())
     if not small:
-        st.caption(" ".join((f"{_size(table)}.", *(session.escape(n) for n in table.notes), _how_drawn(data, table))))
+        st.caption(" ".join((f"{table.summary}.", *(session.escape(n) for n in table.notes), _how_drawn(data, table))))
 
 
 def _how_drawn(data: DataConfig, table: Table) -> str:
@@ -205,16 +205,3 @@ def _check(experiment: str, _table: Table) -> tuple[str, ...]:
     except SeqcoreError as error:
         return error.lines
     return ()
-
-
-def _size(table: Table) -> str:
-    sequences = f" in {len(table.lengths):,} sequences" if len(table.lengths) > 1 else ""
-    if table.paired is not None:
-        return f"{len(table.lengths):,} pairs of sentences"
-    if table.symbolic:
-        return f"{len(table):,} {'words' if table.separator else 'symbols'}{sequences}"
-    if table.recordings is not None:
-        return f"{table.recordings.seconds:,.0f} seconds of sound{sequences.replace('sequences', 'recordings')}"
-    columns = f" of {len(table.columns):,} columns" if len(table.columns) > 1 else ""
-    what = "pictures" if table.frame is not None else f"rows{columns}"
-    return f"{len(table):,} {what}{sequences}"

@@ -12,7 +12,6 @@ from seqcore.data.columns import unknown_columns
 from seqcore.data.profile.facts import Inspection
 from seqcore.data.sources import SOURCES
 from seqcore.data.splits import PART_TITLES
-from seqcore.data.step_units import unit_of
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError, did_you_mean
 from seqcore.experiment.experiment import Experiment
@@ -28,7 +27,7 @@ def data(args: argparse.Namespace, out: Output) -> int:
     from seqcore.data.profile.profile import inspect
 
     experiment, table = _looked_at(args.what, args.changes)
-    if not table.symbolic and (unknown := unknown_columns(table, experiment.data)):
+    if unknown := unknown_columns(table, experiment.data):
         raise DataError(*unknown)
     seen = inspect(table, experiment.data)
     if out.json:
@@ -69,7 +68,7 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
     Experiment.make({"data": section})  # names the faults in the options
     reading = FileOptions(**options)
     if "data.missing" in rest:
-        reading = reading.for_gaps(rest["data.missing"])
+        reading = reading.for_missing(rest["data.missing"])
     table = read_table(path, name=path.name, options=reading)
     return suggest_experiment(table, data=section, changes=rest), table
 
@@ -77,15 +76,15 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
 def _summary(what: str, seen: Inspection, table: Table, experiment: Experiment) -> list[str]:
     """A few sentences: how much of what, from when to when, and how it would be split."""
     sequences = f" in {seen.sequences:,} sequences" if seen.sequences > 1 else ""
-    lines = [f"{what}: {seen.kind}, {unit_of(table).counted(seen.rows)}{sequences}, for {experiment.data.task}"]
+    lines = [f"{what}: {seen.kind}, {table.unit.counted(seen.rows)}{sequences}, for {experiment.data.task}"]
     if seen.span is not None:
         missing = f", {seen.missing_times:,} times missing" if seen.missing_times else ""
         missing += f", {seen.inserted_times:,} inserted" if seen.inserted_times else ""
         lines.append(f"from {seen.span['from']} to {seen.span['to']}, {seen.frequency or 'no frequency'}{missing}")
     if seen.lengths.longest > seen.lengths.shortest:
         lines.append(
-            f"sequences of {unit_of(table).span(seen.lengths.shortest, seen.lengths.longest)}, "
-            f"half of them up to {unit_of(table).counted(round(seen.lengths.median))}"
+            f"sequences of {table.unit.span(seen.lengths.shortest, seen.lengths.longest)}, "
+            f"half of them up to {table.unit.counted(round(seen.lengths.median))}"
         )
     lines.append("to learn from: " + ", ".join(f"{facts.windows:,} {PART_TITLES[facts.part]}" for facts in seen.parts))
     if seen.rhythm is not None and seen.rhythm.period:

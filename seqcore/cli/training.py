@@ -210,7 +210,7 @@ def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Out
     with reading(out, path.name) as on_progress:
         options = StoredFile(**checked.data.options)
         if "data.missing" in wanted:
-            options = options.for_gaps(checked.data.missing)
+            options = options.for_missing(checked.data.missing)
         table = read_table(path, name=path.name, options=options, on_progress=on_progress)
     kept = store.put_file(path, path.name)
     data = {"source": "file", "options": {"hash": kept.hash, "name": kept.name}}

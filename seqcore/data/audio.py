@@ -14,12 +14,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.data.step_units import FRAME_SECONDS
 from seqcore.data.table import FULL_SCALE, Recordings, Table
 from seqcore.errors import DataError
 
 __all__ = [
     "FLOOR",
-    "FRAME_SECONDS",
     "LOUD",
     "MOST_SECONDS",
     "RATE",
@@ -38,7 +38,6 @@ MOST_SECONDS = 60.0  # of one recording: 6,000 frames are as many steps as a rec
 RATES = (2_000, 384_000)
 MOST_CHANNELS = 32
 MELS = 40
-FRAME_SECONDS = 0.01  # from one frame to the next
 FLOOR = 1e-5  # of the loud frames' power: what is quieter than -50 dB counts as silence
 LOUD = 0.9  # the quantile of a recording's frames, by power, whose power is taken as its level
 _WINDOW, _HOP, _SIZE = 400, 160, 512  # 25 ms, 10 ms, points of a spectrum

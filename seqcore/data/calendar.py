@@ -1,4 +1,4 @@
-"""How often data come - monthly, every business day, every 15 minutes - and which times follow."""
+"""Frequency of time series (monthly, business days, every 15 minutes), future times, and calendar features."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = [
 
 Times = NDArray[np.datetime64]
 
-HOLIDAYS = 5  # business days in a row that may be left out before it is said
-MOST_LOOKED_AT = 5_000  # times from the end, which are those that the future goes on from
+HOLIDAYS = 5  # consecutive missing business days that count as holidays
+MOST_LOOKED_AT = 5_000  # last times that the frequency is found from
 _CHUNK = 1_000_000
 _UNITS = (
     ("week", 7 * 86_400 * 10**9),
@@ -41,40 +41,27 @@ _MONTHS = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "yearly"}
 _SPANS = {1: "month", 3: "quarter", 6: "half-year", 12: "year"}
 
 
-def _of_day(times: Times) -> NDArray[np.float64]:
-    """How much of its day has passed, 0 to 1."""
-    passed: NDArray[np.float64] = (times - times.astype("datetime64[D]")) / np.timedelta64(1, "D")
-    return passed
+def _day_fraction(times: Times) -> Any:
+    return (times - times.astype("datetime64[D]")) / np.timedelta64(1, "D")
 
 
-def _of_week(times: Times) -> NDArray[np.float64]:
-    weekday = (times.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970 began on a Thursday
-    passed: NDArray[np.float64] = (weekday + _of_day(times)) / 7
-    return passed
-
-
-def _month_of_year(times: Times) -> NDArray[np.float64]:
-    month: NDArray[np.float64] = times.astype("datetime64[M]").astype(np.int64) % 12 / 12
-    return month
-
-
-def _of_year(times: Times) -> NDArray[np.float64]:
+def _year_fraction(times: Times) -> Any:
     year = times.astype("datetime64[Y]")
     begin, end = year.astype("datetime64[D]"), (year + 1).astype("datetime64[D]")
-    passed: NDArray[np.float64] = (times - begin) / (end - begin)
-    return passed
+    return (times - begin) / (end - begin)
 
 
-CYCLES: dict[str, Callable[[Times], NDArray[np.float64]]] = {  # where in its cycle a time lies, 0 to 1
-    "hour": _of_day,
-    "weekday": _of_week,
-    "month": _month_of_year,
-    "yearday": _of_year,
+CYCLES: dict[str, Callable[[Times], Any]] = {  # position in the cycle, 0 to 1
+    "hour": _day_fraction,
+    # 1970 began on a Thursday
+    "weekday": lambda t: ((t.astype("datetime64[D]").astype(np.int64) + 3) % 7 + _day_fraction(t)) / 7,
+    "month": lambda t: t.astype("datetime64[M]").astype(np.int64) % 12 / 12,
+    "yearday": _year_fraction,
 }
 
 
 def calendar_features(times: Times, cycles: tuple[str, ...]) -> NDArray[np.float32]:
-    """What the dates (datetime64[ns], [n]) say: a sine and a cosine for each of E cycles, [n, 2 * E]."""
+    """Calendar features of times (datetime64[ns], [n]): sine and cosine of each of E cycles, [n, 2 * E]."""
     features = np.empty((len(times), 2 * len(cycles)), dtype=np.float32)
     for start in range(0, len(times), _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -86,10 +73,10 @@ def calendar_features(times: Times, cycles: tuple[str, ...]) -> NDArray[np.float
 
 @dataclass(frozen=True)
 class Frequency:
-    """How often data come. `name` is for people; `offset` is one step; `missing` counts times left out.
+    """The frequency of a series: `name` for display, `offset` is one step, `missing` the number of missing steps.
 
-    `regular` is False where the offset is only the usual distance between two times that lie anyhow. `months` is how
-    many whole months one step is, 0 where it isn't months.
+    If not `regular`, the offset is the median distance of irregular times. `months` is the step in whole months, 0 for
+    other steps.
     """
 
     name: str
@@ -100,7 +87,7 @@ class Frequency:
 
 
 def find_frequency(times: Times) -> Frequency | None:
-    """The frequency of rising times (datetime64[ns], [n]); None for fewer than two."""
+    """The frequency of ascending times (datetime64[ns], [n]); None for fewer than two."""
     if len(times) < 2:
         return None
     last = pd.DatetimeIndex(times[-MOST_LOOKED_AT:])
@@ -108,12 +95,12 @@ def find_frequency(times: Times) -> Frequency | None:
 
 
 def future_times(times: Times, steps: int) -> Times:
-    """The `steps` times that follow: month ends stay month ends, business days stay business days.
+    """The next `steps` times: month ends stay month ends, business days stay business days.
 
-    Times without a frequency go on by their median distance. DataError where the calendar ends (the year 2262).
+    Irregular times continue with their median distance. DataError after the year 2261.
     """
     if len(times) == 0:
-        raise DataError("there are no times to go on from; give data with dates")
+        raise DataError("there are no times to continue; give data with dates")
     frequency = find_frequency(times)
     offset = frequency.offset if frequency else pd.Timedelta(days=1)
     last = pd.Timestamp(times[-1])
@@ -121,11 +108,11 @@ def future_times(times: Times, steps: int) -> Times:
         ahead = [last + offset * i for i in range(1, steps + 1)]
         return np.array(ahead, dtype="datetime64[ns]")
     except (OverflowError, pd.errors.OutOfBoundsDatetime):
-        raise DataError(f"{steps:,} steps from {last:%Y-%m-%d} lie beyond the year 2261; use fewer steps") from None
+        raise DataError(f"{steps:,} steps after {last:%Y-%m-%d} end after the year 2261; use fewer steps") from None
 
 
 def past_times(times: Times, steps: int) -> Times:
-    """The last `steps` of `times`; where there are fewer, times at their usual distance come before the first."""
+    """The last `steps` of `times`; if there are fewer, preceded by times at their median distance."""
     short = steps - len(times)
     if short <= 0:
         return times[len(times) - steps :]
@@ -135,9 +122,9 @@ def past_times(times: Times, steps: int) -> Times:
 
 
 def missing_times_note(times: Times, *, inserted: bool = False) -> str | None:
-    """A sentence for people where rising, regular times have holes: how much is missing, where, what can be done.
+    """A note on the missing steps of ascending, regular times: how many, where, and what to do. None if there are none.
 
-    Or, where they were `inserted`, what was.
+    `inserted`: rows were inserted for them.
     """
     frequency = find_frequency(times)
     if frequency is None or not frequency.regular:
@@ -149,22 +136,20 @@ def missing_times_note(times: Times, *, inserted: bool = False) -> str | None:
     count, first = int(missing.sum()), int(places[0])
     word = _span(frequency)
     before, after = (_shown(time, frequency) for time in times[first : first + 2])
-    where = f"between {before} and {after}" if len(places) == 1 else f"in {len(places):,} places, the first {before}"
-    where += f" to {after}" if len(places) > 1 else ""
-    said = f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
+    where = f"between {before} and {after}"
+    if len(places) > 1:
+        where = f"in {len(places):,} places, first {before} to {after}"
+    what = f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
     if inserted:
-        return (
-            f"{said}{'a row was' if count == 1 else 'rows were'} inserted as gaps, which data.missing says how to fill."
-        )
+        return f"{what}{count:,} row{'' if count == 1 else 's'} inserted, filled as data.missing says."
     return (
-        f"{said}"
-        "rows there follow each other as if nothing were between. "
-        "Add the missing rows, with empty cells where there is no value, and data.missing says how they are filled."
+        f"{what}the rows are treated as consecutive. Add the missing rows, with empty cells where there is no value, "
+        "and choose in data.missing how to fill them."
     )
 
 
 def missing_after(times: Times, frequency: Frequency) -> NDArray[np.int64]:
-    """How many times are left out after each but the last, [n - 1]."""
+    """The number of missing steps after each time but the last, [n - 1]."""
     missing = np.zeros(max(len(times) - 1, 0), dtype=np.int64)
     for start in range(0, len(missing), _CHUNK):
         some = times[start : start + _CHUNK + 1]
@@ -173,7 +158,7 @@ def missing_after(times: Times, frequency: Frequency) -> NDArray[np.int64]:
 
 
 def _distances(times: Times, frequency: Frequency) -> NDArray[np.int64]:
-    """From each time to the next, in steps of the calendar, [n - 1]."""
+    """The distance from each time to the next, in steps, [n - 1]."""
     if frequency.months or isinstance(frequency.offset, pd.Timedelta):
         unit, size = ("M", frequency.months) if frequency.months else ("ns", pd.Timedelta(frequency.offset).value)
         places = times.astype(f"datetime64[{unit}]").astype(np.int64)
@@ -185,23 +170,23 @@ def _distances(times: Times, frequency: Frequency) -> NDArray[np.int64]:
 
 
 def _span(frequency: Frequency) -> str:
-    """What one step is called: "month", "business day", "hour"; "time" where it has no name."""
+    """The name of one step: "month", "business day", "hour", or "time step"."""
     if frequency.months:
-        return _SPANS.get(frequency.months, "time")
+        return _SPANS.get(frequency.months, "time step")
     if not isinstance(frequency.offset, pd.Timedelta):
         return "business day"
-    return next((unit for unit, length in _UNITS if length == frequency.offset.value), "time")
+    return next((unit for unit, length in _UNITS if length == frequency.offset.value), "time step")
 
 
 def _shown(time: np.datetime64, frequency: Frequency) -> str:
-    """ "2017-10" for months, else as short as it is exact."""
+    """ "2017-10" for months, else the date, with the time if it isn't midnight."""
     if frequency.months:
         return str(time.astype("datetime64[M]"))
     return str(time.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ")
 
 
 def _months(times: pd.DatetimeIndex) -> Frequency | None:
-    """Whole months between all times: the same day of the month, its last day, or its first or last business day."""
+    """Steps of whole months: the same day of the month, its last day, or its first or last business day."""
     number = np.asarray(times.year) * 12 + np.asarray(times.month)
     apart = np.diff(number)
     clock = times - times.normalize()
@@ -210,9 +195,9 @@ def _months(times: pd.DatetimeIndex) -> Frequency | None:
     step = int(np.gcd.reduce(apart))
     missing = int((number[-1] - number[0]) // step + 1 - len(times))
     name = _MONTHS.get(step, f"every {step} months" if step % 12 else f"every {step // 12} years")
-    days = pd.DatetimeIndex(np.asarray(times.normalize()))  # anew: with a frequency, month ends are its own
+    days = pd.DatetimeIndex(np.asarray(times.normalize()))  # without a frequency, which would change is_month_end
     if bool(days.is_month_end.all()):
-        return Frequency(f"{name}, at the month's end", pd.offsets.MonthEnd(step), missing=missing, months=step)
+        return Frequency(f"{name}, at the end of the month", pd.offsets.MonthEnd(step), missing=missing, months=step)
     if len(set(days.day)) == 1:
         return Frequency(name, pd.DateOffset(months=step), missing=missing, months=step)
     if len(times) < 3:
@@ -227,7 +212,7 @@ def _months(times: pd.DatetimeIndex) -> Frequency | None:
 
 
 def _business_days(times: pd.DatetimeIndex) -> Frequency | None:
-    """Monday to Friday, perhaps without holidays."""
+    """Monday to Friday, possibly without holidays."""
     days = np.asarray(times.normalize(), dtype="datetime64[D]")
     clock = times - times.normalize()
     if clock.nunique() > 1 or len(times) < 6 or bool((times.day_of_week > 4).any()):
@@ -239,7 +224,7 @@ def _business_days(times: pd.DatetimeIndex) -> Frequency | None:
 
 
 def _steps(times: pd.DatetimeIndex) -> Frequency:
-    """The same distance all the time, with some times left out; or only the median distance."""
+    """A constant step with some steps missing; or the median step of irregular times."""
     numbers: NDArray[np.int64] = np.asarray(times, dtype="datetime64[ns]").astype(np.int64)
     apart = numbers[1:] - numbers[:-1]
     median = max(int(np.median(apart)), 1)

@@ -60,13 +60,17 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
 
 
 def unknown_columns(table: Table, config: DataConfig) -> list[str]:
-    """A line for each column that the experiment names and the table hasn't."""
-    return [
-        f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}"
-        for field, names in (("inputs", config.inputs), ("target", config.target))
-        for name in names
-        if name not in table.columns
-    ]
+    """An error line for each column that the experiment names and a table of numbers doesn't have."""
+    return (
+        []
+        if table.symbolic
+        else [
+            f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}"
+            for field, names in (("inputs", config.inputs), ("target", config.target))
+            for name in names
+            if name not in table.columns
+        ]
+    )
 
 
 def target_names(table: Table, config: DataConfig) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from seqcore.experiment.config import DataConfig
 
 __all__ = ["table_from_frame"]
 
-_SAID = ("kind", "date_column", "series_column", "label_column", "group_column", "level")  # of what is said of a file
+# options of a file that hold for frames, too
+_USED = ("kind", "date_column", "series_column", "label_column", "group_column", "level", "missing_times")
 
 
 def table_from_frame(frame: pd.DataFrame | pd.Series[Any] | NDArray[Any], config: DataConfig) -> Table:
@@ -55,13 +56,10 @@ def _from_frame(frame: pd.DataFrame, config: DataConfig) -> Table:
         for name, column in [(dates, index.to_series()), *frame.items()]
         if isinstance(column.dtype, pd.DatetimeTZDtype)
     ]
-    said: dict[str, Any] = {name: str(config.options.get(name, "auto")) for name in _SAID}
-    said["missing_times"] = (
-        FileOptions(missing_times=config.options.get("missing_times", "auto")).for_gaps(config.missing).missing_times
-    )
-    if said["date_column"] == "auto" and isinstance(index, pd.DatetimeIndex) and dates is not None:
-        said["date_column"] = dates
-    return make_table(columns, Origin(name="the data", rows=list, notes=notes, **said))
+    options = FileOptions(**{k: str(v) for k, v in config.options.items() if k in _USED}).for_missing(config.missing)
+    if options.date_column == "auto" and isinstance(index, pd.DatetimeIndex) and dates is not None:
+        options = options.model_copy(update={"date_column": dates})
+    return make_table(columns, Origin(name="the data", rows=list, options=options, notes=notes))
 
 
 def _free(name: str, frame: pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ from seqcore.data.columns import fill_gaps
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.scaling import Scaler, fit_scaler
 from seqcore.data.splits import PART_TITLES
-from seqcore.data.step_units import FRAME, PICTURE, STEP, StepUnit, unit_of_symbols
+from seqcore.data.step_units import IMAGE, SOUND_FRAME, STEP, StepUnit, unit_of_symbols
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import Vocabulary
 from seqcore.errors import DataError, did_you_mean
@@ -58,7 +58,7 @@ class LabelledCodec:
         """What a step is, for people."""
         if self.vocabulary is not None:
             return unit_of_symbols(self.vocabulary.separator)
-        return FRAME if self.kind == "sound" else PICTURE if self.frame is not None else STEP
+        return SOUND_FRAME if self.kind == "sound" else IMAGE if self.frame is not None else STEP
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -318,7 +318,7 @@ def _without_empty(table: Table) -> Table:
     gone = len(keep) - len(places)
     recordings = table.recordings
     if recordings is not None:
-        recordings = recordings.only(places.tolist())
+        recordings = recordings.select(places.tolist())
     return replace(
         table,
         offsets=np.append(table.offsets[:-1][keep], table.offsets[-1]),

@@ -102,6 +102,6 @@ def _periods(stretches: list[list[Values]], target: int) -> list[int]:
     commonest = Counter(period for period in found if period).most_common(1)
     if not commonest:
         raise DataError(
-            "data.scaling: seasonal-relative scaling needs a period, and the training part shows none; use last-value"
+            "data.scaling: seasonal scaling needs a period, but the training split shows none; use last-value"
         )
     return [period or commonest[0][0] for period in found]

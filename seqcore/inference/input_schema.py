@@ -55,8 +55,8 @@ class Needs:
         return replace(table, columns=self.columns, notes=(*table.notes, note))
 
     def _is_of_kind(self, table: Table) -> bool:
-        if table.symbolic or not self.columns:
-            return table.symbolic and not self.columns
+        if not (table.numeric_columns and self.columns):
+            return not table.numeric_columns and not self.columns
         return set(self.columns) <= set(table.columns) or (table.recordings is not None) == (self.kind == "sound")
 
     def _unsuited(self, table: Table, name: str) -> DataError:
@@ -75,12 +75,8 @@ class Needs:
 
 
 def _what_they_are(table: Table) -> str:
-    if table.recordings is not None:
-        return "are recordings"
-    if table.paired is not None:
-        return "are pairs of sentences"
-    if table.symbolic:
-        return "are text"
+    if not table.tabular or table.recordings is not None:
+        return f"are {table.kind}"
     if table.columns == ("value",):
         return "have one column of numbers"
     return f"have {'' if len(table.columns) > 1 else 'only '}{_listed(table.columns)}"

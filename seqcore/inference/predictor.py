@@ -115,7 +115,7 @@ class Predictor:
         vocabulary = getattr(self._codec, "vocabulary", None)
         if vocabulary is not None:
             known["level"] = "words" if vocabulary.separator else "characters"
-        options = options.for_gaps(data.missing)
+        options = options.for_missing(data.missing)
         return options.model_copy(update={name: v for name, v in known.items() if getattr(options, name) == "auto"})
 
     def read_file(

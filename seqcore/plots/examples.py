@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.data.splits import PARTS, assigned_parts, part_bounds
-from seqcore.data.step_units import unit_of
 from seqcore.data.table import Table
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.plots.thinning import thin
@@ -96,7 +95,7 @@ def examples_info(
         columns=drawn,
         left_out=left_out,
         title=title,
-        x_title="" if kind == "films" else f"{unit_of(table).axis} of the sequence",
+        x_title="" if kind == "films" else f"{table.unit.axis} of the sequence",
         channels=table.columns if kind == "maps" and table.recordings is not None else (),
     )
 
@@ -150,7 +149,7 @@ def _map(table: Table, low: int, high: int) -> tuple[Values, Values]:
     """A sequence as columns over time, each column over its own range."""
     rows = low + np.unique(np.linspace(0, high - low - 1, MAX_CELLS).astype(np.int64))
     columns = np.unique(np.linspace(0, len(table.columns) - 1, MAX_CELLS).astype(np.int64))
-    return (rows - low).astype(np.float64) * unit_of(table).size, table.values[rows][:, columns].T.astype(np.float64)
+    return (rows - low).astype(np.float64) * table.unit.size, table.values[rows][:, columns].T.astype(np.float64)
 
 
 def plot_examples(info: ExamplesInfo, dark: bool = False) -> go.Figure:

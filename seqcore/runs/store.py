@@ -87,7 +87,7 @@ class Store(Recording):
             raise CorruptError(f"{path} is not the file that was given ({name}): give it again")
         reading = {field: options[field] for field in FileOptions.model_fields if field in options}
         return read_table(
-            path, name=name, options=FileOptions(**reading).for_gaps(experiment.data.missing), on_progress=on_progress
+            path, name=name, options=FileOptions(**reading).for_missing(experiment.data.missing), on_progress=on_progress
         )
 
     def predictor(self, run: str, at: Literal["best", "last"] | int = "best") -> Predictor:

@@ -192,7 +192,7 @@ def _columns(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Fin
             remedy="Predict another column." if worst else "Leave it out of the inputs.",
             severity="warning" if worst else "info",
         )
-    if table.symbolic or table.frame is not None or table.recordings is not None:
+    if not table.tabular or table.recordings is not None:
         return  # points of pictures and loudness of pitches are no columns that somebody could mend
     rows, _ = spread_rows(table, LOOKED_AT)
     for column in [c for c in seen.columns if c.kind in ("numbers", "whole numbers")][:50]:

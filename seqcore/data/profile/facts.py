@@ -22,7 +22,6 @@ __all__ = [
     "Rhythm",
     "VocabularyFacts",
     "default_config",
-    "kind_of",
     "spread_rows",
     "target_column",
 ]
@@ -137,22 +136,6 @@ def default_config(table: Table) -> DataConfig:
         return DataConfig(task="classification")
     window = max(1, min(20, int(table.lengths.max(initial=0)) // 6))
     return DataConfig(task="language-modeling" if table.symbolic else "regression", window=window)
-
-
-def kind_of(table: Table) -> str:
-    """What a table is, in a few words: "one series", "labelled texts", "pairs of sentences", ..."""
-    many = len(table.lengths) > 1
-    if table.paired is not None:
-        return "pairs of sentences"
-    if table.recordings is not None:
-        return "labelled recordings" if table.labels is not None else "recordings"
-    if table.frame is not None:
-        return "labelled films" if table.labels is not None else "films" if many else "a film"
-    if table.symbolic:
-        return "labelled texts" if table.labels is not None else "texts" if many else "a text"
-    if table.labels is not None:
-        return "labelled sequences"
-    return "independent sequences" if table.independent and many else "many series" if many else "one series"
 
 
 def spread_rows(table: Table, most: int) -> tuple[NDArray[np.int64], str]:

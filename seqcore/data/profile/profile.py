@@ -15,7 +15,6 @@ from seqcore.data.profile.facts import (
     Rhythm,
     VocabularyFacts,
     default_config,
-    kind_of,
     spread_rows,
     target_column,
 )
@@ -26,7 +25,7 @@ from seqcore.experiment.config import DataConfig
 from seqcore.experiment.fields import describe
 from seqcore.tasks import TASKS
 
-__all__ = ["Inspection", "count_parts", "default_config", "inspect", "kind_of"]
+__all__ = ["Inspection", "count_parts", "default_config", "inspect"]
 
 MOST_COLUMNS = 200  # that are described one by one
 MOST_SERIES = 200  # whose calendars are looked at
@@ -47,7 +46,7 @@ def inspect(table: Table, config: DataConfig | None = None) -> Inspection:
     rows, said = spread_rows(table, LOOKED_AT)
     columns, left_out = ((), 0) if table.symbolic else _columns(table, rows)
     inspection = Inspection(
-        kind=kind_of(table),
+        kind=table.kind,
         rows=len(table),
         sequences=len(table.lengths),
         independent=table.independent,

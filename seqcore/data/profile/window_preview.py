@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.step_units import unit_of
 from seqcore.data.table import Table
 from seqcore.experiment.experiment import Experiment
 from seqcore.tasks import TASKS
@@ -86,7 +85,7 @@ def glimpse(experiment: Experiment, table: Table, *, part: str = "train", count:
         inputs=int(batch.inputs.shape[2]) if batch.inputs.ndim == 3 else 1,
         separator=data.table.separator,
         frame=data.table.frame if len(columns) == len(data.table.columns) else None,
-        x_title=data.table.x_title if isinstance(data, NumericDataset) else unit_of(data.table).axis,
+        x_title=data.table.x_title if isinstance(data, NumericDataset) else data.table.unit.axis,
         scaling=experiment.data.scaling,
     )
 
@@ -161,7 +160,7 @@ def _whole(data: Dataset, part: str, numbers: NDArray[np.int64], batch: Batch, i
         known["words"] = tuple(table.words(row, row + most))
         known["codes"] = tuple(int(code) for code in batch.inputs[i, :most].tolist())
     else:
-        known["x"] = np.arange(length) * unit_of(table).size
+        known["x"] = np.arange(length) * table.unit.size
         known["before"] = np.asarray(table.values[row : row + length], dtype=np.float64)
         known["after"] = batch.inputs[i, :length].numpy().astype(np.float64)
     target = batch.targets[i]

@@ -1,1 +1,1 @@
-"""The user's own files: opened, recognised, and made tables."""
+"""Readers of user files: formats, detection of layout, dates and kind, and tables."""

@@ -1,4 +1,4 @@
-"""What a user's columns are together - series, labelled sequences, labelled texts, pairs - and the table of each kind.
+"""Builds the table of a user's columns by kind: series, labelled sequences, labelled texts, sentence pairs.
 
 A new kind is a function of columns and their origin, and a line in KINDS.
 """
@@ -26,24 +26,23 @@ KINDS: dict[str, Callable[[Columns, Origin], Table]] = {
 
 
 def make_table(columns: Columns, origin: Origin) -> Table:
-    """The table in `columns`, which are emptied on the way so that nothing is held twice.
+    """The table of `columns`, which are removed while they are read, so that nothing is held twice.
 
-    DataError: one line for each fault, with row and column.
+    DataError: one line for each error, with row and column.
     """
-    _drop_empty_rows_at_the_end(columns)
+    _drop_trailing_empty_rows(columns)
     if not columns or len(next(iter(columns.values()))) == 0:
-        raise DataError(f"{origin.name}: there are no rows of values in it; give a row for each time")
-    kind = find_kind(columns, origin) if origin.kind == "auto" else origin.kind
+        raise DataError(f"{origin.name}: there are no rows of values; give one row per time step")
+    kind = find_kind(columns, origin) if origin.options.kind == "auto" else origin.options.kind
     if kind not in KINDS:
         raise DataError(
-            f"{origin.name}: it has rows and columns, and can't be read as {kind}; "
-            f"use one of {', '.join(KINDS)}, or auto"
+            f"{origin.name}: rows and columns can't be read as {kind}; use one of {', '.join(KINDS)}, or auto"
         )
     return KINDS[kind](columns, origin)
 
 
-def _drop_empty_rows_at_the_end(columns: Columns) -> None:
-    """Rows without any value at the end, which spreadsheets leave behind."""
+def _drop_trailing_empty_rows(columns: Columns) -> None:
+    """Remove rows without values at the end, which spreadsheets may leave."""
     length = len(next(iter(columns.values()))) if columns else 0
     kept = length
     while kept and not any(column[kept - 1].is_valid for column in columns.values()):

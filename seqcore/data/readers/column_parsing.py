@@ -1,4 +1,4 @@
-"""A user's columns as Arrow holds them: where they come from, what is in their cells, numbers out of text."""
+"""Arrow columns of a user's file: types, numbers in text, missing values, and row numbers for messages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seqcore.data.readers.csv_layout import MISSING, NUMBER, is_number
+from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError, did_you_mean
 
 __all__ = [
@@ -22,8 +23,8 @@ __all__ = [
     "is_text",
     "is_whole",
     "listed_names",
-    "note_gaps",
-    "rows_of_gaps",
+    "note_missing",
+    "rows_of_missing",
     "sample",
     "take_numbers",
     "take_values",
@@ -32,36 +33,24 @@ __all__ = [
 ]
 
 Columns = dict[str, pa.ChunkedArray]
-_RELEASED = 4_000_000  # cells after which memory is given back
-_UNNAMED = frozenset(MISSING) - {"-", "?", ".", ":", "None", "none"}  # cells that name nothing
+_RELEASED = 4_000_000  # cells after which unused memory is released
+_UNNAMED = frozenset(MISSING) - {"-", "?", ".", ":", "None", "none"}  # cells without a name
 _INDEX_NAMES = ("", "index", "unnamed: 0", "column 1", "id", "row", "nr", "no", "no.")
 
 
 @dataclass
 class Origin:
-    """Where columns come from, for messages. `rows(positions)` gives the row numbers that a user sees.
+    """Where columns come from. `rows(positions)` gives the row numbers in the user's file.
 
-    `kind`, `level` and what is said of columns (series, labels, groups, dates) are as in `FileOptions`;
-    `numbered` says that its columns had no names; `notes` are collected here.
+    `numbered`: the file has no column names. `notes` collects messages about how the file was read.
     """
 
     name: str
     rows: Callable[[list[int]], list[int]]
+    options: FileOptions = field(default_factory=FileOptions)
     decimal: str = "."
-    kind: str = "auto"
-    date_column: str = "auto"
-    date_order: str = "auto"
-    series_column: str = "auto"
-    label_column: str = "auto"
-    group_column: str = "auto"
-    missing_times: str = "auto"
-    level: str = "auto"
     numbered: bool = False
     notes: list[str] = field(default_factory=list)
-
-    def row(self, position: int) -> int:
-        """The number of one row."""
-        return self.rows([int(position)])[0]
 
     def listed(self, where: NDArray[np.bool_], *, most: int = 5) -> str:
         """ "row 5" or "rows 5, 9, 12 and 40 more"."""
@@ -72,21 +61,21 @@ class Origin:
 
 
 def wanted_column(wanted: str, columns: Iterable[str], origin: Origin, what: str) -> str:
-    """A column that was named, however its case and spaces were typed. DataError where there is none."""
+    """A named column, ignoring case and outer spaces. DataError if there is none."""
     names = list(columns)
     if wanted in names:
         return wanted
     near = [name for name in names if name.lower() == wanted.strip().lower()]
     if len(near) == 1:
         return near[0]
-    raise DataError(f"{origin.name}: it has no column {wanted!r} for {what}{did_you_mean(wanted, names)}")
+    raise DataError(f"{origin.name}: there is no column {wanted!r} for {what}{did_you_mean(wanted, names)}")
 
 
 def encode(name: str, column: pa.ChunkedArray, origin: Origin, what: str) -> tuple[NDArray[np.int32], list[str]]:
-    """A column of names as codes [N] and the different names in the order in which they come first.
+    """A column of names as codes [N] and the distinct names in order of first appearance.
 
-    Whole numbers are written without a point. It goes chunk by chunk, since text needs much memory. DataError names the
-    rows where the cell is empty.
+    Whole numbers are written without a decimal point. Read chunk by chunk to limit memory. DataError lists the rows
+    with empty cells.
     """
     whole = pa.types.is_floating(column.type) and is_whole(column, most=len(column))
     known: dict[str, int] = {}
@@ -96,20 +85,20 @@ def encode(name: str, column: pa.ChunkedArray, origin: Origin, what: str) -> tup
         coded = (chunk.cast(pa.int64()) if whole else chunk).dictionary_encode()
         texts = [str(cell).strip() for cell in coded.dictionary.cast(pa.string()).to_pylist()]
         places = [-1 if text in _UNNAMED else known.setdefault(text, len(known)) for text in texts]
-        here = np.array([*places, -1], dtype=np.int32)  # a missing cell takes the last
+        here = np.array([*places, -1], dtype=np.int32)  # a missing cell takes the last code
         codes[start : start + len(chunk)] = here[np.asarray(coded.indices.fill_null(len(places)))]
         start += len(chunk)
     missing = codes < 0
     if missing.any():
         raise DataError(
             f"{origin.name}, column {name}, {origin.listed(missing)}: {what} is missing; "
-            "fill it in, or take the row out"
+            "fill in the cell or remove the row"
         )
     return codes, list(known)
 
 
 def unnamed(column: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Which cells name nothing, [N]: those that are missing, and those with a word for it."""
+    """Which cells are empty or hold a word for a missing value, [N]."""
     missing = column.is_null()
     if is_text(column):
         text = pc.utf8_trim_whitespace(column.cast(pa.string()))
@@ -119,7 +108,7 @@ def unnamed(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def is_whole(column: pa.ChunkedArray, most: int = 10_000) -> bool:
-    """Whether a column holds whole numbers only, though it may be of floats because cells are missing."""
+    """Whether a column holds only whole numbers, possibly as floats because of missing values."""
     if pa.types.is_integer(column.type):
         return True
     if not pa.types.is_floating(column.type):
@@ -129,27 +118,27 @@ def is_whole(column: pa.ChunkedArray, most: int = 10_000) -> bool:
 
 
 def take_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> list[str]:
-    """The names of the columns of numbers; text, empty columns and a running number are taken out, with a note."""
-    left: dict[str, list[str]] = {"empty": [], "not numbers": [], "a running number": []}
+    """The names of the numeric columns; text, empty columns and a row index are removed, with a note."""
+    left: dict[str, list[str]] = {"empty": [], "not numeric": [], "a row index": []}
     for place, (name, column) in enumerate(list(columns.items())):
         if column.null_count == len(column):
             left["empty"].append(name)
-        elif place == 0 and len(columns) > 1 and _is_running_number(name, column):
-            left["a running number"].append(name)
+        elif place == 0 and len(columns) > 1 and _is_row_index(name, column):
+            left["a row index"].append(name)
         elif not holds_numbers(column, origin.decimal):
-            left["not numbers"].append(name)
+            left["not numeric"].append(name)
     for name in (name for which in left.values() for name in which):
         del columns[name]
     if not columns:
-        raise DataError(_nothing_to_learn(origin, left["not numbers"], has_dates=has_dates))
+        raise DataError(_nothing_to_learn(origin, left["not numeric"], has_dates=has_dates))
     for what, which in left.items():
         if which:
-            origin.notes.append(f"Left out, {what}: {listed_names(which)}.")
+            origin.notes.append(f"Columns left out ({what}): {listed_names(which)}.")
     return list(columns)
 
 
 def holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
-    """Whether a column is of numbers; text is where most of its cells read as numbers: the others are faults then."""
+    """Whether a column is numeric: by type, or text in which most cells are numbers (the others are errors)."""
     if not is_text(column):
         kind = column.type
         checks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
@@ -159,10 +148,10 @@ def holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
 
 
 def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[np.float64]:
-    """The numbers of these columns, [N, F], NaN where one is missing; they are taken out of `columns`.
+    """The numbers of these columns, [N, F], NaN where missing; the columns are removed from `columns`.
 
-    All columns go chunk by chunk together, and each chunk is let go when it is read: nothing is held twice. DataError:
-    a line for each column with cells that are no numbers, or infinite.
+    Columns are converted chunk by chunk and each chunk is released after use, so nothing is held twice. DataError: a
+    line for each column with cells that are not numbers, or infinite.
     """
     length = len(columns[names[0]])
     values = np.empty((length, len(names)))
@@ -183,36 +172,30 @@ def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[n
                 chunk = chunk.cast(pa.int8())
             values[here, i] = chunk.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         if taken > _RELEASED:
-            pa.default_memory_pool().release_unused()  # numpy has no use for what Arrow keeps
+            pa.default_memory_pool().release_unused()  # memory that Arrow keeps
             taken = 0
     pa.default_memory_pool().release_unused()
     faults = [
         f"{origin.name}, column {name}, {origin.listed(wrong)}: {shown[name]!r} is not a number; "
-        "mend it, or leave the cell empty"
+        "correct it or leave the cell empty"
         for name, wrong in bad.items()
         if wrong.any()
     ]
     if faults:
         raise DataError(*faults)
-    _refuse_infinite(values, names, origin)
+    infinite = [
+        f"{origin.name}, column {name}, {origin.listed(np.isinf(values[:, i]))}: the value is infinite or too large; "
+        "use numbers up to 1e308, or leave the cell empty"
+        for i, name in enumerate(names)
+        if np.isinf(values[:, i]).any()
+    ]
+    if infinite:
+        raise DataError(*infinite)
     return values
 
 
-def _refuse_infinite(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
-    faults = []
-    for i, name in enumerate(names):
-        infinite = np.isinf(values[:, i])
-        if infinite.any():
-            faults.append(
-                f"{origin.name}, column {name}, {origin.listed(infinite)}: the value is infinite or too large; "
-                "use numbers up to 1e308, or leave the cell empty"
-            )
-    if faults:
-        raise DataError(*faults)
-
-
-def _is_running_number(name: str, column: pa.ChunkedArray) -> bool:
-    """Whether a first column only counts the rows, as an index that was written along does."""
+def _is_row_index(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether a first column is a saved row index."""
     if name.strip().lower() not in _INDEX_NAMES or not pa.types.is_integer(column.type) or column.null_count:
         return False
     values = np.asarray(column)
@@ -220,14 +203,14 @@ def _is_running_number(name: str, column: pa.ChunkedArray) -> bool:
 
 
 def is_text(column: pa.ChunkedArray) -> bool:
-    """Whether a column holds text, which may be numbers as people write them."""
+    """Whether a column holds text, which may be formatted numbers."""
     return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
 
 
 def _numbers_in_text(
     chunk: pa.Array, decimal: str, shown: dict[str, str], name: str
 ) -> tuple[pa.Array, NDArray[np.bool_]]:
-    """Numbers that have signs of thousands, currency or per cent in them, and which cells are none: one is `shown`."""
+    """Numbers with thousands separators, currency or percent signs, and the cells that are none (one in `shown`)."""
     thousands = "," if decimal == "." else "."
     text = pc.utf8_trim_whitespace(chunk.cast(pa.string()))
     text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING, pa.string())), None, text)
@@ -245,63 +228,55 @@ def _is_infinite(cell: str) -> bool:
 
 
 def sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:
-    """Up to `count` cells with something in them, from the beginning, the middle and the end."""
-    filled = (
-        column.drop_null()
-        if len(column) <= 100_000
-        else pa.chunked_array(
-            [
-                column.slice(start, 2_000).combine_chunks()
-                for start in np.linspace(0, len(column) - 2_000, 50).astype(int)
-            ]
-        ).drop_null()
-    )
+    """Up to `count` non-empty cells, spread over the column."""
+    filled = column.drop_null()
+    if len(column) > 100_000:
+        starts = np.linspace(0, len(column) - 2_000, 50).astype(int)
+        filled = pa.chunked_array([column.slice(start, 2_000).combine_chunks() for start in starts]).drop_null()
     places = np.unique(np.linspace(0, len(filled) - 1, min(count, len(filled))).astype(np.int64))
     cells = [str(cell).strip() for cell in filled.take(pa.array(places)).to_pylist()]
     return [cell for cell in cells if cell not in MISSING]
 
 
 def example_of(column: pa.ChunkedArray) -> str:
-    """A cell with something in it, or nothing."""
+    """The first non-empty cell, or ""."""
     filled = column.slice(0, 1000).drop_null()
     return str(filled[0])[:40] if len(filled) else ""
 
 
 def listed_names(names: list[str]) -> str:
-    """Some names with commas between them, and how many more there are."""
+    """The first 8 names, and how many more there are."""
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> str:
     if has_dates and not text:
-        return f"{origin.name}: there is only a column of dates; add at least one column of numbers"
+        return f"{origin.name}: there is only a date column; add at least one numeric column"
     if len(text) == 1 and origin.name.lower().endswith((".tsv", ".tab")):
         return (
-            f"{origin.name}: there is one column of text and no tab; for pairs of sentences put a tab and the second "
-            "sentence into each row, and to learn to write one text call it .txt"
+            f"{origin.name}: there is one text column and no tab; for sentence pairs separate the two sentences of "
+            "each row with a tab; for language modeling rename the file to .txt"
         )
     if text:
         return (
-            f"{origin.name}: no column holds numbers, only text ({listed_names(text)}); "
-            "add a column of numbers, or call it .txt to learn to write it"
+            f"{origin.name}: there is no numeric column, only text ({listed_names(text)}); "
+            "add a numeric column, or rename the file to .txt for language modeling"
         )
-    return f"{origin.name}: every column is empty; add a column of numbers"
+    return f"{origin.name}: every column is empty; add a numeric column"
 
 
-def note_gaps(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
-    """A note for each column with missing values: how many, in which rows."""
+def note_missing(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
+    """A note for each column with missing values: their number and rows."""
     for i, name in enumerate(names):
-        gaps = np.isnan(values[:, i])
-        count = int(gaps.sum())
+        missing = np.isnan(values[:, i])
+        count = int(missing.sum())
         if count:
-            origin.notes.append(f"{name} has {count:,} gap{'s' if count > 1 else ''}: {origin.listed(gaps)}.")
+            origin.notes.append(f"{name}: {count:,} missing value{'s' * (count > 1)} ({origin.listed(missing)}).")
 
 
-def rows_of_gaps(values: NDArray[np.float64], order: NDArray[np.int64] | None, origin: Origin) -> dict[int, int]:
-    """Where the user finds each column's first gap: its place here -> its number there."""
-    gaps = np.isnan(values)
-    places = sorted({int(gaps[:, i].argmax()) for i in range(values.shape[1]) if gaps[:, i].any()})
-    if not places:
-        return {}
-    there = places if order is None else [int(order[place]) for place in places]
-    return dict(zip(places, origin.rows(there), strict=True))
+def rows_of_missing(values: NDArray[np.float64], order: NDArray[np.int64] | None, origin: Origin) -> dict[int, int]:
+    """The first missing value of each column: row of the table -> row number in the user's file."""
+    missing = np.isnan(values)
+    rows = sorted({int(missing[:, i].argmax()) for i in range(values.shape[1]) if missing[:, i].any()})
+    original = rows if order is None else [int(order[row]) for row in rows]
+    return dict(zip(rows, origin.rows(original), strict=True)) if rows else {}

@@ -1,6 +1,6 @@
-"""How a text file of values is written: encoding, delimiter, decimal sign, header. Recognised, unless it is said.
+"""Layout of a delimited text file: encoding, delimiter, decimal separator and header, detected or given.
 
-All of it is found in the file's first rows, except for the encoding, which every byte of the file has to fit.
+Everything is detected from the first rows, except for the encoding, which is checked for the whole file.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ __all__ = ["MISSING", "NUMBER", "Layout", "find_encoding", "find_layout", "is_nu
 
 SAMPLE_BYTES = 1 << 18
 SAMPLE_ROWS = 400
-_SIGNS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
-_BOMS = (  # the longer ones first: UTF-32's begins like UTF-16's
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
+_BOMS = (  # longer ones first: the mark of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -32,11 +32,11 @@ _BOMS = (  # the longer ones first: UTF-32's begins like UTF-16's
 _FORMATS = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
+    (b"\x1f\x8b", "a gzip archive", "decompress it first"),
     (b"PAR1", "a Parquet file", "save it as CSV"),
-    (b"%PDF", "a PDF", "give a text file of values (CSV)"),
-    (b"\x89PNG", "a picture", "give a text file of values (CSV)"),
-    (b"\xff\xd8\xff", "a picture", "give a text file of values (CSV)"),
+    (b"%PDF", "a PDF", "give a CSV file"),
+    (b"\x89PNG", "an image", "give a CSV file"),
+    (b"\xff\xd8\xff", "an image", "give a CSV file"),
     (b"SQLite format 3", "a database", "save the table as CSV"),
 )
 
@@ -45,67 +45,67 @@ MISSING = (
     *("null", "NULL", "Null", "None", "none", "NONE", "nil", "missing", "Missing"),
     *("-", "--", "---", "?", ".", "..", "...", ":"),
 )
-"""Cells that say that a value is missing."""
+"""Cells that stand for a missing value."""
 
 _BEFORE, _AFTER = r"[+-]?(?:[€$£¥] ?)?[+-]?", r"(?: ?[€$£¥%])?"
-_GROUP = "'’ \u00a0\u202f"  # what divides thousands, beside comma or point
-NUMBER = {  # by decimal sign
+_GROUP = "'’ \u00a0\u202f"  # thousands separators, beside comma and point
+NUMBER = {  # by decimal separator
     ".": rf"{_BEFORE}(?:\d+|\d{{1,3}}(?:[,{_GROUP}]\d{{3}})+)?(?:\.\d*)?(?:[eE][+-]?\d+)?{_AFTER}",
     ",": rf"{_BEFORE}(?:\d+|\d{{1,3}}(?:[.{_GROUP}]\d{{3}})+)?(?:,\d*)?(?:[eE][+-]?\d+)?{_AFTER}",
 }
-"""What a number looks like, by its decimal sign. Thousands may be divided; currency and per cent may stand by."""
+"""Pattern of a number by its decimal separator, with optional thousands separators, currency and percent signs."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is written. `columns` are its names, each once; `skip` lines come before the first row."""
+    """The layout of a file: unique column names, and `skip` lines before the first row."""
 
     delimiter: str
     decimal: str
     header: bool
     columns: tuple[str, ...]
     skip: int
-    quoted: bool  # whether a value may hold a line break
-    quotes: bool  # whether quotation marks stand around values, and not in them as in any text
-    rows: tuple[tuple[str, ...], ...]  # the first rows of values, for looking at
+    quoted: bool  # values may contain line breaks
+    quotes: bool  # quotation marks enclose values
+    rows: tuple[tuple[str, ...], ...]  # the first rows of values
     notes: tuple[str, ...] = ()
 
 
 def is_number(cell: str, decimal: str = ".") -> bool:
-    """Whether a cell holds a number, its groups of thousands, currency or per cent sign included."""
+    """Whether a cell holds a number, see `NUMBER`."""
     return bool(re.search(r"\d", cell) and re.fullmatch(NUMBER[decimal], cell.strip()))
 
 
 def find_encoding(
-    stream: BinaryIO, *, name: str, given: str = "auto", values: bool = True
+    stream: BinaryIO, *, name: str, declared: str = "auto", values: bool = True
 ) -> tuple[str, tuple[str, ...]]:
-    """The encoding that all of `stream` has, and a note where it was guessed.
+    """The encoding of the whole stream, and a note if it was guessed.
 
-    DataError where it is no text, or text of several encodings; and, where rows of `values` are wanted, JSON or XML.
+    DataError for binary files and mixed encodings; with `values`, also for JSON and XML.
     """
     head = stream.read(SAMPLE_BYTES)
     for start, what, advice in _FORMATS:
         if head.startswith(start):
             raise DataError(f"{name}: this is {what}, not a CSV file; {advice}")
-    for start, what in ((b"{", "JSON"), (b"[", "JSON"), (b"<", "a page or XML")) if values else ():
+    for start, what in ((b"{", "JSON"), (b"[", "JSON"), (b"<", "HTML or XML")) if values else ():
         if head.lstrip(codecs.BOM_UTF8 + b" \r\n\t").startswith(start):
             raise DataError(
-                f"{name}: this is {what}, not a CSV file; give a row for each time, values with commas between"
+                f"{name}: this is {what}, not a CSV file; give one row per time step, with commas between the values"
             )
-    encoding = {"auto": _from_first_bytes(head), "utf-8": "utf-8-sig"}.get(given, given)
+    encoding = {"auto": _from_first_bytes(head), "utf-8": "utf-8-sig"}.get(declared, declared)
     if encoding is not None:
-        fault = _undecodable(stream, encoding)
-        if fault is None:
+        bad_row = _undecodable(stream, encoding)
+        if bad_row is None:
             return encoding, ()
-        raise DataError(f"{name}, row {fault}: this is not {encoding}; choose another encoding, or auto")
+        raise DataError(f"{name}, row {bad_row}: this is not {encoding}; choose another encoding, or auto")
     if b"\0" not in head and not _is_noise(head):
         if _undecodable(stream, "utf-8") is None:
             return "utf-8", ()
         _refuse_mixture(stream, name)
         for encoding, title in (("cp1252", "Windows 1252"), ("latin-1", "Latin-1")):
             if _undecodable(stream, encoding) is None:
-                return encoding, (f"Letters were read as {title}, since the file is not UTF-8.",)
-    raise DataError(f"{name}: this is a binary file, not text; give a text file of values (CSV)")
+                return encoding, (f"Encoding: read as {title}, because the file is not UTF-8.",)
+    raise DataError(f"{name}: this is a binary file, not text; give a CSV file")
 
 
 def _from_first_bytes(head: bytes) -> str | None:
@@ -125,7 +125,7 @@ def _is_noise(head: bytes) -> bool:
 
 
 def _undecodable(stream: BinaryIO, encoding: str) -> int | None:
-    """The row of the first byte that is not `encoding`, or of the first NUL; None where all is well."""
+    """The row of the first byte that is not valid in `encoding`, or of the first NUL; None if there is none."""
     decoder = codecs.getincrementaldecoder(encoding)()
     stream.seek(0)
     rows = 1
@@ -143,7 +143,7 @@ def _undecodable(stream: BinaryIO, encoding: str) -> int | None:
 
 
 def _refuse_mixture(stream: BinaryIO, name: str) -> None:
-    """DataError where some rows have letters in UTF-8 and others in another encoding: each would spoil the other's."""
+    """DataError if some rows are UTF-8 and others are in another encoding."""
     good = bad = 0
     stream.seek(0)
     lines = io.BufferedReader(stream)  # type: ignore[type-var]
@@ -160,24 +160,24 @@ def _refuse_mixture(stream: BinaryIO, name: str) -> None:
     lines.detach()
     if good and bad:
         raise DataError(
-            f"{name}, row {bad}: its letters are not UTF-8 as those of row {good} are, so the file mixes encodings; "
-            "save all of it as UTF-8, or say which encoding holds"
+            f"{name}, row {bad}: this row is not UTF-8, but row {good} is; the file mixes encodings: save it as UTF-8, "
+            "or set the encoding"
         )
 
 
 def find_layout(head: str, *, name: str, options: FileOptions) -> Layout:
-    """How the text is written, from its first rows. DataError where there is nothing in it."""
+    """The layout of a file from its first rows. DataError if it is empty."""
     lines = head.splitlines()
     skip = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
-    told = re.fullmatch(r'"?sep=(.)"?', lines[skip].strip()) if skip < len(lines) else None  # Excel's own first line
-    if told:
+    declared = re.fullmatch(r'"?sep=(.)"?', lines[skip].strip()) if skip < len(lines) else None  # written by Excel
+    if declared:
         skip += 1
     text = "\n".join(lines[skip:])
     if not text.strip():
-        raise DataError(f"{name}: there is nothing in this file; give a file with a row for each time")
-    given = _SIGNS.get(options.delimiter) or (told.group(1) if told else None)
+        raise DataError(f"{name}: this file is empty; give one row per time step")
+    given = _DELIMITERS.get(options.delimiter) or (declared.group(1) if declared else None)
     delimiter = given or _delimiter(text)
-    quotes = delimiter != "\t" or _are_around(text)
+    quotes = delimiter != "\t" or _are_enclosing(text)
     rows = list(_rows(text, delimiter, name, quotes=quotes))
     width = Counter(len(row) for row in rows[:50]).most_common(1)[0][0]
     if given is None and delimiter == "," and _is_one_column_of_decimal_commas(rows):
@@ -188,16 +188,16 @@ def find_layout(head: str, *, name: str, options: FileOptions) -> Layout:
     header = options.header == "yes" or (options.header == "auto" and _has_header(rows, decimal))
     if header and len(rows[0]) != width and len(rows) > 1:
         raise DataError(
-            f"{name}, row {skip + 1}: the header names {len(rows[0])} columns where the rows have {width} values; "
-            "give each column a name, or say what the delimiter is"
+            f"{name}, row {skip + 1}: the header has {len(rows[0])} names, but rows have {width} values; "
+            "give each column a name, or set the delimiter"
         )
     columns = _unique(rows[0] if header else [""] * width)
     body = tuple(tuple(row) for row in rows[header:] if len(row) == width)
     return Layout(delimiter, decimal, header, columns, skip, quotes and '"' in text, quotes, body, notes)
 
 
-def _are_around(text: str) -> bool:
-    """Whether the quotation marks between tabs stand around values: each that begins one also ends one."""
+def _are_enclosing(text: str) -> bool:
+    """Whether quotation marks enclose tab-separated values: each value that begins with one also ends with one."""
     cells = [cell.strip() for line in text.split("\n") for cell in line.split("\t")]
     return all(len(cell) > 1 and cell.endswith('"') and cell.count('"') % 2 == 0 for cell in cells if cell[:1] == '"')
 
@@ -211,14 +211,14 @@ def _rows(text: str, delimiter: str, name: str, *, quotes: bool = True) -> Itera
                 return
             yield [cell.strip() for cell in row]
     except csv.Error as error:
-        raise DataError(f"{name}, row {reader.line_num}: this is no row of values ({error}); give a CSV file") from None
+        raise DataError(f"{name}, row {reader.line_num}: this row can't be parsed ({error}); give a CSV file") from None
 
 
 def _delimiter(text: str) -> str:
-    """The sign that cuts the rows into the same number of pieces; the comma where none does."""
+    """The delimiter that divides the rows into equally many values; a comma if there is none."""
     best, best_share = ",", 0.0
     lines = [line for line in text.split("\n") if line.strip()][:SAMPLE_ROWS]
-    for sign in (";", "\t", "|", ","):  # in this order: a comma may be a decimal comma inside the others
+    for sign in (";", "\t", "|", ","):  # the comma last: it may be a decimal comma
         try:
             widths = Counter(len(row) for row in csv.reader(lines, delimiter=sign) if row)
         except csv.Error:
@@ -237,7 +237,7 @@ def _delimiter(text: str) -> str:
 
 
 def _is_one_column_of_decimal_commas(rows: list[list[str]]) -> bool:
-    """Whether commas that seemed to divide two columns only divide the digits of one, as under a header of one name."""
+    """Whether the commas are decimal commas of a single column: one name in the header, pairs of digits below."""
     body = [row for row in rows[1:] if row != [""]]
     split = [row for row in body if len(row) == 2]
     return (
@@ -248,7 +248,7 @@ def _is_one_column_of_decimal_commas(rows: list[list[str]]) -> bool:
 
 
 def _decimal(rows: list[list[str]], delimiter: str) -> tuple[str, tuple[str, ...]]:
-    """The decimal sign. 1,234 is a thousand where commas divide columns, and a decimal comma where they don't."""
+    """The decimal separator. 1,234 has a thousands separator if the delimiter is a comma, else a decimal comma."""
     seen: Counter[str] = Counter()
     example = ""
     for row in rows:
@@ -265,20 +265,20 @@ def _decimal(rows: list[list[str]], delimiter: str) -> tuple[str, tuple[str, ...
         return ("," if seen[","] > seen["."] else "."), ()
     if not example:
         return ".", ()
-    if delimiter == ",":
-        return ".", (f"{example} was read as {example.replace(',', '')}; say decimal comma where that is wrong.",)
-    return ",", (f"{example} was read as {example.replace(',', '.')}; say decimal point where that is wrong.",)
+    kept, other = (".", "comma") if delimiter == "," else (",", "point")
+    value = example.replace(",", "" if kept == "." else ".")
+    return kept, (f"{example} was read as {value}; if that is wrong, set the decimal separator to {other}.",)
 
 
 def _has_header(rows: list[list[str]], decimal: str) -> bool:
-    """Whether the first row names the columns: no number in it, or a name over a column of numbers or dates."""
+    """Whether the first row is a header: it has no numbers, or a name above a column of numbers or dates."""
     first, body = rows[0], rows[1:]
 
     def is_value(cell: str) -> bool:
         return is_number(cell, decimal) or is_number(cell, ".") or bool(re.match(r"\d+[-/.]\d|\d{1,2}:\d\d", cell))
 
     if not any(is_value(cell) for cell in first):
-        if body and not any(is_value(cell) for row in body for cell in row):  # of text alone, as labels and texts are
+        if body and not any(is_value(cell) for row in body for cell in row):  # text columns only
             return not any(
                 cell and any(i < len(row) and row[i] == cell for row in body) for i, cell in enumerate(first)
             )
@@ -293,12 +293,12 @@ def _has_header(rows: list[list[str]], decimal: str) -> bool:
 
 
 def _is_index_and_numbers(first: list[str]) -> bool:
-    """Whether the first row is nothing and then 0, 1, 2, ...: how a frame without names is saved beside its index."""
+    """Whether the first row is an empty cell and 0, 1, 2, ...: a DataFrame without names, saved with its index."""
     return len(first) > 1 and not first[0] and first[1:] == [str(i) for i in range(len(first) - 1)]
 
 
 def _counts_columns(first: list[str], body: list[list[str]]) -> bool:
-    """Whether the first row is a name or two and then 1, 2, 3, ...: the steps of sequences that are rows."""
+    """Whether the first row is up to 3 names and then 1, 2, 3, ...: the time steps of one sequence per row."""
     words = [i for i, cell in enumerate(first) if cell and not is_number(cell)]
     counted = [cell for i, cell in enumerate(first) if i not in words]
     if not 1 <= len(words) <= 3 or len(counted) < 3 or not all(re.fullmatch(r"\d{1,5}", cell) for cell in counted):
@@ -309,7 +309,7 @@ def _counts_columns(first: list[str], body: list[list[str]]) -> bool:
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:
-    """Names for all columns, each one once: empty ones are numbered, and so are those that come again."""
+    """Unique column names: empty ones are numbered, duplicates get a number."""
     unique: list[str] = []
     for i, name in enumerate(names, 1):
         wanted = re.sub(r"\s+", " ", name.replace("\ufeff", "")).strip()[:200] or f"column {i}"

@@ -1,4 +1,4 @@
-"""Dates that stand in several columns - a year beside a month, a day, an hour, or beside a quarter - put together."""
+"""Dates in several columns: a year with a month, day and hour, or with a quarter, combined into times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["DateParts", "find_date_parts"]
 
 Whole = NDArray[np.int64]
 
-_NAMES = {  # in the order in which a date is written
+_NAMES = {  # from large to small
     "year": frozenset(["year", "yr", "yyyy", "jahr", "année", "annee", "anno", "año", "ano", "jaar"]),
     "quarter": frozenset(["quarter", "qtr", "q", "quartal", "trimestre", "kwartaal"]),
     "month": frozenset(["month", "mon", "mo", "mm", "monat", "mois", "mes", "mês", "mese", "maand"]),
@@ -35,16 +35,16 @@ _NEEDS = {"quarter": "year", "month": "year", "day": "month", "hour": "day", "mi
 
 
 class DateParts(NamedTuple):
-    """The columns that the rows' dates stand in, a year's first, and the times [N] that they make."""
+    """The columns that hold parts of the dates, the year first, and the combined times [N]."""
 
     columns: tuple[str, ...]
     times: NDArray[np.datetime64]
 
 
 def find_date_parts(columns: Columns) -> DateParts | None:
-    """A year with a month or a quarter at least; None where there is none, or where a day isn't in its month.
+    """Finds at least a year with a month or quarter; None if there is none, or if a date is invalid.
 
-    A column counts by its name and by its cells: whole numbers in that part's range, or the names of months.
+    A column qualifies by its name and by its cells: integers in the range of that part, or names of months.
     """
     found: dict[str, str] = {}
     values: dict[str, Whole] = {}
@@ -57,11 +57,11 @@ def find_date_parts(columns: Columns) -> DateParts | None:
         low, high = _RANGES[part]
         if numbers is not None and len(numbers) and low <= numbers.min() and numbers.max() <= high:
             found[part], values[part] = name, numbers
-    times = _put_together(values) if len(found) > 1 else None
+    times = _combine(values) if len(found) > 1 else None
     return None if times is None else DateParts(tuple(found.values()), times)
 
 
-def _put_together(values: dict[str, Whole]) -> NDArray[np.datetime64] | None:
+def _combine(values: dict[str, Whole]) -> NDArray[np.datetime64] | None:
     ones = np.ones_like(values["year"])
     months = 3 * values["quarter"] - 2 if "quarter" in values else values.get("month", ones)
     times, good = calendar_days(values["year"], months, values.get("day", ones))
@@ -74,7 +74,7 @@ def _put_together(values: dict[str, Whole]) -> NDArray[np.datetime64] | None:
 
 
 def _numbers(column: pa.ChunkedArray, part: str) -> Whole | None:
-    """A part's column as whole numbers; None where it holds something else, or cells are empty."""
+    """A column as integers; None if it holds something else or has empty cells."""
     if column.null_count:
         return None
     if part == "month" and is_text(column):

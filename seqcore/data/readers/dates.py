@@ -1,4 +1,4 @@
-"""Dates in the ways that people write them, as times. What is recognised is recognised over the whole column."""
+"""Parses dates in many formats; the format and the order of day and month are detected over the whole column."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -25,8 +26,8 @@ Times = NDArray[np.datetime64]
 Span = NDArray[np.timedelta64]
 Whole = NDArray[np.int64]
 
-NAMELESS = "column 1"  # what the first column is called where the header has no name for it
-PIECE = 50_000  # cells that are taken apart at once
+NAMELESS = "column 1"  # name of an unnamed first column
+PIECE = 50_000  # cells parsed at a time
 _NO_ZONE = -(2**15)
 
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
@@ -52,7 +53,7 @@ _FAMILIES = {
     "year": r"(?P<year>[12]\d{3})",
 }
 _PATTERNS = {family: re.compile(pattern.replace(r"\pL", r"[^\W\d_]")) for family, pattern in _FAMILIES.items()}
-_MONTHS = {  # English first; what else people's files hold, by the letters that tell
+_MONTHS = {  # by their first letters; English, then other languages
     "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
     "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
     "mär": 3, "mrz": 3, "mae": 3, "mai": 5, "okt": 10, "dez": 12,
@@ -66,7 +67,7 @@ _YEARLY = re.compile(r"year|yr|jahr|année|anno|año", re.I)
 
 @dataclass(frozen=True)
 class ParsedDates:
-    """`times[n]` (datetime64[ns]; NaT where the cell is empty or `bad[n]`), and notes for people."""
+    """`times[n]` (datetime64[ns]; NaT if the cell is empty or `bad[n]`), and notes."""
 
     times: Times
     bad: NDArray[np.bool_]
@@ -75,12 +76,12 @@ class ParsedDates:
 
 
 def date_family(cells: Sequence[str], share: float = 0.9) -> str | None:
-    """The way in which at least `share` of these cells are written as dates, or None."""
+    """The date format of at least `share` of these cells, or None."""
     texts = [cell.strip() for cell in cells]
     best: tuple[float, str | None] = (0.0, None)
     for family, pattern in _PATTERNS.items():
         if sum(bool(pattern.fullmatch(text)) for text in texts) < share * len(texts) or not texts:
-            continue  # looking is much faster than parsing
+            continue  # matching is much faster than parsing
         good = 1.0 - _parse(pa.chunked_array([pa.array(texts, pa.string())]), family, "auto").bad.mean()
         if good > best[0]:
             best = good, family
@@ -88,29 +89,29 @@ def date_family(cells: Sequence[str], share: float = 0.9) -> str | None:
 
 
 def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto") -> ParsedDates:
-    """A column of text in one family. `order` is "auto", "day-first" or "month-first"."""
+    """Parse a text column of one format. `order` is "auto", "day-first" or "month-first"."""
     return _parse(column.cast(pa.string()), family, order)
 
 
 def is_dated(name: str) -> bool:
-    """Whether a column's name speaks of time, so that whole numbers in it may be dates."""
+    """Whether the name of a column suggests dates, so that integers in it may be dates."""
     return bool(_DATED.search(name))
 
 
 def month_of_name(name: str) -> int | None:
-    """1 for "January", "jan." and "Janvier"; None for what names no month."""
+    """1 for "January", "jan." and "Janvier"; None if it is not a month."""
     word = name.strip().rstrip(".").lower()
     return _MONTHS.get(word[:3]) if re.fullmatch(r"[^\W\d_]{3,9}", word) else None
 
 
 def parse_whole_numbers(values: Whole, name: str) -> Times | None:
-    """Years, 20240131 or 202401 and seconds since 1970 as times, where numbers and name speak for it; else None."""
+    """Years, 20240131, 202401 or Unix times as times, if values and name suggest it; else None."""
     if len(values) < 2:
         return None
     dated, yearly = is_dated(name), bool(_YEARLY.fullmatch(name.strip()))
     low, high = int(values.min()), int(values.max())
     if name == NAMELESS and bool(np.all(np.diff(values) == 1)):
-        yearly = True  # a frame's index, saved beside its values
+        yearly = True  # a saved DataFrame index
     rising = bool(np.all(values[1:] > values[:-1]) or np.all(values[1:] < values[:-1]))
     if low >= 1678 and high <= 2261 and (yearly or (dated and rising)):
         return calendar_days(values, np.ones_like(values), np.ones_like(values))[0]
@@ -128,7 +129,7 @@ def parse_whole_numbers(values: Whole, name: str) -> Times | None:
 
 
 def _parse(column: pa.ChunkedArray, family: str, order: str) -> ParsedDates:
-    """All cells, piece by piece: a piece taken apart needs many times its own memory."""
+    """All cells, in pieces: parsing needs many times the memory of the text."""
     times = np.full(len(column), np.datetime64("NaT"), dtype="datetime64[ns]")
     bad = np.zeros(len(column), dtype=bool)
     zones = np.full(len(column), _NO_ZONE, dtype=np.int16)
@@ -150,8 +151,8 @@ def _piece(column: pa.ChunkedArray, start: int) -> pa.Array:
     return pa.concat_arrays(piece.chunks) if isinstance(piece, pa.ChunkedArray) else piece
 
 
-def _taken_apart(piece: pa.Array, family: str) -> tuple[pa.StructArray, Callable[[str, int], Whole]]:
-    """A piece's cells as their parts, null where a cell isn't of this family, and a part as whole numbers."""
+def _groups(piece: pa.Array, family: str) -> tuple[pa.StructArray, Callable[[str, int], Whole]]:
+    """The regex groups of each cell, null if it doesn't match, and a function for one group as integers."""
     found = pc.extract_regex(piece, pattern=f"^(?:{_FAMILIES[family]})$")
 
     def number(key: str, default: int) -> Whole:
@@ -167,8 +168,8 @@ def _taken_apart(piece: pa.Array, family: str) -> tuple[pa.StructArray, Callable
 def _parse_piece(
     piece: pa.Array, family: str, day_first: bool
 ) -> tuple[Times, NDArray[np.bool_], NDArray[np.int16] | int]:
-    """Times by the wall clock, which cells are no dates, and the minutes that their zones are ahead of UTC."""
-    found, number = _taken_apart(piece, family)
+    """Local times, which cells are not dates, and the offsets from UTC in minutes."""
+    found, number = _groups(piece, family)
     matched = np.asarray(pc.is_valid(found))
     keys = {field.name for field in found.type}
     year = _full_year(number("year", 1970))
@@ -205,13 +206,10 @@ def _full_year(year: Whole) -> Whole:
 
 
 def calendar_days(year: Whole, month: Whole, day: Whole) -> tuple[Times, NDArray[np.bool_]]:
-    """Times of midnights, and which of them are real dates that nanoseconds can hold."""
-    good = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (year >= 1678) & (year <= 2261)
-    months = (np.where(good, year, 1970) - 1970) * 12 + np.where(good, month, 1) - 1
-    firsts = months.astype("datetime64[M]")
-    days = firsts.astype("datetime64[D]") + (np.where(good, day, 1) - 1).astype("timedelta64[D]")
-    good &= days.astype("datetime64[M]") == firsts  # no 31 April
-    return days.astype("datetime64[ns]"), good
+    """Times at midnight, and which of them are valid dates that 64-bit nanoseconds can hold."""
+    days = pd.to_datetime({"year": year, "month": month, "day": day}, errors="coerce").to_numpy()
+    good = (year >= 1678) & (year <= 2261) & ~np.isnat(days)
+    return np.where(good, days, np.datetime64("1970-01-01")).astype("datetime64[ns]"), good
 
 
 def _week(year: Whole, week: Whole, weekday: Whole) -> tuple[Times, NDArray[np.bool_]]:
@@ -224,7 +222,7 @@ def _week(year: Whole, week: Whole, weekday: Whole) -> tuple[Times, NDArray[np.b
 
 
 def _clock(number: Callable[[str, int], Whole], found: pa.StructArray) -> tuple[Span, NDArray[np.bool_]]:
-    """The time of day, and which of them there are."""
+    """The time of day, and which of them are valid."""
     hour, minute, second = number("hour", 0), number("minute", 0), number("second", 0)
     fraction = pc.utf8_rpad(pc.fill_null(pc.struct_field(found, "fraction"), ""), 9, padding="0")
     half = pc.utf8_lower(pc.fill_null(pc.struct_field(found, "half"), ""))
@@ -236,7 +234,7 @@ def _clock(number: Callable[[str, int], Whole], found: pa.StructArray) -> tuple[
 
 
 def _in_zone(times: Times, zones: NDArray[np.int16]) -> tuple[Times, list[str]]:
-    """Times of one zone stay as they are; those of several become UTC, so that their order is right."""
+    """Times in one time zone stay local; times in several are converted to UTC, so that their order is right."""
     used = np.unique(zones[~np.isnat(times)])
     used = used[used != _NO_ZONE]
     if len(used) == 0:
@@ -245,13 +243,13 @@ def _in_zone(times: Times, zones: NDArray[np.int16]) -> tuple[Times, list[str]]:
         offset = int(used[0])
         sign = "-" if offset < 0 else "+"
         zone = f"UTC{sign}{abs(offset) // 60:02d}:{abs(offset) % 60:02d}" if offset else "UTC"
-        return times, [f"Times are those of the time zone {zone}."]
+        return times, [f"Time zone: {zone}."]
     ahead = np.where(zones == _NO_ZONE, 0, zones).astype("timedelta64[m]")
-    return times - ahead, ["Times of several time zones were put into UTC."]
+    return times - ahead, ["Times in several time zones were converted to UTC."]
 
 
 def _offset(zone: str) -> int:
-    """Minutes that a zone's clocks are ahead of UTC."""
+    """Offset of a time zone from UTC in minutes."""
     if not zone:
         return _NO_ZONE
     found = re.fullmatch(r"([+-])(\d{2}):?(\d{2})?", zone)
@@ -261,21 +259,21 @@ def _offset(zone: str) -> int:
 
 
 def _day_first(column: pa.ChunkedArray) -> tuple[bool, list[str]]:
-    """Whether 01/02/2024 is 1 February, from the whole column, and what to say where the column doesn't tell."""
+    """Whether 01/02/2024 is 1 February, from the whole column, and a note if the column is ambiguous."""
     large = r"(?:1[3-9]|[23]\d)[-/.]"
     days_first = int(pc.sum(pc.match_substring_regex(column, rf"^\s*{large}")).as_py() or 0)
     months_first = int(pc.sum(pc.match_substring_regex(column, rf"^\s*\d{{1,2}}[-/.] ?{large}")).as_py() or 0)
     if days_first or months_first:
-        return days_first >= months_first, []  # where both are, the rarer ones are reported as no dates
+        return days_first >= months_first, []  # if both occur, the rarer ones are reported as errors
     piece = pc.utf8_trim_whitespace(_piece(column, 0))
-    found, number = _taken_apart(piece, "numbers")
+    found, number = _groups(piece, "numbers")
     matched = np.asarray(pc.is_valid(found))
     if not matched.any() or re.match(r"\d+\.", piece[int(np.argmax(matched))].as_py()):
-        return True, []  # dots stand between day and month only where the day comes first
+        return True, []  # dots are used only with the day first
     a, b, y = number("first", 1)[matched], number("second_number", 1)[matched], _full_year(number("year", 1))[matched]
     as_days, as_months = (y * 100 + b) * 100 + a, (y * 100 + a) * 100 + b
     day_order, month_order = (bool(np.all(np.diff(x) >= 0) or np.all(np.diff(x) <= 0)) for x in (as_days, as_months))
     if day_order != month_order or np.array_equal(a, b):
         return day_order or not month_order, []
     example = f"{a[0]:02d}/{b[0]:02d}/{y[0]}"
-    return True, [f"Dates such as {example} were read with the day first; say month-first where that is wrong."]
+    return True, [f"Dates such as {example} were read with the day first; if that is wrong, set month-first."]

@@ -1,4 +1,4 @@
-"""Which kind of data a user's columns are, and which of them are labels, ids, texts: from their names and cells."""
+"""Detects the kind of data in a user's columns, and the label, id and text columns, from names and cells."""
 
 from __future__ import annotations
 
@@ -8,89 +8,16 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 
+from seqcore.data.readers.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
 from seqcore.data.readers.column_parsing import Columns, Origin, holds_numbers, is_text, is_whole, sample, wanted_column
-from seqcore.data.readers.series import ID_NAMES, step_column
+from seqcore.data.readers.series import step_column
 from seqcore.data.readers.time_columns import date_column
 
-__all__ = ["GROUP_NAMES", "LABEL_NAMES", "are_labels", "find_kind", "id_column", "label_column", "text_columns"]
-
-LABEL_NAMES = frozenset(
-    [
-        "label",
-        "labels",
-        "class",
-        "classes",
-        "classlabel",
-        "class_label",
-        "class_name",
-        "classname",
-        "target_class",
-        "category",
-        "categories",
-        "klasse",
-        "klassen",
-        "etikett",
-        "etikette",
-        "clase",
-        "classe",
-        "kategorie",
-        "sentiment",
-        "activity",
-        "gesture",
-        "emotion",
-    ]
-)
-TEXT_NAMES = frozenset(
-    [
-        "text",
-        "texts",
-        "sentence",
-        "sentences",
-        "message",
-        "messages",
-        "review",
-        "reviews",
-        "tweet",
-        "content",
-        "body",
-        "title",
-        "sequence",
-        "seq",
-        "word",
-        "document",
-        "comment",
-        "phrase",
-        "satz",
-        "nachricht",
-        "texte",
-    ]
-)
-GROUP_NAMES = frozenset(
-    [
-        "speaker",
-        "subject",
-        "person",
-        "patient",
-        "participant",
-        "user",
-        "group",
-        "speaker_id",
-        "subject_id",
-        "person_id",
-        "patient_id",
-        "participant_id",
-        "user_id",
-        "subjectid",
-        "speakerid",
-        "sprecher",
-        "proband",
-    ]
-)
-"""What people call the column of whoever a sequence comes from."""
+__all__ = ["are_labels", "find_kind", "id_column", "label_column", "text_columns"]
 
 
 def find_kind(columns: Columns, origin: Origin) -> str:
-    """The kind that these columns are most likely of: a name of `recognition.KINDS`."""
+    """The most likely kind of these columns: a key of `build_table.KINDS`."""
     label = label_column(columns, origin)
     texts = text_columns(columns, origin, label)
     numbers = [
@@ -98,7 +25,7 @@ def find_kind(columns: Columns, origin: Origin) -> str:
         for name, column in columns.items()
         if name != label and column.null_count < len(column) and holds_numbers(column, origin.decimal)
     ]
-    said = origin.label_column not in ("auto", "none")
+    said = origin.options.label_column not in ("auto", "none")
     if texts and not numbers:
         if label is not None:
             return "labelled-text"
@@ -119,11 +46,11 @@ def find_kind(columns: Columns, origin: Origin) -> str:
 
 
 def label_column(columns: Columns, origin: Origin) -> str | None:
-    """The column of labels: the one that was named, or the one that is called so; None where there is none."""
-    if origin.label_column == "none":
+    """The label column: the one given, or one with a usual name; None if there is none."""
+    if origin.options.label_column == "none":
         return None
-    if origin.label_column != "auto":
-        return wanted_column(origin.label_column, columns, origin, "the labels")
+    if origin.options.label_column != "auto":
+        return wanted_column(origin.options.label_column, columns, origin, "the labels")
     called = [name for name in columns if name.strip().lower() in LABEL_NAMES and _can_be_labels(columns[name])]
     if called:
         return called[0]
@@ -136,13 +63,15 @@ def label_column(columns: Columns, origin: Origin) -> str | None:
 
 
 def id_column(columns: Columns, origin: Origin, label: str | None) -> str | None:
-    """The column that says which sequence a row belongs to: the one that was named, or one whose cells come again."""
-    if origin.series_column == "none":
+    """The column with the sequence of each row: the one given, or one with repeated values."""
+    if origin.options.series_column == "none":
         return None
-    if origin.series_column != "auto":
-        return wanted_column(origin.series_column, columns, origin, "the sequences")
+    if origin.options.series_column != "auto":
+        return wanted_column(origin.options.series_column, columns, origin, "the sequences")
     step = step_column(columns)
-    others = {name: column for name, column in columns.items() if name not in (label, step, origin.group_column)}
+    others = {
+        name: column for name, column in columns.items() if name not in (label, step, origin.options.group_column)
+    }
     again = [n for n, column in others.items() if (is_whole(column) or is_text(column)) and _comes_again(column)]
     called = [n for n in again if n.strip().lower() in ID_NAMES]
     if called:
@@ -154,7 +83,7 @@ def id_column(columns: Columns, origin: Origin, label: str | None) -> str | None
 
 
 def text_columns(columns: Columns, origin: Origin, label: str | None = None) -> list[str]:
-    """The columns of text that are not labels or numbers, as they stand; one that is called text comes first."""
+    """The text columns that are neither labels nor numbers; with a label column, one with a usual name comes first."""
     found = [
         name
         for name, column in columns.items()
@@ -174,7 +103,7 @@ def _is_prose(column: pa.ChunkedArray) -> bool:
 
 
 def are_labels(cells: list[str]) -> bool:
-    """Whether few different words come again and again."""
+    """Whether the cells are a few words, repeated many times."""
     counts = Counter(cells)
     if len(cells) >= 20:
         return len(counts) <= 0.1 * len(cells) and all(len(cell.split()) < 4 for cell in counts)
@@ -182,7 +111,7 @@ def are_labels(cells: list[str]) -> bool:
 
 
 def _few_distinct(columns: Columns, names: list[str]) -> str | None:
-    """The one of two columns of text whose few different cells come again and again beside the other's many."""
+    """The one of two text columns with a few repeated values, if the other has many distinct ones."""
     if len(names) != 2:
         return None
     cells = {name: sample(columns[name]) for name in names}
@@ -199,7 +128,7 @@ def _comes_again(column: pa.ChunkedArray) -> bool:
 
 
 def _is_constant_within(labels: pa.ChunkedArray, ids: pa.ChunkedArray) -> bool:
-    """Whether the first rows of each id have one label, and there are more ids than labels."""
+    """Whether each id has one label (in the first rows), and there are more ids than labels."""
     labels, ids = labels.slice(0, 50_000), ids.slice(0, 50_000)
     of = labels.combine_chunks().dictionary_encode(), ids.combine_chunks().dictionary_encode()
     label, name = (np.asarray((c.chunk(0) if isinstance(c, pa.ChunkedArray) else c).indices.fill_null(-1)) for c in of)
@@ -208,7 +137,7 @@ def _is_constant_within(labels: pa.ChunkedArray, ids: pa.ChunkedArray) -> bool:
 
 
 def _is_a_row_each(columns: Columns, origin: Origin) -> bool:
-    """Whether every row is a sequence: a column of few names, and then many columns that are only counted."""
+    """Whether every row is a sequence: a column of few names, and many numbered columns."""
     names = list(columns)
     ends = [
         name for name in (names[0], names[-1])

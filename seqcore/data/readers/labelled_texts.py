@@ -1,4 +1,4 @@
-"""Texts with labels, and pairs of sentences, from a user's columns."""
+"""Labelled texts and sentence pairs from a user's columns."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from seqcore.errors import DataError
 
 __all__ = ["labelled_text_table", "pair_table"]
 
-_SEVERAL = 5  # words that a text usually has where they are the better symbols
+_SEVERAL = 5  # median words per text from which words are the better symbols
 
 
 def labelled_text_table(columns: Columns, origin: Origin) -> Table:
-    """A sequence of characters or words for each row, with its label (as `sequence_table`, or without one).
+    """A sequence of characters or words for each row, with its label (optional as in `sequence_table`).
 
-    DataError: rows without a label or text, texts of one character, one class only.
+    DataError: rows without a label or text, texts of one character, a single class.
     """
     label = label_column(columns, origin)
     texts = text_columns(columns, origin, label)
     if label is None and len(texts) == 2:
-        label = min(texts, key=lambda name: len(set(sample(columns[name]))))  # said to be labelled texts
+        label = min(texts, key=lambda name: len(set(sample(columns[name]))))  # the kind was given
         texts.remove(label)
-    if label is None and (origin.kind == "auto" or len(texts) != 1):
-        raise DataError(f"{origin.name}: no column holds the labels; call it label, or name it (label column)")
+    if label is None and (origin.options.kind == "auto" or len(texts) != 1):
+        raise DataError(f"{origin.name}: there is no label column; name it label, or set the label column")
     if not texts:
-        raise DataError(f"{origin.name}: no column holds texts beside the labels; add one, or say another kind")
+        raise DataError(f"{origin.name}: there is no text column beside the labels; add one, or set another kind")
     labels = None
     if label is not None:
         codes, names = encode(label, columns.pop(label), origin, "the label")
@@ -46,19 +46,19 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
     groups = take_groups(columns, each, np.arange(len(text)), origin)
     left = [name for name in columns if columns[name].null_count < len(columns[name])]
     if left:
-        origin.notes.append(f"Left out, neither text nor label: {', '.join(left[:8])}.")
+        origin.notes.append(f"Columns left out (neither text nor label): {', '.join(left[:8])}.")
     columns.clear()
-    level = origin.level if origin.level != "auto" else _level(text)
-    coder = TokenEncoder()
+    level = origin.options.level if origin.options.level != "auto" else _level(text)
+    encoder = TokenEncoder()
     lengths = np.empty(len(text), dtype=np.int64)
     chunks = text.chunks
-    del text  # each chunk goes when it has been coded
+    del text  # each chunk is released after encoding
     for i, cell in enumerate(_cells(chunks)):
-        lengths[i] = coder.add(cut_words(cell) if level == "words" else cell)
+        lengths[i] = encoder.add(cut_words(cell) if level == "words" else cell)
     least = 1 if level == "words" else 2
     what = "word" if level == "words" else "character"
     refuse_short(lengths, np.arange(len(lengths)), what, origin, least=least)
-    return coder.table(
+    return encoder.table(
         columns=(what,),
         separator=" " if level == "words" else "",
         independent=True,
@@ -70,29 +70,29 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
 
 
 def pair_table(columns: Columns, origin: Origin) -> Table:
-    """The sentences of the first column of text beside those of the second.
+    """The sentences of the first text column, paired with those of the second.
 
-    DataError names rows with an empty side.
+    DataError lists rows with an empty sentence.
     """
     from seqcore.data.parallel_text import ONLY_WORDS, pairs_table
 
     names = text_columns(columns, origin)[:2]
     if len(names) < 2:
-        raise DataError(f"{origin.name}: pairs need two columns of sentences; say another kind, or add a column")
+        raise DataError(f"{origin.name}: sentence pairs need two text columns; add one, or set another kind")
     left, right = (columns.pop(name) for name in names)
     for name, column in zip(names, (left, right), strict=True):
         empty = np.array([not cell.strip() for cell in _cells(column.chunks)])
         if empty.any():
             raise DataError(
-                f"{origin.name}, column {name}, {origin.listed(empty, most=10)}: this side of the pair is empty; "
-                "fill it in, or take the row out"
+                f"{origin.name}, column {name}, {origin.listed(empty, most=10)}: the sentence is empty; "
+                "fill in the cell or remove the row"
             )
     table: Table = pairs_table(zip(_cells(left.chunks), _cells(right.chunks), strict=True), name=origin.name)
-    return replace(table, notes=(*table.notes, ONLY_WORDS)) if origin.level == "characters" else table
+    return replace(table, notes=(*table.notes, ONLY_WORDS)) if origin.options.level == "characters" else table
 
 
 def _cells(chunks: list[pa.Array]) -> Iterator[str]:
-    """The cells as text, piece by piece; nothing for an empty one. The list is empty in the end."""
+    """The cells as text, "" for empty ones; the chunks are removed from the list."""
     while chunks:
         chunk = chunks.pop(0)
         if len(chunks) % 8 == 7:
@@ -103,6 +103,6 @@ def _cells(chunks: list[pa.Array]) -> Iterator[str]:
 
 
 def _level(text: pa.ChunkedArray) -> str:
-    """Words where a text usually has several, else characters."""
+    """Words if texts usually have several, else characters."""
     counts = [len(cell.split()) for cell in sample(text)]
     return "words" if counts and float(np.median(counts)) >= _SEVERAL else "characters"

@@ -1,4 +1,4 @@
-"""The one door for the user's own files: any of them, given by path or as bytes, as a table."""
+"""read_table: reads a user's file of any format, from a path or from bytes, into a table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 from seqcore.data.dataframes import table_from_frame
 from seqcore.data.readers.formats import SUFFIXES, read
-from seqcore.data.readers.formats.input_file import Given, OnProgress, Progress, opened
+from seqcore.data.readers.formats.input_file import InputFile, OnProgress, Progress, opened
 from seqcore.data.sources.stored_file import FileOptions, StoredFile, base_name
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -24,11 +24,11 @@ __all__ = [
 ]
 
 MOST_MEGABYTES = 500
-"""The largest file that is taken, unless SEQCORE_MAX_FILE_MB says otherwise."""
+"""The largest file accepted, unless SEQCORE_MAX_FILE_MB is set."""
 
 
 def most_megabytes() -> float:
-    """The limit that holds here, in MB. DataError where the environment's own is no number."""
+    """The size limit in MB. DataError if SEQCORE_MAX_FILE_MB is not a positive number."""
     given = os.environ.get("SEQCORE_MAX_FILE_MB", "")
     try:
         limit = float(given) if given else float(MOST_MEGABYTES)
@@ -40,11 +40,11 @@ def most_megabytes() -> float:
 
 
 def check_size(size: int, name: str) -> None:
-    """DataError where a file of `size` bytes is over the limit: ask before reading or keeping it."""
+    """DataError if a file of `size` bytes exceeds the limit; called before it is read or stored."""
     if size > most_megabytes() * 1e6:
         raise DataError(
-            f"{base_name(name)}: {size / 1e6:,.1f} MB are over the limit of {most_megabytes():,g} MB; "
-            "give a smaller file, or set SEQCORE_MAX_FILE_MB to more"
+            f"{base_name(name)}: {size / 1e6:,.1f} MB exceed the limit of {most_megabytes():,g} MB; "
+            "give a smaller file, or increase SEQCORE_MAX_FILE_MB"
         )
 
 
@@ -55,13 +55,13 @@ def read_table(
     options: FileOptions | None = None,
     on_progress: OnProgress | None = None,
 ) -> Table:
-    """The table in a file (a path) or in its bytes; `name` is what the user calls it, and its end says the format.
+    """Read a file, from its path or its bytes. `name` is its name for the user; the extension gives the format.
 
-    `on_progress` is called with how much is read, from 0 to 1. Gaps stay as NaN and are named in the notes. DataError:
-    a line for each fault, with the file's name, row and column.
+    `on_progress` is called with the fraction read, from 0 to 1. Missing values are NaN and listed in the notes.
+    DataError: a line for each error, with file name, row and column.
     """
     name = base_name(name)
     with opened(content, name) as stream:
         size = stream.seek(0, io.SEEK_END)
         check_size(size, name)
-        return read(Given(name, stream, size, options or FileOptions(), Progress(on_progress)))
+        return read(InputFile(name, stream, size, options or FileOptions(), Progress(on_progress)))

@@ -1,4 +1,4 @@
-"""Rows that a regular calendar leaves out: inserted as gaps, so that so many rows are so much time; or only named."""
+"""Missing time steps of a regular calendar: rows of missing values are inserted, or the gaps are only reported."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ Times = NDArray[np.datetime64]
 Whole = NDArray[np.int64]
 Values = NDArray[np.float64]
 
-MOST_MISSING = 0.1  # of a series' calendar, above which a gap is likelier a habit (shops close on Sundays) than a loss
-_LOOKED_AT = 2_000  # series that are each looked through; of more, only those whose calendar these have in common
-_NAMED = 20  # series that are counted as lacking something; beyond them there are "many"
-_CHUNK = 1_000_000
+MOST_MISSING = 0.1  # share of missing steps above which they are probably intended (shops closed on Sundays)
+_LOOKED_AT = 2_000  # series that are each examined; if these share one calendar, it is used for all
+_NAMED = 20  # series with missing steps that are counted; beyond, "many"
 
 
 @dataclass(frozen=True)
 class Filled:
-    """Rows of series as in `Table`, `inserted` ones of NaN among them."""
+    """Rows of series as in `Table`; `inserted` of them are rows of NaN."""
 
     values: Values
     times: Times
@@ -35,12 +34,11 @@ class Filled:
 
 
 def fill_missing_times(table: Filled, names: list[str], origin: Origin) -> Filled:
-    """Rows of NaN where `origin.missing_times` says so and a series' calendar leaves times out; a note says how many.
+    """Insert rows of NaN for missing time steps as `missing_times` says; a note gives their number.
 
-    "auto": where at most a tenth of a series' calendar is missing. "insert": wherever it is regular, up to as many
-    rows as there are. "leave": they are only named. Weekends are no part of a calendar of business days, nor are its
-    holidays. Of series without a clear calendar nothing is said. Memory: the rows once more, and only if some are
-    inserted.
+    "auto": if at most a tenth of the steps of a series are missing. "insert": in every regular series, at most as many
+    rows as it has. "leave": only report them. Weekends and holidays are not missing in business-day data. Nothing is
+    reported for irregular series. Memory: one copy of the rows, and only if some are inserted.
     """
     times, offsets = table.times, table.offsets
     after = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[ns]")
@@ -56,7 +54,7 @@ def fill_missing_times(table: Filled, names: list[str], origin: Origin) -> Fille
             continue
         counts = missing[rows]
         new = None
-        if _may_insert(int(counts.sum()), len(own), origin.missing_times):
+        if _may_insert(int(counts.sum()), len(own), origin.options.missing_times):
             new = _between(own, rows, counts, frequency)
         if new is not None:
             found.append((rows + low, counts, new))
@@ -66,14 +64,14 @@ def fill_missing_times(table: Filled, names: list[str], origin: Origin) -> Fille
     for of in lacking.values():
         if of:
             more = len(of) - 1
-            others = f" The same is so in {more if more < _NAMED else 'many'} other series." if more else ""
+            others = f" The same applies to {more if more < _NAMED else 'many'} other series." if more else ""
             origin.notes.append(of[0] + others)
     if len(found) == 1:
         return table
     rows, counts, new = (np.concatenate(pieces) for pieces in zip(*found, strict=True))
     if names:
         total = int(counts.sum())
-        origin.notes.append(f"{total:,} rows were inserted in all, in {len(found) - 1:,} of {len(names):,} series.")
+        origin.notes.append(f"{total:,} rows were inserted in total, in {len(found) - 1:,} of {len(names):,} series.")
     return _inserted(table, rows, counts, new)
 
 
@@ -83,7 +81,7 @@ def _may_insert(missing: int, rows: int, wanted: str) -> bool:
 
 
 def _frequencies(times: Times, offsets: Whole) -> dict[int, Frequency]:
-    """The regular frequency of each series that has one; of very many series, those that share one with the others."""
+    """The frequency of each regular series; of very many series only if all examined ones share it."""
     count = len(offsets) - 1
     looked = np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(np.int64)).tolist()
     found = {s: find_frequency(times[offsets[s] : offsets[s + 1]]) for s in looked}
@@ -97,7 +95,7 @@ def _frequencies(times: Times, offsets: Whole) -> dict[int, Frequency]:
 
 
 def _between(times: Times, rows: Whole, counts: Whole, frequency: Frequency) -> Times | None:
-    """The times left out after each of these rows, one after another; None where they don't lead to the next row."""
+    """The missing times after each of these rows, concatenated; None if they don't lead to the next row."""
     first = np.cumsum(counts) - counts
     new = np.empty(int(counts.sum()), dtype="datetime64[ns]")
     if isinstance(frequency.offset, pd.Timedelta):
@@ -119,24 +117,18 @@ def _between(times: Times, rows: Whole, counts: Whole, frequency: Frequency) -> 
 
 
 def _inserted(old: Filled, rows: Whole, counts: Whole, new: Times) -> Filled:
-    """`counts` rows after each of `rows`, in chunks, so that little is held beside the old rows and the new."""
-    total = int(counts.sum())
-    before = np.concatenate([[0], np.cumsum(counts)])
+    """`counts` rows of NaN inserted after each of `rows`."""
+    places = np.repeat(rows + 1, counts)
 
-    def moved(places: Whole) -> Whole:
-        """Where these rows are now."""
-        there: Whole = places + before[np.searchsorted(rows, places, side="left")]
-        return there
+    def moved(row: Whole) -> Whole:
+        """New numbers of old rows."""
+        return np.asarray(row + np.searchsorted(places, row, side="right"))
 
-    values = np.full((len(old.values) + total, old.values.shape[1]), np.nan)
-    times = np.empty(len(values), dtype="datetime64[ns]")
-    for start in range(0, len(old.values), _CHUNK):
-        places = np.arange(start, min(start + _CHUNK, len(old.values)))
-        there = moved(places)
-        values[there], times[there] = old.values[start : start + _CHUNK], old.times[start : start + _CHUNK]
-    within = np.arange(total) - np.repeat(before[:-1], counts)
-    times[np.repeat(moved(rows), counts) + 1 + within] = new
-    numbers = dict(
-        zip(moved(np.array([*old.row_numbers], dtype=np.int64)).tolist(), old.row_numbers.values(), strict=True)
+    numbers = moved(np.array([*old.row_numbers], dtype=np.int64)).tolist()
+    return Filled(
+        values=np.insert(old.values, places, np.nan, axis=0),
+        times=np.insert(old.times, places, new),
+        offsets=moved(old.offsets),
+        row_numbers=dict(zip(numbers, old.row_numbers.values(), strict=True)),
+        inserted=len(places),
     )
-    return Filled(values, times, moved(old.offsets), numbers, total)

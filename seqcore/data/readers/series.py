@@ -1,4 +1,4 @@
-"""Series in time from a user's columns: one, or one for each name in a column; every one in the order of its times."""
+"""Time series from a user's columns: one, or one for each value of an id column, sorted by time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from seqcore.data.readers.column_names import ID_NAMES, STEP_NAMES
 from seqcore.data.readers.column_parsing import (
     Columns,
     Origin,
@@ -17,8 +18,8 @@ from seqcore.data.readers.column_parsing import (
     holds_numbers,
     is_text,
     is_whole,
-    note_gaps,
-    rows_of_gaps,
+    note_missing,
+    rows_of_missing,
     sample,
     take_numbers,
     take_values,
@@ -29,106 +30,15 @@ from seqcore.data.readers.time_columns import short_time, take_times
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
-__all__ = ["ID_NAMES", "Ids", "ordered", "series_table", "step_column"]
+__all__ = ["Ids", "ordered", "series_table", "step_column"]
 
 Times = NDArray[np.datetime64]
 Order = NDArray[np.int64] | None
 
-ID_NAMES = frozenset(
-    [
-        "id",
-        "name",
-        "series",
-        "sequence",
-        "seq",
-        "sample",
-        "case",
-        "key",
-        "symbol",
-        "ticker",
-        "item",
-        "store",
-        "station",
-        "sensor",
-        "device",
-        "unit",
-        "city",
-        "country",
-        "region",
-        "stock",
-        "company",
-        "product",
-        "code",
-        "group",
-        "site",
-        "location",
-        "asset",
-        "machine",
-        "engine",
-        "trial",
-        "recording",
-        "utterance",
-        "file",
-        "episode",
-        "run",
-        "unique_id",
-        "series_id",
-        "sequence_id",
-        "sequenceid",
-        "seq_id",
-        "sample_id",
-        "case_id",
-        "item_id",
-        "store_id",
-        "sensor_id",
-        "station_id",
-        "unit_id",
-        "device_id",
-        "trial_id",
-        "recording_id",
-        "file_id",
-        "series_name",
-        "uid",
-        "sid",
-    ]
-)
-"""What people call the column that tells series or sequences apart."""
-
-_STEP_NAMES = frozenset(
-    [
-        "time",
-        "t",
-        "step",
-        "steps",
-        "timestep",
-        "time_step",
-        "time_idx",
-        "timeidx",
-        "time_index",
-        "tick",
-        "frame",
-        "frame_id",
-        "index",
-        "idx",
-        "n",
-        "k",
-        "pos",
-        "position",
-        "order",
-        "seq_no",
-        "cycle",
-        "cycles",
-        "second",
-        "seconds",
-        "ms",
-        "dim_index",
-    ]
-)
-
 
 @dataclass(frozen=True)
 class Ids:
-    """Which series each row belongs to: `codes[N]` into `names`, which are in the order in which they come first."""
+    """The series of each row: `codes[N]` into `names`, in order of first appearance."""
 
     column: str
     codes: NDArray[np.int32]
@@ -136,9 +46,9 @@ class Ids:
 
 
 def series_table(columns: Columns, origin: Origin) -> Table:
-    """One series, or one for each name in the series column; rows in the order of their times.
+    """One series, or one for each value of the series column, sorted by time.
 
-    DataError: a line for each fault, with row and column.
+    DataError: a line for each error, with row and column.
     """
     date_name, times = take_times(columns, origin)
     pa.default_memory_pool().release_unused()
@@ -149,7 +59,7 @@ def series_table(columns: Columns, origin: Origin) -> Table:
         steps = _steps(columns, step_name, ids, origin)
     names = take_numbers(columns, origin, has_dates=times is not None)
     values = take_values(columns, names, origin)
-    note_gaps(values, names, origin)
+    note_missing(values, names, origin)
     along = times if times is not None else steps
     order = ordered(ids, along, date_name or step_name or "", origin)
     if order is not None:
@@ -160,8 +70,8 @@ def series_table(columns: Columns, origin: Origin) -> Table:
         counts = np.bincount(ids.codes, minlength=len(ids.names))
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         rows = f"{counts.min():,}" if counts.min() == counts.max() else f"{counts.min():,} to {counts.max():,}"
-        origin.notes.append(f"{len(ids.names):,} series are told apart by {ids.column}, of {rows} rows each.")
-    row_numbers, inserted = rows_of_gaps(values, order, origin), 0
+        origin.notes.append(f"{len(ids.names):,} series by column {ids.column}, {rows} rows each.")
+    row_numbers, inserted = rows_of_missing(values, order, origin), 0
     if times is not None:
         series = ids.names if ids is not None else []
         filled = fill_missing_times(Filled(values, times, offsets, row_numbers), series, origin)
@@ -181,17 +91,17 @@ def series_table(columns: Columns, origin: Origin) -> Table:
 
 
 def step_column(columns: Columns) -> str | None:
-    """The column of numbers that counts the steps of each sequence, by its name."""
+    """The numeric column that counts time steps, recognized by its name."""
     return next(
-        (n for n, column in columns.items() if n.strip().lower() in _STEP_NAMES and not is_text(column)),
+        (n for n, column in columns.items() if n.strip().lower() in STEP_NAMES and not is_text(column)),
         None,
     )
 
 
 def ordered(ids: Ids | None, along: NDArray[Any] | None, along_name: str, origin: Origin) -> Order:
-    """The order of series and, within each, of `along[N]`; None where the rows have it.
+    """The row order by series, then by `along[N]`; None if the rows are sorted.
 
-    DataError where two rows of one series have the same time.
+    DataError if two rows of one series have the same time.
     """
     if ids is None:
         return None if along is None else _order(along, along_name, origin)
@@ -210,21 +120,21 @@ def ordered(ids: Ids | None, along: NDArray[Any] | None, along_name: str, origin
         listed = " and ".join(str(row) for row in origin.rows(rows))
         time = sorted_along[first]
         shown = short_time(time) if isinstance(time, np.datetime64) else f"{time:g}"
-        more = f"; so do {len(again) - 1:,} more" if len(again) > 2 else "; so does 1 more" if len(again) == 2 else ""
+        more = f"; {len(again) - 1:,} more" if len(again) > 1 else ""
         raise DataError(
-            f"{origin.name}, columns {ids.column} and {along_name}: {ids.names[codes[first]]}, {shown} comes more than "
-            f"once (rows {listed}{more}); keep one row for each time of a series"
+            f"{origin.name}, columns {ids.column} and {along_name}: {ids.names[codes[first]]}, {shown} is "
+            f"duplicated (rows {listed}{more}); keep one row per series and time"
         )
-    origin.notes.append(f"The rows were put in order of {ids.column} and {along_name}.")
+    origin.notes.append(f"The rows were sorted by {ids.column} and {along_name}.")
     return order.astype(np.int64)
 
 
 def _take_ids(columns: Columns, times: Times | None, origin: Origin) -> Ids | None:
-    """The series that rows belong to, where a column tells; it is taken out of `columns`."""
-    if origin.series_column == "none":
+    """The series of each row if a column gives it; the column is removed from `columns`."""
+    if origin.options.series_column == "none":
         return None
-    if origin.series_column != "auto":
-        name = wanted_column(origin.series_column, columns, origin, "the series")
+    if origin.options.series_column != "auto":
+        name = wanted_column(origin.options.series_column, columns, origin, "the series")
         return Ids(name, *encode(name, columns.pop(name), origin, "the series"))
     found = _by_times(columns, times, origin) if times is not None else _by_blocks(columns, origin)
     for name in found.column.split("\0") if found is not None else ():
@@ -233,7 +143,7 @@ def _take_ids(columns: Columns, times: Times | None, origin: Origin) -> Ids | No
 
 
 def _candidates(columns: Columns, origin: Origin, *, whole: bool) -> list[Ids]:
-    """Columns whose cells come again, as ids: text, and where `whole` is allowed, whole numbers too."""
+    """Columns with repeated values as ids: text, and with `whole` also integers."""
     found = []
     for name, column in columns.items():
         text = is_text(column) and not holds_numbers(column, origin.decimal)
@@ -253,7 +163,7 @@ def _is_hinted(name: str) -> bool:
 
 
 def _by_times(columns: Columns, times: Times, origin: Origin) -> Ids | None:
-    """Where times come again: the column, or two of them, within whose ids they don't."""
+    """With repeated times: the column, or pair of columns, that separates equal times."""
     steps = np.diff(times)
     if len(times) < 4 or bool(np.all(steps > np.timedelta64(0)) or np.all(steps < np.timedelta64(0))):
         return None
@@ -277,7 +187,7 @@ def _by_times(columns: Columns, times: Times, origin: Origin) -> Ids | None:
 
 
 def _together(a: Ids, b: Ids) -> Ids:
-    """Two columns as one: a store and an item."""
+    """Two columns as one id: a store and an item."""
     both = a.codes.astype(np.int64) * len(b.names) + b.codes
     _, first, codes = np.unique(both, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
@@ -287,7 +197,7 @@ def _together(a: Ids, b: Ids) -> Ids:
 
 
 def _by_blocks(columns: Columns, origin: Origin) -> Ids | None:
-    """Without times: text whose equal cells lie together, or within which a column that counts steps never repeats."""
+    """Without times: text in contiguous blocks, or ids within which a step column never repeats."""
     step = step_column(columns)
     for ids in _candidates(columns, origin, whole=step is not None):
         if ids.column == step or (not is_text(columns[ids.column]) and not _is_hinted(ids.column)):
@@ -307,7 +217,7 @@ def _by_blocks(columns: Columns, origin: Origin) -> Ids | None:
 
 
 def _steps(columns: Columns, name: str, ids: Ids, origin: Origin) -> NDArray[np.float64] | None:
-    """The steps of the rows, where the column counts them; then it is taken out of `columns`."""
+    """The time steps of the rows if the column counts them; it is then removed from `columns`."""
     if columns[name].null_count:
         return None
     steps = np.asarray(columns[name]).astype(np.float64)
@@ -316,12 +226,12 @@ def _steps(columns: Columns, name: str, ids: Ids, origin: Origin) -> NDArray[np.
     if bool(np.any((codes[1:] == codes[:-1]) & (along[1:] == along[:-1]))) or len(np.unique(steps)) == len(steps):
         return None
     del columns[name]
-    origin.notes.append(f"Rows follow each other by {name}.")
+    origin.notes.append(f"The rows are ordered by {name}.")
     return steps
 
 
 def _order(times: NDArray[Any], date_name: str, origin: Origin) -> Order:
-    """The order of time; None where the rows have it. DataError where two rows have the same time."""
+    """The order by time; None if the rows are sorted. DataError if two rows have the same time."""
     if len(times) < 2 or bool(np.all(times[1:] > times[:-1])):
         return None
     order = np.argsort(times, kind="stable")
@@ -333,12 +243,12 @@ def _order(times: NDArray[Any], date_name: str, origin: Origin) -> Order:
         rows = " and ".join(str(row) for row in origin.rows(sorted(int(i) for i in same)))
         date = short_time(ordered_times[first])
         others = len(np.unique(ordered_times[again])) - 1
-        more = f"; so do {others:,} other dates" if others > 1 else "; so does 1 other date" if others else ""
+        more = f"; {others:,} more date{'s' * (others > 1)}" if others else ""
         raise DataError(
-            f"{origin.name}, column {date_name}: {date} comes more than once (rows {rows}{more}); "
-            "keep one row for each date, name the column that tells series apart, or say that there is no date column"
+            f"{origin.name}, column {date_name}: {date} is duplicated (rows {rows}{more}); "
+            "keep one row per date, set the series column, or set the date column to none"
         )
     backwards = bool(np.all(times[1:] < times[:-1]))
-    how = f"they began with the latest {date_name}" if backwards else f"they were not in the order of {date_name}"
-    origin.notes.append(f"The rows were put in order: {how}.")
+    how = f"they were in descending order of {date_name}" if backwards else f"they were not sorted by {date_name}"
+    origin.notes.append(f"The rows were sorted: {how}.")
     return order.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Which column holds the times of the rows, and those times; times of day may stand in a column beside the dates."""
+"""Finds the date column of a file and its times; the time of day may be in a separate column."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["date_column", "short_time", "take_times"]
 
 
 def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.datetime64] | None]:
-    """The times of the rows and their column's name; that column is taken out of `columns`."""
-    wanted = origin.date_column
+    """The name of the date column and the times; the column is removed from `columns`."""
+    wanted = origin.options.date_column
     if wanted == "none":
         return "", None
     parts = find_date_parts(columns)
@@ -28,8 +28,8 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
         parsed = _as_dates(wanted, columns[wanted], origin)
         if parsed is None:
             raise DataError(
-                f"{origin.name}, column {wanted}: {example_of(columns[wanted])!r} is not a date that is known here; "
-                "write dates as 2024-01-31, or name another column"
+                f"{origin.name}, column {wanted}: {example_of(columns[wanted])!r} is not a known date format; "
+                "write dates as 2024-01-31, or choose another column"
             )
     else:
         for name, column in columns.items():
@@ -45,13 +45,13 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
         first = int(np.argmax(parsed.bad))
         raise DataError(
             f"{origin.name}, column {wanted}, {origin.listed(parsed.bad)}: {str(column[first])[:40]!r} is not a date "
-            "like the others; mend it, or take the row out"
+            "in the format of the others; correct it or remove the row"
         )
     missing = np.isnat(parsed.times)
     if missing.any():
         raise DataError(
             f"{origin.name}, column {wanted}, {origin.listed(missing)}: the date is missing; "
-            "fill it in, or take the row out"
+            "fill in the cell or remove the row"
         )
     origin.notes += parsed.notes
     times = parsed.times
@@ -65,14 +65,14 @@ def _take_parts(columns: Columns, parts: DateParts, origin: Origin) -> tuple[str
     for name in parts.columns:
         del columns[name]
     listed = f"{', '.join(parts.columns[:-1])} and {parts.columns[-1]}"
-    origin.notes.append(f"The times of the rows were put together from {listed}.")
+    origin.notes.append(f"Times were combined from the columns {listed}.")
     return listed, parts.times
 
 
 def date_column(columns: Columns, origin: Origin) -> str | None:
-    """The column that `take_times` would take by itself, told by its first cells; None where there is none."""
-    if origin.date_column != "auto":
-        return None if origin.date_column == "none" else origin.date_column
+    """The column that `take_times` would choose, judged by the first cells; None if there is none."""
+    if origin.options.date_column != "auto":
+        return None if origin.options.date_column == "none" else origin.options.date_column
     first = {name: column.slice(0, 2_000) for name, column in columns.items()}
     parts = find_date_parts(first)
     if parts is not None:
@@ -81,9 +81,9 @@ def date_column(columns: Columns, origin: Origin) -> str | None:
 
 
 def _as_dates(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates | None:
-    """A column as times, or None where it holds something else."""
+    """A column as times, or None if it holds something else."""
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return _stamped(name, column, origin)
+        return _timestamps(name, column, origin)
     if pa.types.is_integer(column.type) and column.null_count == 0:
         times = parse_whole_numbers(np.asarray(column).astype(np.int64, copy=False), name)
         return None if times is None else ParsedDates(times, np.zeros(len(column), bool))
@@ -91,16 +91,16 @@ def _as_dates(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates
         cells = sample(column)
         if sum(is_number(cell, origin.decimal) for cell in cells) > 0.5 * len(cells):
             return None
-        family = date_family(cells, share=0.5)  # from here on, what is no date is a fault
-        return None if family is None else parse_dates(column, family, order=origin.date_order)
+        family = date_family(cells, share=0.5)  # any other cell is an error
+        return None if family is None else parse_dates(column, family, order=origin.options.date_order)
     return None
 
 
-def _stamped(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates:
-    """Times that were recognised while reading, or that a frame brought with it."""
+def _timestamps(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates:
+    """A column that already has a date or time type."""
     notes: tuple[str, ...] = ()
     if getattr(column.type, "tz", None):
-        notes = ("Times of several time zones were put into UTC.",)
+        notes = ("Times in several time zones were converted to UTC.",)
     try:
         times = np.array(column.cast(pa.timestamp("ns")), dtype="datetime64[ns]")
     except pa.ArrowInvalid:  # before 1678 or after 2261: more nanoseconds than 64 bits count
@@ -108,25 +108,25 @@ def _stamped(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDates:
         outside = (days < np.datetime64("1678-01-01")) | (days >= np.datetime64("2262-01-01"))
         raise DataError(
             f"{origin.name}, column {name}, {origin.listed(outside)}: dates must lie between the years 1678 and 2261; "
-            "mend the date"
+            "correct the date"
         ) from None
     return ParsedDates(times, np.zeros(len(times), bool), notes)
 
 
 def _clock_column(columns: Columns, days: NDArray[np.datetime64], origin: Origin) -> NDArray[np.timedelta64] | None:
-    """What a separate column of times of day adds to dates that come again; the column is taken out. None: nothing."""
+    """The time of day from a separate column, if dates repeat; the column is removed. None if there is none."""
     for name, column in columns.items():
         if pa.types.is_time(column.type) and column.null_count == 0:
             same_day = bool(np.any(days[1:] == days[:-1])) and bool(np.all(days == days.astype("datetime64[D]")))
             if not same_day:
                 break
-            origin.notes.append(f"The time of day was taken from {name}.")
+            origin.notes.append(f"The time of day is from column {name}.")
             clock = np.asarray(columns.pop(name).cast(pa.time64("ns")).cast(pa.int64()))
             return clock.astype("timedelta64[ns]")
     return None
 
 
 def short_time(time: np.datetime64) -> str:
-    """ "2024-01-31", or with the time of day where it isn't midnight."""
+    """ "2024-01-31", or with the time of day if it isn't midnight."""
     text = str(time.astype("datetime64[s]"))
     return text.removesuffix("T00:00:00").replace("T", " ")

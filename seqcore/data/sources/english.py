@@ -1,4 +1,4 @@
-"""English clauses: the auxiliary do, questions, denials and short forms."""
+"""English clauses for the phrase generator: auxiliaries, questions, negation and contractions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""French forms: verbs in four tenses, adjectives that agree, articles that elide and contract."""
+"""French inflection for the phrase generator: verbs in four tenses, agreement, elision, contraction."""
 
 from __future__ import annotations
 

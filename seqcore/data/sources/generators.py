@@ -1,4 +1,4 @@
-"""Sources whose values are made or come with a package: the data of the articles, and what a first visit needs."""
+"""Synthetic sources (ramps, sines, a bouncing ball, the alphabet) and the stock prices of the plotly package."""
 
 from __future__ import annotations
 
@@ -33,19 +33,17 @@ COMPANIES = (
     ("NFLX", "Netflix", ""),
     ("MSFT", "Microsoft", ""),
 )
-MOST_VALUES = 100_000_000  # of one made table: 800 MB
+MOST_VALUES = 100_000_000  # of one table: 800 MB
 
 
 class BouncingBall(Source):
-    """Heights of a ball that falls, bounces with a loss, and is kicked up again when it has nearly stopped."""
+    """Heights of a ball that bounces with energy loss and is kicked up when it has nearly stopped."""
 
-    samples: int = setting(1500, "How many heights are measured.", minimum=20, maximum=1_000_000, basic=True)
-    bounce: float = setting(0.8, "The part of its speed that the ball keeps at each bounce.", above=0.0, maximum=0.99)
-    time_step: float = setting(
-        0.04, "Time between two measurements.", unit="s", above=0.0, maximum=1.0, title="Time step"
-    )
-    noise: float = setting(0.0, "Spread of the measuring error.", unit="m", minimum=0.0, maximum=1.0)
-    seed: int = setting(0, "The same seed gives the same values.", minimum=0, maximum=2**31 - 1)
+    samples: int = setting(1500, "Number of time steps.", minimum=20, maximum=1_000_000, basic=True)
+    bounce: float = setting(0.8, "Fraction of the speed kept at each bounce.", above=0.0, maximum=0.99)
+    time_step: float = setting(0.04, "Time between two steps.", unit="s", above=0.0, maximum=1.0, title="Time step")
+    noise: float = setting(0.0, "Standard deviation of the measurement noise.", unit="m", minimum=0.0, maximum=1.0)
+    seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:
         """One series of heights in metres, [samples, 1]."""
@@ -70,11 +68,11 @@ class BouncingBall(Source):
 
 
 class Ramp(Source):
-    """Values that rise (or fall) by the same step: 10, 20, ... 90."""
+    """Values with a constant step: 10, 20, ... 90."""
 
-    start: float = setting(10.0, "The first value.", minimum=-1e9, maximum=1e9, basic=True)
-    step: float = setting(10.0, "From one value to the next.", minimum=-1e6, maximum=1e6, basic=True)
-    length: int = setting(9, "How many values.", minimum=2, maximum=10_000_000, basic=True)
+    start: float = setting(10.0, "First value.", minimum=-1e9, maximum=1e9, basic=True)
+    step: float = setting(10.0, "Difference between two values.", minimum=-1e6, maximum=1e6, basic=True)
+    length: int = setting(9, "Number of values.", minimum=2, maximum=10_000_000, basic=True)
 
     def table(self) -> Table:
         """One series, [length, 1]."""
@@ -85,7 +83,7 @@ class Ramp(Source):
 class Tenths(Source):
     """0.1, 0.2, ... 0.7."""
 
-    length: int = setting(7, "How many values.", minimum=2, maximum=1_000_000, basic=True)
+    length: int = setting(7, "Number of values.", minimum=2, maximum=1_000_000, basic=True)
 
     def table(self) -> Table:
         """One series, [length, 1]: each value is the float nearest to its tenth."""
@@ -95,11 +93,11 @@ class Tenths(Source):
 class RampSequences(Source):
     """Many short ramps, each from a random start."""
 
-    samples: int = setting(1000, "How many ramps.", minimum=2, maximum=1_000_000, basic=True)
+    samples: int = setting(1000, "Number of ramps.", minimum=2, maximum=1_000_000, basic=True)
     length: int = setting(10, "Values in each ramp.", minimum=2, maximum=10_000, basic=True)
-    step: float = setting(1.0, "From one value to the next.", minimum=-1e6, maximum=1e6, basic=True)
-    largest_start: int = setting(100, "Starts are whole numbers from 0 to this.", minimum=0, maximum=1_000_000_000)
-    seed: int = setting(0, "The same seed gives the same values.", minimum=0, maximum=2**31 - 1)
+    step: float = setting(1.0, "Difference between two values.", minimum=-1e6, maximum=1e6, basic=True)
+    largest_start: int = setting(100, "Largest random start.", minimum=0, maximum=1_000_000_000)
+    seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:
         """`samples` independent sequences, [samples * length, 1]."""
@@ -109,13 +107,13 @@ class RampSequences(Source):
 
 
 class Sine(Source):
-    """Many pieces of a sine wave, each from a random phase."""
+    """Segments of a sine wave with random phases."""
 
-    samples: int = setting(1000, "How many pieces.", minimum=1, maximum=1_000_000, basic=True)
-    length: int = setting(51, "Values in each piece.", minimum=2, maximum=1_000_000, basic=True)
-    step: float = setting(0.1, "Angle from one value to the next.", unit="rad", above=0.0, maximum=3.1, basic=True)
-    noise: float = setting(0.0, "Spread of the noise that is added.", minimum=0.0, maximum=10.0, basic=True)
-    seed: int = setting(0, "The same seed gives the same values.", minimum=0, maximum=2**31 - 1)
+    samples: int = setting(1000, "Number of segments.", minimum=1, maximum=1_000_000, basic=True)
+    length: int = setting(51, "Values in each segment.", minimum=2, maximum=1_000_000, basic=True)
+    step: float = setting(0.1, "Angle between two values.", unit="rad", above=0.0, maximum=3.1, basic=True)
+    noise: float = setting(0.0, "Standard deviation of the noise.", minimum=0.0, maximum=10.0, basic=True)
+    seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:
         """`samples` independent sequences, [samples * length, 1]."""
@@ -129,13 +127,13 @@ class Sine(Source):
 
 
 class SineCosine(Source):
-    """A sine and the cosine of the same angle, for learning one from the other.
+    """A sine and the cosine of the same angle: predict one from the other.
 
     Sampled so that windows of `points` steps at stride `points - 1` go from k pi to (k + 1) pi with both ends.
     """
 
-    steps: int = setting(300, "Half turns: one for each step of training.", minimum=1, maximum=100_000, basic=True)
-    points: int = setting(10, "Points in a half turn, both ends counted.", minimum=2, maximum=1_000, basic=True)
+    steps: int = setting(300, "Half periods: one for each training step.", minimum=1, maximum=100_000, basic=True)
+    points: int = setting(10, "Points in a half period, including both ends.", minimum=2, maximum=1_000, basic=True)
 
     def table(self) -> Table:
         """One series, [steps * (points - 1) + 1, 2]: columns sine and cosine."""
@@ -147,13 +145,13 @@ class SineCosine(Source):
 
 
 class Alphabet(Source):
-    """The letters in their order: a, b, c, ..."""
+    """The letters in order: a, b, c, ..."""
 
-    letters: int = setting(26, "How many letters, from a on.", minimum=2, maximum=26, basic=True)
-    repeats: int = setting(20, "How often the alphabet is said.", minimum=1, maximum=100_000, basic=True)
+    letters: int = setting(26, "Number of letters, from a.", minimum=2, maximum=26, basic=True)
+    repeats: int = setting(20, "Repetitions of the alphabet.", minimum=1, maximum=100_000, basic=True)
     cyclic: bool = setting(
         True,
-        "Whether a follows after the last letter. If not, each alphabet is a sequence of its own, and nothing follows.",
+        "Whether a follows the last letter. If not, each repetition is a separate sequence.",
         basic=True,
     )
 
@@ -165,15 +163,15 @@ class Alphabet(Source):
 
 
 class Stocks(Source):
-    """Weekly prices of six companies, 2018 and 2019, relative to the first week (inside the plotly package)."""
+    """Weekly prices of six companies, 2018 and 2019, relative to the first week (in the plotly package)."""
 
     company: str = setting(
         "GOOG",
-        "Whose prices.",
+        "The company of the prices.",
         choices=[
             *COMPANIES,
-            ("all", "All six, as columns", "A column for each company: one model may see all of them at once."),
-            ("series", "All six, as series", "A series for each company: one model learns from all, one at a time."),
+            ("all", "All six, as columns", "One column per company: a multivariate series."),
+            ("series", "All six, as series", "One series per company: one model for all series."),
         ],
         basic=True,
     )
@@ -202,7 +200,7 @@ def _check_size(samples: int, length: int) -> None:
     if samples * length > MOST_VALUES:
         raise DataError(
             f"data.options: {samples:,} sequences of {length:,} values are {samples * length:,} values; "
-            f"use at most {MOST_VALUES:,}: make samples or length smaller"
+            f"use at most {MOST_VALUES:,}: reduce samples or length"
         )
 
 

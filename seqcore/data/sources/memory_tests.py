@@ -1,4 +1,4 @@
-"""Two classic tests of long memory (Hochreiter and Schmidhuber 1997): what matters lies far back among what doesn't."""
+"""The adding problem and the copy memory task (Hochreiter and Schmidhuber 1997), which need long memory."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ from seqcore.experiment.fields import setting
 __all__ = ["AddingProblem", "CopyMemory"]
 
 MOST_ROWS = 30_000_000
-_MOST_WORDS = 5_000_000  # different words to draw from without drawing one twice; of more, hardly one comes twice
+_MOST_WORDS = 5_000_000  # up to this number of words, draw without replacement; beyond, repeats are rare
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _BLANK, _GO = ".", "?"
 
 
 class AddingProblem(Source):
-    """Random numbers, two of them marked: what is their sum? The answer is asked at the end of each sequence."""
+    """Random numbers, two of them marked: predict their sum at the end of the sequence."""
 
-    length: int = setting(
-        100, "Numbers in each sequence: how far back to remember.", minimum=4, maximum=500, slider=True
-    )
-    samples: int = setting(5000, "How many sequences.", minimum=10, maximum=1_000_000, basic=True)
-    seed: int = setting(0, "The same seed gives the same sequences.", minimum=0, maximum=2**31 - 1)
+    length: int = setting(100, "Numbers in each sequence.", minimum=4, maximum=500, slider=True)
+    samples: int = setting(5000, "Number of sequences.", minimum=10, maximum=1_000_000, basic=True)
+    seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:
         """`samples` independent sequences, [samples * length, 3]: value, marker (1 at two places), sum in every row."""
@@ -47,7 +45,7 @@ class AddingProblem(Source):
         )
 
     def forced_fields(self) -> dict[str, Any]:
-        """One answer, at the end of a window that is the whole sequence."""
+        """One target at the end of a window over the whole sequence."""
         return {
             "inputs": ("value", "marker"),
             "target": ("sum",),
@@ -60,32 +58,35 @@ class AddingProblem(Source):
 
 
 class CopyMemory(Source):
-    """A few letters, a long silence, a sign: say the letters again. Only what is said after the sign counts."""
+    """A few letters, a delay of blanks, a cue: repeat the letters. Only predictions after the cue are scored."""
 
-    delay: int = setting(30, "Steps of silence: how far back to remember.", minimum=1, maximum=500, slider=True)
-    remembered: int = setting(5, "Letters to remember.", minimum=1, maximum=100, basic=True)
-    letters: int = setting(8, "Different letters.", minimum=2, maximum=26)
-    samples: int = setting(5000, "How many sequences.", minimum=10, maximum=1_000_000, basic=True)
-    seed: int = setting(0, "The same seed gives the same sequences.", minimum=0, maximum=2**31 - 1)
+    delay: int = setting(30, "Blanks between the letters and the cue.", minimum=1, maximum=500, slider=True)
+    remembered: int = setting(5, "Number of letters to remember.", minimum=1, maximum=100, basic=True)
+    letters: int = setting(8, "Number of different letters.", minimum=2, maximum=26)
+    samples: int = setting(5000, "Number of sequences.", minimum=10, maximum=1_000_000, basic=True)
+    seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
     @property
     def length(self) -> int:
-        """Symbols in a sequence: the letters, the silence, the sign, and the letters again."""
+        """Symbols in a sequence: letters, blanks, cue, and the letters again."""
         return 2 * self.remembered + self.delay + 1
 
     def table(self) -> Table:
         """`samples` independent sequences of symbols, as `bd.....?bd`."""
         _check_size(self.samples, self.length)
         letters = np.array(list(_LETTERS[: self.letters]))
-        said = letters[self._words(np.random.default_rng(self.seed))]
-        silence = np.full((self.samples, self.delay), _BLANK)
-        sign = np.full((self.samples, 1), _GO)
+        remembered = letters[self._words(np.random.default_rng(self.seed))]
+        blanks = np.full((self.samples, self.delay), _BLANK)
+        cue = np.full((self.samples, 1), _GO)
         return symbol_table(
-            np.concatenate([said, silence, sign, said], axis=1), columns=("letter",), independent=True, x_title="letter"
+            np.concatenate([remembered, blanks, cue, remembered], axis=1),
+            columns=("letter",),
+            independent=True,
+            x_title="letter",
         )
 
     def _words(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """[samples, remembered] numbers of letters; no word twice, as long as there are enough different ones."""
+        """Indices of letters, [samples, remembered]; without repeated words if there are enough different ones."""
         words = self.letters**self.remembered
         if not self.samples <= words <= _MOST_WORDS:
             return rng.integers(0, self.letters, (self.samples, self.remembered))
@@ -93,7 +94,7 @@ class CopyMemory(Source):
         return chosen[:, None] // self.letters ** np.arange(self.remembered) % self.letters
 
     def forced_fields(self) -> dict[str, Any]:
-        """A prediction at every step of the whole sequence, scored from the sign on."""
+        """A prediction at every step of the whole sequence, scored after the cue."""
         return {
             "window": self.length - 1,
             "min_window": None,
@@ -106,5 +107,5 @@ def _check_size(samples: int, length: int) -> None:
     if samples * length > MOST_ROWS:
         raise DataError(
             f"data.options: {samples:,} sequences of {length:,} steps are {samples * length:,} rows; "
-            f"use at most {MOST_ROWS:,}: make samples or the length smaller"
+            f"use at most {MOST_ROWS:,}: reduce samples or length"
         )

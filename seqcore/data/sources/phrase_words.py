@@ -1,4 +1,4 @@
-"""The words of the everyday phrases: English beside French, with all that their grammars need to know."""
+"""Vocabulary of the phrase generator: English and French words with their grammatical properties."""
 
 from __future__ import annotations
 

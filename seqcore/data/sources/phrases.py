@@ -1,8 +1,8 @@
-"""Everyday phrases, English and French: made by a grammar with agreement, elision and contraction.
+"""Source: English and French sentence pairs from a grammar with agreement, elision and contraction.
 
-Each phrase joins two words that carry its meaning - a verb and its object, an adjective and its noun, ... - with all
-else that a language has for it: persons, tenses, negation, questions, articles, numbers, owners. The two words are the
-phrase's group, so that what the test part asks is put together of words that a model never saw together.
+Each phrase combines two content words (a verb and its object, an adjective and its noun, ...) with persons, tenses,
+negation, questions, articles, numbers and possessives. The two words are the group of the phrase, so that the test
+split combines words that never occur together in the training split.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Words = list[str]
 
 
 class Phrase(NamedTuple):
-    """A sentence in both languages, and the two English words that it joins."""
+    """A sentence in both languages, and the two English words that it combines."""
 
     english: str
     french: str
@@ -46,13 +46,13 @@ class Phrase(NamedTuple):
 
 
 class EverydayPhrases(Source):
-    """English and French sentences; what is held back joins words that were never seen together."""
+    """English and French sentences; validation and test sentences have word combinations unseen in training."""
 
-    pairs: int = setting(24_000, "How many sentences, all different.", minimum=100, maximum=100_000, basic=True)
-    seed: int = setting(0, "The same seed gives the same sentences.", minimum=0, maximum=2**31 - 1)
+    pairs: int = setting(24_000, "Number of distinct sentences.", minimum=100, maximum=100_000, basic=True)
+    seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:
-        """English words, and French ones in `paired`; `groups` are the two words that a phrase joins."""
+        """English sentences, French ones in `paired`; `groups` are the two words that a phrase combines."""
         found = phrases(self.pairs, self.seed)
         return pairs_table(
             ((p.english, p.french) for p in found),
@@ -64,7 +64,7 @@ class EverydayPhrases(Source):
 
 @lru_cache(maxsize=4)
 def phrases(count: int, seed: int) -> tuple[Phrase, ...]:
-    """So many phrases, no English sentence twice."""
+    """`count` phrases with distinct English sentences."""
     random = Random(seed)  # noqa: S311
     kinds, weights = zip(*_KINDS, strict=True)
     found: dict[str, Phrase] = {}

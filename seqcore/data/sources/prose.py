@@ -1,4 +1,4 @@
-"""Sources of running text: what somebody pastes, and a book that every Python has with it."""
+"""Text sources: pasted text, and the help topics of Python's documentation."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ Came whiffling through the tulgey wood,
 And burbled as it came!
 """  # Lewis Carroll, 1871
 _RULE = re.compile(r"^\s*([*=~^#-])\1{2,}\s*$", re.MULTILINE)
-_SHORT = 40  # characters: what is shorter may be said again
+_SHORT = 40  # characters: shorter paragraphs may repeat
 
 
 class PastedText(Source):
-    """A text that the user pasted."""
+    """A text pasted by the user."""
 
     text: str = setting(
         _VERSE, "A few hundred characters at least; a book is better.", title="Text", basic=True, multiline=True
     )
-    level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, basic=True)
+    level: str = setting("characters", "Tokens of the text.", choices=LEVELS, basic=True)
 
     def table(self) -> Table:
         """One sequence of symbols, [n, 1]."""
@@ -53,13 +53,13 @@ class PastedText(Source):
 
 
 class PythonProse(Source):
-    """The help topics of Python's own documentation: technical English, with examples in between."""
+    """The help topics of Python's documentation: technical English with code examples."""
 
-    level: str = setting("characters", "What the model reads one after the other.", choices=LEVELS, basic=True)
+    level: str = setting("characters", "Tokens of the text.", choices=LEVELS, basic=True)
     repeats: bool = setting(
         True,
-        "Keep passages that several topics have in common. Some of what is tested was read in training then, "
-        "by the network and by the methods that count.",
+        "Keep paragraphs that occur in several topics. Then some test text is also in the training split, for the "
+        "model and for the n-gram baselines.",
     )
 
     def table(self) -> Table:
@@ -68,16 +68,16 @@ class PythonProse(Source):
             from pydoc_data.topics import topics  # half a megabyte: only when it is used
         except ImportError:  # some systems leave it out
             raise DataError(
-                "data.source: this Python came without its handbook (pydoc_data); use another text, as source text"
+                "data.source: this Python installation has no pydoc_data; use another source, such as text"
             ) from None
         text = _prose([topics[name] for name in sorted(topics)], repeats=self.repeats)
-        table = text_table(text, level=self.level, name="Python's handbook")
-        version = f"The text is from Python {platform.python_version()}; other versions have another one."
+        table = text_table(text, level=self.level, name="Python documentation")
+        version = f"The text is from Python {platform.python_version()}; it differs between versions."
         return replace(table, notes=(version, *table.notes))
 
 
 def _prose(topics: list[str], *, repeats: bool) -> str:
-    """Topics as a text: a blank line between paragraphs, no rows of signs under headings."""
+    """The topics as one text: a blank line between paragraphs, without the rules under headings."""
     seen: set[str] = set()
     kept: list[str] = []
     for topic in topics:

@@ -1,4 +1,4 @@
-"""Short films of shapes, 16 by 16 points each picture: what moves where, what turns or grows, and what comes next."""
+"""Sources: videos of 16 by 16 pixels with moving, turning or bouncing shapes, for classification and prediction."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from seqcore.experiment.fields import setting
 
 __all__ = ["SIDE", "BouncingShapes", "MovingShapes", "TurningShapes"]
 
-SIDE = 16  # points of a picture's height and width
+SIDE = 16  # height and width of a frame in pixels
 MOST_FRAMES = 400_000  # of one table: 800 MB
-_BLOCK = 2_000  # pictures that are drawn together
-_SOFT = 0.7  # how far an edge is spread, in points
+_BLOCK = 2_000  # frames drawn at a time
+_SOFT = 0.7  # width of a blurred edge in pixels
 
-DIRECTIONS: dict[str, tuple[float, float]] = {  # right and down, in points; rows are counted from above
+DIRECTIONS: dict[str, tuple[float, float]] = {  # right and down, in pixels; row 0 is at the top
     "right": (1.0, 0.0),
     "down right": (np.sqrt(0.5), np.sqrt(0.5)),
     "down": (0.0, 1.0),
@@ -30,11 +30,11 @@ DIRECTIONS: dict[str, tuple[float, float]] = {  # right and down, in points; row
     "up": (0.0, -1.0),
     "up right": (np.sqrt(0.5), -np.sqrt(0.5)),
 }
-_TURNING = 4  # of the shapes: those whose turning is easily seen
+_TURNING = 4  # the first shapes, whose rotation is visible
 CHANGES = ("turning right", "turning left", "growing", "shrinking")
 
 Values = NDArray[np.float64]
-# The distance from a shape's edge, negative inside, at places x and y in units of its size.
+# Signed distance from the edge of a shape, negative inside, at x and y in units of its size.
 _SHAPES: tuple[Callable[[Values, Values], Values], ...] = (
     lambda x, y: np.maximum(np.abs(x) - 1.1, np.abs(y) - 0.35),  # bar
     lambda x, y: np.maximum(np.maximum(0.87 * x + 0.5 * y, -0.87 * x + 0.5 * y), -y) - 0.5,  # triangle
@@ -49,57 +49,59 @@ _SHAPES: tuple[Callable[[Values, Values], Values], ...] = (
 )
 
 
-class _Films(Source):
-    """What the films share: how many, how long, how hard to see."""
+class _Videos(Source):
+    """Common options: number, length, noise and clutter."""
 
-    samples: int = setting(6000, "How many films.", minimum=20, maximum=100_000, basic=True)
-    frames: int = setting(12, "Pictures in each film.", minimum=3, maximum=200, basic=True)
-    noise: float = setting(0.1, "Spread of the noise in each point; a shape has 1.", minimum=0.0, maximum=1.0)
-    clutter: int = setting(2, "Shapes that stand still in each film.", minimum=0, maximum=30)
-    seed: int = setting(0, "The same seed gives the same films.", minimum=0, maximum=2**31 - 1)
+    samples: int = setting(6000, "Number of videos.", minimum=20, maximum=100_000, basic=True)
+    frames: int = setting(12, "Frames in each video.", minimum=3, maximum=200, basic=True)
+    noise: float = setting(
+        0.1, "Standard deviation of the pixel noise; a shape has the value 1.", minimum=0.0, maximum=1.0
+    )
+    clutter: int = setting(2, "Static shapes in each video.", minimum=0, maximum=30)
+    seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
     def _check_size(self) -> None:
         if self.samples * self.frames > MOST_FRAMES:
             raise DataError(
-                f"data.options: {self.samples:,} films of {self.frames} pictures are {self.samples * self.frames:,}; "
-                f"use at most {MOST_FRAMES:,}: make samples or frames smaller"
+                f"data.options: {self.samples:,} videos of {self.frames} frames are {self.samples * self.frames:,}; "
+                f"use at most {MOST_FRAMES:,}: reduce samples or frames"
             )
 
-    def _seen(self, rng: np.random.Generator, films: Values) -> Values:
-        """Clutter and noise over clean films [S, T, 16, 16], and all of it between 0 and 1."""
+    def _degrade(self, rng: np.random.Generator, films: Values) -> Values:
+        """Add clutter and noise to videos [S, T, 16, 16], clipped to 0 and 1."""
         for _ in range(self.clutter):
             count = len(films)
             place = rng.uniform(0.0, SIDE - 1, (count, 1, 2))
             size, angle = rng.uniform(0.8, 2.2, (count, 1)), rng.uniform(0.0, 2 * np.pi, (count, 1))
-            still = _drawn(rng.integers(0, len(_SHAPES), count), place, size, angle)
+            still = _render(rng.integers(0, len(_SHAPES), count), place, size, angle)
             np.maximum(films, rng.uniform(0.5, 1.0, (count, 1, 1, 1)) * still, out=films)
         if self.noise:
             films += self.noise * rng.standard_normal(films.shape, dtype=np.float32)
         return np.clip(films, 0.0, 1.0, out=films)
 
 
-class MovingShapes(_Films):
-    """A shape crosses the picture: in which of eight directions?"""
+class MovingShapes(_Videos):
+    """A shape moves in one of eight directions: classify the direction."""
 
     def table(self) -> Table:
-        """`samples` films, labelled by direction."""
+        """`samples` videos, labelled by direction."""
         self._check_size()
         rng = np.random.default_rng(self.seed)
         kind = rng.integers(0, len(_SHAPES), self.samples)
         label = rng.permutation(np.arange(self.samples) % len(DIRECTIONS))
         size = rng.uniform(1.6, 2.6, self.samples)
         angle = rng.uniform(0.0, 2 * np.pi, self.samples)
-        return _film_table(
-            self._seen(rng, _drawn(kind, _paths(rng, label, self.frames), size[:, None], angle[:, None])),
+        return _video_table(
+            self._degrade(rng, _render(kind, _paths(rng, label, self.frames), size[:, None], angle[:, None])),
             labels=np.array(list(DIRECTIONS))[label],
         )
 
 
-class TurningShapes(_Films):
-    """A shape moves, turns, grows or shrinks: which?"""
+class TurningShapes(_Videos):
+    """A shape moves, turns, grows or shrinks: classify the change."""
 
     def table(self) -> Table:
-        """`samples` films, labelled by what happens: one of eight directions, or one of four changes on the spot."""
+        """`samples` videos, labelled by one of eight directions or four changes."""
         self._check_size()
         rng = np.random.default_rng(self.seed)
         names = np.array([*DIRECTIONS, *CHANGES])
@@ -112,7 +114,7 @@ class TurningShapes(_Films):
             _paths(rng, np.where(moves, label, 0), self.frames),
             rng.uniform(6.0, 9.0, (self.samples, 1, 2)) + rng.uniform(-1.0, 1.0, (self.samples, 1, 2)) * time[:, None],
         )
-        # clockwise as one sees it, since rows are counted from above
+        # clockwise on the screen, since row 0 is at the top
         turn = np.select([label == len(DIRECTIONS), label == len(DIRECTIONS) + 1], [1.0, -1.0], 0.0)
         angle = rng.uniform(0, 2 * np.pi, (self.samples, 1)) + turn[:, None] * rng.uniform(
             0.6 * np.pi, 1.0 * np.pi, (self.samples, 1)
@@ -121,21 +123,23 @@ class TurningShapes(_Films):
         size = rng.uniform(2.8, 4.2, (self.samples, 1)) * np.exp(
             growth[:, None] * rng.uniform(0.5, 0.9, (self.samples, 1)) * time
         )
-        return _film_table(self._seen(rng, _drawn(kind, paths, size, angle)), labels=names[label])
+        return _video_table(self._degrade(rng, _render(kind, paths, size, angle)), labels=names[label])
 
 
-class BouncingShapes(_Films):
-    """Shapes that fly about and bounce off the walls: what is the next picture?"""
+class BouncingShapes(_Videos):
+    """Shapes that bounce off the walls: predict the next frame."""
 
-    samples: int = setting(1000, "How many films.", minimum=20, maximum=100_000, basic=True)
-    frames: int = setting(30, "Pictures in each film.", minimum=3, maximum=200, basic=True)
-    noise: float = setting(0.04, "Spread of the noise in each point; a shape has 1.", minimum=0.0, maximum=1.0)
-    clutter: int = setting(0, "Shapes that stand still in each film.", minimum=0, maximum=30)
-    shapes: int = setting(1, "Shapes in each film.", minimum=1, maximum=4, basic=True)
-    speed: float = setting(1.0, "The usual way from one picture to the next.", unit="points", above=0.0, maximum=4.0)
+    samples: int = setting(1000, "Number of videos.", minimum=20, maximum=100_000, basic=True)
+    frames: int = setting(30, "Frames in each video.", minimum=3, maximum=200, basic=True)
+    noise: float = setting(
+        0.04, "Standard deviation of the pixel noise; a shape has the value 1.", minimum=0.0, maximum=1.0
+    )
+    clutter: int = setting(0, "Static shapes in each video.", minimum=0, maximum=30)
+    shapes: int = setting(1, "Moving shapes in each video.", minimum=1, maximum=4, basic=True)
+    speed: float = setting(1.0, "Mean distance per frame.", unit="pixels", above=0.0, maximum=4.0)
 
     def table(self) -> Table:
-        """`samples` films whose every row is a picture."""
+        """`samples` videos; each row is a frame."""
         self._check_size()
         rng = np.random.default_rng(self.seed)
         films = np.zeros((self.samples, self.frames, SIDE, SIDE))
@@ -148,21 +152,21 @@ class BouncingShapes(_Films):
             low = size[:, :, None] - 0.5
             room = SIDE - 1 - 2 * low
             flight = rng.uniform(0.0, 1.0, (self.samples, 1, 2)) * 2 * room + way * np.arange(self.frames)[:, None]
-            folded = np.abs(flight % (2 * room) - room)  # there and back again
+            folded = np.abs(flight % (2 * room) - room)  # reflected at the walls
             angle = np.zeros((self.samples, 1))
-            np.maximum(films, _drawn(kind, low + folded, size, angle), out=films)
-        return _film_table(self._seen(rng, films))
+            np.maximum(films, _render(kind, low + folded, size, angle), out=films)
+        return _video_table(self._degrade(rng, films))
 
 
 def _paths(rng: np.random.Generator, direction: NDArray[np.int64], frames: int) -> Values:
-    """Straight ways through the picture, [S, T, 2]. Where one is in the middle of it says nothing of the direction."""
+    """Straight paths, [S, T, 2]; the position at half time is independent of the direction."""
     way = np.array(list(DIRECTIONS.values()))[direction] * rng.uniform(0.55, 1.0, (len(direction), 1))
     middle = rng.uniform(3.5, SIDE - 4.5, (len(direction), 1, 2))
     return np.asarray(middle + way[:, None] * (np.arange(frames) - (frames - 1) / 2)[:, None])
 
 
-def _drawn(kind: NDArray[np.int64], paths: Values, size: Values, angle: Values) -> Values:
-    """Films [S, T, 16, 16] of one shape each: its kind [S], places [S, T, 2], sizes and angles [S, 1 or T]."""
+def _render(kind: NDArray[np.int64], paths: Values, size: Values, angle: Values) -> Values:
+    """Videos [S, T, 16, 16] of one shape each: its kind [S], positions [S, T, 2], sizes and angles [S, 1 or T]."""
     count, frames = paths.shape[:2]
     films = np.empty((count, frames, SIDE, SIDE))
     size, angle = np.broadcast_to(size, (count, frames)), np.broadcast_to(angle, (count, frames))
@@ -180,8 +184,8 @@ def _drawn(kind: NDArray[np.int64], paths: Values, size: Values, angle: Values) 
     return films
 
 
-def _film_table(films: Values, labels: NDArray[np.str_] | None = None) -> Table:
-    """Films [S, T, 16, 16] as a table whose rows are pictures, from left to right and from above."""
+def _video_table(films: Values, labels: NDArray[np.str_] | None = None) -> Table:
+    """Videos [S, T, 16, 16] as a table whose rows are frames."""
     count, frames = films.shape[:2]
     rest: dict[str, Any] = {} if labels is None else {"labels": labels}
     return Table(
@@ -189,7 +193,7 @@ def _film_table(films: Values, labels: NDArray[np.str_] | None = None) -> Table:
         columns=tuple(f"row {i // SIDE + 1}, column {i % SIDE + 1}" for i in range(SIDE * SIDE)),
         offsets=np.arange(count + 1, dtype=np.int64) * frames,
         independent=True,
-        x_title="picture",
+        x_title="frame",
         frame=(SIDE, SIDE),
         **rest,
     )

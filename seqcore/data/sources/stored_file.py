@@ -1,4 +1,4 @@
-"""The user's own file as a source: named by its content's hash, kept in a store, never by a path."""
+"""Source: a user's file in a store, identified by the hash of its content, and the options of reading it."""
 
 from __future__ import annotations
 
@@ -19,78 +19,78 @@ _SWITCHES: dict[Any, str] = {"true": "yes", "false": "no", True: "yes", False: "
 
 
 def base_name(name: str) -> str:
-    """A file's name without the folders before it, of either kind of slash, and without control characters."""
+    """A file name without folders (either kind of slash) and control characters."""
     last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
     return re.sub(r"[\x00-\x1f\x7f]", "", last).strip()[:200] or "file"
 
 
 class FileOptions(Source):
-    """How a file is read. Everything is recognised unless it is said here."""
+    """Import options of a file. Everything is detected unless set."""
 
     kind: str = setting(
         "auto",
-        "What the file holds.",
+        "Kind of data in the file.",
         choices=[
-            ("auto", "Recognise", "From the file's name and what is in it."),
-            ("series", "Series", "A row for each time; many series where a column names them."),
-            ("sequences", "Labelled sequences", "A row for each step with an id and a label, or a row a sequence."),
-            ("labelled-text", "Labelled texts", "A column of texts and a column of labels."),
-            ("text", "Text", "All of it is one text to learn to write."),
-            ("pairs", "Pairs of sentences", "Two columns of sentences: from this one to that one."),
-            ("recording", "Recordings", "Sound: a WAV, or a ZIP of them in a folder for each label."),
+            ("auto", "Detect", "From file name and content."),
+            ("series", "Series", "One row per time step; several series if a column identifies them."),
+            ("sequences", "Labelled sequences", "One row per time step with id and label, or one row per sequence."),
+            ("labelled-text", "Labelled texts", "A text column and a label column."),
+            ("text", "Text", "The whole file is one text for language modeling."),
+            ("pairs", "Sentence pairs", "Two text columns: source and target language."),
+            ("recording", "Recordings", "A WAV file, or a ZIP of WAV files in one folder per label."),
         ],
     )
     series_column: str = setting(
         "auto",
-        "The column that names the series or the sequence of a row: its name, auto (recognise it) or none.",
+        "Column that identifies the series or sequence of a row: its name, auto (detect) or none.",
         title="Series column",
     )
     label_column: str = setting(
-        "auto", "The column of labels: its name, auto (recognise it) or none.", title="Label column"
+        "auto", "Column with the class of each sequence: its name, auto (detect) or none.", title="Label column"
     )
     group_column: str = setting(
         "auto",
-        "The column of whom a labelled sequence or text comes from (a speaker, a patient), who is in one part only: "
-        "its name, auto (recognise it) or none.",
+        "Column with the origin of each sequence (a speaker, a patient); a group stays in one split: its name, auto "
+        "(detect) or none.",
         title="Group column",
     )
     level: str = setting(
         "auto",
-        "What one symbol of a text is. Pairs of sentences are always cut into words.",
+        "Tokens of a text. Sentence pairs are always split into words.",
         choices=[
-            ("auto", "Recognise", "Characters for a long text, words where texts have labels and several words."),
+            ("auto", "Detect", "Characters for one text; words for labelled texts of several words."),
             ("characters", "Characters", ""),
             ("words", "Words", ""),
         ],
     )
     delimiter: str = setting(
         "auto",
-        "What stands between two values of a row.",
+        "Separator between the values of a row.",
         choices=[
-            ("auto", "Recognise", ""),
+            ("auto", "Detect", ""),
             ("comma", "Comma", ""),
             ("semicolon", "Semicolon", ""),
             ("tab", "Tab", ""),
-            ("pipe", "Bar |", ""),
+            ("pipe", "Pipe |", ""),
             ("space", "Spaces", ""),
         ],
     )
     decimal: str = setting(
         "auto",
-        "What divides 1 from 5 in one and a half.",
-        choices=[("auto", "Recognise", ""), ("point", "Point", "1.5"), ("comma", "Comma", "1,5")],
-        title="Decimal sign",
+        "Decimal separator of numbers.",
+        choices=[("auto", "Detect", ""), ("point", "Point", "1.5"), ("comma", "Comma", "1,5")],
+        title="Decimal separator",
     )
     header: str = setting(
         "auto",
-        "Whether the first row holds the columns' names.",
-        choices=[("auto", "Recognise", ""), ("yes", "Yes", ""), ("no", "No", "")],
+        "Whether the first row holds column names.",
+        choices=[("auto", "Detect", ""), ("yes", "Yes", ""), ("no", "No", "")],
     )
     encoding: str = setting(
         "auto",
-        "How letters are written as bytes.",
+        "Character encoding of the file.",
         choices=[
-            ("auto", "Recognise", ""),
+            ("auto", "Detect", ""),
             ("utf-8", "UTF-8", ""),
             ("utf-16", "UTF-16", ""),
             ("cp1252", "Windows 1252", "Western Europe"),
@@ -101,29 +101,27 @@ class FileOptions(Source):
             ("shift_jis", "Shift JIS", "Japanese"),
         ],
     )
-    date_column: str = setting(
-        "auto", "The column of dates: its name, auto (recognise it) or none.", title="Date column"
-    )
+    date_column: str = setting("auto", "Column with dates: its name, auto (detect) or none.", title="Date column")
     date_order: str = setting(
         "auto",
-        "What 01/02/2024 is.",
+        "How to read 01/02/2024.",
         choices=[
-            ("auto", "Recognise", "From the whole column; the day first where it can't be told."),
+            ("auto", "Detect", "From the whole column; day first if ambiguous."),
             ("day-first", "Day first", "1 February"),
             ("month-first", "Month first", "January 2"),
         ],
-        title="Day or month first",
+        title="Date order",
     )
 
     missing_times: str = setting(
         "auto",
-        "What becomes of days, hours or months that a regular calendar leaves out.",
+        "Handling of time steps that are missing from a regular calendar.",
         choices=[
-            ("auto", "Automatic", "Inserted as gaps where at most a tenth is missing and data.missing fills them."),
-            ("insert", "Insert", "A row of gaps for each, wherever the calendar is regular."),
-            ("leave", "Leave out", "They are named, and rows follow each other as if nothing were between."),
+            ("auto", "Automatic", "Insert rows if at most a tenth is missing and data.missing fills them."),
+            ("insert", "Insert", "Insert rows of missing values in every regular series."),
+            ("leave", "Leave out", "Only report them; rows are treated as consecutive."),
         ],
-        title="Missing times",
+        title="Missing time steps",
     )
 
     @field_validator("delimiter", "decimal", "header", mode="before")
@@ -131,26 +129,26 @@ class FileOptions(Source):
     def _in_words(cls, value: Any) -> Any:
         return {**_CHARACTERS, **_SWITCHES}.get(value, value) if isinstance(value, str | bool) else value
 
-    def for_gaps(self, gaps: str) -> Self:
-        """The same for a known `data.missing`: no gaps are inserted where they would be refused."""
-        if gaps == "refuse" and self.missing_times == "auto":
+    def for_missing(self, missing: str) -> Self:
+        """The same options for a known `data.missing`: no rows are inserted if missing values are refused."""
+        if missing == "refuse" and self.missing_times == "auto":
             return self.model_copy(update={"missing_times": "leave"})
         return self
 
 
 class StoredFile(FileOptions):
-    """A file that the user gave, kept in the store by the SHA-256 of its content."""
+    """A user's file, kept in the store by the SHA-256 of its content."""
 
-    hash: str = setting("", "SHA-256 of the file's content, 64 hexadecimal digits.")
-    name: str = setting("", "What the file was called.")
+    hash: str = setting("", "SHA-256 of the file content, 64 hexadecimal digits.")
+    name: str = setting("", "Name of the file.")
 
     @field_validator("hash", mode="after")
     @classmethod
     def _is_a_hash(cls, value: str) -> str:
         if value and not re.fullmatch(r"[0-9a-f]{64}", value):
             raise ValueError(
-                f"{value[:40]!r} is not allowed; a file is named by the 64 hexadecimal digits of its content's "
-                "SHA-256, never by a path: give the file itself"
+                f"{value[:40]!r} is not allowed; a file is identified by the SHA-256 of its content (64 hexadecimal "
+                "digits), not by a path: give the file"
             )
         return value
 
@@ -160,7 +158,7 @@ class StoredFile(FileOptions):
         return base_name(value) if value else ""
 
     def table(self) -> Table:
-        """Never: the values lie in a store. DataError says so."""
+        """Raises DataError: the values are in a store."""
         raise DataError(
-            f"the values of {self.name or 'this file'} are not here; open it from a store, or give them with data=..."
+            f"the values of {self.name or 'this file'} are in a store; open it from there, or pass them as data=..."
         )

@@ -1,4 +1,4 @@
-"""Numbers as people type or paste them."""
+"""Source: numbers typed or pasted by the user."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from seqcore.experiment.fields import setting
 __all__ = ["Values", "parse_numbers"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_SEPARATORS = re.compile(r"[;\s]+|,(?=\s|;|$)")  # a comma with a space after it never belongs to a number
+_SEPARATORS = re.compile(r"[;\s]+|,(?=\s|;|$)")  # a comma followed by a space is never a decimal comma
 
 
 class Values(Source):
-    """Numbers that the user typed or pasted."""
+    """Numbers typed or pasted by the user."""
 
     text: str = setting(
         "10, 20, 30, 40, 50, 60, 70, 80, 90",
-        "Numbers with commas, spaces, semicolons or new lines between them.",
+        "Numbers separated by commas, spaces, semicolons or new lines.",
         title="Values",
         basic=True,
         multiline=True,
     )
     decimal: str = setting(
         "auto",
-        "What divides 1 from 5 in one and a half.",
+        "Decimal separator of numbers.",
         choices=[
-            ("auto", "Recognise", "A comma between digits is a decimal comma where something else separates."),
-            ("point", "Point", "1.5; every comma separates."),
-            ("comma", "Comma", "1,5; a comma with a space after it separates."),
+            ("auto", "Detect", "A comma between digits is a decimal comma if the values have another separator."),
+            ("point", "Point", "1.5; every comma is a separator."),
+            ("comma", "Comma", "1,5; a comma followed by a space is a separator."),
         ],
-        title="Decimal sign",
+        title="Decimal separator",
     )
 
     def table(self) -> Table:

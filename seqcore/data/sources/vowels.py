@@ -1,4 +1,4 @@
-"""Vowels by formant synthesis: pulses of the glottis through the resonances of vocal tracts of many lengths."""
+"""Source: vowels by formant synthesis, glottal pulses filtered by resonances of vocal tracts of different lengths."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from seqcore.experiment.fields import setting
 
 __all__ = ["VOWELS", "SpokenVowels"]
 
-# Mean formants of men, in Hz, in two studies of how Americans speak, between which each voice lies somewhere:
+# Mean formants of men, in Hz, in two studies of American English; each voice is an interpolation of the two:
 # G. E. Peterson and H. L. Barney, Control methods used in a study of the vowels, Journal of the Acoustical Society of
 # America 24 (1952), table II; J. Hillenbrand, L. A. Getty, M. J. Clark and K. Wheeler, Acoustic characteristics of
-# American English vowels, the same journal 97 (1995), table V. The first five lie farthest apart.
+# American English vowels, the same journal 97 (1995), table V. The first five are the most distinct.
 VOWELS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "heed /i/": ((270.0, 2290.0, 3010.0), (342.0, 2322.0, 3000.0)),
     "head /ɛ/": ((530.0, 1840.0, 2480.0), (580.0, 1799.0, 2605.0)),
@@ -31,32 +31,32 @@ VOWELS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]
     "hood /ʊ/": ((440.0, 1020.0, 2240.0), (469.0, 1122.0, 2434.0)),
     "hud /ʌ/": ((640.0, 1190.0, 2390.0), (623.0, 1200.0, 2550.0)),
 }
-_UPPER = (3400.0, 4200.0)  # the fourth and fifth formant, much the same in every vowel
-_BANDWIDTHS = np.array([70.0, 90.0, 130.0, 220.0, 300.0])  # Hz, of a middling voice
-# Where formants come from and go to beside a consonant of the lips, the teeth, the palate (Delattre et al. 1955).
+_UPPER = (3400.0, 4200.0)  # the fourth and fifth formant, similar in every vowel
+_BANDWIDTHS = np.array([70.0, 90.0, 130.0, 220.0, 300.0])  # Hz, of an average voice
+# Formant loci of labial, dental and palatal consonants (Delattre et al. 1955).
 _LOCI = np.array([[250.0, 850.0, 2200.0], [280.0, 1750.0, 2650.0], [280.0, 2150.0, 2450.0]])
-_TRACTS = (0.82, 1.28)  # formants relative to an adult man's: from a long vocal tract to a child's
-_BLOCK = 80  # samples (5 ms) over which resonances stay
+_TRACTS = (0.82, 1.28)  # formants relative to an adult man's, from a long vocal tract to a child's
+_BLOCK = 80  # samples (5 ms) with constant resonances
 MOST_TOKENS = 20_000
 
 Values = NDArray[np.float64]
 
 
 class SpokenVowels(Source):
-    """Vowels said by many made voices, as log-mel frames; the sound is kept beside them."""
+    """Vowels spoken by synthetic voices, as log-mel frames with their waveforms."""
 
-    vowels: int = setting(5, "How many different vowels.", minimum=2, maximum=len(VOWELS), slider=True)
-    speakers: int = setting(120, "How many voices.", minimum=4, maximum=1_000, basic=True)
-    repeats: int = setting(3, "How often each voice says each vowel.", minimum=1, maximum=100, basic=True)
-    noise: float = setting(0.03, "The loudest noise, as a part of the voice's own level.", minimum=0.0, maximum=1.0)
-    seed: int = setting(0, "The same seed gives the same sounds.", minimum=0, maximum=2**31 - 1)
+    vowels: int = setting(5, "Number of vowels.", minimum=2, maximum=len(VOWELS), slider=True)
+    speakers: int = setting(120, "Number of synthetic voices.", minimum=4, maximum=1_000, basic=True)
+    repeats: int = setting(3, "Recordings of each vowel by each voice.", minimum=1, maximum=100, basic=True)
+    noise: float = setting(0.03, "Maximum noise level, relative to the voice.", minimum=0.0, maximum=1.0)
+    seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:
         """`speakers * vowels * repeats` recordings; labels are vowels, groups are speakers."""
         count = self.speakers * self.vowels * self.repeats
         if count > MOST_TOKENS:
             raise DataError(
-                f"data.options: {self.speakers} speakers who say {self.vowels} vowels {self.repeats} times are "
+                f"data.options: {self.speakers} speakers, {self.vowels} vowels and {self.repeats} repeats are "
                 f"{count:,} recordings; use at most {MOST_TOKENS:,}"
             )
         rng = np.random.default_rng(self.seed)
@@ -66,16 +66,16 @@ class SpokenVowels(Source):
         voices = _voices(rng, self.speakers)
         tokens = _tokens(rng, voices, vowel, speaker)
         waveforms: list[NDArray[np.float32]] = [np.zeros(0, dtype=np.float32)] * count
-        # sounds of about one length together, so that little is computed in vain
+        # similar lengths together, to save computation
         for some in np.array_split(np.argsort(tokens.samples, kind="stable"), -(-count // 500)):
             for i, sound in zip(some.tolist(), _synthesise(rng, tokens, some, self.noise), strict=True):
                 waveforms[i] = sound
-        said = [names[v] for v in vowel]
+        labels = [names[v] for v in vowel]
         return sound_table(
             [Sound(RATE, waveform) for waveform in waveforms],
-            labels=said,
+            labels=labels,
             groups=speaker.tolist(),
-            names=[f"voice {s + 1}, {label}" for s, label in zip(speaker.tolist(), said, strict=True)],
+            names=[f"voice {s + 1}, {label}" for s, label in zip(speaker.tolist(), labels, strict=True)],
         )
 
 

@@ -1,4 +1,4 @@
-"""Real daily weather that comes with a package: four years of Seattle, measured by NOAA."""
+"""Source: four years of daily weather in Seattle, measured by NOAA, from the vega-datasets package."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _COLUMNS = ("temp_max", "temp_min", "precipitation", "wind")
 
 
 class Weather(Source):
-    """Measured weather of Seattle, a row a day, 2012 to 2015 (inside the vega-datasets package, MIT; data by NOAA).
+    """Daily weather in Seattle, 2012 to 2015 (in the vega-datasets package, MIT; data by NOAA).
 
     The package's hourly temperatures of Seattle and San Francisco are not used: they are climate normals, a smooth
-    average year, and not weather.
+    average year.
     """
 
     def table(self) -> Table:

@@ -46,7 +46,7 @@ def find_leaks(table: Table, config: DataConfig) -> list[Finding]:
 
 def _copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Inputs that are the target, now or later."""
-    if table.symbolic or table.frame is not None or config.task != "regression":
+    if not table.tabular or config.task != "regression":
         return []
     inputs, targets = _used(table, config)
     spans = list(pairwise(table.offsets.tolist()))
@@ -101,7 +101,7 @@ def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]
             text = f"The rows are not in the order of time: row {row + 1} is earlier than the one before it."
             return [Finding(code="leak-order", severity="warning", message=text, evidence=why, remedy=advice)]
         return []
-    if table.independent or table.symbolic or table.frame is not None:
+    if table.independent or not table.tabular:
         return []
     low, high = max(pairwise(table.offsets.tolist()), key=lambda span: span[1] - span[0])
     name = next((n for c, n in enumerate(table.columns) if _is_mixed_index(table.values[low:high, c])), None)
@@ -184,7 +184,7 @@ def _twice(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
 
 def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> list[Finding]:
     """Independent sequences of a later part that share a stretch with some of the training part."""
-    if table.symbolic or table.frame is not None:
+    if not table.tabular:
         return []
     half = max(3, int(np.median(table.lengths)) // 2)
     width = max(min(8, half), _telling(table.values[:: max(1, len(table) // SOME_ROWS)][:, columns], len(table)))
@@ -221,7 +221,7 @@ def _telling(rows: Values, count: int) -> int:
 def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Rows of a series that stand in a later part once more: appended twice, or in two series of one table."""
     several = len(table.lengths) > 1
-    if table.independent or table.symbolic or table.frame is not None or len(table) > MOST_ROWS:
+    if table.independent or not table.tabular or len(table) > MOST_ROWS:
         return []
     if table.times is not None and not several:
         return []  # each row has a time of its own
@@ -264,7 +264,7 @@ def _sequence_keys(table: Table, columns: slice | list[int]) -> dict[int, int]:
 
 def _prepared(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Columns that were scaled or filled with more than the training part."""
-    if table.symbolic or table.frame is not None or table.recordings is not None:
+    if not table.tabular or table.recordings is not None:
         return []
     if not bounds["val"] and not bounds["test"]:
         return []

@@ -14,14 +14,14 @@ from seqcore.data.table import Table, describe_table
 from seqcore.errors import DataError
 
 KNOWN = {
-    "ME": "monthly, at the month's end",
+    "ME": "monthly, at the end of the month",
     "MS": "monthly",
     "BME": "monthly, on the last business day",
     "BMS": "monthly, on the first business day",
-    "QE": "quarterly, at the month's end",
+    "QE": "quarterly, at the end of the month",
     "QS": "quarterly",
     "YS": "yearly",
-    "YE": "yearly, at the month's end",
+    "YE": "yearly, at the end of the month",
     "B": "every business day",
     "W-WED": "weekly",
     "D": "daily",
@@ -76,7 +76,7 @@ def test_the_future_always_lies_ahead() -> None:
     assert find_frequency(one) is None
     assert future_times(one, 2).astype("datetime64[D]").astype(str).tolist() == ["2024-01-02", "2024-01-03"]
     assert len(future_times(one, 0)) == 0
-    with pytest.raises(DataError, match="no times to go on from"):
+    with pytest.raises(DataError, match="no times to continue"):
         future_times(one[:0], 3)
 
 
@@ -85,7 +85,7 @@ def test_the_future_always_lies_ahead() -> None:
     [
         ("MS", [5, 6], "2 months are missing between 2023-06 and 2023-09: "),
         ("YS", [3], "1 year is missing between 2026-01 and 2028-01: "),
-        ("D", [4, 9], "2 days are missing in 2 places, the first 2023-01-05 to 2023-01-07: "),
+        ("D", [4, 9], "2 days are missing in 2 places, first 2023-01-05 to 2023-01-07: "),
         ("h", [4], "1 hour is missing between 2023-01-02 03:00:00 and 2023-01-02 05:00:00: "),
         ("B", [7, 8, 9, 10, 11, 12], "6 business days are missing between 2023-01-10 and 2023-01-19: "),
         ("B", [7], None),  # a holiday
@@ -105,7 +105,7 @@ def test_irregular_times_have_no_holes() -> None:
 
 def test_the_end_of_the_calendar_is_said() -> None:
     times = np.array(["2200-01-01", "2210-01-01"], dtype="datetime64[ns]")
-    with pytest.raises(DataError, match=r"20 steps from 2210-01-01 lie beyond the year 2261; use fewer steps"):
+    with pytest.raises(DataError, match=r"20 steps after 2210-01-01 end after the year 2261; use fewer steps"):
         future_times(times, 20)
 
 

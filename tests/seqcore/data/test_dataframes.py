@@ -23,7 +23,7 @@ def test_a_frame_with_an_index_of_times() -> None:
     made = table(pd.DataFrame({"a": [1, 2, 3], "b": [1.5, np.nan, 2.5], "c": ["x", "y", "z"]}, index=DAYS))
     assert made.columns == ("a", "b")
     assert made.times.tolist() == DAYS.to_numpy().astype("datetime64[ns]").tolist()
-    assert made.notes == ("Left out, not numbers: c.", "b has 1 gap: row 1.")
+    assert made.notes == ("Columns left out (not numeric): c.", "b: 1 missing value (row 1).")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_column_of_dates_is_recognised_and_sorted(dates: Any) -> None:
     made = table(pd.DataFrame({"day": dates, "v": [1, 2, 3]}).iloc[::-1])
     assert made.values[:, 0].tolist() == [1, 2, 3]
     assert made.times.tolist() == DAYS.to_numpy().astype("datetime64[ns]").tolist()
-    assert (made.x_title, made.notes) == ("day", ("The rows were put in order: they began with the latest day.",))
+    assert (made.x_title, made.notes) == ("day", ("The rows were sorted: they were in descending order of day.",))
 
 
 def test_times_with_a_zone_stay_on_the_wall_clock() -> None:
@@ -85,10 +85,10 @@ def test_the_given_data_are_not_changed() -> None:
     ("data", "message"),
     [
         (pd.DataFrame(), "there are no rows of values"),
-        (pd.DataFrame({"a": ["x", "y"]}), "no column holds numbers, only text"),
-        (pd.DataFrame({"a": [[1], [2]]}), "no column holds numbers"),
+        (pd.DataFrame({"a": ["x", "y"]}), "there is no numeric column, only text"),
+        (pd.DataFrame({"a": [[1], [2]]}), "there is no numeric column"),
         (pd.DataFrame({"a": [1.0, np.inf]}), "column a, row 1: the value is infinite"),
-        (pd.DataFrame({"d": [DAYS[0], DAYS[0]], "v": [1, 2]}), "2024-01-01 comes more than once (rows 0 and 1)"),
+        (pd.DataFrame({"d": [DAYS[0], DAYS[0]], "v": [1, 2]}), "2024-01-01 is duplicated (rows 0 and 1)"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "two columns are called 'a'"),
         (pd.DataFrame({("a", "b"): [1]}), "several levels"),
         (np.array([1.0, np.inf]), "row 1: the value is infinite"),

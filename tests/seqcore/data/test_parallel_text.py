@@ -95,7 +95,7 @@ def test_equal_sentences_are_never_on_both_sides_of_a_split() -> None:
 def test_an_empty_side_is_one_line_with_its_row() -> None:
     with pytest.raises(DataError) as error:
         pairs_table([("a", "b"), ("", "c"), ("d", "\u00a0\u200b")], name="my.tsv")
-    assert error.value.lines == ("my.tsv, rows 2, 3: a side of the pair is empty; write it, or take the row out",)
+    assert error.value.lines == ("my.tsv, rows 2, 3: a side of the pair is empty; correct or remove the row",)
     with pytest.raises(DataError, match="there are no pairs in it"):
         pairs_table([], name="my.tsv")
 
@@ -182,12 +182,12 @@ def test_any_pairs_become_a_table_or_one_of_our_errors(pairs: list[tuple[str, st
     ("rows", "lines"),
     [
         (["only one side", "a\tb\tc\td", "x\t"], (
-            "my.tsv, row 31: there is no second sentence after a tab; write it, or take the row out",
-            "my.tsv, row 33: the second side of the pair is empty; write it, or take the row out",
-            "my.tsv, row 32: 4 columns where the others have 2; take out the tabs that are too many")),
+            "my.tsv, row 31: there is no tab and second sentence; correct or remove the row",
+            "my.tsv, row 33: the second sentence is empty; correct or remove the row",
+            "my.tsv, row 32: 4 columns, the others have 2; remove the extra tabs")),
         ([f"one {i}" for i in range(12)], (
-            "my.tsv, rows 31, 32, 33, 34, 35, 36, 37, 38, 39, 40 and 2 more: there is no second sentence after a tab; "
-            "write it, or take the row out",)),
+            "my.tsv, rows 31, 32, 33, 34, 35, 36, 37, 38, 39, 40 and 2 more: there is no tab and second sentence; "
+            "correct or remove the row",)),
     ],
 )  # fmt: skip
 def test_every_kind_of_row_that_does_not_fit_is_named(rows: list[str], lines: tuple[str, ...]) -> None:
@@ -198,7 +198,7 @@ def test_every_kind_of_row_that_does_not_fit_is_named(rows: list[str], lines: tu
 
 
 def test_sentences_without_a_tab_are_told_what_is_missing() -> None:
-    with pytest.raises(DataError, match="put a tab and the second sentence into each row"):
+    with pytest.raises(DataError, match="separate the two sentences of each row with a tab"):
         read_table(b"I see the cat.\nYou see the dog.\nHe goes home.\n", name="my.tsv")
 
 

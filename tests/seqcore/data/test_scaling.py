@@ -143,7 +143,7 @@ def test_a_series_without_a_season_takes_the_others_and_none_at_all_is_an_error(
     both = np.concatenate([seasonal(90, 0), noise])[:, None]
     table = Table(both, ("v",), offsets=np.array([0, 90, 490]))
     assert dataset(table, scaling="seasonal").scalers.period.tolist() == [PERIOD, PERIOD]
-    with pytest.raises(DataError, match="the training part shows none; use relative"):
+    with pytest.raises(DataError, match="the training split shows none; use last-value"):
         dataset(Table(noise[:, None], ("v",)), scaling="seasonal")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqcore.data.audio import Sound, sound_table
-from seqcore.data.step_units import STEP, unit_of
+from seqcore.data.step_units import STEP
 from seqcore.data.table import Table, symbol_table
 
 
@@ -15,9 +15,9 @@ def test_a_row_is_called_by_what_it_is() -> None:
     letters = symbol_table([list("abc")], independent=True)
     films = Table(np.zeros((3, 4)), ("1", "2", "3", "4"), frame=(2, 2))
     sounds = sound_table([Sound(16_000, np.sin(np.arange(8_000) / 5).astype(np.float32))])
-    named = [unit_of(table).span(7, 12) for table in (words, letters, films, sounds)]
-    assert named == ["7 to 12 words", "7 to 12 characters", "7 to 12 pictures", "0.07 to 0.12 s"]
-    assert unit_of(Table(np.zeros((3, 1)), ("a",))).counted(1) == "1 row"
+    named = [table.unit.span(7, 12) for table in (words, letters, films, sounds)]
+    assert named == ["7 to 12 words", "7 to 12 characters", "7 to 12 frames", "0.07 to 0.12 s"]
+    assert Table(np.zeros((3, 1)), ("a",)).unit.counted(1) == "1 row"
 
 
 @pytest.mark.parametrize(

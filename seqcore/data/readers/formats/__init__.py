@@ -1,10 +1,10 @@
-"""What a user's file can be. A new format is a function from what was given to a table, and a line in FORMATS."""
+"""File formats by extension and first bytes. A new one is a function from InputFile to Table, and a line in FORMATS."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqcore.data.readers.formats.input_file import Given
+from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.registry import Entry
@@ -14,20 +14,20 @@ __all__ = ["FORMATS", "SUFFIXES", "Format", "find_format", "read"]
 
 @dataclass(frozen=True)
 class Format:
-    """A format by its names' ends and its first bytes; one without first bytes of its own is text."""
+    """A file format, recognized by extension and first bytes; without `starts` it is a text format."""
 
     title: str  # "a Parquet file"
     suffixes: tuple[str, ...]
-    starts: tuple[tuple[tuple[int, bytes], ...], ...]  # ways to begin: (place, bytes) that are all there
+    starts: tuple[tuple[tuple[int, bytes], ...], ...]  # alternatives of (offset, bytes) that must all match
     target: str
 
     def matches(self, head: bytes) -> bool:
-        """Whether a file that begins like this is of this format."""
+        """Whether these first bytes are of this format."""
         return any(all(head[at : at + len(mark)] == mark for at, mark in start) for start in self.starts)
 
-    def read(self, given: Given) -> Table:
-        """The table in such a file. DataError."""
-        table: Table = Entry(self.title, "", self.target).load()(given)
+    def read(self, file: InputFile) -> Table:
+        """Read a file of this format. DataError."""
+        table: Table = Entry(self.title, "", self.target).load()(file)
         return table
 
 
@@ -55,29 +55,27 @@ SUFFIXES = tuple(
     for suffix in known.suffixes
     if suffix
 )
-"""The ends of the names of files that can be read, without the point: those of text first, which most people have."""
+"""The accepted file extensions without the dot, text formats first."""
 
 
-def find_format(given: Given) -> Format:
-    """What a file is, by its first bytes and then by its name. DataError where its name says something else."""
-    head = given.head(16)
-    named = next((known for known in FORMATS.values() if given.suffix in known.suffixes), None)
+def find_format(file: InputFile) -> Format:
+    """The format of a file by its first bytes, then by its extension. DataError if the two contradict."""
+    head = file.head(16)
+    named = next((known for known in FORMATS.values() if file.suffix in known.suffixes), None)
     found = next((known for known in FORMATS.values() if known.matches(head)), None)
     if found is not None and named is not None and found is not named:
         raise DataError(
-            f"{given.name}: this is {found.title}, not {named.title}; give it a name that ends in {found.suffixes[0]}"
+            f"{file.name}: this is {found.title}, not {named.title}; rename it to end in {found.suffixes[0]}"
         )
     if named is not None and named.starts and found is None:
-        raise DataError(
-            f"{given.name}: this is not {named.title}, though it is called so; give one, or call it what it is"
-        )
+        raise DataError(f"{file.name}: this is not {named.title}, despite its extension; correct the extension")
     return found or named or FORMATS["csv"]
 
 
-def read(given: Given) -> Table:
-    """The table in a file of any format. DataError: a line for each fault, with the file's name."""
-    if given.size == 0:
-        raise DataError(f"{given.name}: this file is empty; give one with values or text in it")
-    table = find_format(given).read(given)
-    given.progress.end()
+def read(file: InputFile) -> Table:
+    """Read a file of any format. DataError: a line for each error, with the file name."""
+    if file.size == 0:
+        raise DataError(f"{file.name}: this file is empty; give one with values or text")
+    table = find_format(file).read(file)
+    file.progress.end()
     return table

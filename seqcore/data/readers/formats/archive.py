@@ -1,4 +1,4 @@
-"""ZIP and gzip: unpacked as a stream, with limits on what comes out, and never to a path of the archive's."""
+"""ZIP and gzip archives: extracted as a stream with size limits, never to a path from the archive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO
 
-from seqcore.data.readers.formats.input_file import Given, Unclosable
+from seqcore.data.readers.formats.input_file import InputFile, Unclosable
 from seqcore.data.sources.stored_file import base_name
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -18,8 +18,8 @@ from seqcore.errors import DataError
 __all__ = ["read_gzip", "read_zip"]
 
 MOST_FILES = 20_000
-MOST_TIMES = 200  # what comes out, over what is packed: text of numbers is about 4, and a line repeated 1,000 is a bomb
-SMALL_BYTES = 10_000_000  # below which the ratio says nothing
+MOST_TIMES = 200  # limit of the compression ratio: numbers as text have about 4, a zip bomb 1,000
+SMALL_BYTES = 10_000_000  # below this size the ratio is not checked
 _CHUNK = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
 _ARCHIVES = (".zip", ".gz", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst")
@@ -27,117 +27,115 @@ _SOUNDS = (".wav", ".wave")
 _WORKBOOK = ("xl/workbook.xml", "[Content_Types].xml", "content.xml")
 
 
-def read_gzip(given: Given) -> Table:
-    """The table in the one file of a gzip archive. DataError: damaged, too large, an archive in it."""
-    inner = given.name[: -len(".gz")] if given.suffix == ".gz" else given.name
-    with tempfile.TemporaryFile() as unpacked:  # has no name, and is gone when it is closed
-        with gzip.GzipFile(fileobj=Unclosable(given.stream), mode="rb") as packed:
-            given.stream.seek(0)
-            given.progress.stage(0.0, 0.2)
-            size = _copy(packed, unpacked, given, given.size)
-        return _read_inner(given, unpacked, size, inner)
+def read_gzip(file: InputFile) -> Table:
+    """Read the file in a gzip archive. DataError: damaged, too large, a nested archive."""
+    inner = file.name[: -len(".gz")] if file.suffix == ".gz" else file.name
+    with tempfile.TemporaryFile() as unpacked:  # without a name; deleted when closed
+        with gzip.GzipFile(fileobj=Unclosable(file.stream), mode="rb") as packed:
+            file.stream.seek(0)
+            file.progress.stage(0.0, 0.2)
+            size = _copy(packed, unpacked, file, file.size)
+        return _read_inner(file, unpacked, size, inner)
 
 
-def read_zip(given: Given) -> Table:
-    """The table in a ZIP: of its recordings, or of the one other file in it.
+def read_zip(file: InputFile) -> Table:
+    """Read the recordings in a ZIP archive, or the single other file.
 
-    DataError, one line: encrypted, damaged, an archive in it, too many or too large files.
+    DataError, one line: encrypted, damaged, a nested archive, too many files or too large ones.
     """
-    name = given.name
+    name = file.name
     try:
-        archive = zipfile.ZipFile(Unclosable(given.stream))
+        archive = zipfile.ZipFile(Unclosable(file.stream))
         entries = archive.infolist()
     except _DAMAGE:
-        raise DataError(f"{name}: this ZIP archive is damaged; pack it anew") from None
+        raise DataError(f"{name}: this ZIP archive is damaged; create it again") from None
     with archive:
         names = {entry.filename for entry in entries}
         if names & set(_WORKBOOK):
-            raise DataError(f"{name}: this is an Excel workbook or the like, not a ZIP of data; save the sheet as CSV")
+            raise DataError(f"{name}: this is an Excel workbook or similar, not a ZIP of data; save the sheet as CSV")
         if len(entries) > MOST_FILES:
-            raise DataError(f"{name}: {len(entries):,} files are too many; pack at most {MOST_FILES:,}")
-        files = [entry for entry in entries if not entry.is_dir() and not _is_left_behind(entry.filename)]
+            raise DataError(f"{name}: {len(entries):,} files are too many; use at most {MOST_FILES:,}")
+        files = [entry for entry in entries if not entry.is_dir() and not _is_ignored(entry.filename)]
         if not files:
-            raise DataError(f"{name}: there are no files in this ZIP archive; pack the data anew")
+            raise DataError(f"{name}: this ZIP archive has no files; create it again")
         if any(entry.flag_bits & 0x1 for entry in files):
-            raise DataError(f"{name}: this ZIP archive is encrypted; pack it without a password")
+            raise DataError(f"{name}: this ZIP archive is encrypted; create it without a password")
         inside = next((e for e in files if e.filename.lower().endswith(_ARCHIVES)), None)
         if inside is not None:
-            raise DataError(
-                f"{name}: there is another archive in it ({base_name(inside.filename)}); unpack that one first"
-            )
+            raise DataError(f"{name}: it contains an archive ({base_name(inside.filename)}); extract that first")
         sounds = [entry for entry in files if entry.filename.lower().endswith(_SOUNDS)]
         if sounds:
-            return _read_sounds(given, archive, sounds, len(files) - len(sounds))
+            return _read_sounds(file, archive, sounds, len(files) - len(sounds))
         if len(files) > 1:
             listed = ", ".join(base_name(entry.filename) for entry in files[:5])
             more = f" and {len(files) - 5:,} more" if len(files) > 5 else ""
             raise DataError(
-                f"{name}: it holds {len(files):,} files ({listed}{more}); "
-                "pack one file of values or text, or recordings"
+                f"{name}: it contains {len(files):,} files ({listed}{more}); "
+                "use one file of values or text, or recordings"
             )
-        with tempfile.TemporaryFile() as unpacked, _opened(archive, files[0], given) as packed:
-            given.progress.stage(0.0, 0.2)
-            size = _copy(packed, unpacked, given, given.size)
-            return _read_inner(given, unpacked, size, files[0].filename)
+        with tempfile.TemporaryFile() as unpacked, _opened(archive, files[0], file) as packed:
+            file.progress.stage(0.0, 0.2)
+            size = _copy(packed, unpacked, file, file.size)
+            return _read_inner(file, unpacked, size, files[0].filename)
 
 
-def _read_sounds(given: Given, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], others: int) -> Table:
+def _read_sounds(file: InputFile, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], others: int) -> Table:
     from seqcore.data.readers.formats.audio import read_recordings
 
     if others:
-        given.notes.append(f"Left out, no WAV: {others:,} file{'s' * (others > 1)}.")
+        file.notes.append(f"Files left out (not WAV): {others:,}.")
     paths = [_plain_path(entry.filename) for entry in entries]
 
     def contents() -> Iterator[tuple[str, bytes]]:
         total = 0
         for entry, path in zip(entries, paths, strict=True):
             pieces = []
-            with _opened(archive, entry, given) as packed:
-                for chunk in _chunks(packed, given, given.size, total):
+            with _opened(archive, entry, file) as packed:
+                for chunk in _chunks(packed, file, file.size, total):
                     total += len(chunk)
                     pieces.append(chunk)
             yield path, b"".join(pieces)
 
-    return read_recordings(given, contents(), paths)
+    return read_recordings(file, contents(), paths)
 
 
-def _read_inner(given: Given, unpacked: IO[bytes], size: int, path: str) -> Table:
-    """The table in what was unpacked, which says by itself what it is."""
+def _read_inner(file: InputFile, unpacked: IO[bytes], size: int, path: str) -> Table:
+    """Read the extracted file, whose format is detected."""
     from seqcore.data.readers.formats import find_format
 
     called = base_name(path)
-    inner = Given(given.name, unpacked, size, given.options, given.progress, given.notes, called)  # type: ignore[arg-type]
+    inner = InputFile(file.name, unpacked, size, file.options, file.progress, file.notes, called)  # type: ignore[arg-type]
     if size == 0:
-        raise DataError(f"{given.name}: the file in it ({called}) is empty; pack one with values")
+        raise DataError(f"{file.name}: the file in it ({called}) is empty; use one with values")
     head = inner.head(512)
     if head[:4] == b"PK\x03\x04" or head[:2] == b"\x1f\x8b" or head[257:262] == b"ustar":
-        raise DataError(f"{given.name}: there is another archive in it ({called}); unpack that one first")
+        raise DataError(f"{file.name}: it contains an archive ({called}); extract that first")
     return find_format(inner).read(inner)
 
 
-def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, given: Given) -> IO[bytes]:
+def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: InputFile) -> IO[bytes]:
     try:
         return archive.open(entry)
     except _DAMAGE:
         raise DataError(
-            f"{given.name}: {base_name(entry.filename)} in it is damaged, or packed in a way that is not known; "
-            "pack it anew"
+            f"{file.name}: {base_name(entry.filename)} in it is damaged or has an unsupported compression; "
+            "create the archive again"
         ) from None
 
 
-def _copy(packed: IO[bytes] | gzip.GzipFile, unpacked: IO[bytes], given: Given, size: int) -> int:
-    """Unpack all of it; returns how much that was."""
+def _copy(packed: IO[bytes] | gzip.GzipFile, unpacked: IO[bytes], file: InputFile, size: int) -> int:
+    """Extract everything; returns its size."""
     total = 0
-    for chunk in _chunks(packed, given, size, 0):
+    for chunk in _chunks(packed, file, size, 0):
         unpacked.write(chunk)
         total += len(chunk)
-        given.progress.at(given.stream.tell() / max(given.size, 1))
+        file.progress.at(file.stream.tell() / max(file.size, 1))
     unpacked.seek(0)
     return total
 
 
-def _chunks(packed: IO[bytes] | gzip.GzipFile, given: Given, size: int, before: int) -> Iterator[bytes]:
-    """What comes out, piece by piece. DataError as soon as it is too much: what headers say of sizes isn't believed."""
+def _chunks(packed: IO[bytes] | gzip.GzipFile, file: InputFile, size: int, before: int) -> Iterator[bytes]:
+    """The extracted bytes in chunks. DataError as soon as a limit is exceeded; sizes in headers are not trusted."""
     from seqcore.data.readers.read_table import most_megabytes
 
     total, most = before, int(most_megabytes() * 1e6)
@@ -145,31 +143,31 @@ def _chunks(packed: IO[bytes] | gzip.GzipFile, given: Given, size: int, before: 
         try:
             chunk = packed.read(_CHUNK)
         except _DAMAGE:
-            raise DataError(f"{given.name}: this archive is damaged or cut off; pack it anew") from None
+            raise DataError(f"{file.name}: this archive is damaged or truncated; create it again") from None
         if not chunk:
             return
         total += len(chunk)
         if total > most:
             raise DataError(
-                f"{given.name}: more than {most / 1e6:,g} MB come out of it; "
-                "give less, or set SEQCORE_MAX_FILE_MB to more"
+                f"{file.name}: it extracts to more than {most / 1e6:,g} MB; "
+                "give less data, or increase SEQCORE_MAX_FILE_MB"
             )
         if total > max(SMALL_BYTES, MOST_TIMES * size):
             raise DataError(
-                f"{given.name}: more than {MOST_TIMES} times its own size comes out of it, as of a bomb; "
-                "give the file itself"
+                f"{file.name}: it extracts to more than {MOST_TIMES} times its size, like a zip bomb; "
+                "give the extracted file"
             )
         yield chunk
 
 
 def _plain_path(path: str) -> str:
-    """A path inside an archive without what leads out of it: no drive, no root, no dots."""
+    """A path inside an archive without drive, root and dots, which could lead out of it."""
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     return str(PurePosixPath(*[base_name(part) for part in parts])) if parts else "file"
 
 
-def _is_left_behind(path: str) -> bool:
-    """Whether a file only describes others: what systems put into archives, and notes to the reader."""
+def _is_ignored(path: str) -> bool:
+    """Whether a file holds no data: system files, README and license."""
     parts = path.replace("\\", "/").split("/")
     stem = parts[-1].lower().partition(".")[0]
     return (

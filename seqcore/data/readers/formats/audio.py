@@ -1,4 +1,4 @@
-"""Recordings: one WAV, or many of an archive, whose folders or names say their labels and speakers."""
+"""Recordings: one WAV file, or an archive of them, with labels and speakers from folders and file names."""
 
 from __future__ import annotations
 
@@ -11,66 +11,64 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from seqcore.data.audio import Sound, read_sound, sound_table
-from seqcore.data.readers.formats.input_file import Given
+from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
 __all__ = ["read_recordings", "read_wav"]
 
-_LISTED = 5  # faults that are named
+_LISTED = 5  # errors that are listed
 
 
-def read_wav(given: Given) -> Table:
-    """One recording as one series of log-mel frames. DataError where it is silent, too short or too long."""
-    given.stream.seek(0)
-    table = sound_table([read_sound(given.stream, name=given.name, rate=None)], names=(given.name,))
-    _refuse_short(table, [given.name], given.name)
-    return replace(table, independent=False, notes=(*given.notes, *table.notes))
+def read_wav(file: InputFile) -> Table:
+    """One recording as a series of log-mel frames. DataError if it is silent, too short or too long."""
+    file.stream.seek(0)
+    table = sound_table([read_sound(file.stream, name=file.name, rate=None)], names=(file.name,))
+    _refuse_short(table, [file.name], file.name)
+    return replace(table, independent=False, notes=(*file.notes, *table.notes))
 
 
-def read_recordings(given: Given, files: Iterator[tuple[str, bytes]], paths: list[str]) -> Table:
-    """The recordings of an archive: `files` gives (path, content) of each of `paths`, in their order.
+def read_recordings(file: InputFile, files: Iterator[tuple[str, bytes]], paths: list[str]) -> Table:
+    """The recordings of an archive: `files` yields (path, content) in the order of `paths`.
 
-    Folders are labels, else what the names begin with; a folder below them, or what names go on with, is the speaker.
-    DataError: one class only; a recording that can't be used, by its name in the archive.
+    Labels are the folder names, or else the beginnings of the file names; the next folder or name part is the speaker.
+    DataError: a single class; a recording that can't be used, by its name in the archive.
     """
-    told = _told(paths)
-    if len(paths) > 1 and len(set(told.labels or ())) < 2 and given.options.kind == "auto":
-        raise DataError(f"{given.name}: {_one_class(paths)}")
-    faults: list[str] = []
+    parsed = _parse_paths(paths)
+    if len(paths) > 1 and len(set(parsed.labels or ())) < 2 and file.options.kind == "auto":
+        raise DataError(f"{file.name}: {_one_class(paths)}")
+    errors: list[str] = []
 
-    def sounds() -> Iterator[Sound]:  # one at a time, so that nothing is there twice
+    def sounds() -> Iterator[Sound]:  # one at a time, to limit memory
         for done, (path, content) in enumerate(files):
-            given.progress.at(done / len(paths))
+            file.progress.at(done / len(paths))
             try:
-                sound = read_sound(BytesIO(content), name=f"{given.name}: {path}", rate=None)
-            except DataError as error:  # the others are looked at too, so that all can be mended at once
-                faults.extend(error.lines)
+                sound = read_sound(BytesIO(content), name=f"{file.name}: {path}", rate=None)
+            except DataError as error:  # check the others too, so that all can be corrected at once
+                errors.extend(error.lines)
             else:
                 yield sound
-        if faults:
-            more = len(faults) - _LISTED
-            rest = (
-                [f"{given.name}: {more:,} more recording{'s' * (more > 1)} can't be used, either"] if more > 0 else []
-            )
-            raise DataError(*faults[:_LISTED], *rest)
+        if errors:
+            more = len(errors) - _LISTED
+            rest = [f"{file.name}: {more:,} more recording{'s' * (more > 1)} can't be used"] if more > 0 else []
+            raise DataError(*errors[:_LISTED], *rest)
 
     names = [PurePosixPath(path).name for path in paths]
     table = sound_table(
-        sounds(), labels=told.labels, groups=told.groups, names=names, notes=(*given.notes, *told.notes)
+        sounds(), labels=parsed.labels, groups=parsed.groups, names=names, notes=(*file.notes, *parsed.notes)
     )
-    _refuse_short(table, paths, given.name)
+    _refuse_short(table, paths, file.name)
     return table
 
 
 def _one_class(paths: list[str]) -> str:
-    """Why recordings can't be told apart, and what to do."""
+    """Why there is only one class, and what to do."""
     folders = {PurePosixPath(path).parent.name for path in paths}
     if len(folders) > 1 or "" in folders:
-        return "nothing tells the classes of its recordings apart; put those of each class into a folder of its own"
+        return "neither folders nor file names give classes; put the recordings of each class into a folder"
     return (
-        f"the label of every recording is {folders.pop()!r}, the only folder, so there is nothing to tell apart; "
-        "give recordings of at least two classes, each class in a folder of its own"
+        f"every recording is in the folder {folders.pop()!r}, so there is only one class; "
+        "give recordings of at least two classes, each in a folder"
     )
 
 
@@ -79,35 +77,35 @@ def _refuse_short(table: Table, names: list[str], file: str) -> None:
     if short:
         more = f" and {len(short) - _LISTED:,} more" if len(short) > _LISTED else ""
         where = file if short == [file] else f"{file}: {', '.join(short[:_LISTED])}{more}"
-        raise DataError(f"{where}: a recording must last 30 milliseconds at least; give a longer one, or take it out")
+        raise DataError(f"{where}: a recording must last at least 30 milliseconds; give a longer one, or remove it")
 
 
-class _Told(NamedTuple):
+class _Parsed(NamedTuple):
     labels: list[str] | None
     groups: list[str] | None
     notes: tuple[str, ...]
 
 
-def _told(paths: list[str]) -> _Told:
-    """What folders and names say of each recording."""
+def _parse_paths(paths: list[str]) -> _Parsed:
+    """The label and speaker of each recording, from folders and file names."""
     parts = [PurePosixPath(path).parts for path in paths]
     while all(len(p) > 1 for p in parts) and len({p[0] for p in parts}) == 1:
-        parts = [p[1:] for p in parts]  # one folder around all of them says nothing
+        parts = [p[1:] for p in parts]  # drop a common top folder
     if all(len(p) > 1 for p in parts):
         labels = [p[0] for p in parts]
-        notes = ("Labels are the names of the folders.",)
+        notes = ("Labels: folder names.",)
         if all(len(p) > 2 for p in parts):
-            return _Told(labels, [p[1] for p in parts], (*notes, "The folders in them are taken as speakers."))
+            return _Parsed(labels, [p[1] for p in parts], (*notes, "Speakers: names of the subfolders."))
         pieces = [_pieces(p[-1]) for p in parts]
         speakers = _speakers([p[0] if len(p) > 1 else "" for p in pieces], labels)
-        return _Told(labels, speakers, (*notes, "Speakers are what the names begin with.") if speakers else notes)
+        return _Parsed(labels, speakers, (*notes, "Speakers: first part of the file names.") if speakers else notes)
     pieces = [_pieces(p[-1]) for p in parts]
     labels = [p[0] for p in pieces]
     if len(parts) < 2 or all(len(p) == 1 for p in pieces) or len(set(labels)) > len(labels) / 2:
-        return _Told(None, None, ())
-    notes = ("Labels are what the names begin with.",)
+        return _Parsed(None, None, ())
+    notes = ("Labels: first part of the file names.",)
     speakers = _speakers([p[1] if len(p) > 2 else "" for p in pieces], labels)
-    return _Told(labels, speakers, (*notes, "Speakers are what the names go on with.") if speakers else notes)
+    return _Parsed(labels, speakers, (*notes, "Speakers: second part of the file names.") if speakers else notes)
 
 
 def _pieces(name: str) -> list[str]:
@@ -117,7 +115,7 @@ def _pieces(name: str) -> list[str]:
 
 
 def _speakers(names: list[str], labels: list[str]) -> list[str] | None:
-    """`names` where they can be speakers: those of most recordings come with several labels."""
+    """`names` if they can be speakers: most of them occur with several labels."""
     seen: dict[str, set[str]] = defaultdict(set)
     for name, label in zip(names, labels, strict=True):
         seen[name].add(label)

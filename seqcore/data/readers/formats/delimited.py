@@ -1,6 +1,6 @@
-"""Rows of values with a sign between them - CSV, TSV and their relatives - as columns. Arrow parses them in blocks.
+"""Delimited text (CSV, TSV and similar) as columns, parsed by Arrow in blocks.
 
-Memory: less than three times the file's size, since columns are handed on one by one.
+Memory: less than three times the file size, since columns are passed on one by one.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from seqcore.data.readers.build_table import make_table
 from seqcore.data.readers.column_parsing import Origin
 from seqcore.data.readers.csv_layout import MISSING, SAMPLE_BYTES, Layout, find_encoding, find_layout
 from seqcore.data.readers.dates import is_dated
-from seqcore.data.readers.formats.input_file import Given, Unclosable, refuse_width
+from seqcore.data.readers.formats.input_file import InputFile, Unclosable, refuse_width
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
 __all__ = ["read_delimited", "text_head"]
 
-BLOCK_BYTES = 1 << 22  # what Arrow parses at once; no row may be longer
+BLOCK_BYTES = 1 << 22  # parsed at a time; the maximum length of a row
 _ZONE = re.compile(r"\d{2}:\d{2}.*(Z|[+-]\d{2}:?(\d{2})?)$")
 
 
-def read_delimited(given: Given) -> Table:
-    """The table in rows of values. DataError: a line for each fault, with row and column."""
-    name, options = given.name, given.options
-    given.progress.stage(0.0, 0.2)
-    encoding, notes = find_encoding(given.watched(), name=name, given=options.encoding)
-    head = text_head(given.stream, encoding)
+def read_delimited(file: InputFile) -> Table:
+    """Read delimited text. DataError: a line for each error, with row and column."""
+    name, options = file.name, file.options
+    file.progress.stage(0.0, 0.2)
+    encoding, notes = find_encoding(file.watched(), name=name, declared=options.encoding)
+    head = text_head(file.stream, encoding)
     layout = find_layout(head, name=name, options=options)
     if layout.header and not layout.rows and len(head.splitlines()) <= layout.skip + 1:
-        raise DataError(f"{name}: there are no rows of values below the header; give a row for each time")
+        raise DataError(f"{name}: there are no rows below the header; give one row per time step")
     refuse_width(len(layout.columns), name)
-    given.progress.stage(0.2, 0.8)
-    with _as_utf8(given.watched(), encoding, layout) as plain:
+    file.progress.stage(0.2, 0.8)
+    with _as_utf8(file.watched(), encoding, layout) as plain:
         parsed = _parse(plain, layout, name)
-        given.progress.stage(0.8, 1.0)
+        file.progress.stage(0.8, 1.0)
         origin = Origin(
             name=name,
             rows=lambda positions: _row_numbers(plain, layout, positions),
+            options=options,
             decimal=layout.decimal,
             numbered=not layout.header,
-            notes=[*given.notes, *notes, *layout.notes],
-            **given.said(),
+            notes=[*file.notes, *notes, *layout.notes],
         )
         columns = {column: parsed.column(i) for i, column in enumerate(layout.columns)}
         del parsed
@@ -59,7 +59,7 @@ def read_delimited(given: Given) -> Table:
 
 
 def text_head(stream: BinaryIO, encoding: str) -> str:
-    """The first rows as text, whole lines only where there are more."""
+    """The beginning of the file as text, up to a line end."""
     stream.seek(0)
     raw = stream.read(SAMPLE_BYTES)
     whole = len(raw) < SAMPLE_BYTES
@@ -70,7 +70,7 @@ def text_head(stream: BinaryIO, encoding: str) -> str:
 
 @contextlib.contextmanager
 def _as_utf8(stream: BinaryIO, encoding: str, layout: Layout) -> Iterator[BinaryIO]:
-    """The file's bytes as UTF-8 with one sign between values, which is what Arrow reads."""
+    """The file as UTF-8 with a single delimiter, as Arrow needs it."""
     stream.seek(0)
     if encoding in ("utf-8", "utf-8-sig") and layout.delimiter != " ":
         yield stream
@@ -93,10 +93,10 @@ def _as_utf8(stream: BinaryIO, encoding: str, layout: Layout) -> Iterator[Binary
 
 @dataclass
 class _Ragged:
-    """Rows that have more or fewer values than the others: all are counted, a few kept, of each width at least one."""
+    """Rows with another number of values: their count, and examples of each number."""
 
     count: int = 0
-    first: list[tuple[int, int, str]] = field(default_factory=list)  # place among the rows, values, text
+    first: list[tuple[int, int, str]] = field(default_factory=list)  # row, number of values, text
 
     def __call__(self, row: Any) -> str:
         self.count += 1
@@ -106,19 +106,19 @@ class _Ragged:
 
 
 def _parse(stream: BinaryIO, layout: Layout, name: str) -> pa.Table:
-    """All columns with the types that Arrow finds. DataError names rows with more or fewer values."""
+    """All columns with types inferred by Arrow. DataError lists rows with another number of values."""
     ragged = _Ragged()
     try:
         try:
             parsed = _arrow(stream, layout, ragged, _likely_types(layout))
-        except pa.ArrowInvalid:  # a later row doesn't fit: let Arrow look at all of them, at the price of memory
+        except pa.ArrowInvalid:  # a later row doesn't fit: let Arrow infer from all rows, which needs more memory
             ragged = _Ragged()
             parsed = _arrow(stream, layout, ragged, {i: pa.string() for i in _zoned(layout)})
     except pa.ArrowInvalid as error:
         if "straddling" in str(error):
-            raise DataError(f"{name}: a row is longer than 4 MB; check the delimiter and the line ends") from None
+            raise DataError(f"{name}: a row is longer than 4 MB; check delimiter and line ends") from None
         if "Empty CSV" in str(error):
-            raise DataError(f"{name}: there are no rows of values in it; give a row for each time") from None
+            raise DataError(f"{name}: there are no rows of values; give one row per time step") from None
         first_line = str(error).splitlines()[0]
         raise DataError(
             f"{name}: it can't be read as CSV ({first_line}); check delimiter and quotation marks"
@@ -130,12 +130,12 @@ def _parse(stream: BinaryIO, layout: Layout, name: str) -> pa.Table:
 
 
 def _zoned(layout: Layout) -> set[int]:
-    """Columns of times with a zone: they stay text, so that the zone isn't lost."""
+    """Columns of times with a time zone; they stay text to keep the zone."""
     return {i for row in layout.rows for i, cell in enumerate(row) if _ZONE.search(cell)}
 
 
 def _likely_types(layout: Layout) -> dict[int, pa.DataType]:
-    """What the first rows say of the columns. Arrow keeps every row twice while it has to find that out itself."""
+    """Column types from the first rows; if Arrow infers them itself, it holds every row twice."""
     number = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?".replace(".,", re.escape(layout.decimal)))
     types: dict[int, pa.DataType] = {i: pa.string() for i in _zoned(layout)}
     for i, name in enumerate(layout.columns):
@@ -156,19 +156,19 @@ def _likely_types(layout: Layout) -> dict[int, pa.DataType]:
 def _arrow(stream: BinaryIO, layout: Layout, ragged: _Ragged, types: Mapping[int, pa.DataType]) -> pa.Table:
     stream.seek(0)
     return arrow_csv.read_csv(
-        pa.PythonFile(Unclosable(stream), mode="r"),  # Arrow closes what it reads from
+        pa.PythonFile(Unclosable(stream), mode="r"),  # Arrow closes its input
         read_options=arrow_csv.ReadOptions(
             column_names=[str(i) for i in range(len(layout.columns))],
             skip_rows=layout.skip,
             skip_rows_after_names=int(layout.header),
             block_size=BLOCK_BYTES,
-            use_threads=False,  # with threads, the file is read far ahead into memory, and ragged rows have no numbers
+            use_threads=False,  # threads read far ahead into memory, and give no row numbers for ragged rows
         ),
         parse_options=arrow_csv.ParseOptions(
             delimiter=layout.delimiter,
             quote_char='"' if layout.quotes else False,
             newlines_in_values=layout.quoted,
-            ignore_empty_lines=len(layout.columns) > 1,  # in a single column an empty line is a gap
+            ignore_empty_lines=len(layout.columns) > 1,  # in a single column an empty line is a missing value
             invalid_row_handler=ragged,
         ),
         convert_options=arrow_csv.ConvertOptions(
@@ -186,9 +186,9 @@ def _ragged_line(stream: BinaryIO, layout: Layout, ragged: _Ragged, name: str) -
     _, count, text = ragged.first[0]
     values = f"{count} value{'s' if count != 1 else ''}"
     if "\n" in text.strip():
-        return f"{name}, row {numbers[0]}: a quotation mark before it isn't closed; close it, or take it out"
+        return f"{name}, row {numbers[0]}: an earlier quotation mark isn't closed; close or remove it"
     if ragged.count == 1:
-        line = f"{name}, row {numbers[0]}: it has {values} where the others have {width}"
+        line = f"{name}, row {numbers[0]}: it has {values}, the others have {width}"
     else:
         more = f" and {ragged.count - len(numbers):,} more" if ragged.count > len(numbers) else ""
         listed = ", ".join(map(str, numbers))
@@ -196,12 +196,12 @@ def _ragged_line(stream: BinaryIO, layout: Layout, ragged: _Ragged, name: str) -
         for row, (_, count, _) in zip(numbers, ragged.first, strict=True):
             kinds.setdefault(count, row)
         have = ", ".join(f"row {row} has {n} value{'s' * (n != 1)}" for n, row in kinds.items())
-        line = f"{name}, rows {listed}{more}: they don't have {width} values as the others ({have})"
-    return f"{line}; mend what is missing or too much, or say what the delimiter is"
+        line = f"{name}, rows {listed}{more}: they don't have {width} values like the others ({have})"
+    return f"{line}; correct the row, or set the delimiter"
 
 
 def _refuse_open_quote(stream: BinaryIO, layout: Layout, parsed: pa.Table, name: str) -> None:
-    """A quotation mark without its other half swallows all rows after it: better to say so than to lose them."""
+    """DataError for an unclosed quotation mark, which would swallow all rows after it."""
     if not layout.quoted or len(parsed) == 0:
         return
     stream.seek(0)
@@ -210,11 +210,11 @@ def _refuse_open_quote(stream: BinaryIO, layout: Layout, parsed: pa.Table, name:
     lines = max((cell.rstrip("\n").count("\n") for cell in last if isinstance(cell, str)), default=0)
     if quotes % 2 and any("\n" in cell for cell in last if isinstance(cell, str)):
         row = _row_numbers(stream, layout, [len(parsed) - 1])[0] - lines
-        raise DataError(f"{name}, row {row}: a quotation mark isn't closed; close it, or take it out")
+        raise DataError(f"{name}, row {row}: a quotation mark isn't closed; close or remove it")
 
 
 def _row_numbers(stream: BinaryIO, layout: Layout, positions: list[int]) -> list[int]:
-    """The lines of the file in which the rows at these positions end: counted only when there is something to say."""
+    """The line numbers in the file of the rows at these positions; counted only for messages."""
     stream.seek(0)
     text = io.TextIOWrapper(Unclosable(stream), encoding="utf-8-sig", errors="replace", newline="")  # type: ignore[type-var]
     for _ in range(layout.skip):

@@ -1,4 +1,4 @@
-"""A file as it was given: its name, its bytes, how it is to be read, and who is told how far that has come."""
+"""InputFile: name, bytes, options and progress of a user's file while it is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError
 
-__all__ = ["Given", "OnProgress", "Progress", "Unclosable", "opened", "refuse_width"]
+__all__ = ["InputFile", "OnProgress", "Progress", "Unclosable", "opened", "refuse_width"]
 
 MOST_COLUMNS = 5_000
 
@@ -21,32 +21,32 @@ OnProgress = Callable[[float], None]
 
 
 class Progress:
-    """Tells how much of a file is read, from 0 to 1, each hundredth once, never backwards."""
+    """Reports the fraction of a file that is read, in steps of 0.01, never decreasing."""
 
-    def __init__(self, tell: OnProgress | None = None) -> None:
-        self._tell = tell
-        self._low, self._high, self._told = 0.0, 1.0, -1
+    def __init__(self, report: OnProgress | None = None) -> None:
+        self._report = report
+        self._low, self._high, self._reported = 0.0, 1.0, -1
 
     def stage(self, low: float, high: float) -> None:
-        """What `at` tells from here on lies between these two."""
+        """Map the following `at` calls to the range from `low` to `high`."""
         self._low, self._high = low, high
         self.at(0.0)
 
     def at(self, fraction: float) -> None:
-        """So much of the stage is done, 0 to 1."""
+        """Report the fraction of the current stage, 0 to 1."""
         done = int(100 * (self._low + (self._high - self._low) * min(max(fraction, 0.0), 1.0)) + 1e-9)
-        if self._tell is not None and done > self._told:
-            self._told = done
-            self._tell(done / 100)
+        if self._report is not None and done > self._reported:
+            self._reported = done
+            self._report(done / 100)
 
     def end(self) -> None:
-        """All is done."""
+        """Report completion."""
         self.stage(1.0, 1.0)
 
 
 @dataclass
-class Given:
-    """`stream` is the file of `size` bytes, seekable; `notes` collects sentences about how it was read."""
+class InputFile:
+    """A seekable `stream` of `size` bytes; `notes` collects messages about how it was read."""
 
     name: str
     stream: BinaryIO
@@ -54,26 +54,12 @@ class Given:
     options: FileOptions
     progress: Progress = field(default_factory=Progress)
     notes: list[str] = field(default_factory=list)
-    called: str = ""  # what a file inside an archive is called there
+    inner_name: str = ""  # the name inside an archive
 
     @property
     def suffix(self) -> str:
-        """The end of its name in small letters: ".csv", or nothing."""
-        return Path(self.called or self.name).suffix.lower()
-
-    def said(self) -> dict[str, Any]:
-        """What was said of its columns, as `Origin` takes it."""
-        names = (
-            "kind",
-            "date_column",
-            "series_column",
-            "label_column",
-            "group_column",
-            "date_order",
-            "level",
-            "missing_times",
-        )
-        return {name: getattr(self.options, name) for name in names}
+        """The extension in lower case: ".csv", or ""."""
+        return Path(self.inner_name or self.name).suffix.lower()
 
     def head(self, count: int) -> bytes:
         """Its first bytes."""
@@ -81,13 +67,13 @@ class Given:
         return self.stream.read(count)
 
     def watched(self) -> BinaryIO:
-        """The stream from its beginning, telling the progress of what is read from it."""
+        """The stream from its beginning; reading it reports progress."""
         self.stream.seek(0)
         return _Watched(self.stream, self.size, self.progress)  # type: ignore[return-value]
 
 
 class Unclosable(io.RawIOBase):
-    """A stream that outlives its reader."""
+    """A stream that its reader can't close."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -119,7 +105,7 @@ class Unclosable(io.RawIOBase):
         return self._stream.tell()
 
     def close(self) -> None:
-        """Nothing: the owner closes."""
+        """Do nothing: the owner closes the stream."""
 
 
 class _Watched(Unclosable):
@@ -136,23 +122,23 @@ class _Watched(Unclosable):
 
 @contextlib.contextmanager
 def opened(content: str | os.PathLike[str] | bytes, name: str) -> Iterator[BinaryIO]:
-    """A file's bytes, from its path or as they are. DataError where it can't be opened."""
+    """A stream of a file or of bytes. DataError if the file can't be opened."""
     if isinstance(content, bytes):
         yield io.BytesIO(content)
         return
     try:
-        stream = Path(content).open("rb")  # noqa: SIM115  (closed below; only what opening raises is caught)
+        stream = Path(content).open("rb")  # noqa: SIM115  (closed below; only errors of opening are caught)
     except FileNotFoundError:
-        raise DataError(f"{name}: there is no such file; check its name and folder") from None
+        raise DataError(f"{name}: file not found; check name and folder") from None
     except IsADirectoryError:
-        raise DataError(f"{name}: this is a folder; name a file in it") from None
+        raise DataError(f"{name}: this is a folder; give a file") from None
     except OSError as error:
-        raise DataError(f"{name}: it can't be read ({error.strerror}); check that you may open it") from None
+        raise DataError(f"{name}: it can't be read ({error.strerror}); check its permissions") from None
     with stream:
         yield stream
 
 
 def refuse_width(columns: int, name: str) -> None:
-    """DataError where there are too many columns to be columns."""
+    """DataError if there are too many columns."""
     if columns > MOST_COLUMNS:
         raise DataError(f"{name}: {columns:,} columns are too many; use at most {MOST_COLUMNS:,}")

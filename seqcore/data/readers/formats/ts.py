@@ -1,6 +1,6 @@
-"""The .ts files of the UEA and UCR archives: a header, then a labelled sequence a line, colons between dimensions.
+"""The .ts format of the UEA and UCR archives: a header, then one labelled sequence per line, dimensions between colons.
 
-The format is described on timeseriesclassification.com and in sktime's documentation ("ts file format").
+Described on timeseriesclassification.com and in the documentation of sktime ("ts file format").
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.readers.csv_layout import find_encoding
-from seqcore.data.readers.formats.input_file import Given
+from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
@@ -26,14 +26,14 @@ _KNOWN = ("@problemname", "@timestamps", "@classlabel", "@univariate", "@data", 
 
 
 def looks_like_ts(lines: list[str]) -> bool:
-    """Whether these are the first lines of such a file."""
+    """Whether these are the first lines of a .ts file."""
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     return first.strip().lower().startswith(_KNOWN)
 
 
 @dataclass
 class _Header:
-    labelled: bool | None = None  # None: it isn't said
+    labelled: bool | None = None  # None: not specified
     classes: tuple[str, ...] = ()
     timestamps: bool = False
     data_row: int = 0
@@ -41,7 +41,7 @@ class _Header:
 
 @dataclass
 class _Cases:
-    """What is read: numbers one after the other, and the steps and label of each case."""
+    """The values read so far, and the length and label of each sequence."""
 
     values: array[float] = field(default_factory=lambda: array("d"))
     lengths: list[int] = field(default_factory=list)
@@ -49,13 +49,13 @@ class _Cases:
     dimensions: int = 0
 
 
-def read_ts(given: Given) -> Table:
-    """Independent sequences [N, F] with their labels; "?" is NaN. DataError names the row of what can't be."""
-    name = given.name
-    given.progress.stage(0.0, 0.1)
-    encoding, notes = find_encoding(given.watched(), name=name, given=given.options.encoding, values=False)
-    given.progress.stage(0.1, 1.0)
-    lines = enumerate(io.TextIOWrapper(given.watched(), encoding=encoding), 1)
+def read_ts(file: InputFile) -> Table:
+    """Independent sequences [N, F] with their labels; "?" is NaN. DataError names the row of each error."""
+    name = file.name
+    file.progress.stage(0.0, 0.1)
+    encoding, notes = find_encoding(file.watched(), name=name, declared=file.options.encoding, values=False)
+    file.progress.stage(0.1, 1.0)
+    lines = enumerate(io.TextIOWrapper(file.watched(), encoding=encoding), 1)
     header = _header(lines, name)
     cases = _Cases()
     for row, line in lines:
@@ -63,17 +63,15 @@ def read_ts(given: Given) -> Table:
         if text and not text.startswith("#"):
             _add(cases, text, header, f"{name}, row {row}")
     if not cases.lengths:
-        raise DataError(f"{name}: there are no sequences below @data; give one a line")
+        raise DataError(f"{name}: there are no sequences below @data; give one per line")
     labels = np.array(cases.labels) if cases.labels else None
-    if labels is not None and len(set(cases.labels)) < 2 and given.options.kind == "auto":
+    if labels is not None and len(set(cases.labels)) < 2 and file.options.kind == "auto":
         raise DataError(
-            f"{name}: every sequence has the label {cases.labels[0]!r}, so there is nothing to tell apart; "
-            "give sequences of at least two classes"
+            f"{name}: every sequence has the label {cases.labels[0]!r}; give sequences of at least two classes"
         )
     values: NDArray[np.float64] = np.frombuffer(cases.values, dtype=np.float64).reshape(-1, cases.dimensions)
-    gaps = int(np.isnan(values).sum())
-    if gaps:
-        notes = (*notes, f"{gaps:,} value{' is' if gaps == 1 else 's are'} missing.")
+    if missing := int(np.isnan(values).sum()):
+        notes = (*notes, f"{missing:,} missing value{'s' * (missing > 1)}.")
     columns = ("value",) if cases.dimensions == 1 else tuple(f"dimension {i}" for i in range(1, cases.dimensions + 1))
     return Table(
         values=values,
@@ -81,12 +79,12 @@ def read_ts(given: Given) -> Table:
         offsets=np.cumsum([0, *cases.lengths], dtype=np.int64),
         independent=True,
         labels=labels,
-        notes=(*given.notes, *notes),
+        notes=(*file.notes, *notes),
     )
 
 
 def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
-    """The lines up to @data. DataError where there is none."""
+    """Read the lines up to @data. DataError if there is none."""
     header = _Header()
     for row, line in lines:
         text = line.strip()
@@ -94,7 +92,7 @@ def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
             continue
         if not text.startswith("@"):
             raise DataError(
-                f"{name}, row {row}: values come before a line @data; a .ts file begins with lines such as "
+                f"{name}, row {row}: values before @data; a .ts file begins with lines such as "
                 "@problemName and @classLabel"
             )
         key, *words = text.split()
@@ -108,19 +106,19 @@ def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
         elif key == "@timestamps":
             header.timestamps = bool(words) and words[0].lower() == "true"
         elif key == "@targetlabel" and words and words[0].lower() == "true":
-            raise DataError(f"{name}, row {row}: its labels are numbers to predict; only classes can be learned here")
-    raise DataError(f"{name}: this is not a .ts file: it has no line @data; give its header and then a sequence a line")
+            raise DataError(f"{name}, row {row}: the labels are numeric targets; only classes are supported")
+    raise DataError(f"{name}: not a .ts file: there is no @data line; give a header, then one sequence per line")
 
 
 def _add(cases: _Cases, text: str, header: _Header, where: str) -> None:
-    """Take one line in. DataError where it isn't a case as the others are."""
+    """Add one line. DataError if it doesn't fit the others."""
     parts = _split(text) if header.timestamps else text.split(":")
     if header.labelled or (header.labelled is None and len(parts) > 1 and not _is_values(parts[-1])):
         label = parts.pop().strip()
         if label in ("", "?"):
-            raise DataError(f"{where}: the label is missing; write it after the last colon, or take the row out")
+            raise DataError(f"{where}: the label is missing; write it after the last colon, or remove the row")
         if not parts:
-            raise DataError(f"{where}: there is only one part; write values, a colon and the label")
+            raise DataError(f"{where}: there is only one field; write values, a colon and the label")
         if header.classes and label not in header.classes:
             known = ", ".join(header.classes[:20])
             raise DataError(f"{where}: the label {label!r} is not one of @classLabel; use one of {known}")
@@ -129,19 +127,19 @@ def _add(cases: _Cases, text: str, header: _Header, where: str) -> None:
     cases.dimensions = cases.dimensions or len(dimensions)
     if len(dimensions) != cases.dimensions:
         raise DataError(
-            f"{where}: it has {len(dimensions)} dimension{'s' * (len(dimensions) != 1)} where the others have "
-            f"{cases.dimensions}; write them with colons between"
+            f"{where}: it has {len(dimensions)} dimension{'s' * (len(dimensions) != 1)}, the others have "
+            f"{cases.dimensions}; separate them by colons"
         )
     lengths = {len(numbers) for numbers in dimensions}
     if len(lengths) > 1:
         raise DataError(
-            f"{where}: its dimensions have {min(lengths)} to {max(lengths)} values; give each as many, with ? for gaps"
+            f"{where}: dimensions have {min(lengths)} to {max(lengths)} values; give equally many, with ? if missing"
         )
     length = lengths.pop()
     if length < 2 or all(bool(np.isnan(numbers).all()) for numbers in dimensions):
         count = length if length < 2 else "no known"
         raise DataError(
-            f"{where}: the sequence has {count} value{'s' * (length != 1)}; give it at least 2, or take it out"
+            f"{where}: the sequence has {count} value{'s' * (length != 1)}; give it at least 2, or remove it"
         )
     together = dimensions[0] if len(dimensions) == 1 else np.stack(dimensions, axis=1)
     cases.values.frombytes(np.ascontiguousarray(together).tobytes())
@@ -153,12 +151,12 @@ def _is_values(part: str) -> bool:
 
 
 def _split(text: str) -> list[str]:
-    """The parts of a line with time stamps, whose own colons lie in parentheses."""
+    """The fields of a line with time stamps, which may contain colons in parentheses."""
     return re.split(r":(?![^()]*\))", text)
 
 
 def _numbers(part: str, timestamps: bool, where: str) -> NDArray[np.float64]:
-    """A dimension's values [T]. DataError names what is no number."""
+    """The values of a dimension, [T]. DataError names what is not a number."""
     if timestamps:
         part = ",".join(re.findall(r",([^,()]*)\)", part))
     part = part.strip().strip(",")
@@ -175,7 +173,7 @@ def _numbers(part: str, timestamps: bool, where: str) -> NDArray[np.float64]:
         numbers = np.array([_number(cell, i, where) for i, cell in enumerate(text.split(","), 1)])
     if np.isinf(numbers).any():
         place = int(np.argmax(np.isinf(numbers))) + 1
-        raise DataError(f"{where}, value {place}: it is infinite or too large; use numbers up to 1e308, or ? for a gap")
+        raise DataError(f"{where}, value {place}: infinite or too large; use numbers up to 1e308, or ? if missing")
     return numbers
 
 
@@ -183,4 +181,4 @@ def _number(cell: str, place: int, where: str) -> float:
     try:
         return float(cell)
     except ValueError:
-        raise DataError(f"{where}, value {place}: {cell.strip()[:40]!r} is not a number; write ? for a gap") from None
+        raise DataError(f"{where}, value {place}: {cell.strip()[:40]!r} is not a number; write ? if missing") from None

@@ -92,7 +92,7 @@ def test_where_nothing_tells_the_day_comes_first_and_that_is_said() -> None:
     parsed = parse("01/02/2024", "01/03/2024")
     assert parsed.times[0] == np.datetime64("2024-02-01")
     assert parsed.notes == (
-        "Dates such as 01/02/2024 were read with the day first; say month-first where that is wrong.",
+        "Dates such as 01/02/2024 were read with the day first; if that is wrong, set month-first.",
     )
     assert parse("01/02/2024", "01/03/2024", order="month-first").times[0] == np.datetime64("2024-01-02")
 
@@ -104,14 +104,14 @@ def test_a_column_with_both_orders_reports_the_rarer_one() -> None:
 def test_times_of_one_zone_stay_and_those_of_several_become_utc() -> None:
     one = parse("2024-01-01T00:00+01:00", "2024-01-02T00:00+01:00")
     assert one.times[0] == np.datetime64("2024-01-01")
-    assert one.notes == ("Times are those of the time zone UTC+01:00.",)
+    assert one.notes == ("Time zone: UTC+01:00.",)
     several = parse("2024-03-30T12:00+01:00", "2024-03-31T12:00+02:00", "2024-03-31T12:00Z")
     assert several.times.astype("datetime64[h]").astype(str).tolist() == [
         "2024-03-30T11",
         "2024-03-31T10",
         "2024-03-31T12",
     ]
-    assert several.notes == ("Times of several time zones were put into UTC.",)
+    assert several.notes == ("Times in several time zones were converted to UTC.",)
 
 
 def test_empty_cells_are_missing_and_not_wrong() -> None:

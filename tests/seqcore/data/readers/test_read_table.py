@@ -51,7 +51,7 @@ def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(MONTHLY)
     assert np.array_equal(read_table(path, name="x.csv").values, read(MONTHLY).values)
-    with pytest.raises(DataError, match=r"^gone\.csv: there is no such file"):
+    with pytest.raises(DataError, match=r"^gone\.csv: file not found"):
         read_table(tmp_path / "gone.csv", name="gone.csv")
     with pytest.raises(DataError, match=r"^folder: this is a folder"):
         read_table(tmp_path, name="some/folder")
@@ -75,7 +75,7 @@ def test_encodings_are_recognised(encoding: str) -> None:
     table = read("Jahr;Größe\n2020;1,5\n2021;2,5\n2022;3\n".encode(encoding))
     assert table.columns == ("Größe",)
     assert values_of(table) == [[1.5], [2.5], [3]]
-    guessed = ("Letters were read as Windows 1252, since the file is not UTF-8.",)
+    guessed = ("Encoding: read as Windows 1252, because the file is not UTF-8.",)
     assert table.notes == (guessed if encoding == "cp1252" else ())
 
 
@@ -132,37 +132,37 @@ def test_columns_that_are_no_numbers_are_left_out_and_named() -> None:
     table = read(",day,name,empty,value\n0,2024-01-01,Bo,,5\n1,2024-01-02,Al,,6\n")
     assert table.columns == ("value",)
     assert table.notes == (
-        "Left out, empty: empty.",
-        "Left out, not numbers: name.",
-        "Left out, a running number: column 1.",
+        "Columns left out (empty): empty.",
+        "Columns left out (not numeric): name.",
+        "Columns left out (a row index): column 1.",
     )
 
 
 def test_gaps_stay_and_are_named_with_rows_and_columns() -> None:
     table = read("a,b\n1,\nNA,2\n3,n/a\n?,4\n")
     assert values_of(table) == [[1, None], [None, 2], [3, None], [None, 4]]
-    assert table.notes == ("a has 2 gaps: rows 3, 5.", "b has 2 gaps: rows 2, 4.")
+    assert table.notes == ("a: 2 missing values (rows 3, 5).", "b: 2 missing values (rows 2, 4).")
 
 
 def test_an_empty_line_is_a_gap_in_a_single_column_and_nothing_elsewhere() -> None:
     single = read("v\n1\n\n3\n\n\n")
     assert values_of(single) == [[1], [None], [3]]
-    assert single.notes == ("v has 1 gap: row 3.",)
+    assert single.notes == ("v: 1 missing value (row 3).",)
     assert values_of(read("a,b\n1,2\n\n3,4\n,\n,\n")) == [[1, 2], [3, 4]]
 
 
 def test_rows_are_put_in_order_of_time_and_that_is_said() -> None:
     mixed = read("d,v\n2024-01-03,3\n2024-01-01,1\n2024-01-02,\n")
     assert values_of(mixed) == [[1], [None], [3]]
-    assert mixed.notes == ("v has 1 gap: row 4.", "The rows were put in order: they were not in the order of d.")
+    assert mixed.notes == ("v: 1 missing value (row 4).", "The rows were sorted: they were not sorted by d.")
     backwards = read("d,v\n2024-01-03,3\n2024-01-02,2\n2024-01-01,1\n")
     assert values_of(backwards) == [[1], [2], [3]]
-    assert backwards.notes == ("The rows were put in order: they began with the latest d.",)
+    assert backwards.notes == ("The rows were sorted: they were in descending order of d.",)
 
 
 def test_an_error_about_a_gap_names_the_row_that_the_note_names() -> None:
     mixed = read("d,v\n2024-01-03,3\n\n2024-01-01,1\n2024-01-02,\n")
-    assert mixed.notes[0] == "v has 1 gap: row 5."
+    assert mixed.notes[0] == "v: 1 missing value (row 5)."
     with pytest.raises(DataError, match=r"the first in row 5 \(2024-01-02\)"):
         fill_gaps(mixed, DataConfig())
     dropped = fill_gaps(mixed, DataConfig(missing="drop"))
@@ -173,14 +173,10 @@ def test_missing_dates_are_noted() -> None:
     months = [f"{2016 + i // 12}-{i % 12 + 1:02d},{i}" for i in range(48) if i not in (22, 23)]
     text = "Month,v\n" + "\n".join(months)
     (note,) = read(text, missing_times="leave").notes
-    assert note.startswith(
-        "2 months are missing between 2017-10 and 2018-01: rows there follow each other as if nothing were between. "
-    )
+    assert note.startswith("2 months are missing between 2017-10 and 2018-01: the rows are treated as consecutive. ")
     assert "data.missing" in note
     (note,) = read(text).notes
-    assert note.startswith(
-        "2 months are missing between 2017-10 and 2018-01: rows were inserted as gaps, which data.missing"
-    )
+    assert note.startswith("2 months are missing between 2017-10 and 2018-01: 2 rows inserted, filled as data.missing")
 
 
 def test_the_date_column_can_be_chosen_or_refused() -> None:
@@ -188,43 +184,45 @@ def test_the_date_column_can_be_chosen_or_refused() -> None:
     assert read(text).x_title == "made"
     assert values_of(read(text, date_column="Day")) == [[2], [1]]
     assert read(text, date_column="none").times is None
-    assert lines_of(text, date_column="dya") == ("sales.csv: it has no column 'dya' for the dates; did you mean day?",)
-    assert "column v: '1.0' is not a date that is known here" in lines_of(text, date_column="v")[0]
+    assert lines_of(text, date_column="dya") == (
+        "sales.csv: there is no column 'dya' for the dates; did you mean day?",
+    )
+    assert "column v: '1.0' is not a known date format" in lines_of(text, date_column="v")[0]
 
 
 def test_a_time_of_day_in_a_column_of_its_own_belongs_to_the_date() -> None:
     table = read("Date;Time;P\n16/12/2006;17:24:00;4.2\n16/12/2006;17:25:00;?\n17/12/2006;00:00:00;5.5\n")
     assert table.times is not None
     assert table.times[1] == np.datetime64("2006-12-16T17:25")
-    assert table.notes[0] == "The time of day was taken from Time."
+    assert table.notes[0] == "The time of day is from column Time."
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("", "this file is empty"),
-        ("  \n\n", "there is nothing in this file"),
-        ("a,b\n", "there are no rows of values below the header"),
-        ("a,b\nx,y\nz,w\n", "no column holds numbers, only text (a, b)"),
-        ("d\n2024-01-01\n2024-01-02\n", "there is only a column of dates"),
-        ("a,b\n1,\n,2\n3,4,5\n", "row 4: it has 3 values where the others have 2"),
-        ("a,b\n1,2\n\n3\n4,5\n6,7\n", "row 4: it has 1 value where the others have 2"),
+        ("  \n\n", "this file is empty"),
+        ("a,b\n", "there are no rows below the header"),
+        ("a,b\nx,y\nz,w\n", "there is no numeric column, only text (a, b)"),
+        ("d\n2024-01-01\n2024-01-02\n", "there is only a date column"),
+        ("a,b\n1,\n,2\n3,4,5\n", "row 4: it has 3 values, the others have 2"),
+        ("a,b\n1,2\n\n3\n4,5\n6,7\n", "row 4: it has 1 value, the others have 2"),
         ("a,b\n1,2\n3\n4\n5\n1,2\n3,4\n6,7\n1,2\n",
-         "rows 3, 4, 5: they don't have 2 values as the others (row 3 has 1 value)"),
+         "rows 3, 4, 5: they don't have 2 values like the others (row 3 has 1 value)"),
         ("a,b\n1,2\n3\n4\n5\n6\n7\n8\n" + "1,2\n" * 50 + "3,4,5\n", "rows 3, 4, 5, 6, 7, 59 and 1 more: they don't "
-         "have 2 values as the others (row 3 has 1 value, row 59 has 3 values)"),
-        ("a,b,c\n1,2\n3,4\n", "row 1: the header names 3 columns where the rows have 2 values"),
+         "have 2 values like the others (row 3 has 1 value, row 59 has 3 values)"),
+        ("a,b,c\n1,2\n3,4\n", "row 1: the header has 3 names, but rows have 2 values"),
         ('a,b\n1,"2\n3,4\n5,6\n', "row 2: a quotation mark isn't closed"),
         (b"a,b\n1,2\0\n", "this is a binary file"),
         (bytes(range(256)) * 20, "this is a binary file"),
         (b"a,b\n" + b"1,2\n" * 100_000 + b"\0\0\0\n", "this is a binary file"),
         (b"PK\x03\x04rest", "this is a ZIP archive or an Excel workbook"),
-        (b"\x89PNG\r\n\x1a\n", "this is a picture"),
+        (b"\x89PNG\r\n\x1a\n", "this is an image"),
         (b"\x1f\x8b\x08\x00", "this is a gzip archive"),
         (b"PAR1....", "this is a Parquet file"),
         ('{"a": [1, 2],\n "b": 3}\n', "this is JSON"),
-        ("<html>\n<p>x, y</p>\n", "this is a page or XML"),
-        ("d,v\n2024-01-01,1\n2024-01-02,2\n2024-01-01,3\n", "d: 2024-01-01 comes more than once (rows 2 and 4)"),
+        ("<html>\n<p>x, y</p>\n", "this is HTML or XML"),
+        ("d,v\n2024-01-01,1\n2024-01-02,2\n2024-01-01,3\n", "d: 2024-01-01 is duplicated (rows 2 and 4)"),
         ("d,v\n2024-01-01,1\n2024-13-02,2\n2024-01-03,3\n", "d, row 3: '2024-13-02' is not a date"),
         ("d,v\n2024-01-01,1\n,2\n2024-01-03,3\n", "d, row 3: the date is missing"),
         ("d,v\n0900-01-01,1\n2024-01-03,3\n", "d, row 2: dates must lie between the years 1678 and 2261"),
@@ -270,7 +268,7 @@ def test_a_fault_after_the_first_rows_is_found_too() -> None:
 def test_a_file_over_the_limit_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQCORE_MAX_FILE_MB", "0.001")
     assert lines_of("v\n" + "1\n" * 1000)[0].startswith(
-        "sales.csv: 0.0 MB are over the limit of 0.001 MB; give a smaller"
+        "sales.csv: 0.0 MB exceed the limit of 0.001 MB; give a smaller"
     )
     monkeypatch.setenv("SEQCORE_MAX_FILE_MB", "many")
     assert lines_of("v\n1\n")[0] == "SEQCORE_MAX_FILE_MB: 'many' is not allowed; use a number of megabytes above 0"

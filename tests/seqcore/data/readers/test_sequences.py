@@ -26,7 +26,7 @@ def read(text: str, **options: str) -> Table:
     ids=["a step", "no step by name", "no step"],
 )
 def test_long_form_with_a_row_for_each_id_is_not_one_sequence_a_row(text: str) -> None:
-    with pytest.raises(DataError, match=r"^x.csv: each id has only 1 row.*\(series column: none\)"):
+    with pytest.raises(DataError, match=r"^x.csv: each id has only 1 row.*set the series column to none"):
         read(text)
     assert len(read(text, series_column="none").lengths) == 60
 
@@ -40,11 +40,9 @@ def test_rows_that_are_sequences_may_have_an_id(names: str) -> None:
 
 
 def test_how_a_file_was_read_is_said() -> None:
-    assert read(LONG).notes == (
-        "Read as long form: id tells sequences apart, time puts their rows in order, label is the class.",
-    )
+    assert read(LONG).notes == ("Read as long format: one sequence per id, ordered by time, class: label.",)
     rows = "label," + ",".join(map(str, range(1, 25))) + "\n" + "".join(f"{c}{',1.5' * 24}\n" for c in "abab")
-    assert read(rows).notes == ("Read as one sequence a row: 24 steps in the columns 1 to 24, label is the class.",)
+    assert read(rows).notes == ("Read as one sequence per row: 24 steps in columns 1 to 24, class: label.",)
 
 
 def test_short_sequences_are_told_by_their_lengths() -> None:

@@ -194,9 +194,9 @@ def test_a_stored_file_is_named_by_its_hash_and_never_by_a_path() -> None:
     )
     assert changed.data.options["name"] == "sales.csv"
     for path in ("/etc/passwd", "..\\secret.csv", "a" * 63, "A" * 64):
-        with pytest.raises(ExperimentError, match=r"data\.options\.hash: .* never by a path"):
+        with pytest.raises(ExperimentError, match=r"data\.options\.hash: .* not by a path"):
             changed.with_changes({"data.options.hash": path})
-    with pytest.raises(DataError, match=r"sales\.csv are not here"):
+    with pytest.raises(DataError, match=r"sales\.csv are in a store"):
         StoredFile(hash="a" * 64, name="sales.csv").table()
 
 
