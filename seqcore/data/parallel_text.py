@@ -54,7 +54,7 @@ def pairs_table(
     if empty:
         rows = ", ".join(map(str, empty[:_NAMED])) + (f" and {len(empty) - _NAMED:,} more" if empty[_NAMED:] else "")
         raise DataError(
-            f"{name}, row{'s' * (len(empty) > 1)} {rows}: a side of the pair is empty; write it, or take the row out"
+            f"{name}, row{'s' * (len(empty) > 1)} {rows}: an empty sentence in the pair; correct or remove the row"
         )
     if not same:
         raise DataError(f"{name}: there are no pairs in it; give two sentences a row")

@@ -95,7 +95,7 @@ def test_equal_sentences_are_never_on_both_sides_of_a_split() -> None:
 def test_an_empty_side_is_one_line_with_its_row() -> None:
     with pytest.raises(DataError) as error:
         pairs_table([("a", "b"), ("", "c"), ("d", "\u00a0\u200b")], name="my.tsv")
-    assert error.value.lines == ("my.tsv, rows 2, 3: a side of the pair is empty; correct or remove the row",)
+    assert error.value.lines == ("my.tsv, rows 2, 3: an empty sentence in the pair; correct or remove the row",)
     with pytest.raises(DataError, match="there are no pairs in it"):
         pairs_table([], name="my.tsv")
 

@@ -86,7 +86,7 @@ def test_clutter_and_noise_hide_a_film() -> None:
 
 
 def test_too_many_pictures_are_refused_in_one_line() -> None:
-    with pytest.raises(DataError, match="use at most 400,000: make samples or frames smaller"):
+    with pytest.raises(DataError, match="use at most 400,000: reduce samples or frames"):
         MovingShapes(samples=100_000).table()
 
 
