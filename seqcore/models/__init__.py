@@ -7,12 +7,17 @@ its own file: it is imported where the architecture is chosen.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from seqcore.models.capabilities import Capabilities
 from seqcore.registry import Entry
 
-__all__ = ["MODELS"]
+__all__ = ["MODELS", "capabilities_of"]
 
-_RECURRENT = Capabilities(bidirectional=True, stateful=True, recurrent_dropout=True)
+_RECURRENT = Capabilities(
+    bidirectional=True, stateful=True, recurrent_dropout=True, state_transfer=True, probes=("hidden_state",)
+)
+_GATES = ("input_gate", "forget_gate", "output_gate")
 
 MODELS: dict[str, Entry] = {
     "rnn": Entry(
@@ -26,13 +31,22 @@ MODELS: dict[str, Entry] = {
         "LSTM",
         "Long short-term memory: cell state with input, forget and output gates.",
         "seqcore.models.recurrent:LSTM",
-        {"gates": 4, "capabilities": _RECURRENT},
+        {"gates": 4, "capabilities": replace(_RECURRENT, probes=("hidden_state", "cell_state", "candidate", *_GATES))},
         options="seqcore.models.options:LSTMOptions",
     ),
     "gru": Entry(
         "GRU",
         "Gated recurrent unit: reset and update gates, fewer parameters than an LSTM.",
         "seqcore.models.recurrent:GRU",
-        {"gates": 3, "capabilities": _RECURRENT},
+        {
+            "gates": 3,
+            "capabilities": replace(_RECURRENT, probes=("hidden_state", "reset_gate", "update_gate", "candidate")),
+        },
     ),
 }
+
+
+def capabilities_of(architecture: str) -> Capabilities:
+    """What the architecture of this name supports."""
+    capabilities: Capabilities = MODELS[architecture].traits["capabilities"]
+    return capabilities

@@ -17,4 +17,5 @@ class Capabilities:
     recurrent_dropout: bool = False  # has state-to-state weights that can be dropped in training
     packed: bool = True  # takes sequences of different lengths in one batch
     fixed_window: bool = False  # weights belong to positions of the window, so that no other length can be read
+    state_transfer: bool = False  # an encoder's final state can be a decoder's initial state
     probes: tuple[str, ...] = ()  # internals that `probe` returns, such as "hidden" or "forget_gate"

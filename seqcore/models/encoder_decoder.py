@@ -1,4 +1,4 @@
-"""Encoder and decoder of any recurrent architecture, with attention or without (Sutskever, Vinyals and Le 2014)."""
+"""Encoder-decoder model of any causal architecture, with or without attention (Sutskever, Vinyals and Le 2014)."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ import torch
 from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.recurrent import State
-from seqcore.models.sequence_model import OneHot, build_backbone
+from seqcore.models.architecture import LayerRow, ModelContext, build_architecture, inside
+from seqcore.models.sequence_model import OneHot, encoding_row, layer_row
+from seqcore.models.state import State, join_leaves, leaves
 
 __all__ = ["ATTENTIONS", "AdditiveAttention", "EncoderDecoder", "EncoderOutput", "MultiplicativeAttention"]
 
-ONE_HOT = 256  # words; more are stood for by a few numbers each
-EMBEDDED = 64
+ONE_HOT = 256  # words; a larger vocabulary is embedded
+EMBEDDED = 64  # dimensions of that embedding, unless another size is asked for
 
 
 class EncoderOutput(NamedTuple):
-    """What was read: outputs[B, T, E] of the encoder, the same as attention compares them, and what is padding."""
+    """The encoder's outputs[B, T, E], the keys that attention compares, and where there is padding."""
 
     outputs: Tensor
     keys: Tensor
-    padding: Tensor | None  # [B, T], True beyond a sentence's end
+    padding: Tensor | None  # [B, T], True beyond the end of a sentence
 
-    def chosen(self, rows: Tensor) -> EncoderOutput:
-        """Some rows of it, perhaps several times."""
+    def select(self, rows: Tensor) -> EncoderOutput:
+        """Rows by index, possibly repeated."""
         return EncoderOutput(self.outputs[rows], self.keys[rows], None if self.padding is None else self.padding[rows])
 
 
 class Attention(Protocol):
-    """How alike what a decoder looks for is to what an encoder read."""
+    """How well each of the decoder's queries matches each of the encoder's outputs."""
 
     def keys(self, outputs: Tensor) -> Tensor:
-        """Outputs [B, T, E] as they are compared."""
+        """Encoder outputs [B, T, E] -> keys."""
         ...
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
@@ -56,8 +57,8 @@ class AdditiveAttention(nn.Module):
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """[B, S, D], [B, T, D] -> [B, S, T]."""
-        asked = self.query(queries)
-        return torch.tanh(asked[:, :, None] + keys[:, None]) @ self.score.weight[0]
+        projected = self.query(queries)
+        return torch.tanh(projected[:, :, None] + keys[:, None]) @ self.score.weight[0]
 
 
 class MultiplicativeAttention(nn.Module):
@@ -77,36 +78,35 @@ class MultiplicativeAttention(nn.Module):
 
 
 ATTENTIONS: dict[str, Any] = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}
-"""What compares, by the name in `model.attention`; with any other name a decoder has the last state alone."""
+"""Attention by the name in `model.attention`; with any other name the decoder has the encoder's final state alone."""
 
 
 class EncoderDecoder(nn.Module):
-    """Words of one language [B, T] -> scores of the next word of another.
+    """Words of one language [B, T] -> logits of the next word of another.
 
-    The encoder reads the sentence, if wanted in both directions; the decoder starts from its last state and writes word
-    by word. It looks back from each state: what its attention finds stands beside the state when the next word is
-    chosen. The state doesn't depend on what was found before (as Luong et al. have it without input feeding), so that
-    with the true words given all steps are computed at once. `end` is the code that a translation begins after and ends
-    with.
+    The encoder reads the sentence, in both directions if wanted; the decoder starts from its final state, where the
+    architecture can transfer one, and generates word by word. At each step attention over the encoder's outputs gives a
+    context that stands beside the decoder's output when the next word is predicted. The state does not depend on that
+    context (Luong et al. 2015 without input feeding), so that with teacher forcing all steps are computed at once.
+    `end` is the code that a translation begins after and ends with.
     """
 
-    def __init__(self, words: int, outputs: int, config: ModelConfig) -> None:
+    def __init__(self, words: int, outputs: int, config: ModelConfig, *, window: int) -> None:
         super().__init__()
         self.end = outputs - 1
-        reading = config
-        writing = config.model_copy(update={"bidirectional": False})
-        self.source, size = _embedding(words, config)
+        self.source, size = _encoding(words, config)
         if isinstance(self.source, nn.Embedding):
-            with torch.no_grad():  # an unknown word means nothing until there are some to learn from
+            with torch.no_grad():  # an unknown word has no meaning until there are some to learn from
                 self.source.weight[0] = 0.0
-        self.target, target_size = _embedding(outputs, config)
+        self.target, target_size = _encoding(outputs, config)
         self.dropout = nn.Dropout(config.dropout)
-        self.encoder = build_backbone(size, reading)
-        self.decoder = build_backbone(target_size, writing)
-        self.directions = 2 if config.bidirectional else 1
+        self.encoder = build_architecture(ModelContext(size, window), config)
+        one_way = config.model_copy(update={"bidirectional": False})
+        self.decoder = build_architecture(ModelContext(target_size, window), one_way)
+        self.bidirectional = config.bidirectional
         read, width = self.encoder.output_size, self.decoder.output_size
-        parts = _state_parts(self.encoder, size) if config.bidirectional else 0
-        self.bridge = nn.ModuleList(nn.Linear(read, width) for _ in range(parts))
+        merged = len(list(leaves(self.encoder.initial_state(1)))) if config.bidirectional else 0
+        self.bridge = nn.ModuleList(nn.Linear(read, width) for _ in range(merged))
         kind = ATTENTIONS.get(config.attention)
         self.attention: nn.Module | None = kind(width, read, width) if kind is not None else None
         self.mix = nn.Linear(width + read, width) if kind is not None else None
@@ -115,90 +115,67 @@ class EncoderDecoder(nn.Module):
     def forward(
         self, inputs: Tensor, state: State = None, lengths: Tensor | None = None, given: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Scores [B, S, outputs] of each word after those `given[B, S]`, which begin with `end`."""
-        memory, state = self.encode(inputs, lengths)
+        """Logits [B, S, outputs] of each word after those `given[B, S]`, which begin with `end`."""
+        encoded, state = self.encode(inputs, lengths)
         if given is None:
             given = inputs.new_full((len(inputs), 1), self.end)
-        return self.decode(given, state, memory)[0], None
+        return self.decode(given, state, encoded)[0], None
 
     def encode(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[EncoderOutput, State]:
-        """Sentences [B, T] -> what was read, and the state that a decoder starts from."""
+        """Sentences [B, T] -> the encoder's outputs, and the state that a decoder starts from."""
         outputs, state = self.encoder(self.dropout(self.source(inputs)), None, lengths)
         padding = None
         if lengths is not None:
-            padding = torch.arange(inputs.shape[1], device=inputs.device) >= lengths.to(inputs.device)[:, None]
+            padding = ~inside(lengths, inputs.shape[1], inputs.device)
         keys = outputs if self.attention is None else cast(Attention, self.attention).keys(outputs)
-        return EncoderOutput(outputs, keys, padding), self._bridged(state)
+        return EncoderOutput(outputs, keys, padding), self._decoder_state(state)
 
-    def decode(self, given: Tensor, state: State, memory: EncoderOutput) -> tuple[Tensor, State, Tensor | None]:
-        """Words given [B, S] -> (scores [B, S, outputs] of each word after them, the state, attention [B, S, T])."""
+    def decode(self, given: Tensor, state: State, encoded: EncoderOutput) -> tuple[Tensor, State, Tensor | None]:
+        """Words given [B, S] -> (logits [B, S, outputs] of each next word, the state, attention weights [B, S, T])."""
         y, state = self.decoder(self.dropout(self.target(given)), state)
         if self.attention is None or self.mix is None:
             return self.head(self.dropout(y)), state, None
-        scores = cast(Attention, self.attention).scores(y, memory.keys)
-        if memory.padding is not None:
-            scores = scores.masked_fill(memory.padding[:, None], -torch.inf)
+        scores = cast(Attention, self.attention).scores(y, encoded.keys)
+        if encoded.padding is not None:
+            scores = scores.masked_fill(encoded.padding[:, None], -torch.inf)
         weights = torch.softmax(scores, dim=-1)
-        found = torch.tanh(self.mix(torch.cat([y, weights @ memory.outputs], dim=-1)))
-        return self.head(self.dropout(found)), state, weights
+        mixed = torch.tanh(self.mix(torch.cat([y, weights @ encoded.outputs], dim=-1)))
+        return self.head(self.dropout(mixed)), state, weights
 
-    def layers(self) -> list[tuple[str, str, str, nn.Module]]:
-        """Name, type, shape of the output and module of each layer, from sentence to translation; S words of it."""
-        encoder, decoder = cast(nn.Module, self.encoder), cast(nn.Module, self.decoder)
-        kind = "One-hot" if isinstance(self.source, OneHot) else "Embedding"
-        ways = " both ways" if self.directions == 2 else ""
-        rows = [
-            ("words", kind, f"[B, T, {_width(self.source)}]", self.source),
-            ("encoder", f"{type(encoder).__name__}{ways}", f"[B, T, {self.encoder.output_size}]", encoder),
+    def initial_state(self, batch_size: int) -> State:
+        """None: every sentence starts anew."""
+        return None
+
+    def layers(self) -> list[LayerRow]:
+        """The rows of a model summary, from source to translation of S words."""
+        encoder = [row._replace(name=f"encoder {row.name}") for row in self.encoder.layers()]
+        decoder = [
+            row._replace(name=f"decoder {row.name}", output_shape=row.output_shape.replace("T", "S"))
+            for row in self.decoder.layers()
         ]
+        rows = [encoding_row("source words", self.source), *encoder]
         if len(self.bridge):
-            rows.append(("bridge", "Linear", f"[layers, B, {self.decoder.output_size}]", self.bridge))
-        kind = "One-hot" if isinstance(self.target, OneHot) else "Embedding"
-        rows += [
-            ("words written", kind, f"[B, S, {_width(self.target)}]", self.target),
-            ("decoder", type(decoder).__name__, f"[B, S, {self.decoder.output_size}]", decoder),
-        ]
+            rows.append(layer_row("bridge", self.bridge, f"[B, layers, {self.decoder.output_size}]", "Linear"))
+        rows += [encoding_row("target words", self.target), *decoder]
         if self.attention is not None and self.mix is not None:
-            rows.append(("attention", type(self.attention).__name__, "[B, S, T]", self.attention))
-            rows.append(("mix", "Linear", f"[B, S, {self.mix.out_features}]", self.mix))
-        rows.append(("head", "Linear", f"[B, S, {self.head.out_features}]", self.head))
+            rows.append(layer_row("attention", self.attention, "[B, S, T]"))
+            rows.append(layer_row("mix", self.mix, f"[B, S, {self.mix.out_features}]"))
+        rows.append(layer_row("head", self.head, f"[B, S, {self.head.out_features}]"))
         return rows
 
-    def _bridged(self, state: State) -> State:
-        """The encoder's last state as the decoder's first: of two directions [2 L, B, D], one [L, B, D]."""
-        if self.directions == 1:
+    def _decoder_state(self, state: State) -> State:
+        """The encoder's final state as the decoder's first one; None where the architecture transfers none."""
+        if not self.encoder.capabilities.state_transfer:
+            return None
+        if not self.bidirectional:
             return state
-        parts = state if isinstance(state, tuple) else (state,)
-        joined = []
-        for part, bridge in zip(parts, self.bridge, strict=True):
-            layers = part.view(-1, 2, *part.shape[1:])
-            joined.append(torch.tanh(bridge(torch.cat([layers[:, 0], layers[:, 1]], dim=-1))))
-        return tuple(joined) if isinstance(state, tuple) else joined[0]
+        merged = self.encoder.merge_directions(state)
+        parts = (torch.tanh(bridge(part)) for bridge, part in zip(self.bridge, leaves(merged), strict=True))
+        return join_leaves(parts, like=merged)
 
 
-def select_state(state: State, rows: Tensor) -> State:
-    """Some rows of a state, perhaps several times."""
-    if isinstance(state, tuple):
-        return tuple(part[:, rows].contiguous() for part in state)
-    return state[:, rows].contiguous()
-
-
-def _embedding(words: int, config: ModelConfig) -> tuple[nn.Module, int]:
+def _encoding(words: int, config: ModelConfig) -> tuple[nn.Module, int]:
     if config.embedding_size == 0 and words <= ONE_HOT:
         return OneHot(words), words
     size = config.embedding_size or EMBEDDED
     return nn.Embedding(words, size), size
-
-
-def _width(embedding: nn.Module) -> int:
-    return int(embedding.size if isinstance(embedding, OneHot) else embedding.embedding_dim)  # type: ignore[arg-type]
-
-
-@torch.no_grad()
-def _state_parts(backbone: Any, size: int) -> int:
-    """How many tensors the state of an architecture has."""
-    training = backbone.training
-    weight = next(backbone.parameters())
-    _, state = backbone.eval()(torch.zeros(1, 1, size, device=weight.device))
-    backbone.train(training)
-    return len(state) if isinstance(state, tuple) else 1

@@ -1,4 +1,4 @@
-"""Text that goes on from a beginning: one symbol after the other, each drawn by its probability."""
+"""Text generation: one symbol after the other, each drawn from the predicted distribution."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from seqcore.models.recurrent import State
+from seqcore.models.state import State
 
-__all__ = ["log_sum", "write"]
+__all__ = ["generate", "log_sum"]
 
 
 @torch.inference_mode()
-def write(
+def generate(
     model: nn.Module,
     prompt: Sequence[int],
     steps: int,
@@ -25,26 +25,26 @@ def write(
     seed: int,
     window: int | None = None,
 ) -> list[int]:
-    """`steps` codes that follow a prompt of codes, on the model's device.
+    """`steps` token codes that follow a prompt of codes, on the model's device.
 
-    The state goes along, so that a symbol costs the same however long the text has become. With a `window`, for a model
-    that was not trained to go on from every step, each symbol is the answer to the last `window` ones. Code 0, the
-    unknown symbol, is never written.
+    The state is carried, so that a symbol costs the same however long the text has become. With a `window`, for a model
+    that predicts after a window only, each symbol follows the last `window` ones. Code 0, the unknown symbol, is never
+    generated.
     """
     random = np.random.default_rng(seed)
     device = next(model.parameters()).device
     training = model.training
     model.eval()
-    written = list(prompt)
-    coming, state = list(prompt), None
+    text = list(prompt)
+    inputs, state = list(prompt), None
     for _ in range(steps):
         if window is not None:
-            coming, state = written[-window:], None
-        scores, state = _next(model, coming, state, device)
-        written.append(1 + _draw(scores[1:], temperature, top_k, random))
-        coming = written[-1:]
+            inputs, state = text[-window:], None
+        logits, state = _next(model, inputs, state, device)
+        text.append(1 + _draw(logits[1:], temperature, top_k, random))
+        inputs = text[-1:]
     model.train(training)
-    return written[len(prompt) :]
+    return text[len(prompt) :]
 
 
 def _next(
@@ -54,20 +54,20 @@ def _next(
     return outputs[0, -1].cpu().double().numpy(), state
 
 
-def _draw(scores: NDArray[np.float64], temperature: float, top_k: int, random: np.random.Generator) -> int:
-    """One place of [V] scores, by their probabilities at a temperature; the highest at 0. Of the `top_k` highest."""
+def _draw(logits: NDArray[np.float64], temperature: float, top_k: int, random: np.random.Generator) -> int:
+    """An index of logits [V], drawn from their softmax at a temperature; the largest at 0. Of the `top_k` largest."""
     if temperature < 1e-6:
-        return int(scores.argmax())
-    if 0 < top_k < len(scores):
-        kept = np.argpartition(-scores, top_k - 1)[:top_k]
-        return int(kept[_draw(scores[kept], temperature, 0, random)])
-    heated = scores / temperature
-    probabilities = np.exp(heated - log_sum(heated))
-    return int(random.choice(len(scores), p=probabilities / probabilities.sum()))
+        return int(logits.argmax())
+    if 0 < top_k < len(logits):
+        kept = np.argpartition(-logits, top_k - 1)[:top_k]
+        return int(kept[_draw(logits[kept], temperature, 0, random)])
+    scaled = logits / temperature
+    probabilities = np.exp(scaled - log_sum(scaled))
+    return int(random.choice(len(logits), p=probabilities / probabilities.sum()))
 
 
-def log_sum(scores: NDArray[np.floating]) -> NDArray[np.floating]:
-    """ln of the sum of e to the scores [..., V] -> [..., 1]."""
-    top = scores.max(axis=-1, keepdims=True)
-    total: NDArray[np.floating] = top + np.log(np.exp(scores - top).sum(axis=-1, keepdims=True))
+def log_sum(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """log(sum(exp(logits))) over the last axis: [..., V] -> [..., 1]."""
+    top = logits.max(axis=-1, keepdims=True)
+    total: NDArray[np.floating] = top + np.log(np.exp(logits - top).sum(axis=-1, keepdims=True))
     return total

@@ -3,58 +3,128 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from seqcore.experiment.config import ModelConfig
+from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, last_step
 from seqcore.models.options import LSTMOptions, RNNOptions
+from seqcore.models.state import State, map_state
 
-if TYPE_CHECKING:
-    from seqcore.experiment.config import ModelConfig
-
-__all__ = ["GRU", "LSTM", "RNN", "State"]
-
-State = Any  # one tensor [num_layers * directions, B, D], or a tuple of such tensors; opaque to everyone else
+__all__ = ["GRU", "LSTM", "RNN"]
 
 
-class _Recurrent(nn.Module):
-    """What the three share: packing, how many numbers a step gives, and weights that are dropped.
+class _Recurrent(Architecture):
+    """What the three share: packing, state with the batch first, weight dropout, and probes.
 
-    `recurrent_dropout` drops weights of each layer's D by D matrices while training, the same ones at all steps of a
-    window, so that what is remembered is not disturbed on its way through time (Wan et al. 2013; Merity, Keskar and
-    Socher 2018).
+    State: [B, num_layers * directions, D]; an LSTM's is a tuple (h, c) of such tensors. torch's own order is
+    [num_layers * directions, B, D].
+
+    `recurrent_dropout` drops weights of each layer's D by D matrices in training, the same ones at all steps of a
+    window (Wan et al. 2013; Merity, Keskar and Socher 2018).
     """
 
     def __init__(self, network: nn.RNNBase, config: ModelConfig) -> None:
         super().__init__()
         self.network = network
         self.recurrent_dropout = config.recurrent_dropout
-        self.output_size = network.hidden_size * (2 if network.bidirectional else 1)
+        self.directions = 2 if network.bidirectional else 1
+        self.output_size = network.hidden_size * self.directions
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """x[B, T, F], lengths[B] (None: all T) -> (y[B, T, output_size], state). Steps beyond a length give 0."""
+        """See `Architecture`."""
         if lengths is None:
-            y, state = self._run(x, state)
-            return y, state
+            return cast(tuple[Tensor, State], self._run(x, state))
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         y, state = self._run(packed, state)
         return pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], state
 
     def _run(self, x: Tensor | PackedSequence, state: State) -> tuple[Any, State]:
-        """The network, with fewer weights while it trains."""
-        if not (self.training and self.recurrent_dropout):
-            return cast(tuple[Any, State], self.network(x, state))
-        thinned = {
+        state = map_state(_transposed, state)
+        if self.training and self.recurrent_dropout:
+            y, state = self._run_with_dropped_weights(x, state)
+        else:
+            y, state = self.network(x, state)
+        return y, map_state(_transposed, state)
+
+    def _run_with_dropped_weights(self, x: Tensor | PackedSequence, state: State) -> tuple[Any, State]:
+        dropped = {
             name: nn.functional.dropout(weight, self.recurrent_dropout)
             for name, weight in self.network.named_parameters()
             if name.startswith("weight_hh")
         }
-        with warnings.catch_warnings():  # on a GPU: that these weights, being new, don't lie side by side in memory
+        with warnings.catch_warnings():  # on a GPU: that these new weights are not contiguous in memory
             warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
-            return cast(tuple[Any, State], functional_call(self.network, thinned, (x, state)))
+            return cast(tuple[Any, State], functional_call(self.network, dropped, (x, state)))
+
+    def initial_state(self, batch_size: int) -> State:
+        """Zeros [B, num_layers * directions, D]."""
+        weight = next(self.parameters())
+        return weight.new_zeros(batch_size, self.network.num_layers * self.directions, self.network.hidden_size)
+
+    def last(self, y: Tensor, lengths: Tensor | None) -> Tensor:
+        """The last step of each direction: the backward one ends at the first step."""
+        if self.directions == 1:
+            return last_step(y, lengths)
+        size = self.network.hidden_size
+        return torch.cat([last_step(y, lengths)[:, :size], y[:, 0, size:]], dim=1)
+
+    def merge_directions(self, state: State) -> State:
+        """[B, num_layers * 2, D] -> [B, num_layers, 2 D]."""
+        return map_state(lambda part: part.view(len(part), -1, 2 * part.shape[2]), state)
+
+    def layers(self) -> list[LayerRow]:
+        """One row for each layer, both directions of it together."""
+        count, ways = self.network.num_layers, ", bidirectional" if self.directions == 2 else ""
+        sizes = {name.removesuffix("_reverse"): 0 for name, _ in self.network.named_parameters()}
+        for name, parameter in self.network.named_parameters():
+            sizes[name.removesuffix("_reverse")] += parameter.numel()
+        return [
+            LayerRow(
+                f"layer {layer + 1}" if count > 1 else "recurrent",
+                type(self).__name__ + ways,
+                f"[B, T, {self.output_size}]",
+                sum(size for name, size in sizes.items() if name.endswith(f"_l{layer}")),
+            )
+            for layer in range(count)
+        ]
+
+    @torch.no_grad()
+    def probe(self, x: Tensor) -> Probe:
+        """States and gates [B, T, num_layers * directions, D], computed step by step from the same weights."""
+        found: list[Probe] = []  # of each layer and direction
+        for layer in range(self.network.num_layers):
+            ways = [self._probe_direction(x, f"l{layer}{suffix}") for suffix in ("", "_reverse")[: self.directions]]
+            found += ways
+            x = torch.cat([way["hidden_state"] for way in ways], dim=2)
+        return {name: torch.stack([part[name] for part in found], dim=2) for name in self.capabilities.probes}
+
+    def _probe_direction(self, x: Tensor, suffix: str) -> Probe:
+        """One direction of a layer over its input [B, T, F]: names -> [B, T, D]."""
+        parameters = dict(self.network.named_parameters())
+        w_x, w_h = parameters[f"weight_ih_{suffix}"], parameters[f"weight_hh_{suffix}"]
+        b_x, b_h = parameters[f"bias_ih_{suffix}"], parameters[f"bias_hh_{suffix}"]
+        backward = suffix.endswith("_reverse")
+        hidden = x.new_zeros(len(x), self.network.hidden_size)
+        step: Probe = {"hidden_state": hidden, "cell_state": hidden}
+        steps = []
+        for x_t in (x.flip(1) if backward else x).unbind(1):
+            step = self._probe_step(x_t @ w_x.T + b_x, step["hidden_state"] @ w_h.T + b_h, step)
+            steps.append(step)
+        steps = steps[::-1] if backward else steps
+        return {name: torch.stack([step[name] for step in steps], dim=1) for name in self.capabilities.probes}
+
+    def _probe_step(self, from_input: Tensor, from_state: Tensor, before: Probe) -> Probe:
+        """Names -> [B, D] at one step, from the two products of a layer's weights, [B, gates * D] each."""
+        raise NotImplementedError
+
+
+def _transposed(state: Tensor) -> Tensor:
+    return state.transpose(0, 1).contiguous()
 
 
 def _common(config: ModelConfig) -> dict[str, Any]:
@@ -68,26 +138,36 @@ def _common(config: ModelConfig) -> dict[str, Any]:
 
 
 class RNN(_Recurrent):
-    """Elman's network: h_t = f(W x_t + U h_{t-1} + b), f being tanh or ReLU."""
+    """Elman network: h_t = f(W x_t + U h_{t-1} + b), f being tanh or ReLU."""
 
-    def __init__(self, input_size: int, config: ModelConfig) -> None:
-        super().__init__(
-            nn.RNN(input_size, nonlinearity=RNNOptions(**config.options).nonlinearity, **_common(config)), config
-        )
+    def __init__(self, context: ModelContext, config: ModelConfig) -> None:
+        nonlinearity = RNNOptions(**config.options).nonlinearity
+        super().__init__(nn.RNN(context.input_size, nonlinearity=nonlinearity, **_common(config)), config)
+
+    def _probe_step(self, from_input: Tensor, from_state: Tensor, before: Probe) -> Probe:
+        activation = torch.tanh if self.network.mode == "RNN_TANH" else torch.relu
+        return {"hidden_state": activation(from_input + from_state)}
 
 
 class GRU(_Recurrent):
-    """Gated recurrent unit, in torch's (cuDNN's) form."""
+    """Gated recurrent unit in the form of torch and cuDNN: the reset gate acts after the product with U."""
 
-    def __init__(self, input_size: int, config: ModelConfig) -> None:
-        super().__init__(nn.GRU(input_size, **_common(config)), config)
+    def __init__(self, context: ModelContext, config: ModelConfig) -> None:
+        super().__init__(nn.GRU(context.input_size, **_common(config)), config)
+
+    def _probe_step(self, from_input: Tensor, from_state: Tensor, before: Probe) -> Probe:
+        (r_x, z_x, n_x), (r_h, z_h, n_h) = from_input.chunk(3, dim=1), from_state.chunk(3, dim=1)
+        reset, update = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)
+        candidate = torch.tanh(n_x + reset * n_h)
+        hidden = (1 - update) * candidate + update * before["hidden_state"]
+        return {"hidden_state": hidden, "reset_gate": reset, "update_gate": update, "candidate": candidate}
 
 
 class LSTM(_Recurrent):
     """Long short-term memory with a forget gate, whose bias starts at `forget_bias` (Jozefowicz et al. 2015)."""
 
-    def __init__(self, input_size: int, config: ModelConfig) -> None:
-        super().__init__(nn.LSTM(input_size, **_common(config)), config)
+    def __init__(self, context: ModelContext, config: ModelConfig) -> None:
+        super().__init__(nn.LSTM(context.input_size, **_common(config)), config)
         size, forget_bias = config.hidden_size, LSTMOptions(**config.options).forget_bias
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
@@ -96,3 +176,16 @@ class LSTM(_Recurrent):
                     parameter[size : 2 * size] = forget_bias
                 elif name.startswith("bias_hh"):
                     parameter[size : 2 * size] = 0.0
+
+    def initial_state(self, batch_size: int) -> State:
+        """(h, c), zeros [B, num_layers * directions, D] each."""
+        zeros = super().initial_state(batch_size)
+        return zeros, zeros.clone()
+
+    def _probe_step(self, from_input: Tensor, from_state: Tensor, before: Probe) -> Probe:
+        i, f, g, o = (from_input + from_state).chunk(4, dim=1)
+        gates = {"input_gate": torch.sigmoid(i), "forget_gate": torch.sigmoid(f), "output_gate": torch.sigmoid(o)}
+        candidate = torch.tanh(g)
+        cell = gates["forget_gate"] * before["cell_state"] + gates["input_gate"] * candidate
+        hidden = gates["output_gate"] * torch.tanh(cell)
+        return {"hidden_state": hidden, "cell_state": cell, "candidate": candidate, **gates}

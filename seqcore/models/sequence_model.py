@@ -1,61 +1,46 @@
-"""A backbone with a way in and a way out: what every task but translation trains."""
+"""An architecture with an input encoding and an output layer: the model of every task but translation."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models import MODELS
-from seqcore.models.recurrent import State
+from seqcore.models.architecture import LayerRow, ModelContext, build_architecture
+from seqcore.models.state import State
 
-__all__ = ["Backbone", "SequenceModel", "build_backbone", "detached"]
+__all__ = ["OneHot", "SequenceModel", "encoding_row", "layer_row"]
 
 MOST_ONE_HOT = 1_000  # symbols
-_EMBEDDED = 128  # numbers that stand for one of more symbols, where nothing else is asked for
-
-
-class Backbone(Protocol):
-    """What an architecture dynamic_choices: `forward(x[B, T, F], state, lengths) -> (y[B, T, output_size], state)`."""
-
-    output_size: int
-
-    def __call__(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Run over whole sequences, going on from `state`."""
-        ...
-
-
-def build_backbone(input_size: int, config: ModelConfig) -> Backbone:
-    """The architecture that `config` names, with fresh weights."""
-    backbone: Backbone = MODELS[config.architecture].load()(input_size, config)
-    return backbone
+_EMBEDDED = 128  # dimensions of the embedding of a larger vocabulary, unless another size is asked for
 
 
 class SequenceModel(nn.Module):
-    """Input [B, T, F] (or symbols [B, T]) -> backbone -> dropout -> linear head.
+    """Input [B, T, F] (or token codes [B, T]) -> architecture -> dropout -> linear output layer.
 
-    Dropout lies between the layers and behind the last one, never on the way through time (Zaremba et al. 2014).
-    More than 1,000 symbols are always embedded: as one-hot vectors they would take too much.
+    Dropout lies between layers and behind the last one, never on the recurrent path (Zaremba et al. 2014). A vocabulary
+    of more than 1,000 symbols is always embedded; one-hot vectors would take too much memory.
 
-    `predict` says where the head looks: "last" at the last step ([B, 1, outputs]), "every" at each
-    ([B, T, outputs]); "broadcast" repeats the last step's answer over all T, a slip that shows what a missing shape
-    check does.
+    `predict` says at which steps the output layer is applied: "last" ([B, 1, outputs]) or "every" ([B, T, outputs]);
+    "broadcast" repeats the last step's output over all T, which shows what a missing shape check does.
     """
 
-    def __init__(self, input_size: int, output_size: int, config: ModelConfig, *, predict: str, symbolic: bool) -> None:
+    def __init__(
+        self, context: ModelContext, outputs: int, config: ModelConfig, *, predict: str, symbolic: bool
+    ) -> None:
         super().__init__()
         self.predict = predict
         self.embedding: nn.Module | None = None
         if symbolic:
-            size = config.embedding_size or (_EMBEDDED if input_size > MOST_ONE_HOT else 0)
-            self.embedding = nn.Embedding(input_size, size) if size else OneHot(input_size)
-            input_size = size or input_size
-        self.backbone = build_backbone(input_size, config)
+            symbols = context.input_size
+            size = config.embedding_size or (_EMBEDDED if symbols > MOST_ONE_HOT else 0)
+            self.embedding = nn.Embedding(symbols, size) if size else OneHot(symbols)
+            context = context._replace(input_size=size or symbols)
+        self.backbone = build_architecture(context, config)
         self.dropout = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
-        self.head = nn.Linear(self.backbone.output_size, output_size)
-        self.bidirectional = config.bidirectional
+        self.head = nn.Linear(self.backbone.output_size, outputs)
+        self.backbone.initial_head(self.head)
+        self.causal = self.backbone.capabilities.causal and not config.bidirectional
 
     def forward(self, inputs: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """-> (outputs[B, 1 or T, outputs], state). `lengths[B]` where sequences are padded at their end."""
@@ -64,23 +49,25 @@ class SequenceModel(nn.Module):
         y = self.dropout(y)
         if self.predict == "every":
             return self.head(y), state
-        answer = self.head(self._last(y, lengths))[:, None]
+        answer = self.head(self.backbone.last(y, lengths))[:, None]
         return (answer.expand(-1, x.shape[1], -1) if self.predict == "broadcast" else answer), state
 
-    def _last(self, y: Tensor, lengths: Tensor | None) -> Tensor:
-        """The output at each sequence's last step, [B, D]; read backwards, a sequence ends at its first step."""
-        if lengths is None:
-            last = y[:, -1]
-        else:
-            last = y[torch.arange(len(y), device=y.device), lengths.to(y.device) - 1]
-        if not self.bidirectional:
-            return last
-        half = y.shape[2] // 2
-        return torch.cat([last[:, :half], y[:, 0, half:]], dim=1)
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first step."""
+        return self.backbone.initial_state(batch_size)
+
+    def layers(self) -> list[LayerRow]:
+        """The rows of a model summary, from input to output."""
+        steps = "1" if self.predict == "last" else "T"
+        return [
+            *([] if self.embedding is None else [encoding_row("input", self.embedding)]),
+            *self.backbone.layers(),
+            layer_row("head", self.head, f"[B, {steps}, {self.head.out_features}]"),
+        ]
 
 
 class OneHot(nn.Module):
-    """Symbols [B, T] -> [B, T, V] with a 1 where the symbol is. It has no weights."""
+    """Token codes [B, T] -> [B, T, V] with a 1 at the code. It has no weights."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -88,11 +75,16 @@ class OneHot(nn.Module):
 
     def forward(self, symbols: Tensor) -> Tensor:
         """[B, T] -> [B, T, V], float32."""
-        return nn.functional.one_hot(symbols, self.size).float()
+        return nn.functional.one_hot(symbols, self.size).to(torch.get_default_dtype())
 
 
-def detached(state: State) -> State:
-    """The same state, cut from the graph that made it, so that gradients end at the window's start."""
-    if state is None:
-        return None
-    return tuple(detached(part) for part in state) if isinstance(state, tuple) else state.detach()
+def layer_row(name: str, module: nn.Module, shape: str, kind: str = "") -> LayerRow:
+    """One row of a model summary."""
+    return LayerRow(name, kind or type(module).__name__, shape, sum(p.numel() for p in module.parameters()))
+
+
+def encoding_row(name: str, encoding: nn.Module) -> LayerRow:
+    """The row of an `nn.Embedding` or `OneHot`."""
+    one_hot = isinstance(encoding, OneHot)
+    size = encoding.size if one_hot else encoding.embedding_dim
+    return layer_row(name, encoding, f"[B, T, {size}]", "One-hot" if one_hot else "Embedding")

@@ -20,8 +20,10 @@ from seqcore.evaluation.baselines import fit_baselines, predict_baselines
 from seqcore.evaluation.metrics import BaselineScore, Evaluation, class_metrics, confusion
 from seqcore.events import Finding
 from seqcore.experiment.config import ModelConfig
+from seqcore.models import capabilities_of
+from seqcore.models.architecture import ModelContext
 from seqcore.models.classifier import SequenceClassifier, WordDropout
-from seqcore.models.recurrent import State
+from seqcore.models.state import State
 from seqcore.results import ConfusionView, LabelsView
 from seqcore.tasks.stepwise_classification import (
     as_table,
@@ -63,6 +65,12 @@ class Classification(Task):
     unit = "sequence"
     reference = ("majority",)
 
+    @property
+    def causal(self) -> bool:
+        """Whether the model predicts at every step from the steps so far; else once, for the whole sequence."""
+        model = self.experiment.model
+        return capabilities_of(model.architecture).causal and not model.bidirectional
+
     def check(self, table: Table) -> None:
         """DataError if the table does not fit: fewer than two classes, missing values, an empty split."""
         self._check_augment(table)
@@ -100,41 +108,45 @@ class Classification(Task):
         data = self.experiment.data
         table = replace(table, independent=True)
         bounds = part_bounds(table, data.validation_fraction, data.test_fraction)["train"]
-        classes = 2
+        classes, longest = 2, max((high - low for _, low, high in bounds), default=1)
         if table.labels is not None and bounds:
             classes = len(np.unique(table.labels[[s for s, _, _ in bounds]]))
         if not table.symbolic:
-            return self._model(len(data.inputs) or len(table.columns), classes, symbolic=False)
+            return self._model(len(data.inputs) or len(table.columns), classes, longest, symbolic=False)
         known = [np.unique(table.values[low:high, 0]) for _, low, high in bounds]
         size = len(np.unique(np.concatenate(known))) if known else 1
-        return self._model(1 + size, classes, symbolic=True)
+        return self._model(1 + size, classes, longest, symbolic=True)
 
     def build_model(self, codec: LabelledCodec) -> SequenceClassifier:
         """Inputs [B, T, F] (or codes [B, T]) -> class logits at each step, [B, T, C]."""
         if codec.vocabulary is not None:
             unseen = WordDropout(UNSEEN) if len(codec.vocabulary) > MOST_ONE_HOT else None
-            return self._model(len(codec.vocabulary), len(codec.labels), symbolic=True, varied=unseen)
-        varied, augment = None, self.experiment.training.augment
+            return self._model(
+                len(codec.vocabulary), len(codec.labels), codec.lengths[1], symbolic=True, augmentation=unseen
+            )
+        augmentation, augment = None, self.experiment.training.augment
         if augment != "none":
             from seqcore.models.augmentation import AUGMENTATIONS  # imports audio code: only where needed
 
             assert codec.scaler is not None
             center, scale = (torch.from_numpy(a) for a in (codec.scaler.center, codec.scaler.scale))
-            varied = AUGMENTATIONS[augment](center, scale)
-        return self._model(len(codec.columns), len(codec.labels), symbolic=False, varied=varied)
+            augmentation = AUGMENTATIONS[augment](center, scale)
+        sizes = len(codec.columns), len(codec.labels), codec.lengths[1]
+        return self._model(*sizes, symbolic=False, augmentation=augmentation)
 
     def _model(
-        self, inputs: int, classes: int, *, symbolic: bool, varied: nn.Module | None = None
+        self, inputs: int, classes: int, longest: int, *, symbolic: bool, augmentation: nn.Module | None = None
     ) -> SequenceClassifier:
         config: ModelConfig = self.experiment.model
         if symbolic and config.embedding_size == 0 and inputs > MOST_ONE_HOT:
             config = config.model_copy(update={"embedding_size": _EMBEDDED})
-        return SequenceClassifier(inputs, classes, config, symbolic=symbolic, varied=varied)
+        context = ModelContext(inputs, longest, num_targets=classes)
+        return SequenceClassifier(context, classes, config, symbolic=symbolic, augmentation=augmentation)
 
     def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
         """Logits [B, T, C]; of a bidirectional model [B, 1, C], in training [B, 2, C]: whole sequence and prefix."""
         outputs, _ = model(batch.inputs, None, batch.lengths)
-        if not (model.training and self.experiment.model.bidirectional):
+        if not (model.training and not self.causal):
             return outputs, None
         steps = batch.inputs.shape[1]
         lengths = batch.lengths if batch.lengths is not None else torch.full((len(outputs),), steps)
@@ -152,7 +164,7 @@ class Classification(Task):
         each = nn.functional.cross_entropy(
             outputs.reshape(-1, classes), targets, ignore_index=UNKNOWN_CLASS, reduction="none"
         ).view(count, steps)
-        if self.experiment.model.bidirectional:  # the whole sequence, and in training a prefix
+        if not self.causal:  # the whole sequence, and in training a prefix
             whole, mean = each[:, 0], each[:, -1]
         elif batch.lengths is None:
             whole, mean = each[:, -1], each.mean(dim=1)

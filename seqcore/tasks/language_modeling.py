@@ -20,15 +20,17 @@ from seqcore.data.token_dataset import NOT_SCORED, TokenCodec, TokenDataset, fit
 from seqcore.errors import DataError, PredictionError
 from seqcore.evaluation.baselines import exact_baseline, predict_baselines
 from seqcore.evaluation.baselines.ngram import TokenInputs, fit_ngrams, most_counted
+from seqcore.evaluation.interruption import check_interrupted
 from seqcore.evaluation.metrics import BaselineScore, Evaluation, symbol_metrics
 from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment
-from seqcore.models.generation import log_sum, write
-from seqcore.models.recurrent import State
+from seqcore.models.architecture import ModelContext
+from seqcore.models.generation import generate, log_sum
 from seqcore.models.sequence_model import SequenceModel
+from seqcore.models.state import State, carry_over
 from seqcore.results import SymbolsView, TextView, View
 from seqcore.tasks.stateful_eval import stretches, warming_windows
-from seqcore.tasks.task import Task, carried, window_note
+from seqcore.tasks.task import Task, window_note
 
 __all__ = ["LanguageModeling"]
 
@@ -93,7 +95,9 @@ class LanguageModeling(Task):
         return self._model(len(codec.vocabulary))
 
     def _model(self, size: int) -> SequenceModel:
-        return SequenceModel(size, size, self.experiment.model, predict=self.experiment.data.predict, symbolic=True)
+        data = self.experiment.data
+        context = ModelContext(size, data.window, num_targets=size)
+        return SequenceModel(context, size, self.experiment.model, predict=data.predict, symbolic=True)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy in nats; padded steps are excluded."""
@@ -163,12 +167,12 @@ class LanguageModeling(Task):
         before: NDArray[np.int64] | None = None
         for numbers in stretches(len(windows), most, min(rows, _MOST_ROWS, max(1, len(windows) // 8))):
             first, _, sequence = windows.locate(numbers)
-            follows = np.zeros(len(numbers), dtype=bool)
+            continues = np.zeros(len(numbers), dtype=bool)
             if before is not None:
                 earlier, _, its_sequence = windows.locate(before[: len(numbers)])
-                follows = (sequence == its_sequence) & (first == earlier + windows.stride)
+                continues = (sequence == its_sequence) & (first == earlier + windows.stride)
             before = numbers
-            yield numbers, follows
+            yield numbers, continues
 
     @torch.inference_mode()
     def _passes(
@@ -176,11 +180,12 @@ class LanguageModeling(Task):
     ) -> Iterator[tuple[NDArray[np.int64], Batch, Tensor]]:
         """Model outputs for the scored windows: (window indices, batch, outputs [B, S, V])."""
         state: State = None
-        for number, (numbers, follows) in enumerate(self._scored(data, part)):
+        for number, (numbers, continues) in enumerate(self._scored(data, part)):
+            check_interrupted()
             batch = data.batch(part, numbers)
-            if follows is not None and number == 0:
-                state, follows = self._burned_in_state(model, data, part, numbers)
-            outputs, state = self.forward(model, batch, carried(state, follows), 1.0)
+            if continues is not None and number == 0:
+                state, continues = self._burned_in_state(model, data, part, numbers)
+            outputs, state = self.forward(model, batch, carry_over(model, state, continues), 1.0)
             yield numbers, batch, outputs
 
     def _burned_in_state(
@@ -191,7 +196,7 @@ class LanguageModeling(Task):
         there = np.zeros(len(heads), dtype=bool)
         for rows in warming_windows(data.windows[part], heads, data.table.offsets):
             places = np.maximum(rows, 0)[:, None] + np.arange(data.longest)
-            _, state = model(data.inputs(places), carried(state, there))
+            _, state = model(data.inputs(places), carry_over(model, state, there))
             there = rows >= 0
         return state, there
 
@@ -255,7 +260,7 @@ class LanguageModeling(Task):
         symbols = self.parse_input(prompt, codec)
         window = None if self.writes else self.experiment.data.window
         codes = vocabulary.encode(symbols).tolist()
-        new = write(model, codes, steps, temperature=temperature, top_k=top_k, seed=seed, window=window)
+        new = generate(model, codes, steps, temperature=temperature, top_k=top_k, seed=seed, window=window)
         return _continuation_text(codec, symbols, [vocabulary.symbols[i] for i in new])
 
     def diagnose(self, evaluation: Evaluation, dataset: TokenDataset, part: str) -> list[Finding]:
@@ -302,7 +307,7 @@ class LanguageModeling(Task):
         joint = data.codec.vocabulary.separator
         _, low, high = data.bounds[part][0]
         codes = data.codes[low : min(low + _PROMPT[joint], high)].tolist()
-        new = write(model, codes, times * _WRITTEN[joint], temperature=_TEMPERATURE, seed=0)
+        new = generate(model, codes, times * _WRITTEN[joint], temperature=_TEMPERATURE, seed=0)
         end = low + len(codes)
         prompt = tuple(data.table.words(low, end))
         text = _continuation_text(data.codec, prompt, [data.codec.vocabulary.symbols[i] for i in new])

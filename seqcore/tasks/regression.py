@@ -24,6 +24,7 @@ from seqcore.evaluation.metrics import BaselineScore, Evaluation, regression_met
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
+from seqcore.models.architecture import ModelContext
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.results import FramesView, SeriesView, View
 from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
@@ -118,7 +119,8 @@ class Regression(Task):
         data = self.experiment.data
         steps = 1 if is_recursive(data) else data.horizon
         features = inputs + 2 * len(calendar)  # a sine and a cosine for each cycle
-        return SequenceModel(features, steps * targets, self.experiment.model, predict=data.predict, symbolic=False)
+        context = ModelContext(features, data.window, steps, targets)
+        return SequenceModel(context, steps * targets, self.experiment.model, predict=data.predict, symbolic=False)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean over all targets; padded steps are excluded."""

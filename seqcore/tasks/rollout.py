@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from seqcore.data.anchors import anchors
 from seqcore.data.numeric_dataset import NumericDataset, is_recursive
 from seqcore.data.scaling import ANCHORED
+from seqcore.evaluation.interruption import check_interrupted
 from seqcore.experiment.config import DataConfig
 
 __all__ = ["Rollout", "recursive_forecast"]
@@ -75,6 +76,7 @@ class Rollout:
         room = torch.full((n, steps + at_once, columns), torch.nan, device=rows.device)
         known = torch.cat([rows, room], dim=1)
         for done in range(0, steps, at_once):
+            check_interrupted()
             end = filled + done + 1 - lead  # known or predicted rows at the forecast origin
             low = max(0, end - self.config.window - self.before)
             seen = None if dates is None else dates[:, low + self.before + lead : end + lead]

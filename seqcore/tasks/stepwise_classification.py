@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import PredictionError
+from seqcore.evaluation.interruption import check_interrupted
+from seqcore.models.classifier import SequenceClassifier
 from seqcore.results import LabelsView
 from seqcore.results.spacing import join_sentence
 from seqcore.tasks.forecasting import as_rows, parse_numbers
@@ -40,6 +42,7 @@ def class_answers(
     scores = np.zeros((len(indices), len(data.codec.labels)))
     total, start = 0.0, 0
     while start < len(order):
+        check_interrupted()
         longest = int(lengths[order[min(len(order), start + 256) - 1]])
         some = order[start : start + max(1, min(256, _STEPS_AT_ONCE // longest))]
         batch = data.batch(part, indices[some])
@@ -113,13 +116,13 @@ def _stepwise(
     low, count = int(first[0]), int(lengths[0])
     wide = 1 if data.table.symbolic else data.table.values.shape[1]
     most = max(2, min(_MOST_STEPS, _MOST_SIGNALS // wide))
-    bidirectional = getattr(model, "bidirectional", False)
+    assert isinstance(model, SequenceClassifier)
     # a subsampled signal has the rows after which predictions are shown
     places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
     training = model.training
     model.eval()
     inputs = data.batch(part, np.array([index])).inputs
-    if bidirectional:
+    if not model.causal:
         asked = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _MOST_PREFIXES)).round().astype(int))]
         longest = int(asked[-1]) + 1
         size = max(1, _STEPS_AT_ONCE // longest)

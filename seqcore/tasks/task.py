@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
+from seqcore.evaluation.interruption import check_interrupted
 from seqcore.evaluation.metrics import BaselineScore, Evaluation
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.experiment import Experiment
-from seqcore.models.recurrent import State
-from seqcore.models.sequence_model import detached
+from seqcore.models.state import State, carry_over
 from seqcore.results import SeriesView, View
 
-__all__ = ["Codec", "Example", "Task", "carried", "predict_windows", "scored_windows", "window_note"]
+__all__ = ["Codec", "Example", "Task", "predict_windows", "scored_windows", "window_note"]
 
 MOST_CARRIED = 2_000  # windows scored in a stateful evaluation
 MOST_SCORED = 50_000  # windows scored in one split; of more, an evenly spaced sample
@@ -208,26 +208,6 @@ def scored_windows(data: Dataset, part: str, *, numbers: int, stateful: bool) ->
     return data.spread(part, most)
 
 
-def carried(state: State, follows: NDArray[np.bool_] | None) -> State:
-    """The state for the next batch: cut from its graph, for as many rows as there are, 0 where a window starts anew."""
-    if state is None or follows is None or not follows.any():
-        return None
-    state = detached(state)
-    if follows.all() and _rows(state) == len(follows):
-        return state
-    keep = torch.from_numpy(follows)
-
-    def kept(part: Tensor) -> Tensor:
-        mask = keep.to(part.device, part.dtype)[None, :, None]
-        return (part[:, : len(follows)] * mask).contiguous()
-
-    return tuple(kept(p) for p in state) if isinstance(state, tuple) else kept(state)
-
-
-def _rows(state: State) -> int:
-    return int((state[0] if isinstance(state, tuple) else state).shape[1])
-
-
 @torch.inference_mode()
 def predict_windows(
     model: nn.Module, task: Task, data: Dataset, part: str, indices: NDArray[np.int64], *, stateful: bool
@@ -244,10 +224,12 @@ def predict_windows(
     state: State = None
     windows = data.windows[part]
     for start in range(0, len(indices), size):
+        check_interrupted()
         some = indices[start : start + size]
         batch = data.batch(part, some)
         if stateful:
-            state = carried(state, _follows(windows, some, indices[start - 1] if start else None))
+            continues = _continues_previous(windows, some, indices[start - 1] if start else None)
+            state = carry_over(model, state, continues)
         answer, state = task.forward(model, batch, state if stateful else None, 1.0)
         total += float(task.loss(answer, batch)) * len(some)
         outputs.append(answer.float().cpu().numpy())
@@ -257,7 +239,7 @@ def predict_windows(
     return np.concatenate(padded), total / len(indices)
 
 
-def _follows(windows: Any, some: NDArray[np.int64], before: np.int64 | None) -> NDArray[np.bool_]:
+def _continues_previous(windows: Any, some: NDArray[np.int64], before: np.int64 | None) -> NDArray[np.bool_]:
     if before is None:
         return np.zeros(1, dtype=bool)
     first, _, sequence = windows.locate(np.array([before, some[0]]))

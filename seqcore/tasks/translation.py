@@ -19,10 +19,11 @@ from seqcore.data.table import Table
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import PredictionError
 from seqcore.evaluation.baselines import predict_baselines
+from seqcore.evaluation.interruption import check_interrupted
 from seqcore.evaluation.metrics import BaselineScore, Evaluation
 from seqcore.events import Finding
 from seqcore.models.encoder_decoder import EncoderDecoder
-from seqcore.models.recurrent import State
+from seqcore.models.state import State
 from seqcore.results import TranslationView, View
 from seqcore.results.spacing import bare, is_word
 from seqcore.tasks.task import Task
@@ -66,7 +67,7 @@ class Translation(Task):
         """The model for a table; its sizes follow from the vocabularies of the training split."""
         data = self.experiment.data
         if table.paired is None:
-            return EncoderDecoder(2, 3, self.experiment.model)
+            return self._model(2, 2, 1)
         parts = assigned_parts(table, data.validation_fraction, data.test_fraction)
         sizes = [
             len(
@@ -74,11 +75,15 @@ class Translation(Task):
             )
             for side in (table, table.paired)
         ]
-        return EncoderDecoder(sizes[0], sizes[1] + 1, self.experiment.model)
+        longest = int(np.diff(table.offsets)[parts == 0].max(initial=1))
+        return self._model(sizes[0], sizes[1], longest)
 
     def build_model(self, codec: ParallelTextCodec) -> EncoderDecoder:
         """Source codes [B, T] -> logits of the target words and the end token."""
-        return EncoderDecoder(len(codec.source), len(codec.target) + 1, self.experiment.model)
+        return self._model(len(codec.source), len(codec.target), codec.lengths[1])
+
+    def _model(self, source: int, target: int, longest: int) -> EncoderDecoder:
+        return EncoderDecoder(source, target + 1, self.experiment.model, window=longest)
 
     def forward(self, model: nn.Module, batch: Batch, state: State, progress: float) -> tuple[Tensor, State]:
         """Logits [B, S, V + 1] of each target word given the true words before it.
@@ -250,6 +255,7 @@ class Translation(Task):
         most = _NUMBERS_AT_ONCE // self.experiment.model.hidden_size
         total, words, start = 0.0, 0, 0
         while start < len(order):
+            check_interrupted()
             longest = int(lengths[order[min(len(order), start + 256) - 1]])
             some = order[start : start + max(1, min(256, most // (longest * longest)))]
             batch = data.batch(part, indices[some])

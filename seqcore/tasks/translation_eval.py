@@ -16,6 +16,7 @@ from seqcore.data.parallel_text_dataset import ParallelTextDataset
 from seqcore.data.table import Table
 from seqcore.data.text import join_words
 from seqcore.errors import DataError
+from seqcore.evaluation.interruption import check_interrupted
 from seqcore.models.beam_search import Hypothesis, beam_search
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.results import Translated
@@ -52,6 +53,7 @@ def translate_words(
     found: dict[int, Translated] = {}
     start = 0
     while start < len(order):
+        check_interrupted()
         longest = int(lengths[order[min(len(order), start + _SENTENCES_AT_ONCE) - 1]])
         size = max(1, min(_SENTENCES_AT_ONCE, _WORDS_AT_ONCE // longest // beam))
         some = order[start : start + size]

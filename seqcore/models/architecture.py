@@ -1,0 +1,108 @@
+"""The contract of an architecture: what its constructor is given, and what every one of them offers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from seqcore.experiment.config import ModelConfig
+from seqcore.models import MODELS
+from seqcore.models.capabilities import Capabilities
+from seqcore.models.state import State
+
+__all__ = ["Architecture", "LayerRow", "ModelContext", "Probe", "build_architecture", "inside", "last_step"]
+
+Probe = dict[str, Tensor]  # name -> [B, T, ...]
+
+
+class ModelContext(NamedTuple):
+    """The sizes that an architecture may need.
+
+    `input_size` is F, the features of a time step; `window` the steps of the longest window or training sequence;
+    `horizon` the steps predicted at once; `num_targets` the numbers (or classes) of one predicted step.
+    """
+
+    input_size: int
+    window: int
+    horizon: int = 1
+    num_targets: int = 1
+
+
+class LayerRow(NamedTuple):
+    """One line of a model summary: B samples of T steps."""
+
+    name: str
+    type: str
+    output_shape: str
+    parameters: int
+
+
+class Architecture(nn.Module):
+    """Base of all architectures: features [B, T, F] -> features [B, T, output_size].
+
+    A subclass declares `output_size`, implements `forward` and, where it is stateful, `initial_state`. Its capabilities
+    stand in its registry entry. A causal architecture gives the same outputs run step by step, its state carried, as
+    over the whole sequence.
+    """
+
+    output_size: int
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As the registry entry declares them. KeyError where the class is not registered."""
+        target = f"{type(self).__module__}:{type(self).__name__}"
+        found: dict[str, Capabilities] = {entry.target: entry.traits["capabilities"] for entry in MODELS.values()}
+        return found[target]
+
+    @abstractmethod
+    def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """x[B, T, F], state (None: initial), lengths[B] (None: all T) -> (y[B, T, output_size], final state).
+
+        Outputs beyond a length are 0, and a row's final state is that after its own last step. An architecture with a
+        fixed window gives one step, y[B, 1, output_size].
+        """
+        raise NotImplementedError
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first step, which need not be zero; None for an architecture without one."""
+        return None
+
+    def last(self, y: Tensor, lengths: Tensor | None) -> Tensor:
+        """Outputs [B, T, output_size] of `forward` -> the features of the whole sequence, [B, output_size]."""
+        return last_step(y, lengths)
+
+    def merge_directions(self, state: State) -> State:
+        """A bidirectional state as that of one direction: the features of both, side by side in the last axis."""
+        raise NotImplementedError(f"{type(self).__name__} reads in one direction")
+
+    def probe(self, x: Tensor) -> Probe:
+        """Internals over x[B, T, F] by the names in `capabilities.probes`, each [B, T, ...]."""
+        raise NotImplementedError(f"{type(self).__name__} declares no probes")
+
+    def initial_head(self, head: nn.Linear) -> None:
+        """Initialize the linear output layer [output_size -> outputs]; by default it keeps torch's values."""
+
+    def layers(self) -> list[LayerRow]:
+        """The rows of a model summary, which together count every parameter."""
+        parameters = sum(p.numel() for p in self.parameters())
+        return [LayerRow("backbone", type(self).__name__, f"[B, T, {self.output_size}]", parameters)]
+
+
+def build_architecture(context: ModelContext, config: ModelConfig) -> Architecture:
+    """The architecture that `config` names, with fresh weights."""
+    return cast(Architecture, MODELS[config.architecture].load()(context, config))
+
+
+def inside(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
+    """Which steps lie within each sequence: lengths[B] -> bool [B, T]."""
+    return torch.arange(steps, device=device) < lengths.to(device)[:, None]
+
+
+def last_step(y: Tensor, lengths: Tensor | None) -> Tensor:
+    """The step of y[B, T, ...] at which each sequence ends, [B, ...]."""
+    if lengths is None:
+        return y[:, -1]
+    return y[torch.arange(len(y), device=y.device), lengths.to(y.device) - 1]
