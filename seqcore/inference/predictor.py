@@ -16,6 +16,7 @@ from seqcore.data.sources.stored_file import FileOptions
 from seqcore.data.step_units import STEP, StepUnit
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
+from seqcore.evaluation.interruption import interruptible
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.input_schema import Needs
@@ -24,7 +25,6 @@ from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import Summary, summarize
 from seqcore.tasks.task import Example, Task
 from seqcore.training.checkpoint import load_weights, unpack
-from seqcore.training.interruption import interruptible
 from seqcore.training.isolated_rng import on_one_thread
 from seqcore.training.state import restored_experiment
 
@@ -224,7 +224,7 @@ class Predictor:
 
     def interruptible(self, wanted: Callable[[], bool]) -> AbstractContextManager[None]:
         """Within this context, `evaluate` raises EvaluationInterrupted once `wanted()` is true."""
-        return interruptible(self._model, wanted)
+        return interruptible(wanted)
 
     def evaluate(
         self, table: Table, *, part: str | None = None, points: int = 2_000, beam: int | None = None

@@ -19,8 +19,8 @@ from seqcore.data.dataset import Dataset
 from seqcore.data.folds import folds
 from seqcore.evaluation.intervals import COVERAGE, needed
 from seqcore.events import Event, Finding, Preparing, Severity
-from seqcore.training.random_state import random_state, set_random_state
-from seqcore.training.reporting import Report
+from seqcore.training.isolated_rng import random_state, set_random_state
+from seqcore.training.requests import Requests
 from seqcore.training.state import TrainingState
 
 __all__ = ["BLOCKS", "calibrate"]
@@ -30,15 +30,15 @@ Errors = dict[str, NDArray[np.float64]]
 Step = Callable[..., Any]
 
 
-def calibrate(state: TrainingState, report: Report, step: Step) -> Iterator[Event]:
+def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[Event]:
     """Give the model's codec intervals with the coverage that the experiment promises; nothing where it promises none.
 
-    `step(state, batch, follows)` is the loop's own. What is asked of the run is heard before each step; a run that is
+    `step(state, batch, continues)` is the loop's own. What is asked of the run is heard before each step; a run that is
     stopped meanwhile has no intervals and says so, one that goes on to learn is calibrated again when it has.
     """
     coverage = state.experiment.training.interval_coverage
     _keep(state, {})
-    if coverage == 0.0 or report.over() or state.progress.step == 0 or not state.task.intervals:
+    if coverage == 0.0 or requests.should_stop() or state.progress.step == 0 or not state.task.intervals:
         return
     epochs = state.progress.best_epoch or state.progress.epoch
     each = f"{epochs} epoch{'s' * (epochs != 1)} each"
@@ -51,36 +51,36 @@ def calibrate(state: TrainingState, report: Report, step: Step) -> Iterator[Even
             yield Preparing(state.progress.step, "Making intervals", block + 1, BLOCKS)
             if len(fold.windows["train"]) and len(fold.windows["val"]):
                 torch.manual_seed(state.experiment.training.seed + 1 + block)
-                errors.append((yield from _judged(state, fold, epochs, report, step, mine)))
-            if report.over() or state.has_epochs_left:
+                errors.append((yield from _judged(state, fold, epochs, requests, step, mine)))
+            if requests.should_stop() or state.has_epochs_left:
                 break
         else:
             yield _made(state, errors, coverage)
             return
     finally:
         set_random_state(mine, state.device)
-    if report.ending != "leave":
+    if requests.stop_reason != "leave":
         yield _note(
             state, "not-calibrated", "Calibrating was broken off: this model has no intervals.", severity="warning"
         )
 
 
 def _judged(
-    state: TrainingState, fold: Dataset, epochs: int, report: Report, step: Step, mine: dict[str, torch.Tensor]
+    state: TrainingState, fold: Dataset, epochs: int, requests: Requests, step: Step, mine: dict[str, torch.Tensor]
 ) -> Generator[Event, None, Errors]:
     """Train a model on a fold, and return its errors on the block that was held out."""
-    model = TrainingState.fresh(state.experiment, fold, state.device)
+    model = TrainingState.fresh(state.experiment, state.task, fold, state.device)
     for _ in range(epochs):
-        for batch, follows in model.remaining_batches():
-            step(model, batch, follows)
-            if report.control.asked:
+        for batch, continues in model.remaining_batches():
+            step(model, batch, continues)
+            if requests.pending:
                 its = random_state(state.device)
                 set_random_state(mine, state.device)  # a checkpoint is made of the run and not of this model
-                yield from report.heed()
+                yield from requests.apply()
                 set_random_state(its, state.device)
-                if report.over() or state.has_epochs_left:
+                if requests.should_stop() or state.has_epochs_left:
                     return {}
-        model.end_epoch(None)
+        model.end_epoch({})
     found: Errors = state.task.errors(model.model, fold, "val")
     return found
 

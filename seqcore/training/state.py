@@ -1,8 +1,9 @@
-"""Everything that changes while a model is trained, and how it goes into a checkpoint and comes back."""
+"""Training state: everything that changes while a model is trained, to and from a checkpoint."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -18,16 +19,17 @@ from seqcore.data.dataset import Batch, Dataset
 from seqcore.errors import CorruptError, DeviceError, SeqcoreError
 from seqcore.events import CheckpointReady
 from seqcore.experiment.experiment import Experiment
-from seqcore.models.recurrent import State
+from seqcore.models.state import State, carry_over, join_leaves, leaves, map_state
 from seqcore.tasks import TASKS
-from seqcore.tasks.model_summary import check_memory, summarize
-from seqcore.tasks.task import Task, carried
-from seqcore.training.checkpoint import Checkpoint, load_weights, pack, unpack
+from seqcore.tasks.model_summary import Summary, summarize_model
+from seqcore.tasks.task import Task
+from seqcore.training.checkpoint import Checkpoint, load_weights, pack
+from seqcore.training.devices import check_memory
+from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.optimizers import make_optimizer
-from seqcore.training.random_state import random_state, set_random_state
 from seqcore.training.schedules import rate
 
-__all__ = ["Progress", "TrainingState"]
+__all__ = ["Progress", "TrainingState", "restored_experiment"]
 
 _TOGETHER = 16  # batches that are gathered at once, as long as they are small
 _NUMBERS_TOGETHER = 500_000
@@ -41,49 +43,56 @@ class Progress:
     epoch: int = 0  # whole epochs done
     step_in_epoch: int = 0
     planned: int = 0  # steps that the schedule was made for
-    loss_sum: float = 0.0  # over the epoch in hand, by window
+    loss_sum: float = 0.0  # over the current epoch, each window counted once
     windows: int = 0
     last_losses: list[float] = field(default_factory=list)  # of the last 20 steps
     best_loss: float = math.inf
     best_epoch: int | None = None
     best_step: int | None = None
-    best_metrics: dict[str, float] = field(default_factory=dict)  # as the best epoch's end said them
-    waited: int = 0  # epochs since the best
-    drops: int = 0  # of a plateau schedule
+    best_metrics: dict[str, float] = field(default_factory=dict)  # at the end of the best epoch
+    waited: int = 0  # epochs since the best one
+    drops: int = 0  # times that a plateau schedule has lowered the learning rate
     plateau_best: float = math.inf
     plateau_waited: int = 0
     next_preview: int = 1
     epoch_seconds: float = 0.0
     seconds: float = 0.0
 
+    @property
+    def fraction(self) -> float:
+        """How much of the planned run is done, from 0 to 1."""
+        return min(1.0, self.step / max(1, self.planned))
+
 
 @dataclass
 class TrainingState:
-    """A model on its way: fresh from an experiment, or as a checkpoint left it."""
+    """A model in training: fresh from an experiment, or as a checkpoint left it."""
 
     experiment: Experiment
     task: Task
     dataset: Dataset
     device: torch.device
     model: nn.Module
+    summary: Summary
     optimizer: torch.optim.Optimizer
     progress: Progress
     best: dict[str, Tensor]
-    carried: State = None
+    recurrent_state: State = None
+    saved_at: float = field(default_factory=time.perf_counter)  # of the last checkpoint
 
     @classmethod
-    def fresh(cls, experiment: Experiment, dataset: Any, device: torch.device) -> TrainingState:
-        """First weights from the experiment's seed. DeviceError where the model doesn't fit into memory."""
-        task: Task = TASKS[experiment.data.task].load()(experiment)
-        check_memory(summarize(experiment, dataset.table), experiment, device)
+    def fresh(cls, experiment: Experiment, task: Task, dataset: Any, device: torch.device) -> TrainingState:
+        """First weights from the experiment's seed. DeviceError where the model does not fit into memory."""
+        with torch.device("meta"):
+            summary = summarize_model(task.build_model(dataset.codec))
+        check_memory(summary.parameters, experiment.model, device)
         try:
             model = task.build_model(dataset.codec).to(device)
         except (RuntimeError, MemoryError) as error:
             raise DeviceError(f"model.hidden_size: the model doesn't fit into memory ({str(error)[:120]})") from None
-        steps = dataset.steps_per_epoch(experiment.training)
-        progress = Progress(planned=experiment.training.epochs * steps)
+        progress = Progress(planned=experiment.training.epochs * dataset.steps_per_epoch(experiment.training))
         optimizer = make_optimizer(model.parameters(), experiment.training)
-        return cls(experiment, task, dataset, device, model, optimizer, progress, {})
+        return cls(experiment, task, dataset, device, model, summary, optimizer, progress, {})
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
@@ -97,9 +106,8 @@ class TrainingState:
 
     @property
     def has_epochs_left(self) -> bool:
-        """Whether there are epochs left, and patience."""
-        training = self.experiment.training
-        return self.progress.epoch < training.epochs and not self.out_of_patience
+        """Whether epochs are left and early stopping has not ended the run."""
+        return self.progress.epoch < self.experiment.training.epochs and not self.out_of_patience
 
     @property
     def out_of_patience(self) -> bool:
@@ -108,24 +116,19 @@ class TrainingState:
         return patience > 0 and self.progress.waited >= patience
 
     def remaining_batches(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
-        """What is left of the epoch in hand: batches, and where state is carried whether each window follows on.
+        """What is left of the current epoch: batches, and in stateful training which rows continue the batch before.
 
-        They are gathered several at a time, which costs hardly more than one.
+        Several batches are gathered at a time, which costs hardly more than one.
         """
         p, training = self.progress, self.experiment.training
         left = islice(self.dataset.batches("train", training, p.epoch), p.step_in_epoch, None)
         together = max(1, min(_TOGETHER, _NUMBERS_TOGETHER // (training.batch_size * max(1, self.dataset.longest))))
         while group := list(islice(left, together)):
             batches = self.dataset.gather("train", [numbers for numbers, _ in group])
-            yield from zip(batches, (follows for _, follows in group), strict=True)
-
-    @property
-    def done(self) -> float:
-        """How much of the planned run is done, from 0 to 1."""
-        return min(1.0, self.progress.step / max(1, self.progress.planned))
+            yield from zip(batches, (continues for _, continues in group), strict=True)
 
     def update_learning_rate(self) -> float:
-        """Give the optimizer the learning rate of the step to come, and say it."""
+        """Set the optimizer's learning rate for the next step, and return it."""
         p = self.progress
         value = rate(
             self.experiment.training,
@@ -139,39 +142,39 @@ class TrainingState:
         return value
 
     def clear_gradients(self) -> None:
-        """The optimizer's `zero_grad`, without the profiler's hooks that it takes along each time."""
+        """The optimizer's `zero_grad` without its profiling hooks."""
         for parameter in self.parameters:
             parameter.grad = None
 
-    def carried_to(self, follows: NDArray[np.bool_] | None) -> State:
-        """The hidden state that the next batch starts from, or None."""
-        return carried(self.carried, follows)
+    def state_for(self, continues: NDArray[np.bool_] | None) -> State:
+        """The recurrent state that the next batch starts from, or None for the initial one."""
+        return carry_over(self.model, self.recurrent_state, continues)
 
-    def count_step(self, hidden: State) -> None:
-        """A step was taken; `hidden` is the state to hand on, or None."""
-        self.carried = hidden
+    def count_step(self, recurrent_state: State) -> None:
+        """Count an optimizer step; `recurrent_state` is what the next batch continues from, or None."""
+        self.recurrent_state = recurrent_state
         self.progress.step += 1
         self.progress.step_in_epoch += 1
 
-    def change(self, changes: dict[str, Any]) -> None:
-        """Live changes: a new learning rate, more epochs. ExperimentError where they can't be."""
+    def apply_changes(self, changes: dict[str, Any]) -> None:
+        """Apply live changes: a new learning rate, more epochs. ExperimentError where they are not allowed."""
         self.experiment = self.experiment.with_changes(changes)
         for group in self.optimizer.param_groups:
             group["weight_decay"] = self.experiment.training.weight_decay
 
-    def end_epoch(self, val_loss: float | None) -> bool:
-        """Count an epoch; whether it was the best so far. Keeps the best weights.
+    def end_epoch(self, metrics: dict[str, float]) -> bool:
+        """Count an epoch, keep the best weights by validation loss, and return whether this epoch was the best.
 
-        Without a validation part (`val_loss` None) nothing can choose, and the last weights stand.
+        Without a validation split the last weights count.
         """
-        p, training = self.progress, self.experiment.training
+        p, training, val_loss = self.progress, self.experiment.training, metrics.get("val_loss")
         p.epoch, p.step_in_epoch, p.loss_sum, p.windows, p.epoch_seconds = p.epoch + 1, 0, 0.0, 0, 0.0
         if val_loss is None:
             return False
         best = val_loss < p.best_loss
         p.waited = 0 if best else p.waited + 1
         if best:
-            p.best_loss, p.best_epoch, p.best_step = val_loss, p.epoch, p.step
+            p.best_loss, p.best_epoch, p.best_step, p.best_metrics = val_loss, p.epoch, p.step, metrics
             self.best = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
         if val_loss < p.plateau_best:
             p.plateau_best, p.plateau_waited = val_loss, 0
@@ -182,51 +185,46 @@ class TrainingState:
         return best
 
     def finite(self) -> bool:
-        """Whether every weight is a number."""
+        """Whether every weight is finite."""
         return all(bool(torch.isfinite(p).all()) for p in self.parameters)
 
-    def checkpoint(self) -> CheckpointReady:
-        """All of it as bytes."""
+    def checkpoint(self, *, seconds: float, epoch_seconds: float) -> CheckpointReady:
+        """All of it as bytes, with the time that the run and its current epoch have taken so far."""
+        p = self.progress
+        p.seconds, p.epoch_seconds, self.saved_at = seconds, epoch_seconds, time.perf_counter()
         codec = self.dataset.codec  # type: ignore[attr-defined]
         tensors, plain = _packed_optimizer(self.optimizer)
-        carried = self.carried if isinstance(self.carried, tuple) else () if self.carried is None else (self.carried,)
+        numbers = iter(range(1_000_000))
         meta = {
             "experiment": self.experiment.to_dict(),
             "codec": codec.to_dict(),
-            "progress": asdict(self.progress),
+            "progress": asdict(p),
             "optimizer": plain,
-            "carried": None if self.carried is None else isinstance(self.carried, tuple),
+            "recurrent_state": map_state(lambda _: next(numbers), self.recurrent_state),  # type: ignore[arg-type,return-value]
         }
         groups = {
             "model": self.model.state_dict(),
             "best": self.best,
             "optimizer": tensors,
-            "carried": {str(i): part for i, part in enumerate(carried)},
+            "recurrent_state": {str(i): part for i, part in enumerate(leaves(self.recurrent_state))},
             "random": random_state(self.device),
             "codec": {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in codec.arrays().items()},
         }
-        p = self.progress
         return CheckpointReady(step=p.step, epoch=p.epoch, content=pack(meta, groups), best_step=p.best_step)
 
     @classmethod
-    def resumed(cls, experiment: Experiment, content: bytes, table: Any, device: torch.device) -> TrainingState:
-        """As a checkpoint left it, random state included. CorruptError where it doesn't fit.
-
-        `experiment` says where to run; everything else is the checkpoint's own.
-        """
-        checkpoint = unpack(content)
-        kept = restored_experiment(checkpoint).with_changes({"training.device": experiment.training.device})
+    def resumed(cls, checkpoint: Checkpoint, table: Any, device: torch.device, *, device_name: str) -> TrainingState:
+        """As a checkpoint left it, random state included. CorruptError where it does not fit."""
+        kept = restored_experiment(checkpoint).with_changes({"training.device": device_name})
         task: Task = TASKS[kept.data.task].load()(kept)
         codec = task.codec_from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
-        state = cls.fresh(kept, task.make_dataset(table, device, task.frozen_codec(codec)), device)
+        state = cls.fresh(kept, task, task.make_dataset(table, device, task.frozen_codec(codec)), device)
         load_weights(state.model, checkpoint.group("model"))
         try:
             _restore_optimizer(state.optimizer, checkpoint)
             state.progress = Progress(**checkpoint.meta["progress"])
             state.best = {name: t.to(device) for name, t in checkpoint.group("best").items()}
-            parts = checkpoint.group("carried")
-            kept_parts = tuple(parts[str(i)].to(device) for i in range(len(parts)))
-            state.carried = kept_parts if checkpoint.meta["carried"] else kept_parts[0] if kept_parts else None
+            state.recurrent_state = _restored_state(checkpoint, device)
             set_random_state(checkpoint.group("random"), device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CorruptError(f"the checkpoint is damaged: {error}") from None
@@ -234,11 +232,27 @@ class TrainingState:
 
 
 def restored_experiment(checkpoint: Checkpoint) -> Experiment:
-    """The experiment that a checkpoint holds, live changes included."""
+    """The experiment that a checkpoint holds, live changes included. CorruptError."""
     try:
         return Experiment.make(checkpoint.meta["experiment"])
     except (KeyError, SeqcoreError) as error:
         raise CorruptError(f"the checkpoint's experiment can't be read: {error}") from None
+
+
+def _restored_state(checkpoint: Checkpoint, device: torch.device) -> State:
+    if "recurrent_state" in checkpoint.meta:
+        tensors = checkpoint.group("recurrent_state")
+        tree = _as_tuples(checkpoint.meta["recurrent_state"])
+        return join_leaves((tensors[str(i)].to(device) for i in range(len(tensors))), like=tree)
+    # version 0.2 kept the layers before the batch
+    old = checkpoint.group("carried")
+    parts = tuple(old[str(i)].to(device).transpose(0, 1).contiguous() for i in range(len(old)))
+    return parts if checkpoint.meta["carried"] else parts[0] if parts else None
+
+
+def _as_tuples(tree: Any) -> Any:
+    """JSON's lists as tuples."""
+    return tuple(map(_as_tuples, tree)) if isinstance(tree, list) else tree
 
 
 def _packed_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

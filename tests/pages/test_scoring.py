@@ -11,12 +11,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import seqcore
+from seqcore.evaluation.interruption import EvaluationInterrupted
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
-from seqcore.training.interruption import EvaluationInterrupted
 from ui import scoring, session
 from ui.scoring import Scoring
 

@@ -249,7 +249,7 @@ def test_a_loss_that_stops_being_a_number_ends_the_run_and_says_so() -> None:
     assert "loss-not-finite" in [f.code for f in of(events, Finding)]
     finished = of(events, Finished)[0]
     assert finished.status == "stopped"
-    assert "stopped being a number" in finished.reason
+    assert "not finite" in finished.reason
 
 
 def test_events_come_in_their_order_and_steps_without_a_hole() -> None:

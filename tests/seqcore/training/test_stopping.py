@@ -6,20 +6,17 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-import numpy as np
 import pytest
 import torch
 
+import seqcore.training.scoring
+from seqcore.evaluation.interruption import EvaluationInterrupted, interruptible
 from seqcore.events import CheckpointReady, Epoch, Event, Finished, Preparing, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
-from seqcore.models import MODELS
-from seqcore.models.sequence_model import SequenceModel
 from seqcore.tasks import TASKS
-from seqcore.training import reporting
 from seqcore.training.control import Control
 from seqcore.training.fit import fit, load_table
-from seqcore.training.interruption import EvaluationInterrupted, interruptible
 
 E = TypeVar("E", bound=Event)
 
@@ -68,7 +65,7 @@ def scoring(event: Event) -> bool:
 @pytest.fixture
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stop whose time is over as soon as it is asked for."""
-    monkeypatch.setattr(reporting, "STOP_SECONDS", -1.0)
+    monkeypatch.setattr(seqcore.training.scoring, "STOP_SECONDS", -1.0)
 
 
 @pytest.mark.usefixtures("no_time")
@@ -76,7 +73,7 @@ def test_a_stop_without_time_keeps_the_scores_of_its_best_epoch_and_says_what_is
     events, finished = run(PLAN, second_epoch)
     assert finished is not None
     assert finished.status == "stopped"
-    assert finished.reason.endswith("the validation and the test part are not scored")
+    assert finished.reason.endswith("the validation and the test split are not scored")
     best = [e for e in of(events, Epoch) if e.best][-1]
     assert finished.metrics["val_loss"] == best.metrics["val_loss"]
     assert not [name for name in finished.metrics if name.startswith("test_")]
@@ -84,7 +81,7 @@ def test_a_stop_without_time_keeps_the_scores_of_its_best_epoch_and_says_what_is
 
 
 def test_a_stop_scores_what_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reporting, "STOP_SECONDS", 600.0)
+    monkeypatch.setattr(seqcore.training.scoring, "STOP_SECONDS", 600.0)
     _, finished = run(PLAN, second_epoch)
     assert finished is not None
     assert all(math.isfinite(finished.metrics[f"{part}_mae"]) for part in ("train", "val", "test"))
@@ -159,20 +156,5 @@ def test_scoring_is_broken_off_whatever_the_task(recipe: str) -> None:
     table = load_table(plan)
     dataset = task.make_dataset(table, device)
     model = task.build_model(dataset.codec)
-    with pytest.raises(EvaluationInterrupted), interruptible(model, lambda: True):
+    with pytest.raises(EvaluationInterrupted), interruptible(lambda: True):
         task.evaluate(model, dataset, "val", full=False)
-    assert model.training
-
-
-@pytest.mark.parametrize("name", list(MODELS))
-def test_a_model_is_as_it_was_afterwards(name: str) -> None:
-    plan = PLAN.with_changes({"model.architecture": name})
-    model = SequenceModel(1, 1, plan.model, predict="last", symbolic=False)
-    given = torch.from_numpy(np.ones((1, 8, 1), dtype=np.float32))
-    before = model(given)[0]
-    with interruptible(model, lambda: False):
-        assert torch.equal(model(given)[0], before)
-        model.eval()
-    assert model.training
-    assert torch.equal(model(given)[0], before)
-    assert not any(layer._forward_pre_hooks for layer in model.modules())

@@ -1,0 +1,153 @@
+"""Scoring of a run: baselines before it, the validation split after each epoch, every split at its end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from seqcore.data.splits import PART_TITLES
+from seqcore.evaluation.interruption import EvaluationInterrupted, interruptible
+from seqcore.evaluation.metrics import Evaluation
+from seqcore.events import Event, Finished, Metrics, Preparing, Preview
+from seqcore.training.control import Control
+from seqcore.training.state import TrainingState
+
+__all__ = ["STOP_SECONDS", "Scoring"]
+
+STOP_SECONDS = 2.0  # what is not scored so long after a stop was asked for stays unscored
+
+
+class Scoring:
+    """The scores of one attempt. `baselines`: baseline -> "<split>_<metric>" -> value, of the splits scored so far."""
+
+    def __init__(self, state: TrainingState, control: Control) -> None:
+        self._state, self._control = state, control
+        self._sizes = {split: size for split, size in state.dataset.sizes().items() if size}
+        self._baseline_seconds = 0.0  # for one window, on the split where it took longest
+        self.baselines: dict[str, Metrics] = {}
+
+    def score_baselines(self) -> Iterator[Event]:
+        """Score the baselines on the splits that are held out, the training split where none is."""
+        splits: list[str] = [split for split in ("val", "test") if split in self._sizes] or ["train"]
+        for number, split in enumerate(splits, 1):
+            if number > 1 and self._control.ending is not None:
+                return  # the next attempt scores it
+            yield Preparing(self._state.progress.step, "Scoring the baselines", number, len(splits))
+            began = time.perf_counter()
+            self._keep_baselines(split, self._state.task.baseline_metrics(self._state.dataset, split))
+            self._baseline_seconds = max(self._baseline_seconds, (time.perf_counter() - began) / self._sizes[split])
+
+    def validation(self) -> Metrics:
+        """Loss and metrics of the current weights on the validation split; none where there is no such split.
+
+        EvaluationInterrupted where the run was asked to end and scoring takes too long.
+        """
+        if "val" not in self._sizes:
+            return {}
+        state = self._state
+        with self._interruptible():
+            return _named("val", state.task.evaluate(state.model, state.dataset, "val", full=False))
+
+    def preview(self) -> Preview:
+        """What the model can do now, on validation data where there are any."""
+        state = self._state
+        split = state.dataset.shown_part()
+        return Preview(step=state.progress.step, part=split, view=state.task.preview(state.model, state.dataset))
+
+    def final_report(self, stop_reason: str | None, *, seconds: Callable[[], float]) -> Iterator[Event]:
+        """Scores of the best and of the last weights on all splits, findings, and `Finished`.
+
+        A run that is asked to stop, even only now, scores what it can within `STOP_SECONDS`; one that is asked to leave
+        has no `Finished`.
+        """
+        state, p = self._state, self._state.progress
+        last_weights = {name: t.detach().clone() for name, t in state.model.state_dict().items()}
+        earlier = bool(state.best) and p.best_step != p.step
+        if earlier:
+            state.model.load_state_dict(state.best)
+        best = yield from self._evaluate_splits("best" if earlier else "last")
+        yield from self._findings(best, stop_reason)
+        last = best
+        if earlier:
+            state.model.load_state_dict(last_weights)
+            last = yield from self._evaluate_splits("last")
+        if self._control.ending == "leave":
+            return
+        extra = {"train_loss_last_20": math.fsum(p.last_losses) / len(p.last_losses)} if p.last_losses else {}
+        known = {n: v for n, v in p.best_metrics.items() if n.startswith("val_")} if "val" not in best else {}
+        status, reason = self._outcome(stop_reason)
+        yield Finished(
+            status=status,
+            reason=reason + self._not_scored(best),
+            epochs=p.epoch,
+            step=p.step,
+            seconds=seconds(),
+            metrics=_all_named(best) | known | extra,
+            last_metrics=_all_named(last) | extra,
+            baselines=self.baselines,
+            best_epoch=p.best_epoch,
+        )
+
+    def _evaluate_splits(self, which: str) -> Generator[Event, None, dict[str, Evaluation]]:
+        """Scores on all splits or, once the run is asked to end, on those there is time for; the test split first."""
+        state = self._state
+        found: dict[str, Evaluation] = {}
+        for number, split in enumerate(reversed(self._sizes), 1):
+            yield Preparing(state.progress.step, f"Scoring the {which} weights", number, len(self._sizes))
+            if self._control.overdue(STOP_SECONDS - self._sizes[split] * self._baseline_seconds):
+                continue
+            try:
+                with self._interruptible():
+                    found[split] = state.task.evaluate(state.model, state.dataset, split)
+            except EvaluationInterrupted:
+                continue
+            self._keep_baselines(split, found[split].baselines)
+        return {split: found[split] for split in self._sizes if split in found}
+
+    def _findings(self, evaluations: Mapping[str, Evaluation], stop_reason: str | None) -> Iterator[Event]:
+        split = self._state.dataset.shown_part()
+        if stop_reason != "diverged" and split in evaluations:
+            for finding in self._state.task.diagnose(evaluations[split], self._state.dataset, split):
+                yield replace(finding, step=self._state.progress.step)
+
+    def _outcome(self, stop_reason: str | None) -> tuple[str, str]:
+        p, patience = self._state.progress, self._state.experiment.training.patience
+        if stop_reason == "stop":
+            return "stopped", f"stopped on request after step {p.step}"
+        if stop_reason == "diverged":
+            kept = "the best weights before that are kept" if self._state.best else "no usable weights are kept"
+            return "stopped", f"the loss was not finite by step {p.step}; {kept}"
+        if self._state.out_of_patience:
+            return "completed", f"early stopping: no better validation loss for {patience} epochs"
+        return "completed", "all epochs completed"
+
+    def _not_scored(self, evaluations: Mapping[str, Evaluation]) -> str:
+        """Which of the held-out splits have no scores, as the end of a sentence, or nothing."""
+        missing = [PART_TITLES[s] for s in ("val", "test") if s in self._sizes and s not in evaluations]
+        if not missing:
+            return ""
+        return f"; the {' and the '.join(missing)} split {'are' if len(missing) > 1 else 'is'} not scored"
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Within this block an evaluation ends soon after the run was asked to end."""
+        try:
+            with interruptible(lambda: self._control.overdue(STOP_SECONDS)):
+                yield
+        finally:
+            self._state.model.train()
+
+    def _keep_baselines(self, split: str, baselines: Mapping[str, Metrics]) -> None:
+        for name, metrics in baselines.items():
+            self.baselines.setdefault(name, {}).update({f"{split}_{metric}": v for metric, v in metrics.items()})
+
+
+def _named(split: str, evaluation: Evaluation) -> Metrics:
+    return {f"{split}_{name}": value for name, value in evaluation.metrics.items()}
+
+
+def _all_named(evaluations: Mapping[str, Evaluation]) -> Metrics:
+    return {name: value for split, e in evaluations.items() for name, value in _named(split, e).items()}
