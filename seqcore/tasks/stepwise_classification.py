@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -116,13 +116,12 @@ def _stepwise(
     low, count = int(first[0]), int(lengths[0])
     wide = 1 if data.table.symbolic else data.table.values.shape[1]
     most = max(2, min(_MOST_STEPS, _MOST_SIGNALS // wide))
-    assert isinstance(model, SequenceClassifier)
     # a subsampled signal has the rows after which predictions are shown
     places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
     training = model.training
     model.eval()
     inputs = data.batch(part, np.array([index])).inputs
-    if not model.causal:
+    if not cast(SequenceClassifier, model).causal:
         asked = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _MOST_PREFIXES)).round().astype(int))]
         longest = int(asked[-1]) + 1
         size = max(1, _STEPS_AT_ONCE // longest)

@@ -332,11 +332,11 @@ def test_many_words_are_embedded_and_some_are_hidden_while_training() -> None:
         p.numel() for p in task.build_meta_model(table).parameters()
     )
     assert isinstance(model.embedding, torch.nn.Embedding)
-    assert model.varied is not None
+    assert model.augmentation is not None
     codes = data.batch("train", np.arange(40)).inputs
-    hidden = float((model.varied(codes) == 0).float().mean())
+    hidden = float((model.augmentation(codes) == 0).float().mean())
     assert 0.02 < hidden < 0.3
-    assert torch.equal(model.eval().varied(codes), codes)  # type: ignore[misc]
+    assert torch.equal(model.eval().augmentation(codes), codes)  # type: ignore[misc]
 
 
 def test_unknown_words_are_answered_and_said() -> None:
@@ -393,7 +393,7 @@ def diagnosed(predict: Any, **changes: Any) -> set[str]:
     data = task.make_dataset(levels(200), CPU)
 
     class Fixed(torch.nn.Module):
-        bidirectional = False
+        causal = True
 
         def forward(self, inputs: torch.Tensor, state: Any = None, lengths: Any = None) -> Any:
             return predict(inputs), None

@@ -18,7 +18,7 @@ from seqcore.errors import DataError, PredictionError
 from seqcore.events import CheckpointReady, Finding, Finished, Preview, Started
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
-from seqcore.models.generation import write
+from seqcore.models.generation import generate
 from seqcore.results import SymbolsView, TextView, view_from_dict
 from seqcore.tasks.language_modeling import LanguageModeling
 from seqcore.tasks.stateful_eval import stretches
@@ -176,8 +176,8 @@ def test_writing_depends_on_the_seed_the_temperature_and_top_k(reader: tuple[Pre
 def test_a_carried_state_writes_what_reading_all_anew_would(reader: tuple[Predictor, dict[str, Any]]) -> None:
     codec, model = reader[0]._codec, reader[0]._model
     codes = codec.vocabulary.encode(list("the cat sat")).tolist()
-    carried = write(model, codes, 40, temperature=1.0, seed=3)
-    assert carried == write(model, codes, 40, temperature=1.0, seed=3, window=10_000)
+    carried = generate(model, codes, 40, temperature=1.0, seed=3)
+    assert carried == generate(model, codes, 40, temperature=1.0, seed=3, window=10_000)
 
 
 def test_symbols_that_were_never_seen_are_all_named(reader: tuple[Predictor, dict[str, Any]]) -> None:

@@ -82,7 +82,7 @@ def learned() -> tuple[Finished, Predictor]:
 def model(attention: str = "additive", architecture: str = "lstm", **changes: Any) -> EncoderDecoder:
     torch.manual_seed(0)
     config = ModelConfig(attention=attention, architecture=architecture, hidden_size=12, **changes)
-    return EncoderDecoder(20, 16, config).eval()
+    return EncoderDecoder(20, 16, config, window=9).eval()
 
 
 SHORT, LONG = torch.tensor([[3, 7, 5]]), torch.tensor([[4, 9, 2, 11, 6, 1, 8]])
@@ -132,7 +132,7 @@ def test_a_sentence_is_translated_alike_alone_and_among_others(attention: str, b
 def test_a_beam_is_never_worse_than_the_likeliest_word_each_time(attention: str) -> None:
     for seed in range(6):
         torch.manual_seed(seed)
-        net = EncoderDecoder(20, 16, ModelConfig(attention=attention, hidden_size=12)).eval()
+        net = EncoderDecoder(20, 16, ModelConfig(attention=attention, hidden_size=12), window=9).eval()
         with torch.no_grad():
             net.head.weight.mul_(6.0)
         greedy, wide = beam_search(net, TOGETHER, LENGTHS), beam_search(net, TOGETHER, LENGTHS, beam=4)
@@ -243,7 +243,7 @@ def test_a_beam_is_chosen_when_predicting(learned: tuple[Finished, Predictor], m
 
 
 def test_the_probability_is_the_mean_of_the_words() -> None:
-    model = EncoderDecoder(4, 4, Experiment().with_changes({"model.hidden_size": 8}).model).eval()
+    model = EncoderDecoder(4, 4, Experiment().with_changes({"model.hidden_size": 8}).model, window=4).eval()
     codes = torch.tensor([[1, 2, 3]])
     (found,) = beam_search(model, codes, None)
     longest = 10 + 3 * codes.shape[1] // 2
