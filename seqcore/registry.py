@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-__all__ = ["Entry", "SourceEntry", "architectures", "load", "sources", "tasks"]
+__all__ = ["Entry", "SourceEntry", "architectures", "load", "sources", "task_kind", "tasks", "with_extensions"]
 
 
 def load(target: str) -> Any:
@@ -45,6 +45,7 @@ class SourceEntry(Entry):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", self.target)
+        object.__setattr__(self, "tasks", with_extensions(*self.tasks))
 
 
 @cache
@@ -66,3 +67,14 @@ def tasks() -> dict[str, Entry]:
     """The tasks by name."""
     registry: dict[str, Entry] = load("seqcore.tasks:TASKS")
     return registry
+
+
+def task_kind(name: str) -> str:
+    """The task that the task `name` extends (`traits["extends"]`), or itself."""
+    kind: str = tasks()[name].traits.get("extends", name)
+    return kind
+
+
+def with_extensions(*names: str) -> tuple[str, ...]:
+    """These tasks, and those that extend one of them."""
+    return (*names, *(name for name in tasks() if name not in names and task_kind(name) in names))

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, field_validator
 from seqcore.errors import did_you_mean
 from seqcore.experiment.fields import Choice, OptionalInt, Section, setting
 from seqcore.experiment.training_config import TrainingConfig
-from seqcore.registry import Entry, architectures, sources, tasks
+from seqcore.registry import Entry, architectures, sources, tasks, with_extensions
 
 __all__ = ["DataConfig", "ModelConfig", "TrainingConfig"]
 
@@ -50,10 +50,10 @@ class DataConfig(Section):
     inputs: Names = setting(
         (),
         "Input columns. Empty: the target columns, or all columns for classification.",
-        applies_to={"data.task": ("regression", "classification")},
+        applies_to={"data.task": with_extensions("regression", "classification")},
     )
     target: Names = setting(
-        (), "Target columns. Empty: the first numeric column.", applies_to={"data.task": ("regression",)}
+        (), "Target columns. Empty: the first numeric column.", applies_to={"data.task": with_extensions("regression")}
     )
     missing: str = setting(
         "refuse",
@@ -64,7 +64,7 @@ class DataConfig(Section):
             ("previous", "Previous value", "Forward fill: repeat the last known value."),
             ("drop", "Drop rows", "Remove rows with missing values."),
         ],
-        applies_to={"data.task": ("regression", "classification")},
+        applies_to={"data.task": with_extensions("regression", "classification")},
     )
     calendar: Names = setting(
         (),
@@ -75,7 +75,7 @@ class DataConfig(Section):
             ("month", "Month", "Month of the year."),
             ("yearday", "Day of the year", "Day of the year."),
         ],
-        applies_to={"data.task": ("regression",)},
+        applies_to={"data.task": with_extensions("regression")},
     )
     window: int = setting(
         20,
@@ -84,7 +84,7 @@ class DataConfig(Section):
         maximum=10_000,
         unit="steps",
         basic=True,
-        applies_to={"data.task": ("regression", "language-modeling")},
+        applies_to={"data.task": with_extensions("regression", "language-modeling")},
     )
     min_window: OptionalInt = setting(
         None,
@@ -94,7 +94,7 @@ class DataConfig(Section):
         maximum=10_000,
         unit="steps",
         title="Minimum window",
-        applies_to={"data.task": ("regression", "language-modeling")},
+        applies_to={"data.task": with_extensions("regression", "language-modeling")},
     )
     horizon: int = setting(
         1,
@@ -103,7 +103,7 @@ class DataConfig(Section):
         maximum=1_000,
         unit="steps",
         basic=True,
-        applies_to={"data.task": ("regression",)},
+        applies_to={"data.task": with_extensions("regression")},
     )
     multi_step: str = setting(
         "direct",
@@ -113,7 +113,7 @@ class DataConfig(Section):
             ("recursive", "Recursive", "Predict one step at a time; each prediction becomes the next input."),
         ],
         title="Multi-step strategy",
-        applies_to={"data.task": ("regression",)},
+        applies_to={"data.task": with_extensions("regression")},
     )
     stride: int = setting(
         1,
@@ -121,7 +121,7 @@ class DataConfig(Section):
         minimum=1,
         maximum=10_000,
         unit="steps",
-        applies_to={"data.task": ("regression", "language-modeling")},
+        applies_to={"data.task": with_extensions("regression", "language-modeling")},
     )
     burn_in: int = setting(
         0,
@@ -129,7 +129,7 @@ class DataConfig(Section):
         minimum=0,
         maximum=10_000,
         unit="steps",
-        applies_to={"data.task": ("language-modeling",), "data.predict": ("every",)},
+        applies_to={"data.task": with_extensions("language-modeling"), "data.predict": ("every",)},
     )
     predict: str = setting(
         "last",
@@ -143,7 +143,7 @@ class DataConfig(Section):
                 "One prediction broadcast over all targets: a shape bug of some published programs.",
             ),
         ],
-        applies_to={"data.task": ("regression", "language-modeling")},
+        applies_to={"data.task": with_extensions("regression", "language-modeling")},
     )
     lead: int = setting(
         1,
@@ -151,7 +151,7 @@ class DataConfig(Section):
         minimum=0,
         maximum=1_000,
         unit="steps",
-        applies_to={"data.task": ("regression",)},
+        applies_to={"data.task": with_extensions("regression")},
     )
     scaling: str = setting(
         "standard",
@@ -172,7 +172,7 @@ class DataConfig(Section):
         ],
         basic=True,
         numbers=True,
-        applies_to={"data.task": ("regression", "classification")},
+        applies_to={"data.task": with_extensions("regression", "classification")},
     )
     vocabulary: int = setting(
         10_000,
@@ -180,7 +180,7 @@ class DataConfig(Section):
         minimum=10,
         maximum=30_000,
         unit="words",
-        applies_to={"data.task": ("translation",)},
+        applies_to={"data.task": with_extensions("translation")},
     )
     min_count: OptionalInt = setting(
         None,
@@ -189,7 +189,7 @@ class DataConfig(Section):
         minimum=1,
         maximum=1_000,
         title="Minimum word count",
-        applies_to={"data.task": ("translation",)},
+        applies_to={"data.task": with_extensions("translation")},
     )
     validation_fraction: float = setting(
         0.15, "Fraction of the data in the validation split.", minimum=0.0, maximum=0.9
@@ -237,7 +237,7 @@ class ModelConfig(Section):
         "Embedding dimension of a token; 0 is one-hot encoding (128 dimensions above 1,000 tokens).",
         minimum=0,
         maximum=4096,
-        applies_to={"data.task": ("language-modeling", "classification", "translation")},
+        applies_to={"data.task": with_extensions("language-modeling", "classification", "translation")},
     )
     attention: str = setting(
         "additive",
@@ -251,12 +251,12 @@ class ModelConfig(Section):
             ),
             ("none", "None", "The decoder sees only the final encoder state."),
         ],
-        applies_to={"data.task": ("translation",)},
+        applies_to={"data.task": with_extensions("translation")},
     )
     beam: int = setting(
         1,
         "Beam size of beam search; 1 is greedy decoding.",
         minimum=1,
         maximum=50,
-        applies_to={"data.task": ("translation",)},
+        applies_to={"data.task": with_extensions("translation")},
     )

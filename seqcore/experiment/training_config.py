@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqcore.experiment.fields import OptionalInt, Section, setting
-from seqcore.registry import Entry
+from seqcore.registry import Entry, with_extensions
 
 __all__ = ["TrainingConfig"]
 
@@ -87,7 +87,7 @@ class TrainingConfig(Section):
                 "then assume equally frequent classes.",
             ),
         ],
-        applies_to={"data.task": ("classification",)},
+        applies_to={"data.task": with_extensions("classification")},
     )
     batch_size: int = setting(
         32, "Number of windows or sequences in one training step.", minimum=1, maximum=65_536, basic=True
@@ -121,14 +121,17 @@ class TrainingConfig(Section):
         "Probability that the decoder receives the true previous word instead of its own prediction.",
         minimum=0.0,
         maximum=1.0,
-        applies_to={"data.task": ("translation",)},
+        applies_to={"data.task": with_extensions("translation")},
     )
     teacher_forcing_end: float = setting(
         1.0,
         "Teacher forcing probability at the end of training.",
         minimum=0.0,
         maximum=1.0,
-        applies_to={"data.task": ("translation",), "training.forcing_schedule": ("linear", "inverse-sigmoid")},
+        applies_to={
+            "data.task": with_extensions("translation"),
+            "training.forcing_schedule": ("linear", "inverse-sigmoid"),
+        },
     )
     forcing_schedule: str = setting(
         "constant",
@@ -138,7 +141,7 @@ class TrainingConfig(Section):
             ("linear", "Linear", "Linear from start to end."),
             ("inverse-sigmoid", "Inverse sigmoid", "Inverse sigmoid decay (Bengio et al. 2015)."),
         ],
-        applies_to={"data.task": ("translation",)},
+        applies_to={"data.task": with_extensions("translation")},
     )
     augment: str = setting(
         "none",
@@ -147,14 +150,14 @@ class TrainingConfig(Section):
             ("none", "None", "No augmentation."),
             ("voice", "Voice", "Random equalization, spectral tilt, band limits and noise of log-mel frames."),
         ],
-        applies_to={"data.task": ("classification",)},
+        applies_to={"data.task": with_extensions("classification")},
     )
     interval_coverage: float = setting(
         0.0,
         "Nominal coverage of the prediction intervals, such as 0.9; 0 disables them. Trains six additional models.",
         minimum=0.0,
         maximum=0.99,
-        applies_to={"data.task": ("regression",)},
+        applies_to={"data.task": with_extensions("regression")},
         title="Interval coverage",
         basic=True,
     )

@@ -2,7 +2,8 @@
 
 `traits["losses"]` lists the allowed losses, the default first; `traits["whole"]` is set where the task uses whole
 sequences and not windows; `traits["variable_length"]` where inputs (sequences, prompts) differ in length;
-`traits["scalings"]` lists the allowed scalings where not all are.
+`traits["scalings"]` lists the allowed scalings where not all are; `traits["extends"]` names the task whose fields,
+sources and checks apply to this one too.
 """
 
 from __future__ import annotations

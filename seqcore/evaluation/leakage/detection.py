@@ -19,6 +19,7 @@ from seqcore.evaluation.leakage.labels import find_label_copies, label_finding
 from seqcore.evaluation.leakage.row_fingerprints import stretches
 from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
+from seqcore.registry import task_kind
 
 __all__ = ["find_leaks"]
 
@@ -46,7 +47,7 @@ def find_leaks(table: Table, config: DataConfig) -> list[Finding]:
 
 def _copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Inputs that are the target, now or later."""
-    if not table.tabular or config.task != "regression":
+    if not table.tabular or task_kind(config.task) != "regression":
         return []
     inputs, targets = _used(table, config)
     spans = list(pairwise(table.offsets.tolist()))
@@ -81,7 +82,7 @@ def _told(copy: Copy, table: Table, config: DataConfig) -> Finding:
 
 def _labels(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
     """Values of labelled sequences that are the class over again."""
-    if config.task != "classification" or table.labels is None or table.symbolic:
+    if task_kind(config.task) != "classification" or table.labels is None or table.symbolic:
         return []
     inputs, _ = _used(table, config)
     return [label_finding(copy, table) for copy in find_label_copies(table, inputs)]
@@ -365,7 +366,7 @@ def _bridged(values: Values, bounds: Bounds) -> str | None:
 def _used(table: Table, config: DataConfig) -> tuple[list[int], list[int]]:
     """The places of the inputs and of the targets; of all columns where none are chosen by the task."""
     place = {name: i for i, name in enumerate(table.columns)}
-    if config.task != "regression":
+    if task_kind(config.task) != "regression":
         return [place[n] for n in config.inputs if n in place] or list(place.values()), []
     targets = [place[n] for n in target_names(table, config) if n in place]
     return [place[n] for n in config.inputs if n in place] or targets, targets
