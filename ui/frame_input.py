@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from seqcore.data.splits import PART_TITLES, part_bounds
+from seqcore.data.splits import SPLIT_TITLES, split_bounds
 from seqcore.data.table import Table
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ def frames(predictor: Predictor, table: Table, *, key: str) -> NDArray[np.float6
     """So many pictures from the beginning of a film, [T, F] -> what `predict` takes."""
     data = predictor.experiment.data
     part = "test" if data.test_fraction else "val" if data.validation_fraction else "train"
-    films = part_bounds(table, data.validation_fraction, data.test_fraction)[part][:MOST_OFFERED]
+    films = split_bounds(table, data.validation_fraction, data.test_fraction)[part][:MOST_OFFERED]
     if not films:
         return None
     place = st.selectbox(
-        f"Film of the {PART_TITLES[part]} part",
+        f"Film of the {SPLIT_TITLES[part]} part",
         range(len(films)),
         format_func=lambda i: table.names[films[i][0]] if table.names else f"Film {films[i][0] + 1}",
         key=f"{key}-film",

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from seqcore.data.splits import PARTS, part_bounds
+from seqcore.data.splits import SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.data.text import join_words
 from seqcore.results.blanks import marked
@@ -25,7 +25,7 @@ NO_BREAK = "\u00a0"
 
 def text_picture(table: Table, validation_fraction: float, test_fraction: float, *, small: bool, testid: str) -> None:
     """The beginnings of some sequences of every part: a text, texts with labels, or pairs."""
-    bounds = part_bounds(table, validation_fraction, test_fraction)
+    bounds = split_bounds(table, validation_fraction, test_fraction)
     few = FEW_SMALL if int(table.lengths.max(initial=0)) <= SMALL / 2 else FEW_LONG  # those take a line and more each
     chosen = _chosen(bounds, few if small else FEW_LARGE)
     if table.paired is not None or table.labels is not None:
@@ -40,7 +40,7 @@ def text_picture(table: Table, validation_fraction: float, test_fraction: float,
 
 def _chosen(bounds: dict[str, list[tuple[int, int, int]]], most: int) -> list[tuple[str, int, int, int]]:
     """Sequences from every part, spread over it."""
-    there = [part for part in PARTS if bounds[part]]
+    there = [part for part in SPLITS if bounds[part]]
     each = max(1, most // max(1, len(there)))
     found = []
     for part in there:

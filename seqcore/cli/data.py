@@ -11,7 +11,7 @@ from seqcore.cli.training import changed_values
 from seqcore.data.columns import unknown_columns
 from seqcore.data.profile.facts import Inspection
 from seqcore.data.sources import SOURCES
-from seqcore.data.splits import PART_TITLES
+from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError, did_you_mean
 from seqcore.experiment.experiment import Experiment
@@ -86,7 +86,7 @@ def _summary(what: str, seen: Inspection, table: Table, experiment: Experiment) 
             f"sequences of {table.unit.span(seen.lengths.shortest, seen.lengths.longest)}, "
             f"half of them up to {table.unit.counted(round(seen.lengths.median))}"
         )
-    lines.append("to learn from: " + ", ".join(f"{facts.windows:,} {PART_TITLES[facts.part]}" for facts in seen.parts))
+    lines.append("to learn from: " + ", ".join(f"{facts.windows:,} {SPLIT_TITLES[facts.part]}" for facts in seen.parts))
     if seen.rhythm is not None and seen.rhythm.period:
         lines.append(f"{seen.rhythm.column} repeats every {seen.rhythm.period:,} rows")
     return [*lines, *seen.notes, *([seen.sampled] if seen.sampled else [])]
@@ -103,8 +103,8 @@ def _tables(seen: Inspection, out: Output, *, pictures: bool) -> None:
         _more(len(seen.columns) + seen.columns_left_out - len(rows), "column", out)
     if seen.classes is not None:
         ranked = sorted(seen.classes.items(), key=lambda item: -sum(item[1].values()))
-        listed = [(name, *(f"{counts[p]:,}" for p in PART_TITLES)) for name, counts in ranked[:SHOWN]]
-        out.table(("class", *PART_TITLES.values()), listed, right=tuple(PART_TITLES.values()))
+        listed = [(name, *(f"{counts[p]:,}" for p in SPLIT_TITLES)) for name, counts in ranked[:SHOWN]]
+        out.table(("class", *SPLIT_TITLES.values()), listed, right=tuple(SPLIT_TITLES.values()))
         _more(len(ranked) - len(listed), "class", out)
     for words in seen.vocabularies:
         symbols = ", ".join(f"{symbol!r} {count:,}" for symbol, count in words.frequent[:SHOWN])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.splits import part_bounds
+from seqcore.data.splits import split_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError, did_you_mean
 from seqcore.experiment.config import DataConfig
@@ -114,7 +114,7 @@ def fill_gaps(table: Table, config: DataConfig) -> Table:
     if config.missing == "drop":
         return _drop(table, bad.any(axis=1))
     values = table.values.copy()
-    for bounds in part_bounds(table, config.validation_fraction, config.test_fraction).values():
+    for bounds in split_bounds(table, config.validation_fraction, config.test_fraction).values():
         for s, low, high in bounds:
             start = int(table.offsets[s])
             for column in range(values.shape[1]):
@@ -125,7 +125,7 @@ def fill_gaps(table: Table, config: DataConfig) -> Table:
 
 
 def _fill(values: NDArray[np.float64], low: int, *, interpolate: bool, table: Table) -> None:
-    """Fill values[low:] in place from themselves and what came before: never from a later part."""
+    """Fill values[low:] in place from themselves and what came before: never from a later split."""
     missing = np.isnan(values)
     missing[:low] = False
     if not missing.any():

@@ -1,4 +1,4 @@
-"""A table made ready for a task: parts that don't leak, and windows that are gathered batch by batch, never copied."""
+"""A table made ready for a task: splits that don't leak, and windows that are gathered batch by batch, never copied."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcore.data.splits import PART_TITLES, PARTS, part_bounds
+from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig, TrainingConfig
 
-__all__ = ["PARTS", "Batch", "Dataset", "Windows", "whole_sequences"]
+__all__ = ["SPLITS", "Batch", "Dataset", "Windows", "whole_sequences"]
 
 _POOL = 2**19  # windows that are shuffled together
 _BLOCK = 2**8
@@ -41,7 +41,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of one part, described and not listed: G groups of equally spaced windows of one length each.
+    """The windows of one split, described and not listed: G groups of equally spaced windows of one length each.
 
     Group g has `count[g]` windows of `length[g]` rows, the first from row `first[g]` on, in sequence `sequence[g]`.
     """
@@ -95,7 +95,7 @@ def _order(n: int, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.
 
 
 class Dataset(ABC):
-    """The geometry that all tasks share: which windows belong to which part. A task says what a window holds.
+    """The geometry that all tasks share: which windows belong to which split. A task says what a window holds.
 
     Where `whole`, a window is a sequence from its first row to its last, whatever `data.window` says.
     """
@@ -107,8 +107,8 @@ class Dataset(ABC):
         self.config = config
         self.device = device
         self.every_step = config.predict != "last"
-        self.bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
-        self.windows = {part: self._windows(part) for part in PARTS}
+        self.bounds = split_bounds(table, config.validation_fraction, config.test_fraction)
+        self.windows = {split: self._windows(split) for split in SPLITS}
         self.longest = max((int(w.length.max(initial=0)) for w in self.windows.values()), default=0)
         self.baseline_facts: dict[str, Any] = {}  # what baselines learned from the training split
         self.baseline_scores: dict[str, Any] = {}  # by split: what `Task.score_baselines` found
@@ -125,44 +125,44 @@ class Dataset(ABC):
         return self.config.horizon
 
     @abstractmethod
-    def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
-        """The windows of a part with these numbers, on the device."""
+    def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
+        """The windows of a split with these numbers, on the device."""
 
-    def gather(self, part: str, groups: Sequence[NDArray[np.int64]]) -> list[Batch]:
-        """Several batches of a part. Where windows are of one length they are gathered in one stroke and cut."""
-        if len(groups) == 1 or not self.windows[part].uniform:
-            return [self.batch(part, numbers) for numbers in groups]
-        whole = self.batch(part, np.concatenate(groups))
+    def gather(self, split: str, groups: Sequence[NDArray[np.int64]]) -> list[Batch]:
+        """Several batches of a split. Where windows are of one length they are gathered in one stroke and cut."""
+        if len(groups) == 1 or not self.windows[split].uniform:
+            return [self.batch(split, numbers) for numbers in groups]
+        whole = self.batch(split, np.concatenate(groups))
         sizes = [len(numbers) for numbers in groups]
         inputs, targets = torch.split(whole.inputs, sizes), torch.split(whole.targets, sizes)
         extra = {name: torch.split(values, sizes) for name, values in whole.extra.items()}
-        parts = zip(inputs, targets, strict=True)
-        return [Batch(x, y, None, {name: v[i] for name, v in extra.items()}) for i, (x, y) in enumerate(parts)]
+        pairs = zip(inputs, targets, strict=True)
+        return [Batch(x, y, None, {name: v[i] for name, v in extra.items()}) for i, (x, y) in enumerate(pairs)]
 
     def sizes(self) -> dict[str, int]:
-        """Windows in each part."""
-        return {part: len(windows) for part, windows in self.windows.items()}
+        """Windows in each split."""
+        return {split: len(windows) for split, windows in self.windows.items()}
 
-    def shown_part(self) -> str:
+    def preview_split(self) -> str:
         """Where previews and the choice of the best weights come from: validation, or training where there is none."""
         return "val" if len(self.windows["val"]) else "train"
 
-    def spread(self, part: str, most: int) -> NDArray[np.int64]:
-        """At most `most` windows of a part, evenly spread over it."""
-        n = len(self.windows[part])
+    def spread(self, split: str, most: int) -> NDArray[np.int64]:
+        """At most `most` windows of a split, evenly spread over it."""
+        n = len(self.windows[split])
         return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
 
     def batches(
-        self, part: str, training: TrainingConfig, epoch: int
+        self, split: str, training: TrainingConfig, epoch: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
         """One epoch of window numbers, batch by batch, the same for the same seed and epoch; and, where state is
         carried, whether each window follows the one that its row held before."""
-        n, size = len(self.windows[part]), training.batch_size
+        n, size = len(self.windows[split]), training.batch_size
         if training.stateful:
-            yield from self._streams(part, size)
+            yield from self._streams(split, size)
             return
-        if self.whole and training.shuffle and not self.windows[part].uniform:
-            yield from ((numbers, None) for numbers in self._bucketed(part, training, epoch))
+        if self.whole and training.shuffle and not self.windows[split].uniform:
+            yield from ((numbers, None) for numbers in self._bucketed(split, training, epoch))
             return
         rest = np.zeros(0, dtype=np.int64)
         for piece in _order(n, training, epoch):
@@ -174,9 +174,9 @@ class Dataset(ABC):
         if len(rest):
             yield rest, None
 
-    def _bucketed(self, part: str, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
+    def _bucketed(self, split: str, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
         """An epoch's batches of sequences of about the same length, in random order: little padding is computed."""
-        size, windows = training.batch_size, self.windows[part]
+        size, windows = training.batch_size, self.windows[split]
         numbers = np.concatenate(list(_order(len(windows), training, epoch)))
         lengths = windows.locate(numbers)[1]
         pool = size * _BUCKET
@@ -193,9 +193,9 @@ class Dataset(ABC):
         n, size = len(self.windows["train"]), training.batch_size
         return -(-n // min(size, n))
 
-    def _streams(self, part: str, size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
-        """The part cut into `size` stretches that are read side by side, so that each row goes on where it was."""
-        windows = self.windows[part]
+    def _streams(self, split: str, size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
+        """The split cut into `size` stretches that are read side by side, so that each row goes on where it was."""
+        windows = self.windows[split]
         n = len(windows)
         rows = min(size, n)
         steps = -(-n // rows)
@@ -212,13 +212,13 @@ class Dataset(ABC):
             before = numbers
             yield numbers, follows
 
-    def _windows(self, part: str) -> Windows:
+    def _windows(self, split: str) -> Windows:
         c = self.config
         if self.whole:
-            return whole_sequences(self.bounds[part])
+            return whole_sequences(self.bounds[split])
         length = c.window
         groups: list[tuple[int, int, int, int]] = []
-        for s, low, high in self.bounds[part]:
+        for s, low, high in self.bounds[split]:
             start = int(self.table.offsets[s])
             offset = self._first_target(length)
             first = max(start, low - offset)
@@ -261,29 +261,28 @@ class Dataset(ABC):
             return
         need = self._reach(self.config.window)
         fractions = {"val": self.config.validation_fraction, "test": self.config.test_fraction}
-        for part in PARTS:
-            asked = part == "train" or fractions[part] > 0.0
-            if asked and len(self.windows[part]) == 0:
-                rows = max((high - low for _, low, high in self.bounds[part]), default=0)
-                what = "steps in a row" if not self.table.independent else "steps in a sequence"
+        for split in SPLITS:
+            asked = split == "train" or fractions[split] > 0.0
+            if asked and len(self.windows[split]) == 0:
+                rows = max((high - low for _, low, high in self.bounds[split]), default=0)
                 rest = (
                     "make data.window smaller, or give more data"
-                    if part == "train"
-                    else f"make it larger, make data.window smaller, or set data.{PART_TITLES[part]}_fraction to 0"
+                    if split == "train"
+                    else f"make it larger, make data.window smaller, or set data.{SPLIT_TITLES[split]}_fraction to 0"
                 )
                 raise DataError(
-                    f"data.window: a window of {self.config.window} and its targets need {need} {what}, and the "
-                    f"{PART_TITLES[part]} part has {rows} (of {len(self.table)} rows in all); {rest}"
+                    f"data.window: a window of {self.config.window} and its targets need {need} consecutive steps, but "
+                    f"the {SPLIT_TITLES[split]} split has {rows} (of {len(self.table)} rows in total); {rest}"
                 )
 
     def _check_whole(self) -> None:
         fractions = {"val": self.config.validation_fraction, "test": self.config.test_fraction}
-        for part in PARTS:
-            if len(self.windows[part]) == 0 and (part == "train" or fractions[part] > 0.0):
-                rest = "" if part == "train" else f", or set data.{PART_TITLES[part]}_fraction to 0"
+        for split in SPLITS:
+            if len(self.windows[split]) == 0 and (split == "train" or fractions[split] > 0.0):
+                rest = "" if split == "train" else f", or set data.{SPLIT_TITLES[split]}_fraction to 0"
                 raise DataError(
-                    f"the {PART_TITLES[part]} part has no sequence ({len(self.table.lengths)} in all, and what belongs "
-                    f"together stays in one part); give more of them{rest}"
+                    f"the {SPLIT_TITLES[split]} split has no sequence ({len(self.table.lengths)} in total; groups are "
+                    f"not divided); give more sequences{rest}"
                 )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.dataset import Dataset, Windows
-from seqcore.data.splits import part_bounds
+from seqcore.data.splits import split_bounds
 from seqcore.data.table import Table
 
 __all__ = ["folds"]
@@ -18,14 +18,14 @@ Bounds = list[tuple[int, int, int]]
 
 
 def folds(dataset: Dataset, count: int) -> Iterator[Dataset]:
-    """Training and validation part together, cut into `count` blocks of time, each held out in turn.
+    """Training and validation split together, cut into `count` blocks of time, each held out in turn.
 
     Of each dataset "train" are the windows that share no row with the held block, "val" those whose targets all lie in
-    it (their inputs may reach back). The test part is in none of them. Scales stay the given dataset's. A series is
+    it (their inputs may reach back). The test split is in none of them. Scales stay the given dataset's. A series is
     cut into blocks of rows, independent sequences into blocks of whole ones; what belongs together stays so.
     """
     whole = copy.copy(dataset)
-    before = part_bounds(dataset.table, 0.0, dataset.config.test_fraction)["train"]
+    before = split_bounds(dataset.table, 0.0, dataset.config.test_fraction)["train"]
     whole.bounds = {"train": before, "val": [], "test": []}
     windows = whole._windows("train")
     for held in _blocks(dataset.table, before, count):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seqcore.data.columns import fill_gaps
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.scaling import Scaler, fit_scaler
-from seqcore.data.splits import PART_TITLES
+from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.step_units import IMAGE, SOUND_FRAME, STEP, StepUnit, unit_of_symbols
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import Vocabulary
@@ -22,7 +22,7 @@ from seqcore.experiment.config import DataConfig
 
 __all__ = ["UNKNOWN_CLASS", "LabelledCodec", "LabelledDataset"]
 
-UNKNOWN_CLASS = -1  # the code of a class that the training part doesn't have
+UNKNOWN_CLASS = -1  # the code of a class that the training split doesn't have
 LARGE = 0.75  # the share of one class above which accuracy flatters
 FEW = 5  # sequences of a class below which its scores mean little
 MOST_EXAMPLE = 2_000  # numbers, or symbols, of the example that a codec keeps
@@ -33,8 +33,8 @@ _NAMED = 5  # classes that a message names
 class LabelledCodec:
     """All that a trained model needs to speak the user's units and classes.
 
-    `labels[C]` are the training part's classes. Numbers have `columns[F]` and a scaler, symbols a vocabulary.
-    `example[T, F]` (or [T, 1] codes) is the beginning of a sequence of the training part in original units; `lengths`
+    `labels[C]` are the training split's classes. Numbers have `columns[F]` and a scaler, symbols a vocabulary.
+    `example[T, F]` (or [T, 1] codes) is the beginning of a sequence of the training split in original units; `lengths`
     are those of its shortest and its longest. `fitted` is what baselines learned.
     """
 
@@ -71,7 +71,7 @@ class LabelledCodec:
         return list(range(len(self.input_names)))
 
     def encode(self, labels: NDArray[np.str_]) -> NDArray[np.int64]:
-        """Classes [n] -> codes [n]; `UNKNOWN_CLASS` for those that the training part doesn't have."""
+        """Classes [n] -> codes [n]; `UNKNOWN_CLASS` for those that the training split doesn't have."""
         different, inverse = np.unique(labels, return_inverse=True)
         codes = {label: i for i, label in enumerate(self.labels)}
         return np.array([codes.get(s, UNKNOWN_CLASS) for s in different.tolist()], dtype=np.int64)[inverse.reshape(-1)]
@@ -111,7 +111,7 @@ class LabelledCodec:
 
 
 class LabelledDataset(Dataset):
-    """Sequences of any lengths and their classes. Scaler, vocabulary and classes are the training part's.
+    """Sequences of any lengths and their classes. Scaler, vocabulary and classes are the training split's.
 
     With a `codec` the table is data for a finished model, and may have no labels. Gaps are handled as `data.missing`
     says, within each sequence; rows at a sequence's end where everything is missing are padding and are cut off.
@@ -153,9 +153,9 @@ class LabelledDataset(Dataset):
         """Give each batch how much its sequences count in the loss (`extra["weight"]`, [B]), by class, [C]."""
         self._weights = torch.from_numpy(weights.astype(np.float32)).to(self.device)
 
-    def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
+    def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
         """Inputs [B, T, F] (or codes [B, T]), classes [B]; `lengths[B]` where some are shorter than T; see `weigh`."""
-        first, lengths, sequence = self.windows[part].locate(indices)
+        first, lengths, sequence = self.windows[split].locate(indices)
         longest = int(lengths.max())
         rows = first[:, None] + np.arange(longest)
         short = bool((lengths < longest).any())
@@ -167,9 +167,9 @@ class LabelledDataset(Dataset):
         extra = {} if self._weights is None else {"weight": self._weights[targets.clamp(min=0)]}
         return Batch(inputs, targets, torch.from_numpy(np.array(lengths)) if short else None, extra)
 
-    def truth(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    def truth(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Classes of these sequences, [n]."""
-        return self.classes[self.windows[part].locate(indices)[2]]
+        return self.classes[self.windows[split].locate(indices)[2]]
 
     def unknown_labels(self) -> tuple[str, ...]:
         """Classes of this table that the model doesn't know."""
@@ -184,7 +184,7 @@ class LabelledDataset(Dataset):
         labels = sorted(np.unique(table.labels[sequences]).tolist(), key=_natural)
         if len(labels) < 2:
             raise DataError(
-                f"labels: the training part has only the class {labels[0]!r}; give more sequences of the others, "
+                f"labels: the training split has only the class {labels[0]!r}; give more sequences of the others, "
                 "or make data.validation_fraction and data.test_fraction smaller"
             )
         lengths = table.lengths[sequences]
@@ -221,12 +221,12 @@ class LabelledDataset(Dataset):
         names, counts = np.unique(labels, return_counts=True)
         if unknown := self.unknown_labels():
             where = [
-                PART_TITLES[part]
-                for part in ("val", "test")
-                if (self.truth(part, np.arange(len(self.windows[part]))) == UNKNOWN_CLASS).any()
+                SPLIT_TITLES[split]
+                for split in ("val", "test")
+                if (self.truth(split, np.arange(len(self.windows[split]))) == UNKNOWN_CLASS).any()
             ]
             notes.append(
-                f"The training part has no sequence of class {_named(unknown)}, the {' and the '.join(where)} part "
+                f"The training split has no sequence of class {_named(unknown)}, the {' and the '.join(where)} split "
                 "has: the model can't know it, and each of those counts as an error"
             )
         if few := names[counts < FEW].tolist():
@@ -270,8 +270,8 @@ def _check_labels(table: Table) -> None:
 
 def _natural(label: str) -> list[tuple[int, int, str]]:
     """Sorts "class 2" before "class 10"."""
-    parts = re.findall(r"\d+|\D+", label)
-    return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts]
+    pieces = re.findall(r"\d+|\D+", label)
+    return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in pieces]
 
 
 def _named(labels: list[str] | tuple[str, ...]) -> str:

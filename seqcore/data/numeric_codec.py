@@ -37,7 +37,7 @@ class NumericCodec:
     the inputs. `series` names the G series that have a scale of their own, or is empty where one scale is for all;
     `tails` are the ends of the first of them, as many as are worth keeping. `choice` is how "auto" chose the scaling:
     rows of (scaling, validation error, remark). `frame` is (height, width) where the targets are whole pictures.
-    `fitted` is what baselines and intervals learned from the training part.
+    `fitted` is what baselines and intervals learned from the training split.
     """
 
     columns: tuple[str, ...]

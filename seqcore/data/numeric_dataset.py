@@ -16,7 +16,7 @@ from seqcore.data.dataset import Batch, Dataset, Windows
 from seqcore.data.numeric_codec import NumericCodec, tails_of
 from seqcore.data.scaling import ANCHORED
 from seqcore.data.series_scaling import fit_scalers, known_scalers
-from seqcore.data.splits import part_bounds
+from seqcore.data.splits import split_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
@@ -32,7 +32,7 @@ def is_recursive(config: DataConfig) -> bool:
 
 
 class NumericDataset(Dataset):
-    """Windows of a numeric table. Without a `codec` scales are fitted on the training part; with one they are used.
+    """Windows of a numeric table. Without a `codec` scales are fitted on the training split; with one they are used.
 
     Each series of a table has a scale of its own; independent sequences share one. A series that the codec doesn't
     know is scaled by its own first quarter (a window at the least), and only what comes after that is predicted.
@@ -51,7 +51,7 @@ class NumericDataset(Dataset):
         _check(chosen.table, config, self.inputs, self.targets)
         self.free = is_recursive(config)
         if codec is None:
-            bounds = part_bounds(chosen.table, config.validation_fraction, config.test_fraction)["train"]
+            bounds = split_bounds(chosen.table, config.validation_fraction, config.test_fraction)["train"]
             self.fit = fit_scalers(chosen.table, config, bounds, target=self.targets[0])
         else:
             self.fit = known_scalers(chosen.table, config, codec, target=self.targets[0])
@@ -85,11 +85,11 @@ class NumericDataset(Dataset):
         """The scale (and the baselines' facts) of each sequence: its own, or the only one."""
         return sequence if self.fit.by_series else np.zeros_like(sequence)
 
-    def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
+    def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
         """Scaled inputs [B, T, F] and targets [B, 1 or T, H * K]; H is 1 where the model runs free."""
-        first, lengths, sequence = self.windows[part].locate(indices)
+        first, lengths, sequence = self.windows[split].locate(indices)
         starts = torch.from_numpy(first).to(self.device)[:, None]
-        if self.windows[part].uniform:  # every step of training comes here: two gathers and nothing else
+        if self.windows[split].uniform:  # every step of training comes here: two gathers and nothing else
             rows, ahead, short = starts + self._steps, starts + self._ahead, None
         else:
             ends = torch.from_numpy(lengths).to(self.device)[:, None] - 1
@@ -100,8 +100,8 @@ class NumericDataset(Dataset):
         inputs, targets = self.scaled[rows], self.scaled[ahead]  # [B, T, C], [B, S * H, C]
         if self._relative:
             below, beneath = self._anchors(first, lengths, sequence, steps=len(self._step_ahead))
-            split = targets.reshape(len(indices), -1, len(self._step_ahead), targets.shape[-1])
-            inputs, targets = inputs - below, (split - beneath).flatten(1, 2)
+            by_step = targets.reshape(len(indices), -1, len(self._step_ahead), targets.shape[-1])
+            inputs, targets = inputs - below, (by_step - beneath).flatten(1, 2)
         if not self._same_columns:
             inputs, targets = inputs[:, :, self.inputs], targets[:, :, self.targets]
         if self.calendar is not None:
@@ -109,55 +109,55 @@ class NumericDataset(Dataset):
         steps = rows.shape[1] if self.every_step else 1
         return Batch(inputs, targets.reshape(len(indices), steps, -1), short)
 
-    def origin_rows(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    def origin_rows(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """The last row known at each prediction that is scored, [n, 1 or T]."""
-        first, lengths, _ = self.windows[part].locate(indices)
+        first, lengths, _ = self.windows[split].locate(indices)
         if not self.at_each_step:
             return (first + lengths - 1)[:, None]
         return first[:, None] + np.arange(int(lengths.max()))
 
-    def truth(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    def truth(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         """Targets in original units, [n, 1 or T, H, K]; NaN beyond a short window's end and where one was filled in."""
-        truth = self.training_targets(part, indices)
+        truth = self.training_targets(split, indices)
         if self.filled is not None:
-            first, lengths, _ = self.windows[part].locate(indices)
+            first, lengths, _ = self.windows[split].locate(indices)
             truth[self.filled[self._target_rows(first, lengths)]] = np.nan
         return truth
 
-    def training_targets(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    def training_targets(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         """The same with what was filled in, as a model learns it."""
-        first, lengths, _ = self.windows[part].locate(indices)
+        first, lengths, _ = self.windows[split].locate(indices)
         truth = self.values[self._target_rows(first, lengths)][..., self.targets]
         beyond = np.arange(truth.shape[1]) >= lengths[:, None]
         if self.at_each_step and beyond.any():
             truth[beyond] = np.nan
         return truth
 
-    def original(self, part: str, indices: NDArray[np.int64], outputs: NDArray[Any]) -> NDArray[np.float64]:
+    def original(self, split: str, indices: NDArray[np.int64], outputs: NDArray[Any]) -> NDArray[np.float64]:
         """The model's outputs [n, S, H * K] in original units, [n, S, H, K]; H is 1 where the model runs free."""
         scaled = outputs.reshape(*outputs.shape[:2], -1, len(self.targets)).astype(np.float64)
-        first, lengths, sequence = self.windows[part].locate(indices)
+        first, lengths, sequence = self.windows[split].locate(indices)
         if self._relative:
             _, anchor = self._anchors(first, lengths, sequence, steps=scaled.shape[2])
             scaled = scaled + anchor[..., self.targets].cpu().numpy().astype(np.float64)
         return self.scalers.inverse(scaled, self.targets, self.series_of(sequence))
 
-    def scaled_windows(self, part: str, indices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def scaled_windows(self, split: str, indices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What the model sees but the calendar, [n, T, F], and all that is to be predicted, [n, S, H * K]: scaled."""
-        first, lengths, sequence = self.windows[part].locate(indices)
-        inputs = self.batch(part, indices).inputs[:, :, : len(self.inputs)]
+        first, lengths, sequence = self.windows[split].locate(indices)
+        inputs = self.batch(split, indices).inputs[:, :, : len(self.inputs)]
         targets = self.scaled[torch.from_numpy(self._target_rows(first, lengths)).to(self.device)]
         if self._relative:
             targets = targets - self._anchors(first, lengths, sequence, steps=self.horizon)[1]
         kept = targets[..., self.targets].flatten(2)
         return inputs.cpu().numpy().astype(np.float64), kept.cpu().numpy().astype(np.float64)
 
-    def dates(self, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    def dates(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """The calendar of the first time that each prediction is for, [n, S, E]."""
         if self.calendar is None:
             return None
-        first, lengths, _ = self.windows[part].locate(indices)
-        rows = np.minimum(self.origin_rows(part, indices), (first + lengths - 1)[:, None]) + self.lead
+        first, lengths, _ = self.windows[split].locate(indices)
+        rows = np.minimum(self.origin_rows(split, indices), (first + lengths - 1)[:, None]) + self.lead
         return self.calendar[torch.from_numpy(rows).to(self.device)].cpu().numpy().astype(np.float64)
 
     def _anchors(
@@ -178,9 +178,9 @@ class NumericDataset(Dataset):
         steps = np.minimum(np.arange(int(lengths.max())), lengths[:, None] - 1)
         return first[:, None, None] + steps[:, :, None] + ahead
 
-    def _windows(self, part: str) -> Windows:
-        """The windows of a part, without those that lack rows to be measured from, or a scale that came before."""
-        windows = super()._windows(part)
+    def _windows(self, split: str) -> Windows:
+        """The windows of a split, without those that lack rows to be measured from, or a scale that came before."""
+        windows = super()._windows(split)
         offsets, period = self.table.offsets, self.scalers.period[self.series_of(windows.sequence)]
         earliest = offsets[windows.sequence] + period
         learned = self.fit.learned_until[windows.sequence]

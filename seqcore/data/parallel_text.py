@@ -35,7 +35,7 @@ def pairs_table(
     """Sentences and their translations, the s-th of `paired` belonging to the s-th.
 
     Odd apostrophes, spaces and letters of two signs become one kind; capitals stay. The same pair twice counts once.
-    Equal sentences - in the same words, whatever capitals and marks - are one group, and so always in one part.
+    Equal sentences - in the same words, whatever capitals and marks - are one group, and so always in one split.
     `groups` names other ones, one for each pair. DataError: an empty side, with its row; no pair at all.
     """
     left, right = TokenEncoder(), TokenEncoder()

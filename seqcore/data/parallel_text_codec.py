@@ -156,7 +156,7 @@ class ParallelTextCodec:
 
 
 def fit_language(table: Table, sequences: Rows, *, most: int, least: int | None, side: str) -> Language:
-    """The words of the training part's sentences: the `most` frequent that stand there `least` times.
+    """The words of the training split's sentences: the `most` frequent that stand there `least` times.
 
     `least` None: once, or twice where there are over 1,000 different words. DataError where no two words are left.
     """
@@ -181,7 +181,7 @@ def fit_language(table: Table, sequences: Rows, *, most: int, least: int | None,
     kept = sorted((w for w, n in counts.items() if n >= least and w != UNKNOWN), key=lambda w: (-counts[w], w))[:most]
     if len(kept) < 2:
         raise DataError(
-            f"the training part has {len(kept)} different words in its {side} that stand there {least} times; give "
+            f"the training split has {len(kept)} different words in its {side} that stand there {least} times; give "
             "more sentences, or make data.min_count smaller"
         )
     known = set(kept)

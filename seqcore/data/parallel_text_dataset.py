@@ -31,7 +31,7 @@ Rows = NDArray[np.int64]
 
 
 class ParallelTextDataset(Dataset):
-    """Sentences and their translations; the words are those of the training part.
+    """Sentences and their translations; the words are those of the training split.
 
     `own` says that the table is the one that the model is trained on. DataError where there are no pairs.
     """
@@ -58,21 +58,21 @@ class ParallelTextDataset(Dataset):
         remembered = self.codec.memory.get("memory.table")
         self.own = remembered is not None and np.array_equal(remembered, self._fingerprint())
 
-    def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
+    def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
         """Codes [B, T] and the translations' codes with the end after them [B, T_out], not scored beyond that.
 
         `lengths[B]` where some sentences are shorter than T.
         """
-        first, lengths, sequence = self.windows[part].locate(indices)
+        first, lengths, sequence = self.windows[split].locate(indices)
         longest = int(lengths.max())
         rows = np.minimum(first[:, None] + np.arange(longest), (first + lengths - 1)[:, None])
         inputs = self._inputs[torch.from_numpy(rows).to(self.device)]
         short = bool((lengths < longest).any())
         return Batch(inputs, self._translations(sequence), torch.from_numpy(np.array(lengths)) if short else None)
 
-    def gather(self, part: str, groups: Sequence[NDArray[np.int64]]) -> list[Batch]:
+    def gather(self, split: str, groups: Sequence[NDArray[np.int64]]) -> list[Batch]:
         """Batch by batch: sentences of one length may have translations of several."""
-        return [self.batch(part, numbers) for numbers in groups]
+        return [self.batch(split, numbers) for numbers in groups]
 
     def source(self, sequence: int) -> list[str]:
         """The words of a sentence."""
@@ -82,9 +82,9 @@ class ParallelTextDataset(Dataset):
         """The words of its translation."""
         return self.targets.words(int(self.targets.offsets[sequence]), int(self.targets.offsets[sequence + 1]))
 
-    def sequences(self, part: str, indices: NDArray[np.int64]) -> Rows:
+    def sequences(self, split: str, indices: NDArray[np.int64]) -> Rows:
         """Which sentences of the table these are."""
-        return np.array(self.windows[part].locate(indices)[2], dtype=np.int64)
+        return np.array(self.windows[split].locate(indices)[2], dtype=np.int64)
 
     def _translations(self, sequence: NDArray[np.int64]) -> Tensor:
         low, lengths = self.targets.offsets[sequence], self.targets.lengths[sequence]
@@ -104,7 +104,7 @@ class ParallelTextDataset(Dataset):
         kept = train[self.spread("train", MOST_REMEMBERED)]
         lengths = table.lengths[train]
         rows = np.concatenate([np.arange(table.offsets[s], table.offsets[s + 1]) for s in kept.tolist()])
-        held_back = next((self.bounds[part] for part in ("test", "val") if self.bounds[part]), self.bounds["train"])
+        held_back = next((self.bounds[split] for split in ("test", "val") if self.bounds[split]), self.bounds["train"])
         return ParallelTextCodec(
             source=source,
             target=target,

@@ -1,4 +1,4 @@
-"""Values to the model's scale and back: a centre and a size for each column, of each series. From the training part."""
+"""Scalers: a center and a scale for each column of each series, fitted on the training split."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Scaler:
         """[N, C] in original units -> [N, C] scaled, in single precision."""
         scaled = np.empty(values.shape, dtype=np.float32)
         for start in range(0, len(values), CHUNK):
-            part = slice(start, start + CHUNK)
-            some = np.log(values[part]) if self.logarithmic else values[part]
-            scaled[part] = (some - self.center) / self.scale
+            rows = slice(start, start + CHUNK)
+            some = np.log(values[rows]) if self.logarithmic else values[rows]
+            scaled[rows] = (some - self.center) / self.scale
         return scaled
 
     def inverse(self, scaled: NDArray[Any], columns: NDArray[np.int64] | list[int]) -> Values:
@@ -108,7 +108,7 @@ def current_scaling(kind: str) -> str:
 
 
 def fit_scaler(kind: str, stretches: Iterable[Values], *, window: int = 1, period: int = 0) -> Scaler:
-    """Fit on the training part's stretches, each [n, C]. A column that doesn't vary is divided by 1.
+    """Fit on the training split's stretches, each [n, C]. A column that doesn't vary is divided by 1.
 
     What is measured from an anchor is divided by the size of what is left: of steps from row to row ("last-value", of
     logarithms "log-last-value"), of distances to the mean of the `window` rows so far, of changes over a `period`.

@@ -1,4 +1,4 @@
-"""Which scale belongs to which series of a table: fitted on its own training part, known, or from its first rows."""
+"""Which scale belongs to which series of a table: fitted on its own training split, known, or from its first rows."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def series_names(table: Table) -> tuple[str, ...]:
 
 
 def fit_scalers(table: Table, config: DataConfig, bounds: Bounds, *, target: int) -> SeriesFit:
-    """Each series fitted on its own training part; one scale for independent sequences. DataError without a period."""
+    """Each series fitted on its own training split; one scale for independent sequences. DataError without a period."""
     count = len(table.lengths)
     by_series = count > 1 and not table.independent
     stretches: list[list[Values]] = [[] for _ in range(count if by_series else 1)]
     for s, low, high in bounds:
         stretches[s if by_series else 0].append(table.values[low:high])
-    if not any(len(part) for own in stretches for part in own):
-        raise DataError("the training part has no rows; make validation and test part smaller, or give more data")
-    everything = [part for own in stretches for part in own]
-    stretches = [own or everything for own in stretches]  # a series too short for a training part
+    if not any(len(stretch) for own in stretches for stretch in own):
+        raise DataError("the training split has no rows; make validation and test split smaller, or give more data")
+    everything = [stretch for own in stretches for stretch in own]
+    stretches = [own or everything for own in stretches]  # a series too short for a training split
     periods = _periods(stretches, target) if config.scaling == "seasonal" else [0] * len(stretches)
     each = [
         fit_scaler(config.scaling, own, window=config.window, period=period)
@@ -66,7 +66,7 @@ def fit_scalers(table: Table, config: DataConfig, bounds: Bounds, *, target: int
 def known_scalers(table: Table, config: DataConfig, codec: NumericCodec, *, target: int) -> SeriesFit:
     """The codec's scales by the series' names.
 
-    A series that it doesn't know has seen no training part. Its own first quarter, a window at the least, gives its
+    A series that it doesn't know has seen no training split. Its own first quarter, a window at the least, gives its
     scale, as it would if one began to forecast there; what lies before that is not scored.
     """
     count = len(table.lengths)

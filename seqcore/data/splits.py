@@ -7,42 +7,42 @@ from numpy.typing import NDArray
 
 from seqcore.data.table import Table
 
-__all__ = ["PARTS", "PART_TITLES", "assigned_parts", "part_bounds"]
+__all__ = ["SPLITS", "SPLIT_TITLES", "assigned_splits", "split_bounds"]
 
-PARTS = ("train", "val", "test")
-PART_TITLES = {"train": "training", "val": "validation", "test": "test"}
-_SEED = 20_240_229  # the split belongs to the data and not to a run: every run on a table is scored on the same part
+SPLITS = ("train", "val", "test")
+SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
+_SEED = 20_240_229  # the split belongs to the data and not to a run: every run on a table is scored on the same split
 
 
-def part_bounds(
+def split_bounds(
     table: Table, validation_fraction: float, test_fraction: float
 ) -> dict[str, list[tuple[int, int, int]]]:
-    """The stretches of each part: part -> [(sequence, first row, row after the last)], in time order.
+    """The stretches of each split: split -> [(sequence, first row, row after the last)], in time order.
 
-    A series is cut in time, each at the same fractions; independent sequences go to one part whole, see
-    `assigned_parts`.
+    A series is cut in time, each at the same fractions; independent sequences go to one split whole, see
+    `assigned_splits`.
     """
-    bounds: dict[str, list[tuple[int, int, int]]] = {part: [] for part in PARTS}
+    bounds: dict[str, list[tuple[int, int, int]]] = {split: [] for split in SPLITS}
     spans = zip(table.offsets[:-1].tolist(), table.offsets[1:].tolist(), strict=True)
     if table.independent:
-        parts = assigned_parts(table, validation_fraction, test_fraction).tolist()
-        for s, ((start, end), part) in enumerate(zip(spans, parts, strict=True)):
-            bounds[PARTS[part]].append((s, start, end))
+        splits = assigned_splits(table, validation_fraction, test_fraction).tolist()
+        for s, ((start, end), split) in enumerate(zip(spans, splits, strict=True)):
+            bounds[SPLITS[split]].append((s, start, end))
         return bounds
     for s, (start, end) in enumerate(spans):
         low = start
-        for part, high in zip(PARTS, _cut(end - start, validation_fraction, test_fraction), strict=True):
+        for split, high in zip(SPLITS, _cut(end - start, validation_fraction, test_fraction), strict=True):
             if start + high > low:
-                bounds[part].append((s, low, start + high))
+                bounds[split].append((s, low, start + high))
             low = start + high
     return bounds
 
 
-def assigned_parts(table: Table, validation_fraction: float, test_fraction: float) -> NDArray[np.int64]:
-    """The part (its place in `PARTS`) of each independent sequence, [S].
+def assigned_splits(table: Table, validation_fraction: float, test_fraction: float) -> NDArray[np.int64]:
+    """The split (its place in `SPLITS`) of each independent sequence, [S].
 
     In their order, unless more is known of them: labelled sequences are mixed, so that each class has its share of
-    every part, and what must stay together (`groups`) goes to one part as a whole. The mixing is always the same.
+    every split, and what must stay together (`groups`) goes to one split as a whole. The mixing is always the same.
     """
     count = len(table.lengths)
     train, validation, _ = _cut(count, validation_fraction, test_fraction)
@@ -61,7 +61,7 @@ def assigned_parts(table: Table, validation_fraction: float, test_fraction: floa
 def _mixed(
     labels: NDArray[np.int64], groups: NDArray[np.int64], fractions: tuple[float, float], random: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Whole groups to parts, by the class that most of a group has, so that every part has all classes' share."""
+    """Whole groups to splits, by the class that most of a group has, so that every split has all classes' share."""
     if len(groups) == 0:
         return groups
     sizes = np.bincount(groups)
@@ -70,28 +70,28 @@ def _mixed(
     stratum = votes.argmax(axis=1)
     # a group that holds several classes (a speaker who says every vowel) is a stratum of its own kind
     stratum[(votes > 0).sum(axis=1) > 1] = votes.shape[1]
-    part = np.zeros(len(sizes), dtype=np.int64)
+    split = np.zeros(len(sizes), dtype=np.int64)
     for kind in np.unique(stratum):
         members = np.flatnonzero(stratum == kind)
         members = members[random.permutation(len(members))]
         ends = np.cumsum(sizes[members])
         middle = ends - sizes[members] / 2  # a group goes where its middle lies
         train, validation, _ = _cut(int(ends[-1]), *fractions)
-        part[members] = (middle > train).astype(np.int64) + (middle > validation)
-    _fill_empty(part, sizes, fractions)
-    return part[groups]
+        split[members] = (middle > train).astype(np.int64) + (middle > validation)
+    _fill_empty(split, sizes, fractions)
+    return split[groups]
 
 
-def _fill_empty(part: NDArray[np.int64], sizes: NDArray[np.int64], fractions: tuple[float, float]) -> None:
-    """A part that is wanted and got no group takes one, in place, of those that fit: large groups may leave none."""
+def _fill_empty(split: NDArray[np.int64], sizes: NDArray[np.int64], fractions: tuple[float, float]) -> None:
+    """A split that is wanted and got no group takes one, in place, of those that fit: large groups may leave none."""
     for wanted, fraction in enumerate(fractions, start=1):
-        giving = np.flatnonzero(np.bincount(part, minlength=3)[part] > 1)
-        if fraction and not (part == wanted).any() and len(giving):
-            part[giving[np.argmin(np.abs(sizes[giving] - fraction * sizes.sum()))]] = wanted
+        giving = np.flatnonzero(np.bincount(split, minlength=3)[split] > 1)
+        if fraction and not (split == wanted).any() and len(giving):
+            split[giving[np.argmin(np.abs(sizes[giving] - fraction * sizes.sum()))]] = wanted
 
 
 def _cut(n: int, validation_fraction: float, test_fraction: float) -> tuple[int, int, int]:
-    """Where the parts of n rows end."""
+    """Where the splits of n rows end."""
     test = round(n * test_fraction)
     validation = round(n * validation_fraction)
     return n - validation - test, n - test, n

@@ -23,7 +23,7 @@ Rows = NDArray[np.int64]
 
 NOT_SCORED = -100  # a target that torch's cross-entropy leaves out
 LONGEST_GRAM = 5
-_FEW = 1_000  # symbols; of more, those that the training part has once are read as unknown, so that one learns of them
+_FEW = 1_000  # symbols; of more, those that the training split has once are read as unknown, so that one learns of them
 _MOST_WORDS = 20_000  # the most frequent symbols that are told apart
 _MOST_KEPT = 300_000  # n-grams in a checkpoint
 _AT_ONCE = 2**22
@@ -80,7 +80,7 @@ class TokenCodec:
 
 
 class TokenDataset(Dataset):
-    """Windows of symbols; what comes next is one symbol further on. The vocabulary is the training part's."""
+    """Windows of symbols; what comes next is one symbol further on. The vocabulary is the training split's."""
 
     def __init__(self, table: Table, config: DataConfig, device: torch.device, codec: TokenCodec | None = None) -> None:
         if not table.symbolic:
@@ -109,9 +109,9 @@ class TokenDataset(Dataset):
         """Steps at a window's start whose predictions don't count."""
         return self.config.burn_in if self.every_step else 0
 
-    def batch(self, part: str, indices: NDArray[np.int64]) -> Batch:
+    def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
         """Codes [B, T] and target codes [B, 1 or T]."""
-        first, lengths, _ = self.windows[part].locate(indices)
+        first, lengths, _ = self.windows[split].locate(indices)
         longest = int(lengths.max())
         rows = first[:, None] + np.arange(longest)
         short = bool((lengths < longest).any())
@@ -122,9 +122,9 @@ class TokenDataset(Dataset):
         targets[:, : self.burn_in] = NOT_SCORED
         return Batch(inputs, targets, torch.from_numpy(lengths) if short else None)
 
-    def places(self, part: str, indices: NDArray[np.int64], *, carried: bool) -> tuple[Rows, Rows]:
+    def places(self, split: str, indices: NDArray[np.int64], *, carried: bool) -> tuple[Rows, Rows]:
         """(rows of all targets of these windows [n], how many symbols before each the model has seen [n])."""
-        first, lengths, sequence = self.windows[part].locate(indices)
+        first, lengths, sequence = self.windows[split].locate(indices)
         if self.every_step:
             steps = np.arange(self.burn_in, int(lengths.max()))
             inside = steps < lengths[:, None]
@@ -137,9 +137,9 @@ class TokenDataset(Dataset):
             seen = rows - start
         return rows, np.asarray(seen, dtype=np.int64)
 
-    def context(self, part: str, index: int) -> tuple[tuple[str, ...], str]:
+    def context(self, split: str, index: int) -> tuple[tuple[str, ...], str]:
         """One window as the user wrote it, and what came next."""
-        first, lengths, _ = self.windows[part].locate(np.array([index]))
+        first, lengths, _ = self.windows[split].locate(np.array([index]))
         end = int(first[0] + lengths[0])
         symbols = self.table.words(int(first[0]), end + 1)
         return tuple(symbols[:-1]), symbols[-1]
@@ -155,7 +155,7 @@ class TokenDataset(Dataset):
 
 
 def fit_vocabulary(table: Table, train: Iterable[tuple[int, int, int]]) -> Vocabulary:
-    """The symbols of the training part, the 20,000 most frequent ones; of more than 1,000 only what it has twice."""
+    """The symbols of the training split, the 20,000 most frequent ones; of more than 1,000 only what it has twice."""
     assert table.symbols is not None
     count = np.zeros(len(table.symbols), dtype=np.int64)
     for _, low, high in train:

@@ -1,4 +1,4 @@
-"""Symbols to numbers and back. Fitted on the training part alone."""
+"""Symbols to numbers and back. Fitted on the training split alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqcore.errors import DataError
 
 __all__ = ["UNKNOWN", "Vocabulary"]
 
-UNKNOWN = "\ufffd"  # what a symbol that the training part doesn't have is read as; its code is 0
+UNKNOWN = "\ufffd"  # what a symbol that the training split doesn't have is read as; its code is 0
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, symbols: NDArray[np.str_], separator: str = "") -> Vocabulary:
-        """From the training part's symbols [n]. DataError where they are all the same."""
+        """From the training split's symbols [n]. DataError where they are all the same."""
         known = np.unique(symbols)
         known = known[known != UNKNOWN]
         if len(known) < 2:
-            raise DataError(f"the training part has {len(known)} different symbols; give it at least 2")
+            raise DataError(f"the training split has {len(known)} different symbols; give it at least 2")
         return cls((UNKNOWN, *known.tolist()), separator)
 
     def encode(self, symbols: NDArray[np.str_] | Sequence[str]) -> NDArray[np.int64]:
@@ -57,7 +57,7 @@ class Vocabulary:
         return codes
 
     def knows(self, symbol: str) -> bool:
-        """Whether the training part had it."""
+        """Whether the training split had it."""
         return symbol in self._codes and symbol != UNKNOWN
 
     def read(self, text: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from seqcore.data.profile.facts import LengthFacts, VocabularyFacts
-from seqcore.data.splits import PARTS
+from seqcore.data.splits import SPLITS
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results.blanks import marked
 
@@ -46,7 +46,7 @@ def classes_info(classes: Mapping[str, Mapping[str, int]], *, title: str = "") -
     shown = names[:MAX_BARS]
     return BarsInfo(
         names=tuple(_short(name) for name in shown),
-        counts={PART_NAMES[part]: tuple(classes[name].get(part, 0) for name in shown) for part in PARTS},
+        counts={PART_NAMES[part]: tuple(classes[name].get(part, 0) for name in shown) for part in SPLITS},
         edges=(),
         left_out=len(names) - len(shown),
         title=title,

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.splits import part_bounds
+from seqcore.data.splits import split_bounds
 from seqcore.data.table import Table
 from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.plots.thinning import thin
@@ -203,7 +203,7 @@ def _x(table: Table, start: int, stop: int) -> NDArray[Any]:
 def _spans(table: Table, validation_fraction: float, test_fraction: float) -> dict[int, list[tuple[str, int, int]]]:
     """The parts of each sequence: name, first row, and the row after the last, counted from the sequence's own."""
     spans: dict[int, list[tuple[str, int, int]]] = {s: [] for s in range(len(table.lengths))}
-    for part, stretches in part_bounds(table, validation_fraction, test_fraction).items():
+    for part, stretches in split_bounds(table, validation_fraction, test_fraction).items():
         for s, low, high in stretches:
             start = int(table.offsets[s])
             spans[s].append((PART_NAMES[part], low - start, high - start))

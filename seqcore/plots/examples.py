@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.splits import PARTS, assigned_parts, part_bounds
+from seqcore.data.splits import SPLITS, assigned_splits, split_bounds
 from seqcore.data.table import Table
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.plots.thinning import thin
@@ -104,9 +104,9 @@ def _panels(
     table: Table, validation_fraction: float, test_fraction: float, most: int
 ) -> tuple[list[tuple[str, list[tuple[str, int, int]]]], str]:
     """(name, [(part, first row, row after the last)]): a class with some of its sequences, or single sequences."""
-    bounds = part_bounds(table, validation_fraction, test_fraction)
+    bounds = split_bounds(table, validation_fraction, test_fraction)
     if table.labels is None:
-        stretches = [(part, s, low, high) for part in PARTS for s, low, high in bounds[part] if high > low]
+        stretches = [(part, s, low, high) for part in SPLITS for s, low, high in bounds[part] if high > low]
         few = [stretches[int(i)] for i in np.unique(np.linspace(0, len(stretches) - 1, most).astype(int))] * bool(
             stretches
         )
@@ -117,7 +117,7 @@ def _panels(
             for part, s, low, high in few
         ]  # fmt: skip
         return listed, ""
-    parts = assigned_parts(table, validation_fraction, test_fraction)
+    parts = assigned_splits(table, validation_fraction, test_fraction)
     labels, counts = np.unique(table.labels, return_counts=True)
     panels = []
     for label in labels[np.argsort(-counts, kind="stable")][:most].tolist():
@@ -125,7 +125,7 @@ def _panels(
         members = members[np.argsort(parts[members], kind="stable")]
         one_each = np.unique(parts[members], return_index=True)[1]  # the first of every part comes before all others
         members = np.concatenate([members[one_each], np.delete(members, one_each)])[:OF_A_CLASS]
-        spans = [(PARTS[parts[s]], int(table.offsets[s]), int(table.offsets[s + 1])) for s in members.tolist()]
+        spans = [(SPLITS[parts[s]], int(table.offsets[s]), int(table.offsets[s + 1])) for s in members.tolist()]
         panels.append((label, spans))
     more = f"{len(labels) - most:,} more classes" if len(labels) > most else ""
     return panels, more

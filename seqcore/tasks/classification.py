@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seqcore.data.dataset import Batch
 from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
 from seqcore.data.profile.facts import UNEVEN
-from seqcore.data.splits import PART_TITLES, part_bounds
+from seqcore.data.splits import SPLIT_TITLES, split_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.evaluation.baselines import fit_baselines, predict_baselines
@@ -107,7 +107,7 @@ class Classification(Task):
         """The model for a table; its sizes follow from columns, vocabulary and classes of the training split."""
         data = self.experiment.data
         table = replace(table, independent=True)
-        bounds = part_bounds(table, data.validation_fraction, data.test_fraction)["train"]
+        bounds = split_bounds(table, data.validation_fraction, data.test_fraction)["train"]
         classes, longest = 2, max((high - low for _, low, high in bounds), default=1)
         if table.labels is not None and bounds:
             classes = len(np.unique(table.labels[[s for s, _, _ in bounds]]))
@@ -212,7 +212,7 @@ class Classification(Task):
 
     def preview(self, model: nn.Module, dataset: LabelledDataset) -> LabelsView:
         """Stepwise predictions for a few validation sequences."""
-        part = dataset.shown_part()
+        part = dataset.preview_split()
         some = dataset.spread(part, MOST_EXAMPLES)
         indices = some[one_of_each(dataset.truth(part, some))[:_PREVIEWED]]
         scores, _ = class_answers(model, self, dataset, part, indices)
@@ -274,7 +274,7 @@ class Classification(Task):
         """Findings: one predicted class only, a better nearest neighbor, classes that are never predicted."""
         matrix = next(view for view in evaluation.more if isinstance(view, ConfusionView))
         named, true = matrix.counts.sum(axis=0), matrix.counts.sum(axis=1)
-        labels, title = matrix.labels, PART_TITLES[part]
+        labels, title = matrix.labels, SPLIT_TITLES[part]
         accuracy, nearest = evaluation.metrics["accuracy"], evaluation.baselines["nearest_neighbour"]["accuracy"]
         if (named > 0).sum() == 1 and (true > 0).sum() > 1:
             return [

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch
-from seqcore.data.splits import part_bounds
+from seqcore.data.splits import split_bounds
 from seqcore.data.table import Table
 from seqcore.data.text import written_lengths
 from seqcore.data.token_dataset import NOT_SCORED, TokenCodec, TokenDataset, fit_vocabulary
@@ -87,7 +87,7 @@ class LanguageModeling(Task):
     def build_meta_model(self, table: Table) -> SequenceModel:
         """The model for a table; its sizes follow from the vocabulary of the training split."""
         data = self.experiment.data
-        bounds = part_bounds(table, data.validation_fraction, data.test_fraction)
+        bounds = split_bounds(table, data.validation_fraction, data.test_fraction)
         return self._model(len(fit_vocabulary(table, bounds["train"])))
 
     def build_model(self, codec: TokenCodec) -> SequenceModel:
@@ -202,7 +202,7 @@ class LanguageModeling(Task):
 
     def preview(self, model: nn.Module, dataset: TokenDataset) -> View:
         """Text generated from a validation prompt, or next-token probabilities for a few contexts."""
-        part = dataset.shown_part()
+        part = dataset.preview_split()
         return self._sample(model, dataset, part) if self.writes else self._probabilities(model, dataset, part, 12)
 
     def parse_input(self, text: str, codec: TokenCodec) -> tuple[str, ...]:

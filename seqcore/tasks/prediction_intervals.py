@@ -10,7 +10,7 @@ from torch import nn
 
 from seqcore.data.numeric_codec import NumericCodec
 from seqcore.data.numeric_dataset import NumericDataset
-from seqcore.data.splits import part_bounds
+from seqcore.data.splits import split_bounds
 from seqcore.evaluation.intervals import (
     AHEAD,
     BY_LEVEL,
@@ -80,7 +80,7 @@ def _both(name: str, data: NumericDataset, truth: Values, prediction: Values, sc
 
 def _never_negative(data: NumericDataset) -> NDArray[np.bool_]:
     """Which targets have no negative values before the test split, [K]."""
-    bounds = part_bounds(data.table, 0.0, data.config.test_fraction)["train"]
+    bounds = split_bounds(data.table, 0.0, data.config.test_fraction)["train"]
     edges = np.array([(low, high) for _, low, high in bounds if high > low], dtype=np.int64).ravel()
     if edges[-1] == len(data.target_values):
         edges = edges[:-1]

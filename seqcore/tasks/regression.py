@@ -221,7 +221,7 @@ class Regression(Task):
 
     def preview(self, model: nn.Module, dataset: NumericDataset) -> SeriesView | FramesView:
         """Truth and prediction on the validation split."""
-        return self._view(model, dataset, dataset.shown_part(), _PREVIEWED)
+        return self._view(model, dataset, dataset.preview_split(), _PREVIEWED)
 
     def parse_input(self, text: str, codec: NumericCodec) -> NDArray[np.float64]:
         """See `seqcore.tasks.forecasting`."""

@@ -14,7 +14,7 @@ from seqcore.data.dataset import Batch
 from seqcore.data.parallel_text import MOST_WORDS
 from seqcore.data.parallel_text_codec import ParallelTextCodec, fit_language, sentence_of
 from seqcore.data.parallel_text_dataset import ParallelTextDataset
-from seqcore.data.splits import PART_TITLES, assigned_parts
+from seqcore.data.splits import SPLIT_TITLES, assigned_splits
 from seqcore.data.table import Table
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import PredictionError
@@ -68,7 +68,7 @@ class Translation(Task):
         data = self.experiment.data
         if table.paired is None:
             return self._model(2, 2, 1)
-        parts = assigned_parts(table, data.validation_fraction, data.test_fraction)
+        parts = assigned_splits(table, data.validation_fraction, data.test_fraction)
         sizes = [
             len(
                 fit_language(side, np.flatnonzero(parts == 0), most=data.vocabulary, least=data.min_count, side="words")
@@ -145,7 +145,7 @@ class Translation(Task):
 
     def preview(self, model: nn.Module, dataset: ParallelTextDataset) -> TranslationView:
         """Translations of a few validation sentences."""
-        part = dataset.shown_part()
+        part = dataset.preview_split()
         sequences = dataset.sequences(part, dataset.spread(part, _PREVIEWED))
         found = translate_all(model, dataset, sequences, beam=1)
         return TranslationView(tuple(rounded_for_view(t, attention=True) for t in found))
@@ -201,7 +201,7 @@ class Translation(Task):
     def diagnose(self, evaluation: Evaluation, dataset: ParallelTextDataset, part: str) -> list[Finding]:
         """Findings: identical predictions, a better nearest-sentence baseline, unknown words."""
         assert isinstance(evaluation.view, TranslationView)
-        title, found = PART_TITLES[part], []
+        title, found = SPLIT_TITLES[part], []
         answers = {t.text for t in evaluation.view.sentences}
         asked = {t.source for t in evaluation.view.sentences}
         bleu, nearest = evaluation.metrics["bleu"], evaluation.baselines["nearest_sentence"]["bleu"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from seqcore.data.splits import PART_TITLES
+from seqcore.data.splits import SPLIT_TITLES
 from seqcore.evaluation.interruption import EvaluationInterrupted, interruptible
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Event, Finished, Metrics, Preparing, Preview
@@ -54,7 +54,7 @@ class Scoring:
     def preview(self) -> Preview:
         """What the model can do now, on validation data where there are any."""
         state = self._state
-        split = state.dataset.shown_part()
+        split = state.dataset.preview_split()
         return Preview(step=state.progress.step, part=split, view=state.task.preview(state.model, state.dataset))
 
     def final_report(self, stop_reason: str | None, *, seconds: Callable[[], float]) -> Iterator[Event]:
@@ -108,7 +108,7 @@ class Scoring:
         return {split: found[split] for split in self._sizes if split in found}
 
     def _findings(self, evaluations: Mapping[str, Evaluation], stop_reason: str | None) -> Iterator[Event]:
-        split = self._state.dataset.shown_part()
+        split = self._state.dataset.preview_split()
         if stop_reason != "diverged" and split in evaluations:
             for finding in self._state.task.diagnose(evaluations[split], self._state.dataset, split):
                 yield replace(finding, step=self._state.progress.step)
@@ -126,7 +126,7 @@ class Scoring:
 
     def _not_scored(self, evaluations: Mapping[str, Evaluation]) -> str:
         """Which of the held-out splits have no scores, as the end of a sentence, or nothing."""
-        missing = [PART_TITLES[s] for s in ("val", "test") if s in self._sizes and s not in evaluations]
+        missing = [SPLIT_TITLES[s] for s in ("val", "test") if s in self._sizes and s not in evaluations]
         if not missing:
             return ""
         return f"; the {' and the '.join(missing)} split {'are' if len(missing) > 1 else 'is'} not scored"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.profile.facts import LOOKED_AT, UNEVEN, Inspection, spread_rows, target_column
 from seqcore.data.scaling import ANCHORED
-from seqcore.data.splits import PART_TITLES, PARTS, part_bounds
+from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.evaluation.leakage.detection import find_leaks
 from seqcore.events import Finding
@@ -51,9 +51,9 @@ def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Fin
     parts = {facts.part: facts for facts in seen.parts}
     unit = "sequence" if _whole(config) else "window"
     fractions = {"val": config.validation_fraction, "test": config.test_fraction}
-    empty = [p for p in PARTS if not parts[p].windows and (p == "train" or fractions[p])]
+    empty = [p for p in SPLITS if not parts[p].windows and (p == "train" or fractions[p])]
     if empty:
-        names = ", the ".join(PART_TITLES[p] for p in empty)
+        names = ", the ".join(SPLIT_TITLES[p] for p in empty)
         yield Finding(
             "no-windows",
             f"The {names} part has no {unit} to {'learn from' if 'train' in empty else 'score'}.",
@@ -73,7 +73,7 @@ def _windows(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Fin
         )
     thin = [p for p in ("val", "test") if fractions[p] and p not in empty and parts[p].windows < 10]
     if thin and not empty:
-        what = " and ".join(f"{PART_TITLES[p]} part ({_many(parts[p].windows, unit)})" for p in thin)
+        what = " and ".join(f"{SPLIT_TITLES[p]} part ({_many(parts[p].windows, unit)})" for p in thin)
         yield Finding(
             "few-to-score",
             f"The scores of the {what} say little: chance moves them.",
@@ -219,7 +219,7 @@ def _outside(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Fin
     if config.scaling in ANCHORED or config.scaling == "auto":
         return
     column = target_column(table, config)
-    bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
+    bounds = split_bounds(table, config.validation_fraction, config.test_fraction)
     beyond = total = 0
     for s, low, high in bounds["train"][:200]:
         known = table.values[low:high, column]
@@ -335,7 +335,7 @@ def _text(table: Table, config: DataConfig, seen: Inspection) -> Iterator[Findin
                 advice = "Give more pairs, in which these words stand too."
             yield Finding(
                 "unknown-symbols",
-                f"{100 * worst:.1f}% of the {word}{of} in the {PART_TITLES[part]} part never come in the training part "
+                f"{100 * worst:.1f}% of the {word}{of} of the {SPLIT_TITLES[part]} split are not in the training split "
                 f"({some}), so they are read as unknown.",
                 remedy=advice,
             )

@@ -19,7 +19,7 @@ from seqcore.data.profile.facts import (
     target_column,
 )
 from seqcore.data.profile.seasonality import LONGEST_LOOK, autocorrelation, find_period
-from seqcore.data.splits import PARTS, assigned_parts, part_bounds
+from seqcore.data.splits import SPLITS, assigned_splits, split_bounds
 from seqcore.data.table import Table, describe_table
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.fields import describe
@@ -104,13 +104,13 @@ def count_parts(table: Table, config: DataConfig) -> tuple[PartFacts, ...]:
     whole = bool(TASKS[config.task].traits.get("whole"))
     facts = []
     if table.independent or whole:
-        assigned = assigned_parts(table, *fractions)
-        for i, part in enumerate(PARTS):
+        assigned = assigned_splits(table, *fractions)
+        for i, part in enumerate(SPLITS):
             own = lengths[assigned == i]
             windows = len(own) if whole else int(_windows(own, own, config).sum())
             facts.append(PartFacts(part, int(own.sum()), len(own), windows))
         return tuple(facts)
-    for part, bounds in part_bounds(table, *fractions).items():
+    for part, bounds in split_bounds(table, *fractions).items():
         spans = np.array(bounds, dtype=np.int64).reshape(-1, 3)
         size = spans[:, 2] - spans[:, 1]
         before = spans[:, 1] - table.offsets[spans[:, 0]]
@@ -182,10 +182,12 @@ def _classes(table: Table, config: DataConfig) -> dict[str, dict[str, int]] | No
     if table.labels is None:
         return None
     names, codes = np.unique(table.labels, return_inverse=True)
-    parts = assigned_parts(table, config.validation_fraction, config.test_fraction)
-    counts = np.zeros((len(names), len(PARTS)), dtype=np.int64)
+    parts = assigned_splits(table, config.validation_fraction, config.test_fraction)
+    counts = np.zeros((len(names), len(SPLITS)), dtype=np.int64)
     np.add.at(counts, (codes.reshape(-1), parts), 1)
-    return {name: dict(zip(PARTS, row, strict=True)) for name, row in zip(names.tolist(), counts.tolist(), strict=True)}
+    return {
+        name: dict(zip(SPLITS, row, strict=True)) for name, row in zip(names.tolist(), counts.tolist(), strict=True)
+    }
 
 
 def _vocabularies(table: Table, config: DataConfig) -> tuple[VocabularyFacts, ...]:
@@ -204,16 +206,16 @@ def _vocabulary(texts: Table, table: Table, config: DataConfig, of: str) -> Voca
     """Of `texts`, whose sequences go to the parts that `table`'s go to."""
     assert texts.symbols is not None
     size = len(texts.symbols)
-    counts = {part: np.zeros(size, dtype=np.int64) for part in PARTS}
+    counts = {part: np.zeros(size, dtype=np.int64) for part in SPLITS}
     fractions = (config.validation_fraction, config.test_fraction)
     if table.independent:
-        parts = np.repeat(assigned_parts(table, *fractions), texts.lengths)
+        parts = np.repeat(assigned_splits(table, *fractions), texts.lengths)
         for start in range(0, len(texts), _BLOCK):
             codes, own = texts.values[start : start + _BLOCK, 0], parts[start : start + _BLOCK]
-            for i, part in enumerate(PARTS):
+            for i, part in enumerate(SPLITS):
                 counts[part] += np.bincount(codes[own == i], minlength=size)
     else:
-        for part, bounds in part_bounds(texts, *fractions).items():
+        for part, bounds in split_bounds(texts, *fractions).items():
             for _, low, high in bounds:
                 for start in range(low, high, _BLOCK):
                     counts[part] += np.bincount(texts.values[start : min(high, start + _BLOCK), 0], minlength=size)

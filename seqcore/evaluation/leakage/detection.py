@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.columns import target_names
-from seqcore.data.splits import PART_TITLES, PARTS, part_bounds
+from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.evaluation.leakage.columns import Copy, find_copies
 from seqcore.evaluation.leakage.labels import find_label_copies, label_finding
@@ -38,7 +38,7 @@ def find_leaks(table: Table, config: DataConfig) -> list[Finding]:
     or pieces are mixed over the parts; the same sequence in two parts; values that were scaled, or gaps that were
     filled, with more than the training part. A series' own past is no leak, nor are a text's own words.
     """
-    bounds = part_bounds(table, config.validation_fraction, config.test_fraction)
+    bounds = split_bounds(table, config.validation_fraction, config.test_fraction)
     leaks: list[Finding] = []
     for look in _LOOKS:
         leaks += look(table, config, bounds)
@@ -129,7 +129,7 @@ def _interleaved(table: Table, bounds: Bounds, why: str) -> list[Finding]:
     """Independent sequences with dates, whose parts overlap in time."""
     assert table.times is not None
     ends = {}
-    for part in PARTS:
+    for part in SPLITS:
         rows = [(table.times[low], table.times[high - 1]) for _, low, high in bounds[part] if high > low]
         if rows:
             ends[part] = (np.array([r[0] for r in rows]), np.array([r[1] for r in rows]))
@@ -143,7 +143,7 @@ def _interleaved(table: Table, bounds: Bounds, why: str) -> list[Finding]:
                     code="leak-order",
                     severity="warning",
                     message=f"The parts overlap in time: {earlier:,} of {len(ends[part][0]):,} sequences of the "
-                    f"{PART_TITLES[part]} part begin before the training part ends.",
+                    f"{SPLIT_TITLES[part]} part begin before the training part ends.",
                     evidence=why,
                     remedy="Order the sequences by time, or give the series itself, and let it be cut in time.",
                 )
@@ -170,7 +170,7 @@ def _twice(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
             Finding(
                 code="leak-duplicates",
                 severity="info" if few else "warning",
-                message=f"{again:,} of {len(asked):,} sequences of the {PART_TITLES[part]} part "
+                message=f"{again:,} of {len(asked):,} sequences of the {SPLIT_TITLES[part]} part "
                 f"{'is' if again == 1 else 'are'} in the training part, too.",
                 evidence="There are few different sequences in these data; the score says how well they are known by "
                 "heart."
@@ -202,7 +202,7 @@ def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> li
                     code="leak-overlap",
                     severity="warning",
                     message=f"Sequences are overlapping pieces of one series, mixed over the parts: {shared:,} of "
-                    f"{count:,} of the {PART_TITLES[part]} part share {width} values in a row with the training part.",
+                    f"{count:,} of the {SPLIT_TITLES[part]} part share {width} values in a row with the training part.",
                     evidence="The model is tested on stretches that it was shown.",
                     remedy="Give the series itself: it is cut in time before windows are made.",
                 )
@@ -240,7 +240,7 @@ def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]
                 Finding(
                     code="leak-duplicates",
                     severity="warning",
-                    message=f"{len(rows) + IN_A_ROW - 1:,} rows of the {PART_TITLES[part]} part are in the training "
+                    message=f"{len(rows) + IN_A_ROW - 1:,} rows of the {SPLIT_TITLES[part]} part are in the training "
                     f"part, too, the first in row {table.row_numbers.get(first, first + 1):,}.",
                     evidence="What the model has learned by heart looks like skill there.",
                     remedy="Keep each row once.",
@@ -344,7 +344,7 @@ def _filled_with(values: Values, bounds: Bounds) -> str | None:
 
 def _bridged(values: Values, bounds: Bounds) -> str | None:
     """Whether a straight line leads over the end of the training or the validation part, in a series that has few."""
-    for part, following in pairwise(p for p in PARTS if bounds[p]):
+    for part, following in pairwise(p for p in SPLITS if bounds[p]):
         starts = {s: low for s, low, _ in bounds[following]}
         for s, low, high in bounds[part]:
             if starts.get(s) != high:
@@ -359,7 +359,7 @@ def _bridged(values: Values, bounds: Bounds) -> str | None:
             run = sum(len(side) if side.all() else int(np.argmin(side)) for side in (before, after))
             elsewhere = (straight.sum() - run) / max(len(straight) - run, 1)
             if before[0] and after[0] and run < len(straight) and elsewhere**run < 1e-4:
-                return f"a straight line leads over the end of the {PART_TITLES[part]} part, as if a gap were bridged"
+                return f"a straight line leads over the end of the {SPLIT_TITLES[part]} part, as if a gap were bridged"
     return None
 
 

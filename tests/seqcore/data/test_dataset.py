@@ -10,7 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from seqcore.data.dataset import PARTS, part_bounds
+from seqcore.data.dataset import SPLITS, split_bounds
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.scaling import fit_scaler
 from seqcore.data.table import Table, symbol_table
@@ -58,7 +58,7 @@ def dataset(table: Table, changes: dict[str, Any]) -> NumericDataset:
 @given(shapes, st.integers(20, 90))
 def test_a_window_belongs_to_the_part_that_its_targets_lie_in(changes: dict[str, Any], rows: int) -> None:
     data = dataset(counting(rows), changes)
-    for part in PARTS:
+    for part in SPLITS:
         windows = np.arange(len(data.windows[part]))
         if len(windows) == 0:
             continue
@@ -85,14 +85,14 @@ def test_windows_hold_consecutive_rows_and_targets_lie_lead_ahead(changes: dict[
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 200), st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([0.0, 0.2]))
 def test_parts_are_in_order_and_cover_everything_once(rows: int, validation: float, test: float) -> None:
-    bounds = part_bounds(counting(rows), validation, test)
-    stretches = [(low, high) for part in PARTS for _, low, high in bounds[part]]
+    bounds = split_bounds(counting(rows), validation, test)
+    stretches = [(low, high) for part in SPLITS for _, low, high in bounds[part]]
     assert [row for low, high in stretches for row in range(low, high)] == list(range(rows))
 
 
 def test_independent_sequences_go_to_one_part_whole() -> None:
     table = Table(np.arange(40.0)[:, None], ("c0",), offsets=np.arange(0, 41, 4), independent=True)
-    bounds = part_bounds(table, 0.2, 0.1)
+    bounds = split_bounds(table, 0.2, 0.1)
     assert [s for s, _, _ in bounds["train"]] == list(range(7))
     assert [s for s, _, _ in bounds["val"]] == [7, 8]
     assert [s for s, _, _ in bounds["test"]] == [9]
@@ -101,7 +101,7 @@ def test_independent_sequences_go_to_one_part_whole() -> None:
 def test_windows_never_cross_from_one_sequence_into_another() -> None:
     table = Table(np.arange(40.0)[:, None], ("c0",), offsets=np.arange(0, 41, 8), independent=True)
     data = NumericDataset(table, config(window=3, validation_fraction=0.2, test_fraction=0.2), CPU)
-    for part in PARTS:
+    for part in SPLITS:
         first, _, sequence = data.windows[part].locate(np.arange(len(data.windows[part])))
         assert np.all(first // 8 == sequence)
         assert np.all(first % 8 <= 4)
@@ -240,7 +240,7 @@ def test_gaps_are_filled_only_when_asked_and_never_from_a_later_part(gaps: str) 
     if gaps == "drop":
         assert len(data.values) == 38
     else:
-        # row 27 is the training part's last: the value after it belongs to the validation part
+        # row 27 is the training split's last: the value after it belongs to the validation split
         assert data.bounds["train"][0][2] == 28
         assert data.values[5, 0] == (5.0 if gaps == "interpolate" else 4.0)
         assert data.values[27, 0] == 26.0

@@ -1,4 +1,4 @@
-"""Every row before the test part is held out once, and no window that trains for it touches it."""
+"""Every row before the test split is held out once, and no window that trains for it touches it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledDataset
-from seqcore.data.splits import PARTS
+from seqcore.data.splits import SPLITS
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.events import Started
@@ -51,11 +51,11 @@ def test_speakers_stay_in_one_part_and_every_class_is_in_each() -> None:
     data = LabelledDataset(table, config(), CPU)
     assert data.table.groups is not None
     assert data.table.labels is not None
-    where = {p: {int(data.table.groups[s]) for s, _, _ in data.bounds[p]} for p in PARTS}
+    where = {p: {int(data.table.groups[s]) for s, _, _ in data.bounds[p]} for p in SPLITS}
     assert not where["train"] & where["test"]
     assert not where["train"] & where["val"]
     assert not where["val"] & where["test"]
-    for part in PARTS:
+    for part in SPLITS:
         sequences = [s for s, _, _ in data.bounds[part]]
         assert set(data.table.labels[sequences].tolist()) == {"a", "b", "c"}
 
@@ -64,7 +64,7 @@ def test_large_groups_leave_no_part_empty() -> None:
     groups = np.repeat(np.arange(4), [60, 60, 60, 20])
     table = of([[0.0, 1.0]] * 200, ["a", "b"] * 100, groups=groups)
     bounds = LabelledDataset(table, config(), CPU).bounds
-    where = {part: {int(groups[s]) for s, _, _ in bounds[part]} for part in PARTS}
+    where = {part: {int(groups[s]) for s, _, _ in bounds[part]} for part in SPLITS}
     assert all(where.values())
     assert sum(map(len, where.values())) == 4
 
@@ -99,7 +99,7 @@ def test_labels_that_can_not_be_learned_are_said_before_training(labels: list[st
 
 def test_a_training_part_of_one_class_is_said() -> None:
     table = of([[0.0, 1.0]] * 12, ["a"] * 10 + ["b"] * 2, groups=np.array([0] * 5 + [1] * 5 + [2] * 2))
-    with pytest.raises(DataError, match="training part"):
+    with pytest.raises(DataError, match="training split"):
         LabelledDataset(table, config(**{"data.validation_fraction": 0.45, "data.test_fraction": 0.45}), CPU)
 
 

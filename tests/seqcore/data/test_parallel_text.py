@@ -13,7 +13,7 @@ from seqcore.data.parallel_text_codec import ParallelTextCodec
 from seqcore.data.parallel_text_dataset import ParallelTextDataset
 from seqcore.data.readers.read_table import FileOptions, read_table
 from seqcore.data.sentences import cut_sentence, normalised
-from seqcore.data.splits import assigned_parts
+from seqcore.data.splits import assigned_splits
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
@@ -84,7 +84,7 @@ def test_equal_sentences_are_never_on_both_sides_of_a_split() -> None:
     rng = np.random.default_rng(0)
     pairs = [(f"Sentence {rng.integers(60)}.", f"Phrase {i}.") for i in range(400)]
     table = pairs_table(pairs, name="pairs")
-    parts = assigned_parts(table, 0.2, 0.2)
+    parts = assigned_splits(table, 0.2, 0.2)
     of: dict[str, set[int]] = {}
     for s, part in enumerate(parts.tolist()):
         of.setdefault(" ".join(table.words(int(table.offsets[s]), int(table.offsets[s + 1]))), set()).add(part)

@@ -104,7 +104,7 @@ def test_a_scale_is_fitted_on_its_series_own_training_part(kind: str) -> None:
     assert scalers.center.shape == (2, 1)
     other = table.values.copy()
     for s, (start, end) in enumerate(zip(table.offsets[:-1], table.offsets[1:], strict=True)):
-        other[start + round(0.7 * (end - start)) + 1 : end] *= 3.0  # validation and test part
+        other[start + round(0.7 * (end - start)) + 1 : end] *= 3.0  # validation and test split
         if s == 1:
             other[start:end] *= 5.0
     changed = dataset(Table(other, ("v",), offsets=table.offsets, names=table.names), scaling=kind).scalers

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.readers.read_table import FileOptions, read_table
 from seqcore.data.sources import SOURCES
-from seqcore.data.splits import assigned_parts
+from seqcore.data.splits import assigned_splits
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError
 from seqcore.evaluation.leakage.detection import find_leaks
@@ -140,7 +140,7 @@ def test_the_same_sequence_in_two_parts_is_found_whatever_its_labels_and_however
     labels = rng.choice(np.array(["a", "b"]), 200)
     values = rng.normal(size=(200, 10))
     assert codes(rows_of(values, labels)) == []
-    parts = assigned_parts(rows_of(values, labels), 0.15, 0.15)
+    parts = assigned_splits(rows_of(values, labels), 0.15, 0.15)
     trained, tested = np.flatnonzero(parts == 0)[0], np.flatnonzero(parts == 2)[0]
     values[tested] = values[trained]
     assert codes(rows_of(values, labels)) == ["leak-duplicates"]
@@ -188,7 +188,7 @@ def test_a_group_column_keeps_its_sequences_in_one_part_where_cells_are_empty_to
     assert table.columns == ("x",)
     assert table.groups is not None
     assert len(np.unique(table.groups)) == 28 + 4  # each of four unknown ones alone
-    parts = assigned_parts(table, 0.2, 0.2)
+    parts = assigned_splits(table, 0.2, 0.2)
     for group in np.unique(table.groups):
         assert len(set(parts[table.groups == group])) == 1
     assert any("4 sequences have no speaker" in note for note in table.notes)
@@ -202,7 +202,7 @@ def test_a_group_column_of_any_name_can_be_named_and_must_say_one_thing_of_a_seq
     assert table.groups is not None
     assert len(np.unique(table.groups)) == 30
     broken = content.replace(b",r4\n", b",r5\n", 1)
-    with pytest.raises(DataError, match=r"column rider, rows? .*another than"):
+    with pytest.raises(DataError, match=r"column rider, rows? .*differs from the earlier"):
         read_table(broken, name="a.csv", options=FileOptions(group_column="rider"))
     with pytest.raises(DataError, match="no column 'ryder' for the groups; did you mean rider"):
         read_table(content, name="a.csv", options=FileOptions(group_column="ryder"))

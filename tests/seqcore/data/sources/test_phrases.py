@@ -9,7 +9,7 @@ import pytest
 from seqcore.data.sources.french import Adjective, Noun, Verb, joined, noun_phrase, verb_phrase
 from seqcore.data.sources.phrase_words import ADJECTIVES, NOUNS, VERBS
 from seqcore.data.sources.phrases import EverydayPhrases, Phrase, phrases
-from seqcore.data.splits import assigned_parts
+from seqcore.data.splits import assigned_splits
 from seqcore.data.table import Table
 
 
@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_phrases_and_another_one_others(made: tuple
 def test_words_that_a_held_back_phrase_joins_never_stand_together_in_training(
     made: tuple[Phrase, ...], table: Table
 ) -> None:
-    parts = assigned_parts(table, 0.15, 0.15)
+    parts = assigned_splits(table, 0.15, 0.15)
     keys = [{p.key for p, part in zip(made, parts, strict=True) if part == n} for n in range(3)]
     assert all(len(k) > 400 for k in keys)
     assert not keys[0] & keys[1]
@@ -56,7 +56,7 @@ def test_words_that_a_held_back_phrase_joins_never_stand_together_in_training(
 
 
 def test_each_word_of_the_held_back_phrases_was_seen_in_training(made: tuple[Phrase, ...], table: Table) -> None:
-    parts = assigned_parts(table, 0.15, 0.15)
+    parts = assigned_splits(table, 0.15, 0.15)
     seen = {word for p, part in zip(made, parts, strict=True) if part == 0 for word in p.key}
     held_back = [word for p, part in zip(made, parts, strict=True) if part == 2 for word in p.key]
     assert all(word in seen for word in held_back)

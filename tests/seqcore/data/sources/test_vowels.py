@@ -7,7 +7,7 @@ import pytest
 
 from seqcore.data.audio import RATE
 from seqcore.data.sources.vowels import VOWELS, SpokenVowels
-from seqcore.data.splits import assigned_parts
+from seqcore.data.splits import assigned_splits
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
@@ -57,7 +57,7 @@ def test_the_spectrum_peaks_at_the_vowels_formants(few: Table) -> None:
 
 def test_a_speaker_is_in_one_part_only(few: Table) -> None:
     assert few.groups is not None
-    parts = assigned_parts(few, 0.2, 0.2)
+    parts = assigned_splits(few, 0.2, 0.2)
     assert set(parts.tolist()) == {0, 1, 2}
     for voice in range(12):
         assert len(set(parts[few.groups == voice].tolist())) == 1
