@@ -59,7 +59,7 @@ def cards(moment: Moment) -> None:
     epochs = moment.epochs_done
     boxes = [
         _card("Epoch", str(moment.epoch), f" of {moment.epochs:,}", _steps(moment), progress=_progress(moment)),
-        _card("Training loss", number(moment.train_loss), "", "last 20 steps", line=_line(moment.curve, "train")),
+        _card("Training loss", number(moment.train_loss), "", "last 20 steps", line=_line(moment.curve, "training")),
         _card(
             "Validation loss",
             number(validation),

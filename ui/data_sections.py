@@ -12,16 +12,18 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from seqcore.data.profile.profile import Inspection, inspect
-from seqcore.data.profile.window_preview import Glimpse, SeenWindow, glimpse
+from seqcore.data.profile.facts import Profile
+from seqcore.data.profile.profile import profile_table
 from seqcore.data.step_units import StepUnit
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
+from seqcore.evaluation.leakage.detection import find_leaks
 from seqcore.experiment.experiment import Experiment
 from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrelation
 from seqcore.plots.counts import classes_info, lengths_info, plot_bars, vocabulary_info
 from seqcore.plots.windows import plot_windows, windows_info
 from seqcore.results.blanks import marked
+from seqcore.results.data import PreviewWindow, WindowPreview
 from ui import session
 from ui.cards import finding_box
 from ui.live_chart import live_chart
@@ -34,22 +36,25 @@ MOST_RINGS = 6
 _STYLE = "<style>" + Path(__file__).with_name("data_sections.css").read_text(encoding="utf-8") + "</style>"
 
 
-def inspected(experiment: Experiment, table: Table) -> Inspection:
+def inspected(experiment: Experiment, table: Table) -> Profile:
     """What is known of the data as this experiment uses them."""
     return _inspected(experiment.to_json(), table)
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _inspected(experiment: str, _table: Table) -> Inspection:
-    return inspect(_table, Experiment.from_json(experiment).data)
+def _inspected(experiment: str, _table: Table) -> Profile:
+    data = Experiment.from_json(experiment).data
+    return profile_table(_table, data, leakage=find_leaks(_table, data))
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _glimpse(experiment: str, part: str, _table: Table) -> Glimpse:
-    return glimpse(Experiment.from_json(experiment), _table, part=part)
+def _sample_inputs(experiment: str, split: str, _table: Table) -> WindowPreview:
+    from seqcore.tasks.sample_inputs import sample_inputs  # imports torch
+
+    return sample_inputs(Experiment.from_json(experiment), _table, split=split)
 
 
-def facts(seen: Inspection, table: Table) -> None:
+def facts(seen: Profile, table: Table) -> None:
     """How much there is, of what, from when to when, and what of it trains."""
     boxes = [table.size, *_sequences(seen, table), *_time(seen), *_kinds(seen), *_holes(seen), _split(seen)]
     cells = "".join(
@@ -62,7 +67,7 @@ def facts(seen: Inspection, table: Table) -> None:
 Box = tuple[str, str, str]
 
 
-def _sequences(seen: Inspection, table: Table) -> list[Box]:
+def _sequences(seen: Profile, table: Table) -> list[Box]:
     if seen.sequences < 2 or table.paired is not None:
         return []
     low, high = seen.lengths.shortest, seen.lengths.longest
@@ -70,7 +75,7 @@ def _sequences(seen: Inspection, table: Table) -> list[Box]:
     return [(table.sequence_unit.many.capitalize(), f"{seen.sequences:,}", note)]
 
 
-def _time(seen: Inspection) -> list[Box]:
+def _time(seen: Profile) -> list[Box]:
     if seen.span is None:
         return []
     first, last = (pd.Timestamp(seen.span[end]) for end in ("from", "to"))
@@ -85,7 +90,7 @@ def _duration(span: pd.Timedelta) -> str:
     return f"{days / size:.3g} {name}" if days / size < 1000 else f"{days / size:,.0f} {name}"
 
 
-def _kinds(seen: Inspection) -> list[Box]:
+def _kinds(seen: Profile) -> list[Box]:
     boxes = []
     if seen.classes is not None:
         names = list(seen.classes)
@@ -96,23 +101,24 @@ def _kinds(seen: Inspection) -> list[Box]:
     return boxes
 
 
-def _holes(seen: Inspection) -> list[Box]:
+def _holes(seen: Profile) -> list[Box]:
     if not seen.columns:
         return []
     missing = f"{seen.missing_times:,} times are missing" if seen.missing_times else "no time is missing"
     if seen.inserted_times:
         missing += f", {seen.inserted_times:,} were inserted"
-    return [("Gaps", f"{seen.gaps:,}" if seen.gaps else "none", missing if seen.span else "cells without a value")]
+    count = f"{seen.missing:,}" if seen.missing else "none"
+    return [("Missing values", count, missing if seen.span else "empty cells")]
 
 
-def _split(seen: Inspection) -> Box:
-    counts = {facts.part: facts.windows for facts in seen.parts}
+def _split(seen: Profile) -> Box:
+    counts = {facts.split: facts.windows for facts in seen.splits}
     if counts["val"] == counts["test"] == 0:
         return "To learn from", f"{counts['train']:,}", "all of them: none is held back"
     return "To learn from", f"{counts['train']:,}", f"{counts['val']:,} validation, {counts['test']:,} test"
 
 
-def findings(seen: Inspection) -> None:
+def findings(seen: Profile) -> None:
     """What is wrong, each in a sentence with what to do about it."""
     st.subheader("What to know before training", anchor=False)
     if not seen.findings:
@@ -123,10 +129,10 @@ def findings(seen: Inspection) -> None:
         st.caption(seen.sampled)
 
 
-def details(seen: Inspection, experiment: Experiment, table: Table) -> None:
+def details(seen: Profile, experiment: Experiment, table: Table) -> None:
     """Pictures of what these data have: rhythm, classes, lengths, words, columns; two beside each other."""
     sections: list[Callable[[], None]] = []
-    if seen.rhythm is not None:
+    if seen.autocorrelation is not None:
         sections.append(lambda: _rhythm(seen, experiment))
     if seen.classes is not None:
         sections.append(lambda: _classes(seen))
@@ -147,12 +153,12 @@ def _picture(figure: go.Figure, *, key: str, label: str, reading: str) -> None:
     st.caption(reading)
 
 
-def _rhythm(seen: Inspection, experiment: Experiment) -> None:
-    assert seen.rhythm is not None
+def _rhythm(seen: Profile, experiment: Experiment) -> None:
+    assert seen.autocorrelation is not None
     st.subheader("Does it repeat?", anchor=False)
-    period, window = seen.rhythm.period, experiment.data.window
-    name = session.escape(seen.rhythm.column)
-    alike = dict(zip(seen.rhythm.rows, seen.rhythm.correlation, strict=True))
+    period, window = seen.autocorrelation.period, experiment.data.window
+    name = session.escape(seen.autocorrelation.column)
+    alike = dict(zip(seen.autocorrelation.lags, seen.autocorrelation.correlation, strict=True))
     said = f"{name} has no period that stands out."
     if period:
         said = f"{name} comes back to itself every {period:,} rows ({alike[period]:.2f} alike)."
@@ -160,14 +166,14 @@ def _rhythm(seen: Inspection, experiment: Experiment) -> None:
     if period and window < period:
         more = f" The window of {window:,} (shaded) sees less than one period."
     _picture(
-        plot_autocorrelation(autocorrelation_info(seen.rhythm, window=window)),
+        plot_autocorrelation(autocorrelation_info(seen.autocorrelation, window=window)),
         key="rhythm",
         label="How much the series is like itself so many rows later",
         reading=f"How alike two values are that lie so many rows apart: 1 is the same, 0 is unrelated. {said}{more}",
     )
 
 
-def _classes(seen: Inspection) -> None:
+def _classes(seen: Profile) -> None:
     assert seen.classes is not None
     st.subheader("Classes", anchor=False)
     _picture(
@@ -178,7 +184,7 @@ def _classes(seen: Inspection) -> None:
     )
 
 
-def _lengths(seen: Inspection, table: Table) -> None:
+def _lengths(seen: Profile, table: Table) -> None:
     st.subheader("Lengths", anchor=False)
     unit, whole = table.unit, table.sequence_unit.one
     name = unit.many if unit.seconds is None else f"{unit.many} of {unit.counted(1)}"
@@ -191,7 +197,7 @@ def _lengths(seen: Inspection, table: Table) -> None:
     )
 
 
-def _vocabulary(seen: Inspection, i: int) -> None:
+def _vocabulary(seen: Profile, i: int) -> None:
     words = seen.vocabularies[i]
     of = f": {words.of}" if len(seen.vocabularies) > 1 else ""  # a column's name, as it is in the data
     st.subheader(session.escape(f"Vocabulary{of}"), anchor=False)
@@ -212,17 +218,17 @@ def _vocabulary(seen: Inspection, i: int) -> None:
     )
 
 
-def _columns(seen: Inspection) -> None:
+def _columns(seen: Profile) -> None:
     st.subheader("Columns", anchor=False)
     rows = [
-        {"column": c.name, "holds": c.kind, "gaps": c.gaps, "lowest": c.minimum,
+        {"column": c.name, "holds": c.kind, "gaps": c.missing, "lowest": c.minimum,
          "median": _plain(c.median, c.spread), "highest": c.maximum, "spread": c.spread}
         for c in seen.columns
     ]  # fmt: skip
     numbers = {n: st.column_config.NumberColumn(format="%.4g") for n in ("lowest", "median", "highest", "spread")}
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers, alt="What each column holds")
-    if seen.columns_left_out:
-        st.caption(f"And {seen.columns_left_out:,} more columns.")
+    if seen.columns_omitted:
+        st.caption(f"And {seen.columns_omitted:,} more columns.")
 
 
 def _plain(value: float | None, spread: float | None) -> float | None:
@@ -247,19 +253,19 @@ def windows(experiment: Experiment, table: Table) -> None:
         label_visibility="collapsed", width="stretch", help="Whose windows are shown.",
     )  # fmt: skip
     try:
-        seen = _glimpse(experiment.to_json(), part or "train", table)
+        seen = _sample_inputs(experiment.to_json(), part or "train", table)
     except SeqcoreError as error:
         return session.fail(error)
     if not seen.windows:
         st.caption("There is no window in this part.")
-    elif seen.windows[0].before is not None:
+    elif seen.windows[0].original is not None:
         _number_windows(seen, table, trial=experiment.data.scaling == "auto")
     else:
         _word_windows(seen)
     return None
 
 
-def _number_windows(seen: Glimpse, table: Table, *, trial: bool) -> None:
+def _number_windows(seen: WindowPreview, table: Table, *, trial: bool) -> None:
     left, right = st.columns(2, gap="large")
     asked = " Rings are what it must predict." if 0 < len(seen.targets) <= MOST_RINGS else ""
     asked = " The last picture is what it must predict." if seen.targets and seen.frame else asked
@@ -288,7 +294,7 @@ def _number_windows(seen: Glimpse, table: Table, *, trial: bool) -> None:
         st.html('<div class="sl-windows">' + "".join(_answer_row(w, unit) for w in answers) + "</div>")
 
 
-def _answer_row(window: SeenWindow, unit: StepUnit) -> str:
+def _answer_row(window: PreviewWindow, unit: StepUnit) -> str:
     name = f"<em>{escape(window.name)}</em>" if window.name else ""
     return (
         f"<div>{name}<span>{unit.counted(window.length)}</span><b>→</b><span>{escape(window.answer)}</span>"
@@ -296,7 +302,7 @@ def _answer_row(window: SeenWindow, unit: StepUnit) -> str:
     )
 
 
-def _word_windows(seen: Glimpse) -> None:
+def _word_windows(seen: WindowPreview) -> None:
     rows = []
     for window in seen.windows:
         cells = "".join(

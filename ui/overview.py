@@ -8,7 +8,9 @@ from typing import Any
 import streamlit as st
 
 from seqcore.data.profile.diagnostics import few_windows
-from seqcore.data.profile.profile import count_parts
+from seqcore.data.profile.examples_info import MANY_COLUMNS, examples_info
+from seqcore.data.profile.profile import count_splits
+from seqcore.data.profile.table_info import table_info
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
@@ -17,8 +19,8 @@ from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
-from seqcore.plots import plot_table, table_info
-from seqcore.plots.examples import MANY_COLUMNS, examples_info, plot_examples
+from seqcore.plots import plot_table
+from seqcore.plots.examples import plot_examples
 from ui import data_picker, session
 from ui.cards import finding_box
 from ui.drafts import Draft
@@ -191,7 +193,7 @@ def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], i
 def _leaks(experiment: str, _table: Table) -> list[Finding]:
     data = Experiment.from_json(experiment).data
     found = [leak for leak in find_leaks(_table, data) if leak.severity != "info"]
-    windows = next(facts.windows for facts in count_parts(_table, data) if facts.part == "train")
+    windows = next(facts.windows for facts in count_splits(_table, data) if facts.split == "train")
     few = few_windows(data, windows) if SOURCES[data.source].stored and windows else None
     return [*found, *([few] if few else [])]
 

@@ -10,7 +10,7 @@ import streamlit as st
 from seqcore.events import Preview
 from seqcore.experiment.experiment import Experiment
 from seqcore.plots import loss_info, plot_loss, plot_view
-from seqcore.plots.thinning import thin
+from seqcore.results.thinning import thin
 from seqcore.runs.records import Run
 from ui import actions, session
 from ui.cards import STATUS, cards, finding_box, log

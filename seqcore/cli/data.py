@@ -9,7 +9,7 @@ from typing import Any
 from seqcore.cli.output import Output
 from seqcore.cli.training import changed_values
 from seqcore.data.columns import unknown_columns
-from seqcore.data.profile.facts import Inspection
+from seqcore.data.profile.facts import Profile
 from seqcore.data.sources import SOURCES
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.table import Table
@@ -24,21 +24,22 @@ SHOWN = 12  # columns, classes and symbols that are listed for people
 
 def data(args: argparse.Namespace, out: Output) -> int:
     """Look at a source or a file as the suggested experiment would use it, with `--set` for whatever is otherwise."""
-    from seqcore.data.profile.profile import inspect
+    from seqcore.data.profile.profile import profile_table
+    from seqcore.evaluation.leakage.detection import find_leaks
 
     experiment, table = _looked_at(args.what, args.changes)
     if unknown := unknown_columns(table, experiment.data):
         raise DataError(*unknown)
-    seen = inspect(table, experiment.data)
+    profile = profile_table(table, experiment.data, leakage=find_leaks(table, experiment.data))
     if out.json:
-        out.object({"data": args.what, "task": experiment.data.task, **seen.to_dict()})
+        out.object({"data": args.what, "task": experiment.data.task, **profile.to_dict()})
         return 0
-    for line in _summary(args.what, seen, table, experiment):
+    for line in _summary(args.what, profile, table, experiment):
         out.line(line)
-    _tables(seen, out, pictures=table.frame is not None)
-    for finding in seen.findings:
+    _tables(profile, out, pictures=table.frame is not None)
+    for finding in profile.findings:
         out.line(f"{finding.severity}: {finding.sentence}")
-    if not seen.findings:
+    if not profile.findings:
         out.line("Nothing was found that would stand in the way of training.")
     return 0
 
@@ -73,40 +74,51 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
     return suggest_experiment(table, data=section, changes=rest), table
 
 
-def _summary(what: str, seen: Inspection, table: Table, experiment: Experiment) -> list[str]:
+def _summary(what: str, profile: Profile, table: Table, experiment: Experiment) -> list[str]:
     """A few sentences: how much of what, from when to when, and how it would be split."""
-    sequences = f" in {seen.sequences:,} sequences" if seen.sequences > 1 else ""
-    lines = [f"{what}: {seen.kind}, {table.unit.counted(seen.rows)}{sequences}, for {experiment.data.task}"]
-    if seen.span is not None:
-        missing = f", {seen.missing_times:,} times missing" if seen.missing_times else ""
-        missing += f", {seen.inserted_times:,} inserted" if seen.inserted_times else ""
-        lines.append(f"from {seen.span['from']} to {seen.span['to']}, {seen.frequency or 'no frequency'}{missing}")
-    if seen.lengths.longest > seen.lengths.shortest:
+    sequences = f" in {profile.sequences:,} sequences" if profile.sequences > 1 else ""
+    lines = [f"{what}: {profile.kind}, {table.unit.counted(profile.rows)}{sequences}, for {experiment.data.task}"]
+    if profile.span is not None:
+        missing = f", {profile.missing_times:,} times missing" if profile.missing_times else ""
+        missing += f", {profile.inserted_times:,} inserted" if profile.inserted_times else ""
         lines.append(
-            f"sequences of {table.unit.span(seen.lengths.shortest, seen.lengths.longest)}, "
-            f"half of them up to {table.unit.counted(round(seen.lengths.median))}"
+            f"from {profile.span['from']} to {profile.span['to']}, {profile.frequency or 'no frequency'}{missing}"
         )
-    lines.append("to learn from: " + ", ".join(f"{facts.windows:,} {SPLIT_TITLES[facts.part]}" for facts in seen.parts))
-    if seen.rhythm is not None and seen.rhythm.period:
-        lines.append(f"{seen.rhythm.column} repeats every {seen.rhythm.period:,} rows")
-    return [*lines, *seen.notes, *([seen.sampled] if seen.sampled else [])]
+    if profile.lengths.longest > profile.lengths.shortest:
+        lines.append(
+            f"sequences of {table.unit.span(profile.lengths.shortest, profile.lengths.longest)}, "
+            f"half of them up to {table.unit.counted(round(profile.lengths.median))}"
+        )
+    lines.append(
+        "to learn from: " + ", ".join(f"{facts.windows:,} {SPLIT_TITLES[facts.split]}" for facts in profile.splits)
+    )
+    if profile.autocorrelation is not None and profile.autocorrelation.period:
+        lines.append(f"{profile.autocorrelation.column} repeats every {profile.autocorrelation.period:,} rows")
+    return [*lines, *profile.notes, *([profile.sampled] if profile.sampled else [])]
 
 
-def _tables(seen: Inspection, out: Output, *, pictures: bool) -> None:
-    if seen.columns and not pictures:
+def _tables(profile: Profile, out: Output, *, pictures: bool) -> None:
+    if profile.columns and not pictures:
         rows = [
-            (c.name, c.kind, f"{c.gaps:,}", format_number(c.minimum), format_number(c.median), format_number(c.maximum))
-            for c in seen.columns[:SHOWN]
+            (
+                c.name,
+                c.kind,
+                f"{c.missing:,}",
+                format_number(c.minimum),
+                format_number(c.median),
+                format_number(c.maximum),
+            )
+            for c in profile.columns[:SHOWN]
         ]
-        figures = ("gaps", "lowest", "median", "highest")
+        figures = ("missing", "lowest", "median", "highest")
         out.table(("column", "holds", *figures), rows, right=figures)
-        _more(len(seen.columns) + seen.columns_left_out - len(rows), "column", out)
-    if seen.classes is not None:
-        ranked = sorted(seen.classes.items(), key=lambda item: -sum(item[1].values()))
+        _more(len(profile.columns) + profile.columns_omitted - len(rows), "column", out)
+    if profile.classes is not None:
+        ranked = sorted(profile.classes.items(), key=lambda item: -sum(item[1].values()))
         listed = [(name, *(f"{counts[p]:,}" for p in SPLIT_TITLES)) for name, counts in ranked[:SHOWN]]
         out.table(("class", *SPLIT_TITLES.values()), listed, right=tuple(SPLIT_TITLES.values()))
         _more(len(ranked) - len(listed), "class", out)
-    for words in seen.vocabularies:
+    for words in profile.vocabularies:
         symbols = ", ".join(f"{symbol!r} {count:,}" for symbol, count in words.frequent[:SHOWN])
         out.line(f"Vocabulary of {words.of}: {words.size:,}, of which {words.once:,} come once; most often {symbols}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from seqcore.plots.confusion import ConfusionInfo, confusion_info, plot_confusion
-from seqcore.plots.data import TableInfo, plot_table, table_info
+from seqcore.plots.data import plot_table
 from seqcore.plots.frames import FramesInfo, frames_info, plot_frames
 from seqcore.plots.horizon import HorizonInfo, horizon_info, plot_horizon
 from seqcore.plots.labels import LabelsInfo, labels_info, plot_labels
@@ -29,7 +29,6 @@ __all__ = [
     "SeriesInfo",
     "SparklineInfo",
     "SymbolsInfo",
-    "TableInfo",
     "TextInfo",
     "TranslationInfo",
     "apply_style",
@@ -57,7 +56,6 @@ __all__ = [
     "series_info",
     "sparkline_info",
     "symbols_info",
-    "table_info",
     "text_info",
     "translation_info",
 ]

@@ -1,4 +1,4 @@
-"""Whether a series repeats itself: its correlation with itself, so many rows later."""
+"""Autocorrelation of a series over the lag, with its seasonal period."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.profile.facts import Rhythm
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure, line
+from seqcore.results.data import Autocorrelation
 
 __all__ = ["AutocorrelationInfo", "autocorrelation_info", "plot_autocorrelation"]
 
 
 class AutocorrelationInfo(NamedTuple):
-    """What the picture shows: `correlation[n]` at `rows[n]` later, and the period that was found."""
+    """`correlation[n]` at `lags[n]` rows, and the seasonal period."""
 
-    rows: NDArray[np.int64]
+    lags: NDArray[np.int64]
     correlation: NDArray[np.float64]
     period: int | None
     window: int | None
@@ -26,28 +26,30 @@ class AutocorrelationInfo(NamedTuple):
     @property
     def empty(self) -> bool:
         """Whether there is nothing to draw."""
-        return len(self.rows) < 2
+        return len(self.lags) < 2
 
 
-def autocorrelation_info(rhythm: Rhythm | None, *, window: int | None = None, title: str = "") -> AutocorrelationInfo:
-    """Of a rhythm; `window` marks how far a model sees."""
-    rows = np.array(rhythm.rows if rhythm else (), dtype=np.int64)
-    correlation = np.array(rhythm.correlation if rhythm else (), dtype=np.float64)
-    shown = window if window is not None and len(rows) and window < rows[-1] else None
-    return AutocorrelationInfo(rows, correlation, rhythm.period if rhythm else None, shown, title)
+def autocorrelation_info(
+    found: Autocorrelation | None, *, window: int | None = None, title: str = ""
+) -> AutocorrelationInfo:
+    """From the autocorrelation of a data profile; `window` is the steps that a model sees."""
+    lags = np.array(found.lags if found else (), dtype=np.int64)
+    correlation = np.array(found.correlation if found else (), dtype=np.float64)
+    shown = window if window is not None and len(lags) and window < lags[-1] else None
+    return AutocorrelationInfo(lags, correlation, found.period if found else None, shown, title)
 
 
 def plot_autocorrelation(info: AutocorrelationInfo, dark: bool = False) -> go.Figure:
-    """A line from 1 (the same row); a mark stands where the series comes back to itself."""
+    """A line over the lag, a marker at the seasonal period, and the window shaded."""
     if info.empty:
-        return empty_figure(info.title, "too short, or it never changes", dark=dark, height=230)
+        return empty_figure(info.title, "series too short or constant", dark=dark, height=230)
     figure = go.Figure()
     figure.add_scatter(
-        x=info.rows, y=info.correlation, mode="lines", name="correlation", line=line("truth", dark=dark),
-        showlegend=False, hovertemplate="%{x:,} rows later: %{y:.2f}<extra></extra>",
+        x=info.lags, y=info.correlation, mode="lines", name="correlation", line=line("truth", dark=dark),
+        showlegend=False, hovertemplate="lag %{x:,}: %{y:.2f}<extra></extra>",
     )  # fmt: skip
-    if info.period is not None and info.period <= info.rows[-1]:
-        at = float(np.interp(info.period, info.rows, info.correlation))
+    if info.period is not None and info.period <= info.lags[-1]:
+        at = float(np.interp(info.period, info.lags, info.correlation))
         figure.add_scatter(
             x=[info.period], y=[at], mode="markers+text", name="period", text=[f"  {info.period:,}"],
             textposition="top center", showlegend=False, hoverinfo="skip", cliponaxis=False,
@@ -57,11 +59,11 @@ def plot_autocorrelation(info: AutocorrelationInfo, dark: bool = False) -> go.Fi
     apply_style(figure, dark=dark, title=info.title, height=230)
     if info.window is not None:
         figure.add_vrect(
-            x0=0, x1=info.window, fillcolor=colour("train", dark=dark, opacity=0.13), line_width=0, layer="below"
+            x0=0, x1=info.window, fillcolor=colour("training", dark=dark, opacity=0.13), line_width=0, layer="below"
         )
     figure.add_hline(y=0, line={"color": colour("baseline"), "width": LINE_WIDTH / 2})
-    figure.update_xaxes(title_text="rows later")
+    figure.update_xaxes(title_text="lag (rows)")
     low = min(-0.25, float(info.correlation.min()) - 0.08)
-    figure.update_yaxes(title_text="correlation", range=[low, 1.15], nticks=5)
+    figure.update_yaxes(title_text="autocorrelation", range=[low, 1.15], nticks=5)
     figure.update_layout(hovermode="closest")
     return figure

@@ -1,4 +1,4 @@
-"""How many of each: sequences of a class, symbols of a text, sequences of a length - as bars."""
+"""Bar charts of counts: sequences by class, most frequent symbols, sequence lengths."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from seqcore.data.profile.facts import LengthFacts, VocabularyFacts
-from seqcore.data.splits import SPLITS
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results.blanks import marked
+from seqcore.results.data import LengthFacts, VocabularyFacts
 
 __all__ = ["BarsInfo", "classes_info", "lengths_info", "plot_bars", "vocabulary_info"]
 
 MAX_BARS = 24
 LONGEST_NAME = 24
-SHORT_NAME = 2  # up to so many letters names stand under upright bars
-PART_NAMES = {"train": "train", "val": "validation", "test": "test"}
+SHORT_NAME = 2  # letters of a name at most, for vertical bars
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
 INK = "truth"
 
 
 class BarsInfo(NamedTuple):
-    """What the picture shows: `counts[series][i]` for `names[i]`; a series is a role with a colour of its own.
+    """`counts[series][i]` for `names[i]`; each series has a colour.
 
-    Where there are `edges`, bars stand side by side over a range of numbers, else they lie below each other.
+    With `edges` a histogram, else horizontal bars, or vertical ones under names of a letter or two.
     """
 
     names: tuple[str, ...]
     counts: dict[str, tuple[int, ...]]
     edges: tuple[float, ...]
-    left_out: int
+    omitted: int
     title: str
     x_title: str
 
@@ -41,14 +40,14 @@ class BarsInfo(NamedTuple):
 
 
 def classes_info(classes: Mapping[str, Mapping[str, int]], *, title: str = "") -> BarsInfo:
-    """Sequences of each class by part, the largest first: at most 24 classes."""
+    """Sequences of each class by split, the largest first: at most 24 classes."""
     names = sorted(classes, key=lambda name: -sum(classes[name].values()))
     shown = names[:MAX_BARS]
     return BarsInfo(
         names=tuple(_short(name) for name in shown),
-        counts={PART_NAMES[part]: tuple(classes[name].get(part, 0) for name in shown) for part in SPLITS},
+        counts={title: tuple(classes[name].get(split, 0) for name in shown) for split, title in SPLITS.items()},
         edges=(),
-        left_out=len(names) - len(shown),
+        omitted=len(names) - len(shown),
         title=title,
         x_title="sequences",
     )
@@ -61,9 +60,9 @@ def vocabulary_info(vocabulary: VocabularyFacts, *, title: str = "") -> BarsInfo
         names=tuple(_short(marked(symbol)) for symbol, _ in shown),
         counts={INK: tuple(count for _, count in shown)},
         edges=(),
-        left_out=vocabulary.size - len(shown),
+        omitted=vocabulary.size - len(shown),
         title=title,
-        x_title="times in all parts",
+        x_title="count in all splits",
     )
 
 
@@ -73,7 +72,7 @@ def lengths_info(lengths: LengthFacts, *, title: str = "", x_title: str = "rows 
 
 
 def plot_bars(info: BarsInfo, dark: bool = False) -> go.Figure:
-    """Bars in the colours of the parts where they are counted by part, else in ink."""
+    """Bars in the colours of the splits where counted by split, else in one colour."""
     if info.empty:
         return empty_figure(info.title, "nothing to count", dark=dark, height=200)
     if info.edges:
@@ -91,7 +90,7 @@ def _upright(info: BarsInfo, dark: bool) -> go.Figure:
         marker={"color": colour(INK, dark=dark, opacity=0.55)}, hovertemplate="%{customdata}: %{y:,}<extra></extra>",
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=230)
-    rest = f"not drawn: {info.left_out:,} rarer ones" if info.left_out else ""
+    rest = f"not drawn: {info.omitted:,} rarer ones" if info.omitted else ""
     figure.update_xaxes(tickvals=places, ticktext=list(info.names), tickangle=0, title_text=rest)
     figure.update_yaxes(title_text=info.x_title, rangemode="tozero", nticks=4)
     figure.update_layout(hovermode="closest", bargap=0.28)
@@ -108,7 +107,7 @@ def _below_each_other(info: BarsInfo, dark: bool) -> go.Figure:
             showlegend=len(info.counts) > 1 and any(counts), hovertemplate="%{customdata}: %{x:,}<extra></extra>",
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=84 + 22 * len(places))
-    rest = f" (not drawn: {info.left_out:,} rarer ones)" if info.left_out else ""
+    rest = f" (not drawn: {info.omitted:,} rarer ones)" if info.omitted else ""
     figure.update_xaxes(title_text=info.x_title + rest, rangemode="tozero", nticks=5)
     figure.update_yaxes(
         tickvals=places, ticktext=[f"{n} " for n in info.names], autorange="reversed", showgrid=False, nticks=0

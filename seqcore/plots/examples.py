@@ -1,155 +1,17 @@
-"""Examples of what can't be drawn as one line over time: sequences by class, tables of many columns, films."""
+"""Example sequences: lines by class, maps of many columns, or videos as rows of frames."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
-from seqcore.data.splits import SPLITS, assigned_splits, split_bounds
-from seqcore.data.table import Table
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
-from seqcore.plots.thinning import thin
+from seqcore.results.data import ExamplesInfo
 
-__all__ = ["MANY_COLUMNS", "Example", "ExamplesInfo", "examples_info", "plot_examples"]
+__all__ = ["plot_examples"]
 
-MANY_COLUMNS = 12  # more than so many can't be told apart as lines
-MAX_PANELS = 8
-MAX_FILMS = 6
-OF_A_CLASS = 3  # lines drawn over each other: so many sequences of one column, or columns of one sequence
 DASHES = ("solid", "dash", "dot")  # of the columns, where several are drawn
-FRAMES = 8  # of a film, side by side
-MAX_POINTS = 240
-MAX_CELLS = 200
-PART_NAMES = {"train": "train", "val": "validation", "test": "test"}
 ACROSS = 2
-
-Values = NDArray[np.float64]
-
-
-class Example(NamedTuple):
-    """One sequence: a line's `values[T]` (of one `column`), a map's `[F, T]`, or a film's pictures side by side,
-    `[h, w * frames]`."""
-
-    panel: int
-    part: str
-    x: Values
-    values: Values
-    column: str = ""
-
-
-class ExamplesInfo(NamedTuple):
-    """What the picture shows. `kind`: "lines", "maps" or "films"; a panel for each of `names`."""
-
-    kind: str
-    names: tuple[str, ...]
-    examples: tuple[Example, ...]
-    columns: tuple[str, ...]  # that are drawn as lines
-    left_out: str
-    title: str
-    x_title: str
-    channels: tuple[str, ...] = ()  # names of a map's rows that tell more than a number would: pitches
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is no sequence to draw."""
-        return not self.examples
-
-
-def examples_info(
-    table: Table,
-    *,
-    validation_fraction: float = 0.0,
-    test_fraction: float = 0.0,
-    columns: tuple[str, ...] = (),
-    title: str = "",
-) -> ExamplesInfo:
-    """From a table of numbers: a panel for each class (at most 8), or for sequences from every part.
-
-    Of lines the columns that are named are drawn, else all, at most 3: one of several sequences, several of one.
-    """
-    wide = len(table.columns) > MANY_COLUMNS
-    kind = "films" if table.frame is not None else "maps" if wide else "lines"
-    named = tuple(name for name in columns if name in table.columns) or table.columns
-    drawn = named[: len(DASHES)] if kind == "lines" else ()
-    panels, left_out = _panels(table, validation_fraction, test_fraction, MAX_FILMS if kind == "films" else MAX_PANELS)
-    examples = []
-    for i, (_, members) in enumerate(panels):
-        for part, low, high in members[: OF_A_CLASS if len(drawn) == 1 else 1]:
-            if kind != "lines":
-                x, values = (_film if kind == "films" else _map)(table, low, high)
-                examples.append(Example(i, PART_NAMES[part], x, values))
-            for column in drawn:
-                line = table.values[low : min(high, low + 50_000), table.columns.index(column)].astype(np.float64)
-                keep = thin(line, MAX_POINTS)
-                examples.append(Example(i, PART_NAMES[part], keep.astype(np.float64), line[keep], column))
-    if kind == "lines" and len(named) > len(drawn):
-        more = len(named) - len(drawn)
-        left_out = f"{more} more column{'s' * (more > 1)}" + (f", {left_out}" if left_out else "")
-    return ExamplesInfo(
-        kind=kind,
-        names=tuple(name for name, _ in panels),
-        examples=tuple(examples),
-        columns=drawn,
-        left_out=left_out,
-        title=title,
-        x_title="" if kind == "films" else f"{table.unit.axis} of the sequence",
-        channels=table.columns if kind == "maps" and table.recordings is not None else (),
-    )
-
-
-def _panels(
-    table: Table, validation_fraction: float, test_fraction: float, most: int
-) -> tuple[list[tuple[str, list[tuple[str, int, int]]]], str]:
-    """(name, [(part, first row, row after the last)]): a class with some of its sequences, or single sequences."""
-    bounds = split_bounds(table, validation_fraction, test_fraction)
-    if table.labels is None:
-        stretches = [(part, s, low, high) for part in SPLITS for s, low, high in bounds[part] if high > low]
-        few = [stretches[int(i)] for i in np.unique(np.linspace(0, len(stretches) - 1, most).astype(int))] * bool(
-            stretches
-        )
-        name = "" if len(table.lengths) == 1 else "sequence "
-        listed = [
-            (f"{name}{table.names[s] if table.names else s + 1 if name else ''}".strip() or PART_NAMES[part],
-             [(part, low, high)])
-            for part, s, low, high in few
-        ]  # fmt: skip
-        return listed, ""
-    parts = assigned_splits(table, validation_fraction, test_fraction)
-    labels, counts = np.unique(table.labels, return_counts=True)
-    panels = []
-    for label in labels[np.argsort(-counts, kind="stable")][:most].tolist():
-        members = np.flatnonzero((table.labels == label) & (table.lengths > 0))
-        members = members[np.argsort(parts[members], kind="stable")]
-        one_each = np.unique(parts[members], return_index=True)[1]  # the first of every part comes before all others
-        members = np.concatenate([members[one_each], np.delete(members, one_each)])[:OF_A_CLASS]
-        spans = [(SPLITS[parts[s]], int(table.offsets[s]), int(table.offsets[s + 1])) for s in members.tolist()]
-        panels.append((label, spans))
-    more = f"{len(labels) - most:,} more classes" if len(labels) > most else ""
-    return panels, more
-
-
-def _film(table: Table, low: int, high: int) -> tuple[Values, Values]:
-    """Pictures spread over a sequence, side by side with a blank column between."""
-    assert table.frame is not None
-    height, width = table.frame
-    consecutive = not table.independent and table.labels is None
-    last = min(high - 1, low + FRAMES - 1) if consecutive else high - 1
-    rows = np.unique(np.linspace(low, last, min(FRAMES, high - low)).astype(np.int64))
-    pictures = table.values[rows].reshape(len(rows), height, width)
-    strip = np.full((height, len(rows) * (width + 1) - 1), np.nan)
-    for i, picture in enumerate(pictures):
-        strip[:, i * (width + 1) : i * (width + 1) + width] = picture
-    return np.arange(strip.shape[1], dtype=np.float64), strip
-
-
-def _map(table: Table, low: int, high: int) -> tuple[Values, Values]:
-    """A sequence as columns over time, each column over its own range."""
-    rows = low + np.unique(np.linspace(0, high - low - 1, MAX_CELLS).astype(np.int64))
-    columns = np.unique(np.linspace(0, len(table.columns) - 1, MAX_CELLS).astype(np.int64))
-    return (rows - low).astype(np.float64) * table.unit.size, table.values[rows][:, columns].T.astype(np.float64)
 
 
 def plot_examples(info: ExamplesInfo, dark: bool = False) -> go.Figure:
@@ -179,7 +41,7 @@ def _films(info: ExamplesInfo, dark: bool) -> go.Figure:
         tickvals=places, ticktext=[f"{info.names[e.panel]} " for e in info.examples], range=[at - 3, -1],
         showgrid=False, nticks=0, fixedrange=True, scaleanchor="x", constrain="domain", constraintoward="top",
     )  # fmt: skip
-    more = f" (not drawn: {info.left_out})" if info.left_out else ""
+    more = f" (not drawn: {info.omitted})" if info.omitted else ""
     figure.update_xaxes(
         title_text=f"time, from left to right{more}",
         showticklabels=False,
@@ -207,11 +69,11 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
                 hovertemplate="%{x:~g}: %{z:.3~g}<extra></extra>", **axes,
             )  # fmt: skip
             continue
-        name = example.column if several else example.part
+        name = example.column if several else example.split
         dash = DASHES[info.columns.index(example.column)]
         figure.add_scatter(
             x=example.x, y=example.values, mode="lines", name=name, legendgroup=name,
-            line={"color": colour(example.part, dark=dark), "width": LINE_WIDTH, "dash": dash},
+            line={"color": colour(example.split, dark=dark), "width": LINE_WIDTH, "dash": dash},
             hovertemplate="%{y:.5~g}", showlegend=name not in named, **axes,
         )  # fmt: skip
         named.add(name)
@@ -239,9 +101,9 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
     if info.channels:
         ends = [0, len(info.channels) - 1]
         figure.update_yaxes(showticklabels=True, tickvals=ends, ticktext=[info.channels[i] for i in ends])
-    if info.left_out:
+    if info.omitted:
         figure.add_annotation(
-            text=f"not drawn: {info.left_out}", x=1, xanchor="right", y=1, yanchor="bottom", xref="paper",
+            text=f"not drawn: {info.omitted}", x=1, xanchor="right", y=1, yanchor="bottom", xref="paper",
             yref="paper", showarrow=False, font={"size": 12, "color": colour("baseline", dark=dark)},
         )  # fmt: skip
     figure.update_layout(hovermode="closest", showlegend=len(named) > 1)

@@ -81,7 +81,7 @@ def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
         return empty_figure(info.title, "no step yet", dark=dark)
     figure = go.Figure()
     figure.add_scatter(
-        x=info.steps, y=info.train, name="train", mode="lines", line=line("train", dark=dark),
+        x=info.steps, y=info.train, name="training", mode="lines", line=line("training", dark=dark),
         hovertemplate="%{y:.4g}",
     )  # fmt: skip
     few = len(info.validation) <= 30

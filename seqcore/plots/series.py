@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.style import apply_style, colour, empty_figure, line
-from seqcore.plots.thinning import thin
 from seqcore.results import SeriesView
+from seqcore.results.thinning import thin
 
 __all__ = ["SeriesInfo", "SeriesPanel", "figure", "plot_series", "series_info"]
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.style import apply_style, colour, line
-from seqcore.plots.thinning import thin
+from seqcore.results.thinning import thin
 
 __all__ = ["SparklineInfo", "plot_sparkline", "sparkline_info"]
 
@@ -22,7 +22,7 @@ class SparklineInfo(NamedTuple):
 
 
 def sparkline_info(
-    values: Any, *, role: str = "train", logarithmic: bool = False, max_points: int = 60
+    values: Any, *, role: str = "training", logarithmic: bool = False, max_points: int = 60
 ) -> SparklineInfo:
     """From any sequence of numbers; on a logarithmic scale what isn't above 0 is a gap."""
     numbers = np.array(values, dtype=np.float64).reshape(-1)

@@ -8,13 +8,13 @@ import plotly.graph_objects as go
 
 __all__ = ["COLOURS", "FONT", "LINE_WIDTH", "Role", "apply_style", "colour", "empty_figure", "line"]
 
-Role = Literal["truth", "prediction", "train", "validation", "test", "baseline", "warning"]
+Role = Literal["truth", "prediction", "training", "validation", "test", "baseline", "warning"]
 
 # Okabe-Ito: everybody can tell these apart. Truth is ink: near black on light, near white on dark.
 COLOURS: dict[str, tuple[str, str]] = {  # role -> on light, on dark
     "truth": ("#1C1E21", "#EDEEF0"),
     "prediction": ("#0072B2", "#2A93D1"),
-    "train": ("#E69F00", "#E69F00"),
+    "training": ("#E69F00", "#E69F00"),
     "validation": ("#009E73", "#00B383"),
     "test": ("#CC79A7", "#CC79A7"),
     "baseline": ("#8A8A8A", "#8A8A8A"),

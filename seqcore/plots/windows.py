@@ -1,4 +1,4 @@
-"""A few windows as a model sees them: in the data's own units, or scaled."""
+"""Sample model inputs and targets: in original units, or scaled."""
 
 from __future__ import annotations
 
@@ -8,40 +8,41 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.data.profile.window_preview import Glimpse, SeenWindow
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
-from seqcore.plots.thinning import thin
+from seqcore.results.data import PreviewWindow, WindowPreview
+from seqcore.results.thinning import thin
 
 __all__ = ["WindowPanel", "WindowsInfo", "plot_windows", "windows_info"]
 
-MAX_LINES = 6  # columns that can be told apart as lines; more of them become a heat map
+MAX_LINES = 6  # more columns become a heat map
 MAX_POINTS = 400
-MAX_CELLS = 160  # of a heat map's side
-FRAMES = 8  # of a film, side by side
-PANEL, BETWEEN = 146, 66  # pixels: a panel with all around it, and what of that is around it
+MAX_CELLS = 160  # along each side of a heat map
+FRAMES = 8  # of a video, side by side
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
+PANEL, BETWEEN = 146, 66  # pixels: a panel with its margins, and the margins
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 
 Values = NDArray[np.float64]
 
 
 class WindowPanel(NamedTuple):
-    """One window: lines `known[T, C]` at `x[T]` and what is asked, `asked[n, K]` at `asked_x[n]`, or a `heat[F, T]`."""
+    """One window: lines `inputs[T, C]` at `x[T]` and `targets[n, K]` at `targets_x[n]`, or a heat map `heat[F, T]`."""
 
     name: str
     x: NDArray[Any]
-    known: Values
-    asked_x: NDArray[Any]
-    asked: Values
+    inputs: Values
+    targets_x: NDArray[Any]
+    targets: Values
     heat: Values | None
-    film: bool = False  # `heat` is pictures side by side, the one to predict last, and not columns over time
+    film: bool = False  # `heat` is frames side by side, the target last, and not columns over time
 
 
 class WindowsInfo(NamedTuple):
-    """What the picture shows."""
+    """Panels, one for each window."""
 
     panels: tuple[WindowPanel, ...]
     columns: tuple[str, ...]
-    part: str
+    split: str  # its title
     title: str
     x_title: str
 
@@ -51,47 +52,47 @@ class WindowsInfo(NamedTuple):
         return not self.panels
 
 
-def windows_info(seen: Glimpse, *, scaled: bool, title: str = "") -> WindowsInfo:
-    """From a glimpse: its windows of numbers as they are, or as the model gets them."""
-    panels = tuple(panel for w in seen.windows if (panel := _panel(w, scaled, seen.frame)) is not None)
-    extra = tuple(f"calendar {i + 1}" for i in range(seen.inputs - len(seen.columns))) if scaled else ()
-    part = {"val": "validation"}.get(seen.part, seen.part)
-    return WindowsInfo(panels, (*seen.columns, *extra), part, title, seen.x_title)
+def windows_info(preview: WindowPreview, *, scaled: bool, title: str = "") -> WindowsInfo:
+    """The windows of numbers of a preview, in original units or scaled."""
+    panels = tuple(panel for w in preview.windows if (panel := _panel(w, scaled, preview.frame)) is not None)
+    extra = tuple(f"calendar {i + 1}" for i in range(preview.inputs - len(preview.columns))) if scaled else ()
+    return WindowsInfo(panels, (*preview.columns, *extra), SPLITS[preview.split], title, preview.x_title)
 
 
-def _panel(window: SeenWindow, scaled: bool, frame: tuple[int, int] | None) -> WindowPanel | None:
-    known = window.after if scaled else window.before
-    if known is None or not len(known):
+def _panel(window: PreviewWindow, scaled: bool, frame: tuple[int, int] | None) -> WindowPanel | None:
+    inputs = window.scaled if scaled else window.original
+    if inputs is None or not len(inputs):
         return None
-    asked = window.target_after if scaled else window.target_before
-    asked = np.zeros((0, 1)) if asked is None else asked
-    asked_x = window.target_x[: len(asked)]
-    if asked.shape[1] > MAX_LINES and frame is None:
-        asked, asked_x = np.zeros((0, 1)), asked_x[:0]
-    if frame is not None and known.shape[1] == frame[0] * frame[1]:
-        return WindowPanel(window.name, window.x[:0], known, asked_x[:0], asked[:0], _film(known, asked, frame), True)
-    if known.shape[1] > MAX_LINES:
-        rows = np.unique(np.linspace(0, len(known) - 1, MAX_CELLS).astype(np.int64))
-        columns = np.unique(np.linspace(0, known.shape[1] - 1, MAX_CELLS).astype(np.int64))
-        return WindowPanel(window.name, window.x[rows], known, asked_x, asked, known[rows][:, columns].T)
-    keep = thin(known, MAX_POINTS)
-    return WindowPanel(window.name, window.x[keep], known[keep], asked_x, asked, None)
+    targets = window.target_scaled if scaled else window.target_original
+    targets = np.zeros((0, 1)) if targets is None else targets
+    targets_x = window.target_x[: len(targets)]
+    if targets.shape[1] > MAX_LINES and frame is None:
+        targets, targets_x = np.zeros((0, 1)), targets_x[:0]
+    if frame is not None and inputs.shape[1] == frame[0] * frame[1]:
+        heat = _film(inputs, targets, frame)
+        return WindowPanel(window.name, window.x[:0], inputs, targets_x[:0], targets[:0], heat, True)
+    if inputs.shape[1] > MAX_LINES:
+        rows = np.unique(np.linspace(0, len(inputs) - 1, MAX_CELLS).astype(np.int64))
+        columns = np.unique(np.linspace(0, inputs.shape[1] - 1, MAX_CELLS).astype(np.int64))
+        return WindowPanel(window.name, window.x[rows], inputs, targets_x, targets, inputs[rows][:, columns].T)
+    keep = thin(inputs, MAX_POINTS)
+    return WindowPanel(window.name, window.x[keep], inputs[keep], targets_x, targets, None)
 
 
-def _film(known: Values, asked: Values, frame: tuple[int, int]) -> Values:
-    """Pictures spread over a window side by side, [h, ...]; after a wider gap the first that must be predicted."""
-    rows = np.unique(np.linspace(0, len(known) - 1, FRAMES).astype(np.int64))
+def _film(inputs: Values, targets: Values, frame: tuple[int, int]) -> Values:
+    """Frames of a window side by side, [h, ...], then the first target frame."""
+    rows = np.unique(np.linspace(0, len(inputs) - 1, FRAMES).astype(np.int64))
     blank = np.full((frame[0], 1), np.nan)
-    strip = [piece for row in rows for piece in (known[row].reshape(frame), blank)]
-    if len(asked) and asked.shape[1] == known.shape[1]:
-        strip += [blank] * 4 + [asked[0].reshape(frame)]
+    strip = [piece for row in rows for piece in (inputs[row].reshape(frame), blank)]
+    if len(targets) and targets.shape[1] == inputs.shape[1]:
+        strip += [blank] * 4 + [targets[0].reshape(frame)]
     return np.concatenate(strip, axis=1)
 
 
 def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
-    """Panels below each other: what the model is given in ink, what it must say as rings in the part's colour."""
+    """Panels below each other: inputs as lines, targets as rings in the colour of the split."""
     if info.empty:
-        return empty_figure(info.title, "no window of numbers", dark=dark, height=200)
+        return empty_figure(info.title, "no numeric window", dark=dark, height=200)
     figure = go.Figure()
     n = len(info.panels)
     for i, panel in enumerate(info.panels):
@@ -119,7 +120,7 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
                 f"xaxis{name}": {"anchor": f"y{name}", "nticks": 5},
             }
         )
-        if panel.film:  # square points, the first row on top, no scale
+        if panel.film:  # square pixels, the first row on top
             square: dict[str, Any] = {"showticklabels": False, "showgrid": False, "constrain": "domain"}
             upright = {"autorange": "reversed", "scaleanchor": f"x{name}", "constraintoward": "top"}
             figure.update_layout(
@@ -141,17 +142,17 @@ def _lines(
     figure: go.Figure, info: WindowsInfo, panel: WindowPanel, axes: dict[str, str], *, first: bool, dark: bool
 ) -> None:
     few = len(panel.x) <= 60
-    for k in range(panel.known.shape[1]):
+    for k in range(panel.inputs.shape[1]):
         name = info.columns[k] if k < len(info.columns) else f"input {k + 1}"
         figure.add_scatter(
-            x=panel.x, y=panel.known[:, k], name=name, mode="lines+markers" if few else "lines", marker={"size": 4},
+            x=panel.x, y=panel.inputs[:, k], name=name, mode="lines+markers" if few else "lines", marker={"size": 4},
             line={"color": colour("truth", dark=dark, opacity=1.0 if k == 0 else 0.6), "width": LINE_WIDTH,
                   "dash": DASHES[k % len(DASHES)]},
-            legendgroup=name, showlegend=first and panel.known.shape[1] > 1, hovertemplate="%{y:.5~g}", **axes,
+            legendgroup=name, showlegend=first and panel.inputs.shape[1] > 1, hovertemplate="%{y:.5~g}", **axes,
         )  # fmt: skip
-    for k in range(panel.asked.shape[1] if len(panel.asked) else 0):
+    for k in range(panel.targets.shape[1] if len(panel.targets) else 0):
         figure.add_scatter(
-            x=panel.asked_x, y=panel.asked[:, k], name="to predict", mode="markers", legendgroup="to predict",
-            marker={"symbol": "circle-open", "size": 8, "color": colour(info.part, dark=dark), "line": {"width": 2}},
-            showlegend=first and k == 0, hovertemplate="to predict: %{y:.5~g}<extra></extra>", **axes,
+            x=panel.targets_x, y=panel.targets[:, k], name="target", mode="markers", legendgroup="target",
+            marker={"symbol": "circle-open", "size": 8, "color": colour(info.split, dark=dark), "line": {"width": 2}},
+            showlegend=first and k == 0, hovertemplate="target: %{y:.5~g}<extra></extra>", **axes,
         )  # fmt: skip

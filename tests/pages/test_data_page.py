@@ -138,7 +138,7 @@ def test_what_is_predicted_is_said_and_what_matters_for_a_forecast_is_on_top(pag
     page.number_input(key="look:data.horizon").set_value(3)
     page.selectbox(key="look:data.scaling").select("last-value").run()
     assert "Predicts **load** from its own past and the calendar." in texts(page)
-    assert "As the model gets them: scaled (relative)" in texts(page)
+    assert "As the model gets them: scaled (last-value)" in texts(page)
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
     assert "look:data.multi_step" not in [one.key for one in folded.get("button_group")]
 
@@ -176,9 +176,9 @@ def test_how_to_read_a_file_can_be_said_where_it_is_not_recognised(page: AppTest
 def test_gaps_and_settings_that_leave_no_window_are_said_with_advice(page: AppTest) -> None:
     holes = PERIODIC.replace(b"2024-01-20,5", b"2024-01-20,")
     upload(look_at(page, "file"), "load.csv", holes)
-    assert "gaps" not in findings(page)  # what is suggested fills them
+    assert "missing-values" not in findings(page)  # what is suggested fills them
     page.selectbox(key="look:data.missing").set_value("refuse").run()
-    assert "gaps" in findings(page)
+    assert "missing-values" in findings(page)
     page.number_input(key="look:data.window").set_value(500).run()
     assert not page.exception
     assert "no-windows" in findings(page)

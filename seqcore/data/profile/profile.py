@@ -1,6 +1,9 @@
-"""What data are, before anything is trained on them: how much, of what, in which parts, with which rhythm. No torch."""
+"""The data profile: sizes, columns, splits, lengths, autocorrelation, classes and vocabularies. Free of torch."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +12,8 @@ from seqcore.data.profile.diagnostics import diagnose_table
 from seqcore.data.profile.facts import (
     LOOKED_AT,
     ColumnFacts,
-    Inspection,
-    LengthFacts,
-    PartFacts,
-    Rhythm,
-    VocabularyFacts,
+    Profile,
+    SplitFacts,
     default_config,
     spread_rows,
     target_column,
@@ -21,52 +21,55 @@ from seqcore.data.profile.facts import (
 from seqcore.data.profile.seasonality import LONGEST_LOOK, autocorrelation, find_period
 from seqcore.data.splits import SPLITS, assigned_splits, split_bounds
 from seqcore.data.table import Table, describe_table
+from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.fields import describe
-from seqcore.tasks import TASKS
+from seqcore.registry import tasks
+from seqcore.results.data import Autocorrelation, LengthFacts, VocabularyFacts
 
-__all__ = ["Inspection", "count_parts", "default_config", "inspect"]
+__all__ = ["Profile", "count_splits", "default_config", "profile_table"]
 
-MOST_COLUMNS = 200  # that are described one by one
-MOST_SERIES = 200  # whose calendars are looked at
-MOST_SYMBOLS = 60  # that are counted one by one
-_LAGS = 400  # of the autocorrelation that are kept
-_BLOCK = 1_000_000  # numbers looked at in one stroke
+MOST_COLUMNS = 200  # described one by one
+MOST_SERIES = 200  # whose time stamps are checked
+MOST_SYMBOLS = 60  # counted one by one
+_LAGS = 400  # of the autocorrelation, at most
+_BLOCK = 1_000_000  # numbers processed at once
 
 Values = NDArray[np.float64]
 
 
-def inspect(table: Table, config: DataConfig | None = None) -> Inspection:
-    """Look at a table as an experiment's `data` section would use it (by default: as regression on the first column).
+def profile_table(table: Table, config: DataConfig | None = None, *, leakage: Iterable[Finding] = ()) -> Profile:
+    """Profile a table as an experiment's `data` section uses it (by default: regression on the first column).
 
-    The cost is bounded: what a very long table can't tell in a moment is told from rows that are spread over it.
+    `leakage` are findings of leakage detection, which are listed with those made here. Bounded cost: figures of very
+    long tables are estimated from a sample of the rows.
     """
     config = config or default_config(table)
     described = describe_table(table)
-    rows, said = spread_rows(table, LOOKED_AT)
-    columns, left_out = ((), 0) if table.symbolic else _columns(table, rows)
-    inspection = Inspection(
+    rows, sampled = spread_rows(table, LOOKED_AT)
+    columns, omitted = ((), 0) if table.symbolic else _columns(table, rows)
+    profile = Profile(
         kind=table.kind,
         rows=len(table),
         sequences=len(table.lengths),
         independent=table.independent,
         columns=columns,
-        columns_left_out=left_out,
+        columns_omitted=omitted,
         span=described["span"],
         frequency=described["frequency"],
         missing_times=_missing_times(table),
         inserted_times=table.inserted,
-        gaps=sum(described["gaps"].values()),
-        parts=count_parts(table, config),
+        missing=sum(described["gaps"].values()),
+        splits=count_splits(table, config),
         lengths=_lengths(table),
-        rhythm=_rhythm(table, config),
+        autocorrelation=_autocorrelation(table, config),
         classes=_classes(table, config),
         vocabularies=_vocabularies(table, config),
         findings=(),
         notes=table.notes,
-        sampled="" if table.symbolic else said,
+        sampled="" if table.symbolic else sampled,
     )
-    return Inspection(**{**vars(inspection), "findings": diagnose_table(table, config, inspection)})
+    return replace(profile, findings=diagnose_table(table, config, profile, leakage))
 
 
 def _columns(table: Table, rows: NDArray[np.int64]) -> tuple[tuple[ColumnFacts, ...], int]:
@@ -98,29 +101,29 @@ def _column(name: str, values: Values, gaps: int, low: float, high: float) -> Co
     return ColumnFacts(name, kind, gaps, low, float(np.median(known)), high, float(np.std(known)))
 
 
-def count_parts(table: Table, config: DataConfig) -> tuple[PartFacts, ...]:
-    """Rows, sequences and windows of each part, without making any."""
+def count_splits(table: Table, config: DataConfig) -> tuple[SplitFacts, ...]:
+    """Rows, sequences and windows of each split, without building a dataset."""
     lengths, fractions = table.lengths, (config.validation_fraction, config.test_fraction)
-    whole = bool(TASKS[config.task].traits.get("whole"))
+    whole = bool(tasks()[config.task].traits.get("whole"))
     facts = []
     if table.independent or whole:
         assigned = assigned_splits(table, *fractions)
         for i, part in enumerate(SPLITS):
             own = lengths[assigned == i]
             windows = len(own) if whole else int(_windows(own, own, config).sum())
-            facts.append(PartFacts(part, int(own.sum()), len(own), windows))
+            facts.append(SplitFacts(part, int(own.sum()), len(own), windows))
         return tuple(facts)
     for part, bounds in split_bounds(table, *fractions).items():
         spans = np.array(bounds, dtype=np.int64).reshape(-1, 3)
         size = spans[:, 2] - spans[:, 1]
         before = spans[:, 1] - table.offsets[spans[:, 0]]
         counted = int(_windows(size, before + size, config).sum())
-        facts.append(PartFacts(part, int(size.sum()), len(spans), counted))
+        facts.append(SplitFacts(part, int(size.sum()), len(spans), counted))
     return tuple(facts)
 
 
 def _windows(size: NDArray[np.int64], end: NDArray[np.int64], config: DataConfig) -> NDArray[np.int64]:
-    """Windows in stretches of `size[n]` rows that end `end[n]` rows into their sequences."""
+    """Windows in segments of `size[n]` rows that end `end[n]` rows into their sequences."""
     symbols = "horizon" not in _fields(config.task)
     lead, horizon = (1, 1) if symbols else (config.lead, config.horizon)
     to_target = lead if config.predict != "last" else config.window - 1 + lead
@@ -137,7 +140,7 @@ def _fields(task: str) -> set[str]:
 
 
 def _missing_times(table: Table) -> int:
-    """Times that regular calendars would have had, in all series (at most 200 of them); holidays are none."""
+    """Missing time stamps in all series (at most 200 of them); holidays do not count."""
     if table.times is None or not len(table):
         return 0
     from seqcore.data.calendar import find_frequency, missing_times_note  # imports pandas: only for data with dates
@@ -157,8 +160,8 @@ def _lengths(table: Table) -> LengthFacts:
     return LengthFacts(low, float(np.median(lengths)), high, tuple(edges.tolist()), tuple(counts.tolist()))
 
 
-def _rhythm(table: Table, config: DataConfig) -> Rhythm | None:
-    """Of the longest series' end, gaps bridged by the values before them."""
+def _autocorrelation(table: Table, config: DataConfig) -> Autocorrelation | None:
+    """Of the end of the longest series, missing values filled with the previous value."""
     if table.symbolic or table.independent or table.frame is not None or not len(table):
         return None
     column = target_column(table, config)
@@ -175,7 +178,7 @@ def _rhythm(table: Table, config: DataConfig) -> Rhythm | None:
     period = find_period(values)
     reach = min(len(correlation), max(40, 4 * period if period else 200))
     rows = np.unique(np.append(np.linspace(0, reach - 1, _LAGS).astype(np.int64), period or 0))
-    return Rhythm(table.columns[column], tuple(rows.tolist()), tuple(correlation[rows].tolist()), period)
+    return Autocorrelation(table.columns[column], tuple(rows.tolist()), tuple(correlation[rows].tolist()), period)
 
 
 def _classes(table: Table, config: DataConfig) -> dict[str, dict[str, int]] | None:
@@ -203,7 +206,7 @@ def _vocabularies(table: Table, config: DataConfig) -> tuple[VocabularyFacts, ..
 
 
 def _vocabulary(texts: Table, table: Table, config: DataConfig, of: str) -> VocabularyFacts:
-    """Of `texts`, whose sequences go to the parts that `table`'s go to."""
+    """Of `texts`, whose sequences are split as those of `table`."""
     assert texts.symbols is not None
     size = len(texts.symbols)
     counts = {part: np.zeros(size, dtype=np.int64) for part in SPLITS}

@@ -479,7 +479,7 @@ def test_a_defect_of_ours_is_one_line_too(ask: Ask, monkeypatch: pytest.MonkeyPa
 def test_data_says_what_a_source_or_a_file_holds(ask: Ask, months: Path) -> None:
     (found,) = ask("data", "weather", "--json").objects
     assert found["frequency"] == "daily"
-    assert found["rows"] == sum(part["rows"] for part in found["parts"])
+    assert found["rows"] == sum(part["rows"] for part in found["splits"])
     shown = ask("data", str(months))
     assert shown.code == 0
     assert "one series" in shown.out

@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 from seqcore.data.audio import Sound, sound_table
-from seqcore.data.profile.facts import LengthFacts, Rhythm, VocabularyFacts
-from seqcore.data.profile.profile import inspect
-from seqcore.data.profile.window_preview import glimpse
+from seqcore.data.profile.examples_info import examples_info
+from seqcore.data.profile.profile import profile_table
+from seqcore.data.profile.table_info import table_info
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table, symbol_table
 from seqcore.experiment.experiment import Experiment
 from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrelation
 from seqcore.plots.counts import classes_info, lengths_info, plot_bars, vocabulary_info
-from seqcore.plots.data import plot_table, table_info
-from seqcore.plots.examples import examples_info, plot_examples
+from seqcore.plots.data import plot_table
+from seqcore.plots.examples import plot_examples
 from seqcore.plots.windows import plot_windows, windows_info
+from seqcore.results.data import Autocorrelation, LengthFacts, VocabularyFacts
+from seqcore.tasks.sample_inputs import sample_inputs
 
 HELD_BACK = {"validation_fraction": 0.2, "test_fraction": 0.2}
 
@@ -38,14 +40,14 @@ def test_counted_classes_stand_in_the_colours_of_their_parts(dark: bool) -> None
     counted = {"a": {"train": 3, "val": 1, "test": 1}, "b": {"train": 9, "val": 0, "test": 2}}
     info = classes_info(counted)
     assert info.names == ("b", "a")
-    assert info.counts == {"train": (9, 3), "validation": (0, 1), "test": (2, 1)}
+    assert info.counts == {"training": (9, 3), "validation": (0, 1), "test": (2, 1)}
     assert len(plot_bars(info, dark).data) == 3
 
 
 def test_many_classes_are_cut_and_the_rest_is_said() -> None:
     info = classes_info({f"name {i}": {"train": i} for i in range(100)})
     assert len(info.names) == 24
-    assert info.left_out == 76
+    assert info.omitted == 76
     assert "76" in plot_bars(info).layout.xaxis.title.text
     assert plot_bars(classes_info({})).layout.annotations[0].text == "nothing to count"
 
@@ -67,7 +69,7 @@ def test_a_histogram_of_lengths_has_a_bar_for_each_range() -> None:
 
 def test_an_autocorrelation_marks_the_period_and_shades_the_window() -> None:
     rows = tuple(range(30))
-    rhythm = Rhythm("v", rows, tuple(np.cos(2 * np.pi * np.array(rows) / 12)), 12)
+    rhythm = Autocorrelation("v", rows, tuple(np.cos(2 * np.pi * np.array(rows) / 12)), 12)
     info = autocorrelation_info(rhythm, window=5)
     figure = plot_autocorrelation(info)
     assert list(figure.data[1].x) == [12]
@@ -82,7 +84,7 @@ def test_labelled_sequences_have_a_panel_for_each_class_with_every_part(dark: bo
     info = examples_info(sequences(1, labels=classes(40, 3)), **HELD_BACK)
     assert info.kind == "lines"
     assert info.names == ("class 0", "class 1", "class 2")
-    assert {e.part for e in info.examples} == {"train", "validation", "test"}
+    assert {e.split for e in info.examples} == {"training", "validation", "test"}
     assert len(plot_examples(info, dark).data) == len(info.examples) == 9
 
 
@@ -101,9 +103,9 @@ def test_all_columns_of_a_sequence_are_drawn_and_told_apart(dark: bool) -> None:
 def test_of_more_columns_than_three_it_is_said_that_they_are_not_drawn() -> None:
     table = sequences(5, labels=classes(40, 10))
     info = examples_info(table, **HELD_BACK)
-    assert (info.columns, info.left_out) == (("c0", "c1", "c2"), "2 more columns, 2 more classes")
+    assert (info.columns, info.omitted) == (("c0", "c1", "c2"), "2 more columns, 2 more classes")
     chosen = examples_info(table, columns=("c4", "gone"), **HELD_BACK)
-    assert (chosen.columns, chosen.left_out) == (("c4",), "2 more classes")
+    assert (chosen.columns, chosen.omitted) == (("c4",), "2 more classes")
     assert len(chosen.examples) == 3 * 8
 
 
@@ -111,56 +113,56 @@ def test_many_columns_are_a_map_and_pictures_a_film() -> None:
     wide = examples_info(sequences(300, labels=classes(40, 20)), **HELD_BACK)
     assert wide.kind == "maps"
     assert len(wide.names) == 8
-    assert wide.left_out == "12 more classes"
+    assert wide.omitted == "12 more classes"
     assert all(e.values.shape == (200, 12) for e in wide.examples)
     film = examples_info(sequences(256, frame=(16, 16), labels=classes(40, 2)), **HELD_BACK)
     assert film.kind == "films"
     assert film.examples[0].values.shape == (16, 8 * 17 - 1)
     assert len(plot_examples(film).data) == 2
     one = Table(np.random.default_rng(0).random((100, 64)), tuple(map(str, range(64))), frame=(8, 8))
-    assert list(examples_info(one, **HELD_BACK).names) == ["train", "validation", "test"]
+    assert list(examples_info(one, **HELD_BACK).names) == ["training", "validation", "test"]
 
 
 def test_a_long_text_is_drawn_from_its_beginning_and_never_whole() -> None:
     text = symbol_table([list("abcdefgh" * 50_000)])
     info = table_info(text, **HELD_BACK)
-    assert sum(len(stretch.y) for stretch in info.stretches) == 240
+    assert sum(len(s.y) for s in info.segments) == 240
     assert plot_table(info).data
 
 
 def test_windows_before_and_after_scaling_are_the_datasets_own() -> None:
     values = 100 + np.arange(300.0)
     experiment = Experiment.make({"data": {"window": 10, "scaling": "last-value", "horizon": 3}})
-    seen = glimpse(experiment, Table(values[:, None], ("v",)), part="val")
+    seen = sample_inputs(experiment, Table(values[:, None], ("v",)), split="val")
     before, after = windows_info(seen, scaled=False), windows_info(seen, scaled=True)
     assert len(before.panels) == 3
     for plain, scaled in zip(before.panels, after.panels, strict=True):
-        assert plain.known[:, 0] == pytest.approx(100 + plain.x)
-        assert plain.asked[:, 0] == pytest.approx(100 + plain.asked_x)
-        assert scaled.known[-1, 0] == 0.0, "the last value is what relative scaling measures from"
-        assert list(plain.asked_x - plain.x[-1]) == [1.0, 2.0, 3.0]
+        assert plain.inputs[:, 0] == pytest.approx(100 + plain.x)
+        assert plain.targets[:, 0] == pytest.approx(100 + plain.targets_x)
+        assert scaled.inputs[-1, 0] == 0.0, "the last value is what relative scaling measures from"
+        assert list(plain.targets_x - plain.x[-1]) == [1.0, 2.0, 3.0]
     assert plot_windows(after, dark=True).layout.annotations[0].text.startswith("from row")
 
 
 def test_windows_of_pictures_are_films_and_end_with_the_one_to_predict() -> None:
     table = sequences(64, frame=(8, 8))
-    seen = glimpse(Experiment.make({"data": {"window": 6}}), table)
+    seen = sample_inputs(Experiment.make({"data": {"window": 6}}), table)
     (panel, *_) = windows_info(seen, scaled=False).panels
     assert panel.film
     assert panel.heat is not None
-    assert panel.heat[:, -8:] == pytest.approx(seen.windows[0].target_before.reshape(8, 8))  # type: ignore[union-attr]
+    assert panel.heat[:, -8:] == pytest.approx(seen.windows[0].target_original.reshape(8, 8))  # type: ignore[union-attr]
     assert plot_windows(windows_info(seen, scaled=True)).data
 
 
 def test_windows_of_words_keep_their_codes_and_what_follows() -> None:
     table = symbol_table([list("abcd" * 100)])
-    seen = glimpse(Experiment.make({"data": {"task": "language-modeling", "window": 4}}), table)
+    seen = sample_inputs(Experiment.make({"data": {"task": "language-modeling", "window": 4}}), table)
     window = seen.windows[0]
     assert len(window.words) == len(window.codes) == 4
     following = {"a": "b", "b": "c", "c": "d", "d": "a"}
     assert window.answer == following[window.words[-1]]
     assert windows_info(seen, scaled=False).empty
-    assert inspect(table).vocabularies[0].size == 4
+    assert profile_table(table).vocabularies[0].size == 4
 
 
 def test_sound_is_drawn_over_seconds_between_its_pitches() -> None:
@@ -172,7 +174,7 @@ def test_sound_is_drawn_over_seconds_between_its_pitches() -> None:
     ends = plot_examples(info).layout.yaxis.ticktext
     assert all(name.endswith(" Hz") for name in ends)
     experiment = Experiment.make({"data": {"task": "classification"}})
-    shown = plot_windows(windows_info(glimpse(experiment, table), scaled=False))
+    shown = plot_windows(windows_info(sample_inputs(experiment, table), scaled=False))
     assert shown.layout.xaxis.ticksuffix == " s"
     assert max(shown.data[0].x) < 0.5
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from seqcore.data.profile.table_info import table_info
 from seqcore.data.table import Table, symbol_table
 from seqcore.events import Changed, Epoch
 from seqcore.plots import (
@@ -24,12 +25,11 @@ from seqcore.plots import (
     series_info,
     sparkline_info,
     symbols_info,
-    table_info,
     text_info,
 )
 from seqcore.plots.style import COLOURS, LINE_WIDTH, colour
-from seqcore.plots.thinning import thin
 from seqcore.results import SeriesView, SymbolsView, TextView
+from seqcore.results.thinning import thin
 
 NAN = float("nan")
 
@@ -132,7 +132,7 @@ class TestLoss:
         assert figure.layout.yaxis.type == kind
         assert figure.layout.yaxis.title.text == "loss (the model's scale)"
         assert figure.layout.xaxis.title.text == "optimizer step"
-        assert by_name(figure, "train").line.color == COLOURS["train"][0]
+        assert by_name(figure, "training").line.color == COLOURS["training"][0]
         assert by_name(figure, "validation").line.color == COLOURS["validation"][0]
         assert {t.line.width for t in figure.data if t.mode == "lines"} == {LINE_WIDTH}
 
@@ -375,27 +375,27 @@ class TestTable:
     def test_a_series_is_cut_in_time_and_drawn_without_holes(self):
         table = Table(np.arange(100.0)[:, None], ("height",))
         info = table_info(table, validation_fraction=0.2, test_fraction=0.1)
-        assert [s.part for s in info.stretches] == ["train", "validation", "test"]
-        assert [s.x[0] for s in info.stretches] == [0, 70, 90]
-        assert info.stretches[0].x[-1] == 70
+        assert [s.split for s in info.segments] == ["training", "validation", "test"]
+        assert [s.x[0] for s in info.segments] == [0, 70, 90]
+        assert info.segments[0].x[-1] == 70
         assert by_name(plot_table(info), "test").line.color == COLOURS["test"][0]
 
     def test_a_long_part_is_drawn_as_finely_as_a_short_one(self):
         table = Table(np.random.default_rng(0).random((4000, 2)), ("a", "b"))
         info = table_info(table, validation_fraction=0.1, test_fraction=0.1, max_points=2000)
-        shares = [len(s.y) / rows for s, rows in zip(info.stretches, [3200, 400, 400] * 2, strict=True)]
+        shares = [len(s.y) / rows for s, rows in zip(info.segments, [3200, 400, 400] * 2, strict=True)]
         assert max(shares) < 1.2 * min(shares)
 
     def test_independent_sequences_belong_to_one_part_each(self):
         table = Table(np.arange(90.0)[:, None], ("value",), offsets=np.arange(11) * 9, independent=True)
         info = table_info(table, validation_fraction=0.2, test_fraction=0.2)
-        assert [s.part for s in info.stretches] == ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+        assert [s.split for s in info.segments] == ["training"] * 6 + ["validation"] * 2 + ["test"] * 2
 
     def test_what_does_not_fit_is_counted(self):
         table = Table(np.zeros((200, 9)), tuple("abcdefghi"), offsets=np.arange(101) * 2, independent=True)
         info = table_info(table)
         assert info.columns == tuple("abcdef")
-        assert info.left_out == "3 more columns, 88 more sequences"
+        assert info.omitted == "3 more columns, 88 more sequences"
         assert "88 more sequences" in plot_table(info).layout.xaxis.title.text
 
     def test_only_the_columns_asked_for_are_drawn(self):
@@ -405,8 +405,8 @@ class TestTable:
     def test_symbols_are_shown_as_text(self):
         table = symbol_table([list("abcdefghij" * 40)], columns=("letter",))
         info = table_info(table, validation_fraction=0.1, test_fraction=0.1)
-        assert sum(len(s.y) for s in info.stretches) == 240
-        assert info.left_out == "160 more symbols"
+        assert sum(len(s.y) for s in info.segments) == 240
+        assert info.omitted == "160 more symbols"
         assert plot_table(info).data[0].text[:3] == ("a", "b", "c")
 
     def test_a_table_without_rows_is_an_empty_figure(self):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.labelled_dataset import UNKNOWN_CLASS
 from seqcore.data.profile.facts import default_config
-from seqcore.data.profile.profile import inspect
+from seqcore.data.profile.profile import profile_table
 from seqcore.data.table import Table
 from seqcore.events import CheckpointReady, Epoch, Event, Finding, Finished
 from seqcore.experiment.experiment import Experiment, settings_of
@@ -124,7 +124,7 @@ def test_a_run_with_weights_goes_on_bit_for_bit() -> None:
 
 def test_the_data_page_advises_it_above_four_to_one_and_the_doctor_where_a_class_is_never_named() -> None:
     def advice(table: Table) -> list[str]:
-        return [r.remedy for r in inspect(table, default_config(table)).findings if r.code == "imbalanced"]
+        return [r.remedy for r in profile_table(table, default_config(table)).findings if r.code == "imbalanced"]
 
     assert advice(uneven(0.22)) == []
     (text,) = advice(uneven(0.18))

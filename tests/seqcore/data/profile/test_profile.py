@@ -10,7 +10,8 @@ import pytest
 
 from seqcore.data.parallel_text import pairs_table
 from seqcore.data.profile.diagnostics import STUCK
-from seqcore.data.profile.profile import Inspection, inspect
+from seqcore.data.profile.facts import Profile
+from seqcore.data.profile.profile import profile_table
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table, symbol_table
 from seqcore.experiment.config import DataConfig
@@ -35,18 +36,18 @@ def labelled(counts: dict[str, int], *, length: int = 12) -> Table:
     return Table(rows, ("a", "b"), offsets=offsets, independent=True, labels=labels)
 
 
-def codes(seen: Inspection) -> set[str]:
+def codes(seen: Profile) -> set[str]:
     return {finding.code for finding in seen.findings}
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_source_can_be_inspected_and_written_as_json(name: str) -> None:
     table = SOURCES[name].load()().table()
-    seen = inspect(table)
+    seen = profile_table(table)
     found = json.loads(json.dumps(seen.to_dict(), allow_nan=False))
     assert found["rows"] == len(table)
-    assert sum(part["rows"] for part in found["parts"]) == len(table)
-    assert sum(part["sequences"] for part in found["parts"] if table.independent) in (0, len(table.lengths))
+    assert sum(part["rows"] for part in found["splits"]) == len(table)
+    assert sum(part["sequences"] for part in found["splits"] if table.independent) in (0, len(table.lengths))
     assert all(finding["message"].endswith(".") for finding in found["findings"])
 
 
@@ -62,13 +63,13 @@ def test_windows_are_counted_as_the_dataset_makes_them(predict: str, stride: int
     experiment = Experiment.make({"data": data})
     table = Table(series(700)[:, None], ("v",), offsets=np.array([0, 300, 700]))
     dataset = TASKS["regression"].load()(experiment).make_dataset(table, torch.device("cpu"))
-    assert {p.part: p.windows for p in inspect(table, experiment.data).parts} == dataset.sizes()
+    assert {p.split: p.windows for p in profile_table(table, experiment.data).splits} == dataset.sizes()
 
 
 def test_the_period_is_found_and_a_clean_series_has_nothing_wrong() -> None:
-    seen = inspect(one(series()), DataConfig(scaling="last-value"))
-    assert seen.rhythm is not None
-    assert seen.rhythm.period == 24
+    seen = profile_table(one(series()), DataConfig(scaling="last-value"))
+    assert seen.autocorrelation is not None
+    assert seen.autocorrelation.period == 24
     assert seen.findings == ()
     assert seen.kind == "one series"
 
@@ -77,61 +78,63 @@ def test_gaps_constant_columns_and_outliers_are_named() -> None:
     values = np.stack([series(), np.ones(600), series()], axis=1)
     values[50:60, 0] = np.nan
     values[300, 2] = 1e6
-    seen = inspect(Table(values, ("a", "b", "c")), DataConfig(scaling="last-value", target=("a",)))
-    assert {"gaps", "constant-columns", "outliers"} <= codes(seen)
+    seen = profile_table(Table(values, ("a", "b", "c")), DataConfig(scaling="last-value", target=("a",)))
+    assert {"missing-values", "constant-columns", "outliers"} <= codes(seen)
     assert [column.kind for column in seen.columns] == ["numbers", "constant", "numbers"]
-    assert seen.columns[0].gaps == seen.gaps == 10
+    assert seen.columns[0].missing == seen.missing == 10
     (outlier,) = [finding for finding in seen.findings if finding.code == "outliers"]
     assert outlier.message.startswith("c has")
 
 
 def test_a_trend_that_plain_scaling_can_not_follow_is_said_and_a_relative_one_can() -> None:
     rising = one(np.arange(600.0) + series())
-    assert "outside-range" in codes(inspect(rising, DataConfig(scaling="standard")))
-    assert "outside-range" not in codes(inspect(rising, DataConfig(scaling="last-value")))
+    assert "outside-range" in codes(profile_table(rising, DataConfig(scaling="standard")))
+    assert "outside-range" not in codes(profile_table(rising, DataConfig(scaling="last-value")))
 
 
 def test_a_value_that_hangs_is_said_with_its_row() -> None:
     values = series()
     values[200:260] = values[200]
-    (stuck,) = [r for r in inspect(one(values)).findings if r.code == "stuck"]
-    assert "60 times in a row from row 201 on" in stuck.message
+    (stuck,) = [r for r in profile_table(one(values)).findings if r.code == "repeated-value"]
+    assert "60 consecutive rows from row 201," in stuck.message
 
 
 def test_times_that_are_irregular_or_left_out_are_said() -> None:
     days = np.datetime64("2020-01-01", "ns") + np.arange(600) * np.timedelta64(1, "D")
-    assert not codes(inspect(one(series(), times=days), DataConfig(scaling="last-value")))
+    assert not codes(profile_table(one(series(), times=days), DataConfig(scaling="last-value")))
     kept = np.delete(np.arange(600), [100, 101, 300])
-    holes = inspect(one(series()[kept], times=days[kept]))
+    holes = profile_table(one(series()[kept], times=days[kept]))
     assert "missing-times" in codes(holes)
     assert holes.missing_times == 3
     jitter = days + np.random.default_rng(0).integers(0, 40_000, 600) * np.timedelta64(1, "s")
-    assert "irregular-times" in codes(inspect(one(series(), times=jitter)))
+    assert "irregular-times" in codes(profile_table(one(series(), times=jitter)))
 
 
 def test_too_little_to_learn_from_and_nothing_to_score_are_said() -> None:
-    few = inspect(one(series(60)), DataConfig(window=10))
+    few = profile_table(one(series(60)), DataConfig(window=10))
     assert "few-windows" in codes(few)
     finding = next(r for r in few.findings if r.code == "few-windows")
-    assert finding.message.startswith(f"There are only {few.parts[0].windows} windows to learn from")
+    assert finding.message.startswith(f"There are only {few.splits[0].windows} windows to learn from")
     assert "small" not in finding.remedy, "a smaller network doesn't help, and isn't what is suggested"
-    nothing = inspect(one(series(60)), DataConfig(window=50))
+    nothing = profile_table(one(series(60)), DataConfig(window=50))
     assert "no-windows" in codes(nothing)
     assert nothing.findings[0].severity == "error"
 
 
 def test_classes_are_counted_by_part_and_uneven_ones_are_said() -> None:
-    seen = inspect(labelled({"yes": 300, "no": 12}))
+    seen = profile_table(labelled({"yes": 300, "no": 12}))
     assert seen.classes is not None
     assert {name: sum(parts.values()) for name, parts in seen.classes.items()} == {"yes": 300, "no": 12}
     assert "imbalanced" in codes(seen)
-    assert "imbalanced" not in codes(inspect(labelled({"yes": 100, "no": 100})))
-    assert "one-class" in codes(inspect(labelled({"yes": 200})))
+    assert "imbalanced" not in codes(profile_table(labelled({"yes": 100, "no": 100})))
+    assert "one-class" in codes(profile_table(labelled({"yes": 200})))
 
 
 def test_words_that_training_never_sees_are_measured() -> None:
     first, last = ["the", "cat", "sat"] * 300, ["a", "dog", "ran"] * 100
-    seen = inspect(symbol_table([first + last], separator=" ", columns=("word",)), DataConfig(task="language-modeling"))
+    seen = profile_table(
+        symbol_table([first + last], separator=" ", columns=("word",)), DataConfig(task="language-modeling")
+    )
     (vocabulary,) = seen.vocabularies
     assert vocabulary.size == 6
     assert vocabulary.unknown["test"] == 1.0
@@ -143,22 +146,24 @@ def test_words_that_training_never_sees_are_measured() -> None:
 def test_words_that_training_never_sees_are_counted_and_the_advice_can_be_followed() -> None:
     last = [f"new{i}" for i in range(60)]
     words = symbol_table([["the", "cat", "sat"] * 100 + last], separator=" ", columns=("word",))
-    seen = inspect(words, DataConfig(task="language-modeling", validation_fraction=0.0))
+    seen = profile_table(words, DataConfig(task="language-modeling", validation_fraction=0.0))
     finding = next(r for r in seen.findings if r.code == "unknown-symbols")
     assert finding.message.count("new") == 5
     assert f"and {seen.vocabularies[0].unknown_kinds - 5} more" in finding.message
     assert seen.vocabularies[0].unknown_kinds > 12
     assert "characters" in finding.remedy
     pairs = pairs_table([(f"I see a{i}.", f"Je vois b{i}.") for i in range(60)], name="pairs")
-    advice = [r.remedy for r in inspect(pairs, DataConfig(task="translation")).findings if r.code == "unknown-symbols"]
+    advice = [
+        r.remedy for r in profile_table(pairs, DataConfig(task="translation")).findings if r.code == "unknown-symbols"
+    ]
     assert len(advice) == 2
     assert not any("characters" in line for line in advice)
 
 
 def test_a_text_of_one_symbol_and_sequences_of_one_row_are_said() -> None:
-    assert "one-symbol" in codes(inspect(symbol_table([["a"] * 300]), DataConfig(task="language-modeling")))
+    assert "one-symbol" in codes(profile_table(symbol_table([["a"] * 300]), DataConfig(task="language-modeling")))
     short = Table(series(240)[:, None], ("v",), offsets=np.array([0, 1, 120, 240]), independent=True)
-    assert "short-sequences" in codes(inspect(short))
+    assert "short-sequences" in codes(profile_table(short))
 
 
 def test_both_sides_of_pairs_have_a_vocabulary() -> None:
@@ -166,20 +171,20 @@ def test_both_sides_of_pairs_have_a_vocabulary() -> None:
     french = [f"il est {n} heures".split() for n in range(200)]
     paired = symbol_table(french, separator=" ", columns=("french",), independent=True)
     table = symbol_table(english, separator=" ", columns=("english",), independent=True, paired=paired)
-    seen = inspect(table)
+    seen = profile_table(table)
     assert seen.kind == "pairs of sentences"
     assert [v.of for v in seen.vocabularies] == ["english", "french"]
-    assert sum(part.windows for part in seen.parts) == 200
+    assert sum(part.windows for part in seen.splits) == 200
 
 
 def test_ten_million_rows_take_under_two_seconds_and_what_was_sampled_is_said() -> None:
     values = np.random.default_rng(0).normal(size=(10_000_000, 1))
     table = Table(values, ("v",))
-    inspect(Table(values[:1000], ("v",)))  # what is imported once
+    profile_table(Table(values[:1000], ("v",)))  # what is imported once
     began = time.process_time()
-    seen = inspect(table)
+    seen = profile_table(table)
     assert time.process_time() - began < 2.0
-    assert "200,000 rows" in seen.sampled
+    assert "200,000 of 10,000,000 rows" in seen.sampled
     assert seen.columns[0].maximum == values.max()
 
 
@@ -189,15 +194,15 @@ def test_a_stuck_sensor_is_found_wherever_it_hangs(at: int, block: int, monkeypa
     monkeypatch.setattr("seqcore.data.profile.diagnostics._BLOCK", block)
     values = np.random.default_rng(0).normal(size=200)
     values[at : at + STUCK] = 0.5
-    (found,) = [r for r in inspect(Table(values[:, None], ("v",))).findings if r.code == "stuck"]
+    (found,) = [r for r in profile_table(Table(values[:, None], ("v",))).findings if r.code == "repeated-value"]
     assert f"{STUCK} times in a row from row {at + 1} on" in found.message
     values[at + 3] = 0.6
-    assert not [r for r in inspect(Table(values[:, None], ("v",))).findings if r.code == "stuck"]
+    assert not [r for r in profile_table(Table(values[:, None], ("v",))).findings if r.code == "repeated-value"]
 
 
 @pytest.mark.parametrize(("fractions", "said"), [((0.0, 0.0), True), ((0.2, 0.0), False), ((0.2, 0.2), False)])
 def test_that_nothing_is_held_back_is_said(fractions: tuple[float, float], said: bool) -> None:
     validation, test = fractions
     config = DataConfig(source="sine", window=8, validation_fraction=validation, test_fraction=test)
-    seen = inspect(SOURCES["sine"].load()().table(), config)
-    assert ("nothing-held-back" in {finding.code for finding in seen.findings}) == said
+    seen = profile_table(SOURCES["sine"].load()().table(), config)
+    assert ("no-held-out-data" in {finding.code for finding in seen.findings}) == said

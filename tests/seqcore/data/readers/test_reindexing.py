@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from seqcore import open_store
-from seqcore.data.profile.profile import inspect
+from seqcore.data.profile.profile import profile_table
 from seqcore.data.readers.read_table import FileOptions, read_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -143,9 +143,9 @@ def test_no_score_counts_a_target_that_was_filled_in() -> None:
 
 
 def test_the_data_page_counts_them() -> None:
-    seen = inspect(read(file(days())))
+    seen = profile_table(read(file(days())))
     assert (seen.inserted_times, seen.missing_times) == (3, 0)
-    assert inspect(read(file(days()), "leave")).missing_times == 3
+    assert profile_table(read(file(days()), "leave")).missing_times == 3
 
 
 def test_an_unknown_choice_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Long lines made short enough for a browser, without losing a spike."""
+"""Thinning of long series for drawing: each bucket keeps its extremes and one missing value."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["thin"]
 
 
 def thin(values: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:
-    """Which of `values[n, K]` to draw, in order: the ends, each bucket's lowest and highest, and a gap where one lies.
+    """Rows of `values[n, K]` to draw, in order: both ends, each bucket's minimum and maximum, and a missing value.
 
-    At most about `max_points` rows; all of them where there are no more.
+    About `max_points` rows at most; all rows where there are fewer.
     """
     values = values[:, None] if values.ndim == 1 else values
     n, columns = values.shape
