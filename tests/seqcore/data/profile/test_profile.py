@@ -114,7 +114,7 @@ def test_too_little_to_learn_from_and_nothing_to_score_are_said() -> None:
     few = profile_table(one(series(60)), DataConfig(window=10))
     assert "few-windows" in codes(few)
     finding = next(r for r in few.findings if r.code == "few-windows")
-    assert finding.message.startswith(f"There are only {few.splits[0].windows} windows to learn from")
+    assert finding.message.startswith(f"Only {few.splits[0].windows} training windows")
     assert "small" not in finding.remedy, "a smaller network doesn't help, and isn't what is suggested"
     nothing = profile_table(one(series(60)), DataConfig(window=50))
     assert "no-windows" in codes(nothing)
@@ -195,7 +195,7 @@ def test_a_stuck_sensor_is_found_wherever_it_hangs(at: int, block: int, monkeypa
     values = np.random.default_rng(0).normal(size=200)
     values[at : at + STUCK] = 0.5
     (found,) = [r for r in profile_table(Table(values[:, None], ("v",))).findings if r.code == "repeated-value"]
-    assert f"{STUCK} times in a row from row {at + 1} on" in found.message
+    assert f"{STUCK} consecutive rows from row {at + 1}," in found.message
     values[at + 3] = 0.6
     assert not [r for r in profile_table(Table(values[:, None], ("v",))).findings if r.code == "repeated-value"]
 
