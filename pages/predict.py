@@ -183,7 +183,9 @@ def await_scores(run: Run, asked: Scoring, part: str) -> None:
         st.caption("The picture comes when it is done. What is below can be used meanwhile.")
     with right:
         if f"{part}_{run.metric}" in run.metrics:
-            info = scores_info(run.metrics, run.baselines, metric=run.metric, part=part, headline=run.headline)
+            info = scores_info(
+                run.metrics, run.baselines, metric=run.metric, part=part, reference=run.reference_baseline
+            )
             st.markdown(escape(info.sentence))
             picture(plot_scores(info), key=f"kept-scores-{run.id}-{part}", label="The score that the run has kept")
 
@@ -201,7 +203,7 @@ def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, re
     with right:
         names = [m for m in evaluation.metrics if m != "loss" or evaluation.baselines]
         metric = run.metric if run.metric in names else names[0]
-        info = scores_info(evaluation.metrics, evaluation.baselines, metric=metric, headline=run.headline)
+        info = scores_info(evaluation.metrics, evaluation.baselines, metric=metric, reference=run.reference_baseline)
         st.markdown(escape(info.sentence))
         picture(plot_scores(info), key=f"scores-{key}", label="The model's score beside every baseline's")
         units = ", in the data's own units" if isinstance(evaluation.view, SeriesView) else ""

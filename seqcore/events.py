@@ -71,10 +71,10 @@ class Started(_Event):
     threads: int
     versions: dict[str, str]
     parameters: int
-    parts: dict[str, int]  # windows in "train", "val", "test"
+    split_sizes: dict[str, int]  # windows in "train", "val", "test"
     baselines: dict[str, Metrics]  # baseline -> "<part>_<metric>" -> value
-    headline: str  # the baseline that the headline compares with
-    metric: str  # the metric that the headline compares by, without its part ("mae", "accuracy")
+    reference_baseline: str  # the baseline that skill is measured against
+    metric: str  # the metric that skill is measured in, without its split ("mae", "accuracy")
     summary: list[dict[str, Any]]  # layers: {"name", "type", "output_shape", "parameters"}
     data: dict[str, Any]  # what the data are: rows, columns, span, filled gaps, period, ...
     steps_per_epoch: int
@@ -110,12 +110,12 @@ class Preview(_Event):
     """A picture of what the model can do after `step` steps, on validation data (training data where there is none)."""
 
     step: int
-    part: str
+    split: str
     view: View
 
     def to_dict(self) -> dict[str, Any]:
         """As for every event, with the view's own `to_dict`."""
-        return {"event": self.name, "step": self.step, "part": self.part, "view": self.view.to_dict()}
+        return {"event": self.name, "step": self.step, "split": self.split, "view": self.view.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,14 @@ _TYPES: dict[str, type[Any]] = {
 }
 
 
-_OLD_FINDING = {"why": "evidence", "advice": "remedy"}  # keys of version 0.2 -> today's
+_OLD_KEYS: dict[tuple[type[Any], str], str] = {
+    (Finding, "why"): "evidence",
+    (Finding, "advice"): "remedy",
+    (Started, "parts"): "split_sizes",
+    (Started, "headline"): "reference_baseline",
+    (Preview, "part"): "split",
+}
+"""(Event, its key in version 0.2) -> today's key."""
 
 
 def event_from_dict(d: dict[str, Any]) -> Event:
@@ -189,9 +196,9 @@ def event_from_dict(d: dict[str, Any]) -> Event:
     kind = _TYPES[fields.pop("event")]
     if kind is Preview:
         fields["view"] = view_from_dict(fields["view"])
-    if kind is Finding:
-        fields = {_OLD_FINDING.get(name, name): value for name, value in fields.items()}
-        fields["severity"] = "info" if fields.get("severity") == "note" else fields.get("severity", "warning")
+    fields = {_OLD_KEYS.get((kind, name), name): value for name, value in fields.items()}
+    if kind is Finding and fields.get("severity") == "note":
+        fields["severity"] = "info"
     if kind is Steps:
         for name in ("loss", "gradient_norm", "learning_rate"):
             fields[name] = np.array(fields[name], dtype=np.float64)

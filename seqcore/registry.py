@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-__all__ = ["Entry", "SourceEntry", "architectures", "load", "sources", "task_kind", "tasks", "with_extensions"]
+__all__ = [
+    "Entry",
+    "SourceEntry",
+    "architectures",
+    "baseline_title",
+    "baselines",
+    "load",
+    "sources",
+    "task_kind",
+    "tasks",
+    "with_extensions",
+]
 
 
 def load(target: str) -> Any:
@@ -78,3 +89,16 @@ def task_kind(name: str) -> str:
 def with_extensions(*names: str) -> tuple[str, ...]:
     """These tasks, and those that extend one of them."""
     return (*names, *(name for name in tasks() if name not in names and task_kind(name) in names))
+
+
+@cache
+def baselines() -> dict[str, Entry]:
+    """The baselines by name."""
+    registry: dict[str, Entry] = load("seqcore.evaluation.baselines:BASELINES")
+    return registry
+
+
+def baseline_title(name: str) -> str:
+    """How a baseline is shown; one that isn't registered (of another version) by its own name."""
+    entry = baselines().get(name)
+    return entry.title if entry else name.replace("_", " ").capitalize()

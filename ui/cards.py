@@ -42,7 +42,7 @@ def scores_of(moment: Moment) -> ScoresInfo:
     metrics = dict(best.metrics) if best else {}
     if run.ended and moment.step == run.step:
         metrics |= run.metrics  # of the weights that were kept, on every part
-    return scores_info(metrics, run.baselines, metric=run.metric, part=_part(moment), headline=run.headline)
+    return scores_info(metrics, run.baselines, metric=run.metric, part=_part(moment), reference=run.reference_baseline)
 
 
 def _part(moment: Moment) -> str:
@@ -54,7 +54,6 @@ def cards(moment: Moment) -> None:
     """Epoch, losses, skill, pace and time, as they are at this moment."""
     run, last = moment.run, moment.last
     scores = scores_of(moment)
-    against = scores.headline_score or scores.best_baseline
     validation = last.metrics.get("val_loss") if last else None
     epochs = moment.epochs_done
     boxes = [
@@ -67,7 +66,7 @@ def cards(moment: Moment) -> None:
             _validation_note(moment, validation),
             line=_line(np.array([e.metrics.get("val_loss", math.nan) for e in epochs]), "validation"),
         ),
-        _skill(scores, against.name if against else "", PARTS[_part(moment)], _elsewhere(run)),
+        _skill(scores, PARTS[_part(moment)], _elsewhere(run)),
         _card("Steps a second", number(moment.rate), "", f"{run.parameters:,} parameters" if run.parameters else ""),
         _card("Time taken", format_duration(run.seconds), "", "in training", digits=True)
         if run.ended
@@ -80,29 +79,21 @@ def cards(moment: Moment) -> None:
 
 def _elsewhere(run: Run) -> str:
     """Where the score counts that this card doesn't show: validation also chose the weights."""
-    return "; Predict has the test’s" if run.ended and run.experiment.data.test_fraction and run.metrics else ""
+    return "; test split in Predict" if run.ended and run.experiment.data.test_fraction and run.metrics else ""
 
 
-def _skill(scores: ScoresInfo, against: str, part: str, elsewhere: str = "") -> str:
-    """Against the reference baseline in large, and the model's own score and the best baseline under it."""
-    names = {
-        "The most frequent symbol": "most frequent",
-        "The most frequent class": "most frequent",
-        "A straight line on the window": "straight line",
-        "Single symbols' frequencies": "frequencies",
-        "The nearest sentence": "nearest sentence",
-        "The nearest neighbour": "neighbour",
-    }
-    label = f"Against {names.get(against, against.lower())}" if against else "Skill"
+def _skill(scores: ScoresInfo, split: str, elsewhere: str = "") -> str:
+    """Skill over the reference baseline in large, and the model's own score and the best baseline under it."""
     if scores.model is None:
-        return _card(label, scores.short, "", "", wide=True)
+        return _card("Skill", scores.short, "", "", wide=True)
     words = metric_named(scores.metric)
     value = f"{100 * scores.model:.1f} %" if words.share else number(scores.model)
-    note = f"{part.capitalize()} {words.short} {value}{elsewhere}"
-    best = scores.best_baseline
-    if best is None or (best.name == against and not scores.exact_baseline):
+    note = f"{split.capitalize()} {words.short} {value}{elsewhere}"
+    label = f"Skill: {words.short} {scores.against_reference}" if scores.against_reference else "Skill"
+    best, base = scores.best_baseline, scores.reference_score
+    if best is None or (best == base and not scores.exact_baseline):
         return _card(label, scores.short, "", note, wide=True)
-    return _card(label, scores.short, "", note, wide=True, more=scores.against_best, bad="worse" in scores.against_best)
+    return _card(label, scores.short, "", note, wide=True, more=scores.against_best, bad=scores.beaten)
 
 
 def log(lines: Sequence[Line]) -> None:

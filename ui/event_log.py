@@ -87,7 +87,7 @@ def _best(event: Epoch) -> Line:
 
 
 def _started(event: Started) -> Line:
-    sizes = event.parts
+    sizes = event.split_sizes
     windows = f"{count(sizes.get('train', 0), event.unit)} to learn from"
     if sizes.get("val"):
         windows += f", {sizes['val']:,} to score it while it learns"

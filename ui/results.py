@@ -11,10 +11,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from seqcore.evaluation.baselines import baseline_title
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.plots import plot_view
 from seqcore.plots.labels import MOST_SEQUENCES
+from seqcore.registry import baseline_title
 from seqcore.results import RESULT_TYPES, LabelsView, SeriesView, TranslationView, View
 from ui.live_chart import live_chart
 from ui.session import escape

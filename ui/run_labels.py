@@ -110,16 +110,16 @@ def best_part(run: Run) -> str | None:
     return next((part for part in PARTS if f"{part}_{run.metric}" in run.metrics), None)
 
 
-def scores(run: Run) -> ScoresInfo:
-    """The run's headline metric beside its baselines', on the part that counts most."""
-    part = best_part(run) or "val"
-    return scores_info(run.metrics, run.baselines, metric=run.metric, part=part, headline=run.headline)
+def scores(run: Run, split: str = "") -> ScoresInfo:
+    """The run's main metric beside its baselines', on a split: by default the one that counts most."""
+    part = split or best_part(run) or "val"
+    return scores_info(run.metrics, run.baselines, metric=run.metric, part=part, reference=run.reference_baseline)
 
 
 def merit(run: Run) -> float:
-    """How many times better than its headline baseline a run is, for putting runs in order; 0 where it isn't known."""
+    """How many times better than its reference baseline a run is, for putting runs in order; 0 where it isn't known."""
     info = scores(run)
-    base = info.headline_score or info.best_baseline
+    base = info.reference_score
     if info.model is None or base is None:
         return 0.0
     ratio = (info.model, base.value) if info.higher_is_better else (base.value, info.model)

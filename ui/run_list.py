@@ -11,7 +11,6 @@ import numpy as np
 import streamlit as st
 
 from seqcore.plots import ScoresInfo, sparkline_info
-from seqcore.plots.scores import AS_GOOD, NONE_RIGHT
 from seqcore.results import metric_named
 from seqcore.results.formatting import format_duration
 from seqcore.runs.store import Run
@@ -60,14 +59,10 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
         "metric": "" if part is None else f"{'validation' if part == 'val' else part} {metric_named(run.metric).short}",
         "skill": scores.short,
         "baseline": _against(scores),
-        "worse": scores.short.endswith("worse"),
+        "worse": scores.worse,
         "duration": format_duration(run.seconds) if run.started else "–",
         "ago": run_labels.ago(run.created),
     }
-
-
-JOINT = {AS_GOOD: "as", NONE_RIGHT: "like"}
-"""What stands between a comparison and what was compared with, where it isn't "than"."""
 
 
 def shown_score(value: float, metric: str) -> str:
@@ -79,17 +74,10 @@ def shown_score(value: float, metric: str) -> str:
 
 def _against(scores: ScoresInfo) -> str:
     """The baseline that is compared with, and the best one where the model lost to it."""
-    base, best = scores.headline_score or scores.best_baseline, scores.best_baseline
-    if base is None or best is None or scores.model is None:
-        return ""
-    beaten = scores.scores[0].model or scores.scores[0].value == scores.model
-    text = f"{JOINT.get(scores.short, 'than')} {_brief(base.name)}"
-    return text if beaten or best.name == base.name else f"{text}, {_brief(best.name)} wins"
-
-
-def _brief(baseline: str) -> str:
-    """A baseline in a narrow place."""
-    return baseline.replace("A straight line on the window", "line").replace("The most", "most").lower()
+    base, best = scores.reference_score, scores.best_baseline
+    if base is None or best is None or not scores.beaten or best.name == base.name:
+        return scores.against_reference
+    return f"{scores.against_reference}; {best.name} is better"
 
 
 def _progress(run: Run) -> str:

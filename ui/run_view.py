@@ -180,20 +180,20 @@ def _prediction(moment: Moment) -> None:
     caption = preview_caption(event)
     text = written(event.view)
     if text is not None:
-        st.markdown(f"**Prediction on the {PARTS.get(event.part, event.part)} part**")
+        st.markdown(f"**Prediction on the {PARTS.get(event.split, event.split)} part**")
         st.html(text)
         st.caption(caption)
         return
     kept = st.session_state.get(FIGURE)
     if kept is None or kept[0] != (moment.run.id, moment.preview.seq):
-        title = event.view.title or f"Prediction on the {PARTS.get(event.part, event.part)} part"
+        title = event.view.title or f"Prediction on the {PARTS.get(event.split, event.split)} part"
         figure = plot_view(event.view.with_title(title))
         kept = ((moment.run.id, moment.preview.seq), figure_text(figure), int(figure.layout.height or 320))
         st.session_state[FIGURE] = kept
     live_chart(
         kept[1],
         key="prediction-chart",
-        label=f"Truth and prediction on the {PARTS.get(event.part, event.part)} part",
+        label=f"Truth and prediction on the {PARTS.get(event.split, event.split)} part",
         height=kept[2],
         revision=moment.run.id,
     )
@@ -202,4 +202,4 @@ def _prediction(moment: Moment) -> None:
 
 def preview_caption(event: Preview) -> str:
     """How to read a preview, and whether the model was trained on what is shown."""
-    return f"{event.view.caption} {SEEN if event.part == 'train' else UNSEEN}"
+    return f"{event.view.caption} {SEEN if event.split == 'train' else UNSEEN}"

@@ -15,7 +15,7 @@ from seqcore.cli.output import Output
 from seqcore.cli.progress import reading
 from seqcore.cli.training import foreground
 from seqcore.errors import DataError, NotFoundError, PredictionError
-from seqcore.evaluation.baselines import baseline_title
+from seqcore.registry import baseline_title
 from seqcore.results import SeriesView, View, plain
 from seqcore.results.formatting import format_number
 from seqcore.results.series import flat_rows

@@ -12,8 +12,8 @@ from rich.status import Status
 from rich.text import Text
 
 from seqcore.cli.output import Output
-from seqcore.evaluation.baselines import baseline_title
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Started, Steps
+from seqcore.registry import baseline_title
 from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.store import Run
 
@@ -84,7 +84,7 @@ class Reporter:
         if self._busy is not None:
             self._busy.stop()
         going_on = f", going on after epoch {event.epoch}" if event.step else ""
-        windows = ", ".join(f"{count:,} {part}" for part, count in event.parts.items())
+        windows = ", ".join(f"{count:,} {part}" for part, count in event.split_sizes.items())
         self._say(f"run {self.run}{going_on}")
         self._say(
             f"{event.parameters:,} parameters, {windows} windows; "
@@ -159,7 +159,7 @@ def print_scores(out: Output, run: Run) -> None:
     if run.baselines and run.metric:
         from seqcore.plots.scores import scores_info  # plotly
 
-        info = scores_info(run.metrics, run.baselines, metric=run.metric, part=part, headline=run.headline)
+        info = scores_info(run.metrics, run.baselines, metric=run.metric, part=part, reference=run.reference_baseline)
         out.line(info.sentence)
 
 

@@ -156,7 +156,7 @@ def _brief(run: Run) -> dict[str, Any]:
         "started": _iso(run.started),
         "finished": _iso(run.finished),
         "metrics": run.metrics,
-        "headline": run.headline,
+        "reference_baseline": run.reference_baseline,
         "metric": run.metric,
         "on_all_data": _on_all_data(run),
         "queue_position": run.queue_position,

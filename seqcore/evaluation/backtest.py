@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.evaluation.baselines import baseline_title
+from seqcore.registry import baseline_title
 from seqcore.results import HorizonView, TableView
 from seqcore.results.horizon import MODEL
 

@@ -1,4 +1,4 @@
-"""A model's score beside every baseline's, and one honest sentence about it."""
+"""The skill of a model: its score beside every baseline's, as a figure and in a sentence."""
 
 from __future__ import annotations
 
@@ -9,29 +9,16 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.registry import baseline_title
 from seqcore.results import metric_named
 
 __all__ = ["Score", "ScoresInfo", "plot_scores", "scores_info"]
 
-NAMES = {
-    "linear": "A straight line on the window",
-    "linear_calendar": "A linear model with the calendar",
-    "linear_scaled": "A linear model on the scaled window",
-    "most_frequent": "The most frequent symbol",
-    "majority": "The most frequent class",
-    "nearest_neighbour": "The nearest neighbour",
-    "nearest_sentence": "The nearest sentence",
-    "uniform": "Pure chance",
-    "unigram": "Single symbols' frequencies",
-    "bigram": "A bigram",
-    "trigram": "A trigram",
-    "five_gram": "A 5-gram",
-}
-AS_GOOD = "about as good"
-NONE_RIGHT = "nothing right"  # neither the model nor any baseline
+MODEL = "This model"
+EQUAL = "about equal"
 NOTHING = 0.05  # points: what is scored lower is as good as never right
 FINER = {"bleu": "chrf"}
-"""What still tells answers apart where a metric finds nothing right in any of them: chrF counts letters, not words."""
+"""What is compared where a metric is 0 for all: chrF counts characters, not words."""
 EXACT = 1e-9  # a score this near to perfect, beside the others, is exact
 FITTED = 1e-5  # and so is, beside one that is, a line whose weights had to be computed
 
@@ -50,7 +37,7 @@ class ScoresInfo(NamedTuple):
     scores: tuple[Score, ...]
     metric: str
     metric_title: str
-    headline: str  # the baseline that the headline compares with, as it is shown
+    reference: str  # the title of the baseline that is compared with first
     higher_is_better: bool
     unit: str
     title: str
@@ -63,64 +50,80 @@ class ScoresInfo(NamedTuple):
 
     @property
     def best_baseline(self) -> Score | None:
-        """The strongest baseline. Where several are exact: the straight line, if it is one of them."""
+        """The strongest baseline. Where several are exact: linear regression, if it is one of them."""
         known = [s for s in self.scores if not s.model]
         if any(self._is_exact(s, EXACT) for s in known):
-            known.sort(key=lambda s: s.name != NAMES["linear"] or not self._is_exact(s, FITTED))
+            known.sort(key=lambda s: s.name != baseline_title("linear") or not self._is_exact(s, FITTED))
         return known[0] if known else None
 
     @property
-    def headline_score(self) -> Score | None:
-        """The reference baseline, with which the headline compares."""
-        return next((s for s in self.scores if not s.model and s.name == self.headline), None)
+    def reference_score(self) -> Score | None:
+        """The score of the reference baseline; of the strongest one where that has none."""
+        named = next((s for s in self.scores if not s.model and s.name == self.reference), None)
+        return named or self.best_baseline
 
     @property
     def short(self) -> str:
-        """A few words for a card: "9.2× better", "no better", "–" where nothing can be compared."""
-        base = self.headline_score or self.best_baseline
+        """The skill in a few words: "9.2× lower", "4 points higher"; "–" where nothing can be compared."""
+        base = self.reference_score
         if self.model is None or base is None:
             return "–"
-        if self.metric == self.nothing_right:
-            return NONE_RIGHT
-        return self._compare(base.value)
+        return f"{self.short_metric} 0 for all" if self.metric == self.nothing_right else self._compare(base.value)
+
+    @property
+    def short_metric(self) -> str:
+        """The metric's abbreviation: "MAE"."""
+        return metric_named(self.metric).short
+
+    @property
+    def against_reference(self) -> str:
+        """What stands after `short`: "than last value"."""
+        base = self.reference_score
+        if self.model is None or base is None or self.metric == self.nothing_right:
+            return ""
+        return f"{_joint(self.short)} {_phrase(base.name)}"
 
     @property
     def against_best(self) -> str:
-        """A few words on the model beside the best baseline, whichever wins: "3.6× worse than a straight line"."""
+        """The model beside the best baseline, whichever wins: "3.6× higher than linear regression on the window"."""
         best = self.best_baseline
         if self.model is None or best is None or self.metric == self.nothing_right:
             return ""
         if self.exact_baseline:
-            return f"{best.name[:1].lower()}{best.name[1:]} solves this exactly"
+            return f"{best.name} is exact on these data"
         words = self._compare(best.value)
-        return f"{words} {_than(words)} {best.name[:1].lower()}{best.name[1:]}"
+        return f"{words} {_joint(words)} {_phrase(best.name)}"
+
+    @property
+    def beaten(self) -> bool:
+        """Whether a baseline is better than the model."""
+        best = self.best_baseline
+        return best is not None and self.model is not None and self._worse(best.value)
+
+    @property
+    def worse(self) -> bool:
+        """Whether the reference baseline is better than the model."""
+        base = self.reference_score
+        return base is not None and self.model is not None and self._worse(base.value)
 
     @property
     def sentence(self) -> str:
-        """What the scores say, with the best baseline named, whichever wins."""
-        model, best, base = self.model, self.best_baseline, self.headline_score
-        if model is None:
-            return "There is no score for this part."
-        if best is None:
+        """The comparison with the reference and the best baseline, whichever wins."""
+        best, base = self.best_baseline, self.reference_score
+        if self.model is None:
+            return "This split has no score."
+        if best is None or base is None:
             return "There is no baseline to compare with."
-        base = base or best
-        words = self._compare(base.value)
+        name = self.short_metric[:1].upper() + self.short_metric[1:]
         if self.nothing_right and self.metric == self.nothing_right:
-            return f"Neither this model nor {base.name.lower()} is right even once."
-        text = f"{words[:1].upper()}{words[1:]} {_than(words)} {base.name.lower()} by {self.metric_title}"
+            return f"{name} is 0 for the model and for every baseline."
+        text = f"Skill: {self.short_metric} {self._compare(base.value)} {self.against_reference}"
         if self.nothing_right:
-            title = metric_named(self.nothing_right).title
-            text = (
-                f"Neither gets a sentence's words right ({title} is 0 for both). By {self.metric_title} the model is "
-                f"{words} {_than(words)} {base.name.lower()}"
-            )
+            text = f"{metric_named(self.nothing_right).title} is 0 for all. {text}"
         if best.name != base.name:
             against = self._compare(best.value)
-            text += f", and {against} {_than(against)} the best baseline, {best.name.lower()}"
-        text += "."
-        if self.exact_baseline:
-            text += f" {best.name} solves this exactly."
-        return text
+            text += f", and {against} {_joint(against)} the best baseline, {_phrase(best.name)}"
+        return f"{text}. {best.name} is exact on these data." if self.exact_baseline else f"{text}."
 
     @property
     def exact_baseline(self) -> bool:
@@ -128,12 +131,17 @@ class ScoresInfo(NamedTuple):
         return any(self._is_exact(s, EXACT) for s in self.scores if not s.model)
 
     def _compare(self, base: float) -> str:
-        """How the model stands to a baseline's score."""
+        """How the model's score stands to a baseline's."""
         assert self.model is not None
         words = metric_named(self.metric)
         if words.higher_is_better:
             return _in_points(self.model - base, 100.0 if words.share else 1.0)
         return _in_times(self.model, base)
+
+    def _worse(self, base: float) -> bool:
+        assert self.model is not None
+        lower = self.model < base
+        return lower == self.higher_is_better and self._compare(base) != EQUAL
 
     def _is_exact(self, score: Score, tolerance: float) -> bool:
         if self.higher_is_better:
@@ -148,7 +156,7 @@ def scores_info(
     *,
     metric: str,
     part: str = "",
-    headline: str = "",
+    reference: str = "",
     unit: str = "",
     title: str = "",
 ) -> ScoresInfo:
@@ -160,15 +168,15 @@ def scores_info(
         if all(name in scores for name, scores in zip(all_have, (metrics, *baselines.values()), strict=True)):
             metric = finer
     key = f"{part}_{metric}" if part else metric
-    scores = [Score("This model", float(metrics[key]), True)] if key in metrics else []
-    scores += [Score(_title(name), float(m[key]), False) for name, m in baselines.items() if key in m]
+    scores = [Score(MODEL, float(metrics[key]), True)] if key in metrics else []
+    scores += [Score(baseline_title(name), float(m[key]), False) for name, m in baselines.items() if key in m]
     words = metric_named(metric)
     known = [s for s in scores if math.isfinite(s.value)]
     return ScoresInfo(
         scores=tuple(sorted(known, key=lambda s: -s.value if words.higher_is_better else s.value)),
         metric=metric,
         metric_title=words.title,
-        headline=_title(headline) if headline else "",
+        reference=baseline_title(reference) if reference else "",
         higher_is_better=words.higher_is_better,
         unit=unit,
         title=title,
@@ -220,26 +228,27 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
 def _in_points(gain: float, points: float) -> str:
     """A difference of two shares or points, in points."""
     size = points * abs(gain)
-    said = f"{size:.1f}".removesuffix(".0")
-    point = "point" if said == "1" else "points"
-    return AS_GOOD if size < 0.05 else f"{said} {point} {'better' if gain > 0 else 'worse'}"
+    shown = f"{size:.1f}".removesuffix(".0")
+    point = "point" if shown == "1" else "points"
+    return EQUAL if size < 0.05 else f"{shown} {point} {'higher' if gain > 0 else 'lower'}"
 
 
 def _in_times(model: float, base: float) -> str:
-    """How an error stands to another, without dividing by nothing and without flattering."""
+    """How an error stands to another, without a division by zero."""
     low, high = sorted((abs(model), abs(base)))
     if high == low or (high - low) < 0.005 * high:
-        return AS_GOOD
-    word = "better" if model < base else "worse"
+        return EQUAL
+    word = "lower" if model < base else "higher"
     if low <= EXACT * high:
         return f"far {word}"
     ratio = high / low
     return f"{ratio:.3g}× {word}" if ratio >= 2 else f"{100 * (high - low) / abs(base):.3g} % {word}"
 
 
-def _than(comparison: str) -> str:
-    return "as" if comparison == AS_GOOD else "than"
+def _joint(comparison: str) -> str:
+    return "to" if comparison == EQUAL else "than"
 
 
-def _title(name: str) -> str:
-    return NAMES.get(name, name.replace("_", " ").replace("-", " ").capitalize())
+def _phrase(title: str) -> str:
+    """A baseline's title within a sentence."""
+    return title[:1].lower() + title[1:]

@@ -237,7 +237,7 @@ def _columns(events: Sequence[Event], pending: dict[str, Any]) -> dict[str, Any]
                 columns |= {
                     "parameters": event.parameters,
                     "baselines": json.dumps(event.baselines),
-                    "headline": event.headline,
+                    "headline": event.reference_baseline,
                     "metric": event.metric,
                     "step": event.step,
                     "epoch": event.epoch,

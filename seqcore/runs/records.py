@@ -42,7 +42,7 @@ class Run:
     metrics: Metrics  # of the best weights
     last_metrics: Metrics
     baselines: dict[str, Metrics]
-    headline: str
+    reference_baseline: str
     metric: str
     parameters: int | None
     best_epoch: int | None
@@ -140,7 +140,7 @@ def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | N
         metrics=json.loads(row["metrics"]),
         last_metrics=json.loads(row["last_metrics"]),
         baselines=json.loads(row["baselines"]),
-        headline=row["headline"],
+        reference_baseline=row["headline"],
         metric=row["metric"],
         parameters=row["parameters"],
         best_epoch=row["best_epoch"],

@@ -55,7 +55,7 @@ class Scoring:
         """What the model can do now, on validation data where there are any."""
         state = self._state
         split = state.dataset.preview_split()
-        return Preview(step=state.progress.step, part=split, view=state.task.preview(state.model, state.dataset))
+        return Preview(step=state.progress.step, split=split, view=state.task.preview(state.model, state.dataset))
 
     def final_report(self, stop_reason: str | None, *, seconds: Callable[[], float]) -> Iterator[Event]:
         """Scores of the best and of the last weights on all splits, findings, and `Finished`.

@@ -131,8 +131,8 @@ def test_truth_and_prediction_stand_beside_every_baseline(runs):
     names = [trace.get("name") for trace in figures(page)[0]["data"]]
     assert {"truth", "prediction"} <= set(names)
     methods = [name.strip() for name in figures(page)[1]["data"][0]["y"]]
-    assert {"This model", "Last value", "Mean", "Drift", "A straight line on the window"} <= set(methods)
-    assert "last value by mean absolute error" in texts(page)
+    assert {"This model", "Last value", "Mean", "Drift", "Linear regression on the window"} <= set(methods)
+    assert "than last value" in texts(page)
     assert "never saw this part" in texts(page)
 
 

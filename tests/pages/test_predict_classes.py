@@ -68,7 +68,7 @@ def test_answers_unfold_beside_scores_and_what_was_taken_for_what(page):
     pictures = figures(page)
     assert any(trace.get("stackgroup") for trace in pictures[0]["data"])
     methods = [name.strip() for name in pictures[1]["data"][0]["y"]]
-    assert set(methods) == {"This model", "The most frequent class", "The nearest neighbour"}
+    assert set(methods) == {"This model", "Most frequent class", "Nearest neighbor"}
     assert any(trace["type"] == "heatmap" for picture in pictures[2:] for trace in picture["data"])
 
 

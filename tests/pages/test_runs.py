@@ -41,8 +41,9 @@ def begin(store: Store, *, epochs: int = 3, recipe: str | None = None, **changes
     experiment = Experiment().with_changes({path.replace("__", "."): value for path, value in changes.items()})
     lease = store.start(experiment, recipe=recipe)
     started = Started(
-        device="cpu", device_reason="", threads=1, versions={}, parameters=4513, parts={"train": 9, "val": 3},
-        baselines=BASELINES, headline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=4, epochs=30,
+        device="cpu", device_reason="", threads=1, versions={}, parameters=4513, split_sizes={"train": 9, "val": 3},
+        baselines=BASELINES, reference_baseline="last_value", metric="mae",
+        summary=[], data={}, steps_per_epoch=4, epochs=30,
     )  # fmt: skip
     store.append(lease, [started])
     for n in range(epochs):
@@ -92,8 +93,8 @@ def test_an_empty_store_says_what_to_do(store):
 
 def test_a_completed_run_shows_its_score_beside_the_best_baseline_and_what_can_be_done(store):
     page = open_page(complete(store, recipe="bouncing-ball"))
-    assert "6× better than last value" in texts(page)
-    assert "3× better than the best baseline, a straight line on the window" in texts(page)
+    assert "MAE 6× lower than last value" in texts(page)
+    assert "3× lower than the best baseline, linear regression on the window" in texts(page)
     assert labels(page) == {"Open in Train", "Open in Predict", "Delete"}
 
 
@@ -219,7 +220,7 @@ class TestFilters:
 class TestRow:
     def test_a_row_compares_with_the_plainest_baseline(self, store):
         row = run_row(store.run(complete(store)), [0.0, None])
-        assert (row["skill"], row["baseline"], row["worse"]) == ("6× better", "than last value", False)
+        assert (row["skill"], row["baseline"], row["worse"]) == ("6× lower", "than last value", False)
         assert row["metric"] == "validation MAE"
         assert row["progress"] is None
 
@@ -228,7 +229,10 @@ class TestRow:
         metrics = {"val_mae": 0.05}
         store.append(lease, [Finished("completed", "done", 3, 12, 1.0, metrics, metrics, BASELINES, 3)])
         lease.release()
-        assert run_row(store.run(lease.run), [])["baseline"] == "than last value, line wins"
+        assert (
+            run_row(store.run(lease.run), [])["baseline"]
+            == "than last value; Linear regression on the window is better"
+        )
 
     def test_a_row_of_a_run_that_is_going_shows_how_far_it_is(self, store):
         lease = begin(store)

@@ -57,7 +57,7 @@ def test_a_model_can_be_used_while_its_scores_are_worked_out(
         page.switch_page("predict.py").run()
         shown = texts(page)
         assert "Scoring the test part" in shown
-        assert "better than" in shown or "worse than" in shown  # what the run has kept
+        assert "lower than" in shown or "higher than" in shown  # what the run has kept
         assert "Use it" in shown
         assert page.text_input or page.text_area
         goes_on.set()

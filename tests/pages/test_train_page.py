@@ -68,8 +68,9 @@ def completed(store: Path, part: str) -> str:
     metrics = {"train_loss": 0.5, f"{part}_loss": 0.5, f"{part}_mae": 0.0045}
     view = SeriesView(x=np.arange(2.0), prediction=np.zeros((2, 1)), truth=np.zeros((2, 1)))
     started = Started(
-        device="cpu", device_reason="", threads=1, versions={}, parameters=1, parts={part: 1}, baselines=baselines,
-        headline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=4, epochs=1,
+        device="cpu", device_reason="", threads=1, versions={}, parameters=1, split_sizes={part: 1},
+        baselines=baselines, reference_baseline="last_value", metric="mae", summary=[], data={},
+        steps_per_epoch=4, epochs=1,
     )  # fmt: skip
     events = [started, Epoch(1, 4, metrics, 0.1, best=True), Preview(4, part, view)]
     opened.append(lease, [*events, Finished("completed", "", 1, 4, 1.0, metrics, metrics, baselines, 1)])
@@ -83,7 +84,7 @@ def test_a_model_that_loses_to_a_baseline_is_told_so_beside_its_win(page: AppTes
     assert not page.exception
     assert "13.3× better" in html(page)
     assert "Validation MAE 0.00450" in html(page)
-    assert "3.6× worse than a straight line on the window" in html(page)
+    assert "3.6× higher than linear regression on the window" in html(page)
     assert "Not used for training" in texts(page)
     assert "1 epoch in" in html(page)
 

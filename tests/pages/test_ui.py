@@ -24,12 +24,12 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = Run(
     id="1234", status="completed", experiment=load_recipe("bouncing-ball").experiment, recipe="bouncing-ball",
     group=None, created=NOW, started=NOW, finished=NOW, attempt=1, step=40, epoch=4, epochs=4, seconds=2.0, metrics={},
-    last_metrics={}, baselines={}, headline="last_value", metric="mae", parameters=10, best_epoch=3, error=None,
-    reason="", queue_position=None,
+    last_metrics={}, baselines={}, reference_baseline="last_value", metric="mae", parameters=10, best_epoch=3,
+    error=None, reason="", queue_position=None,
 )  # fmt: skip
 STARTED = Started(
-    device="cpu", device_reason="", threads=1, versions={}, parameters=10, parts={"train": 7, "val": 2}, baselines={},
-    headline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=10, epochs=4,
+    device="cpu", device_reason="", threads=1, versions={}, parameters=10, split_sizes={"train": 7, "val": 2},
+    baselines={}, reference_baseline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=10, epochs=4,
 )  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def test_a_figure_travels_without_its_template_and_in_single_precision() -> None
 @pytest.mark.parametrize(
     ("events", "step", "shown"),
     [
-        ((Preparing(0, "Scaling search", 3, 7),), 0, "Trying scalings: 3 of 7"),
+        ((Preparing(0, "Scaling search", 3, 7),), 0, "Scaling search: 3 of 7"),
         ((Preparing(0, "Making the data"),), 40, "Making the data"),  # of a run that goes on
         ((Preparing(0, "Scaling search", 7, 7), STARTED), 0, ""),
         ((STARTED, Preparing(40, "Making intervals", 2, 6)), 40, "Making intervals: 2 of 6"),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seqcore.events import Finding
 from seqcore.registry import Entry, load
 
-__all__ = ["BASELINES", "Baseline", "baseline_title", "exact_baseline", "fit_baselines", "predict_baselines"]
+__all__ = ["BASELINES", "Baseline", "exact_baseline", "fit_baselines", "predict_baselines"]
 
 _HERE = "seqcore.evaluation.baselines"
 
@@ -114,9 +114,3 @@ def exact_baseline(name: str) -> Finding:
         evidence=f"The answer is {entry.help}.",
         severity="info",
     )
-
-
-def baseline_title(name: str) -> str:
-    """How a baseline is shown; one that isn't registered (of another version) by its own name."""
-    entry = BASELINES.get(name)
-    return entry.title if entry else name.replace("_", " ").capitalize()

@@ -151,8 +151,8 @@ def test_train_shows_people_the_scores_beside_the_baselines(ask: Ask) -> None:
     answer = ask("train", "bouncing-ball", *QUICK)
     assert answer.code == 0
     assert "completed after 2 epochs" in answer.out
-    assert "this model" in answer.out
-    assert "last value" in answer.out
+    assert "This model" in answer.out
+    assert "Last value" in answer.out
     assert "parameters" in answer.err
 
 
@@ -379,7 +379,7 @@ def test_people_read_the_interval_of_each_step_and_the_error_by_horizon(ask: Ask
     scored = ask("predict", "latest", "--part", "test").out.splitlines()
     assert scored[0].endswith(", epoch 1 of 1")
     start = next(i for i, line in enumerate(scored) if line.startswith("Error by horizon"))
-    assert "this model" in scored[start + 1]
+    assert "Model" in scored[start + 1]
     listed = [int(line.split()[0]) for line in scored[start + 2 : start + 14]]
     assert (listed[0], listed[-1], len(listed)) == (1, 14, 12)
 

@@ -293,74 +293,70 @@ class TestScores:
     }
 
     def test_the_best_comes_first_and_what_is_not_defined_is_left_out(self):
-        info = scores_info({"mae": 0.01}, self.BASELINES, metric="mae", headline="last_value")
-        assert [s.name for s in info.scores] == ["This model", "A straight line on the window", "Last value"]
+        info = scores_info({"mae": 0.01}, self.BASELINES, metric="mae", reference="last_value")
+        assert [s.name for s in info.scores] == ["This model", "Linear regression on the window", "Last value"]
 
     def test_the_sentence_names_the_headline_and_the_best_baseline(self):
         info = scores_info({"val_mae": 0.01}, {"last_value": {"val_mae": 0.06}, "linear": {"val_mae": 0.03}},
-                           metric="mae", part="val", headline="last_value")  # fmt: skip
-        assert info.short == "6× better"
+                           metric="mae", part="val", reference="last_value")  # fmt: skip
+        assert info.short == "6× lower"
         assert info.sentence == (
-            "6× better than last value by mean absolute error, "
-            "and 3× better than the best baseline, a straight line on the window."
+            "Skill: MAE 6× lower than last value, and 3× lower than the best baseline, linear regression on the window."
         )
 
     def test_a_model_that_loses_is_told_so(self):
-        info = scores_info({"mae": 0.09}, self.BASELINES, metric="mae", headline="last_value")
-        assert info.short == "50 % worse"
-        assert "3× worse than the best baseline" in info.sentence
+        info = scores_info({"mae": 0.09}, self.BASELINES, metric="mae", reference="last_value")
+        assert info.short == "50 % higher"
+        assert "3× higher than the best baseline" in info.sentence
 
     def test_an_exact_baseline_is_called_exact_and_nothing_is_divided_by_zero(self):
         info = scores_info({"mae": 0.5}, {"last_value": {"mae": 10.0}, "linear": {"mae": 0.0}}, metric="mae",
-                           headline="last_value")  # fmt: skip
+                           reference="last_value")  # fmt: skip
         assert info.exact_baseline
-        assert info.sentence.endswith("far worse than the best baseline, a straight line on the window. "
-                                      "A straight line on the window solves this exactly.")  # fmt: skip
+        assert info.sentence.endswith("far higher than the best baseline, linear regression on the window. "
+                                      "Linear regression on the window is exact on these data.")  # fmt: skip
 
     def test_of_several_exact_baselines_the_straight_line_is_named(self):
         info = scores_info({"mae": 0.5}, {"drift": {"mae": 0.0}, "linear": {"mae": 1e-8}}, metric="mae",
-                           headline="drift")  # fmt: skip
-        assert info.against_best == "a straight line on the window solves this exactly"
-        assert info.best_baseline.name == "A straight line on the window"
+                           reference="drift")  # fmt: skip
+        assert info.against_best == "Linear regression on the window is exact on these data"
+        assert info.best_baseline.name == "Linear regression on the window"
 
     def test_the_model_beside_the_best_baseline_in_a_few_words(self):
-        info = scores_info({"mae": 0.09}, self.BASELINES, metric="mae", headline="last_value")
-        assert info.against_best == "3× worse than a straight line on the window"
+        info = scores_info({"mae": 0.09}, self.BASELINES, metric="mae", reference="last_value")
+        assert info.against_best == "3× higher than linear regression on the window"
 
     def test_two_perfect_scores_are_as_good_as_each_other(self):
-        info = scores_info({"mae": 0.0}, {"linear": {"mae": 0.0}}, metric="mae", headline="linear")
-        assert info.short == "about as good"
-        assert "as good as a straight line" in info.sentence
+        info = scores_info({"mae": 0.0}, {"linear": {"mae": 0.0}}, metric="mae", reference="linear")
+        assert info.short == "about equal"
+        assert "equal to linear regression" in info.sentence
 
     def test_accuracy_is_compared_in_points_and_higher_wins(self):
         info = scores_info({"accuracy": 1.0}, {"most_frequent": {"accuracy": 0.04}}, metric="accuracy",
-                           headline="most_frequent")  # fmt: skip
-        assert info.short == "96 points better"
+                           reference="most_frequent")  # fmt: skip
+        assert info.short == "96 points higher"
         baselines = {"most_frequent": {"accuracy": 0.25}, "nearest": {"accuracy": 0.98659}}
-        both = scores_info({"accuracy": 0.994}, baselines, metric="accuracy", headline="most_frequent")
-        assert (both.short, both.against_best) == ("74.4 points better", "0.7 points better than nearest")
+        both = scores_info({"accuracy": 0.994}, baselines, metric="accuracy", reference="most_frequent")
+        assert (both.short, both.against_best) == ("74.4 points higher", "0.7 points higher than nearest")
         assert info.scores[0].model
         assert "%" in plot_scores(info).data[0].text[0]
 
     def test_where_nothing_is_right_it_is_said_and_letters_are_compared(self):
         model, nearest = {"bleu": 0.0, "chrf": 7.5}, {"nearest_sentence": {"bleu": 0.0, "chrf": 31.0}}
-        info = scores_info(model, nearest, metric="bleu", headline="nearest_sentence")
-        assert info.sentence == (
-            "Neither gets a sentence's words right (BLEU is 0 for both). By chrF the model is 23.5 points worse than "
-            "the nearest sentence."
-        )
+        info = scores_info(model, nearest, metric="bleu", reference="nearest_sentence")
+        assert info.sentence == ("BLEU is 0 for all. Skill: chrF 23.5 points lower than nearest training sentence.")
         assert info.metric == "chrf"
-        assert info.short == "23.5 points worse"
+        assert info.short == "23.5 points lower"
         none = scores_info({"accuracy": 0.0}, {"most_frequent": {"accuracy": 0.0}}, metric="accuracy",
-                           headline="most_frequent")  # fmt: skip
-        assert none.short == "nothing right"
-        assert none.sentence == "Neither this model nor the most frequent symbol is right even once."
+                           reference="most_frequent")  # fmt: skip
+        assert none.short == "accuracy 0 for all"
+        assert none.sentence == "Accuracy is 0 for the model and for every baseline."
         some = scores_info({"bleu": 0.0, "chrf": 7.5}, {"nearest_sentence": {"bleu": 5.0, "chrf": 1.0}}, metric="bleu",
-                           headline="nearest_sentence")  # fmt: skip
-        assert (some.metric, some.short) == ("bleu", "5 points worse")
+                           reference="nearest_sentence")  # fmt: skip
+        assert (some.metric, some.short) == ("bleu", "5 points lower")
 
     def test_without_scores_or_baselines_it_says_so(self):
-        assert scores_info({}, {}, metric="mae").sentence == "There is no score for this part."
+        assert scores_info({}, {}, metric="mae").sentence == "This split has no score."
         assert scores_info({"mae": 1.0}, {}, metric="mae").sentence == "There is no baseline to compare with."
         assert scores_info({"mae": 1.0}, {}, metric="mae").short == "–"
         assert not plot_scores(scores_info({}, {}, metric="mae")).data

@@ -131,7 +131,7 @@ def test_a_run_s_row_follows_its_events(
     lease = store.start(experiment)
     store.append(lease, [started(), steps(1, [3.0, 2.0]), epoch(1, 2, 2.0, True), steps(3, [1.0]), epoch(2, 3, 9.0)])
     run = store.run(lease.run)
-    assert (run.step, run.epoch, run.parameters, run.headline, run.metric) == (3, 2, 417, "last_value", "mae")
+    assert (run.step, run.epoch, run.parameters, run.reference_baseline, run.metric) == (3, 2, 417, "last_value", "mae")
     assert run.metrics["val_loss"] == 2.0
     assert run.last_metrics["val_loss"] == 9.0
     assert run.best_epoch == 1

@@ -47,7 +47,7 @@ def test_a_run_is_kept_from_start_to_end(store: Store, experiment: Experiment) -
     assert run.status == "completed", run.error
     assert (run.epoch, run.epochs, run.step) == (30, 30, 180)
     assert run.metrics["val_mse"] > 0
-    assert run.baselines[run.headline][f"val_{run.metric}"] > 0
+    assert run.baselines[run.reference_baseline][f"val_{run.metric}"] > 0
     assert isinstance(next(event for event in told if not isinstance(event, Preparing)), Started)
     assert isinstance(told[-1], Finished)
     kept = [s.event.name for s in store.events(run.id)]

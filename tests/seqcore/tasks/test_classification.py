@@ -151,7 +151,7 @@ def test_classes_of_numbers_are_learned_and_scored_beside_baselines(
 ) -> None:
     _, _, events = trained
     started = next(e for e in events if isinstance(e, Started))
-    assert (started.headline, started.metric, started.unit) == ("majority", "accuracy", "sequence")
+    assert (started.reference_baseline, started.metric, started.unit) == ("majority", "accuracy", "sequence")
     end = last(events)
     assert end.metrics["test_accuracy"] > 0.85 > end.baselines["majority"]["test_accuracy"]
     assert set(end.baselines["nearest_neighbour"]) >= {"val_accuracy", "test_accuracy", "test_macro_f1"}

@@ -74,7 +74,7 @@ def test_bits_stand_beside_chance_and_n_grams(reader: tuple[Predictor, dict[str,
     metrics, baselines = reader[1]["finished"].metrics, reader[1]["finished"].baselines
     assert set(baselines) == {"uniform", "unigram", "bigram", "trigram", "five_gram"}
     assert reader[1]["started"].metric == "bits_per_character"
-    assert reader[1]["started"].headline == "unigram"
+    assert reader[1]["started"].reference_baseline == "unigram"
     assert metrics["test_bits_per_character"] == pytest.approx(metrics["test_loss"] / np.log(2))
     bits = [baselines[name]["test_bits_per_character"] for name in ("uniform", "unigram", "bigram", "five_gram")]
     assert bits == sorted(bits, reverse=True)

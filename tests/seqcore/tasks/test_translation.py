@@ -372,7 +372,7 @@ def test_events_hold_previews_scores_and_baselines_and_go_through_json() -> None
     events = list(fit(tiny({"training.epochs": 2, "data.validation_fraction": 0.25}), data=table()))
     started, finished = of(events, Started)[0], of(events, Finished)[0]
     assert started.metric == "bleu"
-    assert started.headline == "nearest_sentence"
+    assert started.reference_baseline == "nearest_sentence"
     assert {"val_bleu", "val_chrf", "val_exact"} <= set(started.baselines["nearest_sentence"])
     assert {"val_bleu", "val_chrf", "val_exact", "val_loss", "val_perplexity"} <= set(finished.metrics)
     assert all(math.isfinite(value) for value in finished.metrics.values())
