@@ -1,1 +1,1 @@
-"""How runs are executed and kept: store, jobs, worker. It knows nothing of pages."""
+"""Runs: the store, the scheduler, worker processes and their launcher."""

@@ -1,4 +1,4 @@
-"""The two ways in from Python: open a store, and train a run in it."""
+"""Python entry points: open a store, and train a run in it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ def train(
     recipe: str | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Run:
-    """Train here and now, as a run in the store. Ctrl-C stops it cleanly and is raised again when all is kept.
+    """Train in this process, as a run of the store. Ctrl-C stops the run cleanly and is raised after it is stored.
 
-    `data` is kept in the store like a user's file, so that the run can be resumed and used later. `on_event` is called
-    with every event. A SeqcoreError with the run's own lines where the run failed.
+    `data` is stored like a user's file, so that the run can be resumed and used later. `on_event` is called with every
+    event. With `training.threads` above 1, `OMP_WAIT_POLICY=PASSIVE` is set if torch is not imported yet; a program
+    that imports torch first sets it itself, before that import. SeqcoreError with the run's error if it failed.
     """
     set_passive_wait_policy()
     from seqcore.runs.execution import execute
@@ -54,7 +55,7 @@ def train(
 
 
 def _with_data(store: Store, experiment: Experiment, data: pd.DataFrame | NDArray[np.float64]) -> Experiment:
-    """The experiment on a file that holds the data exactly: every float is written so that it reads back the same."""
+    """The experiment with `data` stored as a CSV file whose floats read back exactly."""
     import pandas as pd
 
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
@@ -62,10 +63,10 @@ def _with_data(store: Store, experiment: Experiment, data: pd.DataFrame | NDArra
         frame.rename(columns=str) if isinstance(data, pd.DataFrame) else frame.rename(columns=_column(frame.shape[1]))
     )
     dated = isinstance(frame.index, pd.DatetimeIndex)
-    kept = store.put_file(frame.to_csv(index=dated, index_label="date" if dated else None).encode(), "data.csv")
+    stored = store.put_file(frame.to_csv(index=dated, index_label="date" if dated else None).encode(), "data.csv")
     reading = {"delimiter": "comma", "decimal": "point", "header": "yes", "encoding": "utf-8"}
     values = experiment.to_dict()
-    values["data"] |= {"source": "file", "options": {"hash": kept.hash, "name": kept.name, **reading}}
+    values["data"] |= {"source": "file", "options": {"hash": stored.hash, "name": stored.name, **reading}}
     return Experiment.make(values)
 
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside, forced to the disk, then renamed."""
+"""Atomic file writes: a temporary file, fsync, then a rename."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PIECE = 2**20
 
 
 def pieces(content: bytes | Path) -> Iterator[bytes]:
-    """Bytes, or a file's content, a megabyte at a time."""
+    """Bytes, or a file's content, one megabyte at a time."""
     if isinstance(content, bytes):
         yield from (content[at : at + PIECE] for at in range(0, len(content), PIECE))
         return
@@ -35,9 +35,9 @@ def digest(content: Iterable[bytes]) -> str:
 
 
 def write_durably(path: Path, content: Iterable[bytes]) -> int:
-    """Write `path` so that a crash at any moment leaves the old file or the new one. The number of bytes.
+    """Write `path` so that a crash at any moment leaves either the old or the new file. Returns the size in bytes.
 
-    StoreError where it can't be written (a full disk, no right); nothing is left behind then.
+    StoreError if it can't be written (disk full, no permission); no temporary file is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -49,24 +49,24 @@ def write_durably(path: Path, content: Iterable[bytes]) -> int:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(beside, path)
-        _force_folder(path.parent)
+        _sync_folder(path.parent)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise StoreError(_why(path, error)) from error
+        raise StoreError(_message(path, error)) from error
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
     return size
 
 
-def _why(path: Path, error: OSError) -> str:
+def _message(path: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{path} can't be written ({error.strerror}): make room on its disk; what is stored is safe"
-    return f"{path} can't be written ({error.strerror}): look at its folder and its rights"
+        return f"{path} can't be written ({error.strerror}); free disk space, stored runs are safe"
+    return f"{path} can't be written ({error.strerror}); check its folder and permissions"
 
 
-def _force_folder(folder: Path) -> None:
-    """A rename is on the disk only when its folder is. Windows has no such call and no need of it."""
+def _sync_folder(folder: Path) -> None:
+    """fsync a folder: a rename is durable only then. Windows has no such call and does not need it."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,8 +1,8 @@
-"""Series by step that stay small as they grow: smallest, largest and missing value of each stretch are kept.
+"""Downsampled series by step (loss, gradient norm, learning rate): minimum, maximum and NaN of each bucket are kept.
 
-A curve is layers of points, the newest attempt's first. An attempt that goes on from a checkpoint repeats steps which
-an earlier one already stored: where both have a step the newer one is the truth, and beyond its reach the older one
-still shows.
+A curve is a list of layers of points, the newest attempt's first. An attempt that resumes from a checkpoint repeats
+steps which an earlier attempt already stored. The newest layer that has a step counts; beyond its last step the older
+layers are shown.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from seqcore.runs.records import Curve
 __all__ = ["NAMES", "GrowingCurve", "block_from_bytes", "block_to_bytes", "overlay", "thin", "thin_to"]
 
 NAMES = ("loss", "gradient_norm", "learning_rate")
-LIMIT = 1024  # points that a layer is thinned to; it may grow to twice as many before that happens again
+LIMIT = 1024  # points of a thinned layer; it grows to twice as many before it is thinned again
 
 Steps = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 
 def block_to_bytes(values: Values) -> bytes:
-    """Little-endian float64, so that a NaN stays one in every database."""
+    """Little-endian float64, so that NaN survives in every database."""
     return np.ascontiguousarray(values, dtype="<f8").tobytes()
 
 
@@ -36,10 +36,10 @@ def block_from_bytes(content: bytes) -> Values:
 
 
 def thin(steps: Steps, values: Values, width: int) -> tuple[Steps, Values]:
-    """Of each stretch of `width` steps the smallest, the largest and the first value that isn't finite; and the last.
+    """Keep the minimum, the maximum and the first non-finite value of each bucket of `width` steps, and the last point.
 
-    Every point that is kept is one that was given, and thinning twice gives the same as thinning once with the larger
-    width, if that is a multiple of the smaller one.
+    Kept points are unchanged. Thinning twice gives the same as thinning once with the larger width, if that is a
+    multiple of the smaller one.
     """
     if len(steps) == 0:
         return steps, values
@@ -64,7 +64,7 @@ def _first_of_each(bucket: Steps, chosen: NDArray[np.bool_]) -> NDArray[np.intp]
 
 
 def thin_to(steps: Steps, values: Values, max_points: int) -> tuple[Steps, Values]:
-    """Thinned evenly over the steps to at most `max_points` (and no fewer than 4)."""
+    """Thin with equal buckets to at most `max_points` points (at least 4)."""
     if len(steps) <= max_points:
         return steps, values
     per_bucket = 2 if np.isfinite(values).all() else 3
@@ -76,7 +76,7 @@ def thin_to(steps: Steps, values: Values, max_points: int) -> tuple[Steps, Value
 
 
 def overlay(blocks: Iterable[tuple[int, Values]], through: int | None = None) -> tuple[Steps, Values]:
-    """All points of (first step, values), in the order in which they were stored: later ones win. Up to `through`."""
+    """All points of (first step, values) blocks up to step `through`; a later block overwrites an earlier one."""
     blocks = list(blocks)
     last = max((first + len(values) - 1 for first, values in blocks), default=0)
     dense, known = np.full(last, np.nan), np.zeros(last, dtype=bool)
@@ -89,23 +89,23 @@ def overlay(blocks: Iterable[tuple[int, Values]], through: int | None = None) ->
 
 
 class GrowingCurve:
-    """One series of a run while it grows. Adding n points costs O(n), on average, however long it has become."""
+    """One series of a run, appended to while it trains. Adding n points is amortized O(n)."""
 
     def __init__(self, layers: Iterable[tuple[Steps, Values]] = ()) -> None:
         self._layers = list(layers) or [_EMPTY]
 
     @property
     def newest(self) -> int:
-        """The last step of the newest attempt; 0 where there is none."""
+        """The last step of the newest attempt; 0 if there is none."""
         return _reach(self._layers[0])
 
     @property
     def reach(self) -> int:
-        """The last step of all."""
+        """The last step of all attempts."""
         return max(_reach(layer) for layer in self._layers)
 
     def add(self, first: int, values: Values) -> None:
-        """On from the newest layer's end: `first` is larger than `newest`."""
+        """Append to the newest layer; `first` is larger than `newest`."""
         steps, known = self._layers[0]
         new_steps = np.arange(first, first + len(values), dtype=np.int64)
         self._layers[0] = _bounded(np.concatenate([steps, new_steps]), np.concatenate([known, values]))
@@ -113,15 +113,15 @@ class GrowingCurve:
         self._layers[1:] = [layer for layer in self._layers[1:] if _reach(layer) > newest]
 
     def begin(self, steps: Steps, values: Values) -> None:
-        """A new attempt, which goes on after the given points (all of them, as they were stored)."""
+        """Start the layer of a new attempt, which continues after the given points (all that are stored)."""
         self._layers.insert(0, _bounded(steps, values))
 
     def cut(self) -> None:
-        """Forget what lies beyond the newest attempt: it will not be repeated."""
+        """Drop the points beyond the newest attempt, which will not be repeated."""
         self._layers[1:] = []
 
     def points(self) -> tuple[Steps, Values]:
-        """What is shown: each step as the newest attempt that reached it has it."""
+        """The visible points: each step from the newest attempt that has it."""
         parts, reach = [], 0
         for steps, values in self._layers:
             beyond = steps > reach
@@ -130,11 +130,11 @@ class GrowingCurve:
         return np.concatenate([s for s, _ in parts]), np.concatenate([v for _, v in parts])
 
     def to_curve(self, max_points: int) -> Curve:
-        """At most `max_points`, with NaN where a value was not finite."""
+        """At most `max_points` points, with NaN for every non-finite value."""
         return finished_curve(*thin_to(*self.points(), max_points))
 
     def to_bytes(self) -> bytes:
-        """For the store."""
+        """Binary form for the database."""
         parts = [struct.pack("<q", len(self._layers))]
         for steps, values in self._layers:
             parts += [struct.pack("<q", len(steps)), steps.astype("<i8").tobytes(), block_to_bytes(values)]
@@ -142,7 +142,7 @@ class GrowingCurve:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> GrowingCurve:
-        """The inverse of `to_bytes`. CorruptError where it is no curve."""
+        """The inverse of `to_bytes`. CorruptError if the content is not a curve."""
         try:
             (count,), at = struct.unpack_from("<q", content), 8
             if count < 1:
@@ -155,12 +155,12 @@ class GrowingCurve:
                 layers.append((steps, values))
                 at += 8 + 16 * n
         except (struct.error, ValueError):
-            raise CorruptError("a stored curve is damaged: restore the store from a backup") from None
+            raise CorruptError("a stored curve is damaged; restore the store from a backup") from None
         return cls(layers)
 
 
 def finished_curve(steps: Steps, values: Values) -> Curve:
-    """As it is given out: whatever is not finite is missing."""
+    """A curve with NaN for every non-finite value."""
     return Curve(steps, np.where(np.isfinite(values), values, np.nan))
 
 
@@ -173,7 +173,7 @@ def _reach(layer: tuple[Steps, Values]) -> int:
 
 
 def _bounded(steps: Steps, values: Values) -> tuple[Steps, Values]:
-    """Thinned where there are too many points, with a width that is a power of two so that stretches stay aligned."""
+    """Thin a layer that has too many points; the width is a power of two, so that buckets stay aligned."""
     if len(steps) <= 2 * LIMIT:
         return steps, values
     width = 2

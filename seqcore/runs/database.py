@@ -1,4 +1,4 @@
-"""One database behind one URL: how it is found, opened and checked, and how writers keep out of each other's way."""
+"""The store's database: its location, opening, integrity checks, migrations and transactions."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from seqcore.runs.schema import migrate
 __all__ = ["Database", "Place", "find_place"]
 
 BUSY_TIMEOUT = 15_000  # milliseconds
-CHECKED_WHOLE = 16 * 2**20  # bytes: a database up to this size is checked page by page when it is opened
+CHECKED_WHOLE = 16 * 2**20  # bytes; a database up to this size gets a full integrity check when it is opened
 _MAGIC = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a store lies: its database, and the folder of its checkpoints, files, locks and logs."""
+    """Location of a store: its database, and the folder of its checkpoints, files, locks and logs."""
 
     url: str
     folder: Path
-    file: Path | None  # the database's own file, where it has one
+    file: Path | None  # of SQLite; None for a database server
 
     @property
     def name(self) -> str:
-        """How messages name it, without a password."""
+        """The location for messages, without a password."""
         return str(self.file) if self.file else make_url(self.url).render_as_string(hide_password=True)
 
 
 def find_place(url: str | Path | None = None) -> Place:
-    """From a folder, a database file, a URL, or nothing: SEQCORE_STORE, else `runs/` in the current folder.
+    """The location for a folder, a database file, a URL, or None: SEQCORE_STORE, else `runs/` in the current folder.
 
-    SEQCORE_FILES names the folder for everything that isn't in the database; by default it is the database's own
-    folder, or `runs/` where the database is elsewhere. StoreError where the URL is none.
+    SEQCORE_FILES names the folder for everything outside the database; by default it is the folder of the SQLite file,
+    or `runs/` for a database server. StoreError if the URL is invalid.
     """
     given = str(url or os.environ.get("SEQCORE_STORE") or "runs")
     elsewhere = os.environ.get("SEQCORE_FILES")
@@ -56,16 +56,16 @@ def find_place(url: str | Path | None = None) -> Place:
     try:
         parsed = make_url(given)
     except ArgumentError:
-        raise StoreError(f"{given!r} is no store; use a folder, sqlite:///FILE or postgresql://HOST/NAME") from None
+        raise StoreError(f"{given!r} is not a store; use a folder, sqlite:///FILE or postgresql://HOST/NAME") from None
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
-            raise StoreError(f"{given!r} is no store: runs are kept by several processes, so it must name a file")
+            raise StoreError(f"{given!r} is not a store; use sqlite:///FILE, because several processes share it")
         return find_place(parsed.database)
     return Place(given, Path(elsewhere or "runs").resolve(), None)
 
 
 class Database:
-    """Opens the database, brings it up to date, and hands out transactions. Errors come out as StoreError."""
+    """Opens and migrates the database and gives transactions. Its errors are raised as StoreError."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -74,13 +74,13 @@ class Database:
             if place.file is not None:
                 self._open_file(place.file)
             self.engine = _make_engine(place.url)
-            weakref.finalize(self, self.engine.dispose)  # for whoever opens a store and doesn't close it
+            weakref.finalize(self, self.engine.dispose)  # for callers that don't close the store
             if place.file is None:
                 with self.engine.begin() as connection:
                     migrate(connection, place.name)
 
     def _open_file(self, file: Path) -> None:
-        """A new database appears whole, under its own name only when it is ready; an old one is checked first."""
+        """Create a database under a temporary name and rename it when it is complete, or check and migrate an old one."""
         _make_folder(file.parent)
         with FileLock(file.with_name(file.name + ".opening"), timeout=60):
             if not file.exists():
@@ -94,15 +94,15 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A consistent look at the database."""
+        """A read transaction."""
         with self._translated(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that holds SQLite's write lock from its first moment, so that it can't fail half-way.
+        """A write transaction, which takes SQLite's write lock when it begins.
 
-        (A deferred BEGIN fails at once where it would have to wait for another writer after having read.)
+        A deferred BEGIN would fail at once if it had to wait for another writer after a read.
         """
         with (
             self._translated(),
@@ -112,7 +112,7 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.engine.dispose()
 
     @contextlib.contextmanager
@@ -134,11 +134,11 @@ def _translate(error: BaseException, place: Place) -> StoreError:
     if "malformed" in text or "not a database" in text or "disk image" in text:
         return _corrupt(place.name, text)
     if "disk is full" in text or "disk I/O error" in text:
-        return StoreError(f"{place.name} can't be written ({text}): make room on its disk; what is stored is safe")
+        return StoreError(f"{place.name} can't be written ({text}); free disk space, stored runs are safe")
     if "readonly" in text or "unable to open" in text:
-        return StoreError(f"{place.name} can't be opened or written ({text}): look at its rights and its folder")
+        return StoreError(f"{place.name} can't be opened or written ({text}); check its folder and permissions")
     if "locked" in text:
-        return StoreError(f"{place.name} was kept busy by another process for {BUSY_TIMEOUT // 1000} s: try again")
+        return StoreError(f"{place.name} was locked by another process for {BUSY_TIMEOUT // 1000} s; try again")
     return StoreError(f"{place.name}: {text}")
 
 
@@ -147,18 +147,18 @@ def _first_line(error: BaseException) -> str:
 
 
 def _corrupt(name: str, what: str) -> CorruptError:
-    return CorruptError(f"{name} is damaged ({what}): restore it from a backup, or move it away to begin a new store")
+    return CorruptError(f"{name} is damaged ({what}); restore it from a backup, or move it away to start a new store")
 
 
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{folder} can't be made ({error.strerror}): name another place for the store") from error
+        raise StoreError(f"{folder} can't be created ({error.strerror}); name another folder for the store") from error
 
 
 def _check_file(file: Path) -> None:
-    """CorruptError where the file is not the database that was written. Quick, whatever its size."""
+    """CorruptError if the file is not an intact SQLite database. Large files get only a quick check."""
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -166,15 +166,15 @@ def _check_file(file: Path) -> None:
     except OSError as error:
         raise StoreError(f"{file} can't be read ({error.strerror})") from error
     if size == 0:
-        raise _corrupt(str(file), "it is empty")
+        raise _corrupt(str(file), "the file is empty")
     if not header.startswith(_MAGIC):
-        raise _corrupt(str(file), "it is no SQLite database")
+        raise _corrupt(str(file), "not an SQLite database")
     page = int.from_bytes(header[16:18], "big")
     page = 65_536 if page == 1 else page
     pages = int.from_bytes(header[28:32], "big")
     logged = any(file.with_name(file.name + end).exists() for end in ("-journal", "-wal"))
     if not logged and size < page * pages:
-        raise _corrupt(str(file), f"{size:,} bytes of {page * pages:,} are left")
+        raise _corrupt(str(file), f"{size:,} bytes of {page * pages:,} remain")
     if size <= CHECKED_WHOLE:
         with contextlib.closing(_connect(file)) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -196,7 +196,7 @@ def _migrate_file(file: Path, known_as: Path) -> None:
         with contextlib.closing(_connect(file)) as plain:
             mode = "wal" if _wal_is_safe() else "delete"
             if plain.execute("PRAGMA journal_mode").fetchone()[0] != mode and file == known_as:
-                # It needs the file for itself; where others have it open, the mode stays as it was until a later start.
+                # This needs exclusive access. If another process has the file open, the mode changes at a later start.
                 with contextlib.suppress(sqlite3.OperationalError):
                     plain.execute(f"PRAGMA journal_mode = {mode}")
     finally:
@@ -204,7 +204,7 @@ def _migrate_file(file: Path, known_as: Path) -> None:
 
 
 def _wal_is_safe() -> bool:
-    """Older SQLite can corrupt a database when a write-ahead log is reset (https://sqlite.org/wal.html)."""
+    """Whether this SQLite has no bug that corrupts a database when the WAL is reset (https://sqlite.org/wal.html)."""
     version = sqlite3.sqlite_version_info
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0)
 
@@ -217,9 +217,9 @@ def _make_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions begin where we say so, below
+        connection.isolation_level = None  # BEGIN is sent by the handler below
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")  # first: what follows may already have to wait
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")  # first, because the next statements may have to wait
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()

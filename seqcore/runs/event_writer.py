@@ -1,4 +1,4 @@
-"""Between a run and its store: a thread that writes and hears commands, so that no step waits for a disk."""
+"""A background thread that writes a run's events to the store and polls for commands, so that no step waits for disk."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from seqcore.runs.store import Store
 
 __all__ = ["EventWriter"]
 
-RHYTHM = 0.2  # seconds between two writes, and between two looks for commands
-FIRST, EAGER = 1.0, 0.04  # in a run's first second somebody waits for its first point: the rhythm is quicker
-CHECKPOINTS_EVERY = 1.0  # seconds; of several in less time the last is kept
-QUEUED = 1000  # events; a run that is faster than its disk waits when so many are unwritten
+INTERVAL = 0.2  # seconds between two writes, and between two polls for commands
+FIRST_SECONDS, FIRST_INTERVAL = 1.0, 0.04  # at first, writes are more frequent, so that the first point shows at once
+CHECKPOINT_INTERVAL = 1.0  # seconds; of several checkpoints in less time, the last is written
+MAX_QUEUED = 1000  # events; `put` waits when so many are unwritten
 
 
 class EventWriter:
-    """Keeps the events of one attempt in order. Use as a context: leaving it writes what is left.
+    """Writes the events of one attempt in order. A context manager: leaving it writes the rest.
 
-    An error of the store's is raised by the next call, in the run's own thread.
+    An error of the store is raised by the next call, in the run's own thread.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class EventWriter:
     ) -> None:
         self._store, self._lease, self._control = store, lease, control
         self._on_pause = on_pause
-        self._events: queue.Queue[Event] = queue.Queue(QUEUED)
+        self._events: queue.Queue[Event] = queue.Queue(MAX_QUEUED)
         self._wake = threading.Event()
         self._flushing = threading.Event()
         self._closing = False
@@ -44,7 +44,7 @@ class EventWriter:
         self._pausing = False
         self._spent = store.run(lease.run).seconds
         self._since: float | None = time.monotonic()
-        self._thread = threading.Thread(target=self._loop, name="recorder", daemon=True)
+        self._thread = threading.Thread(target=self._loop, name="event-writer", daemon=True)
 
     def __enter__(self) -> EventWriter:
         self._thread.start()
@@ -60,11 +60,11 @@ class EventWriter:
 
     @property
     def pausing(self) -> bool:
-        """Whether the run shall rest as soon as it has made a checkpoint."""
+        """Whether the run was asked to pause at its next checkpoint."""
         return self._pausing
 
     def put(self, event: Event) -> None:
-        """Take an event over; it is written within moments."""
+        """Queue an event; it is written within `INTERVAL` seconds."""
         self._raise()
         with self._guard:
             self._unwritten += 1
@@ -77,7 +77,7 @@ class EventWriter:
         self._wake.set()
 
     def flush(self) -> None:
-        """Wait until everything that was put is in the store."""
+        """Wait until every queued event is in the store."""
         self._flushing.set()
         self._wake.set()
         with self._guard:
@@ -85,7 +85,7 @@ class EventWriter:
         self._raise()
 
     def wait_while_paused(self) -> None:
-        """Be paused until somebody wants the run to go on, to stop or to leave. Costs nothing meanwhile."""
+        """Set the status to paused and wait for a command to continue, stop or leave."""
         self.flush()
         self._clock(False)
         self._store.pause(self._lease, True)
@@ -105,11 +105,11 @@ class EventWriter:
         written, began = 0.0, time.monotonic()
         try:
             while True:
-                self._wake.wait(RHYTHM)
-                rhythm = RHYTHM if time.monotonic() - began > FIRST else EAGER
+                self._wake.wait(INTERVAL)
+                interval = INTERVAL if time.monotonic() - began > FIRST_SECONDS else FIRST_INTERVAL
                 if not self._flushing.is_set():
-                    # Gather for a while: one write for many events.
-                    self._flushing.wait(max(0.0, written + rhythm - time.monotonic()))
+                    # Collect events for a while: one write for many of them.
+                    self._flushing.wait(max(0.0, written + interval - time.monotonic()))
                 closing = self._closing
                 flushing = self._flushing.is_set()
                 self._flushing.clear()
@@ -118,11 +118,11 @@ class EventWriter:
                 written = time.monotonic()
                 if closing and self._events.empty():
                     return
-                self._hear()
+                self._poll_commands()
         except SeqcoreError as error:
             self._end(error)
-        except Exception as error:  # a fault of ours must not let the run go on unrecorded
-            self._end(StoreError(f"recording failed: {type(error).__name__}: {error}"))
+        except Exception as error:  # a bug here must not let the run continue unrecorded
+            self._end(StoreError(f"writing events failed: {type(error).__name__}: {error}"))
 
     def _end(self, error: SeqcoreError) -> None:
         with self._guard:
@@ -139,19 +139,18 @@ class EventWriter:
         for event in events:
             if isinstance(event, CheckpointReady):
                 self._checkpoint = event
-        told = [event for event in events if not isinstance(event, CheckpointReady)]
-        last = [event for event in told if isinstance(event, Finished)]
-        told = [event for event in told if not isinstance(event, Finished)]
-        if told:
-            self._store.append(self._lease, told, seconds=self._seconds())
-        due = time.monotonic() - self._checkpoint_written >= CHECKPOINTS_EVERY
+        last = [event for event in events if isinstance(event, Finished)]
+        others = [event for event in events if not isinstance(event, CheckpointReady | Finished)]
+        if others:
+            self._store.append(self._lease, others, seconds=self._seconds())
+        due = time.monotonic() - self._checkpoint_written >= CHECKPOINT_INTERVAL
         if self._checkpoint is not None and (everything or due or last):
             self._store.put_checkpoint(self._lease, self._checkpoint)
             self._checkpoint, self._checkpoint_written = None, time.monotonic()
         if last:
-            for late in self._control.take()[0]:  # `fit` looks no more
+            for late in self._control.take()[0]:  # `fit` has ended and does not read them
                 self._store.postpone(self._lease, late)
-            # Only now: a run that is over has its checkpoint.
+            # Last, so that a run that has ended has its checkpoint.
             self._store.append(self._lease, last, seconds=self._seconds())
             self._closing = True
         with self._guard:
@@ -159,11 +158,11 @@ class EventWriter:
             if self._unwritten == 0 and self._checkpoint is None:
                 self._guard.notify_all()
 
-    def _hear(self) -> None:
+    def _poll_commands(self) -> None:
         for command in self._store.take_commands(self._lease):
-            self._obey(command)
+            self._apply(command)
 
-    def _obey(self, command: Command) -> None:
+    def _apply(self, command: Command) -> None:
         with self._guard:
             match command.kind:
                 case "pause":

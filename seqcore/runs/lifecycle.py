@@ -53,9 +53,9 @@ class Lifecycle(Reading):
         return lease
 
     def claim(self, run: str | None = None) -> Lease | None:
-        """Claim a queued run: `run`, or the one that has waited longest. None if there is none or it is claimed already."""
+        """Claim a queued run: `run`, or the one that has waited longest. None if there is none to claim."""
         for run_id in self.queue() if run is None else [self.run(run).id]:
-            lease = self._claim(run_id, patience=0.05 if run is None else 2.0)
+            lease = self._claim(run_id, timeout=0.05 if run is None else 2.0)
             if lease is not None:
                 return lease
         return None
@@ -137,7 +137,7 @@ class Lifecycle(Reading):
             row = self._find(connection, run)
             run_id = row["id"]
             if self._run(row, []).status in LIVE:
-                raise StoreError(f"run {run_id} is {row['status']}: stop it first")
+                raise StoreError(f"run {run_id} is {row['status']}; stop it first")
             for table in (schema.events, schema.blocks, schema.curves, schema.checkpoints, schema.commands):
                 connection.execute(delete(table).where(table.c.run == run_id))
             connection.execute(delete(schema.runs).where(schema.runs.c.id == run_id))
@@ -166,8 +166,8 @@ class Lifecycle(Reading):
             epochs=pending.get(EPOCHS, row["epochs"]),
         )
 
-    def _claim(self, run_id: str, patience: float) -> Lease | None:
-        lock = self.locks.take(run_id, patience)
+    def _claim(self, run_id: str, timeout: float) -> Lease | None:
+        lock = self.locks.take(run_id, timeout)
         if lock is None:
             return None
         holder = Holder(lock)

@@ -1,4 +1,4 @@
-"""Who works on a run: a lock of the operating system's, which is gone the moment its holder is, even after kill -9."""
+"""File locks that show whether a worker process executes a run; the system releases them even after kill -9."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ except ImportError:  # Windows
 
 __all__ = ["Locks"]
 
-PATIENCE = 2.0  # seconds; a reader holds a lock for microseconds, a worker that is leaving for a little longer
+TIMEOUT = 2.0  # seconds; a reader holds a lock for microseconds, a worker that ends a little longer
 
 
 class Locks:
-    """One lock file for each run, in one folder. Lock files stay: unlinking one that is waited for would split it."""
+    """One lock file for each run, in one folder. They are not unlinked: a waiting process would hold the old file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -31,10 +31,10 @@ class Locks:
         """The run's lock file."""
         return self._folder / f"{run}.lock"
 
-    def take(self, run: str, patience: float = PATIENCE) -> FileLock | None:
-        """The lock, held; or None where somebody else goes on holding it."""
+    def take(self, run: str, timeout: float = TIMEOUT) -> FileLock | None:
+        """Acquire the lock; None if another process holds it for longer than `timeout`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path(run), timeout=patience, poll_interval=0.01, thread_local=False)
+        lock = FileLock(self.path(run), timeout=timeout, poll_interval=0.01, thread_local=False)
         try:
             lock.acquire()
         except Timeout:
@@ -42,9 +42,9 @@ class Locks:
         return lock
 
     def held(self, run: str) -> bool:
-        """Whether somebody works on the run. Readers share the lock, so they never mistake each other for a worker."""
+        """Whether a worker holds the run's lock. Readers take it shared, so they don't see each other as a worker."""
         if fcntl is None:
-            lock = self.take(run, patience=0.0)
+            lock = self.take(run, timeout=0.0)
             if lock is None:
                 return True
             lock.release()
@@ -58,24 +58,24 @@ class Locks:
         except BlockingIOError:
             return True
         finally:
-            os.close(handle)  # gives a shared lock back too
+            os.close(handle)  # releases the shared lock, too
         return False
 
     def forget(self, run: str) -> None:
-        """Remove the lock file of a deleted run."""
+        """Delete the lock file of a deleted run."""
         with contextlib.suppress(OSError):
             self.path(run).unlink()
 
 
 class Holder:
-    """A lock that several threads may ask to give back; the first one does."""
+    """A held lock that several threads may release; the first call does."""
 
     def __init__(self, lock: FileLock) -> None:
         self._lock: FileLock | None = lock
         self._guard = threading.Lock()
 
     def release(self) -> None:
-        """Give the lock back, once."""
+        """Release the lock; later calls do nothing."""
         with self._guard:
             lock, self._lock = self._lock, None
         if lock is not None:

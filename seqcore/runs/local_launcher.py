@@ -1,4 +1,4 @@
-"""How a worker is started on this machine: a process of its own, spoken to through its standard input and output."""
+"""Launching a worker as a local process, which takes and gives messages on standard input and output."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ __all__ = ["LocalWorker", "launch"]
 
 
 class LocalWorker:
-    """A worker process. `tell` hears each line that it says, and "gone" when it has ended."""
+    """A worker process. `on_message` is called with each line that it writes, and with "gone" when it has ended."""
 
-    def __init__(self, process: subprocess.Popen[str], tell: Callable[[str], None]) -> None:
+    def __init__(self, process: subprocess.Popen[str], on_message: Callable[[str], None]) -> None:
         self._process = process
-        self._tell = tell
+        self._on_message = on_message
         threading.Thread(target=self._listen, name=f"worker-{process.pid}", daemon=True).start()
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     def send(self, run: str) -> bool:
-        """Give it a run. Whether it could be told."""
+        """Assign a run. False if the process is gone."""
         return self._write(f"run {run}\n")
 
     def close(self) -> None:
-        """Ask it to checkpoint and leave."""
+        """Ask it to write a checkpoint and exit."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end; after `seconds` it is ended by force."""
+        """Wait for it to exit; kill it after `seconds`."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -57,30 +57,30 @@ class LocalWorker:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        with self._process.stdout as words:
-            for line in words:
-                self._tell(line.strip())
+        with self._process.stdout as messages:
+            for line in messages:
+                self._on_message(line.strip())
         self._process.wait()
         self.close()
-        self._tell("gone")
+        self._on_message("gone")
 
 
-def launch(store: Store, tell: Callable[[str], None]) -> LocalWorker:
+def launch(store: Store, on_message: Callable[[str], None]) -> LocalWorker:
     """Start a worker for a store. (Not `multiprocessing`: its spawn would execute the server's script again.)"""
     home = str(Path(__file__).resolve().parents[2])  # the folder that holds the package
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(p for p in (home, environment.get("PYTHONPATH")) if p)
     environment["SEQCORE_FILES"] = str(store.folder)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        environment.setdefault(name, "1")  # a run sets the number it wants; idle threads of others must not spin
-    environment["SEQCORE_STORE"] = store.url  # for a database elsewhere: everybody can read a command line's password
-    named = ["--store", store.url] if store.place.file else []
+        environment.setdefault(name, "1")  # until a run sets its own number
+    environment["SEQCORE_STORE"] = store.url  # not as an argument: any user can read a command line with its password
+    arguments = ["--store", store.url] if store.place.file else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "seqcore.runs.worker", *named],
+        [sys.executable, "-m", "seqcore.runs.worker", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
         text=True,
         encoding="utf-8",
     )
-    return LocalWorker(process, tell)
+    return LocalWorker(process, on_message)

@@ -1,4 +1,4 @@
-"""What can be asked of a store. Nothing here writes, and nothing costs more when a run has become long."""
+"""Queries of the store: runs, events, curves, checkpoints, logs. None writes, or grows with the length of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Reading"]
 
 
 class Reading:
-    """The reading half of a store."""
+    """The part of a store that reads."""
 
     def __init__(self, url: str | Path | None = None) -> None:
         self.place = find_place(url)
@@ -31,7 +31,7 @@ class Reading:
         self.locks = Locks(self.folder / "locks")
 
     def run(self, run: str) -> Run:
-        """A run by its id, a unique beginning of it, or "latest". NotFoundError where there is none, or several."""
+        """A run by its id, a unique prefix of it, or "latest". NotFoundError if none or several match."""
         with self.database.reading() as connection:
             row = self._find(connection, run)
             queue = _queue(connection) if row["status"] == "queued" else []
@@ -45,12 +45,12 @@ class Reading:
             return [self._run(row, queue, stopping) for row in connection.execute(newest).mappings()]
 
     def queue(self) -> list[str]:
-        """The ids of the runs that wait, in their order."""
+        """The ids of the queued runs, in order."""
         with self.database.reading() as connection:
             return _queue(connection)
 
     def version(self, run: str) -> int:
-        """A number that changes whenever there is anything new about the run: one small read."""
+        """A number that changes whenever the run does: one small read."""
         with self.database.reading() as connection:
             row = self._find(connection, run)
         dead = row["status"] in LIVE and not self.locks.held(row["id"])
@@ -59,7 +59,7 @@ class Reading:
     def events(
         self, run: str, *, after: int = 0, kinds: Sequence[str] | None = None, limit: int | None = None
     ) -> list[StoredEvent]:
-        """What happened, in order, all but steps and checkpoints; `after` is the `seq` of the last one known."""
+        """The stored events in order (all but `Steps` and `CheckpointReady`); `after` is the `seq` of the last known one."""
         table = schema.events
         query = select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit)
         if kinds is not None:
@@ -69,9 +69,9 @@ class Reading:
             return [stored_event(dict(row)) for row in connection.execute(query).mappings()]
 
     def curve(self, run: str, name: str = "loss", max_points: int | None = 600) -> Curve:
-        """A series by step, with the extremes and gaps of each stretch kept. None: every point that is stored.
+        """A series by step, downsampled to `max_points`; None gives every stored point.
 
-        `name` is "loss" (in the model's scale), "gradient_norm" (before clipping) or "learning_rate".
+        `name` is "loss" (in scaled units), "gradient_norm" (before clipping) or "learning_rate".
         """
         if name not in NAMES:
             raise StoreError(f"there is no curve {name!r}; use one of " + ", ".join(NAMES))
@@ -83,9 +83,9 @@ class Reading:
             return finished_curve(*overlay(load_blocks(connection, key, name), curve.reach))
 
     def checkpoint(self, run: str, *, at: str | int = "last") -> bytes | None:
-        """The newest checkpoint (it holds the best and the last weights), or the one at a step; None: there is none.
+        """The newest checkpoint (with the best and the last weights) or the one at a step; None if there is none yet.
 
-        CorruptError where it is not what was written; it says what can be done.
+        NotFoundError if none is kept at the step; CorruptError if the file is missing or damaged.
         """
         with self.database.reading() as connection:
             row = self._find(connection, run)
@@ -100,13 +100,13 @@ class Reading:
         there = [c for c in kept if self.checkpoint_path(c["file"]).exists()]
         if not there:
             raise CorruptError(
-                f"the checkpoints of run {row['id']} are missing from {self.folder / 'checkpoints'}: "
-                "restore them from a backup, or start the experiment anew"
+                f"the checkpoints of run {row['id']} are missing from {self.folder / 'checkpoints'}; "
+                "restore them from a backup, or train the experiment again"
             )
         return self._read_checkpoint(row["id"], there)
 
     def changes(self, run: str, *, step: int) -> list[Changed]:
-        """What was changed in mid-run from `step` on, each change once: what `fit` replays on going on from there."""
+        """The changes recorded from `step` on, each once: `fit` replays them when it resumes there."""
         changes: list[Changed] = []
         for stored in self.events(run, kinds=["changed"]):
             change = stored.event
@@ -115,26 +115,26 @@ class Reading:
         return sorted(changes, key=lambda change: change.step)
 
     def checkpoint_step(self, run: str) -> int | None:
-        """The step of the checkpoint that `checkpoint` gives."""
+        """The step of the checkpoint that `checkpoint` returns."""
         with self.database.reading() as connection:
             kept = self._checkpoints(connection, self._find(connection, run)["id"])
         return next((c["step"] for c in kept if self.checkpoint_path(c["file"]).exists()), None)
 
     def log(self, run: str) -> str:
-        """What its worker wrote to standard error, with the traceback of a failure."""
+        """What the worker wrote to standard error, with the traceback of a failure."""
         path = self.log_path(self.run(run).id)
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def log_path(self, run_id: str) -> Path:
-        """Where a run's log lies."""
+        """The path of a run's log."""
         return self.folder / "logs" / f"{run_id}.log"
 
     def checkpoint_path(self, file: str) -> Path:
-        """Where a checkpoint lies."""
+        """The path of a checkpoint file."""
         return self.folder / "checkpoints" / file
 
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Close the database connections."""
         self.database.close()
 
     def _read_checkpoint(self, run_id: str, there: list[RowMapping]) -> bytes:
@@ -145,14 +145,14 @@ class Reading:
             raise StoreError(f"{path} can't be read ({error.strerror})") from error
         if len(content) == newest["size"] and digest(pieces(content)) == newest["sha256"]:
             return content
-        damage = f"{len(content):,} of {newest['size']:,} bytes" if len(content) != newest["size"] else "changed bytes"
+        damage = f"{len(content):,} of {newest['size']:,} bytes" if len(content) != newest["size"] else "wrong checksum"
         advice = (
-            f"restore it from a backup, or remove it to go on from step {there[1]['step']}"
+            f"restore it from a backup, or delete it to resume from step {there[1]['step']}"
             if len(there) > 1
-            else "restore it from a backup, or start the experiment anew"
+            else "restore it from a backup, or train the experiment again"
         )
         raise CorruptError(
-            f"the checkpoint of run {run_id} at step {newest['step']} is damaged ({damage}): {advice} ({path})"
+            f"the checkpoint of run {run_id} at step {newest['step']} is damaged ({damage}); {advice} ({path})"
         )
 
     def _checkpoints(self, connection: Connection, run_id: str) -> list[RowMapping]:
@@ -173,18 +173,18 @@ class Reading:
         if run == "latest":
             row = connection.execute(select(table).order_by(table.c.number.desc()).limit(1)).mappings().one_or_none()
             if row is None:
-                raise NotFoundError("there is no run yet: train one first")
+                raise NotFoundError("there is no run yet; train one first")
             return row
         wanted = run.strip().lower()
         if not wanted or set(wanted) - set("0123456789abcdef-"):
-            raise NotFoundError(f"there is no run {run!r}; use an id, the beginning of one, or latest")
+            raise NotFoundError(f"there is no run {run!r}; use an id, a prefix of one, or latest")
         query = select(table).where(table.c.id.startswith(wanted)).order_by(table.c.number.desc()).limit(6)
         found = list(connection.execute(query).mappings())
         if not found:
-            raise NotFoundError(f"there is no run {run!r}; use an id, the beginning of one, or latest")
+            raise NotFoundError(f"there is no run {run!r}; use an id, a prefix of one, or latest")
         if len(found) > 1:
             names = ", ".join(r["id"][: len(wanted) + 6] for r in found[:5]) + (", ..." if len(found) > 5 else "")
-            raise NotFoundError(f"{run!r} is the beginning of several runs ({names}): give more of it")
+            raise NotFoundError(f"{run!r} is a prefix of several runs ({names}); use a longer one")
         return found[0]
 
 
@@ -200,7 +200,7 @@ def load_blocks(connection: Connection, run_id: str, name: str, after: int = 0) 
 
 
 def load_curve(connection: Connection, run_id: str, name: str) -> GrowingCurve:
-    """The thinned curve, with the few blocks that came after it was last saved."""
+    """The downsampled curve, with the blocks stored after it was last saved."""
     table = schema.curves
     query = select(table.c.through, table.c.content).where(table.c.run == run_id, table.c.name == name)
     saved = connection.execute(query).one_or_none()
@@ -211,7 +211,7 @@ def load_curve(connection: Connection, run_id: str, name: str) -> GrowingCurve:
 
 
 def grow(connection: Connection, run_id: str, name: str, curve: GrowingCurve, first: int, values: Any) -> bool:
-    """Add a block to its curve. True where it begins anew at an earlier step: a new attempt."""
+    """Add a block to its curve. True if it starts a new attempt, at an earlier step."""
     again = first <= curve.newest
     if again:
         rewind(connection, run_id, name, curve, first - 1)
@@ -220,7 +220,7 @@ def grow(connection: Connection, run_id: str, name: str, curve: GrowingCurve, fi
 
 
 def rewind(connection: Connection, run_id: str, name: str, curve: GrowingCurve, step: int) -> None:
-    """Let a new attempt's layer begin: every stored point up to `step`, thinned anew."""
+    """Start the layer of a new attempt from every stored point up to `step`."""
     table = schema.blocks
     query = (
         select(table.c.first_step, table.c[name])
@@ -232,7 +232,7 @@ def rewind(connection: Connection, run_id: str, name: str, curve: GrowingCurve, 
 
 
 def _stopping(connection: Connection) -> Set[str]:
-    """The ids of the runs that go on and were asked to stop in this attempt."""
+    """The ids of the live runs that were asked to stop in this attempt."""
     runs, asked = schema.runs, schema.commands
     query = (
         select(runs.c.id)

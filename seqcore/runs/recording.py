@@ -1,4 +1,4 @@
-"""What a worker writes: events, steps, checkpoints and how it ended. A stale attempt writes nothing: LostLease."""
+"""Writes of a worker: events, steps, checkpoints and the final status. LostLease if its attempt is stale."""
 
 from __future__ import annotations
 
@@ -23,49 +23,49 @@ from seqcore.runs.records import LIVE, Lease
 __all__ = ["Recording"]
 
 KEPT_CHECKPOINTS = 2
-SAVED_EVERY = 1.0  # seconds between two writes of the thinned curves
+SAVE_INTERVAL = 1.0  # seconds between two writes of the downsampled curves
 
 
 class Recording(Lifecycle):
-    """The half of a store that workers write to."""
+    """The part of a store that workers write to."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._writing: dict[str, _Curves] = {}
-        self._preparing: set[str] = set()  # runs of which there is such an event in the store, as far as is known here
+        self._preparing: set[str] = set()  # runs with a stored `Preparing` event
 
     def append(self, lease: Lease, events: Sequence[Event], *, seconds: float | None = None) -> None:
-        """Keep events, all or none of them. `seconds`: spent on training up to now.
+        """Store events, all or none. `seconds` is the training time so far.
 
-        `CheckpointReady` belongs to `put_checkpoint` and is left out; of `Preparing` only what holds now is kept, since
-        the event after it says that it is done. LostLease where the attempt is stale.
+        `CheckpointReady` is skipped (see `put_checkpoint`), and so is a `Preparing` that another event follows.
+        LostLease if the attempt is stale.
         """
         try:
             with self.database.writing() as connection:
                 pending = self._hold(connection, lease)
                 if any(isinstance(event, Finished) for event in events):
-                    pending |= _unheard_changes(connection, lease)
+                    pending |= _untaken_changes(connection, lease)
                 columns = ({} if seconds is None else {"seconds": seconds}) | _columns(events, pending)
                 if columns:
                     connection.execute(update(schema.runs).where(schema.runs.c.id == lease.run).values(**columns))
-                if told := _told(events):
-                    if lease.run in self._preparing or isinstance(told[0], Started):  # an attempt may have died in it
-                        self._forget_preparing(connection, lease.run)
-                    connection.execute(schema.events.insert(), [_event_row(lease, event) for event in told])
+                if rows := _with_rows(events):
+                    if lease.run in self._preparing or isinstance(rows[0], Started):  # the last attempt may have ended so
+                        self._delete_preparing(connection, lease.run)
+                    connection.execute(schema.events.insert(), [_event_row(lease, event) for event in rows])
                 self._append_curves(connection, lease, events)
         except BaseException:
-            self._writing.pop(lease.run, None)  # they may be ahead of what is stored
+            self._writing.pop(lease.run, None)  # the curves in memory may be ahead of the database
             raise
-        if told:
-            preparing = isinstance(told[-1], Preparing)
+        if rows:
+            preparing = isinstance(rows[-1], Preparing)
             (self._preparing.add if preparing else self._preparing.discard)(lease.run)
         if any(isinstance(event, Finished) for event in events):
             self._writing.pop(lease.run, None)
 
     def put_checkpoint(self, lease: Lease, ready: CheckpointReady) -> None:
-        """Keep a checkpoint: file first, then its row. The last two stay. LostLease where the attempt is stale."""
+        """Store a checkpoint, first its file, then its row; the last two are kept. LostLease if the attempt is stale."""
         with self.database.reading() as connection:
-            self._look(connection, lease)
+            self._pending(connection, lease)
         file = f"{lease.run}/{lease.attempt}-{ready.step}-{uuid.uuid4().hex[:8]}.checkpoint"
         path = self.checkpoint_path(file)
         size = write_durably(path, pieces(ready.content))
@@ -95,29 +95,29 @@ class Recording(Lifecycle):
             self.checkpoint_path(o["file"]).unlink(missing_ok=True)
 
     def pause(self, lease: Lease, paused: bool) -> None:
-        """Say that the run is paused, or going on."""
-        self._close(lease, status="paused" if paused else "running")
+        """Set the status to paused, or back to running."""
+        self._update(lease, status="paused" if paused else "running")
 
     def fail(self, lease: Lease, lines: Sequence[str]) -> None:
-        """Say that the run failed, and why: a line for each fault."""
-        reason = lines[0] if lines else "it failed"
-        self._close(lease, status="failed", finished=time.time(), error="\n".join(lines), reason=reason)
+        """Set the status to failed, with one line for each error."""
+        reason = lines[0] if lines else "no error message"
+        self._update(lease, status="failed", finished=time.time(), error="\n".join(lines), reason=reason)
 
     def interrupt(self, lease: Lease, reason: str) -> None:
-        """Say that nobody works on the run for now, though it has not ended."""
-        self._close(lease, status="interrupted", finished=time.time(), reason=reason)
+        """Set the status to interrupted: the run can be resumed."""
+        self._update(lease, status="interrupted", finished=time.time(), reason=reason)
 
     def stop(self, lease: Lease, reason: str) -> None:
-        """Say that the run was broken off by its user, without a `Finished` of its own."""
-        self._close(lease, status="stopped", finished=time.time(), reason=reason)
+        """Set the status to stopped, for a run that the user aborted before its `Finished`."""
+        self._update(lease, status="stopped", finished=time.time(), reason=reason)
 
     def pending(self, lease: Lease) -> dict[str, Any]:
-        """The changes that this attempt begins with."""
+        """The changes to apply at the start of this attempt."""
         with self.database.reading() as connection:
-            return dict(json.loads(self._look(connection, lease)))
+            return dict(json.loads(self._pending(connection, lease)))
 
     def postpone(self, lease: Lease, changes: Mapping[str, Any]) -> None:
-        """Keep changes that came too late for this attempt, for the next one."""
+        """Store changes that came too late for this attempt, for the next one."""
         with self.database.writing() as connection:
             pending = self._hold(connection, lease) | dict(changes)
             connection.execute(
@@ -125,7 +125,7 @@ class Recording(Lifecycle):
             )
 
     def next_attempt(self, lease: Lease) -> Lease | None:
-        """Where a completed run was given more epochs in its last moment: its next attempt, with the same lock."""
+        """The next attempt, under the same lock, of a completed run that got more epochs just before its end."""
         table = schema.runs
         with self.database.writing() as connection:
             row = self._find(connection, lease.run)
@@ -141,30 +141,30 @@ class Recording(Lifecycle):
             )
         return Lease(lease.run, lease.attempt + 1, lease.on_release)
 
-    def _close(self, lease: Lease, **values: Any) -> None:
+    def _update(self, lease: Lease, **values: Any) -> None:
         with self.database.writing() as connection:
             self._hold(connection, lease)
             connection.execute(update(schema.runs).where(schema.runs.c.id == lease.run).values(**values))
 
-    def _look(self, connection: Connection, lease: Lease) -> str:
-        """The run's pending changes. LostLease where the lease is stale."""
+    def _pending(self, connection: Connection, lease: Lease) -> str:
+        """The run's pending changes as JSON. LostLease if the lease is stale."""
         table = schema.runs
         query = select(table.c.pending).where(
             table.c.id == lease.run, table.c.attempt == lease.attempt, table.c.status.in_(LIVE)
         )
         pending = connection.execute(query).scalar_one_or_none()
         if pending is None:
-            raise LostLease(f"run {lease.run} was taken over, ended or deleted: attempt {lease.attempt} writes no more")
+            raise LostLease(f"run {lease.run} was resumed elsewhere, ended or deleted; attempt {lease.attempt} stops writing")
         return str(pending)
 
     def _hold(self, connection: Connection, lease: Lease) -> dict[str, Any]:
-        """Make sure that the attempt is the run's own, count the write, and give the pending changes."""
+        """Check that the attempt is current, count the write, and return the pending changes."""
         table = schema.runs
         own = (table.c.id == lease.run, table.c.attempt == lease.attempt, table.c.status.in_(LIVE))
         connection.execute(update(table).where(*own).values(version=table.c.version + 1))
-        return dict(json.loads(self._look(connection, lease)))
+        return dict(json.loads(self._pending(connection, lease)))
 
-    def _forget_preparing(self, connection: Connection, run: str) -> None:
+    def _delete_preparing(self, connection: Connection, run: str) -> None:
         table = schema.events
         connection.execute(delete(table).where(table.c.run == run, table.c.kind == Preparing.name))
 
@@ -175,19 +175,19 @@ class Recording(Lifecycle):
         writing = self._writing.get(lease.run)
         if writing is None or writing.attempt != lease.attempt:
             writing = self._writing[lease.run] = _Curves(connection, lease)
-        anew = False
+        rewound = False
         for part in parts:
             if isinstance(part, Steps):
-                anew = writing.add(connection, lease, part) or anew
+                rewound = writing.add(connection, lease, part) or rewound
             else:
                 writing.cut(connection, lease, part.step)
-                anew = True
-        if anew or time.monotonic() - writing.saved >= SAVED_EVERY:
+                rewound = True
+        if rewound or time.monotonic() - writing.saved >= SAVE_INTERVAL:
             writing.save(connection, lease)
 
 
 class _Curves:
-    """The curves of the attempt that this process writes, so that they needn't be read at each write."""
+    """The curves of the attempt that this process writes, kept in memory between writes."""
 
     def __init__(self, connection: Connection, lease: Lease) -> None:
         table = schema.blocks
@@ -198,26 +198,26 @@ class _Curves:
         self.saved = 0.0
 
     def add(self, connection: Connection, lease: Lease, block: Steps) -> bool:
-        """Store a block. True where it repeats what an earlier attempt did."""
-        anew = False
+        """Store a block. True if it repeats steps of an earlier attempt."""
+        rewound = False
         for name, curve in self.growing.items():
-            anew = grow(connection, lease.run, name, curve, block.first_step, getattr(block, name)) or anew
+            rewound = grow(connection, lease.run, name, curve, block.first_step, getattr(block, name)) or rewound
         row = {"run": lease.run, "attempt": lease.attempt, "first_step": block.first_step, "last_step": _last(block)}
         row |= {name: block_to_bytes(getattr(block, name)) for name in NAMES}
         key = connection.execute(schema.blocks.insert().values(row)).inserted_primary_key
         assert key is not None
         self.through = int(key[0])
-        return anew
+        return rewound
 
     def cut(self, connection: Connection, lease: Lease, step: int) -> None:
-        """What an earlier attempt did after `step` will not come again as it was: it leaves the curve."""
+        """Drop what an earlier attempt stored after `step`; it will not be repeated unchanged."""
         for name, curve in self.growing.items():
             if curve.newest > step:
                 rewind(connection, lease.run, name, curve, step)
             curve.cut()
 
     def save(self, connection: Connection, lease: Lease) -> None:
-        """Put the thinned curves in the place of the ones before."""
+        """Replace the stored downsampled curves."""
         table = schema.curves
         connection.execute(delete(table).where(table.c.run == lease.run))
         rows = [
@@ -229,7 +229,7 @@ class _Curves:
 
 
 def _columns(events: Sequence[Event], pending: dict[str, Any]) -> dict[str, Any]:
-    """What a run's own row takes from its events."""
+    """Columns of a run's row that its events change."""
     columns: dict[str, Any] = {}
     for event in events:
         match event:
@@ -274,8 +274,8 @@ def _columns(events: Sequence[Event], pending: dict[str, Any]) -> dict[str, Any]
     return columns
 
 
-def _unheard_changes(connection: Connection, lease: Lease) -> dict[str, Any]:
-    """Changes that nobody took before the run was over: its next attempt begins with them."""
+def _untaken_changes(connection: Connection, lease: Lease) -> dict[str, Any]:
+    """Changes that were not taken before the end of the run; its next attempt starts with them."""
     table = schema.commands
     waiting = (
         table.c.run == lease.run,
@@ -291,8 +291,8 @@ def _unheard_changes(connection: Connection, lease: Lease) -> dict[str, Any]:
     return changes
 
 
-def _told(events: Sequence[Event]) -> list[Event]:
-    """What gets a row: all but steps and checkpoints, and what was prepared only where nothing came after it."""
+def _with_rows(events: Sequence[Event]) -> list[Event]:
+    """The events that get a row: all but steps and checkpoints, and `Preparing` only in the last place."""
     last = len(events) - 1
     return [
         event
@@ -317,8 +317,10 @@ def _last(block: Steps) -> int:
 
 
 def _parts(events: Sequence[Event]) -> list[Steps | Changed | Finished]:
-    """What matters to curves, in order: steps (those that follow each other as one block, so that a write is one row),
-    changes (`fit` doesn't repeat them when it replays, so they are new) and the end."""
+    """Events that change curves, in order: consecutive steps merged to one block (one row a write), changes and the end.
+
+    A `Changed` is always new: `fit` does not yield it again when it replays one.
+    """
     parts: list[Steps | Changed | Finished] = []
     blocks: list[Steps] = []
     for event in events:

@@ -1,4 +1,4 @@
-"""What the store gives out: frozen values, no rows and no connections."""
+"""Frozen result types of the store: runs, events, curves, commands, files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
 
 @dataclass(frozen=True)
 class Run:
-    """One execution of an experiment, as the store knows it now. Times are UTC."""
+    """A run as it is stored now. Times are UTC."""
 
     id: str
     status: Status
@@ -35,10 +35,10 @@ class Run:
     started: datetime | None
     finished: datetime | None
     attempt: int
-    step: int  # the last step that is stored
-    epoch: int  # whole epochs that are done
-    epochs: int  # planned, with those that were added later
-    seconds: float  # spent on training, over all attempts
+    step: int  # last stored step
+    epoch: int  # completed epochs
+    epochs: int  # planned, added epochs included
+    seconds: float  # of training, over all attempts
     metrics: Metrics  # of the best weights
     last_metrics: Metrics
     baselines: dict[str, Metrics]
@@ -46,14 +46,14 @@ class Run:
     metric: str
     parameters: int | None
     best_epoch: int | None
-    error: str | None  # a line for each fault, where the run failed
-    reason: str  # one line: why it ended, or what to do next
+    error: str | None  # of a failed run, a line for each error
+    reason: str  # one line: why the run ended, or what to do next
     queue_position: int | None  # 1 is next
-    stopping: bool = False  # it goes on, and was asked to stop
+    stopping: bool = False  # live, and asked to stop
 
     @property
     def ended(self) -> bool:
-        """Whether nobody works on it and it doesn't wait for anybody."""
+        """Whether it is neither live nor queued."""
         return self.status in ENDED
 
 
@@ -66,13 +66,13 @@ class Lease:
     on_release: Callable[[], None] = field(compare=False, repr=False)
 
     def release(self) -> None:
-        """Give the lock back. A run that isn't finished by then is interrupted. Harmless when called twice."""
+        """Release the lock. A run without a final status is interrupted then. A second call does nothing."""
         self.on_release()
 
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event with its place in the run's history. `seq` only grows."""
+    """An event with its position in the run's history. `seq` only grows."""
 
     seq: int
     attempt: int
@@ -82,7 +82,7 @@ class StoredEvent:
 
 @dataclass(frozen=True)
 class Curve:
-    """A series by step. `values[n]` is NaN where the value was not finite, so that it is seen as missing."""
+    """A series by step. `values[n]` is NaN for every non-finite value."""
 
     steps: NDArray[np.int64]
     values: NDArray[np.float64]
@@ -93,7 +93,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Command:
-    """A request to whoever executes a run: "pause", "continue", "stop" or "change"."""
+    """A request to the worker of a run: "pause", "continue", "stop" or "change"."""
 
     seq: int
     kind: str
@@ -102,7 +102,7 @@ class Command:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of the user's, kept once by its content's SHA-256."""
+    """A user's file, stored once by the SHA-256 of its content."""
 
     hash: str
     name: str
@@ -110,17 +110,17 @@ class StoredFile:
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """Seconds since 1970 as a time in UTC."""
+    """A Unix time as a datetime in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | None, stopping: bool) -> Run:
-    """A run from its row. One whose worker is gone is interrupted, whatever the row says."""
+    """A run from its row. A live run whose worker is gone is interrupted."""
     status: Status = row["status"]
     reason = row["reason"]
     if status in LIVE and not alive:
         status = "interrupted"
-        reason = "its worker ended before the run did; resume continues from the last checkpoint"
+        reason = "the worker process ended before the run did; resume continues from the last checkpoint"
     created = moment(row["created"])
     assert created is not None
     return Run(
@@ -152,7 +152,7 @@ def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | N
 
 
 def stored_event(row: Mapping[str, Any]) -> StoredEvent:
-    """An event from its row; metrics that were not finite come back as NaN."""
+    """An event from its row; null metrics are NaN."""
     content = json.loads(row["content"])
     for name in ("metrics", "last_metrics"):
         if name in content:

@@ -1,4 +1,4 @@
-"""The store's tables, and the named migrations that lead from any older store to them."""
+"""Database tables of the store, and the named migrations from older versions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 metadata = MetaData()
-_Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only in an INTEGER PRIMARY KEY
+_Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements only an INTEGER PRIMARY KEY
 
 migrations = Table(
     "seqcore_migrations",
@@ -55,23 +55,23 @@ migrations = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("number", _Number, primary_key=True),  # in the order in which runs were made
+    Column("number", _Number, primary_key=True),  # in the order of creation
     Column("id", String(36), nullable=False, unique=True),
     Column("status", String, nullable=False),
     Column("experiment", Text, nullable=False),  # JSON, as submitted
     Column("recipe", String),
     Column("group", String),
-    Column("created", Float, nullable=False),  # all times: seconds since 1970, UTC
-    Column("queued", Float),  # when it last began to wait: the order of the queue
+    Column("created", Float, nullable=False),  # all times are Unix times
+    Column("queued", Float),  # when it was last queued; the order of the queue
     Column("started", Float),
     Column("finished", Float),
     Column("attempt", Integer, nullable=False),
-    Column("version", Integer, nullable=False),  # counts writes, so that a poll sees cheaply whether anything is new
+    Column("version", Integer, nullable=False),  # counts writes, so that polling is cheap
     Column("step", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("epochs", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
-    Column("metrics", Text, nullable=False),  # JSON in which NaN stands for not-a-number
+    Column("metrics", Text, nullable=False),  # JSON with NaN
     Column("last_metrics", Text, nullable=False),
     Column("baselines", Text, nullable=False),
     Column("headline", String, nullable=False),
@@ -80,7 +80,7 @@ runs = Table(
     Column("best_epoch", Integer),
     Column("error", Text),
     Column("reason", Text, nullable=False),
-    Column("pending", Text, nullable=False),  # JSON: changes that the next attempt starts with
+    Column("pending", Text, nullable=False),  # JSON: changes to apply at the start of the next attempt
     Index("runs_by_status", "status", "queued"),
     sqlite_autoincrement=True,
 )
@@ -112,7 +112,7 @@ blocks = Table(
     Column("attempt", Integer, nullable=False),
     Column("first_step", Integer, nullable=False),
     Column("last_step", Integer, nullable=False),
-    Column("loss", LargeBinary, nullable=False),  # little-endian float64: SQLite would turn a NaN into NULL
+    Column("loss", LargeBinary, nullable=False),  # little-endian float64, because SQLite turns NaN into NULL
     Column("gradient_norm", LargeBinary, nullable=False),
     Column("learning_rate", LargeBinary, nullable=False),
     Index("blocks_by_run", "run", "seq"),
@@ -125,7 +125,7 @@ curves = Table(
     metadata,
     Column("run", String(36), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("name", String, primary_key=True),
-    Column("through", BigInteger, nullable=False),  # blocks up to this seq are in it
+    Column("through", BigInteger, nullable=False),  # seq of the last block in it
     Column("content", LargeBinary, nullable=False),
 )
 
@@ -183,20 +183,20 @@ def _first(connection: Connection) -> None:
 
 
 MIGRATIONS: tuple[Migration, ...] = (Migration("first-store", _first),)
-"""In order: the nth leads to version n. Once there is a second one, `_first` must spell out the tables of version 1."""
+"""The nth leads to version n. Once there is a second one, `_first` must list the columns of version 1."""
 
 
 def version_of(connection: Connection, place: str) -> int:
-    """The version of the store behind `connection`; 0 where there is none yet.
+    """The version of the store behind `connection`; 0 if it is empty.
 
-    CorruptError where there are tables of somebody else, StoreError where the store is from a newer program.
+    CorruptError if tables are missing, StoreError if it is another program's or a newer version's.
     """
     names = inspect(connection).get_table_names()
     if migrations.name not in names:
         if {t.name for t in metadata.sorted_tables} & set(names):
-            raise CorruptError(f"{place} holds tables of a store but no {migrations.name}: restore it from a backup")
+            raise CorruptError(f"{place} has tables of a store but no {migrations.name}; restore it from a backup")
         if names and connection.dialect.name == "sqlite":
-            raise StoreError(f"{place} is a database of another program: name another file or folder for the store")
+            raise StoreError(f"{place} is a database of another program; name another file or folder for the store")
         return 0
     version = int(connection.execute(select(func.coalesce(func.max(migrations.c.version), 0))).scalar_one())
     if version > len(MIGRATIONS):
@@ -208,7 +208,7 @@ def version_of(connection: Connection, place: str) -> int:
 
 
 def migrate(connection: Connection, place: str) -> int:
-    """Bring the store up to the newest version, inside the transaction of `connection`. The version it had."""
+    """Migrate the store to the newest version in the transaction of `connection`. Returns its old version."""
     before = version_of(connection, place)
     if before == 0:
         migrations.create(connection, checkfirst=True)

@@ -1,4 +1,4 @@
-"""The store: every run and all that belongs to it, behind one URL. Pages, command line and Python all ask it."""
+"""The store of runs, their data files and their models, behind one URL."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = ["Command", "Curve", "Lease", "Run", "Status", "Store", "StoredEvent",
 
 
 class Store(Recording):
-    """Runs, their events, curves and checkpoints, and the user's files.
+    """Runs with their events, curves and checkpoints, and the user's files.
 
-    `Store(url)` takes a folder, a database file or a URL (`sqlite:///...`, `postgresql://...`). It may be used from
-    any thread and by any number of processes. Every error is a StoreError, a NotFoundError or a LostLease.
+    `Store(url)` takes a folder, a database file or a URL (`sqlite:///...`, `postgresql://...`). Threads and processes
+    may share it. Every error is a StoreError, a NotFoundError or a LostLease.
     """
 
     def put_file(self, content: bytes | Path, name: str) -> StoredFile:
-        """Keep a file once, by its content's SHA-256. `name` is what people call it; folders in it are dropped."""
+        """Store a file once, by the SHA-256 of its content, with the last component of `name`."""
         name = re.split(r"[/\\]", name)[-1].strip()[:200] or "file"
         try:
             key = digest(pieces(content))
@@ -53,24 +53,24 @@ class Store(Recording):
         return StoredFile(key, name, size)
 
     def file(self, hash: str) -> Path:
-        """Where a kept file lies. NotFoundError where there is none with this hash."""
+        """The path of a stored file. NotFoundError if there is none with this hash."""
         path = self._file_path(hash) if re.fullmatch(r"[0-9a-f]{64}", hash) else None
         if path is None or not path.exists():
-            raise NotFoundError(f"there is no file {hash[:12]!r} in this store: give the file itself")
+            raise NotFoundError(f"there is no file {hash[:12]!r} in this store; give the file itself")
         return path
 
     def files(self) -> list[StoredFile]:
-        """Every kept file, the last one first."""
+        """Every stored file, the newest first."""
         table = schema.files
         with self.database.reading() as connection:
             rows = connection.execute(select(table).order_by(table.c.time.desc())).mappings()
             return [StoredFile(row["hash"], row["name"], row["size"]) for row in rows]
 
     def table(self, run: str | Experiment, *, on_progress: Callable[[float], None] | None = None) -> Table:
-        """The values that an experiment learns from: made by its source, or read from the file that is kept here.
+        """The data of a run or an experiment, from its source or from a stored file.
 
-        `on_progress` is called with how much of a file is read, from 0 to 1.
-        CorruptError where the file is not the one that was given, DataError where it can't be read.
+        `on_progress` is called with the fraction of the file that is read. CorruptError if the stored file was
+        changed, DataError if it can't be read.
         """
         experiment = run if isinstance(run, Experiment) else self.run(run).experiment
         options = experiment.data.options
@@ -84,22 +84,22 @@ class Store(Recording):
         key, name = str(options["hash"]), str(options["name"])
         path = self.file(key)
         if digest(pieces(path)) != key:
-            raise CorruptError(f"{path} is not the file that was given ({name}): give it again")
+            raise CorruptError(f"{path} is not the file that was stored ({name}); store it again")
         reading = {field: options[field] for field in FileOptions.model_fields if field in options}
         return read_table(
             path, name=name, options=FileOptions(**reading).for_missing(experiment.data.missing), on_progress=on_progress
         )
 
     def predictor(self, run: str, at: Literal["best", "last"] | int = "best") -> Predictor:
-        """A run's model with its best or its last weights, or as it was at the step of a checkpoint that is kept.
+        """A run's model with the best or the last weights, or those of a checkpoint that is kept at a step.
 
-        NotFoundError where there is no checkpoint, or none at that step; it names the steps that are kept.
+        NotFoundError if there is no checkpoint, or none at that step; it names the steps that are kept.
         """
         from seqcore.inference.predictor import Predictor
 
         content = self.checkpoint(run, at=at)
         if content is None:
-            raise NotFoundError(f"run {self.run(run).id} has no checkpoint yet: let it train for a moment")
+            raise NotFoundError(f"run {self.run(run).id} has no checkpoint yet; wait until it has trained for a few seconds")
         return Predictor.from_checkpoint(content, at="best" if at == "best" else "last")
 
     def _file_path(self, key: str) -> Path:

@@ -1,7 +1,6 @@
-"""The process that waits warm to execute runs for a server.
+"""The worker process of a dashboard server: imports torch in advance, then executes the runs that it is sent.
 
-Nothing heavy is imported before it listens: a server that ends while its workers still import must not leave them
-behind.
+Nothing heavy is imported before it reads its input, so that a worker exits with its server even while it imports.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["execute", "main"]
 
-LEAVING = 3.0  # seconds in which a run that must leave can make its checkpoint
+EXIT_SECONDS = 3.0  # for a run to write its checkpoint before the process exits
 
 
 def __getattr__(name: str) -> Any:
@@ -38,8 +37,8 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class _Orders:
-    """What the server says, a line at a time on standard input. When that closes, the server is gone: leave."""
+class _Inbox:
+    """Messages of the server, one a line on standard input. The process exits when that is closed."""
 
     def __init__(self) -> None:
         self._runs: SimpleQueue[str | None] = SimpleQueue()
@@ -48,47 +47,47 @@ class _Orders:
         self._leaving = False
 
     def listen(self) -> None:
-        """In a thread of its own from the first moment, so that the process goes even while it still imports."""
-        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+        """Start reading in a thread, so that the process can exit while it imports."""
+        threading.Thread(target=self._listen, name="inbox", daemon=True).start()
 
     def leave(self) -> None:
-        """Let the run in hand make its checkpoint, then end; end at once where there is none."""
+        """Let the current run write its checkpoint, then exit; exit at once if there is none."""
         with self._guard:
             self._leaving = True
             if self._control is None:
                 os._exit(0)
             self._control.leave()
-        clock = threading.Timer(LEAVING, os._exit, args=(1,))  # a step may take longer than anybody wants to wait
-        clock.daemon = True
-        clock.start()
+        timer = threading.Timer(EXIT_SECONDS, os._exit, args=(1,))  # a step may take too long
+        timer.daemon = True
+        timer.start()
         self._runs.put(None)
 
     def __iter__(self) -> Iterator[tuple[str, Control]]:
         while (run := self._runs.get()) is not None:
             control = Control()
-            if not self._take(control):
+            if not self._set_current(control):
                 return
             yield run, control
-            if not self._take(None):
+            if not self._set_current(None):
                 return
 
-    def _take(self, control: Control | None) -> bool:
-        """Which run is in hand. False where this process shall end."""
+    def _set_current(self, control: Control | None) -> bool:
+        """Set the control of the current run. False if the process must exit."""
         with self._guard:
             self._control = control
             return not self._leaving
 
     def _listen(self) -> None:
         for line in sys.stdin:
-            order, _, run = line.strip().partition(" ")
-            if order == "run":
+            message, _, run = line.strip().partition(" ")
+            if message == "run":
                 self._runs.put(run)
         self.leave()
 
 
 @contextlib.contextmanager
 def _logged(store: Store, run: str) -> Iterator[None]:
-    """Everything that is written to standard error, by whatever library, goes into the run's log."""
+    """Redirect standard error, of every library, to the run's log."""
     path = store.log_path(run)
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
@@ -106,7 +105,7 @@ def _logged(store: Store, run: str) -> Iterator[None]:
 
 
 def _warm_up() -> None:
-    """Import what a run needs, and take some steps, so that the next ones come at once."""
+    """Import what a run needs and train a tiny model, so that the first run starts at once."""
     import torch._dynamo
     import torch.optim  # noqa: F401
 
@@ -125,19 +124,19 @@ def _warm_up() -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """A worker process: says "ready", takes "run ID" a line, and goes when its standard input closes."""
+    """Write "ready", take "run ID" lines, and exit when standard input is closed."""
     parser = argparse.ArgumentParser(prog="python -m seqcore.runs.worker")
     parser.add_argument("--store", help="URL of the store; by default SEQCORE_STORE")
     url = parser.parse_args(arguments).store
     set_passive_wait_policy()
-    tell = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print must not be taken for our words
-    orders = _Orders()
-    for name in ("SIGINT", "SIGHUP"):  # they are meant for the server, whose end we hear of by ourselves
+    messages = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # the output of libraries must not be read as messages
+    inbox = _Inbox()
+    for name in ("SIGINT", "SIGHUP"):  # meant for the server, whose end closes our input
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: threading.Thread(target=orders.leave, daemon=True).start())
-    orders.listen()
+    signal.signal(signal.SIGTERM, lambda number, frame: threading.Thread(target=inbox.leave, daemon=True).start())
+    inbox.listen()
     faulthandler.enable()
     try:
         from seqcore.runs.store import Store
@@ -148,20 +147,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     try:
         _warm_up()
-    except Exception:  # a run that meets the same will fail with it, and keep why; not to start at all would say less
+    except Exception:  # a run with the same error stores it, which tells more than a worker that does not start
         traceback.print_exc()
-    _say(tell, "ready")
-    for run, control in orders:
-        if not _serve(store, run, control, tell):
+    _send(messages, "ready")
+    for run, control in inbox:
+        if not _serve(store, run, control, messages):
             return 1
     return 0
 
 
-def _serve(store: Store, run: str, control: Control, tell: TextIO) -> bool:
-    """One run. Whether this process is fit for another one: after a failure a new one is the safer choice."""
+def _serve(store: Store, run: str, control: Control, messages: TextIO) -> bool:
+    """Execute one run. False if the process should be replaced, as after a failure."""
     from seqcore.runs.execution import execute
 
-    sound = True
+    healthy = True
     try:
         with _logged(store, run):
             lease = store.claim(run)
@@ -170,23 +169,23 @@ def _serve(store: Store, run: str, control: Control, tell: TextIO) -> bool:
                     store,
                     lease,
                     control=control,
-                    on_pause=lambda paused: _say(tell, f"{'paused' if paused else 'going'} {run}"),
+                    on_pause=lambda paused: _send(messages, f"{'paused' if paused else 'running'} {run}"),
                 )
-                sound = ended.status != "failed"
-    except SeqcoreError as error:  # the store is out of reach: the run stays as it is
+                healthy = ended.status != "failed"
+    except SeqcoreError as error:  # the store can't be reached; the run stays as it is
         print(*error.lines, sep="\n", file=sys.stderr)
-        sound = False
-    _say(tell, f"done {run}")
-    return sound
+        healthy = False
+    _send(messages, f"done {run}")
+    return healthy
 
 
-def _say(tell: TextIO, words: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # nobody listens any more
-        tell.write(words + "\n")
-        tell.flush()
+def _send(messages: TextIO, text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # the server is gone
+        messages.write(text + "\n")
+        messages.flush()
 
 
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    os._exit(code)  # everything is kept: taking torch down again would only hold up whoever waits for this process
+    os._exit(code)  # everything is stored, and unloading torch would only take time

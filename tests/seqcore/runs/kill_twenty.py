@@ -35,7 +35,7 @@ from seqcore.runs.store import Store
 jobs = Scheduler(Store(sys.argv[1]), slots=1).start()
 jobs.resume(sys.argv[2])
 while True:
-    print(*[m.worker.pid for m in list(jobs._members)], flush=True)
+    print(*[m.worker.pid for m in list(jobs._workers)], flush=True)
     time.sleep(0.02)
 """
 

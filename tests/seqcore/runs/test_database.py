@@ -72,12 +72,12 @@ def test_a_store_opens_again_with_its_runs(used: Path) -> None:
 
 def test_an_emptied_database_is_refused(used: Path) -> None:
     used.write_bytes(b"")
-    assert "it is empty" in refused(used)
+    assert "the file is empty" in refused(used)
 
 
 def test_a_database_that_is_text_is_refused(used: Path) -> None:
     used.write_text("once upon a time " * 100)
-    assert "no SQLite database" in refused(used)
+    assert "not an SQLite database" in refused(used)
 
 
 @pytest.mark.parametrize("left", [0.9, 0.5, 0.02])
@@ -169,7 +169,7 @@ def test_the_first_version_s_tables_stay_as_they_were_released(used: Path) -> No
 
 def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match=r"can't be made .*another place"):
+    with pytest.raises(StoreError, match=r"can't be created .*another folder"):
         Store(tmp_path / "file" / "runs")
 
 
@@ -229,7 +229,7 @@ def test_a_full_database_says_so_and_loses_nothing(
     def limit(connection: schema.Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {size + 2}")
 
-    with pytest.raises(StoreError, match=r"disk is full\): make room") as caught:
+    with pytest.raises(StoreError, match=r"disk is full\); free disk space") as caught:
         store.append(lease, [steps(101, np.ones(100_000))])
     assert len(caught.value.lines) == 1
     event.remove(store.database.engine, "begin", limit)
@@ -250,7 +250,7 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(
 
     with monkeypatch.context() as patch:
         patch.setattr(atomic_io.os, "fsync", full)
-        with pytest.raises(StoreError, match=r"No space left on device\): make room"):
+        with pytest.raises(StoreError, match=r"No space left on device\); free disk space"):
             store.put_checkpoint(lease, CheckpointReady(2, 0, b"other weights"))
     assert store.checkpoint(lease.run) == b"weights"
     assert len(list((folder / "checkpoints" / lease.run).iterdir())) == 1

@@ -48,7 +48,7 @@ def quick(experiment: Experiment) -> Experiment:
 
 
 def pids(jobs: Scheduler) -> list[int]:
-    return [m.worker.pid for m in jobs._members if isinstance(m.worker, LocalWorker)]
+    return [m.worker.pid for m in jobs._workers if isinstance(m.worker, LocalWorker)]
 
 
 def is_there(pid: int) -> bool:
@@ -154,7 +154,7 @@ from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
 jobs = Scheduler(Store(sys.argv[1]), slots=2).start()
 while True:
-    print(json.dumps([m.worker.pid for m in list(jobs._members)]), flush=True)
+    print(json.dumps([m.worker.pid for m in list(jobs._workers)]), flush=True)
     time.sleep(0.05)
 """
     run, paused = store.submit(endless), store.submit(endless)
@@ -200,7 +200,7 @@ def test_a_run_begins_within_moments_of_being_submitted(
     store: Store, jobs: Scheduler, experiment: Experiment, wait_until: Wait
 ) -> None:
     """The queue is woken, not polled: the worker has the run before the queue would have looked by itself."""
-    wait_until(lambda: any(m.state == "idle" for m in jobs._members))
+    wait_until(lambda: any(m.state == "idle" for m in jobs._workers))
     for _ in range(3):
         run = jobs.submit(experiment.with_changes({"training.epochs": 1}))
         wait_until(lambda run=run: store.run(run.id).ended)

@@ -316,7 +316,7 @@ def test_a_damaged_checkpoint_is_refused_with_what_can_be_done(
     store.put_checkpoint(lease, CheckpointReady(20, 2, b"second weights"))
     [newest] = (store.folder / "checkpoints" / lease.run).glob("1-20-*")
     newest.write_bytes({"truncated": b"second", "changed": b"Second weights", "emptied": b""}[damage])
-    with pytest.raises(CorruptError, match=r"step 20 is damaged .* remove it to go on from step 10") as caught:
+    with pytest.raises(CorruptError, match=r"step 20 is damaged .* delete it to resume from step 10") as caught:
         store.checkpoint(lease.run)
     assert len(caught.value.lines) == 1
     newest.unlink()
@@ -349,7 +349,7 @@ def test_a_run_on_a_kept_file_finds_its_values(store: Store) -> None:
     assert table.values[:, 0].tolist() == [1.0, 2.0, 3.5]
     assert table.times is not None
     store.file(kept.hash).write_bytes(b"date,height\n2024-01-01,7\n")
-    with pytest.raises(CorruptError, match=r"not the file that was given \(heights.csv\)"):
+    with pytest.raises(CorruptError, match=r"not the file that was stored \(heights.csv\)"):
         store.table(experiment)
 
 
@@ -357,7 +357,7 @@ def test_a_deleted_run_leaves_nothing(store: Store, experiment: Experiment, step
     lease = store.start(experiment)
     store.append(lease, [steps(1, [1.0]), Finding("note", "a ball", step=1)])
     store.put_checkpoint(lease, CheckpointReady(1, 0, b"weights"))
-    with pytest.raises(StoreError, match="is running: stop it first"):
+    with pytest.raises(StoreError, match="is running; stop it first"):
         store.delete(lease.run)
     store.fail(lease, ["it broke"])
     lease.release()

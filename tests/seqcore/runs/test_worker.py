@@ -132,7 +132,7 @@ def test_a_run_that_was_paused_and_stopped_goes_on_as_if_it_had_not_been(
     assert _processor_seconds(process.pid) - spent < 0.3
     assert store.run(run.id).step == resting.step
     store.command(run.id, "continue")
-    process.hears(f"going {run.id}")
+    process.hears(f"running {run.id}")
     wait_until(lambda: store.run(run.id).step > resting.step)
     store.command(run.id, "stop")
     process.hears(f"done {run.id}")
