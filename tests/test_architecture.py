@@ -1,4 +1,4 @@
-"""The walls of the house: who may import whom, what the front door shows, and that everything says what it is."""
+"""The architecture: the graph of packages, public names, descriptions of fields and choices, documentation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,20 +22,16 @@ from seqcore.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
 
-LEARNING = (
-    "baselines", "checkpoint", "control", "data", "devices", "diagnosis", "events", "experiment", "fields", "metrics",
-    "models", "prediction", "probing", "recipes", "tasks", "training", "views",
+ORDER = (
+    "errors", "registry", "results", "events", "experiment", "data", "models", "evaluation", "tasks", "training",
+    "inference", "insight", "runs", "export", "cli",
 )  # fmt: skip
-RUNNING = (
-    "seqcore.runs",
-    "seqcore.cli",
-    "seqcore.plots",
-    "seqcore.export",
-    "sqlalchemy",
-    "multiprocessing",
-    "subprocess",
-)
+"""Packages and modules of seqcore in order of foundation: each may import those before it."""
+
+PLOTS_SEE = {"errors", "registry", "results", "events"}
+NOT_IN_LEARNING = ("sqlalchemy", "multiprocessing", "subprocess", "plotly.graph_objects")
 NOT_ON_PAGES = ("torch", "threading", "multiprocessing", "subprocess", "concurrent", "sqlite3", "sqlalchemy")
+Graph = dict[str, dict[str, str]]  # package -> imported package -> "module imports module"
 
 
 def modules(folder: str) -> dict[str, Path]:
@@ -47,95 +44,176 @@ def modules(folder: str) -> dict[str, Path]:
 
 
 SEQCORE, UI, PAGES = modules("seqcore"), modules("ui"), modules("pages")
+ALL = SEQCORE | UI | PAGES | {"app": ROOT / "app.py"}
 
 
 def imports(path: Path) -> Iterator[str]:
-    """What a module imports when it runs, as dotted names; what is only for the type checker does not count."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    pending: list[ast.AST] = list(tree.body)
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            pending += node.orelse
-            continue
+    """Every name that a module imports, dotted: inside functions and for the type checker as well."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide where a name comes from"
             for alias in node.names:
                 yield f"{node.module}.{alias.name}"
-        pending += ast.iter_child_nodes(node)
 
 
-def reaches(name: str, wall: str) -> bool:
-    return name == wall or name.startswith(f"{wall}.")
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
 
 
-def module_of(name: str, known: dict[str, Path]) -> str | None:
+def module_of(name: str, known: Collection[str]) -> str | None:
     """The module behind an imported dotted name, which may be a name inside it."""
     while name and name not in known:
         name = name.rpartition(".")[0]
     return name or None
 
 
-def test_the_folders_hold_what_these_tests_look_at() -> None:
-    assert "seqcore.experiment.experiment" in SEQCORE
-    assert "ui.session" in UI
-    assert "pages._router" in PAGES
+def package_of(module: str) -> str:
+    """ "seqcore.data.table" -> "data"; "ui.cards" -> "ui"; "seqcore" and "seqcore.__main__" -> "seqcore"."""
+    first, _, rest = module.partition(".")
+    package = rest.partition(".")[0]
+    return package if first == "seqcore" and package not in ("", "__main__") else first
+
+
+def package_graph(found: Mapping[str, Collection[str]]) -> Graph:
+    """The packages that each package imports, with one example each, from the imports of every module."""
+    graph: Graph = {package_of(module): {} for module in found}
+    for module, names in found.items():
+        for name in names:
+            target = module_of(name, found)
+            if target is not None and package_of(target) != package_of(module):
+                graph[package_of(module)][package_of(target)] = f"{module} imports {target}"
+    return graph
+
+
+def cycle_in(graph: Graph) -> list[str]:
+    """A cycle of packages as examples of its imports; empty where there is none."""
+    done: set[str] = set()
+
+    def visit(package: str, trail: tuple[str, ...]) -> list[str]:
+        if package in trail:
+            cycle = (*trail[trail.index(package) :], package)
+            return [graph[a][b] for a, b in pairwise(cycle)]
+        if package not in done:
+            for target in sorted(graph[package]):
+                if cycle := visit(target, (*trail, package)):
+                    return cycle
+            done.add(package)
+        return []
+
+    return next((cycle for package in graph if (cycle := visit(package, ()))), [])
+
+
+def upward_imports(graph: Graph) -> list[str]:
+    """Imports within seqcore against the order of foundation."""
+    rank = {package: place for place, package in enumerate(ORDER)}
+    found = []
+    for package, targets in graph.items():
+        for target, example in targets.items():
+            if package == "plots":
+                allowed = target in PLOTS_SEE
+            elif target == "plots":
+                allowed = package in ("export", "cli", "ui", "pages", "app")
+            elif package in rank:
+                allowed = rank.get(target, len(rank)) < rank[package]
+            else:
+                above = ("seqcore", "ui", "pages", "app")
+                allowed = target in rank or above.index(target) < above.index(package)
+            if not allowed:
+                found.append(example)
+    return found
+
+
+IMPORTS = {module: set(imports(path)) for module, path in ALL.items()}
+
+
+def test_the_order_names_every_package() -> None:
+    packages = {package_of(module) for module in SEQCORE} - {"seqcore", "plots"}
+    assert packages <= set(ORDER)
+
+
+def test_the_graph_of_packages_is_acyclic() -> None:
+    assert cycle_in(package_graph(IMPORTS)) == []
+
+
+def test_packages_import_only_packages_before_them() -> None:
+    assert upward_imports(package_graph(IMPORTS)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "cyclic"),
+    [
+        ("seqcore.data.table", "seqcore.tasks.task.Task", True),
+        ("seqcore.experiment.config", "seqcore.models.MODELS", True),
+        ("seqcore.plots.counts", "seqcore.data.table.Table", False),
+        ("seqcore.training.fit", "ui.session", True),
+    ],
+)
+def test_a_planted_upward_import_is_noticed(module: str, imported: str, cyclic: bool) -> None:
+    graph = package_graph(IMPORTS | {module: {*IMPORTS[module], imported}})
+    assert upward_imports(graph) == [f"{module} imports {module_of(imported, IMPORTS)}"]
+    assert bool(cycle_in(graph)) == cyclic
+
+
+def test_imports_inside_functions_and_for_the_type_checker_count(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("if TYPE_CHECKING:\n    from a.b import c\ndef f():\n    import d.e\n")
+    assert list(imports(path)) == ["a.b.c", "d.e"]
+
+
+def test_modules_import_each_other_without_cycles() -> None:
+    graph = {
+        module: {target for name in names if (target := module_of(name, IMPORTS)) and target != module}
+        for module, names in IMPORTS.items()
+        if module != "seqcore"
+    }
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join((*trail[trail.index(module) :], module))
+        if module not in done:
+            for target in sorted(graph.get(module, ())):
+                visit(target, (*trail, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_seqcore_holds_packages_and_at_most_six_modules() -> None:
+    found = [path.name for path in (ROOT / "seqcore").iterdir() if path.name != "__pycache__"]
+    assert len([name for name in found if name.endswith(".py")]) <= 6
+    assert all(name.endswith((".py", ".typed")) or (ROOT / "seqcore" / name / "__init__.py").exists() for name in found)
 
 
 @pytest.mark.parametrize("name", SEQCORE)
-def test_nothing_below_ui_and_pages_imports_streamlit_or_them(name: str) -> None:
-    found = [i for i in imports(SEQCORE[name]) if any(reaches(i, wall) for wall in ("streamlit", "ui", "pages", "app"))]
-    assert not found
+def test_nothing_below_ui_imports_streamlit(name: str) -> None:
+    assert not [i for i in IMPORTS[name] if within(i, "streamlit")]
 
 
 @pytest.mark.parametrize("name", SEQCORE)
-def test_nothing_in_the_package_imports_its_own_front_door(name: str) -> None:
-    found = [i for i in imports(SEQCORE[name]) if reaches(i, "seqcore") and module_of(i, SEQCORE) == "seqcore"]
-    assert not found
+def test_nothing_in_seqcore_imports_the_public_names_of_seqcore(name: str) -> None:
+    if name not in ("seqcore", "seqcore.__main__"):
+        assert not [i for i in IMPORTS[name] if within(i, "seqcore") and module_of(i, IMPORTS) == "seqcore"]
 
 
-@pytest.mark.parametrize("name", [n for n in SEQCORE if n.split(".")[1:2] and n.split(".")[1] in LEARNING])
-def test_the_learning_wing_knows_nothing_of_runs_databases_and_processes(name: str) -> None:
-    found = [i for i in imports(SEQCORE[name]) if any(reaches(i, wall) for wall in RUNNING)]
-    assert not found
+@pytest.mark.parametrize("name", [n for n in SEQCORE if package_of(n) in ORDER[: ORDER.index("runs")]])
+def test_nothing_below_runs_uses_databases_processes_or_figures(name: str) -> None:
+    assert not [i for i in IMPORTS[name] if any(within(i, wall) for wall in NOT_IN_LEARNING)]
 
 
-@pytest.mark.parametrize("name", [n for n in SEQCORE if n.startswith("seqcore.plots")])
-def test_pictures_see_results_and_not_how_they_came_about(name: str) -> None:
-    walls = ("seqcore.runs", "seqcore.training.fit", "seqcore.cli", "torch")
-    found = [i for i in imports(SEQCORE[name]) if any(reaches(i, wall) for wall in walls)]
-    assert not found
+@pytest.mark.parametrize("name", [n for n in SEQCORE if package_of(n) in ("plots", "results", "experiment")])
+def test_plots_results_and_experiments_do_not_import_torch(name: str) -> None:
+    assert not [i for i in IMPORTS[name] if within(i, "torch")]
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_start_no_threads_or_processes_and_do_not_compute(name: str) -> None:
-    found = [i for i in imports(PAGES[name]) if any(reaches(i, wall) for wall in NOT_ON_PAGES)]
-    assert not found
+    assert not [i for i in IMPORTS[name] if any(within(i, wall) for wall in NOT_ON_PAGES)]
 
 
-def test_imports_have_no_cycles() -> None:
-    """Function-level imports count as well: a cycle that is hidden in a function is one all the same."""
-    known = {name: path for name, path in (SEQCORE | UI).items() if name != "seqcore"}
-    graph = {
-        name: {target for i in imports(path) if (target := module_of(i, known)) and target != name}
-        for name, path in known.items()
-    }
-    done: set[str] = set()
-
-    def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, " -> ".join((*trail[trail.index(name) :], name))
-        if name not in done:
-            for target in sorted(graph[name]):
-                visit(target, (*trail, name))
-            done.add(name)
-
-    for name in graph:
-        visit(name, ())
-
-
-def test_the_front_door_shows_these_names() -> None:
+def test_the_public_names_are_pinned() -> None:
     assert sorted(seqcore.__all__) == [
         "Control", "Experiment", "Predictor", "SeqcoreError", "Store", "fit", "open_store", "recipe",
         "recipes", "train",
@@ -151,12 +229,12 @@ def test_the_front_door_shows_these_names() -> None:
         "import seqcore.cli.runs, seqcore.cli.catalog, seqcore.cli.parser",
     ],
 )
-def test_what_only_lists_does_not_wait_for_torch(code: str) -> None:
+def test_listing_does_not_import_torch(code: str) -> None:
     check = f"{code}; import sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=False).returncode == 0
 
 
-def test_every_field_says_what_it_is() -> None:
+def test_every_field_has_a_title_and_help() -> None:
     fields = all_settings()
     silent = [field.path for field in fields if len(field.help) < 10 or not field.title]
     assert not silent
@@ -193,11 +271,8 @@ def test_the_readme_lays_out_the_packages_and_modules_of_seqcore() -> None:
     assert sorted(packages) == sorted(path.parent.name for path in (ROOT / "seqcore").glob("*/__init__.py"))
 
 
-def test_every_module_says_in_its_first_line_why_it_exists() -> None:
-    silent = [
-        str(path.relative_to(ROOT))
-        for path in (SEQCORE | UI | PAGES).values()
-        if path.read_text(encoding="utf-8").strip()
-        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    ]
-    assert not silent
+@pytest.mark.parametrize("name", ALL)
+def test_the_first_line_of_a_module_says_what_is_in_it(name: str) -> None:
+    described = ast.get_docstring(ast.parse(ALL[name].read_text(encoding="utf-8")))
+    assert described
+    assert described.splitlines()[0].endswith(".")
