@@ -244,7 +244,7 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
         beam = beam_choice(run, predictor)
         given = predictor.parse_input(given) if isinstance(given, str) else given
         view = predictor.predict(given, beam=beam)
-        note = predictor.notes(given)
+        note = predictor.input_warning(given)
         if note and isinstance(view, TranslationView):  # what it makes of unknown words looks as sure as the rest
             st.warning(escape(note))
         answer(view, ahead=run.experiment.data.lead > 0)
@@ -316,7 +316,7 @@ def refit(run: Run, predictor: Predictor) -> None:
         f"the same model on all of them, for the {run_labels.counted(epochs, 'epoch')} that did best here."
     )
     if st.button("Train on all data", icon=":material/restart_alt:", key=f"refit-{run.id}"):
-        new = jobs().submit(refit_experiment(predictor.settled, epochs), recipe=run.recipe)
+        new = jobs().submit(refit_experiment(predictor.resolved_experiment, epochs), recipe=run.recipe)
         select_run(new.id)
         st.switch_page("train.py")
 
@@ -373,7 +373,7 @@ def new_data(run: Run, predictor: Predictor, step: int) -> None:
     if not predictor.can_score(table):
         answers_only(run, predictor.predict(table), upload.name)
         return
-    evaluation = predictor.evaluate(table, part=None)
+    evaluation = predictor.evaluate(table, split=None)
     show_evaluation(
         run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predicted"),
         reading="It says how good the model is only as far as none of this was in its training part.",

@@ -41,7 +41,7 @@ assert isinstance(end, Finished), end
 checkpoint = [e for e in events if isinstance(e, CheckpointReady)][-1].content
 predictor = Predictor.from_checkpoint(checkpoint)
 forecast = predictor.forecast(3).prediction
-evaluation = predictor.evaluate(load_table(experiment), part="test")
+evaluation = predictor.evaluate(load_table(experiment), split="test")
 (histogram,) = [view for view in evaluation.more if view.kind == "histogram"]
 again = view_from_dict(json.loads(json.dumps(histogram.to_dict())))
 figure = RESULT_TYPES["histogram"].load("figure")(again)

@@ -70,6 +70,6 @@ def scoring(run: str, step: int, part: str, _table: Table) -> Scoring:
     def work(unwanted: Callable[[], bool]) -> Evaluation:
         predictor = store.predictor(run, at="best")  # of its own: the page goes on using the other one
         with predictor.interruptible(unwanted):
-            return predictor.evaluate(_table, part=part)
+            return predictor.evaluate(_table, split=part)
 
     return Scoring(work)

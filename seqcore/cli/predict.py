@@ -76,7 +76,7 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
             ) from None
         raise
     view = predictor.predict(given, series=args.series, beam=args.beam)
-    note = predictor.notes(given, series=args.series)
+    note = predictor.input_warning(given, series=args.series)
     answer = view.answer(given, args.input)
     if out.json:
         out.object({"run": run.id, **answer.value, **({"note": note} if note else {})})
@@ -130,7 +130,7 @@ def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[s
 
 
 def _score_part(args: argparse.Namespace, out: Output, store: Store, run: Run, predictor: Predictor) -> int:
-    evaluation = predictor.evaluate(store.table(run.id), part=args.part, beam=args.beam)
+    evaluation = predictor.evaluate(store.table(run.id), split=args.part, beam=args.beam)
     about = {"run": run.id, **_weights(out, run, predictor), "part": args.part}
     return _scores(args, out, evaluation, f"{args.part} part", about)
 
@@ -213,7 +213,7 @@ def _refit(store: Store, run: Run, out: Output) -> Run | None:
         raise PredictionError(
             f"{run.id[:8]} has not finished an epoch, so there is nothing to go by; `resume` it first"
         )
-    experiment = refit_experiment(store.predictor(run.id).settled, epochs)
+    experiment = refit_experiment(store.predictor(run.id).resolved_experiment, epochs)
     for known in store.runs():
         if known.experiment == experiment and known.status == "completed":
             return known

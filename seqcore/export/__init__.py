@@ -94,7 +94,7 @@ def _experiment(runs: Runs, run: str) -> bytes:
 def _predictions(runs: Runs, run: str) -> bytes:
     predictor = runs.predictor(run)
     part = scored_part(predictor.experiment)
-    return predictor.evaluate(runs.table(run), part=part, points=ALL_POINTS).view.to_csv().encode()
+    return predictor.evaluate(runs.table(run), split=part, points=ALL_POINTS).view.to_csv().encode()
 
 
 def _history(runs: Runs, run: str) -> bytes:

@@ -1,4 +1,4 @@
-"""New data for a finished model: whether they are what it was trained on, said in its words where they aren't."""
+"""Input schema of a trained model: the kind and columns of its data, and checks of new data against them."""
 
 from __future__ import annotations
 
@@ -10,48 +10,47 @@ from seqcore.data.sources.stored_file import FileOptions
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
-__all__ = ["Needs"]
+__all__ = ["InputSchema"]
 
-_LISTED = 8  # columns that a message names
-_NAMELESS = re.compile(r"value|(column|dimension) \d+")  # what columns are called whose file has no names for them
+_LISTED = 8  # columns named in a message
+_NAMELESS = re.compile(r"value|(column|dimension) \d+")  # names given to columns of files without a header
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What a model's data must be: numbers in `columns`, or symbols where there are none; `kind` as a codec's
+class InputSchema:
+    """The data that a model takes: numbers in `columns`, or symbols if there are none; `kind` is the codec's
     `input_kind`."""
 
     kind: str
     columns: tuple[str, ...] = ()
 
-    def table_in(self, read: Callable[[FileOptions], Table], options: FileOptions, *, name: str) -> Table:
-        """The table that `read` finds in a file with the model's own options. DataError: see `suited`; what is wrong
-        with the file itself."""
+    def read(self, read: Callable[[FileOptions], Table], options: FileOptions, *, name: str) -> Table:
+        """Read a file with the model's own options and match it. DataError: a fault of the file, or as in `match`."""
         try:
             table = read(options)
-        except DataError as error:  # of another kind altogether, perhaps: then that is what there is to say
+        except DataError as error:  # perhaps the file has another kind; then that is the error to report
             try:
                 other = read(FileOptions())
             except DataError:
                 raise error from None
             if self._is_of_kind(other):
                 raise
-            raise self._unsuited(other, name) from None
-        return self.suited(table, name=name)
+            raise self._mismatch(other, name) from None
+        return self.match(table, name=name)
 
-    def suited(self, table: Table, *, name: str = "new data") -> Table:
-        """`table` with its columns called as the model calls them, where one side has no names for them.
+    def match(self, table: Table, *, name: str = "new data") -> Table:
+        """`table` with the model's column names, taken in order if one side has no names.
 
-        DataError, one line: what the model needs and what there is instead.
+        DataError, one line: what the model needs and what the data have.
         """
         if not self._is_of_kind(table):
-            raise self._unsuited(table, name)
+            raise self._mismatch(table, name)
         if not self.columns or set(self.columns) <= set(table.columns):
             return table
         nameless = any(all(map(_NAMELESS.fullmatch, names)) for names in (self.columns, table.columns))
         if not nameless or len(table.columns) != len(self.columns):
-            raise self._unsuited(table, name)
-        note = f"Taken in order: {_listed(table.columns)} as {_listed(self.columns)}."
+            raise self._mismatch(table, name)
+        note = f"Columns are matched in order: {_listed(table.columns)} as {_listed(self.columns)}."
         return replace(table, columns=self.columns, notes=(*table.notes, note))
 
     def _is_of_kind(self, table: Table) -> bool:
@@ -59,7 +58,7 @@ class Needs:
             return not table.numeric_columns and not self.columns
         return set(self.columns) <= set(table.columns) or (table.recordings is not None) == (self.kind == "sound")
 
-    def _unsuited(self, table: Table, name: str) -> DataError:
+    def _mismatch(self, table: Table, name: str) -> DataError:
         return DataError(f"{name}: this model needs {self}, and these data {_what_they_are(table)}")
 
     def __str__(self) -> str:

@@ -199,11 +199,11 @@ def assert_answers(predictor: Predictor, old: dict[str, Any], table: Table | Non
     assert predictor.series == tuple(old["series"])
     assert predictor.columns[:8] == tuple(old["columns"])
     assert predictor.targets[:8] == tuple(old["targets"])
-    assert predictor.settled.data.scaling == VALUES["scaling"].get(old["scaling"], old["scaling"])
+    assert predictor.resolved_experiment.data.scaling == VALUES["scaling"].get(old["scaling"], old["scaling"])
     assert_close(predictor.frame and list(predictor.frame), old["frame"])
     if "input" in old:
         assert_view(lambda: predictor.predict(predictor.parse_input(old["input"])), old["prediction"])
-        assert (predictor.notes(old["input"]) is None) == (old["notes"] is None)
+        assert (predictor.input_warning(old["input"]) is None) == (old["notes"] is None)
     for text in old.get("generated", ()):
         options = {"temperature": text["temperature"], "seed": text["seed"], "top_k": text["top_k"]}
         assert predictor.generate(old["input"], text["steps"], **options) == text["text"]
@@ -212,7 +212,7 @@ def assert_answers(predictor: Predictor, old: dict[str, Any], table: Table | Non
             steps, series = old[key]["steps"], old[key].get("series")
             assert_view(lambda steps=steps, series=series: predictor.forecast(steps, series=series), old[key]["view"])
     if table is not None:
-        scored = predictor.evaluate(table, part=old["scores"]["part"])
+        scored = predictor.evaluate(table, split=old["scores"]["part"])
         assert_close(scored.metrics, old["scores"]["metrics"])
         assert_close(scored.baselines, old["scores"]["baselines"])
 

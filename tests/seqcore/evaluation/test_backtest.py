@@ -36,7 +36,7 @@ def test_an_evaluation_tells_the_error_by_horizon_and_it_adds_up_to_the_whole(wa
     for event in fit(experiment):
         content = event.content if isinstance(event, CheckpointReady) else content
     predictor = Predictor.from_checkpoint(content)
-    evaluation = predictor.evaluate(load_table(experiment), part="test")
+    evaluation = predictor.evaluate(load_table(experiment), split="test")
     (view,) = (v for v in evaluation.more if isinstance(v, HorizonView))
     assert {len(errors) for errors in view.errors.values()} == {4}
     assert view.errors["Model"].mean() == pytest.approx(evaluation.metrics["mae"])

@@ -93,7 +93,7 @@ def test_a_fault_in_a_file_of_the_right_form_is_still_that_fault(gestures: Predi
 def test_columns_without_names_are_taken_in_order_and_that_is_said(gestures: Predictor) -> None:
     table = gestures.read_file(ts(), name="n.ts")
     assert table.columns == ("x", "y")
-    assert table.notes[-1] == "Taken in order: dimension 1 and dimension 2 as x and y."
+    assert table.notes[-1] == "Columns are matched in order: dimension 1 and dimension 2 as x and y."
     assert gestures.evaluate(table).windows == 8
     bare = read_table(ts(), name="n.ts")
     assert gestures.evaluate(bare).metrics == gestures.evaluate(table).metrics

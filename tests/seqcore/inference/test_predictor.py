@@ -78,8 +78,8 @@ def test_text_goes_on_from_a_prompt_the_same_way_for_the_same_seed() -> None:
 
 def test_inputs_of_any_length_are_taken_and_an_unusual_one_is_said() -> None:
     predictor = trained("ramp-next-value")[0]
-    assert predictor.notes("70 80 90") is None
-    assert "1 step" in str(predictor.notes("70"))
+    assert predictor.input_warning("70 80 90") is None
+    assert "1 step" in str(predictor.input_warning("70"))
     for typed in ("70", "10 20 30 40 50"):
         assert np.isfinite(predictor.predict(typed).prediction).all()
 
@@ -107,7 +107,7 @@ def test_scores_of_the_runs_own_parts_are_those_that_the_run_reported() -> None:
     predictor, end, _ = trained("bouncing-ball", 3)
     table = load_table(predictor.experiment)
     for part in ("train", "val", "test"):
-        evaluation = predictor.evaluate(table, part=part)
+        evaluation = predictor.evaluate(table, split=part)
         for name, value in evaluation.metrics.items():
             assert value == pytest.approx(end.metrics[f"{part}_{name}"], rel=1e-6)
         for baseline, metrics in evaluation.baselines.items():
@@ -217,8 +217,8 @@ def test_best_and_last_weights_can_both_be_had() -> None:
     best, end, content = finished(plan)
     last = Predictor.from_checkpoint(content, at="last")
     table = load_table(plan)
-    assert best.evaluate(table, part="val").metrics["loss"] == pytest.approx(end.metrics["val_loss"], rel=1e-6)
-    assert last.evaluate(table, part="val").metrics["loss"] == pytest.approx(end.last_metrics["val_loss"], rel=1e-6)
+    assert best.evaluate(table, split="val").metrics["loss"] == pytest.approx(end.metrics["val_loss"], rel=1e-6)
+    assert last.evaluate(table, split="val").metrics["loss"] == pytest.approx(end.last_metrics["val_loss"], rel=1e-6)
     assert best.step <= last.step == end.step
 
 
@@ -227,10 +227,10 @@ def test_a_damaged_checkpoint_gives_no_predictor() -> None:
         Predictor.from_checkpoint(trained("next-letter")[2][:-5])
 
 
-def test_a_part_that_the_run_does_not_have_is_named() -> None:
+def test_a_split_that_the_run_does_not_have_is_named() -> None:
     predictor = trained("tenths")[0]
-    with pytest.raises(PredictionError, match="no val part"):
-        predictor.evaluate(load_table(predictor.experiment), part="val")
+    with pytest.raises(PredictionError, match="no val split"):
+        predictor.evaluate(load_table(predictor.experiment), split="val")
 
 
 def test_frames_and_tables_are_scored_alike() -> None:

@@ -171,7 +171,7 @@ def test_classes_of_texts_are_learned(both_ways: bool) -> None:
     table = view.to_csv().splitlines()
     assert table[0].startswith("sequence,text,predicted")
     assert table[1].startswith("1,the film was awful,against")
-    note = Predictor.from_checkpoint(content).notes("awful " * 90)
+    note = Predictor.from_checkpoint(content).input_warning("awful " * 90)
     assert note is not None
     assert "has 90 words" in note
     assert note.endswith(" words.")
@@ -195,7 +195,7 @@ def test_probabilities_sum_to_one_and_the_last_step_is_the_answer(
     trained: tuple[Predictor, Table, list[Event]],
 ) -> None:
     predictor, table, _ = trained
-    view = predictor.evaluate(table, part="test").view
+    view = predictor.evaluate(table, split="test").view
     assert isinstance(view, LabelsView)
     np.testing.assert_allclose(view.probabilities.sum(axis=1), 1.0)
     assert len({*view.truth[:3]}) == 3  # the first ones come from different classes
@@ -206,7 +206,7 @@ def test_probabilities_sum_to_one_and_the_last_step_is_the_answer(
 
 def test_every_view_survives_json_and_becomes_a_table(trained: tuple[Predictor, Table, list[Event]]) -> None:
     predictor, table, events = trained
-    evaluation = predictor.evaluate(table, part="val")
+    evaluation = predictor.evaluate(table, split="val")
     previews = [e.view for e in events if isinstance(e, Preview)]
     assert len(previews) >= 20
     for view in (previews[0], previews[-1], evaluation.view):
@@ -293,8 +293,8 @@ def test_a_typed_input_an_array_and_a_row_of_a_table_have_the_same_answer(
 def test_an_example_of_the_codec_can_be_read_back(trained: tuple[Predictor, Table, list[Event]]) -> None:
     predictor, _, _ = trained
     assert isinstance(predictor.predict(predictor.example()), LabelsView)
-    assert predictor.notes(predictor.example()) is None
-    assert "40 steps" in (predictor.notes(np.zeros((40, 3))) or "")
+    assert predictor.input_warning(predictor.example()) is None
+    assert "40 steps" in (predictor.input_warning(np.zeros((40, 3))) or "")
 
 
 def test_new_data_with_unknown_classes_are_scored_and_said(trained: tuple[Predictor, Table, list[Event]]) -> None:
@@ -343,7 +343,7 @@ def test_unknown_words_are_answered_and_said() -> None:
     _, content = run(experiment(), reviews())
     predictor = Predictor.from_checkpoint(content)
     assert isinstance(predictor.predict("zebra good"), LabelsView)
-    assert "'zebra'" in (predictor.notes("zebra good") or "")
+    assert "'zebra'" in (predictor.input_warning("zebra good") or "")
 
 
 def test_a_model_of_recordings_takes_a_sound_and_offers_its_own() -> None:

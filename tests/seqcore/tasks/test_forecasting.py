@@ -79,7 +79,7 @@ def test_one_model_learns_from_all_series_and_forecasts_each_in_its_own_units() 
 
 def test_all_series_are_scored_and_shown_side_by_side() -> None:
     predictor = six()
-    evaluation = predictor.evaluate(load_table(predictor.experiment), part="test")
+    evaluation = predictor.evaluate(load_table(predictor.experiment), split="test")
     assert isinstance(evaluation.view, SeriesView)
     assert evaluation.view.columns == predictor.series
     assert np.isfinite(evaluation.view.prediction).all()
@@ -154,7 +154,7 @@ def test_a_new_series_that_is_too_short_for_a_scale_says_so() -> None:
 def test_all_steps_of_the_horizon_are_scored_on_the_same_windows(multi_step: str, scaling: str) -> None:
     experiment = plan(epochs=2, window=10, horizon=4, multi_step=multi_step, scaling=scaling, calendar=["weekday"])
     predictor, end = finished(experiment, daily())
-    evaluation = predictor.evaluate(predictor_table(), part="test")
+    evaluation = predictor.evaluate(predictor_table(), split="test")
     assert evaluation.windows == 27
     assert evaluation.metrics["mae"] == pytest.approx(end.metrics["test_mae"], rel=1e-6)
     assert {"linear", "linear_calendar"} <= set(evaluation.baselines)
@@ -277,7 +277,7 @@ def test_an_input_shorter_than_a_season_says_how_much_is_needed() -> None:
     predictor, _ = finished(plan(window=5, scaling="seasonal"), values)
     with pytest.raises(PredictionError, match="seasonal scaling needs the value 6 steps earlier; give more"):
         predictor.predict([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    assert predictor.notes(predictor.example()) is None
+    assert predictor.input_warning(predictor.example()) is None
     assert predictor.predict(predictor.example()).prediction[0, 0] == pytest.approx(1.0, abs=0.3)  # type: ignore[union-attr]
 
 

@@ -102,7 +102,7 @@ def predictor() -> Predictor:
 
 def test_a_model_of_pictures_shows_a_film_beside_the_truth(predictor: Predictor) -> None:
     table = BouncingShapes(samples=80).table()
-    evaluation = predictor.evaluate(table, part="test")
+    evaluation = predictor.evaluate(table, split="test")
     view = evaluation.view
     assert isinstance(view, FramesView)
     assert view.truth is not None

@@ -144,7 +144,7 @@ def test_the_true_continuation_stands_in_json_and_csv(reader: tuple[Predictor, d
 
 
 def test_an_evaluation_shows_text_and_probabilities(reader: tuple[Predictor, dict[str, Any]]) -> None:
-    evaluation = reader[0].evaluate(text_table(prose()), part="test")
+    evaluation = reader[0].evaluate(text_table(prose()), split="test")
     assert isinstance(evaluation.view, TextView)
     assert [type(view) for view in evaluation.more] == [SymbolsView]
     assert evaluation.metrics["bits_per_character"] == pytest.approx(

@@ -112,7 +112,7 @@ def test_the_choice_is_shown_kept_and_not_made_again(monkeypatch: pytest.MonkeyP
     predictor = Predictor.from_checkpoint(checkpoints[-1])
     assert predictor._codec.scalers.kind in remarks[0].message
     table = Table(values[:, None], ("value",))
-    evaluation = predictor.evaluate(table, part="test")
+    evaluation = predictor.evaluate(table, split="test")
     shown = [view for view in evaluation.more if isinstance(view, TableView)]
     assert shown[0].rows == predictor._codec.choice
     assert evaluation.metrics["mae"] == pytest.approx(ends[0].metrics["test_mae"], rel=1e-6)

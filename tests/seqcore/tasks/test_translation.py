@@ -190,7 +190,7 @@ def test_capitals_and_the_last_mark_may_be_left_out(learned: tuple[Finished, Pre
         view = predictor.predict(given)
         assert isinstance(view, TranslationView)
         assert view.sentences[0].text == wanted
-        assert predictor.notes(given) is None
+        assert predictor.input_warning(given) is None
 
 
 def test_attention_has_a_row_for_each_word_written_and_a_column_for_each_read(
@@ -209,9 +209,9 @@ def test_words_that_were_never_seen_are_said_so_and_only_those(learned: tuple[Fi
     view = learned[1].predict("She sees the Zebra.")
     assert isinstance(view, TranslationView)
     assert view.sentences[0].unknown == ("Zebra",)
-    assert "Zebra" in (learned[1].notes("She sees the Zebra.") or "")
-    assert "cat" not in (learned[1].notes("She sees the Zebra, cat.") or "")
-    assert learned[1].notes("She sees the cat.") is None
+    assert "Zebra" in (learned[1].input_warning("She sees the Zebra.") or "")
+    assert "cat" not in (learned[1].input_warning("She sees the Zebra, cat.") or "")
+    assert learned[1].input_warning("She sees the cat.") is None
 
 
 def test_an_unknown_word_is_handed_over_where_translations_do_so() -> None:

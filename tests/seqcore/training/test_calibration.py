@@ -66,7 +66,7 @@ def test_daily_weather_is_covered_over_all_seasons(column: str, horizon: int) ->
     data = {"source": "weather", "target": [column], "window": 10, "horizon": horizon}
     end, content, _ = finished(fit(experiment(data, epochs=4, batch_size=32)))
     assert 0.86 <= end.metrics["test_coverage"] <= 0.94
-    evaluation = Predictor.from_checkpoint(content).evaluate(Weather().table(), part="test")
+    evaluation = Predictor.from_checkpoint(content).evaluate(Weather().table(), split="test")
     assert isinstance(evaluation.view, SeriesView)
     assert evaluation.view.covered == evaluation.metrics["coverage"] == end.metrics["test_coverage"]
     assert evaluation.view.coverage == 0.9
@@ -106,7 +106,7 @@ def test_series_of_different_size_have_intervals_of_their_own() -> None:
     table = Table(values=np.concatenate([small, large])[:, None], columns=("v",), offsets=np.array([0, 500, 1_000]))
     end, content, _ = finished(fit(experiment({"scaling": "last-value"}), data=table))
     assert 0.8 <= end.metrics["test_coverage"] <= 0.98
-    evaluation = Predictor.from_checkpoint(content).evaluate(table, part="test")
+    evaluation = Predictor.from_checkpoint(content).evaluate(table, split="test")
     assert isinstance(evaluation.view, SeriesView)
     assert evaluation.view.low is not None
     width = np.nanmean(evaluation.view.prediction - evaluation.view.low, axis=0)
@@ -202,7 +202,7 @@ def test_counts_have_no_interval_below_zero_and_those_that_may_fall_below_it_kee
     end, content, _ = finished(fit(e, data=table))
     predictor = Predictor.from_checkpoint(content)
     ahead, after = predictor.forecast(5), predictor.predict(np.stack([rain, rain], axis=1)[:6])
-    judged = predictor.evaluate(table, part="test").view
+    judged = predictor.evaluate(table, split="test").view
     for view in (ahead, after, judged):
         assert isinstance(view, SeriesView)
         assert view.low is not None
@@ -214,7 +214,7 @@ def test_counts_have_no_interval_below_zero_and_those_that_may_fall_below_it_kee
     # as it was before there was a cut: an older checkpoint has no word of it, and predicts as it did
     codec = predictor._codec
     codec.fitted.pop(NOT_NEGATIVE)
-    uncut = predictor.evaluate(table, part="test")
+    uncut = predictor.evaluate(table, split="test")
     assert isinstance(uncut.view, SeriesView)
     assert uncut.view.low is not None
     assert np.nanmin(uncut.view.low[:, 0]) < 0.0

@@ -130,7 +130,7 @@ def test_no_score_counts_a_target_that_was_filled_in() -> None:
     e = Experiment.make({"data": data, "training": training, "model": {"hidden_size": 4}})
     *events, end = fit(e, data=table)
     content = next(event.content for event in reversed(events) if isinstance(event, CheckpointReady))
-    judged = Predictor.from_checkpoint(content).evaluate(table, part="test")
+    judged = Predictor.from_checkpoint(content).evaluate(table, split="test")
     held = np.arange(240, 300)
     known = held[~np.isnan(values[held])]
     mean = np.nanmean(values[:195])  # of the training part, in which nothing is missing
