@@ -18,7 +18,7 @@ from seqcore.plots import plot_scores, plot_view, scores_info
 from seqcore.results import SeriesView, TranslationView, View
 from seqcore.runs.store import Run
 from seqcore.tasks.auto_config import refit_experiment
-from seqcore.tasks.frame_rows import as_film
+from seqcore.tasks.frames import frames_view
 from ui import run_labels
 from ui.cards import finding_box
 from ui.inputs import INPUTS, as_read, wanted_file
@@ -292,7 +292,7 @@ def forecast(run: Run, predictor: Predictor, step: int) -> None:
         )  # fmt: skip
         view = predictor.forecast(int(steps))
         if predictor.frame is not None:
-            view = as_film(view, predictor.frame)
+            view = frames_view(view, predictor.frame)
         answer(view)
         download_csv(view, name=file_stem(run_labels.title(run), "forecast", str(steps)), key=f"csv-forecast-{run.id}")
     with columns[1]:

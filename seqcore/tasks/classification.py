@@ -27,12 +27,12 @@ from seqcore.models.state import State
 from seqcore.results import ConfusionView, LabelsView
 from seqcore.tasks.stepwise_classification import (
     as_table,
-    class_answers,
+    class_logits,
     example,
+    example_text,
     labels_view,
-    one_of_each,
     parse_sequence,
-    read_back,
+    round_robin,
 )
 from seqcore.tasks.task import Example, Task, scored_windows
 
@@ -185,7 +185,7 @@ class Classification(Task):
         A sequence of an unknown class counts as an error; the title of the view gives their number.
         """
         indices, of = self._scored(dataset, part), len(dataset.windows[part])
-        scores, loss = class_answers(model, self, dataset, part, indices)
+        scores, loss = class_logits(model, self, dataset, part, indices)
         truth, predicted = dataset.truth(part, indices), scores.argmax(axis=1)
         metrics = {"loss": loss, **class_metrics(predicted, truth)}
         if not full:
@@ -214,8 +214,8 @@ class Classification(Task):
         """Stepwise predictions for a few validation sequences."""
         part = dataset.preview_split()
         some = dataset.spread(part, MOST_EXAMPLES)
-        indices = some[one_of_each(dataset.truth(part, some))[:_PREVIEWED]]
-        scores, _ = class_answers(model, self, dataset, part, indices)
+        indices = some[round_robin(dataset.truth(part, some))[:_PREVIEWED]]
+        scores, _ = class_logits(model, self, dataset, part, indices)
         return labels_view(
             model, self, dataset, part, indices, scores, most=_PREVIEWED, shown=_PREVIEWED, signals=False
         )
@@ -226,7 +226,7 @@ class Classification(Task):
 
     def example(self, codec: LabelledCodec) -> str:
         """The beginning of a training sequence."""
-        return read_back(codec)
+        return example_text(codec)
 
     def predict(self, model: nn.Module, codec: LabelledCodec, given: Any) -> LabelsView:
         """The class of an input (numbers [T, F], symbols, a sound), or of each sequence of a table."""
@@ -235,7 +235,7 @@ class Classification(Task):
         task = Classification(self.experiment.with_changes(whole))
         data = task.make_dataset(replace(table, labels=None, groups=None), torch.device("cpu"), codec)
         indices = np.arange(len(data.windows["train"]))
-        scores, _ = class_answers(model, task, data, "train", indices)
+        scores, _ = class_logits(model, task, data, "train", indices)
         return labels_view(model, task, data, "train", indices, scores, most=len(indices), shown=_SHOWN, mixed=False)
 
     def can_score(self, table: Table) -> bool:
@@ -251,7 +251,7 @@ class Classification(Task):
         """Sequences of a split, mixed over the classes; recordings as sounds."""
         data = LabelledDataset(table, self.experiment.data, torch.device("cpu"), codec)
         indices = data.spread(part, MOST_EXAMPLES)
-        order = one_of_each(data.truth(part, indices))
+        order = round_robin(data.truth(part, indices))
         return [example(data, part, int(i)) for i in indices[order]]
 
     def input_warning(self, codec: LabelledCodec, given: Any) -> str | None:
@@ -305,7 +305,7 @@ class Classification(Task):
             some = ", ".join(repr(label) for label in never[:5]) + (" ..." if len(never) > 5 else "")
             found.append(
                 Finding(
-                    code="class-never-named",
+                    code="class-never-predicted",
                     message=f"The model never predicts {some}.",
                     evidence=f"The {title} split has sequences of "
                     f"{'this class' if len(never) == 1 else 'these classes'}; "

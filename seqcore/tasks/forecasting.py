@@ -104,7 +104,7 @@ def predict_after(
     ahead = config.lead + config.horizon
     dates = _dates(codec, len(rows), ahead, times)
     with np.errstate(over="ignore", invalid="ignore"):  # reported below
-        prediction = _answer(model, config, codec, _full(rows, codec), dates)
+        prediction = _predict(model, config, codec, _full(rows, codec), dates)
     if not np.isfinite(prediction).all():
         raise PredictionError(
             "input: the prediction is not finite: the input is too far from the training data; give smaller values"
@@ -148,7 +148,7 @@ def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> T
     return np.concatenate([times, future_times(times, ahead)])
 
 
-def _answer(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, dates: Times | None) -> Values:
+def _predict(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, dates: Times | None) -> Values:
     """Rows [T, C] in original units -> predictions after them (at lead 0: for each row), [H or T, K]."""
     scaler = codec.scaler
     scaled = torch.from_numpy(_transformed(scaler, rows, codec))[None]
@@ -156,13 +156,13 @@ def _answer(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Val
     features = _features(codec, dates)
     with torch.inference_mode():
         if is_recursive(config):
-            answer = rollout.continue_from(scaled, features, config.horizon)[0]
+            prediction = rollout.continue_from(scaled, features, config.horizon)[0]
         else:
-            said = None if features is None else features[:, codec.before + config.lead : len(rows) + config.lead]
-            answers = rollout.answer(scaled, said)[0]  # [S, H, K]
+            calendar = None if features is None else features[:, codec.before + config.lead : len(rows) + config.lead]
+            predictions = rollout.predict(scaled, calendar)[0]  # [S, H, K]
             whole = config.lead == 0 and config.predict != "last"
-            answer = answers.flatten(0, 1) if whole else answers[-1]
-    return scaler.inverse(answer.numpy().astype(np.float64), codec.targets)
+            prediction = predictions.flatten(0, 1) if whole else predictions[-1]
+    return scaler.inverse(prediction.numpy().astype(np.float64), codec.targets)
 
 
 def _transformed(scaler: Scaler, rows: Values, codec: NumericCodec) -> NDArray[np.float32]:

@@ -7,31 +7,31 @@ from torch import nn
 
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.results import FramesView
-from seqcore.tasks.frame_rows import MOST_BEFORE, pictures
+from seqcore.tasks.frames import MAX_CONTEXT_FRAMES, to_frames
 from seqcore.tasks.rollout import recursive_forecast
 
-__all__ = ["film_view", "is_film"]
+__all__ = ["predicts_frames", "recursive_frames_view"]
 
-LONGEST = 16  # generated frames
+MAX_FRAMES = 16  # generated frames
 
 
-def is_film(data: NumericDataset) -> bool:
+def predicts_frames(data: NumericDataset) -> bool:
     """Whether whole frames are predicted from whole frames, so that recursive generation is possible."""
     return data.codec.frame is not None and data.lead == 1 and data.inputs == data.targets
 
 
-def film_view(model: nn.Module, data: NumericDataset, part: str) -> FramesView:
+def recursive_frames_view(model: nn.Module, data: NumericDataset, part: str) -> FramesView:
     """Frames generated recursively after the first window of a split."""
     frame = data.codec.frame
     assert frame is not None
     first, length, sequence = (int(a[0]) for a in data.windows[part].locate(np.array([0])))
     end = next(high for s, _, high in data.bounds[part] if s == sequence)
-    rows = np.arange(first + length, min(first + length + LONGEST, end))
+    rows = np.arange(first + length, min(first + length + MAX_FRAMES, end))
     prediction = recursive_forecast(model, data, part, np.array([0]), steps=len(rows))[0, 0]
-    before = np.arange(max(first, first + length - MOST_BEFORE), first + length)
+    before = np.arange(max(first, first + length - MAX_CONTEXT_FRAMES), first + length)
     return FramesView(
-        prediction=pictures(prediction, frame),
-        truth=pictures(data.target_values[rows], frame),
-        context=pictures(data.target_values[before], frame),
+        prediction=to_frames(prediction, frame),
+        truth=to_frames(data.target_values[rows], frame),
+        context=to_frames(data.target_values[before], frame),
         title="Recursive prediction: each frame from predicted frames",
     )

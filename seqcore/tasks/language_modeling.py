@@ -29,7 +29,7 @@ from seqcore.models.generation import generate, log_sum
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import State, carry_over
 from seqcore.results import SymbolsView, TextView, View
-from seqcore.tasks.stateful_eval import stretches, warming_windows
+from seqcore.tasks.stateful_eval import burn_in_windows, parallel_segments
 from seqcore.tasks.task import Task, window_note
 
 __all__ = ["LanguageModeling"]
@@ -165,7 +165,7 @@ class LanguageModeling(Task):
             yield from ((indices[start : start + rows], None) for start in range(0, len(indices), rows))
             return
         before: NDArray[np.int64] | None = None
-        for numbers in stretches(len(windows), most, min(rows, _MOST_ROWS, max(1, len(windows) // 8))):
+        for numbers in parallel_segments(len(windows), most, min(rows, _MOST_ROWS, max(1, len(windows) // 8))):
             first, _, sequence = windows.locate(numbers)
             continues = np.zeros(len(numbers), dtype=bool)
             if before is not None:
@@ -194,7 +194,7 @@ class LanguageModeling(Task):
         """The state before each segment, and whether there is one, from the unscored windows before it."""
         state: State = None
         there = np.zeros(len(heads), dtype=bool)
-        for rows in warming_windows(data.windows[part], heads, data.table.offsets):
+        for rows in burn_in_windows(data.windows[part], heads, data.table.offsets):
             places = np.maximum(rows, 0)[:, None] + np.arange(data.longest)
             _, state = model(data.inputs(places), carry_over(model, state, there))
             there = rows >= 0
@@ -295,7 +295,7 @@ class LanguageModeling(Task):
         message = f"The n-gram baselines were fitted on the last {most:,} of {there:,} training symbols."
         return [
             Finding(
-                code="counted-in-a-part",
+                code="subsampled-counts",
                 severity="info",
                 message=message,
                 evidence="Fitting on all symbols would be slow; the baselines would be slightly better.",

@@ -28,8 +28,8 @@ from seqcore.models.architecture import ModelContext
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.results import FramesView, SeriesView, View
 from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
-from seqcore.tasks.frame_prediction import film_view, is_film
-from seqcore.tasks.frame_rows import as_film
+from seqcore.tasks.frame_prediction import predicts_frames, recursive_frames_view
+from seqcore.tasks.frames import frames_view
 from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of, intervals_from
 from seqcore.tasks.rollout import recursive_forecast
 from seqcore.tasks.scaling_search import Choice, choice_view, choose_scaling, scaling_trials, several_sizes
@@ -251,7 +251,7 @@ class Regression(Task):
         """Predictions for an input [T] or [T, F] in the units of the codec's first series."""
         rows, times = as_rows(given, codec), dates_of(given)
         view = predict_after(model, self.experiment.data, codec, rows, times=times)
-        return view if codec.frame is None else as_film(view, codec.frame)
+        return view if codec.frame is None else frames_view(view, codec.frame)
 
     def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
         """Forecast from the end of the codec's first series; recursive beyond the horizon."""
@@ -276,7 +276,7 @@ class Regression(Task):
         if self.experiment.data.predict == "broadcast":
             found.append(
                 Finding(
-                    code="one-answer-for-many",
+                    code="broadcast-targets",
                     message=f"One prediction is compared with {self.experiment.data.window} targets: "
                     "the lowest loss is reached at their mean.",
                     evidence="The head has one output for each window, and broadcasting repeats it over all targets.",
@@ -315,8 +315,8 @@ class Regression(Task):
         return bool(evaluation.metrics["rmse"] > 0.8 * naive and flat)
 
     def _view(self, model: nn.Module, data: NumericDataset, part: str, points: int) -> SeriesView | FramesView:
-        if is_film(data):
-            return film_view(model, data, part)
+        if predicts_frames(data):
+            return recursive_frames_view(model, data, part)
         views = []
         for indices in shown_windows(data, part, points, apart=1 if self.experiment.training.stateful else None):
             prediction, _ = self.predicted(model, data, part, indices)

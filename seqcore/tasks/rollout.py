@@ -41,17 +41,17 @@ class Rollout:
         """Steps predicted at once."""
         return 1 if is_recursive(self.config) else self.config.horizon
 
-    def answer(self, rows: Tensor, dates: Tensor | None) -> Tensor:
+    def predict(self, rows: Tensor, dates: Tensor | None) -> Tensor:
         """Rows [n, before + T, C], dates [n, T, E] of the rows `lead` later -> predictions [n, S, H, K]."""
         n, length, columns = rows.shape
-        seen = rows[:, self.before :]
-        below = beneath = None
+        inputs = rows[:, self.before :]
+        input_anchor = target_anchor = None
         if self.kind in ANCHORED:
             first = torch.arange(n, device=rows.device) * length + self.before
             lengths = torch.full_like(first, length - self.before)
             ahead = self.config.lead + torch.arange(self.at_once, device=rows.device)
             flat = rows.reshape(n * length, columns)
-            below, beneath = anchors(
+            input_anchor, target_anchor = anchors(
                 flat,
                 self.kind,
                 first,
@@ -60,11 +60,11 @@ class Rollout:
                 every_step=self.config.predict != "last",
                 period=self.period,
             )
-        seen = (seen if below is None else seen - below)[:, :, self.inputs]
-        outputs, _ = self.model(seen if dates is None else torch.cat([seen, dates], dim=2))
+        inputs = (inputs if input_anchor is None else inputs - input_anchor)[:, :, self.inputs]
+        outputs, _ = self.model(inputs if dates is None else torch.cat([inputs, dates], dim=2))
         outputs = outputs.reshape(n, -1, self.at_once, len(self.targets))
-        answer: Tensor = outputs if beneath is None else outputs + beneath[..., self.targets]
-        return answer
+        prediction: Tensor = outputs if target_anchor is None else outputs + target_anchor[..., self.targets]
+        return prediction
 
     def continue_from(self, rows: Tensor, dates: Tensor | None, steps: int) -> Tensor:
         """Recursive forecast after `rows[n, L, C]`, [n, steps, K].
@@ -73,16 +73,16 @@ class Rollout:
         """
         n, filled, columns = rows.shape
         lead, at_once = self.config.lead, self.at_once
-        room = torch.full((n, steps + at_once, columns), torch.nan, device=rows.device)
-        known = torch.cat([rows, room], dim=1)
+        future = torch.full((n, steps + at_once, columns), torch.nan, device=rows.device)
+        series = torch.cat([rows, future], dim=1)
         for done in range(0, steps, at_once):
             check_interrupted()
             end = filled + done + 1 - lead  # known or predicted rows at the forecast origin
             low = max(0, end - self.config.window - self.before)
-            seen = None if dates is None else dates[:, low + self.before + lead : end + lead]
-            answer = self.answer(known[:, low:end], seen)[:, -1]  # [n, H, K]
-            known[:, filled + done : filled + done + at_once, self.targets] = answer
-        return known[:, filled : filled + steps][..., self.targets]
+            calendar = None if dates is None else dates[:, low + self.before + lead : end + lead]
+            prediction = self.predict(series[:, low:end], calendar)[:, -1]  # [n, H, K]
+            series[:, filled + done : filled + done + at_once, self.targets] = prediction
+        return series[:, filled : filled + steps][..., self.targets]
 
 
 @torch.inference_mode()

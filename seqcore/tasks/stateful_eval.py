@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from seqcore.data.dataset import Windows
 
-__all__ = ["stretches", "warming_windows"]
+__all__ = ["burn_in_windows", "parallel_segments"]
 
-_WARM = 128  # minimum burn-in steps of a segment, rounded up to whole windows
+_BURN_IN = 128  # minimum burn-in steps of a segment, rounded up to whole windows
 
 
-def stretches(n: int, most: int, rows: int) -> Iterator[NDArray[np.int64]]:
+def parallel_segments(n: int, most: int, rows: int) -> Iterator[NDArray[np.int64]]:
     """At most `most` of n windows as parallel segments: the window indices of each pass, [rows or fewer].
 
     All n windows, or evenly spaced segments of them. The windows of a row are consecutive; finished rows are the last
@@ -31,7 +31,7 @@ def stretches(n: int, most: int, rows: int) -> Iterator[NDArray[np.int64]]:
         yield heads[lengths > step] + step
 
 
-def warming_windows(
+def burn_in_windows(
     windows: Windows, heads: NDArray[np.int64], offsets: NDArray[np.int64]
 ) -> Iterator[NDArray[np.int64]]:
     """The windows before the first window of each segment: first rows [n] of each pass, negative if none.
@@ -41,6 +41,6 @@ def warming_windows(
     """
     first, length, sequence = windows.locate(heads)
     start = offsets[sequence]
-    for back in range(-(-_WARM // max(1, int(length.max(initial=1)))), 0, -1):
+    for back in range(-(-_BURN_IN // max(1, int(length.max(initial=1)))), 0, -1):
         rows = first - back * windows.stride
         yield np.where(rows >= start, rows, -1)

@@ -19,7 +19,7 @@ from seqcore.results.spacing import join_sentence
 from seqcore.tasks.forecasting import as_rows, parse_numbers
 from seqcore.tasks.task import Example, Task
 
-__all__ = ["as_table", "class_answers", "example", "labels_view", "one_of_each", "parse_sequence", "read_back"]
+__all__ = ["as_table", "class_logits", "example", "example_text", "labels_view", "parse_sequence", "round_robin"]
 
 _STEPS_AT_ONCE = 50_000
 _MOST_STEPS = 240  # shown time steps of one sequence
@@ -31,7 +31,7 @@ Values = NDArray[np.float64]
 
 
 @torch.inference_mode()
-def class_answers(
+def class_logits(
     model: nn.Module, task: Task, data: LabelledDataset, part: str, indices: NDArray[np.int64]
 ) -> tuple[Values, float]:
     """Logits at the end of each sequence [n, C], and the mean loss."""
@@ -77,7 +77,7 @@ def labels_view(
         kept = np.linspace(0, len(indices) - 1, max(1, most)).astype(np.int64)
     codes = data.truth(part, indices[kept])
     classes = codes if (codes != UNKNOWN_CLASS).any() else scores[kept].argmax(axis=1)
-    first = (one_of_each(classes) if mixed else np.arange(len(kept)))[:shown]
+    first = (round_robin(classes) if mixed else np.arange(len(kept)))[:shown]
     kept = kept[np.concatenate([first, np.setdiff1d(np.arange(len(kept)), first)]).astype(np.int64)]
     full = [_stepwise(model, data, part, int(indices[place])) for place in kept[: len(first)]]
     sequences = data.windows[part].locate(indices[kept])[2]
@@ -122,25 +122,27 @@ def _stepwise(
     model.eval()
     inputs = data.batch(part, np.array([index])).inputs
     if not cast(SequenceClassifier, model).causal:
-        asked = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _MOST_PREFIXES)).round().astype(int))]
-        longest = int(asked[-1]) + 1
+        prefixes = places[
+            np.unique(np.linspace(0, len(places) - 1, min(len(places), _MOST_PREFIXES)).round().astype(int))
+        ]
+        longest = int(prefixes[-1]) + 1
         size = max(1, _STEPS_AT_ONCE // longest)
-        pieces = []
-        for start in range(0, len(asked), size):
-            some = torch.from_numpy(asked[start : start + size] + 1)
+        parts = []
+        for start in range(0, len(prefixes), size):
+            some = torch.from_numpy(prefixes[start : start + size] + 1)
             repeated = inputs[:, : int(some.max())].expand(len(some), *(-1,) * (inputs.dim() - 1))
-            pieces.append(_last(model(repeated, None, some)[0], some))
-        answers = torch.cat(pieces).double().cpu().numpy()
-        answers = answers[
-            np.searchsorted(asked, places, side="right") - 1
+            parts.append(_last(model(repeated, None, some)[0], some))
+        logits = torch.cat(parts).double().cpu().numpy()
+        logits = logits[
+            np.searchsorted(prefixes, places, side="right") - 1
         ]  # the last evaluated prefix holds until the next
     else:
-        answers = model(inputs, None, None)[0][0].double().cpu().numpy()[places]
+        logits = model(inputs, None, None)[0][0].double().cpu().numpy()[places]
     model.train(training)
     rows = low + places
     words = tuple(data.table.symbols[data.table.values[rows, 0]].tolist()) if data.table.symbols is not None else ()
     signal = np.zeros((len(places), 0)) if words else _rounded(data.table.values[rows])
-    return _rounded(_probabilities(answers)), signal, words, (places + 1).astype(np.float64)
+    return _rounded(_probabilities(logits)), signal, words, (places + 1).astype(np.float64)
 
 
 def _last(outputs: Tensor, lengths: Tensor | None) -> Tensor:
@@ -158,7 +160,7 @@ def _probabilities(scores: Values) -> Values:
     return np.where(np.isfinite(shares), shares, 1.0 / max(1, scores.shape[-1]))
 
 
-def one_of_each(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+def round_robin(classes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Indices into `classes` [n] in round-robin order of the classes.
 
     Each class starts at another offset, since adjacent sequences (one speaker's recordings) are similar.
@@ -202,7 +204,7 @@ def parse_sequence(text: str, codec: LabelledCodec) -> Any:
     return symbols
 
 
-def read_back(codec: LabelledCodec) -> str:
+def example_text(codec: LabelledCodec) -> str:
     """The codec's example as text."""
     if codec.vocabulary is not None:
         codes = codec.example[:, 0].astype(np.int64).tolist()

@@ -230,9 +230,9 @@ def predict_windows(
         if stateful:
             continues = _continues_previous(windows, some, indices[start - 1] if start else None)
             state = carry_over(model, state, continues)
-        answer, state = task.forward(model, batch, state if stateful else None, 1.0)
-        total += float(task.loss(answer, batch)) * len(some)
-        outputs.append(answer.float().cpu().numpy())
+        output, state = task.forward(model, batch, state if stateful else None, 1.0)
+        total += float(task.loss(output, batch)) * len(some)
+        outputs.append(output.float().cpu().numpy())
     model.train(training)
     longest = max(o.shape[1] for o in outputs)
     padded = [o if o.shape[1] == longest else np.pad(o, ((0, 0), (0, longest - o.shape[1]), (0, 0))) for o in outputs]

@@ -202,17 +202,16 @@ class Translation(Task):
         """Findings: identical predictions, a better nearest-sentence baseline, unknown words."""
         assert isinstance(evaluation.view, TranslationView)
         title, found = SPLIT_TITLES[part], []
-        answers = {t.text for t in evaluation.view.sentences}
-        asked = {t.source for t in evaluation.view.sentences}
+        predictions = {t.text for t in evaluation.view.sentences}
+        sources = {t.source for t in evaluation.view.sentences}
         bleu, nearest = evaluation.metrics["bleu"], evaluation.baselines["nearest_sentence"]["bleu"]
-        if len(asked) >= 10 and len(answers) <= 0.1 * len(asked):
+        if len(sources) >= 10 and len(predictions) <= 0.1 * len(sources):
             found.append(
                 Finding(
-                    code="says-the-same",
+                    code="identical-predictions",
                     message="The model predicts the same sentence for almost every input.",
-                    evidence=f"{len(answers)} different prediction{'s' * (len(answers) != 1)} for {len(asked)} "
-                    f"sentences of the {title} split: "
-                    f"the decoder ignores the encoder output.",
+                    evidence=f"{len(predictions)} different prediction{'s' * (len(predictions) != 1)} for "
+                    f"{len(sources)} sentences of the {title} split: the decoder ignores the encoder output.",
                     remedy="Train longer or with another learning rate, or use attention (model.attention).",
                 )
             )

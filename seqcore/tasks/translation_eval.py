@@ -64,18 +64,22 @@ def translate_words(
             inputs[row, : lengths[i]] = coded[i]
         unknown = torch.from_numpy(np.array([bool((coded[i] == 0).any()) for i in some]))
         short = torch.from_numpy(lengths[some]) if (lengths[some] < longest).any() else None
-        answers = beam_search(model, torch.from_numpy(inputs).to(device), short, beam=beam, unknown=unknown.to(device))
-        for i, answer in zip(some.tolist(), answers, strict=True):
-            found[i] = _translated(codec, sentences[i], coded[i], answer)
+        hypotheses = beam_search(
+            model, torch.from_numpy(inputs).to(device), short, beam=beam, unknown=unknown.to(device)
+        )
+        for i, hypothesis in zip(some.tolist(), hypotheses, strict=True):
+            found[i] = _translated(codec, sentences[i], coded[i], hypothesis)
     model.train(training)
     return [found[i] for i in range(len(sentences))]
 
 
-def _translated(codec: ParallelTextCodec, source: Words, codes: NDArray[np.int64], answer: Hypothesis) -> Translated:
+def _translated(
+    codec: ParallelTextCodec, source: Words, codes: NDArray[np.int64], hypothesis: Hypothesis
+) -> Translated:
     unknown = np.flatnonzero(codes == 0)
-    attention = None if answer.attention is None else answer.attention[:, : len(source)].astype(np.float64)
+    attention = None if hypothesis.attention is None else hypothesis.attention[:, : len(source)].astype(np.float64)
     words, copied = [], 0
-    for step, code in enumerate(answer.codes):
+    for step, code in enumerate(hypothesis.codes):
         word = codec.target.vocabulary.symbols[code]
         if code == 0:  # copy the unknown word with the highest attention weight; without attention, in order
             place = unknown[copied % len(unknown)] if attention is None else unknown[attention[step][unknown].argmax()]
@@ -88,7 +92,7 @@ def _translated(codec: ParallelTextCodec, source: Words, codes: NDArray[np.int64
         attention=attention,
         unknown=tuple(dict.fromkeys(bare(source[i]) for i in unknown.tolist())),
         text=join_sentence(written),
-        probability=answer.probability,
+        probability=hypothesis.probability,
     )
 
 

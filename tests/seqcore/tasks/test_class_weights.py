@@ -130,7 +130,7 @@ def test_the_data_page_advises_it_above_four_to_one_and_the_doctor_where_a_class
     (text,) = advice(uneven(0.18))
     assert "training.class_weights" in text
     _, events = trained(uneven(0.05, 400), "none")
-    said = [e for e in events if isinstance(e, Finding) and e.code in ("learned-the-majority", "class-never-named")]
+    said = [e for e in events if isinstance(e, Finding) and e.code in ("learned-the-majority", "class-never-predicted")]
     assert said
     assert all("training.class_weights = balanced" in e.remedy for e in said)
 

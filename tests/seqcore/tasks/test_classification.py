@@ -248,7 +248,7 @@ def test_a_class_that_training_never_saw_is_noted_and_counts_as_an_error() -> No
     task = Classification(experiment())
     odd = task.make_dataset(table, CPU)
     assert odd.codec.labels == ("a", "b")
-    assert "no sequence of class rare, the test part has" in " ".join(odd.table.notes)
+    assert "no sequence of class rare, the test split has" in " ".join(odd.table.notes)
     evaluation = task.evaluate(task.build_model(odd.codec), odd, "test")
     truth = odd.truth("test", np.arange(len(held_back)))
     assert (truth == UNKNOWN_CLASS).sum() == 2
@@ -313,7 +313,7 @@ def test_what_a_model_can_not_take_is_said(trained: tuple[Predictor, Table, list
     predictor, _, _ = trained
     with pytest.raises(PredictionError, match=r"numbers a row|numbers; give 3"):
         predictor.predict("1, 2; 3, 4")
-    with pytest.raises(DataError, match="these data are text"):
+    with pytest.raises(DataError, match="these data are labelled texts"):
         predictor.predict(reviews(4))
     with pytest.raises(PredictionError, match="not trained on audio"):
         predictor.predict(Sound(16_000, np.zeros(100, dtype=np.float32)))
@@ -406,7 +406,7 @@ def test_the_doctor_names_a_model_that_only_learned_the_largest_class_and_classe
     always = torch.tensor([5.0, 0.0, 0.0])
     assert diagnosed(lambda x: always.expand(*x.shape[:2], 3)) == {"learned-the-majority"}
     without_last = diagnosed(lambda x: x * torch.tensor([1.0, 1.0, 0.0]) + torch.tensor([0.0, 0.0, -99.0]))
-    assert {"class-never-named", "nearest-neighbour-better"} <= without_last
+    assert {"class-never-predicted", "nearest-neighbour-better"} <= without_last
     assert diagnosed(lambda x: 9 * x.cumsum(dim=1)) == set()
 
 
@@ -450,5 +450,5 @@ def test_findings_tell_what_is_odd(trained: tuple[Predictor, Table, list[Event]]
     table = of([[0.0, 1.0]] * 100, ["a"] * 92 + ["b"] * 8)
     events, _ = run(experiment(**{"training.epochs": 1}), table)
     messages = [e.message for e in events if isinstance(e, Finding)]
-    assert any("look at macro F1" in m for m in messages)
+    assert any("macro F1" in m for m in messages)
     assert any("for every sequence" in m for m in messages)

@@ -21,7 +21,7 @@ from seqcore.inference.predictor import Predictor
 from seqcore.models.generation import generate
 from seqcore.results import SymbolsView, TextView, view_from_dict
 from seqcore.tasks.language_modeling import LanguageModeling
-from seqcore.tasks.stateful_eval import stretches
+from seqcore.tasks.stateful_eval import parallel_segments
 from seqcore.training.fit import fit
 
 CPU = torch.device("cpu")
@@ -99,7 +99,7 @@ def test_a_part_read_in_stretches_scores_as_one_long_reading() -> None:
 
 @pytest.mark.parametrize(("n", "most", "rows"), [(1, 9, 4), (7, 100, 3), (64, 64, 64), (1000, 100, 16), (65, 65, 64)])
 def test_stretches_cover_a_part_once_or_are_spread_over_it(n: int, most: int, rows: int) -> None:
-    passes = list(stretches(n, most, rows))
+    passes = list(parallel_segments(n, most, rows))
     numbers = np.concatenate(passes)
     assert len(numbers) == len(set(numbers.tolist()))
     assert len(numbers) == n if most >= n else most * 0.8 <= len(numbers) <= most
@@ -224,7 +224,7 @@ def test_a_text_that_holds_the_sign_for_unknown_is_read() -> None:
 
 
 @pytest.mark.parametrize(("text", "line"), [("Too short to learn from.", "a text of 24 symbols is too short"),
-                                             ("Long enough. " * 5, "a window of 64 .* need 65 steps")])  # fmt: skip
+                                             ("Long enough. " * 5, "a window of 64 .* need 65 consecutive steps")])  # fmt: skip
 def test_a_text_that_is_too_short_says_what_it_needs(text: str, line: str) -> None:
     with pytest.raises(DataError, match=line) as caught:
         LanguageModeling(experiment(data__window=64)).check(text_table(text))

@@ -442,7 +442,7 @@ def test_batches_hold_sentences_of_about_one_length_and_each_of_them_once() -> N
 
 @pytest.mark.parametrize(
     ("answers", "bleu", "code"),
-    [(1, 5.0, "says-the-same"), (20, 15.0, "nearest-sentence-better"), (20, 60.0, None)],
+    [(1, 5.0, "identical-predictions"), (20, 15.0, "nearest-sentence-better"), (20, 60.0, None)],
 )
 def test_the_doctor_says_what_a_poor_translator_does(answers: int, bleu: float, code: str | None) -> None:
     task = Translation(tiny())
