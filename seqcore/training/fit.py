@@ -104,7 +104,7 @@ def _train(
     requests = Requests(state, control, replay, checkpoint_now)
     yield from scoring.score_baselines()
     yield _started(state, scoring, device)
-    yield from (Finding(step=p.step, code="note", message=note, severity="info") for note in table.notes)
+    yield from (Finding(step=p.step, code="note", message=note, severity="info") for note in state.dataset.table.notes)
     yield from (replace(leak, step=p.step) for leak in find_leaks(table, state.experiment.data))
     if p.step == 0:
         yield scoring.preview()

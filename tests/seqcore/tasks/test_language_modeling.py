@@ -224,7 +224,7 @@ def test_a_text_that_holds_the_sign_for_unknown_is_read() -> None:
 
 
 @pytest.mark.parametrize(("text", "line"), [("Too short to learn from.", "a text of 24 symbols is too short"),
-                                             ("Long enough. " * 5, "a window of 64 .* need 65 consecutive")])  # fmt: skip
+                                             ("Long enough. " * 5, "a window of 64 .* need 65")])  # fmt: skip
 def test_a_text_that_is_too_short_says_what_it_needs(text: str, line: str) -> None:
     with pytest.raises(DataError, match=line) as caught:
         LanguageModeling(experiment(data__window=64)).check(text_table(text))
