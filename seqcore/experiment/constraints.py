@@ -180,6 +180,11 @@ RULES: tuple[Rule, ...] = (
         "{architecture} can't read sequences of different lengths, as in {task}; use another architecture",
         lambda d, m, t: bool(_task(d, "variable_length")) and (not _can(m).packed or _can(m).fixed_window),
     ),
+    Rule(
+        "model.attention",
+        "a decoder of {architecture} can't start from the encoder's final state; use additive or multiplicative",
+        lambda d, m, t: m.attention == "none" and not _can(m).state_transfer,
+    ),
 )
 
 

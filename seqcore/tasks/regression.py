@@ -34,7 +34,7 @@ from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of,
 from seqcore.tasks.rollout import recursive_forecast
 from seqcore.tasks.scaling_search import Choice, choice_view, choose_scaling, scaling_trials, several_sizes
 from seqcore.tasks.series_results import joined, shown_windows, side_by_side
-from seqcore.tasks.task import Task, predict_windows, scored_windows, window_note
+from seqcore.tasks.task import Task, predict_windows, scored_windows, whole_window, window_note
 
 __all__ = ["Regression"]
 
@@ -249,7 +249,8 @@ class Regression(Task):
 
     def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView | FramesView:
         """Predictions for an input [T] or [T, F] in the units of the codec's first series."""
-        rows, times = as_rows(given, codec), dates_of(given)
+        rows, times = whole_window(self.experiment, as_rows(given, codec), before=codec.before), dates_of(given)
+        times = None if times is None else times[-len(rows) :]
         view = predict_after(model, self.experiment.data, codec, rows, times=times)
         return view if codec.frame is None else frames_view(view, codec.frame)
 

@@ -18,10 +18,11 @@ from seqcore.evaluation.interruption import check_interrupted
 from seqcore.evaluation.metrics import BaselineScore, Evaluation
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.experiment import Experiment
+from seqcore.models import MODELS, capabilities_of
 from seqcore.models.state import State, carry_over
 from seqcore.results import SeriesView, View
 
-__all__ = ["Codec", "Example", "Task", "predict_windows", "scored_windows", "window_note"]
+__all__ = ["Codec", "Example", "Task", "predict_windows", "scored_windows", "whole_window", "window_note"]
 
 MOST_CARRIED = 2_000  # windows scored in a stateful evaluation
 MOST_SCORED = 50_000  # windows scored in one split; of more, an evenly spaced sample
@@ -185,6 +186,23 @@ class Task(ABC):
     def diagnose(self, evaluation: Evaluation, dataset: Any, part: str) -> list[Finding]:
         """Findings about a trained model."""
         return []
+
+
+def whole_window(experiment: Experiment, given: Any, *, before: int = 0) -> Any:
+    """An input as the architecture can read it: its last window of steps where the window is fixed, else all of it.
+
+    `before` are steps in front of the window that its scaling needs. PredictionError where the input is too short.
+    """
+    if not capabilities_of(experiment.model.architecture).fixed_window:
+        return given
+    needed = experiment.data.window + before
+    if len(given) < needed:
+        title = MODELS[experiment.model.architecture].title
+        raise PredictionError(
+            f"input: {len(given)} step{'s' * (len(given) != 1)} are too few; {title} reads whole windows, so give at "
+            f"least {needed}"
+        )
+    return given[-needed:]
 
 
 def window_note(experiment: Experiment, steps: int) -> str | None:
