@@ -43,6 +43,15 @@ MODELS: dict[str, Entry] = {
             "capabilities": replace(_RECURRENT, probes=("hidden_state", "reset_gate", "update_gate", "candidate")),
         },
     ),
+    "mingru": Entry(
+        "minGRU",
+        "GRU whose gates depend on the input alone, so that all steps train in parallel (Feng et al. 2024).",
+        "seqcore.models.mingru:MinGRU",
+        {
+            "gates": 1,
+            "capabilities": Capabilities(stateful=True, state_transfer=True, probes=("hidden_state", "update_gate")),
+        },
+    ),
 }
 
 
