@@ -52,6 +52,13 @@ MODELS: dict[str, Entry] = {
             "capabilities": Capabilities(stateful=True, state_transfer=True, probes=("hidden_state", "update_gate")),
         },
     ),
+    "tcn": Entry(
+        "TCN",
+        "Temporal convolutional network: causal dilated convolutions, no recurrence (Bai et al. 2018).",
+        "seqcore.models.tcn:TCN",
+        {"gates": 3, "capabilities": Capabilities(stateful=True)},
+        options="seqcore.models.tcn:TCNOptions",
+    ),
 }
 
 

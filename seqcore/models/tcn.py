@@ -1,0 +1,134 @@
+"""TCN: a temporal convolutional network of causal, dilated convolutions.
+
+Bai, Kolter and Koltun 2018, "An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence
+Modeling": residual blocks of two weight-normalized convolutions with ReLU and dropout, the dilation doubled from block
+to block.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from seqcore.experiment.config import ModelConfig
+from seqcore.experiment.fields import OptionalInt, Options, setting
+from seqcore.models.architecture import Architecture, LayerRow, ModelContext, inside
+from seqcore.models.state import State
+
+__all__ = ["TCN", "TCNOptions"]
+
+
+class TCNOptions(Options):
+    """Fields that a TCN alone has."""
+
+    kernel_size: int = setting(3, "Time steps that each convolution reads.", minimum=2, maximum=64, unit="steps")
+    blocks: OptionalInt = setting(
+        None,
+        "Residual blocks of a layer, with dilations 1, 2, 4, ... Empty: enough for the receptive field to cover the "
+        "window.",
+        minimum=1,
+        maximum=16,
+    )
+
+
+class TCN(Architecture):
+    """`num_layers` stacks of residual blocks, `hidden_size` channels each.
+
+    State: the last inputs of each convolution that later steps still see, [B, features, (kernel_size - 1) * dilation].
+    """
+
+    def __init__(self, context: ModelContext, config: ModelConfig) -> None:
+        super().__init__()
+        options = TCNOptions(**config.options)
+        self.output_size = size = config.hidden_size
+        count = options.blocks or _blocks_for(context.window, options.kernel_size)
+        dilations = [2**block for _ in range(config.num_layers) for block in range(count)]
+        inputs = [context.input_size] + [size] * (len(dilations) - 1)
+        self.blocks = nn.ModuleList(
+            _Block(features, size, options.kernel_size, dilation, config.dropout)
+            for features, dilation in zip(inputs, dilations, strict=True)
+        )
+
+    def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """See `Architecture`."""
+        before = self.initial_state(len(x)) if state is None else state
+        x, after = x.transpose(1, 2), []
+        for block, past in zip(self.blocks, before, strict=True):
+            x, kept = block(x, past, lengths)
+            after.append(kept)
+        y = x.transpose(1, 2)
+        if lengths is not None:
+            y = y * inside(lengths, y.shape[1], y.device)[..., None]
+        return y, tuple(after)
+
+    def initial_state(self, batch_size: int) -> State:
+        """Zeros, the padding before the first step: for each block, those of its two convolutions."""
+        weight = next(self.parameters())
+        return tuple(
+            tuple(weight.new_zeros(batch_size, conv.in_channels, conv.history) for conv in block.convolutions)
+            for block in self._blocks()
+        )
+
+    def layers(self) -> list[LayerRow]:
+        """One row for each residual block."""
+        shape = f"[B, T, {self.output_size}]"
+        return [
+            LayerRow(
+                f"block {i + 1}, dilation {block.convolutions[0].dilation[0]}",
+                "TCN",
+                shape,
+                sum(p.numel() for p in block.parameters()),
+            )
+            for i, block in enumerate(self._blocks())
+        ]
+
+    def _blocks(self) -> list[_Block]:
+        return cast(list[_Block], list(self.blocks))
+
+
+class _CausalConv(nn.Conv1d):
+    """A convolution over a step and the `history` steps before it."""
+
+    def __init__(self, features: int, size: int, kernel_size: int, dilation: int) -> None:
+        super().__init__(features, size, kernel_size, dilation=dilation)
+        self.history = (kernel_size - 1) * dilation
+        nn.init.normal_(self.weight, std=0.01)
+
+    def step(self, x: Tensor, past: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        """x[B, F, T], past[B, F, history] -> (y[B, size, T], the past of the step after each row's last one)."""
+        seen = torch.cat([past, x], dim=2)
+        if lengths is None:
+            return self(seen), seen[:, :, seen.shape[2] - self.history :]
+        places = lengths.to(x.device)[:, None] + torch.arange(self.history, device=x.device)
+        return self(seen), seen.gather(2, places[:, None].expand(-1, seen.shape[1], -1))
+
+
+class _Block(nn.Module):
+    """y = relu(x + dropout(relu(conv(dropout(relu(conv(x))))))), x projected where the channels differ."""
+
+    def __init__(self, features: int, size: int, kernel_size: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.first = weight_norm(_CausalConv(features, size, kernel_size, dilation))
+        self.second = weight_norm(_CausalConv(size, size, kernel_size, dilation))
+        self.convolutions = cast(tuple[_CausalConv, _CausalConv], (self.first, self.second))
+        self.skip = nn.Conv1d(features, size, 1) if features != size else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, past: tuple[Tensor, Tensor], lengths: Tensor | None) -> tuple[Tensor, State]:
+        """x[B, F, T] and the past inputs of both convolutions -> (y[B, size, T], their inputs to keep)."""
+        hidden, first = self.convolutions[0].step(x, past[0], lengths)
+        hidden = self.dropout(torch.relu(hidden))
+        hidden, second = self.convolutions[1].step(hidden, past[1], lengths)
+        hidden = self.dropout(torch.relu(hidden))
+        return torch.relu(hidden + self.skip(x)), (first, second)
+
+
+def _blocks_for(window: int, kernel_size: int) -> int:
+    """The fewest blocks whose receptive field, 1 + 2 (kernel_size - 1) (2^blocks - 1), covers the window."""
+    blocks = 1
+    while 1 + 2 * (kernel_size - 1) * (2**blocks - 1) < window:
+        blocks += 1
+    return blocks
