@@ -147,6 +147,8 @@ def test_links_toml_and_forms_hold_its_options(name: str) -> None:
     changed = experiment
     for s in own:
         other = next((c.value for c in s.choices if c.value != s.default), None)
+        if s.kind == "switch":
+            other = not s.default
         if other is None and s.kind in ("whole", "number"):
             other = s.minimum if s.minimum is not None and s.minimum != s.default else (s.default or 1) + 1
         if other is not None:
