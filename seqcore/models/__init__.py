@@ -59,6 +59,13 @@ MODELS: dict[str, Entry] = {
         {"gates": 3, "capabilities": Capabilities(stateful=True)},
         options="seqcore.models.tcn:TCNOptions",
     ),
+    "nlinear": Entry(
+        "NLinear",
+        "Linear model of the window relative to its last value: a strong forecasting baseline (Zeng et al. 2023).",
+        "seqcore.models.nlinear:NLinear",
+        {"capabilities": Capabilities(packed=False, fixed_window=True)},
+        options="seqcore.models.nlinear:NLinearOptions",
+    ),
 }
 
 

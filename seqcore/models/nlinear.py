@@ -1,0 +1,54 @@
+"""NLinear: a linear model of the window, measured from its last value.
+
+Zeng, Chen, Zhang and Xu 2023, "Are Transformers Effective for Time Series Forecasting?": subtract the last value of the
+window, map the window to the horizon with one linear layer that all features share, and add the last value again.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seqcore.experiment.config import ModelConfig
+from seqcore.experiment.fields import Options, setting
+from seqcore.models.architecture import Architecture, ModelContext
+from seqcore.models.state import State
+
+__all__ = ["NLinear", "NLinearOptions"]
+
+
+class NLinearOptions(Options):
+    """Fields that an NLinear alone has."""
+
+    subtract_last: bool = setting(True, "Subtract the last value of the window and add it to the forecast.")
+
+
+class NLinear(Architecture):
+    """Windows [B, window, F] -> their forecasts [B, 1, horizon * F]; the hidden size and the layers do not matter.
+
+    The output layer starts as the identity where there is an output for each forecast, so that an untrained model
+    predicts about the last value; trained, it mixes features, too.
+    """
+
+    def __init__(self, context: ModelContext, config: ModelConfig) -> None:
+        super().__init__()
+        self.window = context.window
+        self.subtract_last = NLinearOptions(**config.options).subtract_last
+        self.output_size = context.horizon * context.input_size
+        self.map = nn.Linear(context.window, context.horizon)
+        nn.init.constant_(self.map.weight, 1.0 / context.window)
+        nn.init.zeros_(self.map.bias)
+
+    def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """See `Architecture`. ValueError where x does not have the steps of the window."""
+        if x.shape[1] != self.window:
+            raise ValueError(f"NLinear reads windows of {self.window} steps, not {x.shape[1]}")
+        last = x[:, -1:] if self.subtract_last else torch.zeros_like(x[:, -1:])
+        forecast = self.map((x - last).transpose(1, 2)).transpose(1, 2) + last  # [B, horizon, F]
+        return forecast.reshape(len(x), 1, self.output_size), None
+
+    def initial_head(self, head: nn.Linear) -> None:
+        """The identity, where outputs and forecasts are as many."""
+        if head.in_features == head.out_features:
+            nn.init.eye_(head.weight)
+            nn.init.zeros_(head.bias)
