@@ -16,6 +16,7 @@ from seqcore.data.table import Table
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import Recipe, load_recipe, recipes
+from seqcore.registry import task_kind
 from seqcore.tasks import TASKS
 from seqcore.tasks.auto_config import suggest_experiment
 from ui import drafts, forms, session
@@ -240,7 +241,7 @@ def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
     if _origin(draft) == "recipe":
         return ()
     reading = _reading_fields(draft, table) if draft.values["data.source"] == "file" else ()
-    if table is None or table.symbolic or draft.values["data.task"] != "regression":
+    if table is None or table.symbolic or task_kind(draft.values["data.task"]) != "regression":
         return reading
     columns = ("data.target", "data.inputs") if len(table.columns) > 1 else ()
     gaps = draft.values["data.missing"] != "refuse" or table.has_missing

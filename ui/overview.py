@@ -21,6 +21,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
 from seqcore.plots import plot_table
 from seqcore.plots.examples import plot_examples
+from seqcore.registry import task_kind
 from ui import data_picker, session
 from ui.cards import finding_box
 from ui.drafts import Draft
@@ -136,7 +137,7 @@ def _drawn(data_json: str, _table: Table, *, small: bool) -> tuple[str, int]:
 
 def predicted(experiment: Experiment, table: Table) -> None:
     """One line: which columns are predicted, from which."""
-    if table.symbolic or experiment.data.task != "regression":
+    if table.symbolic or task_kind(experiment.data.task) != "regression":
         return
     data = experiment.data
     target = data.target or (data.inputs[:1] if data.inputs and data.lead else table.columns[:1])

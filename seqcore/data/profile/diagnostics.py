@@ -13,7 +13,7 @@ from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
-from seqcore.registry import tasks
+from seqcore.registry import task_kind, tasks
 
 __all__ = ["diagnose_table", "few_windows"]
 
@@ -186,7 +186,7 @@ def _columns(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
     constant = [c.name for c in profile.columns if c.kind in ("constant", "empty")]
     target = None if table.symbolic or not table.columns else table.columns[target_column(table, config)]
     if constant and table.frame is None:
-        worst = config.task == "regression" and target in constant
+        worst = task_kind(config.task) == "regression" and target in constant
         yield Finding(
             "constant-columns",
             f"{_listed(constant)} {'is' if len(constant) == 1 else 'are'} constant.",
@@ -214,7 +214,7 @@ def _columns(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
 
 def _outside(table: Table, config: DataConfig, profile: Profile) -> Iterator[Finding]:
     """Held-out target values outside the training range: a trend that a fixed scaling can't follow."""
-    if table.symbolic or table.independent or config.task != "regression" or not len(table):
+    if table.symbolic or table.independent or task_kind(config.task) != "regression" or not len(table):
         return
     if config.scaling in ANCHORED or config.scaling == "auto":
         return
