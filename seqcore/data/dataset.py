@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqcore.data.codec import Codec
 from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -101,6 +102,7 @@ class Dataset(ABC):
     """
 
     whole: ClassVar[bool] = False
+    codec: Codec
 
     def __init__(self, table: Table, config: DataConfig, device: torch.device) -> None:
         self.table = table

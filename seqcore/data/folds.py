@@ -63,7 +63,7 @@ def _block_of_sequence(table: Table, bounds: Bounds, count: int) -> NDArray[np.i
 
 def _apart(dataset: Dataset, windows: Windows, held: dict[int, tuple[int, int]]) -> Windows:
     """The windows that don't touch the held rows, nor are measured from one of them."""
-    back = getattr(dataset.codec, "before", 0)  # type: ignore[attr-defined]
+    back = dataset.codec.before
     groups = []
     for first, count, length, s in _rows(windows):
         low, high = held.get(s, (0, 0))

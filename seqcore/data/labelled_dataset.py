@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqcore.data.codec import Codec
 from seqcore.data.columns import fill_gaps
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.scaling import Scaler, fit_scaler
@@ -30,7 +31,7 @@ _NAMED = 5  # classes that a message names
 
 
 @dataclass(frozen=True)
-class LabelledCodec:
+class LabelledCodec(Codec):
     """All that a trained model needs to speak the user's units and classes.
 
     `labels[C]` are the training split's classes. Numbers have `columns[F]` and a scaler, symbols a vocabulary.
@@ -47,6 +48,11 @@ class LabelledCodec:
     example: NDArray[np.float64]
     frame: tuple[int, int] | None = None
     fitted: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @property
+    def symbols_known(self) -> Vocabulary | None:
+        """The vocabulary of the input's symbols."""
+        return self.vocabulary
 
     @property
     def input_kind(self) -> str:
@@ -117,6 +123,8 @@ class LabelledDataset(Dataset):
     says, within each sequence; rows at a sequence's end where everything is missing are padding and are cut off.
     DataError where there are no classes, only one, or no two sequences of any.
     """
+
+    codec: LabelledCodec
 
     whole = True
 

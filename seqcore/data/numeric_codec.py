@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.data.codec import Codec
 from seqcore.data.scaling import Scaler, Scalers, current_scaling
 from seqcore.errors import PredictionError, did_you_mean
 
@@ -30,7 +31,7 @@ class Tail:
 
 
 @dataclass(frozen=True)
-class NumericCodec:
+class NumericCodec(Codec):
     """The user's units <-> tensors.
 
     `columns` are the C that are in use, `inputs` and `targets` their places; `calendar` the cycles that dates add to

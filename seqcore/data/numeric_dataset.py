@@ -10,11 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcore.data.anchors import anchors
+from seqcore.data.anchors import Anchors, anchors
 from seqcore.data.columns import choose_columns, row_name
 from seqcore.data.dataset import Batch, Dataset, Windows
 from seqcore.data.numeric_codec import NumericCodec, tails_of
-from seqcore.data.scaling import ANCHORED
 from seqcore.data.series_scaling import fit_scalers, known_scalers
 from seqcore.data.splits import split_bounds
 from seqcore.data.table import Table
@@ -37,6 +36,8 @@ class NumericDataset(Dataset):
     Each series of a table has a scale of its own; independent sequences share one. A series that the codec doesn't
     know is scaled by its own first quarter (a window at the least), and only what comes after that is predicted.
     """
+
+    codec: NumericCodec
 
     def __init__(
         self, table: Table, config: DataConfig, device: torch.device, codec: NumericCodec | None = None
@@ -61,7 +62,7 @@ class NumericDataset(Dataset):
         self.scaled = torch.from_numpy(self._transformed()).to(device)
         self.calendar = self._calendar()
         self._same_columns = self.inputs == self.targets == list(range(self.values.shape[1]))
-        self._relative = self.scalers.kind in ANCHORED
+        self._relative = self.scalers.of(0).relative
         self._steps = torch.arange(config.window, device=device)
         self._step_ahead = torch.arange(1 if self.free else self.horizon, device=device) + self.lead  # [H] in training
         places = self._steps if self.every_step else self._steps[-1:]
@@ -99,9 +100,9 @@ class NumericDataset(Dataset):
             short = torch.from_numpy(lengths)
         inputs, targets = self.scaled[rows], self.scaled[ahead]  # [B, T, C], [B, S * H, C]
         if self._relative:
-            below, beneath = self._anchors(first, lengths, sequence, steps=len(self._step_ahead))
+            anchored = self._anchors(first, lengths, sequence, steps=len(self._step_ahead))
             by_step = targets.reshape(len(indices), -1, len(self._step_ahead), targets.shape[-1])
-            inputs, targets = inputs - below, (by_step - beneath).flatten(1, 2)
+            inputs, targets = anchored.relative_inputs(inputs), anchored.relative_targets(by_step).flatten(1, 2)
         if not self._same_columns:
             inputs, targets = inputs[:, :, self.inputs], targets[:, :, self.targets]
         if self.calendar is not None:
@@ -137,9 +138,8 @@ class NumericDataset(Dataset):
         """The model's outputs [n, S, H * K] in original units, [n, S, H, K]; H is 1 where the model runs free."""
         scaled = outputs.reshape(*outputs.shape[:2], -1, len(self.targets)).astype(np.float64)
         first, lengths, sequence = self.windows[split].locate(indices)
-        if self._relative:
-            _, anchor = self._anchors(first, lengths, sequence, steps=scaled.shape[2])
-            scaled = scaled + anchor[..., self.targets].cpu().numpy().astype(np.float64)
+        anchored = self._anchors(first, lengths, sequence, steps=scaled.shape[2])
+        scaled = anchored.absolute_targets(torch.from_numpy(scaled), self.targets).numpy()
         return self.scalers.inverse(scaled, self.targets, self.series_of(sequence))
 
     def scaled_windows(self, split: str, indices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -147,9 +147,8 @@ class NumericDataset(Dataset):
         first, lengths, sequence = self.windows[split].locate(indices)
         inputs = self.batch(split, indices).inputs[:, :, : len(self.inputs)]
         targets = self.scaled[torch.from_numpy(self._target_rows(first, lengths)).to(self.device)]
-        if self._relative:
-            targets = targets - self._anchors(first, lengths, sequence, steps=self.horizon)[1]
-        kept = targets[..., self.targets].flatten(2)
+        kept = self._anchors(first, lengths, sequence, steps=self.horizon).relative_targets(targets)
+        kept = kept[..., self.targets].flatten(2)
         return inputs.cpu().numpy().astype(np.float64), kept.cpu().numpy().astype(np.float64)
 
     def dates(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.float64] | None:
@@ -162,7 +161,7 @@ class NumericDataset(Dataset):
 
     def _anchors(
         self, first: NDArray[np.int64], lengths: NDArray[np.int64], sequence: NDArray[np.int64], *, steps: int
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Anchors:
         """See `seqcore.data.anchors`; for `steps` targets a prediction."""
         series = self.series_of(sequence)
         *places, own = (torch.from_numpy(np.array(a)).to(self.device) for a in (first, lengths, series))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.data.codec import Codec
 from seqcore.data.sentences import cut_sentence, normalised
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
@@ -77,7 +78,7 @@ class Language:
 
 
 @dataclass(frozen=True)
-class ParallelTextCodec:
+class ParallelTextCodec(Codec):
     """All that a trained translator needs to speak both languages.
 
     `capitals` says whether a translation begins with a capital after a sentence that does, that doesn't, and that has

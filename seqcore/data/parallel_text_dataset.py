@@ -36,6 +36,8 @@ class ParallelTextDataset(Dataset):
     `own` says that the table is the one that the model is trained on. DataError where there are no pairs.
     """
 
+    codec: ParallelTextCodec
+
     whole = True
 
     def __init__(

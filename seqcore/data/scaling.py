@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.experiment.constraints import ANCHORED
 from seqcore.experiment.migration import RENAMED_VALUES
 
-__all__ = ["ANCHORED", "CHUNK", "Scaler", "Scalers", "current_scaling", "fit_scaler"]
+__all__ = ["CHUNK", "Scaler", "Scalers", "current_scaling", "fit_scaler"]
 
 CHUNK = 1_000_000  # rows worked on at a time, so that long series need little memory beside themselves
-ANCHORED = ("last-value", "log-last-value", "window-mean", "seasonal")  # see `seqcore.data.anchors`
 _FINEST = 1e-5  # of a column's own spread: a size below it would blow up single precision's rounding
 
 Values = NDArray[np.float64]

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqcore.data.codec import Codec
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
@@ -30,7 +31,7 @@ _AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
-class TokenCodec:
+class TokenCodec(Codec):
     """All that a trained model needs to speak the user's symbols: vocabulary, the end of the data, what to count by.
 
     `ngrams[n - 1]` are (keys, counts) of the training split's n-grams of length n, as `NGrams` counts them. A
@@ -40,6 +41,11 @@ class TokenCodec:
     vocabulary: Vocabulary
     tail: tuple[str, ...] = ()
     ngrams: tuple[tuple[Rows, Rows], ...] = ()
+
+    @property
+    def symbols_known(self) -> Vocabulary | None:
+        """The vocabulary of the input's symbols."""
+        return self.vocabulary
 
     @property
     def input_kind(self) -> str:
@@ -81,6 +87,8 @@ class TokenCodec:
 
 class TokenDataset(Dataset):
     """Windows of symbols; what comes next is one symbol further on. The vocabulary is the training split's."""
+
+    codec: TokenCodec
 
     def __init__(self, table: Table, config: DataConfig, device: torch.device, codec: TokenCodec | None = None) -> None:
         if not table.symbolic:

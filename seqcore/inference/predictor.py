@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from seqcore.data.codec import Codec
 from seqcore.data.sources import SOURCES
 from seqcore.data.sources.stored_file import FileOptions
-from seqcore.data.step_units import STEP, StepUnit
+from seqcore.data.step_units import StepUnit
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.evaluation.interruption import interruptible
@@ -38,7 +39,9 @@ _CPU = torch.device("cpu")
 class Predictor:
     """A trained model, made by `from_checkpoint`. Its weights are from `step`, after `epoch` epochs."""
 
-    def __init__(self, experiment: Experiment, task: Task, codec: Any, model: nn.Module, step: int, epoch: int) -> None:
+    def __init__(
+        self, experiment: Experiment, task: Task, codec: Codec, model: nn.Module, step: int, epoch: int
+    ) -> None:
         self.experiment, self.step, self.epoch = experiment, step, epoch
         self._task, self._codec, self._model = task, codec, model.eval()
 
@@ -60,8 +63,7 @@ class Predictor:
     @property
     def input_kind(self) -> str:
         """Kind of input of `predict`: "numbers", "symbols", "sequence", "sentence", "sound" or "frames"."""
-        kind: str = self._codec.input_kind
-        return kind
+        return self._codec.input_kind
 
     @property
     def continuation(self) -> str | None:
@@ -71,23 +73,23 @@ class Predictor:
     @property
     def columns(self) -> tuple[str, ...]:
         """Input columns; empty for symbols."""
-        return getattr(self._codec, "input_names", ())
+        return self._codec.input_names
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Target columns; empty for symbols and classes."""
-        return getattr(self._codec, "target_names", ())
+        return self._codec.target_names
 
     @property
     def resolved_experiment(self) -> Experiment:
         """The experiment with `data.scaling = "auto"` replaced by the scaling that was chosen."""
-        choice = getattr(self._codec, "choice", ())
+        choice = self._codec.choice
         return self.experiment.with_changes({"data.scaling": choice[0][0]}) if choice else self.experiment
 
     @property
     def series(self) -> tuple[str, ...]:
         """Names of the series of the training data, each with its own scale; empty if there is only one."""
-        return getattr(self._codec, "series", ())
+        return self._codec.series
 
     @property
     def frame(self) -> tuple[int, int] | None:
@@ -97,12 +99,12 @@ class Predictor:
     @property
     def unit(self) -> StepUnit:
         """Unit of an input step, such as "day" or "word"."""
-        return getattr(self._codec, "unit", STEP)
+        return self._codec.unit
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """Vocabulary without the unknown symbol; empty for numbers."""
-        vocabulary = getattr(self._codec, "vocabulary", None)
+        vocabulary = self._codec.symbols_known
         return vocabulary.symbols[1:] if vocabulary is not None else ()
 
     @property
@@ -112,7 +114,7 @@ class Predictor:
         own = SOURCES[data.source].load()
         options = own(**data.options) if issubclass(own, FileOptions) else FileOptions()
         known = {"kind": self._task.file_kind(self._codec)}
-        vocabulary = getattr(self._codec, "vocabulary", None)
+        vocabulary = self._codec.symbols_known
         if vocabulary is not None:
             known["level"] = "words" if vocabulary.separator else "characters"
         options = options.for_missing(data.missing)
@@ -210,13 +212,9 @@ class Predictor:
                 self._model, self._codec, prompt, steps, temperature=temperature, seed=seed, top_k=top_k
             )
 
-    def _codec_of(self, series: str | None) -> Any:
+    def _codec_of(self, series: str | None) -> Codec:
         """The codec, or that of one of several series. PredictionError if there is none of this name."""
-        if series is None:
-            return self._codec
-        if not hasattr(self._codec, "of"):
-            raise PredictionError("series: this model was not trained on numeric series; leave series out")
-        return self._codec.of(series)
+        return self._codec if series is None else self._codec.of(series)
 
     def interruptible(self, wanted: Callable[[], bool]) -> AbstractContextManager[None]:
         """Within this context, `evaluate` raises EvaluationInterrupted once `wanted()` is true."""

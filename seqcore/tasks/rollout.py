@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from seqcore.data.anchors import anchors
 from seqcore.data.numeric_dataset import NumericDataset, is_recursive
-from seqcore.data.scaling import ANCHORED
 from seqcore.evaluation.interruption import check_interrupted
 from seqcore.experiment.config import DataConfig
 
@@ -44,27 +43,20 @@ class Rollout:
     def predict(self, rows: Tensor, dates: Tensor | None) -> Tensor:
         """Rows [n, before + T, C], dates [n, T, E] of the rows `lead` later -> predictions [n, S, H, K]."""
         n, length, columns = rows.shape
-        inputs = rows[:, self.before :]
-        input_anchor = target_anchor = None
-        if self.kind in ANCHORED:
-            first = torch.arange(n, device=rows.device) * length + self.before
-            lengths = torch.full_like(first, length - self.before)
-            ahead = self.config.lead + torch.arange(self.at_once, device=rows.device)
-            flat = rows.reshape(n * length, columns)
-            input_anchor, target_anchor = anchors(
-                flat,
-                self.kind,
-                first,
-                lengths,
-                ahead=ahead,
-                every_step=self.config.predict != "last",
-                period=self.period,
-            )
-        inputs = (inputs if input_anchor is None else inputs - input_anchor)[:, :, self.inputs]
+        first = torch.arange(n, device=rows.device) * length + self.before
+        anchored = anchors(
+            rows.reshape(n * length, columns),
+            self.kind,
+            first,
+            torch.full_like(first, length - self.before),
+            ahead=self.config.lead + torch.arange(self.at_once, device=rows.device),
+            every_step=self.config.predict != "last",
+            period=self.period,
+        )
+        inputs = anchored.relative_inputs(rows[:, self.before :])[:, :, self.inputs]
         outputs, _ = self.model(inputs if dates is None else torch.cat([inputs, dates], dim=2))
         outputs = outputs.reshape(n, -1, self.at_once, len(self.targets))
-        prediction: Tensor = outputs if target_anchor is None else outputs + target_anchor[..., self.targets]
-        return prediction
+        return anchored.absolute_targets(outputs, self.targets)
 
     def continue_from(self, rows: Tensor, dates: Tensor | None, steps: int) -> Tensor:
         """Recursive forecast after `rows[n, L, C]`, [n, steps, K].

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,29 +22,12 @@ from seqcore.models import MODELS, capabilities_of
 from seqcore.models.state import State, carry_over
 from seqcore.results import SeriesView, View
 
-__all__ = ["Codec", "Example", "Task", "predict_windows", "scored_windows", "whole_window", "window_note"]
+__all__ = ["Example", "Task", "predict_windows", "scored_windows", "whole_window", "window_note"]
 
 MOST_CARRIED = 2_000  # windows scored in a stateful evaluation
 MOST_SCORED = 50_000  # windows scored in one split; of more, an evenly spaced sample
 _MOST_NUMBERS = 4_000_000  # targets in one evaluation
 _NUMBERS_AT_ONCE = 400_000
-
-
-class Codec(Protocol):
-    """Encoding and decoding between original values and tensors, stored in the checkpoint."""
-
-    @property
-    def input_kind(self) -> str:
-        """What `predict` takes: "numbers", "symbols", "sentence", "sound" or "frames"."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-serializable values."""
-        ...
-
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Arrays, by name."""
-        ...
 
 
 class Example(NamedTuple):

@@ -115,10 +115,10 @@ def _joined(errors: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 def _keep(state: TrainingState, intervals: Errors) -> None:
     """Put these intervals into the codec, in the place of any that it has."""
-    codec = state.dataset.codec  # type: ignore[attr-defined]
-    if intervals or COVERAGE in getattr(codec, "fitted", {}):
+    codec: Any = state.dataset.codec
+    if intervals or COVERAGE in codec.fitted:
         others = {name: value for name, value in codec.fitted.items() if not name.startswith("interval.")}
-        state.dataset.codec = replace(codec, fitted=others | intervals)  # type: ignore[attr-defined]
+        state.dataset.codec = replace(codec, fitted=others | intervals)
 
 
 def _note(state: TrainingState, code: str, message: str, *, severity: Severity = "info") -> Finding:

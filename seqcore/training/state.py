@@ -192,7 +192,7 @@ class TrainingState:
         """All of it as bytes, with the time that the run and its current epoch have taken so far."""
         p = self.progress
         p.seconds, p.epoch_seconds, self.saved_at = seconds, epoch_seconds, time.perf_counter()
-        codec = self.dataset.codec  # type: ignore[attr-defined]
+        codec = self.dataset.codec
         tensors, plain = _packed_optimizer(self.optimizer)
         numbers = iter(range(1_000_000))
         meta = {

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.profile.facts import LOOKED_AT, UNEVEN, Profile, spread_rows, target_column
-from seqcore.data.scaling import ANCHORED
 from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
+from seqcore.experiment.constraints import ANCHORED
 from seqcore.registry import task_kind, tasks
 
 __all__ = ["diagnose_table", "few_windows"]

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from seqcore.data.numeric_codec import NumericCodec
 from seqcore.data.numeric_dataset import NumericDataset
-from seqcore.data.scaling import ANCHORED, Scaler, Scalers, fit_scaler
+from seqcore.data.scaling import Scaler, Scalers, fit_scaler
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.experiment.constraints import ANCHORED
 from seqcore.experiment.experiment import Experiment
 
 CPU = torch.device("cpu")
