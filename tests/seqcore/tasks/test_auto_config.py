@@ -1,4 +1,4 @@
-"""What is suggested for a user's own data: a task and settings that learn, for every kind of file."""
+"""Automatic configuration: the suggested task and fields train for every kind of file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_every_task_has_a_suggestion() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_suggested_its_task_and_the_suggestion_trains(name: str) -> None:
+def test_the_suggested_task_fits_the_file_and_trains(name: str) -> None:
     table = table_of(name)
     experiment = suggest_experiment(table, data=DATA, changes={"training.epochs": 2})
     assert experiment.data.task == suggest_task(table) == FILES[name][1]
@@ -60,14 +60,14 @@ def test_a_file_is_suggested_its_task_and_the_suggestion_trains(name: str) -> No
     assert last.status == "completed"
 
 
-def test_a_suggested_classifier_learns_what_there_is_to_learn() -> None:
+def test_a_suggested_classifier_reaches_a_high_accuracy() -> None:
     table = table_of("waves.csv")
     *_, last = fit(suggest_experiment(table, data=DATA), data=table)
     assert isinstance(last, Finished)
     assert last.metrics["val_accuracy"] >= 0.9
 
 
-def test_a_long_text_is_a_stream_and_a_short_one_is_not() -> None:
+def test_a_long_text_is_trained_stateful_and_a_short_one_is_not() -> None:
     words = RNG.choice(["one ", "two ", "three "], size=8_000)
     stream = suggest_experiment(read_table("".join(words).encode(), name="x.txt"), data=DATA)
     assert (stream.training.stateful, stream.training.shuffle) == (True, False)
@@ -79,14 +79,14 @@ def test_a_long_text_is_a_stream_and_a_short_one_is_not() -> None:
 
 
 @pytest.mark.parametrize("rows", [3, 30, 3_000, 3_000_000])
-def test_epochs_follow_from_how_much_there_is(rows: int) -> None:
+def test_suggested_epochs_depend_on_the_number_of_rows(rows: int) -> None:
     experiment = suggest_experiment(Table(np.zeros((rows, 1)), ("v",)), data=DATA)
     steps = experiment.training.epochs * rows / experiment.training.batch_size
     assert 1 <= experiment.data.window <= max(1, rows // 6)
     assert steps < 20_000
 
 
-def test_recordings_are_varied_like_voices() -> None:
+def test_recordings_get_voice_augmentation() -> None:
     sounds = Recordings((16_000,) * 4, tuple(np.zeros(400, np.float32) for _ in range(4)))
     table = Table(
         np.zeros((12, 2)), ("a", "b"), np.array([0, 3, 6, 9, 12]), independent=True,
@@ -95,7 +95,7 @@ def test_recordings_are_varied_like_voices() -> None:
     assert suggest_experiment(table, data=DATA).training.augment == "voice"
 
 
-def test_what_the_user_wants_counts_and_its_faults_are_said() -> None:
+def test_user_changes_take_precedence_and_their_errors_are_reported() -> None:
     table = table_of("series.csv")
     wanted = {"data.lead": 0, "model.hidden_size": 7}
     experiment = suggest_experiment(table, data=DATA, changes=wanted)
@@ -104,7 +104,7 @@ def test_what_the_user_wants_counts_and_its_faults_are_said() -> None:
         suggest_experiment(table, data=DATA, changes={"model.hidden_size": 0})
 
 
-def test_a_series_with_gaps_is_suggested_a_filling_so_that_it_trains() -> None:
+def test_missing_values_get_a_filling_that_trains() -> None:
     rows = [f"{np.datetime64('2024-01-01') + i},{'' if i in (8, 30) else i % 12}" for i in range(60)]
     table = read_table("\n".join(["date,sales", *rows]).encode(), name="sales.csv")
     experiment = suggest_experiment(table, data=DATA, changes={"training.epochs": 1, "data.scaling": "standard"})

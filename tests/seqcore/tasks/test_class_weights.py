@@ -1,4 +1,4 @@
-"""Rare classes can be made to count as much as frequent ones: in the loss, and in nothing else."""
+"""Balanced class weights affect the loss only."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def trained(table: Table, weights: str, **changes: Any) -> tuple[dict[str, float
     return next(e for e in events if isinstance(e, Finished)).metrics, events
 
 
-def test_weights_make_all_classes_count_the_same_and_leave_the_mean_at_one() -> None:
+def test_balanced_weights_equalize_classes_and_have_mean_one() -> None:
     counts = np.array([950.0, 40.0, 10.0])
     weights = balanced_weights(counts)
     np.testing.assert_allclose(weights * counts, 1000 / 3)
@@ -64,7 +64,7 @@ def losses(table: Table, weights: str, outputs: NDArray[np.float32], **changes: 
     return float(task.loss(torch.from_numpy(outputs), batch)), batch.targets.numpy()
 
 
-def test_the_loss_is_weighted_by_the_training_parts_shares_alone() -> None:
+def test_class_weights_come_from_the_training_split_only() -> None:
     table = uneven(0.1)
     outputs = np.random.default_rng(1).normal(size=(100, 8, 2)).astype(np.float32)
     task = Classification(experiment("none"))
@@ -80,7 +80,7 @@ def test_the_loss_is_weighted_by_the_training_parts_shares_alone() -> None:
     assert balanced == pytest.approx((by_sequence / (2 * shares[targets])).mean(), rel=1e-5)
 
 
-def test_a_class_that_the_model_does_not_know_still_has_no_loss() -> None:
+def test_an_unknown_class_has_no_loss_with_class_weights() -> None:
     task = Classification(experiment("balanced"))
     data = task.make_dataset(uneven(0.3, 60), CPU)
     data.classes[:] = UNKNOWN_CLASS
@@ -89,7 +89,7 @@ def test_a_class_that_the_model_does_not_know_still_has_no_loss() -> None:
     assert float(task.loss(torch.zeros(10, 8, 2), batch)) == 0.0
 
 
-def test_batches_that_are_gathered_together_keep_their_weights() -> None:
+def test_combined_batches_keep_their_class_weights() -> None:
     data = Classification(experiment("balanced")).make_dataset(uneven(0.1), CPU)
     groups = [np.arange(0, 30), np.arange(30, 50)]
     for gathered, numbers in zip(data.gather("train", groups), groups, strict=True):
@@ -98,7 +98,7 @@ def test_batches_that_are_gathered_together_keep_their_weights() -> None:
         assert len(set(alone.extra["weight"].tolist())) == 2
 
 
-def test_of_5_rare_among_95_macro_f1_is_better_where_classes_count_the_same() -> None:
+def test_balanced_weights_improve_macro_f1_of_a_rare_class() -> None:
     better = []
     for seed in range(3):  # plain training never names the rare class: it is unlikely, whatever the values are
         table = uneven(0.05, 2_000, seed=seed)
@@ -109,7 +109,7 @@ def test_of_5_rare_among_95_macro_f1_is_better_where_classes_count_the_same() ->
     assert np.mean(better) > 0.03
 
 
-def test_a_run_with_weights_goes_on_bit_for_bit() -> None:
+def test_a_run_with_class_weights_resumes_bit_for_bit() -> None:
     e, table = experiment("balanced", **{"training.epochs": 2}), uneven(0.1, 120)
     whole = next(event for event in fit(e, data=table) if isinstance(event, Finished))
     control, half = Control(), b""
@@ -122,7 +122,7 @@ def test_a_run_with_weights_goes_on_bit_for_bit() -> None:
     assert rest.last_metrics == whole.last_metrics
 
 
-def test_the_data_page_advises_it_above_four_to_one_and_the_doctor_where_a_class_is_never_named() -> None:
+def test_class_weights_are_advised_for_imbalanced_classes_and_never_predicted_ones() -> None:
     def advice(table: Table) -> list[str]:
         return [r.remedy for r in profile_table(table, default_config(table)).findings if r.code == "imbalanced"]
 
@@ -135,6 +135,6 @@ def test_the_data_page_advises_it_above_four_to_one_and_the_doctor_where_a_class
     assert all("training.class_weights = balanced" in e.remedy for e in said)
 
 
-def test_it_is_a_field_of_classification_alone() -> None:
+def test_class_weights_apply_to_classification_only() -> None:
     field = next(s for s in settings_of(Experiment()) if s.path == "training.class_weights")
     assert field.applies_to == {"data.task": ("classification",)}

@@ -1,4 +1,4 @@
-"""Classification: padding never matters, answers unfold honestly, groups stay together, and bad labels are said."""
+"""Classification: padding, stepwise predictions, groups, and refused labels."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_the_loss_of_a_padded_batch_is_the_mean_of_its_sequences() -> None:
 # Learning and answering
 
 
-def test_classes_of_numbers_are_learned_and_scored_beside_baselines(
+def test_numeric_sequences_are_classified_better_than_baselines(
     trained: tuple[Predictor, Table, list[Event]],
 ) -> None:
     _, _, events = trained
@@ -159,7 +159,7 @@ def test_classes_of_numbers_are_learned_and_scored_beside_baselines(
 
 
 @pytest.mark.parametrize("both_ways", [False, True])
-def test_classes_of_texts_are_learned(both_ways: bool) -> None:
+def test_texts_are_classified(both_ways: bool) -> None:
     e = experiment(**{"training.epochs": 12, "model.bidirectional": both_ways, "training.learning_rate": 0.02})
     events, content = run(e, reviews(240))
     assert last(events).metrics["test_accuracy"] > 0.9
@@ -178,7 +178,7 @@ def test_classes_of_texts_are_learned(both_ways: bool) -> None:
 
 
 @pytest.mark.parametrize("both_ways", [False, True])
-def test_what_is_shown_after_a_step_is_the_answer_to_the_sequence_up_to_there(both_ways: bool) -> None:
+def test_a_stepwise_prediction_is_that_of_the_prefix(both_ways: bool) -> None:
     _, content = run(experiment(**{"model.bidirectional": both_ways, "training.epochs": 2}), levels())
     predictor = Predictor.from_checkpoint(content)
     rows = np.random.default_rng(3).normal(size=(9, 3))
@@ -191,7 +191,7 @@ def test_what_is_shown_after_a_step_is_the_answer_to_the_sequence_up_to_there(bo
         np.testing.assert_allclose(whole.unfolding[0][steps - 1], beginning.probabilities[0], atol=2e-3)
 
 
-def test_probabilities_sum_to_one_and_the_last_step_is_the_answer(
+def test_probabilities_sum_to_one_and_the_last_step_is_the_prediction(
     trained: tuple[Predictor, Table, list[Event]],
 ) -> None:
     predictor, table, _ = trained
@@ -204,7 +204,7 @@ def test_probabilities_sum_to_one_and_the_last_step_is_the_answer(
         assert len(unfolding) == len(view.signals[i]) == len(view.steps[i])
 
 
-def test_every_view_survives_json_and_becomes_a_table(trained: tuple[Predictor, Table, list[Event]]) -> None:
+def test_every_view_round_trips_through_json_and_has_a_csv_form(trained: tuple[Predictor, Table, list[Event]]) -> None:
     predictor, table, events = trained
     evaluation = predictor.evaluate(table, split="val")
     previews = [e.view for e in events if isinstance(e, Preview)]
@@ -236,7 +236,7 @@ def test_a_resumed_run_ends_with_the_same_bits(both_ways: bool) -> None:
     assert last(list(fit(e, data=table, resume=half))).last_metrics == last(events).last_metrics
 
 
-def test_a_class_that_training_never_saw_is_noted_and_counts_as_an_error() -> None:
+def test_a_class_missing_from_training_is_reported_and_counts_as_an_error() -> None:
     groups = np.array([i % 20 for i in range(100)])
     base = of([[0.0, 1.0]] * 100, (["a"] * 20 + ["b"] * 20) * 2 + ["a"] * 20, groups=groups)
     data = LabelledDataset(base, experiment().data, CPU)
@@ -260,7 +260,7 @@ def test_a_class_that_training_never_saw_is_noted_and_counts_as_an_error() -> No
     assert matrix.counts[2].sum() == 2
 
 
-def test_one_step_is_a_sequence() -> None:
+def test_a_sequence_may_have_one_step() -> None:
     table = of([[float(i % 2)] for i in range(40)], ["a", "b"] * 20)
     events, content = run(experiment(**{"training.epochs": 30, "training.learning_rate": 0.05}), table)
     assert last(events).metrics["test_accuracy"] == 1.0
@@ -270,7 +270,7 @@ def test_one_step_is_a_sequence() -> None:
 # New data
 
 
-def test_a_typed_input_an_array_and_a_row_of_a_table_have_the_same_answer(
+def test_text_array_and_table_inputs_have_the_same_prediction(
     trained: tuple[Predictor, Table, list[Event]],
 ) -> None:
     predictor, table, _ = trained
@@ -290,14 +290,14 @@ def test_a_typed_input_an_array_and_a_row_of_a_table_have_the_same_answer(
     assert predictor.can_score(table)
 
 
-def test_an_example_of_the_codec_can_be_read_back(trained: tuple[Predictor, Table, list[Event]]) -> None:
+def test_the_example_of_the_codec_parses(trained: tuple[Predictor, Table, list[Event]]) -> None:
     predictor, _, _ = trained
     assert isinstance(predictor.predict(predictor.example()), LabelsView)
     assert predictor.input_warning(predictor.example()) is None
     assert "40 steps" in (predictor.input_warning(np.zeros((40, 3))) or "")
 
 
-def test_new_data_with_unknown_classes_are_scored_and_said(trained: tuple[Predictor, Table, list[Event]]) -> None:
+def test_unknown_classes_of_new_data_are_scored_and_reported(trained: tuple[Predictor, Table, list[Event]]) -> None:
     predictor, table, _ = trained
     assert table.labels is not None
     labels = table.labels.astype("<U9")
@@ -309,7 +309,7 @@ def test_new_data_with_unknown_classes_are_scored_and_said(trained: tuple[Predic
     assert "30 of unknown classes (elsewhere)" in evaluation.view.title
 
 
-def test_what_a_model_can_not_take_is_said(trained: tuple[Predictor, Table, list[Event]]) -> None:
+def test_invalid_inputs_are_refused_with_a_reason(trained: tuple[Predictor, Table, list[Event]]) -> None:
     predictor, _, _ = trained
     with pytest.raises(PredictionError, match=r"numbers a row|numbers; give 3"):
         predictor.predict("1, 2; 3, 4")
@@ -321,7 +321,7 @@ def test_what_a_model_can_not_take_is_said(trained: tuple[Predictor, Table, list
         predictor.forecast(3)
 
 
-def test_many_words_are_embedded_and_some_are_hidden_while_training() -> None:
+def test_a_large_vocabulary_is_embedded_with_word_dropout() -> None:
     random = np.random.default_rng(0)
     texts = [[f"w{w}" for w in random.integers(0, 2_000, 12)] for _ in range(60)]
     table = symbol_table(texts, separator=" ", independent=True, labels=np.array(["a", "b"] * 30))
@@ -339,14 +339,14 @@ def test_many_words_are_embedded_and_some_are_hidden_while_training() -> None:
     assert torch.equal(model.eval().augmentation(codes), codes)  # type: ignore[misc]
 
 
-def test_unknown_words_are_answered_and_said() -> None:
+def test_unknown_words_are_predicted_with_a_warning() -> None:
     _, content = run(experiment(), reviews())
     predictor = Predictor.from_checkpoint(content)
     assert isinstance(predictor.predict("zebra good"), LabelsView)
     assert "'zebra'" in (predictor.input_warning("zebra good") or "")
 
 
-def test_a_model_of_recordings_takes_a_sound_and_offers_its_own() -> None:
+def test_an_audio_model_takes_a_sound_and_offers_examples() -> None:
     random = np.random.default_rng(0)
     time = np.arange(3_200) / 16_000
     pitches = np.where(np.arange(30) % 2, 1_000, 250)
@@ -372,7 +372,7 @@ def test_a_model_of_recordings_takes_a_sound_and_offers_its_own() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=1, max_size=40))
-def test_scores_of_classes_are_as_counted_by_hand(pairs: list[tuple[int, int]]) -> None:
+def test_class_metrics_equal_a_direct_count(pairs: list[tuple[int, int]]) -> None:
     predicted, truth = (np.array(column) for column in zip(*pairs, strict=True))
     found = class_metrics(predicted, truth)
     assert found["accuracy"] == pytest.approx(np.mean([p == t for p, t in pairs]))
@@ -402,7 +402,7 @@ def diagnosed(predict: Any, **changes: Any) -> set[str]:
     return {finding.code for finding in task.diagnose(evaluation, data, "val")}
 
 
-def test_the_doctor_names_a_model_that_only_learned_the_largest_class_and_classes_never_named() -> None:
+def test_findings_report_the_majority_class_and_classes_never_predicted() -> None:
     always = torch.tensor([5.0, 0.0, 0.0])
     assert diagnosed(lambda x: always.expand(*x.shape[:2], 3)) == {"learned-the-majority"}
     without_last = diagnosed(lambda x: x * torch.tensor([1.0, 1.0, 0.0]) + torch.tensor([0.0, 0.0, -99.0]))
@@ -410,7 +410,7 @@ def test_the_doctor_names_a_model_that_only_learned_the_largest_class_and_classe
     assert diagnosed(lambda x: 9 * x.cumsum(dim=1)) == set()
 
 
-def test_settings_that_can_not_be_are_refused() -> None:
+def test_invalid_settings_are_refused() -> None:
     with pytest.raises(ExperimentError, match=r"data.scaling"):
         experiment(**{"data.scaling": "last-value"})
     with pytest.raises(ExperimentError, match=r"training.stateful"):
@@ -419,7 +419,7 @@ def test_settings_that_can_not_be_are_refused() -> None:
         experiment(**{"training.loss": "mse"})
 
 
-def test_what_is_said_of_windows_does_not_matter_to_whole_sequences() -> None:
+def test_window_fields_do_not_apply_to_whole_sequences() -> None:
     experiment(**{"data.predict": "every", "model.bidirectional": True})
     experiment(**{"data.min_window": 30, "data.window": 20})
     check(experiment(**{"data.window": 500, "data.lead": 0}), levels())
@@ -446,7 +446,7 @@ def test_a_codec_survives_a_checkpoint(table: Table) -> None:
     np.testing.assert_array_equal(again.example, codec.example)
 
 
-def test_findings_tell_what_is_odd(trained: tuple[Predictor, Table, list[Event]]) -> None:
+def test_findings_report_imbalanced_classes(trained: tuple[Predictor, Table, list[Event]]) -> None:
     table = of([[0.0, 1.0]] * 100, ["a"] * 92 + ["b"] * 8)
     events, _ = run(experiment(**{"training.epochs": 1}), table)
     messages = [e.message for e in events if isinstance(e, Finding)]

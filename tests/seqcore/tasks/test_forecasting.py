@@ -1,4 +1,4 @@
-"""Several series, several steps, several columns and the calendar: one model, scored and used in each one's units."""
+"""Forecasting: several series, steps, columns and calendar features, in original units."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def six() -> Predictor:
     )[0]
 
 
-def test_one_model_learns_from_all_series_and_forecasts_each_in_its_own_units() -> None:
+def test_one_model_trains_on_all_series_and_forecasts_in_original_units() -> None:
     predictor = six()
     assert predictor.series == ("GOOG", "AAPL", "AMZN", "FB", "NFLX", "MSFT")
     table = load_table(predictor.experiment)
@@ -77,7 +77,7 @@ def test_one_model_learns_from_all_series_and_forecasts_each_in_its_own_units() 
         predictor.forecast(5, series="MSFF")
 
 
-def test_all_series_are_scored_and_shown_side_by_side() -> None:
+def test_all_series_are_evaluated_and_shown_together() -> None:
     predictor = six()
     evaluation = predictor.evaluate(load_table(predictor.experiment), split="test")
     assert isinstance(evaluation.view, SeriesView)
@@ -87,7 +87,7 @@ def test_all_series_are_scored_and_shown_side_by_side() -> None:
     assert evaluation.windows == 6 * 14
 
 
-def test_typed_values_are_read_in_the_units_of_the_series_that_is_named() -> None:
+def test_typed_values_are_scaled_as_the_named_series() -> None:
     values = np.concatenate([np.linspace(0, 10, 60), np.linspace(0, 10_000, 60)])[:, None]
     table = Table(values, ("v",), offsets=np.array([0, 60, 120]), names=("small", "large"))
     predictor, _ = finished(plan(epochs=3, window=4), table)
@@ -99,7 +99,7 @@ def test_typed_values_are_read_in_the_units_of_the_series_that_is_named() -> Non
     assert abs(large.prediction[0, 0] - 7400) < abs(small.prediction[0, 0] - 7400)
 
 
-def test_naive_methods_learn_from_each_series_alone() -> None:
+def test_baselines_are_fitted_per_series() -> None:
     low = np.tile([1.0, 2.0, 3.0], 30)
     high = np.tile([100.0, 300.0, 500.0, 700.0], 25)
     table = Table(np.concatenate([low, high])[:, None], ("v",), offsets=np.array([0, 90, 190]))
@@ -113,7 +113,7 @@ def test_naive_methods_learn_from_each_series_alone() -> None:
 
 
 @pytest.mark.parametrize("scaling", ["standard", "log-last-value", "seasonal"])
-def test_a_series_never_seen_is_scaled_by_its_beginning_and_scored_after_it(scaling: str) -> None:
+def test_an_unseen_series_is_scaled_by_its_first_rows_and_evaluated_after_them(scaling: str) -> None:
     t = np.arange(120)
     shape = 20.0 + 5.0 * np.sin(2 * np.pi * t / 6) + np.random.default_rng(0).normal(0, 0.1, 120)
     names = ("a", "b")
@@ -135,7 +135,7 @@ def test_a_series_never_seen_is_scaled_by_its_beginning_and_scored_after_it(scal
     assert np.array_equal(again.scalers.scale, seen.scalers.scale)
 
 
-def test_new_series_are_scored_beside_the_same_baselines() -> None:
+def test_new_series_have_the_same_baselines() -> None:
     predictor = six()
     table = load_table(predictor.experiment)
     new = Table(table.values[:105] * 30.0, ("price",), times=table.times[:105])  # type: ignore[index]
@@ -144,7 +144,7 @@ def test_new_series_are_scored_beside_the_same_baselines() -> None:
     assert {"mean", "linear", "linear_scaled"} <= set(evaluation.baselines)
 
 
-def test_a_new_series_that_is_too_short_for_a_scale_says_so() -> None:
+def test_a_new_series_too_short_to_scale_is_refused() -> None:
     with pytest.raises(DataError, match="their first 8 rows or more give their scale, and the longest has 6"):
         six().evaluate(Table(np.arange(1.0, 7.0)[:, None], ("price",)))
 
@@ -169,7 +169,7 @@ def predictor_table() -> Table:
 
 @pytest.mark.parametrize("predict", ["last", "every"])
 @pytest.mark.parametrize("scaling", ["standard", "window-mean"])
-def test_a_model_that_runs_free_is_one_that_is_asked_again_and_again(predict: str, scaling: str) -> None:
+def test_a_recursive_forecast_equals_repeated_one_step_predictions(predict: str, scaling: str) -> None:
     values = np.sin(np.arange(150) * 0.4) + 2.0
     shape = {"window": 8, "scaling": scaling, "predict": predict}
     free, _ = finished(plan(horizon=5, multi_step="recursive", **shape), values)
@@ -184,13 +184,13 @@ def test_a_model_that_runs_free_is_one_that_is_asked_again_and_again(predict: st
     assert free.forecast(5).prediction[:, 0] == pytest.approx(free.predict(values[-8:]).prediction[:, 0], abs=1e-4)  # type: ignore[union-attr]
 
 
-def test_a_free_run_is_trained_one_step_ahead() -> None:
+def test_a_recursive_forecast_is_trained_one_step_ahead() -> None:
     data = NumericDataset(predictor_table(), plan(window=5, horizon=6, multi_step="recursive").data, CPU)
     assert data.batch("train", np.arange(3)).targets.shape == (3, 1, 1)
     assert data.truth("train", np.arange(3)).shape == (3, 1, 6, 1)
 
 
-def test_a_model_that_can_not_run_free_says_why_in_one_line() -> None:
+def test_an_impossible_recursive_forecast_is_refused_in_one_line() -> None:
     frame = daily(columns=("v", "w"))
     table = Table(frame[["v", "w"]].to_numpy(), ("v", "w"))
     free = {"window": 5, "horizon": 3, "multi_step": "recursive"}
@@ -207,7 +207,7 @@ def test_a_model_that_can_not_run_free_says_why_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("multi_step", ["direct", "recursive"])
-def test_several_inputs_and_targets_go_several_steps_ahead(multi_step: str) -> None:
+def test_multivariate_forecasts_have_several_steps(multi_step: str) -> None:
     shape = {"inputs": ["v", "w"], "target": ["w", "v"], "window": 6, "horizon": 3, "multi_step": multi_step}
     predictor, end = finished(plan(**shape), daily(columns=("v", "w", "x")))
     view = predictor.forecast(5)
@@ -219,7 +219,7 @@ def test_several_inputs_and_targets_go_several_steps_ahead(multi_step: str) -> N
     assert answer.prediction.shape == (3, 2)
 
 
-def test_cycles_are_a_sine_and_a_cosine_of_where_the_time_lies() -> None:
+def test_calendar_features_are_sine_and_cosine_of_the_phase() -> None:
     times = np.array(["2024-01-01T00:00", "2024-01-01T06:00", "2024-07-04T12:00"], dtype="datetime64[ns]")
     features = calendar_features(times, ("hour", "weekday", "month", "yearday"))
     assert features.shape == (3, 8)
@@ -229,7 +229,7 @@ def test_cycles_are_a_sine_and_a_cosine_of_where_the_time_lies() -> None:
     assert np.allclose(features[:, ::2] ** 2 + features[:, 1::2] ** 2, 1.0, atol=1e-6)
 
 
-def test_a_step_is_told_the_date_of_the_row_that_it_leads_to() -> None:
+def test_calendar_features_are_those_of_the_predicted_row() -> None:
     table = predictor_table()
     data = NumericDataset(table, plan(window=5, horizon=2, calendar=["weekday"]).data, CPU)
     batch = data.batch("train", np.array([10]))
@@ -237,13 +237,13 @@ def test_a_step_is_told_the_date_of_the_row_that_it_leads_to() -> None:
     assert np.array_equal(batch.inputs[0, :, 1:].numpy(), calendar_features(table.times[11:16], ("weekday",)))
 
 
-def test_data_without_dates_have_no_calendar() -> None:
+def test_calendar_features_need_dates() -> None:
     with pytest.raises(DataError, match="these data have no dates") as caught:
         finished(plan(window=5, calendar=["hour"]), np.arange(100.0))
     assert len(caught.value.lines) == 1
 
 
-def test_what_only_the_calendar_tells_is_learned_by_the_linear_model_and_carried_into_the_future() -> None:
+def test_linear_regression_uses_calendar_features_of_the_future() -> None:
     frame = daily()
     predictor, end = finished(plan(epochs=40, hidden=16, window=1, calendar=["weekday"], horizon=2), frame)
     scores = {name: metrics["test_mae"] for name, metrics in end.baselines.items()}
@@ -255,7 +255,7 @@ def test_what_only_the_calendar_tells_is_learned_by_the_linear_model_and_carried
     assert np.abs(ahead.prediction[:, 0] - truth).mean() < 2.0
 
 
-def test_typed_rows_are_taken_to_be_the_last_ones_and_a_frame_brings_its_own_dates() -> None:
+def test_typed_rows_get_the_last_dates_and_a_frame_its_own() -> None:
     frame = daily()
     predictor, _ = finished(plan(window=5, calendar=["weekday"]), frame)
     typed = predictor.predict("20 21 22")
@@ -266,13 +266,13 @@ def test_typed_rows_are_taken_to_be_the_last_ones_and_a_frame_brings_its_own_dat
     assert own.x.astype("datetime64[D]").tolist() == [frame["date"].iloc[15].date()]
 
 
-def test_more_rows_than_were_kept_reach_back_by_the_usual_distance() -> None:
+def test_dates_before_the_stored_tail_are_extrapolated() -> None:
     times = np.arange("2020-01-05", "2020-01-08", dtype="datetime64[D]").astype("datetime64[ns]")
     assert np.datetime_as_string(past_times(times, 5), unit="D").tolist()[:2] == ["2020-01-03", "2020-01-04"]
     assert past_times(times, 2).tolist() == times[1:].tolist()
 
 
-def test_an_input_shorter_than_a_season_says_how_much_is_needed() -> None:
+def test_an_input_shorter_than_a_season_is_refused() -> None:
     values = np.tile(np.arange(1.0, 7.0), 30) + np.random.default_rng(0).normal(0, 0.01, 180)
     predictor, _ = finished(plan(window=5, scaling="seasonal"), values)
     with pytest.raises(PredictionError, match="seasonal scaling needs the value 6 steps earlier; give more"):
@@ -281,13 +281,13 @@ def test_an_input_shorter_than_a_season_says_how_much_is_needed() -> None:
     assert predictor.predict(predictor.example()).prediction[0, 0] == pytest.approx(1.0, abs=0.3)  # type: ignore[union-attr]
 
 
-def test_a_typed_value_without_a_logarithm_is_one_clear_line() -> None:
+def test_a_value_without_a_logarithm_is_refused_in_one_line() -> None:
     predictor, _ = finished(plan(window=5, scaling="log-last-value"), np.arange(1.0, 100.0))
     with pytest.raises(PredictionError, match="value is -3 in row 2, but this model uses logarithmic scaling"):
         predictor.predict("5 -3 8")
 
 
-def test_the_linear_model_on_the_same_scale_is_exact_where_the_scale_makes_it_simple() -> None:
+def test_linear_regression_on_the_scaled_window_is_exact_for_log_growth() -> None:
     growth = np.exp(0.03 * np.arange(120) + 0.3 * np.sin(np.arange(120)))
     _, end = finished(plan(window=4, scaling="log-last-value"), growth)
     assert end.baselines["linear_scaled"]["test_mae"] < 0.01 * end.baselines["linear"]["test_mae"]

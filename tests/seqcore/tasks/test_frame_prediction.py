@@ -1,4 +1,4 @@
-"""Films: made, told apart, foreseen by a model, and shown as pictures."""
+"""Frame prediction: sources, models, and views of frames."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def centres(pictures: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("source", [MovingShapes, TurningShapes, BouncingShapes])
-def test_every_row_is_a_picture_and_the_same_seed_gives_the_same(source: type[MovingShapes]) -> None:
+def test_every_row_is_a_frame_and_the_seed_determines_it(source: type[MovingShapes]) -> None:
     table, again = source(samples=24).table(), source(samples=24).table()
     assert table.frame == (SIDE, SIDE)
     assert table.independent
@@ -53,7 +53,7 @@ def test_a_shape_moves_as_its_label_says() -> None:
         assert np.allclose(way / np.hypot(*way), DIRECTIONS[label], atol=0.35)
 
 
-def test_where_a_shape_is_does_not_tell_where_it_goes() -> None:
+def test_the_position_of_a_shape_does_not_determine_its_direction() -> None:
     table = MovingShapes(**(CLEAN | {"samples": 800})).table()
     middle = centres(films(table))[:, 6]
     means = np.array([middle[table.labels == label].mean(axis=0) for label in DIRECTIONS])
@@ -72,7 +72,7 @@ def test_shapes_grow_and_shrink_and_turn_on_the_spot() -> None:
     assert (moved > 0.01).all()
 
 
-def test_a_ball_stays_in_the_picture_and_bounces() -> None:
+def test_a_shape_stays_in_the_frame_and_bounces() -> None:
     table = BouncingShapes(samples=40, frames=60, noise=0.0).table()
     way = np.diff(centres(films(table)), axis=1)
     assert (np.abs(way) < 1.3).all()
@@ -80,12 +80,12 @@ def test_a_ball_stays_in_the_picture_and_bounces() -> None:
     assert turns.min() >= 2
 
 
-def test_clutter_and_noise_hide_a_film() -> None:
+def test_clutter_and_noise_are_added() -> None:
     clean, hidden = (films(MovingShapes(samples=50, noise=n, clutter=c).table()) for n, c in ((0.0, 0), (0.2, 6)))
     assert hidden.mean() > 1.5 * clean.mean()
 
 
-def test_too_many_pictures_are_refused_in_one_line() -> None:
+def test_too_many_frames_are_refused_in_one_line() -> None:
     with pytest.raises(DataError, match="use at most 400,000: reduce samples or frames"):
         MovingShapes(samples=100_000).table()
 
@@ -100,7 +100,7 @@ def predictor() -> Predictor:
     return Predictor.from_checkpoint(content)
 
 
-def test_a_model_of_pictures_shows_a_film_beside_the_truth(predictor: Predictor) -> None:
+def test_frame_predictions_are_shown_beside_the_truth(predictor: Predictor) -> None:
     table = BouncingShapes(samples=80).table()
     evaluation = predictor.evaluate(table, split="test")
     view = evaluation.view
@@ -117,7 +117,7 @@ def test_a_model_of_pictures_shows_a_film_beside_the_truth(predictor: Predictor)
     assert np.allclose(again.prediction, view.prediction)
 
 
-def test_it_takes_pictures_and_answers_with_a_picture(predictor: Predictor) -> None:
+def test_a_frame_model_takes_frames_and_predicts_a_frame(predictor: Predictor) -> None:
     given = BouncingShapes(samples=20, seed=5).table().values[:7]
     view = predictor.predict(given)
     assert predictor.input_kind == "frames"
@@ -127,7 +127,7 @@ def test_it_takes_pictures_and_answers_with_a_picture(predictor: Predictor) -> N
     assert np.array_equal(view.context[-1].ravel(), given[-1])
 
 
-def test_a_film_can_be_played_and_lies_beside_the_truth() -> None:
+def test_predicted_frames_can_be_played_beside_the_truth() -> None:
     rng = np.random.default_rng(0)
     view = FramesView(rng.random((20, 4, 5)), rng.random((20, 4, 5)), rng.random((6, 4, 5)), title="A film")
     info = frames_info(view)
@@ -141,7 +141,7 @@ def test_a_film_can_be_played_and_lies_beside_the_truth() -> None:
     assert len(figure.layout.sliders[0].steps) == 24
 
 
-def test_without_a_truth_there_is_one_film_and_without_a_picture_it_says_so() -> None:
+def test_without_truth_one_video_is_shown_and_without_frames_an_empty_figure() -> None:
     alone = plot_view(FramesView(np.zeros((2, 3, 3))))
     assert len(alone.frames[0].data) == 1
     nothing = plot_view(FramesView(np.zeros((0, 3, 3))))

@@ -1,4 +1,4 @@
-"""Text: scores on long streams, what a model writes, and what it says of what it can't read."""
+"""Language modeling: evaluation of long texts, generation, and refused inputs."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def reader() -> tuple[Predictor, dict[str, Any]]:
     return trained(prose())
 
 
-def test_bits_stand_beside_chance_and_n_grams(reader: tuple[Predictor, dict[str, Any]]) -> None:
+def test_bits_per_character_are_compared_with_uniform_and_n_gram_baselines(
+    reader: tuple[Predictor, dict[str, Any]],
+) -> None:
     metrics, baselines = reader[1]["finished"].metrics, reader[1]["finished"].baselines
     assert set(baselines) == {"uniform", "unigram", "bigram", "trigram", "five_gram"}
     assert reader[1]["started"].metric == "bits_per_character"
@@ -81,7 +83,7 @@ def test_bits_stand_beside_chance_and_n_grams(reader: tuple[Predictor, dict[str,
     assert metrics["test_bits_per_character"] < bits[1]
 
 
-def test_a_part_read_in_stretches_scores_as_one_long_reading() -> None:
+def test_parallel_segments_score_as_one_pass() -> None:
     task = LanguageModeling(experiment(data__window=10, data__stride=10))
     data = task.make_dataset(text_table(prose(4000)), CPU)
     torch.manual_seed(0)
@@ -98,7 +100,7 @@ def test_a_part_read_in_stretches_scores_as_one_long_reading() -> None:
 
 
 @pytest.mark.parametrize(("n", "most", "rows"), [(1, 9, 4), (7, 100, 3), (64, 64, 64), (1000, 100, 16), (65, 65, 64)])
-def test_stretches_cover_a_part_once_or_are_spread_over_it(n: int, most: int, rows: int) -> None:
+def test_parallel_segments_cover_a_split_once_or_sample_it_evenly(n: int, most: int, rows: int) -> None:
     passes = list(parallel_segments(n, most, rows))
     numbers = np.concatenate(passes)
     assert len(numbers) == len(set(numbers.tolist()))
@@ -108,7 +110,7 @@ def test_stretches_cover_a_part_once_or_are_spread_over_it(n: int, most: int, ro
         assert np.array_equal(after, before[: len(after)] + 1)
 
 
-def test_a_very_long_part_is_scored_on_an_even_spread_of_it() -> None:
+def test_a_very_long_split_is_scored_on_an_evenly_spaced_sample() -> None:
     task = LanguageModeling(experiment(data__window=100, data__stride=100))
     random = np.random.default_rng(0)
     table = Table(
@@ -124,7 +126,7 @@ def test_a_very_long_part_is_scored_on_an_even_spread_of_it() -> None:
     assert "evenly spread" in scored.scored
 
 
-def test_previews_are_what_the_model_writes_with_the_same_dice(reader: tuple[Predictor, dict[str, Any]]) -> None:
+def test_previews_are_generated_with_a_fixed_seed(reader: tuple[Predictor, dict[str, Any]]) -> None:
     previews = reader[1]["previews"]
     assert all(isinstance(view, TextView) and view.text for view in previews)
     assert len({view.prompt for view in previews}) == 1
@@ -134,7 +136,7 @@ def test_previews_are_what_the_model_writes_with_the_same_dice(reader: tuple[Pre
     assert previews[0].prompt + previews[0].truth in prose()
 
 
-def test_the_true_continuation_stands_in_json_and_csv(reader: tuple[Predictor, dict[str, Any]]) -> None:
+def test_the_true_continuation_is_in_json_and_csv(reader: tuple[Predictor, dict[str, Any]]) -> None:
     view = reader[1]["previews"][0]
     assert view_from_dict(view.to_dict()) == view
     header, row = csv.reader(io.StringIO(view.to_csv()))
@@ -156,14 +158,14 @@ def test_an_evaluation_shows_text_and_probabilities(reader: tuple[Predictor, dic
     }
 
 
-def test_new_text_is_scored_beside_the_same_n_grams(reader: tuple[Predictor, dict[str, Any]]) -> None:
+def test_new_text_has_the_same_n_gram_baselines(reader: tuple[Predictor, dict[str, Any]]) -> None:
     evaluation = reader[0].evaluate(text_table(prose(500, seed=9)))
     assert (
         evaluation.baselines["five_gram"]["bits_per_character"] < evaluation.baselines["unigram"]["bits_per_character"]
     )
 
 
-def test_writing_depends_on_the_seed_the_temperature_and_top_k(reader: tuple[Predictor, dict[str, Any]]) -> None:
+def test_generation_depends_on_seed_temperature_and_top_k(reader: tuple[Predictor, dict[str, Any]]) -> None:
     write_on = reader[0].generate
     assert write_on("the cat", 60, seed=1) == write_on("the cat", 60, seed=1)
     assert write_on("the cat", 60, seed=1) != write_on("the cat", 60, seed=2)
@@ -173,21 +175,23 @@ def test_writing_depends_on_the_seed_the_temperature_and_top_k(reader: tuple[Pre
     assert len(write_on("the cat", 60)) == 60
 
 
-def test_a_carried_state_writes_what_reading_all_anew_would(reader: tuple[Predictor, dict[str, Any]]) -> None:
+def test_generation_with_a_state_equals_generation_from_the_whole_context(
+    reader: tuple[Predictor, dict[str, Any]],
+) -> None:
     codec, model = reader[0]._codec, reader[0]._model
     codes = codec.vocabulary.encode(list("the cat sat")).tolist()
     carried = generate(model, codes, 40, temperature=1.0, seed=3)
     assert carried == generate(model, codes, 40, temperature=1.0, seed=3, window=10_000)
 
 
-def test_symbols_that_were_never_seen_are_all_named(reader: tuple[Predictor, dict[str, Any]]) -> None:
+def test_unknown_symbols_are_all_listed(reader: tuple[Predictor, dict[str, Any]]) -> None:
     with pytest.raises(PredictionError) as caught:
         reader[0].generate("QtßQ 7", 5)
     assert "'Q' (character 1), 'ß' (character 3), '7' (character 6) were not in the training split" in str(caught.value)
     assert len(caught.value.lines) == 1
 
 
-def test_words_are_read_scored_and_written_as_text() -> None:
+def test_words_are_parsed_scored_and_generated_as_text() -> None:
     predictor, seen = trained(prose(4000), level="words", training__epochs=4)
     metrics = seen["finished"].metrics
     assert metrics["test_bits_per_word"] == pytest.approx(metrics["test_loss"] / np.log(2))
@@ -199,7 +203,7 @@ def test_words_are_read_scored_and_written_as_text() -> None:
     assert predictor.example() in prose(4000)
 
 
-def test_rare_words_of_a_large_vocabulary_are_unknown_and_that_is_said() -> None:
+def test_rare_words_of_a_large_vocabulary_are_unknown_and_reported() -> None:
     random = np.random.default_rng(0)
     words = [f"w{i}" for i in (random.pareto(0.8, 12_000) * 5).astype(int) % 20_000]
     _, seen = trained(" ".join(words), level="words", training__epochs=1, model__hidden_size=8, model__embedding_size=8)
@@ -208,7 +212,7 @@ def test_rare_words_of_a_large_vocabulary_are_unknown_and_that_is_said() -> None
     assert seen["finished"].metrics["val_loss"] < np.log(5000)
 
 
-def test_no_more_words_are_told_apart_than_there_is_room_for() -> None:
+def test_the_vocabulary_size_is_limited() -> None:
     words = [f"w{i}" for i in range(25_000)]
     task = LanguageModeling(experiment(model__embedding_size=4, model__hidden_size=4))
     table = symbol_table([words + words + words[:300] * 100], separator=" ")
@@ -217,7 +221,7 @@ def test_no_more_words_are_told_apart_than_there_is_room_for() -> None:
     assert data.codec.vocabulary.knows("w0")
 
 
-def test_a_text_that_holds_the_sign_for_unknown_is_read() -> None:
+def test_a_text_with_the_unknown_character_is_accepted() -> None:
     task = LanguageModeling(experiment())
     data = task.make_dataset(text_table((UNKNOWN + "ab") * 200), CPU)
     assert data.codec.vocabulary.symbols == (UNKNOWN, "a", "b")
@@ -225,13 +229,13 @@ def test_a_text_that_holds_the_sign_for_unknown_is_read() -> None:
 
 @pytest.mark.parametrize(("text", "line"), [("Too short to learn from.", "a text of 24 symbols is too short"),
                                              ("Long enough. " * 5, "a window of 64 .* need 65")])  # fmt: skip
-def test_a_text_that_is_too_short_says_what_it_needs(text: str, line: str) -> None:
+def test_a_text_that_is_too_short_is_refused(text: str, line: str) -> None:
     with pytest.raises(DataError, match=line) as caught:
         LanguageModeling(experiment(data__window=64)).check(text_table(text))
     assert len(caught.value.lines) == 1
 
 
-def test_a_model_of_letters_keeps_its_probabilities() -> None:
+def test_a_model_that_does_not_generate_shows_probabilities() -> None:
     task = LanguageModeling(Experiment.make({"data": {"source": "alphabet", "task": "language-modeling", "window": 1}}))
     data = task.make_dataset(symbol_table([list("abc" * 50)]), CPU)
     assert task.metric == "accuracy"
@@ -241,7 +245,7 @@ def test_a_model_of_letters_keeps_its_probabilities() -> None:
 
 @pytest.mark.parametrize(("text", "read"), [("Hello, world!", ("hello", ",", "world", "!")), ("x", ("x",)),
                                              ("hello\nworld", ("hello", "world"))])  # fmt: skip
-def test_typed_words_are_cut_as_the_data_were(text: str, read: tuple[str, ...]) -> None:
+def test_typed_words_are_tokenized_as_the_data(text: str, read: tuple[str, ...]) -> None:
     assert Vocabulary((UNKNOWN, "hello", "world", ",", "!"), " ").read(text) == read
 
 

@@ -1,4 +1,4 @@
-"""Scaling "auto": tried briefly, chosen on validation data, kept."""
+"""Scaling "auto": short trials, selection on validation data, kept in the codec."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def choose(values: np.ndarray, **data: Any) -> Any:
     return choose_scaling(Regression, plan(**data), Table(values[:, None], ("value",)), CPU)
 
 
-def test_a_scale_that_carries_growth_on_is_chosen_for_growing_values() -> None:
+def test_a_log_scaling_is_selected_for_exponential_growth() -> None:
     before = torch.random.get_rng_state()
     choice = choose(growing())
     assert choice.kind in ("log-last-value", "window-mean", "last-value")
@@ -62,7 +62,7 @@ def test_a_scale_that_carries_growth_on_is_chosen_for_growing_values() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_run_says_which_scaling_it_tries_and_tries_each_once() -> None:
+def test_the_scaling_search_reports_progress_and_tries_each_once() -> None:
     said = []
     for event in fit(plan(), data=growing()):
         if isinstance(event, Started):
@@ -73,7 +73,7 @@ def test_a_run_says_which_scaling_it_tries_and_tries_each_once() -> None:
     assert said[-2:] == ["Scoring the baselines: 1 of 2", "Scoring the baselines: 2 of 2"]
 
 
-def test_what_can_not_be_tried_says_why() -> None:
+def test_impossible_scalings_have_a_reason() -> None:
     rows = {row[0]: row for row in choose(np.random.default_rng(0).normal(0, 1, 200), window=4).rows}
     assert rows["log-last-value"][1] is None
     assert rows["log-last-value"][2].startswith("value: row ")
@@ -81,17 +81,17 @@ def test_what_can_not_be_tried_says_why() -> None:
     assert "needs a period" in rows["seasonal"][2]
 
 
-def test_without_a_validation_part_the_end_of_the_training_part_chooses() -> None:
+def test_without_a_validation_split_the_end_of_the_training_split_is_used() -> None:
     choice = choose(growing(), window=4, validation_fraction=0.0, test_fraction=0.2)
     assert choice.rows[0][1] is not None
 
 
-def test_nothing_that_fits_is_one_error() -> None:
+def test_no_possible_scaling_is_one_error() -> None:
     with pytest.raises(DataError, match=r"data\.window"):
         choose(growing(8))
 
 
-def test_the_choice_is_shown_kept_and_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_selected_scaling_is_shown_and_kept_on_resume(monkeypatch: pytest.MonkeyPatch) -> None:
     values, checkpoints, remarks, ends = growing(), [], [], []
     control = Control()
     for event in fit(plan(), data=values, control=control):

@@ -1,4 +1,4 @@
-"""A translator learns pairs by heart, never sees padding, says what it can't know, and goes on bit for bit."""
+"""Translation: attention, padding, beam search, unknown words, metrics and resuming."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ LENGTHS = torch.tensor([3, 7])
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("attention", ["additive", "multiplicative"])
-def test_attention_is_shared_out_among_the_words_and_none_goes_to_padding(attention: str, bidirectional: bool) -> None:
+def test_attention_weights_sum_to_one_and_exclude_padding(attention: str, bidirectional: bool) -> None:
     net = model(attention, bidirectional=bidirectional)
     memory, state = net.encode(TOGETHER, LENGTHS)
     _, _, weights = net.decode(torch.tensor([[15, 3, 4], [15, 2, 1]]), state, memory)
@@ -106,7 +106,7 @@ def test_attention_is_shared_out_among_the_words_and_none_goes_to_padding(attent
 @pytest.mark.parametrize("architecture", MODELS)
 @pytest.mark.parametrize("attention", ATTENTIONS)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_padding_never_changes_a_score(architecture: str, attention: str, bidirectional: bool) -> None:
+def test_padding_does_not_change_logits(architecture: str, attention: str, bidirectional: bool) -> None:
     net = model(attention, architecture, bidirectional=bidirectional, num_layers=2)
     given = torch.tensor([[15, 3, 4, 7]])
     both, _ = net(TOGETHER, None, LENGTHS, given.expand(2, -1))
@@ -119,7 +119,7 @@ def test_padding_never_changes_a_score(architecture: str, attention: str, bidire
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
 @pytest.mark.parametrize("beam", [1, 3])
-def test_a_sentence_is_translated_alike_alone_and_among_others(attention: str, beam: int) -> None:
+def test_a_translation_does_not_depend_on_the_batch(attention: str, beam: int) -> None:
     net = model(attention)
     together = beam_search(net, TOGETHER, LENGTHS, beam=beam)
     alone = beam_search(net, SHORT, None, beam=beam)[0], beam_search(net, LONG, None, beam=beam)[0]
@@ -129,7 +129,7 @@ def test_a_sentence_is_translated_alike_alone_and_among_others(attention: str, b
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_a_beam_is_never_worse_than_the_likeliest_word_each_time(attention: str) -> None:
+def test_beam_search_is_never_worse_than_greedy_decoding(attention: str) -> None:
     for seed in range(6):
         torch.manual_seed(seed)
         net = EncoderDecoder(20, 16, ModelConfig(attention=attention, hidden_size=12), window=9).eval()
@@ -139,7 +139,7 @@ def test_a_beam_is_never_worse_than_the_likeliest_word_each_time(attention: str)
         assert all(b.score >= a.score - 1e-5 for a, b in zip(greedy, wide, strict=True))
 
 
-def test_the_score_of_a_translation_is_that_of_its_words() -> None:
+def test_the_score_of_a_translation_is_the_sum_of_its_words() -> None:
     net = model("multiplicative")
     with torch.no_grad():
         net.head.bias[15] += 1.0  # so that it ends
@@ -153,7 +153,7 @@ def test_the_score_of_a_translation_is_that_of_its_words() -> None:
         assert found.score == pytest.approx(total / ((5 + len(words)) / 6) ** 0.6, abs=1e-4)
 
 
-def test_an_unknown_word_is_only_written_where_there_is_one() -> None:
+def test_the_unknown_token_is_only_generated_for_unknown_words() -> None:
     net = model()
     with torch.no_grad():
         net.head.bias[0] += 50.0
@@ -177,14 +177,14 @@ def test_an_unknown_word_is_only_written_where_there_is_one() -> None:
     ],
     ids=["multiplicative", "without attention", "plain", "forced less and less"],
 )
-def test_a_few_pairs_are_learned_by_heart(changes: dict[str, Any]) -> None:
+def test_a_few_pairs_are_memorized(changes: dict[str, Any]) -> None:
     finished, predictor = trained(changes)
     assert finished.metrics["train_exact"] == 1.0
     assert finished.metrics["train_bleu"] == pytest.approx(100.0)
     assert [predictor.predict(e).sentences[0].text for e, _ in PAIRS] == [f for _, f in PAIRS]  # type: ignore[union-attr]
 
 
-def test_capitals_and_the_last_mark_may_be_left_out(learned: tuple[Finished, Predictor]) -> None:
+def test_case_and_final_punctuation_are_optional(learned: tuple[Finished, Predictor]) -> None:
     _, predictor = learned
     for given, wanted in (("do you see the dog", "Est-ce que tu vois le chien ?"), ("i GO", "Je vais.")):
         view = predictor.predict(given)
@@ -193,7 +193,7 @@ def test_capitals_and_the_last_mark_may_be_left_out(learned: tuple[Finished, Pre
         assert predictor.input_warning(given) is None
 
 
-def test_attention_has_a_row_for_each_word_written_and_a_column_for_each_read(
+def test_attention_has_one_row_per_target_word_and_one_column_per_source_word(
     learned: tuple[Finished, Predictor],
 ) -> None:
     view = learned[1].predict("I don't see the cat.")
@@ -205,7 +205,7 @@ def test_attention_has_a_row_for_each_word_written_and_a_column_for_each_read(
     assert np.allclose(sentence.attention.sum(axis=1), 1.0, atol=0.01)
 
 
-def test_words_that_were_never_seen_are_said_so_and_only_those(learned: tuple[Finished, Predictor]) -> None:
+def test_exactly_the_unknown_words_are_reported(learned: tuple[Finished, Predictor]) -> None:
     view = learned[1].predict("She sees the Zebra.")
     assert isinstance(view, TranslationView)
     assert view.sentences[0].unknown == ("Zebra",)
@@ -214,7 +214,7 @@ def test_words_that_were_never_seen_are_said_so_and_only_those(learned: tuple[Fi
     assert learned[1].input_warning("She sees the cat.") is None
 
 
-def test_an_unknown_word_is_handed_over_where_translations_do_so() -> None:
+def test_an_unknown_word_is_copied_where_training_translations_copy_it() -> None:
     names = ["Ann", "Bob", "Carl", "Dora", "Emil", "Fritz", "Gina", "Hugo"]
     pairs = [(f"{n} sees the {w}.", f"{n} voit le {f}.") for n in names for w, f in (("dog", "chien"), ("cat", "chat"))]
     pairs += [(f"The {w} sees x{i}.", f"Le {f} voit x{i}.") for i, (w, f) in enumerate([("dog", "chien")] * 12)]
@@ -258,14 +258,14 @@ def test_the_probability_is_the_mean_of_the_words() -> None:
     ("given", "message"),
     [("", "nothing to translate"), ("?!", "no word to translate"), ("a " * 300, "words are too many")],
 )
-def test_what_is_no_sentence_is_refused_in_one_line(
+def test_invalid_sentences_are_refused_in_one_line(
     learned: tuple[Finished, Predictor], given: str, message: str
 ) -> None:
     with pytest.raises(PredictionError, match=message):
         learned[1].predict(given)
 
 
-def test_a_predictor_scores_pairs_of_a_file_that_it_never_saw(learned: tuple[Finished, Predictor]) -> None:
+def test_a_predictor_evaluates_new_sentence_pairs(learned: tuple[Finished, Predictor]) -> None:
     evaluation = learned[1].evaluate(table([("I go.", "Je vais."), ("She sees the dog.", "Elle voit le chien.")]))
     assert evaluation.windows == 2
     assert evaluation.metrics["exact"] >= 0.5
@@ -273,7 +273,7 @@ def test_a_predictor_scores_pairs_of_a_file_that_it_never_saw(learned: tuple[Fin
     assert evaluation.baselines["nearest_sentence"]["exact"] == 0.5  # the first is remembered; nothing is left out
 
 
-def test_no_sentence_is_its_own_nearest_one() -> None:
+def test_the_nearest_sentence_is_never_the_sentence_itself() -> None:
     pairs = [("a red dog", "x1"), ("a red cat", "x2"), ("the blue house here", "x3"), ("the blue house there", "x4")]
     data = Translation(tiny()).make_dataset(table(pairs), torch.device("cpu"))
     assert nearest_translations(data, "train", np.arange(4)) == ["x2", "x1", "x4", "x3"]
@@ -283,7 +283,7 @@ def test_no_sentence_is_its_own_nearest_one() -> None:
     assert nearest_translations(new, "train", np.arange(2))[1] == "x2"
 
 
-def test_scores_are_those_of_sacrebleu_and_perfect_is_perfect() -> None:
+def test_metrics_equal_sacrebleu() -> None:
     truth = ["Je vois le chien noir.", "Il fait beau."]
     assert translation_metrics(truth, truth) == pytest.approx({"bleu": 100.0, "chrf": 100.0, "exact": 1.0})
     some = translation_metrics(["Je vois le chat noir.", "Il fait beau."], truth)
@@ -307,7 +307,7 @@ def test_teacher_forcing_goes_from_its_start_to_its_end(schedule: str, shares: l
 
 
 @torch.no_grad()
-def test_with_all_true_words_forcing_step_by_step_is_the_same_as_all_at_once() -> None:
+def test_full_teacher_forcing_step_by_step_equals_one_pass() -> None:
     plan = tiny({"model.dropout": 0.0, "training.teacher_forcing": 0.9999999})
     task = Translation(plan)
     data = task.make_dataset(table(), torch.device("cpu"))
@@ -349,7 +349,7 @@ HARD = {
 
 
 @pytest.mark.parametrize("changes", HARD.values(), ids=HARD.keys())
-def test_a_run_cut_off_anywhere_goes_on_to_the_same_bits(changes: dict[str, Any]) -> None:
+def test_a_run_resumed_anywhere_has_the_same_bits(changes: dict[str, Any]) -> None:
     plan = tiny({"training.epochs": 5, "data.validation_fraction": 0.25, **changes})
     whole = list(fit(plan, data=table()))
     control, cut = Control(), []
@@ -368,7 +368,7 @@ def test_a_run_cut_off_anywhere_goes_on_to_the_same_bits(changes: dict[str, Any]
     assert of(whole, Finished)[0].metrics == of(rest, Finished)[0].metrics
 
 
-def test_events_hold_previews_scores_and_baselines_and_go_through_json() -> None:
+def test_events_have_previews_metrics_and_baselines_and_round_trip_through_json() -> None:
     events = list(fit(tiny({"training.epochs": 2, "data.validation_fraction": 0.25}), data=table()))
     started, finished = of(events, Started)[0], of(events, Finished)[0]
     assert started.metric == "bleu"
@@ -395,14 +395,14 @@ def test_a_summary_counts_the_parameters_of_the_model_that_is_built(attention: s
     assert ("attention" in names) == (attention != "none")
 
 
-def test_what_can_not_be_translated_is_refused_before_training() -> None:
+def test_invalid_tables_are_refused_before_training() -> None:
     with pytest.raises(DataError, match="translation needs pairs of sentences"):
         check(Experiment.make().with_changes({"data.source": "alphabet", "data.task": "translation"}))
     with pytest.raises(ExperimentError, match="each sequence is processed as a whole"):
         tiny({"training.stateful": True, "training.shuffle": False})
 
 
-def test_a_noisy_deck_of_short_and_long_pairs_trains_within_bounds() -> None:
+def test_noisy_pairs_of_mixed_lengths_train_within_memory_bounds() -> None:
     rng = np.random.default_rng(0)
     words = [f"w{n}" for n in (rng.zipf(1.4, 6000) % 3000).tolist()]
     pairs = []
@@ -421,12 +421,12 @@ def test_a_noisy_deck_of_short_and_long_pairs_trains_within_bounds() -> None:
     assert len(predictor.symbols) == 200
 
 
-def test_a_table_of_the_task_reads_back_what_was_given() -> None:
+def test_a_parallel_table_returns_its_sentences() -> None:
     data = Translation(tiny()).make_dataset(table(), torch.device("cpu"))
     assert [(join_sentence(data.source(i)), join_sentence(data.truth(i))) for i in range(len(PAIRS))] == PAIRS
 
 
-def test_batches_hold_sentences_of_about_one_length_and_each_of_them_once() -> None:
+def test_batches_have_similar_lengths_and_cover_all_sentences_once() -> None:
     rng = np.random.default_rng(0)
     pairs = [(" ".join(["a"] * int(rng.integers(1, 40))) + f" b{i}", f"c{i}") for i in range(600)]
     plan = tiny({"training.batch_size": 16, "data.min_count": 1})
@@ -444,7 +444,7 @@ def test_batches_hold_sentences_of_about_one_length_and_each_of_them_once() -> N
     ("answers", "bleu", "code"),
     [(1, 5.0, "identical-predictions"), (20, 15.0, "nearest-sentence-better"), (20, 60.0, None)],
 )
-def test_the_doctor_says_what_a_poor_translator_does(answers: int, bleu: float, code: str | None) -> None:
+def test_findings_describe_a_poor_translation_model(answers: int, bleu: float, code: str | None) -> None:
     task = Translation(tiny())
     data = task.make_dataset(table(), torch.device("cpu"))
     said = tuple(Translated((f"s{i}",), (f"t{i % answers}",), text=f"t{i % answers}") for i in range(20))
@@ -454,7 +454,7 @@ def test_the_doctor_says_what_a_poor_translator_does(answers: int, bleu: float, 
     assert found == ([] if code is None else [code])
 
 
-def test_the_doctor_counts_words_that_are_unknown() -> None:
+def test_a_finding_counts_unknown_words() -> None:
     plan = tiny({"data.validation_fraction": 0.3, "training.epochs": 1})
     pairs = [(f"the word{i} is here", f"le mot{i} est ici") for i in range(40)]
     findings = {finding.code: finding for finding in of(fit(plan, data=table(pairs)), Finding)}
