@@ -1,4 +1,4 @@
-"""Whether one column repeats another, shifted in time and scaled: found by their correlation at every shift."""
+"""Columns that copy a target, shifted and scaled: cross-correlation at every shift by FFT."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 __all__ = ["Copy", "find_copies"]
 
 Values = NDArray[np.float64]
-LEFT = 1e-3  # of the target's variance that a copy leaves unexplained, at the most
-LEFT_OF_FEW = 2e-5  # the same where the columns move so slowly that likeness may be chance
+LEFT = 1e-3  # unexplained variance of a copy, at most
+LEFT_OF_FEW = 2e-5  # the same for columns that vary so slowly that a correlation may be spurious
 FEW = 30  # independent values
-CLEARER = 0.1  # times less than any earlier value of the target leaves
-FLOOR = 1e-9  # below which nothing but rounding is left
-FEWEST = 24  # rows that two columns must share
+CLEARER = 0.1  # unexplained variance relative to that of any earlier target value, at most
+FLOOR = 1e-9  # rounding
+FEWEST = 24  # rows in which both columns are known
 LONGEST_SHIFT = 1_000
-_ROWS = 60_000  # looked at, in so many pieces
+_ROWS = 60_000  # sampled, in `_PIECES` segments
 _PIECES = 6
 _PIECE = _ROWS // _PIECES
 _MOST_SEQUENCES = 400
@@ -27,7 +27,7 @@ _MOST_PAIRS = 4_000
 
 
 class Copy(NamedTuple):
-    """`column[t] = slope * target[t + shift] + offset`, but for `left` of its variance."""
+    """`column[t] = slope * target[t + shift] + offset`; `left` is the unexplained share of its variance."""
 
     column: int
     target: int
@@ -39,24 +39,24 @@ class Copy(NamedTuple):
 
 @dataclass(frozen=True)
 class _Spectra:
-    """Of one column in P pieces: of where it is known, of its values and of their squares, [P, W] each."""
+    """Spectra of one column in P segments: of its mask of known values, its values and their squares, [P, W] each."""
 
     known: NDArray[np.complex128]
     values: NDArray[np.complex128]
     squares: NDArray[np.complex128]
     center: float
     size: float
-    persistence: float  # the correlation of a value with the next one
+    persistence: float  # lag-1 autocorrelation
 
 
 def find_copies(
     values: Values, spans: Sequence[tuple[int, int]], columns: Sequence[int], targets: Sequence[int]
 ) -> list[Copy]:
-    """Columns that are a target's value at the same row or a later one, up to slope, offset and a trace of noise.
+    """Columns that equal a target at the same or a later row, up to slope, offset and little noise.
 
-    `values[N, C]` may have gaps (NaN); `spans` are the rows of each sequence; very long data are looked at in pieces.
-    A column that an earlier value of the target explains about as well - a lagged copy, a periodic or a straight
-    series - is none: a series' own past gives nothing away.
+    `values[N, C]` may have missing values (NaN); `spans` are the rows of each sequence; very long data are sampled. A
+    column that an earlier target value explains about as well (a lagged copy, a periodic or linear series) is no
+    copy: the past of a series is no leakage.
     """
     pieces = _pieces(values, spans)
     if not pieces:
@@ -83,7 +83,7 @@ def find_copies(
 
 
 def _pieces(values: Values, spans: Sequence[tuple[int, int]]) -> list[Values]:
-    """Stretches of rows to look at: all of a table that isn't long, else some spread over it."""
+    """Segments of rows to compare: all of a short table, else some spread over it."""
     usable = [(low, high) for low, high in spans if high - low > 2]
     if len(usable) > _MOST_SEQUENCES:
         usable = [usable[i] for i in np.linspace(0, len(usable) - 1, _MOST_SEQUENCES).astype(int)]
@@ -100,7 +100,7 @@ def _pieces(values: Values, spans: Sequence[tuple[int, int]]) -> list[Values]:
 
 
 def _spectra(pieces: list[Values], size: int) -> _Spectra | None:
-    """None where there is nothing to compare: too few values, or all the same."""
+    """None where there are too few values, or all are equal."""
     whole = np.concatenate(pieces)
     there = whole[np.isfinite(whole)]
     if len(there) < FEWEST:
@@ -121,7 +121,7 @@ def _spectra(pieces: list[Values], size: int) -> _Spectra | None:
 
 
 def _copy(x: _Spectra, y: _Spectra, reach: int, size: int) -> tuple[int, float, float] | None:
-    """(shift, slope, what is left of the variance) where x is a copy of y now or later, else None."""
+    """(shift, slope, unexplained variance) where x copies y at the same row or later, else None."""
 
     def at_shifts(a: NDArray[np.complex128], b: NDArray[np.complex128]) -> Values:
         """The sum over t of a[t] * b[t + s], for s from -reach to reach."""

@@ -1,6 +1,6 @@
-"""The leak alarm: what would let a model know what it is asked for, found and named before it is trained.
+"""Leakage detection before training: copies of targets, disordered or duplicate rows, preprocessing on other splits.
 
-Free of torch, and fast: long data are looked at in samples.
+Free of torch. Long data are sampled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.evaluation.leakage.columns import Copy, find_copies
 from seqcore.evaluation.leakage.labels import find_label_copies, label_finding
-from seqcore.evaluation.leakage.row_fingerprints import stretches
+from seqcore.evaluation.leakage.row_fingerprints import fingerprint_rows
 from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.registry import task_kind
@@ -25,37 +25,35 @@ __all__ = ["find_leaks"]
 
 Bounds = dict[str, list[tuple[int, int, int]]]
 Values = NDArray[np.float64]
-MOST_ROWS = 2_000_000  # of a column that is looked at for how it was scaled or filled
+MOST_ROWS = 2_000_000  # of a column that is checked for scaling and imputation
 MOST_SEQUENCES = 200_000
-SOME_ROWS = 20_000  # that tell how coarse values are
-IN_A_ROW = 16  # rows that no two places of a series have alike by chance
+SOME_ROWS = 20_000  # sampled to estimate how coarse values are
+RUN = 16  # consecutive rows that do not repeat in a series by chance
 
 
 def find_leaks(table: Table, config: DataConfig) -> list[Finding]:
-    """What gives the answer away in this table, used so, the worst first.
+    """Leakage in a table as a data section uses it, warnings first.
 
-    A column that is the target at its own time or later, or the class of a labelled sequence; a time series whose rows
-    or pieces are mixed over the parts; the same sequence in two parts; values that were scaled, or gaps that were
-    filled, with more than the training part. A series' own past is no leak, nor are a text's own words.
+    An input that copies the target at the same time or later, or the class; a time series whose rows or segments are
+    mixed over the splits; the same sequence in two splits; values that were scaled or imputed with statistics of
+    other splits. The past of a series is no leakage, nor are the words of a text.
     """
     bounds = split_bounds(table, config.validation_fraction, config.test_fraction)
-    leaks: list[Finding] = []
-    for look in _LOOKS:
-        leaks += look(table, config, bounds)
-    return sorted(leaks, key=lambda leak: leak.severity == "info")
+    found = [finding for check in _CHECKS for finding in check(table, config, bounds)]
+    return sorted(found, key=lambda finding: finding.severity == "info")
 
 
-def _copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
-    """Inputs that are the target, now or later."""
+def _target_copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
+    """Inputs that copy the target, at the same time or later."""
     if not table.tabular or task_kind(config.task) != "regression":
         return []
     inputs, targets = _used(table, config)
     spans = list(pairwise(table.offsets.tolist()))
     found = find_copies(table.values, spans, [c for c in inputs if c not in targets], targets)
-    return [_told(copy, table, config) for copy in found]
+    return [_copy_finding(copy, table, config) for copy in found]
 
 
-def _told(copy: Copy, table: Table, config: DataConfig) -> Finding:
+def _copy_finding(copy: Copy, table: Table, config: DataConfig) -> Finding:
     column, target = table.columns[copy.column], table.columns[copy.target]
     nearly = "nearly " if copy.left > 1e-6 else ""
     formula = f"{copy.slope:.4g} x {target}" + (f" {copy.offset:+.4g}" if abs(copy.offset) > 1e-9 else "")
@@ -64,24 +62,22 @@ def _told(copy: Copy, table: Table, config: DataConfig) -> Finding:
         return Finding(
             code="copy-of-target",
             severity="info",
-            message=f"Column {column!r} is {target!r} over again ({nearly}{formula}), in the same row.",
-            evidence="What the model sees of it lies before what it predicts, so it gives nothing away, and tells "
-            "nothing new.",
-            remedy=f"Leave {column!r} out of data.inputs.",
+            message=f"Column {column!r} copies {target!r} in the same row ({nearly}{formula}).",
+            evidence="The inputs precede the target, so it reveals nothing and adds no information.",
+            remedy=f"Remove {column!r} from data.inputs.",
         )
     when = "in the same row" if copy.shift == 0 else f"{copy.shift} row{'s' * (copy.shift > 1)} later"
     return Finding(
         code="leak-column",
         severity="warning",
-        message=f"Column {column!r} gives the answer away: it is {nearly}{formula}, {when}.",
-        evidence="The model can read off what it is asked to predict; its scores say nothing about new data, where "
-        "that isn't known.",
-        remedy=f"Leave {column!r} out of data.inputs, unless it really is known before {target!r} is.",
+        message=f"Column {column!r} leaks the target: it is {nearly}{formula}, {when}.",
+        evidence="The model can read the target from its inputs, so its scores do not carry over to new data.",
+        remedy=f"Remove {column!r} from data.inputs, unless it is known before {target!r} is.",
     )
 
 
-def _labels(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
-    """Values of labelled sequences that are the class over again."""
+def _label_copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
+    """Inputs that copy the class of labelled sequences."""
     if task_kind(config.task) != "classification" or table.labels is None or table.symbolic:
         return []
     inputs, _ = _used(table, config)
@@ -89,130 +85,130 @@ def _labels(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
 
 
 def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
-    """A time series whose rows, or pieces, are not in the order of time."""
-    advice = "Sort the rows by time, so that the test part is later than all that the model learns from."
-    why = "Neighbours in time stand in different parts: the model is tested on what lies between things it was shown."
+    """A time series whose rows or segments are not in time order."""
+    remedy = "Sort the rows by time, so that the test split is later than the training split."
+    evidence = "Adjacent times are in different splits, so the model is tested between values that it has seen."
     if table.times is not None:
         if table.independent:
-            return _interleaved(table, bounds, why)
+            return _interleaved(table, bounds, evidence)
         steps = np.diff(table.times.astype("datetime64[ns]").astype(np.int64))
         steps[table.offsets[1:-1][table.offsets[1:-1] > 0] - 1] = 0
         if (steps < 0).any():
             row = int(np.argmax(steps < 0)) + 1
-            text = f"The rows are not in the order of time: row {row + 1} is earlier than the one before it."
-            return [Finding(code="leak-order", severity="warning", message=text, evidence=why, remedy=advice)]
+            text = f"The rows are not in time order: row {row + 1} is earlier than the row before."
+            return [Finding(code="leak-order", severity="warning", message=text, evidence=evidence, remedy=remedy)]
         return []
     if table.independent or not table.tabular:
         return []
     low, high = max(pairwise(table.offsets.tolist()), key=lambda span: span[1] - span[0])
-    name = next((n for c, n in enumerate(table.columns) if _is_mixed_index(table.values[low:high, c])), None)
+    name = next((n for c, n in enumerate(table.columns) if _is_shuffled_index(table.values[low:high, c])), None)
     if name is None:
         return []
-    text = f"The rows are mixed: column {name!r} counts them, and not in order."
-    return [Finding(code="leak-order", severity="warning", message=text, evidence=why, remedy=advice)]
+    text = f"The rows are shuffled: column {name!r} is a row counter that is not in order."
+    return [Finding(code="leak-order", severity="warning", message=text, evidence=evidence, remedy=remedy)]
 
 
-def _is_mixed_index(values: Values) -> bool:
-    """Whether values are equally spaced once sorted, each there once, and out of order: a counter of shuffled rows."""
+def _is_shuffled_index(values: Values) -> bool:
+    """Whether values are unique, equally spaced when sorted, and out of order: a counter of shuffled rows."""
     if len(values) < 20 or len(values) > MOST_ROWS or not np.isfinite(values).all():
         return False
     steps = np.diff(values[:1_000])
     if (steps > 0).all() or (steps < 0).all():
         return False
-    gaps = np.diff(np.sort(values))
-    even = gaps.min() > 0.0 and np.ptp(gaps) <= 1e-9 * max(abs(values[0]), abs(values[-1]), gaps.max())
+    spacing = np.diff(np.sort(values))
+    even = spacing.min() > 0.0 and np.ptp(spacing) <= 1e-9 * max(abs(values[0]), abs(values[-1]), spacing.max())
     turns = np.mean(np.sign(steps[1:]) != np.sign(steps[:-1]))
     return bool(even and turns > 0.3)
 
 
-def _interleaved(table: Table, bounds: Bounds, why: str) -> list[Finding]:
-    """Independent sequences with dates, whose parts overlap in time."""
+def _interleaved(table: Table, bounds: Bounds, evidence: str) -> list[Finding]:
+    """Independent sequences with time stamps whose splits overlap in time."""
     assert table.times is not None
     ends = {}
-    for part in SPLITS:
-        rows = [(table.times[low], table.times[high - 1]) for _, low, high in bounds[part] if high > low]
+    for split in SPLITS:
+        rows = [(table.times[low], table.times[high - 1]) for _, low, high in bounds[split] if high > low]
         if rows:
-            ends[part] = (np.array([r[0] for r in rows]), np.array([r[1] for r in rows]))
+            ends[split] = (np.array([r[0] for r in rows]), np.array([r[1] for r in rows]))
     if "train" not in ends or len(ends) < 2 or len(np.unique(ends["train"][0])) < 2:
         return []
     last = ends["train"][1].max()
-    for part in ("val", "test"):
-        if part in ends and (earlier := int((ends[part][0] < last).sum())) > 0.2 * len(ends[part][0]):
+    for split in ("val", "test"):
+        if split in ends and (earlier := int((ends[split][0] < last).sum())) > 0.2 * len(ends[split][0]):
             return [
                 Finding(
                     code="leak-order",
                     severity="warning",
-                    message=f"The parts overlap in time: {earlier:,} of {len(ends[part][0]):,} sequences of the "
-                    f"{SPLIT_TITLES[part]} part begin before the training part ends.",
-                    evidence=why,
-                    remedy="Order the sequences by time, or give the series itself, and let it be cut in time.",
+                    message=f"The splits overlap in time: {earlier:,} of {len(ends[split][0]):,} sequences of the "
+                    f"{SPLIT_TITLES[split]} split begin before the training split ends.",
+                    evidence=evidence,
+                    remedy="Sort the sequences by time, or give the whole series, which is split in time.",
                 )
             ]
     return []
 
 
-def _twice(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
-    """Sequences that stand in two parts, or that are overlapping pieces of one series."""
+def _duplicates(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
+    """Sequences that are in two splits, or that are overlapping segments of one series."""
     if not table.independent:
         return []
     columns = slice(None) if table.symbolic else sorted({c for group in _used(table, config) for c in group})
     keys = _sequence_keys(table, columns)
     trained = {keys[s] for s, _, _ in bounds["train"] if s in keys}
-    leaks: list[Finding] = []
-    for part in ("test", "val"):
-        asked = [keys[s] for s, _, _ in bounds[part] if s in keys]
-        again = sum(key in trained for key in asked)
+    found: list[Finding] = []
+    for split in ("test", "val"):
+        held_out = [keys[s] for s, _, _ in bounds[split] if s in keys]
+        again = sum(key in trained for key in held_out)
         if again == 0:
             continue
-        few = len(set(keys.values())) < 0.25 * len(keys)  # data of few different sequences: no accident
-        few = few and (table.symbolic or table.labels is None)  # measured values don't come again by themselves
-        leaks.append(
+        few = len(set(keys.values())) < 0.25 * len(keys)  # few different sequences: duplicates are no accident
+        few = few and (table.symbolic or table.labels is None)  # measurements do not repeat by chance
+        found.append(
             Finding(
                 code="leak-duplicates",
                 severity="info" if few else "warning",
-                message=f"{again:,} of {len(asked):,} sequences of the {SPLIT_TITLES[part]} part "
-                f"{'is' if again == 1 else 'are'} in the training part, too.",
-                evidence="There are few different sequences in these data; the score says how well they are known by "
-                "heart."
+                message=f"{again:,} of {len(held_out):,} sequences of the {SPLIT_TITLES[split]} split "
+                f"{'is' if again == 1 else 'are'} also in the training split.",
+                evidence="The data have few different sequences, so the score measures memorization."
                 if few
-                else "What the model has learned by heart looks like skill there.",
-                remedy="Keep each sequence once, or read the score as one on known sequences.",
+                else "Memorized sequences count as correct predictions.",
+                remedy="Remove duplicates, or read the score as a score on known sequences.",
             )
         )
         break
-    return leaks or _overlapping(table, columns, bounds)
+    return found or _overlapping(table, columns, bounds)
 
 
 def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> list[Finding]:
-    """Independent sequences of a later part that share a stretch with some of the training part."""
+    """Independent held-out sequences that share a segment with training sequences."""
     if not table.tabular:
         return []
     half = max(3, int(np.median(table.lengths)) // 2)
-    width = max(min(8, half), _telling(table.values[:: max(1, len(table) // SOME_ROWS)][:, columns], len(table)))
+    width = max(min(8, half), _run_length(table.values[:: max(1, len(table) // SOME_ROWS)][:, columns], len(table)))
     if width > half:
-        return []  # so coarse that stretches come again by themselves
-    trained = stretches(table, columns, bounds["train"], width).numbers
-    for part in ("test", "val"):
-        asked = stretches(table, columns, bounds[part], width)
-        owner = np.searchsorted(table.offsets, asked.rows, side="right")
-        shared, count = len(np.unique(owner[np.isin(asked.numbers, trained)])), len(np.unique(owner))
+        return []  # so coarse that segments repeat by chance
+    trained = fingerprint_rows(table, columns, bounds["train"], width).numbers
+    for split in ("test", "val"):
+        held_out = fingerprint_rows(table, columns, bounds[split], width)
+        owner = np.searchsorted(table.offsets, held_out.rows, side="right")
+        shared, count = len(np.unique(owner[np.isin(held_out.numbers, trained)])), len(np.unique(owner))
         if shared >= 3 and shared > 0.2 * count:
             return [
                 Finding(
                     code="leak-overlap",
                     severity="warning",
-                    message=f"Sequences are overlapping pieces of one series, mixed over the parts: {shared:,} of "
-                    f"{count:,} of the {SPLIT_TITLES[part]} part share {width} values in a row with the training part.",
-                    evidence="The model is tested on stretches that it was shown.",
-                    remedy="Give the series itself: it is cut in time before windows are made.",
+                    message=f"Sequences are overlapping segments of one series, mixed over the splits: {shared:,} of "
+                    f"{count:,} of the {SPLIT_TITLES[split]} split share {width} consecutive values with training "
+                    "sequences.",
+                    evidence="The model is tested on segments that it was trained on.",
+                    remedy="Give the whole series, which is split in time before windows are made.",
                 )
             ]
     return []
 
 
-def _telling(rows: Values, count: int) -> int:
-    """How many values in a row hardly any two places among `count` rows have alike by chance."""
-    alike = 1.0  # how likely two values of a column are the same, in the column where that is least so
+def _run_length(rows: Values, count: int) -> int:
+    """The number of consecutive values that hardly repeat by chance among `count` rows."""
+    alike = 1.0  # probability that two values of a column are equal; the lowest of all columns
     for column in rows.T:
         shares = np.unique(column, return_counts=True)[1] / max(len(column), 1)
         alike = min(alike, float((shares**2).sum()))
@@ -220,37 +216,37 @@ def _telling(rows: Values, count: int) -> int:
 
 
 def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
-    """Rows of a series that stand in a later part once more: appended twice, or in two series of one table."""
+    """Rows of a series that are also in a later split: appended twice, or in two series of a table."""
     several = len(table.lengths) > 1
     if table.independent or not table.tabular or len(table) > MOST_ROWS:
         return []
     if table.times is not None and not several:
-        return []  # each row has a time of its own
+        return []  # time stamps are unique
     columns = sorted({c for group in _used(table, config) for c in group})
-    trained = stretches(table, columns, bounds["train"], IN_A_ROW, dated=True)
+    trained = fingerprint_rows(table, columns, bounds["train"], RUN, dated=True)
     if table.times is None and len(np.unique(trained.numbers)) < 0.98 * len(trained.numbers):
-        return []  # periodic, or so coarse that stretches come again by themselves
-    for part in ("test", "val"):
-        asked = stretches(table, columns, bounds[part], IN_A_ROW, dated=True)
-        rows = asked.rows[np.isin(asked.numbers, trained.numbers)]
-        rows = np.array([r for r in rows if len(np.unique(table.values[r : r + IN_A_ROW, columns])) >= IN_A_ROW // 3])
+        return []  # periodic, or so coarse that segments repeat by chance
+    for split in ("test", "val"):
+        held_out = fingerprint_rows(table, columns, bounds[split], RUN, dated=True)
+        rows = held_out.rows[np.isin(held_out.numbers, trained.numbers)]
+        rows = np.array([r for r in rows if len(np.unique(table.values[r : r + RUN, columns])) >= RUN // 3])
         if len(rows):
             first = int(rows[0])
             return [
                 Finding(
                     code="leak-duplicates",
                     severity="warning",
-                    message=f"{len(rows) + IN_A_ROW - 1:,} rows of the {SPLIT_TITLES[part]} part are in the training "
-                    f"part, too, the first in row {table.row_numbers.get(first, first + 1):,}.",
-                    evidence="What the model has learned by heart looks like skill there.",
-                    remedy="Keep each row once.",
+                    message=f"{len(rows) + RUN - 1:,} rows of the {SPLIT_TITLES[split]} split are also in the "
+                    f"training split, the first in row {table.row_numbers.get(first, first + 1):,}.",
+                    evidence="Memorized rows count as correct predictions.",
+                    remedy="Remove the duplicate rows.",
                 )
             ]
     return []
 
 
 def _sequence_keys(table: Table, columns: slice | list[int]) -> dict[int, int]:
-    """A hash of each sequence (and of what it is paired with) by its number; an even spread of very many."""
+    """A hash of each sequence (and of its pair) by its number; of very many, a sample."""
     count = len(table.lengths)
     chosen = range(count) if count <= MOST_SEQUENCES else np.linspace(0, count - 1, MOST_SEQUENCES).astype(int).tolist()
     values, offsets, pair = table.values, table.offsets.tolist(), table.paired
@@ -264,39 +260,39 @@ def _sequence_keys(table: Table, columns: slice | list[int]) -> dict[int, int]:
 
 
 def _prepared(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
-    """Columns that were scaled or filled with more than the training part."""
+    """Columns that were scaled or imputed with statistics of more than the training split."""
     if not table.tabular or table.recordings is not None:
         return []
     if not bounds["val"] and not bounds["test"]:
         return []
-    leaks = []
+    found = []
     for c in sorted({c for group in _used(table, config) for c in group}):
         name, values = table.columns[c], table.values[:, c]
-        how = _scaled_outside(values, bounds) or _filled_with(values, bounds)
+        how = _scaled_outside(values, bounds) or _imputed(values, bounds)
         if how is None and not table.independent:
-            how = _bridged(values, bounds)
+            how = _interpolated(values, bounds)
         if how is not None:
-            leaks.append(
+            found.append(
                 Finding(
                     code="leak-prepared",
                     severity="warning",
-                    message=f"Column {name!r} was prepared with what lies after the training part: {how}.",
-                    evidence="So the training part already holds a trace of what the model is tested on.",
-                    remedy="Give the values as they were measured: they are scaled here, on the training part "
-                    "alone, and gaps are filled part by part (data.missing).",
+                    message=f"Column {name!r} was preprocessed with data after the training split: {how}.",
+                    evidence="The training split contains information about the test split.",
+                    remedy="Give the original values: scaling is fitted on the training split alone, and missing "
+                    "values are imputed within each split (data.missing).",
                 )
             )
-    return leaks
+    return found
 
 
 def _trained(values: Values, bounds: Bounds) -> Values:
-    """The known values of the training part, [n]."""
+    """The known values of the training split, [n]."""
     own: Values = np.concatenate([values[low:high] for _, low, high in bounds["train"]] or [values[:0]])
     return own[np.isfinite(own)]
 
 
 def _scaled_outside(values: Values, bounds: Bounds) -> str | None:
-    """Whether all of a column, but not its training part, has mean 0 and deviation 1, or goes from 0 to 1."""
+    """Whether a whole column, but not its training split, has mean 0 and deviation 1, or range 0 to 1."""
     some = values[:: max(1, len(values) // 20_000)]
     some = some[np.isfinite(some)]
     low, high = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
@@ -311,16 +307,16 @@ def _scaled_outside(values: Values, bounds: Bounds) -> str | None:
     unbiased = spread * np.sqrt(len(known) / (len(known) - 1))
     if abs(mean) < 1e-4 and min(abs(spread - 1.0), abs(unbiased - 1.0)) < 1e-4:
         if abs(float(own.mean())) > 5e-3 or abs(float(own.std()) - 1.0) > 5e-3:
-            return "its mean is 0 and its standard deviation 1 over all rows, and not over those of training"
+            return "its mean is 0 and its standard deviation 1 over all rows, but not over the training rows"
         return None
     fine = float(np.mean(np.abs(own * 1e4 - np.round(own * 1e4)) > 1e-6)) > 0.5  # not shares in whole percent
     if ranged and fine and (own.min() > low or own.max() < high):
-        return f"it goes from {low:g} to 1 over all rows, and not over those of training"
+        return f"its range is {low:g} to 1 over all rows, but not over the training rows"
     return None
 
 
-def _filled_with(values: Values, bounds: Bounds) -> str | None:
-    """Whether one value stands again and again that is the mean or the median of all the others."""
+def _imputed(values: Values, bounds: Bounds) -> str | None:
+    """Whether one value repeats often that is the mean or the median of all others."""
     if not 40 <= len(values) <= MOST_ROWS:
         return None
     known = values[np.isfinite(values)]
@@ -329,7 +325,7 @@ def _filled_with(values: Values, bounds: Bounds) -> str | None:
     each, counts = np.unique(known, return_counts=True)
     most = int(counts.argmax())
     value, count = float(each[most]), int(counts[most])
-    if len(each) < 2 or count < 3 or count < 3 * np.sort(counts)[-2]:  # nothing else stands nearly as often
+    if len(each) < 2 or count < 3 or count < 3 * np.sort(counts)[-2]:  # no other value is nearly as frequent
         return None
     others, own = known[known != value], _trained(values, bounds)
     own = own[own != value]
@@ -342,11 +338,11 @@ def _filled_with(values: Values, bounds: Bounds) -> str | None:
     return None
 
 
-def _bridged(values: Values, bounds: Bounds) -> str | None:
-    """Whether a straight line leads over the end of the training or the validation part, in a series that has few."""
-    for part, following in pairwise(p for p in SPLITS if bounds[p]):
+def _interpolated(values: Values, bounds: Bounds) -> str | None:
+    """Whether a straight line crosses the end of the training or validation split, in a series that has few."""
+    for split, following in pairwise(p for p in SPLITS if bounds[p]):
         starts = {s: low for s, low, _ in bounds[following]}
-        for s, low, high in bounds[part]:
+        for s, low, high in bounds[split]:
             if starts.get(s) != high:
                 continue
             near = values[max(low, high - 400) : high + 400]
@@ -359,12 +355,12 @@ def _bridged(values: Values, bounds: Bounds) -> str | None:
             run = sum(len(side) if side.all() else int(np.argmin(side)) for side in (before, after))
             elsewhere = (straight.sum() - run) / max(len(straight) - run, 1)
             if before[0] and after[0] and run < len(straight) and elsewhere**run < 1e-4:
-                return f"a straight line leads over the end of the {SPLIT_TITLES[part]} part, as if a gap were bridged"
+                return f"a straight line crosses the end of the {SPLIT_TITLES[split]} split, as after interpolation"
     return None
 
 
 def _used(table: Table, config: DataConfig) -> tuple[list[int], list[int]]:
-    """The places of the inputs and of the targets; of all columns where none are chosen by the task."""
+    """Column indices of the inputs and targets; all columns as inputs where the task has no target columns."""
     place = {name: i for i, name in enumerate(table.columns)}
     if task_kind(config.task) != "regression":
         return [place[n] for n in config.inputs if n in place] or list(place.values()), []
@@ -372,11 +368,11 @@ def _used(table: Table, config: DataConfig) -> tuple[list[int], list[int]]:
     return [place[n] for n in config.inputs if n in place] or targets, targets
 
 
-_LOOKS: tuple[Callable[[Table, DataConfig, Bounds], list[Finding]], ...] = (
-    _copies,
-    _labels,
+_CHECKS: tuple[Callable[[Table, DataConfig, Bounds], list[Finding]], ...] = (
+    _target_copies,
+    _label_copies,
     _shuffled,
-    _twice,
+    _duplicates,
     _repeated,
     _prepared,
 )

@@ -1,4 +1,4 @@
-"""Whether values of a labelled sequence are its class over again: constant in each, and one to one with the labels."""
+"""Columns that encode the class of labelled sequences: constant within each, one value for each class."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["LabelCopy", "find_label_copies", "label_finding"]
 
 Values = NDArray[np.float64]
 Whole = NDArray[np.int64]
-CHANCE = 0.01  # above which a match of so few sequences may be luck
-ALIKE = 1e-6  # of a column's range: values closer than that are the same, but for rounding
-_GLANCE = 200  # sequences at first, which nearly every honest column is cleared by
+CHANCE = 0.01  # probability of a match by chance, at most
+ALIKE = 1e-6  # of a column's range: closer values are equal up to rounding
+_GLANCE = 200  # sequences that are checked first, which excludes nearly every column
 _MOST_ROWS = 2_000_000
-_NAMED = 3  # classes that a message names
-_MOST_PLACES = 5_000  # rows of a sequence, from either end
+_NAMED = 3  # classes in a message
+_MOST_PLACES = 5_000  # rows from either end of a sequence
 
 
 class LabelCopy(NamedTuple):
-    """A column that is one value a class; `values[C]` of `labels[C]`.
+    """A column with one value for each class: `values[C]` of `labels[C]`.
 
-    In all rows of a sequence, or, where `place` is given, in one: the first is 0, the last -1.
+    In all rows of a sequence, or in one where `place` is given: the first is 0, the last -1.
     """
 
     column: int
@@ -37,12 +37,11 @@ class LabelCopy(NamedTuple):
 
 
 def find_label_copies(table: Table, columns: Sequence[int]) -> list[LabelCopy]:
-    """Which of these columns of a labelled table of numbers tell the class of each sequence by themselves.
+    """The columns of a labelled numeric table that determine the class of each sequence by themselves.
 
-    A column is one where it doesn't change within a sequence and has one value for each class, and no other. In a
-    table of a single column (a sequence a row of the file) the same is asked of each place in it, where the others
-    hold many more values than there are classes: else it may be what the class is to be told from. Gaps count for
-    nothing. Long tables are looked at in an even spread of their sequences.
+    Such a column is constant within a sequence and has one value for each class, and no other. In a table of a single
+    column (a sequence is a row of the file) each position is checked, where the other positions have many more values
+    than there are classes: else it may be a regular feature. Missing values are ignored; long tables are sampled.
     """
     assert table.labels is not None
     there = np.flatnonzero(table.lengths > 0)
@@ -55,7 +54,7 @@ def find_label_copies(table: Table, columns: Sequence[int]) -> list[LabelCopy]:
 
     def copy(column: int, place: int | None, which: Whole) -> LabelCopy | None:
         low, high = _ends(table, there[which], column) if place is None else _at(table, there[which], place)
-        by_class = _one_a_class(low, high, classes[which])
+        by_class = _value_by_class(low, high, classes[which])
         if by_class is None:
             return None
         named = tuple(str(labels[c]) for c in by_class)
@@ -72,25 +71,24 @@ def find_label_copies(table: Table, columns: Sequence[int]) -> list[LabelCopy]:
 
 
 def label_finding(copy: LabelCopy, table: Table) -> Finding:
-    """What is said of it: a `Finding`."""
+    """The finding for a copy of the label."""
     name = table.columns[copy.column]
     each = [f"{value:.6g} for {label!r}" for label, value in zip(copy.labels, copy.values, strict=True)]
     listed = ", ".join(each[:_NAMED]) + (f" and so on for {len(each) - _NAMED} more" if len(each) > _NAMED else "")
     if copy.place is None:
-        what, advice = f"Column {name!r}", f"Leave {name!r} out of data.inputs"
+        what, remedy = f"Column {name!r}", f"Remove {name!r} from data.inputs"
         if len(table.columns) == 1:
-            advice = "Give the values that the class is to be told from"
+            remedy = "Give the values that the class depends on"
     else:
         place = copy.place + 1 if copy.place >= 0 else -copy.place
         what = f"Value {place:,} of each sequence" + (", counted from its end," if copy.place < 0 else "")
-        advice = "Take that column out of the file"
+        remedy = "Remove that column from the file"
     return Finding(
         code="leak-label",
         severity="warning",
-        message=f"{what} gives the class away: it is {listed}, always.",
-        evidence="The model can read the class off; its scores say nothing about new sequences, whose class "
-        "isn't known.",
-        remedy=f"{advice}, unless it really is known before the class is.",
+        message=f"{what} leaks the class: it is always {listed}.",
+        evidence="The model can read the class from its inputs, so its scores do not carry over to new sequences.",
+        remedy=f"{remedy}, unless it is known before the class is.",
     )
 
 
@@ -99,7 +97,7 @@ def _spread(count: int, most: int) -> Whole:
 
 
 def _ends(table: Table, sequences: Whole, column: int) -> tuple[Values, Values]:
-    """The least and the greatest known value of each sequence, [n]; NaN where it has none."""
+    """Minimum and maximum known value of each sequence, [n]; NaN where it has none."""
     if len(sequences) == len(table.lengths):
         values, starts = table.values[:, column], table.offsets[:-1]
     else:
@@ -111,12 +109,12 @@ def _ends(table: Table, sequences: Whole, column: int) -> tuple[Values, Values]:
 
 
 def _at(table: Table, sequences: Whole, place: int) -> tuple[Values, Values]:
-    """The value in one place of each sequence, [n], as both of its ends."""
+    """The value at one position of each sequence, [n], as minimum and maximum."""
     values = table.values[(table.offsets[:-1] if place >= 0 else table.offsets[1:])[sequences] + place, 0]
     return values, values
 
 
-def _one_a_class(low: Values, high: Values, classes: Whole) -> dict[int, float] | None:
+def _value_by_class(low: Values, high: Values, classes: Whole) -> dict[int, float] | None:
     """The value of each class where sequences of `classes[n]` go from `low[n]` to `high[n]`, else None."""
     known = np.isfinite(low)
     low, high, classes = low[known], high[known], classes[known]
@@ -139,13 +137,13 @@ def _one_a_class(low: Values, high: Values, classes: Whole) -> dict[int, float] 
 
 
 def _by_chance(counts: Whole) -> float:
-    """How likely values are to be one to one with the classes if they have nothing to do with them."""
+    """The probability that values unrelated to the classes are one to one with them."""
     ways = math.lgamma(int(counts.sum()) + 1) - sum(math.lgamma(n + 1) for n in counts.tolist())
     return math.exp(min(0.0, math.lgamma(len(counts) + 1) - ways))
 
 
 def _places(table: Table, sequences: Whole, classes: Whole) -> Iterator[int]:
-    """Places in all of these sequences that have as many values as there are classes, where others have many more."""
+    """Positions that have as many values as there are classes, where others have many more."""
     reach = min(int(table.lengths.min()), _MOST_PLACES)
     if reach < 2:
         return

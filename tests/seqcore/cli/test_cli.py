@@ -492,7 +492,7 @@ def test_data_uses_the_columns_that_are_named(ask: Ask, tmp_path: Path) -> None:
     rows = "".join(f"{now:.4f},{later:.4f},1\n" for now, later in pairwise(load))
     (tmp_path / "load.csv").write_text(f"load,tomorrow,wind\n{rows}")
     shown = ask("data", str(tmp_path / "load.csv"), "--set", "data.inputs=load,tomorrow")
-    assert "Column 'tomorrow' gives the answer away: it is load, 1 row later." in shown.out
+    assert "Column 'tomorrow' leaks the target: it is load, 1 row later." in shown.out
     wrong = ask("data", str(tmp_path / "load.csv"), "--set", "data.inputs=load,winds", "--set", "data.target=loads")
     assert wrong.faults == [
         "data.inputs: there is no column 'winds'; did you mean wind?",

@@ -1,4 +1,4 @@
-"""What gives the answer away is named before training; what only looks back, or is merely regular, is not."""
+"""Leakage is found before training; the past of a series, or regular data, is no leakage."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_the_same_sequence_in_two_parts_is_counted() -> None:
     rows[90] = rows[3]
     (leak,) = of_sequences(rows)
     assert leak.code == "leak-duplicates"
-    assert leak.message == "1 of 15 sequences of the test part is in the training part, too."
+    assert leak.message == "1 of 15 sequences of the test split is also in the training split."
 
 
 def test_rows_appended_once_more_are_found_and_a_season_that_comes_again_is_not() -> None:

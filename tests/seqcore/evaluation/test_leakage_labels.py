@@ -1,4 +1,4 @@
-"""Labelled data: a column that is the class over again is named before training; what only tells of it is not."""
+"""Labelled data: columns that encode the class are found before training; correlated columns are not."""
 
 from __future__ import annotations
 
