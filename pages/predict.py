@@ -13,7 +13,7 @@ from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Finding
-from seqcore.export import FORMATS, scored_part
+from seqcore.export import FORMATS, scored_split
 from seqcore.plots import plot_scores, plot_view, scores_info
 from seqcore.results import SeriesView, TranslationView, View
 from seqcore.runs.store import Run
@@ -159,7 +159,7 @@ def against_truth(run: Run, step: int) -> None:
     there = [p for p in there if p != "val" or data.validation_fraction]
     head, choice = st.columns([2, 1.4], vertical_alignment="bottom")
     head.subheader("Truth against prediction", anchor=False)
-    part = scored_part(run.experiment)
+    part = scored_split(run.experiment)
     if len(there) > 1:
         part = choice.segmented_control(
             "Part", there, default=part, format_func=PARTS.__getitem__, required=True, key=f"part-{run.id}",

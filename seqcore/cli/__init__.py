@@ -1,7 +1,6 @@
-"""The command line: a command for each thing that can be done, `--json` on all of them.
+"""The command line: `main` parses arguments, runs one command and turns errors into lines on standard error.
 
-It only translates: words to calls, results to lines, our errors to a line a fault on standard error. What takes long
-to import (torch) is imported by the commands that need it.
+Commands import torch only if they need it, because that takes seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ FAILED, INTERRUPTED = 1, 130  # usage errors are argparse's own 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0, 1 (our errors), 130 (Ctrl-C); argparse exits with 2 by itself."""
+    """Run one command. Returns the exit code: 0, 1 (error), 130 (Ctrl-C); wrong usage exits with 2 in argparse."""
     args = make_parser().parse_args(argv)
     set_passive_wait_policy()
     out = Output(json=args.json)
@@ -39,11 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}")
     except Exception as error:
-        # A defect of ours. The person at the terminal gets a line; whoever mends it asks for the rest.
+        # A bug: one line for the user, the traceback on request.
         if os.environ.get("SEQCORE_TRACEBACK"):
             traceback.print_exc()
         text = " ".join(str(error).split()) or "no message"
-        return _fail(f"internal error: {type(error).__name__}: {text} (SEQCORE_TRACEBACK=1 shows where)")
+        return _fail(f"internal error: {type(error).__name__}: {text} (SEQCORE_TRACEBACK=1 shows the traceback)")
     return out.abandon() if out.closed else code
 
 

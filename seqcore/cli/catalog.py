@@ -1,4 +1,4 @@
-"""What there is to choose from: `recipes` and `fields`."""
+"""Commands `recipes` and `fields`: what can be trained, and which fields can be set."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["fields", "recipes"]
 
 
 def recipes(args: argparse.Namespace, out: Output) -> int:
-    """List the recipes, in the order in which they are best read."""
+    """List the recipes in their order."""
     found = all_recipes()
     if not out.json:
         rows = [(recipe.name, recipe.title, recipe.description) for recipe in found]
-        out.table(("recipe", "title", "what it shows"), rows)
+        out.table(("recipe", "title", "description"), rows)
         return 0
     for recipe in found:
         out.object(
@@ -39,19 +39,19 @@ def recipes(args: argparse.Namespace, out: Output) -> int:
 
 
 def fields(args: argparse.Namespace, out: Output) -> int:
-    """Explain the fields of an experiment, from their own descriptions."""
+    """List the fields of an experiment with default, allowed values and help."""
     known = all_settings()
-    found = [setting for setting in known if setting.path.startswith(args.beginning)]
+    found = [setting for setting in known if setting.path.startswith(args.prefix)]
     if not found:
         sections = {setting.path.partition(".")[0] for setting in known}
-        near = did_you_mean(args.beginning, [*sections, *(setting.path for setting in known)])
-        raise NotFoundError(f"fields: no field begins with {args.beginning!r}{near}")
+        near = did_you_mean(args.prefix, [*sections, *(setting.path for setting in known)])
+        raise NotFoundError(f"fields: no field starts with {args.prefix!r}{near}")
     if out.json:
         for setting in found:
             out.object(_field(setting))
         return 0
     rows = [(s.path, _default(s), s.allowed.removeprefix("use "), _help(s)) for s in found]
-    out.table(("field", "default", "allowed", "meaning"), rows)
+    out.table(("field", "default", "allowed", "help"), rows)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What data are, before anything is trained on them: `data`."""
+"""Command `data`: profile of a source or a file, its splits, and findings."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from seqcore.results.formatting import format_number
 
 __all__ = ["data"]
 
-SHOWN = 12  # columns, classes and symbols that are listed for people
+SHOWN = 12  # rows of a table for people
 
 
 def data(args: argparse.Namespace, out: Output) -> int:
-    """Look at a source or a file as the suggested experiment would use it, with `--set` for whatever is otherwise."""
+    """Profile a source or a file as the suggested experiment would use it; `--set` changes that experiment."""
     from seqcore.data.profile.profile import profile_table
     from seqcore.evaluation.leakage.detection import find_leaks
 
-    experiment, table = _looked_at(args.what, args.changes)
+    experiment, table = _experiment_and_table(args.what, args.changes)
     if unknown := unknown_columns(table, experiment.data):
         raise DataError(*unknown)
     profile = profile_table(table, experiment.data, leakage=find_leaks(table, experiment.data))
@@ -40,11 +40,11 @@ def data(args: argparse.Namespace, out: Output) -> int:
     for finding in profile.findings:
         out.line(f"{finding.severity}: {finding.sentence}")
     if not profile.findings:
-        out.line("Nothing was found that would stand in the way of training.")
+        out.line("No problems found.")
     return 0
 
 
-def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, Table]:
+def _experiment_and_table(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, Table]:
     from seqcore.tasks.auto_config import suggest_experiment
 
     path = Path(what)
@@ -56,13 +56,13 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
         table = SOURCES[what].load()(**plain.data.options).table()
         try:
             return suggest_experiment(table, data=section, changes=rest), table
-        except ExperimentError:  # what its options settle leaves nothing to suggest
+        except ExperimentError:  # the source's options determine the fields that would be suggested
             return plain.with_changes(rest), table
     if path.is_dir():
-        raise DataError(f"{what}: this is a folder; give a file")
+        raise DataError(f"{what}: is a folder; give a file")
     if not path.exists():
         names = [name for name, source in SOURCES.items() if not source.stored]
-        raise NotFoundError(f"{what}: there is no such source or file{did_you_mean(what, names)}")
+        raise NotFoundError(f"{what}: no such source or file{did_you_mean(what, names)}")
     from seqcore.data.readers.read_table import FileOptions, read_table
 
     section = {"source": "file", "options": {**options, "name": path.name}}
@@ -75,7 +75,7 @@ def _looked_at(what: str, changes: list[tuple[str, str]]) -> tuple[Experiment, T
 
 
 def _summary(what: str, profile: Profile, table: Table, experiment: Experiment) -> list[str]:
-    """A few sentences: how much of what, from when to when, and how it would be split."""
+    """Lines on size, time span, sequence lengths, split sizes and seasonality."""
     sequences = f" in {profile.sequences:,} sequences" if profile.sequences > 1 else ""
     lines = [f"{what}: {profile.kind}, {table.unit.counted(profile.rows)}{sequences}, for {experiment.data.task}"]
     if profile.span is not None:
@@ -87,13 +87,13 @@ def _summary(what: str, profile: Profile, table: Table, experiment: Experiment) 
     if profile.lengths.longest > profile.lengths.shortest:
         lines.append(
             f"sequences of {table.unit.span(profile.lengths.shortest, profile.lengths.longest)}, "
-            f"half of them up to {table.unit.counted(round(profile.lengths.median))}"
+            f"median {table.unit.counted(round(profile.lengths.median))}"
         )
     lines.append(
-        "to learn from: " + ", ".join(f"{facts.windows:,} {SPLIT_TITLES[facts.split]}" for facts in profile.splits)
+        "windows or sequences: " + ", ".join(f"{one.windows:,} {SPLIT_TITLES[one.split]}" for one in profile.splits)
     )
     if profile.autocorrelation is not None and profile.autocorrelation.period:
-        lines.append(f"{profile.autocorrelation.column} repeats every {profile.autocorrelation.period:,} rows")
+        lines.append(f"seasonality of {profile.autocorrelation.column}: period {profile.autocorrelation.period:,} rows")
     return [*lines, *profile.notes, *([profile.sampled] if profile.sampled else [])]
 
 
@@ -110,8 +110,8 @@ def _tables(profile: Profile, out: Output, *, pictures: bool) -> None:
             )
             for c in profile.columns[:SHOWN]
         ]
-        figures = ("missing", "lowest", "median", "highest")
-        out.table(("column", "holds", *figures), rows, right=figures)
+        figures = ("missing", "minimum", "median", "maximum")
+        out.table(("column", "type", *figures), rows, right=figures)
         _more(len(profile.columns) + profile.columns_omitted - len(rows), "column", out)
     if profile.classes is not None:
         ranked = sorted(profile.classes.items(), key=lambda item: -sum(item[1].values()))
@@ -120,7 +120,9 @@ def _tables(profile: Profile, out: Output, *, pictures: bool) -> None:
         _more(len(ranked) - len(listed), "class", out)
     for words in profile.vocabularies:
         symbols = ", ".join(f"{symbol!r} {count:,}" for symbol, count in words.frequent[:SHOWN])
-        out.line(f"Vocabulary of {words.of}: {words.size:,}, of which {words.once:,} come once; most often {symbols}")
+        out.line(
+            f"Vocabulary of {words.of}: {words.size:,}, {words.once:,} of them occur once; most frequent {symbols}"
+        )
 
 
 def _more(count: int, word: str, out: Output) -> None:

@@ -1,4 +1,4 @@
-"""What takes something away: `export`."""
+"""Command `export`: write weights, experiment, predictions or history of a run to a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["export"]
 
 
 def export(args: argparse.Namespace, out: Output) -> int:
-    """Write a run in one of the forms that it can be taken away in."""
+    """Write a run to a file in one of `FORMATS`."""
     store = open_store(args.store)
     run = store.run(args.id)
     content = make(store, run.id, args.format)

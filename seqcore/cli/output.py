@@ -1,4 +1,4 @@
-"""What the commands print: one JSON object a line, or small tables for people."""
+"""Output of commands: one JSON object a line, or tables and text for people."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from seqcore.results import plain
 
 __all__ = ["Output"]
 
-PIPED_WIDTH = 200  # where no terminal says how wide it is, lines are not cut
+PIPED_WIDTH = 200  # without a terminal, lines are not wrapped
 
 
 class Output:
-    """Standard output in one of its two forms. Notes for people go to standard error."""
+    """Standard output as JSON or as text. Notes for people go to standard error."""
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        self.closed = False  # whoever read standard output has gone
+        self.closed = False  # the reader of standard output is gone
         width = None if sys.stdout.isatty() else PIPED_WIDTH
         self.console = Console(highlight=False, width=width, soft_wrap=width is not None)
         self.notes = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
@@ -34,11 +34,11 @@ class Output:
         self._write(json.dumps(plain(dict(value)), ensure_ascii=False, allow_nan=False))
 
     def line(self, text: str) -> None:
-        """A line for people."""
+        """A line of text."""
         self._write(text)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-        """A table for people; the columns named in `right` hold numbers."""
+        """A table; the columns named in `right` are right-aligned."""
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for name in columns:
             table.add_column(name, justify="right" if name in right else "left", overflow="fold")
@@ -56,19 +56,19 @@ class Output:
             self.line(f"  {name:<{width}}  {value}")
 
     def note(self, text: str) -> None:
-        """A line on standard error, which isn't a result."""
+        """A line on standard error."""
         self.notes.print(Text(text))
 
     def flush(self) -> None:
-        """Write out what is held back, so that a closed pipe is seen here and not when Python ends."""
+        """Flush standard output, so that a closed pipe raises here and not when Python exits."""
         if not self.closed:
             sys.stdout.flush()
 
     def abandon(self) -> int:
-        """Nobody reads any more: let Python's own flush at the end go nowhere. The exit code of that."""
+        """Discard further output after the pipe was closed. Returns the exit code."""
         self.closed = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + 13  # as a shell reports a program that a closed pipe ended
+        return 128 + 13  # as a shell reports SIGPIPE
 
     def _write(self, text: str) -> None:
         if self.closed:

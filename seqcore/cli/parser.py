@@ -1,4 +1,4 @@
-"""The words of the command line: commands, arguments and their help."""
+"""The argument parser: commands, options and their help."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from collections.abc import Callable
 from typing import Any
 
 from seqcore.cli.output import Output
+from seqcore.data.splits import SPLITS
 
 __all__ = ["make_parser"]
 
 Command = Callable[[argparse.Namespace, Output], int]
-RUN_HELP = "a run: its id, the beginning of it, or `latest`"
+RUN_HELP = "id of a run, a prefix of it, or `latest`"
+SET_HELP = "change a field, as in model.hidden_size=64; can be repeated; `fields` lists the fields"
+JSON_HELP = "print one JSON object a line instead of text"
+STORE_HELP = "folder, database file or URL of the runs (default: SEQCORE_STORE, else runs/)"
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The whole command line. Each command's function is in `run` of what it parses."""
+    """The parser of all commands. `run` of the parsed arguments is the function of the command."""
     parser = argparse.ArgumentParser(
         prog="python -m seqcore",
-        description="Train, judge and use sequence models.",
-        epilog="`python -m seqcore COMMAND --help` tells more about a command.",
+        description="Train, evaluate and use sequence models.",
+        epilog="`python -m seqcore COMMAND --help` lists the options of a command.",
     )
-    parser.add_argument("--store", metavar="URL", default=None, help="where runs are kept (SEQCORE_STORE; else runs/)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, and nothing else")
+    parser.add_argument("--store", metavar="URL", default=None, help=STORE_HELP)
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_catalog(commands)
     _add_training(commands)
@@ -44,16 +48,12 @@ def _lazy(module: str, name: str) -> Command:
 
 
 def _add(commands: Any, name: str, run: Command, help: str, *, store: bool = True) -> argparse.ArgumentParser:
-    """One command, with what all have. What stands before the command counts unless it is said again after it."""
+    """Add a command with the options that all have. They may stand before the command, too."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
     command.set_defaults(run=run)
-    command.add_argument(
-        "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object a line, and nothing else"
-    )
+    command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=JSON_HELP)
     if store:
-        command.add_argument(
-            "--store", metavar="URL", default=argparse.SUPPRESS, help="where runs are kept (SEQCORE_STORE; else runs/)"
-        )
+        command.add_argument("--store", metavar="URL", default=argparse.SUPPRESS, help=STORE_HELP)
     return command
 
 
@@ -65,30 +65,22 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _add_catalog(commands: Any) -> None:
-    _add(
-        commands,
-        "recipes",
-        _lazy("catalog", "recipes"),
-        "List the experiments that ship with the project.",
-        store=False,
-    )
-    fields = _add(
-        commands, "fields", _lazy("catalog", "fields"), "Explain every field that --set can change.", store=False
-    )
-    fields.add_argument("beginning", nargs="?", default="", help="only fields that begin like this, as in `training`")
+    _add(commands, "recipes", _lazy("catalog", "recipes"), "List the recipes (named experiments).", store=False)
+    fields = _add(commands, "fields", _lazy("catalog", "fields"), "List the fields that --set can change.", store=False)
+    fields.add_argument("prefix", nargs="?", default="", help="only fields that start with this, as in `training`")
 
     data = _add(
         commands,
         "data",
         _lazy("data", "data"),
-        "Show what a source or a file holds, how it would be split, and what is wrong with it.",
+        "Profile a source or a file: columns, splits, seasonality, problems.",
         store=False,
     )
-    data.add_argument("what", metavar="SOURCE_OR_FILE", help="a source, as in weather, or a file of yours")
+    data.add_argument("what", metavar="SOURCE_OR_FILE", help="a source such as weather, or a data file")
     _add_changes(data)
 
 
-def _add_changes(command: argparse.ArgumentParser) -> None:
+def _add_changes(command: argparse.ArgumentParser, help: str = SET_HELP) -> None:
     command.add_argument(
         "--set",
         metavar="FIELD=VALUE",
@@ -96,101 +88,115 @@ def _add_changes(command: argparse.ArgumentParser) -> None:
         action="append",
         type=_assignment,
         default=[],
-        help="change a field, as in model.hidden_size=64; may be given again; `fields` lists them all",
+        help=help,
     )
 
 
 def _add_training(commands: Any) -> None:
-    train = _add(commands, "train", _lazy("training", "train"), "Train a recipe, an experiment or your own data.")
+    train = _add(commands, "train", _lazy("training", "train"), "Train a recipe, an experiment file or a data file.")
     train.add_argument(
         "what",
         metavar="RECIPE_OR_FILE",
-        help="a recipe, an experiment's .toml or .json, or data of yours: CSV, TSV, Parquet, TXT, TS, WAV, ZIP",
+        help="name of a recipe, .toml or .json of an experiment, or a data file: CSV, TSV, Parquet, TXT, TS, WAV, ZIP",
     )
     _add_changes(train)
-    train.add_argument("--group", default=None, help="a name for runs that belong together")
-    resume = _add(commands, "resume", _lazy("training", "resume"), "Go on with a run from its last checkpoint.")
+    train.add_argument("--group", default=None, help="group name for runs that belong together")
+    resume = _add(
+        commands,
+        "resume",
+        _lazy("training", "resume"),
+        "Resume a run from its last checkpoint.",
+    )
     resume.add_argument("id", metavar="RUN", help=RUN_HELP)
-    _add_changes(resume)
-    more = _add(commands, "more-epochs", _lazy("training", "more_epochs"), "Give a run more epochs than were planned.")
+    _add_changes(resume, "change a live field, as in training.learning_rate=0.001; can be repeated")
+    more = _add(commands, "more-epochs", _lazy("training", "more_epochs"), "Train a run for more epochs.")
     more.add_argument("id", metavar="RUN", help=RUN_HELP)
-    more.add_argument("epochs", metavar="N", type=_positive, help="how many more")
+    more.add_argument("epochs", metavar="N", type=_positive, help="number of epochs to add")
 
 
 def _add_runs(commands: Any) -> None:
-    runs = _add(commands, "runs", _lazy("runs", "runs"), "List runs, the newest first.")
-    runs.add_argument("--limit", type=_positive, default=None, metavar="N", help="only the newest N")
-    show = _add(commands, "show", _lazy("runs", "show"), "Show a run: what was done, and how it went.")
+    runs = _add(commands, "runs", _lazy("runs", "runs"), "List runs, newest first.")
+    runs.add_argument("--limit", type=_positive, default=None, metavar="N", help="show only the newest N")
+    show = _add(commands, "show", _lazy("runs", "show"), "Show the experiment, findings and metrics of a run.")
     show.add_argument("id", metavar="RUN", help=RUN_HELP)
-    show.add_argument("--log", action="store_true", help="also what was written to the run's log")
+    show.add_argument("--log", action="store_true", help="show the run's log, too")
     for name, help in (
-        ("pause", "Pause a run that is going."),
-        ("continue", "Let a paused run go on."),
-        ("stop", "End a run; its checkpoint is kept."),
+        ("pause", "Pause a running run."),
+        ("continue", "Continue a paused run."),
+        ("stop", "Stop a run; its checkpoint is kept."),
     ):
         command = _add(commands, name, _lazy("runs", "command"), help)
         command.add_argument("id", metavar="RUN", help=RUN_HELP)
         command.set_defaults(kind=name)
-    delete = _add(commands, "delete", _lazy("runs", "delete"), "Delete a run and all that was kept of it.")
+    delete = _add(commands, "delete", _lazy("runs", "delete"), "Delete a run with its checkpoints.")
     delete.add_argument("id", metavar="RUN", help=RUN_HELP)
-    delete.add_argument("--yes", action="store_true", help="don't ask")
+    delete.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _add_predict(commands: Any) -> None:
-    predict = _add(commands, "predict", _lazy("predict", "predict"), "Use a trained model.")
+    predict = _add(
+        commands,
+        "predict",
+        _lazy("predict", "predict"),
+        "Predict, forecast, generate or evaluate.",
+    )
     predict.add_argument("id", metavar="RUN", help=RUN_HELP)
     what = predict.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--input", metavar="TEXT", help='values in your own units ("70 80 90"), symbols ("abcd") or a sentence'
+        "--input", metavar="TEXT", help='values in original units ("70 80 90"), symbols ("abcd") or a sentence'
     )
-    what.add_argument("--file", metavar="FILE", help="score the model on new data of the same kind")
+    what.add_argument("--file", metavar="FILE", help="predict or evaluate new data of the same kind")
     what.add_argument(
-        "--part", metavar="PART", choices=("train", "val", "test"), help="score it on its own data: train, val or test"
+        "--split", "--part", metavar="SPLIT", choices=SPLITS, help="evaluate a split of its data: train, val or test"
     )
-    what.add_argument("--steps", metavar="N", type=_positive, help="forecast on from the end of the data")
+    what.add_argument("--steps", metavar="N", type=_positive, help="forecast N steps beyond the end of the data")
     predict.add_argument(
         "--at",
         metavar="WEIGHTS",
         type=_weights,
         default="best",
-        help="which weights: best, last, or a kept step (best)",
+        help="weights: best, last, or the step of a kept checkpoint (default: best)",
     )
-    predict.add_argument("--refit", action="store_true", help="with --steps: first train on all of the data")
+    predict.add_argument("--refit", action="store_true", help="with --steps: retrain on all data first")
     predict.add_argument(
-        "--series", metavar="NAME", help="with --steps or --input: which series, where a run has several"
+        "--series",
+        metavar="NAME",
+        help="with --steps or --input: one of several series (default: the first)",
     )
-    predict.add_argument("--csv", metavar="OUT", help="write the predictions to a file")
-    predict.add_argument("--generate", metavar="N", type=_positive, help="with --input of symbols: go on for N symbols")
+    predict.add_argument("--csv", metavar="OUT", help="write the predictions to a CSV file")
+    predict.add_argument("--generate", metavar="N", type=_positive, help="with --input: generate N symbols")
     predict.add_argument(
-        "--temperature", metavar="T", type=float, default=None, help="with --generate: 1 as learned (1)"
+        "--temperature",
+        metavar="T",
+        type=float,
+        default=None,
+        help="with --generate: 0 is greedy (default: 1)",
     )
     predict.add_argument(
         "--top-k",
         metavar="K",
         type=_positive,
         default=None,
-        help="with --generate: draw from the K likeliest only (all)",
+        help="with --generate: sample from the K most probable symbols (default: all)",
     )
     predict.add_argument(
         "--beam",
         metavar="N",
         type=_positive,
         default=None,
-        help="of a translator: N translations are kept in mind, 1 is greedy (as the experiment has it)",
+        help="beam width of a translation; 1 is greedy (default: as in the experiment)",
     )
     predict.add_argument(
-        "--seed", metavar="N", type=int, default=None, help="with --generate: the same seed, the same text"
+        "--seed", metavar="N", type=int, default=None, help="with --generate: random seed (default: 0)"
     )
     predict.set_defaults(usage=predict.error)
 
 
 def _add_export(commands: Any) -> None:
-    export = _add(commands, "export", _lazy("export", "export"), "Take something away from a run.")
+    export = _add(commands, "export", _lazy("export", "export"), "Export a run to a file.")
     export.add_argument("id", metavar="RUN", help=RUN_HELP)
-    export.add_argument(
-        "--format", metavar="FORMAT", required=True, help="what to write; an unknown one lists them all"
-    )
-    export.add_argument("out", metavar="OUT", help="the file to write")
+    export.add_argument("--format", metavar="FORMAT", required=True, help="weights, experiment, predictions or history")
+    export.add_argument("out", metavar="OUT", help="output file")
 
 
 def _weights(text: str) -> str | int:
@@ -207,5 +213,5 @@ def _positive(text: str) -> int:
     except ValueError:
         value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use a whole number from 1 up")
     return value

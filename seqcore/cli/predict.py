@@ -1,4 +1,4 @@
-"""What uses a trained model: `predict` with an input, a file of new data, or steps to forecast."""
+"""Command `predict`: predict an input, evaluate a split or a file, forecast, generate."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seqcore.cli.output import Output
 from seqcore.cli.progress import reading
 from seqcore.cli.training import foreground
+from seqcore.data.splits import SPLIT_TITLES
 from seqcore.errors import DataError, NotFoundError, PredictionError
 from seqcore.registry import baseline_title
 from seqcore.results import SeriesView, View, plain
@@ -31,7 +32,7 @@ __all__ = ["predict"]
 
 
 def predict(args: argparse.Namespace, out: Output) -> int:
-    """Answer an input, score new data, or forecast."""
+    """Predict an input, evaluate new data or a split, forecast or generate."""
     _check(args)
     store = open_store(args.store)
     run = store.run(args.id)
@@ -45,23 +46,23 @@ def predict(args: argparse.Namespace, out: Output) -> int:
         return _answer(args, out, run, predictor)
     if args.file is not None:
         return _score(args, out, run, predictor)
-    if args.part is not None:
-        return _score_part(args, out, store, run, predictor)
+    if args.split is not None:
+        return _evaluate_split(args, out, store, run, predictor)
     return _forecast(args, out, run, predictor)
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Options that only go with another one are a mistake in usage: exit code 2."""
+    """Exit with code 2 for an option without the one that it needs."""
     if args.refit and args.steps is None:
-        args.usage("--refit goes with --steps")
+        args.usage("--refit needs --steps")
     if args.series is not None and args.steps is None and args.input is None:
-        args.usage("--series goes with --steps or --input")
+        args.usage("--series needs --steps or --input")
     if args.generate is not None and args.input is None:
-        args.usage("--generate goes with --input")
+        args.usage("--generate needs --input")
     if args.beam is not None and (args.steps is not None or args.generate is not None):
-        args.usage("--beam goes with --input, --file or --part")
+        args.usage("--beam needs --input, --file or --split")
     if args.generate is None and any(v is not None for v in (args.temperature, args.seed, args.top_k)):
-        args.usage("--temperature, --top-k and --seed go with --generate")
+        args.usage("--temperature, --top-k and --seed need --generate")
 
 
 def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
@@ -70,20 +71,20 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
     try:
         given = predictor.parse_input(args.input)
     except PredictionError:
-        if os.path.isfile(args.input):  # where `Path` would fail on what is too long for a name
+        if os.path.isfile(args.input):  # `Path` fails on text that is too long for a name
             raise PredictionError(
-                f"input: {args.input!r} is a file, and --input takes the values themselves; use --file {args.input}"
+                f"input: {args.input!r} is a file, and --input takes values; use --file {args.input}"
             ) from None
         raise
     view = predictor.predict(given, series=args.series, beam=args.beam)
-    note = predictor.input_warning(given, series=args.series)
+    warning = predictor.input_warning(given, series=args.series)
     answer = view.answer(given, args.input)
     if out.json:
-        out.object({"run": run.id, **answer.value, **({"note": note} if note else {})})
+        out.object({"run": run.id, **answer.value, **({"note": warning} if warning else {})})
     else:
         out.line(answer.sentence)
-        if note:
-            out.note(note)
+        if warning:
+            out.note(warning)
     if args.csv:
         _write_csv(args.csv, view)
     return 0
@@ -105,7 +106,7 @@ def _generate(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
 def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
     path = Path(args.file)
     if not path.is_file():
-        raise NotFoundError(f"{args.file}: there is no such file")
+        raise NotFoundError(f"{args.file}: no such file")
     with reading(out, path.name) as on_progress:
         table = predictor.read_file(path, name=path.name, on_progress=on_progress)
     for note in () if out.json else table.notes:
@@ -118,7 +119,7 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
 
 
 def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[str, Any]) -> int:
-    """A line for each sequence of a file that holds no truth."""
+    """One line for each sequence of a file without targets."""
     if args.csv:
         _write_csv(args.csv, view)
     for answer in view.answers():
@@ -129,14 +130,14 @@ def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[s
     return 0
 
 
-def _score_part(args: argparse.Namespace, out: Output, store: Store, run: Run, predictor: Predictor) -> int:
-    evaluation = predictor.evaluate(store.table(run.id), split=args.part, beam=args.beam)
-    about = {"run": run.id, **_weights(out, run, predictor), "part": args.part}
-    return _scores(args, out, evaluation, f"{args.part} part", about)
+def _evaluate_split(args: argparse.Namespace, out: Output, store: Store, run: Run, predictor: Predictor) -> int:
+    evaluation = predictor.evaluate(store.table(run.id), split=args.split, beam=args.beam)
+    about = {"run": run.id, **_weights(out, run, predictor), "split": args.split}
+    return _scores(args, out, evaluation, f"{SPLIT_TITLES[args.split]} split", about)
 
 
 def _weights(out: Output, run: Run, predictor: Predictor) -> dict[str, int]:
-    """Which weights are scored: said of a run, which may go on meanwhile, as of what was loaded."""
+    """Step and epoch of the loaded weights, because the run may train on meanwhile."""
     if not out.json:
         planned = max(run.epochs, predictor.epoch)
         out.line(f"{run.id[:8]}: weights of step {predictor.step:,}, epoch {predictor.epoch:,} of {planned:,}")
@@ -144,7 +145,7 @@ def _weights(out: Output, run: Run, predictor: Predictor) -> dict[str, int]:
 
 
 def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what: str, about: Mapping[str, Any]) -> int:
-    """The model's scores beside every baseline's, and whatever else the task has to show."""
+    """Metrics of the model and of every baseline, and further results of the task."""
     if args.csv:
         _write_csv(args.csv, evaluation.view)
     if out.json:
@@ -185,7 +186,7 @@ def _forecast(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
 
 
 def _forecast_table(out: Output, view: SeriesView) -> None:
-    """A line for each step, each column beside the interval that is to hold it."""
+    """One line for each step: every column with its prediction interval."""
     names: list[str] = []
     figures: list[tuple[str, ...]] = []
     for k, column in enumerate(view.columns):
@@ -199,20 +200,18 @@ def _forecast_table(out: Output, view: SeriesView) -> None:
     out.table((view.x_title, *names), rows, right=names)
     if view.low is not None and view.coverage is not None:
         known = int(np.isfinite(view.low).any(axis=1).sum())
-        after = "" if known == len(view.x) else f"; after step {known:,} there is none, for want of errors to go by"
-        out.line(f"From low to high: an interval that is to hold {view.coverage:.0%} of what comes{after}.")
+        after = "" if known == len(view.x) else f"; none after step {known:,}, as no validation window is so long"
+        out.line(f"low to high: {view.coverage:.0%} prediction interval{after}")
 
 
 def _refit(store: Store, run: Run, out: Output) -> Run | None:
-    """The same experiment trained on all of its data, for as long as the scored run needed for its best weights.
+    """Train the same experiment on all data, for as many epochs as the run needed for its best weights.
 
-    It is a run of its own; where it was done before, that one serves again.
+    This is a new run. If there is one already, it is used again.
     """
     epochs = run.best_epoch or run.epoch
     if not epochs:
-        raise PredictionError(
-            f"{run.id[:8]} has not finished an epoch, so there is nothing to go by; `resume` it first"
-        )
+        raise PredictionError(f"{run.id[:8]} has not finished an epoch; `resume` it before --refit")
     experiment = refit_experiment(store.predictor(run.id).resolved_experiment, epochs)
     for known in store.runs():
         if known.experiment == experiment and known.status == "completed":
@@ -230,7 +229,7 @@ def _write_csv(path: str, view: View) -> None:
 
 
 def _positions(x: NDArray[Any]) -> list[str]:
-    """Dates alike: none with a time of day, or all of them."""
+    """Positions as text, all dates in the same precision."""
     if x.dtype.kind != "M":
         return [f"{float(value):g}" for value in x]
     texts = [str(text) for text in np.datetime_as_string(x, unit="s")]

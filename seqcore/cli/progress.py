@@ -1,4 +1,4 @@
-"""What `train` and `resume` show while they go: events as JSON lines, or a progress bar and a small table."""
+"""Progress of a run in the terminal: events as JSON lines, or a progress bar and a table of metrics."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ from rich.status import Status
 from rich.text import Text
 
 from seqcore.cli.output import Output
+from seqcore.data.splits import SPLIT_TITLES, SPLITS
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Started, Steps
 from seqcore.registry import baseline_title
 from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.store import Run
 
-__all__ = ["Reporter", "headline", "print_scores", "reading"]
+__all__ = ["ProgressDisplay", "outcome", "print_scores", "reading"]
 
-PARTS = {"test": "test part", "val": "validation part", "train": "training part"}  # the most telling first
-SPOKEN = (
-    Preparing | Started | Epoch | Changed | Finding | Finished
-)  # what `--json` prints; a line a step or a picture would drown it
+PRINTED = Preparing | Started | Epoch | Changed | Finding | Finished  # as JSON; steps and previews are too many
 
 
-class Reporter:
-    """Takes a run's events in order and shows them in the form that the user asked for."""
+class ProgressDisplay:
+    """Shows a run's events, in order."""
 
     def __init__(self, out: Output, run: str) -> None:
         self.out = out
@@ -42,7 +40,7 @@ class Reporter:
         """Show one event."""
         self.finished = self.finished or isinstance(event, Finished)
         if self.out.json:
-            if isinstance(event, SPOKEN):
+            if isinstance(event, PRINTED):
                 value = event.to_dict()
                 self.out.object({"event": value.pop("event"), "run": self.run, **value})
         elif isinstance(event, Preparing):
@@ -61,17 +59,17 @@ class Reporter:
         elif isinstance(event, Changed):
             self._change(event)
         elif isinstance(event, Finding):
-            self._say(event.sentence)
+            self._print(event.sentence)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         if self._busy is not None:
             self._busy.stop()
         if self._bar is not None:
             self._bar.stop()
 
     def _prepare(self, event: Preparing) -> None:
-        """Where somebody looks: a line that goes again, or the end of the bar's."""
+        """Show in the progress bar, or as a status line, if there is a terminal."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=event.step, losses=escape(event.sentence))
         elif self.out.notes.is_terminal:
@@ -83,10 +81,10 @@ class Reporter:
     def _start(self, event: Started) -> None:
         if self._busy is not None:
             self._busy.stop()
-        going_on = f", going on after epoch {event.epoch}" if event.step else ""
+        resumed = f", resumed after epoch {event.epoch}" if event.step else ""
         windows = ", ".join(f"{count:,} {part}" for part, count in event.split_sizes.items())
-        self._say(f"run {self.run}{going_on}")
-        self._say(
+        self._print(f"run {self.run}{resumed}")
+        self._print(
             f"{event.parameters:,} parameters, {windows} windows; "
             f"{event.device} ({event.device_reason}), {event.threads} thread{'s' * (event.threads != 1)}"
         )
@@ -98,7 +96,7 @@ class Reporter:
             TimeRemainingColumn(compact=True),
             console=self.out.notes,
             transient=True,
-            # Drawn a few times a second by the bar's own thread: a step must not wait for a terminal.
+            # Drawn by the bar's own thread, so that no step waits for the terminal.
             refresh_per_second=4,
             disable=not self.out.notes.is_terminal,
         )
@@ -118,19 +116,19 @@ class Reporter:
             self._bar.update(self._task, completed=step, epoch=epoch, losses=self._losses)
 
     def _change(self, event: Changed) -> None:
-        self._say("changed: " + ", ".join(f"{path} = {value}" for path, value in event.changes.items()))
+        self._print("changed: " + ", ".join(f"{path} = {value}" for path, value in event.changes.items()))
         epochs = event.changes.get("training.epochs")
         if epochs is not None and self._bar is not None and self._task is not None:
             self._bar.update(self._task, total=int(epochs) * self._steps_per_epoch, epochs=epochs)
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         console = self._bar.console if self._bar is not None else self.out.notes
         console.print(Text(text))
 
 
 @contextmanager
 def reading(out: Output, name: str) -> Iterator[Callable[[float], None]]:
-    """A bar for a file that is being read, for `read_table`'s `on_progress`; nothing where nobody looks."""
+    """A progress bar for `on_progress` of `read_table`, if there is a terminal."""
     with Progress(
         TextColumn("reading {task.description}"),
         BarColumn(),
@@ -144,13 +142,13 @@ def reading(out: Output, name: str) -> Iterator[Callable[[float], None]]:
 
 
 def print_scores(out: Output, run: Run) -> None:
-    """The last part's scores beside every baseline's, and what they say."""
-    part = next((p for p in PARTS if any(name.startswith(f"{p}_") for name in run.metrics)), None)
-    if part is None:
+    """Metrics of the last split that was scored, of the model and of every baseline."""
+    split = next((s for s in SPLITS[::-1] if any(name.startswith(f"{s}_") for name in run.metrics)), None)
+    if split is None:
         return
-    names = [name for name in run.metrics if name.startswith(f"{part}_") and name != "train_loss_last_20"]
-    shown = [name for name in names if name != f"{part}_loss"] or names
-    columns = (PARTS[part], *(name.removeprefix(f"{part}_") for name in shown))
+    names = [name for name in run.metrics if name.startswith(f"{split}_") and name != "train_loss_last_20"]
+    shown = [name for name in names if name != f"{split}_loss"] or names
+    columns = (f"{SPLIT_TITLES[split]} split", *(name.removeprefix(f"{split}_") for name in shown))
     rows = [("This model", *(format_number(run.metrics[name]) for name in shown))]
     for baseline, scores in run.baselines.items():
         if any(name in scores for name in shown):
@@ -159,14 +157,14 @@ def print_scores(out: Output, run: Run) -> None:
     if run.baselines and run.metric:
         from seqcore.plots.scores import scores_info  # plotly
 
-        info = scores_info(run.metrics, run.baselines, metric=run.metric, part=part, reference=run.reference_baseline)
+        info = scores_info(run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline)
         out.line(info.sentence)
 
 
-def headline(run: Run) -> str:
-    """How a run ended, in a line."""
+def outcome(run: Run) -> str:
+    """How a run ended, in one line."""
     short = run.id[:8]
     epochs = f"{run.epoch} epoch{'s' * (run.epoch != 1)} in {format_duration(run.seconds)}"
-    best = f", the best after epoch {run.best_epoch}" if run.best_epoch else ""
+    best = f", best epoch {run.best_epoch}" if run.best_epoch else ""
     reason = f": {run.reason}" if run.reason and run.status != "failed" else ""
     return f"{short} {run.status} after {epochs}{best}{reason}"

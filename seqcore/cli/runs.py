@@ -1,4 +1,4 @@
-"""What looks at runs and speaks to them: `runs`, `show`, `pause`, `continue`, `stop` and `delete`."""
+"""Commands `runs`, `show`, `pause`, `continue`, `stop` and `delete`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from seqcore.cli.output import Output
-from seqcore.cli.progress import headline, print_scores
+from seqcore.cli.progress import outcome, print_scores
+from seqcore.data.splits import SPLITS
 from seqcore.errors import NotFoundError
 from seqcore.events import Changed, Finding
 from seqcore.experiment.experiment import Experiment
@@ -20,27 +21,25 @@ from seqcore.runs.store import Run
 
 __all__ = ["command", "delete", "runs", "show"]
 
-SHORTEST = 8  # characters of an id that are shown, where they tell runs apart
+SHORT_ID = 8  # characters of an id, if they are unique
 
 
 def runs(args: argparse.Namespace, out: Output) -> int:
-    """List the runs, the newest first."""
+    """List runs, newest first."""
     found = open_store(args.store).runs(limit=args.limit)
     if out.json:
         for run in found:
             out.object(_brief(run))
         return 0
     if not found:
-        out.note("no runs yet; `python -m seqcore train bouncing-ball` makes one")
+        out.note("no runs yet; start one with `python -m seqcore train bouncing-ball`")
         return 0
-    length = _telling([run.id for run in found])
+    length = _unique_length([run.id for run in found])
     rows = []
     for run in found:
-        metric = next(
-            (name for part in ("test", "val", "train") if (name := f"{part}_{run.metric}") in run.metrics), ""
-        )
+        metric = next((name for split in SPLITS[::-1] if (name := f"{split}_{run.metric}") in run.metrics), "")
         score = f"{metric} {format_number(run.metrics[metric])}" if metric else ""
-        if score and _on_all_data(run):  # learned and scored on the same rows: nothing to compare with a test score
+        if score and _on_all_data(run):  # training metrics, not comparable with a test metric
             score += ", on all data"
         source = run.recipe or run.experiment.data.options.get("name") or run.experiment.data.source
         architecture = f"{run.experiment.model.architecture} {run.experiment.model.hidden_size}"
@@ -57,23 +56,23 @@ def runs(args: argparse.Namespace, out: Output) -> int:
                 _when(run.created),
             )
         )
-    columns = ("run", "status", "data", "model", "epochs", "score", "time", "made")
+    columns = ("run", "status", "data", "model", "epochs", "metric", "time", "created")
     out.table(columns, rows, right=("epochs", "time"))
     return 0
 
 
 def show(args: argparse.Namespace, out: Output) -> int:
-    """Show one run: its experiment, what happened, and its scores."""
+    """Show one run: experiment, changes, findings and metrics."""
     store = open_store(args.store)
     run = store.run(args.id)
-    happened = [stored.event for stored in store.events(run.id, kinds=("changed", "finding"))]
+    events = [stored.event for stored in store.events(run.id, kinds=("changed", "finding"))]
     if out.json:
         value = _brief(run)
         value |= {"experiment": run.experiment.to_dict(), "baselines": run.baselines, "last_metrics": run.last_metrics}
-        out.object({**value, "happened": [event.to_dict() for event in happened]})
+        out.object({**value, "events": [event.to_dict() for event in events]})
         return 0
-    out.line(headline(run) if run.ended else f"{run.id[:SHORTEST]} {_status(run)}, epoch {run.epoch} of {run.epochs}")
-    facts = [("run", run.id), ("made", _when(run.created)), ("attempts", str(run.attempt))]
+    out.line(outcome(run) if run.ended else f"{run.id[:SHORT_ID]} {_status(run)}, epoch {run.epoch} of {run.epochs}")
+    facts = [("run", run.id), ("created", _when(run.created)), ("attempts", str(run.attempt))]
     if run.recipe:
         facts.append(("recipe", run.recipe))
     if run.group:
@@ -82,7 +81,7 @@ def show(args: argparse.Namespace, out: Output) -> int:
         facts.append(("parameters", f"{run.parameters:,}"))
     facts += [(path, _written(value)) for path, value in run.experiment.differences(_base(run)).items()]
     out.facts(facts)
-    for event in happened:
+    for event in events:
         if isinstance(event, Finding):
             out.line(event.sentence)
         elif isinstance(event, Changed):
@@ -92,12 +91,12 @@ def show(args: argparse.Namespace, out: Output) -> int:
     if run.status == "failed":
         out.line(run.error or "")
     if args.log:
-        out.line(store.log(run.id).strip() or "nothing was written to this run's log")
+        out.line(store.log(run.id).strip() or "the log of this run is empty")
     return 0
 
 
 def command(args: argparse.Namespace, out: Output) -> int:
-    """Pause a run, let it go on, or stop it. It follows within a moment."""
+    """Ask the worker of a run to pause, continue or stop it."""
     store = open_store(args.store)
     run = store.run(args.id)
     store.command(run.id, args.kind)
@@ -105,37 +104,37 @@ def command(args: argparse.Namespace, out: Output) -> int:
     if out.json:
         out.object({"run": run.id, "command": args.kind, "status": after.status})
     else:
-        done = {"pause": "is asked to pause", "continue": "is asked to go on", "stop": "is asked to stop"}
-        out.line(f"{run.id[:SHORTEST]} {done[args.kind]}")
+        done = {"pause": "pausing", "continue": "continuing", "stop": "stopping"}
+        out.line(f"{run.id[:SHORT_ID]} {done[args.kind]}")
     return 0
 
 
 def delete(args: argparse.Namespace, out: Output) -> int:
-    """Delete a run. Somebody at a terminal is asked first."""
+    """Delete a run, after a confirmation if there is a terminal."""
     store = open_store(args.store)
     run = store.run(args.id)
     if not (args.yes or out.json) and sys.stdin.isatty() and sys.stderr.isatty():
-        out.note(f"{headline(run)}")
+        out.note(outcome(run))
         print("Delete it with its checkpoints? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            out.note("nothing was deleted")
+            out.note("not deleted")
             return 1
     store.delete(run.id)
     if out.json:
         out.object({"run": run.id, "deleted": True})
     else:
-        out.line(f"{run.id[:SHORTEST]} is deleted")
+        out.line(f"{run.id[:SHORT_ID]} deleted")
     return 0
 
 
 def _on_all_data(run: Run) -> bool:
-    """Whether nothing was held back to score the run."""
+    """Whether the run has neither a validation nor a test split."""
     data = run.experiment.data
     return data.validation_fraction == data.test_fraction == 0
 
 
 def _brief(run: Run) -> dict[str, Any]:
-    """A run as JSON, without what only `show` tells."""
+    """The fields of a run that `runs` and `show` print as JSON."""
     return {
         "run": run.id,
         "status": run.status,
@@ -166,12 +165,12 @@ def _brief(run: Run) -> dict[str, Any]:
 
 
 def _base(run: Run) -> Experiment:
-    """What a run's experiment is best told by its differences from: its recipe, or the defaults of its source."""
+    """The experiment to show differences from: the run's recipe, or the defaults of its source."""
     if run.recipe:
         try:
             return load_recipe(run.recipe).experiment
         except NotFoundError:
-            pass  # a recipe of another version of this program
+            pass  # a recipe of another version
     return Experiment.make({"data": {"source": run.experiment.data.source}})
 
 
@@ -184,7 +183,7 @@ def _written(value: Any) -> str:
 def _status(run: Run) -> str:
     if run.stopping:
         return "stopping"
-    return f"queued, number {run.queue_position}" if run.queue_position else run.status
+    return f"queued, position {run.queue_position}" if run.queue_position else run.status
 
 
 def _iso(time: datetime | None) -> str | None:
@@ -195,9 +194,9 @@ def _when(time: datetime | None) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else "-"
 
 
-def _telling(ids: Sequence[str]) -> int:
-    """How many characters tell all of these ids apart."""
-    length = SHORTEST
+def _unique_length(ids: Sequence[str]) -> int:
+    """Number of characters that make all ids distinct."""
+    length = SHORT_ID
     while len({run[:length] for run in ids}) < len(ids) and length < 36:
         length += 1
     return length

@@ -1,4 +1,4 @@
-"""What trains in the foreground: `train`, `resume` and `more-epochs`."""
+"""Commands `train`, `resume` and `more-epochs`, which train in the foreground."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from seqcore.cli.output import Output
-from seqcore.cli.progress import Reporter, headline, print_scores, reading
+from seqcore.cli.progress import ProgressDisplay, outcome, print_scores, reading
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError
@@ -19,6 +19,7 @@ from seqcore.events import Event
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.recipes import load_recipe
 from seqcore.runs.api import open_store
+from seqcore.runs.records import LIVE
 from seqcore.runs.store import Lease, Run, Store
 from seqcore.training.control import Control
 
@@ -29,7 +30,7 @@ EXPERIMENTS = {".toml": Experiment.from_toml, ".json": Experiment.from_json}
 
 
 def train(args: argparse.Namespace, out: Output) -> int:
-    """Train a recipe, an experiment's file or the user's own data, and keep it as a run."""
+    """Train a recipe, an experiment file or a data file as a new run."""
     store = open_store(args.store)
     experiment, recipe, table = _experiment(store, args.what, args.changes, out)
     from seqcore.training.fit import check  # torch
@@ -39,7 +40,7 @@ def train(args: argparse.Namespace, out: Output) -> int:
 
 
 def resume(args: argparse.Namespace, out: Output) -> int:
-    """Go on with a run that was stopped, interrupted or failed."""
+    """Resume a run that was stopped, interrupted or failed, with the changes of `--set`."""
     store = open_store(args.store)
     run = store.run(args.id)
     changes = changed_values(run.experiment, args.changes)
@@ -49,27 +50,27 @@ def resume(args: argparse.Namespace, out: Output) -> int:
 
 
 def more_epochs(args: argparse.Namespace, out: Output) -> int:
-    """Give a run more epochs: at once where it is going, else by going on with it here."""
+    """Add epochs to a run; one that has ended is resumed here."""
     store = open_store(args.store)
     run = store.run(args.id)
-    going = run.status in ("running", "paused")
+    live = run.status in LIVE
     changed = store.more_epochs(run.id, args.epochs)
-    if not going:
+    if not live:
         return _continue(store, changed, out)
     if out.json:
         out.object({"run": run.id, "status": changed.status, "more_epochs": args.epochs})
     else:
-        out.line(f"{run.id[:8]} trains for {args.epochs} more epoch{'s' * (args.epochs != 1)}")
+        out.line(f"{run.id[:8]} gets {args.epochs} more epoch{'s' * (args.epochs != 1)}")
     return 0
 
 
 def foreground(store: Store, lease: Lease, out: Output, *, quiet: bool = False) -> int:
-    """Execute a run here and show it; `quiet` leaves standard output to somebody else's answer.
+    """Execute a run in this process and show its progress; `quiet` keeps standard output free.
 
-    Returns the exit code: 0, 1 (failed), 130 (Ctrl-C), 143 (asked to end).
+    Returns the exit code: 0, 1 (failed), 130 (Ctrl-C), 143 (SIGTERM).
     """
     control = Control()
-    report = Reporter(Output(json=False) if quiet else out, lease.run)
+    report = ProgressDisplay(Output(json=False) if quiet else out, lease.run)
 
     def on_event(event: Event) -> None:
         report(event)
@@ -77,7 +78,7 @@ def foreground(store: Store, lease: Lease, out: Output, *, quiet: bool = False) 
             control.stop()
 
     with _signals(control) as received:
-        from seqcore.runs.worker import execute  # torch: takes seconds, in which Ctrl-C counts already
+        from seqcore.runs.worker import execute  # torch takes seconds to import; Ctrl-C is handled meanwhile
 
         try:
             run = execute(store, lease, on_event=on_event, control=control)
@@ -90,26 +91,25 @@ def foreground(store: Store, lease: Lease, out: Output, *, quiet: bool = False) 
     return received[0] if received else 0
 
 
-def _end(run: Run, report: Reporter, out: Output) -> None:
-    """What is said last. Where `fit` could not say `finished`, its reader is told all the same."""
+def _end(run: Run, report: ProgressDisplay, out: Output) -> None:
+    """Print the outcome. In JSON, a run that ended without a `Finished` event gets one here."""
     if out.json:
         if not report.finished:
             ending: dict[str, Any] = {"event": "finished", "run": run.id, "status": run.status}
             ending |= {"reason": run.error or run.reason, "epochs": run.epoch, "step": run.step}
             out.object({**ending, "seconds": run.seconds, "metrics": run.metrics, "baselines": run.baselines})
     elif run.status != "failed":
-        out.line(headline(run))
+        out.line(outcome(run))
         print_scores(out, run)
         if run.status in ("stopped", "interrupted"):
-            out.note(f"`python -m seqcore resume {run.id[:8]}` goes on from its last checkpoint")
+            out.note(f"continue with `python -m seqcore resume {run.id[:8]}`")
     if run.status == "failed":
         for line in (run.error or run.reason or "the run failed").splitlines():
             out.note(line)
 
 
 def _nothing_left(run: Run, out: Output) -> int:
-    done = "its epoch is done" if run.epochs == 1 else f"all {run.epochs} epochs are done"
-    text = f"{run.id[:8]} is completed: {done}. `more-epochs {run.id[:8]} N` trains longer."
+    text = f"{run.id[:8]} is completed, {run.epoch} of {run.epochs} epochs; `more-epochs {run.id[:8]} N` adds epochs"
     if out.json:
         out.object({"run": run.id, "status": run.status, "epochs": run.epoch, "message": text})
     else:
@@ -121,19 +121,19 @@ def _continue(store: Store, run: Run, out: Output) -> int:
     lease = store.claim(run.id)
     if lease is not None:
         return foreground(store, lease, out)
-    # A server that watches this store was quicker; the run goes on there.
+    # The dashboard server has claimed the run first.
     if out.json:
         out.object({"run": run.id, "status": store.run(run.id).status})
     else:
-        out.line(f"{run.id[:8]} goes on in a worker of the dashboard's; `show {run.id[:8]}` tells how far it is")
+        out.line(f"{run.id[:8]} continues in a worker of the dashboard; `show {run.id[:8]}` shows its progress")
     return 0
 
 
 @contextmanager
 def _signals(control: Control) -> Iterator[list[int]]:
-    """Ctrl-C stops the run cleanly, a second one at once; being asked to end keeps a checkpoint and leaves.
+    """Ctrl-C stops the run cleanly, a second one aborts it; SIGTERM and SIGHUP leave it with a checkpoint.
 
-    Gives the list in which the exit code of the first signal will be.
+    Yields a list that gets the exit code of the first signal.
     """
     received: list[int] = []
 
@@ -160,21 +160,21 @@ def _signals(control: Control) -> Iterator[list[int]]:
 def _experiment(
     store: Store, what: str, changes: list[tuple[str, str]], out: Output
 ) -> tuple[Experiment, str | None, Table | None]:
-    """What the words of the command line ask for: an experiment, the recipe that it began as, the user's own data."""
+    """The experiment of the arguments, its recipe, and the data of a stored file."""
     path = Path(what)
     suffix = path.suffix.lower()
     if path.name == what and not suffix and not path.is_file():
         recipe = load_recipe(what)
         return _changed(recipe.experiment, changes), recipe.name, None
     if path.is_dir():
-        raise DataError(f"{what}: this is a folder; give a file")
+        raise DataError(f"{what}: is a folder; give a file")
     if not path.exists():
-        raise NotFoundError(f"{what}: there is no such file; `recipes` lists what can be trained without one")
+        raise NotFoundError(f"{what}: no such file; `recipes` lists what can be trained without one")
     if suffix in EXPERIMENTS:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
-            raise ExperimentError(f"{what}: this is not text") from None
+            raise ExperimentError(f"{what}: is not a text file; give TOML or JSON") from None
         experiment = _changed(EXPERIMENTS[suffix](text), changes)
         kept = SOURCES[experiment.data.source].stored
         return experiment, None, store.table(experiment) if kept else None
@@ -187,7 +187,7 @@ def _changed(experiment: Experiment, changes: list[tuple[str, str]]) -> Experime
 
 
 def changed_values(experiment: Experiment, changes: list[tuple[str, str]]) -> dict[str, Any]:
-    """`--set` as `with_changes` takes it. Several names may be written with commas between them."""
+    """`--set` options as a mapping for `with_changes`. Fields of names take them separated by commas."""
     names = {setting.path for setting in settings_of(experiment) if setting.kind == "names"}
     values: dict[str, Any] = {}
     for path, text in changes:
@@ -197,7 +197,7 @@ def changed_values(experiment: Experiment, changes: list[tuple[str, str]]) -> di
 
 
 def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Output) -> tuple[Experiment, Table]:
-    """The user's file: read (so that nothing unreadable is kept), kept in the store, and settings that suit it."""
+    """Read a data file, store it, and suggest an experiment for it."""
     from seqcore.data.readers.read_table import read_table
     from seqcore.data.sources.stored_file import StoredFile
     from seqcore.tasks.auto_config import suggest_experiment
@@ -206,7 +206,7 @@ def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Out
     wanted = changed_values(blank, changes)
     checked = blank.with_changes(wanted)
     if checked.data.source != "file":
-        raise ExperimentError(f"data.source: {checked.data.source!r} is not where {path.name} comes from; leave it out")
+        raise ExperimentError(f"data.source: {checked.data.source!r} is not allowed with a file; leave it out")
     with reading(out, path.name) as on_progress:
         options = StoredFile(**checked.data.options)
         if "data.missing" in wanted:

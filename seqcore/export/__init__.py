@@ -1,4 +1,4 @@
-"""What can be taken away from a run. A new form is a function and a line in `FORMATS`."""
+"""Export of a run as weights, experiment, predictions or history. A new format is a line in `FORMATS`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 ALL_POINTS = 1_000_000  # steps of one file of predictions
 
-__all__ = ["FORMATS", "Format", "Runs", "export", "history_to_csv", "scored_part", "weights_of"]
+__all__ = ["FORMATS", "Format", "Runs", "export", "history_to_csv", "scored_split", "weights_of"]
 
 
 class Runs(Protocol):
-    """What an export asks of a store of runs."""
+    """The methods of a store that an export uses."""
 
     def run(self, run: str) -> Any:
-        """A run, whose `experiment` is looked at."""
+        """A run with its `experiment`."""
 
     def predictor(self, run: str) -> Predictor:
-        """Its trained model, with the best weights."""
+        """Its model with the best weights."""
 
     def checkpoint(self, run: str) -> bytes | None:
         """Its newest checkpoint."""
@@ -36,12 +36,12 @@ class Runs(Protocol):
         """Its data."""
 
     def events(self, run: str, *, kinds: Any = None) -> Iterable[Any]:
-        """What was stored of it, each with its `event`."""
+        """Its stored events, each with an `event`."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """One form, called with a store and a run's id: how it is named, and the function that makes it."""
+    """An export format, called with a store and the id of a run."""
 
     title: str
     help: str
@@ -50,19 +50,19 @@ class Format:
     make: Callable[[Runs, str], bytes]
 
     def __call__(self, runs: Runs, run: str) -> bytes:
-        """The file's content. SeqcoreError where the run has nothing to give."""
+        """Content of the file. SeqcoreError if the run has nothing to export."""
         return self.make(runs, run)
 
 
 def export(runs: Runs, run: str, format: str) -> bytes:
-    """A run in one of `FORMATS`. NotFoundError where there is no such form."""
+    """Export a run in one of `FORMATS`. NotFoundError if there is no such format."""
     if format not in FORMATS:
-        raise NotFoundError(f"format: {format!r} is not known{did_you_mean(format, FORMATS)}")
+        raise NotFoundError(f"format: {format!r} is not allowed{did_you_mean(format, FORMATS)}")
     return FORMATS[format](runs, run)
 
 
 def weights_of(checkpoint: bytes, experiment: Experiment) -> bytes:
-    """The best weights as safetensors, named as in the `state_dict`; the experiment stands in the file's metadata."""
+    """The best weights as safetensors, with the names of the `state_dict` and the experiment as metadata."""
     from safetensors.torch import save
 
     from seqcore.training.checkpoint import unpack
@@ -73,8 +73,8 @@ def weights_of(checkpoint: bytes, experiment: Experiment) -> bytes:
     return content
 
 
-def scored_part(experiment: Experiment) -> str:
-    """The part whose scores count most: the test part, else the validation part, else what it was trained on."""
+def scored_split(experiment: Experiment) -> str:
+    """The split to report: test, else validation, else training."""
     data = experiment.data
     return "test" if data.test_fraction else "val" if data.validation_fraction else "train"
 
@@ -82,7 +82,7 @@ def scored_part(experiment: Experiment) -> str:
 def _weights(runs: Runs, run: str) -> bytes:
     checkpoint = runs.checkpoint(run)
     if checkpoint is None:
-        raise NotFoundError(f"run {run} has no weights yet: they come with its first checkpoint")
+        raise NotFoundError(f"run {run} has no weights yet; wait for its first checkpoint")
     return weights_of(checkpoint, runs.run(run).experiment)
 
 
@@ -93,8 +93,8 @@ def _experiment(runs: Runs, run: str) -> bytes:
 
 def _predictions(runs: Runs, run: str) -> bytes:
     predictor = runs.predictor(run)
-    part = scored_part(predictor.experiment)
-    return predictor.evaluate(runs.table(run), split=part, points=ALL_POINTS).view.to_csv().encode()
+    split = scored_split(predictor.experiment)
+    return predictor.evaluate(runs.table(run), split=split, points=ALL_POINTS).view.to_csv().encode()
 
 
 def _history(runs: Runs, run: str) -> bytes:
@@ -104,18 +104,18 @@ def _history(runs: Runs, run: str) -> bytes:
 
 FORMATS: dict[str, Format] = {
     "weights": Format(
-        "Weights", "The best weights, for safetensors.torch.load_file.", ".safetensors", "application/octet-stream",
+        "Weights", "Best weights, for safetensors.torch.load_file.", ".safetensors", "application/octet-stream",
         _weights,
     ),
     "experiment": Format(
-        "Configuration", "The experiment as TOML: train it again with python -m seqcore train FILE.", ".toml",
+        "Configuration", "Experiment as TOML, for python -m seqcore train FILE.", ".toml",
         "application/toml", _experiment,
     ),
     "predictions": Format(
-        "Predictions", "Truth and prediction on the test part (or the validation part), as CSV.", ".csv", "text/csv",
+        "Predictions", "Targets and predictions on the test split (else validation), as CSV.", ".csv", "text/csv",
         _predictions,
     ),
     "history": Format(
-        "History", "Every epoch's metrics, as CSV.", ".csv", "text/csv", _history,
+        "History", "Metrics of every epoch, as CSV.", ".csv", "text/csv", _history,
     ),
 }  # fmt: skip

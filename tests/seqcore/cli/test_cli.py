@@ -171,8 +171,8 @@ def test_every_fault_in_what_was_set_is_a_line_and_no_run_is_made(ask: Ask) -> N
     ("what", "says"),
     [
         ("bouncing-bal", "did you mean bouncing-ball?"),
-        ("missing.csv", "there is no such file"),
-        ("missing.toml", "there is no such file"),
+        ("missing.csv", "no such file"),
+        ("missing.toml", "no such file"),
         (".", "folder"),
     ],
 )
@@ -375,8 +375,8 @@ def test_people_read_the_interval_of_each_step_and_the_error_by_horizon(ask: Ask
     assert ahead[1].startswith("2024-01-13 12:00 ")
     middle, low, high = (float(figure) for figure in ahead[1].split()[2:])
     assert low < middle < high
-    assert ahead[-1] == "From low to high: an interval that is to hold 80% of what comes."
-    scored = ask("predict", "latest", "--part", "test").out.splitlines()
+    assert ahead[-1] == "low to high: 80% prediction interval"
+    scored = ask("predict", "latest", "--split", "test").out.splitlines()
     assert scored[0].endswith(", epoch 1 of 1")
     start = next(i for i, line in enumerate(scored) if line.startswith("Error by horizon"))
     assert "Model" in scored[start + 1]
@@ -395,7 +395,7 @@ def test_refit_trains_on_all_of_the_data_once(ask: Ask, months: Path) -> None:
     (shown,) = ask("show", first[0]["run"], "--json").objects
     assert shown["experiment"]["data"]["validation_fraction"] == shown["experiment"]["data"]["test_fraction"] == 0
     (tried,) = [
-        v for v in ask("predict", scored, "--part", "test", "--json").objects[0]["more"] if v["view"] == "table"
+        v for v in ask("predict", scored, "--split", "test", "--json").objects[0]["more"] if v["view"] == "table"
     ]
     assert shown["experiment"]["data"]["scaling"] == tried["rows"][0][0]  # what was scored, and no new trial
     listed = ask("runs", "--json").objects
@@ -483,7 +483,7 @@ def test_data_says_what_a_source_or_a_file_holds(ask: Ask, months: Path) -> None
     shown = ask("data", str(months))
     assert shown.code == 0
     assert "one series" in shown.out
-    assert ask("data", "weathr").faults == ["weathr: there is no such source or file; did you mean weather?"]
+    assert ask("data", "weathr").faults == ["weathr: no such source or file; did you mean weather?"]
     assert ask("data", "weather", "--set", "data.window=0").code == 1
 
 

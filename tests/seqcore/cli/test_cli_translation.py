@@ -88,4 +88,4 @@ def test_a_beam_is_chosen_for_one_answer_or_a_score(folder: Path, capsys: pytest
     assert ask(capsys, folder, "--part", "train", "--beam", "2")["metrics"]["bleu"] > 50.0
     with pytest.raises(SystemExit):
         main(["predict", "latest", "--store", str(folder / "runs"), "--steps", "3", "--beam", "2"])
-    assert "--beam goes with --input, --file or --part" in capsys.readouterr().err
+    assert "--beam needs --input, --file or --split" in capsys.readouterr().err

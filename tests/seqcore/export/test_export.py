@@ -11,7 +11,7 @@ import pytest
 from seqcore.errors import NotFoundError
 from seqcore.events import Epoch
 from seqcore.experiment.experiment import Experiment
-from seqcore.export import FORMATS, export, history_to_csv, scored_part
+from seqcore.export import FORMATS, export, history_to_csv, scored_split
 from seqcore.results import SeriesView, SymbolsView
 
 NAN = float("nan")
@@ -79,7 +79,7 @@ def test_a_history_has_each_epoch_once_as_it_was_last_and_a_gap_for_what_is_not_
 @pytest.mark.parametrize(("validation", "test", "part"), [(0.1, 0.1, "test"), (0.1, 0.0, "val"), (0.0, 0.0, "train")])
 def test_the_part_that_counts_most_is_the_last_one_there_is(validation, test, part):
     changes = {"data.validation_fraction": validation, "data.test_fraction": test}
-    assert scored_part(Experiment().with_changes(changes)) == part
+    assert scored_split(Experiment().with_changes(changes)) == part
 
 
 def test_an_unknown_format_is_refused_with_the_nearest_one():

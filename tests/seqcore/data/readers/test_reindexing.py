@@ -116,7 +116,7 @@ def test_a_frame_is_filled_only_where_gaps_are() -> None:
     for gaps, rows in (("refuse", 97), ("interpolate", 100)):
         e = Experiment.make({"data": {"window": 7, "missing": gaps}, **small})
         started = next(event for event in fit(e, data=frame) if isinstance(event, Started))
-        assert sum(started.parts.values()) == rows - 7
+        assert sum(started.split_sizes.values()) == rows - 7
 
 
 def test_no_score_counts_a_target_that_was_filled_in() -> None:
