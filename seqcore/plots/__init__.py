@@ -1,4 +1,4 @@
-"""Pictures of results: `*_info` says what a picture shows, `plot_*` draws it. Free of torch, pages and the store."""
+"""Figures of results: `*_info` gives what a figure shows, `plot_*` draws it. Free of torch, pages and the store."""
 
 from __future__ import annotations
 

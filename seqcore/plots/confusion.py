@@ -1,4 +1,4 @@
-"""What was taken for what: a row for each true class, a column for each answer; blue is right, vermilion wrong."""
+"""Confusion matrix: a row for each true class, a column for each predicted one; blue is correct, vermilion wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_COUNTED = 20  # classes up to which every count stands in its field
 
 
 class ConfusionInfo(NamedTuple):
-    """What the picture shows: `counts[C, C]` and `shares[C, C]` of each row; without classes that never occur."""
+    """What the figure shows: `counts[C, C]` and `shares[C, C]` of each row; without classes that never occur."""
 
     labels: tuple[str, ...]
     counts: NDArray[np.float64]
@@ -48,7 +48,7 @@ def figure(view: ConfusionView, dark: bool = False) -> go.Figure:
 
 
 def plot_confusion(info: ConfusionInfo, dark: bool = False) -> go.Figure:
-    """A field for each pair of classes: deeper where more of the true class was taken for it."""
+    """A cell for each pair of classes, darker where more of the true class was predicted to be the other."""
     if not info.labels:
         return empty_figure(info.title, "nothing to show", dark=dark)
     count = len(info.labels)
@@ -63,7 +63,8 @@ def plot_confusion(info: ConfusionInfo, dark: bool = False) -> go.Figure:
             showscale=False, xgap=1, ygap=1, hoverongaps=False,
             customdata=np.array([[[f"{n:.0f}", t, p] for n, p in zip(row, info.labels, strict=True)]
                                  for row, t in zip(info.counts, info.labels, strict=True)]),
-            hovertemplate="%{customdata[1]} taken for %{customdata[2]}: %{customdata[0]} (%{z:.3g} %)<extra></extra>",
+            hovertemplate="true %{customdata[1]}, predicted %{customdata[2]}: "
+                          "%{customdata[0]} (%{z:.3g} %)<extra></extra>",
         )  # fmt: skip
     if count <= MOST_COUNTED:
         for t, p in np.argwhere(info.counts > 0).tolist():
@@ -75,10 +76,10 @@ def plot_confusion(info: ConfusionInfo, dark: bool = False) -> go.Figure:
     else:
         places = places[:: -(-count // MOST_COUNTED)]
     apply_style(figure, dark=dark, title=info.title, height=int(np.clip(130 + 34 * count, 260, 640)))
-    rest = f" ({info.left_out} rarer classes are not drawn)" if info.left_out else ""
+    rest = f" ({info.left_out} rarer classes not shown)" if info.left_out else ""
     names = [info.labels[i] for i in places]
     span = [-0.5, count - 0.5]
-    figure.update_xaxes(title_text=f"answer of the model{rest}", tickvals=places, ticktext=names, range=span)
+    figure.update_xaxes(title_text=f"predicted class{rest}", tickvals=places, ticktext=names, range=span)
     figure.update_yaxes(title_text="true class", tickvals=places, ticktext=names, range=span[::-1], showgrid=False)
     figure.update_layout(hovermode="closest")
     return figure

@@ -1,4 +1,4 @@
-"""A film that a model foresaw, beside the true one: all its pictures in a strip, and the film itself to be played."""
+"""Predicted frames beside the observed ones: as a strip, and as an animation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seqcore.results import FramesView
 __all__ = ["FramesInfo", "figure", "frames_info", "plot_frames"]
 
 Values = NDArray[np.float64]
-MOST_BEFORE = 4  # pictures of what came before
-MOST_AHEAD = 12  # foreseen pictures in a strip; the film has all of them
+MOST_BEFORE = 4  # frames of the context
+MOST_AHEAD = 12  # predicted frames in the strip; the animation has all of them
 MOST_PLAYED = 60
-_PACE = 180  # ms a picture
+_PACE = 180  # ms per frame
 
 
 class FramesInfo(NamedTuple):
-    """What the picture shows: `moments[n]` (0 is the last picture that was seen, 1 the first foreseen), and at each of
-    them `truth[n, h, w]` (None: not known) and `prediction[n, h, w]`, which up to moment 0 is what was seen.
+    """What the figure shows: `moments[n]` (0 is the last observed frame, 1 the first predicted one), and at each of
+    them `truth[n, h, w]` (None: not known) and `prediction[n, h, w]`, which up to moment 0 is the input.
 
     `strip` are the places of those that are shown side by side.
     """
@@ -37,12 +37,12 @@ class FramesInfo(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """Whether no picture was foreseen."""
+        """Whether there is no predicted frame."""
         return not bool((self.moments > 0).any())
 
 
 def frames_info(view: FramesView, *, title: str | None = None) -> FramesInfo:
-    """From a view: the last pictures that came before, and up to 60 foreseen ones, 12 of them side by side."""
+    """From a view: the last frames of the context, and up to 60 predicted ones, 12 of them side by side."""
     foreseen = view.prediction[:MOST_PLAYED]
     before = foreseen[:0] if view.context is None or not len(view.context) else view.context[-MOST_BEFORE:]
     ahead = np.arange(len(foreseen))
@@ -63,12 +63,12 @@ def figure(view: FramesView, dark: bool = False) -> go.Figure:
 
 
 def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:
-    """Above the film, truth and prediction beside each other, with a slider; below all of it in a strip."""
+    """Above the animation with a slider, observed and predicted side by side; below all frames in a strip."""
     if info.empty:
-        return empty_figure(info.title, "no picture was foreseen", dark=dark)
-    films = [("prediction", "foreseen", info.prediction)]
+        return empty_figure(info.title, "no predicted frames", dark=dark)
+    films = [("prediction", "predicted", info.prediction)]
     if info.truth is not None:
-        films.insert(0, ("truth", "what came", info.truth))
+        films.insert(0, ("truth", "observed", info.truth))
     figure = make_subplots(
         rows=2, cols=len(films), row_heights=[0.66, 0.34], vertical_spacing=0.16,
         specs=[[{}] * len(films), [{"colspan": len(films)}] + [None] * (len(films) - 1)],
@@ -100,7 +100,7 @@ def _picture(picture: Values, role: str, name: str, dark: bool) -> go.Heatmap:
 
 
 def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str, Values]], dark: bool) -> None:
-    """All pictures side by side: what came above, what was foreseen below it."""
+    """All frames side by side: observed above, predicted below."""
     _, height, width = info.prediction.shape
     sheets = np.full((len(films), 2, height, len(info.strip) * (width + 1)), np.nan)  # foreseen or true, and seen
     for place, i in enumerate(info.strip.tolist()):
@@ -117,7 +117,7 @@ def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str,
     for place, i in enumerate(info.strip.tolist()):
         moment = int(info.moments[i])
         figure.add_annotation(
-            x=place * (width + 1) + (width - 1) / 2, y=bottom, text="seen" if moment <= 0 else f"+{moment}",
+            x=place * (width + 1) + (width - 1) / 2, y=bottom, text="input" if moment <= 0 else f"+{moment}",
             showarrow=False, font={"size": 10, "color": COLOURS["baseline"][dark]}, yanchor="top", row=2, col=1,
         )  # fmt: skip
 

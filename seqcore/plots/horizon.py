@@ -1,4 +1,4 @@
-"""How the error grows with how far one looks ahead: the model's beside the naive methods'."""
+"""Error by horizon: the model beside the baselines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HorizonLine(NamedTuple):
 
 
 class HorizonInfo(NamedTuple):
-    """What the picture shows. `steps[H]` count from 1; the lines are the model's and the naive methods', best first."""
+    """What the figure shows. `steps[H]` count from 1; the lines are the model's and the baselines', best first."""
 
     steps: NDArray[np.int64]
     lines: tuple[HorizonLine, ...]
@@ -36,7 +36,7 @@ class HorizonInfo(NamedTuple):
 
 
 def horizon_info(view: HorizonView, *, title: str | None = None) -> HorizonInfo:
-    """From a view: the model first, then the naive methods from the smallest error on the average to the largest."""
+    """From a view: the model first, then the baselines from the smallest mean error to the largest."""
     found = [HorizonLine(name, error, name == MODEL) for name, error in view.errors.items()]
     found = [each for each in found if np.isfinite(each.error).any()]
     found.sort(key=lambda each: (not each.model, float(np.nanmean(each.error))))
@@ -50,7 +50,7 @@ def figure(view: HorizonView, dark: bool = False) -> go.Figure:
 
 
 def plot_horizon(info: HorizonInfo, dark: bool = False) -> go.Figure:
-    """The model in blue, naive methods in grey; each method's name stands at the end of its line."""
+    """The model in blue, baselines in grey; each name stands at the end of its line."""
     if not info.lines:
         return empty_figure(info.title, "nothing to show", dark=dark)
     figure = go.Figure()
@@ -67,6 +67,6 @@ def plot_horizon(info: HorizonInfo, dark: bool = False) -> go.Figure:
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text="steps ahead", dtick=max(1, len(info.steps) // 12))
-    figure.update_yaxes(title_text=f"{metric_named(info.metric).title}, in the data's units", rangemode="tozero")
+    figure.update_yaxes(title_text=f"{metric_named(info.metric).title}, in original units", rangemode="tozero")
     figure.update_layout(hoverlabel={"bordercolor": colour("baseline")})
     return figure

@@ -1,4 +1,4 @@
-"""How a classifier makes up its mind: the probability of each class after each step, with the input above.
+"""Class probabilities after each step of a sequence, with the input above.
 
 Up to eight classes are areas in the Okabe-Ito palette, which everybody can tell apart; more are rows of a heat map.
 """
@@ -56,7 +56,7 @@ class Unfolding(NamedTuple):
 
 
 class LabelsInfo(NamedTuple):
-    """What the picture shows: sequences, over classes in one order. `left_out` classes are the least probable."""
+    """What the figure shows: sequences, over classes in one order. `left_out` classes are the least probable."""
 
     sequences: tuple[Unfolding, ...]
     labels: tuple[str, ...]
@@ -120,7 +120,7 @@ def figure(view: LabelsView, dark: bool = False) -> go.Figure:
 
 
 def plot_labels(info: LabelsInfo, dark: bool = False) -> go.Figure:
-    """One sequence with what was seen above it, or several side by side."""
+    """One sequence with its input above it, or several side by side."""
     if not info.sequences:
         return empty_figure(info.title, "nothing to show", dark=dark)
     return _one(info, dark) if len(info.sequences) == 1 else _several(info, dark)
@@ -173,7 +173,7 @@ def _several(info: LabelsInfo, dark: bool) -> go.Figure:
 
 
 def _heading(sequence: Unfolding) -> str:
-    """What a sequence is and what it was taken for, and under that what it says, in a line or two."""
+    """The true and the predicted class of a sequence, and under that its text, in a line or two."""
     said = wrap(sequence.text, _TEXT_WIDE, max_lines=_TEXT_LINES, placeholder=" …")
     return "<br>".join([_answer(sequence), *map(escape, said)])
 
@@ -183,7 +183,7 @@ def _answer(sequence: Unfolding) -> str:
     if sequence.truth is None:
         return f"{sequence.name}: {sequence.prediction} ({share})"
     name = with_class(sequence.name, sequence.truth)
-    return f"{name}, {share} sure" if sequence.right else f"{name}, taken for {sequence.prediction} ({share})"
+    return f"{name} ({share})" if sequence.right else f"{name}, predicted {sequence.prediction} ({share})"
 
 
 def _draw(
@@ -235,7 +235,7 @@ def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: in
 
 
 def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: bool) -> None:
-    """What the model saw: words over their steps, few channels as lines, many as a heat map."""
+    """The input: words over their steps, few channels as lines, many as a heat map."""
     ink = colour("truth", dark=dark)
     if sequence.symbols:
         few = len(sequence.symbols) <= MOST_WORDS
@@ -274,7 +274,7 @@ def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: 
 
 
 def _draw_film(figure: go.Figure, steps: Values, frames: Values, dark: bool) -> None:
-    """Pictures [T, h, w] over their steps, as many as can be seen."""
+    """Frames [T, h, w] over their steps, as many as there is room for."""
     every = -(-len(frames) // MOST_FRAMES)
     shown, at = frames[::every], steps[::every]
     count, height, width = shown.shape
@@ -291,7 +291,7 @@ def _draw_film(figure: go.Figure, steps: Values, frames: Values, dark: bool) -> 
 
 
 def _at_least_two(steps: Values, values: Values) -> tuple[Values, Values]:
-    """A single step as a short stretch, which can be seen."""
+    """A single step as a short segment, so that it is visible."""
     if len(steps) > 1:
         return steps, values
     return np.array([steps[0] - 0.5, steps[0] + 0.5]), np.repeat(values, 2, axis=0)

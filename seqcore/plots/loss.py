@@ -19,7 +19,7 @@ Values = NDArray[np.float64]
 
 
 class LossInfo(NamedTuple):
-    """What the picture shows. Not-a-number is a gap; on a logarithmic axis so is everything from 0 down."""
+    """What the figure shows. NaN breaks a line; on a logarithmic axis so does everything from 0 down."""
 
     steps: Values
     train: Values
@@ -76,9 +76,9 @@ def loss_info(
 
 
 def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
-    """Training and validation loss; the best epoch is marked, a change in mid-run is a thin line across."""
+    """Training and validation loss; the best epoch is marked, a change during the run is a thin vertical line."""
     if info.empty:
-        return empty_figure(info.title, "no step yet", dark=dark)
+        return empty_figure(info.title, "no steps yet", dark=dark)
     figure = go.Figure()
     figure.add_scatter(
         x=info.steps, y=info.train, name="training", mode="lines", line=line("training", dark=dark),

@@ -32,7 +32,7 @@ class Score(NamedTuple):
 
 
 class ScoresInfo(NamedTuple):
-    """What the picture shows, best first. Scores that aren't defined are left out."""
+    """What the figure shows, best first. Scores that aren't defined are left out."""
 
     scores: tuple[Score, ...]
     metric: str
@@ -41,7 +41,7 @@ class ScoresInfo(NamedTuple):
     higher_is_better: bool
     unit: str
     title: str
-    nothing_right: str = ""  # what was to be compared by, where it finds nothing right in any answer
+    nothing_right: str = ""  # the metric that was to be compared by, where it is 0 for all
 
     @property
     def model(self) -> float | None:
@@ -187,7 +187,7 @@ def scores_info(
 def _nothing_right(
     metrics: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]], metric: str, part: str
 ) -> bool:
-    """Whether neither the model nor any baseline has anything right by a metric whose best is 1 or 100."""
+    """Whether the metric, whose best is 1 or 100, is 0 for the model and for every baseline."""
     words, key = metric_named(metric), f"{part}_{metric}" if part else metric
     values = [scores[key] for scores in (metrics, *baselines.values()) if key in scores]
     nothing = NOTHING / 100 if words.share else NOTHING

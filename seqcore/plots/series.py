@@ -1,4 +1,4 @@
-"""Truth and prediction over time, one panel a column."""
+"""Observed and predicted values over time, one panel for each column."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FEW = 40  # up to so many points each is marked
 
 
 class SeriesPanel(NamedTuple):
-    """One column: its lines, thinned for drawing. Not-a-number is a gap."""
+    """One column: its lines, thinned for drawing. NaN breaks a line."""
 
     column: str
     x: NDArray[Any]
@@ -36,7 +36,7 @@ class SeriesPanel(NamedTuple):
 
 
 class SeriesInfo(NamedTuple):
-    """What the picture shows."""
+    """What the figure shows."""
 
     panels: tuple[SeriesPanel, ...]
     left_out: int  # columns beyond what can be read in one picture
@@ -83,17 +83,17 @@ def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None =
         panels=tuple(panels),
         left_out=max(0, len(view.columns) - MAX_PANELS),
         title=view.title if title is None else title,
-        x_title=f"{view.x_title}, {stretches} stretches side by side" if stretches else view.x_title,
+        x_title=f"{view.x_title}, {stretches} segments side by side" if stretches else view.x_title,
         interval=_promise(view),
         scattered=view.scattered,
     )
 
 
 def _promise(view: SeriesView) -> str:
-    """The interval's name: its promised coverage and, where the truth is known, how much of it lay within."""
+    """The interval's name: its nominal coverage and, where the truth is known, the measured one."""
     if view.low is None or view.coverage is None:
         return ""
-    held = "" if view.covered is None else f", {view.covered:.1%} held"
+    held = "" if view.covered is None else f", coverage {view.covered:.1%}"
     return f"{view.coverage:.0%} interval{held}"
 
 
@@ -103,7 +103,7 @@ def figure(view: SeriesView, dark: bool = False) -> go.Figure:
 
 
 def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
-    """What was known in ink, what the model says in blue; columns below each other on one time axis."""
+    """Observed values dark, predictions blue; columns below each other on one time axis."""
     if info.empty:
         return empty_figure(info.title, "nothing to show", dark=dark)
     if info.scattered:
@@ -126,20 +126,20 @@ def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
     figure.update_yaxes(figure.layout.template.layout.yaxis.to_plotly_json())
     if _whole_and_few(info.panels[0]):
         figure.update_xaxes(dtick=1)
-    more = f" ({info.left_out} more columns are not drawn)" if info.left_out else ""
+    more = f" ({info.left_out} more columns not shown)" if info.left_out else ""
     figure.update_layout(xaxis={"title": {"text": info.x_title + more}, "anchor": "y" if n == 1 else f"y{n}"})
     return figure
 
 
 def _against_truth(info: SeriesInfo, dark: bool) -> go.Figure:
-    """What the model said over what was true, a point an answer; on the dashed line it is right. The first column."""
+    """Predicted against true values of the first column; points on the dashed line are exact."""
     figure = go.Figure()
     panel = info.panels[0]
     assert panel.truth is not None
     both = np.concatenate([panel.truth, panel.prediction])
     ends = [float(np.nanmin(both)), float(np.nanmax(both))]
     figure.add_scatter(
-        x=ends, y=ends, name="exactly right", mode="lines", line=line("baseline", dark=dark), hoverinfo="skip"
+        x=ends, y=ends, name="identity", mode="lines", line=line("baseline", dark=dark), hoverinfo="skip"
     )
     figure.add_scatter(
         x=panel.truth, y=panel.prediction, name="prediction", mode="markers",
@@ -148,14 +148,14 @@ def _against_truth(info: SeriesInfo, dark: bool) -> go.Figure:
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=340)
     more = len(info.panels) + info.left_out - 1
-    figure.update_xaxes(title_text=f"true {panel.column}" + (f" ({more} more columns are not drawn)" if more else ""))
+    figure.update_xaxes(title_text=f"true {panel.column}" + (f" ({more} more columns not shown)" if more else ""))
     figure.update_yaxes(title_text=f"predicted {panel.column}")
     figure.update_layout(hovermode="closest")
     return figure
 
 
 def _side_by_side(view: SeriesView) -> tuple[SeriesView, int]:
-    """The same with its stretches moved together, and how many they are; 0 where none had to be moved."""
+    """The same with its segments moved together, and how many they are; 0 where none had to be moved."""
     if view.x.dtype.kind != "f" or len(view.x) < 2:
         return view, 0
     known = np.isfinite(view.prediction).any(axis=1) & np.isfinite(view.x)
@@ -178,7 +178,7 @@ def _side_by_side(view: SeriesView) -> tuple[SeriesView, int]:
 
 
 def _dark_line(panel: SeriesPanel) -> tuple[NDArray[Any] | None, Values | None]:
-    """What is known, as one line: what came before and the truth that follows it."""
+    """Observed values as one line: the context and the truth that follows it."""
     if panel.context_x is None or panel.context is None:
         return (None, None) if panel.truth is None else (panel.x, panel.truth)
     if panel.truth is None:
@@ -192,14 +192,14 @@ def _dark_line(panel: SeriesPanel) -> tuple[NDArray[Any] | None, Values | None]:
 
 
 def _whole_and_few(panel: SeriesPanel) -> bool:
-    """Whether rows are so few that a tick between two of them would show."""
+    """Whether rows are so few that ticks must be at whole numbers."""
     ends = [panel.x] if panel.context_x is None else [panel.context_x, panel.x]
     every = np.concatenate(ends)
     return every.dtype.kind == "f" and every.size > 0 and float(every.max() - every.min()) <= 8
 
 
 def _add_band(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, name: str, legend: bool) -> None:
-    """The interval as areas, one for each stretch without a gap."""
+    """The interval as areas, one for each segment without missing values."""
     assert panel.low is not None
     assert panel.high is not None
     known = np.isfinite(panel.low) & np.isfinite(panel.high)
@@ -226,7 +226,7 @@ def _add_panel(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, 
     dark_x, dark_y = _dark_line(panel)
     if dark_x is not None:
         figure.add_scatter(
-            x=dark_x, y=dark_y, name="known" if panel.truth is None else "truth", legendgroup="truth", mode=mode,
+            x=dark_x, y=dark_y, name="observed", legendgroup="truth", mode=mode,
             line=line("truth", dark=dark), showlegend=legend, **common,
         )  # fmt: skip
     if panel.joined and panel.truth is None and context_x is not None and context is not None:

@@ -1,4 +1,4 @@
-"""A line so small that it stands beside a number."""
+"""Sparkline: a small line without axes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["SparklineInfo", "plot_sparkline", "sparkline_info"]
 
 
 class SparklineInfo(NamedTuple):
-    """What the picture shows: at most about `max_points` values, in order."""
+    """What the figure shows: at most about `max_points` values, in order."""
 
     values: NDArray[np.float64]
     role: str

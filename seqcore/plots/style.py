@@ -1,4 +1,4 @@
-"""How every picture looks: one colour a role, one line width, a light and a dark template."""
+"""The style of all figures: one colour per role, one line width, a light and a dark template."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ _TEMPLATES = {dark: _template(dark=dark) for dark in (False, True)}
 
 
 def apply_style(figure: go.Figure, *, dark: bool = False, title: str = "", height: int = 340) -> go.Figure:
-    """Give a figure the house's template, a title where it has one, and room for title and legend."""
+    """Give a figure the template, a title where it has one, and room for title and legend."""
     has_legend = sum(trace.showlegend is not False for trace in figure.data) > 1
     top = 12 + (28 if title else 0) + (24 if has_legend else 0)
     figure.update_layout(template=_TEMPLATES[dark], height=height, showlegend=has_legend, margin={"t": top})

@@ -1,4 +1,4 @@
-"""How probable each symbol is after each context: bars for one context, a heat map for several."""
+"""Probability of each next symbol: bars for one context, a heat map for several."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_CONTEXT = 24  # symbols of a context that are shown: its first and its last 
 
 
 class SymbolsInfo(NamedTuple):
-    """What the picture shows: `probabilities[n, V]` of the symbols that matter most, in their own order."""
+    """What the figure shows: `probabilities[n, V]` of the most probable symbols, in their own order."""
 
     contexts: tuple[str, ...]
     symbols: tuple[str, ...]
@@ -64,7 +64,7 @@ def figure(view: SymbolsView, dark: bool = False) -> go.Figure:
 
 
 def plot_symbols(info: SymbolsInfo, dark: bool = False) -> go.Figure:
-    """Bars for one context; for several a heat map, where a ring marks the symbol that really came."""
+    """Bars for one context; for several a heat map, where a ring marks the true symbol."""
     if info.empty:
         return empty_figure(info.title, "nothing to show", dark=dark)
     return _bars(info, dark) if len(info.contexts) == 1 else _heat_map(info, dark)
@@ -81,7 +81,7 @@ def _bars(info: SymbolsInfo, dark: bool) -> go.Figure:
         )
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=90 + 26 * len(percent))
-    rest = f"; {info.symbols_left_out} less probable ones are not drawn" if info.symbols_left_out else ""
+    rest = f"; {info.symbols_left_out} less probable ones not shown" if info.symbols_left_out else ""
     figure.update_xaxes(title_text=f"probability after “{info.contexts[0]}” in %{rest}", range=[0, 112])
     figure.update_xaxes(tickvals=[0, 25, 50, 75, 100])
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False, nticks=0, tickfont={"size": 14})
@@ -106,7 +106,7 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
     known = [(columns[s], i) for i, s in enumerate(info.truth) if s in columns]
     if known:
         figure.add_scatter(
-            x=[x for x, _ in known], y=[y for _, y in known], mode="markers", name="what came", hoverinfo="skip",
+            x=[x for x, _ in known], y=[y for _, y in known], mode="markers", name="true symbol", hoverinfo="skip",
             marker={"symbol": "circle-open", "size": 9, "color": colour("truth", dark=dark), "line": {"width": 1.5}},
             showlegend=False,
         )  # fmt: skip
@@ -116,13 +116,13 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
         left_out.append(f"{info.contexts_left_out} more contexts")
     if info.symbols_left_out:
         left_out.append(f"{info.symbols_left_out} less probable symbols")
-    rest = f" (not drawn: {', '.join(left_out)})" if left_out else ""
+    rest = f" (not shown: {', '.join(left_out)})" if left_out else ""
     figure.update_xaxes(
-        title_text=f"next symbol{', a ring where it came' if known else ''}{rest}",
+        title_text=f"next symbol{', ring: true symbol' if known else ''}{rest}",
         tickvals=list(columns.values()), ticktext=list(columns), tickangle=0,
     )  # fmt: skip
     figure.update_yaxes(
-        title_text="after", tickvals=places, ticktext=rows, autorange="reversed", showgrid=False, nticks=0
+        title_text="context", tickvals=places, ticktext=rows, autorange="reversed", showgrid=False, nticks=0
     )
     figure.update_layout(hovermode="closest")
     return figure

@@ -1,4 +1,4 @@
-"""Text that a model wrote: the prompt in grey, what it went on with in blue, and below, how the data go on there."""
+"""Generated text: the prompt in grey, the continuation in blue, and the original text below."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _FONT = "ui-monospace, Menlo, Consolas, monospace"
 
 
 class TextInfo(NamedTuple):
-    """Lines of at most 62 characters; of each, what was given and what was written: `lines[n]` = (given, written).
+    """Lines of at most 62 characters; of each, the prompt's part and the generated one: `lines[n]` = (given, written).
 
-    `truth` are the lines of how the data go on there, the prompt left out; none where that isn't known.
+    `truth` are the lines of the original text after the prompt; none where that isn't known.
     """
 
     lines: tuple[tuple[str, str], ...]
@@ -50,16 +50,16 @@ def figure(view: TextView, dark: bool = False) -> go.Figure:
 
 
 def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
-    """The lines as they stand, in letters of one width."""
+    """The lines in a monospaced font."""
     if info.empty:
-        return empty_figure(info.title, "nothing written yet", dark=dark, height=160)
+        return empty_figure(info.title, "no text generated yet", dark=dark, height=160)
     quiet, blue = colour("truth", dark=dark, opacity=0.55), colour("prediction", dark=dark)
     rows = [_span(given, quiet) + _span(written, blue) for given, written in info.lines]
     if info.lines_left_out:
         rows.append(_span(f"... {info.lines_left_out} more lines", quiet))
     if info.truth:
         dark_ink = colour("truth", dark=dark)
-        rows += ["", _span("How it really goes on:", quiet), *(_span(line, dark_ink) for line in info.truth)]
+        rows += ["", _span("Original text:", quiet), *(_span(line, dark_ink) for line in info.truth)]
     figure = go.Figure()
     height = 20 + _LINE * max(_FEWEST, len(rows)) + (28 if info.title else 0)
     apply_style(figure, dark=dark, title=info.title, height=height)
@@ -73,18 +73,18 @@ def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
 
 
 def html(view: TextView) -> str | None:
-    """What was given and written, and beside it how the data go on there."""
+    """Prompt and generated text, and beside it the original."""
     if not (view.prompt or view.text):
         return None
     given = f"<i>{escape(view.prompt)}</i>"
-    columns = [f"<section><small>the model</small><pre>{given}<b>{escape(view.text)}</b></pre></section>"]
+    columns = [f"<section><small>generated</small><pre>{given}<b>{escape(view.text)}</b></pre></section>"]
     if view.truth is not None:
-        columns.append(f"<section><small>truth</small><pre>{given}{escape(view.truth)}</pre></section>")
+        columns.append(f"<section><small>original</small><pre>{given}{escape(view.truth)}</pre></section>")
     return f'<div class="sl-written" data-testid="written">{"".join(columns)}</div>'
 
 
 def _lines(text: str, end: int) -> list[tuple[str, str]]:
-    """A text cut at line ends and at spaces, each line in what stands before the place `end` and what stands after."""
+    """A text cut at line ends and at spaces, each line split at the place `end`."""
     lines: list[tuple[str, str]] = []
     start = 0
     while start < len(text):
@@ -107,7 +107,7 @@ def _line_end(text: str, start: int) -> tuple[int, int]:
 
 
 def _span(text: str, css: str) -> str:
-    """Text as Plotly shows it to the letter, in a colour."""
+    """Text as Plotly shows it literally, in a colour."""
     if not text:
         return ""
     kept = escape(text, quote=False).replace("\t", "    ").replace(" ", "\u00a0")

@@ -1,4 +1,4 @@
-"""Translations: sentences beside the true ones with what is wrong in them marked, or where one was looked at."""
+"""Translations beside their references with differences marked, or the attention weights of one sentence."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MOST_ROWS = 12
 MOST_WORDS = 40  # of a heat map's side
 _CHARACTERS = 30  # in a line of a column
 _LINE = 17  # pixels
-_HEADS = ("source", "predicted", "truth")
+_HEADS = ("source", "translation", "reference")
 _COLUMNS = (0.0, 0.345, 0.69)
 
 Marked = tuple[tuple[str, bool], ...]  # words, and whether each is marked
 
 
 class SentenceRow(NamedTuple):
-    """One sentence: what was said (marked: never seen), what the model made of it (marked: wrong), and the truth
+    """One sentence: the source (marked: not in the vocabulary), the translation (marked: wrong), and the reference
     (marked: missing in the translation)."""
 
     source: Marked
@@ -36,7 +36,7 @@ class SentenceRow(NamedTuple):
 
 
 class TranslationInfo(NamedTuple):
-    """What the picture shows: rows of sentences, or of one sentence `attention[S, T]` of its words."""
+    """What the figure shows: rows of sentences, or of one sentence `attention[S, T]` of its words."""
 
     rows: tuple[SentenceRow, ...]
     attention: NDArray[np.float64] | None
@@ -71,7 +71,7 @@ def plot_translation(info: TranslationInfo, dark: bool = False) -> go.Figure:
 
 
 def html(view: TranslationView) -> str | None:
-    """A row for each sentence; None where one sentence has a picture of where the model looked."""
+    """A row for each sentence; None where one sentence has attention weights, which are a figure."""
     info = translation_info(view)
     if not info.rows or info.attention is not None:
         return None
@@ -80,8 +80,10 @@ def html(view: TranslationView) -> str | None:
     top = "".join(f"<span>{head}</span>" for head in heads)
     rows = "".join(f"<div>{_cells(row, heads)}</div>" for row in info.rows)
     marked = any(mark for row in info.rows for words in row if words for _, mark in words)
-    told = ["Underlined: wrong, missing, or never seen."] if marked else ["Every word is right."] if known else []
-    told += [f"{info.left_out:,} more are not shown: the CSV has them."] if info.left_out else []
+    told = (
+        ["Underlined: wrong, missing, or not in the vocabulary."] if marked else ["All words correct."] if known else []
+    )
+    told += [f"{info.left_out:,} more not shown; the CSV has all."] if info.left_out else []
     return (
         '<div class="sl-sentences" data-testid="sentences">'
         f'<div class="sl-head">{top}</div>{rows}<p>{" ".join(told)}</p></div>'
@@ -97,7 +99,7 @@ def _cells(row: SentenceRow, heads: tuple[str, ...]) -> str:
 
 
 def _html_words(words: Marked) -> str:
-    """Words as one writes them, those that matter marked."""
+    """Words as one writes them, with marks as emphasis."""
     text = ""
     for (word, marked), space in zip(words, spaces(word for word, _ in words), strict=True):
         shown = escape(bare(word))
@@ -126,7 +128,7 @@ def _row(sentence: Translated) -> SentenceRow:
 def _sentences(info: TranslationInfo, dark: bool) -> go.Figure:
     """Columns of wrapped text, one below the other, each row as high as its longest cell."""
     known = any(row.truth is not None for row in info.rows)
-    heads = [("sentence", "truth"), ("the model", "prediction"), *([("truth", "truth")] if known else [])]
+    heads = [(_HEADS[0], "truth"), (_HEADS[1], "prediction"), *([(_HEADS[2], "truth")] if known else [])]
     warning = colour("warning", dark=dark)
     cells = []
     for row in info.rows:
@@ -149,8 +151,10 @@ def _sentences(info: TranslationInfo, dark: bool) -> go.Figure:
             type="line", xref="paper", yref="paper", x0=0, x1=1, y0=place, y1=place,
             line={"width": 1, "color": colour("baseline", dark=dark, opacity=0.25)},
         )  # fmt: skip
-    more = f"; {info.left_out:,} more are not drawn" if info.left_out else ""
-    legend = "<i><b>Marked</b></i>: wrong, missing, or never seen" if _any_marked(info) else "every word is right"
+    more = f"; {info.left_out:,} more not shown" if info.left_out else ""
+    legend = (
+        "<i><b>Marked</b></i>: wrong, missing, or not in the vocabulary" if _any_marked(info) else "all words correct"
+    )
     _note(figure, f"{legend if known or _any_marked(info) else ''}{more}".strip("; "), 0.0, 0.0, quiet, shift=-6)
     figure.update_layout(margin={"t": top, "b": 30}, hovermode=False, dragmode=False)
     figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
@@ -194,21 +198,21 @@ def _heat_map(info: TranslationInfo, attention: NDArray[np.float64], dark: bool)
             z=100 * weights, x=list(range(len(source))), y=list(range(len(written))), zmin=0, zmax=100,
             colorscale=scale, xgap=1, ygap=1, showlegend=False,
             customdata=[[[w, s] for s in source] for w in written],
-            hovertemplate="writing “%{customdata[0]}” it looked at “%{customdata[1]}”: %{z:.3g} %<extra></extra>",
+            hovertemplate="“%{customdata[0]}” attends to “%{customdata[1]}”: %{z:.3g} %<extra></extra>",
             colorbar={"title": {"text": "%", "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0, "len": 0.9,
                       "tickvals": [0, 50, 100], "tickfont": {"size": 11}},
         )
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=120 + 24 * max(4, len(written)))
     left_out = [n for n, m in zip(attention.shape, weights.shape, strict=True) if n > m]
-    rest = f" (the first {MOST_WORDS} are drawn)" if left_out else ""
+    rest = f" (first {MOST_WORDS} shown)" if left_out else ""
     unknown = [f"<i>{escape(bare(word))}</i>" if strange else escape(bare(word)) for word, strange in row.source]
     figure.update_xaxes(
-        title_text=f"words of the sentence{rest}", tickvals=list(range(len(source))), ticktext=unknown[: len(source)],
+        title_text=f"source words{rest}", tickvals=list(range(len(source))), ticktext=unknown[: len(source)],
         tickangle=0 if sum(map(len, source)) < 60 else -45, tickfont={"size": 13},
     )  # fmt: skip
     figure.update_yaxes(
-        title_text="words written", tickvals=list(range(len(written))), ticktext=list(map(escape, written)),
+        title_text="generated words", tickvals=list(range(len(written))), ticktext=list(map(escape, written)),
         autorange="reversed", showgrid=False, nticks=0, tickfont={"size": 13},
     )  # fmt: skip
     figure.update_layout(hovermode="closest")
