@@ -15,7 +15,7 @@ from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Finding
 from seqcore.export import FORMATS, scored_split
 from seqcore.plots import plot_scores, plot_view, scores_info
-from seqcore.results import SeriesView, TranslationView, View
+from seqcore.results import SeriesView, View
 from seqcore.runs.store import Run
 from seqcore.tasks.auto_config import refit_experiment
 from seqcore.tasks.frames import frames_view
@@ -244,14 +244,16 @@ def own_input(run: Run, predictor: Predictor, step: int) -> None:
         beam = beam_choice(run, predictor)
         given = predictor.parse_input(given) if isinstance(given, str) else given
         view = predictor.predict(given, beam=beam)
-        note = predictor.input_warning(given)
-        if note and isinstance(view, TranslationView):  # what it makes of unknown words looks as sure as the rest
-            st.warning(escape(note))
+        found = predictor.check_input(given)
+        for finding in found:  # the prediction alone would look as reliable as any other
+            if finding.severity == "warning":
+                st.warning(escape(finding.sentence))
         answer(view, ahead=run.experiment.data.lead > 0)
         if read := as_read(given):
             st.caption(f"Read as {read}.")
-        if note and not isinstance(view, TranslationView):
-            st.caption(escape(note))
+        for finding in found:
+            if finding.severity == "info":
+                st.caption(escape(finding.sentence))
         download_csv(view, name=file_stem(run_labels.title(run), "answer"), key=f"csv-input-{run.id}")
     with right:
         show(view, key=f"own-{run.id}", label="Your input and the model's answer")

@@ -77,7 +77,7 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
             ) from None
         raise
     view = predictor.predict(given, series=args.series, beam=args.beam)
-    warning = predictor.input_warning(given, series=args.series)
+    warning = " ".join(finding.sentence for finding in predictor.check_input(given, series=args.series))
     answer = view.answer(given, args.input)
     if out.json:
         out.object({"run": run.id, **answer.value, **({"note": warning} if warning else {})})

@@ -19,6 +19,7 @@ from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.evaluation.interruption import interruptible
 from seqcore.evaluation.metrics import Evaluation
+from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.input_schema import InputSchema
 from seqcore.results import SeriesView, View
@@ -183,9 +184,9 @@ class Predictor:
         """Examples from a split of the training data to predict; empty if input is typed."""
         return self._task.examples(self._codec, table, split)
 
-    def input_warning(self, given: Any, *, series: str | None = None) -> str | None:
-        """A warning about an input, such as a length that differs from the training windows; None if it is fine."""
-        return self._task.input_warning(
+    def check_input(self, given: Any, *, series: str | None = None) -> list[Finding]:
+        """Findings about an input, such as a length that differs from the training windows."""
+        return self._task.check_input(
             self._codec_of(series), self.parse_input(given) if isinstance(given, str) else given
         )
 

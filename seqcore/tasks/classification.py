@@ -254,21 +254,23 @@ class Classification(Task):
         order = round_robin(data.truth(part, indices))
         return [example(data, part, int(i)) for i in indices[order]]
 
-    def input_warning(self, codec: LabelledCodec, given: Any) -> str | None:
-        """Warnings: length outside the training range, unknown tokens."""
+    def check_input(self, codec: LabelledCodec, given: Any) -> list[Finding]:
+        """Findings: length outside the training range, unknown tokens."""
         table = given if isinstance(given, Table) else as_table(given, codec)
-        notes = []
+        found = []
         steps, (shortest, longest) = len(table), codec.lengths
         if not isinstance(given, Table) and not shortest <= steps <= longest:
             has, span = codec.unit.counted(steps), codec.unit.span(shortest, longest)
             verb = "lasts" if codec.unit.seconds else "has"
-            notes.append(f"This input {verb} {has}; the model was trained on sequences of {span}.")
+            message = f"This input {verb} {has}; the model was trained on sequences of {span}."
+            found.append(Finding("input-length", message, severity="info"))
         if codec.vocabulary is not None and table.symbols is not None:
             unknown = [s for s in table.symbols.tolist() if not codec.vocabulary.knows(s)]
             if unknown:
                 some = ", ".join(repr(s) for s in unknown[:5]) + (" ..." if len(unknown) > 5 else "")
-                notes.append(f"Not in the training split: {some}; read as the unknown token.")
-        return " ".join(notes) or None
+                message = f"Not in the training split: {some}; read as the unknown token."
+                found.append(Finding("unknown-symbols", message, severity="info"))
+        return found
 
     def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> list[Finding]:
         """Findings: one predicted class only, a better nearest neighbor, classes that are never predicted."""

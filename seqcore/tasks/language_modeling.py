@@ -30,7 +30,7 @@ from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import State, carry_over
 from seqcore.results import SymbolsView, TextView, View
 from seqcore.tasks.stateful_eval import burn_in_windows, parallel_segments
-from seqcore.tasks.task import Task, window_note
+from seqcore.tasks.task import Task, check_length
 
 __all__ = ["LanguageModeling"]
 
@@ -239,9 +239,9 @@ class LanguageModeling(Task):
             return vocabulary.join(end).strip() or vocabulary.join(end)
         return vocabulary.join(vocabulary.symbols[1 : 1 + self.experiment.data.window])
 
-    def input_warning(self, codec: Any, given: Any) -> str | None:
-        """A warning where the length is unlike the training windows; text generation accepts any length."""
-        return None if self.writes else window_note(self.experiment, len(given))
+    def check_input(self, codec: Any, given: Any) -> list[Finding]:
+        """A finding where the length is unlike the training windows; text generation accepts any length."""
+        return [] if self.writes else check_length(self.experiment, len(given))
 
     def predict(self, model: nn.Module, codec: TokenCodec, given: Any) -> SymbolsView:
         """Probabilities of the token after an input (text or tokens)."""

@@ -34,7 +34,7 @@ from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of,
 from seqcore.tasks.rollout import recursive_forecast
 from seqcore.tasks.scaling_search import Choice, choice_view, choose_scaling, scaling_trials, several_sizes
 from seqcore.tasks.series_results import joined, shown_windows, side_by_side
-from seqcore.tasks.task import Task, predict_windows, scored_windows, whole_window, window_note
+from seqcore.tasks.task import Task, check_length, predict_windows, scored_windows, whole_window
 
 __all__ = ["Regression"]
 
@@ -238,14 +238,16 @@ class Regression(Task):
             else ", ".join(f"{value:.6g}" for value in rows[:, 0])
         )
 
-    def input_warning(self, codec: Any, given: Any) -> str | None:
-        """Warnings: length unlike the training windows, assumed series, assumed dates."""
-        notes = [window_note(self.experiment, len(given) - codec.before)]
+    def check_input(self, codec: Any, given: Any) -> list[Finding]:
+        """Findings: length unlike the training windows, assumed series, assumed dates."""
+        found = check_length(self.experiment, len(given) - codec.before)
         if len(codec.series) > 1:
-            notes.append(f"The input is scaled as {codec.series[0]!r}, the first of {len(codec.series):,} series.")
+            message = f"The input is scaled as {codec.series[0]!r}, the first of {len(codec.series):,} series."
+            found.append(Finding("series-assumed", message, severity="info"))
         if codec.calendar and dates_of(given) is None:
-            notes.append("The input has no dates; it gets the last dates of the data.")
-        return " ".join(note for note in notes if note) or None
+            message = "The input has no dates; it gets the last dates of the data."
+            found.append(Finding("dates-assumed", message, severity="info"))
+        return found
 
     def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView | FramesView:
         """Predictions for an input [T] or [T, F] in the units of the codec's first series."""

@@ -22,7 +22,7 @@ from seqcore.models import MODELS, capabilities_of
 from seqcore.models.state import State, carry_over
 from seqcore.results import SeriesView, View
 
-__all__ = ["Example", "Task", "predict_windows", "scored_windows", "whole_window", "window_note"]
+__all__ = ["Example", "Task", "check_length", "predict_windows", "scored_windows", "whole_window"]
 
 MOST_CARRIED = 2_000  # windows scored in a stateful evaluation
 MOST_SCORED = 50_000  # windows scored in one split; of more, an evenly spaced sample
@@ -152,9 +152,9 @@ class Task(ABC):
         """Examples of a split to choose from; none where inputs are typed."""
         return []
 
-    def input_warning(self, codec: Any, given: Any) -> str | None:
-        """A warning about an input that differs from the training data."""
-        return None
+    def check_input(self, codec: Any, given: Any) -> list[Finding]:
+        """Findings about an input that differs from the training data."""
+        return []
 
     def forecast(self, model: nn.Module, codec: Any, steps: int) -> SeriesView:
         """Forecast beyond the end of the data. PredictionError if not supported."""
@@ -188,14 +188,15 @@ def whole_window(experiment: Experiment, given: Any, *, before: int = 0) -> Any:
     return given[-needed:]
 
 
-def window_note(experiment: Experiment, steps: int) -> str | None:
-    """A warning where the number of steps differs from the training windows."""
+def check_length(experiment: Experiment, steps: int) -> list[Finding]:
+    """A finding where the number of steps differs from the training windows."""
     data = experiment.data
     shortest = data.min_window or data.window
     if shortest <= steps <= data.window:
-        return None
+        return []
     trained = f"{shortest} to {data.window}" if shortest < data.window else str(data.window)
-    return f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on windows of {trained}."
+    message = f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on windows of {trained}."
+    return [Finding("input-length", message, severity="info")]
 
 
 def scored_windows(data: Dataset, part: str, *, numbers: int, stateful: bool) -> NDArray[np.int64]:

@@ -180,23 +180,23 @@ class Translation(Task):
         found = translate_words(model, codec, sentences, beam=self.experiment.model.beam)
         return TranslationView(tuple(rounded_for_view(t, attention=i < _ATTENDED) for i, t in enumerate(found)))
 
-    def input_warning(self, codec: ParallelTextCodec, given: Any) -> str | None:
-        """Warnings: unknown words, a length outside the training range."""
-        notes = []
+    def check_input(self, codec: ParallelTextCodec, given: Any) -> list[Finding]:
+        """Findings: unknown words, a length outside the training range."""
+        found = []
         known = codec.source.read(given)
         unknown = [bare(w) for w, k in zip(given, known, strict=True) if not codec.vocabulary.knows(k)]
         if unknown:
             some = ", ".join(f"“{w}”" for w in dict.fromkeys(unknown))
-            notes.append(
-                f"Not in the vocabulary: {some}. Read as the unknown token; the translation depends on the context "
-                "only."
-            )
+            message = f"Not in the vocabulary: {some}."
+            evidence = "Read as the unknown token; the translation depends on the context only."
+            found.append(Finding("unknown-words", message, evidence))
         shortest, longest = codec.lengths
         if not shortest <= len(given) <= longest:
             trained = f"{shortest} to {longest}" if shortest < longest else f"sentences of {longest}"
             words = f"{len(given)} word{'s' * (len(given) != 1)}"
-            notes.append(f"This sentence has {words}, punctuation included; the model was trained on {trained}.")
-        return " ".join(notes) or None
+            message = f"This sentence has {words}, punctuation included; the model was trained on {trained}."
+            found.append(Finding("input-length", message, severity="info"))
+        return found
 
     def diagnose(self, evaluation: Evaluation, dataset: ParallelTextDataset, part: str) -> list[Finding]:
         """Findings: identical predictions, a better nearest-sentence baseline, unknown words."""

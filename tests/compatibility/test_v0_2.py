@@ -203,7 +203,7 @@ def assert_answers(predictor: Predictor, old: dict[str, Any], table: Table | Non
     assert_close(predictor.frame and list(predictor.frame), old["frame"])
     if "input" in old:
         assert_view(lambda: predictor.predict(predictor.parse_input(old["input"])), old["prediction"])
-        assert (predictor.input_warning(old["input"]) is None) == (old["notes"] is None)
+        assert (not predictor.check_input(old["input"])) == (old["notes"] is None)
     for text in old.get("generated", ()):
         options = {"temperature": text["temperature"], "seed": text["seed"], "top_k": text["top_k"]}
         assert predictor.generate(old["input"], text["steps"], **options) == text["text"]

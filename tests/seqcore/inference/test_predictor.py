@@ -78,8 +78,8 @@ def test_text_goes_on_from_a_prompt_the_same_way_for_the_same_seed() -> None:
 
 def test_inputs_of_any_length_are_taken_and_an_unusual_one_is_said() -> None:
     predictor = trained("ramp-next-value")[0]
-    assert predictor.input_warning("70 80 90") is None
-    assert "1 step" in str(predictor.input_warning("70"))
+    assert predictor.check_input("70 80 90") == []
+    assert "1 step" in predictor.check_input("70")[0].message
     for typed in ("70", "10 20 30 40 50"):
         assert np.isfinite(predictor.predict(typed).prediction).all()
 

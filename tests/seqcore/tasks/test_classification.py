@@ -171,7 +171,7 @@ def test_texts_are_classified(both_ways: bool) -> None:
     table = view.to_csv().splitlines()
     assert table[0].startswith("sequence,text,predicted")
     assert table[1].startswith("1,the film was awful,against")
-    note = Predictor.from_checkpoint(content).input_warning("awful " * 90)
+    note = Predictor.from_checkpoint(content).check_input("awful " * 90)[0].message
     assert note is not None
     assert "has 90 words" in note
     assert note.endswith(" words.")
@@ -293,8 +293,8 @@ def test_text_array_and_table_inputs_have_the_same_prediction(
 def test_the_example_of_the_codec_parses(trained: tuple[Predictor, Table, list[Event]]) -> None:
     predictor, _, _ = trained
     assert isinstance(predictor.predict(predictor.example()), LabelsView)
-    assert predictor.input_warning(predictor.example()) is None
-    assert "40 steps" in (predictor.input_warning(np.zeros((40, 3))) or "")
+    assert predictor.check_input(predictor.example()) == []
+    assert "40 steps" in " ".join(f.sentence for f in predictor.check_input(np.zeros((40, 3))))
 
 
 def test_unknown_classes_of_new_data_are_scored_and_reported(trained: tuple[Predictor, Table, list[Event]]) -> None:
@@ -343,7 +343,7 @@ def test_unknown_words_are_predicted_with_a_warning() -> None:
     _, content = run(experiment(), reviews())
     predictor = Predictor.from_checkpoint(content)
     assert isinstance(predictor.predict("zebra good"), LabelsView)
-    assert "'zebra'" in (predictor.input_warning("zebra good") or "")
+    assert "'zebra'" in " ".join(f.sentence for f in predictor.check_input("zebra good"))
 
 
 def test_an_audio_model_takes_a_sound_and_offers_examples() -> None:

@@ -277,7 +277,7 @@ def test_an_input_shorter_than_a_season_is_refused() -> None:
     predictor, _ = finished(plan(window=5, scaling="seasonal"), values)
     with pytest.raises(PredictionError, match="seasonal scaling needs the value 6 steps earlier; give more"):
         predictor.predict([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    assert predictor.input_warning(predictor.example()) is None
+    assert predictor.check_input(predictor.example()) == []
     assert predictor.predict(predictor.example()).prediction[0, 0] == pytest.approx(1.0, abs=0.3)  # type: ignore[union-attr]
 
 

@@ -190,7 +190,7 @@ def test_case_and_final_punctuation_are_optional(learned: tuple[Finished, Predic
         view = predictor.predict(given)
         assert isinstance(view, TranslationView)
         assert view.sentences[0].text == wanted
-        assert predictor.input_warning(given) is None
+        assert predictor.check_input(given) == []
 
 
 def test_attention_has_one_row_per_target_word_and_one_column_per_source_word(
@@ -209,9 +209,9 @@ def test_exactly_the_unknown_words_are_reported(learned: tuple[Finished, Predict
     view = learned[1].predict("She sees the Zebra.")
     assert isinstance(view, TranslationView)
     assert view.sentences[0].unknown == ("Zebra",)
-    assert "Zebra" in (learned[1].input_warning("She sees the Zebra.") or "")
-    assert "cat" not in (learned[1].input_warning("She sees the Zebra, cat.") or "")
-    assert learned[1].input_warning("She sees the cat.") is None
+    assert "Zebra" in " ".join(f.sentence for f in learned[1].check_input("She sees the Zebra."))
+    assert "cat" not in " ".join(f.sentence for f in learned[1].check_input("She sees the Zebra, cat."))
+    assert learned[1].check_input("She sees the cat.") == []
 
 
 def test_an_unknown_word_is_copied_where_training_translations_copy_it() -> None:
