@@ -1,7 +1,7 @@
-"""Prediction intervals: how wide they must be to keep a promised coverage, and where they lie.
+"""Prediction intervals with a nominal coverage, by split conformal prediction.
 
-Split conformal prediction (Papadopoulos et al. 2002; Lei et al. 2018): the errors that models made on data they were
-not fitted on say how far off the next answer will be, whatever the model and the distribution of its errors.
+Papadopoulos et al. 2002; Lei et al. 2018: the errors of models on data that they were not fitted on bound the next
+error, whatever the model and the distribution of its errors.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = [
     "COVERAGE",
     "IN_WINDOW",
     "NOT_NEGATIVE",
-    "covered_share",
+    "empirical_coverage",
     "half_widths",
     "interval",
-    "needed",
-    "promised",
+    "min_errors",
+    "nominal_coverage",
     "scaled_errors",
 ]
 
@@ -31,9 +31,9 @@ Values = NDArray[np.float64]
 _FEWEST_RANKED = 40
 _CLEAR = 0.25  # a rank correlation that isn't chance
 # What a codec keeps, half-widths in units of the scale: at each place of a window [S, H, K], of forecasts [R, K], and
-# the promised coverage [1].
+# the nominal coverage [1].
 IN_WINDOW, AHEAD, COVERAGE = "interval.in_window", "interval.ahead", "interval.coverage"
-BY_LEVEL = "interval.by_level"  # there where half-widths are shares of the prediction, and not units of the scale
+BY_LEVEL = "interval.by_level"  # present where half-widths are shares of the prediction
 
 NOT_NEGATIVE = (
     "interval.not_negative"  # [K], 1 for targets of counts, prices, rain; absent in older checkpoints: none is
@@ -44,7 +44,7 @@ def half_widths(errors: Values, coverage: float) -> Values:
     """Absolute errors [n, ...], NaN where there is none -> half-widths [...] that cover a new one with `coverage`.
 
     The ceil((n + 1) * coverage)-th smallest of n errors, which holds at the least for exchangeable errors, however
-    many there are; the largest where they are too few (see `needed`). NaN where there are none.
+    many there are; the largest where they are too few (see `min_errors`). NaN where there are none.
     """
     ordered = np.sort(np.abs(errors), axis=0)  # NaN last
     count = (~np.isnan(ordered)).sum(axis=0)
@@ -54,8 +54,8 @@ def half_widths(errors: Values, coverage: float) -> Values:
     return widths
 
 
-def needed(coverage: float) -> int:
-    """How many errors a promise needs."""
+def min_errors(coverage: float) -> int:
+    """The smallest number of errors with which intervals of this coverage can be valid."""
     return math.ceil(coverage / (1.0 - coverage) - 1e-9)
 
 
@@ -74,23 +74,23 @@ def interval(
 
 
 def cut_at_zero(low: Values, high: Values, targets: Values) -> tuple[Values, Values]:
-    """Intervals [..., K] without what lies below 0, for the `targets[K]` that are never negative (1, else 0).
+    """Intervals [..., K] clipped at 0 for the `targets[K]` that are never negative (1, else 0).
 
-    What was covered stays so, as long as true values are 0 or more. One that lies below 0 altogether becomes 0 alone.
+    Coverage is unchanged as long as true values are 0 or more.
     """
     never = targets > 0.0
     return np.where(never, np.maximum(low, 0.0), low), np.where(never, np.maximum(high, 0.0), high)
 
 
 def scaled_errors(truth: Values, prediction: Values, scale: Values, *, logarithmic: bool = False) -> Values:
-    """How far off predictions are, in units of `scale`: what `half_widths` takes and `interval` undoes."""
+    """Absolute errors in units of `scale`: what `half_widths` takes."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         off = np.log(truth) - np.log(prediction) if logarithmic else truth - prediction
         return np.abs(off) / scale
 
 
 def grows_with_level(errors: Values, shares: Values) -> bool:
-    """Whether errors are larger where predictions are, by ranks: then shares of the prediction are what keeps its size.
+    """Whether errors grow with the prediction, by rank correlation: then relative errors are the more constant ones.
 
     `errors[n, ...]` are in units of a scale, `shares[n, ...]` the same errors as shares of the predictions.
     """
@@ -108,12 +108,12 @@ def _ranks(values: Values) -> Values:
     return np.argsort(np.argsort(values)).astype(np.float64)
 
 
-def covered_share(truth: Values, low: Values, high: Values) -> float:
+def empirical_coverage(truth: Values, low: Values, high: Values) -> float:
     """The share of true values within their interval, leaving out what isn't known; NaN where nothing is."""
     known = ~np.isnan(truth) & ~np.isnan(low)
     return float(np.mean((truth >= low)[known] & (truth <= high)[known])) if known.any() else math.nan
 
 
-def promised(fitted: Mapping[str, Any]) -> float | None:
-    """The coverage that a codec's intervals promise; None where it has none."""
+def nominal_coverage(fitted: Mapping[str, Any]) -> float | None:
+    """The nominal coverage of a codec's intervals; None where it has none."""
     return float(fitted[COVERAGE][0]) if COVERAGE in fitted else None

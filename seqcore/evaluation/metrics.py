@@ -1,4 +1,4 @@
-"""How good predictions are, in original units."""
+"""Metrics of predictions in original units, and the evaluation of a split."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class BaselineScore(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores on one part, the baselines' scores on the same windows, and a picture.
+    """Scores on one split, the baselines' scores on the same windows, and results to show.
 
-    Metrics carry no part in their names: "mse", "mae", ... in original units; "loss" in the model's scale.
-    `windows` of `of` were scored: all of them, or an even spread over a very long part.
+    Metrics carry no split in their names: "mse", "mae", ... in original units; "loss" in the model's scale.
+    `windows` of `of` were scored: all of them, or an evenly spaced sample of a very long split.
     """
 
     metrics: dict[str, float]
@@ -42,7 +42,7 @@ class Evaluation:
     windows: int
     of: int
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
-    more: tuple[View, ...] = ()  # further pictures: a confusion matrix, the error by horizon
+    more: tuple[View, ...] = ()  # further results: a confusion matrix, the error by horizon
     unit: str = "window"  # what `windows` counts
 
     @property
@@ -59,8 +59,8 @@ def regression_metrics(
 ) -> dict[str, float]:
     """MSE, MAE, RMSE, MAPE and MASE over [..., K], leaving out where the truth is NaN.
 
-    `naive_step[K]` is the training part's mean absolute step, MASE's unit (Hyndman and Koehler 2006). MAPE is NaN
-    where a true value is 0, MASE where the training part never moves.
+    `naive_step[K]` is the training split's mean absolute step, MASE's unit (Hyndman and Koehler 2006). MAPE is NaN
+    where a true value is 0, MASE where the training split is constant.
     """
     error = prediction - truth
     known = ~np.isnan(truth)
@@ -92,16 +92,16 @@ def symbol_metrics(log_probability: NDArray[np.float64], correct: NDArray[np.boo
 
 
 def confusion(predicted: NDArray[np.int64], truth: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """How often a class (row) was taken for each class (column), [C + 1, C]; the last row is for unknown ones (-1)."""
+    """Confusion matrix [C + 1, C]: true class (row) against predicted class (column); the last row is for -1."""
     rows = np.where(truth < 0, classes, truth)
     counts = np.bincount(rows * classes + predicted, minlength=(classes + 1) * classes)
     return counts.reshape(classes + 1, classes).astype(np.float64)
 
 
 def class_metrics(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, float]:
-    """Accuracy and macro F1 over [n] codes of classes; a true class of -1 is unknown, so that any answer is an error.
+    """Accuracy and macro F1 over [n] codes of classes; a true class of -1 is unknown: always an error.
 
-    Macro F1 is the mean of 2 tp / (2 tp + fp + fn) over the classes that occur in the truth or in the answers.
+    Macro F1 is the mean of 2 tp / (2 tp + fp + fn) over the classes that occur in the truth or in the predictions.
     """
     if truth.size == 0:
         return {"accuracy": math.nan, "macro_f1": math.nan}

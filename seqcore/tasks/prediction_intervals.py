@@ -20,7 +20,7 @@ from seqcore.evaluation.intervals import (
     grows_with_level,
     half_widths,
     interval,
-    promised,
+    nominal_coverage,
     scaled_errors,
 )
 from seqcore.results import SeriesView
@@ -128,7 +128,7 @@ def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) 
     scaler = codec.scalers.of(place)
     scale = scaler.scale[codec.targets]
     low, high = _band(codec, view.prediction, known, scale, logarithmic=scaler.logarithmic)
-    return replace(view, low=low, high=high, coverage=promised(codec.fitted))
+    return replace(view, low=low, high=high, coverage=nominal_coverage(codec.fitted))
 
 
 def _band(codec: NumericCodec, prediction: Values, half: Values, scale: Values, *, logarithmic: bool) -> Band:

@@ -19,7 +19,7 @@ from seqcore.evaluation.backtest import by_series_view, error_by_horizon, error_
 from seqcore.evaluation.baselines import exact_baseline, fit_baselines, predict_baselines
 from seqcore.evaluation.baselines.linear import MOST_STORED
 from seqcore.evaluation.baselines.naive import baseline_inputs, facts_for
-from seqcore.evaluation.intervals import covered_share, promised
+from seqcore.evaluation.intervals import empirical_coverage
 from seqcore.evaluation.metrics import BaselineScore, Evaluation, regression_metrics
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.config import DataConfig
@@ -149,8 +149,8 @@ class Regression(Task):
         view = self._view(model, dataset, part, points)
         band = band_of(dataset, part, indices, prediction) if isinstance(view, SeriesView) else None
         if band is not None and isinstance(view, SeriesView):
-            metrics["coverage"] = covered_share(truth, *band)
-            view = replace(view, coverage=promised(dataset.codec.fitted), covered=metrics["coverage"])
+            metrics["coverage"] = empirical_coverage(truth, *band)
+            view = replace(view, coverage=nominal_coverage(dataset.codec.fitted), covered=metrics["coverage"])
         each = None
         if dataset.table.frame is None:
             own = dataset.series_of(dataset.windows[part].locate(indices)[2])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.dataset import Dataset
 from seqcore.data.folds import folds
-from seqcore.evaluation.intervals import COVERAGE, needed
+from seqcore.evaluation.intervals import COVERAGE, min_errors
 from seqcore.events import Event, Finding, Preparing, Severity
 from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.requests import Requests
@@ -99,8 +99,8 @@ def _made(state: TrainingState, errors: list[Errors], coverage: float) -> Event:
     _keep(state, {**state.task.intervals_from(together, coverage), COVERAGE: np.array([coverage])})
     count = min(int((~np.isnan(values)).sum(axis=0).max()) for values in together.values())
     text = f"Intervals of {coverage:.0%} are made from {count:,} errors on data that their models had not seen."
-    if count < needed(coverage):
-        few = f"{text} A promise of {coverage:.0%} needs at least {needed(coverage)}: they may be too narrow."
+    if count < min_errors(coverage):
+        few = f"{text} A promise of {coverage:.0%} needs at least {min_errors(coverage)}: they may be too narrow."
         return _note(state, "few-errors", few, severity="warning")
     return _note(state, "calibrated", text)
 

@@ -16,7 +16,7 @@ Values = NDArray[np.float64]
 # windows by number -> (inputs [n, T, F], the calendar [n, S, E] or None, targets [n, S * H * K])
 Sample = Callable[[NDArray[np.int64]], tuple[Values, Values | None, Values]]
 
-MOST_FITTED = 2_000_000  # numbers gathered to fit a line: enough to settle it, and bounded
+MOST_FITTED = 2_000_000  # numbers that a fit uses at most
 MOST_STORED = 200_000  # coefficients worth keeping in a checkpoint
 _TOGETHER = 400_000  # of them at a time
 _WIDEST = 4_000  # columns that are solved for
@@ -98,13 +98,13 @@ def _line(s: BaselineInputs, name: str, inputs: Values) -> Values:
 
 
 def _transformed(data: NumericDataset) -> bool:
-    """Whether the model's scale is more than another unit, so that a line on it is another line."""
+    """Whether the model's scale is more than a change of units, so that a regression on it differs."""
     every_step_only = data.every_step and data.free  # trained at every step, scored at the end
     return (data.scalers.of(0).relative or data.fit.by_series) and not every_step_only
 
 
 def _sample(data: NumericDataset) -> NDArray[np.int64] | None:
-    """Whole windows of the training part, evenly spread; None where there are none, or the line would be too wide."""
+    """Whole windows of the training split, evenly spread; None where there are none, or too many columns."""
     places, outputs, width = _sizes(data)
     if width > _WIDEST or places * (width + 1) * outputs > _MOST_WEIGHTS:
         return None
@@ -114,7 +114,7 @@ def _sample(data: NumericDataset) -> NDArray[np.int64] | None:
 
 
 def _sizes(data: NumericDataset) -> tuple[int, int, int]:
-    """Places that predict S, numbers that each predicts H * K, columns that are solved for T * F + S * E."""
+    """Prediction steps S, outputs of each H * K, regressors T * F + S * E."""
     places = data.config.window if data.at_each_step else 1
     dates = 0 if data.calendar is None else int(data.calendar.shape[1])
     width = data.config.window * len(data.inputs) + places * dates
@@ -140,7 +140,7 @@ def _normal_equations(
 
 
 def _solutions(data: NumericDataset, gram: Values, moment: Values, *, dated: bool) -> Values:
-    """The weights at each place, from what has been seen there and (if `dated`) the date that is predicted."""
+    """The weights at each step, from the rows up to it and (if `dated`) the calendar features of the predicted time."""
     places, outputs, width = _sizes(data)
     features = len(data.inputs)
     seen_in_all = data.config.window * features
@@ -157,7 +157,7 @@ def _solutions(data: NumericDataset, gram: Values, moment: Values, *, dated: boo
 
 
 def _solve(gram: Values, moment: Values) -> Values:
-    """The shortest solution of gram @ w = moment; columns are first brought to one size."""
+    """The minimum-norm solution of gram @ w = moment, after scaling the columns."""
     size = np.sqrt(np.maximum(np.diag(gram), 1e-300))
     scaled = gram / np.outer(size, size)
     solution: Values = np.linalg.lstsq(scaled, moment / size[:, None], rcond=1e-11)[0] / size[:, None]

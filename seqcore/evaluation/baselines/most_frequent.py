@@ -18,6 +18,6 @@ def count_classes(data: LabelledDataset) -> dict[str, NDArray[Any]]:
     return {"counts": np.bincount(classes, minlength=len(data.codec.labels)).astype(np.float64)}
 
 
-def most_frequent_class(data: LabelledDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+def most_frequent_class(data: LabelledDataset, split: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
     """Its code for each of these sequences, [n]."""
     return np.full(len(indices), data.codec.fitted["counts"].argmax())

@@ -1,4 +1,4 @@
-"""Naive forecasting methods: last value, mean, drift, seasonal naive; and what baselines for numbers are given."""
+"""Naive forecasting methods (last value, mean, drift, seasonal naive), and the inputs of baselines for numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class BaselineInputs:
-    """What a naive method may look at when it predicts n windows at S places each, H steps ahead, K targets.
+    """What a baseline is given to predict n windows at S places each, H steps ahead, K targets.
 
     `own[N, K]` are the targets' values in original units by row; `origin[n, S]` is the last row known at each place;
     `first[n]` a window's first row; `start[n]` the first row of its sequence, `series[n]` its place in facts that each
@@ -64,7 +64,7 @@ def repeat_last(s: BaselineInputs) -> Values:
 
 
 def mean(s: BaselineInputs) -> Values:
-    """The training part's mean, each series' own."""
+    """The mean of the training split, for each series."""
     shape = (*s.origin.shape, len(s.ahead), s.own.shape[1])
     return np.broadcast_to(s.facts["mean"][s.series][:, None, None, :], shape)
 
@@ -91,20 +91,20 @@ def seasonal(s: BaselineInputs) -> Values | None:
     return np.where(known[..., None], s.own[np.maximum(rows, 0)], repeat_last(s))
 
 
-def baseline_inputs(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> BaselineInputs:
+def baseline_inputs(data: NumericDataset, split: str, indices: NDArray[np.int64]) -> BaselineInputs:
     """What baselines are given of these windows of a split."""
-    first, lengths, sequence = data.windows[part].locate(indices)
+    first, lengths, sequence = data.windows[split].locate(indices)
     longest = int(lengths.max())
     rows = np.minimum(first[:, None] + np.arange(longest), (first + lengths - 1)[:, None])
     return BaselineInputs(
         own=data.target_values,
-        origin=np.minimum(data.origin_rows(part, indices), (first + lengths - 1)[:, None]),
+        origin=np.minimum(data.origin_rows(split, indices), (first + lengths - 1)[:, None]),
         first=first,
         start=data.table.offsets[sequence],
         series=data.series_of(sequence),
-        scaled=lambda: data.scaled_windows(part, indices)[0],
-        dates=data.dates(part, indices),
-        units=lambda outputs: data.original(part, indices, outputs),
+        scaled=lambda: data.scaled_windows(split, indices)[0],
+        dates=data.dates(split, indices),
+        units=lambda outputs: data.original(split, indices, outputs),
         inputs=data.values[rows][:, :, data.inputs],
         whole=lengths == data.config.window,
         ahead=data.lead + np.arange(data.horizon),
@@ -122,19 +122,19 @@ def fit_naive(data: NumericDataset) -> dict[str, Values]:
 
 
 def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, Values]:
-    """What was learned before, for the series of this table; of one never seen, from the rows that gave its scale."""
+    """The fitted values for the series of this table; for a new series, from the rows that its scale was fitted on."""
     if not data.fit.by_series:
         return codec.fitted
     known, offsets = data.fit.known, data.table.offsets
-    strangers = [(s, int(offsets[s]), int(data.fit.learned_until[s])) for s in np.flatnonzero(known < 0).tolist()]
-    own = _fit(data, strangers) if strangers else {}
+    unseen = [(s, int(offsets[s]), int(data.fit.learned_until[s])) for s in np.flatnonzero(known < 0).tolist()]
+    own = _fit(data, unseen) if unseen else {}
     facts = dict(codec.fitted)
     for name in ("mean", "naive_step", "period"):
         if name in codec.fitted:
             facts[name] = codec.fitted[name][np.maximum(known, 0)]
-            if strangers:
-                theirs = own.get(name, np.zeros_like(facts[name]))
-                facts[name][known < 0] = theirs[known < 0]
+            if unseen:
+                fitted = own.get(name, np.zeros_like(facts[name]))
+                facts[name][known < 0] = fitted[known < 0]
     return facts
 
 

@@ -1,10 +1,10 @@
-"""The nearest neighbour: a sequence's class is that of the most similar one of the training part.
+"""Nearest neighbor: a sequence's class is that of the most similar one of the training split.
 
-Cover and Hart 1967. Of numbers: each sequence is brought to the same number of stretches of equal length in time, the
-mean of each channel over each stretch taken, and the Euclidean distance of these means used - in the model's own scale,
-so that unequal lengths and units weigh nothing. Wide ones are first projected on the training part's principal
+Cover and Hart 1967. Of numbers: each sequence is brought to the same number of segments of equal length in time, the
+mean of each channel over each segment taken, and the Euclidean distance of these means used - in the model's own scale,
+so that unequal lengths and units have no weight. Wide ones are first projected on the training split's principal
 directions. Of symbols: the cosine of the counts of one and two words, or of one to three letters, in a row, rarer ones
-weighing more (TF-IDF). At most 3,000 neighbours are kept, spread evenly over the training part, so that they fit into a
+weighing more (TF-IDF). At most 3,000 neighbors are kept, spread evenly over the training split, so that they fit into a
 checkpoint.
 """
 
@@ -20,7 +20,7 @@ from seqcore.data.vocabulary import Vocabulary
 
 __all__ = ["fit_nearest_neighbor", "nearest_classes"]
 
-MOST_NEIGHBOURS = 3_000
+MOST_NEIGHBORS = 3_000
 _MOST_KEPT = 400_000  # numbers, or symbols, of all of them
 _WIDTH = 1_024  # numbers of one description before it is projected
 _DIRECTIONS = 96
@@ -32,8 +32,8 @@ Values = NDArray[Any]  # float64, and float32 where it is kept
 
 
 def fit_nearest_neighbor(data: LabelledDataset) -> dict[str, Values]:
-    """What is kept of the training part for `nearest_classes`, as a codec's `fitted` holds it."""
-    kept = data.spread("train", MOST_NEIGHBOURS)
+    """The training sequences that are kept for `nearest_classes`, as a codec's `fitted` holds it."""
+    kept = data.spread("train", MOST_NEIGHBORS)
     first, lengths, sequence = data.windows["train"].locate(kept)
     facts = {
         "nearest.classes": data.classes[sequence].astype(np.float64),
@@ -54,10 +54,10 @@ def fit_nearest_neighbor(data: LabelledDataset) -> dict[str, Values]:
     return facts | {"nearest.described": described.astype(np.float32)}
 
 
-def nearest_classes(data: LabelledDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+def nearest_classes(data: LabelledDataset, split: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
     """The class code of the most similar kept sequence, [n]. A sequence of the training split is not its own."""
     facts = data.codec.fitted
-    first, lengths, sequence = data.windows[part].locate(indices)
+    first, lengths, sequence = data.windows[split].locate(indices)
     own = np.array_equal(_fingerprint(data), facts["nearest.table"])
     classes, kept = facts["nearest.classes"].astype(np.int64), facts["nearest.sequences"]
     found = np.empty(len(indices), dtype=np.int64)
@@ -116,7 +116,7 @@ class _Symbols:
 
 
 def _fingerprint(data: LabelledDataset) -> Values:
-    """What tells the training data's own table from others."""
+    """Values that identify the table of the training data."""
     values = data.table.values
     total = float(values.sum()) if len(values) else 0.0
     return np.array([len(data.table.lengths), len(values), total])
@@ -130,7 +130,7 @@ def _rows(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _described(data: LabelledDataset, first: NDArray[np.int64], lengths: NDArray[np.int64], stretches: int) -> Values:
-    """The mean of each channel over each of so many equal stretches of time, [n, stretches * F].
+    """The mean of each channel over each of so many equal segments of time, [n, stretches * F].
 
     Within a step values are taken as constant, so that stretches may end within one.
     """
@@ -165,7 +165,7 @@ def _principal(described: Values, directions: int) -> Values:
 
 
 def _counted(codes: NDArray[np.int64], lengths: NDArray[np.int64], size: int, runs: int) -> Values:
-    """How often each run of one to `runs` symbols stands in each sequence, hashed, [n, buckets]."""
+    """How often each run of one to `runs` symbols occurs in each sequence, hashed, [n, buckets]."""
     n = len(lengths)
     owner = np.repeat(np.arange(n), lengths)
     counts = np.zeros(n * _BUCKETS)

@@ -1,4 +1,4 @@
-"""A translator without a network: the translation of the training sentence that is most similar.
+"""Nearest training sentence: the translation of the most similar sentence of the training split.
 
 Similar is the cosine of the words' counts, rarer ones weighing more (TF-IDF), of which at most 10,000 sentences are
 compared: those that a codec remembers.
@@ -20,8 +20,8 @@ Rows = NDArray[np.int64]
 
 
 @torch.inference_mode()
-def nearest_translations(data: ParallelTextDataset, part: str, indices: Rows) -> list[str]:
-    """The remembered translation of the most similar sentence, for each of these. No sentence is its own."""
+def nearest_translations(data: ParallelTextDataset, split: str, indices: Rows) -> list[str]:
+    """The remembered translation of the most similar sentence, for each sentence; none is its own neighbor."""
     memory = data.codec.memory
     words, lengths = memory["memory.codes"].astype(np.int64), memory["memory.lengths"].astype(np.int64)
     count, size = len(lengths), len(data.codec.source)
@@ -37,7 +37,7 @@ def nearest_translations(data: ParallelTextDataset, part: str, indices: Rows) ->
         torch.from_numpy(np.stack([owner, words])), torch.from_numpy(values.astype(np.float32)), (count, size),
         check_invariants=False, is_coalesced=True,
     )  # fmt: skip
-    sequences = data.sequences(part, indices)
+    sequences = data.sequences(split, indices)
     found = np.empty(len(indices), dtype=np.int64)
     block = max(1, _NUMBERS_AT_ONCE // max(count, size))
     for start in range(0, len(indices), block):
@@ -51,7 +51,7 @@ def nearest_translations(data: ParallelTextDataset, part: str, indices: Rows) ->
 
 
 def _counted(data: ParallelTextDataset, sequences: Rows, weight: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Weighted counts of each word in these sentences, [V, n]. Their length doesn't matter for who is nearest."""
+    """Weighted counts of each word in these sentences, [V, n]; not normalised, which keeps the order of neighbors."""
     counts = np.zeros((len(weight), len(sequences)), dtype=np.float32)
     for column, s in enumerate(sequences.tolist()):
         codes = data.source_codes[int(data.table.offsets[s]) : int(data.table.offsets[s + 1])]

@@ -26,7 +26,7 @@ class _Order:
 
     A gram's number is its place here. `keys` = number of its first n - 1 symbols among the shorter grams * V + its last
     symbol; `probability` is P(last | the others). By context (a gram of length n - 1): `seen`, how often
-    anything followed it plus how many different symbols did; `share`, the part of the probability that falls to the
+    anything followed it plus how many different symbols did; `share`, the share of the probability that falls to the
     shorter context; `best` and `best_p`, what follows it most probably.
     """
 
@@ -40,7 +40,7 @@ class _Order:
 
 
 class NGrams:
-    """n-grams up to length `order` over V symbols: exact, sparse, and counted with sorts alone.
+    """n-grams up to length `order` over V symbols: exact, sparse, and counted by sorting.
 
     P(w | h) = (c(h w) + T(h) P(w | h')) / (c(h) + T(h)), where T(h) is how many different symbols followed h, and h' is
     h without its first symbol; below single symbols lies 1 / V (Witten and Bell 1991, method C, interpolated as in Chen
@@ -72,7 +72,7 @@ class NGrams:
 
     @classmethod
     def fit(cls, stretches: Iterable[Codes], size: int, order: int) -> NGrams:
-        """Count in stretches of codes below `size` [n]; nothing reaches over the end of one."""
+        """Count in stretches of codes below `size` [n]; no n-gram crosses the end of one."""
         pieces = [np.asarray(s, dtype=np.int64) for s in stretches if len(s)]
         codes = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
         starts = np.cumsum([0, *map(len, pieces[:-1])]) if pieces else np.zeros(0, dtype=np.int64)
@@ -230,5 +230,5 @@ def _best(
 def _better(
     one: tuple[Numbers, NDArray[np.float64]], other: tuple[Numbers, NDArray[np.float64]]
 ) -> tuple[Numbers, NDArray[np.float64]]:
-    """The more probable of two answers, place by place."""
+    """The more probable of two symbols, element by element."""
     return np.where(other[1] > one[1], other[0], one[0]), np.maximum(one[1], other[1])

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcore.evaluation.intervals import covered_share, grows_with_level, half_widths, interval, needed, scaled_errors
+from seqcore.evaluation.intervals import (
+    empirical_coverage,
+    grows_with_level,
+    half_widths,
+    interval,
+    min_errors,
+    scaled_errors,
+)
 
 
 def test_a_half_width_is_the_error_at_the_rank_that_n_plus_1_asks_for() -> None:
@@ -18,8 +25,8 @@ def test_a_half_width_is_the_error_at_the_rank_that_n_plus_1_asks_for() -> None:
     assert half_widths(-errors, 0.9)[0] == 18.0
     assert half_widths(errors[:9], 0.9)[0] == 9.0
     assert half_widths(errors[:5], 0.9)[0] == 5.0  # too few: the largest there is
-    assert needed(0.9) == 9
-    assert needed(0.95) == 19
+    assert min_errors(0.9) == 9
+    assert min_errors(0.95) == 19
 
 
 def test_each_horizon_and_target_has_its_own_width_and_gaps_are_left_out() -> None:
@@ -50,8 +57,8 @@ def test_an_interval_undoes_how_errors_were_scaled(logarithmic: bool) -> None:
 
 def test_the_share_that_is_covered_leaves_out_what_is_not_known() -> None:
     truth = np.array([1.0, 2.0, np.nan, 4.0])
-    assert covered_share(truth, np.array([0.0, 3.0, 0.0, np.nan]), np.array([2.0, 4.0, 1.0, 5.0])) == 0.5
-    assert math.isnan(covered_share(truth[2:3], np.zeros(1), np.ones(1)))
+    assert empirical_coverage(truth, np.array([0.0, 3.0, 0.0, np.nan]), np.array([2.0, 4.0, 1.0, 5.0])) == 0.5
+    assert math.isnan(empirical_coverage(truth[2:3], np.zeros(1), np.ones(1)))
 
 
 def test_errors_that_grow_with_the_prediction_are_told_from_those_that_do_not() -> None:

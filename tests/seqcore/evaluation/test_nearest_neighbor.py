@@ -99,7 +99,7 @@ def test_texts_with_the_same_rare_words_are_near() -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest_neighbor, "MOST_NEIGHBOURS", 20)
+    monkeypatch.setattr(nearest_neighbor, "MOST_NEIGHBORS", 20)
     monkeypatch.setattr(nearest_neighbor, "_MOST_KEPT", 100)
     facts = fit_nearest_neighbor(dataset(shapes(120, features=40)))
     assert len(facts["nearest.classes"]) == 20
