@@ -19,7 +19,7 @@ from seqcore.evaluation.backtest import by_series_view, error_by_horizon, error_
 from seqcore.evaluation.baselines import exact_baseline, fit_baselines, predict_baselines
 from seqcore.evaluation.baselines.linear import MOST_STORED
 from seqcore.evaluation.baselines.naive import baseline_inputs, facts_for
-from seqcore.evaluation.intervals import empirical_coverage
+from seqcore.evaluation.intervals import empirical_coverage, nominal_coverage
 from seqcore.evaluation.metrics import BaselineScore, Evaluation, regression_metrics
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.config import DataConfig
