@@ -1,4 +1,4 @@
-"""Sequence Lab's headless core: experiments in, events, runs and predictors out.
+"""The headless package of Sequence Lab: experiments, training, runs and predictors.
 
 The names below are imported when they are first used, so that `import seqcore` does not wait for torch.
 """

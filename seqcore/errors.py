@@ -1,4 +1,4 @@
-"""Every error that a user can cause: one tree, each message says what was given, what is allowed and what to do."""
+"""Errors caused by user input. A message names the given value, what is allowed and what to do next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class SeqcoreError(Exception):
-    """Base of all. `lines` holds one line for each fault; the text is those lines joined."""
+    """Base class. `lines` has one line per error; the text is the joined lines."""
 
     def __init__(self, *lines: str) -> None:
         self.lines: tuple[str, ...] = lines or ("something went wrong",)
@@ -28,19 +28,19 @@ class SeqcoreError(Exception):
 
 
 class ExperimentError(SeqcoreError):
-    """An experiment that can't be: every fault in it, one line each."""
+    """An invalid experiment: all errors, one line each."""
 
 
 class DataError(SeqcoreError):
-    """Data that can't be read, or that doesn't fit the experiment."""
+    """Data that can't be read or do not fit the experiment."""
 
 
 class DeviceError(SeqcoreError):
-    """A device that this machine doesn't have, or work that is too large for it."""
+    """A device that is unavailable, or a model that is too large for it."""
 
 
 class PredictionError(SeqcoreError):
-    """An input that a trained model can't take."""
+    """An invalid input of a trained model."""
 
 
 class NotFoundError(SeqcoreError):
@@ -52,15 +52,15 @@ class StoreError(SeqcoreError):
 
 
 class CorruptError(StoreError):
-    """Stored bytes that are not what was written. They are never silently replaced."""
+    """Stored data that are damaged; they are never silently replaced."""
 
 
 class LostLease(SeqcoreError):
-    """The run was taken over by another attempt: whoever holds this lease must stop writing."""
+    """The run was taken over by another attempt; the holder of this lease must stop writing."""
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """The end of a message: "; did you mean X?", or the whole choice where nothing is near."""
+    """The end of a message: "; did you mean X?", or all choices if none is similar."""
     names = list(allowed)
     by_lower = {name.lower(): name for name in names}
     near = difflib.get_close_matches(given.lower(), by_lower, n=1, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""Registries of what can be chosen: a title, a line of help, traits, and where the implementation is imported from.
+"""Registry entries: title, help, traits, and the entry point of an implementation.
 
 Listing architectures, sources or tasks must not import torch, so an entry names its implementation as
 "package.module:name" and imports it when it is first used. A registry lies beside its implementations;
@@ -34,7 +34,7 @@ def load(target: str) -> Any:
 
 @dataclass(frozen=True)
 class Entry:
-    """One choice. `options` names the `Section` of its own fields where it has any."""
+    """One choice. `options` is the entry point of the `Section` of its own fields, if it has any."""
 
     title: str
     help: str

@@ -1,4 +1,4 @@
-"""What to do: data + model + training, complete and validated. It says nothing about how it went."""
+"""Experiment: the complete, validated configuration of data, model and training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["OPTIONS", "Experiment", "all_settings", "options_of", "settings_of"]
 VERSION = 1  # of the written form
 
 OPTIONS = {"data.source": "data.options", "model.architecture": "model.options"}
-"""The fields whose choices have options of their own, and where those are."""
+"""Choice field -> the field with the options of that choice."""
 
 _CHOICES: dict[str, Callable[[], Mapping[str, Entry]]] = {"data.source": sources, "model.architecture": architectures}
 _SECTIONS: dict[str, type[Section]] = {"data": DataConfig, "model": ModelConfig, "training": TrainingConfig}
@@ -32,7 +32,7 @@ _SETTINGS: tuple[Setting, ...] = tuple(s for name, section in _SECTIONS.items() 
 
 
 class Experiment(Section):
-    """Data, model and training. Build it with `Experiment.make`, which reports all faults at once."""
+    """Data, model and training. Create it with `Experiment.make`, which reports all errors at once."""
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -40,7 +40,7 @@ class Experiment(Section):
 
     @classmethod
     def make(cls, values: Mapping[str, Any] | None = None) -> Experiment:
-        """From a nested mapping, with defaults where nothing is given. ExperimentError: a line for each fault."""
+        """From a nested mapping; other fields have their defaults. ExperimentError: one line per error."""
         given = migrate(values or {}, ModelConfig().architecture)
         lines = [
             f"{name}: there is no such field{did_you_mean(name, _SECTIONS)}" for name in given if name not in _SECTIONS
@@ -89,7 +89,7 @@ class Experiment(Section):
         return changed
 
     def why_not(self, path: str, value: Any) -> str | None:
-        """The reason why `path` can't be `value` beside everything else as it is, or None where it can."""
+        """The reason why `path` can't be changed to `value`, or None if it can."""
         try:
             self.with_changes({path: value})
         except ExperimentError as error:
@@ -97,11 +97,11 @@ class Experiment(Section):
         return None
 
     def applies(self, setting: Setting) -> bool:
-        """Whether a field matters for this experiment; one that doesn't is kept and ignored."""
+        """Whether a field applies to this experiment; other fields are kept and ignored."""
         return all(self.get(path) in values for path, values in (setting.applies_to or {}).items())
 
     def get(self, path: str) -> Any:
-        """The value of a dotted field. ExperimentError where there is none."""
+        """The value of a dotted field. ExperimentError if it does not exist."""
         place: Any = self
         for name in path.split("."):
             fields = place if isinstance(place, dict) else dict(place) if isinstance(place, Section) else {}
@@ -112,7 +112,7 @@ class Experiment(Section):
         return place
 
     def differences(self, other: Experiment) -> dict[str, Any]:
-        """What `other.with_changes(...)` needs to become this experiment: dotted path -> this one's value."""
+        """The changes that turn `other` into this experiment: dotted path -> value."""
         mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
         for choice, options in OPTIONS.items():
             if self.get(choice) != other.get(choice):  # a new choice starts from its own options, so all are named
@@ -120,7 +120,7 @@ class Experiment(Section):
         return {path: value for path, value in mine.items() if path not in theirs or theirs[path] != value}
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested plain values: what `make` takes."""
+        """Nested JSON-serializable values, as `make` takes them."""
         values: dict[str, Any] = self.model_dump(mode="python")
         for name, value in values["data"].items():
             if isinstance(value, tuple):
@@ -132,35 +132,35 @@ class Experiment(Section):
         return json.dumps({"version": VERSION, **self.to_dict()})
 
     def to_toml(self) -> str:
-        """A TOML document. Fields that are empty (None) are left out, which reads back as the same."""
+        """A TOML document. Empty fields (None) are left out."""
         values = {name: {k: v for k, v in part.items() if v is not None} for name, part in self.to_dict().items()}
         return tomli_w.dumps({"version": VERSION, **values})
 
     @classmethod
     def from_json(cls, text: str) -> Experiment:
-        """The inverse of `to_json`. ExperimentError where it is no experiment."""
+        """The inverse of `to_json`. ExperimentError if the text is no experiment."""
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ExperimentError(f"this is not JSON: {error}") from None
+            raise ExperimentError(f"not valid JSON: {error}") from None
         return cls.make(_unversioned(values))
 
     @classmethod
     def from_toml(cls, text: str) -> Experiment:
-        """The inverse of `to_toml`. ExperimentError where it is no experiment."""
+        """The inverse of `to_toml`. ExperimentError if the text is no experiment."""
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise ExperimentError(f"this is not TOML: {error}") from None
+            raise ExperimentError(f"not valid TOML: {error}") from None
         return cls.make(_unversioned(values))
 
 
 def _unversioned(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise ExperimentError("an experiment is a table with data, model and training")
+        raise ExperimentError("not an experiment; give a table with data, model and training")
     version = values.pop("version", VERSION)
     if version != VERSION:
-        raise ExperimentError(f"version: {version!r} is not known here; this program reads version {VERSION}")
+        raise ExperimentError(f"version: {version!r} is not supported; use version {VERSION}")
     return values
 
 
@@ -192,7 +192,7 @@ def _options_section(choice: str, name: str) -> type[Options]:
 
 
 def _section(name: str, section: type[Section], content: dict[str, Any]) -> tuple[Section | None, list[str]]:
-    """One section, validated with its options: the section, or one line for each fault."""
+    """One section, validated with its options: the section, or one line per error."""
     lines: list[str] = []
     choice = next((choice for choice in OPTIONS if choice.startswith(f"{name}.")), "")
     field = choice.partition(".")[2]
@@ -217,7 +217,7 @@ def _section(name: str, section: type[Section], content: dict[str, Any]) -> tupl
 
 
 def _with_memory(line: str, content: Mapping[str, Any]) -> str:
-    """A line about a refused hidden size, with the memory that it would need."""
+    """An error line for the hidden size, with the memory that it would need."""
     hidden_size: Any = content.get("hidden_size")
     if not line.startswith("model.hidden_size:") or not str(hidden_size).isdigit() or int(hidden_size) < 1:
         return line

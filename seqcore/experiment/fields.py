@@ -1,4 +1,4 @@
-"""How a field of an experiment describes itself: one declaration serves checks, widgets, command-line help and docs."""
+"""Declaration of fields: one declaration for validation, widgets, command-line help and documentation."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class Section(BaseModel):
 
 
 class Options(Section):
-    """The own fields of one choice: of a source or of an architecture."""
+    """Fields of one choice only: options of a source or of an architecture."""
 
     def forced_fields(self) -> dict[str, Any]:
-        """Fields of the section around these options that follow from them, whatever else is given for those."""
+        """Fields of the enclosing section that follow from these options and override given values."""
         return {}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One value that a field can have, with its title and a line of help; `reason` says why it can't be used here."""
+    """One allowed value of a field with title and help; `reason` says why it is unavailable."""
 
     value: str
     title: str
@@ -63,7 +63,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Setting:
-    """One field as a widget, a help text or a table of the docs needs it."""
+    """The description of one field."""
 
     path: str  # "model.hidden_size"
     title: str
@@ -87,7 +87,7 @@ class Setting:
 
     @property
     def allowed(self) -> str:
-        """The end of a sentence: what may be given."""
+        """The end of an error message: the allowed values."""
         if self.choices:
             return "use one of " + ", ".join(c.value for c in self.choices)
         if self.kind == "switch":
@@ -130,7 +130,7 @@ def setting(
     dynamic_choices: Entry | None = None,
     numbers: bool = False,
 ) -> Any:
-    """Declare a field. `above` is a minimum that is itself not allowed; `choices` are (value, title, help)."""
+    """Declare a field. `above` is an exclusive minimum; `choices` are (value, title, help)."""
     extra: dict[str, Any] = {
         "choices": [c if isinstance(c, Choice) else Choice(*c) for c in choices],
         "unit": unit,
@@ -177,7 +177,7 @@ def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
-    """What `setting` declared beyond pydantic's own attributes."""
+    """The attributes of `setting` that pydantic does not have."""
     schema = field.json_schema_extra
     return dict(schema.get("seqcore", {})) if isinstance(schema, dict) else {}  # type: ignore[arg-type]
 
@@ -230,7 +230,7 @@ def faults(error: ValidationError, settings: Iterable[Setting], prefix: str = ""
 
 
 def _is_branch(part: int | str) -> bool:
-    """Whether a piece of pydantic's location names a branch of a union and not a field."""
+    """Whether a part of a pydantic location names a branch of a union, not a field."""
     return isinstance(part, str) and (part in ("int", "float", "str", "bool") or "[" in part)
 
 
@@ -250,6 +250,6 @@ def _line(path: str, error: ErrorDetails, by_path: Mapping[str, Setting]) -> str
 
 
 def shown(value: Any) -> str:
-    """A given value as a message quotes it: at most 60 characters."""
+    """A given value in an error message, at most 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

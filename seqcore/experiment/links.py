@@ -19,11 +19,11 @@ from seqcore.experiment.recipes import load_recipe
 __all__ = ["PAGE_KEYS", "experiment_from_link", "link_of", "nearest_from_link"]
 
 PAGE_KEYS = frozenset({"run", "runs", "part", "at", "embed", "embed_options", "theme"})
-"""Keys that belong to the page and not to the experiment. They are skipped."""
+"""Keys of the page, which are not part of the experiment."""
 
 LONGEST_VALUE = 100_000  # characters: pasted values travel in links, files don't
 
-_NO_PATHS = "a link can't name a file of the server's; give the file itself, under Own data"
+_NO_PATHS = "a link can't name a file of the server; upload the file under Own data"
 
 
 def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:
@@ -47,7 +47,7 @@ def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:
 
 
 def experiment_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | None]:
-    """The experiment that a link's parameters name, and its recipe. ExperimentError: a line for each fault."""
+    """The experiment and recipe of a link's parameters. ExperimentError: one line per error."""
     base, recipe, changes, lines = _read(params)
     try:
         experiment = base.with_changes(changes)
@@ -76,7 +76,7 @@ def nearest_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | None
 
 
 def _read(params: Mapping[str, str]) -> tuple[Experiment, str | None, dict[str, Any], list[str]]:
-    """A link taken apart: what it starts from, its recipe, what it changes, and faults that can be seen already."""
+    """A parsed link: base experiment, recipe, changes, and errors."""
     lines: list[str] = []
     base, recipe = Experiment.make(), None
     changes: dict[str, Any] = {}
@@ -104,7 +104,7 @@ def _read(params: Mapping[str, str]) -> tuple[Experiment, str | None, dict[str, 
 
 
 def _recipe(text: str) -> tuple[Experiment, str | None, list[str]]:
-    """What `name@version` stands for; where it can't be had, the defaults and why."""
+    """The experiment of `name@version`, or the defaults and the errors."""
     name, _, version = text.partition("@")
     if _is_path(text):
         return Experiment.make(), None, [f"recipe: {_short(text)!r} is not allowed; {_NO_PATHS}"]
@@ -122,7 +122,7 @@ def _recipe(text: str) -> tuple[Experiment, str | None, list[str]]:
 
 
 def _is_path(text: str) -> bool:
-    """Whether somebody means a file: a slash, a drive, a parent folder, a home, or a file's ending."""
+    """Whether the text looks like a path: a slash, a drive, a parent folder, a home folder, or a file extension."""
     return bool(re.search(r"[/\\]|^~|^\w+:|\.\.|\.[A-Za-z]\w{1,7}$", text.strip()))
 
 
@@ -144,7 +144,7 @@ def _paths(values: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 
 def _written(value: Any) -> str:
-    """A field's value as the fields read it back, exactly."""
+    """A value as text that reads back exactly."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Old names of fields and values: experiments written by earlier versions are read under today's names."""
+"""Migration of renamed fields and values: experiments of earlier versions are read under current names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RENAMED_FIELDS: dict[str, str] = {
     "training.carry_state": "training.stateful",
     "training.coverage": "training.interval_coverage",
 }
-"""Dotted path of version 0.2 -> today's."""
+"""Dotted path of version 0.2 -> current path."""
 
 MOVED_OPTIONS: dict[str, str] = {"model.nonlinearity": "rnn", "model.forget_bias": "lstm"}
 """Field that every model had in version 0.2 -> the architecture whose `model.options` has it now."""
@@ -28,11 +28,11 @@ RENAMED_VALUES: dict[str, dict[str, str]] = {
         "seasonal-relative": "seasonal",
     },
 }
-"""Dotted path -> the value of version 0.2 -> today's."""
+"""Dotted path -> value of version 0.2 -> current value."""
 
 
 def migrate_paths(values: Mapping[str, Any], architecture: str) -> dict[str, Any]:
-    """Dotted path -> value, under today's names. Where both an old and a new name are given, the new one counts.
+    """Dotted path -> value, under current names. If both an old and a new name are given, the new one is used.
 
     `architecture` is the model's where `values` name none. An option of another architecture, which was ignored, is
     left out.

@@ -1,4 +1,4 @@
-"""The recipes: named experiments that ship with the project, one TOML file each, and the functions that load them."""
+"""Recipes: packaged experiments, one TOML file each, and functions that load them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXPECT = {"metric", "at_most", "at_least", "of", "changes"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named experiment. `twin` names the recipe to compare it with.
+    """A packaged experiment. `twin` names its counterpart for comparison.
 
     `expect` says what a full training reaches, a table for each figure: `metric` with `at_most` or `at_least`; divided
     by a baseline's where `of` names one; with dotted fields changed where there are `changes`.
@@ -39,18 +39,18 @@ class Recipe:
 
 
 def recipe(name: str) -> Experiment:
-    """The experiment of the recipe called `name`. NotFoundError where there is none."""
+    """The experiment of the recipe `name`. NotFoundError if it does not exist."""
     return load_recipe(name).experiment
 
 
 def recipes() -> list[Recipe]:
-    """All recipes, in the order in which they are shown."""
+    """All recipes, in display order."""
     return sorted((load_recipe(name) for name in _names()), key=lambda r: (r.order, r.name))
 
 
 @lru_cache(maxsize=256)
 def load_recipe(name: str) -> Recipe:
-    """The recipe called `name`. NotFoundError where there is none."""
+    """The recipe `name`. NotFoundError if it does not exist."""
     if name not in _names():
         raise NotFoundError(f"recipe: {name[:60]!r} is not one of the recipes{did_you_mean(name, _names())}")
     text = (resources.files(__package__) / f"{name}.toml").read_text(encoding="utf-8")
@@ -63,11 +63,11 @@ def _names() -> tuple[str, ...]:
 
 
 def _parse(name: str, text: str) -> Recipe:
-    """A recipe's TOML text. ExperimentError: a line for each fault, each with the file's name."""
+    """Parse the TOML text of a recipe. ExperimentError: one line per error, with the file name."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ExperimentError(f"{name}.toml: this is not TOML: {error}") from None
+        raise ExperimentError(f"{name}.toml: not valid TOML: {error}") from None
     lines = [f"{key}: there is no such key{did_you_mean(key, _KEYS)}" for key in values if key not in _KEYS]
     lines += [f"{key}: missing; write a line of text" for key in _TEXTS if not isinstance(values.get(key), str)]
     if values.get("name", name) != name:
