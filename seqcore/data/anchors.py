@@ -1,4 +1,4 @@
-"""Relative scaling: the anchor that each window's inputs and targets are measured from, never a later value."""
+"""Anchors of relative scaling: the values subtracted from windows and targets, never from the future."""
 
 from __future__ import annotations
 
@@ -34,15 +34,14 @@ class Anchors(NamedTuple):
 def anchors(
     scaled: Tensor, kind: str, first: Tensor, lengths: Tensor, *, ahead: Tensor, every_step: bool, period: Tensor
 ) -> Anchors:
-    """The anchors of n windows of `scaled[N, C]` for a kind of scaling; none for a kind that has none.
+    """The anchors of n windows of `scaled[N, C]`; none for kinds of scaling without anchors.
 
-    `first[n]` are the windows' first rows, `lengths[n]` their rows, `ahead[H]` the steps from the last known row to
-    each target, `period[n]` the rows of a season.
+    `first[n]` are the first rows of the windows, `lengths[n]` their lengths, `ahead[H]` the steps from the last known
+    row to each target, `period[n]` the seasonal period.
 
-    "last-value" and "log-last-value": the window's last value; its first where every step predicts. "window-mean": the
-    mean of the window; at each step of what came up to it where every step predicts. "seasonal": inputs are
-    measured from the value one period before them, targets from the last known value a whole number of periods before
-    them, so a window needs a period of rows before its first one.
+    "last-value", "log-last-value": the last value of the window, or the first if every step predicts. "window-mean":
+    the mean of the window, or the running mean if every step predicts. "seasonal": for inputs the value one period
+    earlier, for targets the last known value a whole number of periods earlier; windows need one period before them.
     """
     if kind not in ANCHORED:
         return Anchors()

@@ -1,4 +1,4 @@
-"""Sound: a WAV file read, brought to one rate, and turned into the log-mel frames that models see."""
+"""Audio: reads sound files, resamples them, and computes log-mel frames."""
 
 from __future__ import annotations
 
@@ -33,36 +33,36 @@ __all__ = [
     "sound_table",
 ]
 
-RATE = 16_000  # Hz, of every sound once it has been read: speech has little above 8 kHz
-MOST_SECONDS = 60.0  # of one recording: 6,000 frames are as many steps as a recurrent network can make sense of
+RATE = 16_000  # Hz, of all sounds after reading: speech has little energy above 8 kHz
+MOST_SECONDS = 60.0  # of one recording: 6,000 frames, a practical limit for recurrent networks
 RATES = (2_000, 384_000)
 MOST_CHANNELS = 32
 MELS = 40
-FLOOR = 1e-5  # of the loud frames' power: what is quieter than -50 dB counts as silence
-LOUD = 0.9  # the quantile of a recording's frames, by power, whose power is taken as its level
+FLOOR = 1e-5  # of the level: frames below -50 dB are silence
+LOUD = 0.9  # quantile of the frame power that is the level of a recording
 _WINDOW, _HOP, _SIZE = 400, 160, 512  # 25 ms, 10 ms, points of a spectrum
 _LOWEST, _HIGHEST = 60.0, 7_600.0  # Hz
-_SILENT = 1e-5  # a peak below it is no sound: under the last bit of 16
-_QUIET = 1e-4  # of the loud frames' power: -40 dB, what is cut from both ends
-_KEPT = 5  # frames that are left before and after the sound
+_SILENT = 1e-5  # peaks below the last of 16 bits are silence
+_QUIET = 1e-4  # of the level: frames below -40 dB are trimmed at both ends
+_KEPT = 5  # frames kept before and after the sound
 _BLOCK = 65_536  # frames read at a time
-_PIECE = 1 << 18  # samples that are brought to another rate at a time
+_PIECE = 1 << 18  # samples resampled at a time
 _FRAMES = 1_000  # spectra taken at a time
-_MORE = 65_536  # frames of a table for which room is made at a time
+_MORE = 65_536  # frames of a table allocated at a time
 
 Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A waveform: `samples[n]` from -1 to 1, `rate` samples a second."""
+    """A waveform: `samples[n]` from -1 to 1 at a sampling rate of `rate` Hz."""
 
     rate: int
     samples: Samples
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The duration."""
         return len(self.samples) / self.rate
 
     def __len__(self) -> int:
@@ -70,11 +70,11 @@ class Sound:
 
 
 def read_sound(content: bytes | os.PathLike[str] | str | BinaryIO, *, name: str = "", rate: int | None = RATE) -> Sound:
-    """A WAV file (or another that libsndfile reads) as one channel at `rate`, or at its own; `name` is for messages.
+    """Read a WAV file (or another format of libsndfile) as mono, resampled to `rate` unless None.
 
-    DataError, one line: not a sound file, damaged, without sound, longer than a minute.
+    DataError, one line, with `name`: not a sound file, damaged, silent, longer than a minute.
     """
-    import soundfile  # type: ignore[import-untyped]  # loads a library: only where there is sound
+    import soundfile  # type: ignore[import-untyped]  # loads a native library
 
     path = Path(content) if isinstance(content, str | os.PathLike) else None
     label = name or (path.name if path is not None else "sound")
@@ -83,31 +83,31 @@ def read_sound(content: bytes | os.PathLike[str] | str | BinaryIO, *, name: str 
             own, mixed = int(file.samplerate), _mixed(file, label)
     except (soundfile.SoundFileError, OSError, ValueError, TypeError):
         if path is not None and not path.exists():
-            raise DataError(f"{label}: there is no such file") from None
-        raise DataError(f"{label}: this is not a sound file that can be read (or it is damaged); give a WAV") from None
+            raise DataError(f"{label}: file not found; check name and folder") from None
+        raise DataError(f"{label}: this is not a readable sound file, or it is damaged; give a WAV file") from None
     if len(mixed) == 0:
-        raise DataError(f"{label}: this recording lasts 0 seconds; give one with sound in it")
+        raise DataError(f"{label}: this recording lasts 0 seconds; give a longer one")
     if not np.isfinite(mixed).all():
-        raise DataError(f"{label}: this recording holds values that are not finite numbers; save it anew as 16-bit WAV")
+        raise DataError(f"{label}: this recording has non-finite values; save it as 16-bit WAV")
     if max(mixed.max(), -mixed.min()) < _SILENT:
-        raise DataError(f"{label}: this recording is silent from beginning to end; give one with sound in it")
+        raise DataError(f"{label}: this recording is silent; give one with sound")
     return Sound(own, mixed) if rate is None else Sound(rate, resample(mixed, own, rate))
 
 
 def _mixed(file: Any, label: str) -> Samples:
-    """All channels of an open file as their mean, [n]; read in blocks, so that the memory needed is bounded."""
+    """The mean of all channels, [n], read in blocks to limit memory."""
     rate, channels = int(file.samplerate), int(file.channels)
     if not RATES[0] <= rate <= RATES[1]:
-        raise DataError(f"{label}: {rate} samples a second are not allowed; use {RATES[0]:,} to {RATES[1]:,}")
+        raise DataError(f"{label}: a sampling rate of {rate} Hz is not allowed; use {RATES[0]:,} to {RATES[1]:,}")
     if channels > MOST_CHANNELS:
         raise DataError(f"{label}: {channels} channels are not allowed; use at most {MOST_CHANNELS}")
     if file.frames > MOST_SECONDS * rate:
         raise DataError(
-            f"{label}: this recording lasts {_duration(file.frames / rate)}; one sequence may last at most "
-            f"{MOST_SECONDS:g} seconds: cut it into shorter ones"
+            f"{label}: this recording lasts {_duration(file.frames / rate)}; the limit is "
+            f"{MOST_SECONDS:g} seconds: split it into shorter ones"
         )
     most, done = math.ceil(MOST_SECONDS * rate), 0
-    mixed = np.empty(min(most, max(file.frames, 0)), dtype=np.float32)  # some formats only guess how many there are
+    mixed = np.empty(min(most, max(file.frames, 0)), dtype=np.float32)  # some formats only estimate it
     while done < most and len(block := file.read(min(_BLOCK, most - done), dtype="float32", always_2d=True)):
         if done + len(block) > len(mixed):
             mixed.resize(min(most, 2 * (done + len(block))), refcheck=False)
@@ -122,9 +122,9 @@ def _duration(seconds: float) -> str:
 
 
 def resample(samples: NDArray[Any], rate: int, wanted: int) -> Samples:
-    """`samples[n]` at another rate: through its spectrum, whose upper end is faded out, so that nothing folds back.
+    """Resample `samples[n]` by FFT, with the upper end of the spectrum faded out against aliasing.
 
-    A long one goes through in pieces, each with a tenth of a second of what lies around it.
+    Long signals are processed in pieces that overlap by a tenth of a second.
     """
     if rate == wanted or len(samples) == 0:
         return np.asarray(samples, dtype=np.float32)
@@ -142,8 +142,8 @@ def resample(samples: NDArray[Any], rate: int, wanted: int) -> Samples:
 
 
 def _resampled(samples: NDArray[Any], up: int, down: int, rate: int) -> Samples:
-    margin = down * -(-rate // (100 * down))  # silence on both sides, since a spectrum is of something that goes round
-    pieces = _quick(-(-(len(samples) + 2 * margin) // down))
+    margin = down * -(-rate // (100 * down))  # zero padding, since the FFT is circular
+    pieces = _fft_size(-(-(len(samples) + 2 * margin) // down))
     padded = np.zeros(pieces * down)
     padded[margin : margin + len(samples)] = samples
     spectrum = np.fft.rfft(padded)
@@ -156,8 +156,8 @@ def _resampled(samples: NDArray[Any], up: int, down: int, rate: int) -> Samples:
     return whole[start : start + count].astype(np.float32)
 
 
-def _quick(size: int) -> int:
-    """The next size from `size` up whose only factors are 2, 3 and 5: of a prime one a spectrum takes far longer."""
+def _fft_size(size: int) -> int:
+    """The next larger size with factors 2, 3 and 5 only, for which the FFT is fast."""
     while True:
         rest = size
         for factor in (2, 3, 5):
@@ -169,16 +169,16 @@ def _quick(size: int) -> int:
 
 
 def features(sound: Sound) -> NDArray[np.float64]:
-    """Log-mel frames [T, 40] of a sound, one every 10 ms, from windows of 25 ms (Davis and Mermelstein 1980).
+    """Log-mel frames [T, 40] of a sound, every 10 ms from windows of 25 ms (Davis and Mermelstein 1980).
 
-    Natural logarithms of power. A recording's one level (the power of its loud frames, over all channels) is divided
-    out, so that loudness doesn't matter and the shape of the spectrum stays. Silence at both ends is cut.
+    Natural logarithms of power relative to the level of the recording (the power of its loud frames), so that loudness
+    doesn't matter. Silence at both ends is trimmed.
     """
     return levelled(mel_power([resample(sound.samples, sound.rate, RATE)])[0])
 
 
 def mel_power(waveforms: Sequence[NDArray[Any]]) -> list[NDArray[np.float64]]:
-    """The power in each mel channel, [T, 40], of each of several waveforms at 16 kHz."""
+    """The power in each mel band, [T, 40], of waveforms at 16 kHz."""
     window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
     weights = _mel_weights()
     found = []
@@ -195,7 +195,7 @@ def mel_power(waveforms: Sequence[NDArray[Any]]) -> list[NDArray[np.float64]]:
 
 
 def levelled(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Power [T, F] as logarithms relative to the recording's level, with silence cut from both ends."""
+    """Log power [T, F] relative to the level of the recording, with silence trimmed at both ends."""
     loudness = power.mean(axis=1)
     level = max(float(np.quantile(loudness, LOUD, method="nearest")), 1e-20)
     heard = np.flatnonzero(loudness > _QUIET * level)
@@ -207,7 +207,7 @@ def levelled(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def mel_names() -> tuple[str, ...]:
-    """The 40 channels by the frequency in their middle: "86 Hz", ..."""
+    """The center frequencies of the 40 mel bands: "86 Hz", ..."""
     return tuple(f"{edge:.0f} Hz" for edge in _edges()[1:-1])
 
 
@@ -219,10 +219,10 @@ def sound_table(
     names: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Table:
-    """Recordings as a table of their log-mel frames, one sequence each, with the sound beside them.
+    """Recordings as a table of log-mel frames, one sequence each, with their waveforms.
 
-    `sounds` are taken one after the other and kept as small as they can be without losing anything: at their own rate
-    where it is below 16 kHz, in 16 bits where they are of 16 bits.
+    `sounds` are read one by one and stored without loss as small as possible: at their own rate if it is below 16 kHz,
+    and as 16-bit integers if they are such.
     """
     values, offsets = np.empty((0, MELS), dtype=np.float32), [0]
     rates: list[int] = []
@@ -231,7 +231,7 @@ def sound_table(
         heard = resample(sound.samples, sound.rate, RATE)
         frames = levelled(mel_power([heard])[0])
         low, high = offsets[-1], offsets[-1] + len(frames)
-        if high > len(values):  # in place, where `concatenate` would need all of it twice
+        if high > len(values):  # in place: `concatenate` would need twice the memory
             values.resize((high + min(high // 4, _MORE), MELS), refcheck=False)
         values[low:high] = frames
         offsets.append(high)
@@ -244,7 +244,7 @@ def sound_table(
         offsets=np.array(offsets, dtype=np.int64),
         independent=True,
         names=tuple(names),
-        notes=(*notes, *_what_is_missing(rates)),
+        notes=(*notes, *_rate_notes(rates)),
         x_title=f"frame (one every {1000 * FRAME_SECONDS:g} ms)",
         labels=None if labels is None else np.asarray(labels, dtype=np.str_),
         groups=None if groups is None else np.asarray(groups),
@@ -252,8 +252,8 @@ def sound_table(
     )
 
 
-def _what_is_missing(rates: Sequence[int]) -> list[str]:
-    """A note where recordings were made at rates that can't hold the highest channels: those are empty."""
+def _rate_notes(rates: Sequence[int]) -> list[str]:
+    """A note on recordings whose sampling rate is too low for the highest mel bands, which are empty."""
     low = sorted({rate for rate in rates if rate < 2 * _HIGHEST})
     if not low:
         return []
@@ -262,11 +262,11 @@ def _what_is_missing(rates: Sequence[int]) -> list[str]:
     span = f"{low[0]:,}" + (f" to {low[-1]:,}" if len(low) > 1 else "")
     highest = f"{low[0] // 2:,}" + (f" to {low[-1] // 2:,}" if len(low) > 1 else "")
     recorded = "recorded" if of else "Recorded"
-    return [f"{of}{recorded} at {span} samples a second, so nothing above {highest} Hz can be in it."]
+    return [f"{of}{recorded} at {span} Hz, so there is no signal above {highest} Hz."]
 
 
 def _small(samples: Samples) -> NDArray[np.float32] | NDArray[np.int16]:
-    """The same samples as integers of 16 bits, where they are such."""
+    """The samples as 16-bit integers if this is exact."""
     whole = samples * np.float32(FULL_SCALE)
     inside = whole.min(initial=0.0) >= -FULL_SCALE and whole.max(initial=0.0) < FULL_SCALE
     if inside and np.array_equal(whole, np.rint(whole)):
@@ -276,7 +276,7 @@ def _small(samples: Samples) -> NDArray[np.float32] | NDArray[np.int16]:
 
 @lru_cache
 def _edges() -> NDArray[np.float64]:
-    """The frequencies at which the triangles of the mel channels begin, peak and end, [42]."""
+    """The corner frequencies of the triangular mel filters, [42]."""
     low, high = (2595.0 * math.log10(1.0 + f / 700.0) for f in (_LOWEST, _HIGHEST))
     edges: NDArray[np.float64] = 700.0 * (10.0 ** (np.linspace(low, high, MELS + 2) / 2595.0) - 1.0)
     return edges
@@ -284,7 +284,7 @@ def _edges() -> NDArray[np.float64]:
 
 @lru_cache
 def _mel_weights() -> NDArray[np.float64]:
-    """How much each point of a spectrum gives to each channel, [257, 40]; a channel's weights add up to 1."""
+    """The mel filter bank, [257, 40]; the weights of each band add up to 1."""
     points = np.fft.rfftfreq(_SIZE, 1.0 / RATE)[:, None]
     low, middle, high = (_edges()[i : i + MELS] for i in range(3))
     weights = np.clip(np.minimum((points - low) / (middle - low), (high - points) / (high - middle)), 0.0, None)

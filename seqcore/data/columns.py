@@ -1,4 +1,4 @@
-"""Which columns of a table an experiment uses, and what becomes of their gaps."""
+"""Selects input and target columns of a table and handles missing values."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError, did_you_mean
 from seqcore.experiment.config import DataConfig
 
-__all__ = ["Columns", "choose_columns", "fill_gaps", "target_names", "unknown_columns"]
+__all__ = ["Columns", "choose_columns", "fill_missing", "target_names", "unknown_columns"]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """A table with only the columns in use; `inputs` and `targets` are their places in it.
+    """A table with only the columns in use; `inputs` and `targets` are their indices.
 
-    `filled[N, K]` are the targets that were missing and have been filled in, which no score counts; None where none is.
+    `filled[N, K]`: targets that were missing and have been filled, which are not scored; None if there are none.
     """
 
     table: Table
@@ -29,21 +29,21 @@ class Columns:
 
 
 def choose_columns(table: Table, config: DataConfig) -> Columns:
-    """The columns that the experiment names, gaps handled as it says.
+    """Select the columns of an experiment and handle missing values.
 
-    DataError where there is no such column, where a gap may not be filled, or where a value is infinite.
+    DataError if a column doesn't exist, a missing value may not be filled, or a value is infinite.
     """
     if table.symbolic:
-        raise DataError("data.task: these data are symbols, and regression needs numbers; set data.task to symbols")
+        raise DataError("data.task: regression needs numbers, but these data are symbols; use language-modeling")
     targets = target_names(table, config)
     inputs = config.inputs or targets
     lines = unknown_columns(table, config)
     for field, names in (("inputs", config.inputs), ("target", config.target)):
         if len(set(names)) < len(names):
-            lines.append(f"data.{field}: a column is named twice; name each once")
+            lines.append(f"data.{field}: a column is listed twice; list each once")
     if config.lead == 0 and set(inputs) & set(targets):
         lines.append(
-            "data.lead: with lead 0 a column that is an input and a target gives itself away; "
+            "data.lead: with lead 0 a column can't be both input and target, because the input would be the answer; "
             "choose other data.inputs, or lead 1"
         )
     if lines:
@@ -54,7 +54,7 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
     chosen = replace(table, values=np.asarray(values, dtype=np.float64), columns=tuple(used), frame=frame)
     places = [used.index(n) for n in targets]
     missing = np.stack([np.isnan(chosen.values[:, place]) for place in places], axis=1)
-    table = fill_gaps(chosen, config)
+    table = fill_missing(chosen, config)
     filled = missing if missing.any() and len(table) == len(missing) else None
     return Columns(table, [used.index(n) for n in inputs], places, filled)
 
@@ -74,22 +74,22 @@ def unknown_columns(table: Table, config: DataConfig) -> list[str]:
 
 
 def target_names(table: Table, config: DataConfig) -> tuple[str, ...]:
-    """The columns that are predicted: those named, else the first input, else the first column - or whole pictures."""
+    """The target columns: those given, else the first input, else the first column; all pixels of frames."""
     if config.target or table.frame is None:
         return config.target or (config.inputs[:1] if config.inputs and config.lead else table.columns[:1])
     return config.inputs or table.columns
 
 
 def row_name(table: Table, row: int) -> str:
-    """A row as people find it: its number in their own file, else from 1; and its time where there is one."""
+    """A row by its number in the user's file, or counted from 1, and its date if there is one."""
     number = table.row_numbers.get(row, row + 1)
     if table.times is None:
         return f"row {number}"
     return f"row {number} ({np.datetime_as_string(table.times[row], unit='D')})"
 
 
-def fill_gaps(table: Table, config: DataConfig) -> Table:
-    """`table` with what is missing handled as `config.missing` says; the same table where nothing is missing."""
+def fill_missing(table: Table, config: DataConfig) -> Table:
+    """Handle missing values as `config.missing` says; returns the same table if none is missing."""
     bad = ~np.isfinite(table.values)
     if not bad.any():
         return table
@@ -110,7 +110,7 @@ def fill_gaps(table: Table, config: DataConfig) -> Table:
         )
     for name, n in zip(table.columns, counts.tolist(), strict=True):
         if n == len(table):
-            raise DataError(f"{name}: no value at all; choose another column")
+            raise DataError(f"{name}: the column has no values; choose another column")
     if config.missing == "drop":
         return _drop(table, bad.any(axis=1))
     values = table.values.copy()
@@ -119,22 +119,20 @@ def fill_gaps(table: Table, config: DataConfig) -> Table:
             start = int(table.offsets[s])
             for column in range(values.shape[1]):
                 _fill(values[start:high, column], low - start, interpolate=config.missing == "interpolate", table=table)
-    how = "interpolated" if config.missing == "interpolate" else "filled with the value before"
-    note = f"{int(bad.sum()):,} missing values were {how}; no score counts them"
+    how = "interpolated" if config.missing == "interpolate" else "filled with the previous value"
+    note = f"{int(bad.sum()):,} missing values were {how}; they are not scored"
     return replace(table, values=values, notes=(*table.notes, note))
 
 
 def _fill(values: NDArray[np.float64], low: int, *, interpolate: bool, table: Table) -> None:
-    """Fill values[low:] in place from themselves and what came before: never from a later split."""
+    """Fill values[low:] in place from this and earlier splits, never from a later one."""
     missing = np.isnan(values)
     missing[:low] = False
     if not missing.any():
         return
     known = np.flatnonzero(~np.isnan(values))
     if len(known) == 0:
-        raise DataError(
-            f"{table.columns[0]}: a stretch of {len(values)} rows has no value at all; set data.missing to drop"
-        )
+        raise DataError(f"{table.columns[0]}: {len(values)} consecutive rows have no value; set data.missing to drop")
     rows = np.flatnonzero(missing)
     if interpolate:
         values[rows] = np.interp(rows, known, values[known])
@@ -146,14 +144,7 @@ def _drop(table: Table, gone: NDArray[np.bool_]) -> Table:
     keep = ~gone
     if not keep.any():
         raise DataError(
-            "data.missing: every row has a missing value, so drop leaves nothing; use interpolate or previous"
+            "data.missing: every row has a missing value, so drop leaves no rows; use interpolate or previous"
         )
-    kept_before = np.concatenate([[0], np.cumsum(keep)])
-    return replace(
-        table,
-        values=table.values[keep],
-        offsets=kept_before[table.offsets].astype(np.int64),
-        times=None if table.times is None else table.times[keep],
-        row_numbers={},
-        notes=(*table.notes, f"{int(gone.sum())} rows with missing values were left out"),
-    )
+    note = f"{int(gone.sum())} rows with missing values were dropped"
+    return replace(table.keep_rows(keep), notes=(*table.notes, note))

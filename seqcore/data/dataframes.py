@@ -1,4 +1,4 @@
-"""Data that Python already holds - a DataFrame, a Series, an array - as a table."""
+"""Converts a DataFrame, Series or array into a table."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _USED = ("kind", "date_column", "series_column", "label_column", "group_column",
 
 
 def table_from_frame(frame: pd.DataFrame | pd.Series[Any] | NDArray[Any], config: DataConfig) -> Table:
-    """A table of all columns of `frame`; a DatetimeIndex or a column of dates gives the times.
+    """A table of all columns; a DatetimeIndex or a column of dates gives the times.
 
-    Arrays are [n], [n, F] or [S, T, F] (S independent sequences); text for a task of symbols is an array of symbols.
-    `config` says which column holds the dates (`options["date_column"]`). DataError as `read_table`; rows count from 0.
+    Arrays are [n], [n, F] or [S, T, F] (S independent sequences), or strings [n] as symbols. Import options such as
+    `options["date_column"]` of `config` apply. DataError as in `read_table`; rows are counted from 0.
     """
     if isinstance(frame, pd.Series):
         frame = frame.to_frame(name=frame.name if frame.name is not None else "value")
@@ -36,10 +36,10 @@ def table_from_frame(frame: pd.DataFrame | pd.Series[Any] | NDArray[Any], config
 
 def _from_frame(frame: pd.DataFrame, config: DataConfig) -> Table:
     if len(frame) == 0 or len(frame.columns) == 0:
-        raise DataError("the data: there are no rows of values in it; give a row for each time")
+        raise DataError("the data: there are no rows of values; give one row per time step")
     index = frame.index
     if isinstance(index, pd.MultiIndex) or isinstance(frame.columns, pd.MultiIndex):
-        raise DataError("the data: rows or columns have names of several levels; call reset_index(), or name them flat")
+        raise DataError("the data: rows or columns have a MultiIndex; call reset_index(), or flatten the column names")
     columns: dict[str, pa.ChunkedArray] = {}
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
@@ -49,10 +49,10 @@ def _from_frame(frame: pd.DataFrame, config: DataConfig) -> Table:
     for position, name in enumerate(frame.columns):
         text = str(name)
         if text in columns:
-            raise DataError(f"the data: two columns are called {text!r}; give each a name of its own")
+            raise DataError(f"the data: two columns are named {text!r}; give each a unique name")
         columns[text] = _column(frame.iloc[:, position])
     notes = [
-        f"Times in {name} are those of the time zone {column.dt.tz}."
+        f"Time zone of {name}: {column.dt.tz}."
         for name, column in [(dates, index.to_series()), *frame.items()]
         if isinstance(column.dtype, pd.DatetimeTZDtype)
     ]
@@ -70,11 +70,11 @@ def _free(name: str, frame: pd.DataFrame) -> str:
 
 
 def _column(series: pd.Series[Any]) -> pa.ChunkedArray:
-    """A column as Arrow holds it; what is neither numbers nor times becomes text."""
+    """An Arrow column; types other than numbers and times become text."""
     if isinstance(series.dtype, pd.PeriodDtype):
         series = series.dt.to_timestamp()
     if isinstance(series.dtype, pd.DatetimeTZDtype):
-        series = series.dt.tz_localize(None)  # the wall clock's time, on which days and seasons run
+        series = series.dt.tz_localize(None)  # local time, which days and seasons follow
     try:
         array = pa.array(series, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -91,10 +91,10 @@ def _from_array(array: NDArray[Any]) -> Table:
     if array.dtype.kind == "U":
         symbols = array.reshape(-1, 1)
         if len(symbols) == 0:
-            raise DataError("the data: there are no symbols in it; give at least two")
+            raise DataError("the data: there are no symbols; give at least two")
         return symbol_table([symbols[:, 0]], x_title="symbol")
     if array.dtype.kind not in "biuf":
-        raise DataError(f"the data: an array of {array.dtype} holds no numbers; give whole numbers or floats")
+        raise DataError(f"the data: an array of {array.dtype} is not numeric; give integers or floats")
     if array.ndim not in (1, 2, 3) or array.size == 0:
         raise DataError(f"the data: an array of shape {array.shape} can't be used; give [n], [n, F] or [S, T, F]")
     values = np.array(array, dtype=np.float64)
@@ -104,7 +104,7 @@ def _from_array(array: NDArray[Any]) -> Table:
     if infinite.any():
         row, column = (int(i[0]) for i in np.nonzero(infinite))
         raise DataError(
-            f"the data, {names[column]}, row {row}: the value is infinite; use numbers up to 1e308, or NaN for a gap"
+            f"the data, {names[column]}, row {row}: the value is infinite; use numbers up to 1e308, or NaN if missing"
         )
     if values.ndim < 3:
         return Table(values=values.reshape(-1, count), columns=names, x_title="row")

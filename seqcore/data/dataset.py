@@ -1,9 +1,9 @@
-"""A table made ready for a task: splits that don't leak, and windows that are gathered batch by batch, never copied."""
+"""Dataset: a table divided into splits and windows, which are gathered batch by batch and never copied."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -21,17 +21,17 @@ from seqcore.experiment.config import DataConfig, TrainingConfig
 
 __all__ = ["SPLITS", "Batch", "Dataset", "Windows", "whole_sequences"]
 
-_POOL = 2**19  # windows that are shuffled together
+_POOL = 2**19  # windows shuffled together
 _BLOCK = 2**8
-_BUCKET = 50  # batches that are sorted by length together
+_BUCKET = 50  # batches sorted by length together
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a step works on.
+    """One batch.
 
-    `inputs[B, T, F]` (or codes [B, T]); `targets[B, 1 or T, ...]`; `lengths[B]` where some are shorter than T.
-    `extra` is what else a task needs, [B, ...] each (the lengths of targets, how much each counts).
+    `inputs[B, T, F]` (or codes [B, T]); `targets[B, 1 or T, ...]`; `lengths[B]` if some windows are shorter than T.
+    `extra`: further tensors of a task, [B, ...] each (lengths of targets, weights).
     """
 
     inputs: Tensor
@@ -42,9 +42,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of one split, described and not listed: G groups of equally spaced windows of one length each.
+    """The windows of one split as G groups of equally spaced windows of equal length.
 
-    Group g has `count[g]` windows of `length[g]` rows, the first from row `first[g]` on, in sequence `sequence[g]`.
+    Group g has `count[g]` windows of `length[g]` rows in sequence `sequence[g]`, the first at row `first[g]`.
     """
 
     first: NDArray[np.int64]
@@ -53,12 +53,22 @@ class Windows:
     sequence: NDArray[np.int64]
     stride: int
 
+    @classmethod
+    def from_groups(cls, groups: Iterable[tuple[int, int, int, int]], stride: int) -> Windows:
+        """From (first, count, length, sequence) of each group; empty groups are left out."""
+        columns = np.array([group for group in groups if group[1] > 0], dtype=np.int64).reshape(-1, 4).T.copy()
+        return cls(*columns, stride=stride)
+
+    def groups(self) -> list[tuple[int, int, int, int]]:
+        """(first, count, length, sequence) of each group."""
+        return list(map(tuple, np.stack([self.first, self.count, self.length, self.sequence], axis=1).tolist()))  # type: ignore[arg-type]
+
     def __len__(self) -> int:
         return int(self.count.sum())
 
     @cached_property
     def uniform(self) -> bool:
-        """Whether all windows are of one length."""
+        """Whether all windows have the same length."""
         return bool((self.length == self.length[0]).all())
 
     @cached_property
@@ -66,7 +76,7 @@ class Windows:
         return np.cumsum(self.count)
 
     def locate(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Windows by number, [n] -> (first rows[n], lengths[n], sequences[n])."""
+        """Window numbers [n] -> (first rows[n], lengths[n], sequences[n])."""
         if len(self.count) == 1:
             same = np.broadcast_to(self.length, indices.shape), np.broadcast_to(self.sequence, indices.shape)
             return self.first[0] + indices * self.stride, *same
@@ -74,12 +84,20 @@ class Windows:
         within = indices - (self._ends[group] - self.count[group])
         return self.first[group] + within * self.stride, self.length[group], self.sequence[group]
 
+    def continues_previous(self, numbers: NDArray[np.int64], before: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+        """Whether each window [n] begins one stride after the window before it in its batch row ([n or more])."""
+        if before is None:
+            return np.zeros(len(numbers), dtype=bool)
+        first, _, sequence = self.locate(numbers)
+        earlier, _, its_sequence = self.locate(before[: len(numbers)])
+        return np.asarray((sequence == its_sequence) & (first == earlier + self.stride))
+
 
 def _order(n: int, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """The numbers below n in an epoch's order, piece by piece.
+    """The numbers below n in the order of an epoch, in pieces.
 
-    More than a pool of them are shuffled in two steps - blocks of neighbours, then all in a pool of blocks - so that
-    the first batch of a very long series doesn't wait for a permutation of all of it.
+    Beyond a pool, shuffling has two steps (blocks of neighbours, then within a pool of blocks), so that the first
+    batch of a very long series doesn't wait for a full permutation.
     """
     if not training.shuffle:
         yield from (np.arange(start, min(start + _POOL, n)) for start in range(0, n, _POOL))
@@ -96,9 +114,9 @@ def _order(n: int, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.
 
 
 class Dataset(ABC):
-    """The geometry that all tasks share: which windows belong to which split. A task says what a window holds.
+    """Splits and windows, common to all tasks. A task defines what a window holds.
 
-    Where `whole`, a window is a sequence from its first row to its last, whatever `data.window` says.
+    If `whole`, each window is a whole sequence, regardless of `data.window`.
     """
 
     whole: ClassVar[bool] = False
@@ -131,7 +149,7 @@ class Dataset(ABC):
         """The windows of a split with these numbers, on the device."""
 
     def gather(self, split: str, groups: Sequence[NDArray[np.int64]]) -> list[Batch]:
-        """Several batches of a split. Where windows are of one length they are gathered in one stroke and cut."""
+        """Several batches of a split; windows of equal length are gathered together and divided."""
         if len(groups) == 1 or not self.windows[split].uniform:
             return [self.batch(split, numbers) for numbers in groups]
         whole = self.batch(split, np.concatenate(groups))
@@ -146,19 +164,19 @@ class Dataset(ABC):
         return {split: len(windows) for split, windows in self.windows.items()}
 
     def preview_split(self) -> str:
-        """Where previews and the choice of the best weights come from: validation, or training where there is none."""
+        """The split for previews and the choice of the best weights: validation, or training if it is empty."""
         return "val" if len(self.windows["val"]) else "train"
 
     def spread(self, split: str, most: int) -> NDArray[np.int64]:
-        """At most `most` windows of a split, evenly spread over it."""
+        """At most `most` window numbers, evenly spread over a split."""
         n = len(self.windows[split])
         return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
 
     def batches(
         self, split: str, training: TrainingConfig, epoch: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
-        """One epoch of window numbers, batch by batch, the same for the same seed and epoch; and, where state is
-        carried, whether each window follows the one that its row held before."""
+        """The window numbers of one epoch by batch, determined by seed and epoch; for stateful training also whether
+        each window continues the previous one in its batch row."""
         n, size = len(self.windows[split]), training.batch_size
         if training.stateful:
             yield from self._streams(split, size)
@@ -177,7 +195,7 @@ class Dataset(ABC):
             yield rest, None
 
     def _bucketed(self, split: str, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
-        """An epoch's batches of sequences of about the same length, in random order: little padding is computed."""
+        """Batches of sequences of similar length in random order, to reduce padding."""
         size, windows = training.batch_size, self.windows[split]
         numbers = np.concatenate(list(_order(len(windows), training, epoch)))
         lengths = windows.locate(numbers)[1]
@@ -196,7 +214,7 @@ class Dataset(ABC):
         return -(-n // min(size, n))
 
     def _streams(self, split: str, size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
-        """The split cut into `size` stretches that are read side by side, so that each row goes on where it was."""
+        """The split divided into `size` parallel segments; each batch row continues its segment."""
         windows = self.windows[split]
         n = len(windows)
         rows = min(size, n)
@@ -206,13 +224,8 @@ class Dataset(ABC):
         for step in range(steps):
             numbers = heads + step
             numbers = numbers[(numbers < n) & (numbers < heads + steps)]
-            first, _, sequence = windows.locate(numbers)
-            follows = np.zeros(len(numbers), dtype=bool)
-            if before is not None:
-                earlier, _, its_sequence = windows.locate(before[: len(numbers)])
-                follows = (sequence == its_sequence) & (first == earlier + windows.stride)
+            yield numbers, windows.continues_previous(numbers, before)
             before = numbers
-            yield numbers, follows
 
     def _windows(self, split: str) -> Windows:
         c = self.config
@@ -229,24 +242,35 @@ class Dataset(ABC):
                 groups.append((first, room // c.stride + 1, length, s))
             if c.min_window is not None:
                 groups += [(start, 1, n, s) for n in self._short_lengths(start, low, high)]
-        columns = np.array(groups, dtype=np.int64).reshape(-1, 4)
-        return Windows(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3], c.stride)
+        return Windows.from_groups(groups, c.stride)
+
+    def _rows(
+        self, split: str, indices: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Tensor | None]:
+        """Rows [n, T] and sequences [n] of windows, padded with their last row, and their lengths if they differ."""
+        first, lengths, sequence = self.windows[split].locate(indices)
+        longest = int(lengths.max())
+        rows = first[:, None] + np.arange(longest)
+        if (lengths == longest).all():
+            return rows, sequence, None
+        np.minimum(rows, (first + lengths - 1)[:, None], out=rows)
+        return rows, sequence, torch.from_numpy(np.array(lengths))
 
     @property
     def first_target(self) -> int:
-        """Rows at the start of a sequence that are only ever inputs."""
+        """The number of rows at the start of a sequence that are never targets."""
         return self._first_target(self.config.min_window or self.config.window)
 
     def _first_target(self, length: int) -> int:
-        """Rows from a window's first row to its first target."""
+        """Rows from the first row of a window to its first target."""
         return self.lead if self.every_step else length - 1 + self.lead
 
     def _reach(self, length: int) -> int:
-        """Rows that a window and its targets take up, counted from the window's first row."""
+        """The number of rows of a window and its targets."""
         return length - 1 + max(self.lead + self.horizon, 1)
 
     def _short_lengths(self, start: int, low: int, high: int) -> list[int]:
-        """Lengths below the window's that fit at the start of a sequence, their targets in [low, high)."""
+        """Shorter window lengths that fit at the start of a sequence, with targets in [low, high)."""
         assert self.config.min_window is not None
         fits = [
             n
@@ -254,7 +278,7 @@ class Dataset(ABC):
             if low <= start + self._first_target(n) and start + self._reach(n) <= high
         ]
         whole_fits = start + self._reach(self.config.window) <= high
-        # at every step a longer window says all that a shorter one does
+        # with a prediction at every step, a longer window contains the shorter ones
         return fits[-1:] if self.every_step and not whole_fits else [] if self.every_step else fits
 
     def _check(self) -> None:
@@ -289,6 +313,5 @@ class Dataset(ABC):
 
 
 def whole_sequences(bounds: Sequence[tuple[int, int, int]]) -> Windows:
-    """Each stretch (sequence, first row, row after the last) as one window."""
-    spans = np.array(bounds, dtype=np.int64).reshape(-1, 3)
-    return Windows(spans[:, 1], np.ones(len(spans), dtype=np.int64), spans[:, 2] - spans[:, 1], spans[:, 0], 1)
+    """Each segment (sequence, first row, end row) as one window."""
+    return Windows.from_groups(((low, 1, high - low, s) for s, low, high in bounds), 1)

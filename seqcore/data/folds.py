@@ -1,4 +1,4 @@
-"""A dataset several times over, each time with another block of it held out, so that every row is judged unseen."""
+"""Cross-validation folds of a dataset: each holds out another block, so that every row is predicted unseen."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Bounds = list[tuple[int, int, int]]
 
 
 def folds(dataset: Dataset, count: int) -> Iterator[Dataset]:
-    """Training and validation split together, cut into `count` blocks of time, each held out in turn.
+    """Training and validation split together, divided into `count` blocks of time, each held out in turn.
 
-    Of each dataset "train" are the windows that share no row with the held block, "val" those whose targets all lie in
-    it (their inputs may reach back). The test split is in none of them. Scales stay the given dataset's. A series is
-    cut into blocks of rows, independent sequences into blocks of whole ones; what belongs together stays so.
+    In each fold "train" has the windows that share no row with the held-out block, "val" those with all targets in it
+    (inputs may be earlier). The test split is excluded. The scales of the given dataset are kept. A series is divided
+    into blocks of rows, independent sequences into blocks of sequences; groups are not divided.
     """
     whole = copy.copy(dataset)
     before = split_bounds(dataset.table, 0.0, dataset.config.test_fraction)["train"]
@@ -34,13 +34,13 @@ def folds(dataset: Dataset, count: int) -> Iterator[Dataset]:
         fold.windows = {
             "train": _apart(dataset, windows, held),
             "val": _within(dataset, windows, held),
-            "test": _none(windows),
+            "test": Windows.from_groups([], windows.stride),
         }
         yield fold
 
 
 def _blocks(table: Table, bounds: Bounds, count: int) -> Iterator[dict[int, tuple[int, int]]]:
-    """The rows of each block by sequence."""
+    """The held-out rows of each block by sequence."""
     block = _block_of_sequence(table, bounds, count) if table.independent else None
     for k in range(count):
         held = {}
@@ -53,7 +53,7 @@ def _blocks(table: Table, bounds: Bounds, count: int) -> Iterator[dict[int, tupl
 
 
 def _block_of_sequence(table: Table, bounds: Bounds, count: int) -> NDArray[np.int64]:
-    """The block of each of these sequences, in their order; those of a group have one block."""
+    """The block of each of these sequences; a group is in one block."""
     if table.groups is None:
         return np.arange(len(bounds)) * count // len(bounds)
     group = np.unique([table.groups[s] for s, _, _ in bounds], return_inverse=True)[1].reshape(-1)
@@ -62,10 +62,10 @@ def _block_of_sequence(table: Table, bounds: Bounds, count: int) -> NDArray[np.i
 
 
 def _apart(dataset: Dataset, windows: Windows, held: dict[int, tuple[int, int]]) -> Windows:
-    """The windows that don't touch the held rows, nor are measured from one of them."""
+    """The windows without held-out rows, also not as anchor of relative scaling."""
     back = dataset.codec.before
     groups = []
-    for first, count, length, s in _rows(windows):
+    for first, count, length, s in windows.groups():
         low, high = held.get(s, (0, 0))
         if high <= low:
             groups.append((first, count, length, s))
@@ -74,34 +74,20 @@ def _apart(dataset: Dataset, windows: Windows, held: dict[int, tuple[int, int]])
         later = _number_upto(high + back - 1 - first, windows.stride, count)
         groups.append((first, earlier, length, s))
         groups.append((first + later * windows.stride, count - later, length, s))
-    return _made(groups, windows.stride)
+    return Windows.from_groups(groups, windows.stride)
 
 
 def _within(dataset: Dataset, windows: Windows, held: dict[int, tuple[int, int]]) -> Windows:
-    """The windows whose targets all lie in the held rows."""
+    """The windows with all targets in the held-out rows."""
     groups = []
-    for first, count, length, s in _rows(windows):
+    for first, count, length, s in windows.groups():
         low, high = held.get(s, (0, 0))
         start = _number_upto(low - dataset._first_target(length) - 1 - first, windows.stride, count)
         stop = _number_upto(high - dataset._reach(length) - first, windows.stride, count)
         groups.append((first + start * windows.stride, stop - start if high > low else 0, length, s))
-    return _made(groups, windows.stride)
+    return Windows.from_groups(groups, windows.stride)
 
 
 def _number_upto(room: int, stride: int, count: int) -> int:
-    """How many of `count` windows start at most `room` rows after the first one does."""
+    """How many of `count` windows start at most `room` rows after the first."""
     return 0 if room < 0 else min(count, room // stride + 1)
-
-
-def _rows(windows: Windows) -> list[tuple[int, int, int, int]]:
-    columns = (windows.first, windows.count, windows.length, windows.sequence)
-    return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
-def _made(groups: list[tuple[int, int, int, int]], stride: int) -> Windows:
-    columns = np.array([g for g in groups if g[1] > 0], dtype=np.int64).reshape(-1, 4)
-    return Windows(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3], stride)
-
-
-def _none(windows: Windows) -> Windows:
-    return _made([], windows.stride)

@@ -1,4 +1,4 @@
-"""Whole sequences with a class each: scaled or coded once, gathered by index, padded at their end."""
+"""LabelledDataset: whole sequences with a class each, padded in batches, and its codec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqcore.data.codec import Codec
-from seqcore.data.columns import fill_gaps
+from seqcore.data.columns import fill_missing
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.scaling import Scaler, fit_scaler
 from seqcore.data.splits import SPLIT_TITLES
@@ -23,20 +23,20 @@ from seqcore.experiment.config import DataConfig
 
 __all__ = ["UNKNOWN_CLASS", "LabelledCodec", "LabelledDataset"]
 
-UNKNOWN_CLASS = -1  # the code of a class that the training split doesn't have
-LARGE = 0.75  # the share of one class above which accuracy flatters
-FEW = 5  # sequences of a class below which its scores mean little
-MOST_EXAMPLE = 2_000  # numbers, or symbols, of the example that a codec keeps
-_NAMED = 5  # classes that a message names
+UNKNOWN_CLASS = -1  # code of a class that is not in the training split
+LARGE = 0.75  # share of one class above which accuracy is misleading
+FEW = 5  # sequences of a class below which its scores are unreliable
+MOST_EXAMPLE = 2_000  # values of the example in a codec
+_NAMED = 5  # classes listed in a message
 
 
 @dataclass(frozen=True)
 class LabelledCodec(Codec):
-    """All that a trained model needs to speak the user's units and classes.
+    """The codec of a classifier: classes, and the scaler or vocabulary of its inputs.
 
-    `labels[C]` are the training split's classes. Numbers have `columns[F]` and a scaler, symbols a vocabulary.
-    `example[T, F]` (or [T, 1] codes) is the beginning of a sequence of the training split in original units; `lengths`
-    are those of its shortest and its longest. `fitted` is what baselines learned.
+    `labels[C]` are the classes of the training split. Numbers have `columns[F]` and a scaler, symbols a vocabulary.
+    `example[T, F]` (or [T, 1] codes) is the start of a training sequence in original units; `lengths` are the shortest
+    and longest training sequence. `fitted` is what baselines learned.
     """
 
     labels: tuple[str, ...]
@@ -56,34 +56,34 @@ class LabelledCodec(Codec):
 
     @property
     def input_kind(self) -> str:
-        """ "sound" where the training data were recordings, else "sequence"."""
+        """ "sound" for recordings, else "sequence"."""
         return self.kind
 
     @property
     def unit(self) -> StepUnit:
-        """What a step is, for people."""
+        """What a time step is called."""
         if self.vocabulary is not None:
             return unit_of_symbols(self.vocabulary.separator)
         return SOUND_FRAME if self.kind == "sound" else IMAGE if self.frame is not None else STEP
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The F columns that the model sees; none for symbols."""
+        """The F input columns; empty for symbols."""
         return () if self.vocabulary is not None else self.columns
 
     @property
     def inputs(self) -> list[int]:
-        """The places of those columns."""
+        """The indices of those columns."""
         return list(range(len(self.input_names)))
 
     def encode(self, labels: NDArray[np.str_]) -> NDArray[np.int64]:
-        """Classes [n] -> codes [n]; `UNKNOWN_CLASS` for those that the training split doesn't have."""
+        """Classes [n] -> codes [n]; `UNKNOWN_CLASS` for classes that are not in the training split."""
         different, inverse = np.unique(labels, return_inverse=True)
         codes = {label: i for i, label in enumerate(self.labels)}
         return np.array([codes.get(s, UNKNOWN_CLASS) for s in different.tolist()], dtype=np.int64)[inverse.reshape(-1)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, without the arrays that `arrays` gives."""
+        """JSON values, without `arrays`."""
         vocabulary = self.vocabulary
         return {
             "labels": list(self.labels),
@@ -97,7 +97,7 @@ class LabelledCodec(Codec):
         }
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """What is kept as arrays beside `to_dict`."""
+        """Arrays that are saved with `to_dict`."""
         return {"example": self.example, **{f"fitted.{name}": value for name, value in self.fitted.items()}}
 
     @classmethod
@@ -117,11 +117,11 @@ class LabelledCodec(Codec):
 
 
 class LabelledDataset(Dataset):
-    """Sequences of any lengths and their classes. Scaler, vocabulary and classes are the training split's.
+    """Sequences of any length and their classes. Scaler, vocabulary and classes are fitted on the training split.
 
-    With a `codec` the table is data for a finished model, and may have no labels. Gaps are handled as `data.missing`
-    says, within each sequence; rows at a sequence's end where everything is missing are padding and are cut off.
-    DataError where there are no classes, only one, or no two sequences of any.
+    With a `codec` the table is new data for a trained model, possibly without labels. Missing values are handled as
+    `data.missing` says; trailing rows without any value are padding and are removed. DataError if there are no labels,
+    a single class, or no two sequences of a class.
     """
 
     codec: LabelledCodec
@@ -135,10 +135,10 @@ class LabelledDataset(Dataset):
             _check_labels(table)
         elif (codec.vocabulary is not None) != table.symbolic:
             kinds = ("symbols", "numbers") if codec.vocabulary is not None else ("numbers", "symbols")
-            raise DataError(f"this model was trained on sequences of {kinds[0]}, and these are {kinds[1]}")
+            raise DataError(f"this model was trained on sequences of {kinds[0]}, but these are {kinds[1]}")
         table = replace(_chosen_columns(table, config.inputs if codec is None else codec.input_names), independent=True)
         if not table.symbolic:
-            table = fill_gaps(_without_padding(table), config)
+            table = fill_missing(_without_padding(table), config)
         super().__init__(_without_empty(table), config, device)
         self.codec = codec or self._make_codec()
         if self.table.symbolic:
@@ -158,29 +158,24 @@ class LabelledDataset(Dataset):
             self.table = replace(self.table, notes=(*self.table.notes, *self._observations()))
 
     def weigh(self, weights: NDArray[np.float64]) -> None:
-        """Give each batch how much its sequences count in the loss (`extra["weight"]`, [B]), by class, [C]."""
+        """Add loss weights by class, [C], to each batch (`extra["weight"]`, [B])."""
         self._weights = torch.from_numpy(weights.astype(np.float32)).to(self.device)
 
     def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
-        """Inputs [B, T, F] (or codes [B, T]), classes [B]; `lengths[B]` where some are shorter than T; see `weigh`."""
-        first, lengths, sequence = self.windows[split].locate(indices)
-        longest = int(lengths.max())
-        rows = first[:, None] + np.arange(longest)
-        short = bool((lengths < longest).any())
-        if short:
-            np.minimum(rows, (first + lengths - 1)[:, None], out=rows)
+        """Inputs [B, T, F] (or codes [B, T]), classes [B]; `lengths[B]` if some are shorter than T; see `weigh`."""
+        rows, sequence, lengths = self._rows(split, indices)
         inputs = self.coded[torch.from_numpy(rows).to(self.device)]
         targets = self._classes[torch.from_numpy(np.array(sequence)).to(self.device)]
-        # of a class that isn't known any weight will do: it has no loss
+        # unknown classes have no loss, so any weight will do
         extra = {} if self._weights is None else {"weight": self._weights[targets.clamp(min=0)]}
-        return Batch(inputs, targets, torch.from_numpy(np.array(lengths)) if short else None, extra)
+        return Batch(inputs, targets, lengths, extra)
 
     def truth(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Classes of these sequences, [n]."""
         return self.classes[self.windows[split].locate(indices)[2]]
 
     def unknown_labels(self) -> tuple[str, ...]:
-        """Classes of this table that the model doesn't know."""
+        """Classes of this table that are not in the training split."""
         if self.table.labels is None:
             return ()
         return tuple(np.unique(self.table.labels[self.classes == UNKNOWN_CLASS]).tolist())
@@ -193,7 +188,7 @@ class LabelledDataset(Dataset):
         if len(labels) < 2:
             raise DataError(
                 f"labels: the training split has only the class {labels[0]!r}; give more sequences of the others, "
-                "or make data.validation_fraction and data.test_fraction smaller"
+                "or reduce data.validation_fraction and data.test_fraction"
             )
         lengths = table.lengths[sequences]
         vocabulary, scaler = None, None
@@ -222,7 +217,7 @@ class LabelledDataset(Dataset):
         )
 
     def _observations(self) -> list[str]:
-        """What a person should know of the classes before looking at scores."""
+        """Notes on the classes that matter for the scores."""
         labels = self.table.labels
         assert labels is not None
         notes = []
@@ -234,36 +229,33 @@ class LabelledDataset(Dataset):
                 if (self.truth(split, np.arange(len(self.windows[split]))) == UNKNOWN_CLASS).any()
             ]
             notes.append(
-                f"The training split has no sequence of class {_named(unknown)}, the {' and the '.join(where)} split "
-                "has: the model can't know it, and each of those counts as an error"
+                f"Class {_named(unknown)}: in the {' and the '.join(where)} split, but not in the training split; the "
+                "model can't know it, so each of these sequences is an error"
             )
         if few := names[counts < FEW].tolist():
-            notes.append(
-                f"Fewer than {FEW} sequences are of class {_named(few)}: that is too few to learn from and to judge by"
-            )
+            notes.append(f"Class {_named(few)}: fewer than {FEW} sequences, too few for training and evaluation")
         share = counts.max() / counts.sum()
         if share > LARGE:
             notes.append(
-                f"{share:.0%} of the sequences are of class {names[counts.argmax()]}: look at macro F1, where every "
-                "class counts the same, and not at accuracy alone; training.class_weights = balanced makes them count "
-                "the same in the loss, too"
+                f"{share:.0%} of the sequences are of class {names[counts.argmax()]}: use macro F1 instead of "
+                "accuracy; it weights classes equally, as training.class_weights = balanced does in the loss"
             )
         return notes
 
 
 def _check_labels(table: Table) -> None:
-    """DataError where a table's labels can't be learned."""
+    """DataError if the labels can't be learned."""
     if table.labels is None:
         raise DataError(
-            "data.task: classification needs the class of each sequence, and these data have none; name the column "
-            "that holds it, or choose another data.task"
+            "data.task: classification needs the class of each sequence, but these data have no labels; set the "
+            "label column, or choose another data.task"
         )
     blank = np.flatnonzero(np.char.strip(table.labels) == "")
     if len(blank):
         which = table.names[blank[0]] if table.names else f"number {blank[0] + 1}"
         raise DataError(
-            f"labels: {len(blank)} of {len(table.labels)} sequences have no label, the first of them {which}; "
-            "give each its class, or remove it"
+            f"labels: {len(blank)} of {len(table.labels)} sequences have no label, the first is {which}; "
+            "give each a label, or remove it"
         )
     names, counts = np.unique(table.labels, return_counts=True)
     if len(names) < 2:
@@ -271,13 +263,13 @@ def _check_labels(table: Table) -> None:
         raise DataError(f"labels: these data have {found}; a classifier needs at least 2 classes")
     if counts.max() < 2:
         raise DataError(
-            f"labels: each of the {len(names)} sequences has a label of its own, so there is no class to learn; "
-            "name another column as the label"
+            f"labels: each of the {len(names)} sequences has a different label, so there is no class to learn; "
+            "choose another label column"
         )
 
 
 def _natural(label: str) -> list[tuple[int, int, str]]:
-    """Sorts "class 2" before "class 10"."""
+    """Sort key with "class 2" before "class 10"."""
     pieces = re.findall(r"\d+|\D+", label)
     return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in pieces]
 
@@ -288,51 +280,36 @@ def _named(labels: list[str] | tuple[str, ...]) -> str:
 
 
 def _chosen_columns(table: Table, names: tuple[str, ...]) -> Table:
-    """The columns that the model sees, in the order of `names`; all of them where none is named."""
+    """The input columns in the order of `names`; all columns if it is empty."""
     if table.symbolic or not names or names == table.columns:
         return table
     missing = [n for n in names if n not in table.columns]
     if missing:
         raise DataError(*(f"data.inputs: there is no column {n!r}{did_you_mean(n, table.columns)}" for n in missing))
     if len(set(names)) < len(names):
-        raise DataError("data.inputs: a column is named twice; name each once")
+        raise DataError("data.inputs: a column is listed twice; list each once")
     places = [table.columns.index(n) for n in names]
     numbers = {places.index(p): row for p, row in table.row_numbers.items() if p in places}
     return replace(table, values=table.values[:, places], columns=names, row_numbers=numbers, frame=None)
 
 
 def _without_padding(table: Table) -> Table:
-    """Rows at the end of a sequence where every value is missing are cut off: so files pad what is shorter."""
+    """Without rows at the end of a sequence that have no value, which files use as padding."""
     if not np.isnan(table.values[:, 0]).any():
         return table
     there = ~np.isnan(table.values).all(axis=1)
-    ends = np.maximum.accumulate(np.where(there, np.arange(len(there)), -1))  # the last row with a value, up to here
+    ends = np.maximum.accumulate(np.where(there, np.arange(len(there)), -1))  # the last row with a value so far
     last = np.where(table.lengths > 0, ends[np.maximum(table.offsets[1:] - 1, 0)], -1)
     stops = np.maximum(last + 1, table.offsets[:-1])
     if (stops == table.offsets[1:]).all():
         return table
-    keep = np.arange(len(there)) < np.repeat(stops, table.lengths)
-    offsets = np.concatenate([[0], np.cumsum(stops - table.offsets[:-1])]).astype(np.int64)
-    times = None if table.times is None else table.times[keep]
-    return replace(table, values=table.values[keep], offsets=offsets, times=times)
+    return table.keep_rows(np.arange(len(there)) < np.repeat(stops, table.lengths))
 
 
 def _without_empty(table: Table) -> Table:
-    """Without sequences of no row, which hold nothing to learn from; a note says how many there were."""
-    keep = table.lengths > 0
-    if keep.all():
+    """Without empty sequences, with a note on their number."""
+    count = int((table.lengths == 0).sum())
+    if not count:
         return table
-    places = np.flatnonzero(keep)
-    gone = len(keep) - len(places)
-    recordings = table.recordings
-    if recordings is not None:
-        recordings = recordings.select(places.tolist())
-    return replace(
-        table,
-        offsets=np.append(table.offsets[:-1][keep], table.offsets[-1]),
-        names=tuple(table.names[i] for i in places) if table.names else (),
-        labels=None if table.labels is None else table.labels[keep],
-        groups=None if table.groups is None else np.asarray(table.groups)[keep],
-        recordings=recordings,
-        notes=(*table.notes, f"{gone} sequence{'s' * (gone != 1)} without a single value left out"),
-    )
+    kept = table.select(np.flatnonzero(table.lengths))
+    return replace(kept, notes=(*table.notes, f"{count} sequence{'s' * (count > 1)} without values left out"))

@@ -1,4 +1,4 @@
-"""What a trained model must keep to speak the user's units: columns, scales, the end of each series, baselines."""
+"""NumericCodec: columns, scalers, the end of each series and baseline parameters, saved with a model."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seqcore.errors import PredictionError, did_you_mean
 
 __all__ = ["NumericCodec", "Tail", "tails_of"]
 
-TAIL = 1_000  # rows of the end of a series that a forecast may need, at the least a window
-MOST_TAIL = 200_000  # rows of all of them
+TAIL = 1_000  # rows kept of the end of a series, at least a window
+MOST_TAIL = 200_000  # rows kept in total
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Tail:
-    """The end of a series: its last rows `values[n, C]` in original units, their times, the number of the first."""
+    """The end of a series: last rows `values[n, C]` in original units, their times, and the index of the first."""
 
     values: Values
     times: NDArray[np.datetime64] | None = None
@@ -32,13 +32,12 @@ class Tail:
 
 @dataclass(frozen=True)
 class NumericCodec(Codec):
-    """The user's units <-> tensors.
+    """The conversion between original units and tensors.
 
-    `columns` are the C that are in use, `inputs` and `targets` their places; `calendar` the cycles that dates add to
-    the inputs. `series` names the G series that have a scale of their own, or is empty where one scale is for all;
-    `tails` are the ends of the first of them, as many as are worth keeping. `choice` is how "auto" chose the scaling:
-    rows of (scaling, validation error, remark). `frame` is (height, width) where the targets are whole pictures.
-    `fitted` is what baselines and intervals learned from the training split.
+    `columns`: the C columns in use, `inputs` and `targets` their indices; `calendar`: the cycles added to the inputs.
+    `series` names the G series with their own scale, or is empty for one scale; `tails` are the ends of the first ones.
+    `choice` records how "auto" chose the scaling: rows of (scaling, validation error, remark). `frame` is (height,
+    width) if the targets are frames. `fitted`: what baselines and intervals learned from the training split.
     """
 
     columns: tuple[str, ...]
@@ -55,45 +54,45 @@ class NumericCodec(Codec):
 
     @property
     def input_kind(self) -> str:
-        """What a person gives to the model."""
+        """The kind of input in the user interface."""
         return "numbers" if self.frame is None else "frames"
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """The K columns that are predicted."""
+        """The K target columns."""
         return tuple(self.columns[i] for i in self.targets)
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The columns that the model sees."""
+        """The input columns."""
         return tuple(self.columns[i] for i in self.inputs)
 
     @property
     def scaler(self) -> Scaler:
-        """The scale of the only series, or of the first."""
+        """The scaler of the first series."""
         return self.scalers.of(0)
 
     @property
     def tail(self) -> Values:
-        """The end of the only series, or of the first."""
+        """The end of the first series."""
         return self.tails[0].values
 
     @property
     def before(self) -> int:
-        """Rows that must come before an input, to measure it from: a period, where scaling is seasonal."""
+        """Rows needed before a window: a period for seasonal scaling."""
         return int(self.scalers.period.max())
 
     def of(self, series: str) -> NumericCodec:
-        """The same for one series, by its name. PredictionError where there is none of this name."""
+        """The codec of one series. PredictionError if the name is unknown."""
         if series not in self.series:
-            known = did_you_mean(series, self.series) if self.series else "; this model knows one series: name none"
+            known = did_you_mean(series, self.series) if self.series else "; this model has one series: omit the name"
             raise PredictionError(f"series: there is no series {series[:60]!r}{known}")
         place = self.series.index(series)
         scalers = Scalers.join([self.scalers.of(place)])
         return replace(self, scalers=scalers, tails=self.tails[place : place + 1], series=(series,))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, without the arrays that `arrays` gives."""
+        """JSON values, without `arrays`."""
         return {
             "columns": list(self.columns),
             "inputs": self.inputs,
@@ -107,7 +106,7 @@ class NumericCodec(Codec):
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What is kept as arrays beside `to_dict`."""
+        """Arrays that are saved with `to_dict`."""
         times = [t.times for t in self.tails if t.times is not None]
         dated = {"tail_times": np.concatenate(times).astype("datetime64[ns]").astype(np.int64)} if times else {}
         return {
@@ -123,7 +122,7 @@ class NumericCodec(Codec):
 
     @classmethod
     def from_dict(cls, d: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> NumericCodec:
-        """The inverse of `to_dict` and `arrays`; also of those of version 0.2, which knew one series."""
+        """The inverse of `to_dict` and `arrays`, also for checkpoints with a single series."""
         if "scaler" in d:
             return cls._of_one_series(d, arrays)
         ends = np.cumsum(arrays["tail_lengths"])[:-1]
@@ -171,7 +170,7 @@ def _fitted(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Values]:
 def tails_of(
     values: Values, offsets: NDArray[np.int64], times: NDArray[np.datetime64] | None, *, series: int, need: int
 ) -> tuple[Tail, ...]:
-    """The ends of the first `series` sequences, at least `need` rows each, as far as there is room for them."""
+    """The ends of the first `series` sequences, at least `need` rows each, within `MOST_TAIL` rows."""
     keep = max(need, min(TAIL, MOST_TAIL // series))
     tails = []
     for s in range(max(1, min(series, MOST_TAIL // keep))):

@@ -1,4 +1,4 @@
-"""Windows of numbers: scaled once, gathered by index, measured from an anchor where scaling is relative."""
+"""NumericDataset: windows of scaled numbers, relative to an anchor for relative scaling."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
 
-__all__ = ["NumericCodec", "NumericDataset", "is_recursive", "why_not_free"]
+__all__ = ["NumericCodec", "NumericDataset", "is_recursive", "why_not_recursive"]
 
-_CHECKED = 1_000_000  # rows looked at together
+_CHECKED = 1_000_000  # rows checked at a time
 
 
 def is_recursive(config: DataConfig) -> bool:
-    """Whether a model that was trained one step ahead goes on from its own predictions up to the horizon."""
+    """Whether a one-step model is applied to its own predictions up to the horizon."""
     return config.multi_step == "recursive" and config.horizon > 1
 
 
 class NumericDataset(Dataset):
-    """Windows of a numeric table. Without a `codec` scales are fitted on the training split; with one they are used.
+    """Windows of a numeric table. Without a `codec` scalers are fitted on the training split; with one they are used.
 
-    Each series of a table has a scale of its own; independent sequences share one. A series that the codec doesn't
-    know is scaled by its own first quarter (a window at the least), and only what comes after that is predicted.
+    Each series has its own scale; independent sequences share one. A series unknown to the codec is scaled by its first
+    quarter (at least a window), and only later values are predicted.
     """
 
     codec: NumericCodec
@@ -50,7 +50,7 @@ class NumericDataset(Dataset):
         self.values: NDArray[np.float64] = chosen.table.values
         self.filled = chosen.filled  # [N, K]
         _check(chosen.table, config, self.inputs, self.targets)
-        self.free = is_recursive(config)
+        self.recursive = is_recursive(config)
         if codec is None:
             bounds = split_bounds(chosen.table, config.validation_fraction, config.test_fraction)["train"]
             self.fit = fit_scalers(chosen.table, config, bounds, target=self.targets[0])
@@ -64,14 +64,16 @@ class NumericDataset(Dataset):
         self._same_columns = self.inputs == self.targets == list(range(self.values.shape[1]))
         self._relative = self.scalers.of(0).relative
         self._steps = torch.arange(config.window, device=device)
-        self._step_ahead = torch.arange(1 if self.free else self.horizon, device=device) + self.lead  # [H] in training
+        self._step_ahead = (
+            torch.arange(1 if self.recursive else self.horizon, device=device) + self.lead
+        )  # [H] in training
         places = self._steps if self.every_step else self._steps[-1:]
         self._ahead = (places[:, None] + self._step_ahead).flatten()  # [S * H] from a window's first row
         self._periods = torch.from_numpy(self.scalers.period).to(device)
 
     @cached_property
     def target_values(self) -> NDArray[np.float64]:
-        """The targets' values by row, [N, K], in original units: a view where the columns lie side by side."""
+        """The target values by row, [N, K], in original units; a view if the columns are adjacent."""
         low, high = min(self.targets), max(self.targets) + 1
         if self.targets == list(range(low, high)):
             return self.values[:, low:high]
@@ -79,18 +81,18 @@ class NumericDataset(Dataset):
 
     @property
     def at_each_step(self) -> bool:
-        """Whether predictions are scored at each step of a window; what runs free goes on from the window's end."""
-        return self.every_step and not self.free
+        """Whether predictions are scored at each step; recursive ones begin at the end of the window."""
+        return self.every_step and not self.recursive
 
     def series_of(self, sequence: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The scale (and the baselines' facts) of each sequence: its own, or the only one."""
+        """The scaler index of each sequence: its own, or 0 if it is shared."""
         return sequence if self.fit.by_series else np.zeros_like(sequence)
 
     def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
-        """Scaled inputs [B, T, F] and targets [B, 1 or T, H * K]; H is 1 where the model runs free."""
+        """Scaled inputs [B, T, F] and targets [B, 1 or T, H * K]; H is 1 for recursive models."""
         first, lengths, sequence = self.windows[split].locate(indices)
         starts = torch.from_numpy(first).to(self.device)[:, None]
-        if self.windows[split].uniform:  # every step of training comes here: two gathers and nothing else
+        if self.windows[split].uniform:  # the training path: two gathers
             rows, ahead, short = starts + self._steps, starts + self._ahead, None
         else:
             ends = torch.from_numpy(lengths).to(self.device)[:, None] - 1
@@ -111,14 +113,14 @@ class NumericDataset(Dataset):
         return Batch(inputs, targets.reshape(len(indices), steps, -1), short)
 
     def origin_rows(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The last row known at each prediction that is scored, [n, 1 or T]."""
+        """The last known row of each scored prediction, [n, 1 or T]."""
         first, lengths, _ = self.windows[split].locate(indices)
         if not self.at_each_step:
             return (first + lengths - 1)[:, None]
         return first[:, None] + np.arange(int(lengths.max()))
 
     def truth(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Targets in original units, [n, 1 or T, H, K]; NaN beyond a short window's end and where one was filled in."""
+        """Targets in original units, [n, 1 or T, H, K]; NaN beyond the end of short windows and for filled values."""
         truth = self.training_targets(split, indices)
         if self.filled is not None:
             first, lengths, _ = self.windows[split].locate(indices)
@@ -126,7 +128,7 @@ class NumericDataset(Dataset):
         return truth
 
     def training_targets(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The same with what was filled in, as a model learns it."""
+        """Targets including filled values, as used for training."""
         first, lengths, _ = self.windows[split].locate(indices)
         truth = self.values[self._target_rows(first, lengths)][..., self.targets]
         beyond = np.arange(truth.shape[1]) >= lengths[:, None]
@@ -135,7 +137,7 @@ class NumericDataset(Dataset):
         return truth
 
     def original(self, split: str, indices: NDArray[np.int64], outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """The model's outputs [n, S, H * K] in original units, [n, S, H, K]; H is 1 where the model runs free."""
+        """Model outputs [n, S, H * K] in original units, [n, S, H, K]; H is 1 for recursive models."""
         scaled = outputs.reshape(*outputs.shape[:2], -1, len(self.targets)).astype(np.float64)
         first, lengths, sequence = self.windows[split].locate(indices)
         anchored = self._anchors(first, lengths, sequence, steps=scaled.shape[2])
@@ -143,7 +145,7 @@ class NumericDataset(Dataset):
         return self.scalers.inverse(scaled, self.targets, self.series_of(sequence))
 
     def scaled_windows(self, split: str, indices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What the model sees but the calendar, [n, T, F], and all that is to be predicted, [n, S, H * K]: scaled."""
+        """Scaled inputs without calendar features, [n, T, F], and all scaled targets, [n, S, H * K]."""
         first, lengths, sequence = self.windows[split].locate(indices)
         inputs = self.batch(split, indices).inputs[:, :, : len(self.inputs)]
         targets = self.scaled[torch.from_numpy(self._target_rows(first, lengths)).to(self.device)]
@@ -152,7 +154,7 @@ class NumericDataset(Dataset):
         return inputs.cpu().numpy().astype(np.float64), kept.cpu().numpy().astype(np.float64)
 
     def dates(self, split: str, indices: NDArray[np.int64]) -> NDArray[np.float64] | None:
-        """The calendar of the first time that each prediction is for, [n, S, E]."""
+        """Calendar features of the first target of each prediction, [n, S, E]."""
         if self.calendar is None:
             return None
         first, lengths, _ = self.windows[split].locate(indices)
@@ -162,7 +164,7 @@ class NumericDataset(Dataset):
     def _anchors(
         self, first: NDArray[np.int64], lengths: NDArray[np.int64], sequence: NDArray[np.int64], *, steps: int
     ) -> Anchors:
-        """See `seqcore.data.anchors`; for `steps` targets a prediction."""
+        """See `seqcore.data.anchors`; for `steps` targets per prediction."""
         series = self.series_of(sequence)
         *places, own = (torch.from_numpy(np.array(a)).to(self.device) for a in (first, lengths, series))
         ahead = self.lead + torch.arange(steps, device=self.device)
@@ -178,7 +180,7 @@ class NumericDataset(Dataset):
         return first[:, None, None] + steps[:, :, None] + ahead
 
     def _windows(self, split: str) -> Windows:
-        """The windows of a split, without those that lack rows to be measured from, or a scale that came before."""
+        """The windows of a split that have enough earlier rows for anchors and scales."""
         windows = super()._windows(split)
         offsets, period = self.table.offsets, self.scalers.period[self.series_of(windows.sequence)]
         earliest = offsets[windows.sequence] + period
@@ -208,7 +210,7 @@ class NumericDataset(Dataset):
         return scaled
 
     def _calendar(self) -> Tensor | None:
-        """What each row's date says, [N, E]. A window's step is given that of the row which it leads to."""
+        """Calendar features of each row, [N, E]. Each input step gets those of its target."""
         if not self.config.calendar or self.table.times is None:
             return None
         from seqcore.data.calendar import calendar_features  # imports pandas: only for data with dates
@@ -232,11 +234,9 @@ class NumericDataset(Dataset):
 
 
 def _check(table: Table, config: DataConfig, inputs: list[int], targets: list[int]) -> None:
-    """DataError where dates or positive values are needed and missing, or where a model could not run free."""
+    """DataError if dates or positive values are needed and missing, or if recursion is impossible."""
     if config.calendar and table.times is None:
-        raise DataError(
-            "data.calendar: these data have no dates to read a calendar from; choose a date column, or leave it empty"
-        )
+        raise DataError("data.calendar: these data have no dates; choose a date column, or leave data.calendar empty")
     if config.scaling == "log-last-value":
         for start in range(0, len(table), _CHECKED):
             bad = np.argwhere(~(table.values[start : start + _CHECKED] > 0.0))
@@ -244,20 +244,22 @@ def _check(table: Table, config: DataConfig, inputs: list[int], targets: list[in
                 row, column = start + int(bad[0][0]), int(bad[0][1])
                 raise DataError(
                     f"{table.columns[column]}: {row_name(table, row)} is {table.values[row, column]:g}, and "
-                    "log-relative scaling needs values above 0; set data.scaling to relative"
+                    "log-last-value scaling needs values above 0; set data.scaling to last-value"
                 )
-    if is_recursive(config) and (reason := why_not_free(table.columns, config, inputs, targets)):
+    if is_recursive(config) and (reason := why_not_recursive(table.columns, config, inputs, targets)):
         raise DataError(f"data.multi_step: {reason}")
 
 
-def why_not_free(columns: tuple[str, ...], config: DataConfig, inputs: list[int], targets: list[int]) -> str | None:
-    """Why a model can't go on from its own predictions; None where it can."""
+def why_not_recursive(
+    columns: tuple[str, ...], config: DataConfig, inputs: list[int], targets: list[int]
+) -> str | None:
+    """Why a recursive forecast is impossible; None if it is possible."""
     unknown = [columns[i] for i in inputs if i not in targets]
     if unknown:
         return (
-            f"a model that runs free would need future values of {unknown[0]!r}, which it sees but doesn't predict; "
+            f"a recursive forecast needs future values of {unknown[0]!r}, which is an input but not a target; "
             "use direct, or add it to data.target"
         )
     if config.lead != 1:
-        return f"a model that runs free goes on from the next step, and data.lead is {config.lead}; set it to 1"
+        return f"a recursive forecast needs data.lead 1, but it is {config.lead}; set it to 1"
     return None

@@ -1,4 +1,4 @@
-"""Pairs of sentences as a table: words coded on both sides, and what is the same kept together."""
+"""Sentence pairs as a table: encoded words of both languages, with equal sentences in one group."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from seqcore.results.spacing import bare, is_word
 
 __all__ = ["MOST_WORDS", "ONLY_WORDS", "pairs_table"]
 
-MOST_WORDS = 200  # words and marks of a sentence
-ONLY_WORDS = "Pairs of sentences are always cut into words: characters, which were asked for, have no effect here."
+MOST_WORDS = 200  # tokens of a sentence
+ONLY_WORDS = "Sentence pairs are always split into words; the option characters has no effect."
 _NAMED = 10
 
 Rows = NDArray[np.int64]
@@ -32,14 +32,14 @@ def pairs_table(
     columns: tuple[str, str] = ("sentence", "translation"),
     groups: Iterable[str] | None = None,
 ) -> Table:
-    """Sentences and their translations, the s-th of `paired` belonging to the s-th.
+    """Sentences with their translations in `paired`.
 
-    Odd apostrophes, spaces and letters of two signs become one kind; capitals stay. The same pair twice counts once.
-    Equal sentences - in the same words, whatever capitals and marks - are one group, and so always in one split.
-    `groups` names other ones, one for each pair. DataError: an empty side, with its row; no pair at all.
+    Text is normalized, but capitals are kept. Duplicate pairs are removed. Sentences with the same words, ignoring
+    capitals and marks, are in one group and so in one split; `groups` gives other groups, one for each pair. DataError:
+    an empty sentence, with its row; no pairs.
     """
     left, right = TokenEncoder(), TokenEncoder()
-    same, sentence = array("q"), array("q")  # a hash of the pair, and of the words of its sentence
+    same, sentence = array("q"), array("q")  # hashes of the pair and of the words of the sentence
     empty: list[int] = []
     for row, (a, b) in enumerate(pairs, 1):
         source, target = normalised(a), normalised(b)
@@ -57,7 +57,7 @@ def pairs_table(
             f"{name}, row{'s' * (len(empty) > 1)} {rows}: an empty sentence in the pair; correct or remove the row"
         )
     if not same:
-        raise DataError(f"{name}: there are no pairs in it; give two sentences a row")
+        raise DataError(f"{name}: there are no sentence pairs; give two sentences per row")
     sources = left.table(columns=columns[:1], separator=" ", x_title="word", independent=True)
     targets = right.table(columns=columns[1:], separator=" ", x_title="word", independent=True)
     _, first, inverse = np.unique(np.frombuffer(sentence, dtype=np.int64), return_index=True, return_inverse=True)
@@ -67,31 +67,22 @@ def pairs_table(
     short = (sources.lengths <= MOST_WORDS) & (targets.lengths <= MOST_WORDS)
     kept = np.flatnonzero(once & short)
     if not len(kept):
-        raise DataError(f"{name}: every sentence has more than {MOST_WORDS} words; give shorter ones")
+        raise DataError(f"{name}: all sentences have more than {MOST_WORDS} words; give shorter ones")
     notes = _notes(int((~once).sum()), int((once & ~short).sum()))
     if len(kept) < len(same):
-        sources, targets, together = _chosen(sources, kept), _chosen(targets, kept), together[kept]
+        sources, targets, together = _select(sources, kept), _select(targets, kept), together[kept]
     return replace(sources, groups=together, paired=targets, notes=notes)
 
 
 def _notes(copies: int, long: int) -> tuple[str, ...]:
-    notes = []
-    if copies:
-        notes.append(f"{copies:,} pair{'s that came' if copies > 1 else ' that came'} before left out.")
-    if long:
-        notes.append(f"{long:,} pair{'s' * (long > 1)} of more than {MOST_WORDS} words left out.")
-    return tuple(notes)
+    left_out = ((copies, "duplicate"), (long, f"with more than {MOST_WORDS} words"))
+    return tuple(f"Sentence pairs left out ({what}): {count:,}." for count, what in left_out if count)
 
 
-def _chosen(table: Table, sequences: Rows) -> Table:
-    """Some sequences of a table, and the symbols that are left."""
+def _select(table: Table, sequences: Rows) -> Table:
+    """Some sequences of a table, without the symbols that only others have."""
+    table = table.select(sequences)
     assert table.symbols is not None
-    lengths = table.lengths[sequences]
-    keep = np.zeros(len(table.lengths), dtype=bool)
-    keep[sequences] = True
-    codes = table.values[np.repeat(keep, table.lengths)]
-    there = np.bincount(codes[:, 0], minlength=len(table.symbols)) > 0
-    if not there.all():
-        codes = (np.cumsum(there) - 1).astype(codes.dtype)[codes]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return replace(table, values=codes, offsets=offsets, symbols=table.symbols[there])
+    used = np.bincount(table.values[:, 0], minlength=len(table.symbols)) > 0
+    codes = (np.cumsum(used) - 1).astype(table.values.dtype)[table.values]
+    return replace(table, values=codes, symbols=table.symbols[used])

@@ -1,4 +1,4 @@
-"""What a translator knows of two languages: their words, where capitals stand, and how sentences end."""
+"""ParallelTextCodec: vocabularies of two languages, capitalization and sentence endings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqcore.results.spacing import bare, is_word, join_sentence
 
 __all__ = ["Language", "ParallelTextCodec", "fit_language"]
 
-MANY = 1_000  # words; of more than these, one that stands only once is read as unknown, so that one learns of them
+MANY = 1_000  # in larger vocabularies, words that occur once are unknown, so that "unknown" is trained
 MARKS = frozenset(".!?\u2026\u3002\uff01\uff1f")
 _USUAL = 0.9
 
@@ -28,9 +28,9 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Language:
-    """The words of one side. A sentence's first word is read in small letters unless it has a capital elsewhere, too.
+    """The vocabulary of one language. The first word of a sentence is read in lower case unless it is a name.
 
-    `names` are the words that keep their capital at the beginning although their small form is known as well.
+    `names` are words that keep their capital although their lower-case form is known, too.
     """
 
     vocabulary: Vocabulary
@@ -40,7 +40,7 @@ class Language:
         return len(self.vocabulary)
 
     def known(self, word: str, *, first: bool) -> str:
-        """A word as it is known here, `UNKNOWN` where it isn't. What somebody typed needn't have its capitals right."""
+        """The known form of a word, ignoring case if necessary, or `UNKNOWN`."""
         small = word.lower()
         if first and small != word and self.vocabulary.knows(small) and word not in self.names:
             return small
@@ -48,12 +48,12 @@ class Language:
         return next((form for form in forms if self.vocabulary.knows(form)), UNKNOWN)
 
     def read(self, words: Sequence[str]) -> list[str]:
-        """The words of one sentence as they are known here."""
+        """The known forms of the words of a sentence."""
         start = next((i for i, word in enumerate(words) if is_word(word)), -1)
         return [self.known(word, first=i == start) for i, word in enumerate(words)]
 
     def encode(self, words: Sequence[str]) -> Rows:
-        """The codes of one sentence, 0 for unknown words."""
+        """The codes of a sentence, 0 for unknown words."""
         return self.vocabulary.encode(self.read(words))
 
     def encode_table(self, table: Table) -> Rows:
@@ -68,7 +68,7 @@ class Language:
         return codes
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """JSON values."""
         return {"words": list(self.vocabulary.symbols), "names": sorted(self.names)}
 
     @classmethod
@@ -79,11 +79,11 @@ class Language:
 
 @dataclass(frozen=True)
 class ParallelTextCodec(Codec):
-    """All that a trained translator needs to speak both languages.
+    """The codec of a translation model.
 
-    `capitals` says whether a translation begins with a capital after a sentence that does, that doesn't, and that has
-    no letters with capitals. `endings` is the mark that sentences usually end with, by their first word, "" for any
-    other; empty where they end without. `remembered` are translations of training sentences, whose codes `arrays` has.
+    `capitals`: whether a translation begins with a capital after a source that begins with a capital, a lower-case
+    letter, or neither. `endings`: the usual final mark by first word, "" for any other; empty if sentences have none.
+    `remembered` are translations of training sentences, whose source codes are in `memory`.
     """
 
     source: Language
@@ -97,21 +97,21 @@ class ParallelTextCodec(Codec):
 
     @property
     def input_kind(self) -> str:
-        """What a person gives to the model."""
+        """The kind of input in the user interface."""
         return "sentence"
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The words that it can read."""
+        """The source vocabulary."""
         return self.source.vocabulary
 
     @property
     def end(self) -> int:
-        """The code that a translation begins after and ends with: the one after all words."""
+        """The code that starts and ends a translation: the first after all words."""
         return len(self.target)
 
     def read(self, text: str) -> list[str]:
-        """The words of a typed sentence, with the mark at its end that one would expect there."""
+        """Tokenize a typed sentence and add the usual final mark if there is none."""
         words = cut_sentence(normalised(text))
         if words and self.endings and not any(mark in MARKS for mark in bare(words[-1])):
             first = self.source.known(next((w for w in words if is_word(w)), ""), first=True)
@@ -119,14 +119,14 @@ class ParallelTextCodec(Codec):
         return [word for word in words if word]
 
     def written(self, words: Sequence[str], source: Sequence[str]) -> Words:
-        """A translation's words with the capital at the beginning that it has after this source."""
+        """A translation with its first word capitalized as usual after this source."""
         start = next((i for i, word in enumerate(words) if is_word(word)), None)
         if start is None or not self.capitals[_case(source)]:
             return tuple(words)
         return (*words[:start], _capital(words[start]), *words[start + 1 :])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, without the arrays that `arrays` gives."""
+        """JSON values, without `arrays`."""
         return {
             "source": self.source.to_dict(),
             "target": self.target.to_dict(),
@@ -138,7 +138,7 @@ class ParallelTextCodec(Codec):
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What is kept as arrays beside `to_dict`."""
+        """Arrays that are saved with `to_dict`."""
         return dict(self.memory)
 
     @classmethod
@@ -157,9 +157,9 @@ class ParallelTextCodec(Codec):
 
 
 def fit_language(table: Table, sequences: Rows, *, most: int, least: int | None, side: str) -> Language:
-    """The words of the training split's sentences: the `most` frequent that stand there `least` times.
+    """The vocabulary of these sentences: the `most` frequent words that occur at least `least` times.
 
-    `least` None: once, or twice where there are over 1,000 different words. DataError where no two words are left.
+    `least` None: once, or twice if there are over 1,000 distinct words. DataError for fewer than two words.
     """
     assert table.symbols is not None
     chosen = np.zeros(len(table.lengths), dtype=bool)
@@ -182,8 +182,8 @@ def fit_language(table: Table, sequences: Rows, *, most: int, least: int | None,
     kept = sorted((w for w, n in counts.items() if n >= least and w != UNKNOWN), key=lambda w: (-counts[w], w))[:most]
     if len(kept) < 2:
         raise DataError(
-            f"the training split has {len(kept)} different words in its {side} that stand there {least} times; give "
-            "more sentences, or make data.min_count smaller"
+            f"the training split has {len(kept)} distinct words in its {side} that occur {least} times; give "
+            "more sentences, or reduce data.min_count"
         )
     known = set(kept)
     names = {w for w in kept if w != w.lower() and w.lower() in known and within[place[w]] > within[place[w.lower()]]}
@@ -191,7 +191,7 @@ def fit_language(table: Table, sequences: Rows, *, most: int, least: int | None,
 
 
 def first_words(table: Table) -> Rows:
-    """The row of each sentence's first word; sentences of marks alone have none."""
+    """The row of the first word of each sentence that has one."""
     assert table.symbols is not None
     words = np.array([is_word(s) for s in table.symbols.tolist()], dtype=bool)
     rows = np.flatnonzero(words[table.values[:, 0]])
@@ -201,10 +201,10 @@ def first_words(table: Table) -> Rows:
 
 
 def capitals_of(source: Table, target: Table, sequences: Sequence[int]) -> tuple[bool, bool, bool]:
-    """Whether translations mostly begin with a capital: after a capital, after a small letter, after neither."""
+    """Whether translations usually begin with a capital: after a capital, a lower-case letter, or neither."""
     votes = np.zeros((3, 2), dtype=np.int64)
     for s in sequences:
-        left, right = (t.words(int(t.offsets[s]), int(t.offsets[s + 1])) for t in (source, target))
+        left, right = (t.sentence(s) for t in (source, target))
         case = _case(right)
         if case < 2:
             votes[_case(left), 1 - case] += 1
@@ -214,11 +214,11 @@ def capitals_of(source: Table, target: Table, sequences: Sequence[int]) -> tuple
 
 
 def endings_of(source: Table, sequences: Sequence[int], language: Language) -> dict[str, str]:
-    """The mark that sentences end with, by their first word; nothing where a tenth of them end without one."""
+    """The usual final mark by first word; empty if more than a tenth of the sentences have none."""
     counts: dict[str, dict[str, int]] = {"": {}}
     ended = 0
     for s in sequences:
-        words = source.words(int(source.offsets[s]), int(source.offsets[s + 1]))
+        words = source.sentence(s)
         last = words[-1]
         if not any(mark in MARKS for mark in bare(last)):
             continue
@@ -234,12 +234,12 @@ def endings_of(source: Table, sequences: Sequence[int], language: Language) -> d
 
 
 def sentence_of(table: Table, s: int) -> str:
-    """One sentence of a table as it is written."""
-    return join_sentence(table.words(int(table.offsets[s]), int(table.offsets[s + 1])))
+    """One sentence of a table as text."""
+    return join_sentence(table.sentence(s))
 
 
 def _case(words: Sequence[str]) -> int:
-    """0: begins with a capital, 1: with a small letter, 2: with a letter of neither kind."""
+    """The first letter: 0 upper case, 1 lower case, 2 neither."""
     letter = next((c for word in words for c in word if c.isalpha()), "")
     return 0 if letter.isupper() else 1 if letter.islower() else 2
 

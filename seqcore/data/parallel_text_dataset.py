@@ -1,4 +1,4 @@
-"""Pairs of sentences as batches: coded once, gathered by index, padded at their end."""
+"""ParallelTextDataset: batches of sentence pairs, padded at their end."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from seqcore.experiment.config import DataConfig
 
 __all__ = ["ParallelTextDataset"]
 
-MOST_REMEMBERED = 10_000  # training sentences that a new one is compared with
-_MOST_READ = 5_000  # sentences that capitals and marks are learned from
+MOST_REMEMBERED = 10_000  # training sentences kept for the nearest-sentence baseline
+_MOST_READ = 5_000  # sentences for learning capitals and endings
 
 Rows = NDArray[np.int64]
 
 
 class ParallelTextDataset(Dataset):
-    """Sentences and their translations; the words are those of the training split.
+    """Sentences and their translations; vocabularies are fitted on the training split.
 
-    `own` says that the table is the one that the model is trained on. DataError where there are no pairs.
+    `own`: the table is the one that the model was trained on. DataError if there are no pairs.
     """
 
     codec: ParallelTextCodec
@@ -45,11 +45,11 @@ class ParallelTextDataset(Dataset):
     ) -> None:
         if table.paired is None or not table.symbolic or not table.paired.symbolic:
             raise DataError(
-                "data.task: translation needs pairs of sentences, and these data have none; give a file with a "
-                "sentence, a tab and its translation in each row, or choose another data.task"
+                "data.task: translation needs sentence pairs, but these data have none; give a file with a sentence, "
+                "a tab and its translation in each row, or choose another data.task"
             )
         if (table.lengths == 0).any() or (table.paired.lengths == 0).any():
-            raise DataError("a sentence is empty; take its pair out")
+            raise DataError("a sentence is empty; remove its pair")
         super().__init__(table, config, device)
         self.targets = table.paired
         self.codec = codec or self._make_codec()
@@ -61,31 +61,25 @@ class ParallelTextDataset(Dataset):
         self.own = remembered is not None and np.array_equal(remembered, self._fingerprint())
 
     def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
-        """Codes [B, T] and the translations' codes with the end after them [B, T_out], not scored beyond that.
-
-        `lengths[B]` where some sentences are shorter than T.
-        """
-        first, lengths, sequence = self.windows[split].locate(indices)
-        longest = int(lengths.max())
-        rows = np.minimum(first[:, None] + np.arange(longest), (first + lengths - 1)[:, None])
+        """Codes [B, T] and target codes with the end code [B, T_out]; `lengths[B]` if some are shorter than T."""
+        rows, sequence, lengths = self._rows(split, indices)
         inputs = self._inputs[torch.from_numpy(rows).to(self.device)]
-        short = bool((lengths < longest).any())
-        return Batch(inputs, self._translations(sequence), torch.from_numpy(np.array(lengths)) if short else None)
+        return Batch(inputs, self._translations(sequence), lengths)
 
     def gather(self, split: str, groups: Sequence[NDArray[np.int64]]) -> list[Batch]:
-        """Batch by batch: sentences of one length may have translations of several."""
+        """Batch by batch: sentences of equal length may have translations of different lengths."""
         return [self.batch(split, numbers) for numbers in groups]
 
     def source(self, sequence: int) -> list[str]:
         """The words of a sentence."""
-        return self.table.words(int(self.table.offsets[sequence]), int(self.table.offsets[sequence + 1]))
+        return self.table.sentence(sequence)
 
     def truth(self, sequence: int) -> list[str]:
         """The words of its translation."""
-        return self.targets.words(int(self.targets.offsets[sequence]), int(self.targets.offsets[sequence + 1]))
+        return self.targets.sentence(sequence)
 
     def sequences(self, split: str, indices: NDArray[np.int64]) -> Rows:
-        """Which sentences of the table these are."""
+        """The sentence numbers of these windows."""
         return np.array(self.windows[split].locate(indices)[2], dtype=np.int64)
 
     def _translations(self, sequence: NDArray[np.int64]) -> Tensor:
@@ -124,13 +118,13 @@ class ParallelTextDataset(Dataset):
         )
 
     def _fingerprint(self) -> NDArray[np.int64]:
-        """What tells the training data's own table from others."""
+        """Identifies the training table."""
         values = self.table.values
         return np.array([len(self.table.lengths), len(values), int(values.sum(dtype=np.int64))], dtype=np.int64)
 
 
 def _of_usual_length(table: Table, sequences: list[int]) -> int:
-    """The first of these sentences that is about as long as most."""
+    """The first of these sentences with about the median length."""
     lengths = table.lengths[sequences]
     usual = float(np.median(lengths))
     return sequences[int(np.argmin(np.abs(lengths - usual) + 1e-6 * np.arange(len(lengths))))]

@@ -14,18 +14,18 @@ from seqcore.experiment.migration import RENAMED_VALUES
 
 __all__ = ["CHUNK", "Scaler", "Scalers", "current_scaling", "fit_scaler"]
 
-CHUNK = 1_000_000  # rows worked on at a time, so that long series need little memory beside themselves
-_FINEST = 1e-5  # of a column's own spread: a size below it would blow up single precision's rounding
+CHUNK = 1_000_000  # rows processed at a time, to limit memory
+_FINEST = 1e-5  # of the standard deviation: a smaller scale would amplify rounding errors of single precision
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """`(values - center[C]) / scale[C]` of one series, of the values' logarithms where the kind is "log-last-value".
+    """`(values - center[C]) / scale[C]` of one series, of logarithms for the kind "log-last-value".
 
-    Kinds in `ANCHORED` also subtract an anchor, in the scaled values. `period` is the season's length in rows where
-    the kind is "seasonal", else 0.
+    Kinds in `ANCHORED` also subtract an anchor from the scaled values. `period` is the seasonal period in rows for the
+    kind "seasonal", else 0.
     """
 
     kind: str
@@ -35,16 +35,16 @@ class Scaler:
 
     @property
     def relative(self) -> bool:
-        """Whether each window is measured from an anchor of its own."""
+        """Whether an anchor is subtracted from each window."""
         return self.kind in ANCHORED
 
     @property
     def logarithmic(self) -> bool:
-        """Whether logarithms are scaled, and values must be positive."""
+        """Whether logarithms are scaled, so that values must be positive."""
         return self.kind == "log-last-value"
 
     def transform(self, values: Values) -> NDArray[np.float32]:
-        """[N, C] in original units -> [N, C] scaled, in single precision."""
+        """[N, C] in original units -> [N, C] scaled, float32."""
         scaled = np.empty(values.shape, dtype=np.float32)
         for start in range(0, len(values), CHUNK):
             rows = slice(start, start + CHUNK)
@@ -53,12 +53,12 @@ class Scaler:
         return scaled
 
     def inverse(self, scaled: NDArray[Any], columns: NDArray[np.int64] | list[int]) -> Values:
-        """[..., K] scaled values of the named columns -> original units."""
+        """[..., K] scaled values of these columns -> original units."""
         values: Values = np.asarray(scaled, dtype=np.float64) * self.scale[columns] + self.center[columns]
         return np.exp(values) if self.logarithmic else values
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for a checkpoint."""
+        """JSON values for a checkpoint."""
         return {"kind": self.kind, "center": self.center.tolist(), "scale": self.scale.tolist(), "period": self.period}
 
     @classmethod
@@ -70,7 +70,7 @@ class Scaler:
 
 @dataclass(frozen=True)
 class Scalers:
-    """A scaler for each of G series, side by side: `center[G, C]`, `scale[G, C]`, `period[G]`."""
+    """The scalers of G series: `center[G, C]`, `scale[G, C]`, `period[G]`."""
 
     kind: str
     center: Values
@@ -79,7 +79,7 @@ class Scalers:
 
     @classmethod
     def join(cls, each: Sequence[Scaler]) -> Scalers:
-        """Of one kind, one for each series."""
+        """From one scaler for each series, all of one kind."""
         return cls(
             each[0].kind,
             np.stack([s.center for s in each]),
@@ -103,15 +103,15 @@ class Scalers:
 
 
 def current_scaling(kind: str) -> str:
-    """Today's name of a scaling that an earlier version kept in a checkpoint."""
+    """The current name of a scaling from an older checkpoint."""
     return RENAMED_VALUES["data.scaling"].get(kind, kind)
 
 
 def fit_scaler(kind: str, stretches: Iterable[Values], *, window: int = 1, period: int = 0) -> Scaler:
-    """Fit on the training split's stretches, each [n, C]. A column that doesn't vary is divided by 1.
+    """Fit on segments of the training split, each [n, C]. The scale of a constant column is 1.
 
-    What is measured from an anchor is divided by the size of what is left: of steps from row to row ("last-value", of
-    logarithms "log-last-value"), of distances to the mean of the `window` rows so far, of changes over a `period`.
+    The scale of relative kinds is the root mean square of what remains: of differences ("last-value", of logarithms
+    "log-last-value"), of deviations from the mean of the last `window` rows, of differences over a `period`.
     """
     stretches = [s for s in stretches if len(s)]
     if kind == "log-last-value":
@@ -143,7 +143,7 @@ def fit_scaler(kind: str, stretches: Iterable[Values], *, window: int = 1, perio
 
 
 class _Logarithms:
-    """The logarithms of [n, C] values, taken a slice at a time."""
+    """The logarithms of values [n, C], computed by slice."""
 
     def __init__(self, values: Values) -> None:
         self.values = values
@@ -158,7 +158,7 @@ class _Logarithms:
 
 def _blocks_sum(values: Any) -> Values:
     if not isinstance(values, _Logarithms):
-        total: Values = values.sum(axis=0, dtype=np.float64)  # frames of sound are in single precision
+        total: Values = values.sum(axis=0, dtype=np.float64)  # frames of sound are float32
         return total
     blocks = [values[start : start + CHUNK].sum(axis=0) for start in range(0, len(values), CHUNK)]
     summed: Values = np.sum(blocks, axis=0)
@@ -166,12 +166,12 @@ def _blocks_sum(values: Any) -> Values:
 
 
 def _divisor(spread: Values, center: Values) -> Values:
-    """`spread`, with 1 where it is nothing but rounding."""
+    """`spread`, or 1 where it is only rounding error."""
     return np.where(spread > 1e-12 * np.maximum(np.abs(center), 1e-300), spread, 1.0)
 
 
 def _sum_of_squares(stretches: Iterable[Values], mean: Values, *, apart: int = 0) -> Values:
-    """Of values less `mean`, or of the changes over `apart` rows."""
+    """Sum of squares of values minus `mean`, or of differences over `apart` rows."""
     total = np.zeros_like(mean)
     for s in stretches:
         for start in range(0, len(s) - apart, CHUNK):
@@ -182,7 +182,7 @@ def _sum_of_squares(stretches: Iterable[Values], mean: Values, *, apart: int = 0
 
 
 def _around_window_mean(stretches: Iterable[Values], window: int) -> Values:
-    """The root mean square of values less the mean of the `window` rows that end with them."""
+    """The root mean square of values minus the mean of the `window` rows up to them."""
     total, count, block = np.float64(0.0), 0, CHUNK // 4
     for s in stretches:
         rows = max(1, min(window, len(s)))

@@ -1,8 +1,8 @@
-"""A sentence as words and marks, and back again to the letter: what a translator reads and writes.
+"""Reversible tokenization of sentences into words and marks, for translation.
 
-Elided and joined words come apart where a grammar would cut them (l'|eau, qu'|il, I|'m, do|n't, as|-tu), so that each
-half is learned once. Where a space stands that one wouldn't expect, or is missing where one would, the word after it
-says so itself: no information is lost, and a model learns the spacing of its language (French: a space before "?").
+Elided and contracted words are split (l'|eau, qu'|il, I|'m, do|n't, as|-tu). Tokens mark unexpected or missing spaces
+before them, so that the text can be restored exactly and a model learns the spacing of a language (French: a space
+before "?").
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from seqcore.results.spacing import JOINED, SPACED, Spacing
 
 __all__ = ["cut_sentence", "normalised"]
 
-_LONGEST = 60  # characters of a word; longer ones come apart
+_LONGEST = 60  # characters of a word; longer ones are split
 
 _ODD = {
     **dict.fromkeys("\u2018\u2019\u02bc\u02b9\u2032\u00b4\u0060\uff07", "'"),
@@ -39,12 +39,12 @@ _TAIL = re.compile(
 
 
 def normalised(text: str) -> str:
-    """One kind of apostrophe, hyphen and space, letters in one sign (NFC), and no white space too much."""
+    """Unified apostrophes, hyphens and spaces, Unicode in NFC, no redundant white space."""
     return " ".join(unicodedata.normalize("NFC", text).translate(_TRANSLATED).split())
 
 
 def cut_sentence(text: str) -> list[str]:
-    """The words and marks of a normalised text: `join_sentence` gives it back to the letter."""
+    """The tokens of a normalized text; `join_sentence` restores it exactly."""
     tokens: list[str] = []
     spacing = Spacing()
     place = 0
@@ -61,7 +61,7 @@ def cut_sentence(text: str) -> list[str]:
 
 @lru_cache(maxsize=50_000)
 def _parts(piece: str) -> tuple[str, ...]:
-    """One word, cut where a grammar would."""
+    """One word, split at elisions and contractions."""
     return tuple(_cut(piece))
 
 

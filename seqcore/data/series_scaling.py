@@ -1,4 +1,4 @@
-"""Which scale belongs to which series of a table: fitted on its own training split, known, or from its first rows."""
+"""Scalers of each series of a table: fitted on its training split, from a codec, or from its first rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqcore.experiment.config import DataConfig
 
 __all__ = ["SeriesFit", "fit_scalers", "known_scalers", "series_names"]
 
-_FIRST_SHARE = 0.25  # of a series never seen in training, whose scale is learned from it
+_FIRST_SHARE = 0.25  # of an unknown series, used to fit its scale
 
 Bounds = Sequence[tuple[int, int, int]]
 Values = NDArray[np.float64]
@@ -26,9 +26,9 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SeriesFit:
-    """The scales of a table's series. `known[S]` is each one's place in the codec, -1 where it was never seen.
+    """The scalers of the series of a table. `known[S]` is the index in the codec, -1 for unknown series.
 
-    `learned_until[S]` is the row before which a scale was learned that isn't the training's: nothing there is scored.
+    `learned_until[S]`: rows before it were used to fit the scale of an unknown series and are not scored.
     """
 
     scalers: Scalers
@@ -39,21 +39,21 @@ class SeriesFit:
 
 
 def series_names(table: Table) -> tuple[str, ...]:
-    """A name for each sequence, made where the table has none."""
+    """A name for each sequence, generated if the table has none."""
     return table.names or tuple(f"series {i}" for i in range(1, len(table.lengths) + 1))
 
 
 def fit_scalers(table: Table, config: DataConfig, bounds: Bounds, *, target: int) -> SeriesFit:
-    """Each series fitted on its own training split; one scale for independent sequences. DataError without a period."""
+    """Fit each series on its training split; independent sequences share a scale. DataError without a period."""
     count = len(table.lengths)
     by_series = count > 1 and not table.independent
     stretches: list[list[Values]] = [[] for _ in range(count if by_series else 1)]
     for s, low, high in bounds:
         stretches[s if by_series else 0].append(table.values[low:high])
     if not any(len(stretch) for own in stretches for stretch in own):
-        raise DataError("the training split has no rows; make validation and test split smaller, or give more data")
+        raise DataError("the training split has no rows; reduce the validation and test fractions, or give more data")
     everything = [stretch for own in stretches for stretch in own]
-    stretches = [own or everything for own in stretches]  # a series too short for a training split
+    stretches = [own or everything for own in stretches]  # for a series too short for a training split
     periods = _periods(stretches, target) if config.scaling == "seasonal" else [0] * len(stretches)
     each = [
         fit_scaler(config.scaling, own, window=config.window, period=period)
@@ -64,10 +64,10 @@ def fit_scalers(table: Table, config: DataConfig, bounds: Bounds, *, target: int
 
 
 def known_scalers(table: Table, config: DataConfig, codec: NumericCodec, *, target: int) -> SeriesFit:
-    """The codec's scales by the series' names.
+    """The scalers of a codec by series name.
 
-    A series that it doesn't know has seen no training split. Its own first quarter, a window at the least, gives its
-    scale, as it would if one began to forecast there; what lies before that is not scored.
+    The scale of an unknown series is fitted on its first quarter, at least a window, as if forecasting began there;
+    rows before that are not scored.
     """
     count = len(table.lengths)
     known, until = np.zeros(count, dtype=np.int64), table.offsets[:-1].copy()
@@ -89,14 +89,14 @@ def known_scalers(table: Table, config: DataConfig, codec: NumericCodec, *, targ
         each.append(fit_scaler(codec.scalers.kind, own, window=config.window, period=usual))
     if (until >= table.offsets[1:]).all() and (known < 0).all():
         raise DataError(
-            f"data.source: these series were not in training, so their first {least} rows or more give their scale, "
-            f"and the longest has {int(table.lengths.max(initial=0))}; give longer ones, or name series that were"
+            f"data.source: these series are unknown to the model, so at least {least} rows are needed to fit their "
+            f"scale, but the longest has {int(table.lengths.max(initial=0))}; give longer series, or known ones"
         )
     return SeriesFit(Scalers.join(each), True, series_names(table), known, until)
 
 
 def _periods(stretches: list[list[Values]], target: int) -> list[int]:
-    """The period of each series; the commonest where it shows none. DataError where none does."""
+    """The period of each series, or the most common one if it has none. DataError if no series has one."""
     longest = [max(own, key=len)[-LONGEST_LOOK:, target] for own in stretches]
     found = [find_period(values) for values in longest]
     commonest = Counter(period for period in found if period).most_common(1)

@@ -1,4 +1,4 @@
-"""Which rows train a model, which score it while it learns, and which score it at the end."""
+"""Training, validation and test splits: in time for series, by whole sequences or groups otherwise."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["SPLITS", "SPLIT_TITLES", "assigned_splits", "split_bounds"]
 
 SPLITS = ("train", "val", "test")
 SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
-_SEED = 20_240_229  # the split belongs to the data and not to a run: every run on a table is scored on the same split
+_SEED = 20_240_229  # fixed, so that all runs on a table have the same test split
 
 
 def split_bounds(
     table: Table, validation_fraction: float, test_fraction: float
 ) -> dict[str, list[tuple[int, int, int]]]:
-    """The stretches of each split: split -> [(sequence, first row, row after the last)], in time order.
+    """The rows of each split: split -> [(sequence, first row, end row)], in time order.
 
-    A series is cut in time, each at the same fractions; independent sequences go to one split whole, see
+    Each series is divided in time at the same fractions; independent sequences belong to one split, see
     `assigned_splits`.
     """
     bounds: dict[str, list[tuple[int, int, int]]] = {split: [] for split in SPLITS}
@@ -39,10 +39,10 @@ def split_bounds(
 
 
 def assigned_splits(table: Table, validation_fraction: float, test_fraction: float) -> NDArray[np.int64]:
-    """The split (its place in `SPLITS`) of each independent sequence, [S].
+    """The split (index in `SPLITS`) of each independent sequence, [S].
 
-    In their order, unless more is known of them: labelled sequences are mixed, so that each class has its share of
-    every split, and what must stay together (`groups`) goes to one split as a whole. The mixing is always the same.
+    In order of the sequences; labelled sequences are shuffled with a fixed seed and stratified by class, and `groups`
+    are not divided.
     """
     count = len(table.lengths)
     train, validation, _ = _cut(count, validation_fraction, test_fraction)
@@ -61,21 +61,21 @@ def assigned_splits(table: Table, validation_fraction: float, test_fraction: flo
 def _mixed(
     labels: NDArray[np.int64], groups: NDArray[np.int64], fractions: tuple[float, float], random: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Whole groups to splits, by the class that most of a group has, so that every split has all classes' share."""
+    """Assign whole groups to splits, stratified by the most frequent class of each group."""
     if len(groups) == 0:
         return groups
     sizes = np.bincount(groups)
     votes = np.zeros((len(sizes), int(labels.max()) + 1), dtype=np.int64)
     np.add.at(votes, (groups, labels), 1)
     stratum = votes.argmax(axis=1)
-    # a group that holds several classes (a speaker who says every vowel) is a stratum of its own kind
+    # groups of several classes (a speaker of every vowel) are one stratum
     stratum[(votes > 0).sum(axis=1) > 1] = votes.shape[1]
     split = np.zeros(len(sizes), dtype=np.int64)
     for kind in np.unique(stratum):
         members = np.flatnonzero(stratum == kind)
         members = members[random.permutation(len(members))]
         ends = np.cumsum(sizes[members])
-        middle = ends - sizes[members] / 2  # a group goes where its middle lies
+        middle = ends - sizes[members] / 2  # a group is assigned by its middle
         train, validation, _ = _cut(int(ends[-1]), *fractions)
         split[members] = (middle > train).astype(np.int64) + (middle > validation)
     _fill_empty(split, sizes, fractions)
@@ -83,7 +83,7 @@ def _mixed(
 
 
 def _fill_empty(split: NDArray[np.int64], sizes: NDArray[np.int64], fractions: tuple[float, float]) -> None:
-    """A split that is wanted and got no group takes one, in place, of those that fit: large groups may leave none."""
+    """Give a requested but empty split the best fitting group, in place: large groups may leave it empty."""
     for wanted, fraction in enumerate(fractions, start=1):
         giving = np.flatnonzero(np.bincount(split, minlength=3)[split] > 1)
         if fraction and not (split == wanted).any() and len(giving):
@@ -91,7 +91,7 @@ def _fill_empty(split: NDArray[np.int64], sizes: NDArray[np.int64], fractions: t
 
 
 def _cut(n: int, validation_fraction: float, test_fraction: float) -> tuple[int, int, int]:
-    """Where the splits of n rows end."""
+    """The end of each split of n rows."""
     test = round(n * test_fraction)
     validation = round(n * validation_fraction)
     return n - validation - test, n - test, n

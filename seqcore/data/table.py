@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -206,6 +206,32 @@ class Table:
         of = f" of {columns:,} columns" if columns > 1 else ""
         sequences = f" in {self.sequence_unit.counted(len(self.lengths))}" if len(self.lengths) > 1 else ""
         return f"{self.size.amount} {self.size.title.lower()}{of}{sequences}"
+
+    def keep_rows(self, keep: NDArray[np.bool_]) -> Table:
+        """The table with only some rows, [N]."""
+        before = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)  # rows kept before each row
+        return replace(
+            self,
+            values=self.values[keep],
+            offsets=before[self.offsets],
+            times=None if self.times is None else self.times[keep],
+            row_numbers={int(before[row]): number for row, number in self.row_numbers.items() if keep[row]},
+        )
+
+    def select(self, sequences: NDArray[np.int64]) -> Table:
+        """The table with only some sequences, given in ascending order."""
+        mask = np.zeros(len(self.lengths), dtype=bool)
+        mask[sequences] = True
+        table = self.keep_rows(np.repeat(mask, self.lengths))
+        return replace(
+            table,
+            offsets=np.append(table.offsets[:-1][mask], table.offsets[-1]),
+            names=tuple(self.names[s] for s in sequences) if self.names else (),
+            labels=None if self.labels is None else self.labels[mask],
+            groups=None if self.groups is None else np.asarray(self.groups)[mask],
+            paired=None if self.paired is None else self.paired.select(sequences),
+            recordings=None if self.recordings is None else self.recordings.select(sequences.tolist()),
+        )
 
     def words(self, low: int, high: int) -> list[str]:
         """The symbols of the rows `low` to `high` - 1, in a table of symbols."""

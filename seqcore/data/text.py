@@ -1,4 +1,4 @@
-"""Running text: cut into characters or words, coded piece by piece, and put together again for reading."""
+"""Tokenization of text into characters or words, encoded in pieces, and joining of words into text."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from seqcore.errors import DataError
 __all__ = ["LEVELS", "cut_words", "join_words", "text_table", "written_lengths"]
 
 LEVELS = (
-    ("characters", "Characters", "Letter by letter, spaces and line ends too."),
-    ("words", "Words", "Word by word; punctuation marks are words of their own."),
+    ("characters", "Characters", "Letters, spaces and line ends."),
+    ("words", "Words", "Words and punctuation marks."),
 )
-_PIECE = 2**20  # characters that are coded at once
-_LONGEST_WORD = 10_000  # characters that are looked through for a place to cut at
-_FEW = 1_000  # symbols that say little about a language
-_CHARACTERS = 0x110000  # of Unicode
+_PIECE = 2**20  # characters encoded at a time
+_LONGEST_WORD = 10_000  # characters searched for white space to split at
+_FEW = 1_000  # symbols, below which a text is too short
+_CHARACTERS = 0x110000  # code points of Unicode
 
-_EASTERN = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # written without spaces: each character counts as a word
+_EASTERN = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # written without spaces: each character is a word
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17d3"
-_LETTER = f"(?:(?![{_EASTERN}])[\\w{_MARKS}])"  # vowel signs belong to words, too
-# a line end; a character of its own; a word with its inner apostrophes, hyphens and points; dashes, dots; any one mark
+_LETTER = f"(?:(?![{_EASTERN}])[\\w{_MARKS}])"  # including vowel signs
+# line end; single character; word with inner apostrophes, hyphens and points; dashes, dots; any other mark
 _WORD = re.compile(
     rf"\n|[{_EASTERN}]|{_LETTER}+(?:['\u2019.\u2010-]{_LETTER}+|(?<=\d),(?=\d){_LETTER}+)*|--+|==+|\*\*+|\.{{2,}}|[^\w\s]"
 )
@@ -37,30 +37,29 @@ _GLUED_LEFT = frozenset(
     ".,;:!?)]}%\u2026\u2019\u201d\u00bb\u0964\u3001\u3002\uff0c\uff01\uff1f\uff1a\uff1b\u300d\u300f"
 )
 _GLUED_RIGHT = frozenset("([{$\u00a3\u20ac#@\u2018\u201c\u00ab\u00bf\u00a1\u300c\u300e")
-_PAIRS = frozenset("\"'")  # the same sign opens and closes
+_PAIRS = frozenset("\"'")  # opening and closing quotes are the same
 
 
 def text_table(text: str | Iterable[str], *, level: str = "characters", name: str = "text") -> Table:
-    """A text as one long sequence of "characters" or "words": coded symbols [N, 1].
+    """A text as one sequence of "characters" or "words": coded symbols [N, 1].
 
-    `text` is the whole, or its pieces one after the other, so that a long file need never be in memory as a whole:
-    what is kept is one, two or four bytes a symbol. Line ends become one kind, a byte-order mark goes, and letters that
-    were put together of two signs become one (NFC). At the level of words blank lines divide paragraphs; line ends
-    inside them are spaces, unless the text (its first million characters) has no blank lines at all. DataError where
-    fewer than two different symbols are left.
+    `text` is a string or its pieces, so that a long file is never in memory as a whole; one, two or four bytes are kept
+    per symbol. Line ends are unified, a byte-order mark is removed, and Unicode is normalized (NFC). For words, blank
+    lines divide paragraphs and other line ends are spaces, unless the first million characters have no blank line.
+    DataError if there are fewer than two different symbols.
     """
     pieces = _pieces([text] if isinstance(text, str) else text)
-    symbols, codes, notes = _coded_words(pieces) if level == "words" else _coded_characters(pieces)
+    symbols, codes, notes = _encode_words(pieces) if level == "words" else _encode_characters(pieces)
     what = "word" if level == "words" else "character"
     if len(codes) == 0:
-        raise DataError(f"{name}: there is no text in it; give it a few hundred {what}s")
+        raise DataError(f"{name}: the text is empty; give a few hundred {what}s")
     if len(symbols) < 2:
         raise DataError(
-            f"{name}: the text has only one kind of {what}, {_shown(symbols[0])} ({len(codes):,} times), so there is "
-            "nothing to learn; give it at least two"
+            f"{name}: the text has only one distinct {what}, {_shown(symbols[0])} ({len(codes):,} times); "
+            "give at least two"
         )
     if len(codes) < _FEW:
-        notes = (*notes, f"A text of {len(codes):,} {what}s is little to learn from: it will be learned by heart.")
+        notes = (*notes, f"A text of {len(codes):,} {what}s is short: expect overfitting.")
     return Table(
         values=codes[:, None],
         columns=(what,),
@@ -73,14 +72,14 @@ def text_table(text: str | Iterable[str], *, level: str = "characters", name: st
 
 
 def cut_words(text: str) -> list[str]:
-    """The words and punctuation marks of a text, and its line ends, in their order."""
+    """The words, punctuation marks and line ends of a text, in order."""
     return _WORD.findall(text)
 
 
 def join_words(words: Iterable[str]) -> str:
-    """Words and marks as a text for reading: no space before a comma or after a bracket, quotes in pairs."""
+    """Words and marks joined into text: no space before a comma or after a bracket, paired quotes."""
     written: list[str] = []
-    glued, eastern = True, False  # whether what comes next stands close; whether it follows a character of its own
+    glued, eastern = True, False  # no space before the next word; after a single character
     opened: set[str] = set()
     for word in words:
         closing = word in opened
@@ -100,30 +99,30 @@ def join_words(words: Iterable[str]) -> str:
 
 
 def written_lengths(symbols: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Characters that each word or mark [V] adds to a text, the space before it included: what `join_words` writes."""
+    """The number of characters that `join_words` writes for each word or mark [V], including the space before it."""
     close = np.array([s == "\n" or s in _GLUED_LEFT for s in symbols.tolist()], dtype=bool)
     lengths: NDArray[np.int64] = np.strings.str_len(symbols).astype(np.int64) + ~close
     return lengths
 
 
 def _pieces(text: Iterable[str]) -> Iterator[str]:
-    """Clean pieces of about a million characters, cut at white space where there is any."""
+    """Normalized pieces of about a million characters, split at white space if possible."""
     rest, first = "", True
     for given in text:
         for start in range(0, len(given), _PIECE):
             rest += given[start : start + _PIECE]
             if first and rest:
                 rest, first = rest.removeprefix("\ufeff"), False
-            cut = _place_to_cut(rest)
+            cut = _split_position(rest)
             if cut:
-                yield _clean(rest[:cut])
+                yield _normalize(rest[:cut])
                 rest = rest[cut:]
     if rest:
-        yield _clean(rest)
+        yield _normalize(rest)
 
 
-def _place_to_cut(text: str) -> int:
-    """Where the last white space before the end begins; 0 where the piece is too short to be cut."""
+def _split_position(text: str) -> int:
+    """The start of the last white space; 0 if the text is too short to be split."""
     if len(text) < _PIECE:
         return 0
     for place in range(len(text) - 1, len(text) - _LONGEST_WORD, -1):
@@ -132,8 +131,8 @@ def _place_to_cut(text: str) -> int:
     return len(text) - 1
 
 
-def _clean(text: str) -> str:
-    """One kind of line end, no signs that only steer a terminal, letters in one sign."""
+def _normalize(text: str) -> str:
+    """Unified line ends, no NUL, Unicode in NFC."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
@@ -141,8 +140,8 @@ def _clean(text: str) -> str:
     return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
-def _coded_characters(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[Any], tuple[str, ...]]:
-    """(different characters[V], code of each[N], nothing to say)."""
+def _encode_characters(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[Any], tuple[str, ...]]:
+    """(distinct characters[V], codes[N], no notes)."""
     code_of = np.full(_CHARACTERS, -1, dtype=np.int32)
     seen: list[int] = []
 
@@ -156,23 +155,23 @@ def _coded_characters(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[
             found = code_of[points]
         return found
 
-    whole = _collected(map(codes, pieces), lambda: len(seen))
+    whole = _collect(map(codes, pieces), lambda: len(seen))
     order = np.argsort(np.array(seen, dtype=np.int64))
     symbols = np.array([chr(seen[i]) for i in order.tolist()], dtype=np.str_)
-    return symbols, _ranked(whole, order), ()
+    return symbols, _reorder(whole, order), ()
 
 
-def _coded_words(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[Any], tuple[str, ...]]:
-    """(different words[V], code of each[N], what was done to the line ends)."""
+def _encode_words(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[Any], tuple[str, ...]]:
+    """(distinct words[V], codes[N], notes on line ends)."""
     code_of: defaultdict[str, int] = defaultdict(lambda: len(code_of))
     paragraphs: bool | None = None
-    joined = False  # whether a line end within a paragraph was read as a space
+    joined = False  # a line end within a paragraph was read as a space
 
     def read(found: re.Match[str]) -> str:
         nonlocal joined
         if len(found[0]) > 1:
             return "\n"
-        joined = joined or 0 < found.start() < len(found.string) - 1  # one at an end of the text is inside of nothing
+        joined = joined or 0 < found.start() < len(found.string) - 1  # not at the ends of the text
         return " "
 
     def codes(piece: str) -> NDArray[np.int64]:
@@ -184,18 +183,18 @@ def _coded_words(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[Any],
         words = cut_words(piece)
         return np.fromiter(map(code_of.__getitem__, words), dtype=np.int64, count=len(words))
 
-    whole = _collected(map(codes, pieces), lambda: len(code_of))
+    whole = _collect(map(codes, pieces), lambda: len(code_of))
     words = list(code_of)
     order = np.array(sorted(range(len(words)), key=words.__getitem__), dtype=np.int64)
     symbols = np.array([words[i] for i in order], dtype=np.str_)
     note = ("Line ends inside paragraphs were read as spaces.",) if joined else ()
-    return symbols, _ranked(whole, order), note
+    return symbols, _reorder(whole, order), note
 
 
-def _collected(pieces: Iterable[NDArray[Any]], kinds: Callable[[], int]) -> NDArray[Any]:
-    """Pieces of codes as one array [N] of the smallest type that holds them; it grows where it stands."""
+def _collect(pieces: Iterable[NDArray[Any]], kinds: Callable[[], int]) -> NDArray[Any]:
+    """Pieces of codes as one array [N] of the smallest type, extended in place."""
     held, kind = bytearray(), code_type(0)
-    for piece in pieces:  # `kinds` knows how many there are by now
+    for piece in pieces:  # `kinds` is the number of distinct symbols so far
         wanted = code_type(kinds())
         if wanted is not kind:
             held, kind = bytearray(np.frombuffer(held, dtype=kind).astype(wanted).data), wanted
@@ -203,8 +202,8 @@ def _collected(pieces: Iterable[NDArray[Any]], kinds: Callable[[], int]) -> NDAr
     return np.frombuffer(held, dtype=kind)
 
 
-def _ranked(codes: NDArray[Any], order: NDArray[np.int64]) -> NDArray[Any]:
-    """Codes in the order of appearance -> codes in the order of the symbols, written over the first."""
+def _reorder(codes: NDArray[Any], order: NDArray[np.int64]) -> NDArray[Any]:
+    """Codes by first appearance -> codes by sorted symbols, in place."""
     rank = np.empty(len(order), dtype=codes.dtype)
     rank[order] = np.arange(len(order))
     for start in range(0, len(codes), _PIECE):

@@ -1,4 +1,4 @@
-"""Windows of symbols: coded once, gathered by index."""
+"""TokenDataset: windows of token codes with the next tokens as targets, and its codec."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["LONGEST_GRAM", "NOT_SCORED", "TokenCodec", "TokenDataset", "fit_voca
 
 Rows = NDArray[np.int64]
 
-NOT_SCORED = -100  # a target that torch's cross-entropy leaves out
+NOT_SCORED = -100  # a target that cross-entropy ignores
 LONGEST_GRAM = 5
-_FEW = 1_000  # symbols; of more, those that the training split has once are read as unknown, so that one learns of them
-_MOST_WORDS = 20_000  # the most frequent symbols that are told apart
+_FEW = 1_000  # in larger vocabularies, symbols that occur once are unknown, so that "unknown" is trained
+_MOST_WORDS = 20_000  # size of the vocabulary
 _MOST_KEPT = 300_000  # n-grams in a checkpoint
 _AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
 class TokenCodec(Codec):
-    """All that a trained model needs to speak the user's symbols: vocabulary, the end of the data, what to count by.
+    """The codec of a language model: vocabulary, the end of the data, and n-gram counts.
 
     `ngrams[n - 1]` are (keys, counts) of the training split's n-grams of length n, as `NGrams` counts them. A
     checkpoint keeps as many lengths of them as are small.
@@ -49,11 +49,11 @@ class TokenCodec(Codec):
 
     @property
     def input_kind(self) -> str:
-        """What a person gives to the model."""
+        """The kind of input in the user interface."""
         return "symbols"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, without the arrays that `arrays` gives."""
+        """JSON values, without `arrays`."""
         return {
             "symbols": list(self.vocabulary.symbols),
             "separator": self.vocabulary.separator,
@@ -61,7 +61,7 @@ class TokenCodec(Codec):
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What is kept as arrays beside `to_dict`."""
+        """Arrays that are saved with `to_dict`."""
         kept: dict[str, NDArray[Any]] = {}
         total = 0
         for n, (keys, count) in enumerate(self.ngrams):
@@ -80,19 +80,19 @@ class TokenCodec(Codec):
             for n in range(LONGEST_GRAM)
             if f"ngrams.{n}.keys" in arrays
         ]
-        if "fitted.pairs" in arrays:  # as checkpoints had it before there were n-grams
+        if "fitted.pairs" in arrays:  # older checkpoints
             counted = _from_table(arrays["fitted.single"], arrays["fitted.pairs"])
         return cls(vocabulary, tuple(d["tail"]), tuple(counted))
 
 
 class TokenDataset(Dataset):
-    """Windows of symbols; what comes next is one symbol further on. The vocabulary is the training split's."""
+    """Windows of tokens; each target is the next token. The vocabulary is fitted on the training split."""
 
     codec: TokenCodec
 
     def __init__(self, table: Table, config: DataConfig, device: torch.device, codec: TokenCodec | None = None) -> None:
         if not table.symbolic:
-            raise DataError("data.task: these data are numbers, and symbols needs text; set data.task to regression")
+            raise DataError("data.task: language modeling needs text, but these data are numbers; use regression")
         super().__init__(table, config, device)
         self.new = codec is None
         if codec is None:
@@ -104,34 +104,28 @@ class TokenDataset(Dataset):
 
     @property
     def lead(self) -> int:
-        """A symbol's target is the next one."""
+        """The target is the next token."""
         return 1
 
     @property
     def horizon(self) -> int:
-        """One symbol at a time."""
+        """One token."""
         return 1
 
     @property
     def burn_in(self) -> int:
-        """Steps at a window's start whose predictions don't count."""
+        """Steps at the start of a window whose predictions are not scored."""
         return self.config.burn_in if self.every_step else 0
 
     def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
         """Codes [B, T] and target codes [B, 1 or T]."""
-        first, lengths, _ = self.windows[split].locate(indices)
-        longest = int(lengths.max())
-        rows = first[:, None] + np.arange(longest)
-        short = bool((lengths < longest).any())
-        if short:
-            np.minimum(rows, (first + lengths - 1)[:, None], out=rows)
-        inputs = self.inputs(rows)
-        targets = self.inputs(self._targets(rows, first, lengths))
+        rows, _, lengths = self._rows(split, indices)
+        targets = self.inputs((rows if self.every_step else rows[:, -1:]) + 1)
         targets[:, : self.burn_in] = NOT_SCORED
-        return Batch(inputs, targets, torch.from_numpy(lengths) if short else None)
+        return Batch(self.inputs(rows), targets, lengths)
 
     def places(self, split: str, indices: NDArray[np.int64], *, carried: bool) -> tuple[Rows, Rows]:
-        """(rows of all targets of these windows [n], how many symbols before each the model has seen [n])."""
+        """(rows of all targets of these windows [n], number of tokens seen before each [n])."""
         first, lengths, sequence = self.windows[split].locate(indices)
         if self.every_step:
             steps = np.arange(self.burn_in, int(lengths.max()))
@@ -146,28 +140,23 @@ class TokenDataset(Dataset):
         return rows, np.asarray(seen, dtype=np.int64)
 
     def context(self, split: str, index: int) -> tuple[tuple[str, ...], str]:
-        """One window as the user wrote it, and what came next."""
+        """The symbols of one window and the next symbol."""
         first, lengths, _ = self.windows[split].locate(np.array([index]))
         end = int(first[0] + lengths[0])
         symbols = self.table.words(int(first[0]), end + 1)
         return tuple(symbols[:-1]), symbols[-1]
 
     def inputs(self, rows: NDArray[np.int64]) -> Tensor:
-        """Codes of rows of the table [B, T], on the device."""
+        """Codes of the rows [B, T], on the device."""
         return self.coded[torch.from_numpy(rows).to(self.device)].long()
-
-    def _targets(
-        self, rows: NDArray[np.int64], first: NDArray[np.int64], lengths: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        return rows + 1 if self.every_step else (first + lengths)[:, None]
 
 
 def fit_vocabulary(table: Table, train: Iterable[tuple[int, int, int]]) -> Vocabulary:
-    """The symbols of the training split, the 20,000 most frequent ones; of more than 1,000 only what it has twice."""
+    """The 20,000 most frequent symbols of the training split; of more than 1,000 only those that occur twice."""
     assert table.symbols is not None
     count = np.zeros(len(table.symbols), dtype=np.int64)
     for _, low, high in train:
-        for start in range(low, high, _AT_ONCE):  # numpy counts in eight bytes a symbol
+        for start in range(low, high, _AT_ONCE):  # bincount needs eight bytes per symbol
             count += np.bincount(table.values[start : min(start + _AT_ONCE, high), 0], minlength=len(count))
     count[table.symbols == UNKNOWN] = 0
     known = np.flatnonzero(count)
@@ -181,7 +170,7 @@ def fit_vocabulary(table: Table, train: Iterable[tuple[int, int, int]]) -> Vocab
 
 
 def _from_table(single: NDArray[Any], pairs: NDArray[Any]) -> list[tuple[Rows, Rows]]:
-    """How often each symbol [V] and each pair [V, V] was counted, as `NGrams` has it."""
+    """Counts of symbols [V] and pairs [V, V] in the format of `NGrams`."""
     known = np.flatnonzero(single)
     first, second = np.nonzero(pairs[known])
     both = first * len(single) + second, pairs[known][first, second].astype(np.int64)

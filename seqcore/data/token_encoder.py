@@ -1,4 +1,4 @@
-"""Sequences of symbols coded as they come, so that a long file is never in memory as separate words."""
+"""TokenEncoder: encodes sequences of symbols one by one, so that a long file is never in memory as strings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PIECE = 1 << 20
 
 
 class TokenEncoder:
-    """Takes sequences of symbols one by one and keeps four bytes a symbol; `table` is what they are together."""
+    """Collects sequences of symbols with four bytes per symbol; `table` makes the table."""
 
     def __init__(self) -> None:
         self._codes = array("I")
@@ -27,18 +27,15 @@ class TokenEncoder:
         self._known.default_factory = self._known.__len__
 
     def add(self, symbols: Iterable[str]) -> int:
-        """One more sequence; returns its length."""
+        """Add a sequence; returns its length."""
         self._codes.extend(map(self._known.__getitem__, symbols))
         self._ends.append(len(self._codes))
         return len(self._codes) - self._ends[-2]
 
     def table(self, *, columns: tuple[str, ...] = ("symbol",), separator: str = "", **rest: Any) -> Table:
-        """All sequences as codes [N, 1] into the sorted symbols; `rest` goes to the `Table`.
-
-        The coder is empty then.
-        """
+        """All sequences as codes [N, 1] into the sorted symbols; `rest` is passed to `Table`. Empties the encoder."""
         if not self._known:
-            raise DataError("there are no symbols in it; give at least two")
+            raise DataError("there are no symbols; give at least two")
         found = np.array(list(self._known), dtype=np.str_)
         order = np.argsort(found)
         place = np.empty(len(order), dtype=code_type(len(order)))

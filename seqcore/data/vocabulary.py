@@ -1,4 +1,4 @@
-"""Symbols to numbers and back. Fitted on the training split alone."""
+"""Vocabulary: symbols to codes and back, fitted on the training split."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from seqcore.errors import DataError
 
 __all__ = ["UNKNOWN", "Vocabulary"]
 
-UNKNOWN = "\ufffd"  # what a symbol that the training split doesn't have is read as; its code is 0
+UNKNOWN = "\ufffd"  # stands for symbols that are not in the training split; code 0
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """`symbols[V]` in the order of their codes; the first is `UNKNOWN`. `separator` joins symbols for reading."""
+    """`symbols[V]` by code; the first is `UNKNOWN`. `separator` joins symbols into text."""
 
     symbols: tuple[str, ...]
     separator: str = ""
@@ -33,7 +33,7 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, symbols: NDArray[np.str_], separator: str = "") -> Vocabulary:
-        """From the training split's symbols [n]. DataError where they are all the same."""
+        """From symbols [n] of the training split. DataError for fewer than two distinct symbols."""
         known = np.unique(symbols)
         known = known[known != UNKNOWN]
         if len(known) < 2:
@@ -50,20 +50,20 @@ class Vocabulary:
         return codes[inverse]
 
     def encode_table(self, table: Table) -> NDArray[np.integer]:
-        """The rows of a symbolic table [N] as codes, in the smallest type that torch can index with."""
+        """The rows of a table of symbols [N] as codes, in the smallest type that torch can index."""
         assert table.symbols is not None
         kind = np.uint8 if len(self) <= 2**8 else np.int16 if len(self) <= 2**15 else np.int32
         codes: NDArray[np.integer] = self.encode(table.symbols).astype(kind)[table.values[:, 0]]
         return codes
 
     def knows(self, symbol: str) -> bool:
-        """Whether the training split had it."""
+        """Whether the symbol is in the vocabulary."""
         return symbol in self._codes and symbol != UNKNOWN
 
     def read(self, text: str) -> tuple[str, ...]:
-        """What a person typed, as symbols: characters as they stand, or words as the data's own were cut.
+        """Tokenize typed text like the training data: characters or words, possibly unknown (see `knows`).
 
-        Where only the small letters of a word are known, it is read in them. Symbols may be unknown: see `knows`.
+        A word known only in lower case is read in lower case.
         """
         if not self.separator:
             return tuple(text)
@@ -76,5 +76,5 @@ class Vocabulary:
         return tuple(w if self.knows(w) or not self.knows(w.lower()) else w.lower() for w in words)
 
     def join(self, symbols: Iterable[str]) -> str:
-        """Symbols as a text for reading."""
+        """Symbols joined into text."""
         return join_words(symbols) if self.separator else "".join(symbols)

@@ -166,13 +166,8 @@ class LanguageModeling(Task):
             return
         before: NDArray[np.int64] | None = None
         for numbers in parallel_segments(len(windows), most, min(rows, _MOST_ROWS, max(1, len(windows) // 8))):
-            first, _, sequence = windows.locate(numbers)
-            continues = np.zeros(len(numbers), dtype=bool)
-            if before is not None:
-                earlier, _, its_sequence = windows.locate(before[: len(numbers)])
-                continues = (sequence == its_sequence) & (first == earlier + windows.stride)
+            yield numbers, windows.continues_previous(numbers, before)
             before = numbers
-            yield numbers, continues
 
     @torch.inference_mode()
     def _passes(

@@ -134,7 +134,7 @@ class Regression(Task):
     ) -> Evaluation:
         """Metrics of model and baselines in original units; truth and prediction over `points` steps."""
         indices, of = self._scored(dataset, part), len(dataset.windows[part])
-        if dataset.free and not full:  # between epochs: a recursive forecast takes one pass a step
+        if dataset.recursive and not full:  # between epochs: a recursive forecast takes one pass a step
             return self._quick_evaluation(model, dataset, part, indices)
         prediction, loss = self.predicted(model, dataset, part, indices)
         truth = dataset.truth(part, indices)
@@ -185,7 +185,7 @@ class Regression(Task):
         carry = self.experiment.training.stateful
         outputs, loss = predict_windows(model, self, dataset, part, indices, stateful=carry)
         with np.errstate(over="ignore", invalid="ignore"):
-            if dataset.free:
+            if dataset.recursive:
                 return recursive_forecast(model, dataset, part, indices), loss
             return dataset.original(part, indices, outputs), loss
 

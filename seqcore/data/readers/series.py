@@ -111,22 +111,27 @@ def ordered(ids: Ids | None, along: NDArray[Any] | None, along_name: str, origin
         return None if blocks else np.argsort(ids.codes, kind="stable").astype(np.int64)
     if blocks and bool(np.all((along[1:] > along[:-1]) | ~same)):
         return None
-    order = np.lexsort((along, ids.codes))
-    codes, sorted_along = ids.codes[order], along[order]
-    again = np.flatnonzero((codes[1:] == codes[:-1]) & (sorted_along[1:] == sorted_along[:-1]))
+    order, again = _repeats(ids, along)
     if len(again):
         first = int(again[0])
         rows = sorted(int(i) for i in order[first : first + 2])
         listed = " and ".join(str(row) for row in origin.rows(rows))
-        time = sorted_along[first]
+        time = along[order[first]]
         shown = short_time(time) if isinstance(time, np.datetime64) else f"{time:g}"
         more = f"; {len(again) - 1:,} more" if len(again) > 1 else ""
         raise DataError(
-            f"{origin.name}, columns {ids.column} and {along_name}: {ids.names[codes[first]]}, {shown} is "
+            f"{origin.name}, columns {ids.column} and {along_name}: {ids.names[ids.codes[order[first]]]}, {shown} is "
             f"duplicated (rows {listed}{more}); keep one row per series and time"
         )
     origin.notes.append(f"The rows were sorted by {ids.column} and {along_name}.")
-    return order.astype(np.int64)
+    return order
+
+
+def _repeats(ids: Ids, along: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The order by id, then by `along[N]`; and the places in it whose next row has the same id and value."""
+    order = np.lexsort((along, ids.codes)).astype(np.int64)
+    codes, values = ids.codes[order], along[order]
+    return order, np.flatnonzero((codes[1:] == codes[:-1]) & (values[1:] == values[:-1]))
 
 
 def _take_ids(columns: Columns, times: Times | None, origin: Origin) -> Ids | None:
@@ -176,9 +181,7 @@ def _by_times(columns: Columns, times: Times, origin: Origin) -> Ids | None:
     for ids in [*candidates, *together]:
         if repeated < 0.1 * len(times) and not _is_hinted(ids.column.split("\0")[0]):
             continue
-        keys = np.lexsort((times, ids.codes))
-        codes, sorted_times = ids.codes[keys], times[keys]
-        again = int(((codes[1:] == codes[:-1]) & (sorted_times[1:] == sorted_times[:-1])).sum())
+        again = len(_repeats(ids, times)[1])
         if again < best[0] and len(ids.names) <= len(times) / 2:
             best = again, ids
         if again == 0:
@@ -208,10 +211,7 @@ def _by_blocks(columns: Columns, origin: Origin) -> Ids | None:
             return ids
         if step is not None and columns[step].null_count == 0:
             along = np.asarray(columns[step])
-            keys = np.lexsort((along, ids.codes))
-            codes, sorted_along = ids.codes[keys], along[keys]
-            again = (codes[1:] == codes[:-1]) & (sorted_along[1:] == sorted_along[:-1])
-            if not again.any() and len(np.unique(along)) < len(along):
+            if not len(_repeats(ids, along)[1]) and len(np.unique(along)) < len(along):
                 return ids
     return None
 
@@ -221,9 +221,7 @@ def _steps(columns: Columns, name: str, ids: Ids, origin: Origin) -> NDArray[np.
     if columns[name].null_count:
         return None
     steps = np.asarray(columns[name]).astype(np.float64)
-    keys = np.lexsort((steps, ids.codes))
-    codes, along = ids.codes[keys], steps[keys]
-    if bool(np.any((codes[1:] == codes[:-1]) & (along[1:] == along[:-1]))) or len(np.unique(steps)) == len(steps):
+    if len(_repeats(ids, steps)[1]) or len(np.unique(steps)) == len(steps):
         return None
     del columns[name]
     origin.notes.append(f"The rows are ordered by {name}.")

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.sources.source import Source
+from seqcore.data.sources.source import Source, check_size
 from seqcore.data.table import Table, symbol_table
-from seqcore.errors import DataError
 from seqcore.experiment.fields import setting
 
 __all__ = [
@@ -25,14 +24,14 @@ __all__ = [
     "Tenths",
 ]
 
-COMPANIES = (
-    ("GOOG", "Alphabet", ""),
-    ("AAPL", "Apple", ""),
-    ("AMZN", "Amazon", ""),
-    ("FB", "Facebook", ""),
-    ("NFLX", "Netflix", ""),
-    ("MSFT", "Microsoft", ""),
-)
+COMPANIES = {
+    "GOOG": "Alphabet",
+    "AAPL": "Apple",
+    "AMZN": "Amazon",
+    "FB": "Facebook",
+    "NFLX": "Netflix",
+    "MSFT": "Microsoft",
+}
 MOST_VALUES = 100_000_000  # of one table: 800 MB
 
 
@@ -101,7 +100,7 @@ class RampSequences(Source):
 
     def table(self) -> Table:
         """`samples` independent sequences, [samples * length, 1]."""
-        _check_size(self.samples, self.length)
+        check_size(self.samples, self.length, MOST_VALUES)
         starts = np.random.default_rng(self.seed).integers(0, self.largest_start + 1, self.samples)
         return _sequences(starts[:, None] + self.step * np.arange(self.length))
 
@@ -117,7 +116,7 @@ class Sine(Source):
 
     def table(self) -> Table:
         """`samples` independent sequences, [samples * length, 1]."""
-        _check_size(self.samples, self.length)
+        check_size(self.samples, self.length, MOST_VALUES)
         rng = np.random.default_rng(self.seed)
         phases = rng.uniform(0.0, 2.0 * math.pi, (self.samples, 1))
         values = np.sin(phases + self.step * np.arange(self.length))
@@ -169,7 +168,7 @@ class Stocks(Source):
         "GOOG",
         "The company of the prices.",
         choices=[
-            *COMPANIES,
+            *((ticker, name, "") for ticker, name in COMPANIES.items()),
             ("all", "All six, as columns", "One column per company: a multivariate series."),
             ("series", "All six, as series", "One series per company: one model for all series."),
         ],
@@ -181,7 +180,7 @@ class Stocks(Source):
         from plotly import data  # imports pandas: only when it is used
 
         frame: Any = data.stocks()
-        names = tuple(name for name, _, _ in COMPANIES if self.company in (name, "all", "series"))
+        names = tuple(name for name in COMPANIES if self.company in (name, "all", "series"))
         values = frame[list(names)].to_numpy(dtype=np.float64)
         times = frame["date"].to_numpy(dtype="datetime64[ns]")
         if self.company != "series":
@@ -193,14 +192,6 @@ class Stocks(Source):
             times=np.tile(times, len(names)),
             names=names,
             x_title="date",
-        )
-
-
-def _check_size(samples: int, length: int) -> None:
-    if samples * length > MOST_VALUES:
-        raise DataError(
-            f"data.options: {samples:,} sequences of {length:,} values are {samples * length:,} values; "
-            f"use at most {MOST_VALUES:,}: reduce samples or length"
         )
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.sources.source import Source
+from seqcore.data.sources.source import Source, check_size
 from seqcore.data.table import Table, symbol_table
-from seqcore.errors import DataError
 from seqcore.experiment.fields import setting
 
 __all__ = ["AddingProblem", "CopyMemory"]
@@ -29,7 +28,7 @@ class AddingProblem(Source):
 
     def table(self) -> Table:
         """`samples` independent sequences, [samples * length, 3]: value, marker (1 at two places), sum in every row."""
-        _check_size(self.samples, self.length)
+        check_size(self.samples, self.length, MOST_ROWS, unit="steps")
         rng = np.random.default_rng(self.seed)
         rows, half = np.arange(self.samples), self.length // 2
         values = rng.random((self.samples, self.length))
@@ -73,7 +72,7 @@ class CopyMemory(Source):
 
     def table(self) -> Table:
         """`samples` independent sequences of symbols, as `bd.....?bd`."""
-        _check_size(self.samples, self.length)
+        check_size(self.samples, self.length, MOST_ROWS, unit="steps")
         letters = np.array(list(_LETTERS[: self.letters]))
         remembered = letters[self._words(np.random.default_rng(self.seed))]
         blanks = np.full((self.samples, self.delay), _BLANK)
@@ -101,11 +100,3 @@ class CopyMemory(Source):
             "predict": "every",
             "burn_in": self.length - 1 - self.remembered,
         }
-
-
-def _check_size(samples: int, length: int) -> None:
-    if samples * length > MOST_ROWS:
-        raise DataError(
-            f"data.options: {samples:,} sequences of {length:,} steps are {samples * length:,} rows; "
-            f"use at most {MOST_ROWS:,}: reduce samples or length"
-        )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.sources.source import Source
+from seqcore.data.sources.source import Source, check_size
 from seqcore.data.table import Table
-from seqcore.errors import DataError
 from seqcore.experiment.fields import setting
 
 __all__ = ["SIDE", "BouncingShapes", "MovingShapes", "TurningShapes"]
@@ -60,13 +58,6 @@ class _Videos(Source):
     clutter: int = setting(2, "Static shapes in each video.", minimum=0, maximum=30)
     seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
-    def _check_size(self) -> None:
-        if self.samples * self.frames > MOST_FRAMES:
-            raise DataError(
-                f"data.options: {self.samples:,} videos of {self.frames} frames are {self.samples * self.frames:,}; "
-                f"use at most {MOST_FRAMES:,}: reduce samples or frames"
-            )
-
     def _degrade(self, rng: np.random.Generator, films: Values) -> Values:
         """Add clutter and noise to videos [S, T, 16, 16], clipped to 0 and 1."""
         for _ in range(self.clutter):
@@ -85,7 +76,7 @@ class MovingShapes(_Videos):
 
     def table(self) -> Table:
         """`samples` videos, labelled by direction."""
-        self._check_size()
+        check_size(self.samples, self.frames, MOST_FRAMES, what="videos", unit="frames")
         rng = np.random.default_rng(self.seed)
         kind = rng.integers(0, len(_SHAPES), self.samples)
         label = rng.permutation(np.arange(self.samples) % len(DIRECTIONS))
@@ -102,7 +93,7 @@ class TurningShapes(_Videos):
 
     def table(self) -> Table:
         """`samples` videos, labelled by one of eight directions or four changes."""
-        self._check_size()
+        check_size(self.samples, self.frames, MOST_FRAMES, what="videos", unit="frames")
         rng = np.random.default_rng(self.seed)
         names = np.array([*DIRECTIONS, *CHANGES])
         label = rng.permutation(np.arange(self.samples) % len(names))
@@ -140,7 +131,7 @@ class BouncingShapes(_Videos):
 
     def table(self) -> Table:
         """`samples` videos; each row is a frame."""
-        self._check_size()
+        check_size(self.samples, self.frames, MOST_FRAMES, what="videos", unit="frames")
         rng = np.random.default_rng(self.seed)
         films = np.zeros((self.samples, self.frames, SIDE, SIDE))
         for _ in range(self.shapes):
@@ -187,7 +178,6 @@ def _render(kind: NDArray[np.int64], paths: Values, size: Values, angle: Values)
 def _video_table(films: Values, labels: NDArray[np.str_] | None = None) -> Table:
     """Videos [S, T, 16, 16] as a table whose rows are frames."""
     count, frames = films.shape[:2]
-    rest: dict[str, Any] = {} if labels is None else {"labels": labels}
     return Table(
         values=films.reshape(count * frames, SIDE * SIDE),
         columns=tuple(f"row {i // SIDE + 1}, column {i % SIDE + 1}" for i in range(SIDE * SIDE)),
@@ -195,5 +185,5 @@ def _video_table(films: Values, labels: NDArray[np.str_] | None = None) -> Table
         independent=True,
         x_title="frame",
         frame=(SIDE, SIDE),
-        **rest,
+        labels=labels,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from seqcore.data.table import Table
+from seqcore.errors import DataError
 from seqcore.experiment.fields import Options
 
-__all__ = ["Source"]
+__all__ = ["Source", "check_size"]
 
 
 class Source(Options):
@@ -14,3 +15,12 @@ class Source(Options):
     def table(self) -> Table:
         """The values, the same at each call. DataError where the options allow none."""
         raise NotImplementedError
+
+
+def check_size(count: int, length: int, most: int, *, what: str = "sequences", unit: str = "values") -> None:
+    """DataError if `count` sequences of `length` exceed `most` in total."""
+    if count * length > most:
+        raise DataError(
+            f"data.options: {count:,} {what} of {length:,} {unit} are {count * length:,} {unit}; use at most {most:,}: "
+            "reduce their number or length"
+        )

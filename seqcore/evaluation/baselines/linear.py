@@ -99,7 +99,7 @@ def _line(s: BaselineInputs, name: str, inputs: Values) -> Values:
 
 def _transformed(data: NumericDataset) -> bool:
     """Whether the model's scale is more than a change of units, so that a regression on it differs."""
-    every_step_only = data.every_step and data.free  # trained at every step, scored at the end
+    every_step_only = data.every_step and data.recursive  # trained at every step, scored at the end
     return (data.scalers.of(0).relative or data.fit.by_series) and not every_step_only
 
 

@@ -84,8 +84,8 @@ def test_labels_that_are_numbers_are_words_in_the_order_that_people_count() -> N
     [
         (None, "classification needs the class of each sequence"),
         (["a"] * 20, "only the class 'a'"),
-        (["a", ""] * 10, "10 of 20 sequences have no label, the first of them number 2"),
-        ([str(i) for i in range(20)], "a label of its own"),
+        (["a", ""] * 10, "10 of 20 sequences have no label, the first is number 2"),
+        ([str(i) for i in range(20)], "a different label"),
     ],
 )
 def test_labels_that_can_not_be_learned_are_said_before_training(labels: list[str] | None, message: str) -> None:
@@ -107,7 +107,7 @@ def test_what_is_odd_about_classes_is_noted() -> None:
     table = of([[0.0, 1.0]] * 100, ["a"] * 90 + ["b"] * 8 + ["c"] * 2)
     notes = " ".join(LabelledDataset(table, config(), CPU).table.notes)
     assert "90% of the sequences are of class a" in notes
-    assert "Fewer than 5 sequences are of class c" in notes
+    assert "Class c: fewer than 5 sequences" in notes
 
 
 # Gaps and lengths
@@ -118,7 +118,7 @@ def test_rows_that_are_wholly_missing_at_a_sequences_end_are_padding() -> None:
     rows = [[[1.0, 2.0], [3.0, 4.0], [nan, nan], [nan, nan]], [[1.0, 1.0], [2.0, 2.0]], [[nan, nan]]] * 10
     data = LabelledDataset(of(rows, ["a", "b", "a"] * 10), config(), CPU)
     assert set(data.table.lengths.tolist()) == {2}
-    assert any("10 sequences without a single value" in note for note in data.table.notes)
+    assert any("10 sequences without values" in note for note in data.table.notes)
     assert not np.isnan(data.table.values).any()
 
 

@@ -75,7 +75,7 @@ def test_equal_sentences_are_one_group_whatever_their_capitals_and_marks() -> No
 def test_the_same_pair_counts_once_and_that_is_said() -> None:
     table = pairs_table([("Hi.", "Salut."), ("Hi.", "Bonjour."), ("Hi.", "Salut."), ("Hi.", "Salut.")], name="pairs")
     assert len(table.lengths) == 2
-    assert table.notes == ("2 pairs that came before left out.",)
+    assert table.notes == ("Sentence pairs left out (duplicate): 2.",)
     assert table.paired is not None
     assert table.paired.words(0, 4) == ["Salut", ".", "Bonjour", "."]
 
@@ -96,14 +96,14 @@ def test_an_empty_side_is_one_line_with_its_row() -> None:
     with pytest.raises(DataError) as error:
         pairs_table([("a", "b"), ("", "c"), ("d", "\u00a0\u200b")], name="my.tsv")
     assert error.value.lines == ("my.tsv, rows 2, 3: an empty sentence in the pair; correct or remove the row",)
-    with pytest.raises(DataError, match="there are no pairs in it"):
+    with pytest.raises(DataError, match="there are no sentence pairs"):
         pairs_table([], name="my.tsv")
 
 
 def test_a_sentence_that_is_far_too_long_is_left_out_and_that_is_said() -> None:
     table = pairs_table([("a b", "c d"), ("a " * (MOST_WORDS + 1), "c"), ("b a", "d")], name="pairs")
     assert len(table.lengths) == 2
-    assert table.notes == (f"1 pair of more than {MOST_WORDS} words left out.",)
+    assert table.notes == (f"Sentence pairs left out (with more than {MOST_WORDS} words): 1.",)
     assert table.symbols is not None
     assert table.symbols.tolist() == ["a", "b"]
 
@@ -159,7 +159,7 @@ def test_a_codec_comes_back_from_plain_values() -> None:
 def test_only_pairs_can_be_translated() -> None:
     from seqcore.data.table import symbol_table
 
-    with pytest.raises(DataError, match="translation needs pairs of sentences"):
+    with pytest.raises(DataError, match="translation needs sentence pairs"):
         ParallelTextDataset(
             symbol_table([list("abc"), list("abd")], independent=True), DataConfig(task="translation"), CPU
         )
@@ -204,11 +204,11 @@ def test_sentences_without_a_tab_are_told_what_is_missing() -> None:
 
 def test_characters_of_pairs_are_said_to_have_no_effect() -> None:
     content = "\n".join(f"I see {i}.\tJe vois {i}." for i in range(30)).encode()
-    assert any("always cut into words" in note for note in
+    assert any("always split into words" in note for note in
                read_table(content, name="my.tsv", options=FileOptions(level="characters")).notes)  # fmt: skip
-    assert not any("always cut" in note for note in read_table(content, name="my.tsv").notes)
+    assert not any("always split" in note for note in read_table(content, name="my.tsv").notes)
     frame = "en,fr\n" + "".join(f"I see the {i}.,Je vois le {i}.\n" for i in range(30))
     options = FileOptions(level="characters", kind="pairs")
     assert any(
-        "always cut into words" in note for note in read_table(frame.encode(), name="a.csv", options=options).notes
+        "always split into words" in note for note in read_table(frame.encode(), name="a.csv", options=options).notes
     )

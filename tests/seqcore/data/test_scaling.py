@@ -151,7 +151,7 @@ def test_a_series_without_a_season_takes_the_others_and_none_at_all_is_an_error(
 def test_a_value_that_has_no_logarithm_is_named_with_its_row() -> None:
     values = seasonal(60, 0)[:, None]
     values[41] = -2.5
-    with pytest.raises(DataError, match=r"v: row 42 is -2.5, and log-relative scaling needs values above 0"):
+    with pytest.raises(DataError, match=r"v: row 42 is -2.5, and log-last-value scaling needs values above 0"):
         dataset(Table(values, ("v",)), scaling="log-last-value")
 
 

@@ -73,7 +73,7 @@ def test_written_lengths_add_up_to_the_joined_text() -> None:
     assert written_lengths(np.array(words)).sum() == len(join_words(words)) + 1  # the space before the first
 
 
-@pytest.mark.parametrize(("text", "line"), [("", "there is no text"), ("aaaa", "only one kind of character, 'a'"),
+@pytest.mark.parametrize(("text", "line"), [("", "the text is empty"), ("aaaa", "only one distinct character, 'a'"),
                                              ("\n\n", "a line end")])  # fmt: skip
 def test_a_text_of_nothing_is_one_clear_line(text: str, line: str) -> None:
     with pytest.raises(DataError, match=line) as caught:

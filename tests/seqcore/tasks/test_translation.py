@@ -396,7 +396,7 @@ def test_a_summary_counts_the_parameters_of_the_model_that_is_built(attention: s
 
 
 def test_invalid_tables_are_refused_before_training() -> None:
-    with pytest.raises(DataError, match="translation needs pairs of sentences"):
+    with pytest.raises(DataError, match="translation needs sentence pairs"):
         check(Experiment.make().with_changes({"data.source": "alphabet", "data.task": "translation"}))
     with pytest.raises(ExperimentError, match="each sequence is processed as a whole"):
         tiny({"training.stateful": True, "training.shuffle": False})

@@ -69,55 +69,37 @@ class InputFile:
     def watched(self) -> BinaryIO:
         """The stream from its beginning; reading it reports progress."""
         self.stream.seek(0)
-        return _Watched(self.stream, self.size, self.progress)  # type: ignore[return-value]
+        return Unclosable(self.stream, lambda at: self.progress.at(at / max(self.size, 1)))  # type: ignore[return-value]
 
 
-class Unclosable(io.RawIOBase):
-    """A stream that its reader can't close."""
+class Unclosable:
+    """A stream that its reader can't close; `on_read` is called with the position after each read."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, on_read: Callable[[int], None] | None = None) -> None:
+        self._stream, self._on_read = stream, on_read
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # such as the warning of unclosed files
+            raise AttributeError(name)
+        return getattr(self._stream, name)
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
-        return self._stream.read(size)
+        data = self._stream.read(size)
+        if self._on_read is not None:
+            self._on_read(self._stream.tell())
+        return data
+
+    read1 = read
 
     def readinto(self, buffer: Any) -> int:
         """The next bytes, into `buffer`."""
-        read = self.read(len(buffer))
-        buffer[: len(read)] = read
-        return len(read)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        """The place."""
-        return self._stream.tell()
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def close(self) -> None:
         """Do nothing: the owner closes the stream."""
-
-
-class _Watched(Unclosable):
-    def __init__(self, stream: BinaryIO, size: int, progress: Progress) -> None:
-        super().__init__(stream)
-        self._size, self._progress = max(size, 1), progress
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        read = self._stream.read(size)
-        self._progress.at(self._stream.tell() / self._size)
-        return read
 
 
 @contextlib.contextmanager

@@ -279,7 +279,7 @@ class TestRecordings:
             read(zipped({**good, "all/a/empty.wav": wav(0.0), "all/b/fake.wav": "ID3"}), "x.zip")
         assert [line.partition("; ")[0] for line in two.value.lines] == [
             "x.zip: all/a/empty.wav: this recording lasts 0 seconds",
-            "x.zip: all/b/fake.wav: this is not a sound file that can be read (or it is damaged)",
+            "x.zip: all/b/fake.wav: this is not a readable sound file, or it is damaged",
         ]
         with pytest.raises(DataError) as many:
             read(zipped({**good, **{f"all/c/{i}.wav": wav(0.0) for i in range(7)}}), "x.zip")
@@ -333,8 +333,8 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     "ts of length 0": (TS + "::a\n", "x.ts", "x.ts, row 10: the sequence has 0 values"),
     "text of length 0": (TEXTS + ",bad\n", "x.csv", "x.csv, row 5: a sequence has 0 characters"),
     "text of length 1": (TEXTS + "x,bad\n", "x.csv", "x.csv, row 5: a sequence has 1 character;"),
-    "text of one character": ("a", "x.txt", "x.txt: the text has only one kind of character, 'a'"),
-    "text of one character again and again": ("aaaa", "x.txt", "x.txt: the text has only one kind of character"),
+    "text of one character": ("a", "x.txt", "x.txt: the text has only one distinct character, 'a'"),
+    "text of one character again and again": ("aaaa", "x.txt", "x.txt: the text has only one distinct character"),
     "blank text": (" \n\n", "x.txt", "x.txt: the file holds only white space"),
     "empty": ("", "x.ts", "x.ts: this file is empty"),
     "pair with an empty side": (PAIRS + "\tRien.\n", "x.tsv", "x.tsv, row 4: the first sentence is empty"),

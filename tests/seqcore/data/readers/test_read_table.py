@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seqcore.data.readers.csv_layout
-from seqcore.data.columns import fill_gaps, row_name
+from seqcore.data.columns import fill_missing, row_name
 from seqcore.data.readers.read_table import FileOptions, read_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -164,8 +164,8 @@ def test_an_error_about_a_gap_names_the_row_that_the_note_names() -> None:
     mixed = read("d,v\n2024-01-03,3\n\n2024-01-01,1\n2024-01-02,\n")
     assert mixed.notes[0] == "v: 1 missing value (row 5)."
     with pytest.raises(DataError, match=r"the first in row 5 \(2024-01-02\)"):
-        fill_gaps(mixed, DataConfig())
-    dropped = fill_gaps(mixed, DataConfig(missing="drop"))
+        fill_missing(mixed, DataConfig())
+    dropped = fill_missing(mixed, DataConfig(missing="drop"))
     assert row_name(dropped, 1) == "row 2 (2024-01-03)"
 
 
