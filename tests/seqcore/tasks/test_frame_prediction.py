@@ -86,7 +86,7 @@ def test_clutter_and_noise_are_added() -> None:
 
 
 def test_too_many_frames_are_refused_in_one_line() -> None:
-    with pytest.raises(DataError, match="use at most 400,000: reduce samples or frames"):
+    with pytest.raises(DataError, match="use at most 400,000: reduce their number"):
         MovingShapes(samples=100_000).table()
 
 
