@@ -57,11 +57,12 @@ class Windows:
     def from_groups(cls, groups: Iterable[tuple[int, int, int, int]], stride: int) -> Windows:
         """From (first, count, length, sequence) of each group; empty groups are left out."""
         columns = np.array([group for group in groups if group[1] > 0], dtype=np.int64).reshape(-1, 4).T.copy()
-        return cls(*columns, stride=stride)
+        return cls(columns[0], columns[1], columns[2], columns[3], stride)
 
     def groups(self) -> list[tuple[int, int, int, int]]:
         """(first, count, length, sequence) of each group."""
-        return list(map(tuple, np.stack([self.first, self.count, self.length, self.sequence], axis=1).tolist()))  # type: ignore[arg-type]
+        columns = (self.first, self.count, self.length, self.sequence)
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
     def __len__(self) -> int:
         return int(self.count.sum())

@@ -101,7 +101,7 @@ class ParallelTextCodec(Codec):
         return "sentence"
 
     @property
-    def vocabulary(self) -> Vocabulary:
+    def symbols_known(self) -> Vocabulary:
         """The source vocabulary."""
         return self.source.vocabulary
 

@@ -184,7 +184,7 @@ class Translation(Task):
         """Findings: unknown words, a length outside the training range."""
         found = []
         known = codec.source.read(given)
-        unknown = [bare(w) for w, k in zip(given, known, strict=True) if not codec.vocabulary.knows(k)]
+        unknown = [bare(w) for w, k in zip(given, known, strict=True) if not codec.source.vocabulary.knows(k)]
         if unknown:
             some = ", ".join(f"“{w}”" for w in dict.fromkeys(unknown))
             message = f"Not in the vocabulary: {some}."

@@ -145,7 +145,7 @@ def test_new_series_have_the_same_baselines() -> None:
 
 
 def test_a_new_series_too_short_to_scale_is_refused() -> None:
-    with pytest.raises(DataError, match="their first 8 rows or more give their scale, and the longest has 6"):
+    with pytest.raises(DataError, match="at least 8 rows are needed to fit their scale, but the longest has 6"):
         six().evaluate(Table(np.arange(1.0, 7.0)[:, None], ("price",)))
 
 
@@ -201,7 +201,7 @@ def test_an_impossible_recursive_forecast_is_refused_in_one_line() -> None:
         with pytest.raises(ExperimentError, match=words) as refused:
             plan(**free, **changes)
         assert len(refused.value.lines) == 1
-    with pytest.raises(DataError, match="would need future values of 'w', which it sees but doesn't predict") as caught:
+    with pytest.raises(DataError, match="needs future values of 'w', which is an input but not a target") as caught:
         finished(plan(**free, inputs=["v", "w"]), table)
     assert len(caught.value.lines) == 1
 

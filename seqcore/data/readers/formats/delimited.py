@@ -216,7 +216,7 @@ def _refuse_open_quote(stream: BinaryIO, layout: Layout, parsed: pa.Table, name:
 def _row_numbers(stream: BinaryIO, layout: Layout, positions: list[int]) -> list[int]:
     """The line numbers in the file of the rows at these positions; counted only for messages."""
     stream.seek(0)
-    text = io.TextIOWrapper(Unclosable(stream), encoding="utf-8-sig", errors="replace", newline="")  # type: ignore[type-var]
+    text = io.TextIOWrapper(Unclosable(stream), encoding="utf-8-sig", errors="replace", newline="")
     for _ in range(layout.skip):
         text.readline()
     reader = csv.reader(
