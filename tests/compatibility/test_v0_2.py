@@ -241,7 +241,8 @@ def test_a_run_that_was_broken_off_resumes_to_its_end(tmp_path: Path, name: str)
     old, folder = EXPECTED["resumed"][name], tmp_path / "store"
     shutil.copytree(FOLDER / "store", folder)
     store = Store(folder)
-    lease = store.claim(store.resume(old["id"]).id)
+    epochs = {"training.epochs": old["epochs"]} if old["epochs"] != store.run(old["id"]).epochs else {}
+    lease = store.claim(store.resume(old["id"], epochs).id)
     assert lease is not None
     done = execute(store, lease)
     assert done.status == old["status"], done.error
@@ -252,7 +253,7 @@ def test_a_run_that_was_broken_off_resumes_to_its_end(tmp_path: Path, name: str)
     loss = store.curve(done.id, "loss", None)
     assert len(loss) == old["loss_points"]
     changes = [stored.event for stored in store.events(done.id, kinds=["changed"])]
-    assert [event.to_dict() for event in changes] == EXPECTED["runs"][name]["changes"], "nothing is recorded twice"
+    assert [event.to_dict() for event in changes] == old["changes"], "nothing is recorded twice"
     weights = FORMATS["weights"](store, done.id)
     (tmp_path / "weights").write_bytes(weights)
     assert_close_weights(load_file(tmp_path / "weights"), load_file(FOLDER / "resumed" / f"{name}.safetensors"))
