@@ -1,4 +1,4 @@
-"""How results stand on a page: a picture with a line on how to read it, an answer in large figures, a download."""
+"""Results on a page: the figure with its caption, the prediction in large figures, a table, a download."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import streamlit as st
 
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.plots import plot_view
-from seqcore.plots.labels import MOST_SEQUENCES
 from seqcore.registry import baseline_title
-from seqcore.results import RESULT_TYPES, LabelsView, SeriesView, TranslationView, View
+from seqcore.results import RESULT_TYPES, View
 from ui.live_chart import live_chart
 from ui.session import escape
 
@@ -37,7 +36,7 @@ _TEXT_STYLE = "<style>" + Path(__file__).with_name("text_views.css").read_text(e
 
 
 def picture(figure: go.Figure, *, key: str, label: str, reading: str = "") -> None:
-    """A figure in its light form, and one sentence on how to read it."""
+    """A figure in its light form, and its caption."""
     live_chart(figure, key=key, label=label, height=int(figure.layout.height or 340), revision=key)
     if reading:
         st.caption(reading)
@@ -67,22 +66,22 @@ def answer(view: View, *, ahead: bool = True) -> None:
     `ahead` is whether values are foreseen; else they belong to the very steps of the input.
     """
     boxes = view.highlights(ahead=ahead)
-    many = " sl-many" if len(boxes) > 2 else " sl-sentence" if isinstance(view, TranslationView) else ""
+    many = " sl-many" if len(boxes) > 2 else " sl-sentence" if RESULT_TYPES[view.kind].html else ""
     cells = "".join(
         f"<div><span>{html(name)}</span><b>{html(value)}</b>{''.join(f'<small>{html(n)}</small>' for n in note)}</div>"
         for name, value, *note in boxes
     )
     st.html(f'{_STYLE}<div class="sl-answer{many}" data-testid="answer">{cells}</div>')
-    if isinstance(view, SeriesView) and len(view.prediction) > view.highlighted:
-        st.caption(f"The first {view.highlighted} of {len(view.prediction):,} steps; the figure and the CSV have all.")
+    if view.left_out:
+        st.caption(f"{view.left_out:,} more steps: see the figure and the CSV.")
 
 
 def further(view: View, *, key: str) -> None:
-    """One more picture of an evaluation: a small table as it is, everything else as its figure."""
+    """One more result of an evaluation: a small table as it is, everything else as its figure."""
     if view.title:
         st.markdown(f"**{escape(view.title)}**")
     if not RESULT_TYPES[view.kind].figure:
-        # Not a data frame's grid: that cuts a sentence off.
+        # st.table wraps text; a data frame's grid cuts it off
         columns, cells = view.table()
         rows = [[_cell(value, column) for value, column in zip(row, columns, strict=True)] for row in cells]
         st.table(pd.DataFrame(rows, columns=[escape(c) for c in columns]), hide_index=True, alt=view.title)
@@ -99,36 +98,30 @@ def _cell(value: Any, column: str = "") -> str:
 
 
 def letters(prompt: str, generated: str) -> None:
-    """What was given in grey, what the model wrote in its own colour."""
+    """The prompt in grey, the generated text in blue."""
     st.html(f'{_STYLE}<p class="sl-letters" data-testid="letters"><i>{html(prompt)}</i><b>{html(generated)}</b></p>')
 
 
 def answer_table(view: View) -> None:
-    """Every answer to new data, a row each, and how many of them the picture shows. Nothing of what has no such."""
-    if not isinstance(view, LabelsView) or len(view.probabilities) < 2:
+    """The prediction for each of several inputs, one row each; nothing where there is one input."""
+    columns = view.by_input()
+    if columns is None:
         return
-    count, drawn = len(view.probabilities), min(len(view.unfolding), MOST_SEQUENCES)
-    columns: dict[str, Any] = {"Sequence": view.names or tuple(map(str, range(1, count + 1)))}
-    if view.texts:
-        columns["Text"] = view.texts
-    columns["Answer"] = view.predictions
-    columns["Probability"] = 100 * view.probabilities.max(axis=1)
-    if any(label is not None for label in view.truth):
-        columns["True class"] = view.truth
-    st.markdown("**All answers**")
+    rows = pd.DataFrame(columns)
+    st.markdown("**All predictions**")
     st.dataframe(
-        pd.DataFrame(columns), hide_index=True, height=min(38 + 35 * count, 318), alt="The answer to each sequence",
+        rows, hide_index=True, height=min(38 + 35 * len(rows), 318), alt="The prediction for each input",
         column_config={"Probability": st.column_config.NumberColumn(format="%.3g %%"),
                        "Text": st.column_config.TextColumn(width="large")},
     )  # fmt: skip
-    st.caption(f"{count:,} sequences" + (f", of which {drawn} are drawn." if drawn < count else ", all drawn."))
+    st.caption(f"{len(rows):,} inputs. The figure shows the first ones.")
 
 
 def download_csv(view: View, *, name: str, key: str, label: str = "Download CSV") -> None:
     """A button that gives a view as CSV."""
     st.download_button(
         label, view.to_csv(), f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore",
-        help="What is shown here, with every digit.",
+        help="The values shown here, in full precision.",
     )  # fmt: skip
 
 

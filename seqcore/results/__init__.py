@@ -46,38 +46,41 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ResultType:
-    """One type of result. `figure(view, dark)` gives a Plotly figure; `html(view)` gives text that wraps with a page,
-    or None where the figure serves better. Without a figure the result is a table."""
+    """One type of result: entry points ("package.module:name") of its `View` and of its forms.
 
-    view: type[View]
-    figure: str = ""  # "package.module:function"
+    `figure(view, dark)` gives a Plotly figure; without one the result is a table. `html(view)` gives text that wraps
+    with a page, or None where the figure serves better.
+    """
+
+    view: str
+    figure: str = ""
     html: str = ""
 
     def load(self, form: str) -> Any:
-        """The function behind "figure" or "html"; None where this type has no such form."""
+        """What "view", "figure" or "html" names; None where this type has no such form."""
         target = getattr(self, form)
         return load(target) if target else None
 
 
-_PLOTS = "seqcore.plots"
+_RESULTS, _PLOTS = "seqcore.results", "seqcore.plots"
 
 RESULT_TYPES: dict[str, ResultType] = {
-    "series": ResultType(SeriesView, figure=f"{_PLOTS}.series:figure"),
-    "symbols": ResultType(SymbolsView, figure=f"{_PLOTS}.symbols:figure"),
-    "text": ResultType(TextView, figure=f"{_PLOTS}.text:figure", html=f"{_PLOTS}.text:html"),
-    "labels": ResultType(LabelsView, figure=f"{_PLOTS}.labels:figure"),
-    "confusion": ResultType(ConfusionView, figure=f"{_PLOTS}.confusion:figure"),
-    "frames": ResultType(FramesView, figure=f"{_PLOTS}.frames:figure"),
-    "horizon": ResultType(HorizonView, figure=f"{_PLOTS}.horizon:figure"),
+    "series": ResultType(f"{_RESULTS}.series:SeriesView", f"{_PLOTS}.series:figure"),
+    "symbols": ResultType(f"{_RESULTS}.symbols:SymbolsView", f"{_PLOTS}.symbols:figure"),
+    "text": ResultType(f"{_RESULTS}.text:TextView", f"{_PLOTS}.text:figure", html=f"{_PLOTS}.text:html"),
+    "labels": ResultType(f"{_RESULTS}.labels:LabelsView", f"{_PLOTS}.labels:figure"),
+    "confusion": ResultType(f"{_RESULTS}.labels:ConfusionView", f"{_PLOTS}.confusion:figure"),
+    "frames": ResultType(f"{_RESULTS}.frames:FramesView", f"{_PLOTS}.frames:figure"),
+    "horizon": ResultType(f"{_RESULTS}.horizon:HorizonView", f"{_PLOTS}.horizon:figure"),
     "translation": ResultType(
-        TranslationView, figure=f"{_PLOTS}.translation:figure", html=f"{_PLOTS}.translation:html"
+        f"{_RESULTS}.translation:TranslationView", f"{_PLOTS}.translation:figure", html=f"{_PLOTS}.translation:html"
     ),
-    "table": ResultType(TableView),
+    "table": ResultType(f"{_RESULTS}.table:TableView"),
 }
 """`View.kind` -> its type."""
 
 
 def view_from_dict(d: dict[str, Any]) -> View:
     """The inverse of `View.to_dict`. KeyError or TypeError where a field that has no default is missing."""
-    view: View = from_fields(RESULT_TYPES[d["view"]].view, d)
+    view: View = from_fields(RESULT_TYPES[d["view"]].load("view"), d)
     return view

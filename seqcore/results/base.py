@@ -73,6 +73,15 @@ class View(ABC):
         """The prediction for each of several inputs. PredictionError where the model takes one at a time."""
         raise PredictionError("file: this model answers one input at a time; use --input")
 
+    def by_input(self) -> dict[str, Sequence[Any]] | None:
+        """The predictions for several inputs, a column each by its heading; None where there are not several."""
+        return None
+
+    @property
+    def left_out(self) -> int:
+        """How many steps `highlights` leaves out."""
+        return 0
+
     def highlights(self, *, ahead: bool = True) -> list[Words]:
         """The prediction in large figures: a label, a value, and notes. `ahead`: values lie after the input."""
         return []

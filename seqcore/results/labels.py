@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,17 @@ class LabelsView(View):
         """The class of each sequence, by its name."""
         rows = zip(self.names, self.predictions, self.probabilities.tolist(), strict=True)
         return [ranked_answer(best, dict(zip(self.labels, row, strict=True)), name) for name, best, row in rows]
+
+    def by_input(self) -> dict[str, Sequence[Any]] | None:
+        """The name, text, predicted class, probability and (where known) true class of each sequence."""
+        count = len(self.probabilities)
+        if count < 2:
+            return None
+        columns: dict[str, Sequence[Any]] = {"Sequence": self.names or tuple(map(str, range(1, count + 1)))}
+        if self.texts:
+            columns["Text"] = self.texts
+        columns |= {"Predicted": self.predictions, "Probability": (100 * self.probabilities.max(axis=1)).tolist()}
+        return columns | ({"True class": self.truth} if self.known else {})
 
     def highlights(self, *, ahead: bool = True) -> list[Words]:
         """The last sequence's class."""

@@ -94,7 +94,7 @@ class SeriesView(View):
         several, single = len(self.columns) > 1, len(self.prediction) == 1
         dates = _dates(self.x, "m") if self.x.dtype.kind == "M" else None
         boxes: list[Words] = []
-        for row in range(self.highlighted):
+        for row in range(len(self.prediction) - self.left_out):
             step = ("next" if row == 0 else f"step +{row + 1}") if ahead else "" if single else f"step {row + 1}"
             step = step if dates is None else dates[row].replace("T", " ")
             for k, column in enumerate(self.columns):
@@ -103,9 +103,10 @@ class SeriesView(View):
         return boxes
 
     @property
-    def highlighted(self) -> int:
-        """How many steps `highlights` has: six, fewer where each has many columns."""
-        return min(MOST_HIGHLIGHTS, max(1, 2 * MOST_HIGHLIGHTS // len(self.columns)), len(self.prediction))
+    def left_out(self) -> int:
+        """How many steps `highlights` leaves out: it has six, fewer where each has many columns."""
+        shown = min(MOST_HIGHLIGHTS, max(1, 2 * MOST_HIGHLIGHTS // len(self.columns)))
+        return max(0, len(self.prediction) - shown)
 
     def _with_interval(self, row: int, k: int) -> Words:
         value = float(self.prediction[row, k])

@@ -52,7 +52,7 @@ EXAMPLES: list[View] = [
 
 def test_every_registered_type_has_an_example_and_its_own_name() -> None:
     assert {view.kind for view in EXAMPLES} == set(RESULT_TYPES)
-    assert all(entry.view.kind == name for name, entry in RESULT_TYPES.items())
+    assert all(entry.load("view").kind == name for name, entry in RESULT_TYPES.items())
 
 
 @pytest.mark.parametrize("view", EXAMPLES, ids=lambda view: view.kind)
