@@ -236,7 +236,7 @@ class TestForecast:
         few = {"data.window": 3, "data.horizon": 2, "training.epochs": 1, "data.scaling": "window-mean"}
         page = open_page(seqcore.train(Experiment().with_changes({**data, **few}), store=empty).id)
         assert "Every 2 steps the model begins anew" in texts(page)
-        (table,) = [t.value for t in page.table if "best baseline's" in t.value.columns]
+        (table,) = [t.value for t in page.table if "best baseline" in t.value.columns]
         assert table["series"].tolist() == ["a", "b"]
 
     def test_training_on_all_data_is_a_new_run_for_as_long_as_was_best(self, trained, runs):

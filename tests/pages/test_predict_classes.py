@@ -101,10 +101,10 @@ def test_a_file_is_scored_where_it_has_labels_and_answered_where_it_has_none(pag
     assert not page.error
     said = "\n".join(element.value for element in page.caption)
     assert ("no score" in said) is not labelled
-    assert "6 sequences, all drawn." in said
+    assert "6 inputs. The figure shows the first ones." in said
     assert ("From 6 sequences" in said) is labelled
     assert said.count("The bar on top") == (2 if labelled else 1)  # a file without labels has no true class
-    (table,) = [t.value for t in page.dataframe if "Answer" in t.value.columns]
+    (table,) = [t.value for t in page.dataframe if "Predicted" in t.value.columns]
     assert len(table) == 6
     assert ("True class" in table.columns) is labelled
     assert table["Probability"].between(50, 100).all()
@@ -115,5 +115,5 @@ def test_what_is_not_drawn_is_in_the_table(page, trained):
     page.session_state[f"use-{trained[1]}"] = "New data from a file"
     page.run()
     page.file_uploader(key=f"file-{trained[1]}").upload("new.csv", content.encode(), "text/csv").run()
-    assert "12 sequences, of which 8 are drawn." in [element.value for element in page.caption]
-    assert [len(t.value) for t in page.dataframe if "Answer" in t.value.columns] == [12]
+    assert "12 inputs. The figure shows the first ones." in [element.value for element in page.caption]
+    assert [len(t.value) for t in page.dataframe if "Predicted" in t.value.columns] == [12]

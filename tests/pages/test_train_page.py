@@ -82,7 +82,7 @@ def test_a_model_that_loses_to_a_baseline_is_told_so_beside_its_win(page: AppTes
     page.query_params["run"] = completed(store, "val")
     page.run()
     assert not page.exception
-    assert "13.3× better" in html(page)
+    assert "13.3× lower" in html(page)
     assert "Validation MAE 0.00450" in html(page)
     assert "3.6× higher than linear regression on the window" in html(page)
     assert "Not used for training" in texts(page)
@@ -93,7 +93,7 @@ def test_a_completed_run_leads_on_to_its_use_and_says_where_the_test_score_is(pa
     run = completed(store, "val")
     page.query_params["run"] = run
     page.run()
-    assert "Validation MAE 0.00450; Predict has the test’s" in html(page)
+    assert "Validation MAE 0.00450; test split in Predict" in html(page)
     button(page, "use-it").click().run()
     assert page.session_state["run"] == run
     assert [box.label for box in page.selectbox] == ["Run"]  # the Predict page
