@@ -213,6 +213,10 @@ class Predictor:
                 self._model, self._codec, prompt, steps, temperature=temperature, seed=seed, top_k=top_k
             )
 
+    def of(self, series: str) -> Predictor:
+        """The same model for one of several series, in its scale and from its end. PredictionError."""
+        return Predictor(self.experiment, self._task, self._codec_of(series), self._model, self.step, self.epoch)
+
     def _codec_of(self, series: str | None) -> Codec:
         """The codec, or that of one of several series. PredictionError if there is none of this name."""
         return self._codec if series is None else self._codec.of(series)
