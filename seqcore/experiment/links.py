@@ -97,7 +97,7 @@ def _read(params: Mapping[str, str]) -> tuple[Experiment, str | None, dict[str, 
         elif key == "data.options.name" and re.search(r"[/\\]", value):
             lines.append(f"data.options.name: {_short(value)!r} is not allowed; {_NO_PATHS}")
         elif "." not in key:
-            lines.append(f"{_short(key)}: a link has no such part{_near_field(base, key)}")
+            lines.append(f"{_short(key)}: a link has no such field{_near_field(base, key)}")
         else:
             changes[key] = value
     return base, recipe, changes, lines
@@ -115,7 +115,7 @@ def _recipe(text: str) -> tuple[Experiment, str | None, list[str]]:
     if version and version != str(known.version):
         line = (
             f"recipe: {_short(text)!r} is not the version of {name} that is here ({known.version}), so its link would "
-            f"give another experiment; open {name} itself and make the changes anew"
+            f"give another experiment; open {name} itself and repeat the changes"
         )
         return known.experiment, name, [line]
     return known.experiment, name, []

@@ -42,13 +42,13 @@ def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[
         return
     epochs = state.progress.best_epoch or state.progress.epoch
     each = f"{epochs} epoch{'s' * (epochs != 1)} each"
-    text = f"Making intervals of {coverage:.0%}: {BLOCKS} more models are trained, for {each}."
+    text = f"Calibrating {coverage:.0%} prediction intervals: {BLOCKS} additional models train for {each}."
     yield _note(state, "calibrating", text)
     errors: list[Errors] = []
     mine = random_state(state.device)
     try:
         for block, fold in enumerate(folds(state.dataset, BLOCKS)):
-            yield Preparing(state.progress.step, "Making intervals", block + 1, BLOCKS)
+            yield Preparing(state.progress.step, "Calibrating intervals", block + 1, BLOCKS)
             if len(fold.windows["train"]) and len(fold.windows["val"]):
                 torch.manual_seed(state.experiment.training.seed + 1 + block)
                 errors.append((yield from _judged(state, fold, epochs, requests, step, mine)))
@@ -61,7 +61,10 @@ def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[
         set_random_state(mine, state.device)
     if requests.stop_reason != "leave":
         yield _note(
-            state, "not-calibrated", "Calibrating was broken off: this model has no intervals.", severity="warning"
+            state,
+            "not-calibrated",
+            "Calibration was interrupted: this model has no prediction intervals.",
+            severity="warning",
         )
 
 
@@ -93,14 +96,14 @@ def _made(state: TrainingState, errors: list[Errors], coverage: float) -> Event:
         return _note(
             state,
             "not-calibrated",
-            "This model has no intervals: no block of the data is long enough to train without it or to judge on it.",
+            "No prediction intervals: no block of the data is long enough for cross-validation.",
             severity="warning",
         )
     _keep(state, {**state.task.intervals_from(together, coverage), COVERAGE: np.array([coverage])})
     count = min(int((~np.isnan(values)).sum(axis=0).max()) for values in together.values())
-    text = f"Intervals of {coverage:.0%} are made from {count:,} errors on data that their models had not seen."
+    text = f"The {coverage:.0%} prediction intervals are calibrated on {count:,} out-of-sample errors."
     if count < min_errors(coverage):
-        few = f"{text} A promise of {coverage:.0%} needs at least {min_errors(coverage)}: they may be too narrow."
+        few = f"{text} A coverage of {coverage:.0%} needs at least {min_errors(coverage)}: they may be too narrow."
         return _note(state, "few-errors", few, severity="warning")
     return _note(state, "calibrated", text)
 

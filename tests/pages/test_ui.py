@@ -195,8 +195,8 @@ def test_a_figure_travels_without_its_template_and_in_single_precision() -> None
         ((Preparing(0, "Scaling search", 3, 7),), 0, "Scaling search: 3 of 7"),
         ((Preparing(0, "Making the data"),), 40, "Making the data"),  # of a run that goes on
         ((Preparing(0, "Scaling search", 7, 7), STARTED), 0, ""),
-        ((STARTED, Preparing(40, "Making intervals", 2, 6)), 40, "Making intervals: 2 of 6"),
-        ((STARTED, Preparing(40, "Making intervals", 2, 6)), 50, ""),  # more epochs were asked for
+        ((STARTED, Preparing(40, "Calibrating intervals", 2, 6)), 40, "Calibrating intervals: 2 of 6"),
+        ((STARTED, Preparing(40, "Calibrating intervals", 2, 6)), 50, ""),  # more epochs were asked for
         ((), 0, ""),
     ],
 )

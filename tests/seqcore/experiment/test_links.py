@@ -133,9 +133,9 @@ def test_every_fault_of_a_link_has_its_line() -> None:
     assert "'bouncing-bal' is not one of the recipes; did you mean bouncing-ball?" in text
     assert "model.hiden_size: there is no such field; did you mean hidden_size?" in text
     assert "training.learning_rate: 'nan' is not allowed" in text
-    assert "hidden_size: a link has no such part; did you mean model.hidden_size?" in text
+    assert "hidden_size: a link has no such field; did you mean model.hidden_size?" in text
     assert "data.task: 'regresion' is not allowed; did you mean regression?" in text
-    assert "zzz: a link has no such part; use recipe or dotted fields, as in model.hidden_size" in text
+    assert "zzz: a link has no such field; use recipe or dotted fields, as in model.hidden_size" in text
 
 
 @pytest.mark.parametrize(
