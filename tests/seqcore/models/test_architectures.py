@@ -357,3 +357,30 @@ def test_state_operations_act_on_trees() -> None:
     assert not any(part.requires_grad for part in leaves(detach(tree)))
     assert batch_size(select(tree, torch.tensor([1, 1]))) == 2
     assert select(None, torch.tensor([0])) is None
+
+
+@pytest.mark.parametrize("attention", ["additive", "none"])
+def test_dropout_acts_on_what_the_output_layer_of_a_decoder_sees(attention: str) -> None:
+    torch.manual_seed(0)
+    net = EncoderDecoder(7, 9, config("gru", num_layers=1, dropout=0.5, attention=attention), window=WINDOW)
+    seen: list[Tensor] = []
+    net.head.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    for training in (True, False):
+        net.train(training)(torch.randint(7, (16, 6)), None, None, torch.randint(9, (16, 5)))
+    in_training, in_evaluation = (float((features == 0.0).float().mean()) for features in seen)
+    assert 0.3 < in_training < 0.7
+    assert in_evaluation == 0.0
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_a_bridge_maps_both_directions_of_each_layer_to_the_decoders_state(name: str) -> None:
+    torch.manual_seed(0)
+    net = EncoderDecoder(7, 9, config(name, attention="none", bidirectional=True), window=WINDOW).eval()
+    sentences = torch.randint(7, (2, 6))
+    _, start = net.encode(sentences)
+    network = net.encoder.network
+    _, final = network(net.source(sentences))  # torch's own: [layers * 2, B, D], forward before backward
+    for bridge, part, found in zip(net.bridge, final if name == "lstm" else (final,), leaves(start), strict=True):
+        for layer in (0, 1):
+            forward, backward = part[2 * layer], part[2 * layer + 1]
+            assert same(found[:, layer], torch.tanh(bridge(torch.cat([forward, backward], dim=1))))

@@ -74,3 +74,15 @@ def test_it_has_no_weights_and_keeps_none() -> None:
     assert not list(voice().parameters())
     assert not voice().state_dict()
     assert set(AUGMENTATIONS) == {"voice"}
+
+
+def test_noise_fills_silence_at_a_level_between_its_limits() -> None:
+    """Loud frames beside silence: what is heard in the silence is the noise, 20 to 60 dB below."""
+    module = voice().train()
+    loud, silent = torch.zeros(64, 10, CHANNELS), torch.full((64, 10, CHANNELS), float(torch.log(torch.tensor(FLOOR))))
+    torch.manual_seed(0)
+    heard = module((torch.cat([loud, silent], dim=1) - module.center) / module.scale) * module.scale + module.center
+    decibels = 10 * torch.log10(torch.exp(heard[:, 10:]).mean(dim=(1, 2)) / torch.exp(heard[:, :10]).mean(dim=(1, 2)))
+    assert -75.0 < float(decibels.min()) < -45.0
+    assert -35.0 < float(decibels.max()) < -5.0
+    assert float(decibels.std()) > 5.0
