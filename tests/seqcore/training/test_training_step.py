@@ -124,10 +124,10 @@ def test_a_live_change_acts_from_the_next_step_on(path: str, value: float) -> No
 
 
 def test_a_carried_state_does_not_leak_from_one_sequence_into_the_next() -> None:
-    random = np.random.default_rng(0)
-    first, other, second = (random.normal(size=(80, 1)) for _ in range(3))
+    random = np.random.default_rng(0)  # with 81 rows the next sequence begins where the next window would
+    first, other, second = (random.normal(size=(81, 1)) for _ in range(3))
     experiment = plan(
-        data__window=8, data__stride=8, data__predict="every", training__stateful=True, training__shuffle=False,
+        data__window=8, data__stride=9, data__predict="every", training__stateful=True, training__shuffle=False,
         data__validation_fraction=0.0, data__test_fraction=0.0, data__scaling="none", training__batch_size=1,
     )  # fmt: skip
     outputs, losses = [], []
@@ -135,7 +135,7 @@ def test_a_carried_state_does_not_leak_from_one_sequence_into_the_next() -> None
         table = Table(
             values=np.concatenate([before, second]),
             columns=("value",),
-            offsets=np.array([0, 80, 160]),
+            offsets=np.array([0, 81, 162]),
             names=("a", "b"),
         )
         task = TASKS["regression"].load()(experiment)
