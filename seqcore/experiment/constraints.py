@@ -201,7 +201,7 @@ def broken_rules(data: DataConfig, model: ModelConfig, training: TrainingConfig)
 
 
 def _applicable(name: str, sections: dict[str, Section]) -> Section:
-    """A section with fields that don't apply at their defaults: what is ignored breaks no rule."""
+    """A section with fields that don't apply at their defaults: ignored values violate no constraint."""
 
     def value(path: str) -> Any:
         section, _, field = path.partition(".")

@@ -15,13 +15,13 @@ from pydantic import ValidationError
 from seqcore.errors import ExperimentError, did_you_mean
 from seqcore.experiment.config import DataConfig, ModelConfig, TrainingConfig
 from seqcore.experiment.constraints import broken_rules
-from seqcore.experiment.fields import Options, Section, Setting, describe, faults, shown
+from seqcore.experiment.fields import Options, Section, Setting, describe, error_lines, shown
 from seqcore.experiment.migration import migrate, migrate_paths
 from seqcore.registry import Entry, architectures, load, sources
 
 __all__ = ["OPTIONS", "Experiment", "all_settings", "options_of", "settings_of"]
 
-VERSION = 1  # of the written form
+VERSION = 1  # of the JSON and TOML format
 
 OPTIONS = {"data.source": "data.options", "model.architecture": "model.options"}
 """Choice field -> the field with the options of that choice."""
@@ -42,28 +42,26 @@ class Experiment(Section):
     def make(cls, values: Mapping[str, Any] | None = None) -> Experiment:
         """From a nested mapping; other fields have their defaults. ExperimentError: one line per error."""
         given = migrate(values or {}, ModelConfig().architecture)
-        lines = [
-            f"{name}: there is no such field{did_you_mean(name, _SECTIONS)}" for name in given if name not in _SECTIONS
-        ]
-        parts: dict[str, Any] = {}
+        lines = [f"{name}: unknown field{did_you_mean(name, _SECTIONS)}" for name in given if name not in _SECTIONS]
+        sections: dict[str, Any] = {}
         for name, section in _SECTIONS.items():
             content = given.get(name, {})
             if not isinstance(content, Mapping):
                 lines.append(f"{name}: {content!r} is not allowed; use a table of fields")
                 continue
-            part, part_lines = _section(name, section, dict(content))
-            lines += part_lines
-            parts[name] = part
+            checked, errors = _section(name, section, dict(content))
+            lines += errors
+            sections[name] = checked
         if not lines:
-            lines = broken_rules(parts["data"], parts["model"], parts["training"])
+            lines = broken_rules(sections["data"], sections["model"], sections["training"])
         if lines:
             raise ExperimentError(*lines)
-        return cls(**parts)
+        return cls(**sections)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Experiment:
         """A copy with dotted fields changed: `{"model.hidden_size": 64, "data.options.samples": 500}`.
 
-        A new source or architecture starts from its own options. ExperimentError names every fault.
+        A new source or architecture starts from its default options. ExperimentError has one line for each error.
         """
         values, changes = self.to_dict(), migrate_paths(changes, self.model.architecture)
         for choice, options in OPTIONS.items():
@@ -77,7 +75,7 @@ class Experiment(Section):
                 place = place.get(parent) if isinstance(place, dict) else None
             if not isinstance(place, dict) or not parents:
                 known = [s.path for s in settings_of(self)]
-                lines.append(f"{path}: there is no such field{did_you_mean(path, known)}")
+                lines.append(f"{path}: unknown field{did_you_mean(path, known)}")
             else:
                 place[name] = value
         try:
@@ -107,7 +105,7 @@ class Experiment(Section):
             fields = place if isinstance(place, dict) else dict(place) if isinstance(place, Section) else {}
             if name not in fields:
                 known = [s.path for s in settings_of(self)]
-                raise ExperimentError(f"{path}: there is no such field{did_you_mean(path, known)}")
+                raise ExperimentError(f"{path}: unknown field{did_you_mean(path, known)}")
             place = fields[name]
         return place
 
@@ -115,7 +113,7 @@ class Experiment(Section):
         """The changes that turn `other` into this experiment: dotted path -> value."""
         mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
         for choice, options in OPTIONS.items():
-            if self.get(choice) != other.get(choice):  # a new choice starts from its own options, so all are named
+            if self.get(choice) != other.get(choice):  # a new choice starts from its default options, so all are listed
                 theirs = {path: value for path, value in theirs.items() if not path.startswith(f"{options}.")}
         return {path: value for path, value in mine.items() if path not in theirs or theirs[path] != value}
 
@@ -133,7 +131,7 @@ class Experiment(Section):
 
     def to_toml(self) -> str:
         """A TOML document. Empty fields (None) are left out."""
-        values = {name: {k: v for k, v in part.items() if v is not None} for name, part in self.to_dict().items()}
+        values = {name: {k: v for k, v in section.items() if v is not None} for name, section in self.to_dict().items()}
         return tomli_w.dumps({"version": VERSION, **values})
 
     @classmethod
@@ -203,17 +201,17 @@ def _section(name: str, section: type[Section], content: dict[str, Any]) -> tupl
             options = kind(**given)
             content |= {"options": options.model_dump(mode="python"), **options.forced_fields()}
         except ValidationError as error:
-            lines += faults(error, describe(kind, OPTIONS[choice]), OPTIONS[choice])
+            lines += error_lines(error, describe(kind, OPTIONS[choice]), OPTIONS[choice])
             del content["options"]
         except TypeError:
             lines.append(f"{OPTIONS[choice]}: {shown(given)} is not allowed; use a table of options")
             del content["options"]
     try:
-        part = section(**content)
+        checked = section(**content)
     except ValidationError as error:
-        found = faults(error, describe(section, name), name)
+        found = error_lines(error, describe(section, name), name)
         return None, lines + [_with_memory(line, content) for line in found]
-    return (None if lines else part), lines
+    return (None if lines else checked), lines
 
 
 def _with_memory(line: str, content: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from seqcore.errors import did_you_mean
 from seqcore.registry import Entry
 
-__all__ = ["Choice", "OptionalInt", "Options", "Section", "Setting", "describe", "faults", "setting", "shown"]
+__all__ = ["Choice", "OptionalInt", "Options", "Section", "Setting", "describe", "error_lines", "setting", "shown"]
 
 
 def _empty_is_none(value: Any) -> Any:
@@ -75,15 +75,15 @@ class Setting:
     exclusive_minimum: bool = False  # `minimum` itself is not allowed
     choices: tuple[Choice, ...] = ()
     unit: str = ""
-    optional: bool = False  # None is allowed and means what the help says
+    optional: bool = False  # may be None; `help` says what that means
     applies_to: Mapping[str, tuple[str, ...]] | None = None  # dotted path -> the values it applies to
     basic: bool = False  # shown open; advanced fields are folded away
     live: bool = False  # may be changed while a run is going
     logarithmic: bool = False
     multiline: bool = False
-    slider: bool = False  # a range that one wants to move through
-    dynamic_choices: Entry | None = None  # a function that gives this machine's choices for a field of free text
-    numbers: bool = False  # matters only where values are numbers, and not symbols
+    slider: bool = False  # shown as a slider
+    dynamic_choices: Entry | None = None  # a function that returns this machine's choices for a text field
+    numbers: bool = False  # has an effect for numeric data only, not for symbols
 
     @property
     def allowed(self) -> str:
@@ -182,9 +182,9 @@ def _extra(field: FieldInfo) -> dict[str, Any]:
     return dict(schema.get("seqcore", {})) if isinstance(schema, dict) else {}  # type: ignore[arg-type]
 
 
-@lru_cache(maxsize=256)  # a list of a thousand runs reads a thousand experiments
+@lru_cache(maxsize=256)  # experiments are read by the thousand in lists of runs
 def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
-    """The fields of a section in order, as `Setting`s with dotted paths."""
+    """The descriptions of a section's fields, in order, with dotted paths."""
     settings = []
     for name, field in section.model_fields.items():
         extra = _extra(field)
@@ -218,8 +218,8 @@ def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
     return tuple(settings)
 
 
-def faults(error: ValidationError, settings: Iterable[Setting], prefix: str = "") -> list[str]:
-    """pydantic's errors as our own lines, in the user's words, each field once."""
+def error_lines(error: ValidationError, settings: Iterable[Setting], prefix: str = "") -> list[str]:
+    """One line for each field with an error: value given, what is allowed."""
     by_path = {s.path: s for s in settings}
     lines: dict[str, str] = {}
     for e in error.errors():
@@ -238,7 +238,7 @@ def _line(path: str, error: ErrorDetails, by_path: Mapping[str, Setting]) -> str
     if error["type"] == "extra_forbidden":
         parent, _, name = path.rpartition(".")
         siblings = [p.rpartition(".")[2] for p in by_path if p.rpartition(".")[0] == parent]
-        return f"{path}: there is no such field{did_you_mean(name, siblings)}"
+        return f"{path}: unknown field{did_you_mean(name, siblings)}"
     while path not in by_path and "." in path:
         path = path.rpartition(".")[0]
     known = by_path.get(path)

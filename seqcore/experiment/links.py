@@ -1,7 +1,7 @@
-"""An experiment as a readable link and back: `?recipe=sine-next-step@1&model.architecture=gru`.
+"""Links: an experiment as readable URL parameters and back, `?recipe=sine-next-step@1&model.architecture=gru`.
 
-A link holds the recipe it starts from, with its version, and whatever differs from it. Reading one gives exactly the
-experiment that was written, or a line for each thing in it that can't be.
+A link has a recipe with its version, and the fields that differ from it. Reading it gives exactly the experiment that
+was written, or one line for each error.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ __all__ = ["PAGE_KEYS", "experiment_from_link", "link_of", "nearest_from_link"]
 PAGE_KEYS = frozenset({"run", "runs", "part", "at", "embed", "embed_options", "theme"})
 """Keys of the page, which are not part of the experiment."""
 
-LONGEST_VALUE = 100_000  # characters: pasted values travel in links, files don't
+LONGEST_VALUE = 100_000  # characters; pasted values are part of a link, files are not
 
 _NO_PATHS = "a link can't name a file of the server; upload the file under Own data"
 
 
 def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:
-    """`experiment` as a link's parameters, starting from the recipe called `recipe` or from the defaults.
+    """URL parameters of `experiment`, as differences from a recipe, or from the defaults.
 
     NotFoundError where there is no such recipe.
     """
@@ -40,7 +40,7 @@ def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:
     # A new source or architecture starts from its own options, which are compared with its defaults.
     changes = {choice: experiment.get(choice) for choice in OPTIONS if base.get(choice) != experiment.get(choice)}
     if changes:
-        with contextlib.suppress(ExperimentError):  # the recipe's other fields may not go with it: then all are named
+        with contextlib.suppress(ExperimentError):  # may conflict with other fields of the recipe: then all are listed
             base = base.with_changes(changes)
     changes |= experiment.differences(base)
     return params | {path: _written(value) for path, value in changes.items()}
@@ -59,9 +59,9 @@ def experiment_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | N
 
 
 def nearest_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | None, tuple[str, ...]]:
-    """As `experiment_from_link`, with what can be in place of what can't: experiment, recipe, a line for each fault.
+    """The valid part of a link: experiment, recipe, and one line for each error.
 
-    A field that can't be is left as the recipe has it; so is the later of two that can't be together.
+    An invalid field keeps the recipe's value; so does the later of two that conflict.
     """
     try:
         return *experiment_from_link(params), ()
@@ -85,11 +85,11 @@ def _read(params: Mapping[str, str]) -> tuple[Experiment, str | None, dict[str, 
             continue
         if len(value) > LONGEST_VALUE:
             lines.append(
-                f"{_short(key)}: {len(value):,} characters are too many for a link; use at most {LONGEST_VALUE:,}"
+                f"{_short(key)}: {len(value):,} characters exceed the limit of a link; use at most {LONGEST_VALUE:,}"
             )
         elif key == "recipe":
-            base, recipe, fault = _recipe(value)
-            lines += fault
+            base, recipe, errors = _recipe(value)
+            lines += errors
         elif key == "data.source" and _is_path(value):
             lines.append(f"data.source: {_short(value)!r} is not allowed; {_NO_PATHS}")
         elif key == "data.options.hash" and _is_path(value):
@@ -97,7 +97,7 @@ def _read(params: Mapping[str, str]) -> tuple[Experiment, str | None, dict[str, 
         elif key == "data.options.name" and re.search(r"[/\\]", value):
             lines.append(f"data.options.name: {_short(value)!r} is not allowed; {_NO_PATHS}")
         elif "." not in key:
-            lines.append(f"{_short(key)}: a link has no such field{_near_field(base, key)}")
+            lines.append(f"{_short(key)}: unknown parameter{_near_field(base, key)}")
         else:
             changes[key] = value
     return base, recipe, changes, lines
@@ -114,8 +114,8 @@ def _recipe(text: str) -> tuple[Experiment, str | None, list[str]]:
         return Experiment.make(), None, list(error.lines)
     if version and version != str(known.version):
         line = (
-            f"recipe: {_short(text)!r} is not the version of {name} that is here ({known.version}), so its link would "
-            f"give another experiment; open {name} itself and repeat the changes"
+            f"recipe: {_short(text)!r} is not the current version of {name} ({known.version}), so the link would give "
+            f"another experiment; open {name} and repeat the changes"
         )
         return known.experiment, name, [line]
     return known.experiment, name, []
@@ -127,7 +127,7 @@ def _is_path(text: str) -> bool:
 
 
 def _near_field(base: Experiment, key: str) -> str:
-    """The end of a message about `key`: the dotted field that was probably meant."""
+    """The end of a message about `key`: the dotted field that was probably intended."""
     names = {path.rpartition(".")[2]: path for path in _paths(base.to_dict())}
     hint = did_you_mean(key, names)
     for name, path in names.items():

@@ -16,7 +16,7 @@ RENAMED_FIELDS: dict[str, str] = {
 """Dotted path of version 0.2 -> current path."""
 
 MOVED_OPTIONS: dict[str, str] = {"model.nonlinearity": "rnn", "model.forget_bias": "lstm"}
-"""Field that every model had in version 0.2 -> the architecture whose `model.options` has it now."""
+"""Field of every model in version 0.2 -> the architecture whose `model.options` now has it."""
 
 RENAMED_VALUES: dict[str, dict[str, str]] = {
     "data.task": {"symbols": "language-modeling"},
@@ -34,8 +34,8 @@ RENAMED_VALUES: dict[str, dict[str, str]] = {
 def migrate_paths(values: Mapping[str, Any], architecture: str) -> dict[str, Any]:
     """Dotted path -> value, under current names. If both an old and a new name are given, the new one is used.
 
-    `architecture` is the model's where `values` name none. An option of another architecture, which was ignored, is
-    left out.
+    `architecture` is the model's where `values` name none. Options of other architectures, which had no
+    effect, are omitted.
     """
     architecture = values.get("model.architecture", architecture)
     moved: dict[str, Any] = {}
@@ -53,7 +53,7 @@ def migrate_paths(values: Mapping[str, Any], architecture: str) -> dict[str, Any
 
 
 def migrate(values: Mapping[str, Any], architecture: str) -> dict[str, Any]:
-    """The same for a nested mapping, section -> field -> value."""
+    """As `migrate_paths`, for a nested mapping: section -> field -> value."""
     moved: dict[str, Any] = {}
     for section, fields in values.items():
         if not isinstance(fields, Mapping):

@@ -168,11 +168,11 @@ def test_the_options_of_the_chosen_architecture_are_shown_and_kept_while_another
     page.run()
     control(page, "number_input", "model.options.forget_bias:lstm").set_value(2.0).run()
     assert page.query_params["model.options.forget_bias"] == "2"
-    control(page, "segmented_control", "model.architecture").set_value("rnn").run()
+    control(page, "selectbox", "model.architecture").set_value("rnn").run()
     control(page, "segmented_control", "model.options.nonlinearity:rnn").set_value("relu").run()
     assert "model.options.forget_bias" not in page.query_params
     assert page.query_params["model.options.nonlinearity"] == "relu"
-    control(page, "segmented_control", "model.architecture").set_value("lstm").run()
+    control(page, "selectbox", "model.architecture").set_value("lstm").run()
     assert control(page, "number_input", "model.options.forget_bias:lstm").value == 2.0
 
 
@@ -212,7 +212,7 @@ def test_a_link_with_a_run_shows_its_experiment(page: AppTest, store: Path) -> N
     run = open_store(store).submit(load_recipe("bouncing-ball").experiment.with_changes(changes))
     page.query_params["run"] = run.id
     page.run()
-    assert control(page, "segmented_control", "model.architecture").value == "gru"
+    assert control(page, "selectbox", "model.architecture").value == "gru"
     assert control(page, "number_input", "model.hidden_size").value == 5
     assert link(page)["run"] == run.id
 

@@ -23,15 +23,15 @@ _EXPECT = {"metric", "at_most", "at_least", "of", "changes"}
 class Recipe:
     """A packaged experiment. `twin` names its counterpart for comparison.
 
-    `expect` says what a full training reaches, a table for each figure: `metric` with `at_most` or `at_least`; divided
-    by a baseline's where `of` names one; with dotted fields changed where there are `changes`.
+    `expect` lists results of a full training: `metric` with `at_most` or `at_least`, relative to a baseline's where
+    `of` names one, and with dotted fields changed where there are `changes`.
     """
 
     name: str
     title: str
     description: str
     source: str  # of the article, paper or data it comes from
-    version: int  # goes up whenever the experiment changes
+    version: int  # incremented when the experiment changes
     order: int  # in lists
     experiment: Experiment
     expect: tuple[Mapping[str, Any], ...] = ()
@@ -68,7 +68,7 @@ def _parse(name: str, text: str) -> Recipe:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(f"{name}.toml: not valid TOML: {error}") from None
-    lines = [f"{key}: there is no such key{did_you_mean(key, _KEYS)}" for key in values if key not in _KEYS]
+    lines = [f"{key}: unknown key{did_you_mean(key, _KEYS)}" for key in values if key not in _KEYS]
     lines += [f"{key}: missing; write a line of text" for key in _TEXTS if not isinstance(values.get(key), str)]
     if values.get("name", name) != name:
         lines.append(f"name: {values['name']!r} is not the file's name; use {name!r}")

@@ -39,7 +39,7 @@ def test_every_fault_of_options_is_reported_beside_the_others() -> None:
         )
     assert caught.value.lines == (
         "model.options.nonlinearity: 'tanhh' is not allowed; did you mean tanh?",
-        "model.options.forget_bias: there is no such field; use one of nonlinearity",
+        "model.options.forget_bias: unknown field; use one of nonlinearity",
         "model.num_layers: 0 is not allowed; use a whole number from 1 to 16",
     )
 

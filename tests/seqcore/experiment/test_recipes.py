@@ -58,10 +58,10 @@ def test_a_broken_recipe_file_names_every_fault() -> None:
     with pytest.raises(ExperimentError) as error:
         seqcore.experiment.recipes._parse("x", broken)
     text = str(error.value)
-    assert "x.toml: titel: there is no such key; did you mean title?" in text
+    assert "x.toml: titel: unknown key; did you mean title?" in text
     assert "x.toml: title: missing" in text
     assert "x.toml: version: 'x' is not allowed" in text
-    assert "x.toml: data.windw: there is no such field; did you mean window?" in text
+    assert "x.toml: data.windw: unknown field; did you mean window?" in text
 
 
 @pytest.mark.parametrize("name", ["bouncing-bal", "../recipes/bouncing-ball", "", "bouncing-ball.toml"])
