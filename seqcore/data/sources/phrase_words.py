@@ -141,138 +141,102 @@ def _adjectives(lines: str) -> dict[str, tuple[Adjective, tuple[str, ...]]]:
 ADJECTIVES = _adjectives(_ADJECTIVES)
 
 
-def _irregular(infinitive: str, present: str, participle: str, future: str, *, with_be: bool = False) -> Verb:
-    return Verb(infinitive, tuple(present.split()), participle, future, with_be)
+# infinitive: present, past participle, stem of the future, and "être" if it forms the past
+_IRREGULAR = """
+    voir: vois vois voit voyons voyez voient, vu, verr
+    ouvrir: ouvre ouvres ouvre ouvrons ouvrez ouvrent, ouvert, ouvrir
+    boire: bois bois boit buvons buvez boivent, bu, boir
+    lire: lis lis lit lisons lisez lisent, lu, lir
+    écrire: écris écris écrit écrivons écrivez écrivent, écrit, écrir
+    décrire: décris décris décrit décrivons décrivez décrivent, décrit, décrir
+    recevoir: reçois reçois reçoit recevons recevez reçoivent, reçu, recevr
+    peindre: peins peins peint peignons peignez peignent, peint, peindr
+    envoyer: envoie envoies envoie envoyons envoyez envoient, envoyé, enverr
+    comprendre: comprends comprends comprend comprenons comprenez comprennent, compris, comprendr
+    suivre: suis suis suit suivons suivez suivent, suivi, suivr
+    servir: sers sers sert servons servez servent, servi, servir
+    dormir: dors dors dort dormons dormez dorment, dormi, dormir
+    courir: cours cours court courons courez courent, couru, courr
+    rire: ris ris rit rions riez rient, ri, rir
+    aller: vais vas va allons allez vont, allé, ir, être
+    venir: viens viens vient venons venez viennent, venu, viendr, être
+    partir: pars pars part partons partez partent, parti, partir, être
+    sourire: souris souris sourit sourions souriez sourient, souri, sourir
+    être: suis es est sommes êtes sont, été, ser
+    avoir: ai as a avons avez ont, eu, aur
+    vouloir: veux veux veut voulons voulez veulent, voulu, voudr
+    savoir: sais sais sait savons savez savent, su, saur
+    dire: dis dis dit disons dites disent, dit, dir
+    pouvoir: peux peux peut pouvons pouvez peuvent, pu, pourr
+    devoir: dois dois doit devons devez doivent, dû, devr
+"""
+_WITH_BE = frozenset({"tomber", "retourner", "rester", "arriver"})  # regular verbs whose past is formed with être
 
 
-_VOIR = _irregular("voir", "vois vois voit voyons voyez voient", "vu", "verr")
-_OUVRIR = _irregular("ouvrir", "ouvre ouvres ouvre ouvrons ouvrez ouvrent", "ouvert", "ouvrir")
-_BOIRE = _irregular("boire", "bois bois boit buvons buvez boivent", "bu", "boir")
-_LIRE = _irregular("lire", "lis lis lit lisons lisez lisent", "lu", "lir")
-_ECRIRE = _irregular("écrire", "écris écris écrit écrivons écrivez écrivent", "écrit", "écrir")
-_DECRIRE = _irregular("décrire", "décris décris décrit décrivons décrivez décrivent", "décrit", "décrir")
-_RECEVOIR = _irregular("recevoir", "reçois reçois reçoit recevons recevez reçoivent", "reçu", "recevr")
-_PEINDRE = _irregular("peindre", "peins peins peint peignons peignez peignent", "peint", "peindr")
-_ENVOYER = _irregular("envoyer", "envoie envoies envoie envoyons envoyez envoient", "envoyé", "enverr")
-_COMPRENDRE = _irregular(
-    "comprendre", "comprends comprends comprend comprenons comprenez comprennent", "compris", "comprendr"
-)
-_SUIVRE = _irregular("suivre", "suis suis suit suivons suivez suivent", "suivi", "suivr")
-_SERVIR = _irregular("servir", "sers sers sert servons servez servent", "servi", "servir")
-_DORMIR = _irregular("dormir", "dors dors dort dormons dormez dorment", "dormi", "dormir")
-_COURIR = _irregular("courir", "cours cours court courons courez courent", "couru", "courr")
-_RIRE = _irregular("rire", "ris ris rit rions riez rient", "ri", "rir")
-_ALLER = _irregular("aller", "vais vas va allons allez vont", "allé", "ir", with_be=True)
-_VENIR = _irregular("venir", "viens viens vient venons venez viennent", "venu", "viendr", with_be=True)
-_PARTIR = _irregular("partir", "pars pars part partons partez partent", "parti", "partir", with_be=True)
-_SOURIRE = _irregular("sourire", "souris souris sourit sourions souriez sourient", "souri", "sourir")
+def _irregular(line: str) -> Verb:
+    infinitive, _, forms = line.strip().partition(": ")
+    present, participle, future, *with_be = forms.split(", ")
+    return Verb(infinitive, tuple(present.split()), participle, future, bool(with_be))
+
+
+_VERBS = {verb.infinitive: verb for verb in map(_irregular, _IRREGULAR.strip().splitlines())}
+
+
+def _french_verb(infinitive: str) -> Verb:
+    return _VERBS.get(infinitive) or Verb.regular(infinitive, with_be=infinitive in _WITH_BE)
+
 
 VERBS = {
-    "be": _irregular("être", "suis es est sommes êtes sont", "été", "ser"),
-    "have": _irregular("avoir", "ai as a avons avez ont", "eu", "aur"),
-    "want": _irregular("vouloir", "veux veux veut voulons voulez veulent", "voulu", "voudr"),
-    "like": Verb.regular("aimer"),
-    "think": Verb.regular("penser"),
-    "know": _irregular("savoir", "sais sais sait savons savez savent", "su", "saur"),
-    "say": _irregular("dire", "dis dis dit disons dites disent", "dit", "dir"),
+    english: _french_verb(french)
+    for english, french in zip(
+        ("be", "have", "want", "like", "think", "know", "say"),
+        ("être", "avoir", "vouloir", "aimer", "penser", "savoir", "dire"),
+        strict=True,
+    )
 }
-MODALS = {
-    "want to": VERBS["want"],
-    "like to": VERBS["like"],
-    "can": _irregular("pouvoir", "peux peux peut pouvons pouvez peuvent", "pu", "pourr"),
-    "must": _irregular("devoir", "dois dois doit devons devez doivent", "dû", "devr"),
-}
-
-_BUYABLE = ("thing", "food", "drink", "text")
-# English base/past: the French verb, and what it is done to
-_TRANSITIVE: tuple[tuple[str, str | Verb, tuple[str, ...]], ...] = (
-    ("see/saw", _VOIR, ("thing", "person", "animal", "place")),
-    ("buy/bought", "acheter", _BUYABLE),
-    ("sell/sold", "vendre", _BUYABLE),
-    ("find/found", "trouver", ("thing", "animal", "text")),
-    ("look for/looked for", "chercher", ("thing", "person", "animal", "place")),
-    ("lose/lost", "perdre", ("thing", "text")),
-    ("choose/chose", "choisir", ("thing", "food", "text")),
-    ("carry/carried", "porter", ("thing",)),
-    ("bring/brought", "apporter", ("thing", "food", "drink")),
-    ("prefer/preferred", "préférer", ("food", "drink", "thing")),
-    ("receive/received", _RECEVOIR, ("thing", "text")),
-    ("hide/hid", "cacher", ("thing", "text")),
-    ("use/used", "utiliser", ("thing",)),
-    ("break/broke", "casser", ("thing",)),
-    ("repair/repaired", "réparer", ("thing",)),
-    ("wash/washed", "laver", ("thing", "food", "animal")),
-    ("clean/cleaned", "nettoyer", ("thing",)),
-    ("paint/painted", _PEINDRE, ("thing", "animal", "person")),
-    ("draw/drew", "dessiner", ("thing", "animal", "person", "food")),
-    ("forget/forgot", "oublier", ("thing", "text")),
-    ("describe/described", _DECRIRE, ("thing", "person", "animal", "place")),
-    ("admire/admired", "admirer", ("thing", "person", "animal")),
-    ("touch/touched", "toucher", ("thing", "animal")),
-    ("throw/threw", "jeter", ("thing",)),
-    ("share/shared", "partager", ("food", "drink")),
-    ("hate/hated", "détester", ("food", "drink", "text")),
-    ("love/loved", "adorer", ("food", "drink", "person", "animal", "text")),
-    ("eat/ate", "manger", ("food",)),
-    ("prepare/prepared", "préparer", ("food", "drink")),
-    ("taste/tasted", "goûter", ("food", "drink")),
-    ("serve/served", _SERVIR, ("food", "drink")),
-    ("drink/drank", _BOIRE, ("drink",)),
-    ("read/read", _LIRE, ("text",)),
-    ("write/wrote", _ECRIRE, ("text",)),
-    ("send/sent", _ENVOYER, ("text",)),
-    ("understand/understood", _COMPRENDRE, ("text", "person")),
-    ("finish/finished", "finir", ("text",)),
-    ("begin/began", "commencer", ("text",)),
-    ("help/helped", "aider", ("person", "animal")),
-    ("call/called", "appeler", ("person", "animal")),
-    ("wait for/waited for", "attendre", ("person",)),
-    ("hear/heard", "entendre", ("person", "animal")),
-    ("invite/invited", "inviter", ("person",)),
-    ("meet/met", "rencontrer", ("person",)),
-    ("listen to/listened to", "écouter", ("person",)),
-    ("follow/followed", _SUIVRE, ("person", "animal")),
-    ("thank/thanked", "remercier", ("person",)),
-    ("visit/visited", "visiter", ("place",)),
-    ("observe/observed", "observer", ("person", "animal")),
-    ("open/opened", _OUVRIR, ("opening",)),
-    ("close/closed", "fermer", ("opening",)),
-)
+MODALS = {"want to": VERBS["want"], "like to": VERBS["like"], "can": _VERBS["pouvoir"], "must": _VERBS["devoir"]}
 
 
-def _verb(english: str, french: str | Verb, *, with_be: bool = False) -> tuple[EnglishVerb, Verb]:
-    base, _, past = english.partition("/")
-    return EnglishVerb(base, past), french if isinstance(french, Verb) else Verb.regular(french, with_be=with_be)
+def _verb_list(lines: str) -> tuple[tuple[EnglishVerb, Verb, tuple[str, ...]], ...]:
+    """From "base/past french: words; ...", the words being kinds of objects or prepositions."""
+    found = []
+    for entry in " ".join(lines.split()).split("; "):
+        verbs, _, words = entry.partition(": ")
+        english, _, french = verbs.rpartition(" ")
+        base, _, past = english.partition("/")
+        found.append((EnglishVerb(base, past), _french_verb(french), tuple(words.split())))
+    return tuple(found)
 
 
 LASTING = frozenset({"prefer", "hate", "love", "understand", "lose", "forget", "break"})
-"""What one does not do at a time, or wish to do."""
-TRANSITIVE = tuple((*_verb(english, french), kinds) for english, french, kinds in _TRANSITIVE)
-
-# without an object; said of people
-INTRANSITIVE = (
-    *(
-        _verb(english, french)
-        for english, french in (
-            ("sing/sang", "chanter"), ("dance/danced", "danser"), ("work/worked", "travailler"),
-            ("sleep/slept", _DORMIR), ("run/ran", _COURIR), ("laugh/laughed", _RIRE), ("cry/cried", "pleurer"),
-            ("swim/swam", "nager"),
-            ("smile/smiled", _SOURIRE), ("travel/travelled", "voyager"), ("speak/spoke", "parler"),
-            ("play/played", "jouer"),
-            ("walk/walked", "marcher"), ("breathe/breathed", "respirer"), ("shout/shouted", "crier"),
-            ("dream/dreamt", "rêver"), ("hesitate/hesitated", "hésiter"),
-        )
-    ),
-    _verb("leave/left", _PARTIR),
-    _verb("fall/fell", "tomber", with_be=True),
-)  # fmt: skip
-
-# English, French verb and preposition
-MOTIONS = (
-    (*_verb("go to/went to", _ALLER), ("à",)),
-    (*_verb("come from/came from", _VENIR), ("de",)),
-    (*_verb("return to/returned to", "retourner", with_be=True), ("à",)),
-    (*_verb("stay at/stayed at", "rester", with_be=True), ("à",)),
-    (*_verb("arrive at/arrived at", "arriver", with_be=True), ("à",)),
-    (*_verb("walk to/walked to", "marcher"), ("jusque", "à")),
-)
+"""Verbs that are not used with a time or a wish."""
+TRANSITIVE = _verb_list("""
+    see/saw voir: thing person animal place; buy/bought acheter: thing food drink text; sell/sold vendre: thing food
+    drink text; find/found trouver: thing animal text; look for/looked for chercher: thing person animal place;
+    lose/lost perdre: thing text; choose/chose choisir: thing food text; carry/carried porter: thing; bring/brought
+    apporter: thing food drink; prefer/preferred préférer: food drink thing; receive/received recevoir: thing text;
+    hide/hid cacher: thing text; use/used utiliser: thing; break/broke casser: thing; repair/repaired réparer:
+    thing; wash/washed laver: thing food animal; clean/cleaned nettoyer: thing; paint/painted peindre: thing animal
+    person; draw/drew dessiner: thing animal person food; forget/forgot oublier: thing text; describe/described
+    décrire: thing person animal place; admire/admired admirer: thing person animal; touch/touched toucher: thing
+    animal; throw/threw jeter: thing; share/shared partager: food drink; hate/hated détester: food drink text;
+    love/loved adorer: food drink person animal text; eat/ate manger: food; prepare/prepared préparer: food drink;
+    taste/tasted goûter: food drink; serve/served servir: food drink; drink/drank boire: drink; read/read lire:
+    text; write/wrote écrire: text; send/sent envoyer: text; understand/understood comprendre: text person;
+    finish/finished finir: text; begin/began commencer: text; help/helped aider: person animal; call/called appeler:
+    person animal; wait for/waited for attendre: person; hear/heard entendre: person animal; invite/invited inviter:
+    person; meet/met rencontrer: person; listen to/listened to écouter: person; follow/followed suivre: person
+    animal; thank/thanked remercier: person; visit/visited visiter: place; observe/observed observer: person animal;
+    open/opened ouvrir: opening; close/closed fermer: opening
+""")
+# without an object; the subject is a person
+INTRANSITIVE = tuple(verb[:2] for verb in _verb_list("""
+    sing/sang chanter; dance/danced danser; work/worked travailler; sleep/slept dormir; run/ran courir;
+    laugh/laughed rire; cry/cried pleurer; swim/swam nager; smile/smiled sourire; travel/travelled voyager;
+    speak/spoke parler; play/played jouer; walk/walked marcher; breathe/breathed respirer; shout/shouted crier;
+    dream/dreamt rêver; hesitate/hesitated hésiter; leave/left partir; fall/fell tomber
+"""))  # fmt: skip
+MOTIONS = _verb_list("""
+    go to/went to aller: à; come from/came from venir: de; return to/returned to retourner: à; stay at/stayed at
+    rester: à; arrive at/arrived at arriver: à; walk to/walked to marcher: jusque à
+""")
