@@ -174,24 +174,20 @@ def features(sound: Sound) -> NDArray[np.float64]:
     Natural logarithms of power relative to the level of the recording (the power of its loud frames), so that loudness
     doesn't matter. Silence at both ends is trimmed.
     """
-    return levelled(mel_power([resample(sound.samples, sound.rate, RATE)])[0])
+    return levelled(mel_power(resample(sound.samples, sound.rate, RATE)))
 
 
-def mel_power(waveforms: Sequence[NDArray[Any]]) -> list[NDArray[np.float64]]:
-    """The power in each mel band, [T, 40], of waveforms at 16 kHz."""
+def mel_power(samples: NDArray[Any]) -> NDArray[np.float64]:
+    """The power in each mel band, [T, 40], of a waveform at 16 kHz."""
     window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
-    weights = _mel_weights()
-    found = []
-    for samples in waveforms:
-        if len(samples) < _WINDOW:
-            samples = np.pad(samples, (0, _WINDOW - len(samples)))
-        frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
-        power = np.empty((len(frames), MELS))
-        for start in range(0, len(frames), _FRAMES):
-            spectrum = np.fft.rfft(frames[start : start + _FRAMES] * window, _SIZE)
-            power[start : start + _FRAMES] = (spectrum.real**2 + spectrum.imag**2) @ weights
-        found.append(power)
-    return found
+    if len(samples) < _WINDOW:
+        samples = np.pad(samples, (0, _WINDOW - len(samples)))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
+    power = np.empty((len(frames), MELS))
+    for start in range(0, len(frames), _FRAMES):
+        spectrum = np.fft.rfft(frames[start : start + _FRAMES] * window, _SIZE)
+        power[start : start + _FRAMES] = (spectrum.real**2 + spectrum.imag**2) @ _mel_weights()
+    return power
 
 
 def levelled(power: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -229,7 +225,7 @@ def sound_table(
     kept: list[NDArray[np.float32] | NDArray[np.int16]] = []
     for sound in sounds:
         heard = resample(sound.samples, sound.rate, RATE)
-        frames = levelled(mel_power([heard])[0])
+        frames = levelled(mel_power(heard))
         low, high = offsets[-1], offsets[-1] + len(frames)
         if high > len(values):  # in place: `concatenate` would need twice the memory
             values.resize((high + min(high // 4, _MORE), MELS), refcheck=False)

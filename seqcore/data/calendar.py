@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seqcore.data.table import short_time
 from seqcore.errors import DataError
 
 __all__ = [
-    "CYCLES",
     "Frequency",
     "calendar_features",
     "find_frequency",
@@ -135,7 +135,8 @@ def missing_times_note(times: Times, *, inserted: bool = False) -> str | None:
         return None
     count, first = int(missing.sum()), int(places[0])
     word = _span(frequency)
-    before, after = (_shown(time, frequency) for time in times[first : first + 2])
+    ends = times[first : first + 2]
+    before, after = (str(time.astype("datetime64[M]")) if frequency.months else short_time(time) for time in ends)
     where = f"between {before} and {after}"
     if len(places) > 1:
         where = f"in {len(places):,} places, first {before} to {after}"
@@ -176,13 +177,6 @@ def _span(frequency: Frequency) -> str:
     if not isinstance(frequency.offset, pd.Timedelta):
         return "business day"
     return next((unit for unit, length in _UNITS if length == frequency.offset.value), "time step")
-
-
-def _shown(time: np.datetime64, frequency: Frequency) -> str:
-    """ "2017-10" for months, else the date, with the time if it isn't midnight."""
-    if frequency.months:
-        return str(time.astype("datetime64[M]"))
-    return str(time.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ")
 
 
 def _months(times: pd.DatetimeIndex) -> Frequency | None:

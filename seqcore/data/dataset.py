@@ -19,7 +19,7 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig, TrainingConfig
 
-__all__ = ["SPLITS", "Batch", "Dataset", "Windows", "whole_sequences"]
+__all__ = ["SPLITS", "Batch", "Dataset", "Windows"]
 
 _POOL = 2**19  # windows shuffled together
 _BLOCK = 2**8

@@ -13,7 +13,7 @@ from seqcore.data.codec import Codec
 from seqcore.data.scaling import Scaler, Scalers, current_scaling
 from seqcore.errors import PredictionError, did_you_mean
 
-__all__ = ["NumericCodec", "Tail", "tails_of"]
+__all__ = ["NumericCodec", "tails_of"]
 
 TAIL = 1_000  # rows kept of the end of a series, at least a window
 MOST_TAIL = 200_000  # rows kept in total

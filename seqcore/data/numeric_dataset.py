@@ -20,7 +20,7 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
 
-__all__ = ["NumericCodec", "NumericDataset", "is_recursive", "why_not_recursive"]
+__all__ = ["NumericCodec", "NumericDataset", "is_recursive"]
 
 _CHECKED = 1_000_000  # rows checked at a time
 

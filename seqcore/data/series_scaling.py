@@ -16,7 +16,7 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
 
-__all__ = ["SeriesFit", "fit_scalers", "known_scalers", "series_names"]
+__all__ = ["fit_scalers", "known_scalers"]
 
 _FIRST_SHARE = 0.25  # of an unknown series, used to fit its scale
 

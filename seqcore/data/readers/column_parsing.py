@@ -22,7 +22,6 @@ __all__ = [
     "holds_numbers",
     "is_text",
     "is_whole",
-    "listed_names",
     "note_missing",
     "rows_of_missing",
     "sample",
@@ -59,6 +58,11 @@ class Origin:
         rows = ", ".join(str(row) for row in self.rows([int(i) for i in first]))
         return f"row{'s' if count > 1 else ''} {rows}" + (f" and {count - len(first):,} more" if count > most else "")
 
+    def error(self, column: str, message: str, rows: NDArray[np.bool_] | None = None) -> DataError:
+        """An error about a column, with the rows [N] that it concerns."""
+        where = "" if rows is None else f", {self.listed(rows)}"
+        return DataError(f"{self.name}, column {column}{where}: {message}")
+
 
 def wanted_column(wanted: str, columns: Iterable[str], origin: Origin, what: str) -> str:
     """A named column, ignoring case and outer spaces. DataError if there is none."""
@@ -90,10 +94,7 @@ def encode(name: str, column: pa.ChunkedArray, origin: Origin, what: str) -> tup
         start += len(chunk)
     missing = codes < 0
     if missing.any():
-        raise DataError(
-            f"{origin.name}, column {name}, {origin.listed(missing)}: {what} is missing; "
-            "fill in the cell or remove the row"
-        )
+        raise origin.error(name, f"{what} is missing; fill in the cell or remove the row", missing)
     return codes, list(known)
 
 

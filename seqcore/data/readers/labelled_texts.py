@@ -83,10 +83,7 @@ def pair_table(columns: Columns, origin: Origin) -> Table:
     for name, column in zip(names, (left, right), strict=True):
         empty = np.array([not cell.strip() for cell in _cells(column.chunks)])
         if empty.any():
-            raise DataError(
-                f"{origin.name}, column {name}, {origin.listed(empty, most=10)}: the sentence is empty; "
-                "fill in the cell or remove the row"
-            )
+            raise origin.error(name, "the sentence is empty; fill in the cell or remove the row", empty)
     table: Table = pairs_table(zip(_cells(left.chunks), _cells(right.chunks), strict=True), name=origin.name)
     return replace(table, notes=(*table.notes, ONLY_WORDS)) if origin.options.level == "characters" else table
 

@@ -57,9 +57,7 @@ def sequence_table(columns: Columns, origin: Origin) -> Table:
 def refuse_one_class(names: list[str], label: str, origin: Origin) -> None:
     """DataError for a single class, unless the kind was given (new data to classify)."""
     if len(names) < 2 and origin.options.kind == "auto":
-        raise DataError(
-            f"{origin.name}, column {label}: every label is {names[0]!r}; give sequences of at least two classes"
-        )
+        raise origin.error(label, f"every label is {names[0]!r}; give sequences of at least two classes")
 
 
 def refuse_short(
@@ -113,11 +111,10 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
     if labels is not None and wrong.any():
         row = int(np.argmax(wrong))
         of = ids.codes[row]
-        raise DataError(
-            f"{origin.name}, column {labels.column}, {origin.listed(wrong)}: the label "
-            f"{labels.names[labels.codes[row]]!r} "
-            f"differs from the earlier label {labels.names[own[of]]!r} of {ids.column} {ids.names[of]}; "
-            "give each sequence one label"
+        new, earlier = labels.names[labels.codes[row]], labels.names[own[of]]
+        where = f"the earlier label {earlier!r} of {ids.column} {ids.names[of]}"
+        raise origin.error(
+            labels.column, f"the label {new!r} differs from {where}; give each sequence one label", wrong
         )
     del wrong
     groups = take_groups(columns, ids, first, origin)
@@ -180,15 +177,11 @@ def take_groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Or
         own = codes[first]
         differ = codes != own[ids.codes]
         if said and differ.any():
-            raise DataError(
-                f"{origin.name}, column {name}, {origin.listed(differ)}: the group differs from the earlier "
-                "rows of the sequence; choose another group column, or none"
-            )
+            message = "the group differs from the earlier rows of the sequence"
+            raise origin.error(name, f"{message}; choose another group column, or none", differ)
         if said and len(names) < 2:
-            raise DataError(
-                f"{origin.name}, column {name}: all sequences are in one group, so none is left to test on; "
-                "choose another group column, or none"
-            )
+            message = "all sequences are in one group, so none is left to test on"
+            raise origin.error(name, f"{message}; choose another group column, or none")
         if differ.any() or len(names) < 2 or (len(names) >= len(first) and not said):
             continue
         del columns[name]

@@ -26,8 +26,8 @@ from seqcore.data.readers.column_parsing import (
     wanted_column,
 )
 from seqcore.data.readers.reindexing import Filled, fill_missing_times
-from seqcore.data.readers.time_columns import short_time, take_times
-from seqcore.data.table import Table
+from seqcore.data.readers.time_columns import take_times
+from seqcore.data.table import Table, short_time
 from seqcore.errors import DataError
 
 __all__ = ["Ids", "ordered", "series_table", "step_column"]

@@ -12,7 +12,7 @@ from seqcore.data.readers.date_parts import DateParts, find_date_parts
 from seqcore.data.readers.dates import ParsedDates, date_family, parse_dates, parse_whole_numbers
 from seqcore.errors import DataError
 
-__all__ = ["date_column", "short_time", "take_times"]
+__all__ = ["date_column", "take_times"]
 
 
 def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.datetime64] | None]:
@@ -27,9 +27,10 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
         wanted = wanted_column(wanted, columns, origin, "the dates")
         parsed = _as_dates(wanted, columns[wanted], origin)
         if parsed is None:
-            raise DataError(
-                f"{origin.name}, column {wanted}: {example_of(columns[wanted])!r} is not a known date format; "
-                "write dates as 2024-01-31, or choose another column"
+            raise origin.error(
+                wanted,
+                f"{example_of(columns[wanted])!r} is not a known date format; "
+                "write dates as 2024-01-31, or choose another column",
             )
     else:
         for name, column in columns.items():
@@ -49,10 +50,7 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
         )
     missing = np.isnat(parsed.times)
     if missing.any():
-        raise DataError(
-            f"{origin.name}, column {wanted}, {origin.listed(missing)}: the date is missing; "
-            "fill in the cell or remove the row"
-        )
+        raise origin.error(wanted, "the date is missing; fill in the cell or remove the row", missing)
     origin.notes += parsed.notes
     times = parsed.times
     del column, missing, parsed
@@ -106,10 +104,8 @@ def _timestamps(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDat
     except pa.ArrowInvalid:  # before 1678 or after 2261: more nanoseconds than 64 bits count
         days = np.asarray(column.cast(pa.timestamp("s"), safe=False))
         outside = (days < np.datetime64("1678-01-01")) | (days >= np.datetime64("2262-01-01"))
-        raise DataError(
-            f"{origin.name}, column {name}, {origin.listed(outside)}: dates must lie between the years 1678 and 2261; "
-            "correct the date"
-        ) from None
+        message = "dates must lie between the years 1678 and 2261; correct the date"
+        raise origin.error(name, message, outside) from None
     return ParsedDates(times, np.zeros(len(times), bool), notes)
 
 
@@ -124,9 +120,3 @@ def _clock_column(columns: Columns, days: NDArray[np.datetime64], origin: Origin
             clock = np.asarray(columns.pop(name).cast(pa.time64("ns")).cast(pa.int64()))
             return clock.astype("timedelta64[ns]")
     return None
-
-
-def short_time(time: np.datetime64) -> str:
-    """ "2024-01-31", or with the time of day if it isn't midnight."""
-    text = str(time.astype("datetime64[s]"))
-    return text.removesuffix("T00:00:00").replace("T", " ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Adjective", "Noun", "Verb", "determiner", "joined", "noun_phrase", "verb_phrase"]
+__all__ = ["Adjective", "Noun", "Verb", "joined", "noun_phrase", "verb_phrase"]
 
 _VOWELS = "aeiouhàâäéèêëîïôöùûüœ"
 _ASPIRATED = frozenset({"haricot", "haricots", "haut", "haute", "hauts", "hautes", "huit", "héros"})

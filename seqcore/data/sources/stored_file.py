@@ -14,7 +14,7 @@ from seqcore.experiment.fields import setting
 
 __all__ = ["FileOptions", "StoredFile", "base_name"]
 
-_CHARACTERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space", ".": "point"}
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 _SWITCHES: dict[Any, str] = {"true": "yes", "false": "no", True: "yes", False: "no"}
 
 
@@ -66,14 +66,7 @@ class FileOptions(Source):
     delimiter: str = setting(
         "auto",
         "Separator between the values of a row.",
-        choices=[
-            ("auto", "Detect", ""),
-            ("comma", "Comma", ""),
-            ("semicolon", "Semicolon", ""),
-            ("tab", "Tab", ""),
-            ("pipe", "Pipe |", ""),
-            ("space", "Spaces", ""),
-        ],
+        choices=[("auto", "Detect", ""), *((name, name.capitalize(), "") for name in _DELIMITERS.values())],
     )
     decimal: str = setting(
         "auto",
@@ -127,7 +120,7 @@ class FileOptions(Source):
     @field_validator("delimiter", "decimal", "header", mode="before")
     @classmethod
     def _in_words(cls, value: Any) -> Any:
-        return {**_CHARACTERS, **_SWITCHES}.get(value, value) if isinstance(value, str | bool) else value
+        return {**_DELIMITERS, ".": "point", **_SWITCHES}.get(value, value) if isinstance(value, str | bool) else value
 
     def for_missing(self, missing: str) -> Self:
         """The same options for a known `data.missing`: no rows are inserted if missing values are refused."""

@@ -16,7 +16,7 @@ def frames() -> torch.Tensor:
     """Log-mel frames [6, 30, 40] of sounds with a level, as `seqcore.data.audio` makes them."""
     generator = torch.Generator().manual_seed(2)
     waves = torch.randn(6, 160 * 29 + 400, generator=generator).cumsum(dim=1) / 50
-    return torch.stack([torch.from_numpy(levelled(mel_power([w.numpy()])[0])).float() for w in waves])
+    return torch.stack([torch.from_numpy(levelled(mel_power(w.numpy()))).float() for w in waves])
 
 
 def voice() -> AudioAugment:

@@ -20,7 +20,7 @@ from seqcore.data.table import Table
 from seqcore.data.text import text_table
 from seqcore.errors import DataError
 
-__all__ = ["read_pairs", "read_plain", "read_text"]
+__all__ = ["read_plain", "read_text"]
 
 NAMED = 10  # rows that an error lists
 _PIECE = 1 << 20
