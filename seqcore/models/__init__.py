@@ -1,4 +1,4 @@
-"""The architectures. A new one is a file in this folder and a line in `MODELS`.
+"""The registry of architectures. A new one is a file in this folder and a line in `MODELS`.
 
 `traits["capabilities"]` says what an architecture supports; `traits["gates"]` is how many D by D matrices a layer's
 recurrence has, for estimates of memory. `options` names the section of an architecture's own fields, which may lie in

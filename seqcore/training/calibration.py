@@ -1,8 +1,8 @@
-"""Prediction intervals that keep their promise: made from errors on data that a model of the same kind had not seen.
+"""Calibration of prediction intervals by cross-conformal prediction (Vovk 2015).
 
-One part held out is one season, and its errors say little of another. So training and validation part together are cut
-into blocks; for each block a model is trained on the others, as long as the run's best was, and its errors on that
-block are kept (cross-conformal prediction, Vovk 2015). The test part is never touched.
+The training and validation splits together are cut into blocks. For each block a model is trained on the others, for as
+many epochs as the run's best, and its errors on that block are kept: errors of one season say little of another. The
+test split is never used.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ Step = Callable[..., Any]
 
 
 def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[Event]:
-    """Give the model's codec intervals with the coverage that the experiment promises; nothing where it promises none.
+    """Put intervals of the experiment's coverage into the model's codec; none where the coverage is 0.
 
-    `step(state, batch, continues)` is the loop's own. What is asked of the run is heard before each step; a run that is
-    stopped meanwhile has no intervals and says so, one that goes on to learn is calibrated again when it has.
+    `step(state, batch, continues)` is that of the training loop. Requests are applied between steps: a run that is
+    stopped has no intervals and a finding says so; one that trains further is calibrated again afterwards.
     """
     coverage = state.experiment.training.interval_coverage
     _keep(state, {})
@@ -45,20 +45,20 @@ def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[
     text = f"Calibrating {coverage:.0%} prediction intervals: {BLOCKS} additional models train for {each}."
     yield _note(state, "calibrating", text)
     errors: list[Errors] = []
-    mine = random_state(state.device)
+    outer = random_state(state.device)
     try:
         for block, fold in enumerate(folds(state.dataset, BLOCKS)):
             yield Preparing(state.progress.step, "Calibrating intervals", block + 1, BLOCKS)
             if len(fold.windows["train"]) and len(fold.windows["val"]):
                 torch.manual_seed(state.experiment.training.seed + 1 + block)
-                errors.append((yield from _judged(state, fold, epochs, requests, step, mine)))
+                errors.append((yield from _fold_errors(state, fold, epochs, requests, step, outer)))
             if requests.should_stop() or state.has_epochs_left:
                 break
         else:
-            yield _made(state, errors, coverage)
+            yield _calibrated(state, errors, coverage)
             return
     finally:
-        set_random_state(mine, state.device)
+        set_random_state(outer, state.device)
     if requests.stop_reason != "leave":
         yield _note(
             state,
@@ -68,19 +68,19 @@ def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[
         )
 
 
-def _judged(
-    state: TrainingState, fold: Dataset, epochs: int, requests: Requests, step: Step, mine: dict[str, torch.Tensor]
+def _fold_errors(
+    state: TrainingState, fold: Dataset, epochs: int, requests: Requests, step: Step, outer: dict[str, torch.Tensor]
 ) -> Generator[Event, None, Errors]:
-    """Train a model on a fold, and return its errors on the block that was held out."""
+    """Train a model on a fold, and return its errors on the held-out block."""
     model = TrainingState.fresh(state.experiment, state.task, fold, state.device)
     for _ in range(epochs):
         for batch, continues in model.remaining_batches():
             step(model, batch, continues)
             if requests.pending:
-                its = random_state(state.device)
-                set_random_state(mine, state.device)  # a checkpoint is made of the run and not of this model
+                inner = random_state(state.device)
+                set_random_state(outer, state.device)  # a checkpoint holds the random state of the run
                 yield from requests.apply()
-                set_random_state(its, state.device)
+                set_random_state(inner, state.device)
                 if requests.should_stop() or state.has_epochs_left:
                     return {}
         model.end_epoch({})
@@ -88,7 +88,7 @@ def _judged(
     return found
 
 
-def _made(state: TrainingState, errors: list[Errors], coverage: float) -> Event:
+def _calibrated(state: TrainingState, errors: list[Errors], coverage: float) -> Event:
     """Half-widths from the errors of all blocks, kept in the codec."""
     names = sorted({name for of_block in errors for name in of_block})
     together = {name: _joined([e[name] for e in errors if name in e]) for name in names}
@@ -109,7 +109,7 @@ def _made(state: TrainingState, errors: list[Errors], coverage: float) -> Event:
 
 
 def _joined(errors: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Errors [n, S, ...] of all blocks, one after another; what a shorter one lacks is NaN."""
+    """Errors [n, S, ...] of all blocks, concatenated and padded with NaN."""
     longest = max(e.shape[1] for e in errors)
     empty = ((0, 0),) * (errors[0].ndim - 2)
     padded = [np.pad(e, ((0, 0), (0, longest - e.shape[1]), *empty), constant_values=np.nan) for e in errors]
@@ -117,7 +117,7 @@ def _joined(errors: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def _keep(state: TrainingState, intervals: Errors) -> None:
-    """Put these intervals into the codec, in the place of any that it has."""
+    """Replace the codec's intervals."""
     codec: Any = state.dataset.codec
     if intervals or COVERAGE in codec.fitted:
         others = {name: value for name, value in codec.fitted.items() if not name.startswith("interval.")}

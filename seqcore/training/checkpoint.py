@@ -1,4 +1,4 @@
-"""A checkpoint as bytes: safetensors for the tensors, JSON for the rest, a checksum over both.
+"""Checkpoints as bytes: safetensors for tensors, JSON for the rest, a checksum over both.
 
 Nothing in it is ever executed: no pickle. Layout: 8 bytes of magic, 32 bytes of SHA-256 over what follows, then a
 safetensors file whose metadata holds the JSON.
@@ -46,7 +46,7 @@ class Checkpoint:
 
 
 def pack(meta: Mapping[str, Any], groups: Mapping[str, Mapping[str, Tensor]]) -> bytes:
-    """Bytes that `unpack` reads. Tensors are taken to the CPU; two names may share one tensor."""
+    """Bytes that `unpack` reads. Tensors are copied to the CPU; two names may share one tensor."""
     tensors = {
         f"{prefix}.{name}": tensor.detach().cpu().contiguous().clone()
         for prefix, group in groups.items()
@@ -57,7 +57,7 @@ def pack(meta: Mapping[str, Any], groups: Mapping[str, Mapping[str, Tensor]]) ->
 
 
 def unpack(content: bytes) -> Checkpoint:
-    """The inverse of `pack`. CorruptError where the bytes are not what was written."""
+    """The inverse of `pack`. CorruptError where the bytes are damaged or not a checkpoint."""
     if not content.startswith(_MAGIC):
         raise CorruptError("this is not a checkpoint of Sequence Lab")
     if len(content) > _MOST_BYTES:
@@ -79,7 +79,7 @@ def unpack(content: bytes) -> Checkpoint:
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put weights into a model. CorruptError where names or shapes don't fit it."""
+    """Load weights into a model. CorruptError where names or shapes do not fit."""
     try:
         module.load_state_dict(dict(weights), strict=True)
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""How a caller speaks to a run that is going: flags in memory that `fit` looks at before each step."""
+"""Control of a running `fit`: stop, leave, save and live changes, requested from any thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqcore.experiment.training_config import TrainingConfig
 __all__ = ["LIVE_CHANGES", "Control"]
 
 LIVE_CHANGES = tuple(s.path for s in describe(TrainingConfig, "training") if s.live)
-"""What can be changed while a run goes."""
+"""The fields that may change during a run."""
 
 
 class Control:
@@ -28,11 +28,11 @@ class Control:
         self.asked = False
 
     def stop(self) -> None:
-        """End the run after the step in hand: checkpoint, what can be scored in a moment, `Finished("stopped")`."""
+        """End the run after the current step: checkpoint, scores within two seconds, `Finished("stopped")`."""
         self._request(ending="stop")
 
     def leave(self) -> None:
-        """Only checkpoint and return, without scores and without `Finished`: somebody will go on later."""
+        """Checkpoint and return without scores and without `Finished`: the run will be resumed."""
         self._request(ending="leave")
 
     def save(self) -> None:
@@ -47,17 +47,17 @@ class Control:
 
     @property
     def ending(self) -> str | None:
-        """ "stop" or "leave" where the run was asked to end, for whoever waits beside it."""
+        """ "stop" or "leave" where the run was asked to end, else None."""
         return self._ending
 
     def overdue(self, seconds: float) -> bool:
-        """Whether the run should have ended by now: so long after "stop" was asked, at once after "leave"."""
+        """Whether the run should have ended by now: `seconds` after "stop", at once after "leave"."""
         if self._ending is None:
             return False
         return self._ending == "leave" or time.monotonic() - self._ending_asked > seconds
 
     def take(self) -> tuple[list[dict[str, Any]], bool, str | None]:
-        """For `fit`: what was asked since the last call: changes, whether to save, and "stop", "leave" or None."""
+        """For `fit`: the requests since the last call: changes, whether to save, and "stop", "leave" or None."""
         with self._lock:
             taken = self._changes, self._save, self._ending
             self._changes, self._save, self.asked = [], False, False

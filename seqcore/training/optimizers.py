@@ -1,4 +1,4 @@
-"""The optimizers that an experiment can name."""
+"""Optimizers by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the learning rate follows from the step. Pure functions, so that a continued run repeats them exactly."""
+"""Learning rate schedules: pure functions of the step, so that a resumed run repeats them exactly."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from seqcore.experiment.config import TrainingConfig
 
 __all__ = ["SCHEDULES", "rate"]
 
-_FLOOR = 0.01  # of the learning rate: where cosine and one-cycle end, so that more epochs still learn
-_RISE = 0.3  # of a one-cycle
-_START = 0.04
+_FLOOR = 0.01  # final share of the learning rate for cosine and one-cycle, so that further epochs still learn
+_RISE = 0.3  # share of a one-cycle schedule before its peak
+_START = 0.04  # initial share of the learning rate of a one-cycle schedule
 
 
 def _constant(config: TrainingConfig, progress: float, epoch: int) -> float:
@@ -38,15 +38,15 @@ SCHEDULES: dict[str, Callable[[TrainingConfig, float, int], float]] = {
     "constant": _constant,
     "cosine": _cosine,
     "step": _step,
-    "plateau": _constant,  # what it multiplies by depends on the validation loss: see `rate`'s `drops`
+    "plateau": _constant,  # depends on the validation loss: see `drops` in `rate`
     "one-cycle": _one_cycle,
 }
 
 
 def rate(config: TrainingConfig, *, step: int, planned: int, steps_per_epoch: int, drops: int) -> float:
-    """The learning rate of a step (from 1) of a schedule `planned` steps long; after its end it holds its last rate.
+    """The learning rate of a step (from 1) of a schedule of `planned` steps; constant after its end.
 
-    `drops` is how often a plateau was met.
+    `drops` is the number of plateaus so far.
     """
     within = min(step, planned) - 1
     factor = SCHEDULES[config.schedule](config, within / max(planned - 1, 1), within // steps_per_epoch)
