@@ -5,7 +5,7 @@ Free of torch. Long data are sampled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -43,14 +43,14 @@ def find_leaks(table: Table, config: DataConfig) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.severity == "info")
 
 
-def _target_copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
+def _target_copies(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Finding]:
     """Inputs that copy the target, at the same time or later."""
     if not table.tabular or task_kind(config.task) != "regression":
-        return []
+        return
     inputs, targets = _used(table, config)
     spans = list(pairwise(table.offsets.tolist()))
-    found = find_copies(table.values, spans, [c for c in inputs if c not in targets], targets)
-    return [_copy_finding(copy, table, config) for copy in found]
+    for copy in find_copies(table.values, spans, [c for c in inputs if c not in targets], targets):
+        yield _copy_finding(copy, table, config)
 
 
 def _copy_finding(copy: Copy, table: Table, config: DataConfig) -> Finding:
@@ -60,52 +60,60 @@ def _copy_finding(copy: Copy, table: Table, config: DataConfig) -> Finding:
     formula = target if formula == f"1 x {target}" else formula
     if copy.shift == 0 and config.lead > 0:
         return Finding(
-            code="copy-of-target",
-            severity="info",
-            message=f"Column {column!r} copies {target!r} in the same row ({nearly}{formula}).",
+            "copy-of-target",
+            f"Column {column!r} copies {target!r} in the same row ({nearly}{formula}).",
             evidence="The inputs precede the target, so it reveals nothing and adds no information.",
             remedy=f"Remove {column!r} from data.inputs.",
+            severity="info",
         )
     when = "in the same row" if copy.shift == 0 else f"{copy.shift} row{'s' * (copy.shift > 1)} later"
     return Finding(
-        code="leak-column",
-        severity="warning",
-        message=f"Column {column!r} leaks the target: it is {nearly}{formula}, {when}.",
+        "leak-column",
+        f"Column {column!r} leaks the target: it is {nearly}{formula}, {when}.",
         evidence="The model can read the target from its inputs, so its scores do not carry over to new data.",
         remedy=f"Remove {column!r} from data.inputs, unless it is known before {target!r} is.",
     )
 
 
-def _label_copies(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
+def _label_copies(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Finding]:
     """Inputs that copy the class of labelled sequences."""
     if task_kind(config.task) != "classification" or table.labels is None or table.symbolic:
-        return []
+        return
     inputs, _ = _used(table, config)
-    return [label_finding(copy, table) for copy in find_label_copies(table, inputs)]
+    yield from (label_finding(copy, table) for copy in find_label_copies(table, inputs))
 
 
-def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
+def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Finding]:
     """A time series whose rows or segments are not in time order."""
-    remedy = "Sort the rows by time, so that the test split is later than the training split."
-    evidence = "Adjacent times are in different splits, so the model is tested between values that it has seen."
-    if table.times is not None:
-        if table.independent:
-            return _interleaved(table, bounds, evidence)
-        steps = np.diff(table.times.astype("datetime64[ns]").astype(np.int64))
-        steps[table.offsets[1:-1][table.offsets[1:-1] > 0] - 1] = 0
-        if (steps < 0).any():
-            row = int(np.argmax(steps < 0)) + 1
-            text = f"The rows are not in time order: row {row + 1} is earlier than the row before."
-            return [Finding(code="leak-order", severity="warning", message=text, evidence=evidence, remedy=remedy)]
-        return []
-    if table.independent or not table.tabular:
-        return []
+    if table.independent:
+        text = _interleaved(table, bounds)
+    else:
+        text = _unsorted(table) if table.times is not None else _row_counter(table)
+    if text:
+        yield Finding(
+            "leak-order",
+            text,
+            evidence="Adjacent times are in different splits, so the model is tested between values that it has seen.",
+            remedy="Sort by time, so that the test split is later than the training split.",
+        )
+
+
+def _unsorted(table: Table) -> str:
+    """Where time stamps decrease within a series; empty where they don't."""
+    assert table.times is not None
+    steps = np.diff(table.times.astype("datetime64[ns]").astype(np.int64))
+    steps[table.offsets[1:-1][table.offsets[1:-1] > 0] - 1] = 0
+    row = int(np.argmax(steps < 0)) + 1
+    return f"The rows are not in time order: row {row + 1} is earlier than the row before." if (steps < 0).any() else ""
+
+
+def _row_counter(table: Table) -> str:
+    """Which column is a counter of shuffled rows; empty where none is."""
+    if not table.tabular:
+        return ""
     low, high = max(pairwise(table.offsets.tolist()), key=lambda span: span[1] - span[0])
     name = next((n for c, n in enumerate(table.columns) if _is_shuffled_index(table.values[low:high, c])), None)
-    if name is None:
-        return []
-    text = f"The rows are shuffled: column {name!r} is a row counter that is not in order."
-    return [Finding(code="leak-order", severity="warning", message=text, evidence=evidence, remedy=remedy)]
+    return "" if name is None else f"The rows are shuffled: column {name!r} is a row counter that is not in order."
 
 
 def _is_shuffled_index(values: Values) -> bool:
@@ -121,40 +129,31 @@ def _is_shuffled_index(values: Values) -> bool:
     return bool(even and turns > 0.3)
 
 
-def _interleaved(table: Table, bounds: Bounds, evidence: str) -> list[Finding]:
-    """Independent sequences with time stamps whose splits overlap in time."""
-    assert table.times is not None
-    ends = {}
-    for split in SPLITS:
-        rows = [(table.times[low], table.times[high - 1]) for _, low, high in bounds[split] if high > low]
-        if rows:
-            ends[split] = (np.array([r[0] for r in rows]), np.array([r[1] for r in rows]))
-    if "train" not in ends or len(ends) < 2 or len(np.unique(ends["train"][0])) < 2:
-        return []
-    last = ends["train"][1].max()
+def _interleaved(table: Table, bounds: Bounds) -> str:
+    """How many held-out sequences with time stamps begin before the training split ends; empty for few."""
+    if table.times is None:
+        return ""
+    times = table.times
+    first = {split: times[[low for _, low, high in bounds[split] if high > low]] for split in SPLITS}
+    if len(np.unique(first["train"])) < 2:
+        return ""
+    last = max(times[high - 1] for _, low, high in bounds["train"] if high > low)
     for split in ("val", "test"):
-        if split in ends and (earlier := int((ends[split][0] < last).sum())) > 0.2 * len(ends[split][0]):
-            return [
-                Finding(
-                    code="leak-order",
-                    severity="warning",
-                    message=f"The splits overlap in time: {earlier:,} of {len(ends[split][0]):,} sequences of the "
-                    f"{SPLIT_TITLES[split]} split begin before the training split ends.",
-                    evidence=evidence,
-                    remedy="Sort the sequences by time, or give the whole series, which is split in time.",
-                )
-            ]
-    return []
+        if (earlier := int((first[split] < last).sum())) > 0.2 * len(first[split]):
+            return (
+                f"The splits overlap in time: {earlier:,} of {len(first[split]):,} sequences of the "
+                f"{SPLIT_TITLES[split]} split begin before the training split ends."
+            )
+    return ""
 
 
-def _duplicates(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
+def _duplicates(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Finding]:
     """Sequences that are in two splits, or that are overlapping segments of one series."""
     if not table.independent:
-        return []
+        return
     columns = slice(None) if table.symbolic else sorted({c for group in _used(table, config) for c in group})
     keys = _sequence_keys(table, columns)
     trained = {keys[s] for s, _, _ in bounds["train"] if s in keys}
-    found: list[Finding] = []
     for split in ("test", "val"):
         held_out = [keys[s] for s, _, _ in bounds[split] if s in keys]
         again = sum(key in trained for key in held_out)
@@ -162,48 +161,41 @@ def _duplicates(table: Table, config: DataConfig, bounds: Bounds) -> list[Findin
             continue
         few = len(set(keys.values())) < 0.25 * len(keys)  # few different sequences: duplicates are no accident
         few = few and (table.symbolic or table.labels is None)  # measurements do not repeat by chance
-        found.append(
-            Finding(
-                code="leak-duplicates",
-                severity="info" if few else "warning",
-                message=f"{again:,} of {len(held_out):,} sequences of the {SPLIT_TITLES[split]} split "
-                f"{'is' if again == 1 else 'are'} also in the training split.",
-                evidence="The data have few different sequences, so the score measures memorization."
-                if few
-                else "Memorized sequences count as correct predictions.",
-                remedy="Remove duplicates, or read the score as a score on known sequences.",
-            )
+        memorized = "The data have few different sequences, so the score measures memorization."
+        yield Finding(
+            "leak-duplicates",
+            f"{again:,} of {len(held_out):,} sequences of the {SPLIT_TITLES[split]} split "
+            f"{'is' if again == 1 else 'are'} also in the training split.",
+            evidence=memorized if few else "Memorized sequences count as correct predictions.",
+            remedy="Remove duplicates, or read the score as a score on known sequences.",
+            severity="info" if few else "warning",
         )
-        break
-    return found or _overlapping(table, columns, bounds)
+        return
+    yield from _overlapping(table, columns, bounds)
 
 
-def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> list[Finding]:
+def _overlapping(table: Table, columns: slice | list[int], bounds: Bounds) -> Iterator[Finding]:
     """Independent held-out sequences that share a segment with training sequences."""
     if not table.tabular:
-        return []
+        return
     half = max(3, int(np.median(table.lengths)) // 2)
     width = max(min(8, half), _run_length(table.values[:: max(1, len(table) // SOME_ROWS)][:, columns], len(table)))
     if width > half:
-        return []  # so coarse that segments repeat by chance
+        return  # so coarse that segments repeat by chance
     trained = fingerprint_rows(table, columns, bounds["train"], width).numbers
     for split in ("test", "val"):
         held_out = fingerprint_rows(table, columns, bounds[split], width)
         owner = np.searchsorted(table.offsets, held_out.rows, side="right")
         shared, count = len(np.unique(owner[np.isin(held_out.numbers, trained)])), len(np.unique(owner))
         if shared >= 3 and shared > 0.2 * count:
-            return [
-                Finding(
-                    code="leak-overlap",
-                    severity="warning",
-                    message=f"Sequences are overlapping segments of one series, mixed over the splits: {shared:,} of "
-                    f"{count:,} of the {SPLIT_TITLES[split]} split share {width} consecutive values with training "
-                    "sequences.",
-                    evidence="The model is tested on segments that it was trained on.",
-                    remedy="Give the whole series, which is split in time before windows are made.",
-                )
-            ]
-    return []
+            yield Finding(
+                "leak-overlap",
+                f"Sequences are overlapping segments of one series, mixed over the splits: {shared:,} of {count:,} of "
+                f"the {SPLIT_TITLES[split]} split share {width} consecutive values with training sequences.",
+                evidence="The model is tested on segments that it was trained on.",
+                remedy="Give the whole series, which is split in time before windows are made.",
+            )
+            return
 
 
 def _run_length(rows: Values, count: int) -> int:
@@ -215,34 +207,30 @@ def _run_length(rows: Values, count: int) -> int:
     return int(np.ceil(2.0 * np.log(10.0 * count) / -np.log(alike))) if 0.0 < alike < 1.0 else 0
 
 
-def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
+def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Finding]:
     """Rows of a series that are also in a later split: appended twice, or in two series of a table."""
-    several = len(table.lengths) > 1
     if table.independent or not table.tabular or len(table) > MOST_ROWS:
-        return []
-    if table.times is not None and not several:
-        return []  # time stamps are unique
+        return
+    if table.times is not None and len(table.lengths) == 1:
+        return  # time stamps are unique
     columns = sorted({c for group in _used(table, config) for c in group})
     trained = fingerprint_rows(table, columns, bounds["train"], RUN, dated=True)
     if table.times is None and len(np.unique(trained.numbers)) < 0.98 * len(trained.numbers):
-        return []  # periodic, or so coarse that segments repeat by chance
+        return  # periodic, or so coarse that segments repeat by chance
     for split in ("test", "val"):
         held_out = fingerprint_rows(table, columns, bounds[split], RUN, dated=True)
         rows = held_out.rows[np.isin(held_out.numbers, trained.numbers)]
         rows = np.array([r for r in rows if len(np.unique(table.values[r : r + RUN, columns])) >= RUN // 3])
         if len(rows):
             first = int(rows[0])
-            return [
-                Finding(
-                    code="leak-duplicates",
-                    severity="warning",
-                    message=f"{len(rows) + RUN - 1:,} rows of the {SPLIT_TITLES[split]} split are also in the "
-                    f"training split, the first in row {table.row_numbers.get(first, first + 1):,}.",
-                    evidence="Memorized rows count as correct predictions.",
-                    remedy="Remove the duplicate rows.",
-                )
-            ]
-    return []
+            yield Finding(
+                "leak-duplicates",
+                f"{len(rows) + RUN - 1:,} rows of the {SPLIT_TITLES[split]} split are also in the training split, the "
+                f"first in row {table.row_numbers.get(first, first + 1):,}.",
+                evidence="Memorized rows count as correct predictions.",
+                remedy="Remove the duplicate rows.",
+            )
+            return
 
 
 def _sequence_keys(table: Table, columns: slice | list[int]) -> dict[int, int]:
@@ -259,30 +247,23 @@ def _sequence_keys(table: Table, columns: slice | list[int]) -> dict[int, int]:
     return keys
 
 
-def _prepared(table: Table, config: DataConfig, bounds: Bounds) -> list[Finding]:
+def _prepared(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Finding]:
     """Columns that were scaled or imputed with statistics of more than the training split."""
-    if not table.tabular or table.recordings is not None:
-        return []
-    if not bounds["val"] and not bounds["test"]:
-        return []
-    found = []
+    if not table.tabular or table.recordings is not None or not (bounds["val"] or bounds["test"]):
+        return
     for c in sorted({c for group in _used(table, config) for c in group}):
-        name, values = table.columns[c], table.values[:, c]
+        values = table.values[:, c]
         how = _scaled_outside(values, bounds) or _imputed(values, bounds)
         if how is None and not table.independent:
             how = _interpolated(values, bounds)
         if how is not None:
-            found.append(
-                Finding(
-                    code="leak-prepared",
-                    severity="warning",
-                    message=f"Column {name!r} was preprocessed with data after the training split: {how}.",
-                    evidence="The training split contains information about the test split.",
-                    remedy="Give the original values: scaling is fitted on the training split alone, and missing "
-                    "values are imputed within each split (data.missing).",
-                )
+            yield Finding(
+                "leak-prepared",
+                f"Column {table.columns[c]!r} was preprocessed with data after the training split: {how}.",
+                evidence="The training split contains information about the test split.",
+                remedy="Give the original values: scaling is fitted on the training split alone, and missing values "
+                "are imputed within each split (data.missing).",
             )
-    return found
 
 
 def _trained(values: Values, bounds: Bounds) -> Values:
@@ -368,7 +349,7 @@ def _used(table: Table, config: DataConfig) -> tuple[list[int], list[int]]:
     return [place[n] for n in config.inputs if n in place] or targets, targets
 
 
-_CHECKS: tuple[Callable[[Table, DataConfig, Bounds], list[Finding]], ...] = (
+_CHECKS: tuple[Callable[[Table, DataConfig, Bounds], Iterator[Finding]], ...] = (
     _target_copies,
     _label_copies,
     _shuffled,

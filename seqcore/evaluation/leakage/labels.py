@@ -84,9 +84,8 @@ def label_finding(copy: LabelCopy, table: Table) -> Finding:
         what = f"Value {place:,} of each sequence" + (", counted from its end," if copy.place < 0 else "")
         remedy = "Remove that column from the file"
     return Finding(
-        code="leak-label",
-        severity="warning",
-        message=f"{what} leaks the class: it is always {listed}.",
+        "leak-label",
+        f"{what} leaks the class: it is always {listed}.",
         evidence="The model can read the class from its inputs, so its scores do not carry over to new sequences.",
         remedy=f"{remedy}, unless it is known before the class is.",
     )
