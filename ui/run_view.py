@@ -93,9 +93,9 @@ def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) 
             _replay_controls(run, replay)
         st.html(_status(moment, replay), width="stretch")
     actions.faults()
-    trouble = session.jobs().trouble
-    if trouble and not run.ended:
-        st.warning(session.escape(trouble))
+    error = session.jobs().error
+    if error and not run.ended:
+        st.warning(session.escape(error))
 
 
 def _status(moment: Moment, replay: Replay | None) -> str:

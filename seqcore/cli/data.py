@@ -89,9 +89,7 @@ def _summary(what: str, profile: Profile, table: Table, experiment: Experiment) 
             f"sequences of {table.unit.span(profile.lengths.shortest, profile.lengths.longest)}, "
             f"median {table.unit.counted(round(profile.lengths.median))}"
         )
-    lines.append(
-        "windows or sequences: " + ", ".join(f"{one.windows:,} {SPLIT_TITLES[one.split]}" for one in profile.splits)
-    )
+    lines.append("split sizes: " + ", ".join(f"{one.windows:,} {SPLIT_TITLES[one.split]}" for one in profile.splits))
     if profile.autocorrelation is not None and profile.autocorrelation.period:
         lines.append(f"seasonality of {profile.autocorrelation.column}: period {profile.autocorrelation.period:,} rows")
     return [*lines, *profile.notes, *([profile.sampled] if profile.sampled else [])]

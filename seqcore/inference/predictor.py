@@ -20,7 +20,7 @@ from seqcore.errors import PredictionError
 from seqcore.evaluation.interruption import interruptible
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Finding
-from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.inference.input_schema import InputSchema
 from seqcore.results import SeriesView, View
 from seqcore.tasks import TASKS
@@ -171,7 +171,7 @@ class Predictor:
         """The task with another beam width and other `data` fields. PredictionError, ExperimentError."""
         changes = {f"data.{name}": value for name, value in changes.items()}
         if beam is not None:
-            if self.input_kind != "sentence":
+            if not self.experiment.applies(next(s for s in settings_of(self.experiment) if s.path == "model.beam")):
                 raise PredictionError("beam: this model does not translate; leave beam out")
             changes["model.beam"] = beam
         return type(self._task)(self.experiment.with_changes(changes)) if changes else self._task

@@ -108,7 +108,7 @@ class Lifecycle(Reading):
             if status == "queued":
                 raise StoreError(f"run {row['id']} is queued, so it can't {kind}; stop takes it out of the queue")
             if status not in LIVE:
-                raise StoreError(f"run {row['id']} is {status}, so it can't {kind}; resume continues it")
+                raise StoreError(f"run {row['id']} is {status}; {kind} needs a running one")
             if kind == "change":
                 arguments = _checked(row, arguments or {})
             elif kind != "stop" and (kind == "pause") == _wants_pause(connection, row):

@@ -41,7 +41,7 @@ Launcher = Callable[[Store, Callable[[str], None]], Worker]
 
 
 @dataclass
-class _Slot:
+class _Entry:
     """A worker and its state."""
 
     state: Literal["starting", "idle", "busy", "paused", "gone"] = "starting"
@@ -69,13 +69,13 @@ class Scheduler:
         self.store = store
         self.slots = slots if slots is not None else default_slots()
         self._launch = launcher
-        self._messages: SimpleQueue[tuple[_Slot | None, str]] = SimpleQueue()
-        self._workers: list[_Slot] = []
+        self._messages: SimpleQueue[tuple[_Entry | None, str]] = SimpleQueue()
+        self._workers: list[_Entry] = []
         self._failed_starts = 0
         self._next_start = 0.0
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        self.trouble: str | None = None
+        self.error: str | None = None
         """One line for the user while runs can't be launched, else None."""
 
     def start(self) -> Scheduler:
@@ -137,7 +137,7 @@ class Scheduler:
                 self._dispatch()
                 self._listen()
             except SeqcoreError as error:  # the store is locked or its disk is full: show it and try again
-                self.trouble = error.lines[0]
+                self.error = error.lines[0]
                 self._closed.wait(POLL_INTERVAL)
         self._stop_workers()
 
@@ -148,41 +148,41 @@ class Scheduler:
             while True:
                 self._handle(*self._messages.get_nowait())
 
-    def _handle(self, slot: _Slot | None, message: str) -> None:
-        if slot is None:
+    def _handle(self, entry: _Entry | None, message: str) -> None:
+        if entry is None:
             return
         kind, _, run = message.partition(" ")
         if kind == "ready":
-            slot.state, self._failed_starts, self.trouble = "idle", 0, None
-        elif kind in ("paused", "running") and slot.run == run:
-            slot.state = "paused" if kind == "paused" else "busy"
-        elif kind == "done" and slot.run == run:
-            slot.state, slot.run = "idle", None
+            entry.state, self._failed_starts, self.error = "idle", 0, None
+        elif kind in ("paused", "running") and entry.run == run:
+            entry.state = "paused" if kind == "paused" else "busy"
+        elif kind == "done" and entry.run == run:
+            entry.state, entry.run = "idle", None
         elif kind == "gone":
-            if slot.state == "starting":
+            if entry.state == "starting":
                 self._failed_starts += 1
                 pause = RESTART_DELAYS[min(self._failed_starts, len(RESTART_DELAYS) - 1)]
                 self._next_start = time.monotonic() + pause
-                self.trouble = "a worker could not start; see the output of the server"
-            slot.state = "gone"
-            if slot in self._workers:
-                self._workers.remove(slot)
+                self.error = "a worker could not start; see the output of the server"
+            entry.state = "gone"
+            if entry in self._workers:
+                self._workers.remove(entry)
 
     def _dispatch(self) -> None:
         free = self.slots - self._count("busy")
         if free <= 0:
             return
-        assigned = {slot.run for slot in self._workers}
+        assigned = {entry.run for entry in self._workers}
         for run in [run for run in self.store.queue() if run not in assigned][:free]:
-            slot = next((m for m in self._workers if m.state == "idle"), None)
-            if slot is None:
+            entry = next((m for m in self._workers if m.state == "idle"), None)
+            if entry is None:
                 return
-            assert slot.worker is not None
-            if slot.worker.send(run):
-                slot.state, slot.run = "busy", run
+            assert entry.worker is not None
+            if entry.worker.send(run):
+                entry.state, entry.run = "busy", run
             else:
-                slot.state = "gone"  # the run stays queued
-                self._workers.remove(slot)
+                entry.state = "gone"  # the run stays queued
+                self._workers.remove(entry)
 
     def _replace(self) -> None:
         """Start workers for the queued runs that have a free slot, and keep at least one idle."""
@@ -194,16 +194,16 @@ class Scheduler:
             self._workers.append(self._start_worker())
             ready += 1
 
-    def _start_worker(self) -> _Slot:
-        slot = _Slot()
-        slot.worker = self._launch(self.store, lambda message: self._messages.put((slot, message)))
-        return slot
+    def _start_worker(self) -> _Entry:
+        entry = _Entry()
+        entry.worker = self._launch(self.store, lambda message: self._messages.put((entry, message)))
+        return entry
 
     def _count(self, state: str) -> int:
-        return sum(slot.state == state for slot in self._workers)
+        return sum(entry.state == state for entry in self._workers)
 
     def _stop_workers(self) -> None:
-        workers = [slot.worker for slot in self._workers if slot.worker is not None]
+        workers = [entry.worker for entry in self._workers if entry.worker is not None]
         for worker in workers:
             worker.close()
         until = time.monotonic() + EXIT_SECONDS

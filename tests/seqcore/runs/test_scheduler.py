@@ -130,7 +130,7 @@ def test_runs_that_others_submit_are_executed_too(
 ) -> None:
     run = Store(store.url).submit(experiment)
     wait_until(lambda: store.run(run.id).status == "completed")
-    assert jobs.trouble is None
+    assert jobs.error is None
 
 
 def test_closing_lets_workers_keep_a_checkpoint_and_leave(store: Store, endless: Experiment, wait_until: Wait) -> None:
@@ -191,7 +191,7 @@ def test_a_worker_that_can_not_start_is_trouble_that_is_told(
 
     jobs = Scheduler(store, slots=1, launcher=nothing).start()
     run = jobs.submit(experiment)
-    wait_until(lambda: jobs.trouble)
+    wait_until(lambda: jobs.error)
     assert store.run(run.id).status == "queued"
     jobs.close()
 
