@@ -1,4 +1,4 @@
-"""Starts the app: the pages, the workers' beginning and end, the headers of every answer, and Plotly's script.
+"""The launcher: pages, start and stop of the workers, response headers, and the route of Plotly's script.
 
 streamlit run app.py
 """
@@ -32,14 +32,14 @@ PLOTLY = Path(plotly.__file__).with_name("package_data") / "plotly.min.js"
 
 
 def inline_scripts() -> str:
-    """Hashes of the scripts that stand in Streamlit's own page, so that no other inline script may run."""
+    """Hashes of the inline scripts of Streamlit's page; the policy forbids all others."""
     page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     return " ".join(f"'sha256-{h}'" for h in hashes)
 
 
-# blob: is where the script of a component comes from. Styles are set inline by Streamlit and by Plotly.
+# Component scripts are loaded from blob:. Streamlit and Plotly set inline styles.
 POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -48,7 +48,7 @@ POLICY = "; ".join(
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
         "media-src 'self' blob:",
-        "connect-src 'self' blob: ws: wss:",  # a voice that was recorded is a blob
+        "connect-src 'self' blob: ws: wss:",  # a recording from the microphone is a blob
         "worker-src 'self' blob:",
         "object-src 'none'",
         "base-uri 'self'",
@@ -66,13 +66,13 @@ HEADERS = (
 
 
 class SafeHeaders:
-    """Adds `HEADERS` to every answer over HTTP."""
+    """Adds `HEADERS` to every HTTP response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and its answer back with the headers."""
+        """Forward the request, and add the headers to the response."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -83,36 +83,36 @@ class SafeHeaders:
 
 
 async def plotly_script(request: object) -> FileResponse:
-    """Plotly's script as it lies in the installed package: no page asks another machine for it."""
-    headers = {"cache-control": "public, max-age=31536000, immutable"}  # the route's name holds the version
+    """Plotly's script from the installed package, so that no page loads it from another server."""
+    headers = {"cache-control": "public, max-age=31536000, immutable"}  # the route contains the version
     return FileResponse(PLOTLY, media_type="text/javascript", headers=headers)
 
 
 async def first_page(request: Request) -> RedirectResponse:
-    """The Train page stands at the root; its name leads there too, with what the link asks for."""
+    """Redirect /train to the root, where the Train page is, with its query parameters."""
     return RedirectResponse(request.url.replace(path="/", scheme="", netloc=""))
 
 
 @contextlib.asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
-    """Have a worker warm before the first visitor comes; let workers save and leave when the server ends."""
-    with contextlib.suppress(SeqcoreError):  # a store that can't be opened is shown on the pages
-        await asyncio.to_thread(session.jobs)
+    """Start the workers and import torch before the first visit; stop the workers when the server ends."""
+    with contextlib.suppress(SeqcoreError):  # the pages show why a store can't be opened
+        await asyncio.to_thread(session.scheduler)
     warm = asyncio.create_task(
         asyncio.to_thread(importlib.import_module, "seqcore.inference.predictor")
     )  # brings torch
     try:
         yield {}
     finally:
-        session.jobs.clear()
+        session.scheduler.clear()
         scoring.clear()
         await warm
 
 
 def unexpected(error: Exception) -> bool:
-    """A fault of ours: one line on the page, the whole of it in the server's log."""
-    logging.getLogger("sequence_lab").error("a page met an error that it did not expect", exc_info=error)
-    st.error("This page met an error that it did not expect. The server's log says more; a reload may help.")
+    """An unhandled exception: one line on the page, the traceback in the server's log."""
+    logging.getLogger("sequence_lab").error("unexpected error on a page", exc_info=error)
+    st.error("Unexpected error on this page. See the server's log for details; reloading may help.")
     return True
 
 

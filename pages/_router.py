@@ -1,4 +1,4 @@
-"""The frame around each page: navigation, the theme's last details, and the run that the visitor looks at."""
+"""The frame of every page: navigation, styles, and the selected run."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ page = st.navigation(
 )
 session.keep_link()
 try:
-    session.jobs()
+    session.scheduler()
     page.run()
 except SeqcoreError as error:
-    session.fail(error)
+    session.show_errors(error)

@@ -1,4 +1,4 @@
-"""Data: what a source or a file holds, how it would be split and scaled, and what is wrong with it."""
+"""Data: the contents of a source or a file, its splits and scaling, and its problems."""
 
 import streamlit as st
 
@@ -8,8 +8,8 @@ from ui import audio_player, data_picker, data_sections, data_state, forms, over
 draft = data_state.current()
 title, press = st.columns([2.4, 1], vertical_alignment="bottom")
 title.title("Data", anchor=False)
-data_state.choose(draft)
-for line in draft.link_faults:
+data_state.source_bar(draft)
+for line in draft.link_errors:
     st.error(session.escape(line))
 
 if data_picker.awaits_file(draft):
@@ -19,8 +19,8 @@ with st.container(key="desk"):
     left, right = st.columns([1, 2.75], gap="large")
 
 with left, st.container(key="settings"):
-    st.subheader("How it is used")
-    told = st.container()
+    st.subheader("Settings")
+    prediction_line = st.container()
     known = overview.table(draft)
     first = data_picker.first_fields(draft, known)
     forms.section(draft, "data", known, leave_out=data_state.shown_above(draft), first=first)
@@ -32,15 +32,15 @@ with right:
         data_state.write_link(draft, experiment)
         table = data_picker.table_of(experiment)
     except SeqcoreError as error:
-        session.fail(error)
+        session.show_errors(error)
     if experiment is not None and table is not None:
         data_state.heading(draft)
         seen = data_sections.inspected(experiment, table)
         data_sections.facts(seen, table)
-        overview.data_picture(experiment, table, key="look")
-        audio_player.listen(table, key="listen")
+        overview.data_picture(experiment, table)
+        audio_player.recordings_player(table, key="listen")
         if first:
-            with told:
+            with prediction_line:
                 overview.predicted(experiment, table)
         data_sections.findings(seen)
 
@@ -49,5 +49,5 @@ with press:
 
 if experiment is not None and table is not None:
     data_sections.details(seen, experiment, table)
-    # Last of all: on a server that has just started this waits for torch.
+    # Last: on a server that has just started this waits for torch.
     data_sections.windows(experiment, table)

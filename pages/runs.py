@@ -1,8 +1,9 @@
-"""Runs: everything that was trained, how it went, and what can be done with it."""
+"""Runs: every run with its status, scores and loss curve, and the actions on it."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import streamlit as st
@@ -10,19 +11,19 @@ import streamlit as st
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.events import Changed, Epoch
 from seqcore.plots import loss_info, plot_loss
-from seqcore.results.formatting import format_duration
-from seqcore.runs.store import Run
+from seqcore.results.formatting import counted, format_duration
+from seqcore.runs.records import Run
 from ui import run_labels
 from ui.results import picture
 from ui.run_list import run_list
-from ui.session import escape, fail, jobs, select_run, selected_run, store
+from ui.session import escape, scheduler, select_run, selected_run, show_errors, store
 
-AT_ONCE = 25  # rows; more on request
-GOING = ("queued", "running", "paused")
-EVERY = 1.0  # seconds between two looks while something is going
+PAGE_SIZE = 25  # rows; more on request
+ACTIVE = ("queued", "running", "paused")
+POLL = 1.0  # seconds between two updates while a run is active
 ORDERS = {
     "Newest first": lambda run: -run.created.timestamp(),
-    "Best score first": lambda run: -run_labels.merit(run),
+    "Best score first": lambda run: -run_labels.skill_ratio(run),
     "Longest first": lambda run: -run.seconds,
     "Name": lambda run: (run_labels.title(run).lower(), -run.created.timestamp()),
 }
@@ -31,30 +32,30 @@ ORDERS = {
 def main() -> None:
     """The page from top to bottom."""
     st.title("Runs", anchor=False)
-    if fault := st.session_state.pop("runs-fault", None):
-        fail(fault)
+    if error := st.session_state.pop("runs-error", None):
+        show_errors(error)
     runs = current_runs()
     if not runs:
-        st.markdown("There is no run yet. Whatever you train is kept here, with its curve, its scores and its weights.")
+        st.markdown("No runs yet. Every run is kept here with its loss curve, scores and weights.")
         st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
         return
-    going = any(run.status in GOING for run in runs)
-    st.fragment(overview, run_every=EVERY if going else None)(going)
+    active = any(run.status in ACTIVE for run in runs)
+    st.fragment(overview, run_every=POLL if active else None)(active)
 
 
 @st.cache_resource(ttl=30, show_spinner=False)
-def every_run() -> list[Run]:
-    """All runs, the newest first. A thousand take a quarter of a second: too long for every look."""
+def cached_runs() -> list[Run]:
+    """All runs, newest first. Reading a thousand takes a quarter of a second: too long for every update."""
     return store().runs()
 
 
 def current_runs() -> list[Run]:
-    """All runs, with the newest and those that move as they are now."""
-    runs = {run.id: run for run in every_run()}
-    fresh = {run.id: run for run in store().runs(limit=AT_ONCE)}
+    """All runs, newest first; the newest and the active ones are read anew."""
+    runs = {run.id: run for run in cached_runs()}
+    fresh = {run.id: run for run in store().runs(limit=PAGE_SIZE)}
     places = {run: place for place, run in enumerate(store().queue(), start=1)}
     for run in runs.values():
-        if run.id in fresh or run.status not in GOING:
+        if run.id in fresh or run.status not in ACTIVE:
             continue
         if run.status == "queued" and run.id in places:
             fresh[run.id] = replace(run, queue_position=places[run.id])
@@ -64,39 +65,39 @@ def current_runs() -> list[Run]:
     return sorted((runs | fresh).values(), key=lambda run: run.created, reverse=True)
 
 
-def overview(going: bool) -> None:
-    """List and chosen run; looked at again by itself while a run is going."""
+def overview(was_active: bool) -> None:
+    """The list and the selected run; redrawn periodically while a run is active."""
     runs = current_runs()
-    if going and not any(run.status in GOING for run in runs):
-        st.rerun()  # the last one has ended: no more looking
-    shown = choose(runs)
-    chosen = selected_run() or (shown[0].id if shown else None)
+    if was_active and not any(run.status in ACTIVE for run in runs):
+        st.rerun()  # the last active run has ended: no more polling
+    shown = filtered(runs)
+    selected = selected_run() or (shown[0].id if shown else None)
     left, right = st.columns([1.9, 1], gap="large")
     with left:
-        show_list(shown, chosen)
+        show_list(shown, selected)
     with right, st.container(key="run-detail"):
-        run = next((run for run in runs if run.id == chosen), None)
+        run = next((run for run in runs if run.id == selected), None)
         if run is not None:
             detail(run)
-        elif chosen is not None:
-            missing(chosen)
+        elif selected is not None:
+            missing(selected)
 
 
-def choose(runs: list[Run]) -> list[Run]:
-    """Filters and order."""
+def filtered(runs: list[Run]) -> list[Run]:
+    """The filter controls, and the runs that match, in the chosen order."""
     counts = {word: sum(run.status == word for run in runs) for word in run_labels.STATUSES}
     with st.container(horizontal=True, vertical_alignment="center"):
         words = st.text_input(
-            "Find", placeholder="Find by name, network or id", key="runs-find", label_visibility="collapsed", width=260,
-            help="Part of a recipe's or file's name, of a network (GRU), or the beginning of an id.",
+            "Search", placeholder="Name, architecture or id", key="runs-find", label_visibility="collapsed", width=260,
+            help="Part of the name of a recipe, a file or an architecture, or the beginning of an id.",
         )  # fmt: skip
         statuses = st.pills(
             "Status", [status for status in counts if counts[status]], selection_mode="multi", key="runs-status",
             format_func=lambda status: f"{run_labels.STATUSES[status].word} {counts[status]:,}",
-            label_visibility="collapsed", help="Show only runs with these statuses.",
+            label_visibility="collapsed", help="Show runs with these statuses only.",
         )  # fmt: skip
         order = st.selectbox(
-            "Order", list(ORDERS), key="runs-order", label_visibility="collapsed", width=190, help="What comes first."
+            "Sort by", list(ORDERS), key="runs-order", label_visibility="collapsed", width=190, help="Sort order."
         )
     wanted = words.lower().split()
     kept = [run for run in runs if not statuses or run.status in statuses]
@@ -105,35 +106,35 @@ def choose(runs: list[Run]) -> list[Run]:
     return sorted(kept, key=ORDERS[order])
 
 
-def show_list(runs: list[Run], chosen: str | None) -> None:
-    """As many rows as were asked for; a click chooses."""
+def show_list(runs: list[Run], selected: str | None) -> None:
+    """The first rows, and a button for more; a click selects a run."""
     if not runs:
-        st.caption("No run is like that. Take a filter away.")
+        st.caption("No matching runs. Remove a filter.")
         return
-    count = st.session_state.setdefault("runs-count", AT_ONCE)
-    run_list(runs[:count], selected=chosen, on_choose=select_run, key="run-list")
+    count = st.session_state.setdefault("runs-count", PAGE_SIZE)
+    run_list(runs[:count], selected=selected, on_select=select_run, key="run-list")
     if len(runs) > count:
         st.button(
-            f"Show {min(AT_ONCE, len(runs) - count)} more of {len(runs):,}",
+            f"Show {min(PAGE_SIZE, len(runs) - count)} more of {len(runs):,}",
             type="tertiary", icon=":material/expand_more:", key="runs-more",
-            on_click=lambda: st.session_state.update({"runs-count": count + AT_ONCE}),
+            on_click=lambda: st.session_state.update({"runs-count": count + PAGE_SIZE}),
         )  # fmt: skip
 
 
 def missing(run: str) -> None:
-    """The link names a run that isn't there."""
+    """Resolve an abbreviated id from the link, or say that there is no such run."""
     try:
         select_run(store().run(run).id)
         st.rerun()
     except NotFoundError as error:
-        fail(error)
+        show_errors(error)
 
 
 def detail(run: Run) -> None:
-    """One run: how it went, and what can be done with it."""
-    word = run_labels.STATUSES[run.status]
+    """One run: status, actions, loss curve, scores and facts."""
+    status = run_labels.STATUSES[run.status]
     st.markdown(
-        f"#### {escape(run_labels.title(run))}\n:{word.colour}-badge[{word.icon} {word.word}] "
+        f"#### {escape(run_labels.title(run))}\n:{status.colour}-badge[{status.icon} {status.word}] "
         f":gray[{run_labels.network(run)}, {run_labels.trained_on(run)}]"
     )
     explain(run)
@@ -152,14 +153,9 @@ def detail(run: Run) -> None:
 
 
 def explain(run: Run) -> None:
-    """Why a run waits, has ended early or failed."""
+    """Why a run is queued, ended early or failed."""
     if run.status == "queued":
-        place = (
-            "It is next in the queue."
-            if run.queue_position == 1
-            else f"It is number {run.queue_position} in the queue."
-        )
-        st.caption(place)
+        st.caption(f"Position {run.queue_position} in the queue.")
     elif run.status == "failed":
         for line in (run.error or run.reason).splitlines():
             st.error(escape(line))
@@ -173,78 +169,84 @@ def explain(run: Run) -> None:
 
 
 def actions(run: Run) -> None:
-    """What can be done with a run in its status."""
-    hopeless = run.status == "failed" and store().checkpoint_step(run.id) is None  # as it is, it would fail again
+    """The actions that apply to a run in its status."""
+    unusable = run.status == "failed" and store().checkpoint_step(run.id) is None  # no weights, and it would fail again
     with st.container(horizontal=True):
-        if run.status in ("interrupted", "stopped", "failed") and not hopeless:
+        if run.status in ("interrupted", "stopped", "failed") and not unusable:
             _action(
-                "Resume", run, jobs().resume, icon="play_arrow", primary=True, help="Go on from its last checkpoint."
+                "Resume",
+                run,
+                scheduler().resume,
+                icon="play_arrow",
+                primary=True,
+                help="Resume from the last checkpoint.",
             )
         if run.status == "running":
-            _action("Pause", run, jobs().pause, icon="pause", help="Hold it; it keeps its place.")
+            _action("Pause", run, scheduler().pause, icon="pause", help="Pause this run; it can be continued later.")
         if run.status == "paused":
-            _action("Continue", run, jobs().continue_, icon="play_arrow", primary=True, help="Go on.")
-        if run.status in GOING:
-            _action("Stop", run, jobs().stop, icon="stop", help="End it, and keep what it has learned.")
+            _action("Continue", run, scheduler().continue_, icon="play_arrow", primary=True, help="Continue this run.")
+        if run.status in ACTIVE:
+            _action("Stop", run, scheduler().stop, icon="stop", help="End this run. Its weights are kept.")
         if st.button(
             "Open in Train", icon=":material/show_chart:", key=f"open-Train-{run.id}",
-            type="primary" if hopeless else "secondary", help="Its settings and its curve, to look at or to change.",
+            type="primary" if unusable else "secondary", help="Show its settings and loss, and change the settings.",
         ):  # fmt: skip
             _open(run, "train.py")
-        if not hopeless and st.button("Open in Predict", icon=":material/insights:", key=f"open-Predict-{run.id}"):
+        if not unusable and st.button("Open in Predict", icon=":material/insights:", key=f"open-Predict-{run.id}"):
             _open(run, "predict.py")
         if run.status not in ("running", "paused") and st.button(
-            "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}", help="Asks first."
+            "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}", help="Asks for confirmation."
         ):
             confirm_delete(run)
 
 
 def _open(run: Run, page: str) -> None:
-    """Another page, of this run: the first of the list is shown without having been chosen."""
+    """Another page with this run; the first run of the list is shown without being selected."""
     select_run(run.id)
     st.switch_page(page)
 
 
-def _action(name: str, run: Run, act: object, *, icon: str, help: str, primary: bool = False) -> None:
+def _action(
+    name: str, run: Run, action: Callable[[str], object], *, icon: str, help: str, primary: bool = False
+) -> None:
     kind = "primary" if primary else "secondary"
     if st.button(name, icon=f":material/{icon}:", type=kind, key=f"{name}-{run.id}", help=help):
-        assert callable(act)
         try:
-            act(run.id)
+            action(run.id)
         except SeqcoreError as error:
-            fail(error)
+            show_errors(error)
         else:
-            every_run.clear()
+            cached_runs.clear()
             st.rerun()
 
 
 @st.dialog("Delete this run?", icon=":material/delete:")
 def confirm_delete(run: Run) -> None:
-    """Ask, then delete."""
+    """Ask for confirmation, then delete."""
     st.markdown(
-        f"**{escape(run_labels.title(run))}**, {run_labels.network(run)}, {run_labels.counted(run.epoch, 'epoch')}: "
-        "its curve, its scores and its weights go, and can't be brought back."
+        f"**{escape(run_labels.title(run))}**, {run_labels.network(run)}, {counted(run.epoch, 'epoch')}. "
+        "The loss curve, scores and weights are permanently deleted."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it", key="delete-no"):
+        if st.button("Cancel", key="delete-no"):
             st.rerun()
         if st.button("Delete", type="primary", key="delete-yes", on_click=delete, args=(run.id,)):
             st.rerun()
 
 
 def delete(run: str) -> None:
-    """Delete, and look at no run."""
+    """Delete a run and clear the selection."""
     try:
-        jobs().delete(run)
+        scheduler().delete(run)
     except SeqcoreError as error:
-        st.session_state["runs-fault"] = error
+        st.session_state["runs-error"] = error
     else:
-        every_run.clear()
+        cached_runs.clear()
         select_run(None)
 
 
 def facts(run: Run) -> None:
-    """Numbers, as a quiet list."""
+    """The run's numbers as a small table."""
     rows = {
         "Epochs": f"{run.epoch:,} of {run.epochs:,}" + (f", best {run.best_epoch}" if run.best_epoch else ""),
         "Steps": f"{run.step:,}",

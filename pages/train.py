@@ -1,4 +1,4 @@
-"""Train: choose an experiment, press one button, and watch it learn."""
+"""Train: configure an experiment, start it, and watch it train."""
 
 import streamlit as st
 
@@ -7,9 +7,9 @@ from ui import actions, active_runs, data_picker, drafts, forms, overview, run_v
 
 run = session.shown_run()
 draft = drafts.current(run)
-active_runs.offer(run)
+active_runs.active_runs_bar(run)
 data_picker.start_bar(draft)
-for line in draft.link_faults:
+for line in draft.link_errors:
     st.error(session.escape(line))
 
 with st.container(key="desk"):
@@ -17,7 +17,7 @@ with st.container(key="desk"):
 
 with left, st.container(key="settings"):
     st.subheader("Data")
-    told = st.container()
+    prediction_line = st.container()
     known = overview.table(draft)
     first = data_picker.first_fields(draft, known)
     forms.section(draft, "data", known, leave_out=data_picker.shown_above(draft), first=first)
@@ -26,7 +26,7 @@ with left, st.container(key="settings"):
     summary = st.container()
     st.subheader("Training")
     forms.section(draft, "training")
-    picture = st.container()  # comes when a run is looked at: last, so that no setting moves
+    small_plot = st.container()  # filled while a run is shown: last, so that no control moves
 
 with right:
     overview.title(draft)
@@ -36,7 +36,7 @@ with right:
         drafts.write_link(draft, experiment)
         table = None if data_picker.awaits_file(draft) else data_picker.table_of(experiment)
     except SeqcoreError as error:
-        session.fail(error)
+        session.show_errors(error)
     problems: tuple[str, ...] | None = ()
     if experiment is not None and table is not None:
         problems = overview.known_problems(experiment, table)
@@ -46,7 +46,7 @@ with right:
     if run is None:
         with st.container(horizontal=True, key="actions"):
             actions.buttons(None, ready, missing=data_picker.awaits_file(draft))
-        actions.faults()
+        actions.errors()
         if ready is not None and table is not None:
             overview.leaks(ready, table)
         overview.data_picture(experiment, table)
@@ -55,12 +55,12 @@ with right:
 
 if experiment is not None and table is not None:
     if run is not None:
-        with picture:
+        with small_plot:
             overview.data_picture(experiment, table, small=True)
     if first:
-        with told:
+        with prediction_line:
             overview.predicted(experiment, table)
-    # Last of all: on a server that has just started this waits for torch.
+    # Last: on a server that has just started this waits for torch.
     if problems is None and overview.problems(experiment, table):
         st.rerun()
 with summary:

@@ -1,4 +1,4 @@
-"""What can be done with a run, as buttons: on only when they make sense, and harmless when pressed twice."""
+"""Buttons that start and control a run: enabled only when applicable, idempotent on a double click."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from seqcore.runs.records import Run
 from seqcore.training.control import LIVE_CHANGES
 from ui import data_picker, drafts, overview, session
 
-__all__ = ["asked", "buttons", "faults", "use_it", "was_started_here"]
+__all__ = ["buttons", "errors", "open_in_predict", "pending_request", "was_started_here"]
 
 WIDTHS = {
     "do-train": 100,
-    "do-hold": 118,
+    "do-pause": 118,
     "do-stop": 90,
     "do-one-more-epoch": 162,
     "do-apply-to-this-run": 172,
-    "do-use-it": 94,
+    "do-open-in-predict": 154,
 }
-TWICE = 2.0  # seconds within which the same experiment is not submitted again: a double click means one run
-REACHED = {"Pause": "paused", "Continue": "running", "Stop": "stopped"}  # what is asked for -> the status it ends in
-_FAULTS, _SUBMITTED, _OURS, _DONE = "action-faults", "submitted", "started-here", "action-done"
-_ASKED = "asked-of-run"
+DEBOUNCE = 2.0  # seconds within which the same experiment is not submitted again: a double click starts one run
+RESULTING_STATUS = {"Pause": "paused", "Continue": "running", "Stop": "stopped"}  # request -> status once it is done
+_ERRORS, _SUBMITTED, _STARTED_HERE, _DONE = "action-errors", "submitted", "started-here", "action-done"
+_PENDING = "pending-request"
 
 
 def buttons(run: Run | None, experiment: Experiment | None, *, missing: bool = False) -> None:
-    """Train and, where there is a run, Pause or Continue, Stop, and One more epoch.
+    """Train and, if a run is shown, Pause or Continue, Stop, and One more epoch.
 
-    `experiment` is None where training would refuse it, `missing` where there are no data yet.
+    `experiment` is None if training would reject it; `missing` means that no file has been uploaded yet.
     """
     same = run is not None and not run.ended and experiment == run.experiment
-    # None while this very run goes on: the pointer is still on the button and the words would stay on the page.
+    # None while this run is active: the pointer is still on the button, so the tooltip would stay on the page.
     help = None if same else "Start a run with these settings."
     if experiment is None:
-        help = "Upload a file first." if missing else "This can't be trained; the lines above say why."
-    shown = (_data_of(drafts.drawn()),)
+        help = "Upload a file first." if missing else "These settings can't be trained; see the errors above."
+    shown = (_data_of(drafts.on_page()),)
     _button("Train", "play_arrow", help, _train, shown, primary=True, off=same or experiment is None)
     if run is not None:
         _run_buttons(run, experiment)
@@ -48,78 +48,80 @@ def buttons(run: Run | None, experiment: Experiment | None, *, missing: bool = F
         st.rerun()
 
 
-def use_it(run: Run) -> None:
-    """The way on from a run that has ended with something learned: a model is there to be used."""
+def open_in_predict(run: Run) -> None:
+    """A link to the Predict page, for a run that has ended with a trained model."""
     if not run.ended or not run.metrics:
         return
     pressed = st.button(
-        "Use it", key="do-use-it", width=WIDTHS["do-use-it"], icon=":material/insights:", type="primary",
-        help="To the Predict page with this model: its score on the test part, your own input, new data from a file.",
+        "Open in Predict", key="do-open-in-predict", width=WIDTHS["do-open-in-predict"], icon=":material/insights:",
+        type="primary", help="Test scores, your own input, new data from a file, and forecasts with this model.",
     )  # fmt: skip
     if pressed:
         session.select_run(run.id)
         st.switch_page("predict.py")
 
 
-def faults() -> None:
-    """What the last press of a button could not do, one line each, until the next press."""
-    for line in st.session_state.get(_FAULTS, ()):
+def errors() -> None:
+    """The errors of the last action, one line each, until the next action."""
+    for line in st.session_state.get(_ERRORS, ()):
         st.error(session.escape(line))
 
 
 def was_started_here(run: Run) -> bool:
-    """Whether this session started the run: only then is it replayed unasked."""
-    return run.id in st.session_state.get(_OURS, ())
+    """Whether this session started the run: only then is it replayed automatically."""
+    return run.id in st.session_state.get(_STARTED_HERE, ())
 
 
-def asked(run: Run) -> str | None:
-    """What this session has asked of the run ("Pause", "Continue", "Stop") and whoever trains it has not done yet."""
-    who, what = st.session_state.get(_ASKED, (None, None))
-    if who != run.id:
+def pending_request(run: Run) -> str | None:
+    """This session's request ("Pause", "Continue", "Stop") that the run's worker has not carried out yet, or None."""
+    run_id, request = st.session_state.get(_PENDING, (None, None))
+    if run_id != run.id:
         return None
-    if run.ended or run.status == REACHED.get(what):
-        del st.session_state[_ASKED]
+    if run.ended or run.status == RESULTING_STATUS.get(request):
+        del st.session_state[_PENDING]
         return None
-    return str(what)
+    return str(request)
 
 
 def _run_buttons(run: Run, experiment: Experiment | None) -> None:
-    jobs = session.jobs()
+    scheduler = session.scheduler()
     if run.status == "paused":
-        off = asked(run) is not None
-        _hold("Continue", "play_circle", "Go on with this run.", jobs.continue_, run, off=off)
+        off = pending_request(run) is not None
+        _pause_button("Continue", "play_circle", "Continue this run.", scheduler.continue_, run, off=off)
     elif run.status in ("stopped", "interrupted", "failed"):
-        _hold("Resume", "play_circle", "Go on from the last checkpoint.", jobs.resume, run)
+        _pause_button("Resume", "play_circle", "Resume from the last checkpoint.", scheduler.resume, run)
     else:
-        off = run.status != "running" or asked(run) is not None
-        _hold("Pause", "pause", "Hold this run; it can be continued.", jobs.pause, run, off=off)
-    help = "End this run and keep what it has learned."
-    off = run.ended or run.stopping or asked(run) == "Stop"
-    _button("Stop", "stop", help, _ask, ("Stop", jobs.stop, run.id), off=off)
+        off = run.status != "running" or pending_request(run) is not None
+        _pause_button("Pause", "pause", "Pause this run; it can be continued later.", scheduler.pause, run, off=off)
+    help = "End this run. Its weights are kept."
+    off = run.ended or run.stopping or pending_request(run) == "Stop"
+    _button("Stop", "stop", help, _request, ("Stop", scheduler.stop, run.id), off=off)
     off = run.status in ("queued", "failed", "interrupted")
     if run.ended:
-        help = "Train for exactly one more epoch, from where this run is now."
+        help = "Train for one more epoch from the last checkpoint."
     else:
-        help = f"Add one epoch to the plan: {run.epochs + 1:,} in place of {run.epochs:,}."
-    _button("One more epoch", "plus_one", help, _command, (jobs.more_epochs, run.id, 1), off=off)
+        help = f"Add one epoch: {run.epochs + 1:,} instead of {run.epochs:,}."
+    _button("One more epoch", "plus_one", help, _command, (scheduler.more_epochs, run.id, 1), off=off)
     changes = _live_changes(run, experiment)
     if changes:
         named = ", ".join(f"{path.rpartition('.')[2].replace('_', ' ')} {value:g}" for path, value in changes.items())
-        help = f"Go on with {session.escape(named)} from the next step on."
+        help = f"Use {session.escape(named)} from the next step on."
         _button("Apply to this run", "tune", help, _change, (run.id, changes))
 
 
 def _live_changes(run: Run, experiment: Experiment | None) -> dict[str, Any]:
-    """What differs between the controls and a run that is going on, if all of it can be changed now."""
+    """The differences between the controls and an active run, if all of them can be changed while it trains."""
     if experiment is None or run.status not in ("running", "paused"):
         return {}
     changes = experiment.differences(run.experiment)
     return changes if changes and set(changes) <= set(LIVE_CHANGES) else {}
 
 
-def _hold(label: str, icon: str, help: str, do: Callable[[str], object], run: Run, *, off: bool = False) -> None:
-    """Pause, Continue and Resume are one button: nothing may move while a finger is on its way to another."""
-    _button(label, icon, help, _ask, (label, do, run.id), off=off, key="do-hold")
+def _pause_button(
+    label: str, icon: str, help: str, action: Callable[[str], object], run: Run, *, off: bool = False
+) -> None:
+    """Pause, Continue and Resume share one button, so that the layout does not change with the run's status."""
+    _button(label, icon, help, _request, (label, action, run.id), off=off, key="do-pause")
 
 
 def _button(
@@ -148,50 +150,50 @@ def _button(
 
 
 def _data_of(draft: drafts.Draft) -> tuple[Any, Any]:
-    """Which data a draft is about: its source and, of the visitor's own files, which."""
+    """A draft's data: its source and, for an uploaded file, the file's hash."""
     return draft.values["data.source"], draft.values.get("data.options.hash")
 
 
 def _train(shown: tuple[Any, Any]) -> None:
-    st.session_state.pop(_FAULTS, None)
-    draft = drafts.drawn()
-    if data_picker.unsettled() or _data_of(draft) != shown:
-        st.session_state[_FAULTS] = ("Other data came in just as you pressed Train: look at them and press it again.",)
+    st.session_state.pop(_ERRORS, None)
+    draft = drafts.on_page()
+    if data_picker.upload_pending() or _data_of(draft) != shown:
+        st.session_state[_ERRORS] = ("The data changed while you pressed Train. Check them and press Train again.",)
         return
     draft.collect()
     try:
         experiment = draft.experiment()
         before = st.session_state.get(_SUBMITTED)
-        if before is not None and before[1] == experiment and time.monotonic() - before[0] < TWICE:
+        if before is not None and before[1] == experiment and time.monotonic() - before[0] < DEBOUNCE:
             return
         lines = overview.problems(experiment, data_picker.table_of(experiment))
         if lines:
             raise DataError(*lines)
-        run = session.jobs().submit(experiment, recipe=draft.recipe)
+        run = session.scheduler().submit(experiment, recipe=draft.recipe)
     except SeqcoreError as error:
-        st.session_state[_FAULTS] = error.lines
+        st.session_state[_ERRORS] = error.lines
         return
-    draft.link_faults = ()
+    draft.link_errors = ()
     st.session_state[_SUBMITTED] = (time.monotonic(), experiment)
-    st.session_state[_OURS] = (*st.session_state.get(_OURS, ()), run.id)
-    drafts.belongs_to(run.id)
+    st.session_state[_STARTED_HERE] = (*st.session_state.get(_STARTED_HERE, ()), run.id)
+    drafts.set_run(run.id)
     session.select_run(run.id)
     st.session_state[_DONE] = True
 
 
-def _command(do: Callable[..., object], *args: Any) -> None:
-    st.session_state.pop(_FAULTS, None)
+def _command(action: Callable[..., object], *args: Any) -> None:
+    st.session_state.pop(_ERRORS, None)
     try:
-        do(*args)
+        action(*args)
     except SeqcoreError as error:
-        st.session_state[_FAULTS] = error.lines
+        st.session_state[_ERRORS] = error.lines
 
 
-def _ask(what: str, do: Callable[..., object], run: str) -> None:
-    _command(do, run)
-    st.session_state.pop(_ASKED, None)
-    if what in REACHED and not st.session_state.get(_FAULTS):
-        st.session_state[_ASKED] = (run, what)
+def _request(request: str, action: Callable[..., object], run: str) -> None:
+    _command(action, run)
+    st.session_state.pop(_PENDING, None)
+    if request in RESULTING_STATUS and not st.session_state.get(_ERRORS):
+        st.session_state[_PENDING] = (run, request)
 
 
 def _change(run: str, changes: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Runs that are going on, offered to a visitor who came without a link."""
+"""Active runs, offered to a visitor who came without a link to a run."""
 
 from __future__ import annotations
 
@@ -7,53 +7,53 @@ import streamlit as st
 from seqcore.data.sources import SOURCES
 from seqcore.experiment.recipes import recipes
 from seqcore.models import MODELS
+from seqcore.results.formatting import counted
 from seqcore.runs.records import Run
 from ui import session
-from ui.cards import STATUS
+from ui.run_labels import STATUSES
 
-__all__ = ["offer", "run_title"]
+__all__ = ["active_runs_bar"]
 
-LOOKED_AT = 50  # newest runs among which those going on are looked for
+RECENT = 50  # newest runs that are searched for active ones
 
 
-def offer(shown: Run | None) -> None:
-    """One line for all runs that are going on or wait, unless one is looked at already."""
+def active_runs_bar(shown: Run | None) -> None:
+    """One line for all active and queued runs, unless a run is shown already."""
     if shown is not None:
         return
-    there = [run for run in session.store().runs(limit=LOOKED_AT) if not run.ended]
-    if not there:
+    active = [run for run in session.store().runs(limit=RECENT) if not run.ended]
+    if not active:
         return
-    first = next((run for run in there if run.status != "queued"), there[-1])
-    with st.container(horizontal=True, vertical_alignment="center", key="going-on"):
-        st.markdown(_one(first) if len(there) == 1 else _several(there))
+    first = next((run for run in active if run.status != "queued"), active[-1])
+    with st.container(horizontal=True, vertical_alignment="center", key="active-runs"):
+        st.markdown(_one(first) if len(active) == 1 else _several(active))
         st.button(
             "Watch",
             key=f"watch-{first.id}",
             icon=":material/visibility:",
-            help="Show this run here." if len(there) == 1 else f"Show {session.escape(run_title(first))} here.",
+            help="Show this run here." if len(active) == 1 else f"Show {session.escape(run_title(first))} here.",
             on_click=session.select_run,
             args=(first.id,),
         )
-        if len(there) > 1:
+        if len(active) > 1:
             st.page_link("runs.py", label="All runs", icon=":material/table_rows:")
 
 
 def _one(run: Run) -> str:
     title = f"**{session.escape(run_title(run))}**"
     if run.status == "queued":
-        return f"{title} waits for its turn"
+        return f"{title}: queued"
     epoch = f", epoch {run.epoch:,} of {run.epochs:,}" if run.epoch else ""
-    return f"{title} is going on: {STATUS[run.status].lower()}{epoch}"
+    return f"{title}: {STATUSES[run.status].word}{epoch}"
 
 
 def _several(runs: list[Run]) -> str:
-    """Of several: "2 runs are going on, 3 wait"."""
-    waiting = sum(run.status == "queued" for run in runs)
-    going = len(runs) - waiting
-    if not going:
-        return f"**{waiting} runs** wait for their turn"
-    words = f"**{going} runs** are going on" if going > 1 else "**1 run** is going on"
-    return words + (f", {waiting} {'wait' if waiting > 1 else 'waits'}" if waiting else "")
+    """Several runs: "2 active runs, 3 queued"."""
+    queued = sum(run.status == "queued" for run in runs)
+    active = len(runs) - queued
+    if not active:
+        return f"**{queued} runs** queued"
+    return f"**{counted(active, 'active run')}**" + (f", {queued} queued" if queued else "")
 
 
 def run_title(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Listening to the sounds that data were made from."""
+"""Audio players for recordings."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from numpy.typing import NDArray
 from seqcore.data.table import Table
 from seqcore.plots.labels import with_class
 
-__all__ = ["listen", "play"]
+__all__ = ["play", "recordings_player"]
 
-MOST_OFFERED = 500  # recordings in a box to choose from
+MAX_LISTED = 500  # recordings in the selection box
 
 
 def play(samples: NDArray[np.float32], rate: int, *, label: str) -> None:
-    """A player for one waveform from -1 to 1, as loud as it is."""
+    """A player for one waveform from -1 to 1, without normalization."""
     st.audio(_wav(samples, rate), format="audio/wav", alt=label)
 
 
-def listen(table: Table, *, key: str) -> None:
-    """Choose any recording of a table and hear it. Nothing where the table has none."""
+def recordings_player(table: Table, *, key: str) -> None:
+    """Select a recording of a table and play it. Shows nothing if the table has none."""
     sound = table.recordings
     if sound is None:
         return
     count = len(sound.samples)
-    offered = np.unique(np.linspace(0, count - 1, min(count, MOST_OFFERED)).round().astype(np.int64)).tolist()
+    listed = np.unique(np.linspace(0, count - 1, min(count, MAX_LISTED)).round().astype(np.int64)).tolist()
     left, right = st.columns([1, 1.4], vertical_alignment="bottom")
     place = left.selectbox(
-        "Listen to",
-        offered,
-        format_func=lambda i: _name(table, i),  # no Markdown here
+        "Recording",
+        listed,
+        format_func=lambda i: _name(table, i),  # a select box shows no Markdown
         key=key,
-        help=f"{count:,} recordings"
-        + (f", of which {MOST_OFFERED} are offered here." if count > MOST_OFFERED else "."),
+        help=f"{count:,} recordings" + (f", of which {MAX_LISTED} are listed." if count > MAX_LISTED else "."),
     )
     with right:
         play(sound.waveform(place), sound.rates[place], label=_name(table, place))
@@ -48,7 +47,7 @@ def _name(table: Table, place: int) -> str:
 
 
 def _wav(samples: NDArray[np.float32], rate: int) -> bytes:
-    """16-bit WAV, one channel. (Streamlit's own conversion makes every sound equally loud.)"""
+    """16-bit WAV, one channel. (Streamlit's own conversion normalizes the volume.)"""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)

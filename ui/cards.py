@@ -1,4 +1,4 @@
-"""The numbers of a run as cards, and what happened as a list: HTML, with everything from outside escaped."""
+"""Metric cards, event log and findings of a run as HTML; all text from outside is escaped."""
 
 from __future__ import annotations
 
@@ -20,39 +20,30 @@ from seqcore.results.formatting import format_duration
 from seqcore.runs.records import Run
 from ui.event_log import Line, number
 from ui.run_history import Moment
+from ui.run_labels import SPLITS
 
 __all__ = ["cards", "finding_box", "log", "scores_of"]
 
-PARTS = {"train": "training", "val": "validation"}
-STATUS = {
-    "queued": "Waiting",
-    "running": "Running",
-    "paused": "Paused",
-    "completed": "Completed",
-    "stopped": "Stopped",
-    "failed": "Failed",
-    "interrupted": "Interrupted",
-}
-
 
 def scores_of(moment: Moment) -> ScoresInfo:
-    """The best weights so far beside every baseline, on the validation part (the training part where there is none)."""
+    """The best weights so far and every baseline, on the validation split (training split if there is none)."""
     run = moment.run
     best = moment.best or moment.last
     metrics = dict(best.metrics) if best else {}
     if run.ended and moment.step == run.step:
-        metrics |= run.metrics  # of the weights that were kept, on every part
-    return scores_info(metrics, run.baselines, metric=run.metric, part=_part(moment), reference=run.reference_baseline)
+        metrics |= run.metrics  # of the weights that were kept, on every split
+    return scores_info(metrics, run.baselines, metric=run.metric, part=_split(moment), reference=run.reference_baseline)
 
 
-def _part(moment: Moment) -> str:
+def _split(moment: Moment) -> str:
     last = moment.best or moment.last
     return "val" if last is not None and f"val_{moment.run.metric}" in last.metrics else "train"
 
 
 def cards(moment: Moment) -> None:
-    """Epoch, losses, skill, pace and time, as they are at this moment."""
+    """Epoch, losses, skill, steps per second and time, at this moment."""
     run, last = moment.run, moment.last
+    elapsed = format_duration(run.seconds)
     scores = scores_of(moment)
     validation = last.metrics.get("val_loss") if last else None
     epochs = moment.epochs_done
@@ -66,29 +57,27 @@ def cards(moment: Moment) -> None:
             _validation_note(moment, validation),
             line=_line(np.array([e.metrics.get("val_loss", math.nan) for e in epochs]), "validation"),
         ),
-        _skill(scores, PARTS[_part(moment)], _elsewhere(run)),
-        _card("Steps a second", number(moment.rate), "", f"{run.parameters:,} parameters" if run.parameters else ""),
-        _card("Time taken", format_duration(run.seconds), "", "in training", digits=True)
+        _skill(scores, SPLITS[_split(moment)], _test_note(run)),
+        _card("Steps per second", number(moment.rate), "", f"{run.parameters:,} parameters" if run.parameters else ""),
+        _card("Training time", elapsed, "", "", digits=True)
         if run.ended
-        else _card(
-            "Time left", format_duration(moment.left), "", f"{format_duration(run.seconds)} so far", digits=True
-        ),
+        else _card("Time left", format_duration(moment.left), "", f"{elapsed} elapsed", digits=True),
     ]
     st.html(f'<div class="sl-cards" data-testid="cards">{"".join(boxes)}</div>')
 
 
-def _elsewhere(run: Run) -> str:
-    """Where the score counts that this card doesn't show: validation also chose the weights."""
-    return "; test split in Predict" if run.ended and run.experiment.data.test_fraction and run.metrics else ""
+def _test_note(run: Run) -> str:
+    """Where the test score is: the validation split chose the weights, so its score is optimistic."""
+    return "; test score in Predict" if run.ended and run.experiment.data.test_fraction and run.metrics else ""
 
 
-def _skill(scores: ScoresInfo, split: str, elsewhere: str = "") -> str:
-    """Skill over the reference baseline in large, and the model's own score and the best baseline under it."""
+def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:
+    """The skill against the reference baseline in large type; below it the model's score and the best baseline."""
     if scores.model is None:
         return _card("Skill", scores.short, "", "", wide=True)
     words = metric_named(scores.metric)
     value = f"{100 * scores.model:.1f} %" if words.share else number(scores.model)
-    note = f"{split.capitalize()} {words.short} {value}{elsewhere}"
+    note = f"{split.capitalize()} {words.short} {value}{test_note}"
     label = f"Skill: {words.short} {scores.against_reference}" if scores.against_reference else "Skill"
     best, base = scores.best_baseline, scores.reference_score
     if best is None or (best == base and not scores.exact_baseline):
@@ -97,7 +86,7 @@ def _skill(scores: ScoresInfo, split: str, elsewhere: str = "") -> str:
 
 
 def log(lines: Sequence[Line]) -> None:
-    """What happened, the newest first."""
+    """The event log, newest first."""
     rows = "".join(
         f'<li class="sl-{line.kind}"><span class="sl-when">{escape(line.when)}</span>'
         f"<span>{escape(line.text)}</span></li>"
@@ -107,7 +96,7 @@ def log(lines: Sequence[Line]) -> None:
 
 
 def finding_box(finding: Finding) -> None:
-    """What the doctor saw, why, and what to try."""
+    """A finding: what is wrong, the evidence, and the remedy."""
     parts = [f"<strong>{escape(finding.message)}</strong>"]
     parts += [f"<p>{escape(finding.evidence)}</p>"] if finding.evidence else []
     parts += [f'<p class="sl-advice">{escape(finding.remedy)}</p>'] if finding.remedy else []
@@ -144,7 +133,7 @@ def _card(
 
 def _validation_note(moment: Moment, loss: float | None) -> str:
     if moment.last is not None and loss is None:
-        return "no validation part"
+        return "no validation split"
     return f"best {number(moment.best.metrics.get('val_loss'))}" if moment.best else ""
 
 
@@ -159,7 +148,7 @@ def _progress(moment: Moment) -> float:
 
 
 def _line(values: NDArray[np.float64], role: str) -> str:
-    """A small curve on a logarithmic scale, as a picture: `st.html` takes SVG out of what it is given."""
+    """A small curve on a logarithmic scale, as an image: `st.html` removes inline SVG."""
     shown = sparkline_info(values, role=role, logarithmic=True, max_points=40).values
     known = np.isfinite(shown)
     points = ""

@@ -1,4 +1,4 @@
-"""Where an experiment starts: a recipe, values that the visitor types, or a file of the visitor's."""
+"""The start of an experiment: a recipe, typed values, or an uploaded file; and the tables of their data."""
 
 from __future__ import annotations
 
@@ -16,58 +16,57 @@ from seqcore.data.table import Table
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import Recipe, load_recipe, recipes
-from seqcore.registry import task_kind
 from seqcore.tasks import TASKS
 from seqcore.tasks.auto_config import suggest_experiment
 from ui import drafts, forms, session
 from ui.drafts import Draft, widget_key
 
 __all__ = [
-    "awaits_file", "file_choice", "first_fields", "shown_above", "start_bar", "suggested", "table_of", "unsettled",
+    "awaits_file", "file_choice", "first_fields", "shown_above", "start_bar", "suggested", "table_of", "upload_pending",
 ]  # fmt: skip
 
 _VALUES = "data.options.text"
 _TITLES = {"recipe": "Recipe", "values": "Own values", "file": "Own file"}
-_FAULTS, _HANDLED = "own-data-faults", "upload-handled"
-_READING = "reading:"
-HOW_TO_READ = tuple(FileOptions.model_fields)
-KEPT_TABLES = 4
-A_MOMENT = 0.15  # seconds between two looks at how far reading is
+_ERRORS, _HANDLED = "upload-errors", "upload-handled"
+_IMPORT = "import:"
+IMPORT_OPTIONS = tuple(FileOptions.model_fields)
+CACHED_TABLES = 4
+POLL = 0.15  # seconds between two updates of the progress bar
 
 
 class _Tables:
-    """The tables that were asked for last, and those that are being read. Not a cache of Streamlit's: while a file is
-    read a bar is drawn, by the page's own thread, since no other may draw."""
+    """The tables used last (LRU), and those that are being read. Not a Streamlit cache: while a file is read in a
+    thread, the page's own thread draws a progress bar."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, Table] = OrderedDict()
+        self._cached: OrderedDict[str, Table] = OrderedDict()
         self._reading: dict[str, tuple[Future[Table], list[float]]] = {}
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="reading")
 
     def get(self, key: str) -> Table | None:
-        """A table that was asked for before."""
-        table = self._known.get(key)
+        """A cached table, or None."""
+        table = self._cached.get(key)
         if table is not None:
-            self._known.move_to_end(key)
+            self._cached.move_to_end(key)
         return table
 
     def put(self, key: str, table: Table) -> None:
-        """Remember a table, and forget the one that nobody has asked for longest."""
-        self._known[key] = table
-        while len(self._known) > KEPT_TABLES:
-            self._known.popitem(last=False)
+        """Cache a table, and drop the least recently used one."""
+        self._cached[key] = table
+        while len(self._cached) > CACHED_TABLES:
+            self._cached.popitem(last=False)
 
     def read(self, key: str, name: str, read: Callable[[Callable[[float], None]], Table]) -> Table:
-        """Read a file beside the page and draw how far it is. Whoever comes back to it meanwhile waits for the same."""
+        """Read a file in a thread and draw its progress; a second call with the same key joins the first."""
         if key not in self._reading:
             done = [0.0]
-            self._reading[key] = self._threads.submit(read, lambda part: done.__setitem__(0, part)), done
+            self._reading[key] = self._threads.submit(read, lambda share: done.__setitem__(0, share)), done
         future, done = self._reading[key]
         place = st.empty()
         try:
             while not future.done():
                 place.progress(min(1.0, done[0]), text=f"Reading {session.escape(name)}: {100 * done[0]:.0f} %")
-                wait([future], timeout=A_MOMENT)
+                wait([future], timeout=POLL)
         finally:
             if future.done():
                 self._reading.pop(key, None)
@@ -81,7 +80,7 @@ def _tables() -> _Tables:
 
 
 def table_of(experiment: Experiment) -> Table:
-    """The values of an experiment's source, from this server's memory where they were asked for before. DataError."""
+    """The values of an experiment's source, cached. Raises DataError."""
     key = _key(experiment)
     table = _tables().get(key)
     if table is None:
@@ -90,7 +89,7 @@ def table_of(experiment: Experiment) -> Table:
             name = str(experiment.data.options["name"])
             table = _tables().read(key, name, lambda step: store.table(experiment, on_progress=step))
         else:
-            with st.spinner("Making the data"):  # shown where it takes more than a moment
+            with st.spinner("Generating the data"):
                 table = store.table(experiment)
         _tables().put(key, table)
     return table
@@ -105,7 +104,7 @@ def _key(experiment: Experiment) -> str:
 
 
 def start_bar(draft: Draft) -> None:
-    """One row: recipe or own data; under it what the choice needs."""
+    """One row: recipe or own data; below it the controls of that choice."""
     origin = _origin(draft)
     st.session_state["origin"] = origin
     with st.container(horizontal=True, vertical_alignment="bottom", key="start"):
@@ -115,8 +114,8 @@ def start_bar(draft: Draft) -> None:
             format_func=_TITLES.__getitem__,
             key="origin",
             required=True,
-            help="A recipe is a complete experiment to begin with. Or bring values of your own.",
-            on_change=_origin_chosen,
+            help="A recipe is a complete experiment. Or use your own data.",
+            on_change=_origin_changed,
         )
         if origin == "recipe":
             _recipe_choice(draft)
@@ -124,67 +123,67 @@ def start_bar(draft: Draft) -> None:
         setting = next(s for s in draft.settings() if s.path == _VALUES)
         forms.field_control(draft, setting)
     elif origin == "file":
-        given = file_choice(draft.values.get("data.options.hash", ""))
-        if given is not None:
-            drafts.start_anew(given, None)
+        suggestion = file_choice(draft.values.get("data.options.hash", ""))
+        if suggestion is not None:
+            drafts.reset(suggestion, None)
             session.select_run(None)
             st.rerun()
 
 
-def file_choice(chosen: str) -> Experiment | None:
-    """Ask for a file or offer those given before; `chosen` is the hash of the one that is looked at, or nothing.
+def file_choice(selected: str) -> Experiment | None:
+    """Controls to upload a file or to select an earlier one; `selected` is the hash of the current file, or empty.
 
-    Returns what suits a file that has just been given (or, where it can't be read, an experiment without one), else
-    None: then nothing has changed. Faults stay on the page until another file comes.
+    Returns an experiment suggested for a newly selected file (one without a file if it can't be read), or None if
+    nothing has changed. Errors stay on the page until another file is selected.
     """
     known = {f.hash: f.name for f in session.store().files()}
-    with st.container(horizontal=True, key="file"):  # labels level; what is below them is not of one height
+    with st.container(horizontal=True, key="file"):  # labels aligned at the top: the controls differ in height
         upload = st.file_uploader(
-            "Your file",
+            "Upload a file",
             key="upload",
             type=[f".{suffix}" for suffix in SUFFIXES],
-            help="Values over time (CSV, TSV, Parquet), labelled sequences (CSV, TS), text (TXT), pairs of sentences "
-            "(TSV), sound (WAV, or a ZIP of them). What it is, is recognised. The file stays on this machine.",
+            help="Time series (CSV, TSV, Parquet), labelled sequences (CSV, TS), text (TXT), sentence pairs (TSV), "
+            "audio (WAV, or a ZIP of WAV files). The format is detected. The file stays on this machine.",
         )
         if known:
-            st.session_state["file-chosen"] = chosen if chosen in known else None
+            st.session_state["file-selected"] = selected if selected in known else None
             st.selectbox(
-                "or a file given before",
+                "or an earlier file",
                 list(known),
                 format_func=known.__getitem__,
-                key="file-chosen",
-                placeholder="Choose a file",
-                help="Files are kept once, by their content, so that their runs can be resumed and used later.",
-                on_change=_file_chosen,
+                key="file-selected",
+                placeholder="Select a file",
+                help="Uploaded files are kept, so that runs on them can be resumed and used later.",
+                on_change=_file_selected,
             )
-    given: Experiment | None = None
+    suggestion: Experiment | None = None
     wanted = st.session_state.pop("file-wanted", None)
     if upload is not None and upload.file_id != st.session_state.get(_HANDLED):
-        given = _taken(lambda: _from_upload(upload, {}))
-        st.session_state[_HANDLED] = upload.file_id  # not before: a press in between draws the page anew
+        suggestion = _or_errors(lambda: _from_upload(upload, {}))
+        st.session_state[_HANDLED] = upload.file_id  # not before: a click while it is read would restart the page
     elif wanted in known:
-        given = _taken(lambda: suggested("file", {"hash": wanted, "name": known[wanted]}))
-    for line in st.session_state.get(_FAULTS, ()):  # until another file comes, or something else is chosen
+        suggestion = _or_errors(lambda: suggested("file", {"hash": wanted, "name": known[wanted]}))
+    for line in st.session_state.get(_ERRORS, ()):
         st.error(session.escape(line))
-    if upload is not None and st.session_state.get(_FAULTS) and given is None:
-        given = _read_otherwise(upload)
-    if not chosen and given is None and not st.session_state.get(_FAULTS):
+    if upload is not None and st.session_state.get(_ERRORS) and suggestion is None:
+        suggestion = _import_options(upload)
+    if not selected and suggestion is None and not st.session_state.get(_ERRORS):
         st.info("Upload a file to begin.", icon=":material/upload_file:")
-    return given
+    return suggestion
 
 
-def _taken(make: Callable[[], Experiment]) -> Experiment:
-    """A file's experiment. Where it can't be read the one before it must not be trained on under the new one's name."""
-    st.session_state.pop(_FAULTS, None)
+def _or_errors(make: Callable[[], Experiment]) -> Experiment:
+    """A file's experiment; if it can't be read, one without a file, so that the previous file is not used instead."""
+    st.session_state.pop(_ERRORS, None)
     try:
         return make()
     except SeqcoreError as error:
-        st.session_state[_FAULTS] = error.lines
+        st.session_state[_ERRORS] = error.lines
         return Experiment.make({"data": {"source": "file"}})
 
 
 def _from_upload(upload: Any, options: dict[str, Any]) -> Experiment:
-    """Read first, kept only then: a file that nobody can read is of no use later."""
+    """Read the file, and store it only if that succeeds."""
     check_size(upload.size, upload.name)
     content = upload.getvalue()
     reading = FileOptions(**options)
@@ -200,79 +199,74 @@ def _from_upload(upload: Any, options: dict[str, Any]) -> Experiment:
     return experiment
 
 
-def _read_otherwise(upload: Any) -> Experiment | None:
-    """What can be said of a file that was not recognised, and another attempt with it."""
+def _import_options(upload: Any) -> Experiment | None:
+    """Import options for a file whose format was not detected, and a button to read it with them."""
     blank = drafts.draft_of(Experiment.make({"data": {"source": "file"}}), None)
-    blank.scope = _READING
-    with st.expander("Say how to read it", key="read-otherwise"):
+    blank.scope = _IMPORT
+    with st.expander("Import options", key="import-options"):
         for setting in blank.settings():
-            if setting.path.removeprefix("data.options.") in HOW_TO_READ:
+            if setting.path.removeprefix("data.options.") in IMPORT_OPTIONS:
                 forms.field_control(blank, setting)
-        if not st.button("Read it again", icon=":material/refresh:", key="read-again"):
+        if not st.button("Read again", icon=":material/refresh:", key="read-again"):
             return None
-        options = {name: blank.values[f"data.options.{name}"] for name in HOW_TO_READ}
+        options = {name: blank.values[f"data.options.{name}"] for name in IMPORT_OPTIONS}
     changed = {name: value for name, value in options.items() if value != "auto"}
-    return _taken(lambda: _from_upload(upload, changed))
+    return _or_errors(lambda: _from_upload(upload, changed))
 
 
 def suggested(source: str, options: dict[str, Any]) -> Experiment:
-    """Settings that suit a source's data. DataError where it has none."""
+    """An experiment suggested for a source's data. DataError if it has no values."""
     task = {} if SOURCES[source].stored else {"task": SOURCES[source].tasks[0]}
     data = {"source": source, "options": options, **task}
     return suggest_experiment(table_of(Experiment.make({"data": data})), data=data)
 
 
 def awaits_file(draft: Draft) -> bool:
-    """Whether the visitor's own file is wanted and none has been given."""
+    """Whether the source is an uploaded file and none has been uploaded."""
     return bool(draft.values["data.source"] == "file" and not draft.values.get("data.options.hash"))
 
 
-def unsettled() -> bool:
-    """Whether a file has come in that the draft doesn't know yet: what was pressed before it was read must wait."""
+def upload_pending() -> bool:
+    """Whether a file was uploaded that the draft does not include yet."""
     upload = st.session_state.get("upload")
     return upload is not None and upload.file_id != st.session_state.get(_HANDLED)
 
 
 def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
-    """Fields that matter before all others with the visitor's own data: what it is, what is predicted, and gaps.
+    """Fields shown first with the user's own data: format, target, inputs and missing values.
 
-    Where there are dates, so does the calendar; where more than one step is predicted, so does how.
+    With dates also the calendar; with a horizon above 1 also the multi-step strategy.
     """
     if _origin(draft) == "recipe":
         return ()
     reading = _reading_fields(draft, table) if draft.values["data.source"] == "file" else ()
-    if table is None or table.symbolic or task_kind(draft.values["data.task"]) != "regression":
+    target = next(s for s in draft.settings() if s.path == "data.target")
+    if table is None or table.symbolic or forms.inapplicable(draft, target) is not None:
         return reading
     columns = ("data.target", "data.inputs") if len(table.columns) > 1 else ()
     gaps = draft.values["data.missing"] != "refuse" or table.has_missing
     more = ("data.missing",) * gaps + ("data.calendar",) * (table.times is not None)
-    steps = ("data.window", "data.horizon", "data.multi_step") * (_chosen(draft, "data.horizon") != 1)
+    steps = ("data.window", "data.horizon", "data.multi_step") * (_shown_value(draft, "data.horizon") != 1)
     return (*reading, *columns, *more, *steps)
 
 
-def _chosen(draft: Draft, path: str) -> Any:
-    """A field as its control has it, which the form that is drawn next will read."""
+def _shown_value(draft: Draft, path: str) -> Any:
+    """A field's value in its control, which is drawn later on the page."""
     return st.session_state.get(widget_key(draft, path), draft.values[path])
 
 
 def _reading_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
-    """How a file is read: what it holds, and what recognition can get wrong with such data."""
-    words = ("series_column", "label_column", "group_column", "level")
-    said = tuple(name for name in words if _said(draft, name) not in ("auto", None))
+    """The import options of a file: its kind, those that were set, and those that detection may get wrong."""
+    names = ("series_column", "label_column", "group_column", "level")
+    changed = tuple(name for name in names if draft.values.get(f"data.options.{name}") not in ("auto", None))
     several = table is None or len(table.lengths) > 1
     likely = ("level",) if table is not None and table.symbolic else ("series_column", "label_column") * several
-    names = (
-        dict.fromkeys(("kind", *said, *likely)) if _said(draft, "kind") != "auto" else dict.fromkeys(("kind", *said))
-    )
-    return tuple(f"data.options.{name}" for name in names)
-
-
-def _said(draft: Draft, name: str) -> Any:
-    return draft.values.get(f"data.options.{name}")
+    detected = draft.values.get("data.options.kind") == "auto"
+    return tuple(f"data.options.{name}" for name in dict.fromkeys(("kind", *changed, *(() if detected else likely))))
 
 
 def shown_above(draft: Draft) -> tuple[str, ...]:
-    """Fields that need no control in the form: the bar above it has them."""
+    """Fields that the start bar shows, so that the form does not."""
     return () if _origin(draft) == "recipe" else ("data.source", _VALUES)
 
 
@@ -289,35 +283,35 @@ def _recipe_choice(draft: Draft) -> None:
         list(known),
         format_func=lambda name: f"{TASKS[known[name].experiment.data.task].title} · {known[name].title}",
         key="recipe",
-        placeholder="Your own experiment",
-        help="Complete experiments that ship with Sequence Lab. Everything in them can be changed below.",
-        on_change=_recipe_chosen,
+        placeholder="Custom experiment",
+        help="Complete experiments that ship with Sequence Lab. All settings can be changed below.",
+        on_change=_recipe_changed,
     )
 
 
-def _recipe_chosen() -> None:
+def _recipe_changed() -> None:
     name = st.session_state["recipe"]
-    st.session_state.pop(_FAULTS, None)
+    st.session_state.pop(_ERRORS, None)
     if name is not None:
-        drafts.start_anew(load_recipe(name).experiment, name)
+        drafts.reset(load_recipe(name).experiment, name)
         session.select_run(None)
 
 
-def _origin_chosen() -> None:
+def _origin_changed() -> None:
     origin = st.session_state["origin"]
-    st.session_state.pop(_FAULTS, None)
+    st.session_state.pop(_ERRORS, None)
     session.select_run(None)
     if origin == "recipe":
         name = drafts.default_recipe()
-        drafts.start_anew(load_recipe(name).experiment, name)
+        drafts.reset(load_recipe(name).experiment, name)
     elif origin == "values":
-        drafts.start_anew(_on_values(), None)
+        drafts.reset(_on_values(), None)
     else:
-        drafts.start_anew(Experiment.make({"data": {"source": "file"}}), None)
+        drafts.reset(Experiment.make({"data": {"source": "file"}}), None)
 
 
 def _on_values() -> Experiment:
-    """What suits a few typed numbers: the settings of the first article's recipe."""
+    """Settings for a few typed numbers: those of the first article's recipe."""
     try:
         base = load_recipe("ramp-next-value").experiment
     except NotFoundError:
@@ -325,5 +319,5 @@ def _on_values() -> Experiment:
     return base.with_changes({"data.source": "values"})
 
 
-def _file_chosen() -> None:
-    st.session_state["file-wanted"] = st.session_state["file-chosen"]
+def _file_selected() -> None:
+    st.session_state["file-wanted"] = st.session_state["file-selected"]

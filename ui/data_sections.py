@@ -255,7 +255,7 @@ def windows(experiment: Experiment, table: Table) -> None:
     try:
         seen = _sample_inputs(experiment.to_json(), part or "train", table)
     except SeqcoreError as error:
-        return session.fail(error)
+        return session.show_errors(error)
     if not seen.windows:
         st.caption("There is no window in this part.")
     elif seen.windows[0].original is not None:

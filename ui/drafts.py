@@ -1,4 +1,4 @@
-"""The experiment that the Train page's controls say: kept in the session, read from the link, written to it."""
+"""The draft: the experiment that the Train page's controls describe, kept in the session and in the link."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ui import session
 
 __all__ = [
     "Draft",
-    "belongs_to",
     "current",
+    "current_or_none",
     "default_recipe",
     "draft_of",
-    "drawn",
-    "kept",
+    "on_page",
     "put_link",
-    "start_anew",
+    "reset",
+    "set_run",
     "widget_key",
     "write_link",
 ]
@@ -37,17 +37,17 @@ _CONTROL = "field:"
 
 @dataclass
 class Draft:
-    """What the controls say, right or wrong. `base` is the last of it that could be, for what depends on the rest."""
+    """The values of the controls, valid or not. `base` is the last valid experiment."""
 
     base: Experiment
     recipe: str | None
     values: dict[str, Any] = field(default_factory=dict)  # dotted path -> value, of the controls that exist
-    put_by: dict[str, dict[str, Any]] = field(default_factory=dict)  # source or architecture -> its former options
-    link_faults: tuple[str, ...] = ()
-    scope: str = _CONTROL  # what its controls' keys begin with: another page's draft has controls of its own
+    kept_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # source or architecture -> options
+    link_errors: tuple[str, ...] = ()
+    scope: str = _CONTROL  # prefix of its controls' keys: each page's draft has its own controls
 
     def experiment(self) -> Experiment:
-        """The experiment. ExperimentError: a line for each fault."""
+        """The experiment. ExperimentError: one line per error."""
         values = self.base.to_dict()
         for choice, options in OPTIONS.items():
             if self._chosen(choice) != self.base.get(choice):
@@ -63,7 +63,7 @@ class Draft:
         return experiment
 
     def collect(self) -> None:
-        """Take over what the controls hold now: for callbacks, which run before the controls are drawn again."""
+        """Read the current values of the controls: for callbacks, which run before the controls are redrawn."""
         for path in self.values:
             key = widget_key(self, path)
             if key in st.session_state:
@@ -74,7 +74,7 @@ class Draft:
         return str(self.values.get(choice, self.base.get(choice)))
 
     def settings(self) -> tuple[Setting, ...]:
-        """The fields with a control: those of the chosen source and architecture included, forced fields left out."""
+        """The fields that have a control: those of the chosen source and architecture included, forced ones not."""
         chosen = self.base
         if any(self._chosen(choice) != chosen.get(choice) for choice in OPTIONS):
             sections: dict[str, dict[str, str]] = {}
@@ -86,12 +86,12 @@ class Draft:
         return tuple(s for s in settings_of(chosen) if s.path not in forced)
 
     def choose(self, choice: str, name: str) -> None:
-        """Another source or architecture (`choice` is its field), with the options that it had when last chosen."""
+        """Choose a source or an architecture (`choice` is its field), with the options that it had when last chosen."""
         options = {p: v for p, v in self.values.items() if p.startswith(f"{OPTIONS[choice]}.")}
-        self.put_by[self._chosen(choice)] = options
+        self.kept_options[self._chosen(choice)] = options
         self.values = {p: v for p, v in self.values.items() if p not in options}
         self.values[choice] = name
-        self.values |= {s.path: s.default for s in options_of(choice, name)} | self.put_by.get(name, {})
+        self.values |= {s.path: s.default for s in options_of(choice, name)} | self.kept_options.get(name, {})
         if choice == "data.source":
             tasks = SOURCES[name].tasks
             if self.values["data.task"] not in tasks:
@@ -100,51 +100,51 @@ class Draft:
 
 
 def default_recipe() -> str:
-    """The recipe that a first visitor sees."""
+    """The recipe shown on a first visit."""
     return recipes()[0].name
 
 
 def widget_key(draft: Draft, path: str) -> str:
-    """The key of a field's control. Options of different sources, or architectures, have different controls."""
+    """The key of a field's control. Options of different sources or architectures have different controls."""
     chosen = next((draft.values.get(c, "") for c, options in OPTIONS.items() if path.startswith(f"{options}.")), "")
     return f"{draft.scope}{path}:{chosen}" if chosen else f"{draft.scope}{path}"
 
 
 def current(run: Run | None) -> Draft:
-    """This session's draft; at first the link's, else that of the run which is looked at, else the default recipe.
+    """This session's draft: initially the link's, else the selected run's, else the default recipe.
 
-    When another run is opened later, the draft becomes that run's experiment.
+    When another run is selected later, the draft becomes that run's experiment.
     """
     shown = run.id if run else None
     if _STATE not in st.session_state:
         st.session_state[_STATE] = _from_link(st.query_params.to_dict(), run)
     elif run is not None and shown != st.session_state.get(_RUN):
-        start_anew(run.experiment, run.recipe)
+        reset(run.experiment, run.recipe)
     st.session_state[_RUN] = shown
     draft: Draft = st.session_state[_STATE]
     return draft
 
 
-def drawn() -> Draft:
+def on_page() -> Draft:
     """The draft whose controls are on the page: for callbacks."""
     draft: Draft = st.session_state[_STATE]
     return draft
 
 
-def kept() -> Draft | None:
-    """This session's draft, where the Train page has been open."""
+def current_or_none() -> Draft | None:
+    """This session's draft, or None if the Train page has not been open."""
     draft: Draft | None = st.session_state.get(_STATE)
     return draft
 
 
-def belongs_to(run: str) -> None:
-    """Remember that the draft is what this run was made from."""
+def set_run(run: str) -> None:
+    """Remember that this run was started from the draft."""
     st.session_state[_RUN] = run
 
 
-def start_anew(experiment: Experiment, recipe: str | None, *, faults: tuple[str, ...] = ()) -> Draft:
-    """Set every control to this experiment. For callbacks: controls that are drawn already can't be set."""
-    draft = draft_of(experiment, recipe, faults)
+def reset(experiment: Experiment, recipe: str | None, *, errors: tuple[str, ...] = ()) -> Draft:
+    """Set every control to this experiment. For callbacks: controls that are drawn can't be set."""
+    draft = draft_of(experiment, recipe, errors)
     st.session_state[_STATE] = draft
     for key in [k for k in st.session_state if str(k).startswith(_CONTROL)]:
         del st.session_state[key]
@@ -152,12 +152,12 @@ def start_anew(experiment: Experiment, recipe: str | None, *, faults: tuple[str,
 
 
 def write_link(draft: Draft, experiment: Experiment) -> None:
-    """Put the whole configuration, and the run that is looked at, into the address bar."""
+    """Put the whole configuration and the selected run into the address bar."""
     put_link(link_of(experiment, draft.recipe))
 
 
 def put_link(params: dict[str, str]) -> None:
-    """Put these parameters, beside those that belong to the page, into the address bar."""
+    """Put these query parameters, and those that belong to the page, into the address bar."""
     run = session.selected_run()
     if run is not None:
         params[session.RUN] = run
@@ -166,20 +166,20 @@ def put_link(params: dict[str, str]) -> None:
         st.query_params.from_dict(kept | params)
 
 
-def draft_of(experiment: Experiment, recipe: str | None, faults: tuple[str, ...] = ()) -> Draft:
-    """A draft that says this experiment."""
+def draft_of(experiment: Experiment, recipe: str | None, errors: tuple[str, ...] = ()) -> Draft:
+    """A draft of this experiment."""
     known = recipe if recipe in {r.name for r in recipes()} else None
     values = {s.path: experiment.get(s.path) for s in settings_of(experiment)}
-    return Draft(base=experiment, recipe=known, values=values, link_faults=faults)
+    return Draft(base=experiment, recipe=known, values=values, link_errors=errors)
 
 
 def _from_link(params: Mapping[str, str], run: Run | None) -> Draft:
     if any(key not in PAGE_KEYS for key in params):
-        experiment, recipe, faults = nearest_from_link(params)
-        if recipe is None and faults and experiment == Experiment.make():  # nothing in it could be used
+        experiment, recipe, errors = nearest_from_link(params)
+        if recipe is None and errors and experiment == Experiment.make():  # nothing in the link was valid
             recipe = default_recipe()
             experiment = load_recipe(recipe).experiment
-        return draft_of(experiment, recipe, faults)
+        return draft_of(experiment, recipe, errors)
     if run is not None:
         return draft_of(run.experiment, run.recipe)
     recipe = default_recipe()

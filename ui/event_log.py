@@ -1,4 +1,4 @@
-"""What happened in a run, as sentences for people."""
+"""The event log of a run: its events as sentences."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seqcore.events import Changed, Epoch, Finding, Finished, Started
+from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import Run, StoredEvent
 
-__all__ = ["Line", "count", "findings", "number", "story"]
+__all__ = ["Line", "event_log", "findings", "number"]
 
 LOSSES = {"val_loss": "validation", "train_loss": "training"}
+HELD_BACK = {"val": "validation", "test": "test"}
 Kind = Literal["start", "best", "change", "end", "bad"]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that happened: when (a step, or nothing), what, and what sort of thing it is."""
+    """One line of the log: the step (or empty), the text, and its kind."""
 
     when: str
     text: str
@@ -26,7 +28,7 @@ class Line:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number as short as it stays useful; a dash where there is none."""
+    """A number in `digits` significant digits, trailing zeros included; a dash if unknown."""
     if value is None:
         return "–"
     if not math.isfinite(value):
@@ -40,24 +42,19 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{rounded:.{places}f}" if places > 0 else f"{value:,.0f}"
 
 
-def count(number: int, thing: str) -> str:
-    """So many of a thing, in the singular where there is one."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def findings(events: Iterable[StoredEvent]) -> list[Finding]:
-    """What the doctor saw, each once, as it was the last time; plain ones belong to the `story`."""
-    found = {e.event.code: e.event for e in events if isinstance(e.event, Finding) and not _is_plain(e.event)}
+    """The run's findings, the latest of each code; plain notes are lines of the `event_log`."""
+    found = {e.event.code: e.event for e in events if isinstance(e.event, Finding) and not _is_plain_note(e.event)}
     return list(found.values())
 
 
-def _is_plain(finding: Finding) -> bool:
-    """Whether it asks for nothing and explains nothing: one more thing that happened."""
+def _is_plain_note(finding: Finding) -> bool:
+    """Whether a finding has neither evidence nor a remedy: only a line in the log."""
     return finding.severity == "info" and not finding.evidence and not finding.remedy
 
 
-def story(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
-    """The newest first: the end, changes, the best epoch so far, and each start."""
+def event_log(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
+    """Newest first: the end, changes, the best epoch so far, and each start."""
     best = next((e for e in reversed(events) if isinstance(e.event, Epoch) and e.event.best), None)
     lines: list[Line] = []
     for stored in events:
@@ -71,11 +68,11 @@ def story(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
             lines.append(_finished(event))
         elif isinstance(event, Epoch) and stored is best:
             lines.append(_best(event))
-        elif isinstance(event, Finding) and _is_plain(event):
+        elif isinstance(event, Finding) and _is_plain_note(event):
             lines.append(Line(f"step {event.step:,}", event.message, "change"))
     if run.status in ("failed", "interrupted"):
-        told = run.error or f"{run.reason[:1].upper()}{run.reason[1:].rstrip('.')}."
-        lines += [Line("", line, "bad") for line in told.splitlines() if line]
+        text = run.error or f"{run.reason[:1].upper()}{run.reason[1:].rstrip('.')}."
+        lines += [Line("", line, "bad") for line in text.splitlines() if line]
     return lines[::-1]
 
 
@@ -88,28 +85,25 @@ def _best(event: Epoch) -> Line:
 
 def _started(event: Started) -> Line:
     sizes = event.split_sizes
-    windows = f"{count(sizes.get('train', 0), event.unit)} to learn from"
-    if sizes.get("val"):
-        windows += f", {sizes['val']:,} to score it while it learns"
-    if sizes.get("test"):
-        windows += f", {sizes['test']:,} for the end"
+    windows = f"{counted(sizes.get('train', 0), f'training {event.unit}')}"
+    windows += "".join(f", {sizes[split]:,} {name}" for split, name in HELD_BACK.items() if sizes.get(split))
     if event.step:
-        return Line(f"step {event.step:,}", f"Went on from step {event.step:,} on {event.device}.", "start")
-    threads = count(event.threads, "thread")
+        return Line(f"step {event.step:,}", f"Resumed from step {event.step:,} on {event.device}.", "start")
+    threads = counted(event.threads, "thread")
     return Line(
         "step 0",
-        f"Started on {event.device} with {threads}: {count(event.parameters, 'parameter')}, {windows}.",
+        f"Started on {event.device} with {threads}: {counted(event.parameters, 'parameter')}, {windows}.",
         "start",
     )
 
 
 def _finished(event: Finished) -> Line:
     verb = "Completed" if event.status == "completed" else "Stopped"
-    text = f"{verb} after {count(event.epochs, 'epoch')} in {event.seconds:.1f} s."
+    text = f"{verb} after {counted(event.epochs, 'epoch')} in {format_duration(event.seconds)}."
     if event.reason:
         text += f" {event.reason[:1].upper()}{event.reason[1:].rstrip('.')}."
     if event.best_epoch is not None and event.best_epoch != event.epochs:
-        text += f" The weights of epoch {event.best_epoch} are kept, the best by validation loss."
+        text += f" The weights of epoch {event.best_epoch} are kept: lowest validation loss."
     return Line(f"step {event.step:,}", text, "end")
 
 

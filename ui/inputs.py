@@ -1,4 +1,4 @@
-"""What a reader can put into a trained model: a widget for each kind of input. A new kind is a function and a line."""
+"""Input widgets for a trained model, one for each kind of input. A new kind is a function and a line in `INPUTS`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import streamlit as st
 from seqcore.data.table import Table
 from ui.frame_input import frames
 from ui.sequence_input import sequence
+from ui.session import escape
 from ui.sound_input import sound
 
 if TYPE_CHECKING:
@@ -18,53 +19,50 @@ if TYPE_CHECKING:
 
 __all__ = ["FILES", "INPUTS", "as_read", "wanted_file"]
 
-MOST_SHOWN = 12  # rows of an input that are read back
-MOST_CHANNELS = 12  # beyond them nobody types a row
-MOST_KNOWN = 40  # symbols that a help text lists
-SHORT_TEXT = 30  # characters of an example that fit into one line
+MAX_ROWS = 12  # rows of a parsed input that are shown
+MAX_CHANNELS = 12  # of a parsed input that is shown
+MAX_LISTED = 40  # symbols listed in a help text
+SHORT_TEXT = 30  # characters that fit into one line
 
 
 def numbers(predictor: Predictor, table: Table, *, key: str) -> str:
-    """Numbers, one row a line where the model sees several columns."""
+    """Numbers; one row per line if the model has several input columns."""
     window = predictor.experiment.data.window
     names = ", ".join(predictor.columns)
     several = len(predictor.columns) > 1
     text = predictor.example().replace("; ", "\n")
     of = "" if names.lower() in ("value", "values") else f" of {names}"
-    label = f"{names}: a row a line, the oldest first" if several else f"Values{of}, the oldest first"
+    label = f"{names}: one row per line, oldest first" if several else f"Values{of}, oldest first"
     return st.text_area(
-        _plain(label),
+        escape(label),
         value=text,
         height=120 if several or len(text) > 60 else 68,
         key=key,
-        help=f"With commas or spaces between. The model was trained on {window} {'rows' if several else 'values'}; "
-        "it takes more or fewer, too.",
+        help=f"Separated by commas or spaces. The model was trained on windows of {window} "
+        f"{'rows' if several else 'values'}; other lengths are possible.",
     )
 
 
 def symbols(predictor: Predictor, table: Table, *, key: str) -> str:
-    """Letters or words, as the data have them; where the model reads text, several lines of it."""
+    """Characters or words, as in the data; a text area if the example is long."""
     window = predictor.experiment.data.window
     text, count = predictor.example(), len(predictor.symbols)
-    known = " ".join(_plain(s) for s in predictor.symbols[:MOST_KNOWN] if not s.isspace())
-    of_them = f"of them, such as {known}" if count > MOST_KNOWN else f"of them: {known}"
+    known = " ".join(escape(s) for s in predictor.symbols[:MAX_LISTED] if not s.isspace())
+    vocabulary = f"Vocabulary of {count:,} symbols: {known}{' ...' if count > MAX_LISTED else ''}"
     if len(text) <= SHORT_TEXT:
-        told = f"The model was trained on {window} at a time and knows {count:,} {of_them}"
-        return st.text_input("Symbols, the oldest first", value=text, key=key, help=told)
+        help = f"The model was trained on windows of {window}. {vocabulary}"
+        return st.text_input("Symbols, oldest first", value=text, key=key, help=help)
     return st.text_area(
-        "The beginning", value=text, height=120, key=key,
-        help=f"The model goes on from here. What it starts from is the end of its data. It knows {count:,} symbols: "
-        f"{known}{' ...' if count > MOST_KNOWN else ''}",
-    )  # fmt: skip
+        "Prompt", value=text, height=120, key=key, help=f"By default the end of the training data. {vocabulary}"
+    )
 
 
 def sentence(predictor: Predictor, table: Table, *, key: str) -> str:
-    """A sentence in the language that the model reads."""
+    """A sentence in the source language."""
     words = len(predictor.symbols)
     return st.text_area(
         "A sentence to translate", value=predictor.example(), height=68, key=key,
-        help=f"It knows {words:,} words; those it has never seen are named. Capitals needn't be right, and the mark at "
-        "the end may be left out.",
+        help=f"Vocabulary of {words:,} words; unknown words are reported. Case and final punctuation are optional.",
     )  # fmt: skip
 
 
@@ -79,38 +77,31 @@ INPUTS: dict[str, Callable[..., Any]] = {
 
 
 FILES: dict[str, str] = {
-    "symbols": "A text file, or a CSV file with one symbol a row.",
-    "sequence": "Sequences in the form of the training data's file, with their labels to score them, or without.",
-    "sentence": "A file of pairs - a sentence, a tab, and its translation - or plain sentences, one a line.",
-    "sound": "A WAV file, or a zip of them in folders that are named by their class.",
-    "frames": "A file with the same columns as the training data, a row for each picture.",
+    "symbols": "A text file, or a CSV file with one symbol per row.",
+    "sequence": "Sequences in the format of the training data; with labels they are scored.",
+    "sentence": "A file of sentence pairs separated by tabs, or sentences to translate, one per line.",
+    "sound": "A WAV file, or a ZIP of WAV files in folders named by class.",
+    "frames": "A file with the columns of the training data, one row per frame.",
 }
-"""What a file of new data holds, for each kind of input; without a line, the columns that the model knows."""
+"""The required content of a file of new data, for each kind of input; of others, the model's columns."""
 
 
 def wanted_file(predictor: Predictor) -> str:
-    """What a file of new data must hold, in a sentence."""
+    """The required content of a file of new data, in a sentence."""
     if predictor.input_kind in FILES:
         return FILES[predictor.input_kind]
     names = list(dict.fromkeys((*predictor.columns, *predictor.targets)))
-    listed = ", ".join(f"**{_plain(name)}**" for name in names)
-    return f"A CSV or Parquet file with the column{'s' * (len(names) > 1)} {listed}, a row for each step."
+    listed = ", ".join(f"**{escape(name)}**" for name in names)
+    return f"A CSV or Parquet file with the column{'s' * (len(names) > 1)} {listed}, one row per time step."
 
 
 def as_read(given: Any) -> str:
-    """A short text: numbers as they were understood ("70.5, 80.5"), rows of several in brackets. "" for symbols."""
+    """The numbers of a parsed input as text ("70.5, 80.5"), rows of several columns in brackets; "" for symbols."""
     if not (isinstance(given, np.ndarray) and given.dtype.kind == "f"):
         return ""
-    if given.shape[1] > MOST_CHANNELS:
+    if given.shape[1] > MAX_CHANNELS:
         return ""
     rows = [", ".join(f"{value:.10g}" for value in row) for row in given]
     shown = [f"({row})" for row in rows] if given.shape[1] > 1 else rows
-    half = MOST_SHOWN // 2
-    return ", ".join(shown if len(shown) <= MOST_SHOWN else [*shown[:half], "...", *shown[-half:]])
-
-
-def _plain(text: str) -> str:
-    """A name as Markdown that shows it as it is."""
-    from ui.session import escape
-
-    return escape(text)
+    half = MAX_ROWS // 2
+    return ", ".join(shown if len(shown) <= MAX_ROWS else [*shown[:half], "...", *shown[-half:]])

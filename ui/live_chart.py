@@ -1,7 +1,7 @@
-"""A chart that is redrawn in place: it keeps its node, the reader's zoom and the scale while new points stream in.
+"""A Plotly chart that is updated in place: its node, zoom and scale are kept while new points arrive.
 
-`st.plotly_chart` mounts anew whenever its data change. This component calls `Plotly.react` instead, with Plotly's
-script from this server, and follows the theme of the browser and not that of the last answer.
+`st.plotly_chart` remounts whenever its data change. This component calls `Plotly.react` instead, loads Plotly's script
+from this server, and follows the browser's theme.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from seqcore.plots.style import COLOURS, apply_style
 __all__ = ["PLOTLY_ROUTE", "figure_text", "live_chart"]
 
 PLOTLY_ROUTE = f"/plotly-{plotly.__version__}.min.js"
-_PANDAS = (
-    pd.__version__
-)  # imported here: Plotly looks for it while another visitor's thread may be half through importing it
+_PANDAS = pd.__version__  # imported here: Plotly would import it lazily, possibly in two threads at once
 _FOLDER = Path(__file__).parent
 
 
@@ -34,7 +32,7 @@ def _rgb(code: str) -> str:
 
 
 def _different(light: Any, dark: Any) -> list[tuple[str, str]]:
-    """The colours at the same places of two templates, where they differ."""
+    """Pairs of colours at the same keys of two templates, where they differ."""
     if isinstance(light, dict):
         found = [pair for key in light if key in dark for pair in _different(light[key], dark[key])]
         return list(dict.fromkeys(found))
@@ -42,14 +40,14 @@ def _different(light: Any, dark: Any) -> list[tuple[str, str]]:
 
 
 def _constants() -> str:
-    """What the script takes from the figures' style: both templates, and each light colour's dark one."""
+    """The script's constants: both templates, and the dark equivalent of each light colour."""
     templates = {
         name: apply_style(go.Figure(), dark=dark).layout.template.to_plotly_json()
         for name, dark in (("light", False), ("dark", True))
     }
     pairs = [(light, dark) for light, dark in COLOURS.values() if light != dark]
     pairs += [(f"rgba({_rgb(light)},", f"rgba({_rgb(dark)},") for light, dark in pairs]
-    pairs += _different(templates["light"], templates["dark"])  # some figures write parts of the template out
+    pairs += _different(templates["light"], templates["dark"])  # some figures contain colours of the template
     values = {"ROUTE": PLOTLY_ROUTE, "TEMPLATES": templates, "PALETTE": pairs}
     return "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
 
@@ -63,24 +61,24 @@ _component = st.components.v2.component(
     html=_file("live_chart.html"),
     css=_file("live_chart.css"),
     js=_constants() + _file("live_chart.js"),
-    isolate_styles=False,  # Plotly puts its own styles into the document's head
+    isolate_styles=False,  # Plotly puts its styles into the document's head
 )
 
 
 def figure_text(figure: go.Figure) -> str:
-    """A light figure as the component takes it: JSON without its template, which the component knows."""
+    """A figure in the light theme as JSON for the component, without the template, which the component has."""
     figure.layout.template = None
     for trace in figure.data:
         for name in ("x", "y"):
             values = trace[name] if name in trace else None  # noqa: SIM401  (a trace has no get)
             if isinstance(values, np.ndarray) and values.dtype == np.float64 and _fits(values):
-                trace[name] = values.astype(np.float32)  # half the bytes, and more than a screen can show
+                trace[name] = values.astype(np.float32)  # half the size; sufficient for a screen
     text: str = figure.to_json(validate=False)
     return re.sub(r'"template":\s*\{\},?', "", text)
 
 
 def _fits(values: NDArray[np.float64]) -> bool:
-    """Whether no two neighbours on a picture become one when they are rounded to seven digits."""
+    """Whether float32 is precise enough: integers up to 2**23 stay distinct."""
     known = values[np.isfinite(values)]
     return not known.size or float(np.abs(known).max()) < 2**23
 
@@ -94,10 +92,10 @@ def live_chart(
     revision: str = "",
     scale: Literal["linear", "log"] | None = None,
 ) -> None:
-    """Draw a figure (in its light form, or as `figure_text` gives it) at this place of the page.
+    """Draw a figure in the light theme, or the text that `figure_text` made from one.
 
-    `label` says what is seen, for those who can't see it. While `revision` stays the same, so does the reader's zoom.
-    `scale` is the vertical axis's scale at first, with a switch beside it; None where there is nothing to choose.
+    `label` is the accessible description. The user's zoom is kept while `revision` stays the same. `scale` is the
+    initial scale of the vertical axis, with a switch between linear and log; None for no switch.
     """
     text = figure if isinstance(figure, str) else figure_text(figure)
     _component(

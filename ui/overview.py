@@ -26,7 +26,7 @@ from ui import data_picker, session
 from ui.cards import finding_box
 from ui.drafts import Draft
 from ui.live_chart import figure_text, live_chart
-from ui.text_preview import text_picture
+from ui.text_preview import text_preview
 
 __all__ = ["data_picture", "known_problems", "leaks", "parameters", "predicted", "problems", "table", "title"]
 
@@ -76,7 +76,7 @@ def data_picture(experiment: Experiment | None, table: Table | None, *, small: b
     data = experiment.data
     where = f"{key}-small" if small else f"{key}-chart"
     if table.symbolic:
-        text_picture(table, data.validation_fraction, data.test_fraction, small=small, testid=where)
+        text_preview(table, data.validation_fraction, data.test_fraction, small=small, testid=where)
     else:
         _figure(data, table, small=small, key=where, revision=experiment.to_json())
     if not small:

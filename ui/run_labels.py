@@ -1,4 +1,4 @@
-"""A run in words: its title, what it is, how it stands, and how long ago."""
+"""Labels of a run: title, architecture with sizes, status, scores and age."""
 
 from __future__ import annotations
 
@@ -10,42 +10,35 @@ from seqcore.errors import SeqcoreError
 from seqcore.experiment.recipes import load_recipe
 from seqcore.models import MODELS
 from seqcore.plots import ScoresInfo, scores_info
-from seqcore.runs.store import Run
+from seqcore.results.formatting import counted
+from seqcore.runs.records import Run
 from seqcore.tasks import TASKS
 
 __all__ = [
-    "STATUSES",
-    "StatusWord",
-    "ago",
-    "best_part",
-    "counted",
-    "label",
-    "network",
-    "scores",
-    "title",
-    "trained_on",
-    "weights",
-]
+    "SPLITS", "STATUSES", "StatusLabel", "ago", "label", "network", "scored_split", "scores", "skill_ratio", "title",
+    "trained_on", "weights",
+]  # fmt: skip
 
-PARTS = {"test": "test part", "val": "validation part", "train": "training part"}
+SPLITS = {"test": "test", "val": "validation", "train": "training"}
+"""The splits with their names; the score on the first that a run has is the one that counts."""
 
 
-class StatusWord(NamedTuple):
-    """A status as it is shown: its word, the colour of its badge, its icon."""
+class StatusLabel(NamedTuple):
+    """A status as it is shown: its word, the colour of its badge, and its icon."""
 
     word: str
     colour: str
     icon: str
 
 
-STATUSES: dict[str, StatusWord] = {
-    "queued": StatusWord("queued", "gray", ":material/hourglass_empty:"),
-    "running": StatusWord("running", "blue", ":material/play_arrow:"),
-    "paused": StatusWord("paused", "orange", ":material/pause:"),
-    "completed": StatusWord("completed", "green", ":material/check:"),
-    "stopped": StatusWord("stopped", "gray", ":material/stop:"),
-    "failed": StatusWord("failed", "red", ":material/error:"),
-    "interrupted": StatusWord("interrupted", "orange", ":material/power_off:"),
+STATUSES: dict[str, StatusLabel] = {
+    "queued": StatusLabel("queued", "gray", ":material/hourglass_empty:"),
+    "running": StatusLabel("running", "blue", ":material/play_arrow:"),
+    "paused": StatusLabel("paused", "orange", ":material/pause:"),
+    "completed": StatusLabel("completed", "green", ":material/check:"),
+    "stopped": StatusLabel("stopped", "gray", ":material/stop:"),
+    "failed": StatusLabel("failed", "red", ":material/error:"),
+    "interrupted": StatusLabel("interrupted", "orange", ":material/power_off:"),
 }
 
 
@@ -60,20 +53,15 @@ def title(run: Run) -> str:
     return str(data.options.get("name") or SOURCES[data.source].title)
 
 
-def counted(count: int, word: str) -> str:
-    """A number with its word: "1 step", "1,200 steps"."""
-    return f"{count:,} {word}{'s' * (count != 1)}"
-
-
 def network(run: Run) -> str:
-    """The architecture with its sizes: "LSTM 32", "GRU 2 x 64"."""
+    """The architecture with its sizes: "LSTM 32", "GRU 2 × 64"."""
     model = run.experiment.model
     layers = f"{model.num_layers} × " if model.num_layers > 1 else ""
     return f"{MODELS[model.architecture].title} {layers}{model.hidden_size}"
 
 
 def trained_on(run: Run) -> str:
-    """What the model sees and predicts: "20 steps to 1" or "whole sequences", and whether nothing was held back."""
+    """Window and horizon ("20 steps to 1") or "whole sequences", and whether no data were held back."""
     data = run.experiment.data
     whole = TASKS[data.task].traits.get("whole", False)
     text = "whole sequences" if whole else f"{counted(data.window, 'step')} to {data.horizon}"
@@ -81,7 +69,7 @@ def trained_on(run: Run) -> str:
 
 
 def weights(run: Run, epoch: int, step: int) -> str:
-    """Which weights are used: "best weights from epoch 3 of 60", or those of a step where no epoch was done."""
+    """Which weights are used: "best weights from epoch 3 of 60", or "weights of step 40" before the first epoch."""
     if not epoch:
         return f"weights of step {step:,}"
     chosen = "best weights" if run.experiment.data.validation_fraction else "weights"  # else nothing could choose
@@ -89,7 +77,7 @@ def weights(run: Run, epoch: int, step: int) -> str:
 
 
 def label(run: Run, now: datetime | None = None) -> str:
-    """One line to choose by: title, network, status and age. Not escaped."""
+    """One line for a list of choices: title, architecture, status, age and id. Not escaped."""
     return f"{title(run)} · {network(run)} · {STATUSES[run.status].word} · {ago(run.created, now)} · {run.id[:8]}"
 
 
@@ -105,19 +93,19 @@ def ago(when: datetime, now: datetime | None = None) -> str:
     return f"{when:%d %b %Y}"
 
 
-def best_part(run: Run) -> str | None:
-    """The part whose score counts most among those that the run has: "test", "val" or "train"."""
-    return next((part for part in PARTS if f"{part}_{run.metric}" in run.metrics), None)
+def scored_split(run: Run) -> str | None:
+    """The split whose score counts among those that the run has: "test", else "val", else "train"."""
+    return next((split for split in SPLITS if f"{split}_{run.metric}" in run.metrics), None)
 
 
 def scores(run: Run, split: str = "") -> ScoresInfo:
-    """The run's main metric beside its baselines', on a split: by default the one that counts most."""
-    part = split or best_part(run) or "val"
-    return scores_info(run.metrics, run.baselines, metric=run.metric, part=part, reference=run.reference_baseline)
+    """The run's main metric and its baselines', on a split: by default the one whose score counts."""
+    split = split or scored_split(run) or "val"
+    return scores_info(run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline)
 
 
-def merit(run: Run) -> float:
-    """How many times better than its reference baseline a run is, for putting runs in order; 0 where it isn't known."""
+def skill_ratio(run: Run) -> float:
+    """By which factor a run is better than its reference baseline, to sort runs by; 0 if unknown."""
     info = scores(run)
     base = info.reference_score
     if info.model is None or base is None:

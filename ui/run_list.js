@@ -1,4 +1,4 @@
-/* One row a run. Rows are kept by id, so that an update moves nothing under the reader's finger. */
+/* One row per run. Rows are reused by run id, so that an update does not move the row under the pointer. */
 
 const SVG = "http://www.w3.org/2000/svg"
 
@@ -81,8 +81,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     item.firstChild.setAttribute("aria-pressed", String(row.id === data.selected))
     item.firstChild.onclick = () => {
-      setTriggerValue("chosen", row.id)
-      // On a small screen the run's own part lies below the list.
+      setTriggerValue("clicked", row.id)
+      // On a small screen the details are below the list.
       setTimeout(() => {
         const detail = document.querySelector(".st-key-run-detail")
         if (detail && detail.getBoundingClientRect().top > innerHeight - 80) detail.scrollIntoView({ behavior: "smooth" })

@@ -1,4 +1,4 @@
-"""The list of runs: a row each with its curve, cards on a small screen, and a click that chooses one."""
+"""The list of runs: one row each with its loss curve, cards on a small screen; a click selects a run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import streamlit as st
 
 from seqcore.plots import ScoresInfo, sparkline_info
 from seqcore.results import metric_named
-from seqcore.results.formatting import format_duration
-from seqcore.runs.store import Run
+from seqcore.results.formatting import counted, format_duration
+from seqcore.runs.records import Run
 from ui import run_labels, session
 
 __all__ = ["run_list", "run_row"]
@@ -28,35 +28,35 @@ _component = st.components.v2.component(
 )
 
 
-def run_list(runs: Sequence[Run], *, selected: str | None, on_choose: Callable[[str], None], key: str) -> None:
-    """Show these runs; `on_choose` is called with the id of one that is clicked, before the page is drawn again."""
+def run_list(runs: Sequence[Run], *, selected: str | None, on_select: Callable[[str], None], key: str) -> None:
+    """Show these runs; `on_select` is called with the id of a clicked run, before the page is redrawn."""
     rows = [run_row(run, _curve(run.id, run.attempt, run.step)) for run in runs]
 
-    def chosen() -> None:
-        if run := st.session_state[key].get("chosen"):
-            on_choose(run)
+    def clicked() -> None:
+        if run := st.session_state[key].get("clicked"):
+            on_select(run)
 
-    _component(key=key, data={"rows": rows, "selected": selected}, on_chosen_change=chosen)
+    _component(key=key, data={"rows": rows, "selected": selected}, on_clicked_change=clicked)
 
 
 def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
-    """What a row shows, as plain values."""
-    word = run_labels.STATUSES[run.status]
+    """The values of one row."""
+    status = run_labels.STATUSES[run.status]
     scores = run_labels.scores(run)
-    going = run.status in ("running", "paused")
-    part = run_labels.best_part(run)
+    active = run.status in ("running", "paused")
+    split = run_labels.scored_split(run)
     return {
         "id": run.id,
         "title": run_labels.title(run),
         "network": f"{run_labels.network(run)} · {run_labels.trained_on(run)}",
-        "status": word.word,
-        "tone": word.colour,
+        "status": status.word,
+        "tone": status.colour,
         "hollow": run.status in ("queued", "stopped", "interrupted"),
-        "progress": min(1.0, run.epoch / max(1, run.epochs)) if going else None,
+        "progress": min(1.0, run.epoch / max(1, run.epochs)) if active else None,
         "progressText": _progress(run),
         "curve": list(curve),
         "score": "–" if scores.model is None else shown_score(scores.model, run.metric),
-        "metric": "" if part is None else f"{'validation' if part == 'val' else part} {metric_named(run.metric).short}",
+        "metric": "" if split is None else f"{run_labels.SPLITS[split]} {metric_named(run.metric).short}",
         "skill": scores.short,
         "baseline": _against(scores),
         "worse": scores.worse,
@@ -66,14 +66,14 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
 
 
 def shown_score(value: float, metric: str) -> str:
-    """A score in a few digits; shares in percent."""
+    """A score in four digits; fractions in percent."""
     if not math.isfinite(value):
         return "–"
     return f"{100 * value:.1f} %" if metric_named(metric).share else f"{value:.4g}"
 
 
 def _against(scores: ScoresInfo) -> str:
-    """The baseline that is compared with, and the best one where the model lost to it."""
+    """The reference baseline, and the best baseline if the model is worse than it."""
     base, best = scores.reference_score, scores.best_baseline
     if base is None or best is None or not scores.beaten or best.name == base.name:
         return scores.against_reference
@@ -82,13 +82,13 @@ def _against(scores: ScoresInfo) -> str:
 
 def _progress(run: Run) -> str:
     if run.status == "queued":
-        return "next" if run.queue_position == 1 else f"number {run.queue_position}" if run.queue_position else ""
-    return f"{run.epoch} of {run_labels.counted(run.epochs, 'epoch')}" if run.epochs else ""
+        return f"position {run.queue_position}" if run.queue_position else ""
+    return f"{run.epoch} of {counted(run.epochs, 'epoch')}" if run.epochs else ""
 
 
 @st.cache_data(show_spinner=False, max_entries=3000)
 def _curve(run: str, attempt: int, step: int) -> list[float | None]:
-    """The training loss in at most about 40 points, as powers of ten. `attempt` and `step` say how far it had come."""
+    """The training loss in at most about 40 points, as log10. `attempt` and `step` are part of the cache key."""
     if not step:
         return []
     values = sparkline_info(session.store().curve(run, "loss", max_points=80).values, logarithmic=True).values

@@ -1,4 +1,4 @@
-"""The part of the Train page that moves: buttons, cards, the loss, the predictions, and what happened."""
+"""The live view of a run on the Train page: buttons, metric cards, loss, predictions and event log."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from seqcore.plots import loss_info, plot_loss, plot_view
 from seqcore.results.thinning import thin
 from seqcore.runs.records import Run
 from ui import actions, session
-from ui.cards import STATUS, cards, finding_box, log
-from ui.event_log import findings, story
+from ui.cards import cards, finding_box, log
+from ui.event_log import event_log, findings
 from ui.live_chart import figure_text, live_chart
 from ui.results import written
-from ui.run_history import REPLAYED, SPEEDS, History, Moment, Replay
+from ui.run_history import REPLAY_BELOW, SPEEDS, History, Moment, Replay
+from ui.run_labels import SPLITS, STATUSES
 
 __all__ = ["live_area", "preview_caption"]
 
-POLL = 0.3  # seconds: the chart has to move at least twice a second
+POLL = 0.3  # seconds: the chart has to be updated at least twice a second
 VALIDATION_POINTS = 200  # of the loss chart; the training curve has at most 600
-FRAME = 0.15  # seconds between two pictures of a replay
-PARTS = {"train": "training", "val": "validation", "test": "test"}
-DOING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
-HISTORY, REPLAY, REPLAY_BEGAN, FIGURE = "history", "replay-now", "replay-began", "preview-figure"
+FRAME = 0.15  # seconds between two frames of a replay
+PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
+HISTORY, REPLAY, REPLAY_STARTED, FIGURE = "history", "replay-now", "replay-started", "preview-figure"
 
-LOSS_HELP = "How far predictions are off, step by step: lower is better."
-BY_HEART = " Green far above orange means that the model learned its training data by heart."
+LOSS_HELP = "Loss per training step: lower is better."
+OVERFITTING = " Validation loss far above training loss means overfitting."
 UNSEEN = "Not used for training."
 SEEN = "Used for training: no data are held out."
 
 
 def live_area(run: Run, experiment: Experiment | None) -> None:
-    """Draw a run, again and again while it goes on or is replayed."""
+    """Draw a run, and redraw it periodically while it is active or replayed."""
     history = _history(run)
     replay = _replay(history.run)
-    going_on = not history.run.ended
-    interval = POLL if going_on else FRAME if replay else None
+    active = not history.run.ended
+    interval = POLL if active else FRAME if replay else None
     with st.container(key="live"):
-        st.fragment(_live, run_every=interval)(experiment, going_on)
+        st.fragment(_live, run_every=interval)(experiment, active)
 
 
 def _history(run: Run) -> History:
@@ -58,15 +58,15 @@ def _replay(run: Run) -> Replay | None:
     return replay if replay is not None and replay.run == run.id and run.ended else None
 
 
-def _live(experiment: Experiment | None, was_going_on: bool) -> None:
+def _live(experiment: Experiment | None, was_active: bool) -> None:
     history: History = st.session_state[HISTORY]
     replay = _replay(history.run)
     if replay is None:
         history.update(session.store())
         history.await_first_step(session.store())
     run = history.run
-    if was_going_on == run.ended:  # began or ended since the page was drawn: other buttons, another pace
-        if run.status == "completed" and run.seconds < REPLAYED and actions.was_started_here(run):
+    if was_active == run.ended:  # started or ended since the page was drawn: other buttons, another interval
+        if run.status == "completed" and run.seconds < REPLAY_BELOW and actions.was_started_here(run):
             st.session_state[REPLAY] = Replay.of(run)
         st.rerun()
     step = replay.step(run) if replay else None
@@ -80,36 +80,36 @@ def _live(experiment: Experiment | None, was_going_on: bool) -> None:
         finding_box(finding)
     _loss(moment)
     _prediction(moment)
-    st.subheader("What happened", anchor=False)
-    log(story(run, moment.events))
+    st.subheader("Event log", anchor=False)
+    log(event_log(run, moment.events))
 
 
 def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) -> None:
     run = moment.run
     with st.container(horizontal=True, vertical_alignment="center", key="actions"):
         actions.buttons(run, experiment)
-        actions.use_it(run)
-        if run.ended and run.seconds < REPLAYED and run.step:
+        actions.open_in_predict(run)
+        if run.ended and run.seconds < REPLAY_BELOW and run.step:
             _replay_controls(run, replay)
         st.html(_status(moment, replay), width="stretch")
-    actions.faults()
-    error = session.jobs().error
+    actions.errors()
+    error = session.scheduler().error
     if error and not run.ended:
         st.warning(session.escape(error))
 
 
 def _status(moment: Moment, replay: Replay | None) -> str:
     run = moment.run
-    text = STATUS[run.status]
+    text = STATUSES[run.status].word.capitalize()
     if run.status == "queued" and run.queue_position:
-        text = f"Waiting: number {run.queue_position} in the queue"
+        text = f"Queued: position {run.queue_position}"
     elif moment.preparing:
         text = html.escape(moment.preparing)
     elif run.status == "running" and not moment.step:
         text = "Starting"
-    asked = "Stop" if run.stopping else actions.asked(run)
-    if asked is not None:
-        text = DOING[asked] + (f" {text}" if asked == "Stop" and moment.preparing else "")
+    pending = "Stop" if run.stopping else actions.pending_request(run)
+    if pending is not None:
+        text = PENDING[pending] + (f" {text}" if pending == "Stop" and moment.preparing else "")
     if replay is not None:
         text = f"Replay {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
     return (
@@ -124,35 +124,35 @@ def _replay_controls(run: Run, replay: Replay | None) -> None:
         "Replay",
         key="replay",
         icon=":material/replay:",
-        help="This run was over quickly. See it again, from what was stored.",
+        help="Replay this short run from its stored events.",
         on_click=_replay_again,
         args=(run, key),
     )
     st.select_slider(
-        "Speed of the replay",
+        "Replay speed",
         SPEEDS,
         value=(replay or Replay.of(run)).speed,
         key=key,
         format_func=lambda speed: f"{speed:g}×",
-        help="Against the run itself: at 0.1× a second of training lasts ten.",
+        help="Relative to the run: at 0.1× one second of training takes ten.",
         label_visibility="collapsed",
         width=104,
-        on_change=_speed_chosen,
+        on_change=_speed_changed,
         args=(key,),
     )
-    if st.session_state.pop(REPLAY_BEGAN, False):
+    if st.session_state.pop(REPLAY_STARTED, False):
         st.rerun()
 
 
 def _replay_again(run: Run, key: str) -> None:
     st.session_state[REPLAY] = Replay(run.id, time.monotonic(), st.session_state[key])
-    st.session_state[REPLAY_BEGAN] = True
+    st.session_state[REPLAY_STARTED] = True
 
 
-def _speed_chosen(key: str) -> None:
+def _speed_changed(key: str) -> None:
     replay: Replay | None = st.session_state.get(REPLAY)
     if replay is not None:
-        st.session_state[REPLAY] = replay.faster(st.session_state[key])
+        st.session_state[REPLAY] = replay.with_speed(st.session_state[key])
 
 
 def _loss(moment: Moment) -> None:
@@ -160,7 +160,7 @@ def _loss(moment: Moment) -> None:
     kept = thin(info.validation, VALIDATION_POINTS)
     info = info._replace(validation_steps=info.validation_steps[kept], validation=info.validation[kept])
     figure = plot_loss(info)
-    with st.container(key="loss-place"):  # which is kept while Streamlit mounts the chart anew
+    with st.container(key="loss-place"):  # keeps its height while Streamlit remounts the chart
         live_chart(
             figure,
             key="loss-chart",
@@ -169,7 +169,7 @@ def _loss(moment: Moment) -> None:
             revision=moment.run.id,
             scale="log",
         )
-    st.caption(LOSS_HELP + (BY_HEART if len(info.validation) else ""))
+    st.caption(LOSS_HELP + (OVERFITTING if len(info.validation) else ""))
 
 
 def _prediction(moment: Moment) -> None:
@@ -180,20 +180,20 @@ def _prediction(moment: Moment) -> None:
     caption = preview_caption(event)
     text = written(event.view)
     if text is not None:
-        st.markdown(f"**Prediction on the {PARTS.get(event.split, event.split)} part**")
+        st.markdown(f"**Prediction on the {SPLITS.get(event.split, event.split)} split**")
         st.html(text)
         st.caption(caption)
         return
     kept = st.session_state.get(FIGURE)
     if kept is None or kept[0] != (moment.run.id, moment.preview.seq):
-        title = event.view.title or f"Prediction on the {PARTS.get(event.split, event.split)} part"
+        title = event.view.title or f"Prediction on the {SPLITS.get(event.split, event.split)} split"
         figure = plot_view(event.view.with_title(title))
         kept = ((moment.run.id, moment.preview.seq), figure_text(figure), int(figure.layout.height or 320))
         st.session_state[FIGURE] = kept
     live_chart(
         kept[1],
         key="prediction-chart",
-        label=f"Truth and prediction on the {PARTS.get(event.split, event.split)} part",
+        label=f"Truth and prediction on the {SPLITS.get(event.split, event.split)} split",
         height=kept[2],
         revision=moment.run.id,
     )
@@ -201,5 +201,5 @@ def _prediction(moment: Moment) -> None:
 
 
 def preview_caption(event: Preview) -> str:
-    """How to read a preview, and whether the model was trained on what is shown."""
+    """How to read a preview, and whether the model was trained on what it shows."""
     return f"{event.view.caption} {SEEN if event.split == 'train' else UNSEEN}"

@@ -1,4 +1,4 @@
-"""A trained model's scores, worked out beside the page: what takes long keeps nobody from using the model."""
+"""Evaluation of a trained model in a background thread, so that a long one does not block the page."""
 
 from __future__ import annotations
 
@@ -14,46 +14,47 @@ from ui import session
 
 __all__ = ["PATIENCE", "Scoring", "scoring"]
 
-PATIENCE = 1.0  # seconds: scores that come sooner are waited for, so that nothing moves on the page
+PATIENCE = 1.0  # seconds: shorter evaluations are waited for, so that the layout does not change
 
 
 class Scoring:
-    """One scoring, in a thread of its own. `work` is given what tells whether it is still wanted; it calls no page."""
+    """One evaluation in a thread of its own. `work` is given a function that tells whether it was cancelled; it must
+    not call Streamlit."""
 
     def __init__(self, work: Callable[[Callable[[], bool]], Evaluation]) -> None:
-        self._began = time.monotonic()
-        self._unwanted = threading.Event()
-        self._found: Evaluation | None = None
+        self._started = time.monotonic()
+        self._cancelled = threading.Event()
+        self._result: Evaluation | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._do, args=(work,), name="scoring", daemon=True)
         self._thread.start()
 
     @property
     def seconds(self) -> float:
-        """How long ago it began."""
-        return time.monotonic() - self._began
+        """Seconds since the start."""
+        return time.monotonic() - self._started
 
     def done(self, patience: float = 0.0) -> bool:
-        """Whether it is over, or becomes so within `patience` seconds."""
+        """Whether it is done, waiting at most `patience` seconds."""
         self._thread.join(max(0.0, patience))
         return not self._thread.is_alive()
 
     def result(self) -> Evaluation:
-        """What was found; waits for it. Raises what went wrong."""
+        """The evaluation; waits for it. Raises the error of the thread."""
         self._thread.join()
-        if self._found is None:
+        if self._result is None:
             assert self._error is not None
             raise self._error
-        return self._found
+        return self._result
 
     def close(self) -> None:
-        """Nobody wants it any more: it ends at the model's next pass."""
-        self._unwanted.set()
+        """Cancel it: it ends at the model's next forward pass."""
+        self._cancelled.set()
         self._thread.join()
 
     def _do(self, work: Callable[[Callable[[], bool]], Evaluation]) -> None:
         try:
-            self._found = work(self._unwanted.is_set)
+            self._result = work(self._cancelled.is_set)
         except BaseException as error:
             self._error = error
 
@@ -63,13 +64,13 @@ def _close(value: Scoring) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=24, on_release=_close)
-def scoring(run: str, step: int, part: str, _table: Table) -> Scoring:
-    """Scores and picture of the best weights, as of the checkpoint at `step`, on a part of the run's own data."""
+def scoring(run: str, step: int, split: str, _table: Table) -> Scoring:
+    """The evaluation of the best weights, as of the checkpoint at `step`, on a split of the run's data."""
     store = session.store()
 
-    def work(unwanted: Callable[[], bool]) -> Evaluation:
-        predictor = store.predictor(run, at="best")  # of its own: the page goes on using the other one
-        with predictor.interruptible(unwanted):
-            return predictor.evaluate(_table, split=part)
+    def work(cancelled: Callable[[], bool]) -> Evaluation:
+        predictor = store.predictor(run, at="best")  # a separate one: the page uses the other one meanwhile
+        with predictor.interruptible(cancelled):
+            return predictor.evaluate(_table, split=split)
 
     return Scoring(work)

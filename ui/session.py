@@ -1,4 +1,4 @@
-"""The store and the jobs of this server, the run that a visitor looks at, and how a fault is shown."""
+"""What all pages share: the server's store and scheduler, the selected run, the link, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -13,17 +13,28 @@ from seqcore.runs.records import Run
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
 
-__all__ = ["RUN", "escape", "fail", "icon", "jobs", "keep_link", "select_run", "selected_run", "shown_run", "store"]
+__all__ = [
+    "RUN",
+    "escape",
+    "icon",
+    "keep_link",
+    "scheduler",
+    "select_run",
+    "selected_run",
+    "show_errors",
+    "shown_run",
+    "store",
+]  # fmt: skip
 
 RUN = "run"
-"""The query parameter, and the key in the session's state, that name the run which is looked at."""
+"""The query parameter and the session-state key that hold the id of the selected run."""
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 
 @st.cache_resource(show_spinner=False)
 def store() -> Store:
-    """The store that all sessions of this server share. StoreError where it can't be opened."""
+    """The store that all sessions of this server share. StoreError if it can't be opened."""
     return open_store()
 
 
@@ -32,34 +43,34 @@ def _close(value: Scheduler) -> None:
 
 
 @st.cache_resource(show_spinner=False, on_release=_close)
-def jobs() -> Scheduler:
-    """The queue and the workers that all sessions of this server share, started."""
-    pool = Scheduler(store())
-    pool.start()
-    return pool
+def scheduler() -> Scheduler:
+    """The scheduler (queue and workers) that all sessions of this server share, started."""
+    running = Scheduler(store())
+    running.start()
+    return running
 
 
 def selected_run() -> str | None:
-    """The id of the run that is looked at, from the link or from an earlier page, or None."""
+    """The id of the selected run, from the link or from another page, or None."""
     run: str | None = st.session_state.get(RUN)
     return run
 
 
 def select_run(run: str | None) -> None:
-    """Look at this run from now on (None: at none), on every page and in the link."""
+    """Select a run (None: no run) on every page and in the link."""
     st.session_state[RUN] = run
     keep_link()
 
 
 def shown_run() -> Run | None:
-    """The run that is looked at, or None; one that can't be had is said on the page. "latest" and beginnings do."""
+    """The selected run, or None; "latest" and beginnings of ids are resolved. An unknown one is shown as an error."""
     name = selected_run()
     if name is None:
         return None
     try:
         run = store().run(name)
     except SeqcoreError as error:
-        fail(error)
+        show_errors(error)
         return None
     if run.id != name:
         select_run(run.id)
@@ -67,7 +78,7 @@ def shown_run() -> Run | None:
 
 
 def keep_link() -> None:
-    """Carry the selected run between the link and the session: a page switch drops the link's parameters."""
+    """Copy the selected run between the link and the session: a page switch drops the query parameters."""
     if RUN not in st.session_state:
         st.session_state[RUN] = st.query_params.get(RUN) or None
     run = st.session_state[RUN]
@@ -77,18 +88,18 @@ def keep_link() -> None:
         st.query_params[RUN] = run
 
 
-def fail(error: SeqcoreError) -> None:
-    """Show a fault: one box for each of its lines. What stands above the field needn't be called "input" again."""
+def show_errors(error: SeqcoreError) -> None:
+    """Show an error, one box per line. The prefix "input: " is dropped: the message is shown beside the input."""
     for line in error.lines:
-        said = line.removeprefix("input: ")
-        st.error(escape(line if said == line else said[:1].upper() + said[1:]))
+        message = line.removeprefix("input: ")
+        st.error(escape(line if message == line else message[:1].upper() + message[1:]))
 
 
 def escape(text: str) -> str:
-    """Text as Markdown that shows it as it is: names that users give must not become links or pictures."""
+    """Text with its Markdown characters escaped: names given by users must not become links or images."""
     return _MARKDOWN.sub(r"\\\1", text)
 
 
 def icon() -> Path:
-    """The picture in the browser's tab."""
+    """The icon in the browser's tab."""
     return Path(__file__).with_name("icon.svg")

@@ -1,4 +1,4 @@
-"""Data that are text, shown as text: each part in its colour, with the label or the translation beside it."""
+"""Preview of text data: each split in its colour, with the label or the translation beside the text."""
 
 from __future__ import annotations
 
@@ -8,64 +8,63 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from seqcore.data.splits import SPLITS, split_bounds
+from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.data.text import join_words
 from seqcore.results.blanks import marked
 from seqcore.results.spacing import join_sentence
 
-__all__ = ["text_picture"]
+__all__ = ["text_preview"]
 
-NAMES = {"train": "train", "val": "validation", "test": "test"}
-SMALL, LARGE = 40, 320  # characters of a stretch
-SHORT = 8  # the longest that a stretch of a letter sequence usually is where many stand on a line
+SMALL, LARGE = 40, 320  # characters of an excerpt
+SHORT = 8  # times SMALL: longer texts are shown as prose
 FEW_SMALL, FEW_LONG, FEW_LARGE = 12, 6, 12
 NO_BREAK = "\u00a0"
 
 
-def text_picture(table: Table, validation_fraction: float, test_fraction: float, *, small: bool, testid: str) -> None:
-    """The beginnings of some sequences of every part: a text, texts with labels, or pairs."""
+def text_preview(table: Table, validation_fraction: float, test_fraction: float, *, small: bool, testid: str) -> None:
+    """The beginnings of some sequences of every split: a text, texts with labels, or sentence pairs."""
     bounds = split_bounds(table, validation_fraction, test_fraction)
-    few = FEW_SMALL if int(table.lengths.max(initial=0)) <= SMALL / 2 else FEW_LONG  # those take a line and more each
+    few = FEW_SMALL if int(table.lengths.max(initial=0)) <= SMALL / 2 else FEW_LONG
     chosen = _chosen(bounds, few if small else FEW_LARGE)
     if table.paired is not None or table.labels is not None:
         rows = [_row(table, part, s, low, high, small) for part, s, low, high in chosen[: 4 if small else None]]
         st.html(f'<div class="sl-text-rows{" sl-small" * small}" data-testid="{testid}">{"".join(rows)}</div>')
         return
-    pieces = [_stretch(table, part, low, high, SMALL if small else LARGE) for part, _, low, high in chosen]
+    pieces = [_excerpt(table, part, low, high, SMALL if small else LARGE) for part, _, low, high in chosen]
     more = " …" if sum(map(len, bounds.values())) > len(chosen) else ""
     kind = "sl-text sl-prose" if _is_prose(table) else "sl-text"
     st.html(f'<div class="{kind}" data-testid="{testid}">{" ".join(pieces)}{more}</div>')
 
 
 def _chosen(bounds: dict[str, list[tuple[int, int, int]]], most: int) -> list[tuple[str, int, int, int]]:
-    """Sequences from every part, spread over it."""
-    there = [part for part in SPLITS if bounds[part]]
-    each = max(1, most // max(1, len(there)))
+    """Evenly spaced sequences from every split."""
+    present = [part for part in SPLITS if bounds[part]]
+    each = max(1, most // max(1, len(present)))
     found = []
-    for part in there:
+    for part in present:
         places = np.unique(np.linspace(0, len(bounds[part]) - 1, min(each, len(bounds[part]))).astype(int))
         found += [(part, *bounds[part][i]) for i in places.tolist()]
     return found
 
 
-def _stretch(table: Table, part: str, low: int, high: int, most: int) -> str:
+def _excerpt(table: Table, part: str, low: int, high: int, most: int) -> str:
     text = escape(_words(table, low, high, most))
-    return f'<span class="sl-part-{NAMES[part]}" title="{NAMES[part]}">{text}</span>'
+    return f'<span class="sl-part-{SPLIT_TITLES[part]}" title="{SPLIT_TITLES[part]}">{text}</span>'
 
 
 def _is_prose(table: Table) -> bool:
-    """Whether it is read as a text, and not as single letters."""
+    """Whether the symbols form a text rather than short sequences of characters."""
     return bool(table.separator) or int(table.lengths.max(initial=0)) > SHORT * SMALL
 
 
 def _words(table: Table, low: int, high: int, most: int, *, sentence: bool = False) -> str:
-    """The symbols of rows as one reads them, cut where they get long. In short letter sequences blanks are marked."""
+    """The symbols of rows as text, truncated. In short character sequences spaces are marked."""
     rows = most if not table.separator else max(4, most // 5)
     symbols = table.words(low, min(high, low + rows))
     if table.separator:
         text = join_sentence(symbols) if sentence else join_words(symbols)
-        text = re.sub(r" (?=[?!:;»](\s|$))", NO_BREAK, text)  # French sets a space there, where no line may end
+        text = re.sub(r" (?=[?!:;»](\s|$))", NO_BREAK, text)  # French has a space there, where no line may break
     else:
         text = "".join(symbols if _is_prose(table) else map(marked, symbols))
     return text + ("…" if high - low > rows else "")
@@ -73,7 +72,7 @@ def _words(table: Table, low: int, high: int, most: int, *, sentence: bool = Fal
 
 def _row(table: Table, part: str, s: int, low: int, high: int, small: bool) -> str:
     most = SMALL if small else 120
-    dot = f'<i class="sl-part-{NAMES[part]}" title="{NAMES[part]}">●</i>'
+    dot = f'<i class="sl-part-{SPLIT_TITLES[part]}" title="{SPLIT_TITLES[part]}">●</i>'
     text = escape(_words(table, low, high, most, sentence=table.paired is not None))
     if table.paired is not None:
         paired = table.paired

@@ -171,6 +171,7 @@ class TrainingConfig(Section):
         "auto",
         "Compute device: auto, cpu, cuda, cuda:1, mps.",
         dynamic_choices=Entry("Devices", "Compute devices of this machine.", "seqcore.training.devices:choices"),
+        basic=True,
     )
     threads: OptionalInt = setting(
         None, "Number of CPU threads. Empty: 1, the fastest for small models.", minimum=1, maximum=256

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["format_duration", "format_number", "format_value"]
+__all__ = ["counted", "format_duration", "format_number", "format_value"]
+
+
+def counted(count: int, thing: str) -> str:
+    """A count with its noun: "1 step", "1,200 steps"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def format_number(value: float | None) -> str:

@@ -56,19 +56,19 @@ def test_truth_prediction_and_baselines_are_drawn(page, ball):
     page.goto(f"/predict?run={ball}")
     truth = page.get_by_role("img", name="Truth and prediction")
     expect(truth.locator(".scatterlayer .trace")).to_have_count(2)
-    bars = page.get_by_role("img", name="The model's score beside every baseline's").locator(".barlayer .point")
+    bars = page.get_by_role("img", name="Scores of the model and every baseline").locator(".barlayer .point")
     expect(bars).to_have_count(6)
     box = truth.bounding_box()
     assert box is not None
     assert box["width"] > 700
     page.get_by_role("radio", name="Training").or_(page.get_by_role("button", name="Training")).first.click()
-    expect(page.get_by_text("The model learned from this part")).to_be_visible()
+    expect(page.get_by_text("The model was trained on this split")).to_be_visible()
 
 
 def test_a_forecast_comes_down_as_csv(page, ball, tmp_path):
     page.goto(f"/predict?run={ball}")
     page.get_by_role("tab", name="Forecast").click()
-    steps = page.get_by_role("spinbutton", name="Steps ahead")
+    steps = page.get_by_role("spinbutton", name="Steps")
     steps.fill("3")
     steps.press("Enter")
     expect(page.get_by_test_id("answer").locator("b")).to_have_count(3)
@@ -100,5 +100,5 @@ def test_a_picture_goes_whatever_its_lines_are_called(page, bands):
     expect(picture.locator(".legendtext").first).to_contain_text("80% interval")
     drawn = picture.element_handle()
     page.get_by_role("radio", name="Training").or_(page.get_by_role("button", name="Training")).first.click()
-    expect(page.get_by_text("The model learned from this part")).to_be_visible()
+    expect(page.get_by_text("The model was trained on this split")).to_be_visible()
     page.wait_for_function("node => !node.isConnected && !node._fullLayout", arg=drawn)

@@ -53,7 +53,7 @@ def test_deleting_asks_and_then_the_run_is_gone(page, store):
     detail = page.locator(".st-key-run-detail")
     detail.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Keep it").click()
+    dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_be_hidden()
     detail.get_by_role("button", name="Delete").click()
     dialog.get_by_role("button", name="Delete").click()

@@ -155,7 +155,7 @@ def test_a_refresh_a_second_tab_and_a_second_browser_show_the_same_live_run(
     other = new_context(browser, server)
     visitor = other.new_page()
     visitor.goto("/")
-    visitor.locator("[class*=st-key-going-on]").get_by_role("button", name="Watch").first.click()
+    visitor.locator("[class*=st-key-active-runs]").get_by_role("button", name="Watch").first.click()
     status(visitor, "running")
     assert query(visitor)["run"] == run
     seen = step_shown(visitor)
@@ -193,7 +193,7 @@ def test_a_double_click_starts_one_run(page: Page) -> None:
     stop(page)
     page.goto("/")
     expect(button(page, "Train")).to_be_visible()
-    expect(page.get_by_text("is going on")).to_have_count(0)
+    expect(page.locator("[class*=st-key-active-runs]")).to_have_count(0)
 
 
 def test_a_run_that_was_over_quickly_is_replayed(page: Page) -> None:

@@ -53,27 +53,27 @@ def link(page: AppTest) -> dict[str, str]:
     return {key: value if isinstance(value, str) else value[0] for key, value in params.items()}
 
 
-def look_at(page: AppTest, source: str) -> AppTest:
+def open_source(page: AppTest, source: str) -> AppTest:
     """Choose a source as a visitor does."""
     page.run()
     group = "file" if SOURCES[source].stored else SOURCES[source].tasks[0]
-    page.segmented_control(key="look-group").set_value(group).run()
+    page.segmented_control(key="data-group").set_value(group).run()
     if group != "file":
-        page.selectbox(key="look-source").select(source).run()
+        page.selectbox(key="data-source").select(source).run()
     assert not page.exception
     return page
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_source_is_shown_with_its_facts_its_windows_and_a_link(page: AppTest, name: str) -> None:
-    look_at(page, name)
+    open_source(page, name)
     assert faults(page) == []
     assert page.header[0].value == escape(SOURCES[name].title)
     assert 'data-testid="facts"' in html(page)
     shown = experiment_from_link(link(page))[0]
     assert shown.data.source == name
-    assert "Windows, as the model sees them" in [heading.value for heading in page.subheader]
-    assert not page.button(key="train-on-this").disabled
+    assert "Sample model inputs" in [heading.value for heading in page.subheader]
+    assert not page.button(key="open-in-train").disabled
 
 
 def upload(page: AppTest, name: str, content: bytes) -> AppTest:
@@ -98,7 +98,7 @@ PROSE = ("It was the best of times, it was the worst of times. " * 40).encode()
 @pytest.mark.parametrize(
     ("name", "content", "task", "said"),
     [
-        ("load.csv", PERIODIC, "regression", "Does it repeat?"),
+        ("load.csv", PERIODIC, "regression", "Seasonality"),
         ("moves.csv", LONG_FORM, "classification", "Classes"),
         ("pairs.tsv", PAIRS, "translation", "Vocabulary"),
         ("novel.txt", PROSE, "language-modeling", "Vocabulary"),
@@ -107,7 +107,7 @@ PROSE = ("It was the best of times, it was the worst of times. " * 40).encode()
 def test_a_file_of_any_kind_is_looked_at_and_named_in_the_link(
     page: AppTest, store: Path, name: str, content: bytes, task: str, said: str
 ) -> None:
-    upload(look_at(page, "file"), name, content)
+    upload(open_source(page, "file"), name, content)
     assert faults(page) == []
     assert page.header[0].value == escape(name)
     assert any(heading.value.startswith(said) for heading in page.subheader)
@@ -116,10 +116,10 @@ def test_a_file_of_any_kind_is_looked_at_and_named_in_the_link(
     assert (shown.source, shown.options["hash"], shown.task) == ("file", kept.hash, task)
 
 
-def test_train_on_this_opens_the_train_page_with_the_same_data_and_settings(page: AppTest) -> None:
-    upload(look_at(page, "file"), "load.csv", PERIODIC)
-    page.number_input(key="look:data.window").set_value(4).run()
-    page.button(key="train-on-this").click().run()
+def test_open_in_train_opens_the_train_page_with_the_same_data_and_settings(page: AppTest) -> None:
+    upload(open_source(page, "file"), "load.csv", PERIODIC)
+    page.number_input(key="data:data.window").set_value(4).run()
+    page.button(key="open-in-train").click().run()
     assert not page.exception
     assert page.segmented_control(key="origin").value == "file"
     assert page.number_input(key="field:data.window").value == 4
@@ -128,19 +128,19 @@ def test_train_on_this_opens_the_train_page_with_the_same_data_and_settings(page
 
 
 def test_what_is_predicted_is_said_and_what_matters_for_a_forecast_is_on_top(page: AppTest) -> None:
-    upload(look_at(page, "file"), "load.csv", PERIODIC)
+    upload(open_source(page, "file"), "load.csv", PERIODIC)
     assert "Predicts **load** from its own past." in texts(page)
     assert "One of the scalings that a trial will choose from when training begins: standard" in texts(page)
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
-    assert "look:data.calendar" not in [box.key for box in folded.multiselect]
-    assert "look:data.multi_step" in [one.key for one in folded.get("button_group")]
-    page.multiselect(key="look:data.calendar").set_value(["weekday"])
-    page.number_input(key="look:data.horizon").set_value(3)
-    page.selectbox(key="look:data.scaling").select("last-value").run()
+    assert "data:data.calendar" not in [box.key for box in folded.multiselect]
+    assert "data:data.multi_step" in [one.key for one in folded.get("button_group")]
+    page.multiselect(key="data:data.calendar").set_value(["weekday"])
+    page.number_input(key="data:data.horizon").set_value(3)
+    page.selectbox(key="data:data.scaling").select("last-value").run()
     assert "Predicts **load** from its own past and the calendar." in texts(page)
     assert "As the model gets them: scaled (last-value)" in texts(page)
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
-    assert "look:data.multi_step" not in [one.key for one in folded.get("button_group")]
+    assert "data:data.multi_step" not in [one.key for one in folded.get("button_group")]
 
 
 def test_what_the_train_page_has_is_what_the_data_page_looks_at_first(page: AppTest) -> None:
@@ -153,7 +153,7 @@ def test_what_the_train_page_has_is_what_the_data_page_looks_at_first(page: AppT
 def test_a_file_that_can_not_be_read_is_one_line_and_what_was_looked_at_before_is_not_taken_for_it(
     page: AppTest, store: Path
 ) -> None:
-    upload(look_at(page, "file"), "load.csv", PERIODIC)
+    upload(open_source(page, "file"), "load.csv", PERIODIC)
     upload(page, "bad.csv", b"a,b\n1,2\n1\n")
     assert len(faults(page)) == 1
     assert "bad" in faults(page)[0]
@@ -164,9 +164,9 @@ def test_a_file_that_can_not_be_read_is_one_line_and_what_was_looked_at_before_i
 
 
 def test_how_to_read_a_file_can_be_said_where_it_is_not_recognised(page: AppTest) -> None:
-    upload(look_at(page, "file"), "bad.csv", b"x y\n" + b"1 2\n3 4\n" * 80 + b"5\n")
+    upload(open_source(page, "file"), "bad.csv", b"x y\n" + b"1 2\n3 4\n" * 80 + b"5\n")
     assert len(faults(page)) == 1
-    page.selectbox(key="reading:data.options.kind:file").select("text")
+    page.selectbox(key="import:data.options.kind:file").select("text")
     page.button(key="read-again").click().run()
     assert not page.exception
     assert faults(page) == []
@@ -175,11 +175,11 @@ def test_how_to_read_a_file_can_be_said_where_it_is_not_recognised(page: AppTest
 
 def test_gaps_and_settings_that_leave_no_window_are_said_with_advice(page: AppTest) -> None:
     holes = PERIODIC.replace(b"2024-01-20,5", b"2024-01-20,")
-    upload(look_at(page, "file"), "load.csv", holes)
+    upload(open_source(page, "file"), "load.csv", holes)
     assert "missing-values" not in findings(page)  # what is suggested fills them
-    page.selectbox(key="look:data.missing").set_value("refuse").run()
+    page.selectbox(key="data:data.missing").set_value("refuse").run()
     assert "missing-values" in findings(page)
-    page.number_input(key="look:data.window").set_value(500).run()
+    page.number_input(key="data:data.window").set_value(500).run()
     assert not page.exception
     assert "no-windows" in findings(page)
 
@@ -191,4 +191,4 @@ def test_a_link_to_a_file_that_is_not_here_is_one_line(page: AppTest) -> None:
     page.run()
     assert not page.exception
     assert len(faults(page)) == 1
-    assert page.button(key="train-on-this").disabled
+    assert page.button(key="open-in-train").disabled

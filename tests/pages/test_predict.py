@@ -35,12 +35,12 @@ def trained(tmp_path_factory):
 
 
 def use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the page see this store. Its jobs wait, since no worker is started."""
+    """Let the page see this store. Its runs stay queued: no worker is started."""
     st.cache_resource.clear()
     st.cache_data.clear()
-    jobs = Scheduler(store)
+    scheduler = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
-    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    monkeypatch.setattr(session, "scheduler", lambda: scheduler)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def figures(page: AppTest) -> list[dict]:
 
 
 def test_an_empty_store_says_what_to_do(empty):
-    assert "no trained model yet" in texts(open_page())
+    assert "No trained models yet" in texts(open_page())
 
 
 def test_the_newest_run_is_shown_first_with_readable_labels(runs):
@@ -133,18 +133,18 @@ def test_truth_and_prediction_stand_beside_every_baseline(runs):
     methods = [name.strip() for name in figures(page)[1]["data"][0]["y"]]
     assert {"This model", "Last value", "Mean", "Drift", "Linear regression on the window"} <= set(methods)
     assert "than last value" in texts(page)
-    assert "never saw this part" in texts(page)
+    assert "test split was not used in training" in texts(page)
 
 
-def test_the_part_can_be_chosen(runs):
+def test_the_split_can_be_chosen(runs):
     page = open_page(runs["ball"])
-    page.button_group(key=f"part-{runs['ball']}").set_value("val").run()
+    page.button_group(key=f"split-{runs['ball']}").set_value("val").run()
     assert not page.exception
     assert "chose the best weights" in texts(page)
 
 
-def test_a_run_without_parts_shows_what_it_learned_from_and_says_so(runs):
-    assert "The model learned from this part" in texts(open_page(runs["ramp"]))
+def test_a_run_without_splits_shows_what_it_learned_from_and_says_so(runs):
+    assert "The model was trained on this split" in texts(open_page(runs["ramp"]))
 
 
 class TestOwnInput:
@@ -165,9 +165,9 @@ class TestOwnInput:
     def test_decimal_commas_are_read_as_such_and_shown(self, runs):
         page = open_page(runs["ramp"])
         box = page.text_area(key=f"input-{runs['ramp']}")
-        assert box.label == "Values, the oldest first"
+        assert box.label == "Values, oldest first"
         box.set_value("70,5 80,5 90,5").run()
-        assert "Read as 70.5, 80.5, 90.5." in texts(page)
+        assert "Parsed as 70.5, 80.5, 90.5." in texts(page)
         assert "<b>100.5</b>" in html(page)
 
     def test_an_answer_out_of_all_bounds_is_one_line(self, runs):
@@ -185,7 +185,7 @@ class TestOwnInput:
     def test_nothing_asks_for_something(self, runs):
         page = open_page(runs["ramp"])
         page.text_area(key=f"input-{runs['ramp']}").set_value(" ").run()
-        assert "Give something" in texts(page)
+        assert "Enter an input" in texts(page)
 
     def test_after_abcd_comes_e(self, runs):
         page = open_page(runs["letters"])
@@ -235,7 +235,7 @@ class TestForecast:
         data = {"data.source": "file", "data.options.hash": kept.hash, "data.options.name": kept.name}
         few = {"data.window": 3, "data.horizon": 2, "training.epochs": 1, "data.scaling": "window-mean"}
         page = open_page(seqcore.train(Experiment().with_changes({**data, **few}), store=empty).id)
-        assert "Every 2 steps the model begins anew" in texts(page)
+        assert "Predictions restart from the true values every 2 steps" in texts(page)
         (table,) = [t.value for t in page.table if "best baseline" in t.value.columns]
         assert table["series"].tolist() == ["a", "b"]
 
@@ -254,16 +254,16 @@ class TestForecast:
 
 def test_letters_are_written_on_and_colder_is_surer(runs):
     run = runs["letters"]
-    page = open_tab(open_page(run), run, "Write on")
-    page.slider(key=f"letters-{run}").set_value(5).run()
+    page = open_tab(open_page(run), run, "Generate")
+    page.slider(key=f"length-{run}").set_value(5).run()
     page.slider(key=f"temperature-{run}").set_value(0.1).run()
     assert "<i>abcd</i><b>efghi</b>" in html(page)
 
 
 def test_only_the_likeliest_are_written_where_that_is_asked_for(runs):
     run = runs["letters"]
-    page = open_tab(open_page(run), run, "Write on")
-    page.slider(key=f"letters-{run}").set_value(5).run()
+    page = open_tab(open_page(run), run, "Generate")
+    page.slider(key=f"length-{run}").set_value(5).run()
     page.slider(key=f"temperature-{run}").set_value(2.0).run()
     page.number_input(key=f"top-k-{run}").set_value(1).run()
     assert "<i>abcd</i><b>efghi</b>" in html(page)
@@ -272,7 +272,7 @@ def test_only_the_likeliest_are_written_where_that_is_asked_for(runs):
 
 class TestNewData:
     def upload(self, run: str, content: bytes, name: str = "new.csv") -> AppTest:
-        page = open_tab(open_page(run), run, "New data from a file")
+        page = open_tab(open_page(run), run, "New data")
         page.file_uploader(key=f"file-{run}").upload(name, content, "text/csv").run()
         assert not page.exception
         return page
@@ -281,7 +281,7 @@ class TestNewData:
         rows = "height\n" + "\n".join(str(0.5 + 0.4 * (i % 7) / 7) for i in range(60))
         page = self.upload(runs["ball"], rows.encode())
         assert not page.error
-        assert "only as far as none of this was in its training part" in texts(page)
+        assert "only meaningful for data that were not used in training" in texts(page)
         assert len(figures(page)) == 4
 
     @pytest.mark.parametrize(
@@ -294,14 +294,14 @@ class TestNewData:
 
 
 def test_everything_can_be_taken_away(runs):
-    page = open_tab(open_page(runs["ball"]), runs["ball"], "Take away")
+    page = open_tab(open_page(runs["ball"]), runs["ball"], "Export")
     assert [b.label for b in page.get("download_button")].count("Download") == 4
 
 
 class TestNoWeights:
     def test_a_run_that_waits_says_so(self, empty):
         run = empty.submit(Experiment()).id
-        assert "waits for its turn" in texts(open_page(run))
+        assert "This run is queued" in texts(open_page(run))
 
     def test_a_run_that_failed_at_once_says_why(self, empty):
         lease = empty.start(Experiment())

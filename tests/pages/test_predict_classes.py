@@ -45,9 +45,9 @@ def page(trained, monkeypatch) -> AppTest:
     st.cache_resource.clear()
     st.cache_data.clear()
     store, run = trained
-    jobs = Scheduler(store)
+    scheduler = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
-    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    monkeypatch.setattr(session, "scheduler", lambda: scheduler)
     page = AppTest.from_file(ROUTER, default_timeout=60)
     page.query_params["run"] = run
     page.switch_page("predict.py").run()
@@ -73,7 +73,7 @@ def test_answers_unfold_beside_scores_and_what_was_taken_for_what(page):
 
 
 def test_an_example_of_the_test_part_can_be_chosen_and_changed(page):
-    box = next(b for b in page.selectbox if b.label == "Example of the test part")
+    box = next(b for b in page.selectbox if b.label == "Example from the test split")
     assert {option.rsplit(": ")[-1] for option in box.options} == {"up", "down"}
     rising = next(i for i, option in enumerate(box.options) if option.endswith("up"))
     box.select_index(rising).run()
@@ -94,15 +94,15 @@ def test_what_can_not_be_read_is_one_line(page):
 def test_a_file_is_scored_where_it_has_labels_and_answered_where_it_has_none(page, trained, labelled):
     new = steps(6, seed=5)
     content = (new if labelled else new.drop(columns="label")).to_csv(index=False)
-    page.session_state[f"use-{trained[1]}"] = "New data from a file"
+    page.session_state[f"use-{trained[1]}"] = "New data"
     page.run()
     page.file_uploader(key=f"file-{trained[1]}").upload("new.csv", content.encode(), "text/csv").run()
     assert not page.exception
     assert not page.error
     said = "\n".join(element.value for element in page.caption)
-    assert ("no score" in said) is not labelled
+    assert ("no scores" in said) is not labelled
     assert "6 inputs. The figure shows the first ones." in said
-    assert ("From 6 sequences" in said) is labelled
+    assert ("Evaluated on 6 sequences" in said) is labelled
     assert said.count("The bar on top") == (2 if labelled else 1)  # a file without labels has no true class
     (table,) = [t.value for t in page.dataframe if "Predicted" in t.value.columns]
     assert len(table) == 6
@@ -112,7 +112,7 @@ def test_a_file_is_scored_where_it_has_labels_and_answered_where_it_has_none(pag
 
 def test_what_is_not_drawn_is_in_the_table(page, trained):
     content = steps(12, seed=5).drop(columns="label").to_csv(index=False)
-    page.session_state[f"use-{trained[1]}"] = "New data from a file"
+    page.session_state[f"use-{trained[1]}"] = "New data"
     page.run()
     page.file_uploader(key=f"file-{trained[1]}").upload("new.csv", content.encode(), "text/csv").run()
     assert "12 inputs. The figure shows the first ones." in [element.value for element in page.caption]

@@ -40,9 +40,9 @@ def trained(tmp_path_factory):
 def runs(trained, monkeypatch):
     st.cache_resource.clear()
     st.cache_data.clear()
-    jobs = Scheduler(trained[0])
+    scheduler = Scheduler(trained[0])
     monkeypatch.setattr(session, "store", lambda: trained[0])
-    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    monkeypatch.setattr(session, "scheduler", lambda: scheduler)
     return trained[1]
 
 
@@ -87,23 +87,23 @@ def test_another_example_is_another_sound(runs):
 
 def test_one_can_say_a_vowel_or_drop_a_file(runs):
     page = open_page(runs["vowels"])
-    way = f"input-{runs['vowels']}-way"
-    page.session_state[way] = "Your voice"
+    origin = f"input-{runs['vowels']}-origin"
+    page.session_state[origin] = "Microphone"
     page.run()
     assert not page.exception
     (recorder,) = page.get("audio_input")
     assert "heed" in recorder.proto.label
-    page.session_state[way] = "A file"
+    page.session_state[origin] = "File"
     page.run()
     assert not page.exception
-    loader = next(f for f in page.file_uploader if f.label == "A recording")
+    loader = next(f for f in page.file_uploader if f.label == "Audio file")
     tone = np.sin(np.arange(32_000) / 10).astype(np.float32)
     loader.upload("mine.wav", _wav(tone / 2, 16_000), "audio/wav").run()
     assert not page.exception
     assert len(page.get("audio")) == 1
-    told = " ".join(element.value.replace("\\", "") for element in page.caption)
+    told = " ".join(element.value.replace("\\", "") for element in page.warning)
     assert "This input lasts 1.98 s; the model was trained on sequences of 0." in told
-    loader = next(f for f in page.file_uploader if f.label == "A recording")
+    loader = next(f for f in page.file_uploader if f.label == "Audio file")
     loader.upload("silent.wav", _wav(0 * tone, 16_000), "audio/wav").run()
     assert not page.exception
     assert [error.value.replace("\\", "") for error in page.error] == [
@@ -113,7 +113,7 @@ def test_one_can_say_a_vowel_or_drop_a_file(runs):
 
 def test_a_film_goes_on_from_as_many_pictures_as_one_chooses(runs):
     page = open_page(runs["films"])
-    slider = next(s for s in page.slider if s.label == "Pictures that it sees")
+    slider = next(s for s in page.slider if s.label == "Input frames")
     assert (slider.min, slider.value) == (1, 12)
     slider.set_value(3).run()
     assert not page.exception

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from seqcore.events import CheckpointReady, Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
+from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Lease, Store
 from ui import run_labels, session
@@ -23,14 +24,14 @@ BASELINES = {"last_value": {"val_mae": 0.06}, "linear": {"val_mae": 0.03}}
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """An empty store that the page sees; its jobs wait, since no worker is started."""
+    """An empty store that the page sees; its runs stay queued: no worker is started."""
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
     st.cache_resource.clear()
     st.cache_data.clear()
     store = Store(tmp_path / "runs")
-    jobs = Scheduler(store)
+    scheduler = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
-    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    monkeypatch.setattr(session, "scheduler", lambda: scheduler)
     yield store
     store.close()
     st.cache_resource.clear()
@@ -88,7 +89,7 @@ def labels(page: AppTest) -> set[str]:
 
 def test_an_empty_store_says_what_to_do(store):
     page = open_page()
-    assert "There is no run yet" in texts(page)
+    assert "No runs yet" in texts(page)
 
 
 def test_a_completed_run_shows_its_score_beside_the_best_baseline_and_what_can_be_done(store):
@@ -132,7 +133,7 @@ def test_a_queued_run_says_its_place_and_can_be_taken_out(store):
         store.submit(Experiment())
     second = next(run for run in store.runs() if run.queue_position == 2)
     page = open_page(second.id)
-    assert "number 2 in the queue" in texts(page)
+    assert "Position 2 in the queue" in texts(page)
     page.button(key=f"Stop-{second.id}").click().run()
     assert store.run(second.id).status == "stopped"
 
@@ -206,7 +207,7 @@ class TestFilters:
         page.button_group(key="runs-status").set_value(["failed"]).run()
         assert self.listed(page) == ["LSTM 32"]
         page.text_input(key="runs-find").set_value("gru").run()
-        assert "No run is like that" in texts(page)
+        assert "No matching runs" in texts(page)
 
     def test_a_long_list_is_shown_piece_by_piece(self, store):
         for _ in range(30):
@@ -229,9 +230,8 @@ class TestRow:
         metrics = {"val_mae": 0.05}
         store.append(lease, [Finished("completed", "done", 3, 12, 1.0, metrics, metrics, BASELINES, 3)])
         lease.release()
-        assert (
-            run_row(store.run(lease.run), [])["baseline"]
-            == "than last value; Linear regression on the window is better"
+        assert run_row(store.run(lease.run), [])["baseline"] == (
+            "than last value; Linear regression on the window is better"
         )
 
     def test_a_row_of_a_run_that_is_going_shows_how_far_it_is(self, store):
@@ -245,6 +245,12 @@ class TestRow:
 
 
 class TestWords:
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(0.44, "0.4 s"), (59.4, "59 s"), (185, "3:05 min"), (7800, "2:10:00 h")]
+    )
+    def test_a_duration_is_as_short_as_it_is_useful(self, seconds, text):
+        assert format_duration(seconds) == text
+
     def test_a_label_names_recipe_network_status_and_age(self, store):
         run = store.run(complete(store, recipe="bouncing-ball", model__num_layers=2))
         assert run_labels.label(run).startswith("Bouncing ball · LSTM 2 × 32 · completed · just now")
@@ -254,7 +260,7 @@ class TestWords:
 
     @pytest.mark.parametrize(("count", "text"), [(0, "0 steps"), (1, "1 step"), (1200, "1,200 steps")])
     def test_one_is_no_plural(self, count, text):
-        assert run_labels.counted(count, "step") == text
+        assert counted(count, "step") == text
 
     def test_what_a_run_of_one_step_and_one_epoch_is_has_no_plural(self, store):
         run = store.run(complete(store, data__window=1, training__epochs=1))

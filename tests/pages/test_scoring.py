@@ -1,4 +1,4 @@
-"""Scores that take long are worked out beside the page, which can be used meanwhile and shows what the run has kept."""
+"""A long evaluation runs in the background: the page can be used meanwhile and shows the stored score."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ui.scoring import Scoring
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     opened = Store(tmp_path / "runs")
-    jobs = Scheduler(opened)
+    scheduler = Scheduler(opened)
     st.cache_resource.clear()
     monkeypatch.setattr(session, "store", lambda: opened)
-    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    monkeypatch.setattr(session, "scheduler", lambda: scheduler)
     yield opened
     st.cache_resource.clear()
     opened.close()
@@ -54,15 +54,17 @@ def test_a_model_can_be_used_while_its_scores_are_worked_out(
         patched.setattr(scoring, "PATIENCE", 0.0)
         page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=120)
         page.query_params["run"] = run.id
-        page.switch_page("predict.py").run()
-        shown = texts(page)
-        assert "Scoring the test part" in shown
-        assert "lower than" in shown or "higher than" in shown  # what the run has kept
-        assert "Use it" in shown
-        assert page.text_input or page.text_area
-        goes_on.set()
+        try:
+            page.switch_page("predict.py").run()
+            shown = texts(page)
+            assert "Evaluating on the test split" in shown
+            assert "lower than" in shown or "higher than" in shown  # the run's stored score
+            assert "Use the model" in shown
+            assert page.text_input or page.text_area
+        finally:
+            goes_on.set()
     page.run()
-    assert "Scoring the test part" not in texts(page)
+    assert "Evaluating on the test split" not in texts(page)
     assert "windows" in texts(page)
 
 

@@ -11,7 +11,7 @@ from seqcore.events import Preview
 from seqcore.results import SeriesView, SymbolsView, TextView, Translated, TranslationView, View
 from ui.results import written
 from ui.run_view import preview_caption
-from ui.session import fail
+from ui.session import show_errors
 
 RIGHT = Translated(("I", "go"), ("je", "vais"), ("je", "vais"))
 WRONG = Translated(("I", "see", "<b>x</b>"), ("je", "bois"), ("je", "vois"), None, ("<b>x</b>",))
@@ -64,5 +64,5 @@ def test_a_preview_says_of_what_it_is(view: View, part: str, told: str) -> None:
 def test_a_fault_of_a_field_is_not_called_input_again(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     monkeypatch.setattr(st, "error", shown.append)
-    fail(PredictionError("input: there is no word in it", "beam: 0 is not allowed"))
+    show_errors(PredictionError("input: there is no word in it", "beam: 0 is not allowed"))
     assert shown == ["There is no word in it", "beam\\: 0 is not allowed"]

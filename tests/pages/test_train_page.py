@@ -93,18 +93,18 @@ def test_a_completed_run_leads_on_to_its_use_and_says_where_the_test_score_is(pa
     run = completed(store, "val")
     page.query_params["run"] = run
     page.run()
-    assert "Validation MAE 0.00450; test split in Predict" in html(page)
-    button(page, "use-it").click().run()
+    assert "Validation MAE 0.00450; test score in Predict" in html(page)
+    button(page, "open-in-predict").click().run()
     assert page.session_state["run"] == run
     assert [box.label for box in page.selectbox] == ["Run"]  # the Predict page
 
 
-def test_without_a_validation_part_nothing_is_said_of_one(page: AppTest, store: Path) -> None:
+def test_without_a_validation_split_nothing_is_said_of_one(page: AppTest, store: Path) -> None:
     page.query_params["run"] = completed(store, "train")
     page.run()
     assert "Training MAE 0.00450" in html(page)
     assert "Used for training" in texts(page)
-    assert "Green" not in texts(page)
+    assert "overfitting" not in texts(page)
 
 
 def test_a_first_visit_shows_the_first_recipe_and_one_button(page: AppTest) -> None:
@@ -330,7 +330,7 @@ def test_train_never_starts_on_the_file_before_the_one_that_just_came_in(page: A
     page.file_uploader(key="upload").upload("second.csv", rows("c", "d"), "text/csv")
     button(page, "train").click().run()
     assert open_store(store).runs() == []
-    assert any("press it again" in fault for fault in faults(page))
+    assert any("press Train again" in fault for fault in faults(page))
     button(page, "train").click().run()
     (run,) = open_store(store).runs()
     assert run.experiment.data.options["name"] == "second.csv"
@@ -395,9 +395,9 @@ def test_a_command_that_nobody_has_heard_yet_is_said(page: AppTest, store: Path)
     try:
         page.query_params["run"] = lease.run
         page.run()
-        button(page, "hold").click().run()
+        button(page, "pause").click().run()
         assert "Pausing…" in html(page)
-        assert button(page, "hold").disabled
+        assert button(page, "pause").disabled
         button(page, "stop").click().run()
         assert "Stopping…" in html(page)
         assert [command.kind for command in opened.take_commands(lease)] == ["pause", "stop"]
@@ -444,12 +444,12 @@ def test_runs_that_go_on_are_one_line_however_many_they_are(page: AppTest, store
     opened = open_store(store)
     runs = [opened.submit(load_recipe("next-letter").experiment, recipe="next-letter")]
     page.run()
-    assert "waits for its turn" in texts(page)
+    assert "queued" in texts(page)
     runs += [opened.submit(load_recipe("next-letter").experiment) for _ in range(3)]
     lease = opened.claim()
     assert lease is not None
     page.run()
-    assert "**1 run** is going on, 3 wait" in texts(page)
+    assert "**1 active run**, 3 queued" in texts(page)
     assert [b.key for b in page.button if str(b.key).startswith("watch-")] == [f"watch-{lease.run}"]
     lease.release()
 

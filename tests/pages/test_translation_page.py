@@ -37,9 +37,9 @@ def page(trained, monkeypatch) -> AppTest:
     store, run = trained
     st.cache_resource.clear()
     st.cache_data.clear()
-    jobs = Scheduler(store)
+    scheduler = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
-    monkeypatch.setattr(session, "jobs", lambda: jobs)
+    monkeypatch.setattr(session, "scheduler", lambda: scheduler)
     page = AppTest.from_file(ROUTER, default_timeout=60)
     page.query_params["run"] = run
     page.switch_page("predict.py").run()
@@ -58,13 +58,13 @@ def test_what_one_types_is_translated_and_words_never_seen_are_named(page: AppTe
     box.set_value("I am happy, dear zebra").run()
     assert not page.exception
     assert "zebra" in texts(page)
-    assert any("Not in the vocabulary" in box.value for box in page.warning)  # above the answer, not a grey line
+    assert any("Never seen in training" in box.value for box in page.warning)  # above the answer, not a grey line
     answer = "".join(element.proto.body for element in page.get("html"))
     assert "translation" in answer
 
 
 def test_scores_stand_beside_the_nearest_sentence(page: AppTest) -> None:
-    assert "nearest training sentence" in texts(page).lower()
+    assert "nearest sentence" in texts(page).lower()
     assert "BLEU" in texts(page)
     assert "Attention weights" in texts(page)
 
@@ -72,8 +72,8 @@ def test_scores_stand_beside_the_nearest_sentence(page: AppTest) -> None:
 def test_sentences_are_text_and_the_beam_can_be_chosen(page: AppTest) -> None:
     shown = "".join(element.proto.body for element in page.get("html"))
     assert "sl-sentences" in shown
-    assert "mean word probability" in shown
-    beam = next(box for box in page.number_input if box.label == "Beam")
+    assert "sure of a word on average" in shown
+    beam = next(box for box in page.number_input if box.label == "Beam size")
     assert beam.value == 1
     beam.set_value(3).run()
     assert not page.exception

@@ -14,8 +14,9 @@ import pytest
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Preview, Started
 from seqcore.experiment.recipes import load_recipe
 from seqcore.results import SeriesView
+from seqcore.results.formatting import format_duration
 from seqcore.runs.records import Curve, Run, StoredEvent
-from ui.event_log import findings, number, story
+from ui.event_log import event_log, findings, number
 from ui.live_chart import figure_text
 from ui.run_history import History, Replay
 from ui.session import escape
@@ -79,28 +80,34 @@ def test_numbers_are_short_and_keep_their_digits(value: float | None, text: str)
     assert number(value) == text
 
 
-def test_a_story_has_the_newest_first_and_one_best_epoch() -> None:
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "-"), (0.44, "0.4 s"), (59.4, "59 s"), (185.0, "3:05 min"), (7800.0, "2:10:00 h")]
+)
+def test_durations_have_their_unit(seconds: float | None, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+def test_the_event_log_has_the_newest_first_and_one_best_epoch() -> None:
     finished = Finished("completed", "all epochs done", 4, 40, 2.0, {}, {}, {}, 2)
     events = stored(STARTED, epoch(1, 0.5), epoch(2, 0.4), Changed(20, {"training.learning_rate": 0.001}), finished)
-    lines = story(RUN, events)
+    lines = event_log(RUN, events)
     assert [line.kind for line in lines] == ["end", "change", "best", "start"]
     assert lines[0].text == (
-        "Completed after 4 epochs in 2.0 s. All epochs done. "
-        "The weights of epoch 2 are kept, the best by validation loss."
+        "Completed after 4 epochs in 2.0 s. All epochs done. The weights of epoch 2 are kept: lowest validation loss."
     )
     assert lines[1].text == "Changed: training.learning_rate = 0.001."
     assert lines[2].text == "Best so far at epoch 2: validation loss 0.400."
-    assert "7 windows to learn from, 2 to score it" in lines[3].text
+    assert "7 training windows, 2 validation" in lines[3].text
 
 
 def test_a_failed_run_says_each_of_its_faults() -> None:
-    lines = story(replace(RUN, status="failed", error="no room\non the disk"), stored(STARTED))
+    lines = event_log(replace(RUN, status="failed", error="no room\non the disk"), stored(STARTED))
     assert [line.text for line in lines if line.kind == "bad"] == ["on the disk", "no room"]
 
 
 def test_an_interrupted_run_says_where_it_goes_on_as_a_sentence() -> None:
     left = replace(RUN, status="interrupted", reason="left with a checkpoint; resume goes on from step 409")
-    assert story(left, [])[0].text == "Left with a checkpoint; resume goes on from step 409."
+    assert event_log(left, [])[0].text == "Left with a checkpoint; resume goes on from step 409."
 
 
 def test_a_finding_that_came_twice_is_shown_as_it_was_the_last_time() -> None:
@@ -111,7 +118,7 @@ def test_a_finding_that_came_twice_is_shown_as_it_was_the_last_time() -> None:
 def test_a_finding_that_asks_for_nothing_is_told_and_not_put_above_the_charts() -> None:
     events = stored(STARTED, Finding("calibrated", step=9, message="Intervals are made.", severity="info"))
     assert not findings(events)
-    assert story(RUN, events)[0].text == "Intervals are made."
+    assert event_log(RUN, events)[0].text == "Intervals are made."
     told = stored(Finding("exact", step=9, message="A bigram solves this.", evidence="It is regular.", severity="info"))
     assert [f.code for f in findings(told)] == ["exact"]
 
@@ -163,7 +170,7 @@ def test_a_replay_goes_at_its_speed_and_ends() -> None:
     replay = Replay(RUN.id, began=100.0, speed=0.5)
     assert replay.step(RUN, now=100.0) == 0
     assert replay.step(RUN, now=102.0) == 20
-    faster = replay.faster(2.0, now=102.0)
+    faster = replay.with_speed(2.0, now=102.0)
     assert faster.step(RUN, now=102.0) == 20
     assert faster.step(RUN, now=102.25) == 30
     assert faster.step(RUN, now=102.5) is None

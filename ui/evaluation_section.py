@@ -1,0 +1,92 @@
+"""Truth, predictions and scores of an evaluation, shown as soon as they have been computed."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+import streamlit as st
+
+from seqcore.data.table import Table
+from seqcore.evaluation.metrics import Evaluation
+from seqcore.export import scored_split
+from seqcore.plots import plot_scores, scores_info
+from seqcore.results import SeriesView
+from seqcore.runs.records import Run
+from ui import run_labels, scoring
+from ui.results import download_csv, file_stem, further, picture, score_table, show
+from ui.session import escape
+
+__all__ = ["evaluation_section", "show_evaluation"]
+
+READING = {
+    "test": "The test split was not used in training.",
+    "val": "The validation split also chose the best weights, so its score is slightly optimistic.",
+    "train": "The model was trained on this split: the score does not tell how well it generalizes.",
+}
+POLL = 0.5  # seconds between two checks whether the scores are there
+
+
+def evaluation_section(run: Run, step: int, table: Table) -> None:
+    """Truth and prediction on a split of the run's data, and the scores of the model and every baseline."""
+    data = run.experiment.data
+    fractions = {"test": data.test_fraction, "val": data.validation_fraction}
+    splits = [split for split in run_labels.SPLITS if fractions.get(split, 1.0)]
+    head, choice = st.columns([2, 1.4], vertical_alignment="bottom")
+    head.subheader("Truth and prediction", anchor=False)
+    split = scored_split(run.experiment)
+    if len(splits) > 1:
+        split = choice.segmented_control(
+            "Split", splits, default=split, format_func=lambda split: run_labels.SPLITS[split].capitalize(),
+            required=True, key=f"split-{run.id}", label_visibility="collapsed", width="stretch",
+            help="The split that is predicted.",
+        )  # fmt: skip
+    task = scoring.scoring(run.id, step, split, table)
+    if not task.done(scoring.PATIENCE - task.seconds):
+        st.fragment(_await_scores, run_every=POLL)(run, task, split)
+        return
+    name = file_stem(run_labels.title(run), split, run.id[:8])
+    show_evaluation(run, task.result(), key=f"truth-{run.id}-{split}", name=name, reading=READING[split])
+
+
+def _await_scores(run: Run, task: scoring.Scoring, split: str) -> None:
+    """While the scores are computed: the time so far, and the score that the run has stored."""
+    if task.done():
+        st.rerun()
+    left, right = st.columns([2.1, 1], gap="medium")
+    with left, st.container(border=True, height=320):
+        st.markdown(
+            f":material/hourglass_top: Evaluating on the {run_labels.SPLITS[split]} split ({task.seconds:.0f} s)."
+        )
+        st.caption("The plot appears when the evaluation is done. The sections below can be used meanwhile.")
+    with right:
+        if f"{split}_{run.metric}" in run.metrics:
+            info = scores_info(
+                run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline
+            )
+            st.markdown(escape(info.sentence))
+            picture(plot_scores(info), key=f"stored-scores-{run.id}-{split}", label="The run's stored scores")
+
+
+def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, reading: str) -> None:
+    """A plot of truth and prediction, and beside it the scores. `reading` says what the scores mean."""
+    left, right = st.columns([2.1, 1], gap="medium")
+    with left:
+        horizon = run.experiment.data.horizon
+        if isinstance(evaluation.view, SeriesView) and horizon > 1:
+            reading = f"Predictions restart from the true values every {horizon} steps. {reading}"
+        reading = f"{evaluation.view.caption} {reading}"
+        show(evaluation.view, key=key, label="Truth and prediction", reading=reading)
+        download_csv(evaluation.view, name=name, key=f"csv-{key}")
+    with right:
+        names = [m for m in evaluation.metrics if m != "loss" or evaluation.baselines]
+        metric = run.metric if run.metric in names else names[0]
+        info = scores_info(evaluation.metrics, evaluation.baselines, metric=metric, reference=run.reference_baseline)
+        st.markdown(escape(info.sentence))
+        picture(plot_scores(info), key=f"scores-{key}", label="Scores of the model and every baseline")
+        units = ", in original units" if isinstance(evaluation.view, SeriesView) else ""
+        st.caption(f"Evaluated on {evaluation.scored}{units}.")
+        with st.expander("All metrics"):
+            score_table(evaluation)
+    for place, view in zip(cycle(st.columns(2, gap="medium")), evaluation.more):
+        with place:
+            further(view, key=f"{key}-{type(view).__name__}-{view.title}")

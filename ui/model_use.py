@@ -1,0 +1,212 @@
+"""What can be done with a trained model: predict an input, forecast, generate, evaluate new data, export."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from seqcore.data.readers.read_table import SUFFIXES
+from seqcore.data.table import Table
+from seqcore.errors import SeqcoreError
+from seqcore.experiment.experiment import settings_of
+from seqcore.export import FORMATS
+from seqcore.plots import plot_view
+from seqcore.results import View
+from seqcore.results.formatting import counted
+from seqcore.runs.records import Run
+from seqcore.tasks.auto_config import refit_experiment
+from seqcore.tasks.frames import frames_view
+from ui import run_labels, session
+from ui.evaluation_section import show_evaluation
+from ui.inputs import INPUTS, as_read, wanted_file
+from ui.results import answer, answer_table, download_csv, file_stem, letters, picture, show
+from ui.session import escape, select_run, show_errors
+
+if TYPE_CHECKING:  # it imports torch, which a page without a trained model does not need
+    from seqcore.inference.predictor import Predictor
+
+__all__ = ["use_section"]
+
+MAX_UPLOAD = 200  # MB
+
+
+def use_section(run: Run, predictor: Predictor, table: Table) -> None:
+    """A tab for each use of the model. Only the open tab is computed."""
+    tabs = {"Your own input": own_input, "New data": new_data, "Export": export}
+    if predictor.continuation is not None:
+        title, section = CONTINUATION[predictor.continuation]
+        tabs = {"Your own input": own_input, title: section, **tabs}
+    st.subheader("Use the model", anchor=False)
+    shown = st.tabs(list(tabs), on_change="rerun", key=f"use-{run.id}")
+    for tab, section in zip(shown, tabs.values(), strict=True):
+        if tab.open:
+            with tab:
+                try:
+                    section(run, predictor, table)
+                except SeqcoreError as error:
+                    show_errors(error)
+
+
+def own_input(run: Run, predictor: Predictor, table: Table) -> None:
+    """The prediction for an input of the user's."""
+    left, right = st.columns([1, 1.6], gap="medium")
+    with left:
+        predictor, key = _of_series(run, predictor, "input")
+        given = INPUTS[predictor.input_kind](predictor, table, key=key)
+        if given is None or (isinstance(given, str) and not given.strip()):
+            st.caption("Enter an input to see the prediction.")
+            return
+        beam = _beam_size(run, predictor)
+        given = predictor.parse_input(given) if isinstance(given, str) else given
+        view = predictor.predict(given, beam=beam)
+        checked = predictor.check_input(given)
+        for finding in checked:  # above the prediction, which alone would look as reliable as any other
+            if finding.severity == "warning":
+                st.warning(escape(finding.sentence))
+        answer(view, ahead=run.experiment.data.lead > 0)
+        if read := as_read(given):
+            st.caption(f"Parsed as {read}.")
+        for finding in checked:
+            if finding.severity == "info":
+                st.caption(escape(finding.sentence))
+        download_csv(view, name=file_stem(run_labels.title(run), "prediction"), key=f"csv-input-{run.id}")
+    with right:
+        show(view, key=f"own-{run.id}", label="Your input and the prediction")
+
+
+def _beam_size(run: Run, predictor: Predictor) -> int | None:
+    """The beam size of the search, if the task has one."""
+    field = next(s for s in settings_of(predictor.experiment) if s.path == "model.beam")
+    if not predictor.experiment.applies(field):
+        return None
+    low, high, value = int(field.minimum or 1), int(field.maximum or 1), predictor.experiment.model.beam
+    return int(st.number_input("Beam size", low, high, value, key=f"beam-{run.id}", width=140, help=field.help))
+
+
+def _of_series(run: Run, predictor: Predictor, use: str) -> tuple[Predictor, str]:
+    """The model for a series that the user selects, if it was trained on several, and a key for its widgets."""
+    key = f"{use}-{run.id}"
+    if not predictor.series:
+        return predictor, key
+    selected = st.selectbox(
+        "Series", predictor.series, key=f"series-{key}", help="The model was trained on all of these, each scaled."
+    )
+    return predictor.for_series(selected), f"{key}-{selected}"
+
+
+def forecast(run: Run, predictor: Predictor, table: Table) -> None:
+    """Values after the end of the data, in original units and with dates."""
+    columns = st.columns([1, 2.4], gap="medium")
+    with columns[0]:
+        predictor, key = _of_series(run, predictor, "forecast")
+        steps = st.number_input(
+            "Steps", 1, 1000, value=max(24, predictor.experiment.data.horizon), key=f"steps-{run.id}",
+            help="Number of steps after the end of the data. Predictions are fed back as inputs, so errors accumulate.",
+        )  # fmt: skip
+        values = predictor.forecast(int(steps))
+        view: View = values if predictor.frame is None else frames_view(values, predictor.frame)
+        answer(view)
+        download_csv(view, name=file_stem(run_labels.title(run), "forecast", str(steps)), key=f"csv-forecast-{run.id}")
+    with columns[1]:
+        picture(
+            plot_view(view), key=key, label="The end of the data and the forecast",
+            reading="Dark: observed. Blue: forecast. The scores above say how accurate it is.",
+        )  # fmt: skip
+    data = run.experiment.data
+    if data.validation_fraction or data.test_fraction:
+        _refit(run, predictor)
+
+
+def _refit(run: Run, predictor: Predictor) -> None:
+    """Offer to retrain on all data."""
+    epochs = run.best_epoch or run.epoch
+    if not epochs:
+        return
+    st.caption(
+        "The validation and test splits were held back from training. To forecast beyond the data, retrain on all data "
+        f"for {counted(epochs, 'epoch')}, the best number here."
+    )
+    if st.button("Retrain on all data", icon=":material/restart_alt:", key=f"refit-{run.id}"):
+        new = session.scheduler().submit(refit_experiment(predictor.resolved_experiment, epochs), recipe=run.recipe)
+        select_run(new.id)
+        st.switch_page("train.py")
+
+
+def generate(run: Run, predictor: Predictor, table: Table) -> None:
+    """Symbols sampled one after the other from the model's probabilities."""
+    left, right = st.columns([1, 1.6], gap="medium")
+    long_text = run.experiment.data.predict == "every"
+    with left:
+        prompt = INPUTS["symbols"](predictor, table, key=f"prompt-{run.id}")
+        steps = st.slider(
+            "Length", 1, 2000 if long_text else 400, 300 if long_text else 40, key=f"length-{run.id}",
+            help="Number of symbols (characters or words) to generate.",
+        )  # fmt: skip
+        temperature = st.slider(
+            "Temperature", 0.1, 2.0, 0.7 if long_text else 1.0, 0.1, key=f"temperature-{run.id}",
+            help="Below 1: closer to the most probable symbols. Above 1: more random.",
+        )  # fmt: skip
+        first, second = st.columns(2)
+        top_k = first.number_input(
+            "Top-k (0: all)", 0, len(predictor.symbols), 0, key=f"top-k-{run.id}",
+            help="Sample from the k most probable symbols only. 0 samples from all.",
+        )  # fmt: skip
+        seed = second.number_input(
+            "Seed", 0, 2**31 - 1, 0, key=f"seed-{run.id}", help="The same seed generates the same text."
+        )
+    with right:
+        if not prompt:
+            st.caption("Enter a prompt to generate text.")
+            return
+        text = predictor.generate(prompt, int(steps), temperature=float(temperature), seed=int(seed), top_k=int(top_k))
+        letters(prompt, text)
+        st.caption("Grey: prompt. Blue: generated.")
+        st.download_button(
+            "Download text", prompt + text, f"{file_stem(run_labels.title(run), 'generated')}.txt", "text/plain",
+            key=f"text-{run.id}", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+
+# The tab for each way to continue the data. (Streamlit would show a string literal below it.)
+CONTINUATION = {"forecast": ("Forecast", forecast), "generate": ("Generate", generate)}
+
+
+def new_data(run: Run, predictor: Predictor, table: Table) -> None:
+    """A file in the form of the training data: predictions, and scores if it has the true values."""
+    st.markdown(f"{wanted_file(predictor)} The file is not stored.")
+    upload = st.file_uploader(
+        "File", type=[f".{suffix}" for suffix in SUFFIXES], key=f"file-{run.id}", max_upload_size=MAX_UPLOAD,
+        label_visibility="collapsed", help="Read with the same import options as the training data.",
+    )  # fmt: skip
+    if upload is None:
+        return
+    new = predictor.read_file(upload.getvalue(), name=upload.name)
+    for note in new.notes:
+        st.caption(escape(note))
+    if predictor.can_score(new):
+        evaluation = predictor.evaluate(new)
+        show_evaluation(
+            run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predictions"),
+            reading="The score is only meaningful for data that were not used in training.",
+        )  # fmt: skip
+        answer_table(evaluation.view)
+        return
+    st.caption("The file has no true values, so there are no scores.")
+    view = predictor.predict(new)
+    show(view, key=f"predictions-{run.id}", label="Predictions", reading=view.caption)
+    answer_table(view)
+    download_csv(view, name=file_stem(upload.name, "predictions"), key=f"csv-predictions-{run.id}")
+
+
+def export(run: Run, predictor: Predictor, table: Table) -> None:
+    """A download for each export format."""
+    for name, form in FORMATS.items():
+        text, button = st.columns([3, 1], vertical_alignment="center")
+        text.markdown(f"**{form.title}**  \n:gray[{form.help}]")
+        file = f"{file_stem(run_labels.title(run), run.id[:8])}-{name}{form.suffix}"
+        button.download_button(
+            "Download", partial(form, session.store(), run.id), file, form.media_type, key=f"export-{name}-{run.id}",
+            icon=":material/download:", width="stretch", on_click="ignore",
+        )  # fmt: skip
