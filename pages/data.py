@@ -35,9 +35,9 @@ with right:
         session.show_errors(error)
     if experiment is not None and table is not None:
         data_state.heading(draft)
-        seen = data_sections.inspected(experiment, table)
+        seen = data_sections.profile(experiment, table)
         data_sections.facts(seen, table)
-        overview.data_picture(experiment, table)
+        overview.data_plot(experiment, table)
         audio_player.recordings_player(table, key="listen")
         if first:
             with prediction_line:
@@ -50,4 +50,4 @@ with press:
 if experiment is not None and table is not None:
     data_sections.details(seen, experiment, table)
     # Last: on a server that has just started this waits for torch.
-    data_sections.windows(experiment, table)
+    data_sections.sample_inputs_section(experiment, table)

@@ -37,31 +37,31 @@ with right:
         table = None if data_picker.awaits_file(draft) else data_picker.table_of(experiment)
     except SeqcoreError as error:
         session.show_errors(error)
-    problems: tuple[str, ...] | None = ()
+    errors: tuple[str, ...] | None = ()
     if experiment is not None and table is not None:
-        problems = overview.known_problems(experiment, table)
-    for line in problems or ():
+        errors = overview.known_errors(experiment, table)
+    for line in errors or ():
         st.warning(session.escape(line))
-    ready = experiment if table is not None and not problems else None
+    ready = experiment if table is not None and not errors else None
     if run is None:
         with st.container(horizontal=True, key="actions"):
             actions.buttons(None, ready, missing=data_picker.awaits_file(draft))
         actions.errors()
         if ready is not None and table is not None:
-            overview.leaks(ready, table)
-        overview.data_picture(experiment, table)
+            overview.data_warnings(ready, table)
+        overview.data_plot(experiment, table)
     else:
         run_view.live_area(run, ready)
 
 if experiment is not None and table is not None:
     if run is not None:
         with small_plot:
-            overview.data_picture(experiment, table, small=True)
+            overview.data_plot(experiment, table, small=True)
     if first:
         with prediction_line:
             overview.predicted(experiment, table)
     # Last: on a server that has just started this waits for torch.
-    if problems is None and overview.problems(experiment, table):
+    if errors is None and overview.check(experiment, table):
         st.rerun()
 with summary:
     overview.parameters(experiment, table)

@@ -166,7 +166,7 @@ def _train(shown: tuple[Any, Any]) -> None:
         before = st.session_state.get(_SUBMITTED)
         if before is not None and before[1] == experiment and time.monotonic() - before[0] < DEBOUNCE:
             return
-        lines = overview.problems(experiment, data_picker.table_of(experiment))
+        lines = overview.check(experiment, data_picker.table_of(experiment))
         if lines:
             raise DataError(*lines)
         run = session.scheduler().submit(experiment, recipe=draft.recipe)

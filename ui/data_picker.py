@@ -241,7 +241,7 @@ def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
         return ()
     reading = _reading_fields(draft, table) if draft.values["data.source"] == "file" else ()
     target = next(s for s in draft.settings() if s.path == "data.target")
-    if table is None or table.symbolic or forms.inapplicable(draft, target) is not None:
+    if table is None or not table.numeric_columns or forms.inapplicable(draft, target) is not None:
         return reading
     columns = ("data.target", "data.inputs") if len(table.columns) > 1 else ()
     gaps = draft.values["data.missing"] != "refuse" or table.has_missing
@@ -260,7 +260,9 @@ def _reading_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
     names = ("series_column", "label_column", "group_column", "level")
     changed = tuple(name for name in names if draft.values.get(f"data.options.{name}") not in ("auto", None))
     several = table is None or len(table.lengths) > 1
-    likely = ("level",) if table is not None and table.symbolic else ("series_column", "label_column") * several
+    likely = (
+        ("level",) if table is not None and not table.numeric_columns else ("series_column", "label_column") * several
+    )
     detected = draft.values.get("data.options.kind") == "auto"
     return tuple(f"data.options.{name}" for name in dict.fromkeys(("kind", *changed, *(() if detected else likely))))
 

@@ -1,8 +1,7 @@
-"""What the Data page says of a table, section by section: facts, what is wrong, rhythm, classes, words, windows."""
+"""Sections of the Data page: facts, findings, seasonality, classes, lengths, vocabulary, columns, sample inputs."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from html import escape
@@ -14,7 +13,8 @@ import streamlit as st
 
 from seqcore.data.profile.facts import Profile
 from seqcore.data.profile.profile import profile_table
-from seqcore.data.step_units import StepUnit
+from seqcore.data.splits import SPLIT_TITLES, SPLITS
+from seqcore.data.step_units import StepUnit, unit_of_symbols
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.evaluation.leakage.detection import find_leaks
@@ -28,21 +28,20 @@ from ui import session
 from ui.cards import finding_box
 from ui.live_chart import live_chart
 
-__all__ = ["details", "facts", "findings", "inspected", "waits_for_torch", "windows"]
+__all__ = ["details", "facts", "findings", "profile", "sample_inputs_section"]
 
-PARTS = {"train": "Training", "val": "Validation", "test": "Test"}
-FEW_COLUMNS = 2  # more of them, or one that is not plain numbers, are listed
-MOST_RINGS = 6
+MAX_MARKED = 6  # targets of a window that are marked by rings
+MAX_LABELLED_COLUMNS = 12  # of labelled sequences, beyond which the columns are not listed
 _STYLE = "<style>" + Path(__file__).with_name("data_sections.css").read_text(encoding="utf-8") + "</style>"
 
 
-def inspected(experiment: Experiment, table: Table) -> Profile:
-    """What is known of the data as this experiment uses them."""
-    return _inspected(experiment.to_json(), table)
+def profile(experiment: Experiment, table: Table) -> Profile:
+    """The profile of the data as this experiment uses them."""
+    return _profile(experiment.to_json(), table)
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _inspected(experiment: str, _table: Table) -> Profile:
+def _profile(experiment: str, _table: Table) -> Profile:
     data = Experiment.from_json(experiment).data
     return profile_table(_table, data, leakage=find_leaks(_table, data))
 
@@ -55,8 +54,8 @@ def _sample_inputs(experiment: str, split: str, _table: Table) -> WindowPreview:
 
 
 def facts(seen: Profile, table: Table) -> None:
-    """How much there is, of what, from when to when, and what of it trains."""
-    boxes = [table.size, *_sequences(seen, table), *_time(seen), *_kinds(seen), *_holes(seen), _split(seen)]
+    """Size, time span, classes, vocabulary, missing values and training windows."""
+    boxes = [table.size, *_sequences(seen, table), *_time(seen), *_symbols(seen), *_missing(seen), _windows(seen)]
     cells = "".join(
         f"<div><span>{escape(name)}</span><b>{escape(value)}</b><small>{escape(note)}</small></div>"
         for name, value, note in boxes
@@ -83,46 +82,46 @@ def _time(seen: Profile) -> list[Box]:
 
 
 def _duration(span: pd.Timedelta) -> str:
-    """How long, in the largest unit that there are two of."""
+    """A duration in the largest unit of which it has at least two."""
     units = (("years", 365.25), ("weeks", 7.0), ("days", 1.0), ("hours", 1 / 24), ("minutes", 1 / 1440))
     days = span / pd.Timedelta(days=1)
     name, size = next(((n, s) for n, s in units if days >= 2 * s), ("seconds", 1 / 86_400))
     return f"{days / size:.3g} {name}" if days / size < 1000 else f"{days / size:,.0f} {name}"
 
 
-def _kinds(seen: Profile) -> list[Box]:
+def _symbols(seen: Profile) -> list[Box]:
     boxes = []
     if seen.classes is not None:
         names = list(seen.classes)
         boxes.append(("Classes", f"{len(names):,}", ", ".join(names[:4]) + (", …" if len(names) > 4 else "")))
     for words in seen.vocabularies:
         of = f": {words.of}" if len(seen.vocabularies) > 1 else ""
-        boxes.append((f"Vocabulary{of}", f"{words.size:,}", f"{words.once:,} come once"))
+        boxes.append((f"Vocabulary{of}", f"{words.size:,}", f"{words.once:,} occur once"))
     return boxes
 
 
-def _holes(seen: Profile) -> list[Box]:
+def _missing(seen: Profile) -> list[Box]:
     if not seen.columns:
         return []
-    missing = f"{seen.missing_times:,} times are missing" if seen.missing_times else "no time is missing"
+    steps = f"{seen.missing_times:,} missing time steps" if seen.missing_times else "no missing time steps"
     if seen.inserted_times:
-        missing += f", {seen.inserted_times:,} were inserted"
-    count = f"{seen.missing:,}" if seen.missing else "none"
-    return [("Missing values", count, missing if seen.span else "empty cells")]
+        steps += f", {seen.inserted_times:,} inserted"
+    return [("Missing values", f"{seen.missing:,}", steps if seen.span else "empty cells")]
 
 
-def _split(seen: Profile) -> Box:
+def _windows(seen: Profile) -> Box:
     counts = {facts.split: facts.windows for facts in seen.splits}
+    held_out = f"{counts['val']:,} validation, {counts['test']:,} test"
     if counts["val"] == counts["test"] == 0:
-        return "To learn from", f"{counts['train']:,}", "all of them: none is held back"
-    return "To learn from", f"{counts['train']:,}", f"{counts['val']:,} validation, {counts['test']:,} test"
+        held_out = "none held out"
+    return "Training windows", f"{counts['train']:,}", held_out
 
 
 def findings(seen: Profile) -> None:
-    """What is wrong, each in a sentence with what to do about it."""
-    st.subheader("What to know before training", anchor=False)
+    """Problems of the data, each with its remedy."""
+    st.subheader("Findings", anchor=False)
     if not seen.findings:
-        st.markdown(":material/check_circle: Nothing was found that would stand in the way of training.")
+        st.markdown(":material/check_circle: No problems found.")
     for finding in seen.findings:
         finding_box(finding)
     if seen.sampled:
@@ -130,16 +129,17 @@ def findings(seen: Profile) -> None:
 
 
 def details(seen: Profile, experiment: Experiment, table: Table) -> None:
-    """Pictures of what these data have: rhythm, classes, lengths, words, columns; two beside each other."""
+    """Seasonality, classes, lengths, vocabulary and columns, as far as these data have them, in two columns."""
     sections: list[Callable[[], None]] = []
     if seen.autocorrelation is not None:
-        sections.append(lambda: _rhythm(seen, experiment))
+        sections.append(lambda: _seasonality(seen, experiment))
     if seen.classes is not None:
         sections.append(lambda: _classes(seen))
     sections += [partial(_vocabulary, seen, i) for i in range(len(seen.vocabularies))]
     if seen.independent and seen.lengths.longest > seen.lengths.shortest:
         sections.append(lambda: _lengths(seen, table))
-    if seen.columns and table.frame is None and (len(seen.columns) <= 12 or table.labels is None):
+    few = seen.classes is None or len(seen.columns) <= MAX_LABELLED_COLUMNS
+    if table.tabular and few:
         sections.append(lambda: _columns(seen))
     for i in range(0, len(sections), 2):
         places = st.columns(2, gap="large") if len(sections) > 1 else [st.container()]
@@ -153,23 +153,21 @@ def _picture(figure: go.Figure, *, key: str, label: str, reading: str) -> None:
     st.caption(reading)
 
 
-def _rhythm(seen: Profile, experiment: Experiment) -> None:
+def _seasonality(seen: Profile, experiment: Experiment) -> None:
     assert seen.autocorrelation is not None
-    st.subheader("Does it repeat?", anchor=False)
+    st.subheader("Seasonality", anchor=False)
     period, window = seen.autocorrelation.period, experiment.data.window
-    name = session.escape(seen.autocorrelation.column)
-    alike = dict(zip(seen.autocorrelation.lags, seen.autocorrelation.correlation, strict=True))
-    said = f"{name} has no period that stands out."
+    correlation = dict(zip(seen.autocorrelation.lags, seen.autocorrelation.correlation, strict=True))
+    reading = "no period found."
     if period:
-        said = f"{name} comes back to itself every {period:,} rows ({alike[period]:.2f} alike)."
-    more = ""
+        reading = f"period {period:,}, autocorrelation {correlation[period]:.2f}."
     if period and window < period:
-        more = f" The window of {window:,} (shaded) sees less than one period."
+        reading += f" The window of {window:,} (shaded) is shorter than the period."
     _picture(
         plot_autocorrelation(autocorrelation_info(seen.autocorrelation, window=window)),
-        key="rhythm",
-        label="How much the series is like itself so many rows later",
-        reading=f"How alike two values are that lie so many rows apart: 1 is the same, 0 is unrelated. {said}{more}",
+        key="autocorrelation",
+        label="Autocorrelation by lag",
+        reading=f"Autocorrelation of {session.escape(seen.autocorrelation.column)} by lag. Seasonality: {reading}",
     )
 
 
@@ -179,8 +177,8 @@ def _classes(seen: Profile) -> None:
     _picture(
         plot_bars(classes_info(seen.classes)),
         key="classes",
-        label="Sequences of each class, by part",
-        reading="Each part should have its share of every class; what a class has few of is learned badly.",
+        label="Sequences of each class, by split",
+        reading="Number of sequences of each class in each split. Classes with few sequences are hard to learn.",
     )
 
 
@@ -191,9 +189,9 @@ def _lengths(seen: Profile, table: Table) -> None:
     _picture(
         plot_bars(lengths_info(seen.lengths, x_title=f"{name} in a {whole}")),
         key="lengths",
-        label="Sequences of each length",
-        reading=f"From {unit.span(seen.lengths.shortest, seen.lengths.longest)}, half of them up to "
-        f"{unit.counted(round(seen.lengths.median))}. Shorter ones are padded in a batch, which never changes a score.",
+        label="Number of sequences by length",
+        reading=f"{unit.span(seen.lengths.shortest, seen.lengths.longest)}, median "
+        f"{unit.counted(round(seen.lengths.median))}. Shorter sequences of a batch are padded and masked.",
     )
 
 
@@ -202,18 +200,18 @@ def _vocabulary(seen: Profile, i: int) -> None:
     of = f": {words.of}" if len(seen.vocabularies) > 1 else ""  # a column's name, as it is in the data
     st.subheader(session.escape(f"Vocabulary{of}"), anchor=False)
     unknown = [
-        f"{100 * share:.2g}% of the {PARTS[part].lower()} part" for part, share in words.unknown.items() if share
+        f"{100 * share:.2g}% of the {SPLIT_TITLES[split]} split" for split, share in words.unknown.items() if share
     ]
-    rest = f" Unknown to the training part: {' and '.join(unknown)}." if unknown else ""
+    rest = f" Not in the training split: {' and '.join(unknown)}." if unknown else ""
     if unknown and words.unknown_symbols:
-        rest += f" For example {', '.join(repr(s) for s in words.unknown_symbols[:4])}."
+        rest += f" Examples: {', '.join(repr(s) for s in words.unknown_symbols[:4])}."
     _picture(
         plot_bars(vocabulary_info(words)),
         key=f"vocabulary-{i}",
         label="The most frequent symbols",
         reading=session.escape(
-            f"{words.size:,} different {'words' if words.separator else 'symbols'} in {words.total:,}; the "
-            f"{len(words.frequent)} most frequent make up {100 * words.coverage:.0f}%.{rest}"
+            f"{words.size:,} different {unit_of_symbols(words.separator).many} in {words.total:,}; the "
+            f"{len(words.frequent)} most frequent cover {100 * words.coverage:.0f}%.{rest}"
         ),
     )
 
@@ -221,43 +219,38 @@ def _vocabulary(seen: Profile, i: int) -> None:
 def _columns(seen: Profile) -> None:
     st.subheader("Columns", anchor=False)
     rows = [
-        {"column": c.name, "holds": c.kind, "gaps": c.missing, "lowest": c.minimum,
-         "median": _plain(c.median, c.spread), "highest": c.maximum, "spread": c.spread}
+        {"column": c.name, "type": c.kind, "missing": c.missing, "min": c.minimum,
+         "median": _without_rounding(c.median, c.spread), "max": c.maximum, "std": c.spread}
         for c in seen.columns
     ]  # fmt: skip
-    numbers = {n: st.column_config.NumberColumn(format="%.4g") for n in ("lowest", "median", "highest", "spread")}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers, alt="What each column holds")
+    numbers = {n: st.column_config.NumberColumn(format="%.4g") for n in ("min", "median", "max", "std")}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers, alt="Statistics of each column")
     if seen.columns_omitted:
         st.caption(f"And {seen.columns_omitted:,} more columns.")
 
 
-def _plain(value: float | None, spread: float | None) -> float | None:
-    """A value without what is left of rounding: a median of -1e-16 in values of size 1 is 0."""
+def _without_rounding(value: float | None, spread: float | None) -> float | None:
+    """A value without rounding errors: a median of -1e-16 among values of size 1 is 0."""
     rounding = value is not None and spread is not None and abs(value) < 1e-12 * abs(spread)
     return 0.0 if rounding else value
 
 
-def waits_for_torch() -> bool:
-    """Whether windows would have to load torch first, on a server that has just started."""
-    return "torch" not in sys.modules
-
-
-def windows(experiment: Experiment, table: Table) -> None:
-    """A few windows of each part, before and after scaling or coding, from the dataset that training would use."""
+def sample_inputs_section(experiment: Experiment, table: Table) -> None:
+    """A few windows of a split, before and after scaling or encoding, from the dataset that training would use."""
     head, choice = st.columns([2, 1.4], vertical_alignment="bottom")
-    head.subheader("Windows, as the model sees them", anchor=False)
+    head.subheader("Sample model inputs", anchor=False)
     fractions = {"val": experiment.data.validation_fraction, "test": experiment.data.test_fraction}
-    there = [part for part in PARTS if fractions.get(part, 1.0)]
-    part = choice.segmented_control(
-        "Part", there, default="train", format_func=PARTS.__getitem__, required=True, key="windows-part",
-        label_visibility="collapsed", width="stretch", help="Whose windows are shown.",
+    splits = [split for split in SPLITS if fractions.get(split, 1.0)]
+    split = choice.segmented_control(
+        "Split", splits, default="train", format_func=lambda split: SPLIT_TITLES[split].capitalize(), required=True,
+        key="windows-split", label_visibility="collapsed", width="stretch", help="The split of the windows.",
     )  # fmt: skip
     try:
-        seen = _sample_inputs(experiment.to_json(), part or "train", table)
+        seen = _sample_inputs(experiment.to_json(), split or "train", table)
     except SeqcoreError as error:
         return session.show_errors(error)
     if not seen.windows:
-        st.caption("There is no window in this part.")
+        st.caption("This split has no windows.")
     elif seen.windows[0].original is not None:
         _number_windows(seen, table, trial=experiment.data.scaling == "auto")
     else:
@@ -267,26 +260,19 @@ def windows(experiment: Experiment, table: Table) -> None:
 
 def _number_windows(seen: WindowPreview, table: Table, *, trial: bool) -> None:
     left, right = st.columns(2, gap="large")
-    asked = " Rings are what it must predict." if 0 < len(seen.targets) <= MOST_RINGS else ""
-    asked = " The last picture is what it must predict." if seen.targets and seen.frame else asked
+    targets = " Rings: targets." if 0 < len(seen.targets) <= MAX_MARKED else ""
+    targets = " Last frame: target." if seen.targets and seen.frame else targets
     with left:
-        st.caption("In the data's own units")
+        st.caption("Original units")
         before = plot_windows(windows_info(seen, scaled=False))
-        _picture(
-            before, key="windows-before", label="Windows in the data's own units",
-            reading=f"What is in the data.{asked}",
-        )  # fmt: skip
+        _picture(before, key="windows-before", label="Windows in original units", reading=f"Before scaling.{targets}")
     with right:
-        st.caption(
-            f"One of the scalings that a trial will choose from when training begins: {seen.scaling}"
-            if trial
-            else f"As the model gets them: scaled ({seen.scaling})"
-        )
+        st.caption(f"Scaled ({seen.scaling})" + (": a candidate of the scaling search" if trial else ""))
         after = plot_windows(windows_info(seen, scaled=True))
-        calendar = " The calendar comes beside the columns." if seen.inputs > len(seen.columns) else ""
+        calendar = " Calendar features are further inputs." if seen.inputs > len(seen.columns) else ""
         _picture(
             after, key="windows-after", label="The same windows, scaled",
-            reading="Values near 0, of size 1, are learned best. Scales come from the training part alone." + calendar,
+            reading="After scaling, fitted on the training split." + calendar,
         )  # fmt: skip
     answers = [w for w in seen.windows if w.answer]
     if answers:
@@ -318,6 +304,4 @@ def _word_windows(seen: WindowPreview) -> None:
         )
         rows.append(f"<p>{escape(window.name)}</p><div>{cells}{more}{answer}</div>")
     st.html(f'<div class="sl-words" data-testid="windows-words">{"".join(rows)}</div>')
-    st.caption(
-        "Each symbol over its number in the vocabulary, which is the training part's; 0 stands for unknown ones."
-    )
+    st.caption("Symbols with their index in the vocabulary of the training split; 0: unknown.")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from seqcore.data.sources import SOURCES
+from seqcore.data.splits import SPLIT_TITLES
 from seqcore.errors import SeqcoreError
 from seqcore.experiment.recipes import load_recipe
 from seqcore.models import MODELS
@@ -19,7 +20,7 @@ __all__ = [
     "trained_on", "weights",
 ]  # fmt: skip
 
-SPLITS = {"test": "test", "val": "validation", "train": "training"}
+SPLITS = {split: SPLIT_TITLES[split] for split in ("test", "val", "train")}
 """The splits with their names; the score on the first that a run has is the one that counts."""
 
 

@@ -22,8 +22,8 @@ def test_a_file_is_given_looked_at_and_trained_on(page: Page) -> None:
     expect(page.get_by_role("heading", name="load.csv")).to_be_visible()
     expect(page.get_by_test_id("facts")).to_contain_text("daily")
     expect(page.get_by_test_id("data-chart").locator(".scatterlayer .trace")).to_have_count(3)
-    expect(page.get_by_text("Seasonality: period 7")).to_be_visible()
-    for name in ("rhythm", "windows-before", "windows-after"):
+    expect(page.get_by_text("Seasonality: period 7, autocorrelation")).to_be_visible()
+    for name in ("autocorrelation", "windows-before", "windows-after"):
         expect(page.get_by_test_id(name).locator(".scatterlayer .trace").first).to_be_attached()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.get_by_role("button", name="Open in Train").click()

@@ -130,7 +130,7 @@ def test_open_in_train_opens_the_train_page_with_the_same_data_and_settings(page
 def test_what_is_predicted_is_said_and_what_matters_for_a_forecast_is_on_top(page: AppTest) -> None:
     upload(open_source(page, "file"), "load.csv", PERIODIC)
     assert "Predicts **load** from its own past." in texts(page)
-    assert "One of the scalings that a trial will choose from when training begins: standard" in texts(page)
+    assert "Scaled (standard): a candidate of the scaling search" in texts(page)
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
     assert "data:data.calendar" not in [box.key for box in folded.multiselect]
     assert "data:data.multi_step" in [one.key for one in folded.get("button_group")]
@@ -138,7 +138,7 @@ def test_what_is_predicted_is_said_and_what_matters_for_a_forecast_is_on_top(pag
     page.number_input(key="data:data.horizon").set_value(3)
     page.selectbox(key="data:data.scaling").select("last-value").run()
     assert "Predicts **load** from its own past and the calendar." in texts(page)
-    assert "As the model gets them: scaled (last-value)" in texts(page)
+    assert "Scaled (last-value)" in texts(page)
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
     assert "data:data.multi_step" not in [one.key for one in folded.get("button_group")]
 

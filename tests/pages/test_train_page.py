@@ -457,7 +457,7 @@ def test_runs_that_go_on_are_one_line_however_many_they_are(page: AppTest, store
 def test_what_is_not_offered_is_named_with_the_reason(page: AppTest) -> None:
     page.query_params["recipe"] = "sine-to-cosine"
     page.run()
-    said = "Not offered here: Last value, Log last value, Window mean, Seasonal, because this scaling is relative to"
+    said = "Unavailable: Last value, Log last value, Window mean, Seasonal (this scaling is relative to"
     (caption,) = [c.value for c in page.caption if c.value.startswith(said)]
     assert "use standard" not in caption
     assert "others" not in caption

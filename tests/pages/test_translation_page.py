@@ -58,7 +58,7 @@ def test_what_one_types_is_translated_and_words_never_seen_are_named(page: AppTe
     box.set_value("I am happy, dear zebra").run()
     assert not page.exception
     assert "zebra" in texts(page)
-    assert any("Never seen in training" in box.value for box in page.warning)  # above the answer, not a grey line
+    assert any("Not in the vocabulary" in box.value for box in page.warning)  # above the answer, not a grey line
     answer = "".join(element.proto.body for element in page.get("html"))
     assert "translation" in answer
 
