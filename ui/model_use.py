@@ -93,7 +93,7 @@ def _of_series(run: Run, predictor: Predictor, use: str) -> tuple[Predictor, str
     selected = st.selectbox(
         "Series", predictor.series, key=f"series-{key}", help="The model was trained on all of these, each scaled."
     )
-    return predictor.for_series(selected), f"{key}-{selected}"
+    return predictor.of(selected), f"{key}-{selected}"
 
 
 def forecast(run: Run, predictor: Predictor, table: Table) -> None:

@@ -64,7 +64,7 @@ def test_what_one_types_is_translated_and_words_never_seen_are_named(page: AppTe
 
 
 def test_scores_stand_beside_the_nearest_sentence(page: AppTest) -> None:
-    assert "nearest sentence" in texts(page).lower()
+    assert "nearest training sentence" in texts(page).lower()
     assert "BLEU" in texts(page)
     assert "Attention weights" in texts(page)
 
@@ -72,7 +72,7 @@ def test_scores_stand_beside_the_nearest_sentence(page: AppTest) -> None:
 def test_sentences_are_text_and_the_beam_can_be_chosen(page: AppTest) -> None:
     shown = "".join(element.proto.body for element in page.get("html"))
     assert "sl-sentences" in shown
-    assert "sure of a word on average" in shown
+    assert "mean word probability" in shown
     beam = next(box for box in page.number_input if box.label == "Beam size")
     assert beam.value == 1
     beam.set_value(3).run()
