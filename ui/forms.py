@@ -155,8 +155,8 @@ def _unavailable(reasons: dict[str, str]) -> None:
     for title, reason in reasons.items():
         alike.setdefault(reason, []).append(title)
     if alike:
-        listed = "; ".join(f"{', '.join(titles)} ({reason})" for reason, titles in alike.items())
-        st.caption(f"Unavailable: {escape(listed)}.")
+        listed = "; ".join(f"{escape(', '.join(titles))} ({escape(why)})" for why, titles in alike.items())
+        st.caption(f"Unavailable: {listed}.")
 
 
 def _choice_changed(draft: Draft, path: str, key: str) -> None:

@@ -129,7 +129,7 @@ def test_a_run_that_is_not_there_is_one_line_and_a_way_on(runs):
 def test_truth_and_prediction_stand_beside_every_baseline(runs):
     page = open_page(runs["ball"])
     names = [trace.get("name") for trace in figures(page)[0]["data"]]
-    assert {"truth", "prediction"} <= set(names)
+    assert {"observed", "prediction"} <= set(names)
     methods = [name.strip() for name in figures(page)[1]["data"][0]["y"]]
     assert {"This model", "Last value", "Mean", "Drift", "Linear regression on the window"} <= set(methods)
     assert "than last value" in texts(page)
@@ -214,9 +214,9 @@ class TestForecast:
     def test_a_long_forecast_says_how_much_of_it_is_shown_large(self, runs):
         page = open_tab(open_page(runs["ramp"]), runs["ramp"], "Forecast")
         assert html(page).count("<b>") == 6
-        assert "The first 6 of 24" in texts(page)
+        assert "18 more steps" in texts(page)
         page.number_input(key=f"steps-{runs['ramp']}").set_value(6).run()
-        assert "The first" not in texts(page)
+        assert "more steps" not in texts(page)
 
     def test_dates_go_on_in_their_own_steps(self, empty):
         kept = empty.put_file(MONTHS.encode(), "air.csv")

@@ -101,7 +101,7 @@ def test_one_can_say_a_vowel_or_drop_a_file(runs):
     loader.upload("mine.wav", _wav(tone / 2, 16_000), "audio/wav").run()
     assert not page.exception
     assert len(page.get("audio")) == 1
-    told = " ".join(element.value.replace("\\", "") for element in page.warning)
+    told = " ".join(element.value.replace("\\", "") for element in page.caption)
     assert "This input lasts 1.98 s; the model was trained on sequences of 0." in told
     loader = next(f for f in page.file_uploader if f.label == "Audio file")
     loader.upload("silent.wav", _wav(0 * tone, 16_000), "audio/wav").run()

@@ -19,7 +19,7 @@ WRONG = Translated(("I", "see", "<b>x</b>"), ("je", "bois"), ("je", "vois"), Non
 
 def test_sentences_stand_in_rows_with_what_is_wrong_marked_and_nothing_typed_is_markup() -> None:
     shown = written(TranslationView((RIGHT, WRONG))) or ""
-    assert "<small>truth</small> je vais" in shown
+    assert "<small>reference</small> je vais" in shown
     assert "je <em>bois</em>" in shown
     assert "je <em>vois</em>" in shown
     assert "<em>&lt;b&gt;x&lt;/b&gt;</em>" in shown
@@ -30,15 +30,15 @@ def test_sentences_stand_in_rows_with_what_is_wrong_marked_and_nothing_typed_is_
 
 def test_sentences_without_a_truth_have_two_columns_and_what_is_left_out_is_counted() -> None:
     shown = written(TranslationView((Translated(("a",), ("b",)),) * 15)) or ""
-    assert "truth" not in shown.partition("</style>")[2]
-    assert "3 more are not shown" in shown
+    assert "reference" not in shown.partition("</style>")[2]
+    assert "3 more not shown" in shown
 
 
 def test_a_text_stands_beside_how_it_really_goes_on() -> None:
     shown = written(TextView("if a ", "<i>b</i>", truth="< c:\n    pass")) or ""
     assert "<b>&lt;i&gt;b&lt;/i&gt;</b>" in shown
-    assert "<small>truth</small><pre><i>if a </i>&lt; c:\n    pass</pre>" in shown
-    assert "truth" not in (written(TextView("if a ", "b")) or "").partition("</style>")[2]
+    assert "<small>original</small><pre><i>if a </i>&lt; c:\n    pass</pre>" in shown
+    assert "original" not in (written(TextView("if a ", "b")) or "").partition("</style>")[2]
 
 
 def test_what_is_looked_at_is_left_to_its_figure() -> None:
