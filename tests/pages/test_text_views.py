@@ -25,7 +25,7 @@ def test_sentences_stand_in_rows_with_what_is_wrong_marked_and_nothing_typed_is_
     assert "<em>&lt;b&gt;x&lt;/b&gt;</em>" in shown
     assert "<b>" not in shown
     assert "Underlined" in shown
-    assert "Every word is right" in (written(TranslationView((RIGHT,))) or "")
+    assert "All words correct" in (written(TranslationView((RIGHT,))) or "")
 
 
 def test_sentences_without_a_truth_have_two_columns_and_what_is_left_out_is_counted() -> None:
