@@ -35,7 +35,7 @@ class BarsInfo(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to count."""
+        """Whether all counts are 0."""
         return not any(sum(counts) for counts in self.counts.values())
 
 
@@ -82,7 +82,7 @@ def plot_bars(info: BarsInfo, dark: bool = False) -> go.Figure:
 
 
 def _upright(info: BarsInfo, dark: bool) -> go.Figure:
-    """Letters under their bars."""
+    """Vertical bars of single letters."""
     figure = go.Figure()
     places = list(range(len(info.names)))
     figure.add_bar(

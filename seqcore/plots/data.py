@@ -19,7 +19,7 @@ SYMBOLS_A_ROW = 24
 
 
 def plot_table(info: TableInfo, dark: bool = False) -> go.Figure:
-    """Lines over time coloured by part; symbols as running text coloured by part."""
+    """Lines over time, or symbols as running text, in the colours of the splits."""
     if info.empty:
         return empty_figure(info.title, "no data yet", dark=dark, height=240)
     figure = _text(info, dark) if info.symbolic else _lines(info, dark)
@@ -59,11 +59,11 @@ def _lines(info: TableInfo, dark: bool) -> go.Figure:
 
 
 def _name_ends(figure: go.Figure, info: TableInfo) -> None:
-    """The name of each of several series at the end of its line, where its neighbours' names leave room."""
+    """Name each of several series at the end of its line, without overlaps."""
     ends = {s.series: s for s in info.segments if s.series and len(s.y) and np.isfinite(s.y[-1])}
     values = np.concatenate([s.y for s in info.segments])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    pixels = (figure.layout.height - 75) / ((high - low) or 1.0)  # what title, legend and axis leave
+    pixels = (figure.layout.height - 75) / ((high - low) or 1.0)  # less title, legend and axis
     below = -math.inf
     for name, segment in sorted(ends.items(), key=lambda end: float(end[1].y[-1])):
         own = (float(segment.y[-1]) - low) * pixels

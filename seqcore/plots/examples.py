@@ -15,17 +15,17 @@ ACROSS = 2
 
 
 def plot_examples(info: ExamplesInfo, dark: bool = False) -> go.Figure:
-    """Small pictures in a grid; films below each other, their pictures from left to right in time."""
+    """A grid of panels; videos below each other, their frames from left to right."""
     if info.empty:
         return empty_figure(info.title, "no sequence to draw", dark=dark, height=240)
-    return _films(info, dark) if info.kind == "films" else _grid(info, dark)
+    return _videos(info, dark) if info.kind == "videos" else _grid(info, dark)
 
 
 def _ink(dark: bool) -> list[list[object]]:
     return [[0.0, colour("truth", dark=dark, opacity=0.03)], [1.0, colour("truth", dark=dark)]]
 
 
-def _films(info: ExamplesInfo, dark: bool) -> go.Figure:
+def _videos(info: ExamplesInfo, dark: bool) -> go.Figure:
     figure = go.Figure()
     height, at, places = info.examples[0].values.shape[0], 0, []
     width = max(e.values.shape[1] for e in info.examples)

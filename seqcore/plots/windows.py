@@ -34,7 +34,7 @@ class WindowPanel(NamedTuple):
     targets_x: NDArray[Any]
     targets: Values
     heat: Values | None
-    film: bool = False  # `heat` is frames side by side, the target last, and not columns over time
+    video: bool = False  # `heat` is frames side by side, the target last, and not columns over time
 
 
 class WindowsInfo(NamedTuple):
@@ -69,7 +69,7 @@ def _panel(window: PreviewWindow, scaled: bool, frame: tuple[int, int] | None) -
     if targets.shape[1] > MAX_LINES and frame is None:
         targets, targets_x = np.zeros((0, 1)), targets_x[:0]
     if frame is not None and inputs.shape[1] == frame[0] * frame[1]:
-        heat = _film(inputs, targets, frame)
+        heat = _video(inputs, targets, frame)
         return WindowPanel(window.name, window.x[:0], inputs, targets_x[:0], targets[:0], heat, True)
     if inputs.shape[1] > MAX_LINES:
         rows = np.unique(np.linspace(0, len(inputs) - 1, MAX_CELLS).astype(np.int64))
@@ -79,7 +79,7 @@ def _panel(window: PreviewWindow, scaled: bool, frame: tuple[int, int] | None) -
     return WindowPanel(window.name, window.x[keep], inputs[keep], targets_x, targets, None)
 
 
-def _film(inputs: Values, targets: Values, frame: tuple[int, int]) -> Values:
+def _video(inputs: Values, targets: Values, frame: tuple[int, int]) -> Values:
     """Frames of a window side by side, [h, ...], then the first target frame."""
     rows = np.unique(np.linspace(0, len(inputs) - 1, FRAMES).astype(np.int64))
     blank = np.full((frame[0], 1), np.nan)
@@ -99,7 +99,7 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
         axes = {"xaxis": f"x{i + 1 if i else ''}", "yaxis": f"y{i + 1 if i else ''}"}
         if panel.heat is not None:
             figure.add_heatmap(
-                z=panel.heat, x=None if panel.film else panel.x, showscale=False, name="window", **axes,
+                z=panel.heat, x=None if panel.video else panel.x, showscale=False, name="window", **axes,
                 hovertemplate="%{z:.3~g}<extra></extra>",
                 colorscale=[[0.0, colour("truth", dark=dark, opacity=0.02)], [1.0, colour("truth", dark=dark)]],
             )  # fmt: skip
@@ -120,7 +120,7 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
                 f"xaxis{name}": {"anchor": f"y{name}", "nticks": 5},
             }
         )
-        if panel.film:  # square pixels, the first row on top
+        if panel.video:  # square pixels, the first row on top
             square: dict[str, Any] = {"showticklabels": False, "showgrid": False, "constrain": "domain"}
             upright = {"autorange": "reversed", "scaleanchor": f"x{name}", "constraintoward": "top"}
             figure.update_layout(

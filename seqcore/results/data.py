@@ -102,7 +102,7 @@ class Example(NamedTuple):
 
 
 class ExamplesInfo(NamedTuple):
-    """Example sequences. `kind`: "lines", "maps" or "films"; a panel for each of `names`."""
+    """Example sequences. `kind`: "lines", "maps" or "videos"; a panel for each of `names`."""
 
     kind: str
     names: tuple[str, ...]

@@ -14,7 +14,7 @@ __all__ = ["MANY_COLUMNS", "examples_info"]
 
 MANY_COLUMNS = 12  # more than so many can't be told apart as lines
 MAX_PANELS = 8
-MAX_FILMS = 6
+MAX_VIDEOS = 6
 PER_CLASS = 3  # lines drawn over each other: so many sequences of one column, or columns of one sequence
 FRAMES = 8  # of a video, side by side
 MAX_POINTS = 240
@@ -36,15 +36,15 @@ def examples_info(
     Lines show the named columns, else all, at most 3: one column of several sequences, or several of one.
     """
     wide = len(table.columns) > MANY_COLUMNS
-    kind = "films" if table.frame is not None else "maps" if wide else "lines"
+    kind = "videos" if table.frame is not None else "maps" if wide else "lines"
     named = tuple(name for name in columns if name in table.columns) or table.columns
     drawn = named[:PER_CLASS] if kind == "lines" else ()
-    panels, omitted = _panels(table, validation_fraction, test_fraction, MAX_FILMS if kind == "films" else MAX_PANELS)
+    panels, omitted = _panels(table, validation_fraction, test_fraction, MAX_VIDEOS if kind == "videos" else MAX_PANELS)
     examples = []
     for i, (_, members) in enumerate(panels):
         for split, low, high in members[: PER_CLASS if len(drawn) == 1 else 1]:
             if kind != "lines":
-                x, values = (_film if kind == "films" else _map)(table, low, high)
+                x, values = (_video if kind == "videos" else _map)(table, low, high)
                 examples.append(Example(i, SPLIT_TITLES[split], x, values))
             for column in drawn:
                 line = table.values[low : min(high, low + 50_000), table.columns.index(column)].astype(np.float64)
@@ -60,7 +60,7 @@ def examples_info(
         columns=drawn,
         omitted=omitted,
         title=title,
-        x_title="" if kind == "films" else f"{table.unit.axis} of the sequence",
+        x_title="" if kind == "videos" else f"{table.unit.axis} of the sequence",
         channels=table.columns if kind == "maps" and table.recordings is not None else (),
     )
 
@@ -94,7 +94,7 @@ def _panels(
     return panels, more
 
 
-def _film(table: Table, low: int, high: int) -> tuple[Values, Values]:
+def _video(table: Table, low: int, high: int) -> tuple[Values, Values]:
     """Frames of a sequence side by side with an empty column between."""
     assert table.frame is not None
     height, width = table.frame

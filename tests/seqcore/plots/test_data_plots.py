@@ -116,7 +116,7 @@ def test_many_columns_are_a_map_and_pictures_a_film() -> None:
     assert wide.omitted == "12 more classes"
     assert all(e.values.shape == (200, 12) for e in wide.examples)
     film = examples_info(sequences(256, frame=(16, 16), labels=classes(40, 2)), **HELD_BACK)
-    assert film.kind == "films"
+    assert film.kind == "videos"
     assert film.examples[0].values.shape == (16, 8 * 17 - 1)
     assert len(plot_examples(film).data) == 2
     one = Table(np.random.default_rng(0).random((100, 64)), tuple(map(str, range(64))), frame=(8, 8))
@@ -148,7 +148,7 @@ def test_windows_of_pictures_are_films_and_end_with_the_one_to_predict() -> None
     table = sequences(64, frame=(8, 8))
     seen = sample_inputs(Experiment.make({"data": {"window": 6}}), table)
     (panel, *_) = windows_info(seen, scaled=False).panels
-    assert panel.film
+    assert panel.video
     assert panel.heat is not None
     assert panel.heat[:, -8:] == pytest.approx(seen.windows[0].target_original.reshape(8, 8))  # type: ignore[union-attr]
     assert plot_windows(windows_info(seen, scaled=True)).data
