@@ -44,12 +44,12 @@ class _Recurrent(Architecture):
         return pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], state
 
     def _run(self, x: Tensor | PackedSequence, state: State) -> tuple[Any, State]:
-        state = map_state(_transposed, state)
+        state = map_state(lambda part: part.transpose(0, 1).contiguous(), state)
         if self.training and self.recurrent_dropout:
             y, state = self._run_with_dropped_weights(x, state)
         else:
             y, state = self.network(x, state)
-        return y, map_state(_transposed, state)
+        return y, map_state(lambda part: part.transpose(0, 1), state)  # a view: most callers ignore it
 
     def _run_with_dropped_weights(self, x: Tensor | PackedSequence, state: State) -> tuple[Any, State]:
         dropped = {
@@ -75,7 +75,7 @@ class _Recurrent(Architecture):
 
     def merge_directions(self, state: State) -> State:
         """[B, num_layers * 2, D] -> [B, num_layers, 2 D]."""
-        return map_state(lambda part: part.view(len(part), -1, 2 * part.shape[2]), state)
+        return map_state(lambda part: part.reshape(len(part), -1, 2 * part.shape[2]), state)
 
     def layers(self) -> list[LayerRow]:
         """One row for each layer, both directions of it together."""
@@ -121,10 +121,6 @@ class _Recurrent(Architecture):
     def _probe_step(self, from_input: Tensor, from_state: Tensor, before: Probe) -> Probe:
         """Names -> [B, D] at one step, from the two products of a layer's weights, [B, gates * D] each."""
         raise NotImplementedError
-
-
-def _transposed(state: Tensor) -> Tensor:
-    return state.transpose(0, 1).contiguous()
 
 
 def _common(config: ModelConfig) -> dict[str, Any]:
