@@ -10,13 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqcore.data.dataset import Batch, Dataset
-from seqcore.data.parallel_text_codec import (
-    ParallelTextCodec,
-    capitals_of,
-    endings_of,
-    fit_language,
-    sentence_of,
-)
+from seqcore.data.parallel_text_codec import ParallelTextCodec, capitals_of, endings_of, fit_language, sentence_of
 from seqcore.data.table import Table
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import DataError

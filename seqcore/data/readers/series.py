@@ -92,10 +92,7 @@ def series_table(columns: Columns, origin: Origin) -> Table:
 
 def step_column(columns: Columns) -> str | None:
     """The numeric column that counts time steps, recognized by its name."""
-    return next(
-        (n for n, column in columns.items() if n.strip().lower() in STEP_NAMES and not is_text(column)),
-        None,
-    )
+    return next((n for n, column in columns.items() if n.strip().lower() in STEP_NAMES and not is_text(column)), None)
 
 
 def ordered(ids: Ids | None, along: NDArray[Any] | None, along_name: str, origin: Origin) -> Order:

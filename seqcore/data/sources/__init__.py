@@ -17,9 +17,7 @@ SOURCES: dict[str, SourceEntry] = {
     ),
     "ramp": SourceEntry("Ramp", "Values with a constant step: 10, 20, ... 90.", "seqcore.data.sources.generators:Ramp"),
     "tenths": SourceEntry(
-        "Tenths",
-        "0.1, 0.2, ... 0.7: values with a step of 0.1.",
-        "seqcore.data.sources.generators:Tenths",
+        "Tenths", "0.1, 0.2, ... 0.7: values with a step of 0.1.", "seqcore.data.sources.generators:Tenths"
     ),
     "ramp-sequences": SourceEntry(
         "Many ramps",

@@ -9,10 +9,7 @@ __all__ = ["Adjective", "Noun", "Verb", "joined", "noun_phrase", "verb_phrase"]
 
 _VOWELS = "aeiouhàâäéèêëîïôöùûüœ"
 _ASPIRATED = frozenset({"haricot", "haricots", "haut", "haute", "hauts", "hautes", "huit", "héros"})
-_ENDINGS = {
-    "imparfait": ("ais", "ais", "ait", "ions", "iez", "aient"),
-    "future": ("ai", "as", "a", "ons", "ez", "ont"),
-}
+_ENDINGS = {"imparfait": ("ais", "ais", "ait", "ions", "iez", "aient"), "future": ("ai", "as", "a", "ons", "ez", "ont")}
 _ACUTE = "é"
 _HAVE = ("ai", "as", "a", "avons", "avez", "ont")
 _BE = ("suis", "es", "est", "sommes", "êtes", "sont")

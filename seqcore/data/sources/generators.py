@@ -13,16 +13,7 @@ from seqcore.data.sources.source import Source, check_size
 from seqcore.data.table import Table, symbol_table
 from seqcore.experiment.fields import setting
 
-__all__ = [
-    "Alphabet",
-    "BouncingBall",
-    "Ramp",
-    "RampSequences",
-    "Sine",
-    "SineCosine",
-    "Stocks",
-    "Tenths",
-]
+__all__ = ["Alphabet", "BouncingBall", "Ramp", "RampSequences", "Sine", "SineCosine", "Stocks", "Tenths"]
 
 COMPANIES = {
     "GOOG": "Alphabet",
@@ -149,9 +140,7 @@ class Alphabet(Source):
     letters: int = setting(26, "Number of letters, from a.", minimum=2, maximum=26, basic=True)
     repeats: int = setting(20, "Repetitions of the alphabet.", minimum=1, maximum=100_000, basic=True)
     cyclic: bool = setting(
-        True,
-        "Whether a follows the last letter. If not, each repetition is a separate sequence.",
-        basic=True,
+        True, "Whether a follows the last letter. If not, each repetition is a separate sequence.", basic=True
     )
 
     def table(self) -> Table:

@@ -7,7 +7,7 @@ split combines words that never occur together in the training split.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from random import Random
 from typing import NamedTuple
@@ -84,8 +84,10 @@ def _manner(random: Random, tenses: tuple[str, ...] = _TENSES) -> Said:
     return Said(tense, negated=way < 0.25, question=way > 0.75)
 
 
-def _french(who: Words, verb: Words, rest: Words, said: Said) -> str:
-    return joined([*(["est-ce", "que"] if said.question else []), *who, *verb, *rest], said.mark)
+def _phrase(said: Said, english: Words, who: Sequence[str], verb: Words, rest: Words, key: tuple[str, str]) -> Phrase:
+    """The English words and the French subject, verb and rest as sentences."""
+    french = [*(["est-ce", "que"] if said.question else []), *who, *verb, *rest]
+    return Phrase(sentence(english, said.mark), joined(french, said.mark), key)
 
 
 def _does(subject: Subject, verb: Verb, said: Said) -> Words:
@@ -153,11 +155,8 @@ def _verb_and_object(random: Random) -> Phrase:
     there, objet = _object(random, one, many, noun, said)
     when, quand = ("", []) if english.base in LASTING else _when(random, said.tense)
     clause = asked(random, subject.english, subject.third, english, said)
-    return Phrase(
-        sentence([*clause, *there, when], said.mark),
-        _french([*subject.french], _does(subject, french, said), [*objet, *quand], said),
-        (english.base, one),
-    )
+    verb, rest = _does(subject, french, said), [*objet, *quand]
+    return _phrase(said, [*clause, *there, when], subject.french, verb, rest, (english.base, one))
 
 
 Named = tuple[str, str, Noun]
@@ -175,13 +174,9 @@ def _with_modal(random: Random, subject: Subject, english: EnglishVerb, french: 
         else:
             clause = [subject.english, *(denied(random, modal) if said.negated else [modal]), english.base]
     else:
-        verb = EnglishVerb(modal, "")
-        clause = [*asked(random, subject.english, subject.third, verb, said), english.base]
-    return Phrase(
-        sentence([*clause, *there, when], said.mark),
-        _french([*subject.french], _does(subject, MODALS[modal], said), [french.infinitive, *objet, *quand], said),
-        (english.base, thing[0]),
-    )
+        clause = [*asked(random, subject.english, subject.third, EnglishVerb(modal, ""), said), english.base]
+    verb, rest = _does(subject, MODALS[modal], said), [french.infinitive, *objet, *quand]
+    return _phrase(said, [*clause, *there, when], subject.french, verb, rest, (english.base, thing[0]))
 
 
 _SAYING = {"think": "thinks", "know": "knows", "say": "says"}
@@ -227,7 +222,7 @@ def _adjective_and_noun(random: Random) -> Phrase:
         subject = noun_phrase(OWNERS[owner] if kind == "own" else kind, noun, plural)
         verb = verb_phrase(VERBS["be"], said.tense.rstrip("+"), person, negated=said.negated)
         agreed = ADJECTIVES[adjective][0].form(noun.feminine, plural)
-        return Phrase(sentence([*clause, adjective], said.mark), _french(subject, verb, [agreed], said), key)
+        return _phrase(said, [*clause, adjective], subject, verb, [agreed], key)
     said = _manner(random, ("present",))
     if way < 0.6:
         return _shown(random, adjective, (one, many, noun), said)
@@ -243,11 +238,7 @@ def _adjective_and_noun(random: Random) -> Phrase:
         clause = [subject_.english, "has"]
     else:
         clause = asked(random, subject_.english, subject_.third, EnglishVerb(verb_, ""), said)
-    return Phrase(
-        sentence([*clause, *there], said.mark),
-        _french([*subject_.french], _does(subject_, VERBS[verb_], said), french, said),
-        key,
-    )
+    return _phrase(said, [*clause, *there], subject_.french, _does(subject_, VERBS[verb_], said), french, key)
 
 
 def _shown(random: Random, adjective: str, thing: Named, said: Said) -> Phrase:
@@ -289,11 +280,8 @@ def _subject_and_adjective(random: Random) -> Phrase:
     agreed = ADJECTIVES[adjective][0].form(subject.feminine, subject.plural)
     if said.tense == "imparfait+":
         when, quand = "", []
-    return Phrase(
-        sentence([*clause, adjective, when], said.mark),
-        _french([*subject.french], verb, [agreed, *quand], said),
-        (subject.english.split()[0], adjective),
-    )
+    key = (subject.english.split()[0], adjective)
+    return _phrase(said, [*clause, adjective, when], subject.french, verb, [agreed, *quand], key)
 
 
 def _spoken(tense: str) -> str:
@@ -311,11 +299,7 @@ def _noun_and_verb(random: Random) -> Phrase:
     when, quand = _when(random, said.tense, 0.4)
     clause = asked(random, subject.english, subject.third, english, said)
     who = noun_phrase(OWNERS[owner] if kind == "own" else kind, noun, plural)
-    return Phrase(
-        sentence([*clause, when], said.mark),
-        _french(who, _does(subject, french, said), quand, said),
-        (one, english.base),
-    )
+    return _phrase(said, [*clause, when], who, _does(subject, french, said), quand, (one, english.base))
 
 
 def _motion_and_place(random: Random) -> Phrase:
@@ -329,11 +313,9 @@ def _motion_and_place(random: Random) -> Phrase:
     there = noun_phrase(OWNERS[owner] if own else "the", noun, plural)
     when, quand = _when(random, said.tense)
     clause = asked(random, subject.english, subject.third, english, said)
-    return Phrase(
-        sentence([*clause, owner if own else "the", many if plural else one, when], said.mark),
-        _french([*subject.french], _does(subject, french, said), [*preposition, *there, *quand], said),
-        (english.base, one),
-    )
+    words = [*clause, owner if own else "the", many if plural else one, when]
+    verb, rest = _does(subject, french, said), [*preposition, *there, *quand]
+    return _phrase(said, words, subject.french, verb, rest, (english.base, one))
 
 
 def _part_and_whole(random: Random) -> Phrase:
@@ -355,11 +337,8 @@ def _part_and_whole(random: Random) -> Phrase:
         return Phrase(sentence([here, *english], "."), joined([voici, *french], "."), key)
     subject, said = random.choice(SUBJECTS), _manner(random, ("present", "future"))
     clause = asked(random, subject.english, subject.third, EnglishVerb("like", ""), said)
-    return Phrase(
-        sentence([*clause, *english], said.mark),
-        _french([*subject.french], _does(subject, VERBS["like"], said), french, said),
-        key,
-    )
+    verb = _does(subject, VERBS["like"], said)
+    return _phrase(said, [*clause, *english], subject.french, verb, french, key)
 
 
 _KINDS: tuple[tuple[Callable[[Random], Phrase], float], ...] = (
