@@ -121,15 +121,15 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.3g} minutes"
 
 
-def resample(samples: NDArray[Any], rate: int, wanted: int) -> Samples:
+def resample(samples: NDArray[Any], rate: int, new_rate: int) -> Samples:
     """Resample `samples[n]` by FFT, with the upper end of the spectrum faded out against aliasing.
 
     Long signals are processed in pieces that overlap by a tenth of a second.
     """
-    if rate == wanted or len(samples) == 0:
+    if rate == new_rate or len(samples) == 0:
         return np.asarray(samples, dtype=np.float32)
-    common = math.gcd(rate, wanted)
-    up, down = wanted // common, rate // common
+    common = math.gcd(rate, new_rate)
+    up, down = new_rate // common, rate // common
     if len(samples) <= _PIECE:
         return _resampled(samples, up, down, rate)
     whole = np.empty(math.ceil(len(samples) * up / down), dtype=np.float32)

@@ -26,7 +26,7 @@ __all__ = [
 Times = NDArray[np.datetime64]
 
 HOLIDAYS = 5  # consecutive missing business days that count as holidays
-MOST_LOOKED_AT = 5_000  # last times that the frequency is found from
+MOST_EXAMINED = 5_000  # last times that the frequency is found from
 _CHUNK = 1_000_000
 _UNITS = (
     ("week", 7 * 86_400 * 10**9),
@@ -90,7 +90,7 @@ def find_frequency(times: Times) -> Frequency | None:
     """The frequency of ascending times (datetime64[ns], [n]); None for fewer than two."""
     if len(times) < 2:
         return None
-    last = pd.DatetimeIndex(times[-MOST_LOOKED_AT:])
+    last = pd.DatetimeIndex(times[-MOST_EXAMINED:])
     return _months(last) or _business_days(last) or _steps(last)
 
 

@@ -1,4 +1,4 @@
-"""What every codec declares: the conversion between original values or words and tensors that a checkpoint keeps."""
+"""Codec: base class of the conversions between original values or words and tensors, saved in checkpoints."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ __all__ = ["Codec"]
 
 
 class Codec(ABC):
-    """A frozen dataclass, made from the training split. A property that a codec doesn't define is empty."""
+    """A frozen dataclass fitted on the training split. Properties that don't apply are empty."""
 
     fitted: Mapping[str, NDArray[Any]] = MappingProxyType({})  # what baselines and intervals learned
 
     @property
     @abstractmethod
     def input_kind(self) -> str:
-        """What a person gives to `predict`: "numbers", "symbols", "sentence", "sound" or "frames"."""
+        """The kind of input of `predict`: "numbers", "symbols", "sentence", "sound", "sequence" or "frames"."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, without the arrays that `arrays` gives."""
+        """JSON values, without `arrays`."""
 
     @abstractmethod
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What is kept as arrays beside them."""
+        """Arrays that are saved with `to_dict`."""
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The columns that the model sees."""
+        """The input columns."""
         return ()
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """The columns that it predicts."""
+        """The target columns."""
         return ()
 
     @property
     def series(self) -> tuple[str, ...]:
-        """The names of the series that have a scale of their own."""
+        """The names of the series with their own scale."""
         return ()
 
     @property
@@ -56,17 +56,17 @@ class Codec(ABC):
 
     @property
     def frame(self) -> tuple[int, int] | None:
-        """(height, width) where a step is a frame."""
+        """(height, width) if a step is a frame."""
         return None
 
     @property
     def before(self) -> int:
-        """Rows that must come before an input because its scaling refers to them."""
+        """Rows needed before a window, for seasonal scaling."""
         return 0
 
     @property
     def unit(self) -> StepUnit:
-        """What a step of an input is."""
+        """What a time step is called."""
         return STEP
 
     @property
@@ -75,5 +75,5 @@ class Codec(ABC):
         return None
 
     def of(self, series: str) -> Codec:
-        """The same for one of several series. PredictionError where there is none of this name."""
-        raise PredictionError("series: this model was not trained on series of numbers; name none")
+        """The codec of one series. PredictionError if the name is unknown."""
+        raise PredictionError("series: this model was not trained on several series; omit the name")

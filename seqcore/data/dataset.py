@@ -289,8 +289,8 @@ class Dataset(ABC):
         need = self._reach(self.config.window)
         fractions = {"val": self.config.validation_fraction, "test": self.config.test_fraction}
         for split in SPLITS:
-            asked = split == "train" or fractions[split] > 0.0
-            if asked and len(self.windows[split]) == 0:
+            required = split == "train" or fractions[split] > 0.0
+            if required and len(self.windows[split]) == 0:
                 rows = max((high - low for _, low, high in self.bounds[split]), default=0)
                 rest = (
                     "make data.window smaller, or give more data"

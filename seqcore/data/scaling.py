@@ -107,37 +107,37 @@ def current_scaling(kind: str) -> str:
     return RENAMED_VALUES["data.scaling"].get(kind, kind)
 
 
-def fit_scaler(kind: str, stretches: Iterable[Values], *, window: int = 1, period: int = 0) -> Scaler:
+def fit_scaler(kind: str, segments: Iterable[Values], *, window: int = 1, period: int = 0) -> Scaler:
     """Fit on segments of the training split, each [n, C]. The scale of a constant column is 1.
 
     The scale of relative kinds is the root mean square of what remains: of differences ("last-value", of logarithms
     "log-last-value"), of deviations from the mean of the last `window` rows, of differences over a `period`.
     """
-    stretches = [s for s in stretches if len(s)]
+    segments = [s for s in segments if len(s)]
     if kind == "log-last-value":
-        stretches = [_Logarithms(s) for s in stretches]  # type: ignore[misc]
-    count = sum(len(s) for s in stretches)
-    center: Values = np.sum([_blocks_sum(s) for s in stretches], axis=0) / count
+        segments = [_Logarithms(s) for s in segments]  # type: ignore[misc]
+    count = sum(len(s) for s in segments)
+    center: Values = np.sum([_blocks_sum(s) for s in segments], axis=0) / count
     width = len(center)
     if kind == "none":
         return Scaler(kind, np.zeros(width), np.ones(width))
     if kind == "minmax":
-        low = np.min([s.min(axis=0) for s in stretches], axis=0)
-        high = np.max([s.max(axis=0) for s in stretches], axis=0)
+        low = np.min([s.min(axis=0) for s in segments], axis=0)
+        high = np.max([s.max(axis=0) for s in segments], axis=0)
         return Scaler(kind, low, _divisor(high - low, center))
     if kind in ("last-value", "log-last-value"):
-        steps = max(sum(len(s) - 1 for s in stretches), 1)
-        mean = sum((s[-1] - s[0] for s in stretches), np.zeros(width)) / steps
-        moved = np.sqrt(_sum_of_squares([s for s in stretches if len(s) > 1], mean, apart=1) / steps)
+        steps = max(sum(len(s) - 1 for s in segments), 1)
+        mean = sum((s[-1] - s[0] for s in segments), np.zeros(width)) / steps
+        moved = np.sqrt(_sum_of_squares([s for s in segments if len(s) > 1], mean, apart=1) / steps)
         return Scaler(kind, center, _divisor(moved, center))
-    spread: Values = np.sqrt(_sum_of_squares(stretches, center) / count)
+    spread: Values = np.sqrt(_sum_of_squares(segments, center) / count)
     if kind == "standard":
         return Scaler(kind, center, _divisor(spread, center))
     if kind == "window-mean":
-        left = _around_window_mean(stretches, window)
+        left = _around_window_mean(segments, window)
     else:
-        steps = max(sum(max(len(s) - period, 0) for s in stretches), 1)
-        left = np.sqrt(_sum_of_squares([s for s in stretches if len(s) > period], 0 * center, apart=period) / steps)
+        steps = max(sum(max(len(s) - period, 0) for s in segments), 1)
+        left = np.sqrt(_sum_of_squares([s for s in segments if len(s) > period], 0 * center, apart=period) / steps)
     left = np.where(left > _FINEST * spread, left, _FINEST * spread)
     return Scaler(kind, center, _divisor(left, center), period if kind == "seasonal" else 0)
 
@@ -170,10 +170,10 @@ def _divisor(spread: Values, center: Values) -> Values:
     return np.where(spread > 1e-12 * np.maximum(np.abs(center), 1e-300), spread, 1.0)
 
 
-def _sum_of_squares(stretches: Iterable[Values], mean: Values, *, apart: int = 0) -> Values:
+def _sum_of_squares(segments: Iterable[Values], mean: Values, *, apart: int = 0) -> Values:
     """Sum of squares of values minus `mean`, or of differences over `apart` rows."""
     total = np.zeros_like(mean)
-    for s in stretches:
+    for s in segments:
         for start in range(0, len(s) - apart, CHUNK):
             stop = min(start + CHUNK, len(s) - apart)
             deviation = (s[start + apart : stop + apart] - s[start:stop] if apart else s[start:stop]) - mean
@@ -181,10 +181,10 @@ def _sum_of_squares(stretches: Iterable[Values], mean: Values, *, apart: int = 0
     return total
 
 
-def _around_window_mean(stretches: Iterable[Values], window: int) -> Values:
+def _around_window_mean(segments: Iterable[Values], window: int) -> Values:
     """The root mean square of values minus the mean of the `window` rows up to them."""
     total, count, block = np.float64(0.0), 0, CHUNK // 4
-    for s in stretches:
+    for s in segments:
         rows = max(1, min(window, len(s)))
         for start in range(0, len(s) - rows + 1, block):
             some = s[start : start + block + rows - 1]

@@ -47,17 +47,17 @@ def fit_scalers(table: Table, config: DataConfig, bounds: Bounds, *, target: int
     """Fit each series on its training split; independent sequences share a scale. DataError without a period."""
     count = len(table.lengths)
     by_series = count > 1 and not table.independent
-    stretches: list[list[Values]] = [[] for _ in range(count if by_series else 1)]
+    segments: list[list[Values]] = [[] for _ in range(count if by_series else 1)]
     for s, low, high in bounds:
-        stretches[s if by_series else 0].append(table.values[low:high])
-    if not any(len(stretch) for own in stretches for stretch in own):
+        segments[s if by_series else 0].append(table.values[low:high])
+    if not any(len(segment) for own in segments for segment in own):
         raise DataError("the training split has no rows; reduce the validation and test fractions, or give more data")
-    everything = [stretch for own in stretches for stretch in own]
-    stretches = [own or everything for own in stretches]  # for a series too short for a training split
-    periods = _periods(stretches, target) if config.scaling == "seasonal" else [0] * len(stretches)
+    everything = [segment for own in segments for segment in own]
+    segments = [own or everything for own in segments]  # for a series too short for a training split
+    periods = _periods(segments, target) if config.scaling == "seasonal" else [0] * len(segments)
     each = [
         fit_scaler(config.scaling, own, window=config.window, period=period)
-        for own, period in zip(stretches, periods, strict=True)
+        for own, period in zip(segments, periods, strict=True)
     ]
     start = table.offsets[:-1]
     return SeriesFit(Scalers.join(each), by_series, series_names(table), np.arange(count), start.copy())
@@ -95,9 +95,9 @@ def known_scalers(table: Table, config: DataConfig, codec: NumericCodec, *, targ
     return SeriesFit(Scalers.join(each), True, series_names(table), known, until)
 
 
-def _periods(stretches: list[list[Values]], target: int) -> list[int]:
+def _periods(segments: list[list[Values]], target: int) -> list[int]:
     """The period of each series, or the most common one if it has none. DataError if no series has one."""
-    longest = [max(own, key=len)[-LONGEST_LOOK:, target] for own in stretches]
+    longest = [max(own, key=len)[-LONGEST_LOOK:, target] for own in segments]
     found = [find_period(values) for values in longest]
     commonest = Counter(period for period in found if period).most_common(1)
     if not commonest:

@@ -84,10 +84,10 @@ def _mixed(
 
 def _fill_empty(split: NDArray[np.int64], sizes: NDArray[np.int64], fractions: tuple[float, float]) -> None:
     """Give a requested but empty split the best fitting group, in place: large groups may leave it empty."""
-    for wanted, fraction in enumerate(fractions, start=1):
+    for target, fraction in enumerate(fractions, start=1):
         giving = np.flatnonzero(np.bincount(split, minlength=3)[split] > 1)
-        if fraction and not (split == wanted).any() and len(giving):
-            split[giving[np.argmin(np.abs(sizes[giving] - fraction * sizes.sum()))]] = wanted
+        if fraction and not (split == target).any() and len(giving):
+            split[giving[np.argmin(np.abs(sizes[giving] - fraction * sizes.sum()))]] = target
 
 
 def _cut(n: int, validation_fraction: float, test_fraction: float) -> tuple[int, int, int]:

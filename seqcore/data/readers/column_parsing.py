@@ -176,14 +176,14 @@ def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[n
             pa.default_memory_pool().release_unused()  # memory that Arrow keeps
             taken = 0
     pa.default_memory_pool().release_unused()
-    faults = [
+    errors = [
         f"{origin.name}, column {name}, {origin.listed(wrong)}: {shown[name]!r} is not a number; "
         "correct it or leave the cell empty"
         for name, wrong in bad.items()
         if wrong.any()
     ]
-    if faults:
-        raise DataError(*faults)
+    if errors:
+        raise DataError(*errors)
     infinite = [
         f"{origin.name}, column {name}, {origin.listed(np.isinf(values[:, i]))}: the value is infinite or too large; "
         "use numbers up to 1e308, or leave the cell empty"

@@ -313,9 +313,9 @@ def _unique(names: list[str]) -> tuple[str, ...]:
     unique: list[str] = []
     for i, name in enumerate(names, 1):
         wanted = re.sub(r"\s+", " ", name.replace("\ufeff", "")).strip()[:200] or f"column {i}"
-        count, given = 1, wanted
-        while given in unique:
+        count, candidate = 1, wanted
+        while candidate in unique:
             count += 1
-            given = f"{wanted} ({count})"
-        unique.append(given)
+            candidate = f"{wanted} ({count})"
+        unique.append(candidate)
     return tuple(unique)

@@ -25,7 +25,7 @@ def find_kind(columns: Columns, origin: Origin) -> str:
         for name, column in columns.items()
         if name != label and column.null_count < len(column) and holds_numbers(column, origin.decimal)
     ]
-    said = origin.options.label_column not in ("auto", "none")
+    given = origin.options.label_column not in ("auto", "none")
     if texts and not numbers:
         if label is not None:
             return "labelled-text"
@@ -33,9 +33,9 @@ def find_kind(columns: Columns, origin: Origin) -> str:
             return "labelled-text"
         if len(texts) >= 2 and all(_is_prose(columns[name]) for name in texts[:2]):
             return "pairs"
-    if label is not None and texts and _is_prose(columns[texts[0]]) and not said and len(numbers) < 2:
+    if label is not None and texts and _is_prose(columns[texts[0]]) and not given and len(numbers) < 2:
         return "labelled-text"
-    if said:
+    if given:
         return "labelled-text" if texts and len(numbers) < 2 else "sequences"
     if label is not None and numbers:
         if id_column(columns, origin, label) is not None:

@@ -18,7 +18,7 @@ Whole = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 MOST_MISSING = 0.1  # share of missing steps above which they are probably intended (shops closed on Sundays)
-_LOOKED_AT = 2_000  # series that are each examined; if these share one calendar, it is used for all
+_EXAMINED = 2_000  # series that are each examined; if these share one calendar, it is used for all
 _NAMED = 20  # series with missing steps that are counted; beyond, "many"
 
 
@@ -83,13 +83,13 @@ def _may_insert(missing: int, rows: int, wanted: str) -> bool:
 def _frequencies(times: Times, offsets: Whole) -> dict[int, Frequency]:
     """The frequency of each regular series; of very many series only if all examined ones share it."""
     count = len(offsets) - 1
-    looked = np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(np.int64)).tolist()
-    found = {s: find_frequency(times[offsets[s] : offsets[s + 1]]) for s in looked}
+    examined = np.unique(np.linspace(0, count - 1, min(count, _EXAMINED)).astype(np.int64)).tolist()
+    found = {s: find_frequency(times[offsets[s] : offsets[s + 1]]) for s in examined}
     regular = {s: f for s, f in found.items() if f is not None and f.regular}
-    if count <= _LOOKED_AT or not regular:
+    if count <= _EXAMINED or not regular:
         return regular
     common = next(iter(regular.values()))
-    if len(regular) < len(looked) or any(f.name != common.name for f in regular.values()):
+    if len(regular) < len(examined) or any(f.name != common.name for f in regular.values()):
         return regular
     return dict.fromkeys(range(count), common)
 

@@ -165,9 +165,9 @@ def take_groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Or
     """
     if origin.options.group_column == "none":
         return None
-    said = origin.options.group_column != "auto"
+    given = origin.options.group_column != "auto"
     called = [n for n in columns if n.strip().lower() in GROUP_NAMES]
-    for name in [wanted_column(origin.options.group_column, columns, origin, "the groups")] if said else called:
+    for name in [wanted_column(origin.options.group_column, columns, origin, "the groups")] if given else called:
         column = columns[name]
         unknown = unnamed(column)
         codes, names = np.full(len(column), -1, dtype=np.int64), list[str]()
@@ -176,13 +176,13 @@ def take_groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Or
             codes[~unknown] = known
         own = codes[first]
         differ = codes != own[ids.codes]
-        if said and differ.any():
+        if given and differ.any():
             message = "the group differs from the earlier rows of the sequence"
             raise origin.error(name, f"{message}; choose another group column, or none", differ)
-        if said and len(names) < 2:
+        if given and len(names) < 2:
             message = "all sequences are in one group, so none is left to test on"
             raise origin.error(name, f"{message}; choose another group column, or none")
-        if differ.any() or len(names) < 2 or (len(names) >= len(first) and not said):
+        if differ.any() or len(names) < 2 or (len(names) >= len(first) and not given):
             continue
         del columns[name]
         origin.notes.append(f"Sequences of the same {name} stay in the same split.")

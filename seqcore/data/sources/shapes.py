@@ -58,17 +58,17 @@ class _Videos(Source):
     clutter: int = setting(2, "Static shapes in each video.", minimum=0, maximum=30)
     seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
-    def _degrade(self, rng: np.random.Generator, films: Values) -> Values:
+    def _degrade(self, rng: np.random.Generator, videos: Values) -> Values:
         """Add clutter and noise to videos [S, T, 16, 16], clipped to 0 and 1."""
         for _ in range(self.clutter):
-            count = len(films)
+            count = len(videos)
             place = rng.uniform(0.0, SIDE - 1, (count, 1, 2))
             size, angle = rng.uniform(0.8, 2.2, (count, 1)), rng.uniform(0.0, 2 * np.pi, (count, 1))
             still = _render(rng.integers(0, len(_SHAPES), count), place, size, angle)
-            np.maximum(films, rng.uniform(0.5, 1.0, (count, 1, 1, 1)) * still, out=films)
+            np.maximum(videos, rng.uniform(0.5, 1.0, (count, 1, 1, 1)) * still, out=videos)
         if self.noise:
-            films += self.noise * rng.standard_normal(films.shape, dtype=np.float32)
-        return np.clip(films, 0.0, 1.0, out=films)
+            videos += self.noise * rng.standard_normal(videos.shape, dtype=np.float32)
+        return np.clip(videos, 0.0, 1.0, out=videos)
 
 
 class MovingShapes(_Videos):
@@ -133,7 +133,7 @@ class BouncingShapes(_Videos):
         """`samples` videos; each row is a frame."""
         check_size(self.samples, self.frames, MOST_FRAMES, what="videos", unit="frames")
         rng = np.random.default_rng(self.seed)
-        films = np.zeros((self.samples, self.frames, SIDE, SIDE))
+        videos = np.zeros((self.samples, self.frames, SIDE, SIDE))
         for _ in range(self.shapes):
             kind = np.full(self.samples, len(_SHAPES) - 1) if self.shapes == 1 else rng.integers(0, 6, self.samples)
             size = rng.uniform(2.2, 3.2, (self.samples, 1))
@@ -145,8 +145,8 @@ class BouncingShapes(_Videos):
             flight = rng.uniform(0.0, 1.0, (self.samples, 1, 2)) * 2 * room + way * np.arange(self.frames)[:, None]
             folded = np.abs(flight % (2 * room) - room)  # reflected at the walls
             angle = np.zeros((self.samples, 1))
-            np.maximum(films, _render(kind, low + folded, size, angle), out=films)
-        return _video_table(self._degrade(rng, films))
+            np.maximum(videos, _render(kind, low + folded, size, angle), out=videos)
+        return _video_table(self._degrade(rng, videos))
 
 
 def _paths(rng: np.random.Generator, direction: NDArray[np.int64], frames: int) -> Values:
@@ -159,7 +159,7 @@ def _paths(rng: np.random.Generator, direction: NDArray[np.int64], frames: int) 
 def _render(kind: NDArray[np.int64], paths: Values, size: Values, angle: Values) -> Values:
     """Videos [S, T, 16, 16] of one shape each: its kind [S], positions [S, T, 2], sizes and angles [S, 1 or T]."""
     count, frames = paths.shape[:2]
-    films = np.empty((count, frames, SIDE, SIDE))
+    videos = np.empty((count, frames, SIDE, SIDE))
     size, angle = np.broadcast_to(size, (count, frames)), np.broadcast_to(angle, (count, frames))
     rows = np.arange(SIDE)
     for which, distance in enumerate(_SHAPES):
@@ -171,15 +171,15 @@ def _render(kind: NDArray[np.int64], paths: Values, size: Values, angle: Values)
             large = size[some][..., None, None]
             along = (cos * x[..., None, :] + sin * y[..., :, None]) / large
             across = (cos * y[..., :, None] - sin * x[..., None, :]) / large
-            films[some] = np.clip(0.5 - distance(along, across) * large / (2 * _SOFT), 0.0, 1.0)
-    return films
+            videos[some] = np.clip(0.5 - distance(along, across) * large / (2 * _SOFT), 0.0, 1.0)
+    return videos
 
 
-def _video_table(films: Values, labels: NDArray[np.str_] | None = None) -> Table:
+def _video_table(videos: Values, labels: NDArray[np.str_] | None = None) -> Table:
     """Videos [S, T, 16, 16] as a table whose rows are frames."""
-    count, frames = films.shape[:2]
+    count, frames = videos.shape[:2]
     return Table(
-        values=films.reshape(count * frames, SIDE * SIDE),
+        values=videos.reshape(count * frames, SIDE * SIDE),
         columns=tuple(f"row {i // SIDE + 1}, column {i % SIDE + 1}" for i in range(SIDE * SIDE)),
         offsets=np.arange(count + 1, dtype=np.int64) * frames,
         independent=True,
