@@ -78,8 +78,8 @@ def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:
     words = metric_named(scores.metric)
     value = f"{100 * scores.model:.1f} %" if words.share else number(scores.model)
     note = f"{split.capitalize()} {words.short} {value}{test_note}"
-    label = f"Skill: {words.short} {scores.against_reference}" if scores.against_reference else "Skill"
     best, base = scores.best_baseline, scores.reference_score
+    label = f"Skill: {words.short} vs {base.phrase}" if base else "Skill"
     if best is None or (best == base and not scores.exact_baseline):
         return _card(label, scores.short, "", note, wide=True)
     return _card(label, scores.short, "", note, wide=True, more=scores.against_best, bad=scores.beaten)

@@ -15,6 +15,7 @@ from seqcore.evaluation.metrics import Evaluation
 from seqcore.plots import plot_view
 from seqcore.registry import baseline_title
 from seqcore.results import RESULT_TYPES, View
+from seqcore.results.formatting import format_number
 from ui.live_chart import live_chart
 from ui.session import escape
 
@@ -94,7 +95,7 @@ def _cell(value: Any, column: str = "") -> str:
         return "–"
     if column == "coverage" and isinstance(value, int | float):
         return f"{100 * value:.1f} %"
-    return f"{value:,.4g}" if isinstance(value, float) else escape(str(value))
+    return format_number(value) if isinstance(value, float) else escape(str(value))
 
 
 def letters(prompt: str, generated: str) -> None:

@@ -30,6 +30,11 @@ class Score(NamedTuple):
     value: float
     model: bool
 
+    @property
+    def phrase(self) -> str:
+        """The name within a sentence: "last value"."""
+        return self.name[:1].lower() + self.name[1:]
+
 
 class ScoresInfo(NamedTuple):
     """What the figure shows, best first. Scores that aren't defined are left out."""
@@ -81,7 +86,7 @@ class ScoresInfo(NamedTuple):
         base = self.reference_score
         if self.model is None or base is None or self.metric == self.nothing_right:
             return ""
-        return f"{_joint(self.short)} {_phrase(base.name)}"
+        return f"{_joint(self.short)} {base.phrase}"
 
     @property
     def against_best(self) -> str:
@@ -92,7 +97,7 @@ class ScoresInfo(NamedTuple):
         if self.exact_baseline:
             return f"{best.name} is exact on these data"
         words = self._compare(best.value)
-        return f"{words} {_joint(words)} {_phrase(best.name)}"
+        return f"{words} {_joint(words)} {best.phrase}"
 
     @property
     def beaten(self) -> bool:
@@ -122,7 +127,7 @@ class ScoresInfo(NamedTuple):
             text = f"{metric_named(self.nothing_right).title} is 0 for all. {text}"
         if best.name != base.name:
             against = self._compare(best.value)
-            text += f", and {against} {_joint(against)} the best baseline, {_phrase(best.name)}"
+            text += f", and {against} {_joint(against)} the best baseline, {best.phrase}"
         return f"{text}. {best.name} is exact on these data." if self.exact_baseline else f"{text}."
 
     @property
@@ -247,8 +252,3 @@ def _in_times(model: float, base: float) -> str:
 
 def _joint(comparison: str) -> str:
     return "to" if comparison == EQUAL else "than"
-
-
-def _phrase(title: str) -> str:
-    """A baseline's title within a sentence."""
-    return title[:1].lower() + title[1:]
