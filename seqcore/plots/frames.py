@@ -43,16 +43,16 @@ class FramesInfo(NamedTuple):
 
 def frames_info(view: FramesView, *, title: str | None = None) -> FramesInfo:
     """From a view: the last frames of the context, and up to 60 predicted ones, 12 of them side by side."""
-    foreseen = view.prediction[:MOST_PLAYED]
-    before = foreseen[:0] if view.context is None or not len(view.context) else view.context[-MOST_BEFORE:]
-    ahead = np.arange(len(foreseen))
+    predicted = view.prediction[:MOST_PLAYED]
+    before = predicted[:0] if view.context is None or not len(view.context) else view.context[-MOST_BEFORE:]
+    ahead = np.arange(len(predicted))
     shown = ahead if len(ahead) <= MOST_AHEAD else np.unique(np.linspace(0, len(ahead) - 1, MOST_AHEAD).round())
     return FramesInfo(
-        moments=np.arange(1 - len(before), len(foreseen) + 1),
-        prediction=np.concatenate([before, foreseen]),
-        truth=None if view.truth is None else np.concatenate([before, view.truth[: len(foreseen)]]),
+        moments=np.arange(1 - len(before), len(predicted) + 1),
+        prediction=np.concatenate([before, predicted]),
+        truth=None if view.truth is None else np.concatenate([before, view.truth[: len(predicted)]]),
         strip=np.concatenate([np.arange(len(before)), len(before) + shown.astype(np.int64)]),
-        left_out=len(view.prediction) - len(foreseen),
+        left_out=len(view.prediction) - len(predicted),
         title=view.title if title is None else title,
     )
 
@@ -102,7 +102,7 @@ def _picture(picture: Values, role: str, name: str, dark: bool) -> go.Heatmap:
 def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str, Values]], dark: bool) -> None:
     """All frames side by side: observed above, predicted below."""
     _, height, width = info.prediction.shape
-    sheets = np.full((len(films), 2, height, len(info.strip) * (width + 1)), np.nan)  # foreseen or true, and seen
+    sheets = np.full((len(films), 2, height, len(info.strip) * (width + 1)), np.nan)  # predicted or true, and seen
     for place, i in enumerate(info.strip.tolist()):
         seen = int(info.moments[i] <= 0)
         for line, (_, _, pictures) in enumerate(films[:1] if seen else films):  # what was seen is drawn once
