@@ -159,7 +159,7 @@ class TestSeries:
         info = series_info(view)
         assert info.panels[0].joined
         figure = plot_series(info)
-        assert by_name(figure, "known").y.tolist() == [70.0, 80.0, 90.0]
+        assert by_name(figure, "observed").y.tolist() == [70.0, 80.0, 90.0]
         assert by_name(figure, "prediction").line.color == COLOURS["prediction"][0]
 
     def test_times_stay_times(self):
@@ -183,7 +183,7 @@ class TestSeries:
         before = np.array([998.0, 999.0])
         view = SeriesView(x=x, prediction=values, truth=values, context_x=before, context=np.zeros((2, 1)))
         info = series_info(view)
-        assert info.x_title == "step, 2 stretches side by side"
+        assert info.x_title == "step, 2 segments side by side"
         assert info.panels[0].context_x.tolist() == [0.0, 1.0]
         np.testing.assert_equal(info.panels[0].x, [2.0, 3.0, NAN, 4.0, 5.0])
 
@@ -218,7 +218,7 @@ class TestSeries:
 
     @pytest.mark.parametrize("dark", [False, True])
     def test_truth_is_ink_on_its_ground(self, dark):
-        assert by_name(plot_series(series_info(series()), dark), "truth").line.color == COLOURS["truth"][dark]
+        assert by_name(plot_series(series_info(series()), dark), "observed").line.color == COLOURS["truth"][dark]
 
 
 class TestSymbols:
@@ -234,7 +234,7 @@ class TestSymbols:
         assert info.symbols == tuple("abcdefghijklmnopqrstuvwxyz")
         figure = plot_symbols(info)
         assert figure.data[0].type == "heatmap"
-        assert by_name(figure, "what came").x == tuple([1] * 26)
+        assert by_name(figure, "true symbol").x == tuple([1] * 26)
 
     def test_what_does_not_fit_is_counted(self):
         info = symbols_info(symbols(100, 60))
@@ -276,12 +276,12 @@ class TestText:
         known = text_info(TextView("The cat", " sits.", truth=" sat on\nthe mat"))
         assert known.truth == ("sat on", "the mat")
         shown = plot_text(known).layout.annotations[0].text.replace("\u00a0", " ")
-        assert shown.index("sits.") < shown.index("How it really goes on") < shown.index("the mat")
+        assert shown.index("sits.") < shown.index("Original text") < shown.index("the mat")
         assert (len(info.lines), info.lines_left_out) == (24, 76)
         assert "76\u00a0more\u00a0lines" in plot_text(info).layout.annotations[0].text
 
     def test_no_text_is_an_empty_figure(self):
-        assert "nothing" in plot_text(text_info(TextView("", ""))).layout.annotations[0].text
+        assert "no text" in plot_text(text_info(TextView("", ""))).layout.annotations[0].text
 
 
 class TestScores:

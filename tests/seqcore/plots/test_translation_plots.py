@@ -64,7 +64,7 @@ def test_more_sentences_than_fit_are_counted() -> None:
     info = translation_info(TranslationView((RIGHT,) * (MOST_ROWS + 5)))
     assert len(info.rows) == MOST_ROWS
     assert info.left_out == 5
-    assert "5 more are not drawn" in texts(plot_translation(info))
+    assert "5 more not shown" in texts(plot_translation(info))
 
 
 def test_a_view_comes_back_from_json_and_has_a_figure() -> None:

@@ -145,4 +145,4 @@ def test_without_truth_one_video_is_shown_and_without_frames_an_empty_figure() -
     alone = plot_view(FramesView(np.zeros((2, 3, 3))))
     assert len(alone.frames[0].data) == 1
     nothing = plot_view(FramesView(np.zeros((0, 3, 3))))
-    assert "no picture was foreseen" in nothing.layout.annotations[0].text
+    assert "no predicted frames" in nothing.layout.annotations[0].text
