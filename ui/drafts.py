@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from seqcore.data.sources import SOURCES
+from seqcore.errors import ExperimentError
 from seqcore.experiment.experiment import OPTIONS, Experiment, options_of, settings_of
 from seqcore.experiment.fields import Setting
 from seqcore.experiment.links import PAGE_KEYS, link_of, nearest_from_link
@@ -72,6 +73,14 @@ class Draft:
 
     def _chosen(self, choice: str) -> str:
         return str(self.values.get(choice, self.base.get(choice)))
+
+    def why_not(self, path: str, value: Any) -> str | None:
+        """Why a field can't have a value beside the last valid values and the chosen source and architecture."""
+        chosen = {choice: self._chosen(choice) for choice in OPTIONS if self._chosen(choice) != self.base.get(choice)}
+        try:
+            return self.base.with_changes(chosen).why_not(path, value)
+        except ExperimentError:  # the choice itself conflicts, which is reported in its place
+            return self.base.why_not(path, value)
 
     def settings(self) -> tuple[Setting, ...]:
         """The fields that have a control: those of the chosen source and architecture included, forced ones not."""

@@ -124,7 +124,7 @@ def _reason(draft: Draft, setting: Setting, value: Any) -> str | None:
         return "not supported by this data source"
     if setting.path not in _CONSTRAINED or value == draft.values.get(setting.path):
         return None
-    return draft.base.why_not(setting.path, value)
+    return draft.why_not(setting.path, value)
 
 
 def _choice(draft: Draft, setting: Setting, label: str, common: dict[str, Any], columns: Sequence[str]) -> Any:
@@ -195,7 +195,12 @@ def _number(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
         return st.slider(label, low, high, step=1, **common)
     if setting.kind == "whole":
         return st.number_input(label, step=1, format="%d", **common)
-    return st.number_input(label, step=_step(setting), format="%g", **common)
+    step = _step(setting)
+    reason = _reason(draft, setting, step) if draft.values.get(setting.path) == setting.minimum == 0.0 else None
+    if reason is not None and not common["disabled"]:
+        common["disabled"] = True
+        label += f" :gray[· {escape(reason.partition('; ')[0])}]"
+    return st.number_input(label, step=step, format="%g", **common)
 
 
 def _step(setting: Setting) -> float:

@@ -164,6 +164,17 @@ def test_a_field_that_does_not_matter_is_off_and_says_when_it_would(page: AppTes
     assert not control(page, "number_input", "training.momentum").disabled
 
 
+def test_what_an_architecture_does_not_support_is_off_with_the_reason(page: AppTest) -> None:
+    page.run()
+    assert not control(page, "number_input", "model.recurrent_dropout").disabled
+    control(page, "selectbox", "model.architecture").set_value("mingru").run()
+    dropout = control(page, "number_input", "model.recurrent_dropout")
+    assert dropout.disabled
+    assert "no recurrent weights to drop" in dropout.label
+    assert control(page, "toggle", "model.bidirectional").disabled
+    assert any("minGRU has no backward direction" in caption.value for caption in page.caption)
+
+
 def test_the_options_of_the_chosen_architecture_are_shown_and_kept_while_another_is_chosen(page: AppTest) -> None:
     page.run()
     control(page, "number_input", "model.options.forget_bias:lstm").set_value(2.0).run()
