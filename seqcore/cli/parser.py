@@ -13,7 +13,6 @@ from seqcore.data.splits import SPLITS
 __all__ = ["make_parser"]
 
 Command = Callable[[argparse.Namespace, Output], int]
-RUN_HELP = "id of a run, a prefix of it, or `latest`"
 SET_HELP = "change a field, as in model.hidden_size=64; can be repeated; `fields` lists the fields"
 JSON_HELP = "print one JSON object a line instead of text"
 STORE_HELP = "folder, database file or URL of the runs (default: SEQCORE_STORE, else runs/)"
@@ -37,24 +36,33 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _lazy(module: str, name: str) -> Command:
-    """A command whose module is imported when it runs."""
+def _add(
+    commands: Any, name: str, function: str, help: str, *, store: bool = True, run: bool = False
+) -> argparse.ArgumentParser:
+    """Add a command: a function of `seqcore.cli`, as "module.name", imported when the command is run.
 
-    def run(args: argparse.Namespace, out: Output) -> int:
-        command: Command = getattr(importlib.import_module(f"seqcore.cli.{module}"), name)
+    `--json` and `--store` may stand before or after the command; `run` adds the id of a run as first argument.
+    """
+    module, _, attribute = function.partition(".")
+
+    def execute(args: argparse.Namespace, out: Output) -> int:
+        command: Command = getattr(importlib.import_module(f"seqcore.cli.{module}"), attribute)
         return command(args, out)
 
-    return run
-
-
-def _add(commands: Any, name: str, run: Command, help: str, *, store: bool = True) -> argparse.ArgumentParser:
-    """Add a command with the options that all have. They may stand before the command, too."""
-    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-    command.set_defaults(run=run)
-    command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=JSON_HELP)
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+    parser.set_defaults(run=execute)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=JSON_HELP)
     if store:
-        command.add_argument("--store", metavar="URL", default=argparse.SUPPRESS, help=STORE_HELP)
-    return command
+        parser.add_argument("--store", metavar="URL", default=argparse.SUPPRESS, help=STORE_HELP)
+    if run:
+        parser.add_argument("id", metavar="RUN", help="id of a run, a prefix of it, or `latest`")
+    return parser
+
+
+def _add_changes(parser: argparse.ArgumentParser, help: str = SET_HELP) -> None:
+    parser.add_argument(
+        "--set", metavar="FIELD=VALUE", dest="changes", action="append", type=_assignment, default=[], help=help
+    )
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -65,136 +73,67 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _add_catalog(commands: Any) -> None:
-    _add(commands, "recipes", _lazy("catalog", "recipes"), "List the recipes (named experiments).", store=False)
-    fields = _add(commands, "fields", _lazy("catalog", "fields"), "List the fields that --set can change.", store=False)
+    _add(commands, "recipes", "catalog.recipes", "List the recipes (named experiments).", store=False)
+    fields = _add(commands, "fields", "catalog.fields", "List the fields that --set can change.", store=False)
     fields.add_argument("prefix", nargs="?", default="", help="only fields that start with this, as in `training`")
-
-    data = _add(
-        commands,
-        "data",
-        _lazy("data", "data"),
-        "Profile a source or a file: columns, splits, seasonality, problems.",
-        store=False,
-    )
+    help = "Profile a source or a file: columns, splits, seasonality, problems."
+    data = _add(commands, "data", "data.data", help, store=False)
     data.add_argument("what", metavar="SOURCE_OR_FILE", help="a source such as weather, or a data file")
     _add_changes(data)
 
 
-def _add_changes(command: argparse.ArgumentParser, help: str = SET_HELP) -> None:
-    command.add_argument(
-        "--set",
-        metavar="FIELD=VALUE",
-        dest="changes",
-        action="append",
-        type=_assignment,
-        default=[],
-        help=help,
-    )
-
-
 def _add_training(commands: Any) -> None:
-    train = _add(commands, "train", _lazy("training", "train"), "Train a recipe, an experiment file or a data file.")
-    train.add_argument(
-        "what",
-        metavar="RECIPE_OR_FILE",
-        help="name of a recipe, .toml or .json of an experiment, or a data file: CSV, TSV, Parquet, TXT, TS, WAV, ZIP",
-    )
+    train = _add(commands, "train", "training.train", "Train a recipe, an experiment file or a data file.")
+    help = "name of a recipe, .toml or .json of an experiment, or a data file: CSV, TSV, Parquet, TXT, TS, WAV, ZIP"
+    train.add_argument("what", metavar="RECIPE_OR_FILE", help=help)
     _add_changes(train)
-    train.add_argument("--group", default=None, help="group name for runs that belong together")
-    resume = _add(
-        commands,
-        "resume",
-        _lazy("training", "resume"),
-        "Resume a run from its last checkpoint.",
-    )
-    resume.add_argument("id", metavar="RUN", help=RUN_HELP)
+    train.add_argument("--group", help="group name for runs that belong together")
+    resume = _add(commands, "resume", "training.resume", "Resume a run from its last checkpoint.", run=True)
     _add_changes(resume, "change a live field, as in training.learning_rate=0.001; can be repeated")
-    more = _add(commands, "more-epochs", _lazy("training", "more_epochs"), "Train a run for more epochs.")
-    more.add_argument("id", metavar="RUN", help=RUN_HELP)
+    more = _add(commands, "more-epochs", "training.more_epochs", "Train a run for more epochs.", run=True)
     more.add_argument("epochs", metavar="N", type=_positive, help="number of epochs to add")
 
 
 def _add_runs(commands: Any) -> None:
-    runs = _add(commands, "runs", _lazy("runs", "runs"), "List runs, newest first.")
-    runs.add_argument("--limit", type=_positive, default=None, metavar="N", help="show only the newest N")
-    show = _add(commands, "show", _lazy("runs", "show"), "Show the experiment, findings and metrics of a run.")
-    show.add_argument("id", metavar="RUN", help=RUN_HELP)
+    runs = _add(commands, "runs", "runs.runs", "List runs, newest first.")
+    runs.add_argument("--limit", type=_positive, metavar="N", help="show only the newest N")
+    show = _add(commands, "show", "runs.show", "Show the experiment, findings and metrics of a run.", run=True)
     show.add_argument("--log", action="store_true", help="show the run's log, too")
     for name, help in (
         ("pause", "Pause a running run."),
         ("continue", "Continue a paused run."),
         ("stop", "Stop a run; its checkpoint is kept."),
     ):
-        command = _add(commands, name, _lazy("runs", "command"), help)
-        command.add_argument("id", metavar="RUN", help=RUN_HELP)
-        command.set_defaults(kind=name)
-    delete = _add(commands, "delete", _lazy("runs", "delete"), "Delete a run with its checkpoints.")
-    delete.add_argument("id", metavar="RUN", help=RUN_HELP)
+        _add(commands, name, "runs.command", help, run=True).set_defaults(kind=name)
+    delete = _add(commands, "delete", "runs.delete", "Delete a run with its checkpoints.", run=True)
     delete.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _add_predict(commands: Any) -> None:
-    predict = _add(
-        commands,
-        "predict",
-        _lazy("predict", "predict"),
-        "Predict, forecast, generate or evaluate.",
-    )
-    predict.add_argument("id", metavar="RUN", help=RUN_HELP)
-    what = predict.add_mutually_exclusive_group(required=True)
-    what.add_argument(
-        "--input", metavar="TEXT", help='values in original units ("70 80 90"), symbols ("abcd") or a sentence'
-    )
-    what.add_argument("--file", metavar="FILE", help="predict or evaluate new data of the same kind")
-    what.add_argument(
-        "--split", "--part", metavar="SPLIT", choices=SPLITS, help="evaluate a split of its data: train, val or test"
-    )
-    what.add_argument("--steps", metavar="N", type=_positive, help="forecast N steps beyond the end of the data")
-    predict.add_argument(
-        "--at",
-        metavar="WEIGHTS",
-        type=_weights,
-        default="best",
-        help="weights: best, last, or the step of a kept checkpoint (default: best)",
-    )
-    predict.add_argument("--refit", action="store_true", help="with --steps: retrain on all data first")
-    predict.add_argument(
-        "--series",
-        metavar="NAME",
-        help="with --steps or --input: one of several series (default: the first)",
-    )
-    predict.add_argument("--csv", metavar="OUT", help="write the predictions to a CSV file")
-    predict.add_argument("--generate", metavar="N", type=_positive, help="with --input: generate N symbols")
-    predict.add_argument(
-        "--temperature",
-        metavar="T",
-        type=float,
-        default=None,
-        help="with --generate: 0 is greedy (default: 1)",
-    )
-    predict.add_argument(
-        "--top-k",
-        metavar="K",
-        type=_positive,
-        default=None,
-        help="with --generate: sample from the K most probable symbols (default: all)",
-    )
-    predict.add_argument(
-        "--beam",
-        metavar="N",
-        type=_positive,
-        default=None,
-        help="beam width of a translation; 1 is greedy (default: as in the experiment)",
-    )
-    predict.add_argument(
-        "--seed", metavar="N", type=int, default=None, help="with --generate: random seed (default: 0)"
-    )
+    predict = _add(commands, "predict", "predict.predict", "Predict, forecast, generate or evaluate.", run=True)
+    option = predict.add_argument
+    what = predict.add_mutually_exclusive_group(required=True).add_argument
+    what("--input", metavar="TEXT", help='values in original units ("70 80 90"), symbols ("abcd") or a sentence')
+    what("--file", metavar="FILE", help="predict or evaluate new data of the same kind")
+    what("--split", "--part", metavar="SPLIT", choices=SPLITS, help="evaluate a split of its data: train, val or test")
+    what("--steps", metavar="N", type=_positive, help="forecast N steps beyond the end of the data")
+    at_help = "weights: best, last, or the step of a kept checkpoint (default: best)"
+    option("--at", metavar="WEIGHTS", type=_weights, default="best", help=at_help)
+    option("--refit", action="store_true", help="with --steps: retrain on all data first")
+    option("--series", metavar="NAME", help="with --steps or --input: one of several series (default: the first)")
+    option("--csv", metavar="OUT", help="write the predictions to a CSV file")
+    option("--generate", metavar="N", type=_positive, help="with --input: generate N symbols")
+    option("--temperature", metavar="T", type=float, help="with --generate: 0 is greedy (default: 1)")
+    top_k_help = "with --generate: sample from the K most probable symbols (default: all)"
+    option("--top-k", metavar="K", type=_positive, help=top_k_help)
+    beam_help = "beam size of a translation; 1 is greedy (default: as in the experiment)"
+    option("--beam", metavar="N", type=_positive, help=beam_help)
+    option("--seed", metavar="N", type=int, help="with --generate: random seed (default: 0)")
     predict.set_defaults(usage=predict.error)
 
 
 def _add_export(commands: Any) -> None:
-    export = _add(commands, "export", _lazy("export", "export"), "Export a run to a file.")
-    export.add_argument("id", metavar="RUN", help=RUN_HELP)
+    export = _add(commands, "export", "export.export", "Export a run to a file.", run=True)
     export.add_argument("--format", metavar="FORMAT", required=True, help="weights, experiment, predictions or history")
     export.add_argument("out", metavar="OUT", help="output file")
 

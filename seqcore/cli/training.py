@@ -19,6 +19,7 @@ from seqcore.events import Event
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.recipes import load_recipe
 from seqcore.runs.api import open_store
+from seqcore.runs.execution import execute
 from seqcore.runs.records import LIVE
 from seqcore.runs.store import Lease, Run, Store
 from seqcore.training.control import Control
@@ -78,8 +79,6 @@ def foreground(store: Store, lease: Lease, out: Output, *, quiet: bool = False) 
             control.stop()
 
     with _signals(control) as received:
-        from seqcore.runs.worker import execute  # torch takes seconds to import; Ctrl-C is handled meanwhile
-
         try:
             run = execute(store, lease, on_event=on_event, control=control)
         finally:

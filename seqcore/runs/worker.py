@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
-import importlib
 import os
 import signal
 import sys
@@ -16,25 +15,18 @@ import threading
 import traceback
 from collections.abc import Iterator
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from seqcore.errors import SeqcoreError
-from seqcore.training.control import Control
 from seqcore.training.openmp import set_passive_wait_policy
 
 if TYPE_CHECKING:
-    from seqcore.runs.execution import execute
     from seqcore.runs.store import Store
+    from seqcore.training.control import Control
 
-__all__ = ["execute", "main"]
+__all__ = ["main"]
 
 EXIT_SECONDS = 3.0  # for a run to write its checkpoint before the process exits
-
-
-def __getattr__(name: str) -> Any:
-    if name == "execute":
-        return importlib.import_module("seqcore.runs.execution").execute
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class _Inbox:
@@ -63,6 +55,8 @@ class _Inbox:
         self._runs.put(None)
 
     def __iter__(self) -> Iterator[tuple[str, Control]]:
+        from seqcore.training.control import Control
+
         while (run := self._runs.get()) is not None:
             control = Control()
             if not self._set_current(control):
