@@ -231,7 +231,7 @@ class Dataset(ABC):
     def _windows(self, split: str) -> Windows:
         c = self.config
         if self.whole:
-            return whole_sequences(self.bounds[split])
+            return Windows.from_groups(((low, 1, high - low, s) for s, low, high in self.bounds[split]), 1)
         length = c.window
         groups: list[tuple[int, int, int, int]] = []
         for s, low, high in self.bounds[split]:
@@ -283,36 +283,19 @@ class Dataset(ABC):
         return fits[-1:] if self.every_step and not whole_fits else [] if self.every_step else fits
 
     def _check(self) -> None:
-        if self.whole:
-            self._check_whole()
-            return
-        need = self._reach(self.config.window)
-        fractions = {"val": self.config.validation_fraction, "test": self.config.test_fraction}
-        for split in SPLITS:
-            required = split == "train" or fractions[split] > 0.0
-            if required and len(self.windows[split]) == 0:
-                rows = max((high - low for _, low, high in self.bounds[split]), default=0)
-                rest = (
-                    "make data.window smaller, or give more data"
-                    if split == "train"
-                    else f"make it larger, make data.window smaller, or set data.{SPLIT_TITLES[split]}_fraction to 0"
-                )
+        """DataError if a required split has no window."""
+        fractions = {"train": 1.0, "val": self.config.validation_fraction, "test": self.config.test_fraction}
+        for split in (split for split in SPLITS if fractions[split] > 0.0 and not len(self.windows[split])):
+            title, need = SPLIT_TITLES[split], self._reach(self.config.window)
+            without = "" if split == "train" else f", or set data.{title}_fraction to 0"
+            if self.whole:
                 raise DataError(
-                    f"data.window: a window of {self.config.window} and its targets need {need} consecutive steps, but "
-                    f"the {SPLIT_TITLES[split]} split has {rows} (of {len(self.table)} rows in total); {rest}"
+                    f"the {title} split has no sequence ({len(self.table.lengths)} in total; groups are not divided); "
+                    f"give more sequences{without}"
                 )
-
-    def _check_whole(self) -> None:
-        fractions = {"val": self.config.validation_fraction, "test": self.config.test_fraction}
-        for split in SPLITS:
-            if len(self.windows[split]) == 0 and (split == "train" or fractions[split] > 0.0):
-                rest = "" if split == "train" else f", or set data.{SPLIT_TITLES[split]}_fraction to 0"
-                raise DataError(
-                    f"the {SPLIT_TITLES[split]} split has no sequence ({len(self.table.lengths)} in total; groups are "
-                    f"not divided); give more sequences{rest}"
-                )
-
-
-def whole_sequences(bounds: Sequence[tuple[int, int, int]]) -> Windows:
-    """Each segment (sequence, first row, end row) as one window."""
-    return Windows.from_groups(((low, 1, high - low, s) for s, low, high in bounds), 1)
+            rows = max((high - low for _, low, high in self.bounds[split]), default=0)
+            raise DataError(
+                f"data.window: a window of {self.config.window} and its targets need {need} consecutive steps, but the "
+                f"{title} split has {rows} (of {len(self.table)} rows in total); reduce data.window, give more data"
+                f"{without}"
+            )

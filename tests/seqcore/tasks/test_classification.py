@@ -248,7 +248,7 @@ def test_a_class_missing_from_training_is_reported_and_counts_as_an_error() -> N
     task = Classification(experiment())
     odd = task.make_dataset(table, CPU)
     assert odd.codec.labels == ("a", "b")
-    assert "no sequence of class rare, the test split has" in " ".join(odd.table.notes)
+    assert "Class rare: in the test split, but not in the training split" in " ".join(odd.table.notes)
     evaluation = task.evaluate(task.build_model(odd.codec), odd, "test")
     truth = odd.truth("test", np.arange(len(held_back)))
     assert (truth == UNKNOWN_CLASS).sum() == 2
@@ -450,5 +450,5 @@ def test_findings_report_imbalanced_classes(trained: tuple[Predictor, Table, lis
     table = of([[0.0, 1.0]] * 100, ["a"] * 92 + ["b"] * 8)
     events, _ = run(experiment(**{"training.epochs": 1}), table)
     messages = [e.message for e in events if isinstance(e, Finding)]
-    assert any("look at macro F1" in m for m in messages)
+    assert any("use macro F1" in m for m in messages)
     assert any("for every sequence" in m for m in messages)
