@@ -32,7 +32,7 @@ def evaluation_section(run: Run, step: int, table: Table) -> None:
     fractions = {"test": data.test_fraction, "val": data.validation_fraction}
     splits = [split for split in run_labels.SPLITS if fractions.get(split, 1.0)]
     head, choice = st.columns([2, 1.4], vertical_alignment="bottom")
-    head.subheader("Truth and prediction", anchor=False)
+    head.subheader("Evaluation", anchor=False)
     split = scored_split(run.experiment)
     if len(splits) > 1:
         split = choice.segmented_control(

@@ -61,7 +61,7 @@ def sentence(predictor: Predictor, table: Table, *, key: str) -> str:
     """A sentence in the source language."""
     words = len(predictor.symbols)
     return st.text_area(
-        "A sentence to translate", value=predictor.example(), height=68, key=key,
+        "Sentence to translate", value=predictor.example(), height=68, key=key,
         help=f"Vocabulary of {words:,} words; unknown words are reported. Case and final punctuation are optional.",
     )  # fmt: skip
 

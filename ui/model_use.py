@@ -112,7 +112,7 @@ def forecast(run: Run, predictor: Predictor, table: Table) -> None:
     with columns[1]:
         picture(
             plot_view(view), key=key, label="The end of the data and the forecast",
-            reading="Dark: observed. Blue: forecast. The scores above say how accurate it is.",
+            reading=f"{view.caption} The scores above say how accurate it is.",
         )  # fmt: skip
     data = run.experiment.data
     if data.validation_fraction or data.test_fraction:

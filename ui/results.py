@@ -15,7 +15,7 @@ from seqcore.evaluation.metrics import Evaluation
 from seqcore.plots import plot_view
 from seqcore.registry import baseline_title
 from seqcore.results import RESULT_TYPES, View
-from seqcore.results.formatting import format_number
+from seqcore.results.formatting import counted, format_number
 from ui.live_chart import live_chart
 from ui.session import escape
 
@@ -74,7 +74,7 @@ def answer(view: View, *, ahead: bool = True) -> None:
     )
     st.html(f'{_STYLE}<div class="sl-answer{many}" data-testid="answer">{cells}</div>')
     if view.left_out:
-        st.caption(f"{view.left_out:,} more steps: see the figure and the CSV.")
+        st.caption(f"{counted(view.left_out, 'more step')}: see the figure and the CSV.")
 
 
 def further(view: View, *, key: str) -> None:

@@ -45,7 +45,7 @@ def loss_info(
     *,
     logarithmic: bool = True,
     title: str = "",
-    unit: str = "the model's scale",
+    unit: str = "scaled units",
 ) -> LossInfo:
     """From a curve (`steps[n]`, `loss[n]`) and a run's events, of which `Epoch` and `Changed` are looked at.
 

@@ -53,7 +53,7 @@ def texts(page: AppTest) -> str:
 
 
 def test_what_one_types_is_translated_and_words_never_seen_are_named(page: AppTest) -> None:
-    box = next(area for area in page.text_area if area.label == "A sentence to translate")
+    box = next(area for area in page.text_area if area.label == "Sentence to translate")
     assert box.value
     box.set_value("I am happy, dear zebra").run()
     assert not page.exception
