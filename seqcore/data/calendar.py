@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqcore.data.table import short_time
 from seqcore.errors import DataError
 
 __all__ = [
@@ -21,6 +20,7 @@ __all__ = [
     "missing_after",
     "missing_times_note",
     "past_times",
+    "short_time",
 ]
 
 Times = NDArray[np.datetime64]
@@ -238,3 +238,8 @@ def _name(nanoseconds: int) -> str:
         if nanoseconds >= length:
             return f"about every {nanoseconds / length:.3g} {unit}s"
     return "every few nanoseconds"
+
+
+def short_time(time: np.datetime64) -> str:
+    """ "2024-01-31", or with the time of day if it isn't midnight."""
+    return str(time.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ")

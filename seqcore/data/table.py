@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seqcore.data.step_units import IMAGE, ROW, SOUND_FRAME, StepUnit, unit_of_symbols
 from seqcore.errors import DataError
 
-__all__ = ["FULL_SCALE", "Recordings", "Table", "code_type", "describe_table", "short_time", "symbol_table"]
+__all__ = ["FULL_SCALE", "Recordings", "Table", "code_type", "describe_table", "symbol_table"]
 
 _BLOCK = 262_144  # rows checked at a time
 FULL_SCALE = 32_768  # 1.0 as a 16-bit integer
@@ -298,15 +298,10 @@ def describe_table(table: Table) -> dict[str, Any]:
         names, counts = np.unique(table.labels, return_counts=True)
         description["classes"] = dict(zip(names.tolist(), counts.tolist(), strict=True))
     if table.times is not None and len(table):
-        from seqcore.data.calendar import find_frequency  # imports pandas: only for data with dates
+        from seqcore.data.calendar import find_frequency, short_time  # imports pandas: only for data with dates
 
         description["span"] = {"from": short_time(table.times.min()), "to": short_time(table.times.max())}
         frequency = find_frequency(table.times[: table.offsets[1]])
         if frequency:
             description |= {"frequency": frequency.name, "missing_times": frequency.missing}
     return description
-
-
-def short_time(time: np.datetime64) -> str:
-    """ "2024-01-31", or with the time of day if it isn't midnight."""
-    return str(time.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ")

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from seqcore.data.calendar import short_time
 from seqcore.data.readers.column_names import ID_NAMES, STEP_NAMES
 from seqcore.data.readers.column_parsing import (
     Columns,
@@ -27,7 +28,7 @@ from seqcore.data.readers.column_parsing import (
 )
 from seqcore.data.readers.reindexing import Filled, fill_missing_times
 from seqcore.data.readers.time_columns import take_times
-from seqcore.data.table import Table, short_time
+from seqcore.data.table import Table
 from seqcore.errors import DataError
 
 __all__ = ["Ids", "ordered", "series_table", "step_column"]

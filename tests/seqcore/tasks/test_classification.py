@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from seqcore.data.audio import Sound, sound_table
@@ -19,7 +19,7 @@ from seqcore.evaluation.metrics import class_metrics, confusion
 from seqcore.events import CheckpointReady, Epoch, Event, Finding, Finished, Preview, Started
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
-from seqcore.models import MODELS
+from seqcore.models import MODELS, capabilities_of
 from seqcore.results import ConfusionView, LabelsView, view_from_dict
 from seqcore.tasks.classification import Classification
 from seqcore.training.control import Control
@@ -99,6 +99,8 @@ def trained() -> tuple[Predictor, Table, list[Event]]:
 def test_a_sequence_has_the_same_scores_alone_and_in_a_padded_batch(
     lengths: list[int], architecture: str, both_ways: bool, symbolic: bool
 ) -> None:
+    capabilities = capabilities_of(architecture)
+    assume(capabilities.packed and both_ways <= capabilities.bidirectional)
     random = np.random.default_rng(sum(lengths))
     labels = np.array(["a", "b"] * len(lengths))
     if symbolic:
