@@ -1,4 +1,4 @@
-"""The command line as a person or a script sees it: what it prints where, and its exit codes."""
+"""Commands: what they print for people and as JSON, and their exit codes."""
 
 from __future__ import annotations
 

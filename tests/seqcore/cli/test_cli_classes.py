@@ -1,4 +1,4 @@
-"""Classes on the command line: a labelled file is learned, a sequence answered, a file scored or answered."""
+"""Classification on the command line: train a labelled file, classify a sequence, evaluate a file."""
 
 from __future__ import annotations
 

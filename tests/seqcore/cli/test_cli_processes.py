@@ -1,4 +1,4 @@
-"""The command line as a process of its own: signals, pipes, and commands from another terminal."""
+"""Commands as processes: signals, pipes, and commands from another terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translation on the command line: a file of pairs is learned, a sentence answered, another file scored."""
+"""Translation on the command line: train a file of pairs, translate a sentence, evaluate another file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several series on the command line: which one goes on is named, and said in JSON."""
+"""Several series on the command line: `--series` selects the one to forecast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text of the user's from the shell: trained, scored, written on."""
+"""A text file on the command line: train, evaluate, generate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be taken away reads back as what was shown."""
+"""Exports read back as what the run has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of another form given to a trained model: what the model needs and what there is, in one line."""
+"""New data of another kind than the training data: one line names what the model needs and what the data have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finished model answers in the user's own units and words, for inputs of any length."""
+"""Predictor: predictions in original units for inputs of any length, best and last weights, new data."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 
 from seqcore.data.dataframes import table_from_frame
 from seqcore.errors import CorruptError, PredictionError
-from seqcore.events import CheckpointReady, Finished
+from seqcore.events import CheckpointReady, Epoch, Finished
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import recipe
 from seqcore.inference.predictor import Predictor
 from seqcore.results import SeriesView, SymbolsView
+from seqcore.training.control import Control
 from seqcore.training.fit import fit, load_table
 
 
@@ -212,14 +213,22 @@ def test_typed_numbers_are_read_by_the_rule_of_typed_data(typed: str, read: list
     assert trained("ramp-next-value")[0].parse_input(typed)[:, 0].tolist() == read
 
 
-def test_best_and_last_weights_can_both_be_had() -> None:
-    plan = recipe("bouncing-ball").with_changes({"training.learning_rate": 0.1, "training.epochs": 8})
-    best, end, content = finished(plan)
+def test_best_and_last_weights_are_two_models() -> None:
+    plan = recipe("bouncing-ball").with_changes({"training.schedule": "constant", "training.epochs": 4})
+    content, control, end = b"", Control(), None
+    for event in fit(plan, control=control):
+        if isinstance(event, Epoch) and event.epoch == 2:
+            control.change({"training.learning_rate": 1.0, "training.clip_norm": 0.0})  # the validation loss rises
+        content = event.content if isinstance(event, CheckpointReady) else content
+        end = event if isinstance(event, Finished) else end
+    assert end is not None
+    best = Predictor.from_checkpoint(content)
     last = Predictor.from_checkpoint(content, at="last")
     table = load_table(plan)
     assert best.evaluate(table, split="val").metrics["loss"] == pytest.approx(end.metrics["val_loss"], rel=1e-6)
     assert last.evaluate(table, split="val").metrics["loss"] == pytest.approx(end.last_metrics["val_loss"], rel=1e-6)
-    assert best.step <= last.step == end.step
+    assert best.step < last.step == end.step
+    assert end.last_metrics["val_loss"] > 2 * end.metrics["val_loss"]
 
 
 def test_a_damaged_checkpoint_gives_no_predictor() -> None:

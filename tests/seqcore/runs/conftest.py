@@ -1,4 +1,4 @@
-"""Stores of their own, small experiments, and events as `fit` makes them."""
+"""Fixtures: empty stores, small experiments, events as `fit` yields them, and real workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thinned curves: small, true to their extremes and gaps, and the same however they were cut into blocks."""
+"""Downsampled curves: bounded size, exact extremes and NaN, independent of how the blocks were cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores that are damaged, foreign, newer, full or busy: said in one line, and never made anew."""
+"""Damaged, foreign, newer, full and locked databases: one line of error, and no data lost."""
 
 from __future__ import annotations
 

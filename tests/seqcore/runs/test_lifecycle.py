@@ -1,4 +1,4 @@
-"""Which command does what to a run in which state, and what is said where it can't."""
+"""Commands and status changes of runs, and the errors for those that are not allowed."""
 
 from __future__ import annotations
 

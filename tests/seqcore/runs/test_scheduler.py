@@ -1,4 +1,4 @@
-"""The queue of a server, with real workers: order, slots, pauses, deaths, and a server that is killed."""
+"""The scheduler with real workers: order, slots, pauses, killed workers and a killed server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store's contract, on every kind of database that there is here."""
+"""The contract of the store, on every database that is available."""
 
 from __future__ import annotations
 

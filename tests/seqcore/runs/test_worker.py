@@ -1,4 +1,4 @@
-"""Real runs in real processes: killed, paused, stopped, steered, broken, and always resumable to the bit."""
+"""Runs in real processes: killed, paused, stopped, changed, failing, and always resumable bit for bit."""
 
 from __future__ import annotations
 
