@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -111,6 +111,20 @@ def _number(value: float | None) -> str:
     return f"{value:g}" if value < 1e6 else f"{value:.0f}"
 
 
+class _Extra(TypedDict, total=False):
+    """Attributes of `Setting` that pydantic does not have."""
+
+    unit: str
+    applies_to: Mapping[str, tuple[str, ...]]
+    basic: bool
+    live: bool
+    logarithmic: bool
+    multiline: bool
+    slider: bool
+    dynamic_choices: Entry
+    numbers: bool
+
+
 def setting(
     default: Any,
     help: str,
@@ -120,29 +134,10 @@ def setting(
     maximum: float | None = None,
     above: float | None = None,
     choices: Iterable[Choice] | Iterable[tuple[str, str, str]] = (),
-    unit: str = "",
-    applies_to: Mapping[str, tuple[str, ...]] | None = None,
-    basic: bool = False,
-    live: bool = False,
-    logarithmic: bool = False,
-    multiline: bool = False,
-    slider: bool = False,
-    dynamic_choices: Entry | None = None,
-    numbers: bool = False,
+    **extra: Unpack[_Extra],
 ) -> Any:
-    """Declare a field. `above` is an exclusive minimum; `choices` are (value, title, help)."""
-    extra: dict[str, Any] = {
-        "choices": [c if isinstance(c, Choice) else Choice(*c) for c in choices],
-        "unit": unit,
-        "applies_to": applies_to,
-        "basic": basic or slider,
-        "live": live,
-        "logarithmic": logarithmic,
-        "multiline": multiline,
-        "slider": slider,
-        "dynamic_choices": dynamic_choices,
-        "numbers": numbers,
-    }
+    """Declare a field. `above` is an exclusive minimum; `choices` are (value, title, help); see `Setting`."""
+    described: Any = {**extra, "choices": tuple(c if isinstance(c, Choice) else Choice(*c) for c in choices)}
     start: Any = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
     return Field(
         **start,
@@ -151,7 +146,7 @@ def setting(
         ge=minimum,
         le=maximum,
         gt=above,
-        json_schema_extra={"seqcore": extra},
+        json_schema_extra={"seqcore": described},
     )
 
 
@@ -177,7 +172,7 @@ def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
-    """The attributes of `setting` that pydantic does not have."""
+    """What `setting` declared that pydantic does not have."""
     schema = field.json_schema_extra
     return dict(schema.get("seqcore", {})) if isinstance(schema, dict) else {}  # type: ignore[arg-type]
 
@@ -190,8 +185,7 @@ def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
         extra = _extra(field)
         limits = {type(m).__name__: m for m in field.metadata}
         low, high, above = limits.get("Ge"), limits.get("Le"), limits.get("Gt")
-        choices = tuple(extra.get("choices", ()))
-        kind, optional = _kind(field, choices)
+        kind, optional = _kind(field, extra.get("choices", ()))
         settings.append(
             Setting(
                 path=f"{prefix}.{name}" if prefix else name,
@@ -202,17 +196,8 @@ def describe(section: type[BaseModel], prefix: str = "") -> tuple[Setting, ...]:
                 minimum=low.ge if low else above.gt if above else None,
                 maximum=high.le if high else None,
                 exclusive_minimum=above is not None,
-                choices=choices,
-                unit=extra.get("unit", ""),
                 optional=optional,
-                applies_to=extra.get("applies_to"),
-                basic=extra.get("basic", False),
-                live=extra.get("live", False),
-                logarithmic=extra.get("logarithmic", False),
-                multiline=extra.get("multiline", False),
-                slider=extra.get("slider", False),
-                dynamic_choices=extra.get("dynamic_choices"),
-                numbers=extra.get("numbers", False),
+                **extra,
             )
         )
     return tuple(settings)

@@ -22,7 +22,7 @@ _BLANK, _GO = ".", "?"
 class AddingProblem(Source):
     """Random numbers, two of them marked: predict their sum at the end of the sequence."""
 
-    length: int = setting(100, "Numbers in each sequence.", minimum=4, maximum=500, slider=True)
+    length: int = setting(100, "Numbers in each sequence.", minimum=4, maximum=500, basic=True, slider=True)
     samples: int = setting(5000, "Number of sequences.", minimum=10, maximum=1_000_000, basic=True)
     seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
@@ -59,7 +59,7 @@ class AddingProblem(Source):
 class CopyMemory(Source):
     """A few letters, a delay of blanks, a cue: repeat the letters. Only predictions after the cue are scored."""
 
-    delay: int = setting(30, "Blanks between the letters and the cue.", minimum=1, maximum=500, slider=True)
+    delay: int = setting(30, "Blanks between the letters and the cue.", minimum=1, maximum=500, basic=True, slider=True)
     remembered: int = setting(5, "Number of letters to remember.", minimum=1, maximum=100, basic=True)
     letters: int = setting(8, "Number of different letters.", minimum=2, maximum=26)
     samples: int = setting(5000, "Number of sequences.", minimum=10, maximum=1_000_000, basic=True)

@@ -45,7 +45,7 @@ Values = NDArray[np.float64]
 class SpokenVowels(Source):
     """Vowels spoken by synthetic voices, as log-mel frames with their waveforms."""
 
-    vowels: int = setting(5, "Number of vowels.", minimum=2, maximum=len(VOWELS), slider=True)
+    vowels: int = setting(5, "Number of vowels.", minimum=2, maximum=len(VOWELS), basic=True, slider=True)
     speakers: int = setting(120, "Number of synthetic voices.", minimum=4, maximum=1_000, basic=True)
     repeats: int = setting(3, "Recordings of each vowel by each voice.", minimum=1, maximum=100, basic=True)
     noise: float = setting(0.03, "Maximum noise level, relative to the voice.", minimum=0.0, maximum=1.0)
