@@ -92,7 +92,7 @@ def test_a_first_visit_shows_the_data_and_one_button_and_a_click_trains_to_the_e
     status(page, "completed")
     assert page.evaluate(f"window.first === document.querySelector('{CURVE}')")
     expect(page.get_by_test_id("prediction-chart").locator(".scatterlayer .trace")).not_to_have_count(0)
-    expect(page.get_by_test_id("cards")).to_contain_text(re.compile(r"\d× better"))
+    expect(page.get_by_test_id("cards")).to_contain_text(re.compile(r"\d× lower"))
     # Plotly offers to hand a chart to its makers' server; here nothing leaves the machine
     expect(page.locator(".modebar-btn")).not_to_have_count(0)
     expect(page.locator(".modebar-btn[data-title*='Share' i], .modebar-btn[data-title*='cloud' i]")).to_have_count(0)
