@@ -98,7 +98,10 @@ def baselines() -> dict[str, Entry]:
     return registry
 
 
-def baseline_title(name: str) -> str:
+def baseline_title(name: str, *, short: bool = False) -> str:
     """How a baseline is shown; one that isn't registered (of another version) by its own name."""
     entry = baselines().get(name)
-    return entry.title if entry else name.replace("_", " ").capitalize()
+    if entry is None:
+        return name.replace("_", " ").capitalize()
+    title: str = entry.traits.get("short", entry.title) if short else entry.title
+    return title

@@ -77,7 +77,7 @@ def _against(scores: ScoresInfo) -> str:
     base, best = scores.reference_score, scores.best_baseline
     if base is None or best is None or not scores.beaten or best.name == base.name:
         return scores.against_reference
-    return f"{scores.against_reference}; {best.name} is better"
+    return f"{scores.against_reference}; {best.short} is better"
 
 
 def _progress(run: Run) -> str:

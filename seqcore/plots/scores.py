@@ -29,6 +29,7 @@ class Score(NamedTuple):
     name: str
     value: float
     model: bool
+    short: str = ""  # the name for a narrow place
 
     @property
     def phrase(self) -> str:
@@ -174,7 +175,11 @@ def scores_info(
             metric = finer
     key = f"{part}_{metric}" if part else metric
     scores = [Score(MODEL, float(metrics[key]), True)] if key in metrics else []
-    scores += [Score(baseline_title(name), float(m[key]), False) for name, m in baselines.items() if key in m]
+    scores += [
+        Score(baseline_title(name), float(m[key]), False, baseline_title(name, short=True))
+        for name, m in baselines.items()
+        if key in m
+    ]
     words = metric_named(metric)
     known = [s for s in scores if math.isfinite(s.value)]
     return ScoresInfo(

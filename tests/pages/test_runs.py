@@ -230,9 +230,7 @@ class TestRow:
         metrics = {"val_mae": 0.05}
         store.append(lease, [Finished("completed", "done", 3, 12, 1.0, metrics, metrics, BASELINES, 3)])
         lease.release()
-        assert run_row(store.run(lease.run), [])["baseline"] == (
-            "than last value; Linear regression on the window is better"
-        )
+        assert run_row(store.run(lease.run), [])["baseline"] == ("than last value; Linear regression is better")
 
     def test_a_row_of_a_run_that_is_going_shows_how_far_it_is(self, store):
         lease = begin(store)

@@ -25,7 +25,8 @@ class Baseline(Entry):
 
     Regression gives `BaselineInputs` and takes predictions [n, S, H, K] in original units; language modeling gives
     `TokenInputs` and takes (log probabilities [n], correct [n]); classification and translation give (dataset, split,
-    window numbers) and take class codes [n] or texts. `help` completes "The answer is ...".
+    window numbers) and take class codes [n] or texts. `help` completes "The answer is ...";
+    `traits["short"]` is a title for narrow places.
     """
 
     task: str = "regression"
@@ -42,7 +43,8 @@ def _naive(title: str, help: str, name: str) -> Baseline:
 
 
 def _linear(title: str, help: str, name: str) -> Baseline:
-    return Baseline(title, help, f"{_HERE}.linear:{name}", fit=f"{_HERE}.linear:fit_linear")
+    short = {"short": "Linear regression"}
+    return Baseline(title, help, f"{_HERE}.linear:{name}", short, fit=f"{_HERE}.linear:fit_linear")
 
 
 def _symbols(title: str, help: str, name: str) -> Baseline:
