@@ -120,7 +120,7 @@ def test_fields_names_what_was_probably_meant(ask: Ask) -> None:
         ("export", "latest", "out"),
     ],
 )
-def test_a_mistake_in_usage_ends_with_2(ask: Ask, words: tuple[str, ...]) -> None:
+def test_wrong_usage_exits_with_2(ask: Ask, words: tuple[str, ...]) -> None:
     answer = ask(*words)
     assert answer.code == 2
     assert not answer.out
@@ -271,7 +271,7 @@ def test_resume_records_a_change_that_is_allowed_and_refuses_any_other(ask: Ask,
     assert resumed[-1]["epochs"] == 4
 
 
-def test_more_epochs_goes_on_with_a_completed_run(ask: Ask, ball: str) -> None:
+def test_more_epochs_resumes_a_completed_run(ask: Ask, ball: str) -> None:
     events = ask("more-epochs", ball, "3", "--json").objects
     assert events[-1]["event"] == "finished"
     assert events[-1]["run"] == ball
@@ -318,7 +318,7 @@ def test_the_weights_of_any_kept_step_can_be_used(ask: Ask, ball: str) -> None:
     assert ask("predict", ball, "--input", "0.5", "--at", "first").code == 2
 
 
-def test_missing_months_are_said_before_and_after_training(ask: Ask, months: Path, tmp_path: Path) -> None:
+def test_missing_months_are_reported_before_and_after_training(ask: Ask, months: Path, tmp_path: Path) -> None:
     lines = months.read_text().splitlines()
     holed = tmp_path / "holed.csv"
     holed.write_text("\n".join([*lines[:60], *lines[62:]]))
@@ -357,7 +357,7 @@ def test_own_data_are_trained_on_and_forecast_with_their_dates(ask: Ask, months:
     assert "1959-03-01" in ask("predict", "latest", "--steps", "3").out
 
 
-def test_people_read_the_interval_of_each_step_and_the_error_by_horizon(ask: Ask, tmp_path: Path) -> None:
+def test_intervals_and_error_by_horizon_are_printed(ask: Ask, tmp_path: Path) -> None:
     hours = np.datetime64("2024-01-01T00:00") + np.arange(300) * np.timedelta64(1, "h")
     rows = "".join(f"{hour},{np.sin(i / 4) + 3:.4f}\n" for i, hour in enumerate(np.datetime_as_string(hours, unit="m")))
     (tmp_path / "hours.csv").write_text("time,load\n" + rows)

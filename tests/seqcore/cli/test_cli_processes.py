@@ -75,7 +75,7 @@ def test_ctrl_c_stops_cleanly_and_the_run_can_go_on(start: Start) -> None:
     assert going_on.returncode == 130
 
 
-def test_being_asked_to_end_keeps_a_checkpoint_and_leaves(start: Start) -> None:
+def test_sigterm_writes_a_checkpoint_and_exits(start: Start) -> None:
     training = start(*ENDLESS)
     run = until(training, "epoch")["run"]
     training.terminate()

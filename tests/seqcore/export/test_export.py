@@ -29,7 +29,7 @@ class TestSeries:
         )  # fmt: skip
         assert rows(view.to_csv()) == [["row", "height", "height predicted"], ["0", "0.0", "0.1"], ["1", "", "0.2"]]
 
-    def test_a_forecast_has_no_column_for_a_truth_that_nobody_knows(self):
+    def test_a_forecast_has_no_truth_column(self):
         view = SeriesView(x=np.array([3.0]), prediction=np.array([[100.0, 5.0]]), columns=("a", "b"))
         assert rows(view.to_csv()) == [["step", "a predicted", "b predicted"], ["3", "100.0", "5.0"]]
 

@@ -90,7 +90,7 @@ def test_a_fault_in_a_file_of_the_right_form_is_still_that_fault(gestures: Predi
         gestures.read_file(long_form().replace(b"0,0,0,0,a", b"0,0,O,0,a"), name="n.csv")
 
 
-def test_columns_without_names_are_taken_in_order_and_that_is_said(gestures: Predictor) -> None:
+def test_columns_without_names_are_matched_in_order_with_a_note(gestures: Predictor) -> None:
     table = gestures.read_file(ts(), name="n.ts")
     assert table.columns == ("x", "y")
     assert table.notes[-1] == "Columns are matched in order: dimension 1 and dimension 2 as x and y."
@@ -135,13 +135,13 @@ def test_an_input_that_is_a_file_points_to_the_option_for_files(
     capsys.readouterr()
     assert main(["predict", "latest", "--input", "g.csv", "--store", "runs"]) == 1
     assert capsys.readouterr().err.strip() == (
-        "input: 'g.csv' is a file, and --input takes the values themselves; use --file g.csv"
+        "input: 'g.csv' is a file, and --input takes values; use --file g.csv"
     )
     assert main(["predict", "latest", "--input", "x," * 300, "--store", "runs"]) == 1
     assert "'x' is not a number" in capsys.readouterr().err
 
 
-def test_what_a_file_holds_is_counted_in_its_own_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_are_counted_in_the_unit_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "n.csv").write_text(TEXTS)
     assert main(["data", str(tmp_path / "n.csv")]) == 0
     assert "labelled texts, 660 characters in 40 sequences, for classification" in capsys.readouterr().out

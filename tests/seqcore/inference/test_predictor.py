@@ -49,7 +49,7 @@ def test_after_70_80_90_comes_100(name: str) -> None:
     assert view.context[:, 0].tolist() == [70.0, 80.0, 90.0]
 
 
-def test_the_published_ramp_only_learned_the_mean_and_is_told_so() -> None:
+def test_the_published_ramp_learns_only_the_mean_which_is_a_finding() -> None:
     plan = recipe("ramp-next-value-as-published")
     findings = [e for e in fit(plan) if type(e).__name__ == "Finding"]
     assert "learned-the-mean" in [f.code for f in findings]
@@ -69,7 +69,7 @@ def test_letters_are_answered_with_probabilities() -> None:
     assert end.metrics["val_accuracy"] == 1.0
 
 
-def test_text_goes_on_from_a_prompt_the_same_way_for_the_same_seed() -> None:
+def test_generated_text_is_the_same_for_the_same_seed() -> None:
     predictor = trained("next-letter")[0]
     assert predictor.generate("x", 6, temperature=0.0) == "yzabcd"
     hot = predictor.generate("x", 40, temperature=8.0, seed=3)
@@ -77,7 +77,7 @@ def test_text_goes_on_from_a_prompt_the_same_way_for_the_same_seed() -> None:
     assert hot != predictor.generate("x", 40, temperature=8.0, seed=4)
 
 
-def test_inputs_of_any_length_are_taken_and_an_unusual_one_is_said() -> None:
+def test_inputs_of_any_length_are_accepted_and_an_unusual_one_is_a_finding() -> None:
     predictor = trained("ramp-next-value")[0]
     assert predictor.check_input("70 80 90") == []
     assert "1 step" in predictor.check_input("70")[0].message
@@ -98,7 +98,7 @@ def test_inputs_of_any_length_are_taken_and_an_unusual_one_is_said() -> None:
         ("next-letter", "", "the prompt is empty"),
     ],
 )
-def test_an_input_that_can_not_be_taken_is_one_clear_line(name: str, typed: str, words: str) -> None:
+def test_an_input_that_can_not_be_used_is_one_line(name: str, typed: str, words: str) -> None:
     with pytest.raises(PredictionError, match=words) as caught:
         trained(name)[0].predict(typed)
     assert len(caught.value.lines) == 1
@@ -131,7 +131,7 @@ def monthly(n: int = 96) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("horizon", [1, 4])
-def test_a_forecast_goes_on_in_the_datas_units_with_its_dates(horizon: int) -> None:
+def test_a_forecast_has_the_units_and_dates_of_the_data(horizon: int) -> None:
     plan = Experiment.make(
         {
             "data": {"window": 12, "scaling": "last-value", "horizon": horizon, "target": ["Passengers"]},

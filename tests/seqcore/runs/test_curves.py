@@ -14,7 +14,7 @@ VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_
 
 
 @given(VALUES, st.integers(1, 50))
-def test_thinning_keeps_each_stretch_s_extremes_and_a_sign_of_what_is_missing(values: list[float], width: int) -> None:
+def test_thinning_keeps_minimum_maximum_and_nan_of_each_bucket(values: list[float], width: int) -> None:
     given_values = np.array(values)
     steps, kept = thin(np.arange(1, len(values) + 1), given_values, width)
     assert np.array_equal(kept, given_values[steps - 1], equal_nan=True)

@@ -94,7 +94,7 @@ def test_a_database_with_overwritten_pages_is_refused(used: Path) -> None:
     assert "is damaged" in refused(used)
 
 
-def test_damage_that_is_only_met_on_reading_is_said_in_one_line(used: Path) -> None:
+def test_damage_that_shows_only_on_reading_is_one_line(used: Path) -> None:
     store = Store(used)
     content = bytearray(used.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)
@@ -121,7 +121,7 @@ def test_a_newer_store_is_refused(used: Path) -> None:
     assert "newer Sequence Lab (store version 99; this program reads up to 1)" in said
 
 
-def test_an_older_store_is_brought_up_to_date_and_keeps_its_runs(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def add(connection: schema.Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT DEFAULT 'blue'")
 

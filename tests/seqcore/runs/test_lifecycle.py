@@ -14,7 +14,7 @@ from seqcore.runs.store import Lease, Store
 
 
 @pytest.fixture
-def bring(
+def run_in(
     store: Store,
     experiment: Experiment,
     started: Callable[..., Started],
@@ -62,9 +62,9 @@ ALLOWED = {
 @pytest.mark.parametrize("kind", ["pause", "continue", "stop", "change"])
 @pytest.mark.parametrize("status", ALLOWED)
 def test_commands_go_where_the_status_allows_them(
-    store: Store, bring: Callable[[str], Lease], status: str, kind: str
+    store: Store, run_in: Callable[[str], Lease], status: str, kind: str
 ) -> None:
-    lease = bring(status)
+    lease = run_in(status)
     arguments = {"training.learning_rate": 0.5} if kind == "change" else None
     if kind not in ALLOWED[status]:
         with pytest.raises(StoreError, match=lease.run) as caught:
@@ -83,9 +83,9 @@ def test_commands_go_where_the_status_allows_them(
     assert store.take_commands(lease) == []
 
 
-def test_an_unknown_command_is_refused_with_a_hint(store: Store, bring: Callable[[str], Lease]) -> None:
+def test_an_unknown_command_is_refused_with_a_hint(store: Store, run_in: Callable[[str], Lease]) -> None:
     with pytest.raises(StoreError, match="no command 'paus'; did you mean pause"):
-        store.command(bring("running").run, "paus")
+        store.command(run_in("running").run, "paus")
 
 
 @pytest.mark.parametrize(
@@ -98,17 +98,17 @@ def test_an_unknown_command_is_refused_with_a_hint(store: Store, bring: Callable
         ({"training.epochs": 10**9}, "training.epochs"),
     ],
 )
-def test_a_change_that_is_none_is_refused(
-    store: Store, bring: Callable[[str], Lease], changes: dict[str, Any], said: str
+def test_a_change_that_is_not_allowed_is_refused(
+    store: Store, run_in: Callable[[str], Lease], changes: dict[str, Any], said: str
 ) -> None:
-    lease = bring("running")
+    lease = run_in("running")
     with pytest.raises(ExperimentError, match=said):
         store.command(lease.run, "change", changes)
     assert store.take_commands(lease) == []
 
 
-def test_continue_is_understood_before_the_pause_was_heard(store: Store, bring: Callable[[str], Lease]) -> None:
-    lease = bring("running")
+def test_continue_is_accepted_before_the_worker_took_the_pause(store: Store, run_in: Callable[[str], Lease]) -> None:
+    lease = run_in("running")
     store.command(lease.run, "pause")
     with pytest.raises(StoreError, match="is already paused"):
         store.command(lease.run, "pause")
@@ -117,10 +117,10 @@ def test_continue_is_understood_before_the_pause_was_heard(store: Store, bring: 
 
 
 def test_a_run_is_stopping_from_the_moment_that_it_is_asked_until_it_has_stopped(
-    store: Store, bring: Callable[[str], Lease], finished: Callable[..., Finished]
+    store: Store, run_in: Callable[[str], Lease], finished: Callable[..., Finished]
 ) -> None:
-    other = bring("running")
-    lease = bring("running")
+    other = run_in("running")
+    lease = run_in("running")
     assert not store.run(lease.run).stopping
     store.command(lease.run, "stop")
     assert store.run(lease.run).stopping
@@ -136,9 +136,9 @@ def test_a_run_is_stopping_from_the_moment_that_it_is_asked_until_it_has_stopped
 
 @pytest.mark.parametrize("status", ["stopped", "failed", "killed", "left"])
 def test_a_run_that_ended_early_resumes_as_a_new_attempt(
-    store: Store, bring: Callable[[str], Lease], status: str
+    store: Store, run_in: Callable[[str], Lease], status: str
 ) -> None:
-    lease = bring(status)
+    lease = run_in(status)
     run = store.resume(lease.run)
     assert (run.status, run.attempt, run.error, run.reason, run.finished) == ("queued", 2, None, "", None)
     assert run.epoch == 12
@@ -151,17 +151,17 @@ def test_a_run_that_ended_early_resumes_as_a_new_attempt(
 
 
 @pytest.mark.parametrize("status", ["running", "paused"])
-def test_a_run_that_goes_on_is_neither_resumed_nor_taken(
-    store: Store, bring: Callable[[str], Lease], status: str
+def test_a_live_run_is_not_resumed(
+    store: Store, run_in: Callable[[str], Lease], status: str
 ) -> None:
-    lease = bring(status)
+    lease = run_in(status)
     with pytest.raises(StoreError, match=f"is already {status}"):
         store.resume(lease.run)
     assert store.run(lease.run).attempt == 1
 
 
-def test_a_completed_run_is_not_resumed(store: Store, bring: Callable[[str], Lease]) -> None:
-    lease = bring("completed")
+def test_a_completed_run_is_not_resumed(store: Store, run_in: Callable[[str], Lease]) -> None:
+    lease = run_in("completed")
     with pytest.raises(StoreError, match="is completed; add epochs"):
         store.resume(lease.run)
 
@@ -170,9 +170,9 @@ def test_a_completed_run_is_not_resumed(store: Store, bring: Callable[[str], Lea
     ("status", "planned"), [("completed", 32), ("stopped", 14), ("failed", 32), ("killed", 32), ("left", 32)]
 )
 def test_more_epochs_after_the_end_queue_the_run_with_its_change(
-    store: Store, bring: Callable[[str], Lease], status: str, planned: int
+    store: Store, run_in: Callable[[str], Lease], status: str, planned: int
 ) -> None:
-    lease = bring(status)
+    lease = run_in(status)
     run = store.more_epochs(lease.run, 2)
     assert (run.status, run.attempt, run.epochs) == ("queued", 2, planned)
     again = store.claim()
@@ -187,16 +187,16 @@ def test_more_epochs_after_the_end_queue_the_run_with_its_change(
 
 @pytest.mark.parametrize("status", ["running", "paused"])
 def test_more_epochs_of_a_live_run_are_a_command_and_add_up(
-    store: Store, bring: Callable[[str], Lease], status: str
+    store: Store, run_in: Callable[[str], Lease], status: str
 ) -> None:
-    lease = bring(status)
+    lease = run_in(status)
     store.more_epochs(lease.run, 1)
     assert store.more_epochs(lease.run, 2).epochs == 33
     assert [c.arguments for c in store.take_commands(lease)] == [{"training.epochs": 31}, {"training.epochs": 33}]
 
 
-def test_more_epochs_of_a_waiting_run_wait_with_it(store: Store, bring: Callable[[str], Lease]) -> None:
-    run = store.more_epochs(bring("queued").run, 5)
+def test_more_epochs_of_a_queued_run_are_pending(store: Store, run_in: Callable[[str], Lease]) -> None:
+    run = store.more_epochs(run_in("queued").run, 5)
     assert (run.status, run.attempt, run.epochs) == ("queued", 1, 35)
     lease = store.claim()
     assert lease is not None
@@ -204,15 +204,15 @@ def test_more_epochs_of_a_waiting_run_wait_with_it(store: Store, bring: Callable
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, True])
-def test_more_epochs_must_be_a_number_of_epochs(store: Store, bring: Callable[[str], Lease], n: Any) -> None:
+def test_more_epochs_must_be_a_number_of_epochs(store: Store, run_in: Callable[[str], Lease], n: Any) -> None:
     with pytest.raises(StoreError, match="more epochs are not allowed"):
-        store.more_epochs(bring("running").run, n)
+        store.more_epochs(run_in("running").run, n)
 
 
 def test_more_epochs_asked_for_in_the_last_moment_open_a_next_attempt(
-    store: Store, bring: Callable[[str], Lease], finished: Callable[..., Finished]
+    store: Store, run_in: Callable[[str], Lease], finished: Callable[..., Finished]
 ) -> None:
-    lease = bring("running")
+    lease = run_in("running")
     store.more_epochs(lease.run, 1)
     store.append(lease, [finished(210)])
     again = store.next_attempt(lease)
@@ -225,9 +225,9 @@ def test_more_epochs_asked_for_in_the_last_moment_open_a_next_attempt(
     assert store.run(lease.run).status == "completed"
 
 
-def test_resuming_with_changes_keeps_them_for_the_next_attempt(store: Store, bring: Callable[[str], Lease]) -> None:
+def test_resuming_with_changes_keeps_them_for_the_next_attempt(store: Store, run_in: Callable[[str], Lease]) -> None:
     changes = {"training.learning_rate": "0.25", "training.epochs": 40}
-    run = store.resume(bring("stopped").run, changes)
+    run = store.resume(run_in("stopped").run, changes)
     assert (run.status, run.epochs) == ("queued", 40)
     lease = store.claim(run.id)
     assert lease is not None
@@ -242,18 +242,18 @@ def test_resuming_with_changes_keeps_them_for_the_next_attempt(store: Store, bri
     ],
 )
 def test_resuming_with_any_other_change_is_refused(
-    store: Store, bring: Callable[[str], Lease], changes: dict[str, Any], said: str
+    store: Store, run_in: Callable[[str], Lease], changes: dict[str, Any], said: str
 ) -> None:
-    lease = bring("stopped")
+    lease = run_in("stopped")
     with pytest.raises(ExperimentError, match=said):
         store.resume(lease.run, changes)
     assert store.run(lease.run).status == "stopped"
 
 
 def test_changes_are_replayed_once_from_the_checkpoint_on(
-    store: Store, bring: Callable[[str], Lease], steps: Callable[..., Steps]
+    store: Store, run_in: Callable[[str], Lease], steps: Callable[..., Steps]
 ) -> None:
-    lease = bring("running")
+    lease = run_in("running")
     changes = [Changed(step, {"training.learning_rate": rate}) for step, rate in ((5, 0.1), (90, 0.2), (95, 0.3))]
     store.append(lease, changes)
     lease.release()

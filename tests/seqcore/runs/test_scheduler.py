@@ -59,7 +59,7 @@ def is_there(pid: int) -> bool:
         return False
 
 
-def test_runs_wait_and_go_in_order(
+def test_runs_are_queued_and_executed_in_order(
     store: Store, jobs: Scheduler, experiment: Experiment, endless: Experiment, wait_until: Wait
 ) -> None:
     first, second, third, fourth = (jobs.submit(e) for e in (endless, experiment, experiment, experiment))
@@ -133,7 +133,7 @@ def test_runs_that_others_submit_are_executed_too(
     assert jobs.error is None
 
 
-def test_closing_lets_workers_keep_a_checkpoint_and_leave(store: Store, endless: Experiment, wait_until: Wait) -> None:
+def test_closing_lets_workers_write_a_checkpoint_and_exit(store: Store, endless: Experiment, wait_until: Wait) -> None:
     jobs = Scheduler(store, slots=1).start()
     run = jobs.submit(endless)
     wait_until(lambda: store.run(run.id).step > 50)
@@ -182,7 +182,7 @@ while True:
         with_new_server.close()
 
 
-def test_a_worker_that_can_not_start_is_trouble_that_is_told(
+def test_a_worker_that_can_not_start_is_an_error_of_the_scheduler(
     store: Store, experiment: Experiment, wait_until: Wait
 ) -> None:
     def nothing(store: Store, tell: Callable[[str], None]) -> LocalWorker:
@@ -196,7 +196,7 @@ def test_a_worker_that_can_not_start_is_trouble_that_is_told(
     jobs.close()
 
 
-def test_a_run_begins_within_moments_of_being_submitted(
+def test_a_submitted_run_starts_at_once(
     store: Store, jobs: Scheduler, experiment: Experiment, wait_until: Wait
 ) -> None:
     """The queue is woken, not polled: the worker has the run before the queue would have looked by itself."""
@@ -209,7 +209,7 @@ def test_a_run_begins_within_moments_of_being_submitted(
     assert min(waits) < 0.5
 
 
-def test_the_number_of_slots_is_half_the_cores_or_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_slots_is_half_the_cores_or_seqcore_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SEQCORE_SLOTS", raising=False)
     assert default_slots() == max(1, (os.cpu_count() or 1) // 2)
     monkeypatch.setenv("SEQCORE_SLOTS", "5")

@@ -21,7 +21,7 @@ from seqcore.results import SeriesView
 MakeSteps = Callable[[int, object], Steps]
 
 
-def test_a_submitted_run_waits_with_all_that_was_said(store: Store, experiment: Experiment) -> None:
+def test_a_submitted_run_is_queued_with_its_experiment(store: Store, experiment: Experiment) -> None:
     run = store.submit(experiment, recipe="bouncing-ball", group="race")
     assert (run.status, run.recipe, run.group, run.attempt, run.queue_position) == (
         "queued",

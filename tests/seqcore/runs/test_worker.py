@@ -59,7 +59,7 @@ def test_a_run_is_kept_from_start_to_end(store: Store, experiment: Experiment) -
     assert not store.log_path(run.id).exists()
 
 
-def test_leaving_and_going_on_ends_bit_for_bit_as_if_nothing_had_happened(
+def test_a_run_that_left_resumes_bit_for_bit(
     store: Store, experiment: Experiment, straight: Callable[[Experiment], Run], same_run: Compare
 ) -> None:
     control = Control()
@@ -110,7 +110,7 @@ def test_killed_at_random_moments_a_run_is_interrupted_at_once_and_loses_nothing
     same_run(store, run.id, straight(long_experiment).id)
 
 
-def test_a_run_that_was_paused_and_stopped_goes_on_as_if_it_had_not_been(
+def test_a_run_that_was_paused_and_stopped_resumes_bit_for_bit(
     store: Store,
     long_experiment: Experiment,
     straight: Callable[[Experiment], Run],
@@ -210,7 +210,7 @@ def test_more_epochs_asked_for_at_the_very_end_are_trained_all_the_same(store: S
     assert (run.status, run.epoch, run.epochs) == ("completed", 31, 31)
 
 
-def test_a_run_that_can_not_be_fails_with_its_reason_and_keeps_a_log(store: Store, experiment: Experiment) -> None:
+def test_a_run_that_can_not_train_fails_with_its_reason_and_a_log(store: Store, experiment: Experiment) -> None:
     run = execute(store, store.start(experiment.with_changes({"data.window": 5000})))
     assert run.status == "failed"
     assert run.error is not None
@@ -323,7 +323,7 @@ seqcore.train(experiment, store=seqcore.open_store("FOLDER"))
 
 
 @pytest.mark.parametrize("doing", ["nothing", "a run", "a paused run"])
-def test_a_worker_whose_server_is_gone_keeps_a_checkpoint_and_leaves(
+def test_a_worker_whose_server_is_gone_writes_a_checkpoint_and_exits(
     store: Store, long_experiment: Experiment, worker: Callable[[Store], Any], wait_until: Wait, doing: str
 ) -> None:
     process = worker(store)
@@ -345,7 +345,7 @@ def test_a_worker_whose_server_is_gone_keeps_a_checkpoint_and_leaves(
     assert store.checkpoint_step(run.id) == left.step > 50
 
 
-def test_a_worker_that_is_asked_to_end_keeps_a_checkpoint(
+def test_a_terminated_worker_writes_a_checkpoint(
     store: Store, long_experiment: Experiment, worker: Callable[[Store], Any], wait_until: Wait
 ) -> None:
     process = worker(store)
