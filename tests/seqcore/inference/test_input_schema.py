@@ -134,9 +134,7 @@ def test_an_input_that_is_a_file_points_to_the_option_for_files(
     assert main(["train", "g.csv", *small, "--store", "runs"]) == 0
     capsys.readouterr()
     assert main(["predict", "latest", "--input", "g.csv", "--store", "runs"]) == 1
-    assert capsys.readouterr().err.strip() == (
-        "input: 'g.csv' is a file, and --input takes values; use --file g.csv"
-    )
+    assert capsys.readouterr().err.strip() == ("input: 'g.csv' is a file, and --input takes values; use --file g.csv")
     assert main(["predict", "latest", "--input", "x," * 300, "--store", "runs"]) == 1
     assert "'x' is not a number" in capsys.readouterr().err
 
