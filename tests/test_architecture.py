@@ -227,6 +227,7 @@ def test_the_public_names_are_pinned() -> None:
         "import seqcore",
         "import seqcore; seqcore.recipes()",
         "import seqcore.cli.runs, seqcore.cli.catalog, seqcore.cli.parser",
+        "import seqcore.cli; seqcore.cli.main(['recipes']); seqcore.cli.main(['fields', 'training'])",
     ],
 )
 def test_listing_does_not_import_torch(code: str) -> None:

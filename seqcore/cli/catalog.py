@@ -40,9 +40,9 @@ def recipes(args: argparse.Namespace, out: Output) -> int:
 
 def fields(args: argparse.Namespace, out: Output) -> int:
     """List the fields of an experiment with default, allowed values and help."""
-    known = all_settings()
-    found = [setting for setting in known if setting.path.startswith(args.prefix)]
+    found = all_settings(args.prefix)
     if not found:
+        known = all_settings()
         sections = {setting.path.partition(".")[0] for setting in known}
         near = did_you_mean(args.prefix, [*sections, *(setting.path for setting in known)])
         raise NotFoundError(f"fields: no field starts with {args.prefix!r}{near}")

@@ -175,13 +175,20 @@ def settings_of(experiment: Experiment) -> tuple[Setting, ...]:
     return tuple(setting for field in _SETTINGS for setting in options.get(field.path, (field,)))
 
 
-def all_settings() -> tuple[Setting, ...]:
-    """Every field that an experiment can have, the options of every source and architecture included."""
+def all_settings(prefix: str = "") -> tuple[Setting, ...]:
+    """Every field whose path starts with `prefix`, the options of every source and architecture included.
+
+    Options are imported only where the prefix asks for them: those of an architecture may lie in a file with torch.
+    """
     options = {
         path: [option for name in _CHOICES[choice]() for option in options_of(choice, name)]
         for choice, path in OPTIONS.items()
+        if f"{path}.".startswith(prefix) or prefix.startswith(path)
     }
-    return tuple(setting for field in _SETTINGS for setting in options.get(field.path, (field,)))
+    found = (setting for field in _SETTINGS for setting in options.get(field.path, (field,)))
+    return tuple(
+        setting for setting in found if setting.path.startswith(prefix) and setting.path not in OPTIONS.values()
+    )
 
 
 def _options_section(choice: str, name: str) -> type[Options]:
