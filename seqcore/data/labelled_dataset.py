@@ -71,11 +71,6 @@ class LabelledCodec(Codec):
         """The F input columns; empty for symbols."""
         return () if self.vocabulary is not None else self.columns
 
-    @property
-    def inputs(self) -> list[int]:
-        """The indices of those columns."""
-        return list(range(len(self.input_names)))
-
     def encode(self, labels: NDArray[np.str_]) -> NDArray[np.int64]:
         """Classes [n] -> codes [n]; `UNKNOWN_CLASS` for classes that are not in the training split."""
         different, inverse = np.unique(labels, return_inverse=True)
@@ -195,9 +190,7 @@ class LabelledDataset(Dataset):
         if table.symbolic:
             assert table.symbols is not None
             known = np.unique(np.concatenate([np.unique(table.values[a:b, 0]) for _, a, b in bounds]))
-            symbols = table.symbols[known]
-            separator = table.separator or (" " if any(len(s) > 1 for s in symbols.tolist()) else "")
-            vocabulary = Vocabulary.fit(symbols, separator)
+            vocabulary = Vocabulary.fit(table.symbols[known], table.separator)
         else:
             scaler = fit_scaler(self.config.scaling, [table.values[a:b] for _, a, b in bounds])
         _, low, high = bounds[len(bounds) // 2]

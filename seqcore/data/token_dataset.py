@@ -164,9 +164,7 @@ def fit_vocabulary(table: Table, train: Iterable[tuple[int, int, int]]) -> Vocab
         known = np.flatnonzero(count > 1)
     if len(known) > _MOST_WORDS:
         known = np.sort(known[np.argsort(-count[known], kind="stable")[:_MOST_WORDS]])
-    symbols = table.symbols[known]
-    separator = table.separator or (" " if any(len(s) > 1 for s in symbols.tolist()) else "")
-    return Vocabulary.fit(symbols, separator)
+    return Vocabulary.fit(table.symbols[known], table.separator)
 
 
 def _from_table(single: NDArray[Any], pairs: NDArray[Any]) -> list[tuple[Rows, Rows]]:

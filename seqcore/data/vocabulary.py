@@ -33,12 +33,13 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, symbols: NDArray[np.str_], separator: str = "") -> Vocabulary:
-        """From symbols [n] of the training split. DataError for fewer than two distinct symbols."""
+        """From symbols [n] of the training split, separated by spaces if they are words. DataError for fewer than two."""
         known = np.unique(symbols)
         known = known[known != UNKNOWN]
         if len(known) < 2:
             raise DataError(f"the training split has {len(known)} different symbols; give it at least 2")
-        return cls((UNKNOWN, *known.tolist()), separator)
+        symbols = known.tolist()
+        return cls((UNKNOWN, *symbols), separator or (" " if any(len(s) > 1 for s in symbols) else ""))
 
     def encode(self, symbols: NDArray[np.str_] | Sequence[str]) -> NDArray[np.int64]:
         """[n] symbols -> [n] codes; 0 for unknown ones."""

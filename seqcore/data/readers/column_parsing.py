@@ -51,12 +51,11 @@ class Origin:
     numbered: bool = False
     notes: list[str] = field(default_factory=list)
 
-    def listed(self, where: NDArray[np.bool_], *, most: int = 5) -> str:
-        """ "row 5" or "rows 5, 9, 12 and 40 more"."""
-        first = np.flatnonzero(where)[:most]
-        count = int(where.sum())
-        rows = ", ".join(str(row) for row in self.rows([int(i) for i in first]))
-        return f"row{'s' if count > 1 else ''} {rows}" + (f" and {count - len(first):,} more" if count > most else "")
+    def listed(self, where: NDArray[np.bool_]) -> str:
+        """ "row 5" or "rows 5, 9, 12, 13, 17 and 40 more"."""
+        places = np.flatnonzero(where).tolist()
+        rows = ", ".join(map(str, self.rows(places[:5])))
+        return f"row{'s' * (len(places) > 1)} {rows}" + (f" and {len(places) - 5:,} more" if len(places) > 5 else "")
 
     def error(self, column: str, message: str, rows: NDArray[np.bool_] | None = None) -> DataError:
         """An error about a column, with the rows [N] that it concerns."""
