@@ -71,6 +71,11 @@ class LabelledCodec(Codec):
         """The F input columns; empty for symbols."""
         return () if self.vocabulary is not None else self.columns
 
+    @property
+    def inputs(self) -> list[int]:
+        """The indices of those columns."""
+        return list(range(len(self.input_names)))
+
     def encode(self, labels: NDArray[np.str_]) -> NDArray[np.int64]:
         """Classes [n] -> codes [n]; `UNKNOWN_CLASS` for classes that are not in the training split."""
         different, inverse = np.unique(labels, return_inverse=True)

@@ -33,7 +33,7 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, symbols: NDArray[np.str_], separator: str = "") -> Vocabulary:
-        """From symbols [n] of the training split, separated by spaces if they are words. DataError for fewer than two."""
+        """From symbols [n] of the training split; words are separated by spaces. DataError for fewer than two."""
         known = np.unique(symbols)
         known = known[known != UNKNOWN]
         if len(known) < 2:
