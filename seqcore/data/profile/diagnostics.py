@@ -110,7 +110,7 @@ def _whole(config: DataConfig) -> bool:
 def _classes(table: Table, config: DataConfig, profile: Profile) -> Iterator[Finding]:
     if profile.classes is None:
         return
-    totals = {name: sum(parts.values()) for name, parts in profile.classes.items()}
+    totals = {name: sum(splits.values()) for name, splits in profile.classes.items()}
     if len(totals) < 2:
         yield Finding(
             "one-class",
@@ -129,7 +129,7 @@ def _classes(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
             remedy="Compare by macro F1, which weights all classes equally. If rare classes are never predicted, set "
             "training.class_weights = balanced, or add sequences of them.",
         )
-    missing = [name for name, parts in profile.classes.items() if not parts["train"]]
+    missing = [name for name, splits in profile.classes.items() if not splits["train"]]
     if missing:
         yield Finding(
             "class-not-trained",
@@ -223,7 +223,7 @@ def _outside(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
     beyond = total = 0
     for s, low, high in bounds["train"][:200]:
         known = table.values[low:high, column]
-        later = [table.values[a:b, column] for part in ("val", "test") for n, a, b in bounds[part] if n == s]
+        later = [table.values[a:b, column] for split in ("val", "test") for n, a, b in bounds[split] if n == s]
         held_out = np.concatenate([np.zeros(0), *later])
         if held_out.size and np.isfinite(known).any():
             beyond += int(((held_out > np.nanmax(known)) | (held_out < np.nanmin(known))).sum())

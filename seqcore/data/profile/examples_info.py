@@ -80,15 +80,15 @@ def _panels(
             for split, s, low, high in (segments[i] for i in chosen)
         ]  # fmt: skip
         return listed, ""
-    parts = assigned_splits(table, validation_fraction, test_fraction)
+    splits = assigned_splits(table, validation_fraction, test_fraction)
     labels, counts = np.unique(table.labels, return_counts=True)
     panels = []
     for label in labels[np.argsort(-counts, kind="stable")][:most].tolist():
         members = np.flatnonzero((table.labels == label) & (table.lengths > 0))
-        members = members[np.argsort(parts[members], kind="stable")]
-        one_each = np.unique(parts[members], return_index=True)[1]  # the first of every split comes before all others
+        members = members[np.argsort(splits[members], kind="stable")]
+        one_each = np.unique(splits[members], return_index=True)[1]  # the first of every split comes before all others
         members = np.concatenate([members[one_each], np.delete(members, one_each)])[:PER_CLASS]
-        spans = [(SPLITS[parts[s]], int(table.offsets[s]), int(table.offsets[s + 1])) for s in members.tolist()]
+        spans = [(SPLITS[splits[s]], int(table.offsets[s]), int(table.offsets[s + 1])) for s in members.tolist()]
         panels.append((label, spans))
     more = f"{len(labels) - most:,} more classes" if len(labels) > most else ""
     return panels, more

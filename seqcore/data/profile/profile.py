@@ -74,23 +74,23 @@ def profile_table(table: Table, config: DataConfig | None = None, *, leakage: It
 
 def _columns(table: Table, rows: NDArray[np.int64]) -> tuple[tuple[ColumnFacts, ...], int]:
     shown = min(len(table.columns), MOST_COLUMNS)
-    gaps, low, high = (np.zeros(shown), np.full(shown, np.inf), np.full(shown, -np.inf))
+    missing, low, high = (np.zeros(shown), np.full(shown, np.inf), np.full(shown, -np.inf))
     step = max(1, _BLOCK // max(1, shown))
     for start in range(0, len(table), step):
         some = table.values[start : start + step, :shown]
-        gaps += np.isnan(some).sum(axis=0)
+        missing += np.isnan(some).sum(axis=0)
         low = np.fmin(low, np.fmin.reduce(some, axis=0))
         high = np.fmax(high, np.fmax.reduce(some, axis=0))
     looked = table.values[rows][:, :shown]
     return tuple(
-        _column(table.columns[i], looked[:, i], int(gaps[i]), float(low[i]), float(high[i])) for i in range(shown)
+        _column(table.columns[i], looked[:, i], int(missing[i]), float(low[i]), float(high[i])) for i in range(shown)
     ), len(table.columns) - shown
 
 
-def _column(name: str, values: Values, gaps: int, low: float, high: float) -> ColumnFacts:
+def _column(name: str, values: Values, missing: int, low: float, high: float) -> ColumnFacts:
     known = values[np.isfinite(values)]
     if not known.size:
-        return ColumnFacts(name, "empty", gaps)
+        return ColumnFacts(name, "empty", missing)
     kind = "numbers"
     if low == high:
         kind = "constant"
@@ -98,7 +98,7 @@ def _column(name: str, values: Values, gaps: int, low: float, high: float) -> Co
         kind = "two values"
     elif bool(np.all(known == np.rint(known))):
         kind = "whole numbers"
-    return ColumnFacts(name, kind, gaps, low, float(np.median(known)), high, float(np.std(known)))
+    return ColumnFacts(name, kind, missing, low, float(np.median(known)), high, float(np.std(known)))
 
 
 def count_splits(table: Table, config: DataConfig) -> tuple[SplitFacts, ...]:
@@ -108,17 +108,17 @@ def count_splits(table: Table, config: DataConfig) -> tuple[SplitFacts, ...]:
     facts = []
     if table.independent or whole:
         assigned = assigned_splits(table, *fractions)
-        for i, part in enumerate(SPLITS):
+        for i, split in enumerate(SPLITS):
             own = lengths[assigned == i]
             windows = len(own) if whole else int(_windows(own, own, config).sum())
-            facts.append(SplitFacts(part, int(own.sum()), len(own), windows))
+            facts.append(SplitFacts(split, int(own.sum()), len(own), windows))
         return tuple(facts)
-    for part, bounds in split_bounds(table, *fractions).items():
+    for split, bounds in split_bounds(table, *fractions).items():
         spans = np.array(bounds, dtype=np.int64).reshape(-1, 3)
         size = spans[:, 2] - spans[:, 1]
         before = spans[:, 1] - table.offsets[spans[:, 0]]
         counted = int(_windows(size, before + size, config).sum())
-        facts.append(SplitFacts(part, int(size.sum()), len(spans), counted))
+        facts.append(SplitFacts(split, int(size.sum()), len(spans), counted))
     return tuple(facts)
 
 
@@ -185,9 +185,9 @@ def _classes(table: Table, config: DataConfig) -> dict[str, dict[str, int]] | No
     if table.labels is None:
         return None
     names, codes = np.unique(table.labels, return_inverse=True)
-    parts = assigned_splits(table, config.validation_fraction, config.test_fraction)
+    assigned = assigned_splits(table, config.validation_fraction, config.test_fraction)
     counts = np.zeros((len(names), len(SPLITS)), dtype=np.int64)
-    np.add.at(counts, (codes.reshape(-1), parts), 1)
+    np.add.at(counts, (codes.reshape(-1), assigned), 1)
     return {
         name: dict(zip(SPLITS, row, strict=True)) for name, row in zip(names.tolist(), counts.tolist(), strict=True)
     }
@@ -209,19 +209,19 @@ def _vocabulary(texts: Table, table: Table, config: DataConfig, of: str) -> Voca
     """Of `texts`, whose sequences are split as those of `table`."""
     assert texts.symbols is not None
     size = len(texts.symbols)
-    counts = {part: np.zeros(size, dtype=np.int64) for part in SPLITS}
+    counts = {split: np.zeros(size, dtype=np.int64) for split in SPLITS}
     fractions = (config.validation_fraction, config.test_fraction)
     if table.independent:
-        parts = np.repeat(assigned_splits(table, *fractions), texts.lengths)
+        assigned = np.repeat(assigned_splits(table, *fractions), texts.lengths)
         for start in range(0, len(texts), _BLOCK):
-            codes, own = texts.values[start : start + _BLOCK, 0], parts[start : start + _BLOCK]
-            for i, part in enumerate(SPLITS):
-                counts[part] += np.bincount(codes[own == i], minlength=size)
+            codes, own = texts.values[start : start + _BLOCK, 0], assigned[start : start + _BLOCK]
+            for i, split in enumerate(SPLITS):
+                counts[split] += np.bincount(codes[own == i], minlength=size)
     else:
-        for part, bounds in split_bounds(texts, *fractions).items():
+        for split, bounds in split_bounds(texts, *fractions).items():
             for _, low, high in bounds:
                 for start in range(low, high, _BLOCK):
-                    counts[part] += np.bincount(texts.values[start : min(high, start + _BLOCK), 0], minlength=size)
+                    counts[split] += np.bincount(texts.values[start : min(high, start + _BLOCK), 0], minlength=size)
     total = np.sum(list(counts.values()), axis=0)
     order = np.argsort(-total, kind="stable")
     order = order[total[order] > 0]

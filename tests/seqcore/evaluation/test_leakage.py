@@ -64,9 +64,7 @@ def of_sequences(rows: Values) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("later", [1, 3, 30])
-def test_a_column_that_is_the_target_later_is_found_through_scale_offset_and_a_trace_of_noise(
-    kind: str, later: int
-) -> None:
+def test_a_scaled_noisy_copy_of_the_later_target_is_found(kind: str, later: int) -> None:
     y = series(kind)
     x = -3.0 * y[later:] + 7.0 + 1e-3 * y.std() * np.random.default_rng(1).normal(size=len(y) - later)
     leaks = of_columns(x, y[:-later])
@@ -76,7 +74,7 @@ def test_a_column_that_is_the_target_later_is_found_through_scale_offset_and_a_t
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_column_at_the_targets_own_time_is_a_leak_where_that_is_predicted_and_else_worth_a_note(kind: str) -> None:
+def test_a_copy_at_the_same_time_is_leakage_at_lead_0_and_else_information(kind: str) -> None:
     y = series(kind)
     without_target = {"inputs": ("other",), "target": ("target",), "lead": 0}
     table = Table(values=np.stack([1.8 * y + 32, y], axis=1), columns=("other", "target"))
@@ -88,13 +86,13 @@ def test_a_column_at_the_targets_own_time_is_a_leak_where_that_is_predicted_and_
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("earlier", [1, 2, 12])
-def test_a_series_own_past_is_no_leak(kind: str, earlier: int) -> None:
+def test_the_past_of_the_target_is_no_leakage(kind: str, earlier: int) -> None:
     y = series(kind)
     assert of_columns(2.0 * y[:-earlier], y[earlier:]) == []
     assert of_series(y) == []
 
 
-def test_exactly_periodic_and_straight_columns_are_no_leaks_since_the_past_tells_them_as_well() -> None:
+def test_periodic_and_linear_columns_are_no_leakage() -> None:
     angle = np.arange(400) * np.pi / 10
     assert of_columns(np.cos(angle), np.sin(angle)) == []
     assert of_columns(3.0 * np.arange(400.0), np.arange(400.0)) == []
@@ -102,27 +100,27 @@ def test_exactly_periodic_and_straight_columns_are_no_leaks_since_the_past_tells
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(40, 1_500), st.integers(0, 2**31), st.sampled_from(KINDS), st.sampled_from(KINDS))
-def test_unrelated_columns_raise_no_alarm(n: int, seed: int, one: str, other: str) -> None:
+def test_unrelated_columns_are_no_leakage(n: int, seed: int, one: str, other: str) -> None:
     if {one, other} != {"season"}:  # two seasons of one period are each other's future
         assert of_columns(series(one, n, seed), series(other, n, seed + 1)) == []
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_what_comes_along_gives_nothing_away(name: str) -> None:
+def test_packaged_sources_have_no_leakage(name: str) -> None:
     table = MADE[name].load()().table()
     config = {} if table.symbolic else {"inputs": table.columns, "target": table.columns[:1]}
     leaks = find_leaks(table, DataConfig(task=MADE[name].tasks[0], **config))
     assert [leak for leak in leaks if leak.severity != "info"] == []
 
 
-def test_long_data_are_looked_at_in_samples() -> None:
+def test_long_data_are_sampled() -> None:
     walk = np.random.default_rng(0).normal(size=3_000_000).cumsum()
     begin = time.process_time()
     assert codes(of_columns(walk[5:], walk[:-5])) == ["leak-column"]
     assert time.process_time() - begin < 2.0
 
 
-def test_rows_that_are_mixed_are_known_by_their_counter_or_their_dates() -> None:
+def test_shuffled_rows_are_found_by_a_counter_or_time_stamps() -> None:
     order = np.random.default_rng(0).permutation(300)
     y = series("random walk", 300)
     table = Table(values=np.stack([order, y], axis=1).astype(np.float64), columns=("row", "value"))
@@ -133,7 +131,7 @@ def test_rows_that_are_mixed_are_known_by_their_counter_or_their_dates() -> None
     assert find_leaks(Table(values=y[:, None], columns=("value",), times=np.sort(days)), DataConfig()) == []
 
 
-def test_overlapping_pieces_of_one_series_in_random_order_are_a_leak_and_sequences_of_their_own_are_not() -> None:
+def test_shuffled_overlapping_segments_are_leakage_and_independent_sequences_are_not() -> None:
     pieces = np.lib.stride_tricks.sliding_window_view(series("random walk", 900), 20)[::3]
     rng = np.random.default_rng(0)
     assert codes(of_sequences(pieces[rng.permutation(len(pieces))])) == ["leak-overlap"]
@@ -142,7 +140,7 @@ def test_overlapping_pieces_of_one_series_in_random_order_are_a_leak_and_sequenc
     assert "leak-overlap" not in codes(of_sequences(ramps))
 
 
-def test_independent_sequences_whose_parts_overlap_in_time_are_a_mixed_series() -> None:
+def test_splits_that_overlap_in_time_are_found() -> None:
     starts = np.arange(0, 2_000, 20)
     order = np.random.default_rng(0).permutation(len(starts))
 
@@ -160,7 +158,7 @@ def test_independent_sequences_whose_parts_overlap_in_time_are_a_mixed_series() 
     assert find_leaks(dated(starts), DataConfig(window=10)) == []
 
 
-def test_the_same_sequence_in_two_parts_is_counted() -> None:
+def test_duplicate_sequences_in_two_splits_are_counted() -> None:
     rows = np.random.default_rng(0).normal(size=(100, 12))
     assert of_sequences(rows) == []
     rows[90] = rows[3]
@@ -169,7 +167,7 @@ def test_the_same_sequence_in_two_parts_is_counted() -> None:
     assert leak.message == "1 of 15 sequences of the test split is also in the training split."
 
 
-def test_rows_appended_once_more_are_found_and_a_season_that_comes_again_is_not() -> None:
+def test_duplicate_rows_are_found_and_seasons_are_not() -> None:
     y = series("random walk")
     (leak,) = of_series(np.concatenate([y, y[:60]]))
     assert leak.code == "leak-duplicates"
@@ -177,7 +175,7 @@ def test_rows_appended_once_more_are_found_and_a_season_that_comes_again_is_not(
 
 
 @pytest.mark.parametrize("kind", ["random walk", "trend", "smooth"])
-def test_scaling_by_the_whole_file_is_known_by_its_exact_mean_or_range(kind: str) -> None:
+def test_scaling_by_the_whole_file_is_found_by_its_mean_or_range(kind: str) -> None:
     y = series(kind) + 0.05 * np.arange(600)  # so that the training part doesn't go as far up
     train = y[: round(0.7 * len(y))]
     assert codes(of_series((y - y.mean()) / y.std())) == ["leak-prepared"]
@@ -186,11 +184,11 @@ def test_scaling_by_the_whole_file_is_known_by_its_exact_mean_or_range(kind: str
     assert of_series((y - train.min()) / np.ptp(train)) == []
 
 
-def test_a_column_that_never_changes_was_prepared_by_nobody() -> None:
+def test_a_constant_column_is_not_preprocessed() -> None:
     assert of_series(np.full(600, 3.0)) == []
 
 
-def test_gaps_filled_by_the_mean_of_the_whole_file_or_bridged_over_a_parts_end_are_found() -> None:
+def test_imputation_by_the_mean_or_across_splits_is_found() -> None:
     y = series("random walk")
     gone = np.random.default_rng(2).random(len(y)) < 0.05
     filled, fair, bridged = y.copy(), y.copy(), y.copy()
@@ -203,7 +201,7 @@ def test_gaps_filled_by_the_mean_of_the_whole_file_or_bridged_over_a_parts_end_a
     assert codes(of_series(bridged)) == ["leak-prepared"]
 
 
-def test_a_run_names_its_leaks_before_its_first_step() -> None:
+def test_a_run_reports_leakage_before_its_first_step() -> None:
     y = series("random walk", 200)
     table = Table(values=np.stack([y[1:], y[:-1]], axis=1), columns=("tomorrow", "today"))
     data = {"inputs": ["tomorrow", "today"], "target": ["today"], "window": 5}

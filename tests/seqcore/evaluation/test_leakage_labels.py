@@ -57,11 +57,11 @@ def class_codes(table: Table) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("name", LABELLED)
-def test_labelled_sources_that_come_along_give_nothing_away(name: str) -> None:
+def test_packaged_labelled_sources_have_no_leakage(name: str) -> None:
     assert codes(SOURCES[name].load()().table()) == []
 
 
-def test_the_labels_code_in_every_row_is_found_and_named_and_gone_when_it_is_no_input() -> None:
+def test_a_label_code_in_every_row_is_found_unless_it_is_no_input() -> None:
     table = with_column(labelled(), class_codes(labelled()))
     (leak,) = find_leaks(table, CONFIG)
     assert (leak.code, leak.severity) == ("leak-label", "warning")
@@ -71,7 +71,7 @@ def test_the_labels_code_in_every_row_is_found_and_named_and_gone_when_it_is_no_
 
 
 @pytest.mark.parametrize("values", [(7.5, -3.0, 1e6), (0.1, 0.3, 0.2)])
-def test_any_value_that_goes_with_one_class_is_found_through_gaps_and_rounding(values: tuple[float, ...]) -> None:
+def test_a_value_per_class_is_found_despite_missing_values_and_rounding(values: tuple[float, ...]) -> None:
     table = labelled()
     column = np.repeat(np.array(values)[class_codes(table).astype(int)], table.lengths)
     column *= 1.0 + 1e-9 * np.random.default_rng(1).normal(size=len(column))
@@ -79,7 +79,7 @@ def test_any_value_that_goes_with_one_class_is_found_through_gaps_and_rounding(v
     assert "leak-label" in codes(with_column(table, column))
 
 
-def test_what_does_not_change_within_a_sequence_and_is_not_its_class_raises_no_alarm() -> None:
+def test_constants_of_a_sequence_that_are_not_its_class_are_no_leakage() -> None:
     table, rng = labelled(), np.random.default_rng(3)
     of = class_codes(table)
     age, sex, device = rng.integers(20, 70, 60), rng.integers(0, 2, 60), rng.integers(0, 3, 60)
@@ -90,7 +90,7 @@ def test_what_does_not_change_within_a_sequence_and_is_not_its_class_raises_no_a
         assert codes(with_column(table, each.astype(np.float64))) == []
 
 
-def test_a_clear_level_a_cue_at_the_beginning_and_a_column_of_few_values_are_what_a_class_is_told_from() -> None:
+def test_levels_cues_and_columns_of_few_values_are_regular_features() -> None:
     table, rng = labelled(), np.random.default_rng(4)
     rows = np.repeat(class_codes(table), table.lengths)
     cue = np.zeros(len(rows))
@@ -99,7 +99,7 @@ def test_a_clear_level_a_cue_at_the_beginning_and_a_column_of_few_values_are_wha
         assert codes(with_column(table, column.astype(np.float64))) == []
 
 
-def test_a_few_sequences_may_agree_by_chance() -> None:
+def test_a_match_of_few_sequences_may_be_chance() -> None:
     table = labelled(count=6)
     assert codes(with_column(table, class_codes(table))) == []
     table = labelled(count=18)
@@ -113,7 +113,7 @@ def rows_of(values: NDArray[np.float64], labels: NDArray[np.str_]) -> Table:
 
 
 @pytest.mark.parametrize("place", [0, 9, 19])
-def test_with_a_sequence_a_row_the_place_that_holds_the_class_is_named(place: int) -> None:
+def test_the_position_of_a_label_in_single_column_sequences_is_found(place: int) -> None:
     labels = np.array(["no", "yes"])[np.arange(80) % 2]
     values = np.random.default_rng(0).normal(size=(80, 20)).cumsum(axis=1)
     assert codes(rows_of(values, labels)) == []
@@ -123,19 +123,19 @@ def test_with_a_sequence_a_row_the_place_that_holds_the_class_is_named(place: in
     assert f"Value {place + 1} of each" in leak.message
 
 
-def test_bits_whose_first_is_what_is_to_be_remembered_are_a_task_and_no_leak() -> None:
+def test_a_memory_task_on_the_first_bit_is_no_leakage() -> None:
     bits = np.random.default_rng(0).integers(0, 2, (200, 40)).astype(np.float64)
     assert codes(rows_of(bits, bits[:, 0].astype(int).astype(str))) == []
 
 
-def test_a_text_with_the_words_of_its_class_is_no_leak() -> None:
+def test_a_text_with_words_of_its_class_is_no_leakage() -> None:
     good = np.arange(40) % 2 == 0
     texts = [["it", "is", "good" if g else "bad", str(i)] for i, g in enumerate(good.tolist())]
     labels = np.where(good, "good", "bad")
     assert codes(symbol_table(texts, separator=" ", independent=True, labels=labels)) == []
 
 
-def test_the_same_sequence_in_two_parts_is_found_whatever_its_labels_and_however_often_it_comes() -> None:
+def test_duplicate_labelled_sequences_in_two_splits_are_found() -> None:
     rng = np.random.default_rng(0)
     labels = rng.choice(np.array(["a", "b"]), 200)
     values = rng.normal(size=(200, 10))
@@ -147,7 +147,7 @@ def test_the_same_sequence_in_two_parts_is_found_whatever_its_labels_and_however
     assert codes(rows_of(np.tile(values[:40], (5, 1)), labels)) == ["leak-duplicates"]
 
 
-def test_in_ten_million_labelled_rows_it_is_found_by_some_of_them() -> None:
+def test_ten_million_labelled_rows_are_sampled() -> None:
     steps, count = 1_000, 10_000
     values = np.zeros((steps * count, 1))
     labels = np.array(["a", "b"])[np.arange(count) % 2]
@@ -156,7 +156,7 @@ def test_in_ten_million_labelled_rows_it_is_found_by_some_of_them() -> None:
     assert "leak-label" in codes(table)
 
 
-def test_a_run_names_the_column_before_its_first_step() -> None:
+def test_a_run_reports_the_column_before_its_first_step() -> None:
     table = with_column(labelled(), class_codes(labelled()))
     data = {"task": "classification"}
     experiment = Experiment.make({"data": data, "training": {"epochs": 1}, "model": {"hidden_size": 4}})
@@ -181,7 +181,7 @@ def csv_of(column: str, cells: list[str]) -> bytes:
     return "\n".join(rows).encode()
 
 
-def test_a_group_column_keeps_its_sequences_in_one_part_where_cells_are_empty_too() -> None:
+def test_a_group_column_keeps_its_sequences_in_one_split() -> None:
     cells = [str(i) for i in range(30)]
     cells[3] = cells[9] = ""
     table = read_table(csv_of("speaker", cells), name="a.csv")
@@ -194,7 +194,7 @@ def test_a_group_column_keeps_its_sequences_in_one_part_where_cells_are_empty_to
     assert any("4 sequences have no speaker" in note for note in table.notes)
 
 
-def test_a_group_column_of_any_name_can_be_named_and_must_say_one_thing_of_a_sequence() -> None:
+def test_a_group_column_can_be_named_and_is_constant_within_a_sequence() -> None:
     cells = [f"r{i}" for i in range(30)]
     content = csv_of("rider", cells)
     assert read_table(content, name="a.csv").groups is None
@@ -208,7 +208,7 @@ def test_a_group_column_of_any_name_can_be_named_and_must_say_one_thing_of_a_seq
         read_table(content, name="a.csv", options=FileOptions(group_column="ryder"))
 
 
-def test_texts_of_one_author_by_number_stay_together() -> None:
+def test_texts_of_one_numbered_author_are_in_one_split() -> None:
     rows = ["text,label,user_id"]
     rows += [f"the {i}th of these is a text,{'ab'[i % 2]},{i // 4}" for i in range(80)]
     table = read_table("\n".join(rows).encode(), name="a.csv")
@@ -217,7 +217,7 @@ def test_texts_of_one_author_by_number_stay_together() -> None:
     assert len(np.unique(table.groups)) == 20
 
 
-def test_the_command_line_and_the_data_page_name_it_too(
+def test_the_command_line_and_the_data_page_report_it(
     capsys: pytest.CaptureFixture[str], tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from seqcore.cli import main

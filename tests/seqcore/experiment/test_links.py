@@ -1,4 +1,4 @@
-"""A link gives exactly the experiment it was made from, or a line for each thing in it that can't be."""
+"""Links: an experiment reads back exactly, or one line is given for each error."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def test_a_link_reads_back_as_the_same_experiment(experiment: Experiment, recipe
     st.dictionaries(st.sampled_from([s.path for s in settings_of(Experiment.make())]), TEXT),
 )
 @settings(deadline=None, max_examples=150)
-def test_nonsense_gives_an_experiment_or_our_error(anything: dict[str, str], fields: dict[str, str]) -> None:
+def test_arbitrary_parameters_give_an_experiment_or_an_experiment_error(
+    anything: dict[str, str], fields: dict[str, str]
+) -> None:
     try:
         experiment, recipe = experiment_from_link({**anything, **fields})
     except ExperimentError:
@@ -75,7 +77,7 @@ def test_the_defaults_need_no_link() -> None:
     assert experiment_from_link({}) == (Experiment.make(), None)
 
 
-def test_a_link_is_readable_and_holds_only_what_differs() -> None:
+def test_a_link_is_readable_and_has_only_differences() -> None:
     known = load_recipe("bouncing-ball")
     changed = known.experiment.with_changes(
         {
@@ -94,7 +96,7 @@ def test_a_link_is_readable_and_holds_only_what_differs() -> None:
     }
 
 
-def test_people_may_write_links_themselves() -> None:
+def test_links_may_be_written_by_hand() -> None:
     experiment, recipe = experiment_from_link(
         {
             "recipe": "bouncing-ball",
@@ -116,7 +118,7 @@ def test_an_option_that_two_sources_share_is_not_lost() -> None:
     assert experiment_from_link(link_of(other, "bouncing-ball")) == (other, "bouncing-ball")
 
 
-def test_every_fault_of_a_link_has_its_line() -> None:
+def test_every_error_of_a_link_has_one_line() -> None:
     with pytest.raises(ExperimentError) as error:
         experiment_from_link(
             {
@@ -160,7 +162,7 @@ def test_a_link_cannot_name_a_path(params: dict[str, str]) -> None:
     assert "a link can't name a file of the server" in error.value.lines[0]
 
 
-def test_a_stored_file_travels_by_its_hash() -> None:
+def test_a_stored_file_is_named_by_its_hash() -> None:
     experiment = Experiment.make().with_changes(
         {
             "data.source": "file",
@@ -183,12 +185,12 @@ def test_another_version_of_a_recipe_is_refused(monkeypatch: pytest.MonkeyPatch)
         experiment_from_link({"recipe": "old@1"})
 
 
-def test_a_value_that_is_far_too_long_is_refused() -> None:
+def test_a_value_beyond_the_limit_is_refused() -> None:
     with pytest.raises(ExperimentError, match=r"data\.target: 100,001 characters exceed the limit of a link"):
         experiment_from_link({"data.target": "x" * 100_001})
 
 
-def test_the_examples_of_random_experiments_are_not_all_the_same() -> None:
+def test_random_experiments_differ() -> None:
     seen: set[str] = set()
 
     @given(experiments())
@@ -201,7 +203,7 @@ def test_the_examples_of_random_experiments_are_not_all_the_same() -> None:
     assert len(seen) > 10
 
 
-def test_of_a_link_with_a_fault_the_rest_is_kept() -> None:
+def test_the_valid_fields_of_an_invalid_link_are_kept() -> None:
     params = {"recipe": "sine-next-step", "model.hidden_size": "banana", "training.epochs": "7", "run": "latest"}
     experiment, recipe, faults = nearest_from_link(params)
     base = load_recipe("sine-next-step").experiment
@@ -211,12 +213,12 @@ def test_of_a_link_with_a_fault_the_rest_is_kept() -> None:
     assert "model.hidden_size" in faults[0]
 
 
-def test_of_a_faultless_link_nothing_is_left_out_and_nothing_said() -> None:
+def test_a_valid_link_is_kept_without_errors() -> None:
     params = {"recipe": "bouncing-ball@1", "data.source": "values", "data.options.text": "1, 2, 3", "data.window": "2"}
     assert nearest_from_link(params) == (*experiment_from_link(params), ())
 
 
-def test_another_source_is_kept_with_its_options_beside_a_fault() -> None:
+def test_another_source_keeps_its_options_beside_an_error() -> None:
     params = {"data.options.text": "1, 2, 3", "data.source": "values", "modle.x": "1", "recipe": "../secret.csv"}
     experiment, recipe, faults = nearest_from_link(params)
     assert (experiment.data.source, experiment.data.options["text"], recipe) == ("values", "1, 2, 3", None)

@@ -32,7 +32,7 @@ def test_options_are_kept_in_links_toml_and_json(recipe: str | None) -> None:
     assert Experiment.from_json(changed.to_json()) == changed
 
 
-def test_every_fault_of_options_is_reported_beside_the_others() -> None:
+def test_errors_of_options_are_reported_with_all_others() -> None:
     with pytest.raises(ExperimentError) as caught:
         Experiment.make(
             {"model": {"architecture": "rnn", "options": {"nonlinearity": "tanhh", "forget_bias": 1}, "num_layers": 0}}

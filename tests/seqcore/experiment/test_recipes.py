@@ -1,4 +1,4 @@
-"""Every recipe that ships loads; a broken one says what is wrong with it."""
+"""Packaged recipes load; an invalid recipe file reports its errors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_recipe_file_becomes_an_experiment() -> None:
     assert made.expect == ({"metric": "val_mse", "at_most": 0.1},)
 
 
-def test_a_broken_recipe_file_names_every_fault() -> None:
+def test_an_invalid_recipe_file_reports_every_error() -> None:
     broken = GOOD.replace("title", "titel").replace("window = 3", "windw = 3").replace("version = 3", "version = 'x'")
     with pytest.raises(ExperimentError) as error:
         seqcore.experiment.recipes._parse("x", broken)
@@ -65,11 +65,11 @@ def test_a_broken_recipe_file_names_every_fault() -> None:
 
 
 @pytest.mark.parametrize("name", ["bouncing-bal", "../recipes/bouncing-ball", "", "bouncing-ball.toml"])
-def test_an_unknown_recipe_is_named_with_what_was_probably_meant(name: str) -> None:
+def test_an_unknown_recipe_suggests_a_similar_name(name: str) -> None:
     with pytest.raises(NotFoundError, match="is not one of the recipes"):
         load_recipe(name)
 
 
-def test_a_slip_of_the_finger_is_recognised() -> None:
+def test_a_typing_error_is_recognized() -> None:
     with pytest.raises(NotFoundError, match=r"did you mean bouncing-ball\?"):
         recipe("bouncing-bal")

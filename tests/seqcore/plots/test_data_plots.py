@@ -1,4 +1,4 @@
-"""Pictures of data: what each of them shows, and that whatever a table holds, something sensible is drawn."""
+"""Plots of data: infos from tables and profiles, and figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from seqcore.plots.windows import plot_windows, windows_info
 from seqcore.results.data import Autocorrelation, LengthFacts, VocabularyFacts
 from seqcore.tasks.sample_inputs import sample_inputs
 
-HELD_BACK = {"validation_fraction": 0.2, "test_fraction": 0.2}
+HELD_OUT = {"validation_fraction": 0.2, "test_fraction": 0.2}
 
 
 def sequences(columns: int, *, count: int = 40, length: int = 12, **rest: object) -> Table:
@@ -36,7 +36,7 @@ def classes(count: int, of: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_counted_classes_stand_in_the_colours_of_their_parts(dark: bool) -> None:
+def test_class_counts_have_the_colours_of_their_splits(dark: bool) -> None:
     counted = {"a": {"train": 3, "val": 1, "test": 1}, "b": {"train": 9, "val": 0, "test": 2}}
     info = classes_info(counted)
     assert info.names == ("b", "a")
@@ -44,7 +44,7 @@ def test_counted_classes_stand_in_the_colours_of_their_parts(dark: bool) -> None
     assert len(plot_bars(info, dark).data) == 3
 
 
-def test_many_classes_are_cut_and_the_rest_is_said() -> None:
+def test_many_classes_are_limited_and_the_others_counted() -> None:
     info = classes_info({f"name {i}": {"train": i} for i in range(100)})
     assert len(info.names) == 24
     assert info.omitted == 76
@@ -52,7 +52,7 @@ def test_many_classes_are_cut_and_the_rest_is_said() -> None:
     assert plot_bars(classes_info({})).layout.annotations[0].text == "nothing to count"
 
 
-def test_letters_stand_under_upright_bars_and_words_beside_lying_ones() -> None:
+def test_letters_have_vertical_bars_and_words_horizontal_ones() -> None:
     letters = VocabularyFacts("letter", 3, 9, "", ((" ", 5), ("\n", 3), ("a", 1)), 1.0, 1, {})
     assert vocabulary_info(letters).names == ("␣", "↵", "a")
     assert plot_bars(vocabulary_info(letters)).data[0].orientation is None
@@ -80,8 +80,8 @@ def test_an_autocorrelation_marks_the_period_and_shades_the_window() -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_labelled_sequences_have_a_panel_for_each_class_with_every_part(dark: bool) -> None:
-    info = examples_info(sequences(1, labels=classes(40, 3)), **HELD_BACK)
+def test_labelled_sequences_have_a_panel_for_each_class_with_every_split(dark: bool) -> None:
+    info = examples_info(sequences(1, labels=classes(40, 3)), **HELD_OUT)
     assert info.kind == "lines"
     assert info.names == ("class 0", "class 1", "class 2")
     assert {e.split for e in info.examples} == {"training", "validation", "test"}
@@ -89,9 +89,9 @@ def test_labelled_sequences_have_a_panel_for_each_class_with_every_part(dark: bo
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_all_columns_of_a_sequence_are_drawn_and_told_apart(dark: bool) -> None:
+def test_all_columns_of_a_sequence_are_drawn_with_different_dashes(dark: bool) -> None:
     table = sequences(2, labels=classes(40, 3))
-    info = examples_info(table, **HELD_BACK)
+    info = examples_info(table, **HELD_OUT)
     assert [(e.panel, e.column) for e in info.examples] == [(i, c) for i in range(3) for c in ("c0", "c1")]
     drawn = np.stack([e.values for e in info.examples[:2]], axis=1)
     assert any(np.array_equal(drawn, table.values[12 * s : 12 * s + 12]) for s in range(40)), "both are of one sequence"
@@ -100,37 +100,37 @@ def test_all_columns_of_a_sequence_are_drawn_and_told_apart(dark: bool) -> None:
     assert [line.name for line in lines if line.showlegend] == ["c0", "c1"]
 
 
-def test_of_more_columns_than_three_it_is_said_that_they_are_not_drawn() -> None:
+def test_more_than_three_columns_are_listed_as_not_drawn() -> None:
     table = sequences(5, labels=classes(40, 10))
-    info = examples_info(table, **HELD_BACK)
+    info = examples_info(table, **HELD_OUT)
     assert (info.columns, info.omitted) == (("c0", "c1", "c2"), "2 more columns, 2 more classes")
-    chosen = examples_info(table, columns=("c4", "gone"), **HELD_BACK)
+    chosen = examples_info(table, columns=("c4", "gone"), **HELD_OUT)
     assert (chosen.columns, chosen.omitted) == (("c4",), "2 more classes")
     assert len(chosen.examples) == 3 * 8
 
 
-def test_many_columns_are_a_map_and_pictures_a_film() -> None:
-    wide = examples_info(sequences(300, labels=classes(40, 20)), **HELD_BACK)
+def test_many_columns_are_a_map_and_frames_a_video() -> None:
+    wide = examples_info(sequences(300, labels=classes(40, 20)), **HELD_OUT)
     assert wide.kind == "maps"
     assert len(wide.names) == 8
     assert wide.omitted == "12 more classes"
     assert all(e.values.shape == (200, 12) for e in wide.examples)
-    film = examples_info(sequences(256, frame=(16, 16), labels=classes(40, 2)), **HELD_BACK)
+    film = examples_info(sequences(256, frame=(16, 16), labels=classes(40, 2)), **HELD_OUT)
     assert film.kind == "videos"
     assert film.examples[0].values.shape == (16, 8 * 17 - 1)
     assert len(plot_examples(film).data) == 2
     one = Table(np.random.default_rng(0).random((100, 64)), tuple(map(str, range(64))), frame=(8, 8))
-    assert list(examples_info(one, **HELD_BACK).names) == ["training", "validation", "test"]
+    assert list(examples_info(one, **HELD_OUT).names) == ["training", "validation", "test"]
 
 
-def test_a_long_text_is_drawn_from_its_beginning_and_never_whole() -> None:
+def test_a_long_text_is_drawn_from_its_beginning_and_cut() -> None:
     text = symbol_table([list("abcdefgh" * 50_000)])
-    info = table_info(text, **HELD_BACK)
+    info = table_info(text, **HELD_OUT)
     assert sum(len(s.y) for s in info.segments) == 240
     assert plot_table(info).data
 
 
-def test_windows_before_and_after_scaling_are_the_datasets_own() -> None:
+def test_original_and_scaled_windows_are_those_of_the_dataset() -> None:
     values = 100 + np.arange(300.0)
     experiment = Experiment.make({"data": {"window": 10, "scaling": "last-value", "horizon": 3}})
     seen = sample_inputs(experiment, Table(values[:, None], ("v",)), split="val")
@@ -144,7 +144,7 @@ def test_windows_before_and_after_scaling_are_the_datasets_own() -> None:
     assert plot_windows(after, dark=True).layout.annotations[0].text.startswith("from row")
 
 
-def test_windows_of_pictures_are_films_and_end_with_the_one_to_predict() -> None:
+def test_windows_of_frames_are_videos_that_end_with_the_target() -> None:
     table = sequences(64, frame=(8, 8))
     seen = sample_inputs(Experiment.make({"data": {"window": 6}}), table)
     (panel, *_) = windows_info(seen, scaled=False).panels
@@ -154,7 +154,7 @@ def test_windows_of_pictures_are_films_and_end_with_the_one_to_predict() -> None
     assert plot_windows(windows_info(seen, scaled=True)).data
 
 
-def test_windows_of_words_keep_their_codes_and_what_follows() -> None:
+def test_windows_of_words_have_their_codes_and_the_next_word() -> None:
     table = symbol_table([list("abcd" * 100)])
     seen = sample_inputs(Experiment.make({"data": {"task": "language-modeling", "window": 4}}), table)
     window = seen.windows[0]
@@ -165,10 +165,10 @@ def test_windows_of_words_keep_their_codes_and_what_follows() -> None:
     assert profile_table(table).vocabularies[0].size == 4
 
 
-def test_sound_is_drawn_over_seconds_between_its_pitches() -> None:
+def test_sound_is_drawn_over_seconds_and_frequencies() -> None:
     tones = [Sound(16_000, np.sin(np.arange(8_000) / (5 + i % 2)).astype(np.float32)) for i in range(20)]
     table = sound_table(tones, labels=["low" if i % 2 else "high" for i in range(20)])
-    info = examples_info(table, **HELD_BACK)
+    info = examples_info(table, **HELD_OUT)
     assert info.x_title == "seconds of the sequence"
     assert max(example.x.max() for example in info.examples) == pytest.approx(0.47, abs=0.02)
     ends = plot_examples(info).layout.yaxis.ticktext
@@ -179,9 +179,9 @@ def test_sound_is_drawn_over_seconds_between_its_pitches() -> None:
     assert max(shown.data[0].x) < 0.5
 
 
-def test_several_series_have_their_names_at_the_ends_of_their_lines_and_none_covers_another() -> None:
+def test_names_of_several_series_at_the_ends_of_lines_do_not_overlap() -> None:
     table = SOURCES["stocks"].load()(company="series").table()
-    figure = plot_table(table_info(table, **HELD_BACK))
+    figure = plot_table(table_info(table, **HELD_OUT))
     labels = {a.text: a for a in figure.layout.annotations}
     assert set(labels) == set(table.names)
     ends = {name: table.values[end - 1, 0] for name, end in zip(table.names, table.offsets[1:], strict=True)}
@@ -196,4 +196,4 @@ def test_several_series_have_their_names_at_the_ends_of_their_lines_and_none_cov
 
 def test_a_single_series_and_series_without_names_have_no_labels() -> None:
     for table in (SOURCES["stocks"].load()().table(), sequences(1)):
-        assert not plot_table(table_info(table, **HELD_BACK)).layout.annotations
+        assert not plot_table(table_info(table, **HELD_OUT)).layout.annotations

@@ -1,4 +1,4 @@
-"""What is said of data before training: facts, the period, and what is wrong with them."""
+"""The data profile and its diagnostics."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def codes(seen: Profile) -> set[str]:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_every_source_can_be_inspected_and_written_as_json(name: str) -> None:
+def test_every_source_has_a_profile_that_is_valid_json(name: str) -> None:
     table = SOURCES[name].load()().table()
     seen = profile_table(table)
     found = json.loads(json.dumps(seen.to_dict(), allow_nan=False))
@@ -53,7 +53,7 @@ def test_every_source_can_be_inspected_and_written_as_json(name: str) -> None:
 
 @pytest.mark.parametrize("predict", ["last", "every"])
 @pytest.mark.parametrize("stride", [1, 7])
-def test_windows_are_counted_as_the_dataset_makes_them(predict: str, stride: int) -> None:
+def test_window_counts_equal_those_of_the_dataset(predict: str, stride: int) -> None:
     import torch
 
     from seqcore.experiment.experiment import Experiment
@@ -66,7 +66,7 @@ def test_windows_are_counted_as_the_dataset_makes_them(predict: str, stride: int
     assert {p.split: p.windows for p in profile_table(table, experiment.data).splits} == dataset.sizes()
 
 
-def test_the_period_is_found_and_a_clean_series_has_nothing_wrong() -> None:
+def test_the_period_is_found_and_a_clean_series_has_no_findings() -> None:
     seen = profile_table(one(series()), DataConfig(scaling="last-value"))
     assert seen.autocorrelation is not None
     assert seen.autocorrelation.period == 24
@@ -74,7 +74,7 @@ def test_the_period_is_found_and_a_clean_series_has_nothing_wrong() -> None:
     assert seen.kind == "one series"
 
 
-def test_gaps_constant_columns_and_outliers_are_named() -> None:
+def test_missing_values_constant_columns_and_outliers_are_found() -> None:
     values = np.stack([series(), np.ones(600), series()], axis=1)
     values[50:60, 0] = np.nan
     values[300, 2] = 1e6
@@ -86,20 +86,20 @@ def test_gaps_constant_columns_and_outliers_are_named() -> None:
     assert outlier.message.startswith("c has")
 
 
-def test_a_trend_that_plain_scaling_can_not_follow_is_said_and_a_relative_one_can() -> None:
+def test_a_trend_is_found_where_the_scaling_is_not_relative() -> None:
     rising = one(np.arange(600.0) + series())
     assert "outside-range" in codes(profile_table(rising, DataConfig(scaling="standard")))
     assert "outside-range" not in codes(profile_table(rising, DataConfig(scaling="last-value")))
 
 
-def test_a_value_that_hangs_is_said_with_its_row() -> None:
+def test_a_repeated_value_is_found_with_its_row() -> None:
     values = series()
     values[200:260] = values[200]
     (stuck,) = [r for r in profile_table(one(values)).findings if r.code == "repeated-value"]
     assert "60 consecutive rows from row 201," in stuck.message
 
 
-def test_times_that_are_irregular_or_left_out_are_said() -> None:
+def test_irregular_and_missing_time_stamps_are_found() -> None:
     days = np.datetime64("2020-01-01", "ns") + np.arange(600) * np.timedelta64(1, "D")
     assert not codes(profile_table(one(series(), times=days), DataConfig(scaling="last-value")))
     kept = np.delete(np.arange(600), [100, 101, 300])
@@ -110,7 +110,7 @@ def test_times_that_are_irregular_or_left_out_are_said() -> None:
     assert "irregular-times" in codes(profile_table(one(series(), times=jitter)))
 
 
-def test_too_little_to_learn_from_and_nothing_to_score_are_said() -> None:
+def test_few_and_no_training_windows_are_found() -> None:
     few = profile_table(one(series(60)), DataConfig(window=10))
     assert "few-windows" in codes(few)
     finding = next(r for r in few.findings if r.code == "few-windows")
@@ -121,7 +121,7 @@ def test_too_little_to_learn_from_and_nothing_to_score_are_said() -> None:
     assert nothing.findings[0].severity == "error"
 
 
-def test_classes_are_counted_by_part_and_uneven_ones_are_said() -> None:
+def test_classes_are_counted_by_split_and_imbalance_is_found() -> None:
     seen = profile_table(labelled({"yes": 300, "no": 12}))
     assert seen.classes is not None
     assert {name: sum(parts.values()) for name, parts in seen.classes.items()} == {"yes": 300, "no": 12}
@@ -130,7 +130,7 @@ def test_classes_are_counted_by_part_and_uneven_ones_are_said() -> None:
     assert "one-class" in codes(profile_table(labelled({"yes": 200})))
 
 
-def test_words_that_training_never_sees_are_measured() -> None:
+def test_the_share_of_unknown_words_is_measured() -> None:
     first, last = ["the", "cat", "sat"] * 300, ["a", "dog", "ran"] * 100
     seen = profile_table(
         symbol_table([first + last], separator=" ", columns=("word",)), DataConfig(task="language-modeling")
@@ -143,7 +143,7 @@ def test_words_that_training_never_sees_are_measured() -> None:
     assert "unknown-symbols" in codes(seen)
 
 
-def test_words_that_training_never_sees_are_counted_and_the_advice_can_be_followed() -> None:
+def test_unknown_words_are_found_with_a_remedy_that_applies() -> None:
     last = [f"new{i}" for i in range(60)]
     words = symbol_table([["the", "cat", "sat"] * 100 + last], separator=" ", columns=("word",))
     seen = profile_table(words, DataConfig(task="language-modeling", validation_fraction=0.0))
@@ -160,7 +160,7 @@ def test_words_that_training_never_sees_are_counted_and_the_advice_can_be_follow
     assert not any("characters" in line for line in advice)
 
 
-def test_a_text_of_one_symbol_and_sequences_of_one_row_are_said() -> None:
+def test_a_text_of_one_symbol_and_sequences_of_one_row_are_found() -> None:
     assert "one-symbol" in codes(profile_table(symbol_table([["a"] * 300]), DataConfig(task="language-modeling")))
     short = Table(series(240)[:, None], ("v",), offsets=np.array([0, 1, 120, 240]), independent=True)
     assert "short-sequences" in codes(profile_table(short))
@@ -177,7 +177,7 @@ def test_both_sides_of_pairs_have_a_vocabulary() -> None:
     assert sum(part.windows for part in seen.splits) == 200
 
 
-def test_ten_million_rows_take_under_two_seconds_and_what_was_sampled_is_said() -> None:
+def test_ten_million_rows_take_under_two_seconds_by_sampling() -> None:
     values = np.random.default_rng(0).normal(size=(10_000_000, 1))
     table = Table(values, ("v",))
     profile_table(Table(values[:1000], ("v",)))  # what is imported once
@@ -190,7 +190,9 @@ def test_ten_million_rows_take_under_two_seconds_and_what_was_sampled_is_said() 
 
 @pytest.mark.parametrize("at", [0, 7, 100, 170])
 @pytest.mark.parametrize("block", [16, 1_000])
-def test_a_stuck_sensor_is_found_wherever_it_hangs(at: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_value_is_found_at_any_row_and_block_size(
+    at: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("seqcore.data.profile.diagnostics._BLOCK", block)
     values = np.random.default_rng(0).normal(size=200)
     values[at : at + STUCK] = 0.5
@@ -201,7 +203,7 @@ def test_a_stuck_sensor_is_found_wherever_it_hangs(at: int, block: int, monkeypa
 
 
 @pytest.mark.parametrize(("fractions", "said"), [((0.0, 0.0), True), ((0.2, 0.0), False), ((0.2, 0.2), False)])
-def test_that_nothing_is_held_back_is_said(fractions: tuple[float, float], said: bool) -> None:
+def test_missing_held_out_splits_are_found(fractions: tuple[float, float], said: bool) -> None:
     validation, test = fractions
     config = DataConfig(source="sine", window=8, validation_fraction=validation, test_fraction=test)
     seen = profile_table(SOURCES["sine"].load()().table(), config)

@@ -1,4 +1,4 @@
-"""Seasons are found, and what only wanders has none."""
+"""Seasonal periods are found; random walks have none."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_season_is_found_in_noise(make, period: int, off: int, seed: int) -> N
 
 @pytest.mark.parametrize("n", [60, 105, 300, 1000, 5000])
 @pytest.mark.parametrize("share", [0.0, 0.7, 0.9, 1.0], ids=lambda share: f"keeps {share}")
-def test_what_only_wanders_has_hardly_ever_a_period(share: float, n: int) -> None:
+def test_random_walks_and_autoregressions_rarely_have_a_period(share: float, n: int) -> None:
     found = [find_period(remembering(np.random.default_rng(seed), n, share)) for seed in range(30)]
     assert sum(period is not None for period in found) <= 1
 
@@ -80,6 +80,6 @@ def test_a_price_has_no_season_and_the_weather_has_a_year() -> None:
 
 
 @pytest.mark.parametrize("period", [2, 3, 7, 24])
-def test_what_repeats_exactly_is_found(period: int) -> None:
+def test_exact_periods_are_found(period: int) -> None:
     shape = np.random.default_rng(period).normal(size=period)
     assert find_period(np.tile(shape, 12)) == period
