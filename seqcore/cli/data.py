@@ -48,8 +48,9 @@ def _experiment_and_table(what: str, changes: list[tuple[str, str]]) -> tuple[Ex
     from seqcore.tasks.auto_config import suggest_experiment
 
     path = Path(what)
-    options = {name.removeprefix("data.options."): value for name, value in changes if ".options." in name}
-    rest = changed_values(Experiment.make(), [change for change in changes if ".options." not in change[0]])
+    prefix = "data.options."
+    options = {name.removeprefix(prefix): value for name, value in changes if name.startswith(prefix)}
+    rest = changed_values(Experiment.make(), [change for change in changes if not change[0].startswith(prefix)])
     if what in SOURCES and not SOURCES[what].stored:
         section: dict[str, Any] = {"source": what, "options": options, "task": SOURCES[what].tasks[0]}
         plain = Experiment.make({"data": section})

@@ -17,6 +17,7 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError
 from seqcore.events import Event
 from seqcore.experiment.experiment import Experiment, settings_of
+from seqcore.experiment.migration import migrate_paths
 from seqcore.experiment.recipes import load_recipe
 from seqcore.runs.api import open_store
 from seqcore.runs.execution import execute
@@ -186,13 +187,13 @@ def _changed(experiment: Experiment, changes: list[tuple[str, str]]) -> Experime
 
 
 def changed_values(experiment: Experiment, changes: list[tuple[str, str]]) -> dict[str, Any]:
-    """`--set` options as a mapping for `with_changes`. Fields of names take them separated by commas."""
+    """`--set` options under today's names, for `with_changes`. Fields of names take them separated by commas."""
     names = {setting.path for setting in settings_of(experiment) if setting.kind == "names"}
     values: dict[str, Any] = {}
     for path, text in changes:
         several = path in names and "," in text and not text.lstrip().startswith("[")
         values[path] = [name.strip() for name in text.split(",")] if several else text
-    return values
+    return migrate_paths(values, experiment.model.architecture)
 
 
 def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Output) -> tuple[Experiment, Table]:

@@ -329,6 +329,18 @@ def test_missing_months_are_reported_before_and_after_training(ask: Ask, months:
     assert value["notes"][0].startswith(note)
 
 
+def test_old_names_of_fields_and_values_are_still_read(ask: Ask, months: Path) -> None:
+    lines = months.read_text().splitlines()
+    months.write_text("\n".join([*lines[:60], *lines[62:]]))
+    (found,) = ask("data", str(months), "--set", "data.gaps=refuse", "--json").objects
+    assert found["rows"] == 118
+    old = ("--set", "data.gaps=interpolate", "--set", "data.scaling=relative")
+    assert ask("train", str(months), *old, "--set", "training.epochs=1").code == 0
+    (shown,) = ask("show", "latest", "--json").objects
+    assert shown["experiment"]["data"]["missing"] == "interpolate"
+    assert shown["experiment"]["data"]["scaling"] == "last-value"
+
+
 def test_symbols_are_predicted_with_their_probabilities(ask: Ask) -> None:
     assert ask("train", "next-letter-of-four").code == 0
     (value,) = ask("predict", "latest", "--input", "abcd", "--json").objects
@@ -483,6 +495,9 @@ def test_data_says_what_a_source_or_a_file_holds(ask: Ask, months: Path) -> None
     shown = ask("data", str(months))
     assert shown.code == 0
     assert "one series" in shown.out
+    assert (
+        ask("data", "weather", "--set", "model.architecture=rnn", "--set", "model.options.nonlinearity=relu").code == 0
+    )
     assert ask("data", "weathr").faults == ["weathr: no such source or file; did you mean weather?"]
     assert ask("data", "weather", "--set", "data.window=0").code == 1
 
