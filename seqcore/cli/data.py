@@ -8,7 +8,7 @@ from typing import Any
 
 from seqcore.cli.output import Output
 from seqcore.cli.training import changed_values
-from seqcore.data.columns import unknown_columns
+from seqcore.data.columns import column_errors
 from seqcore.data.profile.facts import Profile
 from seqcore.data.sources import SOURCES
 from seqcore.data.splits import SPLIT_TITLES
@@ -28,8 +28,8 @@ def data(args: argparse.Namespace, out: Output) -> int:
     from seqcore.evaluation.leakage.detection import find_leaks
 
     experiment, table = _experiment_and_table(args.what, args.changes)
-    if unknown := unknown_columns(table, experiment.data):
-        raise DataError(*unknown)
+    if errors := column_errors(table, inputs=experiment.data.inputs, target=experiment.data.target):
+        raise DataError(*errors)
     profile = profile_table(table, experiment.data, leakage=find_leaks(table, experiment.data))
     if out.json:
         out.object({"data": args.what, "task": experiment.data.task, **profile.to_dict()})

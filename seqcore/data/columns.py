@@ -12,7 +12,7 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError, did_you_mean
 from seqcore.experiment.config import DataConfig
 
-__all__ = ["Columns", "choose_columns", "fill_missing", "target_names", "unknown_columns"]
+__all__ = ["Columns", "choose_columns", "column_errors", "fill_missing", "target_names"]
 
 
 @dataclass(frozen=True)
@@ -37,21 +37,17 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
         raise DataError("data.task: regression needs numbers, but these data are symbols; use language-modeling")
     targets = target_names(table, config)
     inputs = config.inputs or targets
-    lines = unknown_columns(table, config)
-    for field, names in (("inputs", config.inputs), ("target", config.target)):
-        if len(set(names)) < len(names):
-            lines.append(f"data.{field}: a column is listed twice; list each once")
+    lines = column_errors(table, inputs=config.inputs, target=config.target)
     if config.lead == 0 and set(inputs) & set(targets):
         lines.append(
             "data.lead: with lead 0 a column can't be both input and target, because the input would be the answer; "
             "choose other data.inputs, or lead 1"
         )
     if lines:
-        raise DataError(*dict.fromkeys(lines))
+        raise DataError(*lines)
     used = list(dict.fromkeys([*inputs, *targets]))
-    values = table.values if tuple(used) == table.columns else table.values[:, [table.columns.index(n) for n in used]]
-    frame = table.frame if tuple(used) == table.columns else None
-    chosen = replace(table, values=np.asarray(values, dtype=np.float64), columns=tuple(used), frame=frame)
+    chosen = table.select_columns(tuple(used))
+    chosen = replace(chosen, values=np.asarray(chosen.values, dtype=np.float64))
     places = [used.index(n) for n in targets]
     missing = np.stack([np.isnan(chosen.values[:, place]) for place in places], axis=1)
     table = fill_missing(chosen, config)
@@ -59,18 +55,15 @@ def choose_columns(table: Table, config: DataConfig) -> Columns:
     return Columns(table, [used.index(n) for n in inputs], places, filled)
 
 
-def unknown_columns(table: Table, config: DataConfig) -> list[str]:
-    """An error line for each column that the experiment names and a table of numbers doesn't have."""
-    return (
-        []
-        if table.symbolic
-        else [
-            f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}"
-            for field, names in (("inputs", config.inputs), ("target", config.target))
-            for name in names
-            if name not in table.columns
-        ]
-    )
+def column_errors(table: Table, **fields: tuple[str, ...]) -> list[str]:
+    """Error lines for column names in fields of the data section: names that don't exist, or are listed twice."""
+    lines = []
+    for field, names in fields.items() if not table.symbolic else ():
+        unknown = [name for name in dict.fromkeys(names) if name not in table.columns]
+        lines += [f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}" for name in unknown]
+        if len(set(names)) < len(names):
+            lines.append(f"data.{field}: a column is listed twice; list each once")
+    return lines
 
 
 def target_names(table: Table, config: DataConfig) -> tuple[str, ...]:

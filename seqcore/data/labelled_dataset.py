@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from seqcore.data.codec import Codec
-from seqcore.data.columns import fill_missing
+from seqcore.data.columns import column_errors, fill_missing
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.scaling import Scaler, fit_scaler
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.step_units import IMAGE, SOUND_FRAME, STEP, StepUnit, unit_of_symbols
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import Vocabulary
-from seqcore.errors import DataError, did_you_mean
+from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
 
 __all__ = ["UNKNOWN_CLASS", "LabelledCodec", "LabelledDataset"]
@@ -278,17 +278,10 @@ def _named(labels: list[str] | tuple[str, ...]) -> str:
 
 
 def _chosen_columns(table: Table, names: tuple[str, ...]) -> Table:
-    """The input columns in the order of `names`; all columns if it is empty."""
-    if table.symbolic or not names or names == table.columns:
-        return table
-    missing = [n for n in names if n not in table.columns]
-    if missing:
-        raise DataError(*(f"data.inputs: there is no column {n!r}{did_you_mean(n, table.columns)}" for n in missing))
-    if len(set(names)) < len(names):
-        raise DataError("data.inputs: a column is listed twice; list each once")
-    places = [table.columns.index(n) for n in names]
-    numbers = {places.index(p): row for p, row in table.row_numbers.items() if p in places}
-    return replace(table, values=table.values[:, places], columns=names, row_numbers=numbers, frame=None)
+    """The input columns in the order of `names`; all columns if it is empty. DataError if one doesn't exist."""
+    if errors := column_errors(table, inputs=names):
+        raise DataError(*errors)
+    return table.select_columns(names) if names and not table.symbolic else table
 
 
 def _without_padding(table: Table) -> Table:

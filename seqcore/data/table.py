@@ -207,6 +207,13 @@ class Table:
         sequences = f" in {self.sequence_unit.counted(len(self.lengths))}" if len(self.lengths) > 1 else ""
         return f"{self.size.amount} {self.size.title.lower()}{of}{sequences}"
 
+    def select_columns(self, names: tuple[str, ...]) -> Table:
+        """The table with only these columns, in this order."""
+        if names == self.columns:
+            return self
+        values = self.values[:, [self.columns.index(name) for name in names]]
+        return replace(self, values=values, columns=names, frame=None)
+
     def keep_rows(self, keep: NDArray[np.bool_]) -> Table:
         """The table with only some rows, [N]."""
         before = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)  # rows kept before each row

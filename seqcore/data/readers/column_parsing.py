@@ -22,7 +22,7 @@ __all__ = [
     "holds_numbers",
     "is_text",
     "is_whole",
-    "note_missing",
+    "read_numbers",
     "rows_of_missing",
     "sample",
     "take_numbers",
@@ -147,6 +147,16 @@ def holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
     return sum(is_number(cell, decimal) or _is_infinite(cell) for cell in cells) > 0.5 * len(cells)
 
 
+def read_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> tuple[list[str], NDArray[np.float64]]:
+    """The numeric columns and their values, [N, F], with a note for each column with missing values."""
+    names = take_numbers(columns, origin, has_dates=has_dates)
+    values = take_values(columns, names, origin)
+    for name, missing in zip(names, np.isnan(values).T, strict=True):
+        if count := int(missing.sum()):
+            origin.notes.append(f"{name}: {count:,} missing value{'s' * (count > 1)} ({origin.listed(missing)}).")
+    return names, values
+
+
 def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[np.float64]:
     """The numbers of these columns, [N, F], NaN where missing; the columns are removed from `columns`.
 
@@ -263,15 +273,6 @@ def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> st
             "add a numeric column, or rename the file to .txt for language modeling"
         )
     return f"{origin.name}: every column is empty; add a numeric column"
-
-
-def note_missing(values: NDArray[np.float64], names: list[str], origin: Origin) -> None:
-    """A note for each column with missing values: their number and rows."""
-    for i, name in enumerate(names):
-        missing = np.isnan(values[:, i])
-        count = int(missing.sum())
-        if count:
-            origin.notes.append(f"{name}: {count:,} missing value{'s' * (count > 1)} ({origin.listed(missing)}).")
 
 
 def rows_of_missing(values: NDArray[np.float64], order: NDArray[np.int64] | None, origin: Origin) -> dict[int, int]:

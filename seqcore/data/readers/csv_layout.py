@@ -30,10 +30,7 @@ _BOMS = (  # longer ones first: the mark of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _FORMATS = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
-    (b"\x1f\x8b", "a gzip archive", "decompress it first"),
-    (b"PAR1", "a Parquet file", "save it as CSV"),
     (b"%PDF", "a PDF", "give a CSV file"),
     (b"\x89PNG", "an image", "give a CSV file"),
     (b"\xff\xd8\xff", "an image", "give a CSV file"),

@@ -16,7 +16,7 @@ from seqcore.data.readers.column_parsing import (
     encode,
     is_text,
     is_whole,
-    note_missing,
+    read_numbers,
     rows_of_missing,
     sample,
     take_numbers,
@@ -127,9 +127,7 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
     by = f", ordered by {step or date}" if along is not None else ""
     origin.notes.append(f"Read as long format: one sequence per {ids.column}{by}{_class_note(labels)}.")
     pa.default_memory_pool().release_unused()
-    names = take_numbers(columns, origin, has_dates=True)
-    values = take_values(columns, names, origin)
-    note_missing(values, names, origin)
+    names, values = read_numbers(columns, origin, has_dates=True)
     order = ordered(ids, along, step or "time", origin)
     if order is not None:
         values = values[order]

@@ -19,11 +19,9 @@ from seqcore.data.readers.column_parsing import (
     holds_numbers,
     is_text,
     is_whole,
-    note_missing,
+    read_numbers,
     rows_of_missing,
     sample,
-    take_numbers,
-    take_values,
     wanted_column,
 )
 from seqcore.data.readers.reindexing import Filled, fill_missing_times
@@ -58,9 +56,7 @@ def series_table(columns: Columns, origin: Origin) -> Table:
     steps = None
     if ids is not None and step_name is not None and len(columns) > 1:
         steps = _steps(columns, step_name, ids, origin)
-    names = take_numbers(columns, origin, has_dates=times is not None)
-    values = take_values(columns, names, origin)
-    note_missing(values, names, origin)
+    names, values = read_numbers(columns, origin, has_dates=times is not None)
     along = times if times is not None else steps
     order = ordered(ids, along, date_name or step_name or "", origin)
     if order is not None:

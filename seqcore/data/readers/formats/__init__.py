@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from seqcore.data.readers.formats.input_file import InputFile
@@ -14,47 +15,35 @@ __all__ = ["FORMATS", "SUFFIXES", "Format", "find_format", "read"]
 
 @dataclass(frozen=True)
 class Format:
-    """A file format, recognized by extension and first bytes; without `starts` it is a text format."""
+    """A file format, recognized by extension and first bytes; text formats have no `start`."""
 
     title: str  # "a Parquet file"
     suffixes: tuple[str, ...]
-    starts: tuple[tuple[tuple[int, bytes], ...], ...]  # alternatives of (offset, bytes) that must all match
+    start: bytes  # regular expression of the first bytes
     target: str
 
     def matches(self, head: bytes) -> bool:
         """Whether these first bytes are of this format."""
-        return any(all(head[at : at + len(mark)] == mark for at, mark in start) for start in self.starts)
+        return bool(self.start) and re.match(self.start, head, re.DOTALL) is not None
 
     def read(self, file: InputFile) -> Table:
         """Read a file of this format. DataError."""
-        table: Table = Entry(self.title, "", self.target).load()(file)
+        table: Table = Entry(self.title, "", f"{__name__}.{self.target}").load()(file)
         return table
 
 
-_HERE = "seqcore.data.readers.formats"
 FORMATS: dict[str, Format] = {
-    "parquet": Format(
-        "a Parquet file", (".parquet", ".parq", ".pq"), (((0, b"PAR1"),),), f"{_HERE}.parquet:read_parquet"
-    ),
-    "wav": Format("a WAV recording", (".wav", ".wave"), (((0, b"RIFF"), (8, b"WAVE")),), f"{_HERE}.audio:read_wav"),
-    "zip": Format(
-        "a ZIP archive or an Excel workbook",
-        (".zip",),
-        (((0, b"PK\x03\x04"),), ((0, b"PK\x05\x06"),)),
-        f"{_HERE}.archive:read_zip",
-    ),
-    "gzip": Format("a gzip archive", (".gz",), (((0, b"\x1f\x8b"),),), f"{_HERE}.archive:read_gzip"),
-    "csv": Format("a CSV file", (".csv", ".tsv", ".tab", ".dat", ""), (), f"{_HERE}.text:read_plain"),
-    "text": Format("a text file", (".txt", ".text", ".md"), (), f"{_HERE}.text:read_plain"),
-    "ts": Format("a .ts file", (".ts",), (), f"{_HERE}.ts:read_ts"),
+    "parquet": Format("a Parquet file", (".parquet", ".parq", ".pq"), rb"PAR1", "parquet:read_parquet"),
+    "wav": Format("a WAV recording", (".wav", ".wave"), rb"RIFF.{4}WAVE", "audio:read_wav"),
+    "zip": Format("a ZIP archive or an Excel workbook", (".zip",), rb"PK(\x03\x04|\x05\x06)", "archive:read_zip"),
+    "gzip": Format("a gzip archive", (".gz",), rb"\x1f\x8b", "archive:read_gzip"),
+    "csv": Format("a CSV file", (".csv", ".tsv", ".tab", ".dat", ""), b"", "text:read_plain"),
+    "text": Format("a text file", (".txt", ".text", ".md"), b"", "text:read_plain"),
+    "ts": Format("a .ts file", (".ts",), b"", "ts:read_ts"),
 }
 
-SUFFIXES = tuple(
-    suffix[1:]
-    for known in sorted(FORMATS.values(), key=lambda known: bool(known.starts))
-    for suffix in known.suffixes
-    if suffix
-)
+_TEXT_FIRST = sorted(FORMATS.values(), key=lambda known: bool(known.start))
+SUFFIXES = tuple(suffix[1:] for known in _TEXT_FIRST for suffix in known.suffixes if suffix)
 """The accepted file extensions without the dot, text formats first."""
 
 
@@ -67,7 +56,7 @@ def find_format(file: InputFile) -> Format:
         raise DataError(
             f"{file.name}: this is {found.title}, not {named.title}; rename it to end in {found.suffixes[0]}"
         )
-    if named is not None and named.starts and found is None:
+    if named is not None and named.start and found is None:
         raise DataError(f"{file.name}: this is not {named.title}, despite its extension; correct the extension")
     return found or named or FORMATS["csv"]
 
