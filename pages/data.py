@@ -35,19 +35,19 @@ with right:
         session.show_errors(error)
     if experiment is not None and table is not None:
         data_state.heading(draft)
-        seen = data_sections.profile(experiment, table)
-        data_sections.facts(seen, table)
+        profile = data_sections.profile_of(experiment, table)
+        data_sections.facts(profile, table)
         overview.data_plot(experiment, table)
         audio_player.recordings_player(table, key="listen")
         if first:
             with prediction_line:
                 overview.predicted(experiment, table)
-        data_sections.findings(seen)
+        data_sections.findings(profile)
 
 with press:
     data_state.train_button(ready=table is not None)
 
 if experiment is not None and table is not None:
-    data_sections.details(seen, experiment, table)
+    data_sections.details(profile, experiment, table)
     # Last: on a server that has just started this waits for torch.
     data_sections.sample_inputs_section(experiment, table)

@@ -244,8 +244,8 @@ def first_fields(draft: Draft, table: Table | None) -> tuple[str, ...]:
     if table is None or not table.numeric_columns or forms.inapplicable(draft, target) is not None:
         return reading
     columns = ("data.target", "data.inputs") if len(table.columns) > 1 else ()
-    gaps = draft.values["data.missing"] != "refuse" or table.has_missing
-    more = ("data.missing",) * gaps + ("data.calendar",) * (table.times is not None)
+    missing = draft.values["data.missing"] != "refuse" or table.has_missing
+    more = ("data.missing",) * missing + ("data.calendar",) * (table.times is not None)
     steps = ("data.window", "data.horizon", "data.multi_step") * (_shown_value(draft, "data.horizon") != 1)
     return (*reading, *columns, *more, *steps)
 

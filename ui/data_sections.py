@@ -28,14 +28,14 @@ from ui import session
 from ui.cards import finding_box
 from ui.live_chart import live_chart
 
-__all__ = ["details", "facts", "findings", "profile", "sample_inputs_section"]
+__all__ = ["details", "facts", "findings", "profile_of", "sample_inputs_section"]
 
 MAX_MARKED = 6  # targets of a window that are marked by rings
 MAX_LABELLED_COLUMNS = 12  # of labelled sequences, beyond which the columns are not listed
 _STYLE = "<style>" + Path(__file__).with_name("data_sections.css").read_text(encoding="utf-8") + "</style>"
 
 
-def profile(experiment: Experiment, table: Table) -> Profile:
+def profile_of(experiment: Experiment, table: Table) -> Profile:
     """The profile of the data as this experiment uses them."""
     return _profile(experiment.to_json(), table)
 
@@ -53,9 +53,16 @@ def _sample_inputs(experiment: str, split: str, _table: Table) -> WindowPreview:
     return sample_inputs(Experiment.from_json(experiment), _table, split=split)
 
 
-def facts(seen: Profile, table: Table) -> None:
+def facts(profile: Profile, table: Table) -> None:
     """Size, time span, classes, vocabulary, missing values and training windows."""
-    boxes = [table.size, *_sequences(seen, table), *_time(seen), *_symbols(seen), *_missing(seen), _windows(seen)]
+    boxes = [
+        table.size,
+        *_sequences(profile, table),
+        *_time(profile),
+        *_symbols(profile),
+        *_missing(profile),
+        _windows(profile),
+    ]
     cells = "".join(
         f"<div><span>{escape(name)}</span><b>{escape(value)}</b><small>{escape(note)}</small></div>"
         for name, value, note in boxes
@@ -66,19 +73,25 @@ def facts(seen: Profile, table: Table) -> None:
 Box = tuple[str, str, str]
 
 
-def _sequences(seen: Profile, table: Table) -> list[Box]:
-    if seen.sequences < 2 or table.paired is not None:
+def _sequences(profile: Profile, table: Table) -> list[Box]:
+    if profile.sequences < 2 or table.paired is not None:
         return []
-    low, high = seen.lengths.shortest, seen.lengths.longest
+    low, high = profile.lengths.shortest, profile.lengths.longest
     note = f"of {table.unit.span(low, high)}" + (" each" if low == high else "")
-    return [(table.sequence_unit.many.capitalize(), f"{seen.sequences:,}", note)]
+    return [(table.sequence_unit.many.capitalize(), f"{profile.sequences:,}", note)]
 
 
-def _time(seen: Profile) -> list[Box]:
-    if seen.span is None:
+def _time(profile: Profile) -> list[Box]:
+    if profile.span is None:
         return []
-    first, last = (pd.Timestamp(seen.span[end]) for end in ("from", "to"))
-    return [("Span", _duration(last - first), f"{seen.span['from']} to {seen.span['to']}, {seen.frequency or 'once'}")]
+    first, last = (pd.Timestamp(profile.span[end]) for end in ("from", "to"))
+    return [
+        (
+            "Span",
+            _duration(last - first),
+            f"{profile.span['from']} to {profile.span['to']}, {profile.frequency or 'once'}",
+        )
+    ]
 
 
 def _duration(span: pd.Timedelta) -> str:
@@ -89,58 +102,58 @@ def _duration(span: pd.Timedelta) -> str:
     return f"{days / size:.3g} {name}" if days / size < 1000 else f"{days / size:,.0f} {name}"
 
 
-def _symbols(seen: Profile) -> list[Box]:
+def _symbols(profile: Profile) -> list[Box]:
     boxes = []
-    if seen.classes is not None:
-        names = list(seen.classes)
+    if profile.classes is not None:
+        names = list(profile.classes)
         boxes.append(("Classes", f"{len(names):,}", ", ".join(names[:4]) + (", …" if len(names) > 4 else "")))
-    for words in seen.vocabularies:
-        of = f": {words.of}" if len(seen.vocabularies) > 1 else ""
+    for words in profile.vocabularies:
+        of = f": {words.of}" if len(profile.vocabularies) > 1 else ""
         boxes.append((f"Vocabulary{of}", f"{words.size:,}", f"{words.once:,} occur once"))
     return boxes
 
 
-def _missing(seen: Profile) -> list[Box]:
-    if not seen.columns:
+def _missing(profile: Profile) -> list[Box]:
+    if not profile.columns:
         return []
-    steps = f"{seen.missing_times:,} missing time steps" if seen.missing_times else "no missing time steps"
-    if seen.inserted_times:
-        steps += f", {seen.inserted_times:,} inserted"
-    return [("Missing values", f"{seen.missing:,}", steps if seen.span else "empty cells")]
+    steps = f"{profile.missing_times:,} missing time steps" if profile.missing_times else "no missing time steps"
+    if profile.inserted_times:
+        steps += f", {profile.inserted_times:,} inserted"
+    return [("Missing values", f"{profile.missing:,}", steps if profile.span else "empty cells")]
 
 
-def _windows(seen: Profile) -> Box:
-    counts = {facts.split: facts.windows for facts in seen.splits}
+def _windows(profile: Profile) -> Box:
+    counts = {facts.split: facts.windows for facts in profile.splits}
     held_out = f"{counts['val']:,} validation, {counts['test']:,} test"
     if counts["val"] == counts["test"] == 0:
         held_out = "none held out"
     return "Training windows", f"{counts['train']:,}", held_out
 
 
-def findings(seen: Profile) -> None:
+def findings(profile: Profile) -> None:
     """Problems of the data, each with its remedy."""
     st.subheader("Findings", anchor=False)
-    if not seen.findings:
+    if not profile.findings:
         st.markdown(":material/check_circle: No problems found.")
-    for finding in seen.findings:
+    for finding in profile.findings:
         finding_box(finding)
-    if seen.sampled:
-        st.caption(seen.sampled)
+    if profile.sampled:
+        st.caption(profile.sampled)
 
 
-def details(seen: Profile, experiment: Experiment, table: Table) -> None:
+def details(profile: Profile, experiment: Experiment, table: Table) -> None:
     """Seasonality, classes, lengths, vocabulary and columns, as far as these data have them, in two columns."""
     sections: list[Callable[[], None]] = []
-    if seen.autocorrelation is not None:
-        sections.append(lambda: _seasonality(seen, experiment))
-    if seen.classes is not None:
-        sections.append(lambda: _classes(seen))
-    sections += [partial(_vocabulary, seen, i) for i in range(len(seen.vocabularies))]
-    if seen.independent and seen.lengths.longest > seen.lengths.shortest:
-        sections.append(lambda: _lengths(seen, table))
-    few = seen.classes is None or len(seen.columns) <= MAX_LABELLED_COLUMNS
+    if profile.autocorrelation is not None:
+        sections.append(lambda: _seasonality(profile, experiment))
+    if profile.classes is not None:
+        sections.append(lambda: _classes(profile))
+    sections += [partial(_vocabulary, profile, i) for i in range(len(profile.vocabularies))]
+    if profile.independent and profile.lengths.longest > profile.lengths.shortest:
+        sections.append(lambda: _lengths(profile, table))
+    few = profile.classes is None or len(profile.columns) <= MAX_LABELLED_COLUMNS
     if table.tabular and few:
-        sections.append(lambda: _columns(seen))
+        sections.append(lambda: _columns(profile))
     for i in range(0, len(sections), 2):
         places = st.columns(2, gap="large") if len(sections) > 1 else [st.container()]
         for place, section in zip(places, sections[i : i + 2], strict=False):
@@ -153,51 +166,51 @@ def _picture(figure: go.Figure, *, key: str, label: str, reading: str) -> None:
     st.caption(reading)
 
 
-def _seasonality(seen: Profile, experiment: Experiment) -> None:
-    assert seen.autocorrelation is not None
+def _seasonality(profile: Profile, experiment: Experiment) -> None:
+    assert profile.autocorrelation is not None
     st.subheader("Seasonality", anchor=False)
-    period, window = seen.autocorrelation.period, experiment.data.window
-    correlation = dict(zip(seen.autocorrelation.lags, seen.autocorrelation.correlation, strict=True))
+    period, window = profile.autocorrelation.period, experiment.data.window
+    correlation = dict(zip(profile.autocorrelation.lags, profile.autocorrelation.correlation, strict=True))
     reading = "no period found."
     if period:
         reading = f"period {period:,}, autocorrelation {correlation[period]:.2f}."
     if period and window < period:
         reading += f" The window of {window:,} (shaded) is shorter than the period."
     _picture(
-        plot_autocorrelation(autocorrelation_info(seen.autocorrelation, window=window)),
+        plot_autocorrelation(autocorrelation_info(profile.autocorrelation, window=window)),
         key="autocorrelation",
         label="Autocorrelation by lag",
-        reading=f"Autocorrelation of {session.escape(seen.autocorrelation.column)} by lag. Seasonality: {reading}",
+        reading=f"Autocorrelation of {session.escape(profile.autocorrelation.column)} by lag. Seasonality: {reading}",
     )
 
 
-def _classes(seen: Profile) -> None:
-    assert seen.classes is not None
+def _classes(profile: Profile) -> None:
+    assert profile.classes is not None
     st.subheader("Classes", anchor=False)
     _picture(
-        plot_bars(classes_info(seen.classes)),
+        plot_bars(classes_info(profile.classes)),
         key="classes",
         label="Sequences of each class, by split",
         reading="Number of sequences of each class in each split. Classes with few sequences are hard to learn.",
     )
 
 
-def _lengths(seen: Profile, table: Table) -> None:
+def _lengths(profile: Profile, table: Table) -> None:
     st.subheader("Lengths", anchor=False)
     unit, whole = table.unit, table.sequence_unit.one
     name = unit.many if unit.seconds is None else f"{unit.many} of {unit.counted(1)}"
     _picture(
-        plot_bars(lengths_info(seen.lengths, x_title=f"{name} in a {whole}")),
+        plot_bars(lengths_info(profile.lengths, x_title=f"{name} in a {whole}")),
         key="lengths",
         label="Number of sequences by length",
-        reading=f"{unit.span(seen.lengths.shortest, seen.lengths.longest)}, median "
-        f"{unit.counted(round(seen.lengths.median))}. Shorter sequences of a batch are padded and masked.",
+        reading=f"{unit.span(profile.lengths.shortest, profile.lengths.longest)}, median "
+        f"{unit.counted(round(profile.lengths.median))}. Shorter sequences of a batch are padded and masked.",
     )
 
 
-def _vocabulary(seen: Profile, i: int) -> None:
-    words = seen.vocabularies[i]
-    of = f": {words.of}" if len(seen.vocabularies) > 1 else ""  # a column's name, as it is in the data
+def _vocabulary(profile: Profile, i: int) -> None:
+    words = profile.vocabularies[i]
+    of = f": {words.of}" if len(profile.vocabularies) > 1 else ""  # a column's name, as it is in the data
     st.subheader(session.escape(f"Vocabulary{of}"), anchor=False)
     unknown = [
         f"{100 * share:.2g}% of the {SPLIT_TITLES[split]} split" for split, share in words.unknown.items() if share
@@ -216,17 +229,17 @@ def _vocabulary(seen: Profile, i: int) -> None:
     )
 
 
-def _columns(seen: Profile) -> None:
+def _columns(profile: Profile) -> None:
     st.subheader("Columns", anchor=False)
     rows = [
         {"column": c.name, "type": c.kind, "missing": c.missing, "min": c.minimum,
          "median": _without_rounding(c.median, c.spread), "max": c.maximum, "std": c.spread}
-        for c in seen.columns
+        for c in profile.columns
     ]  # fmt: skip
     numbers = {n: st.column_config.NumberColumn(format="%.4g") for n in ("min", "median", "max", "std")}
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers, alt="Statistics of each column")
-    if seen.columns_omitted:
-        st.caption(f"And {seen.columns_omitted:,} more columns.")
+    if profile.columns_omitted:
+        st.caption(f"And {profile.columns_omitted:,} more columns.")
 
 
 def _without_rounding(value: float | None, spread: float | None) -> float | None:
@@ -246,35 +259,35 @@ def sample_inputs_section(experiment: Experiment, table: Table) -> None:
         key="windows-split", label_visibility="collapsed", width="stretch", help="The split of the windows.",
     )  # fmt: skip
     try:
-        seen = _sample_inputs(experiment.to_json(), split or "train", table)
+        preview = _sample_inputs(experiment.to_json(), split or "train", table)
     except SeqcoreError as error:
         return session.show_errors(error)
-    if not seen.windows:
+    if not preview.windows:
         st.caption("This split has no windows.")
-    elif seen.windows[0].original is not None:
-        _number_windows(seen, table, trial=experiment.data.scaling == "auto")
+    elif preview.windows[0].original is not None:
+        _number_windows(preview, table, trial=experiment.data.scaling == "auto")
     else:
-        _word_windows(seen)
+        _word_windows(preview)
     return None
 
 
-def _number_windows(seen: WindowPreview, table: Table, *, trial: bool) -> None:
+def _number_windows(preview: WindowPreview, table: Table, *, trial: bool) -> None:
     left, right = st.columns(2, gap="large")
-    targets = " Rings: targets." if 0 < len(seen.targets) <= MAX_MARKED else ""
-    targets = " Last frame: target." if seen.targets and seen.frame else targets
+    targets = " Rings: targets." if 0 < len(preview.targets) <= MAX_MARKED else ""
+    targets = " Last frame: target." if preview.targets and preview.frame else targets
     with left:
         st.caption("Original units")
-        before = plot_windows(windows_info(seen, scaled=False))
+        before = plot_windows(windows_info(preview, scaled=False))
         _picture(before, key="windows-before", label="Windows in original units", reading=f"Before scaling.{targets}")
     with right:
-        st.caption(f"Scaled ({seen.scaling})" + (": a candidate of the scaling search" if trial else ""))
-        after = plot_windows(windows_info(seen, scaled=True))
-        calendar = " Calendar features are further inputs." if seen.inputs > len(seen.columns) else ""
+        st.caption(f"Scaled ({preview.scaling})" + (": a candidate of the scaling search" if trial else ""))
+        after = plot_windows(windows_info(preview, scaled=True))
+        calendar = " Calendar features are further inputs." if preview.inputs > len(preview.columns) else ""
         _picture(
             after, key="windows-after", label="The same windows, scaled",
             reading="After scaling, fitted on the training split." + calendar,
         )  # fmt: skip
-    answers = [w for w in seen.windows if w.answer]
+    answers = [w for w in preview.windows if w.answer]
     if answers:
         unit = table.unit
         st.html('<div class="sl-windows">' + "".join(_answer_row(w, unit) for w in answers) + "</div>")
@@ -288,9 +301,9 @@ def _answer_row(window: PreviewWindow, unit: StepUnit) -> str:
     )
 
 
-def _word_windows(seen: WindowPreview) -> None:
+def _word_windows(preview: WindowPreview) -> None:
     rows = []
-    for window in seen.windows:
+    for window in preview.windows:
         cells = "".join(
             f"<span><b>{escape(marked(word))}</b><code>{code}</code></span>"
             for word, code in zip(window.words, window.codes, strict=False)

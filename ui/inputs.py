@@ -17,7 +17,7 @@ from ui.sound_input import sound
 if TYPE_CHECKING:
     from seqcore.inference.predictor import Predictor
 
-__all__ = ["FILES", "INPUTS", "as_read", "wanted_file"]
+__all__ = ["FILES", "INPUTS", "parsed_text", "wanted_file"]
 
 MAX_ROWS = 12  # rows of a parsed input that are shown
 MAX_CHANNELS = 12  # of a parsed input that is shown
@@ -95,7 +95,7 @@ def wanted_file(predictor: Predictor) -> str:
     return f"A CSV or Parquet file with the column{'s' * (len(names) > 1)} {listed}, one row per time step."
 
 
-def as_read(given: Any) -> str:
+def parsed_text(given: Any) -> str:
     """The numbers of a parsed input as text ("70.5, 80.5"), rows of several columns in brackets; "" for symbols."""
     if not (isinstance(given, np.ndarray) and given.dtype.kind == "f"):
         return ""

@@ -20,7 +20,7 @@ from seqcore.tasks.auto_config import refit_experiment
 from seqcore.tasks.frames import frames_view
 from ui import run_labels, session
 from ui.evaluation_section import show_evaluation
-from ui.inputs import INPUTS, as_read, wanted_file
+from ui.inputs import INPUTS, parsed_text, wanted_file
 from ui.results import answer, answer_table, download_csv, file_stem, letters, picture, show
 from ui.session import escape, select_run, show_errors
 
@@ -66,8 +66,8 @@ def own_input(run: Run, predictor: Predictor, table: Table) -> None:
             if finding.severity == "warning":
                 st.warning(escape(finding.sentence))
         answer(view, ahead=run.experiment.data.lead > 0)
-        if read := as_read(given):
-            st.caption(f"Parsed as {read}.")
+        if parsed := parsed_text(given):
+            st.caption(f"Parsed as {parsed}.")
         for finding in checked:
             if finding.severity == "info":
                 st.caption(escape(finding.sentence))

@@ -21,9 +21,9 @@ MAX_EDITABLE = 600  # numbers of an example shown in a text field; longer ones c
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _examples(key: str, part: str, _predictor: Predictor, _table: Table) -> list[Any]:
+def _examples(key: str, split: str, _predictor: Predictor, _table: Table) -> list[Any]:
     """The examples of a split; the key contains the run, whose data never change."""
-    return list(_predictor.examples(_table, part))
+    return list(_predictor.examples(_table, split))
 
 
 def chosen_example(predictor: Predictor, table: Table, *, key: str) -> Any:

@@ -48,13 +48,13 @@ def sound(predictor: Predictor, table: Table, *, key: str) -> Sound | None:
     if given is None:
         return None
     try:
-        heard = read_sound(given.getvalue(), name=given.name if origin == FILE else "your recording")
+        recording = read_sound(given.getvalue(), name=given.name if origin == FILE else "your recording")
     except DataError as error:
         show_errors(error)
         return None
     if origin == FILE:
-        play(heard.samples, heard.rate, label=f"The file {given.name}")
-    return heard
+        play(recording.samples, recording.rate, label=f"The file {given.name}")
+    return recording
 
 
 def _classes(table: Table) -> str:

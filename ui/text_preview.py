@@ -28,10 +28,10 @@ def text_preview(table: Table, validation_fraction: float, test_fraction: float,
     few = FEW_SMALL if int(table.lengths.max(initial=0)) <= SMALL / 2 else FEW_LONG
     chosen = _chosen(bounds, few if small else FEW_LARGE)
     if table.paired is not None or table.labels is not None:
-        rows = [_row(table, part, s, low, high, small) for part, s, low, high in chosen[: 4 if small else None]]
+        rows = [_row(table, split, s, low, high, small) for split, s, low, high in chosen[: 4 if small else None]]
         st.html(f'<div class="sl-text-rows{" sl-small" * small}" data-testid="{testid}">{"".join(rows)}</div>')
         return
-    pieces = [_excerpt(table, part, low, high, SMALL if small else LARGE) for part, _, low, high in chosen]
+    pieces = [_excerpt(table, split, low, high, SMALL if small else LARGE) for split, _, low, high in chosen]
     more = " …" if sum(map(len, bounds.values())) > len(chosen) else ""
     kind = "sl-text sl-prose" if _is_prose(table) else "sl-text"
     st.html(f'<div class="{kind}" data-testid="{testid}">{" ".join(pieces)}{more}</div>')
@@ -39,18 +39,18 @@ def text_preview(table: Table, validation_fraction: float, test_fraction: float,
 
 def _chosen(bounds: dict[str, list[tuple[int, int, int]]], most: int) -> list[tuple[str, int, int, int]]:
     """Evenly spaced sequences from every split."""
-    present = [part for part in SPLITS if bounds[part]]
+    present = [split for split in SPLITS if bounds[split]]
     each = max(1, most // max(1, len(present)))
     found = []
-    for part in present:
-        places = np.unique(np.linspace(0, len(bounds[part]) - 1, min(each, len(bounds[part]))).astype(int))
-        found += [(part, *bounds[part][i]) for i in places.tolist()]
+    for split in present:
+        places = np.unique(np.linspace(0, len(bounds[split]) - 1, min(each, len(bounds[split]))).astype(int))
+        found += [(split, *bounds[split][i]) for i in places.tolist()]
     return found
 
 
-def _excerpt(table: Table, part: str, low: int, high: int, most: int) -> str:
+def _excerpt(table: Table, split: str, low: int, high: int, most: int) -> str:
     text = escape(_words(table, low, high, most))
-    return f'<span class="sl-part-{SPLIT_TITLES[part]}" title="{SPLIT_TITLES[part]}">{text}</span>'
+    return f'<span class="sl-split-{split}" title="{SPLIT_TITLES[split]}">{text}</span>'
 
 
 def _is_prose(table: Table) -> bool:
@@ -70,9 +70,9 @@ def _words(table: Table, low: int, high: int, most: int, *, sentence: bool = Fal
     return text + ("…" if high - low > rows else "")
 
 
-def _row(table: Table, part: str, s: int, low: int, high: int, small: bool) -> str:
+def _row(table: Table, split: str, s: int, low: int, high: int, small: bool) -> str:
     most = SMALL if small else 120
-    dot = f'<i class="sl-part-{SPLIT_TITLES[part]}" title="{SPLIT_TITLES[part]}">●</i>'
+    dot = f'<i class="sl-split-{split}" title="{SPLIT_TITLES[split]}">●</i>'
     text = escape(_words(table, low, high, most, sentence=table.paired is not None))
     if table.paired is not None:
         paired = table.paired
