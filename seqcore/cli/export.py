@@ -23,8 +23,8 @@ def export(args: argparse.Namespace, out: Output) -> int:
         path.write_bytes(content)
     except OSError as error:
         raise DataError(f"{path}: can't be written ({error.strerror})") from None
-    if out.json:
-        out.object({"run": run.id, "format": args.format, "file": str(path), "bytes": len(content)})
-    else:
-        out.line(f"{path}: {len(content):,} bytes")
+    out.result(
+        {"run": run.id, "format": args.format, "file": str(path), "bytes": len(content)},
+        f"{path}: {len(content):,} bytes",
+    )
     return 0

@@ -33,6 +33,13 @@ class Output:
         """One JSON object on one line. Non-finite numbers are null."""
         self._write(json.dumps(plain(dict(value)), ensure_ascii=False, allow_nan=False))
 
+    def result(self, value: Mapping[str, Any], text: str) -> None:
+        """`value` as JSON, or `text` for people."""
+        if self.json:
+            self.object(value)
+        else:
+            self.line(text)
+
     def line(self, text: str) -> None:
         """A line of text."""
         self._write(text)

@@ -79,12 +79,9 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
     view = predictor.predict(given, series=args.series, beam=args.beam)
     warning = " ".join(finding.sentence for finding in predictor.check_input(given, series=args.series))
     answer = view.answer(given, args.input)
-    if out.json:
-        out.object({"run": run.id, **answer.value, **({"note": warning} if warning else {})})
-    else:
-        out.line(answer.sentence)
-        if warning:
-            out.note(warning)
+    out.result({"run": run.id, **answer.value, **({"note": warning} if warning else {})}, answer.sentence)
+    if warning and not out.json:
+        out.note(warning)
     if args.csv:
         _write_csv(args.csv, view)
     return 0
@@ -95,11 +92,8 @@ def _generate(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
     seed = args.seed or 0
     top_k = args.top_k or 0
     text = predictor.generate(args.input, args.generate, temperature=temperature, seed=seed, top_k=top_k)
-    if out.json:
-        value = {"run": run.id, "input": args.input, "generated": text}
-        out.object({**value, "temperature": temperature, "top_k": top_k, "seed": seed})
-    else:
-        out.line(text)
+    value = {"run": run.id, "input": args.input, "generated": text}
+    out.result({**value, "temperature": temperature, "top_k": top_k, "seed": seed}, text)
     return 0
 
 
@@ -123,10 +117,7 @@ def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[s
     if args.csv:
         _write_csv(args.csv, view)
     for answer in view.answers():
-        if out.json:
-            out.object({**about, **answer.value})
-        else:
-            out.line(answer.sentence)
+        out.result({**about, **answer.value}, answer.sentence)
     return 0
 
 

@@ -100,12 +100,9 @@ def command(args: argparse.Namespace, out: Output) -> int:
     store = open_store(args.store)
     run = store.run(args.id)
     store.command(run.id, args.kind)
-    after = store.run(run.id)
-    if out.json:
-        out.object({"run": run.id, "command": args.kind, "status": after.status})
-    else:
-        done = {"pause": "pausing", "continue": "continuing", "stop": "stopping"}
-        out.line(f"{run.id[:SHORT_ID]} {done[args.kind]}")
+    doing = {"pause": "pausing", "continue": "continuing", "stop": "stopping"}[args.kind]
+    value = {"run": run.id, "command": args.kind, "status": store.run(run.id).status}
+    out.result(value, f"{run.id[:SHORT_ID]} {doing}")
     return 0
 
 
@@ -120,10 +117,7 @@ def delete(args: argparse.Namespace, out: Output) -> int:
             out.note("not deleted")
             return 1
     store.delete(run.id)
-    if out.json:
-        out.object({"run": run.id, "deleted": True})
-    else:
-        out.line(f"{run.id[:SHORT_ID]} deleted")
+    out.result({"run": run.id, "deleted": True}, f"{run.id[:SHORT_ID]} deleted")
     return 0
 
 

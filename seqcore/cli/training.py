@@ -59,10 +59,10 @@ def more_epochs(args: argparse.Namespace, out: Output) -> int:
     changed = store.more_epochs(run.id, args.epochs)
     if not live:
         return _continue(store, changed, out)
-    if out.json:
-        out.object({"run": run.id, "status": changed.status, "more_epochs": args.epochs})
-    else:
-        out.line(f"{run.id[:8]} gets {args.epochs} more epoch{'s' * (args.epochs != 1)}")
+    out.result(
+        {"run": run.id, "status": changed.status, "more_epochs": args.epochs},
+        f"{run.id[:8]} gets {args.epochs} more epoch{'s' * (args.epochs != 1)}",
+    )
     return 0
 
 
@@ -110,10 +110,7 @@ def _end(run: Run, report: ProgressDisplay, out: Output) -> None:
 
 def _nothing_left(run: Run, out: Output) -> int:
     text = f"{run.id[:8]} is completed, {run.epoch} of {run.epochs} epochs; `more-epochs {run.id[:8]} N` adds epochs"
-    if out.json:
-        out.object({"run": run.id, "status": run.status, "epochs": run.epoch, "message": text})
-    else:
-        out.line(text)
+    out.result({"run": run.id, "status": run.status, "epochs": run.epoch, "message": text}, text)
     return 0
 
 
@@ -122,10 +119,10 @@ def _continue(store: Store, run: Run, out: Output) -> int:
     if lease is not None:
         return foreground(store, lease, out)
     # The dashboard server has claimed the run first.
-    if out.json:
-        out.object({"run": run.id, "status": store.run(run.id).status})
-    else:
-        out.line(f"{run.id[:8]} continues in a worker of the dashboard; `show {run.id[:8]}` shows its progress")
+    out.result(
+        {"run": run.id, "status": store.run(run.id).status},
+        f"{run.id[:8]} continues in a worker of the dashboard; `show {run.id[:8]}` shows its progress",
+    )
     return 0
 
 
