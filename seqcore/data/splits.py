@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.table import Table
+from seqcore.results.data import SPLIT_TITLES
 
 __all__ = ["SPLITS", "SPLIT_TITLES", "assigned_splits", "split_bounds"]
 
-SPLITS = ("train", "val", "test")
-SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
+SPLITS = tuple(SPLIT_TITLES)
 _SEED = 20_240_229  # fixed, so that all runs on a table have the same test split
 
 

@@ -9,14 +9,13 @@ import plotly.graph_objects as go
 
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results.blanks import marked
-from seqcore.results.data import LengthFacts, VocabularyFacts
+from seqcore.results.data import SPLIT_TITLES, LengthFacts, VocabularyFacts
 
 __all__ = ["BarsInfo", "classes_info", "lengths_info", "plot_bars", "vocabulary_info"]
 
 MAX_BARS = 24
 LONGEST_NAME = 24
 SHORT_NAME = 2  # letters of a name at most, for vertical bars
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
 INK = "truth"
 
 
@@ -45,7 +44,7 @@ def classes_info(classes: Mapping[str, Mapping[str, int]], *, title: str = "") -
     shown = names[:MAX_BARS]
     return BarsInfo(
         names=tuple(_short(name) for name in shown),
-        counts={title: tuple(classes[name].get(split, 0) for name in shown) for split, title in SPLITS.items()},
+        counts={title: tuple(classes[name].get(split, 0) for name in shown) for split, title in SPLIT_TITLES.items()},
         edges=(),
         omitted=len(names) - len(shown),
         title=title,

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
-from seqcore.results.data import PreviewWindow, WindowPreview
+from seqcore.results.data import SPLIT_TITLES, PreviewWindow, WindowPreview
 from seqcore.results.thinning import thin
 
 __all__ = ["WindowPanel", "WindowsInfo", "plot_windows", "windows_info"]
@@ -18,7 +18,6 @@ MAX_LINES = 6  # more columns become a heat map
 MAX_POINTS = 400
 MAX_CELLS = 160  # along each side of a heat map
 FRAMES = 8  # of a video, side by side
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
 PANEL, BETWEEN = 146, 66  # pixels: a panel with its margins, and the margins
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 
@@ -56,7 +55,7 @@ def windows_info(preview: WindowPreview, *, scaled: bool, title: str = "") -> Wi
     """The windows of numbers of a preview, in original units or scaled."""
     panels = tuple(panel for w in preview.windows if (panel := _panel(w, scaled, preview.frame)) is not None)
     extra = tuple(f"calendar {i + 1}" for i in range(preview.inputs - len(preview.columns))) if scaled else ()
-    return WindowsInfo(panels, (*preview.columns, *extra), SPLITS[preview.split], title, preview.x_title)
+    return WindowsInfo(panels, (*preview.columns, *extra), SPLIT_TITLES[preview.split], title, preview.x_title)
 
 
 def _panel(window: PreviewWindow, scaled: bool, frame: tuple[int, int] | None) -> WindowPanel | None:

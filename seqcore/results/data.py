@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "SPLIT_TITLES",
     "Autocorrelation",
     "Example",
     "ExamplesInfo",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 Values = NDArray[np.float64]
+SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)

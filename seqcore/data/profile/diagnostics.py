@@ -14,6 +14,7 @@ from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.constraints import ANCHORED
 from seqcore.registry import task_kind, tasks
+from seqcore.results.formatting import counted
 
 __all__ = ["diagnose_table", "few_windows"]
 
@@ -48,10 +49,6 @@ def diagnose_table(
     return tuple(sorted(found, key=lambda finding: order[finding.severity]))
 
 
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def _listed(names: list[str], most: int = 4, *, of: int | None = None) -> str:
     """The first `most` names and the number of the others; `of` is the total where `names` are only some."""
     left = (len(names) if of is None else of) - min(most, len(names))
@@ -82,7 +79,7 @@ def _windows(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
         )
     small = [split for split in ("val", "test") if fractions[split] and counts[split] < 10]
     if small and not empty:
-        what = " and ".join(f"{SPLIT_TITLES[split]} split ({_many(counts[split], unit)})" for split in small)
+        what = " and ".join(f"{SPLIT_TITLES[split]} split ({counted(counts[split], unit)})" for split in small)
         yield Finding(
             "few-to-score",
             f"Scores of the {what} have a high variance.",
@@ -96,7 +93,7 @@ def few_windows(config: DataConfig, windows: int) -> Finding | None:
         return None
     return Finding(
         "few-windows",
-        f"Only {_many(windows, 'training sequence' if _whole(config) else 'training window')}: "
+        f"Only {counted(windows, 'training sequence' if _whole(config) else 'training window')}: "
         "a network easily overfits so few.",
         # not a smaller network: with 36 sequences, 8, 16, 32 and 64 hidden units reached 0.28, 0.53, 0.69 and 0.92
         remedy="Add data, prefer a baseline that scores as well, and compare several seeds.",
@@ -143,7 +140,7 @@ def _lengths(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
     if short and len(table.lengths) > 1 and table.paired is None:  # a single word can be translated
         yield Finding(
             "short-sequences",
-            f"{_many(short, 'sequence')} {'has' if short == 1 else 'have'} one row or none.",
+            f"{counted(short, 'sequence')} {'has' if short == 1 else 'have'} one row or none.",
             remedy="Remove them, or join them with the sequences that they belong to.",
         )
     lengths = profile.lengths
@@ -176,7 +173,7 @@ def _times(table: Table, config: DataConfig, profile: Profile) -> Iterator[Findi
     elif profile.missing_times:
         yield Finding(
             "missing-times",
-            f"{_many(profile.missing_times, 'time stamp')} {'is' if profile.missing_times == 1 else 'are'} missing; "
+            f"{counted(profile.missing_times, 'time stamp')} {'is' if profile.missing_times == 1 else 'are'} missing; "
             "the rows around are treated as consecutive.",
             remedy="Add the missing rows with empty cells, and set data.missing.",
         )
