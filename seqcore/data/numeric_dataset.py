@@ -55,7 +55,7 @@ class NumericDataset(Dataset):
             bounds = split_bounds(chosen.table, config.validation_fraction, config.test_fraction)["train"]
             self.fit = fit_scalers(chosen.table, config, bounds, target=self.targets[0])
         else:
-            self.fit = known_scalers(chosen.table, config, codec, target=self.targets[0])
+            self.fit = known_scalers(chosen.table, config, codec)
         self.scalers = self.fit.scalers
         super().__init__(chosen.table, config, device)
         self.codec = codec or self._make_codec()

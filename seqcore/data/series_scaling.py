@@ -63,7 +63,7 @@ def fit_scalers(table: Table, config: DataConfig, bounds: Bounds, *, target: int
     return SeriesFit(Scalers.join(each), by_series, series_names(table), np.arange(count), start.copy())
 
 
-def known_scalers(table: Table, config: DataConfig, codec: NumericCodec, *, target: int) -> SeriesFit:
+def known_scalers(table: Table, config: DataConfig, codec: NumericCodec) -> SeriesFit:
     """The scalers of a codec by series name.
 
     The scale of an unknown series is fitted on its first quarter, at least a window, as if forecasting began there;
