@@ -21,6 +21,7 @@ __all__ = [
     "load",
     "sources",
     "task_kind",
+    "task_trait",
     "tasks",
     "with_extensions",
 ]
@@ -84,6 +85,11 @@ def task_kind(name: str) -> str:
     """The task that the task `name` extends (`traits["extends"]`), or itself."""
     kind: str = tasks()[name].traits.get("extends", name)
     return kind
+
+
+def task_trait(name: str, trait: str) -> Any:
+    """A trait that a task declares, or else the task that it extends; None where neither does."""
+    return {**tasks()[task_kind(name)].traits, **tasks()[name].traits}.get(trait)
 
 
 def with_extensions(*names: str) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from seqcore.errors import SeqcoreError
 from seqcore.experiment.recipes import load_recipe
 from seqcore.models import MODELS
 from seqcore.plots import ScoresInfo, scores_info
+from seqcore.registry import task_trait
 from seqcore.results.formatting import counted
 from seqcore.runs.records import Run
-from seqcore.tasks import TASKS
 
 __all__ = [
     "SPLITS", "STATUSES", "StatusLabel", "ago", "label", "network", "scored_split", "scores", "skill_ratio", "title",
@@ -64,8 +64,7 @@ def network(run: Run) -> str:
 def trained_on(run: Run) -> str:
     """Window and horizon ("20 steps to 1") or "whole sequences", and whether no data were held back."""
     data = run.experiment.data
-    whole = TASKS[data.task].traits.get("whole", False)
-    text = "whole sequences" if whole else f"{counted(data.window, 'step')} to {data.horizon}"
+    text = "whole sequences" if task_trait(data.task, "whole") else f"{counted(data.window, 'step')} to {data.horizon}"
     return text + (", on all data" if data.validation_fraction == data.test_fraction == 0 else "")
 
 

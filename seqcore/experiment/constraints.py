@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from seqcore.experiment.config import DataConfig, ModelConfig, TrainingConfig
 from seqcore.experiment.fields import Section, describe
-from seqcore.registry import architectures, tasks
+from seqcore.registry import architectures, task_trait, tasks
 
 __all__ = ["ANCHORED", "RULES", "Rule", "broken_rules"]
 
@@ -35,11 +35,6 @@ def _can(model: ModelConfig) -> Any:
     return architectures()[model.architecture].traits["capabilities"]
 
 
-def _task(data: DataConfig, trait: str) -> Any:
-    """A trait that the task declares, or None."""
-    return tasks()[data.task].traits.get(trait)
-
-
 RULES: tuple[Rule, ...] = (
     Rule(
         "data.min_window",
@@ -61,7 +56,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "data.scaling",
         "this scaling is for forecasts and removes the level of a sequence; use standard, minmax or none",
-        lambda d, m, t: d.scaling not in (_task(d, "scalings") or (d.scaling,)),
+        lambda d, m, t: d.scaling not in (task_trait(d.task, "scalings") or (d.scaling,)),
     ),
     Rule(
         "data.burn_in",
@@ -112,7 +107,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "training.stateful",
         "each sequence is processed as a whole, from the initial state; set training.stateful = false",
-        lambda d, m, t: t.stateful and bool(_task(d, "whole")),
+        lambda d, m, t: t.stateful and bool(task_trait(d.task, "whole")),
     ),
     Rule(
         "data.multi_step",
@@ -143,7 +138,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "training.loss",
         "this loss is not available for this task; use auto",
-        lambda d, m, t: t.loss != "auto" and t.loss not in _task(d, "losses"),
+        lambda d, m, t: t.loss != "auto" and t.loss not in task_trait(d.task, "losses"),
     ),
     Rule(
         "model.bidirectional",
@@ -178,7 +173,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "model.architecture",
         "{architecture} can't read sequences of different lengths, as in {task}; use another architecture",
-        lambda d, m, t: bool(_task(d, "variable_length")) and (not _can(m).packed or _can(m).fixed_window),
+        lambda d, m, t: bool(task_trait(d.task, "variable_length")) and (not _can(m).packed or _can(m).fixed_window),
     ),
     Rule(
         "model.attention",

@@ -13,7 +13,7 @@ from seqcore.data.table import Table
 from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.constraints import ANCHORED
-from seqcore.registry import task_kind, tasks
+from seqcore.registry import task_kind, task_trait
 from seqcore.results.formatting import counted
 
 __all__ = ["diagnose_table", "few_windows"]
@@ -101,7 +101,7 @@ def few_windows(config: DataConfig, windows: int) -> Finding | None:
 
 
 def _whole(config: DataConfig) -> bool:
-    return bool(tasks()[config.task].traits.get("whole"))
+    return bool(task_trait(config.task, "whole"))
 
 
 def _classes(table: Table, config: DataConfig, profile: Profile) -> Iterator[Finding]:

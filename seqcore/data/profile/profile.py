@@ -24,7 +24,7 @@ from seqcore.data.table import Table, describe_table
 from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.fields import describe
-from seqcore.registry import tasks
+from seqcore.registry import task_trait
 from seqcore.results.data import Autocorrelation, LengthFacts, VocabularyFacts
 
 __all__ = ["Profile", "count_splits", "default_config", "profile_table"]
@@ -104,7 +104,7 @@ def _column(name: str, values: Values, missing: int, low: float, high: float) ->
 def count_splits(table: Table, config: DataConfig) -> tuple[SplitFacts, ...]:
     """Rows, sequences and windows of each split, without building a dataset."""
     lengths, fractions = table.lengths, (config.validation_fraction, config.test_fraction)
-    whole = bool(tasks()[config.task].traits.get("whole"))
+    whole = bool(task_trait(config.task, "whole"))
     facts = []
     if table.independent or whole:
         assigned = assigned_splits(table, *fractions)

@@ -11,6 +11,8 @@ from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.links import experiment_from_link, link_of
 from seqcore.models import MODELS
 from seqcore.models.capabilities import Capabilities
+from seqcore.registry import task_trait
+from seqcore.tasks import TASKS
 from seqcore.training.control import LIVE_CHANGES
 
 
@@ -80,3 +82,11 @@ def test_what_an_architecture_does_not_declare_is_refused_with_the_reason(
 def test_fields_declare_whether_they_may_change_while_a_run_is_going() -> None:
     live = {"epochs", "learning_rate", "clip_norm", "weight_decay", "patience"}
     assert set(LIVE_CHANGES) == {f"training.{name}" for name in live}
+
+
+def test_a_task_has_the_traits_of_the_task_that_it_extends(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = replace(TASKS["classification"], traits={"losses": ("mse",), "extends": "classification"})
+    monkeypatch.setitem(TASKS, "ranking", entry)
+    assert task_trait("ranking", "whole")
+    assert task_trait("ranking", "losses") == ("mse",)
+    assert task_trait("regression", "whole") is None
