@@ -37,6 +37,46 @@ def _can(model: ModelConfig) -> Any:
 
 RULES: tuple[Rule, ...] = (
     Rule(
+        "model.bidirectional",
+        "{architecture} has no backward direction; set model.bidirectional = false",
+        lambda d, m, t: m.bidirectional and not _can(m).bidirectional,
+    ),
+    Rule(
+        "model.recurrent_dropout",
+        "{architecture} has no recurrent weights to drop; set model.recurrent_dropout = 0",
+        lambda d, m, t: m.recurrent_dropout > 0 and not _can(m).recurrent_dropout,
+    ),
+    Rule(
+        "training.stateful",
+        "{architecture} has no recurrent state to carry between windows; set training.stateful = false",
+        lambda d, m, t: t.stateful and not _can(m).stateful,
+    ),
+    Rule(
+        "data.predict",
+        "{architecture} reads the whole window before its output; use data.predict = last",
+        lambda d, m, t: d.predict == "every" and d.lead > 0 and not _can(m).causal,
+    ),
+    Rule(
+        "data.predict",
+        "{architecture} needs the whole window for each output; use data.predict = last",
+        lambda d, m, t: d.predict == "every" and _can(m).fixed_window,
+    ),
+    Rule(
+        "data.min_window",
+        "{architecture} can't read windows of different lengths; leave data.min_window empty",
+        lambda d, m, t: d.min_window is not None and (not _can(m).packed or _can(m).fixed_window),
+    ),
+    Rule(
+        "model.architecture",
+        "{architecture} can't read sequences of different lengths, as in {task}; use another architecture",
+        lambda d, m, t: bool(task_trait(d.task, "variable_length")) and (not _can(m).packed or _can(m).fixed_window),
+    ),
+    Rule(
+        "model.attention",
+        "a decoder of {architecture} can't start from the encoder's final state; use additive or multiplicative",
+        lambda d, m, t: m.attention == "none" and not _can(m).state_transfer,
+    ),
+    Rule(
         "data.min_window",
         "the minimum window exceeds the window; set data.min_window to at most data.window",
         lambda d, m, t: d.min_window is not None and d.min_window > d.window,
@@ -139,46 +179,6 @@ RULES: tuple[Rule, ...] = (
         "training.loss",
         "this loss is not available for this task; use auto",
         lambda d, m, t: t.loss != "auto" and t.loss not in task_trait(d.task, "losses"),
-    ),
-    Rule(
-        "model.bidirectional",
-        "{architecture} has no backward direction; set model.bidirectional = false",
-        lambda d, m, t: m.bidirectional and not _can(m).bidirectional,
-    ),
-    Rule(
-        "model.recurrent_dropout",
-        "{architecture} has no recurrent weights to drop; set model.recurrent_dropout = 0",
-        lambda d, m, t: m.recurrent_dropout > 0 and not _can(m).recurrent_dropout,
-    ),
-    Rule(
-        "training.stateful",
-        "{architecture} has no recurrent state to carry between windows; set training.stateful = false",
-        lambda d, m, t: t.stateful and not _can(m).stateful,
-    ),
-    Rule(
-        "data.predict",
-        "{architecture} reads the whole window before its output; use data.predict = last",
-        lambda d, m, t: d.predict == "every" and d.lead > 0 and not _can(m).causal,
-    ),
-    Rule(
-        "data.predict",
-        "{architecture} needs the whole window for each output; use data.predict = last",
-        lambda d, m, t: d.predict == "every" and _can(m).fixed_window,
-    ),
-    Rule(
-        "data.min_window",
-        "{architecture} can't read windows of different lengths; leave data.min_window empty",
-        lambda d, m, t: d.min_window is not None and (not _can(m).packed or _can(m).fixed_window),
-    ),
-    Rule(
-        "model.architecture",
-        "{architecture} can't read sequences of different lengths, as in {task}; use another architecture",
-        lambda d, m, t: bool(task_trait(d.task, "variable_length")) and (not _can(m).packed or _can(m).fixed_window),
-    ),
-    Rule(
-        "model.attention",
-        "a decoder of {architecture} can't start from the encoder's final state; use additive or multiplicative",
-        lambda d, m, t: m.attention == "none" and not _can(m).state_transfer,
     ),
 )
 

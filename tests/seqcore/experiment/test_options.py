@@ -90,3 +90,9 @@ def test_a_task_has_the_traits_of_the_task_that_it_extends(monkeypatch: pytest.M
     assert task_trait("ranking", "whole")
     assert task_trait("ranking", "losses") == ("mse",)
     assert task_trait("regression", "whole") is None
+
+
+def test_what_an_architecture_can_not_do_is_the_first_reason() -> None:
+    plan = Experiment.make({"model": {"architecture": "nlinear"}})
+    assert plan.training.shuffle
+    assert "NLinear has no recurrent state" in str(plan.why_not("training.stateful", True))
