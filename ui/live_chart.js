@@ -1,8 +1,8 @@
-/* Draws one Plotly figure and redraws it in place: Plotly.react on the same node, so that zoom and the node survive.
- * ROUTE, TEMPLATES and PALETTE stand above this text; live_chart.py writes them from the figures' own style. */
+/* Draws a Plotly figure and updates it in place: Plotly.react on the same node keeps the zoom and the node.
+ * ROUTE, TEMPLATES and PALETTE are defined above this text by live_chart.py. */
 
-const charts = new WeakMap() // the node that is drawn in -> what must outlive one update
-const readers = new Map() // a chart's name -> {revision, zoom, scale} as its reader chose: it outlives a node mounted anew
+const charts = new WeakMap() // node -> state of the chart across updates
+const readers = new Map() // chart name -> {revision, zoom, scale} chosen by the user: kept when a node is remounted
 
 function loadPlotly() {
   if (window.Plotly) return Promise.resolve(window.Plotly)
@@ -32,7 +32,7 @@ function themed(text, dark) {
   return figure
 }
 
-/* Ranges that the reader chose, in the data's own units: {xaxis: [from, to]}. Everything else is automatic. */
+/* Ranges chosen by the user, in data units: {xaxis: [from, to]}. All others are automatic. */
 function noteZoom(chart, update) {
   for (const [name, value] of Object.entries(update)) {
     const [, axis, rest] = name.match(/^([xy]axis\d*)\.(.+)$/) ?? []
@@ -55,8 +55,8 @@ function applyZoom(chart, layout) {
     const log = layout[axis].type === "log"
     const [low, high] = range
     if (log && high <= 0) continue
-    delete layout[axis].dtick // a fixed distance between ticks suits the whole picture, not a part of it
-    if (log) layout[axis].tickformat ??= "~g" // between powers of ten bare digits would be misread
+    delete layout[axis].dtick // a fixed tick distance fits the whole figure only
+    if (log) layout[axis].tickformat ??= "~g" // between powers of ten plain digits are ambiguous
     const from = low > 0 ? low : high / 1e3
     layout[axis] = { ...layout[axis], autorange: false, range: log ? [Math.log10(from), Math.log10(high)] : range }
   }
@@ -74,7 +74,7 @@ function setScale(chart, layout) {
   layout.yaxis = axis
 }
 
-const NARROW = 520 // pixels: below it, what was laid out for a wide screen is made to fit
+const NARROW = 520 // pixels: below this width the layout is adapted
 
 function wrapped(text, most) {
   if (!text || text.length <= most || text.includes("<")) return text
@@ -88,8 +88,8 @@ function wrapped(text, most) {
   return lines.join("<br>")
 }
 
-/* On a narrow screen: long titles take two lines, ticks that would lie over each other are thinned, and of charts side
- * by side only the first has a scale. */
+/* On a narrow screen: long titles are wrapped, overlapping ticks are thinned, and of subplots side by side only the
+ * first has tick labels. */
 function fitNarrow(layout, width) {
   for (const [name, axis] of Object.entries(layout)) {
     if (!/^[xy]axis\d*$/.test(name)) continue
@@ -113,7 +113,7 @@ function fitNarrow(layout, width) {
   for (const note of layout.annotations ?? []) if (note.font?.size === 12) note.font.size = 10
 }
 
-/* How far a legend of several lines lies over the headings of the charts below it, in pixels. */
+/* How far a legend of several lines overlaps the subplot titles below it, in pixels. */
 function legendOver(node) {
   const legend = node.querySelector(".legend")?.getBoundingClientRect()
   if (!legend) return 0
@@ -121,7 +121,7 @@ function legendOver(node) {
   return Math.max(0, ...tops.filter((top) => top > legend.top).map((top) => legend.bottom - top))
 }
 
-/* A picture that can't be drawn must not take the page with it: an error in here would end in an empty page. */
+/* A figure that can't be drawn must not break the page: an uncaught error here would leave it empty. */
 function draw(chart) {
   try {
     drawFigure(chart)
@@ -147,7 +147,7 @@ function drawFigure(chart) {
   }
   setScale(chart, layout)
   applyZoom(chart, layout)
-  // Plotly looks for ".cb" + uid, so a name must be fit for a selector: "90% interval" and "Verbrauch (kWh)" are not.
+  // Plotly uses ".cb" + uid as a selector, so characters as in "90% interval" and "Verbrauch (kWh)" are replaced.
   figure.data.forEach((trace, i) => (trace.uid ??= `${trace.name ?? "trace"}-${i}`.replace(/[^\p{L}\p{N}_-]/gu, "_")))
   const config = {
     displaylogo: false,
@@ -221,7 +221,7 @@ export default function ({ data, parentElement }) {
   return () => {
     chart.observer.disconnect()
     charts.delete(node)
-    // Later, and only if nobody draws here again: a hover that is still on its way would meet a purged chart.
+    // Later, and only if the node is not used again: a pending hover event would meet a purged chart.
     setTimeout(() => charts.has(node) || chart.Plotly?.purge(node), 500)
   }
 }

@@ -1,4 +1,4 @@
-"""A real server on a free port with a store of its own, and a real browser that must not leave this machine."""
+"""A server on a free port with its own store, and a browser that must not load anything from other machines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 60_000  # milliseconds: a busy machine is slow, not broken
 
 @dataclass(frozen=True)
 class Server:
-    """A running dashboard: where it answers, and where its runs are kept."""
+    """A running dashboard: its URL, store and process."""
 
     url: str
     store: Path
@@ -62,7 +62,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def quiet(server: Server) -> Iterator[None]:
-    """No run of one test goes on into the next, whatever became of it."""
+    """Stop the runs that a test has left."""
     yield
     store = open_store(server.store)
     for run in store.runs():
@@ -84,7 +84,7 @@ def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext, server: Server) -> Iterator[Page]:
-    """A first visit. Whatever the page asks of another machine, and whatever breaks in its scripts, fails the test."""
+    """A first visit. Requests to other machines and script errors fail the test."""
     page = context.new_page()
     outside: list[str] = []
     broken: list[str] = []
@@ -101,7 +101,7 @@ def page(context: BrowserContext, server: Server) -> Iterator[Page]:
 
 
 def new_context(browser: Browser, server: Server, *, width: int = 1440, dark: bool = False) -> BrowserContext:
-    """Another visitor, who shares nothing with the first but the server."""
+    """A browser context that shares only the server with others."""
     context = browser.new_context(
         base_url=server.url,
         viewport={"width": width, "height": 900},

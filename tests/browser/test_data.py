@@ -1,4 +1,4 @@
-"""The Data page in a real browser: a file is given, looked at, and trained on."""
+"""The Data page in a real browser: a file is uploaded, shown, and trained on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.browser.conftest import PATIENCE
 expect.set_options(timeout=PATIENCE)
 
 
-def test_a_file_is_given_looked_at_and_trained_on(page: Page) -> None:
+def test_a_file_is_uploaded_shown_and_trained_on(page: Page) -> None:
     days = np.datetime64("2020-01-01") + np.arange(300)
     rows = [f"{day},{math.sin(i * 2 * math.pi / 7):.4f}" for i, day in enumerate(days)]
     content = "\n".join(["date,load", *rows]).encode()

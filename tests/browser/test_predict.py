@@ -1,4 +1,4 @@
-"""The Predict page in a real browser: pictures are drawn, answers come, files arrive."""
+"""The Predict page in a real browser: figures, predictions, downloads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 def ramp(server) -> str:
-    """A trained ramp in the server's own store."""
+    """A trained ramp in the server's store."""
     store = Store(server.store)
     run = seqcore.train(seqcore.recipe("ramp-next-value"), store=store, recipe="ramp-next-value").id
     store.close()
@@ -34,7 +34,7 @@ def ball(server) -> str:
 
 @pytest.fixture(scope="module")
 def bands(server) -> str:
-    """A run with intervals, whose lines' names hold signs that mean something in a selector."""
+    """A run with intervals, whose trace names contain special characters of CSS selectors."""
     store = Store(server.store)
     changes = {"training.epochs": 1, "training.interval_coverage": 0.8, "data.options.samples": 300}
     run = seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=store).id
@@ -42,7 +42,7 @@ def bands(server) -> str:
     return run
 
 
-def test_a_reader_types_three_values_and_gets_the_fourth(page, ramp):
+def test_typed_values_are_predicted(page, ramp):
     page.goto(f"/predict?run={ramp}")
     answer = page.get_by_test_id("answer")
     expect(answer).to_contain_text("100")
@@ -65,7 +65,7 @@ def test_truth_prediction_and_baselines_are_drawn(page, ball):
     expect(page.get_by_text("The model was trained on this split")).to_be_visible()
 
 
-def test_a_forecast_comes_down_as_csv(page, ball, tmp_path):
+def test_a_forecast_is_downloaded_as_csv(page, ball, tmp_path):
     page.goto(f"/predict?run={ball}")
     page.get_by_role("tab", name="Forecast").click()
     steps = page.get_by_role("spinbutton", name="Steps")
@@ -82,7 +82,7 @@ def test_a_forecast_comes_down_as_csv(page, ball, tmp_path):
 
 
 @pytest.mark.parametrize("address", ["/predict", "/runs"])
-def test_nothing_sticks_out_of_a_telephone(browser, server, ball, address):
+def test_no_page_is_wider_than_a_narrow_screen(browser, server, ball, address):
     from tests.browser.conftest import new_context
 
     context = new_context(browser, server, width=390, dark=True)
@@ -93,8 +93,8 @@ def test_nothing_sticks_out_of_a_telephone(browser, server, ball, address):
     context.close()
 
 
-def test_a_picture_goes_whatever_its_lines_are_called(page, bands):
-    """Plotly looks for what belongs to a line by its name; `page` fails where a script breaks."""
+def test_a_figure_is_removed_whatever_its_traces_are_called(page, bands):
+    """Plotly uses trace names in selectors; `page` fails on a script error."""
     page.goto(f"/predict?run={bands}")
     picture = page.get_by_role("img", name="Truth and prediction")
     expect(picture.locator(".legendtext").first).to_contain_text("80% interval")

@@ -1,4 +1,4 @@
-"""The Runs page in a real browser: the list is alive, a click chooses, deleting asks."""
+"""The Runs page in a real browser: the list is updated, a click selects, deleting asks for confirmation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def short(**changes) -> Experiment:
     return Experiment().with_changes({"training.epochs": 2, "data.options.samples": 200, **changes})
 
 
-def test_a_run_that_waits_is_seen_to_end_without_a_touch(page, store):
+def test_the_list_follows_a_run_to_its_end(page, store):
     run = store.submit(short(**{"model.hidden_size": 17}))
     page.goto(f"/runs?run={run.id}")
     row = page.get_by_role("button", name=re.compile("LSTM 17"))
@@ -35,7 +35,7 @@ def test_a_run_that_waits_is_seen_to_end_without_a_touch(page, store):
     expect(page.locator(".st-key-run-detail")).to_contain_text("completed")
 
 
-def test_a_click_chooses_a_run_and_the_link_follows(page, store):
+def test_a_click_selects_a_run_and_the_link_follows(page, store):
     first = seqcore.train(short(**{"model.architecture": "gru"}), store=store)
     seqcore.train(short(**{"model.architecture": "rnn"}), store=store)
     page.goto("/runs")
@@ -47,7 +47,7 @@ def test_a_click_chooses_a_run_and_the_link_follows(page, store):
     expect(page).to_have_url(re.compile(f"/predict.*{first.id}"))
 
 
-def test_deleting_asks_and_then_the_run_is_gone(page, store):
+def test_deleting_asks_for_confirmation_and_removes_the_run(page, store):
     run = seqcore.train(short(**{"model.hidden_size": 19}), store=store)
     page.goto(f"/runs?run={run.id}")
     detail = page.locator(".st-key-run-detail")

@@ -1,4 +1,4 @@
-"""The Train page as a visitor uses it, in a real browser on a real server with real workers."""
+"""The Train page in a real browser, with a real server and workers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def until(page: Page, condition: str) -> None:
 
 @pytest.fixture
 def running(page: Page) -> Page:
-    """A page that shows a run which goes on until it is stopped."""
+    """A page with a run that trains until it is stopped."""
     open_page(page, LONG)
     train(page)
     status(page, "running")
@@ -93,12 +93,12 @@ def test_a_first_visit_shows_the_data_and_one_button_and_a_click_trains_to_the_e
     assert page.evaluate(f"window.first === document.querySelector('{CURVE}')")
     expect(page.get_by_test_id("prediction-chart").locator(".scatterlayer .trace")).not_to_have_count(0)
     expect(page.get_by_test_id("cards")).to_contain_text(re.compile(r"\d× lower"))
-    # Plotly offers to hand a chart to its makers' server; here nothing leaves the machine
+    # Plotly can upload charts to its own server; here nothing leaves the machine
     expect(page.locator(".modebar-btn")).not_to_have_count(0)
     expect(page.locator(".modebar-btn[data-title*='Share' i], .modebar-btn[data-title*='cloud' i]")).to_have_count(0)
 
 
-def test_the_chart_moves_at_least_twice_a_second_and_the_readers_zoom_stays(running: Page) -> None:
+def test_the_chart_is_updated_twice_a_second_and_keeps_the_zoom(running: Page) -> None:
     plot = "document.querySelector('[data-testid=loss-chart] .live-chart-plot')"
     box = running.get_by_test_id("loss-chart").locator(".nsewdrag").first.bounding_box()
     assert box is not None
@@ -121,7 +121,7 @@ def test_the_chart_moves_at_least_twice_a_second_and_the_readers_zoom_stays(runn
     stop(running)
     unchanged = f"{plot}?.layout?.xaxis.range?.every((end, i) => Math.abs(end - {zoomed}[i]) < 1)"
     until(running, f"{unchanged} && {plot}._fullLayout.yaxis.type === 'linear'")
-    # Another page takes the chart away and brings a new one back; Streamlit may do so at a run's end, too.
+    # A page switch remounts the chart; Streamlit may also do so at the end of a run.
     running.get_by_role("link", name="Runs").click()
     expect(running.get_by_test_id("loss-chart")).to_have_count(0)
     running.get_by_role("link", name="Train").click()
@@ -197,7 +197,7 @@ def test_a_double_click_starts_one_run(page: Page) -> None:
     expect(page.locator("[class*=st-key-active-runs]")).to_have_count(0)
 
 
-def test_a_run_that_was_over_quickly_is_replayed(page: Page) -> None:
+def test_a_short_run_is_replayed(page: Page) -> None:
     open_page(page, "/?recipe=bouncing-ball@1&training.epochs=2&model.hidden_size=4")
     train(page)
     expect(page.get_by_test_id("status")).to_contain_text("Replay")
@@ -228,26 +228,26 @@ def test_both_themes_are_drawn_and_nothing_is_wider_than_the_screen(
     context.close()
 
 
-def test_nonsense_in_a_link_is_named_and_the_page_still_works(page: Page) -> None:
+def test_errors_of_a_link_are_named_and_the_page_works(page: Page) -> None:
     open_page(page, "/?recipe=bouncing-bal&model.hiden_size=3&run=nonsense&data.source=/etc/passwd")
-    faults = page.locator("[data-testid=stAlert]")
-    expect(faults).to_have_count(4)
-    expect(faults.filter(has_text="did you mean bouncing-ball")).to_have_count(1)
-    expect(faults.filter(has_text="model.hiden_size")).to_contain_text("did you mean hidden_size")
+    alerts = page.locator("[data-testid=stAlert]")
+    expect(alerts).to_have_count(4)
+    expect(alerts.filter(has_text="did you mean bouncing-ball")).to_have_count(1)
+    expect(alerts.filter(has_text="model.hiden_size")).to_contain_text("did you mean hidden_size")
     expect(page.get_by_test_id("data-chart").locator(".scatterlayer .trace")).to_have_count(3)
     expect(button(page, "Train")).to_be_enabled()
 
 
-def test_a_bad_value_is_named_and_nothing_is_lost(page: Page) -> None:
+def test_an_invalid_value_is_named_and_kept(page: Page) -> None:
     open_page(page)
     page.get_by_role("spinbutton", name="Hidden size").fill("1000000")
     page.get_by_role("spinbutton", name="Hidden size").press("Enter")
-    fault = page.locator("[data-testid=stAlert]")
-    expect(fault).to_contain_text("model.hidden_size: 1000000 is not allowed")
-    expect(fault).to_contain_text("memory")
+    alert = page.locator("[data-testid=stAlert]")
+    expect(alert).to_contain_text("model.hidden_size: 1000000 is not allowed")
+    expect(alert).to_contain_text("memory")
     expect(button(page, "Train")).to_be_disabled()
     expect(page.get_by_role("spinbutton", name="Hidden size")).to_have_value("1000000")
     page.get_by_role("spinbutton", name="Hidden size").fill("32")
     page.get_by_role("spinbutton", name="Hidden size").press("Enter")
-    expect(fault).to_have_count(0)
+    expect(alert).to_have_count(0)
     expect(button(page, "Train")).to_be_enabled()

@@ -1,4 +1,4 @@
-"""What the tests of all pages rely on."""
+"""What the tests of all pages share."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from ui import scoring
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scores are waited for however busy the machine is: no browser looks again here."""
+    """Wait for evaluations: AppTest does not rerun fragments."""
     monkeypatch.setattr(scoring, "PATIENCE", 600.0)

@@ -1,4 +1,4 @@
-"""The Data page without a browser: every source and the visitor's own files, looked at before any training."""
+"""The Data page without a browser: every source, and uploaded files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUILT_IN = [name for name, source in SOURCES.items() if not source.stored]
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A store of the test's own, and no workers."""
+    """A store for the test, without workers."""
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
     monkeypatch.setattr(session.Scheduler, "start", lambda self: self)
     st.cache_resource.clear()
@@ -35,7 +35,7 @@ def page(store: Path, root: Path) -> AppTest:
     return AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=120).switch_page("data.py")
 
 
-def faults(page: AppTest) -> list[str]:
+def errors(page: AppTest) -> list[str]:
     return [error.value for error in page.error]
 
 
@@ -54,7 +54,7 @@ def link(page: AppTest) -> dict[str, str]:
 
 
 def open_source(page: AppTest, source: str) -> AppTest:
-    """Choose a source as a visitor does."""
+    """Select a source."""
     page.run()
     group = "file" if SOURCES[source].stored else SOURCES[source].tasks[0]
     page.segmented_control(key="data-group").set_value(group).run()
@@ -65,9 +65,9 @@ def open_source(page: AppTest, source: str) -> AppTest:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_every_source_is_shown_with_its_facts_its_windows_and_a_link(page: AppTest, name: str) -> None:
+def test_every_source_shows_its_facts_sample_inputs_and_a_link(page: AppTest, name: str) -> None:
     open_source(page, name)
-    assert faults(page) == []
+    assert errors(page) == []
     assert page.header[0].value == escape(SOURCES[name].title)
     assert 'data-testid="facts"' in html(page)
     shown = experiment_from_link(link(page))[0]
@@ -104,11 +104,11 @@ PROSE = ("It was the best of times, it was the worst of times. " * 40).encode()
         ("novel.txt", PROSE, "language-modeling", "Vocabulary"),
     ],
 )
-def test_a_file_of_any_kind_is_looked_at_and_named_in_the_link(
+def test_a_file_of_any_kind_is_profiled_and_in_the_link(
     page: AppTest, store: Path, name: str, content: bytes, task: str, said: str
 ) -> None:
     upload(open_source(page, "file"), name, content)
-    assert faults(page) == []
+    assert errors(page) == []
     assert page.header[0].value == escape(name)
     assert any(heading.value.startswith(said) for heading in page.subheader)
     (kept,) = open_store(store).files()
@@ -127,7 +127,7 @@ def test_open_in_train_opens_the_train_page_with_the_same_data_and_settings(page
     assert not page.button(key="do-train").disabled
 
 
-def test_what_is_predicted_is_said_and_what_matters_for_a_forecast_is_on_top(page: AppTest) -> None:
+def test_target_and_inputs_are_named_and_forecast_fields_are_on_top(page: AppTest) -> None:
     upload(open_source(page, "file"), "load.csv", PERIODIC)
     assert "Predicts **load** from its own past." in texts(page)
     assert "Scaled (standard): a candidate of the scaling search" in texts(page)
@@ -143,40 +143,38 @@ def test_what_is_predicted_is_said_and_what_matters_for_a_forecast_is_on_top(pag
     assert "data:data.multi_step" not in [one.key for one in folded.get("button_group")]
 
 
-def test_what_the_train_page_has_is_what_the_data_page_looks_at_first(page: AppTest) -> None:
+def test_the_data_page_starts_with_the_train_pages_data(page: AppTest) -> None:
     page.switch_page("train.py").run()
     page.selectbox(key="recipe").select("sine-to-cosine").run()
     page.switch_page("data.py").run()
     assert page.header[0].value == escape(SOURCES["sine-cosine"].title)
 
 
-def test_a_file_that_can_not_be_read_is_one_line_and_what_was_looked_at_before_is_not_taken_for_it(
-    page: AppTest, store: Path
-) -> None:
+def test_an_unreadable_file_is_one_error_and_replaces_the_previous_file(page: AppTest, store: Path) -> None:
     upload(open_source(page, "file"), "load.csv", PERIODIC)
     upload(page, "bad.csv", b"a,b\n1,2\n1\n")
-    assert len(faults(page)) == 1
-    assert "bad" in faults(page)[0]
+    assert len(errors(page)) == 1
+    assert "bad" in errors(page)[0]
     assert not page.header
     assert [kept.name for kept in open_store(store).files()] == ["load.csv"]
     upload(page, "load.csv", PERIODIC)
-    assert faults(page) == []
+    assert errors(page) == []
 
 
-def test_how_to_read_a_file_can_be_said_where_it_is_not_recognised(page: AppTest) -> None:
+def test_import_options_are_offered_for_a_file_that_is_not_recognized(page: AppTest) -> None:
     upload(open_source(page, "file"), "bad.csv", b"x y\n" + b"1 2\n3 4\n" * 80 + b"5\n")
-    assert len(faults(page)) == 1
+    assert len(errors(page)) == 1
     page.selectbox(key="import:data.options.kind:file").select("text")
     page.button(key="read-again").click().run()
     assert not page.exception
-    assert faults(page) == []
+    assert errors(page) == []
     assert page.header[0].value == escape("bad.csv")
 
 
-def test_gaps_and_settings_that_leave_no_window_are_said_with_advice(page: AppTest) -> None:
+def test_missing_values_and_settings_without_windows_are_findings(page: AppTest) -> None:
     holes = PERIODIC.replace(b"2024-01-20,5", b"2024-01-20,")
     upload(open_source(page, "file"), "load.csv", holes)
-    assert "missing-values" not in findings(page)  # what is suggested fills them
+    assert "missing-values" not in findings(page)  # the suggested settings fill them
     page.selectbox(key="data:data.missing").set_value("refuse").run()
     assert "missing-values" in findings(page)
     page.number_input(key="data:data.window").set_value(500).run()
@@ -184,11 +182,11 @@ def test_gaps_and_settings_that_leave_no_window_are_said_with_advice(page: AppTe
     assert "no-windows" in findings(page)
 
 
-def test_a_link_to_a_file_that_is_not_here_is_one_line(page: AppTest) -> None:
+def test_a_link_to_an_unknown_file_is_one_error(page: AppTest) -> None:
     page.query_params["data.source"] = "file"
     page.query_params["data.options.hash"] = "0" * 64
     page.query_params["data.options.name"] = "gone.csv"
     page.run()
     assert not page.exception
-    assert len(faults(page)) == 1
+    assert len(errors(page)) == 1
     assert page.button(key="open-in-train").disabled

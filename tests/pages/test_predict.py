@@ -1,4 +1,4 @@
-"""The Predict page as a visitor meets it: a trained model, the reader's own input, and every way it can go wrong."""
+"""The Predict page without a browser: evaluation, own input, forecast, generation, new data, export, and errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MONTHS = "Month,Passengers\n" + "".join(f"{1949 + i // 12}-{i % 12 + 1:02d},{100
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A store with three models: a ball, a ramp that is solved exactly, and letters."""
+    """A store with three trained models: bouncing ball, ramp, and letters."""
     store = Store(tmp_path_factory.mktemp("trained") / "runs")
     runs = {
         "ball": seqcore.train(Experiment().with_changes(BALL), store=store, recipe="bouncing-ball").id,
@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
 
 
 def use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the page see this store. Its runs stay queued: no worker is started."""
+    """Make the pages use this store. Its runs stay queued: no worker is started."""
     st.cache_resource.clear()
     st.cache_data.clear()
     scheduler = Scheduler(store)
@@ -87,7 +87,7 @@ def figures(page: AppTest) -> list[dict]:
     return [json.loads(d["figure"]) for d in data if "figure" in d]
 
 
-def test_an_empty_store_says_what_to_do(empty):
+def test_an_empty_store_links_to_the_train_page(empty):
     assert "No trained models yet" in texts(open_page())
 
 
@@ -98,7 +98,7 @@ def test_the_newest_run_is_shown_first_with_readable_labels(runs):
     assert box.value == runs["letters"]
 
 
-def test_the_weights_that_are_named_are_those_that_are_scored_while_the_run_goes_on(trained, empty):
+def test_the_named_weights_are_the_evaluated_ones_while_the_run_is_active(trained, empty):
     store, runs = trained
     ball, content = store.predictor(runs["ball"]), store.checkpoint(runs["ball"])
     lease = empty.start(Experiment().with_changes(BALL | {"training.epochs": 60}))
@@ -110,7 +110,7 @@ def test_the_weights_that_are_named_are_those_that_are_scored_while_the_run_goes
     lease.release()
 
 
-def test_the_link_chooses_the_run_and_choosing_changes_the_link(runs):
+def test_the_link_selects_the_run_and_a_selection_changes_the_link(runs):
     page = open_page(runs["ball"])
     assert page.selectbox[0].value == runs["ball"]
     page.selectbox[0].set_value(runs["ramp"]).run()
@@ -118,7 +118,7 @@ def test_the_link_chooses_the_run_and_choosing_changes_the_link(runs):
     assert "Next value of a ramp" in texts(page)
 
 
-def test_a_run_that_is_not_there_is_one_line_and_a_way_on(runs):
+def test_an_unknown_run_is_one_error_and_a_button_to_the_newest_run(runs):
     page = open_page("nonsense")
     assert len(page.error) == 1
     page.button[0].click().run()
@@ -126,7 +126,7 @@ def test_a_run_that_is_not_there_is_one_line_and_a_way_on(runs):
     assert page.selectbox
 
 
-def test_truth_and_prediction_stand_beside_every_baseline(runs):
+def test_truth_and_prediction_are_shown_with_every_baseline(runs):
     page = open_page(runs["ball"])
     names = [trace.get("name") for trace in figures(page)[0]["data"]]
     assert {"observed", "prediction"} <= set(names)
@@ -143,12 +143,12 @@ def test_the_split_can_be_chosen(runs):
     assert "chose the best weights" in texts(page)
 
 
-def test_a_run_without_splits_shows_what_it_learned_from_and_says_so(runs):
+def test_a_run_without_held_out_data_is_evaluated_on_the_training_split(runs):
     assert "The model was trained on this split" in texts(open_page(runs["ramp"]))
 
 
 class TestOwnInput:
-    def test_seventy_eighty_ninety_gives_a_hundred(self, runs):
+    def test_typed_values_are_predicted(self, runs):
         page = open_page(runs["ramp"])
         box = page.text_area(key=f"input-{runs['ramp']}")
         assert box.value == "70, 80, 90"
@@ -156,13 +156,13 @@ class TestOwnInput:
         box.set_value("20 30 40").run()
         assert "<b>50</b>" in html(page)
 
-    def test_another_length_is_answered_and_noted(self, runs):
+    def test_another_input_length_is_predicted_with_a_note(self, runs):
         page = open_page(runs["ramp"])
         page.text_area(key=f"input-{runs['ramp']}").set_value("70, 80").run()
         assert "2 steps" in texts(page)
         assert 'data-testid="answer"' in html(page)
 
-    def test_decimal_commas_are_read_as_such_and_shown(self, runs):
+    def test_decimal_commas_are_parsed_and_shown(self, runs):
         page = open_page(runs["ramp"])
         box = page.text_area(key=f"input-{runs['ramp']}")
         assert box.label == "Values, oldest first"
@@ -170,55 +170,55 @@ class TestOwnInput:
         assert "Parsed as 70.5, 80.5, 90.5." in texts(page)
         assert "<b>100.5</b>" in html(page)
 
-    def test_an_answer_out_of_all_bounds_is_one_line(self, runs):
+    def test_a_prediction_that_is_not_finite_is_one_error(self, runs):
         page = open_page(runs["ramp"])
         page.text_area(key=f"input-{runs['ramp']}").set_value("1e300 2e300 3e300").run()
         assert "not finite" in page.error[0].value
 
     @pytest.mark.parametrize("text", ["70, eighty", "70, nan", "\x00"])
-    def test_what_is_no_number_is_one_line(self, runs, text):
+    def test_input_that_is_not_a_number_is_one_error(self, runs, text):
         page = open_page(runs["ramp"])
         page.text_area(key=f"input-{runs['ramp']}").set_value(text).run()
         assert not page.exception
         assert len(page.error) == 1
 
-    def test_nothing_asks_for_something(self, runs):
+    def test_an_empty_input_asks_for_one(self, runs):
         page = open_page(runs["ramp"])
         page.text_area(key=f"input-{runs['ramp']}").set_value(" ").run()
         assert "Enter an input" in texts(page)
 
-    def test_after_abcd_comes_e(self, runs):
+    def test_the_next_symbol_is_predicted(self, runs):
         page = open_page(runs["letters"])
         assert page.text_input(key=f"input-{runs['letters']}").value == "abcd"
         assert "<b>e</b>" in html(page)
 
-    def test_a_symbol_that_it_does_not_know_is_one_line(self, runs):
+    def test_an_unknown_symbol_is_one_error(self, runs):
         page = open_page(runs["letters"])
         page.text_input(key=f"input-{runs['letters']}").set_value("ab!").run()
         assert not page.exception
         assert len(page.error) == 1
 
-    def test_what_is_typed_is_shown_and_not_obeyed(self, runs):
+    def test_typed_text_is_not_markup(self, runs):
         page = open_page(runs["letters"])
         page.text_input(key=f"input-{runs['letters']}").set_value("![x](y)").run()
         assert all("![x](y)" not in error.value for error in page.error)
 
 
 class TestForecast:
-    def test_the_horizon_is_the_readers_choice(self, runs):
+    def test_the_number_of_steps_can_be_chosen(self, runs):
         page = open_tab(open_page(runs["ramp"]), runs["ramp"], "Forecast")
         page.number_input(key=f"steps-{runs['ramp']}").set_value(3).run()
         assert "<b>100</b>" in html(page)
         assert html(page).count("<b>") == 3
 
-    def test_a_long_forecast_says_how_much_of_it_is_shown_large(self, runs):
+    def test_a_long_forecast_shows_its_first_values_in_large_type(self, runs):
         page = open_tab(open_page(runs["ramp"]), runs["ramp"], "Forecast")
         assert html(page).count("<b>") == 6
         assert "18 more steps" in texts(page)
         page.number_input(key=f"steps-{runs['ramp']}").set_value(6).run()
         assert "more steps" not in texts(page)
 
-    def test_dates_go_on_in_their_own_steps(self, empty):
+    def test_a_forecast_continues_the_dates(self, empty):
         kept = empty.put_file(MONTHS.encode(), "air.csv")
         data = {"data.source": "file", "data.options.hash": kept.hash, "data.options.name": kept.name}
         experiment = Experiment().with_changes(
@@ -229,7 +229,7 @@ class TestForecast:
         assert "1955-01-01" in html(page)
         assert "air\\.csv" in texts(page)
 
-    def test_of_several_steps_and_series_it_is_said_where_predictions_begin_and_each_is_scored(self, empty):
+    def test_several_steps_and_series_are_evaluated_per_series(self, empty):
         rows = "".join(f"2024-01-{d:02},{s},{d * size % 7}\n" for s, size in (("a", 1), ("b", 3)) for d in range(1, 32))
         kept = empty.put_file(f"day,shop,sold\n{rows}".encode(), "shops.csv")
         data = {"data.source": "file", "data.options.hash": kept.hash, "data.options.name": kept.name}
@@ -239,7 +239,7 @@ class TestForecast:
         (table,) = [t.value for t in page.table if "best baseline" in t.value.columns]
         assert table["series"].tolist() == ["a", "b"]
 
-    def test_training_on_all_data_is_a_new_run_for_as_long_as_was_best(self, trained, runs):
+    def test_retraining_on_all_data_is_a_new_run_of_the_best_number_of_epochs(self, trained, runs):
         store = trained[0]
         page = open_tab(open_page(runs["ball"]), runs["ball"], "Forecast")
         page.button(key=f"refit-{runs['ball']}").click().run()
@@ -252,7 +252,7 @@ class TestForecast:
             store.delete(new.id)
 
 
-def test_letters_are_written_on_and_colder_is_surer(runs):
+def test_generation_at_a_low_temperature_takes_the_most_probable_symbols(runs):
     run = runs["letters"]
     page = open_tab(open_page(run), run, "Generate")
     page.slider(key=f"length-{run}").set_value(5).run()
@@ -260,7 +260,7 @@ def test_letters_are_written_on_and_colder_is_surer(runs):
     assert "<i>abcd</i><b>efghi</b>" in html(page)
 
 
-def test_only_the_likeliest_are_written_where_that_is_asked_for(runs):
+def test_generation_with_top_k_of_one_takes_the_most_probable_symbols(runs):
     run = runs["letters"]
     page = open_tab(open_page(run), run, "Generate")
     page.slider(key=f"length-{run}").set_value(5).run()
@@ -277,7 +277,7 @@ class TestNewData:
         assert not page.exception
         return page
 
-    def test_a_file_with_the_same_column_is_scored_beside_the_baselines(self, runs):
+    def test_a_file_with_the_same_column_is_evaluated_with_the_baselines(self, runs):
         rows = "height\n" + "\n".join(str(0.5 + 0.4 * (i % 7) / 7) for i in range(60))
         page = self.upload(runs["ball"], rows.encode())
         assert not page.error
@@ -287,29 +287,29 @@ class TestNewData:
     @pytest.mark.parametrize(
         "content", [b"", b"\x00\x01\x02\xff" * 50, b"name\nred\nblue\n", b"weight\n1\n2\n3\n", b"height\n1\n2\n"]
     )
-    def test_a_file_that_can_not_be_used_says_why_and_loses_nothing(self, runs, content):
+    def test_an_unusable_file_is_an_error_and_the_page_stays(self, runs, content):
         page = self.upload(runs["ball"], content)
         assert page.error
         assert figures(page)
 
 
-def test_everything_can_be_taken_away(runs):
+def test_every_export_format_can_be_downloaded(runs):
     page = open_tab(open_page(runs["ball"]), runs["ball"], "Export")
     assert [b.label for b in page.get("download_button")].count("Download") == 4
 
 
 class TestNoWeights:
-    def test_a_run_that_waits_says_so(self, empty):
+    def test_a_queued_run_has_no_weights(self, empty):
         run = empty.submit(Experiment()).id
         assert "This run is queued" in texts(open_page(run))
 
-    def test_a_run_that_failed_at_once_says_why(self, empty):
+    def test_a_failed_run_shows_its_error(self, empty):
         lease = empty.start(Experiment())
         empty.fail(lease, ["the data are gone"])
         lease.release()
         assert "the data are gone" in texts(open_page(lease.run))
 
-    def test_a_damaged_checkpoint_is_one_line(self, empty):
+    def test_a_damaged_checkpoint_is_one_error(self, empty):
         run = seqcore.train(Experiment().with_changes(BALL), store=empty).id
         for path in (empty.folder / "checkpoints").rglob("*.checkpoint"):
             path.write_bytes(path.read_bytes()[:-100])

@@ -1,4 +1,4 @@
-"""The Predict page with a model of classes: an example chosen and changed, a file scored or answered."""
+"""The Predict page with a classifier: examples, typed sequences, files with and without labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
 
 
 def steps(count: int = 60, *, seed: int = 0) -> pd.DataFrame:
-    """A row for each step: sequences of 4 to 9 steps, rising or falling."""
+    """One row per step: sequences of 4 to 9 steps, rising or falling."""
     random = np.random.default_rng(seed)
     rows = []
     for i in range(count):
@@ -64,7 +64,7 @@ def figures(page: AppTest) -> list[dict]:
     return [json.loads(d["figure"]) for d in data if "figure" in d]
 
 
-def test_answers_unfold_beside_scores_and_what_was_taken_for_what(page):
+def test_stepwise_probabilities_scores_and_confusion_matrix_are_shown(page):
     pictures = figures(page)
     assert any(trace.get("stackgroup") for trace in pictures[0]["data"])
     methods = [name.strip() for name in pictures[1]["data"][0]["y"]]
@@ -72,7 +72,7 @@ def test_answers_unfold_beside_scores_and_what_was_taken_for_what(page):
     assert any(trace["type"] == "heatmap" for picture in pictures[2:] for trace in picture["data"])
 
 
-def test_an_example_of_the_test_part_can_be_chosen_and_changed(page):
+def test_an_example_from_the_test_split_can_be_selected_and_edited(page):
     box = next(b for b in page.selectbox if b.label == "Example from the test split")
     assert {option.rsplit(": ")[-1] for option in box.options} == {"up", "down"}
     rising = next(i for i, option in enumerate(box.options) if option.endswith("up"))
@@ -84,14 +84,14 @@ def test_an_example_of_the_test_part_can_be_chosen_and_changed(page):
     assert "<b>down</b>" in answer(page)
 
 
-def test_what_can_not_be_read_is_one_line(page):
+def test_unparsable_input_is_one_error(page):
     page.text_area[0].set_value("1, 2, 3").run()
     assert not page.exception
     assert len(page.error) == 1
 
 
 @pytest.mark.parametrize("labelled", [True, False])
-def test_a_file_is_scored_where_it_has_labels_and_answered_where_it_has_none(page, trained, labelled):
+def test_a_file_is_evaluated_with_labels_and_predicted_without(page, trained, labelled):
     new = steps(6, seed=5)
     content = (new if labelled else new.drop(columns="label")).to_csv(index=False)
     page.session_state[f"use-{trained[1]}"] = "New data"
@@ -110,7 +110,7 @@ def test_a_file_is_scored_where_it_has_labels_and_answered_where_it_has_none(pag
     assert table["Probability"].between(50, 100).all()
 
 
-def test_what_is_not_drawn_is_in_the_table(page, trained):
+def test_the_table_has_predictions_that_the_figure_omits(page, trained):
     content = steps(12, seed=5).drop(columns="label").to_csv(index=False)
     page.session_state[f"use-{trained[1]}"] = "New data"
     page.run()

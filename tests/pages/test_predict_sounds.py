@@ -1,4 +1,4 @@
-"""Sounds and films on the Predict page: an example to listen to, a recording of one's own, a film that goes on."""
+"""The Predict page with models of sound and video: examples, recordings, input frames."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A store with a model of vowels and a model of films, trained for a moment."""
+    """A store with a model of vowels and a model of videos, trained for one epoch."""
     store = Store(tmp_path_factory.mktemp("trained") / "runs")
     few = {"training.epochs": 1, "model.hidden_size": 16}
     vowels = seqcore.recipe("spoken-vowels").with_changes(few | {"data.options": {"speakers": 10, "repeats": 1}})
@@ -59,7 +59,7 @@ def figures(page: AppTest) -> list[dict]:
     return [json.loads(d["figure"]) for d in data if "figure" in d]
 
 
-def test_an_example_can_be_listened_to_and_its_answer_unfolds(runs):
+def test_an_example_can_be_played_with_its_stepwise_probabilities(runs):
     page = open_page(runs["vowels"])
     (player,) = page.get("audio")
     assert "voice" in player.proto.alt
@@ -85,7 +85,7 @@ def test_another_example_is_another_sound(runs):
     assert page.get("audio")[0].proto.url != before
 
 
-def test_one_can_say_a_vowel_or_drop_a_file(runs):
+def test_a_recording_or_a_file_can_be_classified(runs):
     page = open_page(runs["vowels"])
     origin = f"input-{runs['vowels']}-origin"
     page.session_state[origin] = "Microphone"
@@ -111,7 +111,7 @@ def test_one_can_say_a_vowel_or_drop_a_file(runs):
     ]
 
 
-def test_a_film_goes_on_from_as_many_pictures_as_one_chooses(runs):
+def test_a_video_is_continued_from_the_chosen_number_of_frames(runs):
     page = open_page(runs["films"])
     slider = next(s for s in page.slider if s.label == "Input frames")
     assert (slider.min, slider.value) == (1, 12)
@@ -120,7 +120,7 @@ def test_a_film_goes_on_from_as_many_pictures_as_one_chooses(runs):
     assert sum("sliders" in figure["layout"] for figure in figures(page)) == 2
 
 
-def test_sounds_keep_their_loudness_when_they_are_played():
+def test_played_sounds_are_not_normalized():
     samples = np.array([0.0, 0.25, -0.25, 0.1], dtype=np.float32)
     with wave.open(io.BytesIO(_wav(samples, 8_000))) as file:
         assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (8_000, 1, 4)

@@ -1,4 +1,4 @@
-"""The Runs page as a visitor meets it: what is listed, what is said, what can be done."""
+"""The Runs page without a browser: list, filters, details and actions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BASELINES = {"last_value": {"val_mae": 0.06}, "linear": {"val_mae": 0.03}}
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """An empty store that the page sees; its runs stay queued: no worker is started."""
+    """An empty store that the pages use; its runs stay queued: no worker is started."""
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -38,7 +38,7 @@ def store(tmp_path, monkeypatch):
 
 
 def begin(store: Store, *, epochs: int = 3, recipe: str | None = None, **changes) -> Lease:
-    """A run that has trained for so many of its 30 epochs."""
+    """A run that has trained for `epochs` of its 30 epochs."""
     experiment = Experiment().with_changes({path.replace("__", "."): value for path, value in changes.items()})
     lease = store.start(experiment, recipe=recipe)
     started = Started(
@@ -87,12 +87,12 @@ def labels(page: AppTest) -> set[str]:
     return {button.label for button in page.button}
 
 
-def test_an_empty_store_says_what_to_do(store):
+def test_an_empty_store_links_to_the_train_page(store):
     page = open_page()
     assert "No runs yet" in texts(page)
 
 
-def test_a_completed_run_shows_its_score_beside_the_best_baseline_and_what_can_be_done(store):
+def test_a_completed_run_shows_its_skill_and_its_actions(store):
     page = open_page(complete(store, recipe="bouncing-ball"))
     assert "MAE 6× lower than last value" in texts(page)
     assert "3× lower than the best baseline, linear regression on the window" in texts(page)
@@ -100,7 +100,7 @@ def test_a_completed_run_shows_its_score_beside_the_best_baseline_and_what_can_b
 
 
 @pytest.mark.parametrize("page_name", ["Train", "Predict"])
-def test_the_run_that_is_shown_unasked_is_the_one_that_opens(store, page_name):
+def test_the_run_shown_by_default_is_the_one_that_opens(store, page_name):
     complete(store, recipe="bouncing-ball")
     run = complete(store, recipe="sine-next-step")
     page = open_page()
@@ -128,7 +128,7 @@ def test_a_failed_run_with_a_checkpoint_can_be_resumed(store):
     assert store.runs()[0].status == "queued"
 
 
-def test_a_queued_run_says_its_place_and_can_be_taken_out(store):
+def test_a_queued_run_shows_its_position_and_can_be_stopped(store):
     for _ in range(2):
         store.submit(Experiment())
     second = next(run for run in store.runs() if run.queue_position == 2)
@@ -149,7 +149,7 @@ def test_a_running_run_can_be_paused_and_stopped_but_not_deleted(store):
         lease.release()
 
 
-def test_a_run_whose_worker_is_gone_says_so_and_can_be_resumed(store):
+def test_a_run_without_its_worker_is_interrupted_and_can_be_resumed(store):
     lease = begin(store)
     lease.release()
     page = open_page(lease.run)
@@ -157,7 +157,7 @@ def test_a_run_whose_worker_is_gone_says_so_and_can_be_resumed(store):
     assert "Resume" in labels(page)
 
 
-def test_deleting_asks_first(store):
+def test_deleting_asks_for_confirmation(store):
     run = complete(store)
     page = open_page(run)
     page.button(key=f"delete-{run}").click().run()
@@ -166,7 +166,7 @@ def test_deleting_asks_first(store):
     assert not store.runs()
 
 
-def test_a_link_to_a_run_that_is_not_there_says_so_in_one_line(store):
+def test_a_link_to_an_unknown_run_is_one_error(store):
     complete(store)
     page = open_page("nonsense")
     assert len(page.error) == 1
@@ -180,7 +180,7 @@ def test_a_beginning_of_an_id_in_the_link_finds_its_run(store):
     assert f"`{run}`" in str(page.table[0].value)
 
 
-def test_names_that_users_give_are_shown_and_not_obeyed(store):
+def test_names_given_by_users_are_escaped(store):
     name = "![*x*](y).csv"
     run = complete(store, data__source="file", data__options={"hash": "0" * 64, "name": name})
     page = open_page(run)
@@ -195,7 +195,7 @@ class TestFilters:
         data = json.loads(page.get("bidi_component")[0].proto.json)
         return [row["network"].partition(" ·")[0] for row in data["rows"]]
 
-    def test_words_and_statuses_narrow_the_list(self, store):
+    def test_search_and_statuses_filter_the_list(self, store):
         complete(store, model__architecture="gru")
         complete(store)
         fail(store, "it failed")
@@ -209,7 +209,7 @@ class TestFilters:
         page.text_input(key="runs-find").set_value("gru").run()
         assert "No matching runs" in texts(page)
 
-    def test_a_long_list_is_shown_piece_by_piece(self, store):
+    def test_a_long_list_is_shown_in_pages(self, store):
         for _ in range(30):
             store.submit(Experiment())
         page = open_page()
@@ -219,20 +219,20 @@ class TestFilters:
 
 
 class TestRow:
-    def test_a_row_compares_with_the_plainest_baseline(self, store):
+    def test_a_row_compares_with_the_reference_baseline(self, store):
         row = run_row(store.run(complete(store)), [0.0, None])
         assert (row["skill"], row["baseline"], row["worse"]) == ("6× lower", "than last value", False)
         assert row["metric"] == "validation MAE"
         assert row["progress"] is None
 
-    def test_a_row_names_the_baseline_that_wins(self, store):
+    def test_a_row_names_a_better_baseline(self, store):
         lease = begin(store)
         metrics = {"val_mae": 0.05}
         store.append(lease, [Finished("completed", "done", 3, 12, 1.0, metrics, metrics, BASELINES, 3)])
         lease.release()
         assert run_row(store.run(lease.run), [])["baseline"] == ("than last value; Linear regression is better")
 
-    def test_a_row_of_a_run_that_is_going_shows_how_far_it_is(self, store):
+    def test_a_row_of_an_active_run_shows_its_progress(self, store):
         lease = begin(store)
         try:
             row = run_row(store.run(lease.run), [])
@@ -246,21 +246,21 @@ class TestWords:
     @pytest.mark.parametrize(
         ("seconds", "text"), [(0.44, "0.4 s"), (59.4, "59 s"), (185, "3:05 min"), (7800, "2:10:00 h")]
     )
-    def test_a_duration_is_as_short_as_it_is_useful(self, seconds, text):
+    def test_durations_are_short(self, seconds, text):
         assert format_duration(seconds) == text
 
     def test_a_label_names_recipe_network_status_and_age(self, store):
         run = store.run(complete(store, recipe="bouncing-ball", model__num_layers=2))
         assert run_labels.label(run).startswith("Bouncing ball · LSTM 2 × 32 · completed · just now")
 
-    def test_a_recipe_that_is_no_more_keeps_its_name(self, store):
+    def test_an_unknown_recipe_is_shown_by_its_name(self, store):
         assert run_labels.title(store.run(complete(store, recipe="gone"))) == "gone"
 
     @pytest.mark.parametrize(("count", "text"), [(0, "0 steps"), (1, "1 step"), (1200, "1,200 steps")])
-    def test_one_is_no_plural(self, count, text):
+    def test_counts_have_a_singular(self, count, text):
         assert counted(count, "step") == text
 
-    def test_what_a_run_of_one_step_and_one_epoch_is_has_no_plural(self, store):
+    def test_labels_of_a_run_have_a_singular(self, store):
         run = store.run(complete(store, data__window=1, training__epochs=1))
         assert run_labels.trained_on(run) == "1 step to 1"
         assert run_row(replace(run, epochs=1, epoch=1), [])["progressText"] == "1 of 1 epoch"

@@ -38,9 +38,7 @@ def texts(page: AppTest) -> str:
     return "\n".join(element.value for element in (*page.markdown, *page.caption, *page.subheader))
 
 
-def test_a_model_can_be_used_while_its_scores_are_worked_out(
-    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_can_be_used_while_it_is_evaluated(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Experiment().with_changes({"training.epochs": 1, "data.options.samples": 200})
     run = seqcore.train(plan, store=store)
     goes_on, evaluate = threading.Event(), Predictor.evaluate
@@ -68,7 +66,7 @@ def test_a_model_can_be_used_while_its_scores_are_worked_out(
     assert "windows" in texts(page)
 
 
-def test_a_scoring_that_nobody_wants_any_more_ends() -> None:
+def test_a_cancelled_evaluation_ends() -> None:
     begun = threading.Event()
 
     def work(unwanted):  # type: ignore[no-untyped-def]

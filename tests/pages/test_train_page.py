@@ -1,4 +1,4 @@
-"""The Train page without a browser: what it shows, what it refuses, and what its link holds."""
+"""The Train page without a browser: what it shows, what it rejects, and what its link holds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ui import session
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A store of the test's own, and no workers: runs stay in the queue."""
+    """A store for the test, without workers: runs stay queued."""
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
     monkeypatch.setattr(session.Scheduler, "start", lambda self: self)
     st.cache_resource.clear()
@@ -42,7 +42,7 @@ def button(page: AppTest, name: str) -> Any:
     return page.button(key=f"do-{name}")
 
 
-def faults(page: AppTest) -> list[str]:
+def errors(page: AppTest) -> list[str]:
     return [error.value for error in page.error]
 
 
@@ -61,7 +61,7 @@ def texts(page: AppTest) -> str:
 
 
 def completed(store: Path, part: str) -> str:
-    """A run of one epoch that beats the last value and loses to the straight line, scored on this part."""
+    """A run of one epoch that is better than the last value and worse than linear regression, scored on this split."""
     opened = open_store(store)
     lease = opened.start(load_recipe("bouncing-ball").experiment)
     baselines = {"last_value": {f"{part}_mae": 0.06}, "linear": {f"{part}_mae": 0.00125}}
@@ -78,7 +78,7 @@ def completed(store: Path, part: str) -> str:
     return lease.run
 
 
-def test_a_model_that_loses_to_a_baseline_is_told_so_beside_its_win(page: AppTest, store: Path) -> None:
+def test_a_better_baseline_is_named_beside_the_skill(page: AppTest, store: Path) -> None:
     page.query_params["run"] = completed(store, "val")
     page.run()
     assert not page.exception
@@ -89,7 +89,7 @@ def test_a_model_that_loses_to_a_baseline_is_told_so_beside_its_win(page: AppTes
     assert "1 epoch in" in html(page)
 
 
-def test_a_completed_run_leads_on_to_its_use_and_says_where_the_test_score_is(page: AppTest, store: Path) -> None:
+def test_a_completed_run_opens_in_predict_and_says_where_the_test_score_is(page: AppTest, store: Path) -> None:
     run = completed(store, "val")
     page.query_params["run"] = run
     page.run()
@@ -99,7 +99,7 @@ def test_a_completed_run_leads_on_to_its_use_and_says_where_the_test_score_is(pa
     assert [box.label for box in page.selectbox] == ["Run"]  # the Predict page
 
 
-def test_without_a_validation_split_nothing_is_said_of_one(page: AppTest, store: Path) -> None:
+def test_without_a_validation_split_none_is_mentioned(page: AppTest, store: Path) -> None:
     page.query_params["run"] = completed(store, "train")
     page.run()
     assert "Training MAE 0.00450" in html(page)
@@ -110,7 +110,7 @@ def test_without_a_validation_split_nothing_is_said_of_one(page: AppTest, store:
 def test_a_first_visit_shows_the_first_recipe_and_one_button(page: AppTest) -> None:
     page.run()
     assert not page.exception
-    assert faults(page) == []
+    assert errors(page) == []
     assert page.header[0].value == recipes()[0].title
     assert not button(page, "train").disabled
     assert [b.key for b in page.button if b.key.startswith("do-")] == ["do-train"]
@@ -122,7 +122,7 @@ def test_every_recipe_fills_the_controls_and_leaves_its_name_in_the_link(page: A
     page.run()
     page.selectbox(key="recipe").select(name).run()
     assert not page.exception
-    assert faults(page) == []
+    assert errors(page) == []
     recipe = load_recipe(name)
     assert link(page) == {"recipe": f"{name}@{recipe.version}"}
     assert control(page, "number_input", "model.hidden_size").value == recipe.experiment.model.hidden_size
@@ -138,12 +138,12 @@ def test_the_number_of_parameters_follows_the_controls(page: AppTest) -> None:
     assert link(page) == {"recipe": "bouncing-ball@1", "model.hidden_size": "64"}
 
 
-def test_every_fault_has_a_line_and_nothing_that_was_typed_is_lost(page: AppTest) -> None:
+def test_every_error_has_a_line_and_values_are_kept(page: AppTest) -> None:
     page.run()
     control(page, "number_input", "model.hidden_size").set_value(0)
     control(page, "number_input", "training.learning_rate").set_value(-1.0)
     page.run()
-    assert [line.partition(":")[0].replace("\\", "") for line in faults(page)] == [
+    assert [line.partition(":")[0].replace("\\", "") for line in errors(page)] == [
         "model.hidden_size", "training.learning_rate",
     ]  # fmt: skip
     assert button(page, "train").disabled
@@ -151,11 +151,11 @@ def test_every_fault_has_a_line_and_nothing_that_was_typed_is_lost(page: AppTest
     control(page, "number_input", "model.hidden_size").set_value(8)
     control(page, "number_input", "training.learning_rate").set_value(0.02)
     page.run()
-    assert faults(page) == []
+    assert errors(page) == []
     assert not button(page, "train").disabled
 
 
-def test_a_field_that_does_not_matter_is_off_and_says_when_it_would(page: AppTest) -> None:
+def test_a_field_that_does_not_apply_is_disabled_with_the_reason(page: AppTest) -> None:
     page.run()
     momentum = control(page, "number_input", "training.momentum")
     assert momentum.disabled
@@ -164,7 +164,7 @@ def test_a_field_that_does_not_matter_is_off_and_says_when_it_would(page: AppTes
     assert not control(page, "number_input", "training.momentum").disabled
 
 
-def test_what_an_architecture_does_not_support_is_off_with_the_reason(page: AppTest) -> None:
+def test_what_an_architecture_does_not_support_is_disabled_with_the_reason(page: AppTest) -> None:
     page.run()
     assert not control(page, "number_input", "model.recurrent_dropout").disabled
     control(page, "selectbox", "model.architecture").set_value("mingru").run()
@@ -187,7 +187,7 @@ def test_the_options_of_the_chosen_architecture_are_shown_and_kept_while_another
     assert control(page, "number_input", "model.options.forget_bias:lstm").value == 2.0
 
 
-def test_a_combination_that_can_not_be_is_off_with_its_reason(page: AppTest) -> None:
+def test_an_invalid_combination_is_disabled_with_the_reason(page: AppTest) -> None:
     page.query_params["recipe"] = "sine-next-step"
     page.run()
     assert load_recipe("sine-next-step").experiment.data.predict == "every"
@@ -195,7 +195,7 @@ def test_a_combination_that_can_not_be_is_off_with_its_reason(page: AppTest) -> 
     assert any("the backward direction would see" in caption.value for caption in page.caption)
 
 
-def test_every_control_says_what_it_is_for(page: AppTest) -> None:
+def test_every_control_has_help(page: AppTest) -> None:
     page.run()
     kinds = ("number_input", "selectbox", "toggle", "text_input", "multiselect", "segmented_control", "text_area")
     controls = [widget for kind in kinds for widget in getattr(page, kind)]
@@ -203,7 +203,7 @@ def test_every_control_says_what_it_is_for(page: AppTest) -> None:
     assert [widget.label for widget in controls if not widget.help] == []
 
 
-def test_train_queues_one_run_with_what_the_controls_say(page: AppTest, store: Path) -> None:
+def test_train_queues_one_run_of_the_experiment(page: AppTest, store: Path) -> None:
     page.run()
     control(page, "number_input", "training.epochs").set_value(3).run()
     button(page, "train").click().run()
@@ -228,7 +228,7 @@ def test_a_link_with_a_run_shows_its_experiment(page: AppTest, store: Path) -> N
     assert link(page)["run"] == run.id
 
 
-def test_runs_that_are_going_on_are_offered_to_a_visitor_without_a_link(page: AppTest, store: Path) -> None:
+def test_active_runs_are_offered_without_a_link(page: AppTest, store: Path) -> None:
     run = open_store(store).submit(load_recipe("bouncing-ball").experiment, recipe="bouncing-ball")
     page.run()
     page.button(key=f"watch-{run.id}").click().run()
@@ -241,11 +241,11 @@ def test_own_values_are_typed_and_kept_in_the_link(page: AppTest) -> None:
     page.segmented_control(key="origin").set_value("values").run()
     page.text_area(key="field:data.options.text:values").set_value("1, 2, 4, 8, 16, 32, 64").run()
     assert not page.exception
-    assert faults(page) == []
+    assert errors(page) == []
     assert link(page)["data.options.text"] == "1, 2, 4, 8, 16, 32, 64"
     page.text_area(key="field:data.options.text:values").set_value("1, 2, x, 8").run()
-    assert len(faults(page)) == 1
-    assert "is not a number" in faults(page)[0]
+    assert len(errors(page)) == 1
+    assert "is not a number" in errors(page)[0]
     assert button(page, "train").disabled
 
 
@@ -255,45 +255,45 @@ def test_a_file_is_kept_by_its_content_and_its_columns_can_be_chosen(page: AppTe
     page.segmented_control(key="origin").set_value("file").run()
     page.file_uploader(key="upload").upload("sales *of* mine.csv", f"month;a;b\n{rows}\n".encode(), "text/csv").run()
     assert not page.exception
-    assert faults(page) == []
+    assert errors(page) == []
     (kept,) = open_store(store).files()
     assert link(page)["data.options.hash"] == kept.hash
     assert control(page, "multiselect", "data.target").options == ["a", "b"]
     assert page.header[0].value == r"sales \*of\* mine\.csv"
 
 
-def test_a_file_that_can_not_be_read_is_named_and_the_page_goes_on(page: AppTest) -> None:
+def test_an_unreadable_file_is_an_error_and_the_page_stays(page: AppTest) -> None:
     page.run()
     page.segmented_control(key="origin").set_value("file").run()
     page.file_uploader(key="upload").upload("empty.csv", b"", "text/csv").run()
     assert not page.exception
-    assert faults(page)
+    assert errors(page)
     page.segmented_control(key="origin").set_value("recipe").run()
     assert not button(page, "train").disabled
 
 
-def test_nonsense_in_a_link_is_one_line_for_each_fault(page: AppTest) -> None:
+def test_a_wrong_link_is_one_error_for_each_fault(page: AppTest) -> None:
     page.query_params["recipe"] = "bouncing-bal"
     page.query_params["model.architecture"] = "lstmm"
     page.query_params["data.source"] = "../secret.csv"
     page.query_params["run"] = "nonsense"
     page.run()
     assert not page.exception
-    assert len(faults(page)) == 4
+    assert len(errors(page)) == 4
     assert page.header[0].value == recipes()[0].title
     assert not button(page, "train").disabled
 
 
-def test_a_store_that_can_not_be_opened_is_one_line(store: Path, root: Path) -> None:
+def test_a_store_that_can_not_be_opened_is_one_error(store: Path, root: Path) -> None:
     store.mkdir(parents=True)
     (store / "seqcore.db").write_bytes(b"this is no database" * 100)
     page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=60).run()
     assert not page.exception
-    assert len(faults(page)) == 1
+    assert len(errors(page)) == 1
 
 
 def rows(*columns: str, gap: bool = False) -> bytes:
-    """A file of 60 rows, with a missing value in the last column if wanted."""
+    """A file of 60 rows, if `gap` with a missing value in the last column."""
     lines = [",".join(str((row + 3 * place) % 11) for place in range(len(columns))) for row in range(60)]
     if gap:
         lines[30] = lines[30].rpartition(",")[0] + ","
@@ -315,39 +315,39 @@ def warnings(page: AppTest) -> list[str]:
     return [warning.value for warning in page.warning]
 
 
-def test_before_a_file_is_given_the_page_asks_for_one(page: AppTest) -> None:
+def test_without_a_file_the_page_asks_for_one(page: AppTest) -> None:
     own_file(page)
-    assert faults(page) == []
+    assert errors(page) == []
     assert [info.value for info in page.info] == ["Upload a file to begin."]
     assert button(page, "train").disabled
 
 
-def test_a_file_that_is_refused_does_not_leave_the_one_before_it_armed(page: AppTest) -> None:
+def test_a_rejected_file_disables_training_on_the_previous_one(page: AppTest) -> None:
     upload(own_file(page), "good.csv", rows("a", "b"))
     assert not button(page, "train").disabled
     upload(page, "bad.csv", b"")
-    assert len(faults(page)) == 1
+    assert len(errors(page)) == 1
     assert button(page, "train").disabled
     assert "data.options.hash" not in link(page)
     page.run()
-    assert len(faults(page)) == 1, "the reason stays until another file comes"
+    assert len(errors(page)) == 1, "the reason stays until another file comes"
     upload(page, "good.csv", rows("a", "b"))
-    assert faults(page) == []
+    assert errors(page) == []
     assert not button(page, "train").disabled
 
 
-def test_train_never_starts_on_the_file_before_the_one_that_just_came_in(page: AppTest, store: Path) -> None:
+def test_train_never_starts_on_the_previous_file(page: AppTest, store: Path) -> None:
     upload(own_file(page), "first.csv", rows("a", "b"))
     page.file_uploader(key="upload").upload("second.csv", rows("c", "d"), "text/csv")
     button(page, "train").click().run()
     assert open_store(store).runs() == []
-    assert any("press Train again" in fault for fault in faults(page))
+    assert any("press Train again" in error for error in errors(page))
     button(page, "train").click().run()
     (run,) = open_store(store).runs()
     assert run.experiment.data.options["name"] == "second.csv"
 
 
-def test_what_is_predicted_from_what_is_on_top_with_a_file_and_is_said(page: AppTest) -> None:
+def test_target_and_inputs_of_a_file_are_on_top_and_named(page: AppTest) -> None:
     upload(own_file(page), "mine.csv", rows("a", "b"))
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
     assert [names.key for names in folded.multiselect if "calendar" not in str(names.key)] == []
@@ -357,7 +357,7 @@ def test_what_is_predicted_from_what_is_on_top_with_a_file_and_is_said(page: App
     assert "Predicts **b** from **a, b**." in texts(page)
 
 
-def test_a_column_that_gives_the_answer_away_is_named_before_a_run_is_made(page: AppTest) -> None:
+def test_leakage_is_shown_before_training(page: AppTest) -> None:
     walk = np.random.default_rng(0).normal(size=301).cumsum()
     rows = "".join(f"{a:.6f},{2 * b + 1:.6f}\n" for a, b in pairwise(walk))
     upload(own_file(page), "mine.csv", f"price,tip\n{rows}".encode())
@@ -369,14 +369,14 @@ def test_a_column_that_gives_the_answer_away_is_named_before_a_run_is_made(page:
     assert "leaks the target" in html(page)
 
 
-def test_that_there_is_little_to_learn_from_is_said_of_a_file_and_not_of_a_recipe(page: AppTest) -> None:
+def test_few_windows_are_reported_for_a_file_and_not_for_a_recipe(page: AppTest) -> None:
     page.query_params["recipe"] = "tenths"
     assert "finding-few-windows" not in html(page.run())
     upload(own_file(page), "mine.csv", rows("a", "b"))
     assert "finding-few-windows" in html(page)
 
 
-def test_gaps_are_filled_as_suggested_and_refusing_them_is_said_before_a_run_is_made(page: AppTest) -> None:
+def test_missing_values_are_filled_as_suggested_and_refusing_them_is_an_error(page: AppTest) -> None:
     upload(own_file(page), "holes.csv", rows("a", "b", gap=True))
     control(page, "multiselect", "data.target").set_value(["b"]).run()
     assert control(page, "selectbox", "data.missing").value == "interpolate"
@@ -392,7 +392,7 @@ def test_gaps_are_filled_as_suggested_and_refusing_them_is_said_before_a_run_is_
     assert not button(page, "train").disabled
 
 
-def test_what_training_would_refuse_switches_train_off(page: AppTest) -> None:
+def test_an_experiment_that_training_rejects_disables_train(page: AppTest) -> None:
     page.query_params["data.window"] = "5000"
     page.run()
     assert len(warnings(page)) == 1
@@ -400,7 +400,7 @@ def test_what_training_would_refuse_switches_train_off(page: AppTest) -> None:
     assert button(page, "train").disabled
 
 
-def test_a_command_that_nobody_has_heard_yet_is_said(page: AppTest, store: Path) -> None:
+def test_a_pending_request_is_shown(page: AppTest, store: Path) -> None:
     opened = open_store(store)
     lease = opened.start(load_recipe("bouncing-ball").experiment)
     try:
@@ -414,7 +414,7 @@ def test_a_command_that_nobody_has_heard_yet_is_said(page: AppTest, store: Path)
         assert [command.kind for command in opened.take_commands(lease)] == ["pause", "stop"]
     finally:
         lease.release()
-    assert faults(page) == []
+    assert errors(page) == []
 
 
 def test_a_link_with_one_bad_field_keeps_its_recipe_and_the_rest(page: AppTest) -> None:
@@ -422,14 +422,14 @@ def test_a_link_with_one_bad_field_keeps_its_recipe_and_the_rest(page: AppTest) 
     page.query_params["model.hidden_size"] = "banana"
     page.query_params["training.epochs"] = "7"
     page.run()
-    assert len(faults(page)) == 1
-    assert "banana" in faults(page)[0]
+    assert len(errors(page)) == 1
+    assert "banana" in errors(page)[0]
     assert page.header[0].value == load_recipe("sine-next-step").title
     assert control(page, "number_input", "training.epochs").value == 7
     assert not button(page, "train").disabled
 
 
-def test_letters_beside_a_run_are_text_that_can_be_read(page: AppTest, store: Path) -> None:
+def test_symbols_are_shown_as_text_beside_a_run(page: AppTest, store: Path) -> None:
     run = open_store(store).submit(load_recipe("next-letter").experiment, recipe="next-letter")
     page.query_params["run"] = run.id
     page.run()
@@ -438,8 +438,8 @@ def test_letters_beside_a_run_are_text_that_can_be_read(page: AppTest, store: Pa
     assert "field:data.scaling" not in {box.key for box in page.selectbox}  # nothing here is a number
 
 
-def test_the_small_picture_of_a_runs_data_stands_below_all_settings(page: AppTest, store: Path) -> None:
-    """Above them it would push every setting down just when Train is pressed."""
+def test_the_small_plot_of_a_runs_data_is_below_the_settings(page: AppTest, store: Path) -> None:
+    """Above them it would move every control when Train is pressed."""
     run = open_store(store).submit(load_recipe("next-letter").experiment, recipe="next-letter")
     page.query_params["run"] = run.id
     page.run()
@@ -451,7 +451,7 @@ def test_the_small_picture_of_a_runs_data_stands_below_all_settings(page: AppTes
     assert kinds.index("picture") > last_setting
 
 
-def test_runs_that_go_on_are_one_line_however_many_they_are(page: AppTest, store: Path) -> None:
+def test_several_active_runs_are_one_line(page: AppTest, store: Path) -> None:
     opened = open_store(store)
     runs = [opened.submit(load_recipe("next-letter").experiment, recipe="next-letter")]
     page.run()
@@ -465,7 +465,7 @@ def test_runs_that_go_on_are_one_line_however_many_they_are(page: AppTest, store
     lease.release()
 
 
-def test_what_is_not_offered_is_named_with_the_reason(page: AppTest) -> None:
+def test_unavailable_choices_are_named_with_the_reason(page: AppTest) -> None:
     page.query_params["recipe"] = "sine-to-cosine"
     page.run()
     said = "Unavailable: Last value, Log last value, Window mean, Seasonal (this scaling is relative to"

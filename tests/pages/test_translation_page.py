@@ -1,4 +1,4 @@
-"""The Predict page of a translator: sentences beside the truth, what one types, and words that it never saw."""
+"""The Predict page with a translation model: sentences beside the reference, typed input, unknown words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def texts(page: AppTest) -> str:
     return "\n".join(element.value for element in shown)
 
 
-def test_what_one_types_is_translated_and_words_never_seen_are_named(page: AppTest) -> None:
+def test_typed_text_is_translated_and_unknown_words_are_named(page: AppTest) -> None:
     box = next(area for area in page.text_area if area.label == "Sentence to translate")
     assert box.value
     box.set_value("I am happy, dear zebra").run()
@@ -63,13 +63,13 @@ def test_what_one_types_is_translated_and_words_never_seen_are_named(page: AppTe
     assert "translation" in answer
 
 
-def test_scores_stand_beside_the_nearest_sentence(page: AppTest) -> None:
+def test_scores_are_shown_with_the_nearest_sentence_baseline(page: AppTest) -> None:
     assert "nearest training sentence" in texts(page).lower()
     assert "BLEU" in texts(page)
     assert "Attention weights" in texts(page)
 
 
-def test_sentences_are_text_and_the_beam_can_be_chosen(page: AppTest) -> None:
+def test_translations_are_text_and_the_beam_size_can_be_chosen(page: AppTest) -> None:
     shown = "".join(element.proto.body for element in page.get("html"))
     assert "sl-sentences" in shown
     assert "mean word probability" in shown

@@ -1,4 +1,4 @@
-"""What the pages share, without a page: numbers, the story of a run, moments, replays, and text made harmless."""
+"""What the pages share, without a page: numbers, event log, moments of a run, replays, escaping."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STARTED = Started(
 
 
 class Store:
-    """As much of a store as a history asks of one whose run goes on."""
+    """A store with one active run, as far as `History` uses it."""
 
     now = RUN
 
@@ -76,7 +76,7 @@ def history(*events: Event) -> History:
         (0.1, "0.100"), (9.996, "10.0"), (612.4, "612"), (12345.6, "12,346"), (3e-7, "3.00e-07"), (-0.5, "-0.500"),
     ],
 )  # fmt: skip
-def test_numbers_are_short_and_keep_their_digits(value: float | None, text: str) -> None:
+def test_numbers_have_three_significant_digits(value: float | None, text: str) -> None:
     assert number(value) == text
 
 
@@ -100,22 +100,22 @@ def test_the_event_log_has_the_newest_first_and_one_best_epoch() -> None:
     assert "7 training windows, 2 validation" in lines[3].text
 
 
-def test_a_failed_run_says_each_of_its_faults() -> None:
+def test_a_failed_run_logs_each_error() -> None:
     lines = event_log(replace(RUN, status="failed", error="no room\non the disk"), stored(STARTED))
     assert [line.text for line in lines if line.kind == "bad"] == ["on the disk", "no room"]
 
 
-def test_an_interrupted_run_says_where_it_goes_on_as_a_sentence() -> None:
+def test_an_interrupted_run_logs_where_it_can_be_resumed() -> None:
     left = replace(RUN, status="interrupted", reason="left with a checkpoint; resume goes on from step 409")
     assert event_log(left, [])[0].text == "Left with a checkpoint; resume goes on from step 409."
 
 
-def test_a_finding_that_came_twice_is_shown_as_it_was_the_last_time() -> None:
+def test_the_latest_of_repeated_findings_is_shown() -> None:
     events = stored(Finding("mean", "first", step=1), Finding("other", "x", step=2), Finding("mean", "second", step=3))
     assert [f.message for f in findings(events)] == ["second", "x"]
 
 
-def test_a_finding_that_asks_for_nothing_is_told_and_not_put_above_the_charts() -> None:
+def test_a_plain_note_is_logged_and_not_shown_above_the_charts() -> None:
     events = stored(STARTED, Finding("calibrated", step=9, message="Intervals are made.", severity="info"))
     assert not findings(events)
     assert event_log(RUN, events)[0].text == "Intervals are made."
@@ -135,8 +135,8 @@ def test_a_moment_shows_nothing_of_what_came_later() -> None:
     assert past.train_loss == pytest.approx(np.mean(1.0 / np.arange(1.0, 18.0)))
 
 
-def test_the_time_left_is_said_once_the_speed_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first step takes 20 s, each after it 0.5 s; the page looks three times a second."""
+def test_the_time_left_is_estimated_from_recent_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step takes 20 s, each later one 0.5 s; the page polls three times a second."""
     clock = [0.0]
     monkeypatch.setattr("ui.run_history.time.monotonic", lambda: clock[0])
     told = history(STARTED)
@@ -153,14 +153,14 @@ def test_the_time_left_is_said_once_the_speed_has_settled(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("seconds", "left"), [(0.5, None), (5.0, 10.0)])
-def test_a_page_that_is_opened_later_goes_by_the_last_epochs(seconds: float, left: float | None) -> None:
+def test_a_page_opened_later_estimates_from_the_last_epochs(seconds: float, left: float | None) -> None:
     told = history(STARTED, epoch(1, 0.5), epoch(2, 0.4))
     told.events[-1] = replace(told.events[-1], time=NOW + timedelta(seconds=seconds))
     told.run = replace(RUN, status="running", step=20, epoch=2, seconds=60.0)
     assert told.moment().left == (None if left is None else pytest.approx(left))
 
 
-def test_an_epoch_that_was_done_again_counts_as_it_was_the_last_time() -> None:
+def test_the_latest_report_of_a_repeated_epoch_counts() -> None:
     moment = history(STARTED, epoch(1, 0.5), epoch(2, 0.4), epoch(2, 0.2)).moment()
     assert [e.metrics["val_loss"] for e in moment.epochs_done] == [0.5, 0.2]
     assert moment.left is None  # it has ended
@@ -177,16 +177,16 @@ def test_a_replay_goes_at_its_speed_and_ends() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 4.9])
-def test_a_replay_lasts_some_seconds_whatever_the_run_took(seconds: float) -> None:
+def test_a_replay_lasts_some_seconds(seconds: float) -> None:
     assert 3.0 < seconds / Replay.of(replace(RUN, seconds=seconds)).speed < 16.0
 
 
-def test_names_that_users_give_can_not_become_markup() -> None:
+def test_names_given_by_users_can_not_become_markup() -> None:
     assert escape("![x](http://a.b/c.png)") == r"\!\[x\]\(http\:\/\/a\.b\/c\.png\)".replace(r"\/", "/")
     assert escape("plain words") == "plain words"
 
 
-def test_a_figure_travels_without_its_template_and_in_single_precision() -> None:
+def test_a_figure_is_sent_without_its_template_and_in_single_precision() -> None:
     figure = go.Figure()
     figure.add_scatter(x=np.array([0.0, 1e12]), y=np.array([0.1, math.nan]))
     sent = json.loads(figure_text(figure))
@@ -200,16 +200,14 @@ def test_a_figure_travels_without_its_template_and_in_single_precision() -> None
     ("events", "step", "shown"),
     [
         ((Preparing(0, "Scaling search", 3, 7),), 0, "Scaling search: 3 of 7"),
-        ((Preparing(0, "Making the data"),), 40, "Making the data"),  # of a run that goes on
+        ((Preparing(0, "Making the data"),), 40, "Making the data"),  # of an active run
         ((Preparing(0, "Scaling search", 7, 7), STARTED), 0, ""),
         ((STARTED, Preparing(40, "Calibrating intervals", 2, 6)), 40, "Calibrating intervals: 2 of 6"),
         ((STARTED, Preparing(40, "Calibrating intervals", 2, 6)), 50, ""),  # more epochs were asked for
         ((), 0, ""),
     ],
 )
-def test_what_a_run_prepares_is_shown_until_anything_else_happens(
-    events: tuple[Event, ...], step: int, shown: str
-) -> None:
+def test_preparation_is_shown_until_another_event(events: tuple[Event, ...], step: int, shown: str) -> None:
     told = history(*events)
     told.run = replace(RUN, status="running", step=step)
     assert told.moment().preparing == shown
@@ -219,7 +217,7 @@ def test_what_a_run_prepares_is_shown_until_anything_else_happens(
     assert told.moment().preparing == ""
 
 
-def test_the_clock_of_a_run_goes_on_while_it_writes_nothing() -> None:
+def test_the_elapsed_time_grows_during_preparation() -> None:
     told = history(STARTED, Preparing(40, "Scoring the last weights", 1, 3))
     told.run = replace(RUN, status="running", step=40, seconds=424.0)
     told.events[-1] = replace(told.events[-1], time=datetime.now(UTC) - timedelta(seconds=50))
