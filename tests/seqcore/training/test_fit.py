@@ -327,10 +327,10 @@ def test_data_may_be_a_frame_an_array_or_typed_in() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"data.window": 5000}, ("data.window", "smaller")),
+        ({"data.window": 5000}, ("data.window", "reduce")),
         ({"data.target": "hight"}, ("data.target", "did you mean height?")),
         ({"data.task": "language-modeling"}, ("data.task", "regression")),
-        ({"data.window": 100, "data.predict": "every"}, ("validation", "part")),
+        ({"data.window": 100, "data.predict": "every"}, ("validation", "split")),
     ],
 )
 def test_data_that_do_not_fit_are_one_clear_line(changes: dict[str, Any], words: tuple[str, ...]) -> None:
