@@ -10,7 +10,7 @@ import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.events import Changed, Epoch
-from seqcore.plots import loss_info, plot_loss
+from seqcore.plots.loss import loss_info, plot_loss
 from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import Run
 from ui import run_labels

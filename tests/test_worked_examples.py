@@ -25,7 +25,8 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.links import experiment_from_link, link_of
 from seqcore.inference.predictor import Predictor
 from seqcore.events import CheckpointReady
-from seqcore.results import RESULT_TYPES, view_from_dict
+from seqcore.plots import plot_view
+from seqcore.results import view_from_dict
 from seqcore.tasks.model_summary import summarize
 from seqcore.training.fit import fit, load_table
 
@@ -44,7 +45,7 @@ forecast = predictor.forecast(3).prediction
 evaluation = predictor.evaluate(load_table(experiment), split="test")
 (histogram,) = [view for view in evaluation.more if view.kind == "histogram"]
 again = view_from_dict(json.loads(json.dumps(histogram.to_dict())))
-figure = RESULT_TYPES["histogram"].load("figure")(again)
+figure = plot_view(again)
 print(json.dumps({
     "status": end.status,
     "metrics": {k: v for k, v in end.metrics.items() if k.endswith(("loss", "mae"))},

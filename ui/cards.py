@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from seqcore.events import Finding
 from seqcore.plots.scores import ScoresInfo, scores_info
-from seqcore.plots.sparkline import sparkline_info
 from seqcore.plots.style import COLOURS
 from seqcore.results import metric_named
 from seqcore.results.formatting import format_duration
+from seqcore.results.thinning import sparkline
 from seqcore.runs.records import Run
 from ui.event_log import Line, number
 from ui.run_history import Moment
@@ -149,7 +149,7 @@ def _progress(moment: Moment) -> float:
 
 def _line(values: NDArray[np.float64], role: str) -> str:
     """A small curve on a logarithmic scale, as an image: `st.html` removes inline SVG."""
-    shown = sparkline_info(values, role=role, logarithmic=True, max_points=40).values
+    shown = sparkline(values, 40)
     known = np.isfinite(shown)
     points = ""
     if known.sum() > 1:

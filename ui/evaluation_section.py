@@ -9,7 +9,7 @@ import streamlit as st
 from seqcore.data.table import Table
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.export import scored_split
-from seqcore.plots import plot_scores, scores_info
+from seqcore.plots.scores import plot_scores, scores_info
 from seqcore.results import SeriesView
 from seqcore.runs.records import Run
 from ui import run_labels, scoring

@@ -19,7 +19,7 @@ from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.recipes import load_recipe
-from seqcore.plots import plot_table
+from seqcore.plots.data import plot_table
 from seqcore.plots.examples import plot_examples
 from ui import data_picker, session
 from ui.cards import finding_box

@@ -10,7 +10,7 @@ from seqcore.data.splits import SPLIT_TITLES
 from seqcore.errors import SeqcoreError
 from seqcore.experiment.recipes import load_recipe
 from seqcore.models import MODELS
-from seqcore.plots import ScoresInfo, scores_info
+from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.registry import task_trait
 from seqcore.results.formatting import counted
 from seqcore.runs.records import Run

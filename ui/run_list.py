@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from seqcore.plots import ScoresInfo, sparkline_info
+from seqcore.plots.scores import ScoresInfo
 from seqcore.results import metric_named
 from seqcore.results.formatting import counted, format_duration
+from seqcore.results.thinning import sparkline
 from seqcore.runs.records import Run
 from ui import run_labels, session
 
@@ -91,5 +92,5 @@ def _curve(run: str, attempt: int, step: int) -> list[float | None]:
     """The training loss in at most about 40 points, as log10. `attempt` and `step` are part of the cache key."""
     if not step:
         return []
-    values = sparkline_info(session.store().curve(run, "loss", max_points=80).values, logarithmic=True).values
+    values = sparkline(session.store().curve(run, "loss", max_points=80).values)
     return [round(float(v), 3) if np.isfinite(v) else None for v in values]

@@ -9,7 +9,8 @@ import streamlit as st
 
 from seqcore.events import Preview
 from seqcore.experiment.experiment import Experiment
-from seqcore.plots import loss_info, plot_loss, plot_view
+from seqcore.plots import plot_view
+from seqcore.plots.loss import loss_info, plot_loss
 from seqcore.results.thinning import thin
 from seqcore.runs.records import Run
 from ui import actions, session

@@ -21,7 +21,6 @@ class AutocorrelationInfo(NamedTuple):
     correlation: NDArray[np.float64]
     period: int | None
     window: int | None
-    title: str
 
     @property
     def empty(self) -> bool:
@@ -29,20 +28,18 @@ class AutocorrelationInfo(NamedTuple):
         return len(self.lags) < 2
 
 
-def autocorrelation_info(
-    found: Autocorrelation | None, *, window: int | None = None, title: str = ""
-) -> AutocorrelationInfo:
+def autocorrelation_info(found: Autocorrelation | None, *, window: int | None = None) -> AutocorrelationInfo:
     """From the autocorrelation of a data profile; `window` is the steps that a model sees."""
     lags = np.array(found.lags if found else (), dtype=np.int64)
     correlation = np.array(found.correlation if found else (), dtype=np.float64)
     shown = window if window is not None and len(lags) and window < lags[-1] else None
-    return AutocorrelationInfo(lags, correlation, found.period if found else None, shown, title)
+    return AutocorrelationInfo(lags, correlation, found.period if found else None, shown)
 
 
 def plot_autocorrelation(info: AutocorrelationInfo, dark: bool = False) -> go.Figure:
     """A line over the lag, a marker at the seasonal period, and the window shaded."""
     if info.empty:
-        return empty_figure(info.title, "series too short or constant", dark=dark, height=230)
+        return empty_figure("", "series too short or constant", dark=dark, height=230)
     figure = go.Figure()
     figure.add_scatter(
         x=info.lags, y=info.correlation, mode="lines", name="correlation", line=line("truth", dark=dark),
@@ -56,7 +53,7 @@ def plot_autocorrelation(info: AutocorrelationInfo, dark: bool = False) -> go.Fi
             marker={"size": 9, "color": colour("prediction", dark=dark)},
             textfont={"color": colour("prediction", dark=dark), "size": 13},
         )  # fmt: skip
-    apply_style(figure, dark=dark, title=info.title, height=230)
+    apply_style(figure, dark=dark, height=230)
     if info.window is not None:
         figure.add_vrect(
             x0=0, x1=info.window, fillcolor=colour("training", dark=dark, opacity=0.13), line_width=0, layer="below"

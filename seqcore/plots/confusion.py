@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results import ConfusionView
 
-__all__ = ["ConfusionInfo", "confusion_info", "figure", "plot_confusion"]
+__all__ = ["ConfusionInfo", "confusion_info", "plot_confusion"]
 
 MOST_CLASSES = 40
 MOST_COUNTED = 20  # classes up to which every count stands in its field
@@ -27,7 +27,7 @@ class ConfusionInfo(NamedTuple):
     title: str
 
 
-def confusion_info(view: ConfusionView, *, title: str | None = None) -> ConfusionInfo:
+def confusion_info(view: ConfusionView) -> ConfusionInfo:
     """From a view: the 40 classes that occur most, in their own order."""
     occurs = view.counts.sum(axis=1) + view.counts.sum(axis=0)
     kept = np.sort(np.argsort(-occurs, kind="stable")[: min(MOST_CLASSES, int((occurs > 0).sum()))])
@@ -38,13 +38,8 @@ def confusion_info(view: ConfusionView, *, title: str | None = None) -> Confusio
         counts=counts,
         shares=np.divide(counts, rows, out=np.zeros_like(counts), where=rows > 0),
         left_out=int((occurs > 0).sum()) - len(kept),
-        title=view.title if title is None else title,
+        title=view.title,
     )
-
-
-def figure(view: ConfusionView, dark: bool = False) -> go.Figure:
-    """The figure of a view."""
-    return plot_confusion(confusion_info(view), dark)
 
 
 def plot_confusion(info: ConfusionInfo, dark: bool = False) -> go.Figure:

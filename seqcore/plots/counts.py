@@ -29,16 +29,10 @@ class BarsInfo(NamedTuple):
     counts: dict[str, tuple[int, ...]]
     edges: tuple[float, ...]
     omitted: int
-    title: str
     x_title: str
 
-    @property
-    def empty(self) -> bool:
-        """Whether all counts are 0."""
-        return not any(sum(counts) for counts in self.counts.values())
 
-
-def classes_info(classes: Mapping[str, Mapping[str, int]], *, title: str = "") -> BarsInfo:
+def classes_info(classes: Mapping[str, Mapping[str, int]]) -> BarsInfo:
     """Sequences of each class by split, the largest first: at most 24 classes."""
     names = sorted(classes, key=lambda name: -sum(classes[name].values()))
     shown = names[:MAX_BARS]
@@ -47,12 +41,11 @@ def classes_info(classes: Mapping[str, Mapping[str, int]], *, title: str = "") -
         counts={title: tuple(classes[name].get(split, 0) for name in shown) for split, title in SPLIT_TITLES.items()},
         edges=(),
         omitted=len(names) - len(shown),
-        title=title,
         x_title="sequences",
     )
 
 
-def vocabulary_info(vocabulary: VocabularyFacts, *, title: str = "") -> BarsInfo:
+def vocabulary_info(vocabulary: VocabularyFacts) -> BarsInfo:
     """The most frequent symbols or words: at most 24."""
     shown = vocabulary.frequent[:MAX_BARS]
     return BarsInfo(
@@ -60,20 +53,19 @@ def vocabulary_info(vocabulary: VocabularyFacts, *, title: str = "") -> BarsInfo
         counts={INK: tuple(count for _, count in shown)},
         edges=(),
         omitted=vocabulary.size - len(shown),
-        title=title,
         x_title="count in all splits",
     )
 
 
-def lengths_info(lengths: LengthFacts, *, title: str = "", x_title: str = "rows in a sequence") -> BarsInfo:
+def lengths_info(lengths: LengthFacts, *, x_title: str = "rows in a sequence") -> BarsInfo:
     """Sequences of each length."""
-    return BarsInfo((), {INK: lengths.counts}, lengths.edges, 0, title, x_title)
+    return BarsInfo((), {INK: lengths.counts}, lengths.edges, 0, x_title)
 
 
 def plot_bars(info: BarsInfo, dark: bool = False) -> go.Figure:
     """Bars in the colours of the splits where counted by split, else in one colour."""
-    if info.empty:
-        return empty_figure(info.title, "nothing to count", dark=dark, height=200)
+    if not any(map(any, info.counts.values())):
+        return empty_figure("", "nothing to count", dark=dark, height=200)
     if info.edges:
         return _over_numbers(info, dark)
     upright = INK in info.counts and max(map(len, info.names)) <= SHORT_NAME
@@ -88,7 +80,7 @@ def _upright(info: BarsInfo, dark: bool) -> go.Figure:
         x=places, y=list(info.counts[INK]), name="count", customdata=list(info.names), showlegend=False,
         marker={"color": colour(INK, dark=dark, opacity=0.55)}, hovertemplate="%{customdata}: %{y:,}<extra></extra>",
     )  # fmt: skip
-    apply_style(figure, dark=dark, title=info.title, height=230)
+    apply_style(figure, dark=dark, height=230)
     rest = f"not drawn: {info.omitted:,} rarer ones" if info.omitted else ""
     figure.update_xaxes(tickvals=places, ticktext=list(info.names), tickangle=0, title_text=rest)
     figure.update_yaxes(title_text=info.x_title, rangemode="tozero", nticks=4)
@@ -105,7 +97,7 @@ def _below_each_other(info: BarsInfo, dark: bool) -> go.Figure:
             marker={"color": colour(role, dark=dark, opacity=1.0 if role != INK else 0.55)},
             showlegend=len(info.counts) > 1 and any(counts), hovertemplate="%{customdata}: %{x:,}<extra></extra>",
         )  # fmt: skip
-    apply_style(figure, dark=dark, title=info.title, height=84 + 22 * len(places))
+    apply_style(figure, dark=dark, height=84 + 22 * len(places))
     rest = f" (not drawn: {info.omitted:,} rarer ones)" if info.omitted else ""
     figure.update_xaxes(title_text=info.x_title + rest, rangemode="tozero", nticks=5)
     figure.update_yaxes(
@@ -126,7 +118,7 @@ def _over_numbers(info: BarsInfo, dark: bool) -> go.Figure:
         customdata=[f"{_ceil(a):,} to {_floor(b):,}" for a, b in zip(low, high, strict=True)],
         hovertemplate="%{customdata}: %{y:,}<extra></extra>",
     )  # fmt: skip
-    apply_style(figure, dark=dark, title=info.title, height=230)
+    apply_style(figure, dark=dark, height=230)
     figure.update_xaxes(title_text=info.x_title)
     if info.edges[-1] - info.edges[0] <= 8:
         figure.update_xaxes(dtick=1)

@@ -20,8 +20,8 @@ SYMBOLS_A_ROW = 24
 
 def plot_table(info: TableInfo, dark: bool = False) -> go.Figure:
     """Lines over time, or symbols as running text, in the colours of the splits."""
-    if info.empty:
-        return empty_figure(info.title, "no data yet", dark=dark, height=240)
+    if not info.segments:
+        return empty_figure("", "no data yet", dark=dark, height=240)
     figure = _text(info, dark) if info.symbolic else _lines(info, dark)
     if info.omitted:
         figure.update_xaxes(title_text=f"{info.x_title} (not drawn: {info.omitted})")
@@ -42,7 +42,7 @@ def _lines(info: TableInfo, dark: bool) -> go.Figure:
             hovertemplate="%{y:.5~g} %{meta}", meta=escape(segment.series),
         )  # fmt: skip
         named.add(segment.split)
-    apply_style(figure, dark=dark, title=info.title, height=240 if n == 1 else 80 + 110 * n)
+    apply_style(figure, dark=dark, height=240 if n == 1 else 80 + 110 * n)
     figure.update_layout(showlegend=len(named) > 1)
     gap = 0.06 if n > 1 else 0.0
     each = (1 - gap * (n - 1)) / n
@@ -90,7 +90,7 @@ def _text(info: TableInfo, dark: bool) -> go.Figure:
             textfont={"color": colour(segment.split, dark=dark), "size": 15},
         )  # fmt: skip
     rows = -(-at // SYMBOLS_A_ROW)
-    apply_style(figure, dark=dark, title=info.title, height=max(120, 60 + 26 * rows))
+    apply_style(figure, dark=dark, height=max(120, 60 + 26 * rows))
     figure.update_xaxes(
         showticklabels=False, range=[-0.7, SYMBOLS_A_ROW - 0.3], title_text=info.x_title, fixedrange=True
     )

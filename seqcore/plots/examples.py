@@ -16,8 +16,8 @@ ACROSS = 2
 
 def plot_examples(info: ExamplesInfo, dark: bool = False) -> go.Figure:
     """A grid of panels; videos below each other, their frames from left to right."""
-    if info.empty:
-        return empty_figure(info.title, "no sequence to draw", dark=dark, height=240)
+    if not info.examples:
+        return empty_figure("", "no sequence to draw", dark=dark, height=240)
     return _videos(info, dark) if info.kind == "videos" else _grid(info, dark)
 
 
@@ -36,7 +36,7 @@ def _videos(info: ExamplesInfo, dark: bool) -> go.Figure:
         )  # fmt: skip
         places.append(at + height / 2)
         at += height + 3
-    apply_style(figure, dark=dark, title=info.title, height=min(560, 60 + 74 * len(info.examples)))
+    apply_style(figure, dark=dark, height=min(560, 60 + 74 * len(info.examples)))
     figure.update_yaxes(
         tickvals=places, ticktext=[f"{info.names[e.panel]} " for e in info.examples], range=[at - 3, -1],
         showgrid=False, nticks=0, fixedrange=True, scaleanchor="x", constrain="domain", constraintoward="top",
@@ -78,7 +78,7 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
         )  # fmt: skip
         named.add(name)
     height = 70 + (120 if down > 1 else 200) * down
-    apply_style(figure, dark=dark, title=info.title, height=height)
+    apply_style(figure, dark=dark, height=height)
     gap = 34 / height
     each = (1 - gap * down) / down
     for i, name in enumerate(info.names):

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 from seqcore.plots.style import COLOURS, apply_style, colour, empty_figure
 from seqcore.results import FramesView
 
-__all__ = ["FramesInfo", "figure", "frames_info", "plot_frames"]
+__all__ = ["FramesInfo", "frames_info", "plot_frames"]
 
 Values = NDArray[np.float64]
 MOST_BEFORE = 4  # frames of the context
@@ -35,13 +35,8 @@ class FramesInfo(NamedTuple):
     left_out: int
     title: str
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is no predicted frame."""
-        return not bool((self.moments > 0).any())
 
-
-def frames_info(view: FramesView, *, title: str | None = None) -> FramesInfo:
+def frames_info(view: FramesView) -> FramesInfo:
     """From a view: the last frames of the context, and up to 60 predicted ones, 12 of them side by side."""
     predicted = view.prediction[:MOST_PLAYED]
     before = predicted[:0] if view.context is None or not len(view.context) else view.context[-MOST_BEFORE:]
@@ -53,18 +48,13 @@ def frames_info(view: FramesView, *, title: str | None = None) -> FramesInfo:
         truth=None if view.truth is None else np.concatenate([before, view.truth[: len(predicted)]]),
         strip=np.concatenate([np.arange(len(before)), len(before) + shown.astype(np.int64)]),
         left_out=len(view.prediction) - len(predicted),
-        title=view.title if title is None else title,
+        title=view.title,
     )
-
-
-def figure(view: FramesView, dark: bool = False) -> go.Figure:
-    """The figure of a view."""
-    return plot_frames(frames_info(view), dark)
 
 
 def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:
     """Above the animation with a slider, observed and predicted side by side; below all frames in a strip."""
-    if info.empty:
+    if not (info.moments > 0).any():
         return empty_figure(info.title, "no predicted frames", dark=dark)
     films = [("prediction", "predicted", info.prediction)]
     if info.truth is not None:

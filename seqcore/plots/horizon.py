@@ -12,7 +12,7 @@ from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.results import metric_named
 from seqcore.results.horizon import MODEL, HorizonView
 
-__all__ = ["HorizonInfo", "HorizonLine", "figure", "horizon_info", "plot_horizon"]
+__all__ = ["HorizonInfo", "HorizonLine", "horizon_info", "plot_horizon"]
 
 FEW = 40  # up to so many steps each is marked
 _DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -35,18 +35,13 @@ class HorizonInfo(NamedTuple):
     title: str
 
 
-def horizon_info(view: HorizonView, *, title: str | None = None) -> HorizonInfo:
+def horizon_info(view: HorizonView) -> HorizonInfo:
     """From a view: the model first, then the baselines from the smallest mean error to the largest."""
     found = [HorizonLine(name, error, name == MODEL) for name, error in view.errors.items()]
     found = [each for each in found if np.isfinite(each.error).any()]
     found.sort(key=lambda each: (not each.model, float(np.nanmean(each.error))))
     steps = np.arange(1, 1 + max((len(each.error) for each in found), default=0))
-    return HorizonInfo(steps, tuple(found), view.metric, view.title if title is None else title)
-
-
-def figure(view: HorizonView, dark: bool = False) -> go.Figure:
-    """The figure of a view."""
-    return plot_horizon(horizon_info(view), dark)
+    return HorizonInfo(steps, tuple(found), view.metric, view.title)
 
 
 def plot_horizon(info: HorizonInfo, dark: bool = False) -> go.Figure:

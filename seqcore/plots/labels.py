@@ -19,7 +19,7 @@ from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.results import LabelsView
 from seqcore.results.blanks import marked
 
-__all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "figure", "labels_info", "plot_labels", "with_class"]
+__all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels", "with_class"]
 
 CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A8A8A")
 MOST_SEQUENCES = 8
@@ -77,7 +77,7 @@ def with_class(name: str, label: str | None) -> str:
     return f"{name}: {label}"
 
 
-def labels_info(view: LabelsView, *, title: str | None = None) -> LabelsInfo:
+def labels_info(view: LabelsView) -> LabelsInfo:
     """From a view: the first 8 sequences that it shows in full, or at one step each where it shows none."""
     unfolding = view.unfolding or tuple(row[None] for row in view.probabilities)
     count = min(len(unfolding), MOST_SEQUENCES)
@@ -109,14 +109,9 @@ def labels_info(view: LabelsView, *, title: str | None = None) -> LabelsInfo:
         sequences=tuple(sequences),
         labels=tuple(view.labels[i] for i in classes),
         left_out=len(view.labels) - len(classes),
-        title=view.title if title is None else title,
+        title=view.title,
         x_title=view.x_title,
     )
-
-
-def figure(view: LabelsView, dark: bool = False) -> go.Figure:
-    """The figure of a view."""
-    return plot_labels(labels_info(view), dark)
 
 
 def plot_labels(info: LabelsInfo, dark: bool = False) -> go.Figure:

@@ -13,7 +13,7 @@ from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.results import SeriesView
 from seqcore.results.thinning import thin
 
-__all__ = ["SeriesInfo", "SeriesPanel", "figure", "plot_series", "series_info"]
+__all__ = ["SeriesInfo", "SeriesPanel", "plot_series", "series_info"]
 
 Values = NDArray[np.float64]
 MAX_PANELS = 8
@@ -45,13 +45,8 @@ class SeriesInfo(NamedTuple):
     interval: str = ""  # what the interval promises, and what it held
     scattered: bool = False  # single answers that don't follow each other: drawn against the truth, not over time
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is no point to draw."""
-        return all(p.x.size == 0 and (p.context_x is None or p.context_x.size == 0) for p in self.panels)
 
-
-def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None = None) -> SeriesInfo:
+def series_info(view: SeriesView, *, max_points: int = 2000) -> SeriesInfo:
     """From a view: a panel for each of its columns, each line thinned to about `max_points`.
 
     Short stretches that lie far apart (samples of many sequences) are put side by side, which `x_title` says.
@@ -82,7 +77,7 @@ def series_info(view: SeriesView, *, max_points: int = 2000, title: str | None =
     return SeriesInfo(
         panels=tuple(panels),
         left_out=max(0, len(view.columns) - MAX_PANELS),
-        title=view.title if title is None else title,
+        title=view.title,
         x_title=f"{view.x_title}, {stretches} segments side by side" if stretches else view.x_title,
         interval=_promise(view),
         scattered=view.scattered,
@@ -97,14 +92,9 @@ def _promise(view: SeriesView) -> str:
     return f"{view.coverage:.0%} interval{held}"
 
 
-def figure(view: SeriesView, dark: bool = False) -> go.Figure:
-    """The figure of a view."""
-    return plot_series(series_info(view), dark)
-
-
 def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
     """Observed values dark, predictions blue; columns below each other on one time axis."""
-    if info.empty:
+    if all(p.x.size == 0 and (p.context_x is None or p.context_x.size == 0) for p in info.panels):
         return empty_figure(info.title, "nothing to show", dark=dark)
     if info.scattered:
         return _against_truth(info, dark)

@@ -12,7 +12,7 @@ from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results import SymbolsView
 from seqcore.results.blanks import marked, named
 
-__all__ = ["SymbolsInfo", "figure", "plot_symbols", "symbols_info"]
+__all__ = ["SymbolsInfo", "plot_symbols", "symbols_info"]
 
 MAX_CONTEXTS = 30
 MAX_SYMBOLS = 40
@@ -31,13 +31,8 @@ class SymbolsInfo(NamedTuple):
     symbols_left_out: int
     title: str
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is no context to show."""
-        return len(self.contexts) == 0
 
-
-def symbols_info(view: SymbolsView, *, title: str | None = None) -> SymbolsInfo:
+def symbols_info(view: SymbolsView) -> SymbolsInfo:
     """From a view: at most 30 contexts, and the 40 symbols (for one context, 12) with the highest probabilities."""
     n = min(len(view.contexts), MAX_CONTEXTS)
     probabilities = view.probabilities[:n]
@@ -54,18 +49,13 @@ def symbols_info(view: SymbolsView, *, title: str | None = None) -> SymbolsInfo:
         truth=tuple(None if s is None else (named if n == 1 else marked)(s) for s in truth),
         contexts_left_out=len(view.contexts) - n,
         symbols_left_out=len(view.symbols) - len(kept),
-        title=view.title if title is None else title,
+        title=view.title,
     )
-
-
-def figure(view: SymbolsView, dark: bool = False) -> go.Figure:
-    """The figure of a view."""
-    return plot_symbols(symbols_info(view), dark)
 
 
 def plot_symbols(info: SymbolsInfo, dark: bool = False) -> go.Figure:
     """Bars for one context; for several a heat map, where a ring marks the true symbol."""
-    if info.empty:
+    if not info.contexts:
         return empty_figure(info.title, "nothing to show", dark=dark)
     return _bars(info, dark) if len(info.contexts) == 1 else _heat_map(info, dark)
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results import TextView
 
-__all__ = ["TextInfo", "figure", "html", "plot_text", "text_info"]
+__all__ = ["TextInfo", "html", "plot_text", "text_info"]
 
 WIDTH = 62  # characters in a line
 MAX_LINES = 24
@@ -30,28 +30,18 @@ class TextInfo(NamedTuple):
     title: str
     truth: tuple[str, ...] = ()
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to read."""
-        return not any(given or written for given, written in self.lines)
 
-
-def text_info(view: TextView, *, title: str | None = None) -> TextInfo:
+def text_info(view: TextView) -> TextInfo:
     """From a view: its text cut at line ends and at spaces."""
     lines = _lines(view.prompt + view.text, len(view.prompt))
     shown = tuple(lines[:MAX_LINES])
     truth = tuple(line for _, line in _lines((view.truth or "").lstrip(" "), 0))
-    return TextInfo(shown, len(lines) - len(shown), view.title if title is None else title, truth[:MAX_LINES])
-
-
-def figure(view: TextView, dark: bool = False) -> go.Figure:
-    """The figure of a view."""
-    return plot_text(text_info(view), dark)
+    return TextInfo(shown, len(lines) - len(shown), view.title, truth[:MAX_LINES])
 
 
 def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
     """The lines in a monospaced font."""
-    if info.empty:
+    if not any(map(any, info.lines)):
         return empty_figure(info.title, "no text generated yet", dark=dark, height=160)
     quiet, blue = colour("truth", dark=dark, opacity=0.55), colour("prediction", dark=dark)
     rows = [_span(given, quiet) + _span(written, blue) for given, written in info.lines]

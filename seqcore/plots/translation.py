@@ -14,7 +14,7 @@ from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.results import Translated, TranslationView
 from seqcore.results.spacing import bare, is_word, spaces
 
-__all__ = ["SentenceRow", "TranslationInfo", "figure", "html", "plot_translation", "translation_info"]
+__all__ = ["SentenceRow", "TranslationInfo", "html", "plot_translation", "translation_info"]
 
 MOST_ROWS = 12
 MOST_WORDS = 40  # of a heat map's side
@@ -44,7 +44,7 @@ class TranslationInfo(NamedTuple):
     title: str
 
 
-def translation_info(view: TranslationView, *, title: str | None = None) -> TranslationInfo:
+def translation_info(view: TranslationView) -> TranslationInfo:
     """From a view: at most 12 sentences; the attention where there is one sentence that has it."""
     shown = view.sentences[:MOST_ROWS]
     attention = shown[0].attention if len(shown) == 1 else None
@@ -54,13 +54,8 @@ def translation_info(view: TranslationView, *, title: str | None = None) -> Tran
         rows=tuple(_row(sentence) for sentence in shown),
         attention=attention,
         left_out=len(view.sentences) - len(shown),
-        title=view.title if title is None else title,
+        title=view.title,
     )
-
-
-def figure(view: TranslationView, dark: bool = False) -> go.Figure:
-    """The figure of a view."""
-    return plot_translation(translation_info(view), dark)
 
 
 def plot_translation(info: TranslationInfo, dark: bool = False) -> go.Figure:

@@ -42,7 +42,6 @@ class WindowsInfo(NamedTuple):
     panels: tuple[WindowPanel, ...]
     columns: tuple[str, ...]
     split: str  # its title
-    title: str
     x_title: str
 
     @property
@@ -51,11 +50,11 @@ class WindowsInfo(NamedTuple):
         return not self.panels
 
 
-def windows_info(preview: WindowPreview, *, scaled: bool, title: str = "") -> WindowsInfo:
+def windows_info(preview: WindowPreview, *, scaled: bool) -> WindowsInfo:
     """The windows of numbers of a preview, in original units or scaled."""
     panels = tuple(panel for w in preview.windows if (panel := _panel(w, scaled, preview.frame)) is not None)
     extra = tuple(f"calendar {i + 1}" for i in range(preview.inputs - len(preview.columns))) if scaled else ()
-    return WindowsInfo(panels, (*preview.columns, *extra), SPLIT_TITLES[preview.split], title, preview.x_title)
+    return WindowsInfo(panels, (*preview.columns, *extra), SPLIT_TITLES[preview.split], preview.x_title)
 
 
 def _panel(window: PreviewWindow, scaled: bool, frame: tuple[int, int] | None) -> WindowPanel | None:
@@ -91,7 +90,7 @@ def _video(inputs: Values, targets: Values, frame: tuple[int, int]) -> Values:
 def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
     """Panels below each other: inputs as lines, targets as rings in the colour of the split."""
     if info.empty:
-        return empty_figure(info.title, "no numeric window", dark=dark, height=200)
+        return empty_figure("", "no numeric window", dark=dark, height=200)
     figure = go.Figure()
     n = len(info.panels)
     for i, panel in enumerate(info.panels):
@@ -106,7 +105,7 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
             _lines(figure, info, panel, axes, first=i == 0, dark=dark)
     legend = 26 if sum(trace.showlegend is not False for trace in figure.data) > 1 else 0
     height = PANEL * n + 8 + legend
-    apply_style(figure, dark=dark, title=info.title, height=height)
+    apply_style(figure, dark=dark, height=height)
     top, bottom = 22 + legend, 8
     room = height - top - bottom
     for i, panel in enumerate(info.panels):

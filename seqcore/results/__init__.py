@@ -48,34 +48,39 @@ __all__ = [
 class ResultType:
     """One type of result: entry points ("package.module:name") of its `View` and of its forms.
 
-    `figure(view, dark)` gives a Plotly figure; without one the result is a table. `html(view)` gives text that wraps
-    with a page, or None where the figure serves better.
+    `figure(info(view), dark)` gives a Plotly figure; without one the result is a table. `html(view)` gives text that
+    wraps with a page, or None where the figure serves better.
     """
 
     view: str
+    info: str = ""
     figure: str = ""
     html: str = ""
 
     def load(self, form: str) -> Any:
-        """What "view", "figure" or "html" names; None where this type has no such form."""
+        """What "view", "info", "figure" or "html" names; None where this type has no such form."""
         target = getattr(self, form)
         return load(target) if target else None
 
 
-_RESULTS, _PLOTS = "seqcore.results", "seqcore.plots"
+def _drawn(name: str, view: str, *, html: bool = False) -> ResultType:
+    """A type whose forms are in the module of `seqcore.plots` called `name`."""
+    plots = f"seqcore.plots.{name}"
+    return ResultType(
+        f"seqcore.results.{view}", f"{plots}:{name}_info", f"{plots}:plot_{name}", f"{plots}:html" if html else ""
+    )
+
 
 RESULT_TYPES: dict[str, ResultType] = {
-    "series": ResultType(f"{_RESULTS}.series:SeriesView", f"{_PLOTS}.series:figure"),
-    "symbols": ResultType(f"{_RESULTS}.symbols:SymbolsView", f"{_PLOTS}.symbols:figure"),
-    "text": ResultType(f"{_RESULTS}.text:TextView", f"{_PLOTS}.text:figure", html=f"{_PLOTS}.text:html"),
-    "labels": ResultType(f"{_RESULTS}.labels:LabelsView", f"{_PLOTS}.labels:figure"),
-    "confusion": ResultType(f"{_RESULTS}.labels:ConfusionView", f"{_PLOTS}.confusion:figure"),
-    "frames": ResultType(f"{_RESULTS}.frames:FramesView", f"{_PLOTS}.frames:figure"),
-    "horizon": ResultType(f"{_RESULTS}.horizon:HorizonView", f"{_PLOTS}.horizon:figure"),
-    "translation": ResultType(
-        f"{_RESULTS}.translation:TranslationView", f"{_PLOTS}.translation:figure", html=f"{_PLOTS}.translation:html"
-    ),
-    "table": ResultType(f"{_RESULTS}.table:TableView"),
+    "series": _drawn("series", "series:SeriesView"),
+    "symbols": _drawn("symbols", "symbols:SymbolsView"),
+    "text": _drawn("text", "text:TextView", html=True),
+    "labels": _drawn("labels", "labels:LabelsView"),
+    "confusion": _drawn("confusion", "labels:ConfusionView"),
+    "frames": _drawn("frames", "frames:FramesView"),
+    "horizon": _drawn("horizon", "horizon:HorizonView"),
+    "translation": _drawn("translation", "translation:TranslationView", html=True),
+    "table": ResultType("seqcore.results.table:TableView"),
 }
 """`View.kind` -> its type."""
 

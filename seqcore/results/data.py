@@ -83,13 +83,7 @@ class TableInfo(NamedTuple):
     columns: tuple[str, ...]  # those that are drawn
     symbolic: bool
     omitted: str  # what is not drawn, in words, or nothing
-    title: str
     x_title: str
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is no value to draw."""
-        return not self.segments
 
 
 class Example(NamedTuple):
@@ -111,14 +105,8 @@ class ExamplesInfo(NamedTuple):
     examples: tuple[Example, ...]
     columns: tuple[str, ...]  # that are drawn as lines
     omitted: str
-    title: str
     x_title: str
     channels: tuple[str, ...] = ()  # names of a map's rows where they tell more than a number: frequency bands
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is no sequence to draw."""
-        return not self.examples
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["thin"]
+__all__ = ["sparkline", "thin"]
 
 
 def thin(values: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:
@@ -35,3 +35,10 @@ def thin(values: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:
             if known.size < bucket.size:
                 keep.append(start + np.flatnonzero(~np.isfinite(bucket))[0])
     return np.unique(np.array(keep, dtype=np.int64))
+
+
+def sparkline(values: Any, max_points: int = 60) -> NDArray[np.float64]:
+    """The decimal logarithms of about `max_points` of some values, in order; NaN where a value is not above 0."""
+    numbers = np.array(values, dtype=np.float64).reshape(-1)
+    logarithms = np.log10(np.where(numbers > 0, numbers, np.nan))
+    return logarithms[thin(logarithms, max_points)]

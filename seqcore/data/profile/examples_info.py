@@ -29,7 +29,6 @@ def examples_info(
     validation_fraction: float = 0.0,
     test_fraction: float = 0.0,
     columns: tuple[str, ...] = (),
-    title: str = "",
 ) -> ExamplesInfo:
     """From a table of numbers: a panel for each class (at most 8), or for sequences of every split.
 
@@ -59,7 +58,6 @@ def examples_info(
         examples=tuple(examples),
         columns=drawn,
         omitted=omitted,
-        title=title,
         x_title="" if kind == "videos" else f"{table.unit.axis} of the sequence",
         channels=table.columns if kind == "maps" and table.recordings is not None else (),
     )

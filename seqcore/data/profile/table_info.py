@@ -26,7 +26,6 @@ def table_info(
     validation_fraction: float = 0.0,
     test_fraction: float = 0.0,
     columns: tuple[str, ...] = (),
-    title: str = "",
     max_points: int = 6000,
 ) -> TableInfo:
     """A table with its splits: consecutive rows of a series, or whole sequences where these are independent.
@@ -69,7 +68,6 @@ def table_info(
         columns=tuple(drawn),
         symbolic=table.symbolic,
         omitted=", ".join(more),
-        title=title,
         x_title=table.x_title,
     )
 

@@ -7,8 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seqcore.plots import confusion_info, labels_info, plot_confusion, plot_labels, plot_view
-from seqcore.plots.labels import CLASS_COLOURS, MOST_ROWS, MOST_SEQUENCES, with_class
+from seqcore.plots import plot_view
+from seqcore.plots.confusion import confusion_info, plot_confusion
+from seqcore.plots.labels import (
+    CLASS_COLOURS,
+    MOST_ROWS,
+    MOST_SEQUENCES,
+    labels_info,
+    plot_labels,
+    with_class,
+)
 from seqcore.results import ConfusionView, LabelsView
 
 

@@ -10,26 +10,16 @@ import pytest
 from seqcore.data.profile.table_info import table_info
 from seqcore.data.table import Table, symbol_table
 from seqcore.events import Changed, Epoch
-from seqcore.plots import (
-    empty_figure,
-    loss_info,
-    plot_loss,
-    plot_scores,
-    plot_series,
-    plot_sparkline,
-    plot_symbols,
-    plot_table,
-    plot_text,
-    plot_view,
-    scores_info,
-    series_info,
-    sparkline_info,
-    symbols_info,
-    text_info,
-)
-from seqcore.plots.style import COLOURS, LINE_WIDTH, colour
+from seqcore.plots import plot_view
+from seqcore.plots.data import plot_table
+from seqcore.plots.loss import loss_info, plot_loss
+from seqcore.plots.scores import plot_scores, scores_info
+from seqcore.plots.series import plot_series, series_info
+from seqcore.plots.style import COLOURS, LINE_WIDTH, colour, empty_figure
+from seqcore.plots.symbols import plot_symbols, symbols_info
+from seqcore.plots.text import plot_text, text_info
 from seqcore.results import SeriesView, SymbolsView, TextView
-from seqcore.results.thinning import thin
+from seqcore.results.thinning import sparkline, thin
 
 NAN = float("nan")
 
@@ -410,16 +400,14 @@ class TestTable:
 
 
 class TestSparkline:
-    def test_it_is_short_and_keeps_its_role(self):
-        info = sparkline_info(np.arange(1000.0), role="validation")
-        assert len(info.values) <= 62
-        assert plot_sparkline(info).data[0].line.color == COLOURS["validation"][0]
+    def test_a_long_line_is_thinned(self):
+        assert len(sparkline(np.arange(1000.0))) <= 62
 
-    def test_on_a_logarithmic_scale_zero_is_a_gap(self):
-        assert np.isnan(sparkline_info([1.0, 0.0], logarithmic=True).values).tolist() == [False, True]
+    def test_what_is_not_above_zero_is_missing(self):
+        assert np.isnan(sparkline([1.0, 0.0])).tolist() == [False, True]
 
-    def test_nothing_is_an_empty_line(self):
-        assert len(plot_sparkline(sparkline_info([])).data) == 1
+    def test_no_values_give_no_points(self):
+        assert len(sparkline([])) == 0
 
 
 @pytest.mark.parametrize("view", [series(), symbols(3)], ids=lambda v: type(v).__name__)

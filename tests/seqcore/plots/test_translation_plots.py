@@ -6,8 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from seqcore.plots import colour, plot_translation, plot_view, translation_info
-from seqcore.plots.translation import MOST_ROWS
+from seqcore.plots import plot_view
+from seqcore.plots.style import colour
+from seqcore.plots.translation import MOST_ROWS, plot_translation, translation_info
 from seqcore.results import Translated, TranslationView, view_from_dict
 
 WORDS = ("I", "see", "<b>zebras</b>")
