@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.plots.style import apply_style, colour, colour_scale, empty_figure
 from seqcore.results import ConfusionView
 
 __all__ = ["ConfusionInfo", "confusion_info", "plot_confusion"]
@@ -52,10 +52,9 @@ def plot_confusion(info: ConfusionInfo, dark: bool = False) -> go.Figure:
     figure = go.Figure()
     for role, mask in (("prediction", right), ("warning", ~right)):
         seen = mask & (info.counts > 0)
-        scale = [[0.0, colour(role, dark=dark, opacity=0.1)], [1.0, colour(role, dark=dark)]]
         figure.add_heatmap(
-            x=places, y=places, z=np.where(seen, 100 * info.shares, np.nan), zmin=0, zmax=100, colorscale=scale,
-            showscale=False, xgap=1, ygap=1, hoverongaps=False,
+            x=places, y=places, z=np.where(seen, 100 * info.shares, np.nan), zmin=0, zmax=100, showscale=False,
+            colorscale=colour_scale(role, dark=dark, lowest=0.1), xgap=1, ygap=1, hoverongaps=False,
             customdata=np.array([[[f"{n:.0f}", t, p] for n, p in zip(row, info.labels, strict=True)]
                                  for row, t in zip(info.counts, info.labels, strict=True)]),
             hovertemplate="true %{customdata[1]}, predicted %{customdata[2]}: "

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from seqcore.plots.style import apply_style, colour, empty_figure, line
+from seqcore.plots.style import apply_style, colour, empty_figure, line, stack_panels
 from seqcore.results.blanks import named
 from seqcore.results.data import TableInfo
 
@@ -44,14 +44,8 @@ def _lines(info: TableInfo, dark: bool) -> go.Figure:
         named.add(segment.split)
     apply_style(figure, dark=dark, height=240 if n == 1 else 80 + 110 * n)
     figure.update_layout(showlegend=len(named) > 1)
-    gap = 0.06 if n > 1 else 0.0
-    each = (1 - gap * (n - 1)) / n
-    for place, column in enumerate(info.columns):
-        top = 1 - place * (each + gap)
-        name = "yaxis" if place == 0 else f"yaxis{place + 1}"
-        figure.update_layout({name: {"domain": [max(0.0, top - each), top], "title": {"text": column}}})
+    stack_panels(figure, info.columns, info.x_title)
     figure.update_yaxes(nticks=5 if n == 1 else 3)
-    figure.update_layout(xaxis={"title": {"text": info.x_title}, "anchor": "y" if n == 1 else f"y{n}"})
     figure.update_layout(hovermode="x unified" if len(info.segments) <= 3 * n else "closest")
     if n == 1:
         _name_ends(figure, info)

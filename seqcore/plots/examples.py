@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
+from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure
 from seqcore.results.data import ExamplesInfo
 
 __all__ = ["plot_examples"]
@@ -21,10 +21,6 @@ def plot_examples(info: ExamplesInfo, dark: bool = False) -> go.Figure:
     return _videos(info, dark) if info.kind == "videos" else _grid(info, dark)
 
 
-def _ink(dark: bool) -> list[list[object]]:
-    return [[0.0, colour("truth", dark=dark, opacity=0.03)], [1.0, colour("truth", dark=dark)]]
-
-
 def _videos(info: ExamplesInfo, dark: bool) -> go.Figure:
     figure = go.Figure()
     height, at, places = info.examples[0].values.shape[0], 0, []
@@ -32,7 +28,7 @@ def _videos(info: ExamplesInfo, dark: bool) -> go.Figure:
     for example in info.examples:
         figure.add_heatmap(
             z=example.values, x=example.x, y=np.arange(at, at + height, dtype=np.float64), showscale=False,
-            colorscale=_ink(dark), zmin=0.0, zmax=1.0, hoverinfo="skip",
+            colorscale=colour_scale("truth", dark=dark), zmin=0.0, zmax=1.0, hoverinfo="skip",
         )  # fmt: skip
         places.append(at + height / 2)
         at += height + 3
@@ -43,13 +39,9 @@ def _videos(info: ExamplesInfo, dark: bool) -> go.Figure:
     )  # fmt: skip
     more = f" (not drawn: {info.omitted})" if info.omitted else ""
     figure.update_xaxes(
-        title_text=f"time, from left to right{more}",
-        showticklabels=False,
-        range=[-1, width],
-        fixedrange=True,
-        constrain="domain",
-        constraintoward="left",
-    )
+        title_text=f"time, from left to right{more}", showticklabels=False, range=[-1, width], fixedrange=True,
+        constrain="domain", constraintoward="left",
+    )  # fmt: skip
     figure.update_layout(hovermode=False, showlegend=False, dragmode=False)
     return figure
 
@@ -65,7 +57,7 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
         axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         if info.kind == "maps":
             figure.add_heatmap(
-                z=example.values, x=example.x, showscale=False, colorscale=_ink(dark),
+                z=example.values, x=example.x, showscale=False, colorscale=colour_scale("truth", dark=dark),
                 hovertemplate="%{x:~g}: %{z:.3~g}<extra></extra>", **axes,
             )  # fmt: skip
             continue

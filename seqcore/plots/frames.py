@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from seqcore.plots.style import COLOURS, apply_style, colour, empty_figure
+from seqcore.plots.style import COLOURS, apply_style, colour_scale, empty_figure, hide_axes
 from seqcore.results import FramesView
 
 __all__ = ["FramesInfo", "frames_info", "plot_frames"]
@@ -69,10 +69,9 @@ def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:
         figure.add_trace(_picture(pictures[start], role, name, dark), row=1, col=column)
     _draw_strip(figure, info, films, dark)
     apply_style(figure, dark=dark, title=info.title, height=440 + (28 if info.title else 0))
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, constrain="domain", autorange="reversed")
-    for i in range(len(films) + 1):
-        axis = "" if i == 0 else str(i + 1)
+    hide_axes(figure, constrain="domain")
+    figure.update_yaxes(autorange="reversed")
+    for axis in ("", *range(2, len(films) + 2)):
         figure.update_layout({f"yaxis{axis}": {"scaleanchor": f"x{axis}"}})
     for note in figure.layout.annotations[: len(films)]:
         note.update(font={"size": 12, "color": COLOURS["baseline"][dark]})
@@ -82,9 +81,9 @@ def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:
 
 
 def _picture(picture: Values, role: str, name: str, dark: bool) -> go.Heatmap:
-    scale = [[0.0, colour(role, dark=dark, opacity=0.06)], [1.0, colour(role, dark=dark)]]
     return go.Heatmap(
-        z=picture, zmin=0.0, zmax=1.0, colorscale=scale, showscale=False, showlegend=False, name=name,
+        z=picture, zmin=0.0, zmax=1.0, colorscale=colour_scale(role, dark=dark, lowest=0.06), showscale=False,
+        showlegend=False, name=name,
         hovertemplate=f"{name}: row %{{y}}, column %{{x}}: %{{z:.2f}}<extra></extra>",
     )  # fmt: skip
 
@@ -124,12 +123,8 @@ def _make_playable(
         )
         for i, name in enumerate(names)
     ]
-    at_once: dict[str, Any] = {
-        "mode": "immediate",
-        "frame": {"duration": 0, "redraw": True},
-        "transition": {"duration": 0},
-    }
-    play = {**at_once, "frame": {"duration": _PACE, "redraw": True}, "fromcurrent": True}
+    at_once = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
+    play = {**at_once, "frame": {"duration": _PACE, "redraw": True}, "fromcurrent": False}
     quiet = COLOURS["baseline"][dark]
     figure.update_layout(
         updatemenus=[{
@@ -137,7 +132,7 @@ def _make_playable(
             "showactive": False, "bgcolor": "rgba(0,0,0,0)", "bordercolor": quiet, "borderwidth": 1,
             "font": {"size": 12, "color": quiet}, "pad": {"t": 0, "r": 8},
             "buttons": [
-                {"label": "Play", "method": "animate", "args": [None, {**play, "fromcurrent": False}]},
+                {"label": "Play", "method": "animate", "args": [None, play]},
                 {"label": "Stop", "method": "animate", "args": [[None], at_once]},
             ],
         }],

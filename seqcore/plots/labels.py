@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
+from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure, rgba
 from seqcore.results import LabelsView
 from seqcore.results.blanks import marked
 
@@ -194,7 +194,7 @@ def _draw(
         true = label == sequence.truth
         figure.add_scatter(
             x=steps, y=percent[:, place], name=label, legendgroup=label, showlegend=legend, stackgroup="all",
-            mode="lines", line={"width": 0, "color": code}, fillcolor=_faded(code, 0.92 if true else 0.62),
+            mode="lines", line={"width": 0, "color": code}, fillcolor=rgba(code, 0.92 if true else 0.62),
             hovertemplate="%{y:.3g} %", row=row, col=column,
         )  # fmt: skip
     if sequence.truth in info.labels:  # a bar in the truth's own colour: what it should all become
@@ -205,9 +205,7 @@ def _draw(
         )  # fmt: skip
     ticks = [0, 50, 100]
     figure.update_yaxes(range=[0, 110], tickvals=ticks, ticktext=[f"{t} %" for t in ticks], row=row, col=column)
-    beyond = (
-        0.5 if sequence.symbols or sequence.frame else 0.0
-    )  # so that the first and the last word or picture are not cut
+    beyond = 0.5 if sequence.symbols or sequence.frame else 0.0  # the first and the last of them are not cut
     figure.update_xaxes(range=[steps[0] - beyond, steps[-1] + beyond], row=row, col=column)
     if not bool(np.all(steps == np.round(steps))):  # of time
         return
@@ -217,11 +215,11 @@ def _draw(
 
 
 def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: int, column: int, dark: bool) -> None:
-    scale = [[0.0, colour("prediction", dark=dark, opacity=0.04)], [1.0, colour("prediction", dark=dark)]]
     names = [f"▸ {label}" if label == sequence.truth else label for label in info.labels]
     figure.add_heatmap(
         x=sequence.steps, y=list(range(len(names))), z=100 * sequence.probabilities.T, zmin=0, zmax=100,
-        colorscale=scale, showscale=False, ygap=1, customdata=[[label] * len(sequence.steps) for label in info.labels],
+        colorscale=colour_scale("prediction", dark=dark), showscale=False, ygap=1,
+        customdata=[[label] * len(sequence.steps) for label in info.labels],
         hovertemplate=f"{info.x_title} %{{x}}: " + "%{customdata} %{z:.3g} %<extra></extra>", row=row, col=column,
     )  # fmt: skip
     figure.update_yaxes(
@@ -249,9 +247,8 @@ def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: 
         return
     names = sequence.channels or tuple(f"channel {i + 1}" for i in range(signal.shape[1]))
     if signal.shape[1] > MOST_LINES:
-        ground = colour("truth", dark=dark, opacity=0.02)
         figure.add_heatmap(
-            x=sequence.steps, z=signal.T, colorscale=[[0.0, ground], [1.0, ink]], showscale=False,
+            x=sequence.steps, z=signal.T, colorscale=colour_scale("truth", dark=dark, lowest=0.02), showscale=False,
             customdata=[[name] * len(sequence.steps) for name in names], row=1, col=1,
             hovertemplate=f"{info.x_title} %{{x}}, " + "%{customdata}: %{z:.4g}<extra></extra>",
         )  # fmt: skip
@@ -262,7 +259,7 @@ def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: 
         steps, values = _at_least_two(sequence.steps, signal[:, channel])
         figure.add_scatter(
             x=steps, y=values, mode="lines", showlegend=False, name=names[channel],
-            line={"width": LINE_WIDTH, "color": _faded(ink, 1 - 0.75 * channel / MOST_LINES)},
+            line={"width": LINE_WIDTH, "color": rgba(ink, 1 - 0.75 * channel / MOST_LINES)},
             hovertemplate="%{y:.4g}", row=1, col=1,
         )  # fmt: skip
     figure.update_yaxes(title_text="input", row=1, col=1)
@@ -277,10 +274,9 @@ def _draw_film(figure: go.Figure, steps: Values, frames: Values, dark: bool) -> 
     places = at[:, None] + step * 0.94 * ((np.arange(width + 1) + 0.5) / width - 0.5)  # the last column is a gap
     strip = np.full((height, count, width + 1), np.nan)
     strip[:, :, :width] = shown.transpose(1, 0, 2)
-    ground, ink = colour("truth", dark=dark, opacity=0.06), colour("truth", dark=dark)
     figure.add_heatmap(
-        x=places.ravel(), z=strip.reshape(height, -1), zmin=0, zmax=1, colorscale=[[0.0, ground], [1.0, ink]],
-        showscale=False, hoverinfo="skip", row=1, col=1,
+        x=places.ravel(), z=strip.reshape(height, -1), zmin=0, zmax=1,
+        colorscale=colour_scale("truth", dark=dark, lowest=0.06), showscale=False, hoverinfo="skip", row=1, col=1,
     )  # fmt: skip
     figure.update_yaxes(visible=False, autorange="reversed", row=1, col=1)
 
@@ -290,8 +286,3 @@ def _at_least_two(steps: Values, values: Values) -> tuple[Values, Values]:
     if len(steps) > 1:
         return steps, values
     return np.array([steps[0] - 0.5, steps[0] + 0.5]), np.repeat(values, 2, axis=0)
-
-
-def _faded(code: str, opacity: float) -> str:
-    red, green, blue = (int(code[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity:g})"

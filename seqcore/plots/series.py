@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, empty_figure, line
+from seqcore.plots.style import apply_style, colour, empty_figure, line, stack_panels
 from seqcore.results import SeriesView
 from seqcore.results.thinning import thin
 
@@ -107,17 +107,11 @@ def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
         _add_panel(figure, panel, axis=f"y{axis}", dark=dark, legend=i == 0)
     height = 340 if n == 1 else 120 + 150 * n
     apply_style(figure, dark=dark, title=info.title, height=height)
-    gap = 0.06 if n > 1 else 0.0
-    each = (1 - gap * (n - 1)) / n
-    for i, panel in enumerate(info.panels):
-        top = 1 - i * (each + gap)
-        name = "yaxis" if i == 0 else f"yaxis{i + 1}"
-        figure.update_layout({name: {"domain": [max(0.0, top - each), top], "title": {"text": panel.column}}})
+    more = f" ({info.left_out} more columns not shown)" if info.left_out else ""
+    stack_panels(figure, [panel.column for panel in info.panels], info.x_title + more)
     figure.update_yaxes(figure.layout.template.layout.yaxis.to_plotly_json())
     if _whole_and_few(info.panels[0]):
         figure.update_xaxes(dtick=1)
-    more = f" ({info.left_out} more columns not shown)" if info.left_out else ""
-    figure.update_layout(xaxis={"title": {"text": info.x_title + more}, "anchor": "y" if n == 1 else f"y{n}"})
     return figure
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
-__all__ = ["COLOURS", "FONT", "LINE_WIDTH", "Role", "apply_style", "colour", "empty_figure", "line"]
-
-Role = Literal["truth", "prediction", "training", "validation", "test", "baseline", "warning"]
+__all__ = [
+    "COLOURS", "FONT", "LINE_WIDTH", "apply_style", "colour", "colour_scale", "empty_figure", "hide_axes", "line",
+    "percent_heat_map", "rgba", "stack_panels",
+]  # fmt: skip
 
 # Okabe-Ito: everybody can tell these apart. Truth is ink: near black on light, near white on dark.
 COLOURS: dict[str, tuple[str, str]] = {  # role -> on light, on dark
@@ -28,11 +32,18 @@ _MARGIN = {"l": 8, "r": 12, "t": 12, "b": 8, "pad": 2}
 
 def colour(role: str, *, dark: bool = False, opacity: float = 1.0) -> str:
     """The colour of a role, as CSS. KeyError where there is no such role."""
-    code = COLOURS[role][dark]
-    if opacity == 1.0:
-        return code
+    return COLOURS[role][dark] if opacity == 1.0 else rgba(COLOURS[role][dark], opacity)
+
+
+def rgba(code: str, opacity: float) -> str:
+    """A colour "#rrggbb" with an opacity, as CSS."""
     red, green, blue = (int(code[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def colour_scale(role: str, *, dark: bool = False, lowest: float = 0.04) -> list[tuple[float, str]]:
+    """A heat map's colours: of a role, from the opacity `lowest` up to 1."""
+    return [(0.0, colour(role, dark=dark, opacity=lowest)), (1.0, colour(role, dark=dark))]
 
 
 def line(role: str, *, dark: bool = False) -> dict[str, Any]:
@@ -101,9 +112,39 @@ def empty_figure(title: str, message: str, *, dark: bool = False, height: int = 
     """A titled figure that says why there is nothing in it."""
     figure = go.Figure()
     apply_style(figure, dark=dark, title=title, height=height)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
+    hide_axes(figure)
     figure.add_annotation(
         text=message, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"color": COLOURS["baseline"][0]}
     )
     return figure
+
+
+def hide_axes(figure: go.Figure, **options: Any) -> None:
+    """Hide both axes; `options` are set on both."""
+    figure.update_xaxes(visible=False, **options)
+    figure.update_yaxes(visible=False, **options)
+
+
+def stack_panels(figure: go.Figure, titles: Sequence[str], x_title: str) -> None:
+    """Place the y axes of a figure below each other, each with its title, over one x axis."""
+    count = len(titles)
+    gap = 0.06 if count > 1 else 0.0
+    each = (1 - gap * (count - 1)) / count
+    for i, title in enumerate(titles):
+        top = 1 - i * (each + gap)
+        name = f"yaxis{i + 1 if i else ''}"
+        figure.update_layout({name: {"domain": [max(0.0, top - each), top], "title": {"text": title}}})
+    figure.update_layout(xaxis={"title": {"text": x_title}, "anchor": f"y{count if count > 1 else ''}"})
+
+
+def percent_heat_map(percent: NDArray[np.float64], customdata: list[Any], hover: str, *, dark: bool) -> go.Figure:
+    """A heat map of percentages [n, m] at 0 to n - 1 and 0 to m - 1, with a colour bar."""
+    return go.Figure(
+        go.Heatmap(
+            z=percent, x=list(range(percent.shape[1])), y=list(range(percent.shape[0])), zmin=0, zmax=100,
+            colorscale=colour_scale("prediction", dark=dark), xgap=1, ygap=1, showlegend=False, customdata=customdata,
+            hovertemplate=f"{hover}<extra></extra>",
+            colorbar={"title": {"text": "%", "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0, "len": 0.9,
+                      "tickvals": [0, 50, 100], "tickfont": {"size": 11}},
+        )
+    )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.plots.style import apply_style, colour, empty_figure, percent_heat_map
 from seqcore.results import SymbolsView
 from seqcore.results.blanks import marked, named
 
@@ -83,16 +83,9 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
     rows = [f"{context} " for context in info.contexts]
     places = list(range(len(rows)))
     columns = {symbol: i for i, symbol in enumerate(info.symbols)}
-    scale = [[0.0, colour("prediction", dark=dark, opacity=0.04)], [1.0, colour("prediction", dark=dark)]]
-    figure = go.Figure(
-        go.Heatmap(
-            z=100 * info.probabilities, x=list(range(len(columns))), y=places, zmin=0, zmax=100, colorscale=scale,
-            xgap=1, ygap=1, showlegend=False, customdata=[[[r.strip(), s] for s in info.symbols] for r in rows],
-            hovertemplate="after “%{customdata[0]}”: %{customdata[1]} %{z:.3g} %<extra></extra>",
-            colorbar={"title": {"text": "%", "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0, "len": 0.9,
-                      "tickvals": [0, 50, 100], "tickfont": {"size": 11}},
-        )
-    )  # fmt: skip
+    labels = [[[row.strip(), symbol] for symbol in info.symbols] for row in rows]
+    hover = "after “%{customdata[0]}”: %{customdata[1]} %{z:.3g} %"
+    figure = percent_heat_map(100 * info.probabilities, labels, hover, dark=dark)
     known = [(columns[s], i) for i, s in enumerate(info.truth) if s in columns]
     if known:
         figure.add_scatter(
@@ -101,11 +94,8 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
             showlegend=False,
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=min(720, 110 + 19 * len(rows)))
-    left_out = []
-    if info.contexts_left_out:
-        left_out.append(f"{info.contexts_left_out} more contexts")
-    if info.symbols_left_out:
-        left_out.append(f"{info.symbols_left_out} less probable symbols")
+    counts = ((info.contexts_left_out, "more contexts"), (info.symbols_left_out, "less probable symbols"))
+    left_out = [f"{count} {name}" for count, name in counts if count]
     rest = f" (not shown: {', '.join(left_out)})" if left_out else ""
     figure.update_xaxes(
         title_text=f"next symbol{', ring: true symbol' if known else ''}{rest}",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.plots.style import apply_style, colour, empty_figure, hide_axes
 from seqcore.results import TextView
 
 __all__ = ["TextInfo", "html", "plot_text", "text_info"]
@@ -15,6 +16,7 @@ __all__ = ["TextInfo", "html", "plot_text", "text_info"]
 WIDTH = 62  # characters in a line
 MAX_LINES = 24
 _FEWEST = 6  # lines that there is room for, so that pictures that follow each other are of about one height
+_LINE_OF_TEXT = re.compile(rf"([^\n]{{0,{WIDTH}}})\n|([^\n]{{1,{WIDTH}}})(?: |\Z)|([^\n]{{{WIDTH}}})")
 _LINE, _SIZE = 19, 13  # pixels
 _FONT = "ui-monospace, Menlo, Consolas, monospace"
 
@@ -53,8 +55,7 @@ def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
     figure = go.Figure()
     height = 20 + _LINE * max(_FEWEST, len(rows)) + (28 if info.title else 0)
     apply_style(figure, dark=dark, title=info.title, height=height)
-    figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_yaxes(visible=False, fixedrange=True)
+    hide_axes(figure, fixedrange=True)
     figure.add_annotation(
         text="<br>".join(rows), showarrow=False, align="left", x=0, y=1, xref="paper", yref="paper", xanchor="left",
         yanchor="top", font={"family": _FONT, "size": _SIZE},
@@ -75,25 +76,12 @@ def html(view: TextView) -> str | None:
 
 def _lines(text: str, end: int) -> list[tuple[str, str]]:
     """A text cut at line ends and at spaces, each line split at the place `end`."""
-    lines: list[tuple[str, str]] = []
-    start = 0
-    while start < len(text):
-        stop, after = _line_end(text, start)
+    lines = []
+    for found in _LINE_OF_TEXT.finditer(text):
+        start, stop = found.span(found.lastindex or 0)
         cut = min(max(end, start), stop)
         lines.append((text[start:cut], text[cut:stop]))
-        start = after
     return lines
-
-
-def _line_end(text: str, start: int) -> tuple[int, int]:
-    """(where the line that begins at `start` ends, where the next one begins)."""
-    newline = text.find("\n", start, start + WIDTH + 1)
-    if newline >= 0:
-        return newline, newline + 1
-    if len(text) - start <= WIDTH:
-        return len(text), len(text)
-    space = text.rfind(" ", start + 1, start + WIDTH + 1)
-    return (space, space + 1) if space > start else (start + WIDTH, start + WIDTH)
 
 
 def _span(text: str, css: str) -> str:

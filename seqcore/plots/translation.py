@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.plots.style import apply_style, colour, empty_figure, hide_axes, percent_heat_map
 from seqcore.results import Translated, TranslationView
 from seqcore.results.spacing import bare, is_word, spaces
 
@@ -74,10 +74,8 @@ def html(view: TranslationView) -> str | None:
     heads = _HEADS if known else _HEADS[:2]
     top = "".join(f"<span>{head}</span>" for head in heads)
     rows = "".join(f"<div>{_cells(row, heads)}</div>" for row in info.rows)
-    marked = any(mark for row in info.rows for words in row if words for _, mark in words)
-    told = (
-        ["Underlined: wrong, missing, or not in the vocabulary."] if marked else ["All words correct."] if known else []
-    )
+    told = ["Underlined: wrong, missing, or not in the vocabulary."] if _any_marked(info) else []
+    told = told or (["All words correct."] if known else [])
     told += [f"{info.left_out:,} more not shown; the CSV has all."] if info.left_out else []
     return (
         '<div class="sl-sentences" data-testid="sentences">'
@@ -146,14 +144,12 @@ def _sentences(info: TranslationInfo, dark: bool) -> go.Figure:
             type="line", xref="paper", yref="paper", x0=0, x1=1, y0=place, y1=place,
             line={"width": 1, "color": colour("baseline", dark=dark, opacity=0.25)},
         )  # fmt: skip
-    more = f"; {info.left_out:,} more not shown" if info.left_out else ""
-    legend = (
-        "<i><b>Marked</b></i>: wrong, missing, or not in the vocabulary" if _any_marked(info) else "all words correct"
-    )
-    _note(figure, f"{legend if known or _any_marked(info) else ''}{more}".strip("; "), 0.0, 0.0, quiet, shift=-6)
+    legend = ["<i><b>Marked</b></i>: wrong, missing, or not in the vocabulary"] if _any_marked(info) else []
+    legend = legend or (["all words correct"] if known else [])
+    legend += [f"{info.left_out:,} more not shown"] if info.left_out else []
+    _note(figure, "; ".join(legend), 0.0, 0.0, quiet, shift=-6)
     figure.update_layout(margin={"t": top, "b": 30}, hovermode=False, dragmode=False)
-    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[0, 1], fixedrange=True)
+    hide_axes(figure, range=[0, 1], fixedrange=True)
     return figure
 
 
@@ -187,20 +183,10 @@ def _heat_map(info: TranslationInfo, attention: NDArray[np.float64], dark: bool)
     weights = attention[:MOST_WORDS, :MOST_WORDS]
     source = [bare(word) for word, _ in row.source][: weights.shape[1]]
     written = [bare(word) for word, _ in row.prediction][: weights.shape[0]]
-    scale = [[0.0, colour("prediction", dark=dark, opacity=0.04)], [1.0, colour("prediction", dark=dark)]]
-    figure = go.Figure(
-        go.Heatmap(
-            z=100 * weights, x=list(range(len(source))), y=list(range(len(written))), zmin=0, zmax=100,
-            colorscale=scale, xgap=1, ygap=1, showlegend=False,
-            customdata=[[[w, s] for s in source] for w in written],
-            hovertemplate="“%{customdata[0]}” attends to “%{customdata[1]}”: %{z:.3g} %<extra></extra>",
-            colorbar={"title": {"text": "%", "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0, "len": 0.9,
-                      "tickvals": [0, 50, 100], "tickfont": {"size": 11}},
-        )
-    )  # fmt: skip
+    hover = "“%{customdata[0]}” attends to “%{customdata[1]}”: %{z:.3g} %"
+    figure = percent_heat_map(100 * weights, [[[w, s] for s in source] for w in written], hover, dark=dark)
     apply_style(figure, dark=dark, title=info.title, height=120 + 24 * max(4, len(written)))
-    left_out = [n for n, m in zip(attention.shape, weights.shape, strict=True) if n > m]
-    rest = f" (first {MOST_WORDS} shown)" if left_out else ""
+    rest = f" (first {MOST_WORDS} shown)" if attention.shape != weights.shape else ""
     unknown = [f"<i>{escape(bare(word))}</i>" if strange else escape(bare(word)) for word, strange in row.source]
     figure.update_xaxes(
         title_text=f"source words{rest}", tickvals=list(range(len(source))), ticktext=unknown[: len(source)],

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
+from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure
 from seqcore.results.data import SPLIT_TITLES, PreviewWindow, WindowPreview
 from seqcore.results.thinning import thin
 
@@ -99,7 +99,7 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
             figure.add_heatmap(
                 z=panel.heat, x=None if panel.video else panel.x, showscale=False, name="window", **axes,
                 hovertemplate="%{z:.3~g}<extra></extra>",
-                colorscale=[[0.0, colour("truth", dark=dark, opacity=0.02)], [1.0, colour("truth", dark=dark)]],
+                colorscale=colour_scale("truth", dark=dark, lowest=0.02),
             )  # fmt: skip
         else:
             _lines(figure, info, panel, axes, first=i == 0, dark=dark)
