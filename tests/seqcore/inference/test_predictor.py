@@ -120,7 +120,7 @@ def test_new_data_are_scored_whole_with_what_was_learned_before() -> None:
     new = recipe("bouncing-ball").with_changes({"data.options.seed": 9, "data.options.samples": 300})
     evaluation = predictor.evaluate(load_table(new))
     assert evaluation.windows == 280
-    assert set(evaluation.baselines) == {"last_value", "mean", "drift", "seasonal", "linear"}
+    assert set(evaluation.baselines) >= {"last_value", "mean", "drift", "seasonal", "linear"}
     assert evaluation.metrics["mae"] < evaluation.baselines["last_value"]["mae"]
 
 

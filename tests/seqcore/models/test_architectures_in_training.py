@@ -120,9 +120,9 @@ def test_a_finished_model_answers(runs: Any, name: str, kind: str) -> None:
     else:
         table = load_table(experiment)
         assert predictor.predict(predictor.examples(table, "test")[0].given).to_dict()
-    if predictor.onward == "forecast":
+    if predictor.continuation == "forecast":
         assert np.isfinite(predictor.forecast(20).prediction).all()
-    if predictor.onward == "generate" and kind == "text":
+    if predictor.continuation == "generate" and kind == "text":
         assert len(predictor.generate("The ", 30, seed=1)) == 30
 
 

@@ -296,7 +296,7 @@ def test_scores_are_those_of_the_best_weights() -> None:
 
 @pytest.mark.parametrize("architecture", MODELS)
 def test_every_architecture_beats_the_last_value(architecture: str) -> None:
-    plan = experiment({"model.architecture": architecture, "data.options.samples": 400, "training.epochs": 10})
+    plan = experiment({"model.architecture": architecture, "data.options.samples": 400, "training.epochs": 30})
     finished = of(fit(plan.with_changes({"model.hidden_size": 16})), Finished)[0]
     assert finished.metrics["val_mae"] < 0.7 * finished.baselines["last_value"]["val_mae"]
 
