@@ -1,8 +1,8 @@
 """The registry of architectures. A new one is a file in this folder and a line in `MODELS`.
 
-`traits["capabilities"]` says what an architecture supports; `traits["gates"]` is half the number of D by D
-matrices of a layer, for estimates of memory. `options` names the section of an architecture's own fields, which may lie in
-its own file: it is imported where the architecture is chosen.
+`traits["capabilities"]` says what an architecture supports; `traits["gates"]` is half the number of D by D matrices of
+a layer, for estimates of memory. `options` names the section of an architecture's own fields, which may lie in its own
+file: it is imported where the architecture is chosen.
 """
 
 from __future__ import annotations
