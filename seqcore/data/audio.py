@@ -198,8 +198,7 @@ def levelled(power: NDArray[np.float64]) -> NDArray[np.float64]:
     first, last = (int(heard[0]), int(heard[-1])) if len(heard) else (0, len(power) - 1)
     kept = power[max(0, first - _KEPT) : last + 1 + _KEPT]
     level = max(float(np.quantile(kept.mean(axis=1), LOUD, method="nearest")), 1e-20)
-    frames: NDArray[np.float64] = np.log(np.maximum(kept / level, FLOOR))
-    return frames
+    return np.asarray(np.log(np.maximum(kept / level, FLOOR)))
 
 
 def mel_names() -> tuple[str, ...]:
@@ -274,8 +273,7 @@ def _small(samples: Samples) -> NDArray[np.float32] | NDArray[np.int16]:
 def _edges() -> NDArray[np.float64]:
     """The corner frequencies of the triangular mel filters, [42]."""
     low, high = (2595.0 * math.log10(1.0 + f / 700.0) for f in (_LOWEST, _HIGHEST))
-    edges: NDArray[np.float64] = 700.0 * (10.0 ** (np.linspace(low, high, MELS + 2) / 2595.0) - 1.0)
-    return edges
+    return np.asarray(700.0 * (10.0 ** (np.linspace(low, high, MELS + 2) / 2595.0) - 1.0))
 
 
 @lru_cache

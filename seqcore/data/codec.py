@@ -19,6 +19,9 @@ __all__ = ["Codec"]
 class Codec(ABC):
     """A frozen dataclass fitted on the training split. Properties that don't apply are empty."""
 
+    series: tuple[str, ...] = ()  # names of the series with their own scale
+    choice: tuple[tuple[Any, ...], ...] = ()  # the scaling search: (scaling, validation error, remark), the best first
+    frame: tuple[int, int] | None = None  # (height, width) if a step is a frame
     fitted: Mapping[str, NDArray[Any]] = MappingProxyType({})  # what baselines and intervals learned
 
     @property
@@ -43,21 +46,6 @@ class Codec(ABC):
     def target_names(self) -> tuple[str, ...]:
         """The target columns."""
         return ()
-
-    @property
-    def series(self) -> tuple[str, ...]:
-        """The names of the series with their own scale."""
-        return ()
-
-    @property
-    def choice(self) -> tuple[tuple[Any, ...], ...]:
-        """How the scaling was found by search: (scaling, validation error, remark), the chosen one first."""
-        return ()
-
-    @property
-    def frame(self) -> tuple[int, int] | None:
-        """(height, width) if a step is a frame."""
-        return None
 
     @property
     def before(self) -> int:

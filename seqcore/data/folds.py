@@ -57,8 +57,7 @@ def _block_of_sequence(table: Table, bounds: Bounds, count: int) -> NDArray[np.i
     if table.groups is None:
         return np.arange(len(bounds)) * count // len(bounds)
     group = np.unique([table.groups[s] for s, _, _ in bounds], return_inverse=True)[1].reshape(-1)
-    blocks: NDArray[np.int64] = group * count // (int(group.max()) + 1)
-    return blocks
+    return np.asarray(group * count // (int(group.max()) + 1))
 
 
 def _apart(dataset: Dataset, windows: Windows, held: dict[int, tuple[int, int]]) -> Windows:

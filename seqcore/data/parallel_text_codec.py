@@ -86,6 +86,7 @@ class ParallelTextCodec(Codec):
     `remembered` are translations of training sentences, whose source codes are in `memory`.
     """
 
+    input_kind = "sentence"
     source: Language
     target: Language
     capitals: tuple[bool, bool, bool]
@@ -94,11 +95,6 @@ class ParallelTextCodec(Codec):
     example: str
     remembered: Words = ()
     memory: dict[str, NDArray[Any]] = field(default_factory=dict)
-
-    @property
-    def input_kind(self) -> str:
-        """The kind of input in the user interface."""
-        return "sentence"
 
     @property
     def symbols_known(self) -> Vocabulary:
@@ -196,8 +192,7 @@ def first_words(table: Table) -> Rows:
     words = np.array([is_word(s) for s in table.symbols.tolist()], dtype=bool)
     rows = np.flatnonzero(words[table.values[:, 0]])
     sequence = np.searchsorted(table.offsets, rows, side="right") - 1
-    first: Rows = rows[np.unique(sequence, return_index=True)[1]]
-    return first
+    return np.asarray(rows[np.unique(sequence, return_index=True)[1]])
 
 
 def capitals_of(source: Table, target: Table, sequences: Sequence[int]) -> tuple[bool, bool, bool]:

@@ -152,17 +152,14 @@ class _Logarithms:
         return len(self.values)
 
     def __getitem__(self, rows: int | slice) -> Values:
-        logarithms: Values = np.log(self.values[rows])
-        return logarithms
+        return np.asarray(np.log(self.values[rows]))
 
 
 def _blocks_sum(values: Any) -> Values:
     if not isinstance(values, _Logarithms):
-        total: Values = values.sum(axis=0, dtype=np.float64)  # frames of sound are float32
-        return total
+        return np.asarray(values.sum(axis=0, dtype=np.float64))  # frames of sound are float32
     blocks = [values[start : start + CHUNK].sum(axis=0) for start in range(0, len(values), CHUNK)]
-    summed: Values = np.sum(blocks, axis=0)
-    return summed
+    return np.asarray(np.sum(blocks, axis=0))
 
 
 def _divisor(spread: Values, center: Values) -> Values:
@@ -191,5 +188,4 @@ def _around_window_mean(segments: Iterable[Values], window: int) -> Values:
             sums = np.cumsum(np.concatenate([np.zeros((1, some.shape[1])), some - some[0]]), axis=0)
             left = some[rows - 1 :] - some[0] - (sums[rows:] - sums[:-rows]) / rows
             total, count = total + np.einsum("nc,nc->c", left, left), count + len(left)
-    root: Values = np.sqrt(total / max(count, 1))
-    return root
+    return np.asarray(np.sqrt(total / max(count, 1)))

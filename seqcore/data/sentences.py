@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 
 from seqcore.data.text import cut_words
@@ -62,21 +61,10 @@ def cut_sentence(text: str) -> list[str]:
 @lru_cache(maxsize=50_000)
 def _parts(piece: str) -> tuple[str, ...]:
     """One word, split at elisions and contractions."""
-    return tuple(_cut(piece))
-
-
-def _cut(piece: str) -> Iterator[str]:
-    if "'" in piece and len(piece) > 1:
-        if found := _CLITIC.fullmatch(piece):
-            yield from _parts(found[1])
-            yield found[2]
-            return
-        if found := _ELIDED.fullmatch(piece):
-            yield found[1]
-            yield from _parts(found[2])
-            return
+    if "'" in piece and (found := _CLITIC.fullmatch(piece)):
+        return (*_parts(found[1]), found[2])
+    if "'" in piece and (found := _ELIDED.fullmatch(piece)):
+        return (found[1], *_parts(found[2]))
     if "-" in piece and (found := _TAIL.fullmatch(piece)):
-        yield from _parts(found[1])
-        yield found[2]
-        return
-    yield from (piece[start : start + _LONGEST] for start in range(0, len(piece), _LONGEST))
+        return (*_parts(found[1]), found[2])
+    return tuple(piece[start : start + _LONGEST] for start in range(0, len(piece), _LONGEST))

@@ -53,9 +53,8 @@ def assigned_splits(table: Table, validation_fraction: float, test_fraction: flo
         labels = np.unique(table.labels, return_inverse=True)[1].reshape(-1)
     random = np.random.default_rng(_SEED)
     fractions = (validation_fraction, test_fraction)
-    if table.groups is None:
-        return _mixed(labels, np.arange(count), fractions, random)
-    return _mixed(labels, np.unique(table.groups, return_inverse=True)[1].reshape(-1), fractions, random)
+    ids = np.arange(count) if table.groups is None else table.groups
+    return _mixed(labels, np.unique(ids, return_inverse=True)[1].reshape(-1), fractions, random)
 
 
 def _mixed(

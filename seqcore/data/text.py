@@ -101,8 +101,7 @@ def join_words(words: Iterable[str]) -> str:
 def written_lengths(symbols: NDArray[np.str_]) -> NDArray[np.int64]:
     """The number of characters that `join_words` writes for each word or mark [V], including the space before it."""
     close = np.array([s == "\n" or s in _GLUED_LEFT for s in symbols.tolist()], dtype=bool)
-    lengths: NDArray[np.int64] = np.strings.str_len(symbols).astype(np.int64) + ~close
-    return lengths
+    return np.asarray(np.strings.str_len(symbols).astype(np.int64) + ~close)
 
 
 def _pieces(text: Iterable[str]) -> Iterator[str]:

@@ -38,19 +38,15 @@ class TokenCodec(Codec):
     checkpoint keeps as many lengths of them as are small.
     """
 
+    input_kind = "symbols"
     vocabulary: Vocabulary
     tail: tuple[str, ...] = ()
     ngrams: tuple[tuple[Rows, Rows], ...] = ()
 
     @property
-    def symbols_known(self) -> Vocabulary | None:
+    def symbols_known(self) -> Vocabulary:
         """The vocabulary of the input's symbols."""
         return self.vocabulary
-
-    @property
-    def input_kind(self) -> str:
-        """The kind of input in the user interface."""
-        return "symbols"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without `arrays`."""
@@ -89,6 +85,7 @@ class TokenDataset(Dataset):
     """Windows of tokens; each target is the next token. The vocabulary is fitted on the training split."""
 
     codec: TokenCodec
+    lead = horizon = 1  # the target is the next token
 
     def __init__(self, table: Table, config: DataConfig, device: torch.device, codec: TokenCodec | None = None) -> None:
         if not table.symbolic:
@@ -101,16 +98,6 @@ class TokenDataset(Dataset):
         self.codec = codec
         self.codes = codec.vocabulary.encode_table(table)
         self.coded = torch.from_numpy(self.codes).to(device)
-
-    @property
-    def lead(self) -> int:
-        """The target is the next token."""
-        return 1
-
-    @property
-    def horizon(self) -> int:
-        """One token."""
-        return 1
 
     @property
     def burn_in(self) -> int:

@@ -54,8 +54,7 @@ class Vocabulary:
         """The rows of a table of symbols [N] as codes, in the smallest type that torch can index."""
         assert table.symbols is not None
         kind = np.uint8 if len(self) <= 2**8 else np.int16 if len(self) <= 2**15 else np.int32
-        codes: NDArray[np.integer] = self.encode(table.symbols).astype(kind)[table.values[:, 0]]
-        return codes
+        return np.asarray(self.encode(table.symbols).astype(kind)[table.values[:, 0]])
 
     def knows(self, symbol: str) -> bool:
         """Whether the symbol is in the vocabulary."""

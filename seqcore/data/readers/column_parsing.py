@@ -103,8 +103,7 @@ def unnamed(column: pa.ChunkedArray) -> NDArray[np.bool_]:
     if is_text(column):
         text = pc.utf8_trim_whitespace(column.cast(pa.string()))
         missing = pc.or_(missing, pc.fill_null(pc.is_in(text, value_set=pa.array(sorted(_UNNAMED))), True))
-    where: NDArray[np.bool_] = np.asarray(missing)
-    return where
+    return np.asarray(missing)
 
 
 def is_whole(column: pa.ChunkedArray, most: int = 10_000) -> bool:

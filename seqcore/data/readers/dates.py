@@ -82,15 +82,10 @@ def date_family(cells: Sequence[str], share: float = 0.9) -> str | None:
     for family, pattern in _PATTERNS.items():
         if sum(bool(pattern.fullmatch(text)) for text in texts) < share * len(texts) or not texts:
             continue  # matching is much faster than parsing
-        good = 1.0 - _parse(pa.chunked_array([pa.array(texts, pa.string())]), family, "auto").bad.mean()
+        good = 1.0 - parse_dates(pa.chunked_array([texts]), family).bad.mean()
         if good > best[0]:
             best = good, family
     return best[1] if best[0] >= share else None
-
-
-def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto") -> ParsedDates:
-    """Parse a text column of one format. `order` is "auto", "day-first" or "month-first"."""
-    return _parse(column.cast(pa.string()), family, order)
 
 
 def is_dated(name: str) -> bool:
@@ -128,8 +123,12 @@ def parse_whole_numbers(values: Whole, name: str) -> Times | None:
     return None
 
 
-def _parse(column: pa.ChunkedArray, family: str, order: str) -> ParsedDates:
-    """All cells, in pieces: parsing needs many times the memory of the text."""
+def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto") -> ParsedDates:
+    """Parse a text column of one format. `order` is "auto", "day-first" or "month-first".
+
+    In pieces: parsing needs many times the memory of the text.
+    """
+    column = column.cast(pa.string())
     times = np.full(len(column), np.datetime64("NaT"), dtype="datetime64[ns]")
     bad = np.zeros(len(column), dtype=bool)
     zones = np.full(len(column), _NO_ZONE, dtype=np.int16)

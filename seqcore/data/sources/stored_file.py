@@ -43,16 +43,12 @@ class FileOptions(Source):
     series_column: str = setting(
         "auto",
         "Column that identifies the series or sequence of a row: its name, auto (detect) or none.",
-        title="Series column",
     )
-    label_column: str = setting(
-        "auto", "Column with the class of each sequence: its name, auto (detect) or none.", title="Label column"
-    )
+    label_column: str = setting("auto", "Column with the class of each sequence: its name, auto (detect) or none.")
     group_column: str = setting(
         "auto",
         "Column with the origin of each sequence (a speaker, a patient); a group stays in one split: its name, auto "
         "(detect) or none.",
-        title="Group column",
     )
     level: str = setting(
         "auto",
@@ -94,7 +90,7 @@ class FileOptions(Source):
             ("shift_jis", "Shift JIS", "Japanese"),
         ],
     )
-    date_column: str = setting("auto", "Column with dates: its name, auto (detect) or none.", title="Date column")
+    date_column: str = setting("auto", "Column with dates: its name, auto (detect) or none.")
     date_order: str = setting(
         "auto",
         "How to read 01/02/2024.",
@@ -103,7 +99,6 @@ class FileOptions(Source):
             ("day-first", "Day first", "1 February"),
             ("month-first", "Month first", "January 2"),
         ],
-        title="Date order",
     )
 
     missing_times: str = setting(

@@ -66,5 +66,5 @@ def read(file: InputFile) -> Table:
     if file.size == 0:
         raise DataError(f"{file.name}: this file is empty; give one with values or text")
     table = find_format(file).read(file)
-    file.progress.end()
+    file.progress.stage(1.0, 1.0)
     return table

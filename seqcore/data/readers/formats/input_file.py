@@ -39,10 +39,6 @@ class Progress:
             self._reported = done
             self._report(done / 100)
 
-    def end(self) -> None:
-        """Report completion."""
-        self.stage(1.0, 1.0)
-
 
 @dataclass
 class InputFile:

@@ -36,7 +36,6 @@ class _Header:
     labelled: bool | None = None  # None: not specified
     classes: tuple[str, ...] = ()
     timestamps: bool = False
-    data_row: int = 0
 
 
 @dataclass
@@ -98,7 +97,6 @@ def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
         key, *words = text.split()
         key = key.lower()
         if key == "@data":
-            header.data_row = row
             return header
         if key == "@classlabel":
             header.labelled = bool(words) and words[0].lower() == "true"
