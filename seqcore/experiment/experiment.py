@@ -19,7 +19,7 @@ from seqcore.experiment.fields import Options, Section, Setting, describe, error
 from seqcore.experiment.migration import migrate, migrate_paths
 from seqcore.registry import Entry, architectures, load, sources
 
-__all__ = ["OPTIONS", "Experiment", "all_settings", "options_of", "settings_of"]
+__all__ = ["OPTIONS", "Experiment", "all_settings", "flat", "options_of", "settings_of"]
 
 VERSION = 1  # of the JSON and TOML format
 
@@ -111,7 +111,7 @@ class Experiment(Section):
 
     def differences(self, other: Experiment) -> dict[str, Any]:
         """The changes that turn `other` into this experiment: dotted path -> value."""
-        mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
+        mine, theirs = flat(self.to_dict()), flat(other.to_dict())
         for choice, options in OPTIONS.items():
             if self.get(choice) != other.get(choice):  # a new choice starts from its default options, so all are listed
                 theirs = {path: value for path, value in theirs.items() if not path.startswith(f"{options}.")}
@@ -137,23 +137,20 @@ class Experiment(Section):
     @classmethod
     def from_json(cls, text: str) -> Experiment:
         """The inverse of `to_json`. ExperimentError if the text is no experiment."""
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ExperimentError(f"not valid JSON: {error}") from None
-        return cls.make(_unversioned(values))
+        return cls.make(_parsed(json.loads, "JSON", text))
 
     @classmethod
     def from_toml(cls, text: str) -> Experiment:
         """The inverse of `to_toml`. ExperimentError if the text is no experiment."""
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ExperimentError(f"not valid TOML: {error}") from None
-        return cls.make(_unversioned(values))
+        return cls.make(_parsed(tomllib.loads, "TOML", text))
 
 
-def _unversioned(values: Any) -> dict[str, Any]:
+def _parsed(parse: Callable[[str], Any], name: str, text: str) -> dict[str, Any]:
+    """The fields in a document, whose version is checked."""
+    try:
+        values = parse(text)
+    except ValueError as error:  # of both parsers
+        raise ExperimentError(f"not valid {name}: {error}") from None
     if not isinstance(values, dict):
         raise ExperimentError("not an experiment; give a table with data, model and training")
     version = values.pop("version", VERSION)
@@ -241,11 +238,9 @@ def _bytes(number: float) -> str:
     return f"{number:.3g} TB"
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted path -> value, of a nested mapping."""
+    found: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found

@@ -14,9 +14,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from seqcore.errors import did_you_mean
-from seqcore.registry import Entry
+from seqcore.registry import Entry, with_extensions
 
-__all__ = ["Choice", "OptionalInt", "Options", "Section", "Setting", "describe", "error_lines", "setting", "shown"]
+__all__ = [
+    "Choice", "OptionalInt", "Options", "Section", "Setting", "describe", "error_lines", "for_tasks", "setting",
+    "shown",
+]  # fmt: skip
 
 
 def _empty_is_none(value: Any) -> Any:
@@ -25,6 +28,9 @@ def _empty_is_none(value: Any) -> Any:
 
 OptionalInt = Annotated[int | None, BeforeValidator(_empty_is_none)]
 Kind = Literal["whole", "number", "choice", "switch", "text", "names", "options"]
+_KINDS: dict[Any, Kind] = {
+    bool: "switch", int: "whole", float: "number", str: "text", tuple: "names", dict: "options",
+}  # fmt: skip
 
 
 class Section(BaseModel):
@@ -150,6 +156,11 @@ def setting(
     )
 
 
+def for_tasks(*names: str) -> dict[str, tuple[str, ...]]:
+    """`applies_to` of a field that these tasks read, and those that extend them."""
+    return {"data.task": with_extensions(*names)}
+
+
 def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
     annotation = field.annotation
     optional = False
@@ -160,15 +171,7 @@ def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
     origin = typing.get_origin(annotation) or annotation
     if choices and origin is not tuple:
         return "choice", optional
-    kinds: dict[Any, Kind] = {
-        bool: "switch",
-        int: "whole",
-        float: "number",
-        str: "text",
-        tuple: "names",
-        dict: "options",
-    }
-    return kinds[origin], optional
+    return _KINDS[origin], optional
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqcore.errors import ExperimentError, NotFoundError, did_you_mean
-from seqcore.experiment.experiment import OPTIONS, Experiment
+from seqcore.experiment.experiment import OPTIONS, Experiment, flat
 from seqcore.experiment.recipes import load_recipe
 
 __all__ = ["PAGE_KEYS", "experiment_from_link", "link_of", "nearest_from_link"]
@@ -90,12 +90,10 @@ def _read(params: Mapping[str, str]) -> tuple[Experiment, str | None, dict[str, 
         elif key == "recipe":
             base, recipe, errors = _recipe(value)
             lines += errors
-        elif key == "data.source" and _is_path(value):
-            lines.append(f"data.source: {_short(value)!r} is not allowed; {_NO_PATHS}")
-        elif key == "data.options.hash" and _is_path(value):
-            lines.append(f"data.options.hash: {_short(value)!r} is not allowed; {_NO_PATHS}")
-        elif key == "data.options.name" and re.search(r"[/\\]", value):
-            lines.append(f"data.options.name: {_short(value)!r} is not allowed; {_NO_PATHS}")
+        elif (key in ("data.source", "data.options.hash") and _is_path(value)) or (
+            key == "data.options.name" and re.search(r"[/\\]", value)
+        ):
+            lines.append(f"{key}: {_short(value)!r} is not allowed; {_NO_PATHS}")
         elif "." not in key:
             lines.append(f"{_short(key)}: unknown parameter{_near_field(base, key)}")
         else:
@@ -128,19 +126,12 @@ def _is_path(text: str) -> bool:
 
 def _near_field(base: Experiment, key: str) -> str:
     """The end of a message about `key`: the dotted field that was probably intended."""
-    names = {path.rpartition(".")[2]: path for path in _paths(base.to_dict())}
+    names = {path.rpartition(".")[2]: path for path in flat(base.to_dict())}
     hint = did_you_mean(key, names)
     for name, path in names.items():
         if hint == f"; did you mean {name}?":
             return f"; did you mean {path}?"
     return "; use recipe or dotted fields, as in model.hidden_size"
-
-
-def _paths(values: Mapping[str, Any], prefix: str = "") -> list[str]:
-    paths: list[str] = []
-    for key, value in values.items():
-        paths += _paths(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
-    return paths
 
 
 def _written(value: Any) -> str:

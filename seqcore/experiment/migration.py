@@ -22,11 +22,7 @@ RENAMED_VALUES: dict[str, dict[str, str]] = {
     "data.task": {"symbols": "language-modeling"},
     "data.predict": {"next": "last", "every-step": "every"},
     "data.multi_step": {"free-running": "recursive"},
-    "data.scaling": {
-        "relative": "last-value",
-        "log-relative": "log-last-value",
-        "seasonal-relative": "seasonal",
-    },
+    "data.scaling": {"relative": "last-value", "log-relative": "log-last-value", "seasonal-relative": "seasonal"},
 }
 """Dotted path -> value of version 0.2 -> current value."""
 
