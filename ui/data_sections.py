@@ -124,10 +124,11 @@ def _missing(profile: Profile) -> list[Box]:
 
 def _windows(profile: Profile) -> Box:
     counts = {facts.split: facts.windows for facts in profile.splits}
+    whole = all(facts.windows == facts.sequences for facts in profile.splits) and profile.independent
     held_out = f"{counts['val']:,} validation, {counts['test']:,} test"
     if counts["val"] == counts["test"] == 0:
         held_out = "none held out"
-    return "Training windows", f"{counts['train']:,}", held_out
+    return f"Training {'sequences' if whole else 'windows'}", f"{counts['train']:,}", held_out
 
 
 def findings(profile: Profile) -> None:

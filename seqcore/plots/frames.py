@@ -140,7 +140,7 @@ def _make_playable(
             "active": start, "x": 0, "len": 1, "y": 0.37, "yanchor": "middle",
             "pad": {"t": 0, "b": 0, "l": 128, "r": 8},  # beside the buttons, however wide the picture is
             "tickcolor": quiet, "font": {"size": 10, "color": quiet}, "bordercolor": quiet, "ticklen": 3,
-            "currentvalue": {"prefix": "picture ", "font": {"size": 12, "color": quiet}, "xanchor": "right"},
+            "currentvalue": {"prefix": "frame ", "font": {"size": 12, "color": quiet}, "xanchor": "right"},
             "steps": [{"label": name, "method": "animate", "args": [[name], at_once]} for name in names],
         }],
     )  # fmt: skip

@@ -58,7 +58,7 @@ class SeriesView(View):
         if self.scattered:
             return "Predicted against true values. Points on the dashed line are exact."
         band = "" if self.low is None else " Shaded: prediction interval."
-        return f"Blue: {'forecast' if self.truth is None else 'prediction'}. Neutral: observed.{band}"
+        return f"Observed values and {'forecast' if self.truth is None else 'prediction'} (blue).{band}"
 
     def table(self) -> Rows:
         """The row or date, then for each column its true value (where known), its prediction and its interval."""
