@@ -52,7 +52,7 @@ class Predictor:
         checkpoint = unpack(content)
         experiment = restored_experiment(checkpoint)
         task: Task = TASKS[experiment.data.task].load()(experiment)
-        codec = task.codec_from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
+        codec = task.codec_type.from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
         model = task.build_model(codec)
         best = checkpoint.group("best") if at == "best" else {}
         load_weights(model, best or checkpoint.group("model"))
@@ -186,9 +186,8 @@ class Predictor:
 
     def check_input(self, given: Any, *, series: str | None = None) -> list[Finding]:
         """Findings about an input, such as a length that differs from the training windows."""
-        return self._task.check_input(
-            self._codec_of(series), self.parse_input(given) if isinstance(given, str) else given
-        )
+        given = self.parse_input(given) if isinstance(given, str) else given
+        return list(self._task.check_input(self._codec_of(series), given))
 
     def forecast(self, steps: int, *, series: str | None = None) -> SeriesView:
         """Forecast beyond the end of the training data: [steps, K] in original units, with dates. PredictionError.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, cast
 
 import torch
@@ -13,7 +15,16 @@ from seqcore.models import MODELS
 from seqcore.models.capabilities import Capabilities
 from seqcore.models.state import State
 
-__all__ = ["Architecture", "LayerRow", "ModelContext", "Probe", "build_architecture", "inside", "last_step"]
+__all__ = [
+    "Architecture",
+    "LayerRow",
+    "ModelContext",
+    "Probe",
+    "build_architecture",
+    "evaluation_mode",
+    "inside",
+    "last_step",
+]
 
 Probe = dict[str, Tensor]  # name -> [B, T, ...]
 
@@ -94,6 +105,18 @@ class Architecture(nn.Module):
 def build_architecture(context: ModelContext, config: ModelConfig) -> Architecture:
     """The architecture that `config` names, with fresh weights."""
     return cast(Architecture, MODELS[config.architecture].load()(context, config))
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Within this block a model is in evaluation mode, without gradients; afterwards in the mode that it had."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(training)
 
 
 def inside(lengths: Tensor, steps: int, device: torch.device) -> Tensor:

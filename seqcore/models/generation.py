@@ -9,12 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from seqcore.models.state import State
+from seqcore.models.architecture import evaluation_mode
 
 __all__ = ["generate", "log_sum"]
 
 
-@torch.inference_mode()
 def generate(
     model: nn.Module,
     prompt: Sequence[int],
@@ -33,25 +32,17 @@ def generate(
     """
     random = np.random.default_rng(seed)
     device = next(model.parameters()).device
-    training = model.training
-    model.eval()
     text = list(prompt)
     inputs, state = list(prompt), None
-    for _ in range(steps):
-        if window is not None:
-            inputs, state = text[-window:], None
-        logits, state = _next(model, inputs, state, device)
-        text.append(1 + _draw(logits[1:], temperature, top_k, random))
-        inputs = text[-1:]
-    model.train(training)
+    with evaluation_mode(model):
+        for _ in range(steps):
+            if window is not None:
+                inputs, state = text[-window:], None
+            outputs, state = model(torch.tensor([inputs], device=device), state)
+            logits = outputs[0, -1].cpu().double().numpy()
+            text.append(1 + _draw(logits[1:], temperature, top_k, random))
+            inputs = text[-1:]
     return text[len(prompt) :]
-
-
-def _next(
-    model: nn.Module, codes: Sequence[int], state: State, device: torch.device
-) -> tuple[NDArray[np.float64], State]:
-    outputs, state = model(torch.tensor([codes], device=device), state)
-    return outputs[0, -1].cpu().double().numpy(), state
 
 
 def _draw(logits: NDArray[np.float64], temperature: float, top_k: int, random: np.random.Generator) -> int:

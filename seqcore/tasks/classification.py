@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from seqcore.evaluation.metrics import BaselineScore, Evaluation, class_metrics,
 from seqcore.events import Finding
 from seqcore.experiment.config import ModelConfig
 from seqcore.models import capabilities_of
-from seqcore.models.architecture import ModelContext
+from seqcore.models.architecture import ModelContext, inside
 from seqcore.models.classifier import SequenceClassifier, WordDropout
 from seqcore.models.state import State
 from seqcore.results import ConfusionView, LabelsView
@@ -61,7 +62,7 @@ class Classification(Task):
     """
 
     metric = "accuracy"
-    metric_is_error = False
+    codec_type = LabelledCodec
     unit = "sequence"
     reference = ("majority",)
 
@@ -71,37 +72,26 @@ class Classification(Task):
         model = self.experiment.model
         return capabilities_of(model.architecture).causal and not model.bidirectional
 
-    def check(self, table: Table) -> None:
-        """DataError if the table does not fit: fewer than two classes, missing values, an empty split."""
-        self._check_augment(table)
-        LabelledDataset(table, self.experiment.data, torch.device("cpu"))
-
-    def _check_augment(self, table: Table) -> None:
-        if self.experiment.training.augment != "none" and table.recordings is None:
+    def make_windows(self, table: Table, device: torch.device) -> LabelledDataset:
+        """The sequences, without baselines. DataError: fewer than two classes, missing values, an empty split."""
+        augment = self.experiment.training.augment
+        if augment != "none" and table.recordings is None:
             raise DataError(
-                f"training.augment: {self.experiment.training.augment!r} needs audio recordings, and these data are "
-                "none; set training.augment to none"
+                f"training.augment: {augment!r} needs audio recordings, and these data are none; set training.augment "
+                "to none"
             )
+        return LabelledDataset(table, self.experiment.data, device)
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> LabelledDataset:
         """The sequences; without a codec, classes, scaler and baselines are fitted on the training split."""
         if codec is None:
-            self._check_augment(table)
-        data = LabelledDataset(table, self.experiment.data, device, codec)
-        if codec is None:
+            data = self.make_windows(table, device)
             data.codec = replace(data.codec, fitted=fit_baselines("classification", data))
+        else:
+            data = LabelledDataset(table, self.experiment.data, device, codec)
         if self.experiment.training.class_weights == "balanced":
             data.weigh(balanced_weights(data.codec.fitted["counts"]))
         return data
-
-    def make_windows(self, table: Table, device: torch.device) -> LabelledDataset:
-        """The sequences, without fitted baselines. DataError."""
-        self._check_augment(table)
-        return LabelledDataset(table, self.experiment.data, device)
-
-    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> LabelledCodec:
-        """The codec of a checkpoint."""
-        return LabelledCodec.from_dict(d, arrays)
 
     def build_meta_model(self, table: Table) -> SequenceClassifier:
         """The model for a table; its sizes follow from columns, vocabulary and classes of the training split."""
@@ -121,9 +111,8 @@ class Classification(Task):
         """Inputs [B, T, F] (or codes [B, T]) -> class logits at each step, [B, T, C]."""
         if codec.vocabulary is not None:
             unseen = WordDropout(UNSEEN) if len(codec.vocabulary) > MOST_ONE_HOT else None
-            return self._model(
-                len(codec.vocabulary), len(codec.labels), codec.lengths[1], symbolic=True, augmentation=unseen
-            )
+            sizes = len(codec.vocabulary), len(codec.labels), codec.lengths[1]
+            return self._model(*sizes, symbolic=True, augmentation=unseen)
         augmentation, augment = None, self.experiment.training.augment
         if augment != "none":
             from seqcore.models.augmentation import AUGMENTATIONS  # imports audio code: only where needed
@@ -170,9 +159,8 @@ class Classification(Task):
             whole, mean = each[:, -1], each.mean(dim=1)
         else:
             lengths = batch.lengths.to(outputs.device)
-            inside = torch.arange(steps, device=outputs.device) < lengths[:, None]
             whole = each.gather(1, lengths[:, None] - 1)[:, 0]
-            mean = (each * inside).sum(dim=1) / lengths
+            mean = (each * inside(lengths, steps, outputs.device)).sum(dim=1) / lengths
         known = (batch.targets != UNKNOWN_CLASS).sum().clamp(min=1)
         loss = WHOLE * whole + (1 - WHOLE) * mean
         return (loss * batch.extra["weight"] if "weight" in batch.extra else loss).sum() / known
@@ -254,68 +242,58 @@ class Classification(Task):
         order = round_robin(data.truth(part, indices))
         return [example(data, part, int(i)) for i in indices[order]]
 
-    def check_input(self, codec: LabelledCodec, given: Any) -> list[Finding]:
+    def check_input(self, codec: LabelledCodec, given: Any) -> Iterator[Finding]:
         """Findings: length outside the training range, unknown tokens."""
         table = given if isinstance(given, Table) else as_table(given, codec)
-        found = []
         steps, (shortest, longest) = len(table), codec.lengths
         if not isinstance(given, Table) and not shortest <= steps <= longest:
             has, span = codec.unit.counted(steps), codec.unit.span(shortest, longest)
             verb = "lasts" if codec.unit.seconds else "has"
             message = f"This input {verb} {has}; the model was trained on sequences of {span}."
-            found.append(Finding("input-length", message, severity="info"))
+            yield Finding("input-length", message, severity="info")
         if codec.vocabulary is not None and table.symbols is not None:
             unknown = [s for s in table.symbols.tolist() if not codec.vocabulary.knows(s)]
             if unknown:
-                some = ", ".join(repr(s) for s in unknown[:5]) + (" ..." if len(unknown) > 5 else "")
-                message = f"Not in the training split: {some}; read as the unknown token."
-                found.append(Finding("unknown-symbols", message, severity="info"))
-        return found
+                message = f"Not in the training split: {_first_five(unknown)}; read as the unknown token."
+                yield Finding("unknown-symbols", message, severity="info")
 
-    def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> list[Finding]:
+    def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> Iterator[Finding]:
         """Findings: one predicted class only, a better nearest neighbor, classes that are never predicted."""
         matrix = next(view for view in evaluation.more if isinstance(view, ConfusionView))
         named, true = matrix.counts.sum(axis=0), matrix.counts.sum(axis=1)
         labels, title = matrix.labels, SPLIT_TITLES[part]
         accuracy, nearest = evaluation.metrics["accuracy"], evaluation.baselines["nearest_neighbour"]["accuracy"]
         if (named > 0).sum() == 1 and (true > 0).sum() > 1:
-            return [
-                Finding(
-                    code="learned-the-majority",
-                    message=f"The model predicts {labels[int(named.argmax())]!r} for every sequence.",
-                    evidence=f"On the {title} split it predicts none of the other {len(dataset.codec.labels) - 1} "
-                    "classes.",
-                    remedy="Train longer or with another learning rate, standardize the values (data.scaling), or "
-                    f"add sequences of the rare classes{self._class_weight_advice(dataset)}.",
-                )
-            ]
-        found = []
+            yield Finding(
+                "learned-the-majority",
+                f"The model predicts {labels[int(named.argmax())]!r} for every sequence.",
+                evidence=f"On the {title} split it predicts none of the other {len(dataset.codec.labels) - 1} classes.",
+                remedy="Train longer or with another learning rate, standardize the values (data.scaling), or add "
+                f"sequences of the rare classes{self._class_weight_advice(dataset)}.",
+            )
+            return
         if nearest > accuracy + 2 / max(evaluation.windows, 1):
-            found.append(
-                Finding(
-                    code="nearest-neighbour-better",
-                    message="The nearest-neighbor baseline is better than this model.",
-                    evidence=f"Accuracy on the {title} split: {nearest:.1%} for the nearest neighbor, {accuracy:.1%} "
-                    "for the "
-                    "model.",
-                    remedy="Train longer, increase the model size or lower the learning rate; a small data set may not "
-                    "suffice for a neural network.",
-                )
+            yield Finding(
+                "nearest-neighbour-better",
+                "The nearest-neighbor baseline is better than this model.",
+                evidence=f"Accuracy on the {title} split: {nearest:.1%} for the nearest neighbor, {accuracy:.1%} for "
+                "the model.",
+                remedy="Train longer, increase the model size or lower the learning rate; a small data set may not "
+                "suffice for a neural network.",
             )
         never = [label for label, n, t in zip(labels, named, true, strict=True) if n == 0 and t >= 2]
         if never:
-            some = ", ".join(repr(label) for label in never[:5]) + (" ..." if len(never) > 5 else "")
-            found.append(
-                Finding(
-                    code="class-never-predicted",
-                    message=f"The model never predicts {some}.",
-                    evidence=f"The {title} split has sequences of "
-                    f"{'this class' if len(never) == 1 else 'these classes'}; "
-                    "all are misclassified.",
-                    remedy=f"Add sequences of them, or train longer{self._class_weight_advice(dataset)}.",
-                )
+            these = "this class" if len(never) == 1 else "these classes"
+            yield Finding(
+                "class-never-predicted",
+                f"The model never predicts {_first_five(never)}.",
+                evidence=f"The {title} split has sequences of {these}; all are misclassified.",
+                remedy=f"Add sequences of them, or train longer{self._class_weight_advice(dataset)}.",
             )
-        return found
+
+
+def _first_five(names: list[str]) -> str:
+    return ", ".join(repr(name) for name in names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def balanced_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ from seqcore.evaluation.interruption import check_interrupted
 from seqcore.evaluation.metrics import BaselineScore, Evaluation, symbol_metrics
 from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment
-from seqcore.models.architecture import ModelContext
+from seqcore.models.architecture import ModelContext, evaluation_mode, inside
 from seqcore.models.generation import generate, log_sum
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import State, carry_over
@@ -50,7 +50,7 @@ _TEMPERATURE = 0.8
 class LanguageModeling(Task):
     """See `Task`. A model that predicts at every step generates text; its metric is bits per character."""
 
-    metric_is_error = False
+    codec_type = TokenCodec
     reference = ("most_frequent", "unigram")
     continuation = "generate"
 
@@ -59,30 +59,21 @@ class LanguageModeling(Task):
         data = experiment.data
         self.writes = data.predict == "every" and not experiment.model.bidirectional and not data.burn_in
         self.metric = "bits_per_character" if self.writes else "accuracy"
-        self.metric_is_error = self.writes
 
-    def check(self, table: Table) -> None:
-        """DataError if the table does not fit: numeric data, windows, too few tokens."""
-        self._check_length(table)
-        TokenDataset(table, self.experiment.data, torch.device("cpu"))
-
-    def _check_length(self, table: Table) -> None:
+    def make_windows(self, table: Table, device: torch.device) -> TokenDataset:
+        """Windows of the table, without n-grams. DataError where data are numeric, windows or tokens too few."""
         if self.writes and table.symbolic and not table.independent and len(table) < _FEWEST:
             raise DataError(f"a text of {len(table)} symbols is too short for training; give at least a few hundred")
+        return TokenDataset(table, self.experiment.data, device)
 
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> TokenDataset:
         """Windows of the table; without a codec, vocabulary and n-grams are fitted on the training split."""
-        if codec is None:
-            self._check_length(table)
-        data = TokenDataset(table, self.experiment.data, device, codec)
-        if codec is None:
-            grams = data.baseline_facts["ngrams"] = fit_ngrams(data)
-            data.codec = replace(data.codec, ngrams=tuple(grams.counted) if grams else ())
+        if codec is not None:
+            return TokenDataset(table, self.experiment.data, device, codec)
+        data = self.make_windows(table, device)
+        grams = data.baseline_facts["ngrams"] = fit_ngrams(data)
+        data.codec = replace(data.codec, ngrams=tuple(grams.counted) if grams else ())
         return data
-
-    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TokenCodec:
-        """The codec of a checkpoint."""
-        return TokenCodec.from_dict(d, arrays)
 
     def build_meta_model(self, table: Table) -> SequenceModel:
         """The model for a table; its sizes follow from the vocabulary of the training split."""
@@ -102,23 +93,21 @@ class LanguageModeling(Task):
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy in nats; padded steps are excluded."""
         if batch.lengths is not None and outputs.shape[1] > 1:
-            inside = torch.arange(outputs.shape[1], device=outputs.device) < batch.lengths.to(outputs.device)[:, None]
-            return nn.functional.cross_entropy(outputs[inside], batch.targets[inside])
+            scored = inside(batch.lengths, outputs.shape[1], outputs.device)
+            return nn.functional.cross_entropy(outputs[scored], batch.targets[scored])
         return nn.functional.cross_entropy(outputs.flatten(0, 1), batch.targets.flatten())
 
     def evaluate(
         self, model: nn.Module, dataset: TokenDataset, part: str, *, points: int = 12, full: bool = True
     ) -> Evaluation:
         """Loss, accuracy, perplexity and bits of model and baselines; generated text or next-token probabilities."""
-        training = model.training
-        model.eval()
         scored, logs, right = [], [], []
-        for numbers, batch, outputs in self._passes(model, dataset, part):
-            chosen, correct = _target_log_probs(outputs, batch)
-            scored.append(numbers)
-            logs.append(chosen)
-            right.append(correct)
-        model.train(training)
+        with evaluation_mode(model):
+            for numbers, batch, outputs in self._passes(model, dataset, part):
+                chosen, correct = _target_log_probs(outputs, batch)
+                scored.append(numbers)
+                logs.append(chosen)
+                right.append(correct)
         indices, of = np.concatenate(scored), len(dataset.windows[part])
         metrics = self._metrics(dataset, part, indices, np.concatenate(logs), np.concatenate(right))
         if not full:
@@ -169,7 +158,6 @@ class LanguageModeling(Task):
             yield numbers, windows.continues_previous(numbers, before)
             before = numbers
 
-    @torch.inference_mode()
     def _passes(
         self, model: nn.Module, data: TokenDataset, part: str
     ) -> Iterator[tuple[NDArray[np.int64], Batch, Tensor]]:
@@ -220,8 +208,7 @@ class LanguageModeling(Task):
             some = " ".join(known) if few else f"{len(known):,} {what}s"
             raise PredictionError(
                 f"input: {named} {were} not in the training split; remove or replace {them}: the vocabulary of this "
-                "model "
-                f"is {some}"
+                f"model is {some}"
             )
         return symbols
 
@@ -234,9 +221,10 @@ class LanguageModeling(Task):
             return vocabulary.join(end).strip() or vocabulary.join(end)
         return vocabulary.join(vocabulary.symbols[1 : 1 + self.experiment.data.window])
 
-    def check_input(self, codec: Any, given: Any) -> list[Finding]:
+    def check_input(self, codec: Any, given: Any) -> Iterator[Finding]:
         """A finding where the length is unlike the training windows; text generation accepts any length."""
-        return [] if self.writes else check_length(self.experiment, len(given))
+        if not self.writes:
+            yield from check_length(self.experiment, len(given))
 
     def predict(self, model: nn.Module, codec: TokenCodec, given: Any) -> SymbolsView:
         """Probabilities of the token after an input (text or tokens)."""
@@ -258,44 +246,30 @@ class LanguageModeling(Task):
         new = generate(model, codes, steps, temperature=temperature, top_k=top_k, seed=seed, window=window)
         return _continuation_text(codec, symbols, [vocabulary.symbols[i] for i in new])
 
-    def diagnose(self, evaluation: Evaluation, dataset: TokenDataset, part: str) -> list[Finding]:
+    def diagnose(self, evaluation: Evaluation, dataset: TokenDataset, part: str) -> Iterator[Finding]:
         """Findings: exact baselines, unknown tokens, subsampled n-gram counts."""
-        found = []
         exact = next((n for n, m in evaluation.baselines.items() if m["accuracy"] == 1.0), None)
         if exact is not None:
-            found.append(exact_baseline(exact))
-        return found + self._unknown(dataset, part) + self._subsampled_counts(dataset)
-
-    def _unknown(self, dataset: TokenDataset, part: str) -> list[Finding]:
+            yield exact_baseline(exact)
         codes = np.concatenate([dataset.codes[low:high] for _, low, high in dataset.bounds[part]])
         share = float(np.mean(codes == 0)) if len(codes) else 0.0
-        if share < 0.001:
-            return []
-        what = "words" if dataset.codec.vocabulary.separator else "characters"
-        return [
-            Finding(
-                code="unknown-symbols",
-                severity="info",
-                message=f"{share:.1%} of the scored {what} are outside the vocabulary and count as one unknown token.",
+        if share >= 0.001:
+            what = "words" if dataset.codec.vocabulary.separator else "characters"
+            yield Finding(
+                "unknown-symbols",
+                f"{share:.1%} of the scored {what} are outside the vocabulary and count as one unknown token.",
                 evidence=f"The vocabulary has {len(dataset.codec.vocabulary) - 1:,} entries: those of the training "
-                "split, or "
-                "where these are many, those that occur more than once.",
-            )
-        ]
-
-    def _subsampled_counts(self, dataset: TokenDataset) -> list[Finding]:
-        there, most = sum(high - low for _, low, high in dataset.bounds["train"]), most_counted(dataset)
-        if there <= most:
-            return []
-        message = f"The n-gram baselines were fitted on the last {most:,} of {there:,} training symbols."
-        return [
-            Finding(
-                code="subsampled-counts",
+                "split, or where these are many, those that occur more than once.",
                 severity="info",
-                message=message,
-                evidence="Fitting on all symbols would be slow; the baselines would be slightly better.",
             )
-        ]
+        there, most = sum(high - low for _, low, high in dataset.bounds["train"]), most_counted(dataset)
+        if there > most:
+            yield Finding(
+                "subsampled-counts",
+                f"The n-gram baselines were fitted on the last {most:,} of {there:,} training symbols.",
+                evidence="Fitting on all symbols would be slow; the baselines would be slightly better.",
+                severity="info",
+            )
 
     def _sample(self, model: nn.Module, data: TokenDataset, part: str, times: int = 1) -> TextView:
         """Text generated from the beginning of a split with a fixed seed, beside the true continuation."""
@@ -309,14 +283,10 @@ class LanguageModeling(Task):
         truth = _continuation_text(data.codec, prompt, data.table.words(end, min(end + len(new), high)))
         return TextView(data.codec.vocabulary.join(prompt), text, truth=truth)
 
-    @torch.inference_mode()
     def _probabilities(self, model: nn.Module, data: TokenDataset, part: str, most: int) -> SymbolsView:
-        training = model.training
-        model.eval()
         indices = data.spread(part, most)
-        batch = data.batch(part, indices)
-        outputs, _ = self.forward(model, batch, None, 1.0)
-        model.train(training)
+        with evaluation_mode(model):
+            outputs, _ = self.forward(model, data.batch(part, indices), None, 1.0)
         _, lengths, _ = data.windows[part].locate(indices)
         ends = lengths - 1 if data.every_step else np.zeros_like(lengths)
         contexts, truth = zip(*(data.context(part, int(i)) for i in indices), strict=True)
@@ -356,8 +326,7 @@ def _target_log_probs(outputs: Tensor, batch: Batch) -> tuple[NDArray[np.float64
     targets = batch.targets
     counts = targets != NOT_SCORED
     if batch.lengths is not None and outputs.shape[1] > 1:
-        steps = torch.arange(outputs.shape[1], device=targets.device)
-        counts = counts & (steps < batch.lengths.to(targets.device)[:, None])
+        counts = counts & inside(batch.lengths, outputs.shape[1], targets.device)
     scores, wanted = outputs[counts].float(), targets[counts]
     chosen = -nn.functional.cross_entropy(scores, wanted, reduction="none")
     return chosen.cpu().double().numpy(), (scores.argmax(dim=-1) == wanted).cpu().numpy()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seqcore.data.columns import target_names
 from seqcore.data.dataset import Batch
 from seqcore.data.numeric_dataset import NumericCodec, NumericDataset, is_recursive
+from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.table import Table
 from seqcore.evaluation.backtest import by_series_view, error_by_horizon, error_by_series, horizon_view
 from seqcore.evaluation.baselines import exact_baseline, fit_baselines, predict_baselines
@@ -24,7 +25,7 @@ from seqcore.evaluation.metrics import BaselineScore, Evaluation, regression_met
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
-from seqcore.models.architecture import ModelContext
+from seqcore.models.architecture import ModelContext, inside
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.results import FramesView, SeriesView, View
 from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
@@ -32,7 +33,7 @@ from seqcore.tasks.frame_prediction import predicts_frames, recursive_frames_vie
 from seqcore.tasks.frames import frames_view
 from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of, intervals_from
 from seqcore.tasks.rollout import recursive_forecast
-from seqcore.tasks.scaling_search import Choice, choice_view, choose_scaling, scaling_trials, several_sizes
+from seqcore.tasks.scaling_search import Row, choice_view, scaling_trials, several_sizes
 from seqcore.tasks.series_results import joined, shown_windows, side_by_side
 from seqcore.tasks.task import Task, check_length, predict_windows, scored_windows, whole_window
 
@@ -51,7 +52,7 @@ class Regression(Task):
     """See `Task`."""
 
     metric = "mae"
-    metric_is_error = True
+    codec_type = NumericCodec
     reference = ("last_value",)
     intervals = True
     continuation = "forecast"
@@ -60,11 +61,7 @@ class Regression(Task):
         super().__init__(experiment)
         name = experiment.training.loss
         self._loss = _LOSSES["mse" if name == "auto" else name]
-        self._tried: tuple[Table, Choice] | None = None
-
-    def check(self, table: Table) -> None:
-        """DataError if the table does not fit: columns, missing values, windows."""
-        NumericDataset(table, self._scaled_by("standard"), torch.device("cpu"))
+        self._tried: tuple[Table, tuple[Row, ...]] | None = None
 
     def search_preprocessing(self, table: Table, device: torch.device) -> Iterator[Preparing]:
         """Compare the scalings if `data.scaling` is "auto"."""
@@ -77,29 +74,24 @@ class Regression(Task):
             data = NumericDataset(table, self.experiment.data, device, codec)
             data.baseline_facts = facts_for(data, codec)
             return data
-        choice = None
-        if self.experiment.data.scaling == "auto":
-            known, choice = self._tried or (None, None)
-            if choice is None or known is not table:
-                choice = choose_scaling(type(self), self.experiment, table, device)
-        data = NumericDataset(table, self._scaled_by(choice.kind if choice else ""), device)
+        if self._tried is None or self._tried[0] is not table:
+            for _ in self.search_preprocessing(table, device):
+                pass
+        choice = self._tried[1] if self._tried else ()
+        data = NumericDataset(table, self._scaled_by(choice[0][0] if choice else ""), device)
         data.baseline_facts = fit_baselines("regression", data)
         small = {k: v for k, v in data.baseline_facts.items() if v.size <= MOST_STORED}
-        data.codec = replace(data.codec, fitted=small, choice=choice.rows if choice else ())
+        data.codec = replace(data.codec, fitted=small, choice=choice)
         return data
 
     def make_windows(self, table: Table, device: torch.device) -> NumericDataset:
-        """Windows of the table, without baselines. DataError."""
+        """Windows of the table, without baselines. DataError where columns, values or windows do not fit."""
         return NumericDataset(table, self._scaled_by("standard"), device)
 
     def _scaled_by(self, kind: str) -> DataConfig:
         """The data section, with `kind` in place of the scaling "auto"."""
         data = self.experiment.data
         return data.model_copy(update={"scaling": kind}) if data.scaling == "auto" else data
-
-    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> NumericCodec:
-        """The codec of a checkpoint."""
-        return NumericCodec.from_dict(d, arrays)
 
     def frozen_codec(self, codec: NumericCodec) -> NumericCodec | None:
         """The codec if its scaling was selected by `search_preprocessing`, so that a resumed run keeps it."""
@@ -126,8 +118,8 @@ class Regression(Task):
         """Mean over all targets; padded steps are excluded."""
         if batch.lengths is None or outputs.shape[1] == 1:
             return self._loss(outputs, batch.targets)
-        inside = torch.arange(outputs.shape[1], device=outputs.device) < batch.lengths.to(outputs.device)[:, None]
-        return self._loss(outputs[inside], batch.targets[inside])
+        scored = inside(batch.lengths, outputs.shape[1], outputs.device)
+        return self._loss(outputs[scored], batch.targets[scored])
 
     def evaluate(
         self, model: nn.Module, dataset: NumericDataset, part: str, *, points: int = 300, full: bool = True
@@ -232,22 +224,17 @@ class Regression(Task):
         rows = codec.tail[-self.experiment.data.window - codec.before :, codec.inputs]
         negligible = np.abs(rows) < 1e-12 * np.nanmax(np.abs(rows), axis=0, initial=0.0)
         rows = np.where(negligible, 0.0, rows)  # 4.0e-14 for the zero of a sine
-        return (
-            "; ".join(", ".join(f"{value:.6g}" for value in row) for row in rows)
-            if rows.shape[1] > 1
-            else ", ".join(f"{value:.6g}" for value in rows[:, 0])
-        )
+        return ("; " if rows.shape[1] > 1 else ", ").join(", ".join(f"{value:.6g}" for value in row) for row in rows)
 
-    def check_input(self, codec: Any, given: Any) -> list[Finding]:
+    def check_input(self, codec: Any, given: Any) -> Iterator[Finding]:
         """Findings: length unlike the training windows, assumed series, assumed dates."""
-        found = check_length(self.experiment, len(given) - codec.before)
+        yield from check_length(self.experiment, len(given) - codec.before)
         if len(codec.series) > 1:
             message = f"The input is scaled as {codec.series[0]!r}, the first of {len(codec.series):,} series."
-            found.append(Finding("series-assumed", message, severity="info"))
+            yield Finding("series-assumed", message, severity="info")
         if codec.calendar and dates_of(given) is None:
             message = "The input has no dates; it gets the last dates of the data."
-            found.append(Finding("dates-assumed", message, severity="info"))
-        return found
+            yield Finding("dates-assumed", message, severity="info")
 
     def predict(self, model: nn.Module, codec: NumericCodec, given: Any) -> SeriesView | FramesView:
         """Predictions for an input [T] or [T, F] in the units of the codec's first series."""
@@ -260,62 +247,43 @@ class Regression(Task):
         """Forecast from the end of the codec's first series; recursive beyond the horizon."""
         return forecast_on(model, self.experiment.data, codec, steps)
 
-    def diagnose(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> list[Finding]:
+    def diagnose(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> Iterator[Finding]:
         """Findings: predictions of the mean only, broadcast targets, selected scaling, exact baselines."""
-        found = []
-        names = {"train": "training", "val": "validation", "test": "test"}
-        if self._predicts_the_mean(evaluation, dataset, part):
-            found.append(
-                Finding(
-                    code="learned-the-mean",
-                    message="The model predicts the mean: its predictions hardly depend on the input.",
-                    evidence=f"Its {names[part]} RMSE, {evaluation.metrics['rmse']:.4g}, is close to that of the mean "
-                    f"baseline, {evaluation.baselines['mean']['rmse']:.4g}.",
-                    remedy="Scale the data (last-value scaling extrapolates trends), train longer, or check that the "
-                    "model "
-                    "has one output for each target.",
-                )
+        view, baselines = evaluation.view, evaluation.baselines
+        assert isinstance(view, SeriesView | FramesView)
+        assert view.truth is not None
+        if _predicts_the_mean(view.prediction, view.truth, evaluation.metrics["rmse"], baselines["mean"]["rmse"]):
+            yield Finding(
+                "learned-the-mean",
+                "The model predicts the mean: its predictions hardly depend on the input.",
+                evidence=f"Its {SPLIT_TITLES[part]} RMSE, {evaluation.metrics['rmse']:.4g}, is close to that of the "
+                f"mean baseline, {baselines['mean']['rmse']:.4g}.",
+                remedy="Scale the data (last-value scaling extrapolates trends), train longer, or check that the model "
+                "has one output for each target.",
             )
         if self.experiment.data.predict == "broadcast":
-            found.append(
-                Finding(
-                    code="broadcast-targets",
-                    message=f"One prediction is compared with {self.experiment.data.window} targets: "
-                    "the lowest loss is reached at their mean.",
-                    evidence="The head has one output for each window, and broadcasting repeats it over all targets.",
-                    remedy="Predict at every step (data.predict = every).",
-                )
+            yield Finding(
+                "broadcast-targets",
+                f"One prediction is compared with {self.experiment.data.window} targets: the lowest loss is reached "
+                "at their mean.",
+                evidence="The head has one output for each window, and broadcasting repeats it over all targets.",
+                remedy="Predict at every step (data.predict = every).",
             )
         if dataset.codec.choice:
             kind, error, _ = dataset.codec.choice[0]
             where = "validation split" if self.experiment.data.validation_fraction else "end of the training split"
-            found.append(
-                Finding(
-                    code="scaling-chosen",
-                    severity="info",
-                    message=f"Automatic scaling selected {kind!r}.",
-                    evidence=f"It had the lowest error on the {where} after a short training run, {error:.4g}; others: "
-                    + "; ".join(_tried(row) for row in dataset.codec.choice[1:])
-                    + ".",
-                )
+            others = "; ".join(_tried(row) for row in dataset.codec.choice[1:])
+            yield Finding(
+                "scaling-chosen",
+                f"Automatic scaling selected {kind!r}.",
+                evidence=f"It had the lowest error on the {where} after a short training run, {error:.4g}; others: "
+                f"{others}.",
+                severity="info",
             )
-        view = evaluation.view
-        assert isinstance(view, SeriesView | FramesView)
-        assert view.truth is not None
         spread = float(np.nanstd(view.truth)) or 1.0
-        exact = [n for n, m in evaluation.baselines.items() if m["rmse"] <= 1e-5 * spread]
+        exact = [n for n, m in baselines.items() if m["rmse"] <= 1e-5 * spread]
         if exact:
-            found.append(exact_baseline("linear" if "linear" in exact else exact[0]))
-        return found
-
-    def _predicts_the_mean(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> bool:
-        naive = evaluation.baselines["mean"]["rmse"]
-        view = evaluation.view
-        assert isinstance(view, SeriesView | FramesView)
-        if view.truth is None or not naive > 0.0 or np.all(np.isnan(view.truth)):
-            return False
-        flat = np.nanstd(view.prediction, axis=0).max() < 0.35 * np.nanstd(view.truth, axis=0).max()
-        return bool(evaluation.metrics["rmse"] > 0.8 * naive and flat)
+            yield exact_baseline("linear" if "linear" in exact else exact[0])
 
     def _view(self, model: nn.Module, data: NumericDataset, part: str, points: int) -> SeriesView | FramesView:
         if predicts_frames(data):
@@ -338,7 +306,14 @@ class Regression(Task):
 _NOTHING = SeriesView(np.zeros(0), np.zeros((0, 1)))
 
 
-def _tried(row: tuple[Any, ...]) -> str:
+def _predicts_the_mean(prediction: NDArray[np.float64], truth: NDArray[np.float64], rmse: float, naive: float) -> bool:
+    if not naive > 0.0 or np.all(np.isnan(truth)):
+        return False
+    flat = np.nanstd(prediction, axis=0).max() < 0.35 * np.nanstd(truth, axis=0).max()
+    return bool(rmse > 0.8 * naive and flat)
+
+
+def _tried(row: Row) -> str:
     kind, error, remark = row
     return f"{kind} {error:.4g}" if error is not None else f"{kind} not available ({remark})"
 

@@ -13,6 +13,7 @@ from seqcore.data.anchors import anchors
 from seqcore.data.numeric_dataset import NumericDataset, is_recursive
 from seqcore.evaluation.interruption import check_interrupted
 from seqcore.experiment.config import DataConfig
+from seqcore.models.architecture import evaluation_mode
 
 __all__ = ["Rollout", "recursive_forecast"]
 
@@ -77,34 +78,28 @@ class Rollout:
         return series[:, filled : filled + steps][..., self.targets]
 
 
-@torch.inference_mode()
 def recursive_forecast(
     model: nn.Module, data: NumericDataset, part: str, indices: NDArray[np.int64], *, steps: int | None = None
 ) -> NDArray[np.float64]:
-    """Recursive forecasts from the end of each window, [n, 1, steps, K] in original units.
-
-    `steps` is the horizon by default.
-    """
+    """Recursive forecasts from the end of each window, [n, 1, steps (default: the horizon), K] in original units."""
     steps = steps or data.horizon
     first, lengths, sequence = data.windows[part].locate(indices)
     series = data.series_of(sequence)
     before = int(data.scalers.period.max())
     scaled = np.zeros((len(indices), 1, steps, len(data.targets)))
-    training = model.training
-    model.eval()
-    for length in np.unique(lengths).tolist():
-        reach = before + length
-        size = max(1, _NUMBERS_AT_ONCE // (reach + steps) // 8)
-        alike = np.flatnonzero(lengths == length)
-        for some in np.split(alike, range(size, len(alike), size)):
-            start = torch.from_numpy(first[some] - before).to(data.device)[:, None]
-            onward = torch.arange(reach + steps + data.lead, device=data.device)
-            # with several periods, the rows before a window may begin before its series; those are not used
-            rows = (start + onward).clamp(0, len(data.scaled) - 1)
-            period = torch.from_numpy(data.scalers.period[series[some]]).to(data.device)
-            rollout = Rollout(model, data.config, data.scalers.kind, data.inputs, data.targets, before, period)
-            dates = None if data.calendar is None else data.calendar[rows]
-            ahead = rollout.continue_from(data.scaled[rows[:, :reach]], dates, steps)
-            scaled[some, 0] = ahead.cpu().numpy()
-    model.train(training)
+    with evaluation_mode(model):
+        for length in np.unique(lengths).tolist():
+            reach = before + length
+            size = max(1, _NUMBERS_AT_ONCE // (reach + steps) // 8)
+            alike = np.flatnonzero(lengths == length)
+            for some in np.split(alike, range(size, len(alike), size)):
+                start = torch.from_numpy(first[some] - before).to(data.device)[:, None]
+                onward = torch.arange(reach + steps + data.lead, device=data.device)
+                # with several periods, the rows before a window may begin before its series; those are not used
+                rows = (start + onward).clamp(0, len(data.scaled) - 1)
+                period = torch.from_numpy(data.scalers.period[series[some]]).to(data.device)
+                rollout = Rollout(model, data.config, data.scalers.kind, data.inputs, data.targets, before, period)
+                dates = None if data.calendar is None else data.calendar[rows]
+                ahead = rollout.continue_from(data.scaled[rows[:, :reach]], dates, steps)
+                scaled[some, 0] = ahead.cpu().numpy()
     return data.scalers.inverse(scaled, data.targets, series)

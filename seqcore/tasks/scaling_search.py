@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from seqcore.data.dataset import Batch
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, SeqcoreError
@@ -21,7 +18,9 @@ from seqcore.events import Preparing
 from seqcore.experiment.experiment import Experiment
 from seqcore.results import TableView
 
-__all__ = ["KINDS", "Choice", "choice_view", "choose_scaling", "scaling_trials"]
+__all__ = ["KINDS", "choice_view", "scaling_trials", "several_sizes"]
+
+Row = tuple[Any, ...]
 
 KINDS = ("standard", "minmax", "last-value", "log-last-value", "window-mean", "seasonal")
 _MOST_STEPS, _LEAST_STEPS = 250, 60
@@ -32,75 +31,34 @@ _SCORED = 1_000  # validation windows
 _HELD_OUT = 0.2  # of the training split, if there is no validation split
 
 
-class TrialTask(Protocol):
-    """The methods of a task that a trial uses."""
-
-    experiment: Experiment
-
-    def build_model(self, codec: Any) -> nn.Module: ...
-
-    def forward(self, model: nn.Module, batch: Batch, state: Any, progress: float) -> tuple[Tensor, Any]: ...
-
-    def loss(self, outputs: Tensor, batch: Batch) -> Tensor: ...
-
-    def predicted(
-        self, model: nn.Module, dataset: Any, part: str, indices: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], float]: ...
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The selected scaling and the results of all trials: rows of (kind, validation error or None, remark)."""
-
-    kind: str
-    rows: tuple[tuple[Any, ...], ...]
-
-
-def choose_scaling(
-    make_task: Callable[[Experiment], TrialTask], experiment: Experiment, table: Table, device: torch.device
-) -> Choice:
+def scaling_trials(
+    make_task: Callable[[Experiment], Any], experiment: Experiment, table: Table, device: torch.device
+) -> Generator[Preparing, None, tuple[Row, ...]]:
     """Train a small model for the same number of steps with every scaling; select the lowest validation error.
 
-    The error is the mean absolute error in original units; with several series or targets, each is divided by its mean
-    absolute one-step difference. The result depends on data and seed only, not on time. Without a validation split the
-    end of the training split is used. DataError if no scaling is possible.
+    Yields a progress event before each trial; returns rows of (kind, validation error or None, remark), the selected
+    scaling first. The error is the mean absolute error in original units; with several series or targets, each is
+    divided by its mean absolute one-step difference. The result depends on data and seed only, not on time. Without a
+    validation split the end of the training split is used. DataError if no scaling is possible.
     """
-    trials = scaling_trials(make_task, experiment, table, device)
-    while True:
-        try:
-            next(trials)
-        except StopIteration as end:
-            choice: Choice = end.value
-            return choice
-
-
-def scaling_trials(
-    make_task: Callable[[Experiment], TrialTask], experiment: Experiment, table: Table, device: torch.device
-) -> Generator[Preparing, None, Choice]:
-    """`choose_scaling` with a progress event before each trial."""
-    tried: list[tuple[str, float, str]] = []
+    tried: list[Row] = []
     faults: list[str] = []
     for number, kind in enumerate(KINDS, 1):
         yield Preparing(0, "Scaling search", number, len(KINDS))
         try:
             error = _trial(make_task(_small(experiment, kind)), table, device)
-            tried.append((kind, error, ""))
+            tried.append((kind, error if math.isfinite(error) else None, ""))
         except SeqcoreError as fault:
             faults.append(fault.lines[0])
-            tried.append((kind, math.nan, _reason(fault.lines[0])))
-    known = [(error, i) for i, (_, error, _) in enumerate(tried) if math.isfinite(error)]
-    if not known:
+            tried.append((kind, None, _reason(fault.lines[0])))
+    tried.sort(key=lambda row: math.inf if row[1] is None else row[1])
+    kind, error, _ = tried[0]
+    if error is None:
         raise DataError(faults[0] if faults else "data.scaling: no scaling gives finite predictions; set data.scaling")
-    best = min(known)[1]
-    rows = [
-        (kind, error if math.isfinite(error) else None, "selected" if i == best else why)
-        for i, (kind, error, why) in enumerate(tried)
-    ]
-    rows.sort(key=lambda row: math.inf if row[1] is None else row[1])
-    return Choice(tried[best][0], tuple(rows))
+    return (kind, error, "selected"), *tried[1:]
 
 
-def choice_view(rows: tuple[tuple[Any, ...], ...], *, several: bool) -> TableView:
+def choice_view(rows: tuple[Row, ...], *, several: bool) -> TableView:
     """The results of all trials as a table."""
     error = "validation MAE / mean absolute step" if several else "validation MAE"
     return TableView(("scaling", error, "remark"), rows, title="Scaling search")
@@ -131,7 +89,7 @@ def _small(experiment: Experiment, kind: str) -> Experiment:
         raise DataError(*error.lines) from None
 
 
-def _trial(task: TrialTask, table: Table, device: torch.device) -> float:
+def _trial(task: Any, table: Table, device: torch.device) -> float:
     """The validation error after a few steps. The random state of torch is preserved."""
     training = task.experiment.training.model_copy(update={"batch_size": _BATCH, "shuffle": True, "stateful": False})
     data = NumericDataset(table, task.experiment.data, device)
@@ -147,7 +105,7 @@ def _trial(task: TrialTask, table: Table, device: torch.device) -> float:
                 batch = data.batch("train", numbers)
                 loss = task.loss(task.forward(model, batch, None, done / steps)[0], batch)
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
@@ -158,7 +116,7 @@ def _trial(task: TrialTask, table: Table, device: torch.device) -> float:
     return _error(task, model, data)
 
 
-def _error(task: TrialTask, model: nn.Module, data: NumericDataset) -> float:
+def _error(task: Any, model: nn.Module, data: NumericDataset) -> float:
     chosen = data.spread("val", _SCORED)
     prediction, _ = task.predicted(model, data, "val", chosen)
     size = np.abs(prediction - data.truth("val", chosen))  # [n, S, H, K]

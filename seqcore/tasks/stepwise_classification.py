@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import PredictionError
-from seqcore.evaluation.interruption import check_interrupted
+from seqcore.models.architecture import evaluation_mode, last_step
 from seqcore.models.classifier import SequenceClassifier
 from seqcore.results import LabelsView
 from seqcore.results.spacing import join_sentence
 from seqcore.tasks.forecasting import as_rows, parse_numbers
-from seqcore.tasks.task import Example, Task
+from seqcore.tasks.task import Example, Task, batches_by_length
 
 __all__ = ["as_table", "class_logits", "example", "example_text", "labels_view", "parse_sequence", "round_robin"]
 
@@ -30,27 +30,20 @@ _MOST_PREFIXES = 48  # prefixes evaluated by a bidirectional model
 Values = NDArray[np.float64]
 
 
-@torch.inference_mode()
 def class_logits(
     model: nn.Module, task: Task, data: LabelledDataset, part: str, indices: NDArray[np.int64]
 ) -> tuple[Values, float]:
     """Logits at the end of each sequence [n, C], and the mean loss."""
-    training = model.training
-    model.eval()
     lengths = data.windows[part].locate(indices)[1]
-    order = np.argsort(lengths, kind="stable")  # sequences of similar length together, to reduce padding
     scores = np.zeros((len(indices), len(data.codec.labels)))
-    total, start = 0.0, 0
-    while start < len(order):
-        check_interrupted()
-        longest = int(lengths[order[min(len(order), start + 256) - 1]])
-        some = order[start : start + max(1, min(256, _STEPS_AT_ONCE // longest))]
-        batch = data.batch(part, indices[some])
-        outputs, _ = task.forward(model, batch, None, 1.0)
-        total += float(task.loss(outputs, batch)) * len(some)
-        scores[some] = _last(outputs, batch.lengths).double().cpu().numpy()
-        start += len(some)
-    model.train(training)
+    total = 0.0
+    with evaluation_mode(model):
+        for some in batches_by_length(lengths, lambda longest: _STEPS_AT_ONCE // longest):
+            batch = data.batch(part, indices[some])
+            outputs, _ = task.forward(model, batch, None, 1.0)
+            total += float(task.loss(outputs, batch)) * len(some)
+            ends = None if outputs.shape[1] == 1 else batch.lengths  # one step of a model that is not causal
+            scores[some] = last_step(outputs, ends).double().cpu().numpy()
     return scores, total / max(len(indices), 1)
 
 
@@ -107,7 +100,6 @@ def labels_view(
     )
 
 
-@torch.inference_mode()
 def _stepwise(
     model: nn.Module, data: LabelledDataset, part: str, index: int
 ) -> tuple[Values, Values, tuple[str, ...], Values]:
@@ -117,39 +109,31 @@ def _stepwise(
     wide = 1 if data.table.symbolic else data.table.values.shape[1]
     most = max(2, min(_MOST_STEPS, _MOST_SIGNALS // wide))
     # a subsampled signal has the rows after which predictions are shown
-    places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
-    training = model.training
-    model.eval()
+    places = _evenly(count, most)
     inputs = data.batch(part, np.array([index])).inputs
-    if not cast(SequenceClassifier, model).causal:
-        prefixes = places[
-            np.unique(np.linspace(0, len(places) - 1, min(len(places), _MOST_PREFIXES)).round().astype(int))
-        ]
-        longest = int(prefixes[-1]) + 1
-        size = max(1, _STEPS_AT_ONCE // longest)
-        parts = []
-        for start in range(0, len(prefixes), size):
-            some = torch.from_numpy(prefixes[start : start + size] + 1)
-            repeated = inputs[:, : int(some.max())].expand(len(some), *(-1,) * (inputs.dim() - 1))
-            parts.append(_last(model(repeated, None, some)[0], some))
-        logits = torch.cat(parts).double().cpu().numpy()
-        logits = logits[
-            np.searchsorted(prefixes, places, side="right") - 1
-        ]  # the last evaluated prefix holds until the next
-    else:
-        logits = model(inputs, None, None)[0][0].double().cpu().numpy()[places]
-    model.train(training)
+    assert isinstance(model, SequenceClassifier)
+    with evaluation_mode(model):
+        if model.causal:
+            logits = model(inputs)[0][0].double().cpu().numpy()[places]
+        else:
+            prefixes = places[_evenly(len(places), _MOST_PREFIXES)]
+            size = max(1, _STEPS_AT_ONCE // (int(prefixes[-1]) + 1))
+            parts = []
+            for start in range(0, len(prefixes), size):
+                some = torch.from_numpy(prefixes[start : start + size] + 1)
+                repeated = inputs[:, : int(some.max())].expand(len(some), *(-1,) * (inputs.dim() - 1))
+                parts.append(model(repeated, None, some)[0][:, 0])
+            nearest = np.searchsorted(prefixes, places, side="right") - 1  # an evaluated prefix holds until the next
+            logits = torch.cat(parts).double().cpu().numpy()[nearest]
     rows = low + places
     words = tuple(data.table.symbols[data.table.values[rows, 0]].tolist()) if data.table.symbols is not None else ()
     signal = np.zeros((len(places), 0)) if words else _rounded(data.table.values[rows])
     return _rounded(_probabilities(logits)), signal, words, (places + 1).astype(np.float64)
 
 
-def _last(outputs: Tensor, lengths: Tensor | None) -> Tensor:
-    """The last logits of each sequence, [B, C], of logits [B, T or 1, C]."""
-    if lengths is None or outputs.shape[1] == 1:
-        return outputs[:, -1]
-    return outputs[torch.arange(len(outputs), device=outputs.device), lengths.to(outputs.device) - 1]
+def _evenly(count: int, most: int) -> NDArray[np.int64]:
+    """At most `most` evenly spaced indices below `count`, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def _probabilities(scores: Values) -> Values:
@@ -209,9 +193,8 @@ def example_text(codec: LabelledCodec) -> str:
     if codec.vocabulary is not None:
         codes = codec.example[:, 0].astype(np.int64).tolist()
         return codec.vocabulary.separator.join(codec.vocabulary.symbols[code] for code in codes)
-    if len(codec.columns) == 1:
-        return ", ".join(f"{value:.5g}" for value in codec.example[:, 0])
-    return "\n".join(", ".join(f"{value:.5g}" for value in row) for row in codec.example)
+    separator = ", " if len(codec.columns) == 1 else "\n"
+    return separator.join(", ".join(f"{value:.5g}" for value in row) for row in codec.example)
 
 
 def example(data: LabelledDataset, part: str, index: int) -> Example:

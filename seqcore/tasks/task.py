@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -19,15 +19,17 @@ from seqcore.evaluation.metrics import BaselineScore, Evaluation
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.experiment import Experiment
 from seqcore.models import MODELS, capabilities_of
+from seqcore.models.architecture import evaluation_mode
 from seqcore.models.state import State, carry_over
 from seqcore.results import SeriesView, View
 
-__all__ = ["Example", "Task", "check_length", "predict_windows", "scored_windows", "whole_window"]
+__all__ = ["Example", "Task", "batches_by_length", "check_length", "predict_windows", "scored_windows", "whole_window"]
 
 MOST_CARRIED = 2_000  # windows scored in a stateful evaluation
 MOST_SCORED = 50_000  # windows scored in one split; of more, an evenly spaced sample
 _MOST_NUMBERS = 4_000_000  # targets in one evaluation
 _NUMBERS_AT_ONCE = 400_000
+_SEQUENCES_AT_ONCE = 256
 
 
 class Example(NamedTuple):
@@ -42,7 +44,7 @@ class Task(ABC):
     """What is learned, for one experiment. `metric` is the main metric of its summary."""
 
     metric: str
-    metric_is_error: bool
+    codec_type: ClassVar[Any]  # `codec_type.from_dict(d, arrays)` is the codec of a checkpoint
     unit: ClassVar[str] = "window"  # one item of a batch
     reference: ClassVar[tuple[str, ...]] = ()  # reference baselines of the summary, the first available one is used
     intervals: ClassVar[bool] = False  # whether prediction intervals are supported; see `errors`
@@ -51,9 +53,9 @@ class Task(ABC):
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
 
-    @abstractmethod
     def check(self, table: Table) -> None:
         """DataError if the table does not fit the experiment: columns, missing values, windows, vocabulary."""
+        self.make_windows(table, torch.device("cpu"))
 
     def search_preprocessing(self, table: Table, device: torch.device) -> Iterator[Preparing]:
         """Search preprocessing choices for this table before `make_dataset`, with progress events; otherwise
@@ -67,10 +69,6 @@ class Task(ABC):
     def make_windows(self, table: Table, device: torch.device) -> Any:
         """The dataset without fitted baselines, for inspecting windows. DataError."""
         return self.make_dataset(table, device)
-
-    @abstractmethod
-    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> Any:
-        """The codec of a checkpoint."""
 
     def frozen_codec(self, codec: Any) -> Any:
         """The codec if a resumed run must keep its searched choices; None if it is fitted again."""
@@ -152,9 +150,9 @@ class Task(ABC):
         """Examples of a split to choose from; none where inputs are typed."""
         return []
 
-    def check_input(self, codec: Any, given: Any) -> list[Finding]:
+    def check_input(self, codec: Any, given: Any) -> Iterator[Finding]:
         """Findings about an input that differs from the training data."""
-        return []
+        yield from ()
 
     def forecast(self, model: nn.Module, codec: Any, steps: int) -> SeriesView:
         """Forecast beyond the end of the data. PredictionError if not supported."""
@@ -166,9 +164,9 @@ class Task(ABC):
         """Generated continuation of a prompt. PredictionError if not supported."""
         raise PredictionError("generate: this task does not support text generation; use predict")
 
-    def diagnose(self, evaluation: Evaluation, dataset: Any, part: str) -> list[Finding]:
+    def diagnose(self, evaluation: Evaluation, dataset: Any, part: str) -> Iterator[Finding]:
         """Findings about a trained model."""
-        return []
+        yield from ()
 
 
 def whole_window(experiment: Experiment, given: Any, *, before: int = 0) -> Any:
@@ -188,15 +186,14 @@ def whole_window(experiment: Experiment, given: Any, *, before: int = 0) -> Any:
     return given[-needed:]
 
 
-def check_length(experiment: Experiment, steps: int) -> list[Finding]:
+def check_length(experiment: Experiment, steps: int) -> Iterator[Finding]:
     """A finding where the number of steps differs from the training windows."""
     data = experiment.data
     shortest = data.min_window or data.window
-    if shortest <= steps <= data.window:
-        return []
-    trained = f"{shortest} to {data.window}" if shortest < data.window else str(data.window)
-    message = f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on windows of {trained}."
-    return [Finding("input-length", message, severity="info")]
+    if not shortest <= steps <= data.window:
+        trained = f"{shortest} to {data.window}" if shortest < data.window else str(data.window)
+        message = f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on windows of {trained}."
+        yield Finding("input-length", message, severity="info")
 
 
 def scored_windows(data: Dataset, part: str, *, numbers: int, stateful: bool) -> NDArray[np.int64]:
@@ -210,7 +207,20 @@ def scored_windows(data: Dataset, part: str, *, numbers: int, stateful: bool) ->
     return data.spread(part, most)
 
 
-@torch.inference_mode()
+def batches_by_length(lengths: NDArray[np.int64], size: Callable[[int], int]) -> Iterator[NDArray[np.int64]]:
+    """Indices into `lengths[n]` in batches of similar lengths, to reduce padding; interruptible between batches.
+
+    `size` gives the largest batch for a length in steps.
+    """
+    order, start = np.argsort(lengths, kind="stable"), 0
+    while start < len(order):
+        check_interrupted()
+        longest = int(lengths[order[min(len(order), start + _SEQUENCES_AT_ONCE) - 1]])
+        batch = order[start : start + max(1, min(_SEQUENCES_AT_ONCE, size(longest)))]
+        yield batch
+        start += len(batch)
+
+
 def predict_windows(
     model: nn.Module, task: Task, data: Dataset, part: str, indices: NDArray[np.int64], *, stateful: bool
 ) -> tuple[NDArray[np.float32], float]:
@@ -218,31 +228,21 @@ def predict_windows(
 
     With `stateful` the windows must be consecutive; they are evaluated one by one and the state is carried.
     """
-    training = model.training
-    model.eval()
     size = 1 if stateful else max(1, _NUMBERS_AT_ONCE // max(data.longest, 1) // 8)
     outputs: list[NDArray[np.float32]] = []
     total = 0.0
     state: State = None
-    windows = data.windows[part]
-    for start in range(0, len(indices), size):
-        check_interrupted()
-        some = indices[start : start + size]
-        batch = data.batch(part, some)
-        if stateful:
-            continues = _continues_previous(windows, some, indices[start - 1] if start else None)
-            state = carry_over(model, state, continues)
-        output, state = task.forward(model, batch, state if stateful else None, 1.0)
-        total += float(task.loss(output, batch)) * len(some)
-        outputs.append(output.float().cpu().numpy())
-    model.train(training)
+    with evaluation_mode(model):
+        for start in range(0, len(indices), size):
+            check_interrupted()
+            some = indices[start : start + size]
+            batch = data.batch(part, some)
+            if stateful:
+                before = indices[start - 1 : start] if start else None
+                state = carry_over(model, state, data.windows[part].continues_previous(some, before))
+            output, state = task.forward(model, batch, state if stateful else None, 1.0)
+            total += float(task.loss(output, batch)) * len(some)
+            outputs.append(output.float().cpu().numpy())
     longest = max(o.shape[1] for o in outputs)
     padded = [o if o.shape[1] == longest else np.pad(o, ((0, 0), (0, longest - o.shape[1]), (0, 0))) for o in outputs]
     return np.concatenate(padded), total / len(indices)
-
-
-def _continues_previous(windows: Any, some: NDArray[np.int64], before: np.int64 | None) -> NDArray[np.bool_]:
-    if before is None:
-        return np.zeros(1, dtype=bool)
-    first, _, sequence = windows.locate(np.array([before, some[0]]))
-    return np.array([first[1] == first[0] + windows.stride and sequence[0] == sequence[1]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,14 @@ from seqcore.data.table import Table
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import PredictionError
 from seqcore.evaluation.baselines import predict_baselines
-from seqcore.evaluation.interruption import check_interrupted
 from seqcore.evaluation.metrics import BaselineScore, Evaluation
 from seqcore.events import Finding
+from seqcore.models.architecture import evaluation_mode
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.models.state import State
 from seqcore.results import TranslationView, View
 from seqcore.results.spacing import bare, is_word
-from seqcore.tasks.task import Task
+from seqcore.tasks.task import Task, batches_by_length
 from seqcore.tasks.translation_eval import (
     rounded_for_view,
     sentences_of_table,
@@ -48,20 +49,15 @@ class Translation(Task):
     """See `Task`. Trained with teacher forcing or scheduled sampling."""
 
     metric = "bleu"
-    metric_is_error = False
+    codec_type = ParallelTextCodec
     reference = ("nearest_sentence",)
 
-    def check(self, table: Table) -> None:
-        """DataError if the table does not fit: no sentence pairs, an empty split, fewer than two words."""
-        ParallelTextDataset(table, self.experiment.data, torch.device("cpu"))
-
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> ParallelTextDataset:
-        """The sentence pairs; without a codec, the vocabularies are fitted on the training split."""
-        return ParallelTextDataset(table, self.experiment.data, device, codec)
+        """The sentence pairs; without a codec, the vocabularies are fitted on the training split.
 
-    def codec_from_dict(self, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ParallelTextCodec:
-        """The codec of a checkpoint."""
-        return ParallelTextCodec.from_dict(d, arrays)
+        DataError: no sentence pairs, an empty split, fewer than two words.
+        """
+        return ParallelTextDataset(table, self.experiment.data, device, codec)
 
     def build_meta_model(self, table: Table) -> EncoderDecoder:
         """The model for a table; its sizes follow from the vocabularies of the training split."""
@@ -69,14 +65,12 @@ class Translation(Task):
         if table.paired is None:
             return self._model(2, 2, 1)
         parts = assigned_splits(table, data.validation_fraction, data.test_fraction)
-        sizes = [
-            len(
-                fit_language(side, np.flatnonzero(parts == 0), most=data.vocabulary, least=data.min_count, side="words")
-            )
+        trained = np.flatnonzero(parts == 0)
+        source, target = (
+            len(fit_language(side, trained, most=data.vocabulary, least=data.min_count, side="words"))
             for side in (table, table.paired)
-        ]
-        longest = int(np.diff(table.offsets)[parts == 0].max(initial=1))
-        return self._model(sizes[0], sizes[1], longest)
+        )
+        return self._model(source, target, int(np.diff(table.offsets)[trained].max(initial=1)))
 
     def build_model(self, codec: ParallelTextCodec) -> EncoderDecoder:
         """Source codes [B, T] -> logits of the target words and the end token."""
@@ -129,12 +123,10 @@ class Translation(Task):
         )
         if not full:
             return Evaluation(metrics, TranslationView(()), len(indices), of, unit="sentence")
-        shown = found if len(found) <= points else [found[i] for i in _spread(len(found), points)]
+        shown = found if len(found) <= points else [found[int(i)] for i in np.linspace(0, len(found) - 1, points)]
         view = TranslationView(tuple(rounded_for_view(t, attention=i < _ATTENDED) for i, t in enumerate(shown)))
         attended = next((t for t in shown if t.attention is not None and len(t.prediction) > 1), None)
-        more: tuple[View, ...] = ()
-        if attended is not None:
-            more = (TranslationView((attended,), "Attention weights"),)
+        more: tuple[View, ...] = () if attended is None else (TranslationView((attended,), "Attention weights"),)
         return Evaluation(metrics, view, len(indices), of, self.baseline_metrics(dataset, part), more, unit="sentence")
 
     def _score_baselines(self, dataset: ParallelTextDataset, part: str) -> dict[str, BaselineScore]:
@@ -180,107 +172,81 @@ class Translation(Task):
         found = translate_words(model, codec, sentences, beam=self.experiment.model.beam)
         return TranslationView(tuple(rounded_for_view(t, attention=i < _ATTENDED) for i, t in enumerate(found)))
 
-    def check_input(self, codec: ParallelTextCodec, given: Any) -> list[Finding]:
+    def check_input(self, codec: ParallelTextCodec, given: Any) -> Iterator[Finding]:
         """Findings: unknown words, a length outside the training range."""
-        found = []
         known = codec.source.read(given)
         unknown = [bare(w) for w, k in zip(given, known, strict=True) if not codec.source.vocabulary.knows(k)]
         if unknown:
             some = ", ".join(f"“{w}”" for w in dict.fromkeys(unknown))
             message = f"Not in the vocabulary: {some}."
             evidence = "Read as the unknown token; the translation depends on the context only."
-            found.append(Finding("unknown-words", message, evidence))
+            yield Finding("unknown-words", message, evidence)
         shortest, longest = codec.lengths
         if not shortest <= len(given) <= longest:
             trained = f"{shortest} to {longest}" if shortest < longest else f"sentences of {longest}"
             words = f"{len(given)} word{'s' * (len(given) != 1)}"
             message = f"This sentence has {words}, punctuation included; the model was trained on {trained}."
-            found.append(Finding("input-length", message, severity="info"))
-        return found
+            yield Finding("input-length", message, severity="info")
 
-    def diagnose(self, evaluation: Evaluation, dataset: ParallelTextDataset, part: str) -> list[Finding]:
+    def diagnose(self, evaluation: Evaluation, dataset: ParallelTextDataset, part: str) -> Iterator[Finding]:
         """Findings: identical predictions, a better nearest-sentence baseline, unknown words."""
         assert isinstance(evaluation.view, TranslationView)
-        title, found = SPLIT_TITLES[part], []
+        title = SPLIT_TITLES[part]
         predictions = {t.text for t in evaluation.view.sentences}
         sources = {t.source for t in evaluation.view.sentences}
         bleu, nearest = evaluation.metrics["bleu"], evaluation.baselines["nearest_sentence"]["bleu"]
         if len(sources) >= 10 and len(predictions) <= 0.1 * len(sources):
-            found.append(
-                Finding(
-                    code="identical-predictions",
-                    message="The model predicts the same sentence for almost every input.",
-                    evidence=f"{len(predictions)} different prediction{'s' * (len(predictions) != 1)} for "
-                    f"{len(sources)} sentences of the {title} split: the decoder ignores the encoder output.",
-                    remedy="Train longer or with another learning rate, or use attention (model.attention).",
-                )
+            yield Finding(
+                "identical-predictions",
+                "The model predicts the same sentence for almost every input.",
+                evidence=f"{len(predictions)} different prediction{'s' * (len(predictions) != 1)} for {len(sources)} "
+                f"sentences of the {title} split: the decoder ignores the encoder output.",
+                remedy="Train longer or with another learning rate, or use attention (model.attention).",
             )
         elif nearest > bleu:
-            found.append(
-                Finding(
-                    code="nearest-sentence-better",
-                    message="The nearest-sentence baseline is better than this model.",
-                    evidence=f"BLEU on the {title} split: {nearest:.1f} for the nearest sentence, {bleu:.1f} for the "
-                    "model.",
-                    remedy="Train longer or increase the model size; a small data set may not suffice for a neural "
-                    "network.",
-                )
+            yield Finding(
+                "nearest-sentence-better",
+                "The nearest-sentence baseline is better than this model.",
+                evidence=f"BLEU on the {title} split: {nearest:.1f} for the nearest sentence, {bleu:.1f} for the "
+                "model.",
+                remedy="Train longer or increase the model size; a small data set may not suffice for a neural "
+                "network.",
             )
-        return found + self._unknown(dataset, part, title)
-
-    def _unknown(self, dataset: ParallelTextDataset, part: str, title: str) -> list[Finding]:
         bounds = dataset.bounds[part]
         unknown = sum(int((dataset.source_codes[low:high] == 0).sum()) for _, low, high in bounds)
         share = unknown / max(1, sum(high - low for _, low, high in bounds))
-        if share < 0.005:
-            return []
-        return [
-            Finding(
-                code="unknown-words",
-                severity="info",
-                message=f"{share:.1%} of the words of the {title} split are not in the vocabulary.",
-                evidence=f"The source vocabulary has {len(dataset.codec.source) - 1:,} words: those frequent enough "
-                "in the training split.",
+        if share >= 0.005:
+            yield Finding(
+                "unknown-words",
+                f"{share:.1%} of the words of the {title} split are not in the vocabulary.",
+                evidence=f"The source vocabulary has {len(dataset.codec.source) - 1:,} words: those frequent enough in "
+                "the training split.",
                 remedy="Add training sentences, or increase the vocabulary (data.min_count, data.vocabulary).",
+                severity="info",
             )
-        ]
 
-    @torch.inference_mode()
     def _mean_loss(self, model: nn.Module, data: ParallelTextDataset, part: str, indices: NDArray[np.int64]) -> float:
-        training = model.training
-        model.eval()
         lengths = data.windows[part].locate(indices)[1]
-        order = np.argsort(lengths, kind="stable")
         most = _NUMBERS_AT_ONCE // self.experiment.model.hidden_size
-        total, words, start = 0.0, 0, 0
-        while start < len(order):
-            check_interrupted()
-            longest = int(lengths[order[min(len(order), start + 256) - 1]])
-            some = order[start : start + max(1, min(256, most // (longest * longest)))]
-            batch = data.batch(part, indices[some])
-            outputs, _ = self.forward(model, batch, None, 1.0)
-            count = int((batch.targets != NOT_SCORED).sum())
-            total += float(self.loss(outputs, batch)) * count
-            words += count
-            start += len(some)
-        model.train(training)
+        total, words = 0.0, 0
+        with evaluation_mode(model):
+            for some in batches_by_length(lengths, lambda longest: most // longest**2):
+                batch = data.batch(part, indices[some])
+                outputs, _ = self.forward(model, batch, None, 1.0)
+                count = int((batch.targets != NOT_SCORED).sum())
+                total += float(self.loss(outputs, batch)) * count
+                words += count
         return total / max(words, 1)
 
 
 def teacher_forcing_ratio(experiment: Any, progress: float) -> float:
     """The probability of a true previous word at a fraction `progress` of the run."""
-    training = experiment.training
+    training, fraction = experiment.training, progress
     first, last = training.teacher_forcing, training.teacher_forcing_end
     if training.forcing_schedule == "constant":
         return float(first)
-    fraction = progress
     if training.forcing_schedule == "inverse-sigmoid":
         steep = 12.0
         low, high = (1 / (1 + math.exp(steep * 0.5 * s)) for s in (1, -1))
         fraction = (1 / (1 + math.exp(-steep * (progress - 0.5))) - low) / (high - low)
     return float(first + (last - first) * fraction)
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most `most` evenly spaced indices below `count`."""
-    return [int(place) for place in np.linspace(0, count - 1, most)]

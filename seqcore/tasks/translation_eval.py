@@ -16,15 +16,15 @@ from seqcore.data.parallel_text_dataset import ParallelTextDataset
 from seqcore.data.table import Table
 from seqcore.data.text import join_words
 from seqcore.errors import DataError
-from seqcore.evaluation.interruption import check_interrupted
+from seqcore.models.architecture import evaluation_mode
 from seqcore.models.beam_search import Hypothesis, beam_search
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.results import Translated
 from seqcore.results.spacing import bare, is_word, join_sentence
+from seqcore.tasks.task import batches_by_length
 
 __all__ = ["rounded_for_view", "sentences_of_table", "translate_all", "translate_words", "translation_metrics"]
 
-_SENTENCES_AT_ONCE = 256
 _WORDS_AT_ONCE = 8_000
 _EASTERN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff]")  # scripts without spaces between words
 
@@ -44,32 +44,22 @@ def translate_words(
 ) -> list[Translated]:
     """Translations of tokenized sentences. Unknown source words are copied to the translation."""
     assert isinstance(model, EncoderDecoder)
-    training = model.training
-    model.eval()
     device = next(model.parameters()).device
     coded = [codec.source.encode(words) for words in sentences]
     lengths = np.array([len(codes) for codes in coded])
-    order = np.argsort(lengths, kind="stable")
     found: dict[int, Translated] = {}
-    start = 0
-    while start < len(order):
-        check_interrupted()
-        longest = int(lengths[order[min(len(order), start + _SENTENCES_AT_ONCE) - 1]])
-        size = max(1, min(_SENTENCES_AT_ONCE, _WORDS_AT_ONCE // longest // beam))
-        some = order[start : start + size]
-        start += size
-        longest = int(lengths[some].max())
-        inputs = np.zeros((len(some), longest), dtype=np.int64)
-        for row, i in enumerate(some):
-            inputs[row, : lengths[i]] = coded[i]
-        unknown = torch.from_numpy(np.array([bool((coded[i] == 0).any()) for i in some]))
-        short = torch.from_numpy(lengths[some]) if (lengths[some] < longest).any() else None
-        hypotheses = beam_search(
-            model, torch.from_numpy(inputs).to(device), short, beam=beam, unknown=unknown.to(device)
-        )
-        for i, hypothesis in zip(some.tolist(), hypotheses, strict=True):
-            found[i] = _translated(codec, sentences[i], coded[i], hypothesis)
-    model.train(training)
+    with evaluation_mode(model):
+        for some in batches_by_length(lengths, lambda longest: _WORDS_AT_ONCE // longest // beam):
+            longest = int(lengths[some].max())
+            inputs = np.zeros((len(some), longest), dtype=np.int64)
+            for row, i in enumerate(some):
+                inputs[row, : lengths[i]] = coded[i]
+            unknown = torch.tensor([bool((coded[i] == 0).any()) for i in some], device=device)
+            short = torch.from_numpy(lengths[some]) if (lengths[some] < longest).any() else None
+            given = torch.from_numpy(inputs).to(device)
+            hypotheses = beam_search(model, given, short, beam=beam, unknown=unknown)
+            for i, hypothesis in zip(some.tolist(), hypotheses, strict=True):
+                found[i] = _translated(codec, sentences[i], coded[i], hypothesis)
     return [found[i] for i in range(len(sentences))]
 
 

@@ -217,7 +217,7 @@ class TrainingState:
         """As a checkpoint left it, random state included. CorruptError where it does not fit."""
         kept = restored_experiment(checkpoint).with_changes({"training.device": device_name})
         task: Task = TASKS[kept.data.task].load()(kept)
-        codec = task.codec_from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
+        codec = task.codec_type.from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
         state = cls.fresh(kept, task, task.make_dataset(table, device, task.frozen_codec(codec)), device)
         load_weights(state.model, checkpoint.group("model"))
         try:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import seqcore.tasks.regression
+from seqcore.data.numeric_codec import NumericCodec
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.events import CheckpointReady, Finding, Finished, Preparing, Started
@@ -16,7 +17,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
 from seqcore.results import TableView
 from seqcore.tasks.regression import Regression
-from seqcore.tasks.scaling_search import KINDS, choose_scaling
+from seqcore.tasks.scaling_search import KINDS
 from seqcore.training.control import Control
 from seqcore.training.fit import fit
 
@@ -45,19 +46,20 @@ def plan(**data: Any) -> Experiment:
     )
 
 
-def choose(values: np.ndarray, **data: Any) -> Any:
-    return choose_scaling(Regression, plan(**data), Table(values[:, None], ("value",)), CPU)
+def choose(values: np.ndarray, **data: Any) -> NumericCodec:
+    codec: NumericCodec = Regression(plan(**data)).make_dataset(Table(values[:, None], ("value",)), CPU).codec
+    return codec
 
 
 def test_a_log_scaling_is_selected_for_exponential_growth() -> None:
     before = torch.random.get_rng_state()
-    choice = choose(growing())
-    assert choice.kind in ("log-last-value", "window-mean", "last-value")
-    assert {row[0] for row in choice.rows} == set(KINDS)
-    errors = [row[1] for row in choice.rows]
+    codec = choose(growing())
+    assert codec.scalers.kind in ("log-last-value", "window-mean", "last-value")
+    assert {row[0] for row in codec.choice} == set(KINDS)
+    errors = [row[1] for row in codec.choice]
     assert errors == sorted(errors)
-    assert choice.rows[0] == (choice.kind, errors[0], "selected")
-    by_kind = {row[0]: row[1] for row in choice.rows}
+    assert codec.choice[0] == (codec.scalers.kind, errors[0], "selected")
+    by_kind = {row[0]: row[1] for row in codec.choice}
     assert 2 * by_kind["log-last-value"] < by_kind["standard"]
     assert torch.equal(before, torch.random.get_rng_state())
 
@@ -74,7 +76,7 @@ def test_the_scaling_search_reports_progress_and_tries_each_once() -> None:
 
 
 def test_impossible_scalings_have_a_reason() -> None:
-    rows = {row[0]: row for row in choose(np.random.default_rng(0).normal(0, 1, 200), window=4).rows}
+    rows = {row[0]: row for row in choose(np.random.default_rng(0).normal(0, 1, 200), window=4).choice}
     assert rows["log-last-value"][1] is None
     assert rows["log-last-value"][2].startswith("value: row ")
     assert rows["log-last-value"][2].endswith("needs values above 0")
@@ -82,8 +84,8 @@ def test_impossible_scalings_have_a_reason() -> None:
 
 
 def test_without_a_validation_split_the_end_of_the_training_split_is_used() -> None:
-    choice = choose(growing(), window=4, validation_fraction=0.0, test_fraction=0.2)
-    assert choice.rows[0][1] is not None
+    codec = choose(growing(), window=4, validation_fraction=0.0, test_fraction=0.2)
+    assert codec.choice[0][1] is not None
 
 
 def test_no_possible_scaling_is_one_error() -> None:
@@ -107,7 +109,6 @@ def test_the_selected_scaling_is_shown_and_kept_on_resume(monkeypatch: pytest.Mo
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("a finished choice was made again")
 
-    monkeypatch.setattr(seqcore.tasks.regression, "choose_scaling", never)
     monkeypatch.setattr(seqcore.tasks.regression, "scaling_trials", never)
     predictor = Predictor.from_checkpoint(checkpoints[-1])
     assert predictor._codec.scalers.kind in remarks[0].message
