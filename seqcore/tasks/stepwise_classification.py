@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -111,9 +111,8 @@ def _stepwise(
     # a subsampled signal has the rows after which predictions are shown
     places = _evenly(count, most)
     inputs = data.batch(part, np.array([index])).inputs
-    assert isinstance(model, SequenceClassifier)
     with evaluation_mode(model):
-        if model.causal:
+        if cast(SequenceClassifier, model).causal:
             logits = model(inputs)[0][0].double().cpu().numpy()[places]
         else:
             prefixes = places[_evenly(len(places), _MOST_PREFIXES)]
