@@ -34,10 +34,8 @@ _CLEAR = 0.25  # a rank correlation that isn't chance
 # the nominal coverage [1].
 IN_WINDOW, AHEAD, COVERAGE = "interval.in_window", "interval.ahead", "interval.coverage"
 BY_LEVEL = "interval.by_level"  # present where half-widths are shares of the prediction
-
-NOT_NEGATIVE = (
-    "interval.not_negative"  # [K], 1 for targets of counts, prices, rain; absent in older checkpoints: none is
-)
+# [K], 1 for targets of counts, prices, rain; absent in older checkpoints, where no target is known to be one
+NOT_NEGATIVE = "interval.not_negative"
 
 
 def half_widths(errors: Values, coverage: float) -> Values:
@@ -71,15 +69,6 @@ def interval(
         with np.errstate(over="ignore"):
             return prediction * np.exp(-off), prediction * np.exp(off)
     return prediction - off, prediction + off
-
-
-def cut_at_zero(low: Values, high: Values, targets: Values) -> tuple[Values, Values]:
-    """Intervals [..., K] clipped at 0 for the `targets[K]` that are never negative (1, else 0).
-
-    Coverage is unchanged as long as true values are 0 or more.
-    """
-    never = targets > 0.0
-    return np.where(never, np.maximum(low, 0.0), low), np.where(never, np.maximum(high, 0.0), high)
 
 
 def scaled_errors(truth: Values, prediction: Values, scale: Values, *, logarithmic: bool = False) -> Values:

@@ -11,14 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.results import View
 
-__all__ = [
-    "BaselineScore",
-    "Evaluation",
-    "class_metrics",
-    "confusion",
-    "regression_metrics",
-    "symbol_metrics",
-]
+__all__ = ["BaselineScore", "Evaluation", "class_metrics", "confusion", "regression_metrics", "symbol_metrics"]
 
 
 class BaselineScore(NamedTuple):
@@ -62,20 +55,19 @@ def regression_metrics(
     `naive_step[K]` is the training split's mean absolute step, MASE's unit (Hyndman and Koehler 2006). MAPE is NaN
     where a true value is 0, MASE where the training split is constant.
     """
-    error = prediction - truth
     known = ~np.isnan(truth)
-    size = np.abs(error[known])
-    true_size = np.abs(truth[known])
+    if not known.any():
+        return dict.fromkeys(("mse", "mae", "rmse", "mape", "mase"), math.nan)
+    size, true_size = np.abs((prediction - truth)[known]), np.abs(truth[known])
+    columns = np.broadcast_to(naive_step, truth.shape)[known]
     with np.errstate(over="ignore"):
-        mse = float(np.mean(size**2)) if size.size else math.nan
-    columns = np.broadcast_to(naive_step, error.shape)[known]
-    defined = size.size > 0
+        mse = float(np.mean(size**2))
     return {
         "mse": mse,
-        "mae": float(np.mean(size)) if defined else math.nan,
+        "mae": float(np.mean(size)),
         "rmse": math.sqrt(mse) if mse >= 0 else math.nan,
-        "mape": float(100.0 * np.mean(size / true_size)) if defined and true_size.min() > 0.0 else math.nan,
-        "mase": float(np.mean(size / columns)) if defined and columns.min() > 0.0 else math.nan,
+        "mape": float(100.0 * np.mean(size / true_size)) if true_size.min() > 0.0 else math.nan,
+        "mase": float(np.mean(size / columns)) if columns.min() > 0.0 else math.nan,
     }
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "evaluation_mode",
     "inside",
     "last_step",
+    "layer_row",
 ]
 
 Probe = dict[str, Tensor]  # name -> [B, T, ...]
@@ -98,8 +99,7 @@ class Architecture(nn.Module):
 
     def layers(self) -> list[LayerRow]:
         """The rows of a model summary, which together count every parameter."""
-        parameters = sum(p.numel() for p in self.parameters())
-        return [LayerRow("backbone", type(self).__name__, f"[B, T, {self.output_size}]", parameters)]
+        return [layer_row("backbone", self, f"[B, T, {self.output_size}]")]
 
 
 def build_architecture(context: ModelContext, config: ModelConfig) -> Architecture:
@@ -117,6 +117,11 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         model.train(training)
+
+
+def layer_row(name: str, module: nn.Module, shape: str, kind: str = "") -> LayerRow:
+    """One row of a model summary, the module's class its type unless `kind` is given."""
+    return LayerRow(name, kind or type(module).__name__, shape, sum(p.numel() for p in module.parameters()))
 
 
 def inside(lengths: Tensor, steps: int, device: torch.device) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqcore.data.audio import FLOOR, LOUD
+from seqcore.models.architecture import inside
 
 __all__ = ["AUGMENTATIONS", "AudioAugment"]
 
@@ -87,8 +88,7 @@ def _level(loudness: Tensor, lengths: Tensor | None) -> Tensor:
     """The power of each sequence's loud frames, [B, T] -> [B]."""
     steps, device = loudness.shape[1], loudness.device
     count = torch.full((len(loudness),), steps, device=device) if lengths is None else lengths.to(device)
-    inside = torch.arange(steps, device=device) < count[:, None]
-    ordered = loudness.masked_fill(~inside, torch.inf).sort(dim=1).values
+    ordered = loudness.masked_fill(~inside(count, steps, device), torch.inf).sort(dim=1).values
     place = torch.round(LOUD * (count - 1)).long()
     return ordered.gather(1, place[:, None])[:, 0].clamp(min=1e-20)
 

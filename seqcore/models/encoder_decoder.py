@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol, cast
+from abc import abstractmethod
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import LayerRow, ModelContext, build_architecture, inside
-from seqcore.models.sequence_model import OneHot, encoding_row, layer_row
+from seqcore.models.architecture import LayerRow, ModelContext, build_architecture, inside, layer_row
+from seqcore.models.sequence_model import OneHot, encoding_row
 from seqcore.models.state import State, join_leaves, leaves
 
 __all__ = ["ATTENTIONS", "AdditiveAttention", "EncoderDecoder", "EncoderOutput", "MultiplicativeAttention"]
@@ -30,19 +31,22 @@ class EncoderOutput(NamedTuple):
         return EncoderOutput(self.outputs[rows], self.keys[rows], None if self.padding is None else self.padding[rows])
 
 
-class Attention(Protocol):
+class Attention(nn.Module):
     """How well each of the decoder's queries matches each of the encoder's outputs."""
 
+    key: nn.Linear
+
     def keys(self, outputs: Tensor) -> Tensor:
-        """Encoder outputs [B, T, E] -> keys."""
-        ...
+        """Encoder outputs [B, T, E] -> keys [B, T, D]."""
+        return cast(Tensor, self.key(outputs))
 
+    @abstractmethod
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Queries [B, S, D] and keys [B, T, ...] -> [B, S, T]."""
-        ...
+        """Queries [B, S, D], keys [B, T, D] -> [B, S, T]."""
+        raise NotImplementedError
 
 
-class AdditiveAttention(nn.Module):
+class AdditiveAttention(Attention):
     """score = v tanh(W s + U h): Bahdanau, Cho and Bengio 2015."""
 
     def __init__(self, query_size: int, key_size: int, hidden_size: int) -> None:
@@ -51,33 +55,25 @@ class AdditiveAttention(nn.Module):
         self.key = nn.Linear(key_size, hidden_size)
         self.score = nn.Linear(hidden_size, 1, bias=False)
 
-    def keys(self, outputs: Tensor) -> Tensor:
-        """[B, T, E] -> [B, T, D]."""
-        return cast(Tensor, self.key(outputs))
-
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """[B, S, D], [B, T, D] -> [B, S, T]."""
+        """See `Attention`."""
         projected = self.query(queries)
         return torch.tanh(projected[:, :, None] + keys[:, None]) @ self.score.weight[0]
 
 
-class MultiplicativeAttention(nn.Module):
+class MultiplicativeAttention(Attention):
     """score = s W h: Luong, Pham and Manning 2015, "general"."""
 
     def __init__(self, query_size: int, key_size: int, hidden_size: int) -> None:
         super().__init__()
         self.key = nn.Linear(key_size, query_size, bias=False)
 
-    def keys(self, outputs: Tensor) -> Tensor:
-        """[B, T, E] -> [B, T, D]."""
-        return cast(Tensor, self.key(outputs))
-
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """[B, S, D], [B, T, D] -> [B, S, T]."""
+        """See `Attention`."""
         return queries @ keys.transpose(1, 2)
 
 
-ATTENTIONS: dict[str, Any] = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}
+ATTENTIONS: dict[str, type[Attention]] = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}
 """Attention by the name in `model.attention`; with any other name the decoder has the encoder's final state alone."""
 
 
@@ -108,7 +104,7 @@ class EncoderDecoder(nn.Module):
         merged = len(list(leaves(self.encoder.initial_state(1)))) if config.bidirectional else 0
         self.bridge = nn.ModuleList(nn.Linear(read, width) for _ in range(merged))
         kind = ATTENTIONS.get(config.attention)
-        self.attention: nn.Module | None = kind(width, read, width) if kind is not None else None
+        self.attention = kind(width, read, width) if kind is not None else None
         self.mix = nn.Linear(width + read, width) if kind is not None else None
         self.head = nn.Linear(width, outputs)
 
@@ -124,10 +120,8 @@ class EncoderDecoder(nn.Module):
     def encode(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[EncoderOutput, State]:
         """Sentences [B, T] -> the encoder's outputs, and the state that a decoder starts from."""
         outputs, state = self.encoder(self.dropout(self.source(inputs)), None, lengths)
-        padding = None
-        if lengths is not None:
-            padding = ~inside(lengths, inputs.shape[1], inputs.device)
-        keys = outputs if self.attention is None else cast(Attention, self.attention).keys(outputs)
+        padding = None if lengths is None else ~inside(lengths, inputs.shape[1], inputs.device)
+        keys = outputs if self.attention is None else self.attention.keys(outputs)
         return EncoderOutput(outputs, keys, padding), self._decoder_state(state)
 
     def decode(self, given: Tensor, state: State, encoded: EncoderOutput) -> tuple[Tensor, State, Tensor | None]:
@@ -135,7 +129,7 @@ class EncoderDecoder(nn.Module):
         y, state = self.decoder(self.dropout(self.target(given)), state)
         if self.attention is None or self.mix is None:
             return self.head(self.dropout(y)), state, None
-        scores = cast(Attention, self.attention).scores(y, encoded.keys)
+        scores = self.attention.scores(y, encoded.keys)
         if encoded.padding is not None:
             scores = scores.masked_fill(encoded.padding[:, None], -torch.inf)
         weights = torch.softmax(scores, dim=-1)

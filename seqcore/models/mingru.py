@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, last_step
+from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, last_step, layer_row
 from seqcore.models.state import State
 
 __all__ = ["MinGRU"]
@@ -53,8 +53,7 @@ class MinGRU(Architecture):
     def layers(self) -> list[LayerRow]:
         """One row for each layer."""
         shape = f"[B, T, {self.output_size}]"
-        counts = [sum(p.numel() for p in projection.parameters()) for projection in self.projections]
-        return [LayerRow(f"layer {i + 1}", "minGRU", shape, count) for i, count in enumerate(counts)]
+        return [layer_row(f"layer {i}", layer, shape, "minGRU") for i, layer in enumerate(self.projections, 1)]
 
     @torch.no_grad()
     def probe(self, x: Tensor) -> Probe:

@@ -80,15 +80,13 @@ class _Recurrent(Architecture):
     def layers(self) -> list[LayerRow]:
         """One row for each layer, both directions of it together."""
         count, ways = self.network.num_layers, ", bidirectional" if self.directions == 2 else ""
-        sizes = {name.removesuffix("_reverse"): 0 for name, _ in self.network.named_parameters()}
-        for name, parameter in self.network.named_parameters():
-            sizes[name.removesuffix("_reverse")] += parameter.numel()
+        parameters = list(self.network.named_parameters())
         return [
             LayerRow(
                 f"layer {layer + 1}" if count > 1 else "recurrent",
                 type(self).__name__ + ways,
                 f"[B, T, {self.output_size}]",
-                sum(size for name, size in sizes.items() if name.endswith(f"_l{layer}")),
+                sum(p.numel() for name, p in parameters if name.removesuffix("_reverse").endswith(f"_l{layer}")),
             )
             for layer in range(count)
         ]

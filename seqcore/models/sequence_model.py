@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import LayerRow, ModelContext, build_architecture
+from seqcore.models.architecture import LayerRow, ModelContext, build_architecture, layer_row
 from seqcore.models.state import State
 
-__all__ = ["OneHot", "SequenceModel", "encoding_row", "layer_row"]
+__all__ = ["OneHot", "SequenceModel", "encoding_row"]
 
 MOST_ONE_HOT = 1_000  # symbols
 _EMBEDDED = 128  # dimensions of the embedding of a larger vocabulary, unless another size is asked for
@@ -76,11 +76,6 @@ class OneHot(nn.Module):
     def forward(self, symbols: Tensor) -> Tensor:
         """[B, T] -> [B, T, V], float32."""
         return nn.functional.one_hot(symbols, self.size).to(torch.get_default_dtype())
-
-
-def layer_row(name: str, module: nn.Module, shape: str, kind: str = "") -> LayerRow:
-    """One row of a model summary."""
-    return LayerRow(name, kind or type(module).__name__, shape, sum(p.numel() for p in module.parameters()))
 
 
 def encoding_row(name: str, encoding: nn.Module) -> LayerRow:

@@ -14,17 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = [
-    "State",
-    "batch_size",
-    "carry_over",
-    "detach",
-    "join_leaves",
-    "leaves",
-    "map_state",
-    "reset",
-    "select",
-]
+__all__ = ["State", "batch_size", "carry_over", "detach", "join_leaves", "leaves", "map_state", "reset", "select"]
 
 State = Any  # None (the initial state), one tensor [B, ...], or a tuple of states
 

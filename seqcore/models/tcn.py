@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from seqcore.experiment.config import ModelConfig
 from seqcore.experiment.fields import OptionalInt, Options, setting
-from seqcore.models.architecture import Architecture, LayerRow, ModelContext, inside
+from seqcore.models.architecture import Architecture, LayerRow, ModelContext, inside, layer_row
 from seqcore.models.state import State
 
 __all__ = ["TCN", "TCNOptions"]
@@ -76,13 +76,8 @@ class TCN(Architecture):
         """One row for each residual block."""
         shape = f"[B, T, {self.output_size}]"
         return [
-            LayerRow(
-                f"block {i + 1}, dilation {block.convolutions[0].dilation[0]}",
-                "TCN",
-                shape,
-                sum(p.numel() for p in block.parameters()),
-            )
-            for i, block in enumerate(self._blocks())
+            layer_row(f"block {i}, dilation {block.convolutions[0].dilation[0]}", block, shape, "TCN")
+            for i, block in enumerate(self._blocks(), 1)
         ]
 
     def _blocks(self) -> list[_Block]:

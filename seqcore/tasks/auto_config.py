@@ -188,14 +188,8 @@ SUGGESTIONS: dict[str, Callable[[Table], Fields]] = {
 
 def refit_experiment(experiment: Experiment, epochs: int) -> Experiment:
     """The same experiment without held-out splits, for the number of epochs that was best on the validation split."""
-    return experiment.with_changes(
-        {
-            "data.validation_fraction": 0.0,
-            "data.test_fraction": 0.0,
-            "training.patience": 0,
-            "training.epochs": epochs,
-        }
-    )
+    whole = {"data.validation_fraction": 0.0, "data.test_fraction": 0.0}
+    return experiment.with_changes({**whole, "training.patience": 0, "training.epochs": epochs})
 
 
 def _epochs(steps: int, windows: float, batch_size: int, *, least: int, most: int) -> int:

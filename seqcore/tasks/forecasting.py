@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.calendar import calendar_features, future_times, past_times
+from seqcore.data.labelled_dataset import LabelledCodec
 from seqcore.data.numeric_dataset import NumericCodec, is_recursive
 from seqcore.data.scaling import Scaler
 from seqcore.data.sources.typed import parse_numbers as read_numbers
@@ -27,7 +28,7 @@ Values = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
 
-def parse_numbers(text: str, codec: NumericCodec) -> Values:
+def parse_numbers(text: str, codec: NumericCodec | LabelledCodec) -> Values:
     """Typed numbers as rows [T, F]; with F > 1, rows are separated by lines or `;`.
 
     Commas follow the rule of `sources.typed.parse_numbers`: separators, or decimal commas if there is another
@@ -55,7 +56,7 @@ def parse_numbers(text: str, codec: NumericCodec) -> Values:
     return np.array(rows, dtype=np.float64)
 
 
-def as_rows(given: Any, codec: NumericCodec) -> Values:
+def as_rows(given: Any, codec: NumericCodec | LabelledCodec) -> Values:
     """Numbers [T] or [T, F], or a DataFrame with the input columns, as rows [T, F]. PredictionError."""
     if hasattr(given, "columns"):
         missing = [name for name in codec.input_names if name not in given.columns]
@@ -104,17 +105,16 @@ def predict_after(
     ahead = config.lead + config.horizon
     dates = _dates(codec, len(rows), ahead, times)
     with np.errstate(over="ignore", invalid="ignore"):  # reported below
-        prediction = _predict(model, config, codec, _full(rows, codec), dates)
+        full = np.zeros((len(rows), len(codec.columns)))  # columns that are not inputs are not used
+        full[:, codec.inputs] = rows
+        prediction = _predict(model, config, codec, full, dates)
     if not np.isfinite(prediction).all():
         raise PredictionError(
             "input: the prediction is not finite: the input is too far from the training data; give smaller values"
         )
     steps = np.arange(1, len(rows) + 1, dtype=np.float64)
     whole = config.lead == 0 and config.predict != "last"
-    if whole:
-        x = steps
-    else:
-        x = len(rows) + config.lead + np.arange(config.horizon, dtype=np.float64)
+    x = steps if whole else len(rows) + config.lead + np.arange(config.horizon, dtype=np.float64)
     shared = [codec.input_names.index(n) for n in codec.target_names if n in codec.input_names]
     seen = len(shared) == len(codec.targets)
     view = SeriesView(
@@ -127,13 +127,6 @@ def predict_after(
         title=codec.series[0] if codec.series else "",
     )
     return with_band(view, codec, 0, after="steps" if whole else "window")
-
-
-def _full(rows: Values, codec: NumericCodec) -> Values:
-    """Input rows [T, F] as rows of all columns of the codec [T, C]; columns that are not inputs are 0."""
-    full = np.zeros((len(rows), len(codec.columns)))
-    full[:, codec.inputs] = rows
-    return full
 
 
 def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> Times | None:
@@ -171,8 +164,7 @@ def _transformed(scaler: Scaler, rows: Values, codec: NumericCodec) -> NDArray[n
         row, column = np.argwhere(~(rows > 0.0))[0].tolist()
         raise PredictionError(
             f"input: {codec.columns[column]} is {rows[row, column]:g} in row {row + 1}, but this model uses "
-            "logarithmic "
-            "scaling; give values above 0"
+            "logarithmic scaling; give values above 0"
         )
     return scaler.transform(rows)
 
@@ -186,8 +178,7 @@ def _check_tail(codec: NumericCodec) -> None:
     if not codec.tails:
         raise PredictionError(
             f"series: the checkpoint does not contain the end of {codec.series[0]!r}, because there are too many "
-            "series; "
-            "choose one of the first series, or train on fewer"
+            "series; choose one of the first series, or train on fewer"
         )
 
 

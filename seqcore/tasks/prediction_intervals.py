@@ -16,7 +16,6 @@ from seqcore.evaluation.intervals import (
     BY_LEVEL,
     IN_WINDOW,
     NOT_NEGATIVE,
-    cut_at_zero,
     grows_with_level,
     half_widths,
     interval,
@@ -132,13 +131,13 @@ def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) 
 
 
 def _band(codec: NumericCodec, prediction: Values, half: Values, scale: Values, *, logarithmic: bool) -> Band:
-    """(low, high), clipped at 0 for nonnegative targets; the prediction is unchanged."""
+    """(low, high), clipped at 0 for nonnegative targets, which leaves the coverage; the prediction is unchanged."""
     if BY_LEVEL in codec.fitted:
         low, high = interval(prediction, half, _level(prediction, scale))
     else:
         low, high = interval(prediction, half, scale, logarithmic=logarithmic)
-    never = codec.fitted.get(NOT_NEGATIVE)
-    return (low, high) if never is None else cut_at_zero(low, high, never)
+    clipped = codec.fitted.get(NOT_NEGATIVE, np.zeros(1)) > 0.0
+    return np.where(clipped, np.maximum(low, 0.0), low), np.where(clipped, np.maximum(high, 0.0), high)
 
 
 def _scales(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> Values:

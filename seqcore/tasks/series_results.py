@@ -79,7 +79,7 @@ def side_by_side(views: list[SeriesView]) -> SeriesView:
 
 def _union(positions: list[NDArray[Any]]) -> NDArray[Any]:
     every = np.unique(np.concatenate(positions))
-    union: NDArray[Any] = every[~(np.isnat(every) if every.dtype.kind == "M" else np.isnan(every))]
+    union: NDArray[Any] = every[~np.isnan(every)]
     return union
 
 
@@ -87,8 +87,7 @@ def _placed(x: NDArray[Any], positions: list[NDArray[Any]], values: list[Values]
     """Columns [n_i, K] of each series aligned on the common positions, [n, sum of K]."""
     found = []
     for at, own in zip(positions, values, strict=True):
-        there = ~(np.isnat(at) if at.dtype.kind == "M" else np.isnan(at))
         column = np.full((len(x), own.shape[1]), np.nan)
-        column[np.searchsorted(x, at[there])] = own[there]
+        column[np.searchsorted(x, at[~np.isnan(at)])] = own[~np.isnan(at)]
         found.append(column)
     return np.concatenate(found, axis=1)

@@ -180,7 +180,7 @@ def _text(table: Table, sequence: int) -> str:
 def parse_sequence(text: str, codec: LabelledCodec) -> Any:
     """Typed numbers as rows [T, F], or text as characters or words. PredictionError."""
     if codec.vocabulary is None:
-        return parse_numbers(text, _columns(codec))
+        return parse_numbers(text, codec)
     symbols = tuple(text.split() if codec.vocabulary.separator else text)
     if not symbols:
         raise PredictionError("input: the sequence is empty; give at least one symbol")
@@ -226,10 +226,5 @@ def as_table(given: Any, codec: LabelledCodec) -> Table:
         from seqcore.data.audio import features
 
         given = features(given)
-    values = as_rows(parse_sequence(given, codec) if isinstance(given, str) else given, _columns(codec))
+    values = as_rows(parse_sequence(given, codec) if isinstance(given, str) else given, codec)
     return Table(values=values, columns=codec.columns, independent=True, names=("your input",))
-
-
-def _columns(codec: LabelledCodec) -> Any:
-    """The codec for functions that use only `inputs` and `input_names`."""
-    return codec

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from torch import nn, optim
 
@@ -11,43 +10,18 @@ from seqcore.experiment.config import TrainingConfig
 
 __all__ = ["OPTIMIZERS", "make_optimizer"]
 
-
-def _sgd(p: Iterable[nn.Parameter], c: TrainingConfig, **common: Any) -> optim.Optimizer:
-    return optim.SGD(p, momentum=c.momentum, nesterov=c.nesterov and c.momentum > 0.0, **common)
-
-
-def _adam(p: Iterable[nn.Parameter], c: TrainingConfig, **common: Any) -> optim.Optimizer:
-    return optim.Adam(p, fused=True, **common)  # one kernel a step: several times faster on small models
-
-
-def _adamw(p: Iterable[nn.Parameter], c: TrainingConfig, **common: Any) -> optim.Optimizer:
-    return optim.AdamW(p, fused=True, **common)
-
-
-def _rmsprop(p: Iterable[nn.Parameter], c: TrainingConfig, **common: Any) -> optim.Optimizer:
-    return optim.RMSprop(p, momentum=c.momentum, **common)
-
-
-def _nadam(p: Iterable[nn.Parameter], c: TrainingConfig, **common: Any) -> optim.Optimizer:
-    return optim.NAdam(p, **common)
-
-
-def _adagrad(p: Iterable[nn.Parameter], c: TrainingConfig, **common: Any) -> optim.Optimizer:
-    return optim.Adagrad(p, **common)
-
-
 OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
-    "sgd": _sgd,
-    "adam": _adam,
-    "adamw": _adamw,
-    "rmsprop": _rmsprop,
-    "nadam": _nadam,
-    "adagrad": _adagrad,
+    "sgd": lambda p, c, **common: optim.SGD(p, momentum=c.momentum, nesterov=c.nesterov and c.momentum > 0.0, **common),
+    "adam": lambda p, c, **common: optim.Adam(p, fused=True, **common),  # one kernel a step: faster on small models
+    "adamw": lambda p, c, **common: optim.AdamW(p, fused=True, **common),
+    "rmsprop": lambda p, c, **common: optim.RMSprop(p, momentum=c.momentum, **common),
+    "nadam": lambda p, c, **common: optim.NAdam(p, **common),
+    "adagrad": lambda p, c, **common: optim.Adagrad(p, **common),
 }
+"""Name -> optimizer of parameters, from the training section and what all optimizers are given."""
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], config: TrainingConfig) -> optim.Optimizer:
     """The optimizer that `config` names, over these parameters."""
-    return OPTIMIZERS[config.optimizer](
-        list(parameters), config, lr=config.learning_rate, weight_decay=config.weight_decay
-    )
+    make = OPTIMIZERS[config.optimizer]
+    return make(list(parameters), config, lr=config.learning_rate, weight_decay=config.weight_decay)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 
 from seqcore.data.splits import SPLIT_TITLES
@@ -48,7 +47,7 @@ class Scoring:
         if "val" not in self._sizes:
             return {}
         state = self._state
-        with self._interruptible():
+        with interruptible(self._overdue):
             return _named("val", state.task.evaluate(state.model, state.dataset, "val", full=False))
 
     def preview(self) -> Preview:
@@ -100,7 +99,7 @@ class Scoring:
             if self._control.overdue(STOP_SECONDS - self._sizes[split] * self._baseline_seconds):
                 continue
             try:
-                with self._interruptible():
+                with interruptible(self._overdue):
                     found[split] = state.task.evaluate(state.model, state.dataset, split)
             except EvaluationInterrupted:
                 continue
@@ -131,14 +130,9 @@ class Scoring:
             return ""
         return f"; the {' and the '.join(missing)} split {'are' if len(missing) > 1 else 'is'} not scored"
 
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Within this block an evaluation ends soon after the run was asked to end."""
-        try:
-            with interruptible(lambda: self._control.overdue(STOP_SECONDS)):
-                yield
-        finally:
-            self._state.model.train()
+    def _overdue(self) -> bool:
+        """Whether the run was asked to end so long ago that an evaluation should end, too."""
+        return self._control.overdue(STOP_SECONDS)
 
     def _keep_baselines(self, split: str, baselines: Mapping[str, Metrics]) -> None:
         for name, metrics in baselines.items():

@@ -13,16 +13,7 @@ from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.profile.seasonality import LONGEST_LOOK, find_period
 from seqcore.data.scaling import CHUNK
 
-__all__ = [
-    "BaselineInputs",
-    "baseline_inputs",
-    "drift",
-    "facts_for",
-    "fit_naive",
-    "last_value",
-    "mean",
-    "seasonal",
-]
+__all__ = ["BaselineInputs", "baseline_inputs", "drift", "facts_for", "fit_naive", "last_value", "mean", "seasonal"]
 
 Values = NDArray[np.float64]
 
@@ -113,21 +104,13 @@ def baseline_inputs(data: NumericDataset, split: str, indices: NDArray[np.int64]
     )
 
 
-def fit_naive(data: NumericDataset) -> dict[str, Values]:
-    """From the training split: mean[G, K], mean absolute step from row to row[G, K], period[G] (0: none).
-
-    G is 1, or the number of series where each has a scale of its own.
-    """
-    return _fit(data, data.bounds["train"])
-
-
 def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, Values]:
     """The fitted values for the series of this table; for a new series, from the rows that its scale was fitted on."""
     if not data.fit.by_series:
         return codec.fitted
     known, offsets = data.fit.known, data.table.offsets
     unseen = [(s, int(offsets[s]), int(data.fit.learned_until[s])) for s in np.flatnonzero(known < 0).tolist()]
-    own = _fit(data, unseen) if unseen else {}
+    own = fit_naive(data, unseen) if unseen else {}
     facts = dict(codec.fitted)
     for name in ("mean", "naive_step", "period"):
         if name in codec.fitted:
@@ -138,11 +121,16 @@ def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, Values]:
     return facts
 
 
-def _fit(data: NumericDataset, bounds: list[tuple[int, int, int]]) -> dict[str, Values]:
+def fit_naive(data: NumericDataset, bounds: list[tuple[int, int, int]] | None = None) -> dict[str, Values]:
+    """From these rows (default: the training split): mean[G, K], mean absolute step[G, K], period[G] (0: none).
+
+    G is 1, or the number of series where each has a scale of its own.
+    """
+    bounds = data.bounds["train"] if bounds is None else bounds
     count = len(data.scalers)
     rows, steps, left_out = (np.zeros((count, 1)) for _ in range(3))
     total, moved, skipped = (np.zeros((count, len(data.targets))) for _ in range(3))
-    period, longest = np.zeros(count), np.zeros(count, dtype=np.int64)
+    longest: dict[int, tuple[int, int]] = {}
     series = data.series_of(np.array([s for s, _, _ in bounds], dtype=np.int64))
     for g, (_, low, high) in zip(series.tolist(), bounds, strict=True):
         rows[g], steps[g] = rows[g] + high - low, steps[g] + max(high - low - 1, 0)
@@ -152,13 +140,10 @@ def _fit(data: NumericDataset, bounds: list[tuple[int, int, int]]) -> dict[str, 
             some = data.target_values[start : min(start + CHUNK + 1, high)]
             total[g] += some[:CHUNK].sum(axis=0)
             moved[g] += np.abs(np.diff(some, axis=0)).sum(axis=0)
-        if high - low > longest[g]:
-            longest[g] = high - low
-            if count > 1:
-                period[g] = find_period(data.target_values[max(low, high - LONGEST_LOOK) : high, 0]) or 0
-    if count == 1 and bounds:
-        _, low, high = max(bounds, key=lambda bound: bound[2] - bound[1])
-        period[0] = find_period(data.target_values[max(low, high - LONGEST_LOOK) : high, 0]) or 0
+        longest[g] = max(longest.get(g, (low, high)), (low, high), key=lambda rows: rows[1] - rows[0])
+    period = np.zeros(count)
+    for g, (low, high) in longest.items():
+        period[g] = find_period(data.target_values[max(low, high - LONGEST_LOOK) : high, 0]) or 0
     # the mean of what is predicted: the first rows of a sequence are only ever seen
     whole = left_out >= rows
     mean = np.where(whole, total, total - skipped) / np.maximum(np.where(whole, rows, rows - left_out), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,7 +67,9 @@ class NGrams:
                 shorter, lower = np.zeros(len(keys), dtype=np.int64), np.full(len(keys), 1.0 / size)
             probability = count / seen[context] + share[context] * lower
             # the best is among what followed, or else it is what is best after the shorter context
-            best, best_p = _better(_best(context, symbol, probability, kinds), (best[suffix], share * best_p[suffix]))
+            lower_best, lower_p = best[suffix], share * best_p[suffix]
+            best, best_p = _best(context, symbol, probability, kinds)
+            best, best_p = np.where(lower_p > best_p, lower_best, best), np.maximum(best_p, lower_p)
             self.orders.append(_Order(keys, count, seen, share, probability, best, best_p))
             suffix = shorter
 
@@ -114,14 +117,6 @@ class NGrams:
             probability = np.where(known, own + level.share[context] * probability, probability)
             best = np.where(known, level.best[context], best)
         return np.log(probability), best == target
-
-    def distribution(self, context: Codes, order: int) -> NDArray[np.float64]:
-        """P of each symbol [V] after a context [n], the oldest first."""
-        codes = np.repeat(np.append(context, 0)[None].astype(np.int64), self.size, axis=0)
-        codes[:, -1] = np.arange(self.size)
-        rows = (np.arange(self.size) + 1) * codes.shape[1] - 1
-        logs, _ = self.log_prob(codes.ravel(), rows, np.full(self.size, len(context)), order)
-        return np.exp(logs)
 
     def _numbers(self, codes: Codes, rows: Numbers, behind: Numbers, n: int) -> Numbers:
         """The numbers of the n symbols before each row as an n-gram; -1 where it was never seen or isn't there."""
@@ -187,25 +182,13 @@ def unigram(s: TokenInputs) -> Scored | None:
     return _ngram(s, 1) if s.free_text else None
 
 
-def bigram(s: TokenInputs) -> Scored | None:
-    """After the last symbol."""
-    return _ngram(s, 2)
-
-
-def trigram(s: TokenInputs) -> Scored | None:
-    """After the last two symbols."""
-    return _ngram(s, 3)
-
-
-def five_gram(s: TokenInputs) -> Scored | None:
-    """After the last four symbols."""
-    return _ngram(s, 5)
-
-
 def _ngram(s: TokenInputs, order: int) -> Scored | None:
     if order > len(s.grams.orders) or (order > 1 and order - 1 > int(s.behind.max(initial=0))):
         return None
     return s.grams.log_prob(s.codes, s.rows, s.behind, order)
+
+
+bigram, trigram, five_gram = (partial(_ngram, order=order) for order in (2, 3, 5))
 
 
 def _find(keys: Numbers, wanted: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
@@ -225,10 +208,3 @@ def _best(
     highest = np.flatnonzero(probability == best_p[context])[::-1]
     best[context[highest]] = symbol[highest]  # of equals the first is written last
     return best, best_p
-
-
-def _better(
-    one: tuple[Numbers, NDArray[np.float64]], other: tuple[Numbers, NDArray[np.float64]]
-) -> tuple[Numbers, NDArray[np.float64]]:
-    """The more probable of two symbols, element by element."""
-    return np.where(other[1] > one[1], other[0], one[0]), np.maximum(one[1], other[1])

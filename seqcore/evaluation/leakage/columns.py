@@ -114,7 +114,7 @@ def _spectra(pieces: list[Values], size: int) -> _Spectra | None:
         known[i, : len(piece)] = np.isfinite(piece)
         scaled[i, : len(piece)] = np.where(np.isfinite(piece), (piece - center) / spread, 0.0)
     of_known, of_scaled, of_squares = (np.fft.rfft(a, axis=1) for a in (known, scaled, scaled**2))
-    stays = max((piece for piece in pieces), key=len)
+    stays = max(pieces, key=len)
     stays = stays[np.isfinite(stays)]
     together = float(np.corrcoef(stays[:-1], stays[1:])[0, 1]) if len(stays) > 3 and np.ptp(stays) > 0 else 0.0
     return _Spectra(of_known, of_scaled, of_squares, center, spread, together if np.isfinite(together) else 0.0)
@@ -138,11 +138,10 @@ def _copy(x: _Spectra, y: _Spectra, reach: int, size: int) -> tuple[int, float, 
     usable = enough & (x_var > 1e-6) & (y_var > 1e-6)
     left = np.ones(len(count))
     left[usable] = np.clip(1.0 - both[usable] ** 2 / (x_var[usable] * y_var[usable]), FLOOR, 1.0)
-    later = int(np.argmin(left[reach:]))
-    of_now, of_past = float(left[reach + later]), float(left[:reach].min())
+    place = reach + int(np.argmin(left[reach:]))
+    of_now, of_past = float(left[place]), float(left[:reach].min())
     slow = min(max(x.persistence * y.persistence, 0.0), 0.999999)
-    independent = float(count[reach + later]) * (1.0 - slow) / (1.0 + slow)  # Bartlett 1935
+    independent = float(count[place]) * (1.0 - slow) / (1.0 + slow)  # Bartlett 1935
     if of_now > (LEFT if independent > FEW else LEFT_OF_FEW) or of_now > CLEARER * of_past:
         return None
-    place = reach + later
-    return later, float(both[place] / y_var[place]), of_now
+    return place - reach, float(both[place] / y_var[place]), of_now

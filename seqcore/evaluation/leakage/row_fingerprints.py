@@ -23,12 +23,7 @@ class RowFingerprints(NamedTuple):
 
 
 def fingerprint_rows(
-    table: Table,
-    columns: slice | list[int],
-    spans: Sequence[tuple[int, int, int]],
-    width: int,
-    *,
-    dated: bool = False,
+    table: Table, columns: slice | list[int], spans: Sequence[tuple[int, int, int]], width: int, *, dated: bool = False
 ) -> RowFingerprints:
     """Every segment of `width` consecutive rows of some columns, within (sequence, first row, row after the last).
 

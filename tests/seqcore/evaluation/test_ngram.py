@@ -25,6 +25,13 @@ def slow(stretches: list[list[int]], size: int, context: tuple[int, ...]) -> lis
     return [(after[w] + kinds * lower[w]) / (total + kinds) for w in range(size)]
 
 
+def distribution(grams: NGrams, context: tuple[int, ...], order: int) -> np.ndarray:
+    """P of each symbol after a context."""
+    codes = np.array([[*context, symbol] for symbol in range(grams.size)])
+    rows = np.arange(1, grams.size + 1) * codes.shape[1] - 1
+    return np.exp(grams.log_prob(codes.ravel(), rows, np.full(grams.size, len(context)), order)[0])
+
+
 def stretches(seed: int, size: int) -> list[list[int]]:
     """A few stretches with much repetition, of unequal length, one of them empty and one a single symbol."""
     random = np.random.default_rng(seed)
@@ -40,14 +47,14 @@ def test_probabilities_are_witten_bells(seed: int, order: int) -> None:
     for length in range(order):
         for _ in range(10):
             context = tuple(random.integers(0, 6, length).tolist())
-            assert np.allclose(grams.distribution(np.array(context, dtype=int), order), slow(data, 6, context))
+            assert np.allclose(distribution(grams, context, order), slow(data, 6, context))
 
 
 @pytest.mark.parametrize("order", [0, 1, 3, 5])
 def test_probabilities_after_any_context_sum_to_1(order: int) -> None:
     grams = NGrams.fit([np.array(s) for s in stretches(7, 9)], 9, 5)
-    for context in ([], [0], [8, 8, 8, 8], [1, 0, 2, 1], [0, 0, 0, 0, 0, 0]):
-        assert grams.distribution(np.array(context, dtype=int), order).sum() == pytest.approx(1.0)
+    for context in ((), (0,), (8, 8, 8, 8), (1, 0, 2, 1), (0, 0, 0, 0, 0, 0)):
+        assert distribution(grams, context, order).sum() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -258,4 +258,5 @@ def test_a_checkpoint_from_before_the_n_grams_is_still_scored() -> None:
         {"symbols": [UNKNOWN, "a", "b"], "separator": "", "tail": ["a"]},
         {"fitted.single": np.array([0.0, 9, 9]), "fitted.pairs": pairs},
     )
-    assert NGrams(list(codec.ngrams), 3).distribution(np.array([1]), 2)[2] > 0.9
+    logs, _ = NGrams(list(codec.ngrams), 3).log_prob(np.array([1, 2]), np.array([1]), np.array([1]), 2)
+    assert logs[0] > np.log(0.9)
