@@ -78,9 +78,8 @@ def _beam(
         words = words.gather(1, origin) + ~done.gather(1, origin)
         done = done.gather(1, origin) | (word == end)
         source = (rows[:, None] * beam + origin).flatten()
-        written = torch.cat(
-            [written.gather(1, origin[:, :, None].expand(-1, -1, written.shape[2])), word[:, :, None]], 2
-        )
+        before = written.gather(1, origin[:, :, None].expand(-1, -1, written.shape[2]))
+        written = torch.cat([before, word[:, :, None]], 2)
         if weights is not None:
             attention_history.append(weights[:, 0])
         if beam > 1:
@@ -90,15 +89,14 @@ def _beam(
         if bool(done.all()):
             break
     score = length_normalized(total, words)
-    best_of = score.argmax(dim=1)
-    mean = (total / words).exp()
-    return _collected(written, attention_history, score, mean, best_of, end)
+    return _collected(written, attention_history, score, (total / words).exp(), end)
 
 
 def _collected(
-    written: Tensor, attention_history: list[Tensor], score: Tensor, mean: Tensor, best: Tensor, end: int
+    written: Tensor, attention_history: list[Tensor], score: Tensor, mean: Tensor, end: int
 ) -> list[Hypothesis]:
     count, beam = score.shape
+    best = score.argmax(dim=1)
     rows = torch.arange(count, device=best.device)
     codes = written[rows, best].cpu().numpy()
     scores, means = score[rows, best].cpu().tolist(), mean[rows, best].cpu().tolist()

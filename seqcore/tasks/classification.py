@@ -30,7 +30,6 @@ from seqcore.tasks.stepwise_classification import (
     as_table,
     class_logits,
     example,
-    example_text,
     labels_view,
     parse_sequence,
     round_robin,
@@ -214,7 +213,11 @@ class Classification(Task):
 
     def example(self, codec: LabelledCodec) -> str:
         """The beginning of a training sequence."""
-        return example_text(codec)
+        if codec.vocabulary is not None:
+            codes = codec.example[:, 0].astype(np.int64).tolist()
+            return codec.vocabulary.separator.join(codec.vocabulary.symbols[code] for code in codes)
+        separator = ", " if len(codec.columns) == 1 else "\n"
+        return separator.join(", ".join(f"{value:.5g}" for value in row) for row in codec.example)
 
     def predict(self, model: nn.Module, codec: LabelledCodec, given: Any) -> LabelsView:
         """The class of an input (numbers [T, F], symbols, a sound), or of each sequence of a table."""

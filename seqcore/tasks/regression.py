@@ -31,7 +31,7 @@ from seqcore.results import FramesView, SeriesView, View
 from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
 from seqcore.tasks.frame_prediction import predicts_frames, recursive_frames_view
 from seqcore.tasks.frames import frames_view
-from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of, intervals_from
+from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of
 from seqcore.tasks.rollout import recursive_forecast
 from seqcore.tasks.scaling_search import Row, choice_view, scaling_trials, several_sizes
 from seqcore.tasks.series_results import joined, shown_windows, side_by_side
@@ -174,8 +174,7 @@ class Regression(Task):
 
         A recursive forecast starts at the end of each window; its loss is the one-step loss.
         """
-        carry = self.experiment.training.stateful
-        outputs, loss = predict_windows(model, self, dataset, part, indices, stateful=carry)
+        outputs, loss = predict_windows(model, self, dataset, part, indices, stateful=self.experiment.training.stateful)
         with np.errstate(over="ignore", invalid="ignore"):
             if dataset.recursive:
                 return recursive_forecast(model, dataset, part, indices), loss
@@ -201,15 +200,10 @@ class Regression(Task):
         prediction, _ = self.predicted(model, dataset, part, indices)
         return errors_of(dataset, part, indices, prediction) | errors_ahead(model, dataset, part)
 
-    def intervals_from(self, errors: dict[str, NDArray[np.float64]], coverage: float) -> dict[str, NDArray[np.float64]]:
-        """See `seqcore.tasks.prediction_intervals`."""
-        return intervals_from(errors, coverage)
-
     def _scored(self, dataset: NumericDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""
         per_window = (dataset.config.window if dataset.at_each_step else 1) * dataset.horizon * len(dataset.targets)
-        carry = self.experiment.training.stateful
-        return scored_windows(dataset, part, numbers=per_window, stateful=carry)
+        return scored_windows(dataset, part, numbers=per_window, stateful=self.experiment.training.stateful)
 
     def preview(self, model: nn.Module, dataset: NumericDataset) -> SeriesView | FramesView:
         """Truth and prediction on the validation split."""

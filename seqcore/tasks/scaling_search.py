@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -99,20 +100,15 @@ def _trial(task: Any, table: Table, device: torch.device) -> float:
         model = task.build_model(data.codec).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        done, epoch = 0, 0
-        while done < steps:
-            for numbers, _ in data.batches("train", training, epoch):
-                batch = data.batch("train", numbers)
-                loss = task.loss(task.forward(model, batch, None, done / steps)[0], batch)
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                schedule.step()
-                done += 1
-                if done == steps:
-                    break
-            epoch += 1
+        batches = (numbers for epoch in count() for numbers, _ in data.batches("train", training, epoch))
+        for done, numbers in enumerate(islice(batches, steps)):
+            batch = data.batch("train", numbers)
+            loss = task.loss(task.forward(model, batch, None, done / steps)[0], batch)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
     return _error(task, model, data)
 
 

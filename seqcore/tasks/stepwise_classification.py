@@ -19,7 +19,7 @@ from seqcore.results.spacing import join_sentence
 from seqcore.tasks.forecasting import as_rows, parse_numbers
 from seqcore.tasks.task import Example, Task, batches_by_length
 
-__all__ = ["as_table", "class_logits", "example", "example_text", "labels_view", "parse_sequence", "round_robin"]
+__all__ = ["as_table", "class_logits", "example", "labels_view", "parse_sequence", "round_robin"]
 
 _STEPS_AT_ONCE = 50_000
 _MOST_STEPS = 240  # shown time steps of one sequence
@@ -185,15 +185,6 @@ def parse_sequence(text: str, codec: LabelledCodec) -> Any:
     if not symbols:
         raise PredictionError("input: the sequence is empty; give at least one symbol")
     return symbols
-
-
-def example_text(codec: LabelledCodec) -> str:
-    """The codec's example as text."""
-    if codec.vocabulary is not None:
-        codes = codec.example[:, 0].astype(np.int64).tolist()
-        return codec.vocabulary.separator.join(codec.vocabulary.symbols[code] for code in codes)
-    separator = ", " if len(codec.columns) == 1 else "\n"
-    return separator.join(", ".join(f"{value:.5g}" for value in row) for row in codec.example)
 
 
 def example(data: LabelledDataset, part: str, index: int) -> Example:

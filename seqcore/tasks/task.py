@@ -118,10 +118,6 @@ class Task(ABC):
         """Prediction errors on a split, [n, ...] by name; only for tasks with `intervals`."""
         return {}
 
-    def intervals_from(self, errors: dict[str, NDArray[np.float64]], coverage: float) -> dict[str, NDArray[np.float64]]:
-        """Conformal quantities for the codec from out-of-sample errors, for intervals of a nominal coverage."""
-        return {}
-
     @abstractmethod
     def preview(self, model: nn.Module, dataset: Any) -> View:
         """A small view of current predictions during training."""

@@ -19,6 +19,7 @@ from seqcore.data.dataset import Dataset
 from seqcore.data.folds import folds
 from seqcore.evaluation.intervals import COVERAGE, min_errors
 from seqcore.events import Event, Finding, Preparing, Severity
+from seqcore.tasks.prediction_intervals import intervals_from
 from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.requests import Requests
 from seqcore.training.state import TrainingState
@@ -60,12 +61,8 @@ def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[
     finally:
         set_random_state(outer, state.device)
     if requests.stop_reason != "leave":
-        yield _note(
-            state,
-            "not-calibrated",
-            "Calibration was interrupted: this model has no prediction intervals.",
-            severity="warning",
-        )
+        text = "Calibration was interrupted: this model has no prediction intervals."
+        yield _note(state, "not-calibrated", text, severity="warning")
 
 
 def _fold_errors(
@@ -93,13 +90,9 @@ def _calibrated(state: TrainingState, errors: list[Errors], coverage: float) -> 
     names = sorted({name for of_block in errors for name in of_block})
     together = {name: _joined([e[name] for e in errors if name in e]) for name in names}
     if not together:
-        return _note(
-            state,
-            "not-calibrated",
-            "No prediction intervals: no block of the data is long enough for cross-validation.",
-            severity="warning",
-        )
-    _keep(state, {**state.task.intervals_from(together, coverage), COVERAGE: np.array([coverage])})
+        text = "No prediction intervals: no block of the data is long enough for cross-validation."
+        return _note(state, "not-calibrated", text, severity="warning")
+    _keep(state, {**intervals_from(together, coverage), COVERAGE: np.array([coverage])})
     count = min(int((~np.isnan(values)).sum(axis=0).max()) for values in together.values())
     text = f"The {coverage:.0%} prediction intervals are calibrated on {count:,} out-of-sample errors."
     if count < min_errors(coverage):

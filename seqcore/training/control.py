@@ -23,7 +23,7 @@ class Control:
         self._lock = threading.Lock()
         self._changes: list[dict[str, Any]] = []
         self._save = False
-        self._ending: str | None = None
+        self.ending: str | None = None  # "stop" or "leave" once the run was asked to end
         self._ending_asked = 0.0
         self.asked = False
 
@@ -45,27 +45,22 @@ class Control:
             self._changes.append(dict(changes))
             self.asked = True
 
-    @property
-    def ending(self) -> str | None:
-        """ "stop" or "leave" where the run was asked to end, else None."""
-        return self._ending
-
     def overdue(self, seconds: float) -> bool:
         """Whether the run should have ended by now: `seconds` after "stop", at once after "leave"."""
-        if self._ending is None:
+        if self.ending is None:
             return False
-        return self._ending == "leave" or time.monotonic() - self._ending_asked > seconds
+        return self.ending == "leave" or time.monotonic() - self._ending_asked > seconds
 
     def take(self) -> tuple[list[dict[str, Any]], bool, str | None]:
         """For `fit`: the requests since the last call: changes, whether to save, and "stop", "leave" or None."""
         with self._lock:
-            taken = self._changes, self._save, self._ending
+            taken = self._changes, self._save, self.ending
             self._changes, self._save, self.asked = [], False, False
             return taken
 
     def _request(self, *, save: bool = False, ending: str | None = None) -> None:
         with self._lock:
             self._save = self._save or save
-            if self._ending is None and ending is not None:
-                self._ending, self._ending_asked = ending, time.monotonic()
+            if self.ending is None and ending is not None:
+                self.ending, self._ending_asked = ending, time.monotonic()
             self.asked = True

@@ -27,9 +27,8 @@ def choices() -> list[Choice]:
     if mps.is_available():
         devices.append(Choice("mps", "Apple GPU"))
     else:
-        why = (
-            "this macOS or this Mac has no Metal support" if mps.is_built() else "this PyTorch was built without Metal"
-        )
+        built = mps.is_built()
+        why = "this macOS or this Mac has no Metal support" if built else "this PyTorch was built without Metal"
         devices.append(Choice("mps", "Apple GPU", reason=why))
     return devices
 

@@ -143,9 +143,8 @@ def _train(
 def train_step(state: TrainingState, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, Tensor, float]:
     """One step of the optimizer -> (loss, gradient norm before clipping, learning rate)."""
     learning_rate = state.update_learning_rate()
-    outputs, recurrent_state = state.task.forward(
-        state.model, batch, state.state_for(continues), state.progress.fraction
-    )
+    before = state.state_for(continues)
+    outputs, recurrent_state = state.task.forward(state.model, batch, before, state.progress.fraction)
     loss = state.task.loss(outputs, batch)
     state.clear_gradients()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -264,13 +263,11 @@ def _changes_on_resume(experiment: Experiment, checkpoint: Checkpoint, replay: S
     kept = restored_experiment(checkpoint)
     differing = experiment.differences(kept)
     wanted = {path: value for path, value in differing.items() if path not in _FREE_TO_CHANGE | replayed}
-    refused = [path for path in wanted if path not in LIVE_CHANGES]
+    refused = [
+        f"{path}: {value!r} differs from the checkpoint's {kept.get(path)!r}, kept by a resumed run; start a new run"
+        for path, value in wanted.items()
+        if path not in LIVE_CHANGES
+    ]
     if refused:
-        raise ExperimentError(
-            *(
-                f"{path}: {wanted[path]!r} differs from the checkpoint's {kept.get(path)!r}, kept by a resumed run; "
-                "start a new run"
-                for path in refused
-            )
-        )
+        raise ExperimentError(*refused)
     return wanted

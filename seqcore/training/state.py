@@ -129,14 +129,8 @@ class TrainingState:
 
     def update_learning_rate(self) -> float:
         """Set the optimizer's learning rate for the next step, and return it."""
-        p = self.progress
-        value = rate(
-            self.experiment.training,
-            step=p.step + 1,
-            planned=p.planned,
-            steps_per_epoch=self.steps_per_epoch,
-            drops=p.drops,
-        )
+        p, training, each = self.progress, self.experiment.training, self.steps_per_epoch
+        value = rate(training, step=p.step + 1, planned=p.planned, steps_per_epoch=each, drops=p.drops)
         for group in self.optimizer.param_groups:
             group["lr"] = value
         return value
@@ -256,15 +250,10 @@ def _as_tuples(tree: Any) -> Any:
 
 
 def _packed_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    tensors: dict[str, Tensor] = {}
-    plain: dict[str, Any] = {}
-    for index, entries in optimizer.state_dict()["state"].items():
-        for name, value in entries.items():
-            if isinstance(value, Tensor):
-                tensors[f"{index}.{name}"] = value
-            else:
-                plain[f"{index}.{name}"] = value
-    return tensors, plain
+    states = optimizer.state_dict()["state"]
+    values = {f"{index}.{name}": value for index, entries in states.items() for name, value in entries.items()}
+    tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+    return tensors, {name: value for name, value in values.items() if name not in tensors}
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> None:
