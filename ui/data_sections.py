@@ -22,8 +22,8 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrelation
 from seqcore.plots.counts import classes_info, lengths_info, plot_bars, vocabulary_info
 from seqcore.plots.windows import plot_windows, windows_info
-from seqcore.results.blanks import marked
 from seqcore.results.data import PreviewWindow, WindowPreview
+from seqcore.results.formatting import marked
 from ui import session
 from ui.cards import finding_box
 from ui.live_chart import live_chart

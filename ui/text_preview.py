@@ -11,7 +11,7 @@ import streamlit as st
 from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.data.text import join_words
-from seqcore.results.blanks import marked
+from seqcore.results.formatting import marked
 from seqcore.results.spacing import join_sentence
 
 __all__ = ["text_preview"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
 from seqcore.plots.style import apply_style, colour, empty_figure
-from seqcore.results.blanks import marked
 from seqcore.results.data import SPLIT_TITLES, LengthFacts, VocabularyFacts
+from seqcore.results.formatting import marked
 
 __all__ = ["BarsInfo", "classes_info", "lengths_info", "plot_bars", "vocabulary_info"]
 
@@ -69,22 +71,28 @@ def plot_bars(info: BarsInfo, dark: bool = False) -> go.Figure:
     if info.edges:
         return _over_numbers(info, dark)
     upright = INK in info.counts and max(map(len, info.names)) <= SHORT_NAME
-    return _upright(info, dark) if upright else _below_each_other(info, dark)
+    return _letters(info, dark) if upright else _below_each_other(info, dark)
 
 
-def _upright(info: BarsInfo, dark: bool) -> go.Figure:
-    """Vertical bars of single letters."""
+def _vertical(info: BarsInfo, dark: bool, x: list[float], names: list[str], y_title: str, **bars: Any) -> go.Figure:
+    """Vertical bars of one colour at `x`; `bars` are attributes of the trace."""
     figure = go.Figure()
-    places = list(range(len(info.names)))
     figure.add_bar(
-        x=places, y=list(info.counts[INK]), name="count", customdata=list(info.names), showlegend=False,
+        x=x, y=list(info.counts[INK]), customdata=names, showlegend=False, **bars,
         marker={"color": colour(INK, dark=dark, opacity=0.55)}, hovertemplate="%{customdata}: %{y:,}<extra></extra>",
     )  # fmt: skip
     apply_style(figure, dark=dark, height=230)
+    figure.update_yaxes(title_text=y_title, rangemode="tozero", nticks=4)
+    figure.update_layout(hovermode="closest", bargap=0.28)
+    return figure
+
+
+def _letters(info: BarsInfo, dark: bool) -> go.Figure:
+    """Vertical bars of single letters."""
+    places: list[float] = list(range(len(info.names)))
+    figure = _vertical(info, dark, places, list(info.names), info.x_title, name="count")
     rest = f"not drawn: {info.omitted:,} rarer ones" if info.omitted else ""
     figure.update_xaxes(tickvals=places, ticktext=list(info.names), tickangle=0, title_text=rest)
-    figure.update_yaxes(title_text=info.x_title, rangemode="tozero", nticks=4)
-    figure.update_layout(hovermode="closest", bargap=0.28)
     return figure
 
 
@@ -108,31 +116,12 @@ def _below_each_other(info: BarsInfo, dark: bool) -> go.Figure:
 
 
 def _over_numbers(info: BarsInfo, dark: bool) -> go.Figure:
-    figure = go.Figure()
-    low, high = info.edges[:-1], info.edges[1:]
-    (counts,) = info.counts.values()
-    figure.add_bar(
-        x=[(a + b) / 2 for a, b in zip(low, high, strict=True)], y=list(counts), name="sequences", showlegend=False,
-        width=[0.92 * (b - a) for a, b in zip(low, high, strict=True)],
-        marker={"color": colour(INK, dark=dark, opacity=0.55)},
-        customdata=[f"{_ceil(a):,} to {_floor(b):,}" for a, b in zip(low, high, strict=True)],
-        hovertemplate="%{customdata}: %{y:,}<extra></extra>",
-    )  # fmt: skip
-    apply_style(figure, dark=dark, height=230)
-    figure.update_xaxes(title_text=info.x_title)
-    if info.edges[-1] - info.edges[0] <= 8:
-        figure.update_xaxes(dtick=1)
-    figure.update_yaxes(title_text="sequences", rangemode="tozero", nticks=4)
-    figure.update_layout(hovermode="closest")
+    ranges = list(pairwise(info.edges))
+    names = [f"{math.ceil(a):,} to {math.floor(b):,}" for a, b in ranges]
+    widths = [0.92 * (b - a) for a, b in ranges]
+    figure = _vertical(info, dark, [(a + b) / 2 for a, b in ranges], names, "sequences", name="sequences", width=widths)
+    figure.update_xaxes(title_text=info.x_title, dtick=1 if info.edges[-1] - info.edges[0] <= 8 else None)
     return figure
-
-
-def _ceil(edge: float) -> int:
-    return -int(-edge // 1)
-
-
-def _floor(edge: float) -> int:
-    return int(edge // 1)
 
 
 def _short(name: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from seqcore.plots.style import apply_style, colour, empty_figure, line, stack_panels
-from seqcore.results.blanks import named
 from seqcore.results.data import TableInfo
+from seqcore.results.formatting import named
 
 __all__ = ["plot_table"]
 

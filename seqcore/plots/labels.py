@@ -17,7 +17,7 @@ from plotly.subplots import make_subplots
 
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure, rgba
 from seqcore.results import LabelsView
-from seqcore.results.blanks import marked
+from seqcore.results.formatting import marked
 
 __all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels", "with_class"]
 

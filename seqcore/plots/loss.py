@@ -30,7 +30,6 @@ class LossInfo(NamedTuple):
     changes: tuple[tuple[int, str], ...]  # step, what was changed
     logarithmic: bool
     title: str
-    unit: str
 
     @property
     def empty(self) -> bool:
@@ -45,7 +44,6 @@ def loss_info(
     *,
     logarithmic: bool = True,
     title: str = "",
-    unit: str = "scaled units",
 ) -> LossInfo:
     """From a curve (`steps[n]`, `loss[n]`) and a run's events, of which `Epoch` and `Changed` are looked at.
 
@@ -71,7 +69,6 @@ def loss_info(
         changes=tuple(changes),
         logarithmic=logarithmic,
         title=title,
-        unit=unit,
     )
 
 
@@ -101,7 +98,7 @@ def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text="optimizer step", rangemode="tozero")
-    figure.update_yaxes(title_text=f"loss ({info.unit})")
+    figure.update_yaxes(title_text="loss (scaled units)")
     if info.logarithmic:
         figure.update_yaxes(type="log", **_log_ticks(info))
     else:

@@ -42,12 +42,14 @@ class ScoresInfo(NamedTuple):
 
     scores: tuple[Score, ...]
     metric: str
-    metric_title: str
     reference: str  # the title of the baseline that is compared with first
-    higher_is_better: bool
     unit: str
-    title: str
     nothing_right: str = ""  # the metric that was to be compared by, where it is 0 for all
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a higher score is better."""
+        return metric_named(self.metric).higher_is_better
 
     @property
     def model(self) -> float | None:
@@ -103,14 +105,12 @@ class ScoresInfo(NamedTuple):
     @property
     def beaten(self) -> bool:
         """Whether a baseline is better than the model."""
-        best = self.best_baseline
-        return best is not None and self.model is not None and self._worse(best.value)
+        return self._loses_to(self.best_baseline)
 
     @property
     def worse(self) -> bool:
         """Whether the reference baseline is better than the model."""
-        base = self.reference_score
-        return base is not None and self.model is not None and self._worse(base.value)
+        return self._loses_to(self.reference_score)
 
     @property
     def sentence(self) -> str:
@@ -144,10 +144,10 @@ class ScoresInfo(NamedTuple):
             return _in_points(self.model - base, 100.0 if words.share else 1.0)
         return _in_times(self.model, base)
 
-    def _worse(self, base: float) -> bool:
-        assert self.model is not None
-        lower = self.model < base
-        return lower == self.higher_is_better and self._compare(base) != EQUAL
+    def _loses_to(self, other: Score | None) -> bool:
+        if self.model is None or other is None:
+            return False
+        return (self.model < other.value) == self.higher_is_better and self._compare(other.value) != EQUAL
 
     def _is_exact(self, score: Score, tolerance: float) -> bool:
         if self.higher_is_better:
@@ -164,7 +164,6 @@ def scores_info(
     part: str = "",
     reference: str = "",
     unit: str = "",
-    title: str = "",
 ) -> ScoresInfo:
     """From metrics by name ("mae", or "val_mae" with `part="val"`) of the model and of each baseline."""
     nothing_right = ""
@@ -185,11 +184,8 @@ def scores_info(
     return ScoresInfo(
         scores=tuple(sorted(known, key=lambda s: -s.value if words.higher_is_better else s.value)),
         metric=metric,
-        metric_title=words.title,
         reference=baseline_title(reference) if reference else "",
-        higher_is_better=words.higher_is_better,
         unit=unit,
-        title=title,
         nothing_right=nothing_right,
     )
 
@@ -207,28 +203,23 @@ def _nothing_right(
 def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
     """A bar for each, best on top: the model in blue, baselines in grey."""
     if not info.scores:
-        return empty_figure(info.title, "no scores yet", dark=dark, height=160)
-    share = metric_named(info.metric).share
-    factor = 100.0 if share else 1.0
-    unit = "%" if share or info.metric == "mape" else info.unit
+        return empty_figure("", "no scores yet", dark=dark, height=160)
+    words = metric_named(info.metric)
+    factor = 100.0 if words.share else 1.0
+    unit = "%" if words.share or info.metric == "mape" else info.unit
     values = [factor * s.value for s in info.scores]
+    blue, grey = colour("prediction", dark=dark), colour("baseline", dark=dark, opacity=0.55)
     figure = go.Figure(
         go.Bar(
             x=values, y=[f"{s.name} " for s in info.scores], orientation="h",
-            marker={
-                "color": [
-                    colour("prediction", dark=dark) if s.model else colour("baseline", dark=dark, opacity=0.55)
-                    for s in info.scores
-                ],
-                "cornerradius": 3,
-            },
+            marker={"color": [blue if s.model else grey for s in info.scores], "cornerradius": 3},
             text=[f"{v:.4g}{'' if not unit else f' {unit}'}" for v in values], textposition="outside", cliponaxis=False,
             hovertemplate="%{y}: %{x:.6g}<extra></extra>",
         )
     )  # fmt: skip
-    apply_style(figure, dark=dark, title=info.title, height=70 + 32 * len(values) + (28 if info.title else 0))
-    better = "higher is better" if info.higher_is_better else "lower is better"
-    title = f"{info.metric_title}{f' in {unit}' if unit else ''}, {better}"
+    apply_style(figure, dark=dark, height=70 + 32 * len(values))
+    better = "higher" if info.higher_is_better else "lower"
+    title = f"{words.title}{f' in {unit}' if unit else ''}, {better} is better"
     figure.update_xaxes(title_text=title, range=[min(0.0, *values) * 1.25, max(0.0, *values) * 1.25 or 1.0], nticks=5)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False, nticks=0)
     figure.update_layout(hovermode="closest", bargap=0.35)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seqcore.plots.style import apply_style, colour, empty_figure, percent_heat_map
 from seqcore.results import SymbolsView
-from seqcore.results.blanks import marked, named
+from seqcore.results.formatting import marked, named
 
 __all__ = ["SymbolsInfo", "plot_symbols", "symbols_info"]
 

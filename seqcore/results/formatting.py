@@ -1,10 +1,13 @@
-"""Numbers and durations as short text."""
+"""Numbers, durations and symbols as short text."""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["counted", "format_duration", "format_number", "format_value"]
+__all__ = ["counted", "format_duration", "format_number", "format_value", "marked", "named"]
+
+_MARKS = {" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"}
+_NAMES = {" ": "space", "\n": "new line", "\t": "tab"}
 
 
 def counted(count: int, thing: str) -> str:
@@ -35,3 +38,13 @@ def format_duration(seconds: float | None) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def marked(symbol: str) -> str:
+    """A symbol; a blank as a visible sign."""
+    return _MARKS.get(symbol, symbol)
+
+
+def named(symbol: str) -> str:
+    """A symbol; a blank by its name."""
+    return _NAMES.get(symbol, symbol)

@@ -20,15 +20,11 @@ class HorizonView(View):
     """The error of each method, `errors[title][H]`, 1 to H steps ahead; the model comes first, as `MODEL`."""
 
     kind = "horizon"
+    caption = "Error by steps ahead. Blue: model. Grey: baselines."
 
     errors: dict[str, Values]
     metric: str = "mae"
     title: str = ""
-
-    @property
-    def caption(self) -> str:
-        """How to read the figure."""
-        return "Error by steps ahead. Blue: model. Grey: baselines."
 
     def table(self) -> Rows:
         """A row for each number of steps ahead."""

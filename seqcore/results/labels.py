@@ -111,15 +111,11 @@ class ConfusionView(View):
 
     kind = "confusion"
     width_of = "labels"
+    caption = "Rows: true class. Columns: predicted class. Blue: correct. Red: wrong."
 
     labels: Words
     counts: Values
     title: str = ""
-
-    @property
-    def caption(self) -> str:
-        """How to read the figure."""
-        return "Rows: true class. Columns: predicted class. Blue: correct. Red: wrong."
 
     def table(self) -> Rows:
         """A row for each true class."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqcore.results.base import Answer, Rows, Values, View, Words, exact
-from seqcore.results.blanks import named
+from seqcore.results.formatting import named
 
 __all__ = ["SymbolsView", "ranked_answer"]
 
@@ -26,6 +26,7 @@ class SymbolsView(View):
 
     kind = "symbols"
     width_of = "symbols"
+    caption = "Rows: contexts. Color: probability of the next symbol. Ring: the true one."
 
     contexts: tuple[Words, ...]
     symbols: Words
@@ -38,11 +39,6 @@ class SymbolsView(View):
     def predictions(self) -> Words:
         """The most probable next symbol after each context."""
         return tuple(self.symbols[int(i)] for i in np.argmax(self.probabilities, axis=1))
-
-    @property
-    def caption(self) -> str:
-        """How to read the figure."""
-        return "Rows: contexts. Color: probability of the next symbol. Ring: the true one."
 
     def table(self) -> Rows:
         """The context, the true symbol (where known), the predicted one, and the probability of each."""

@@ -16,15 +16,11 @@ class TableView(View):
     """Rows of texts and numbers under `columns`."""
 
     kind = "table"
+    caption = ""
 
     columns: Words
     rows: tuple[tuple[Any, ...], ...]
     title: str = ""
-
-    @property
-    def caption(self) -> str:
-        """A table needs none."""
-        return ""
 
     def table(self) -> Rows:
         """The cells as they are."""

@@ -194,18 +194,11 @@ def _classes(table: Table, config: DataConfig) -> dict[str, dict[str, int]] | No
 
 
 def _vocabularies(table: Table, config: DataConfig) -> tuple[VocabularyFacts, ...]:
-    if not table.symbolic:
-        return ()
-    if table.paired is None:
-        return (_vocabulary(table, table, config, table.columns[0]),)
-    paired = table.paired
-    return (
-        _vocabulary(table, table, config, table.columns[0]),
-        _vocabulary(paired, table, config, paired.columns[0]),
-    )
+    texts = (table, table.paired) if table.symbolic else ()
+    return tuple(_vocabulary(text, table, config) for text in texts if text is not None)
 
 
-def _vocabulary(texts: Table, table: Table, config: DataConfig, of: str) -> VocabularyFacts:
+def _vocabulary(texts: Table, table: Table, config: DataConfig) -> VocabularyFacts:
     """Of `texts`, whose sequences are split as those of `table`."""
     assert texts.symbols is not None
     size = len(texts.symbols)
@@ -230,7 +223,7 @@ def _vocabulary(texts: Table, table: Table, config: DataConfig, of: str) -> Voca
     held_back = counts["val"] + counts["test"]
     unknown = order[missed[order] & (held_back[order] > 0)]
     return VocabularyFacts(
-        of=of,
+        of=texts.columns[0],
         size=len(order),
         total=int(total.sum()),
         separator=texts.separator,

@@ -106,8 +106,7 @@ def _positions(table: Table, rows: NDArray[np.int64], sequence: int) -> NDArray[
 def _symbols_or_sequence(data: Dataset, split: str, numbers: NDArray[np.int64], batch: Batch, i: int) -> PreviewWindow:
     """A window of symbols, or a whole sequence with its class or its translation."""
     table = data.table
-    first, lengths, sequence = (int(a[i]) for a in data.windows[split].locate(numbers))
-    row, length, s = first, lengths, sequence
+    row, length, s = (int(a[i]) for a in data.windows[split].locate(numbers))
     known: dict[str, Any] = {"name": _name(table, s, row), "length": length}
     if table.symbolic:
         most = min(length, MOST_WORDS)

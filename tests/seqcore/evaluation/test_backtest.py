@@ -47,7 +47,7 @@ def test_an_evaluation_tells_the_error_by_horizon_and_it_adds_up_to_the_whole(wa
 def test_the_picture_has_the_model_first_and_then_the_naive_methods_from_the_best() -> None:
     errors = {"Drift": np.array([3.0, 4.0]), "Model": np.array([5.0, 6.0]), "Last value": np.array([1.0, 2.0])}
     info = horizon_info(HorizonView({"Model": errors["Model"], **errors}))
-    assert [line.name for line in info.lines] == ["Model", "Last value", "Drift"]
+    assert list(info.errors) == ["Model", "Last value", "Drift"]
     assert info.steps.tolist() == [1, 2]
     for dark in (False, True):
         figure = plot_horizon(info, dark)
