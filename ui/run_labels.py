@@ -110,5 +110,5 @@ def skill_ratio(run: Run) -> float:
     base = info.reference_score
     if info.model is None or base is None:
         return 0.0
-    ratio = (info.model, base.value) if info.higher_is_better else (base.value, info.model)
+    ratio = (info.model, base.value) if info.words.higher_is_better else (base.value, info.model)
     return ratio[0] / ratio[1] if ratio[1] else float("inf")

@@ -120,11 +120,7 @@ def _log_ticks(info: LossInfo) -> dict[str, Any]:
 
 def _drawable(values: Any, logarithmic: bool) -> Values:
     numbers = np.array(values, dtype=np.float64)
-    bad = ~np.isfinite(numbers)
-    if logarithmic:
-        bad |= ~(numbers > 0)
-    numbers[bad] = np.nan
-    return numbers
+    return np.where(np.isfinite(numbers) & ((numbers > 0) | (not logarithmic)), numbers, np.nan)
 
 
 def _field(path: str) -> str:

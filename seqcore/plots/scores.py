@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from seqcore.plots.style import apply_style, colour, empty_figure
 from seqcore.registry import baseline_title
-from seqcore.results import metric_named
+from seqcore.results.metrics import Metric, metric_named
 
 __all__ = ["Score", "ScoresInfo", "plot_scores", "scores_info"]
 
@@ -47,9 +47,9 @@ class ScoresInfo(NamedTuple):
     nothing_right: str = ""  # the metric that was to be compared by, where it is 0 for all
 
     @property
-    def higher_is_better(self) -> bool:
-        """Whether a higher score is better."""
-        return metric_named(self.metric).higher_is_better
+    def words(self) -> Metric:
+        """How the metric is called and read."""
+        return metric_named(self.metric)
 
     @property
     def model(self) -> float | None:
@@ -76,12 +76,7 @@ class ScoresInfo(NamedTuple):
         base = self.reference_score
         if self.model is None or base is None:
             return "–"
-        return f"{self.short_metric} 0 for all" if self.metric == self.nothing_right else self._compare(base.value)
-
-    @property
-    def short_metric(self) -> str:
-        """The metric's abbreviation: "MAE"."""
-        return metric_named(self.metric).short
+        return f"{self.words.short} 0 for all" if self.metric == self.nothing_right else self._compare(base.value)
 
     @property
     def against_reference(self) -> str:
@@ -99,8 +94,7 @@ class ScoresInfo(NamedTuple):
             return ""
         if self.exact_baseline:
             return f"{best.name} is exact on these data"
-        words = self._compare(best.value)
-        return f"{words} {_joint(words)} {best.phrase}"
+        return self._against(best)
 
     @property
     def beaten(self) -> bool:
@@ -120,15 +114,14 @@ class ScoresInfo(NamedTuple):
             return "This split has no score."
         if best is None or base is None:
             return "There is no baseline to compare with."
-        name = self.short_metric[:1].upper() + self.short_metric[1:]
+        name = self.words.short[:1].upper() + self.words.short[1:]
         if self.nothing_right and self.metric == self.nothing_right:
             return f"{name} is 0 for the model and for every baseline."
-        text = f"Skill: {self.short_metric} {self._compare(base.value)} {self.against_reference}"
+        text = f"Skill: {self.words.short} {self._against(base)}"
         if self.nothing_right:
             text = f"{metric_named(self.nothing_right).title} is 0 for all. {text}"
         if best.name != base.name:
-            against = self._compare(best.value)
-            text += f", and {against} {_joint(against)} the best baseline, {best.phrase}"
+            text += f", and {self._against(best, 'the best baseline, ')}"
         return f"{text}. {best.name} is exact on these data." if self.exact_baseline else f"{text}."
 
     @property
@@ -136,22 +129,26 @@ class ScoresInfo(NamedTuple):
         """Whether the best baseline makes no error that can be seen beside the others'."""
         return any(self._is_exact(s, EXACT) for s in self.scores if not s.model)
 
+    def _against(self, other: Score, name: str = "") -> str:
+        """The model's score beside a baseline's, whose name follows `name`."""
+        words = self._compare(other.value)
+        return f"{words} {_joint(words)} {name}{other.phrase}"
+
     def _compare(self, base: float) -> str:
         """How the model's score stands to a baseline's."""
         assert self.model is not None
-        words = metric_named(self.metric)
-        if words.higher_is_better:
-            return _in_points(self.model - base, 100.0 if words.share else 1.0)
+        if self.words.higher_is_better:
+            return _in_points(self.model - base, 100.0 if self.words.share else 1.0)
         return _in_times(self.model, base)
 
     def _loses_to(self, other: Score | None) -> bool:
         if self.model is None or other is None:
             return False
-        return (self.model < other.value) == self.higher_is_better and self._compare(other.value) != EQUAL
+        return (self.model < other.value) == self.words.higher_is_better and self._compare(other.value) != EQUAL
 
     def _is_exact(self, score: Score, tolerance: float) -> bool:
-        if self.higher_is_better:
-            return score.value >= metric_named(self.metric).best
+        if self.words.higher_is_better:
+            return score.value >= self.words.best
         worst = max(abs(s.value) for s in self.scores)
         return worst > 0 and abs(score.value) <= tolerance * worst
 
@@ -204,7 +201,7 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
     """A bar for each, best on top: the model in blue, baselines in grey."""
     if not info.scores:
         return empty_figure("", "no scores yet", dark=dark, height=160)
-    words = metric_named(info.metric)
+    words = info.words
     factor = 100.0 if words.share else 1.0
     unit = "%" if words.share or info.metric == "mape" else info.unit
     values = [factor * s.value for s in info.scores]
@@ -218,7 +215,7 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
         )
     )  # fmt: skip
     apply_style(figure, dark=dark, height=70 + 32 * len(values))
-    better = "higher" if info.higher_is_better else "lower"
+    better = "higher" if words.higher_is_better else "lower"
     title = f"{words.title}{f' in {unit}' if unit else ''}, {better} is better"
     figure.update_xaxes(title_text=title, range=[min(0.0, *values) * 1.25, max(0.0, *values) * 1.25 or 1.0], nticks=5)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False, nticks=0)

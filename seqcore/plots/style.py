@@ -55,14 +55,10 @@ def _template(*, dark: bool) -> go.layout.Template:
     quiet = "#9BA1A9" if dark else "#6A6F76"
     hairline = "rgba(255,255,255,.09)" if dark else "rgba(20,24,30,.08)"
     axis = {
-        "gridcolor": hairline,
-        "zeroline": False,
-        "showline": False,
-        "ticks": "",
-        "automargin": True,
-        "tickfont": {"color": quiet, "size": 12},
-        "title": {"font": {"color": quiet, "size": 12}, "standoff": 8},
-    }
+        "gridcolor": hairline, "zeroline": False, "showline": False, "ticks": "", "automargin": True,
+        "tickfont": {"color": quiet, "size": 12}, "title": {"font": {"color": quiet, "size": 12}, "standoff": 8},
+    }  # fmt: skip
+    hover = {"family": FONT, "size": 12, "color": colour("truth", dark=dark)}
     return go.layout.Template(
         layout={
             "font": {"family": FONT, "size": 13, "color": colour("truth", dark=dark)},
@@ -73,24 +69,15 @@ def _template(*, dark: bool) -> go.layout.Template:
             "xaxis": {**axis, "showgrid": False},
             "yaxis": {**axis, "nticks": 6},
             "hovermode": "x unified",
-            "hoverlabel": {
-                "bgcolor": "#23272E" if dark else "#FFFFFF",
-                "bordercolor": hairline,
-                "font": {"family": FONT, "size": 12, "color": colour("truth", dark=dark)},
-            },
+            "hoverlabel": {"bgcolor": "#23272E" if dark else "#FFFFFF", "bordercolor": hairline, "font": hover},
             "legend": {
-                "orientation": "h",
-                "x": 0,
-                "xanchor": "left",
-                "y": 1.0,
-                "yanchor": "bottom",
-                "bgcolor": "rgba(0,0,0,0)",
-                "font": {"size": 12},
+                "orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom",
+                "bgcolor": "rgba(0,0,0,0)", "font": {"size": 12},
             },
             "dragmode": "zoom",
             "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": quiet, "activecolor": colour("prediction", dark=dark)},
         }
-    )
+    )  # fmt: skip
 
 
 _TEMPLATES = {dark: _template(dark=dark) for dark in (False, True)}

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcore.registry import load
-from seqcore.results.base import Answer, View, from_fields, plain
+from seqcore.results.base import View, from_fields, plain
 from seqcore.results.frames import FramesView
 from seqcore.results.horizon import HorizonView
 from seqcore.results.labels import ConfusionView, LabelsView
-from seqcore.results.metrics import METRICS, Metric, metric_named
+from seqcore.results.metrics import metric_named
 from seqcore.results.series import SeriesView
 from seqcore.results.symbols import SymbolsView
 from seqcore.results.table import TableView
@@ -22,26 +22,10 @@ from seqcore.results.text import TextView
 from seqcore.results.translation import Translated, TranslationView
 
 __all__ = [
-    "METRICS",
-    "RESULT_TYPES",
-    "Answer",
-    "ConfusionView",
-    "FramesView",
-    "HorizonView",
-    "LabelsView",
-    "Metric",
-    "ResultType",
-    "SeriesView",
-    "SymbolsView",
-    "TableView",
-    "TextView",
-    "Translated",
-    "TranslationView",
-    "View",
-    "metric_named",
-    "plain",
+    "RESULT_TYPES", "ConfusionView", "FramesView", "HorizonView", "LabelsView", "ResultType", "SeriesView",
+    "SymbolsView", "TableView", "TextView", "Translated", "TranslationView", "View", "metric_named", "plain",
     "view_from_dict",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "SPLIT_TITLES",
-    "Autocorrelation",
-    "Example",
-    "ExamplesInfo",
-    "LengthFacts",
-    "PreviewWindow",
-    "Segment",
-    "TableInfo",
-    "VocabularyFacts",
-    "WindowPreview",
-]
+    "SPLIT_TITLES", "Autocorrelation", "Example", "ExamplesInfo", "LengthFacts", "PreviewWindow", "Segment",
+    "TableInfo", "VocabularyFacts", "WindowPreview",
+]  # fmt: skip
 
 Values = NDArray[np.float64]
 SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}

@@ -15,14 +15,7 @@ from seqcore.experiment.config import DataConfig
 from seqcore.results import plain
 from seqcore.results.data import Autocorrelation, LengthFacts, VocabularyFacts
 
-__all__ = [
-    "ColumnFacts",
-    "Profile",
-    "SplitFacts",
-    "default_config",
-    "spread_rows",
-    "target_column",
-]
+__all__ = ["ColumnFacts", "Profile", "SplitFacts", "default_config", "spread_rows", "target_column"]
 
 UNEVEN = 4.0  # times as many sequences of one class as of another, above which class weights are worth a try
 LOOKED_AT = 200_000  # rows, spread over all, from which medians and outliers are estimated
