@@ -17,9 +17,9 @@ from seqcore.data.numeric_dataset import NumericCodec, NumericDataset, is_recurs
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.table import Table
 from seqcore.evaluation.backtest import by_series_view, error_by_horizon, error_by_series, horizon_view
-from seqcore.evaluation.baselines import exact_baseline, fit_baselines, predict_baselines
+from seqcore.evaluation.baselines import exact_baseline, facts_for, fit_baselines, predict_baselines
 from seqcore.evaluation.baselines.linear import MOST_STORED
-from seqcore.evaluation.baselines.naive import baseline_inputs, facts_for
+from seqcore.evaluation.baselines.naive import baseline_inputs
 from seqcore.evaluation.intervals import empirical_coverage, nominal_coverage
 from seqcore.evaluation.metrics import BaselineScore, Evaluation, regression_metrics
 from seqcore.events import Finding, Preparing

@@ -7,14 +7,17 @@ charts, tables and sentences under its title.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from seqcore.events import Finding
 from seqcore.registry import Entry, load
 
-__all__ = ["BASELINES", "Baseline", "exact_baseline", "fit_baselines", "predict_baselines"]
+if TYPE_CHECKING:
+    from seqcore.data.numeric_dataset import NumericCodec, NumericDataset
+
+__all__ = ["BASELINES", "Baseline", "exact_baseline", "facts_for", "fit_baselines", "predict_baselines"]
 
 _HERE = "seqcore.evaluation.baselines"
 
@@ -31,6 +34,8 @@ class Baseline(Entry):
 
     task: str = "regression"
     fit: str = ""  # "package.module:function", from a dataset to arrays, which checkpoints keep in the codec
+    # arrays of `fit` whose first axis is the series; `fit` is then given the rows of new series as a second argument
+    per_series: tuple[str, ...] = ()
 
     @property
     def phrase(self) -> str:
@@ -39,7 +44,8 @@ class Baseline(Entry):
 
 
 def _naive(title: str, help: str, name: str) -> Baseline:
-    return Baseline(title, help, f"{_HERE}.naive:{name}", fit=f"{_HERE}.naive:fit_naive")
+    per_series = ("mean", "naive_step", "period")
+    return Baseline(title, help, f"{_HERE}.naive:{name}", fit=f"{_HERE}.naive:fit_naive", per_series=per_series)
 
 
 def _linear(title: str, help: str, name: str) -> Baseline:
@@ -99,6 +105,21 @@ def fit_baselines(task: str, dataset: Any) -> dict[str, NDArray[Any]]:
     """What the baselines of a task learn from the training split, by name."""
     fits = dict.fromkeys(entry.fit for entry in BASELINES.values() if entry.task == task and entry.fit)
     return {name: array for fit in fits for name, array in load(fit)(dataset).items()}
+
+
+def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, NDArray[Any]]:
+    """The fitted arrays for the series of this table; for a new series, from the rows that its scale was fitted on."""
+    facts = dict(codec.fitted)
+    if not data.fit.by_series:
+        return facts
+    known, offsets = data.fit.known, data.table.offsets
+    unseen = [(s, int(offsets[s]), int(data.fit.learned_until[s])) for s in (known < 0).nonzero()[0].tolist()]
+    for fit, names in {entry.fit: entry.per_series for entry in BASELINES.values() if entry.per_series}.items():
+        own = load(fit)(data, unseen) if unseen else {}
+        for name in codec.fitted.keys() & names:
+            facts[name] = codec.fitted[name][known.clip(min=0)]
+            facts[name][known < 0] = own[name][known < 0] if name in own else 0
+    return facts
 
 
 def predict_baselines(task: str, *given: Any) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.numeric_codec import NumericCodec
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.profile.seasonality import LONGEST_LOOK, find_period
 from seqcore.data.scaling import CHUNK
 
-__all__ = ["BaselineInputs", "baseline_inputs", "drift", "facts_for", "fit_naive", "last_value", "mean", "seasonal"]
+__all__ = ["BaselineInputs", "baseline_inputs", "drift", "fit_naive", "last_value", "mean", "seasonal"]
 
 Values = NDArray[np.float64]
+Bounds = list[tuple[int, int, int]]  # of the rows to fit on: sequence, first row, row after the last
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,10 @@ def repeat_last(s: BaselineInputs) -> Values:
     return np.broadcast_to(s.own[s.origin][:, :, None, :], (*s.origin.shape, len(s.ahead), s.own.shape[1]))
 
 
-def mean(s: BaselineInputs) -> Values:
+def mean(s: BaselineInputs) -> Values | None:
     """The mean of the training split, for each series."""
+    if "mean" not in s.facts:
+        return None
     shape = (*s.origin.shape, len(s.ahead), s.own.shape[1])
     return np.broadcast_to(s.facts["mean"][s.series][:, None, None, :], shape)
 
@@ -104,25 +106,8 @@ def baseline_inputs(data: NumericDataset, split: str, indices: NDArray[np.int64]
     )
 
 
-def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, Values]:
-    """The fitted values for the series of this table; for a new series, from the rows that its scale was fitted on."""
-    if not data.fit.by_series:
-        return codec.fitted
-    known, offsets = data.fit.known, data.table.offsets
-    unseen = [(s, int(offsets[s]), int(data.fit.learned_until[s])) for s in np.flatnonzero(known < 0).tolist()]
-    own = fit_naive(data, unseen) if unseen else {}
-    facts = dict(codec.fitted)
-    for name in ("mean", "naive_step", "period"):
-        if name in codec.fitted:
-            facts[name] = codec.fitted[name][np.maximum(known, 0)]
-            if unseen:
-                fitted = own.get(name, np.zeros_like(facts[name]))
-                facts[name][known < 0] = fitted[known < 0]
-    return facts
-
-
-def fit_naive(data: NumericDataset, bounds: list[tuple[int, int, int]] | None = None) -> dict[str, Values]:
-    """From these rows (default: the training split): mean[G, K], mean absolute step[G, K], period[G] (0: none).
+def fit_naive(data: NumericDataset, bounds: Bounds | None = None) -> dict[str, Values]:
+    """From the training split (or `bounds`): mean[G, K], mean absolute step from row to row[G, K], period[G] (0: none).
 
     G is 1, or the number of series where each has a scale of its own.
     """

@@ -11,6 +11,7 @@ from typing import Any
 
 from seqcore.errors import ExperimentError, NotFoundError, did_you_mean
 from seqcore.experiment.experiment import Experiment
+from seqcore.registry import sources
 
 __all__ = ["Recipe", "load_recipe", "recipe", "recipes"]
 
@@ -51,6 +52,10 @@ def recipes() -> list[Recipe]:
 @lru_cache(maxsize=256)
 def load_recipe(name: str) -> Recipe:
     """The recipe `name`. NotFoundError if it does not exist."""
+    if name in sources() and name not in _names():
+        raise NotFoundError(
+            f"recipe: {name!r} is not a recipe; it is a source: use --set data.source={name} with a recipe"
+        )
     if name not in _names():
         raise NotFoundError(f"recipe: {name[:60]!r} is not one of the recipes{did_you_mean(name, _names())}")
     text = (resources.files(__package__) / f"{name}.toml").read_text(encoding="utf-8")

@@ -171,6 +171,7 @@ def test_every_fault_in_what_was_set_is_a_line_and_no_run_is_made(ask: Ask) -> N
     ("what", "says"),
     [
         ("bouncing-bal", "did you mean bouncing-ball?"),
+        ("weather", "recipe: 'weather' is not a recipe; it is a source: use --set data.source=weather with a recipe"),
         ("missing.csv", "no such file"),
         ("missing.toml", "no such file"),
         (".", "folder"),
