@@ -20,6 +20,7 @@ from seqcore.data.table import Table
 from seqcore.data.vocabulary import Vocabulary
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
+from seqcore.results.formatting import listed
 
 __all__ = ["UNKNOWN_CLASS", "LabelledCodec", "LabelledDataset"]
 
@@ -227,11 +228,13 @@ class LabelledDataset(Dataset):
                 if (self.truth(split, np.arange(len(self.windows[split]))) == UNKNOWN_CLASS).any()
             ]
             notes.append(
-                f"Class {_named(unknown)}: in the {' and the '.join(where)} split, but not in the training split; the "
-                "model can't know it, so each of these sequences is an error"
+                f"Class {listed(unknown, _NAMED)}: in the {' and the '.join(where)} split, but not in the training "
+                "split; the model can't know it, so each of these sequences is an error"
             )
         if few := names[counts < FEW].tolist():
-            notes.append(f"Class {_named(few)}: fewer than {FEW} sequences, too few for training and evaluation")
+            notes.append(
+                f"Class {listed(few, _NAMED)}: fewer than {FEW} sequences, too few for training and evaluation"
+            )
         share = counts.max() / counts.sum()
         if share > LARGE:
             notes.append(
@@ -270,11 +273,6 @@ def _natural(label: str) -> list[tuple[int, int, str]]:
     """Sort key with "class 2" before "class 10"."""
     pieces = re.findall(r"\d+|\D+", label)
     return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in pieces]
-
-
-def _named(labels: list[str] | tuple[str, ...]) -> str:
-    rest = len(labels) - _NAMED
-    return ", ".join(labels[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _chosen_columns(table: Table, names: tuple[str, ...]) -> Table:

@@ -14,6 +14,7 @@ from seqcore.data.sentences import cut_sentence, normalised
 from seqcore.data.table import Table
 from seqcore.data.token_encoder import TokenEncoder
 from seqcore.errors import DataError
+from seqcore.results.formatting import listed
 from seqcore.results.spacing import bare, is_word
 
 __all__ = ["MOST_WORDS", "ONLY_WORDS", "pairs_table"]
@@ -52,10 +53,8 @@ def pairs_table(
         same.append(hash((source, target)))
         sentence.append(hash(tuple(bare(w).lower() for w in words if is_word(w)) or source))
     if empty:
-        rows = ", ".join(map(str, empty[:_NAMED])) + (f" and {len(empty) - _NAMED:,} more" if empty[_NAMED:] else "")
-        raise DataError(
-            f"{name}, row{'s' * (len(empty) > 1)} {rows}: an empty sentence in the pair; correct or remove the row"
-        )
+        rows = f"row{'s' * (len(empty) > 1)} {listed(empty, _NAMED)}"
+        raise DataError(f"{name}, {rows}: an empty sentence in the pair; correct or remove the row")
     if not same:
         raise DataError(f"{name}: there are no sentence pairs; give two sentences per row")
     sources = left.table(columns=columns[:1], separator=" ", x_title="word", independent=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-__all__ = ["counted", "format_duration", "format_number", "format_value", "marked", "named"]
+__all__ = ["counted", "format_duration", "format_number", "format_value", "listed", "marked", "named"]
 
 _MARKS = {" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"}
 _NAMES = {" ": "space", "\n": "new line", "\t": "tab"}
@@ -48,3 +49,10 @@ def marked(symbol: str) -> str:
 def named(symbol: str) -> str:
     """A symbol; a blank by its name."""
     return _NAMES.get(symbol, symbol)
+
+
+def listed(items: Iterable[object], most: int, *, of: int | None = None) -> str:
+    """The first `most` items and the number of the others: "a, b and 3 more". `of`: the total if `items` are some."""
+    texts = [str(item) for item in items]
+    left = (len(texts) if of is None else of) - min(most, len(texts))
+    return ", ".join(texts[:most]) + (f" and {left:,} more" if left > 0 else "")

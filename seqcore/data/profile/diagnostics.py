@@ -14,7 +14,7 @@ from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.constraints import ANCHORED
 from seqcore.registry import task_kind, task_trait
-from seqcore.results.formatting import counted
+from seqcore.results.formatting import counted, listed
 
 __all__ = ["diagnose_table", "few_windows"]
 
@@ -47,13 +47,6 @@ def diagnose_table(
     found = [finding for finder in finders for finding in finder(table, config, profile)] + list(leakage)
     order = {"error": 0, "warning": 1, "info": 2}
     return tuple(sorted(found, key=lambda finding: order[finding.severity]))
-
-
-def _listed(names: list[str], most: int = 4, *, of: int | None = None) -> str:
-    """The first `most` names and the number of the others; `of` is the total where `names` are only some."""
-    left = (len(names) if of is None else of) - min(most, len(names))
-    more = f" and {left:,} more" if left else ""
-    return ", ".join(names[:most]) + more
 
 
 def _windows(table: Table, config: DataConfig, profile: Profile) -> Iterator[Finding]:
@@ -130,7 +123,7 @@ def _classes(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
     if missing:
         yield Finding(
             "class-not-trained",
-            f"The training split has no sequence of {_listed([repr(m) for m in missing])}, so it can't be predicted.",
+            f"The training split has no sequence of {listed([repr(m) for m in missing], 4)}, so it can't be predicted.",
             remedy="Add sequences of it, or remove it.",
         )
 
@@ -158,7 +151,7 @@ def _missing(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
     if columns and config.missing == "refuse":
         yield Finding(
             "missing-values",
-            f"Missing values in {_listed(columns)}.",
+            f"Missing values in {listed(columns, 4)}.",
             remedy="Set data.missing to interpolate, previous or drop; imputation uses no value of another split.",
         )
 
@@ -186,7 +179,7 @@ def _columns(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
         worst = task_kind(config.task) == "regression" and target in constant
         yield Finding(
             "constant-columns",
-            f"{_listed(constant)} {'is' if len(constant) == 1 else 'are'} constant.",
+            f"{listed(constant, 4)} {'is' if len(constant) == 1 else 'are'} constant.",
             remedy="Choose another target column." if worst else "Remove it from the inputs.",
             severity="warning" if worst else "info",
         )
@@ -321,7 +314,7 @@ def _text(table: Table, config: DataConfig, profile: Profile) -> Iterator[Findin
         worst = max(vocabulary.unknown.values(), default=0.0)
         if worst > UNKNOWN:
             split = max(vocabulary.unknown, key=vocabulary.unknown.__getitem__)
-            some = _listed([repr(s) for s in vocabulary.unknown_symbols], 5, of=vocabulary.unknown_kinds)
+            some = listed([repr(s) for s in vocabulary.unknown_symbols], 5, of=vocabulary.unknown_kinds)
             finer = vocabulary.separator and table.paired is None
             remedy = "Add text" + (", or use characters instead of words." if finer else ".")
             if table.paired is not None:

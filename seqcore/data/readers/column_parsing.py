@@ -1,4 +1,4 @@
-"""Arrow columns of a user's file: types, numbers in text, missing values, and row numbers for messages."""
+"""Arrow columns of a user's file: usual names, types, numbers in text, missing values, row numbers for messages."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 from seqcore.data.readers.csv_layout import MISSING, NUMBER, is_number
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError, did_you_mean
+from seqcore.results.formatting import listed
 
 __all__ = [
+    "GROUP_NAMES",
+    "ID_NAMES",
+    "LABEL_NAMES",
+    "STEP_NAMES",
+    "TEXT_NAMES",
     "Columns",
     "Origin",
     "encode",
@@ -34,6 +40,32 @@ __all__ = [
 Columns = dict[str, pa.ChunkedArray]
 _RELEASED = 4_000_000  # cells after which unused memory is released
 _UNNAMED = frozenset(MISSING) - {"-", "?", ".", ":", "None", "none"}  # cells without a name
+_LABEL = """
+    label labels class classes classlabel class_label class_name classname target_class category categories klasse
+    klassen etikett etikette clase classe kategorie sentiment activity gesture emotion
+"""
+_TEXT = """
+    text texts sentence sentences message messages review reviews tweet content body title sequence seq word
+    document comment phrase satz nachricht texte
+"""
+_GROUP = """
+    speaker subject person patient participant user group speaker_id subject_id person_id patient_id participant_id
+    user_id subjectid speakerid sprecher proband
+"""
+_ID = """
+    id name series sequence seq sample case key symbol ticker item store station sensor device unit city country
+    region stock company product code group site location asset machine engine trial recording utterance file
+    episode run unique_id series_id sequence_id sequenceid seq_id sample_id case_id item_id store_id sensor_id
+    station_id unit_id device_id trial_id recording_id file_id series_name uid sid
+"""
+_STEP = """
+    time t step steps timestep time_step time_idx timeidx time_index tick frame frame_id index idx n k pos position
+    order seq_no cycle cycles second seconds ms dim_index
+"""
+
+LABEL_NAMES, TEXT_NAMES, GROUP_NAMES, ID_NAMES, STEP_NAMES = (
+    frozenset(names.split()) for names in (_LABEL, _TEXT, _GROUP, _ID, _STEP)
+)
 _INDEX_NAMES = ("", "index", "unnamed: 0", "column 1", "id", "row", "nr", "no", "no.")
 
 
@@ -54,8 +86,7 @@ class Origin:
     def listed(self, where: NDArray[np.bool_]) -> str:
         """ "row 5" or "rows 5, 9, 12, 13, 17 and 40 more"."""
         places = np.flatnonzero(where).tolist()
-        rows = ", ".join(map(str, self.rows(places[:5])))
-        return f"row{'s' * (len(places) > 1)} {rows}" + (f" and {len(places) - 5:,} more" if len(places) > 5 else "")
+        return f"row{'s' * (len(places) > 1)} {listed(self.rows(places[:5]), 5, of=len(places))}"
 
     def error(self, column: str, message: str, rows: NDArray[np.bool_] | None = None) -> DataError:
         """An error about a column, with the rows [N] that it concerns."""
@@ -132,7 +163,7 @@ def take_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> list[s
         raise DataError(_nothing_to_learn(origin, left["not numeric"], has_dates=has_dates))
     for what, which in left.items():
         if which:
-            origin.notes.append(f"Columns left out ({what}): {listed_names(which)}.")
+            origin.notes.append(f"Columns left out ({what}): {listed(which, 8)}.")
     return list(columns)
 
 
@@ -253,11 +284,6 @@ def example_of(column: pa.ChunkedArray) -> str:
     return str(filled[0])[:40] if len(filled) else ""
 
 
-def listed_names(names: list[str]) -> str:
-    """The first 8 names, and how many more there are."""
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
-
 def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> str:
     if has_dates and not text:
         return f"{origin.name}: there is only a date column; add at least one numeric column"
@@ -268,7 +294,7 @@ def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> st
         )
     if text:
         return (
-            f"{origin.name}: there is no numeric column, only text ({listed_names(text)}); "
+            f"{origin.name}: there is no numeric column, only text ({listed(text, 8)}); "
             "add a numeric column, or rename the file to .txt for language modeling"
         )
     return f"{origin.name}: every column is empty; add a numeric column"

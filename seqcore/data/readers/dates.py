@@ -72,7 +72,6 @@ class ParsedDates:
     times: Times
     bad: NDArray[np.bool_]
     notes: tuple[str, ...] = ()
-    family: str = ""
 
 
 def date_family(cells: Sequence[str], share: float = 0.9) -> str | None:
@@ -141,7 +140,7 @@ def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto") ->
         stop = start + len(piece)
         times[start:stop], bad[start:stop], zones[start:stop] = _parse_piece(piece, family, day_first)
     times, note = _in_zone(times, zones)
-    return ParsedDates(times, bad, (*notes, *note), family)
+    return ParsedDates(times, bad, (*notes, *note))
 
 
 def _piece(column: pa.ChunkedArray, start: int) -> pa.Array:

@@ -8,8 +8,18 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 
-from seqcore.data.readers.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
-from seqcore.data.readers.column_parsing import Columns, Origin, holds_numbers, is_text, is_whole, sample, wanted_column
+from seqcore.data.readers.column_parsing import (
+    ID_NAMES,
+    LABEL_NAMES,
+    TEXT_NAMES,
+    Columns,
+    Origin,
+    holds_numbers,
+    is_text,
+    is_whole,
+    sample,
+    wanted_column,
+)
 from seqcore.data.readers.series import step_column
 from seqcore.data.readers.time_columns import date_column
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,37 +10,28 @@ from numpy.typing import NDArray
 
 from seqcore.data.calendar import Frequency, find_frequency, missing_after, missing_times_note
 from seqcore.data.readers.column_parsing import Origin
+from seqcore.data.table import Table
 
-__all__ = ["Filled", "fill_missing_times"]
+__all__ = ["fill_missing_times"]
 
 Times = NDArray[np.datetime64]
 Whole = NDArray[np.int64]
-Values = NDArray[np.float64]
 
 MOST_MISSING = 0.1  # share of missing steps above which they are probably intended (shops closed on Sundays)
 _EXAMINED = 2_000  # series that are each examined; if these share one calendar, it is used for all
 _NAMED = 20  # series with missing steps that are counted; beyond, "many"
 
 
-@dataclass(frozen=True)
-class Filled:
-    """Rows of series as in `Table`; `inserted` of them are rows of NaN."""
-
-    values: Values
-    times: Times
-    offsets: Whole
-    row_numbers: dict[int, int]
-    inserted: int = 0
-
-
-def fill_missing_times(table: Filled, names: list[str], origin: Origin) -> Filled:
+def fill_missing_times(table: Table, origin: Origin) -> Table:
     """Insert rows of NaN for missing time steps as `missing_times` says; a note gives their number.
 
     "auto": if at most a tenth of the steps of a series are missing. "insert": in every regular series, at most as many
     rows as it has. "leave": only report them. Weekends and holidays are not missing in business-day data. Nothing is
     reported for irregular series. Memory: one copy of the rows, and only if some are inserted.
     """
-    times, offsets = table.times, table.offsets
+    if table.times is None:
+        return table
+    times, offsets, names = table.times, table.offsets, table.names
     after = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[ns]")
     found: list[tuple[Whole, Whole, Times]] = [after]
     lacking: dict[bool, list[str]] = {True: [], False: []}
@@ -72,7 +63,7 @@ def fill_missing_times(table: Filled, names: list[str], origin: Origin) -> Fille
     if names:
         total = int(counts.sum())
         origin.notes.append(f"{total:,} rows were inserted in total, in {len(found) - 1:,} of {len(names):,} series.")
-    return _inserted(table, rows, counts, new)
+    return _inserted(table, times, rows, counts, new)
 
 
 def _may_insert(missing: int, rows: int, wanted: str) -> bool:
@@ -116,7 +107,7 @@ def _between(times: Times, rows: Whole, counts: Whole, frequency: Frequency) -> 
     return new
 
 
-def _inserted(old: Filled, rows: Whole, counts: Whole, new: Times) -> Filled:
+def _inserted(old: Table, times: Times, rows: Whole, counts: Whole, new: Times) -> Table:
     """`counts` rows of NaN inserted after each of `rows`."""
     places = np.repeat(rows + 1, counts)
 
@@ -125,9 +116,10 @@ def _inserted(old: Filled, rows: Whole, counts: Whole, new: Times) -> Filled:
         return np.asarray(row + np.searchsorted(places, row, side="right"))
 
     numbers = moved(np.array([*old.row_numbers], dtype=np.int64)).tolist()
-    return Filled(
+    return replace(
+        old,
         values=np.insert(old.values, places, np.nan, axis=0),
-        times=np.insert(old.times, places, new),
+        times=np.insert(times, places, new),
         offsets=moved(old.offsets),
         row_numbers=dict(zip(numbers, old.row_numbers.values(), strict=True)),
         inserted=len(places),

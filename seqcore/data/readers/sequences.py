@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seqcore.data.readers.column_names import GROUP_NAMES, ID_NAMES
 from seqcore.data.readers.column_parsing import (
+    GROUP_NAMES,
+    ID_NAMES,
     Columns,
     Origin,
     encode,

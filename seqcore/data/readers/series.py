@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqcore.data.calendar import short_time
-from seqcore.data.readers.column_names import ID_NAMES, STEP_NAMES
 from seqcore.data.readers.column_parsing import (
+    ID_NAMES,
+    STEP_NAMES,
     Columns,
     Origin,
     encode,
@@ -24,7 +25,7 @@ from seqcore.data.readers.column_parsing import (
     sample,
     wanted_column,
 )
-from seqcore.data.readers.reindexing import Filled, fill_missing_times
+from seqcore.data.readers.reindexing import fill_missing_times
 from seqcore.data.readers.time_columns import take_times
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -68,23 +69,17 @@ def series_table(columns: Columns, origin: Origin) -> Table:
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         rows = f"{counts.min():,}" if counts.min() == counts.max() else f"{counts.min():,} to {counts.max():,}"
         origin.notes.append(f"{len(ids.names):,} series by column {ids.column}, {rows} rows each.")
-    row_numbers, inserted = rows_of_missing(values, order, origin), 0
-    if times is not None:
-        series = ids.names if ids is not None else []
-        filled = fill_missing_times(Filled(values, times, offsets, row_numbers), series, origin)
-        values, times, offsets = filled.values, filled.times, filled.offsets
-        row_numbers, inserted = filled.row_numbers, filled.inserted
-    return Table(
+    table = Table(
         values=values,
         columns=tuple(names),
         times=times,
         offsets=offsets,
         names=tuple(ids.names) if ids is not None else (),
-        notes=tuple(origin.notes),
         x_title=date_name if times is not None else step_name if steps is not None and step_name else "row",
-        row_numbers=row_numbers,
-        inserted=inserted,
+        row_numbers=rows_of_missing(values, order, origin),
     )
+    table = fill_missing_times(table, origin)
+    return replace(table, notes=tuple(origin.notes))
 
 
 def step_column(columns: Columns) -> str | None:

@@ -1,18 +1,46 @@
-"""Finds the date column of a file and its times; the time of day may be in a separate column."""
+"""Finds the dates of a file: in one column, perhaps with a column of times of day, or as year, month, day columns."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, sample, wanted_column
+from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, is_whole, sample, wanted_column
 from seqcore.data.readers.csv_layout import is_number
-from seqcore.data.readers.date_parts import DateParts, find_date_parts
-from seqcore.data.readers.dates import ParsedDates, date_family, parse_dates, parse_whole_numbers
+from seqcore.data.readers.dates import (
+    ParsedDates,
+    calendar_days,
+    date_family,
+    month_of_name,
+    parse_dates,
+    parse_whole_numbers,
+)
 from seqcore.errors import DataError
 
 __all__ = ["date_column", "take_times"]
+
+Whole = NDArray[np.int64]
+
+_PARTS = {  # from large to small
+    "year": frozenset(["year", "yr", "yyyy", "jahr", "année", "annee", "anno", "año", "ano", "jaar"]),
+    "quarter": frozenset(["quarter", "qtr", "q", "quartal", "trimestre", "kwartaal"]),
+    "month": frozenset(["month", "mon", "mo", "mm", "monat", "mois", "mes", "mês", "mese", "maand"]),
+    "day": frozenset(["day", "dd", "mday", "dom", "day_of_month", "tag", "jour", "dia", "día", "giorno", "dag"]),
+    "hour": frozenset(["hour", "hr", "hh", "stunde", "heure", "hora", "ora", "uur"]),
+    "minute": frozenset(["minute", "minutes"]),
+}
+_RANGES = {
+    "year": (1678, 2261),
+    "quarter": (1, 4),
+    "month": (1, 12),
+    "day": (1, 31),
+    "hour": (0, 24),
+    "minute": (0, 59),
+}
+_NEEDS = {"quarter": "year", "month": "year", "day": "month", "hour": "day", "minute": "hour"}
 
 
 def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.datetime64] | None]:
@@ -20,7 +48,7 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
     wanted = origin.options.date_column
     if wanted == "none":
         return "", None
-    parts = find_date_parts(columns)
+    parts = _date_parts(columns)
     if parts is not None and wanted in ("auto", parts.columns[0]):
         return _take_parts(columns, parts, origin)
     if wanted != "auto":
@@ -59,7 +87,7 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
     return wanted, times
 
 
-def _take_parts(columns: Columns, parts: DateParts, origin: Origin) -> tuple[str, NDArray[np.datetime64]]:
+def _take_parts(columns: Columns, parts: _DateParts, origin: Origin) -> tuple[str, NDArray[np.datetime64]]:
     for name in parts.columns:
         del columns[name]
     listed = f"{', '.join(parts.columns[:-1])} and {parts.columns[-1]}"
@@ -72,7 +100,7 @@ def date_column(columns: Columns, origin: Origin) -> str | None:
     if origin.options.date_column != "auto":
         return None if origin.options.date_column == "none" else origin.options.date_column
     first = {name: column.slice(0, 2_000) for name, column in columns.items()}
-    parts = find_date_parts(first)
+    parts = _date_parts(first)
     if parts is not None:
         return parts.columns[0]
     return next((name for name, column in first.items() if _as_dates(name, column, origin) is not None), None)
@@ -120,3 +148,53 @@ def _clock_column(columns: Columns, days: NDArray[np.datetime64], origin: Origin
             clock = np.asarray(columns.pop(name).cast(pa.time64("ns")).cast(pa.int64()))
             return clock.astype("timedelta64[ns]")
     return None
+
+
+class _DateParts(NamedTuple):
+    """The columns that hold parts of the dates, the year first, and the combined times [N]."""
+
+    columns: tuple[str, ...]
+    times: NDArray[np.datetime64]
+
+
+def _date_parts(columns: Columns) -> _DateParts | None:
+    """Finds at least a year with a month or quarter; None if there is none, or if a date is invalid.
+
+    A column qualifies by its name and by its cells: integers in the range of that part, or names of months.
+    """
+    found: dict[str, str] = {}
+    values: dict[str, Whole] = {}
+    for part, names in _PARTS.items():
+        name = next((name for name in columns if name.strip().lower() in names), None)
+        needed = _NEEDS.get(part)
+        if name is None or (needed and needed not in found) or (part == "month" and "quarter" in found):
+            continue
+        numbers = _numbers_of(columns[name], part)
+        low, high = _RANGES[part]
+        if numbers is not None and len(numbers) and low <= numbers.min() and numbers.max() <= high:
+            found[part], values[part] = name, numbers
+    times = _combine(values) if len(found) > 1 else None
+    return None if times is None else _DateParts(tuple(found.values()), times)
+
+
+def _combine(values: dict[str, Whole]) -> NDArray[np.datetime64] | None:
+    ones = np.ones_like(values["year"])
+    months = 3 * values["quarter"] - 2 if "quarter" in values else values.get("month", ones)
+    times, good = calendar_days(values["year"], months, values.get("day", ones))
+    if not good.all():
+        return None
+    for part, unit in (("hour", "h"), ("minute", "m")):
+        if part in values:
+            times = times + values[part].astype(f"timedelta64[{unit}]")
+    return times
+
+
+def _numbers_of(column: pa.ChunkedArray, part: str) -> Whole | None:
+    """A column as integers; None if it holds something else or has empty cells."""
+    if column.null_count:
+        return None
+    if part == "month" and is_text(column):
+        coded = column.combine_chunks().dictionary_encode()
+        months = [month_of_name(str(name)) for name in coded.dictionary.to_pylist()]
+        return None if None in months else np.array(months, dtype=np.int64)[np.asarray(coded.indices)]
+    return np.asarray(column).astype(np.int64) if is_whole(column, most=len(column)) else None

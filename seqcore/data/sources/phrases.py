@@ -35,6 +35,7 @@ from seqcore.experiment.fields import setting
 __all__ = ["EverydayPhrases", "Phrase", "phrases"]
 
 Words = list[str]
+Named = tuple[str, str, Noun]  # English singular and plural, and the French noun
 
 
 class Phrase(NamedTuple):
@@ -96,8 +97,8 @@ def _does(subject: Subject, verb: Verb, said: Said) -> Words:
     )
 
 
-def _noun(random: Random, kinds: tuple[str, ...]) -> tuple[str, str, Noun]:
-    """One noun of these kinds: English singular and plural, and the French one."""
+def _noun(random: Random, kinds: tuple[str, ...]) -> Named:
+    """One noun of these kinds."""
     return random.choice([(one, *known) for kind in kinds for one, known in NOUNS[kind].items()])
 
 
@@ -159,9 +160,6 @@ def _verb_and_object(random: Random) -> Phrase:
     return _phrase(said, [*clause, *there, when], subject.french, verb, rest, (english.base, one))
 
 
-Named = tuple[str, str, Noun]
-
-
 def _with_modal(random: Random, subject: Subject, english: EnglishVerb, french: Verb, thing: Named) -> Phrase:
     """She can't find her key."""
     said = _manner(random, ("present",))
@@ -204,6 +202,26 @@ def _of_a_kind(random: Random, *, people: bool) -> tuple[str, Named]:
     return adjective, _noun(random, ADJECTIVES[adjective][1])
 
 
+_KNOWN = ("the", "the", "this", "own")
+_STATES = ("present", "present", "imparfait+", "future")  # English says "imparfait+" in the past
+
+
+def _subject(kind: str, owner: str, thing: Named, plural: bool) -> Subject:
+    """A noun, with what stands before it, as a subject."""
+    one, many, noun = thing
+    before = {"own": owner, "this": "these" if plural else "this"}.get(kind, "the")
+    french = noun_phrase(OWNERS[owner] if kind == "own" else kind, noun, plural)
+    return Subject(f"{before} {many if plural else one}", tuple(french), 5 if plural else 2, noun.feminine)
+
+
+def _is(random: Random, subject: Subject, adjective: str, said: Said) -> tuple[Words, Words]:
+    """What is said of the subject: the English clause, and the French verb and adjective."""
+    tense = "past" if said.tense == "imparfait+" else said.tense
+    clause = being(random, subject.english, subject.person, said._replace(tense=tense))
+    verb = verb_phrase(VERBS["be"], said.tense.rstrip("+"), subject.person, negated=said.negated)
+    return [*clause, adjective], [*verb, ADJECTIVES[adjective][0].form(subject.feminine, subject.plural)]
+
+
 def _adjective_and_noun(random: Random) -> Phrase:
     """The old houses were not empty; we want a red car."""
     people = random.random() < 0.3
@@ -211,22 +229,15 @@ def _adjective_and_noun(random: Random) -> Phrase:
     key = (adjective, one)
     way = random.random()
     if people or way < 0.4:
-        said = _manner(random, ("present", "present", "imparfait+", "future"))
-        tense = "past" if said.tense == "imparfait+" else said.tense
-        kind, plural = random.choice(("the", "the", "this", "own")), not noun.mass and random.random() < 0.4
-        owner = random.choice(tuple(OWNERS))
-        before = {"own": owner, "this": "these" if plural else "this"}.get(kind, "the")
-        who = f"{before} {many if plural else one}"
-        person = 5 if plural else 2
-        clause = being(random, who, person, said._replace(tense=tense))
-        subject = noun_phrase(OWNERS[owner] if kind == "own" else kind, noun, plural)
-        verb = verb_phrase(VERBS["be"], said.tense.rstrip("+"), person, negated=said.negated)
-        agreed = ADJECTIVES[adjective][0].form(noun.feminine, plural)
-        return _phrase(said, [*clause, adjective], subject, verb, [agreed], key)
+        said = _manner(random, _STATES)
+        kind, plural = random.choice(_KNOWN), not noun.mass and random.random() < 0.4
+        subject = _subject(kind, random.choice(tuple(OWNERS)), (one, many, noun), plural)
+        clause, verb = _is(random, subject, adjective, said)
+        return _phrase(said, clause, subject.french, verb, [], key)
     said = _manner(random, ("present",))
     if way < 0.6:
         return _shown(random, adjective, (one, many, noun), said)
-    subject_ = random.choice(SUBJECTS)
+    subject = random.choice(SUBJECTS)
     verb_ = random.choice(("have", "want", "like"))
     if verb_ == "like":  # in French one likes things in general, or certain ones
         plural = not noun.mass and random.random() < 0.5
@@ -234,11 +245,11 @@ def _adjective_and_noun(random: Random) -> Phrase:
         french = noun_phrase("the", noun, plural, ADJECTIVES[adjective][0])
     else:
         there, french = _object(random, one, many, noun, said, adjective)
-    if verb_ == "have" and subject_.third and not (said.negated or said.question):
-        clause = [subject_.english, "has"]
+    if verb_ == "have" and subject.third and not (said.negated or said.question):
+        clause = [subject.english, "has"]
     else:
-        clause = asked(random, subject_.english, subject_.third, EnglishVerb(verb_, ""), said)
-    return _phrase(said, [*clause, *there], subject_.french, _does(subject_, VERBS[verb_], said), french, key)
+        clause = asked(random, subject.english, subject.third, EnglishVerb(verb_, ""), said)
+    return _phrase(said, [*clause, *there], subject.french, _does(subject, VERBS[verb_], said), french, key)
 
 
 def _shown(random: Random, adjective: str, thing: Named, said: Said) -> Phrase:
@@ -273,19 +284,13 @@ def _subject_and_adjective(random: Random) -> Phrase:
     """Are you tired?"""
     adjective = random.choice([name for name, (_, kinds) in ADJECTIVES.items() if kinds == ("person",)])
     subject = random.choice(SUBJECTS)
-    said = _manner(random, ("present", "present", "imparfait+", "future"))
-    clause = being(random, subject.english, subject.person, said._replace(tense=_spoken(said.tense)))
+    said = _manner(random, _STATES)
+    clause, verb = _is(random, subject, adjective, said)
     when, quand = _when(random, "future" if said.tense == "future" else "present", 0.15)
-    verb = verb_phrase(VERBS["be"], said.tense.rstrip("+"), subject.person, negated=said.negated)
-    agreed = ADJECTIVES[adjective][0].form(subject.feminine, subject.plural)
     if said.tense == "imparfait+":
         when, quand = "", []
     key = (subject.english.split()[0], adjective)
-    return _phrase(said, [*clause, adjective, when], subject.french, verb, [agreed, *quand], key)
-
-
-def _spoken(tense: str) -> str:
-    return "past" if tense == "imparfait+" else tense
+    return _phrase(said, [*clause, when], subject.french, verb, quand, key)
 
 
 def _noun_and_verb(random: Random) -> Phrase:
@@ -293,13 +298,10 @@ def _noun_and_verb(random: Random) -> Phrase:
     one, many, noun = _noun(random, ("person",))
     english, french = random.choice(INTRANSITIVE)
     plural, said = random.random() < 0.5, _manner(random)
-    kind, owner = random.choice(("the", "the", "this", "own")), random.choice(tuple(OWNERS))
-    before = {"own": owner, "this": "these" if plural else "this"}.get(kind, "the")
-    subject = Subject(f"{before} {many if plural else one}", (), 5 if plural else 2, noun.feminine)
+    subject = _subject(random.choice(_KNOWN), random.choice(tuple(OWNERS)), (one, many, noun), plural)
     when, quand = _when(random, said.tense, 0.4)
     clause = asked(random, subject.english, subject.third, english, said)
-    who = noun_phrase(OWNERS[owner] if kind == "own" else kind, noun, plural)
-    return _phrase(said, [*clause, when], who, _does(subject, french, said), quand, (one, english.base))
+    return _phrase(said, [*clause, when], subject.french, _does(subject, french, said), quand, (one, english.base))
 
 
 def _motion_and_place(random: Random) -> Phrase:

@@ -14,6 +14,7 @@ from seqcore.data.readers.formats.input_file import InputFile, Unclosable
 from seqcore.data.sources.stored_file import base_name
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.results.formatting import listed
 
 __all__ = ["read_gzip", "read_zip"]
 
@@ -34,7 +35,7 @@ def read_gzip(file: InputFile) -> Table:
         with gzip.GzipFile(fileobj=Unclosable(file.stream), mode="rb") as packed:
             file.stream.seek(0)
             file.progress.stage(0.0, 0.2)
-            size = _copy(packed, unpacked, file, file.size)
+            size = _copy(packed, unpacked, file)
         return _read_inner(file, unpacked, size, inner)
 
 
@@ -50,8 +51,7 @@ def read_zip(file: InputFile) -> Table:
     except _DAMAGE:
         raise DataError(f"{name}: this ZIP archive is damaged; create it again") from None
     with archive:
-        names = {entry.filename for entry in entries}
-        if names & set(_WORKBOOK):
+        if {entry.filename for entry in entries} & set(_WORKBOOK):
             raise DataError(f"{name}: this is an Excel workbook or similar, not a ZIP of data; save the sheet as CSV")
         if len(entries) > MOST_FILES:
             raise DataError(f"{name}: {len(entries):,} files are too many; use at most {MOST_FILES:,}")
@@ -67,15 +67,13 @@ def read_zip(file: InputFile) -> Table:
         if sounds:
             return _read_sounds(file, archive, sounds, len(files) - len(sounds))
         if len(files) > 1:
-            listed = ", ".join(base_name(entry.filename) for entry in files[:5])
-            more = f" and {len(files) - 5:,} more" if len(files) > 5 else ""
+            names = listed((base_name(entry.filename) for entry in files), 5)
             raise DataError(
-                f"{name}: it contains {len(files):,} files ({listed}{more}); "
-                "use one file of values or text, or recordings"
+                f"{name}: it contains {len(files):,} files ({names}); use one file of values or text, or recordings"
             )
         with tempfile.TemporaryFile() as unpacked, _opened(archive, files[0], file) as packed:
             file.progress.stage(0.0, 0.2)
-            size = _copy(packed, unpacked, file, file.size)
+            size = _copy(packed, unpacked, file)
             return _read_inner(file, unpacked, size, files[0].filename)
 
 
@@ -89,12 +87,10 @@ def _read_sounds(file: InputFile, archive: zipfile.ZipFile, entries: list[zipfil
     def contents() -> Iterator[tuple[str, bytes]]:
         total = 0
         for entry, path in zip(entries, paths, strict=True):
-            pieces = []
             with _opened(archive, entry, file) as packed:
-                for chunk in _chunks(packed, file, file.size, total):
-                    total += len(chunk)
-                    pieces.append(chunk)
-            yield path, b"".join(pieces)
+                content = b"".join(_chunks(packed, file, total))
+            total += len(content)
+            yield path, content
 
     return read_recordings(file, contents(), paths)
 
@@ -123,10 +119,10 @@ def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: InputFile) -
         ) from None
 
 
-def _copy(packed: IO[bytes] | gzip.GzipFile, unpacked: IO[bytes], file: InputFile, size: int) -> int:
+def _copy(packed: IO[bytes] | gzip.GzipFile, unpacked: IO[bytes], file: InputFile) -> int:
     """Extract everything; returns its size."""
     total = 0
-    for chunk in _chunks(packed, file, size, 0):
+    for chunk in _chunks(packed, file, 0):
         unpacked.write(chunk)
         total += len(chunk)
         file.progress.at(file.stream.tell() / max(file.size, 1))
@@ -134,7 +130,7 @@ def _copy(packed: IO[bytes] | gzip.GzipFile, unpacked: IO[bytes], file: InputFil
     return total
 
 
-def _chunks(packed: IO[bytes] | gzip.GzipFile, file: InputFile, size: int, before: int) -> Iterator[bytes]:
+def _chunks(packed: IO[bytes] | gzip.GzipFile, file: InputFile, before: int) -> Iterator[bytes]:
     """The extracted bytes in chunks. DataError as soon as a limit is exceeded; sizes in headers are not trusted."""
     from seqcore.data.readers.read_table import most_megabytes
 
@@ -152,7 +148,7 @@ def _chunks(packed: IO[bytes] | gzip.GzipFile, file: InputFile, size: int, befor
                 f"{file.name}: it extracts to more than {most / 1e6:,g} MB; "
                 "give less data, or increase SEQCORE_MAX_FILE_MB"
             )
-        if total > max(SMALL_BYTES, MOST_TIMES * size):
+        if total > max(SMALL_BYTES, MOST_TIMES * file.size):
             raise DataError(
                 f"{file.name}: it extracts to more than {MOST_TIMES} times its size, like a zip bomb; "
                 "give the extracted file"

@@ -14,6 +14,7 @@ from seqcore.data.audio import Sound, read_sound, sound_table
 from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.results.formatting import listed
 
 __all__ = ["read_recordings", "read_wav"]
 
@@ -75,8 +76,7 @@ def _one_class(paths: list[str]) -> str:
 def _refuse_short(table: Table, names: list[str], file: str) -> None:
     short = [name for name, length in zip(names, table.lengths, strict=True) if length < 2]
     if short:
-        more = f" and {len(short) - _LISTED:,} more" if len(short) > _LISTED else ""
-        where = file if short == [file] else f"{file}: {', '.join(short[:_LISTED])}{more}"
+        where = file if short == [file] else f"{file}: {listed(short, _LISTED)}"
         raise DataError(f"{where}: a recording must last at least 30 milliseconds; give a longer one, or remove it")
 
 

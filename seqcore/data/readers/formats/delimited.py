@@ -24,6 +24,7 @@ from seqcore.data.readers.dates import is_dated
 from seqcore.data.readers.formats.input_file import InputFile, Unclosable, refuse_width
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.results.formatting import listed
 
 __all__ = ["read_delimited", "text_head"]
 
@@ -190,13 +191,12 @@ def _ragged_line(stream: BinaryIO, layout: Layout, ragged: _Ragged, name: str) -
     if ragged.count == 1:
         line = f"{name}, row {numbers[0]}: it has {values}, the others have {width}"
     else:
-        more = f" and {ragged.count - len(numbers):,} more" if ragged.count > len(numbers) else ""
-        listed = ", ".join(map(str, numbers))
+        rows = listed(numbers, len(numbers), of=ragged.count)
         kinds: dict[int, int] = {}
         for row, (_, count, _) in zip(numbers, ragged.first, strict=True):
             kinds.setdefault(count, row)
         have = ", ".join(f"row {row} has {n} value{'s' * (n != 1)}" for n, row in kinds.items())
-        line = f"{name}, rows {listed}{more}: they don't have {width} values like the others ({have})"
+        line = f"{name}, rows {rows}: they don't have {width} values like the others ({have})"
     return f"{line}; correct the row, or set the delimiter"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TextIO
 
-from seqcore.data.readers.column_names import LABEL_NAMES
+from seqcore.data.readers.column_parsing import LABEL_NAMES
 from seqcore.data.readers.csv_layout import SAMPLE_BYTES, find_encoding, is_number
 from seqcore.data.readers.detect_kind import are_labels
 from seqcore.data.readers.formats.delimited import read_delimited, text_head
@@ -19,6 +19,7 @@ from seqcore.data.readers.formats.ts import looks_like_ts, read_ts
 from seqcore.data.table import Table
 from seqcore.data.text import text_table
 from seqcore.errors import DataError
+from seqcore.results.formatting import listed
 
 __all__ = ["read_plain", "read_text"]
 
@@ -175,8 +176,7 @@ def _too_wide(widths: dict[int, list[int]]) -> list[str]:
 
 
 def _listed(rows: list[int]) -> str:
-    more = f" and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
-    return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows[:NAMED]))}{more}"
+    return f"row{'s' * (len(rows) > 1)} {listed(rows, NAMED)}"
 
 
 def _are_rows(lines: list[str]) -> bool:
