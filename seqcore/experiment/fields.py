@@ -101,19 +101,14 @@ class Setting:
         if self.kind in ("whole", "number"):
             noun = "a whole number" if self.kind == "whole" else "a number"
             above = "above" if self.exclusive_minimum else "from"
-            limits = {
-                (True, True): f" {above} {_number(self.minimum)} {'and up to' if self.exclusive_minimum else 'to'} "
-                f"{_number(self.maximum)}",
-                (True, False): f" {above} {_number(self.minimum)}" + ("" if self.exclusive_minimum else " up"),
-                (False, True): f" up to {_number(self.maximum)}",
-                (False, False): "",
-            }[(self.minimum is not None, self.maximum is not None)]
-            return f"use {noun}{limits}" + (", or leave it empty" if self.optional else "")
+            low = "" if self.minimum is None else f" {above} {_number(self.minimum)}"
+            joint, end = (" and up to", "") if self.exclusive_minimum else (" to", " up") if low else (" up to", "")
+            high = end if self.maximum is None else f"{joint} {_number(self.maximum)}"
+            return f"use {noun}{low}{high}" + (", or leave it empty" if self.optional else "")
         return "use a list of names" if self.kind == "names" else "use text"
 
 
-def _number(value: float | None) -> str:
-    assert value is not None
+def _number(value: float) -> str:
     return f"{value:g}" if value < 1e6 else f"{value:.0f}"
 
 

@@ -167,12 +167,9 @@ def _dark_line(panel: SeriesPanel) -> tuple[NDArray[Any] | None, Values | None]:
         return (None, None) if panel.truth is None else (panel.x, panel.truth)
     if panel.truth is None:
         return panel.context_x, panel.context
-    if not panel.joined:  # the truth lies within what came before: a break keeps the two lines apart
-        gap = np.full(1, np.nan)
-        return np.concatenate([panel.context_x, panel.x[:1], panel.x]), np.concatenate(
-            [panel.context, gap, panel.truth]
-        )
-    return np.concatenate([panel.context_x, panel.x]), np.concatenate([panel.context, panel.truth])
+    gap = 0 if panel.joined else 1  # the truth lies within what came before: a break keeps the two lines apart
+    x = np.concatenate([panel.context_x, panel.x[:gap], panel.x])
+    return x, np.concatenate([panel.context, np.full(len(panel.x[:gap]), np.nan), panel.truth])
 
 
 def _whole_and_few(panel: SeriesPanel) -> bool:

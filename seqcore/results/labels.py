@@ -49,6 +49,10 @@ class LabelsView(View):
         return tuple(self.labels[int(i)] for i in np.argmax(self.probabilities, axis=1))
 
     @property
+    def _numbers(self) -> Words:
+        return tuple(map(str, range(1, len(self.probabilities) + 1)))
+
+    @property
     def known(self) -> bool:
         """Whether there is a true class."""
         return any(label is not None for label in self.truth)
@@ -61,20 +65,11 @@ class LabelsView(View):
 
     def table(self) -> Rows:
         """A row for each sequence: its text, true class (where known), predicted class, and probabilities."""
-        names = self.names or tuple(str(i + 1) for i in range(len(self.probabilities)))
-        probabilities = [f"p({label})" for label in self.labels]
-        text, label = (["text"] if self.texts else []), (["label"] if self.known else [])
-        rows = [
-            [
-                names[i],
-                *([self.texts[i]] if self.texts else []),
-                *([self.truth[i] or ""] if self.known else []),
-                predicted,
-                *map(exact, self.probabilities[i]),
-            ]
-            for i, predicted in enumerate(self.predictions)
-        ]
-        return ["sequence", *text, *label, "predicted", *probabilities], rows
+        columns = {"sequence": self.names or self._numbers} | ({"text": self.texts} if self.texts else {})
+        columns |= {"label": tuple(label or "" for label in self.truth)} if self.known else {}
+        columns["predicted"] = self.predictions
+        rows = [[*row, *map(exact, p)] for *row, p in zip(*columns.values(), self.probabilities, strict=True)]
+        return [*columns, *(f"p({label})" for label in self.labels)], rows
 
     def answer(self, given: Any, text: str) -> Answer:
         """The last sequence's class, and the probabilities after each step."""
@@ -91,12 +86,10 @@ class LabelsView(View):
 
     def by_input(self) -> dict[str, Sequence[Any]] | None:
         """The name, text, predicted class, probability and (where known) true class of each sequence."""
-        count = len(self.probabilities)
-        if count < 2:
+        if len(self.probabilities) < 2:
             return None
-        columns: dict[str, Sequence[Any]] = {"Sequence": self.names or tuple(map(str, range(1, count + 1)))}
-        if self.texts:
-            columns["Text"] = self.texts
+        columns: dict[str, Sequence[Any]] = {"Sequence": self.names or self._numbers}
+        columns |= {"Text": self.texts} if self.texts else {}
         columns |= {"Predicted": self.predictions, "Probability": (100 * self.probabilities.max(axis=1)).tolist()}
         return columns | ({"True class": self.truth} if self.known else {})
 

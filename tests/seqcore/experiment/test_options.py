@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from seqcore.errors import ExperimentError
 from seqcore.experiment.experiment import Experiment, settings_of
+from seqcore.experiment.fields import Setting
 from seqcore.experiment.links import experiment_from_link, link_of
 from seqcore.models import MODELS
 from seqcore.models.capabilities import Capabilities
@@ -96,3 +98,18 @@ def test_what_an_architecture_can_not_do_is_the_first_reason() -> None:
     plan = Experiment.make({"model": {"architecture": "nlinear"}})
     assert plan.training.shuffle
     assert "NLinear has no recurrent state" in str(plan.why_not("training.stateful", True))
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({}, "use a number"),
+        ({"minimum": 1.0}, "use a number from 1 up"),
+        ({"maximum": 5.0}, "use a number up to 5"),
+        ({"minimum": 1.0, "maximum": 5.0}, "use a number from 1 to 5"),
+        ({"minimum": 1.0, "exclusive_minimum": True}, "use a number above 1"),
+        ({"minimum": 1.0, "maximum": 5.0, "exclusive_minimum": True}, "use a number above 1 and up to 5"),
+    ],
+)
+def test_the_allowed_range_is_worded_whichever_limits_there_are(limits: dict[str, Any], words: str) -> None:
+    assert Setting("section.field", "Field", "number", 1.0, "", **limits).allowed == words
