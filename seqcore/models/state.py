@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["State", "batch_size", "carry_over", "detach", "join_leaves", "leaves", "map_state", "reset", "select"]
+__all__ = ["State", "carry_over", "detach", "join_leaves", "leaves", "map_state", "reset", "select"]
 
 State = Any  # None (the initial state), one tensor [B, ...], or a tuple of states
 
@@ -40,11 +40,6 @@ def leaves(state: State) -> Iterator[Tensor]:
 def join_leaves(tensors: Iterator[Tensor], like: State) -> State:
     """The inverse of `leaves`: tensors in that order in the tree of `like`. StopIteration where there are too few."""
     return map_state(lambda _: next(tensors), like)
-
-
-def batch_size(state: State) -> int:
-    """The number of rows of a state that is not None."""
-    return len(next(leaves(state)))
 
 
 def select(state: State, rows: Tensor) -> State:
@@ -73,9 +68,9 @@ def carry_over(model: Any, state: State, continues: NDArray[np.bool_] | None) ->
     if state is None or continues is None or not continues.any():
         return None
     state = detach(state)
-    if batch_size(state) != len(continues):
+    first = next(leaves(state))
+    if len(first) != len(continues):
         state = map_state(lambda part: part[: len(continues)], state)
     if continues.all():
         return state
-    first = next(leaves(state))
     return reset(state, torch.from_numpy(~continues).to(first.device), model.initial_state(len(continues)))

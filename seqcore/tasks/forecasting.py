@@ -126,7 +126,7 @@ def predict_after(
         x_title="step" if dates is None else codec.x_title,
         title=codec.series[0] if codec.series else "",
     )
-    return with_band(view, codec, 0, after="steps" if whole else "window")
+    return with_band(view, codec, after="steps" if whole else "window")
 
 
 def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> Times | None:
@@ -223,4 +223,4 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
         x_title=codec.x_title,
         title=codec.series[0] if codec.series else "",
     )
-    return with_band(view, codec, 0, after="end")
+    return with_band(view, codec, after="end")

@@ -309,13 +309,8 @@ def symbols_view(
     if len(symbols) > most:
         top = np.sort(np.argsort(-probabilities.max(axis=0), kind="stable")[:most])
         symbols, probabilities = symbols[top], probabilities[:, top]
-    return SymbolsView(
-        contexts=contexts,
-        symbols=tuple(symbols.tolist()),
-        probabilities=probabilities,
-        truth=truth,
-        separator=codec.vocabulary.separator,
-    )
+    separator = codec.vocabulary.separator
+    return SymbolsView(contexts, tuple(symbols.tolist()), probabilities, truth=truth, separator=separator)
 
 
 _NOTHING = SymbolsView((), (), np.zeros((0, 0)))

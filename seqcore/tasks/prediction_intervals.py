@@ -113,8 +113,8 @@ def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], predict
     return _band(data.codec, prediction, half[places], scale, logarithmic=data.scalers.of(0).logarithmic)
 
 
-def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) -> SeriesView:
-    """A prediction for one series with its interval, if the model has intervals; NaN beyond the calibrated steps.
+def with_band(view: SeriesView, codec: NumericCodec, *, after: str) -> SeriesView:
+    """A prediction for the first series with its interval, if the model has intervals; NaN beyond the calibrated steps.
 
     `after`: "window" (the step after an input), "steps" (each step of an input) or "end" (a forecast).
     """
@@ -124,9 +124,8 @@ def with_band(view: SeriesView, codec: NumericCodec, place: int, *, after: str) 
     half = half if after == "end" else half[-1] if after == "window" else half[:, 0]  # [R or H or S, K]
     known = np.full(view.prediction.shape, np.nan)
     known[: len(half)] = half[: len(known)]
-    scaler = codec.scalers.of(place)
-    scale = scaler.scale[codec.targets]
-    low, high = _band(codec, view.prediction, known, scale, logarithmic=scaler.logarithmic)
+    scale, logarithmic = codec.scaler.scale[codec.targets], codec.scaler.logarithmic
+    low, high = _band(codec, view.prediction, known, scale, logarithmic=logarithmic)
     return replace(view, low=low, high=high, coverage=nominal_coverage(codec.fitted))
 
 

@@ -48,7 +48,7 @@ class Scoring:
             return {}
         state = self._state
         with interruptible(self._overdue):
-            return _named("val", state.task.evaluate(state.model, state.dataset, "val", full=False))
+            return _named({"val": state.task.evaluate(state.model, state.dataset, "val", full=False)})
 
     def preview(self) -> Preview:
         """What the model can do now, on validation data where there are any."""
@@ -84,8 +84,8 @@ class Scoring:
             epochs=p.epoch,
             step=p.step,
             seconds=seconds(),
-            metrics=_all_named(best) | known | extra,
-            last_metrics=_all_named(last) | extra,
+            metrics=_named(best) | known | extra,
+            last_metrics=_named(last) | extra,
             baselines=self.baselines,
             best_epoch=p.best_epoch,
         )
@@ -139,9 +139,5 @@ class Scoring:
             self.baselines.setdefault(name, {}).update({f"{split}_{metric}": v for metric, v in metrics.items()})
 
 
-def _named(split: str, evaluation: Evaluation) -> Metrics:
-    return {f"{split}_{name}": value for name, value in evaluation.metrics.items()}
-
-
-def _all_named(evaluations: Mapping[str, Evaluation]) -> Metrics:
-    return {name: value for split, e in evaluations.items() for name, value in _named(split, e).items()}
+def _named(evaluations: Mapping[str, Evaluation]) -> Metrics:
+    return {f"{split}_{name}": value for split, e in evaluations.items() for name, value in e.metrics.items()}

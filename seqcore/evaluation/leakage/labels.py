@@ -97,14 +97,11 @@ def _spread(count: int, most: int) -> Whole:
 
 def _ends(table: Table, sequences: Whole, column: int) -> tuple[Values, Values]:
     """Minimum and maximum known value of each sequence, [n]; NaN where it has none."""
-    if len(sequences) == len(table.lengths):
-        values, starts = table.values[:, column], table.offsets[:-1]
-    else:
-        starts, lengths = table.offsets[sequences], table.lengths[sequences]
-        first = np.cumsum(lengths) - lengths
-        values = table.values[np.repeat(starts - first, lengths) + np.arange(int(lengths.sum())), column]
-        starts = first
-    return np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    lengths = table.lengths[sequences]
+    first = np.cumsum(lengths) - lengths
+    rows = np.repeat(table.offsets[sequences] - first, lengths) + np.arange(int(lengths.sum()))
+    values = table.values[rows, column]
+    return np.fmin.reduceat(values, first), np.fmax.reduceat(values, first)
 
 
 def _at(table: Table, sequences: Whole, place: int) -> tuple[Values, Values]:
