@@ -190,19 +190,18 @@ def _months(times: pd.DatetimeIndex) -> Frequency | None:
     missing = int((number[-1] - number[0]) // step + 1 - len(times))
     name = _MONTHS.get(step, f"every {step} months" if step % 12 else f"every {step // 12} years")
     days = pd.DatetimeIndex(np.asarray(times.normalize()))  # without a frequency, which would change is_month_end
+    offset: Any
     if bool(days.is_month_end.all()):
-        return Frequency(f"{name}, at the end of the month", pd.offsets.MonthEnd(step), missing=missing, months=step)
-    if len(set(days.day)) == 1:
-        return Frequency(name, pd.DateOffset(months=step), missing=missing, months=step)
-    if len(times) < 3:
+        where, offset = ", at the end of the month", pd.offsets.MonthEnd(step)
+    elif len(set(days.day)) == 1:
+        where, offset = "", pd.DateOffset(months=step)
+    elif len(times) > 2 and bool((days == days + pd.offsets.BMonthEnd(0)).all()):
+        where, offset = ", on the last business day", pd.offsets.BMonthEnd(step)
+    elif len(times) > 2 and bool((days == days + pd.offsets.BMonthBegin(0)).all()):
+        where, offset = ", on the first business day", pd.offsets.BMonthBegin(step)
+    else:
         return None
-    if bool((days == days + pd.offsets.BMonthEnd(0)).all()):
-        return Frequency(f"{name}, on the last business day", pd.offsets.BMonthEnd(step), missing=missing, months=step)
-    if bool((days == days + pd.offsets.BMonthBegin(0)).all()):
-        return Frequency(
-            f"{name}, on the first business day", pd.offsets.BMonthBegin(step), missing=missing, months=step
-        )
-    return None
+    return Frequency(name + where, offset, missing=missing, months=step)
 
 
 def _business_days(times: pd.DatetimeIndex) -> Frequency | None:

@@ -82,9 +82,7 @@ def _column(series: pd.Series[Any]) -> pa.ChunkedArray:
         array = pa.array([None if gone else str(item) for item, gone in zip(series, missing, strict=True)], pa.string())
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    if isinstance(array, pa.ChunkedArray):
-        return array
-    return pa.chunked_array([array])
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
 def _from_array(array: NDArray[Any]) -> Table:

@@ -87,14 +87,10 @@ class LabelledCodec(Codec):
         """JSON values, without `arrays`."""
         vocabulary = self.vocabulary
         return {
-            "labels": list(self.labels),
-            "columns": list(self.columns),
+            **{name: getattr(self, name) for name in ("labels", "columns", "kind", "lengths", "frame")},
             "scaler": None if self.scaler is None else self.scaler.to_dict(),
             "symbols": None if vocabulary is None else list(vocabulary.symbols),
             "separator": "" if vocabulary is None else vocabulary.separator,
-            "kind": self.kind,
-            "lengths": list(self.lengths),
-            "frame": self.frame,
         }
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:

@@ -93,17 +93,8 @@ class NumericCodec(Codec):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without `arrays`."""
-        return {
-            "columns": list(self.columns),
-            "inputs": self.inputs,
-            "targets": self.targets,
-            "scaling": self.scalers.kind,
-            "series": list(self.series),
-            "calendar": list(self.calendar),
-            "x_title": self.x_title,
-            "choice": [list(row) for row in self.choice],
-            "frame": self.frame,
-        }
+        names = ("columns", "inputs", "targets", "series", "calendar", "x_title", "choice", "frame")
+        return {"scaling": self.scalers.kind, **{name: getattr(self, name) for name in names}}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays that are saved with `to_dict`."""

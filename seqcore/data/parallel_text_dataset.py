@@ -64,14 +64,6 @@ class ParallelTextDataset(Dataset):
         """Batch by batch: sentences of equal length may have translations of different lengths."""
         return [self.batch(split, numbers) for numbers in groups]
 
-    def source(self, sequence: int) -> list[str]:
-        """The words of a sentence."""
-        return self.table.sentence(sequence)
-
-    def truth(self, sequence: int) -> list[str]:
-        """The words of its translation."""
-        return self.targets.sentence(sequence)
-
     def sequences(self, split: str, indices: NDArray[np.int64]) -> Rows:
         """The sentence numbers of these windows."""
         return np.array(self.windows[split].locate(indices)[2], dtype=np.int64)

@@ -282,6 +282,7 @@ def describe_table(table: Table) -> dict[str, Any]:
 
     `span` and `frequency` are None without times; `missing_times` counts the missing time steps of a regular calendar.
     """
+    missing = {name: int(np.isnan(table.values[:, i]).sum()) for i, name in enumerate(table.numeric_columns)}
     description: dict[str, Any] = {
         "rows": len(table),
         "columns": list(table.columns),
@@ -290,17 +291,11 @@ def describe_table(table: Table) -> dict[str, Any]:
         "span": None,
         "frequency": None,
         "missing_times": 0,
-        "gaps": {},
-        "symbols": None,
+        "gaps": {name: count for name, count in missing.items() if count},
+        "symbols": None if table.symbols is None else len(table.symbols),
         "classes": None,
         "notes": list(table.notes),
     }
-    if table.symbolic:
-        assert table.symbols is not None
-        description["symbols"] = len(table.symbols)
-    else:
-        gaps = {name: int(np.isnan(table.values[:, i]).sum()) for i, name in enumerate(table.columns)}
-        description["gaps"] = {name: count for name, count in gaps.items() if count}
     if table.labels is not None:
         names, counts = np.unique(table.labels, return_counts=True)
         description["classes"] = dict(zip(names.tolist(), counts.tolist(), strict=True))

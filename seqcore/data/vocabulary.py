@@ -43,10 +43,7 @@ class Vocabulary:
 
     def encode(self, symbols: NDArray[np.str_] | Sequence[str]) -> NDArray[np.int64]:
         """[n] symbols -> [n] codes; 0 for unknown ones."""
-        given = np.asarray(symbols, dtype=np.str_)
-        if given.size == 0:
-            return np.zeros(0, dtype=np.int64)
-        different, inverse = np.unique(given, return_inverse=True)
+        different, inverse = np.unique(np.asarray(symbols, dtype=np.str_), return_inverse=True)
         codes = np.array([self._codes.get(s, 0) for s in different.tolist()], dtype=np.int64)
         return codes[inverse]
 

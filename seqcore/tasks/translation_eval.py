@@ -35,8 +35,8 @@ def translate_all(
     model: nn.Module, data: ParallelTextDataset, sequences: NDArray[np.int64], *, beam: int
 ) -> list[Translated]:
     """Predicted and reference translations of sentences of a table."""
-    found = translate_words(model, data.codec, [data.source(s) for s in sequences.tolist()], beam=beam)
-    return [replace(t, truth=tuple(data.truth(s))) for t, s in zip(found, sequences.tolist(), strict=True)]
+    found = translate_words(model, data.codec, [data.table.sentence(s) for s in sequences.tolist()], beam=beam)
+    return [replace(t, truth=tuple(data.targets.sentence(s))) for t, s in zip(found, sequences.tolist(), strict=True)]
 
 
 def translate_words(

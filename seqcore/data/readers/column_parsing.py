@@ -174,7 +174,8 @@ def holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
         checks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
         return any(check(kind) for check in checks)
     cells = sample(column)
-    return sum(is_number(cell, decimal) or _is_infinite(cell) for cell in cells) > 0.5 * len(cells)
+    infinite = ("inf", "infinity")
+    return sum(is_number(c, decimal) or c.lower().lstrip("+-") in infinite for c in cells) > 0.5 * len(cells)
 
 
 def read_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> tuple[list[str], NDArray[np.float64]]:
@@ -261,10 +262,6 @@ def _numbers_in_text(
         shown.setdefault(name, str(chunk[int(np.argmax(wrong))])[:40])
     text = pc.replace_substring_regex(pc.if_else(right, text, None), rf"[€$£¥%'’\s\x{{a0}}\x{{202f}}{thousands}]", "")
     return pc.cast(pc.replace_substring(text, ",", "."), pa.float64()), wrong
-
-
-def _is_infinite(cell: str) -> bool:
-    return cell.lower().lstrip("+-") in ("inf", "infinity")
 
 
 def sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:

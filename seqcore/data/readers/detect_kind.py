@@ -61,9 +61,10 @@ def label_column(columns: Columns, origin: Origin) -> str | None:
         return None
     if origin.options.label_column != "auto":
         return wanted_column(origin.options.label_column, columns, origin, "the labels")
-    called = [name for name in columns if name.strip().lower() in LABEL_NAMES and _can_be_labels(columns[name])]
-    if called:
-        return called[0]
+    for name, column in columns.items():
+        could_be = is_text(column) or is_whole(column) or pa.types.is_boolean(column.type)
+        if name.strip().lower() in LABEL_NAMES and could_be:
+            return name
     step = step_column(columns)
     ids = [name for name in columns if name.strip().lower() in ID_NAMES]
     if step is None or not ids or date_column(columns, origin) is not None:
@@ -100,10 +101,6 @@ def text_columns(columns: Columns, origin: Origin, label: str | None = None) -> 
         if name != label and is_text(column) and not holds_numbers(column, origin.decimal) and len(sample(column))
     ]
     return sorted(found, key=lambda name: name.strip().lower() not in TEXT_NAMES) if label is not None else found
-
-
-def _can_be_labels(column: pa.ChunkedArray) -> bool:
-    return is_text(column) or is_whole(column) or pa.types.is_boolean(column.type)
 
 
 def _is_prose(column: pa.ChunkedArray) -> bool:

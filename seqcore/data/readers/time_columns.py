@@ -24,23 +24,14 @@ __all__ = ["date_column", "take_times"]
 
 Whole = NDArray[np.int64]
 
-_PARTS = {  # from large to small
-    "year": frozenset(["year", "yr", "yyyy", "jahr", "année", "annee", "anno", "año", "ano", "jaar"]),
-    "quarter": frozenset(["quarter", "qtr", "q", "quartal", "trimestre", "kwartaal"]),
-    "month": frozenset(["month", "mon", "mo", "mm", "monat", "mois", "mes", "mês", "mese", "maand"]),
-    "day": frozenset(["day", "dd", "mday", "dom", "day_of_month", "tag", "jour", "dia", "día", "giorno", "dag"]),
-    "hour": frozenset(["hour", "hr", "hh", "stunde", "heure", "hora", "ora", "uur"]),
-    "minute": frozenset(["minute", "minutes"]),
+_PARTS = {  # from large to small: the part that it needs, the smallest and the largest number, usual names
+    "year": ("", 1678, 2261, "year yr yyyy jahr année annee anno año ano jaar"),
+    "quarter": ("year", 1, 4, "quarter qtr q quartal trimestre kwartaal"),
+    "month": ("year", 1, 12, "month mon mo mm monat mois mes mês mese maand"),
+    "day": ("month", 1, 31, "day dd mday dom day_of_month tag jour dia día giorno dag"),
+    "hour": ("day", 0, 24, "hour hr hh stunde heure hora ora uur"),
+    "minute": ("hour", 0, 59, "minute minutes"),
 }
-_RANGES = {
-    "year": (1678, 2261),
-    "quarter": (1, 4),
-    "month": (1, 12),
-    "day": (1, 31),
-    "hour": (0, 24),
-    "minute": (0, 59),
-}
-_NEEDS = {"quarter": "year", "month": "year", "day": "month", "hour": "day", "minute": "hour"}
 
 
 def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.datetime64] | None]:
@@ -51,40 +42,30 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
     parts = _date_parts(columns)
     if parts is not None and wanted in ("auto", parts.columns[0]):
         return _take_parts(columns, parts, origin)
-    if wanted != "auto":
-        wanted = wanted_column(wanted, columns, origin, "the dates")
-        parsed = _as_dates(wanted, columns[wanted], origin)
-        if parsed is None:
-            raise origin.error(
-                wanted,
-                f"{example_of(columns[wanted])!r} is not a known date format; "
-                "write dates as 2024-01-31, or choose another column",
-            )
-    else:
-        for name, column in columns.items():
-            parsed = _as_dates(name, column, origin)
-            if parsed is not None:
-                wanted = name
-                break
-        else:
-            return "", None
-    assert parsed is not None
-    column = columns.pop(wanted)
+    names = list(columns) if wanted == "auto" else [wanted_column(wanted, columns, origin, "the dates")]
+    found = ((name, _as_dates(name, columns[name], origin)) for name in names)
+    name, parsed = next(((name, parsed) for name, parsed in found if parsed is not None), ("", None))
+    if parsed is None and wanted != "auto":
+        message = f"{example_of(columns[names[0]])!r} is not a known date format; write dates as 2024-01-31"
+        raise origin.error(names[0], f"{message}, or choose another column")
+    if parsed is None:
+        return "", None
+    column = columns.pop(name)
     if parsed.bad.any():
         first = int(np.argmax(parsed.bad))
         raise DataError(
-            f"{origin.name}, column {wanted}, {origin.listed(parsed.bad)}: {str(column[first])[:40]!r} is not a date "
+            f"{origin.name}, column {name}, {origin.listed(parsed.bad)}: {str(column[first])[:40]!r} is not a date "
             "in the format of the others; correct it or remove the row"
         )
     missing = np.isnat(parsed.times)
     if missing.any():
-        raise origin.error(wanted, "the date is missing; fill in the cell or remove the row", missing)
+        raise origin.error(name, "the date is missing; fill in the cell or remove the row", missing)
     origin.notes += parsed.notes
     times = parsed.times
     del column, missing, parsed
     if (clock := _clock_column(columns, times, origin)) is not None:
         times = times + clock
-    return wanted, times
+    return name, times
 
 
 def _take_parts(columns: Columns, parts: _DateParts, origin: Origin) -> tuple[str, NDArray[np.datetime64]]:
@@ -164,13 +145,11 @@ def _date_parts(columns: Columns) -> _DateParts | None:
     """
     found: dict[str, str] = {}
     values: dict[str, Whole] = {}
-    for part, names in _PARTS.items():
-        name = next((name for name in columns if name.strip().lower() in names), None)
-        needed = _NEEDS.get(part)
+    for part, (needed, low, high, usual) in _PARTS.items():
+        name = next((name for name in columns if name.strip().lower() in usual.split()), None)
         if name is None or (needed and needed not in found) or (part == "month" and "quarter" in found):
             continue
         numbers = _numbers_of(columns[name], part)
-        low, high = _RANGES[part]
         if numbers is not None and len(numbers) and low <= numbers.min() and numbers.max() <= high:
             found[part], values[part] = name, numbers
     times = _combine(values) if len(found) > 1 else None

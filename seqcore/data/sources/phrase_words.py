@@ -44,19 +44,6 @@ class Subject(NamedTuple):
         return self.person == 2
 
 
-SUBJECTS = (
-    Subject("I", ("je",), 0),
-    Subject("you", ("tu",), 1),
-    Subject("he", ("il",), 2),
-    Subject("she", ("elle",), 2, feminine=True),
-    Subject("we", ("nous",), 3),
-    Subject("you all", ("vous",), 4),
-    Subject("they", ("ils",), 5),
-    Subject("Tom", ("Tom",), 2),
-    Subject("Marie", ("Marie",), 2, feminine=True),
-    Subject("Anne", ("Anne",), 2, feminine=True),
-    Subject("Paul and Julie", ("Paul", "et", "Julie"), 5),
-)
 OWNERS = {"my": "my", "your": "your", "his": "his", "her": "his", "our": "our", "their": "their"}
 
 _WORDS: dict[str, Any] = tomllib.loads((resources.files(__package__) / "phrase_words.toml").read_text(encoding="utf-8"))
@@ -70,6 +57,11 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
     for entry in " ".join(text.split()).split("; "):
         left, _, right = entry.partition(": ")
         yield left, right
+
+
+def _subject(english: str, rest: str) -> Subject:
+    *french, person = rest.removesuffix(" f").split()
+    return Subject(english, tuple(french), int(person), feminine=rest.endswith(" f"))
 
 
 def _nouns(text: str) -> dict[str, tuple[str, Noun]]:
@@ -115,18 +107,10 @@ def _verbs(text: str) -> tuple[tuple[EnglishVerb, Verb, tuple[str, ...]], ...]:
     return tuple(found)
 
 
+SUBJECTS = tuple(_subject(english, rest) for english, rest in _entries(_WORDS["subjects"]))
 NOUNS = {kind: _nouns(text) for kind, text in _WORDS["nouns"].items()}
 ADJECTIVES = _adjectives(_WORDS["adjectives"])
 TRANSITIVE, MOTIONS = _verbs(_WORDS["transitive"]), _verbs(_WORDS["motions"])
 INTRANSITIVE = tuple((english, french) for english, french, _ in _verbs(_WORDS["intransitive"]))
-_FRENCH = {
-    "be": "être", "have": "avoir", "want": "vouloir", "like": "aimer", "think": "penser", "know": "savoir",
-    "say": "dire",
-}  # fmt: skip
-VERBS = {english: _french_verb(french) for english, french in _FRENCH.items()}
-MODALS = {
-    "want to": VERBS["want"],
-    "like to": VERBS["like"],
-    "can": _french_verb("pouvoir"),
-    "must": _french_verb("devoir"),
-}
+VERBS = {english: _french_verb(french) for english, french in _entries(_WORDS["verbs"])}
+MODALS = {english: _french_verb(french) for english, french in _entries(_WORDS["modals"])}

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from seqcore.data.parallel_text import pairs_table
+from seqcore.data.parallel_text_codec import sentence_of
 from seqcore.data.table import Table
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import DataError, ExperimentError, PredictionError
@@ -25,7 +26,6 @@ from seqcore.models import MODELS, capabilities_of
 from seqcore.models.beam_search import beam_search
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.results import Translated, TranslationView
-from seqcore.results.spacing import join_sentence
 from seqcore.tasks.model_summary import summarize
 from seqcore.tasks.translation import Translation, teacher_forcing_ratio
 from seqcore.tasks.translation_eval import translation_metrics
@@ -426,7 +426,7 @@ def test_noisy_pairs_of_mixed_lengths_train_within_memory_bounds() -> None:
 
 def test_a_parallel_table_returns_its_sentences() -> None:
     data = Translation(tiny()).make_dataset(table(), torch.device("cpu"))
-    assert [(join_sentence(data.source(i)), join_sentence(data.truth(i))) for i in range(len(PAIRS))] == PAIRS
+    assert [(sentence_of(data.table, i), sentence_of(data.targets, i)) for i in range(len(PAIRS))] == PAIRS
 
 
 def test_batches_have_similar_lengths_and_cover_all_sentences_once() -> None:

@@ -110,7 +110,7 @@ def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
 
 def _add(cases: _Cases, text: str, header: _Header, where: str) -> None:
     """Add one line. DataError if it doesn't fit the others."""
-    parts = _split(text) if header.timestamps else text.split(":")
+    parts = re.split(r":(?![^()]*\))" if header.timestamps else ":", text)  # time stamps may contain colons
     if header.labelled or (header.labelled is None and len(parts) > 1 and not _is_values(parts[-1])):
         label = parts.pop().strip()
         if label in ("", "?"):
@@ -146,11 +146,6 @@ def _add(cases: _Cases, text: str, header: _Header, where: str) -> None:
 
 def _is_values(part: str) -> bool:
     return bool(re.fullmatch(r"[-+\d.eE,?\s]*|.*nan.*", part, re.IGNORECASE))
-
-
-def _split(text: str) -> list[str]:
-    """The fields of a line with time stamps, which may contain colons in parentheses."""
-    return re.split(r":(?![^()]*\))", text)
 
 
 def _numbers(part: str, timestamps: bool, where: str) -> NDArray[np.float64]:
