@@ -18,6 +18,7 @@ from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig, TrainingConfig
+from seqcore.results.thinning import evenly
 
 __all__ = ["SPLITS", "Batch", "Dataset", "Windows"]
 
@@ -170,8 +171,7 @@ class Dataset(ABC):
 
     def spread(self, split: str, most: int) -> NDArray[np.int64]:
         """At most `most` window numbers, evenly spread over a split."""
-        n = len(self.windows[split])
-        return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
+        return evenly(len(self.windows[split]), most)
 
     def batches(
         self, split: str, training: TrainingConfig, epoch: int

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure
 from seqcore.results.data import SPLIT_TITLES, PreviewWindow, WindowPreview
-from seqcore.results.thinning import thin
+from seqcore.results.thinning import evenly, thin
 
 __all__ = ["WindowPanel", "WindowsInfo", "plot_windows", "windows_info"]
 
@@ -70,8 +70,7 @@ def _panel(window: PreviewWindow, scaled: bool, frame: tuple[int, int] | None) -
         heat = _video(inputs, targets, frame)
         return WindowPanel(window.name, window.x[:0], inputs, targets_x[:0], targets[:0], heat, True)
     if inputs.shape[1] > MAX_LINES:
-        rows = np.unique(np.linspace(0, len(inputs) - 1, MAX_CELLS).astype(np.int64))
-        columns = np.unique(np.linspace(0, inputs.shape[1] - 1, MAX_CELLS).astype(np.int64))
+        rows, columns = evenly(len(inputs), MAX_CELLS), evenly(inputs.shape[1], MAX_CELLS)
         return WindowPanel(window.name, window.x[rows], inputs, targets_x, targets, inputs[rows][:, columns].T)
     keep = thin(inputs, MAX_POINTS)
     return WindowPanel(window.name, window.x[keep], inputs[keep], targets_x, targets, None)
@@ -79,9 +78,8 @@ def _panel(window: PreviewWindow, scaled: bool, frame: tuple[int, int] | None) -
 
 def _video(inputs: Values, targets: Values, frame: tuple[int, int]) -> Values:
     """Frames of a window side by side, [h, ...], then the first target frame."""
-    rows = np.unique(np.linspace(0, len(inputs) - 1, FRAMES).astype(np.int64))
     blank = np.full((frame[0], 1), np.nan)
-    strip = [piece for row in rows for piece in (inputs[row].reshape(frame), blank)]
+    strip = [piece for row in evenly(len(inputs), FRAMES) for piece in (inputs[row].reshape(frame), blank)]
     if len(targets) and targets.shape[1] == inputs.shape[1]:
         strip += [blank] * 4 + [targets[0].reshape(frame)]
     return np.concatenate(strip, axis=1)

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["sparkline", "thin"]
+__all__ = ["evenly", "sparkline", "thin"]
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """At most `most` of the places 0 to `count` - 1, in order and evenly spread, the first and the last included."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.int64)
 
 
 def thin(values: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:

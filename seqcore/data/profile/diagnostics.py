@@ -15,6 +15,7 @@ from seqcore.experiment.config import DataConfig
 from seqcore.experiment.constraints import ANCHORED
 from seqcore.registry import task_kind, task_trait
 from seqcore.results.formatting import counted, listed
+from seqcore.results.thinning import evenly
 
 __all__ = ["diagnose_table", "few_windows"]
 
@@ -273,7 +274,7 @@ def _duplicates(table: Table, config: DataConfig, profile: Profile) -> Iterator[
         return
     room, looked, again, lengths = MOST_NUMBERS, 0, 0, table.lengths
     known: set[bytes] = set()
-    for s in np.unique(np.linspace(0, count - 1, min(count, MOST_SEQUENCES)).astype(np.int64)).tolist():
+    for s in evenly(count, MOST_SEQUENCES).tolist():
         room -= int(lengths[s]) * table.values.shape[1]
         if room < 0:
             break

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seqcore.data.splits import SPLIT_TITLES, SPLITS, assigned_splits, split_bounds
 from seqcore.data.table import Table
 from seqcore.results.data import Example, ExamplesInfo
-from seqcore.results.thinning import thin
+from seqcore.results.thinning import evenly, thin
 
 __all__ = ["MANY_COLUMNS", "examples_info"]
 
@@ -70,7 +70,7 @@ def _panels(
     bounds = split_bounds(table, validation_fraction, test_fraction)
     if table.labels is None:
         segments = [(split, s, low, high) for split in SPLITS for s, low, high in bounds[split] if high > low]
-        chosen = np.unique(np.linspace(0, len(segments) - 1, most).astype(int)).tolist() if segments else []
+        chosen = evenly(len(segments), most).tolist()
         name = "" if len(table.lengths) == 1 else "sequence "
         listed = [
             (f"{name}{table.names[s] if table.names else s + 1 if name else ''}".strip() or SPLIT_TITLES[split],
@@ -97,8 +97,7 @@ def _video(table: Table, low: int, high: int) -> tuple[Values, Values]:
     assert table.frame is not None
     height, width = table.frame
     consecutive = not table.independent and table.labels is None
-    last = min(high - 1, low + FRAMES - 1) if consecutive else high - 1
-    rows = np.unique(np.linspace(low, last, min(FRAMES, high - low)).astype(np.int64))
+    rows = low + evenly(min(high - low, FRAMES) if consecutive else high - low, FRAMES)
     frames = table.values[rows].reshape(len(rows), height, width)
     strip = np.full((height, len(rows) * (width + 1) - 1), np.nan)
     for i, frame in enumerate(frames):
@@ -108,6 +107,6 @@ def _video(table: Table, low: int, high: int) -> tuple[Values, Values]:
 
 def _map(table: Table, low: int, high: int) -> tuple[Values, Values]:
     """A sequence as a map of columns over time."""
-    rows = low + np.unique(np.linspace(0, high - low - 1, MAX_CELLS).astype(np.int64))
-    columns = np.unique(np.linspace(0, len(table.columns) - 1, MAX_CELLS).astype(np.int64))
+    rows = low + evenly(high - low, MAX_CELLS)
+    columns = evenly(len(table.columns), MAX_CELLS)
     return (rows - low).astype(np.float64) * table.unit.size, table.values[rows][:, columns].T.astype(np.float64)

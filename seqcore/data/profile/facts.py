@@ -14,6 +14,7 @@ from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.results import plain
 from seqcore.results.data import Autocorrelation, LengthFacts, VocabularyFacts
+from seqcore.results.thinning import evenly
 
 __all__ = ["ColumnFacts", "Profile", "SplitFacts", "default_config", "spread_rows", "target_column"]
 
@@ -93,9 +94,9 @@ def spread_rows(table: Table, most: int) -> tuple[NDArray[np.int64], str]:
     Tables of many columns give fewer rows, which bounds the number of values.
     """
     most = max(1_000, min(most, 20 * most // max(1, len(table.columns))))
-    if len(table) <= most:
-        return np.arange(len(table)), ""
-    rows = np.linspace(0, len(table) - 1, most).astype(np.int64)
+    rows = evenly(len(table), most)
+    if len(rows) == len(table):
+        return rows, ""
     return rows, f"Medians, standard deviations and outliers are estimated from {len(rows):,} of {len(table):,} rows."
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqcore.data.splits import SPLIT_TITLES, split_bounds
 from seqcore.data.table import Table
 from seqcore.results.data import Segment, TableInfo
-from seqcore.results.thinning import thin
+from seqcore.results.thinning import evenly, thin
 
 __all__ = ["table_info"]
 
@@ -75,9 +75,7 @@ def table_info(
 def _sequences(table: Table) -> list[int]:
     """The sequences to draw, spread over all of them, so that each split is shown."""
     count = len(table.lengths)
-    if count <= MAX_SEQUENCES or table.symbolic:
-        return list(range(min(count, MAX_SYMBOLS)))
-    return sorted({int(i) for i in np.linspace(0, count - 1, MAX_SEQUENCES)})
+    return list(range(min(count, MAX_SYMBOLS))) if table.symbolic else evenly(count, MAX_SEQUENCES).tolist()
 
 
 def _x(table: Table, start: int, stop: int) -> NDArray[Any]:

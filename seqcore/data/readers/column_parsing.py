@@ -14,6 +14,7 @@ from seqcore.data.readers.csv_layout import MISSING, NUMBER, is_number
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError, did_you_mean
 from seqcore.results.formatting import listed
+from seqcore.results.thinning import evenly
 
 __all__ = [
     "GROUP_NAMES",
@@ -270,8 +271,7 @@ def sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:
     if len(column) > 100_000:
         starts = np.linspace(0, len(column) - 2_000, 50).astype(int)
         filled = pa.chunked_array([column.slice(start, 2_000).combine_chunks() for start in starts]).drop_null()
-    places = np.unique(np.linspace(0, len(filled) - 1, min(count, len(filled))).astype(np.int64))
-    cells = [str(cell).strip() for cell in filled.take(pa.array(places)).to_pylist()]
+    cells = [str(cell).strip() for cell in filled.take(pa.array(evenly(len(filled), count))).to_pylist()]
     return [cell for cell in cells if cell not in MISSING]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seqcore.data.calendar import Frequency, find_frequency, missing_after, missing_times_note
 from seqcore.data.readers.column_parsing import Origin
 from seqcore.data.table import Table
+from seqcore.results.thinning import evenly
 
 __all__ = ["fill_missing_times"]
 
@@ -74,7 +75,7 @@ def _may_insert(missing: int, rows: int, wanted: str) -> bool:
 def _frequencies(times: Times, offsets: Whole) -> dict[int, Frequency]:
     """The frequency of each regular series; of very many series only if all examined ones share it."""
     count = len(offsets) - 1
-    examined = np.unique(np.linspace(0, count - 1, min(count, _EXAMINED)).astype(np.int64)).tolist()
+    examined = evenly(count, _EXAMINED).tolist()
     found = {s: find_frequency(times[offsets[s] : offsets[s + 1]]) for s in examined}
     regular = {s: f for s, f in found.items() if f is not None and f.regular}
     if count <= _EXAMINED or not regular:

@@ -20,6 +20,7 @@ from seqcore.evaluation.leakage.row_fingerprints import fingerprint_rows
 from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.registry import task_kind
+from seqcore.results.thinning import evenly
 
 __all__ = ["find_leaks"]
 
@@ -235,11 +236,9 @@ def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Find
 
 def _sequence_keys(table: Table, columns: slice | list[int]) -> dict[int, int]:
     """A hash of each sequence (and of its pair) by its number; of very many, a sample."""
-    count = len(table.lengths)
-    chosen = range(count) if count <= MOST_SEQUENCES else np.linspace(0, count - 1, MOST_SEQUENCES).astype(int).tolist()
     values, offsets, pair = table.values, table.offsets.tolist(), table.paired
     keys = {}
-    for s in chosen:
+    for s in evenly(len(table.lengths), MOST_SEQUENCES).tolist():
         if offsets[s + 1] > offsets[s]:
             own = np.ascontiguousarray(values[offsets[s] : offsets[s + 1], columns]).tobytes()
             other = b"" if pair is None else pair.values[pair.offsets[s] : pair.offsets[s + 1]].tobytes()

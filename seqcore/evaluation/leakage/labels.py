@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.table import Table
 from seqcore.events import Finding
+from seqcore.results.thinning import evenly
 
 __all__ = ["LabelCopy", "find_label_copies", "label_finding"]
 
@@ -50,7 +51,7 @@ def find_label_copies(table: Table, columns: Sequence[int]) -> list[LabelCopy]:
         return []
     classes = classes.reshape(-1).astype(np.int64)
     most = max(_GLANCE, int(_MOST_ROWS // max(float(table.lengths[there].mean()), 1.0)))
-    few, many = _spread(len(there), _GLANCE), _spread(len(there), most)
+    few, many = evenly(len(there), _GLANCE), evenly(len(there), most)
 
     def copy(column: int, place: int | None, which: Whole) -> LabelCopy | None:
         low, high = _ends(table, there[which], column) if place is None else _at(table, there[which], place)
@@ -89,10 +90,6 @@ def label_finding(copy: LabelCopy, table: Table) -> Finding:
         evidence="The model can read the class from its inputs, so its scores do not carry over to new sequences.",
         remedy=f"{remedy}, unless it is known before the class is.",
     )
-
-
-def _spread(count: int, most: int) -> Whole:
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
 def _ends(table: Table, sequences: Whole, column: int) -> tuple[Values, Values]:
