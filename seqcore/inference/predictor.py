@@ -122,11 +122,7 @@ class Predictor:
         return options.model_copy(update={name: v for name, v in known.items() if getattr(options, name) == "auto"})
 
     def read_file(
-        self,
-        content: str | os.PathLike[str] | bytes,
-        *,
-        name: str,
-        on_progress: Callable[[float], None] | None = None,
+        self, content: str | os.PathLike[str] | bytes, *, name: str, on_progress: Callable[[float], None] | None = None
     ) -> Table:
         """Read new data from a path or bytes, for `evaluate` and `predict`.
 

@@ -58,17 +58,13 @@ def _with_data(store: Store, experiment: Experiment, data: pd.DataFrame | NDArra
     """The experiment with `data` stored as a CSV file whose floats read back exactly."""
     import pandas as pd
 
-    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
-    frame = (
-        frame.rename(columns=str) if isinstance(data, pd.DataFrame) else frame.rename(columns=_column(frame.shape[1]))
-    )
+    frame = pd.DataFrame(data)
+    if not isinstance(data, pd.DataFrame):
+        frame.columns = [f"value_{i + 1}" for i in range(frame.shape[1])] if frame.shape[1] > 1 else ["value"]
+    frame = frame.rename(columns=str)
     dated = isinstance(frame.index, pd.DatetimeIndex)
     stored = store.put_file(frame.to_csv(index=dated, index_label="date" if dated else None).encode(), "data.csv")
     reading = {"delimiter": "comma", "decimal": "point", "header": "yes", "encoding": "utf-8"}
     values = experiment.to_dict()
     values["data"] |= {"source": "file", "options": {"hash": stored.hash, "name": stored.name, **reading}}
     return Experiment.make(values)
-
-
-def _column(count: int) -> Callable[[int], str]:
-    return lambda i: "value" if count == 1 else f"value_{i + 1}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from seqcore.training.control import Control
 from seqcore.errors import SeqcoreError, StoreError
 from seqcore.events import CheckpointReady, Event, Finished
-from seqcore.runs.records import Command, Lease
+from seqcore.runs.records import Lease
 from seqcore.runs.store import Store
 
 __all__ = ["EventWriter"]
@@ -31,7 +32,7 @@ class EventWriter:
         self, store: Store, lease: Lease, control: Control, on_pause: Callable[[bool], None] | None = None
     ) -> None:
         self._store, self._lease, self._control = store, lease, control
-        self._on_pause = on_pause
+        self._on_pause = on_pause or (lambda paused: None)
         self._events: queue.Queue[Event] = queue.Queue(MAX_QUEUED)
         self._wake = threading.Event()
         self._flushing = threading.Event()
@@ -89,16 +90,14 @@ class EventWriter:
         self.flush()
         self._clock(False)
         self._store.pause(self._lease, True)
-        if self._on_pause is not None:
-            self._on_pause(True)
+        self._on_pause(True)
         with self._guard:
             while self._pausing and self._control.ending is None and self._error is None:
                 self._guard.wait(0.1)
             self._pausing = False
         self._raise()
         self._store.pause(self._lease, False)
-        if self._on_pause is not None:
-            self._on_pause(False)
+        self._on_pause(False)
         self._clock(True)
 
     def _loop(self) -> None:
@@ -131,11 +130,9 @@ class EventWriter:
 
     def _write(self, *, everything: bool) -> None:
         events: list[Event] = []
-        while True:
-            try:
+        with contextlib.suppress(queue.Empty):
+            while True:
                 events.append(self._events.get_nowait())
-            except queue.Empty:
-                break
         for event in events:
             if isinstance(event, CheckpointReady):
                 self._checkpoint = event
@@ -160,21 +157,18 @@ class EventWriter:
 
     def _poll_commands(self) -> None:
         for command in self._store.take_commands(self._lease):
-            self._apply(command)
-
-    def _apply(self, command: Command) -> None:
-        with self._guard:
-            match command.kind:
-                case "pause":
-                    self._pausing = True
-                    self._control.save()
-                case "continue":
-                    self._pausing = False
-                case "stop":
-                    self._control.stop()
-                case "change":
-                    self._control.change(command.arguments)
-            self._guard.notify_all()
+            with self._guard:
+                match command.kind:
+                    case "pause":
+                        self._pausing = True
+                        self._control.save()
+                    case "continue":
+                        self._pausing = False
+                    case "stop":
+                        self._control.stop()
+                    case "change":
+                        self._control.change(command.arguments)
+                self._guard.notify_all()
 
     def _clock(self, running: bool) -> None:
         self._spent, self._since = self._seconds(), time.monotonic() if running else None

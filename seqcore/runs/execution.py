@@ -20,14 +20,17 @@ from seqcore.training.control import LIVE_CHANGES, Control
 
 __all__ = ["execute"]
 
+OnEvent = Callable[[Event], None]
+OnPause = Callable[[bool], None]
+
 
 def execute(
     store: Store,
     lease: Lease,
     *,
-    on_event: Callable[[Event], None] | None = None,
+    on_event: OnEvent | None = None,
     control: Control | None = None,
-    on_pause: Callable[[bool], None] | None = None,
+    on_pause: OnPause | None = None,
 ) -> Run:
     """Execute a claimed run to its end and release the lease. An error is stored with the run, as status `failed`.
 
@@ -41,7 +44,7 @@ def execute(
         with _interrupts(control) as interrupted:
             while held is not None:
                 lease = held
-                _attempt(store, lease, control, on_event, on_pause)
+                _attempt(store, lease, control, on_event or (lambda event: None), on_pause)
                 held = store.next_attempt(lease)
         if interrupted:
             raise KeyboardInterrupt
@@ -52,13 +55,7 @@ def execute(
     return store.run(lease.run)
 
 
-def _attempt(
-    store: Store,
-    lease: Lease,
-    control: Control,
-    on_event: Callable[[Event], None] | None,
-    on_pause: Callable[[bool], None] | None,
-) -> None:
+def _attempt(store: Store, lease: Lease, control: Control, on_event: OnEvent, on_pause: OnPause | None) -> None:
     try:
         with EventWriter(store, lease, control, on_pause) as writer:
             finished = _train(store, lease, control, writer, on_event)
@@ -80,13 +77,7 @@ def _attempt(
         _fail(store, lease, (f"{type(error).__name__}: {first}" if first else type(error).__name__,))
 
 
-def _train(
-    store: Store,
-    lease: Lease,
-    control: Control,
-    writer: EventWriter,
-    on_event: Callable[[Event], None] | None,
-) -> bool:
+def _train(store: Store, lease: Lease, control: Control, writer: EventWriter, on_event: OnEvent) -> bool:
     """Run `fit` and store its events. Returns whether it finished; if not, it was asked to leave."""
     from seqcore.training.fit import fit
 
@@ -98,8 +89,7 @@ def _train(
 
     def report(event: Event) -> None:
         writer.put(event)
-        if on_event is not None:
-            on_event(event)
+        on_event(event)
 
     data = None
     if SOURCES[run.experiment.data.source].stored:

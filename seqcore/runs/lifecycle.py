@@ -20,7 +20,7 @@ from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, Command, Lease, Run
 from seqcore.training.control import LIVE_CHANGES
 
-__all__ = ["Lifecycle"]
+__all__ = ["EPOCHS", "Lifecycle", "row_of", "update_run"]
 
 COMMANDS = ("pause", "continue", "stop", "change")
 EPOCHS = "training.epochs"
@@ -39,9 +39,10 @@ class Lifecycle(Reading):
     def start(self, experiment: Experiment, *, recipe: str | None = None, group: str | None = None) -> Lease:
         """A new run that the caller executes: created and claimed at once."""
         run_id = str(uuid.uuid4())
-        lease = self._lock(run_id, 1)
-        if lease is None:
+        lock = self.locks.take(run_id)
+        if lock is None:
             raise StoreError(f"run {run_id} is already taken")
+        lease = Lease(run_id, 1, Holder(lock).release)
         row = _new_row(run_id, experiment, recipe, group)
         row |= {"status": "running", "started": row["created"], "queued": None}
         try:
@@ -83,7 +84,7 @@ class Lifecycle(Reading):
             changes = _checked(row, {EPOCHS: planned + n})
             if status == "queued":
                 pending = json.dumps(json.loads(row["pending"]) | changes)
-                _set(connection, row["id"], pending=pending, epochs=changes[EPOCHS])
+                update_run(connection, row["id"], pending=pending, epochs=changes[EPOCHS])
             elif status in LIVE:
                 _put_command(connection, row, "change", changes)
             else:
@@ -103,7 +104,7 @@ class Lifecycle(Reading):
             status = self._run(row, []).status
             if status == "queued" and kind == "stop":
                 reason = "stopped before its first step" if row["step"] == 0 else "stopped while it was queued"
-                _set(connection, row["id"], status="stopped", finished=time.time(), reason=reason)
+                update_run(connection, row["id"], status="stopped", finished=time.time(), reason=reason)
                 return
             if status == "queued":
                 raise StoreError(f"run {row['id']} is queued, so it can't {kind}; stop takes it out of the queue")
@@ -153,18 +154,9 @@ class Lifecycle(Reading):
             raise StoreError(f"run {row['id']} is already {status}")
         if status == "completed" and pending.get(EPOCHS, 0) <= row["epoch"]:
             raise StoreError(f"run {row['id']} is completed; add epochs to train further")
-        _set(
-            connection,
-            row["id"],
-            status="queued",
-            attempt=row["attempt"] + 1,
-            queued=time.time(),
-            finished=None,
-            error=None,
-            reason="",
-            pending=json.dumps(pending),
-            epochs=pending.get(EPOCHS, row["epochs"]),
-        )
+        values = {"status": "queued", "attempt": row["attempt"] + 1, "queued": time.time(), "finished": None}
+        values |= {"pending": json.dumps(pending), "epochs": pending.get(EPOCHS, row["epochs"])}
+        update_run(connection, row["id"], error=None, reason="", **values)
 
     def _claim(self, run_id: str, timeout: float) -> Lease | None:
         lock = self.locks.take(run_id, timeout)
@@ -175,7 +167,7 @@ class Lifecycle(Reading):
             with self.database.writing() as connection:
                 row = self._find(connection, run_id)
                 if row["status"] == "queued":
-                    _set(connection, run_id, status="running", started=row["started"] or time.time())
+                    update_run(connection, run_id, status="running", started=row["started"] or time.time())
                     return Lease(run_id, row["attempt"], holder.release)
         except BaseException:
             holder.release()
@@ -183,52 +175,28 @@ class Lifecycle(Reading):
         holder.release()
         return None
 
-    def _lock(self, run_id: str, attempt: int) -> Lease | None:
-        lock = self.locks.take(run_id)
-        return None if lock is None else Lease(run_id, attempt, Holder(lock).release)
-
 
 def _new_row(run_id: str, experiment: Experiment, recipe: str | None, group: str | None) -> dict[str, Any]:
     now = time.time()
-    return {
-        "id": run_id,
-        "status": "queued",
-        "experiment": experiment.to_json(),
-        "recipe": recipe,
-        "group": group,
-        "created": now,
-        "queued": now,
-        "attempt": 1,
-        "version": 1,
-        "step": 0,
-        "epoch": 0,
-        "epochs": experiment.training.epochs,
-        "seconds": 0.0,
-        "metrics": "{}",
-        "last_metrics": "{}",
-        "baselines": "{}",
-        "headline": "",
-        "metric": "",
-        "reason": "",
-        "pending": "{}",
-    }
+    row = {"id": run_id, "status": "queued", "recipe": recipe, "group": group, "created": now, "queued": now}
+    return row | {"experiment": experiment.to_json(), "epochs": experiment.training.epochs}
 
 
-def _set(connection: Connection, run_id: str, **values: Any) -> None:
+def update_run(connection: Connection, run_id: str, **values: Any) -> None:
+    """Change columns of a run's row, and count the write."""
     table = schema.runs
     connection.execute(update(table).where(table.c.id == run_id).values(version=table.c.version + 1, **values))
 
 
+def row_of(run_id: str, attempt: int, **values: Any) -> dict[str, Any]:
+    """A row that an attempt adds to a table now."""
+    return {"run": run_id, "attempt": attempt, "time": time.time(), **values}
+
+
 def _put_command(connection: Connection, row: RowMapping, kind: str, arguments: dict[str, Any]) -> None:
-    values = {
-        "run": row["id"],
-        "attempt": row["attempt"],
-        "time": time.time(),
-        "kind": kind,
-        "arguments": json.dumps(arguments),
-    }
+    values = row_of(row["id"], row["attempt"], kind=kind, arguments=json.dumps(arguments))
     connection.execute(schema.commands.insert().values(values))
-    _set(connection, row["id"], epochs=arguments.get(EPOCHS, row["epochs"]))
+    update_run(connection, row["id"], epochs=arguments.get(EPOCHS, row["epochs"]))
 
 
 def _wants_pause(connection: Connection, row: RowMapping) -> bool:

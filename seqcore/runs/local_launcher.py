@@ -30,7 +30,13 @@ class LocalWorker:
 
     def send(self, run: str) -> bool:
         """Assign a run. False if the process is gone."""
-        return self._write(f"run {run}\n")
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"run {run}\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            return False
+        return True
 
     def close(self) -> None:
         """Ask it to write a checkpoint and exit."""
@@ -45,15 +51,6 @@ class LocalWorker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-    def _write(self, text: str) -> bool:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(text)
-            self._process.stdin.flush()
-        except (OSError, ValueError):
-            return False
-        return True
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

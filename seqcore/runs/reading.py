@@ -188,14 +188,15 @@ class Reading:
         return found[0]
 
 
-def load_blocks(connection: Connection, run_id: str, name: str, after: int = 0) -> list[tuple[int, Any]]:
-    """(first step, values) of every stored block, in the order in which they were stored."""
+def load_blocks(
+    connection: Connection, run_id: str, name: str, *, after: int = 0, until: int | None = None
+) -> list[tuple[int, Any]]:
+    """(first step, values) of the blocks after `after` that begin by step `until`, in the order of storage."""
     table = schema.blocks
-    query = (
-        select(table.c.first_step, table.c[name])
-        .where(table.c.run == run_id, table.c.seq > after)
-        .order_by(table.c.seq)
-    )
+    query = select(table.c.first_step, table.c[name]).where(table.c.run == run_id, table.c.seq > after)
+    if until is not None:
+        query = query.where(table.c.first_step <= until)
+    query = query.order_by(table.c.seq)
     return [(first, block_from_bytes(content)) for first, content in connection.execute(query)]
 
 
@@ -205,7 +206,7 @@ def load_curve(connection: Connection, run_id: str, name: str) -> GrowingCurve:
     query = select(table.c.through, table.c.content).where(table.c.run == run_id, table.c.name == name)
     saved = connection.execute(query).one_or_none()
     curve = GrowingCurve() if saved is None else GrowingCurve.from_bytes(saved.content)
-    for first, values in load_blocks(connection, run_id, name, 0 if saved is None else saved.through):
+    for first, values in load_blocks(connection, run_id, name, after=0 if saved is None else saved.through):
         grow(connection, run_id, name, curve, first, values)
     return curve
 
@@ -221,14 +222,7 @@ def grow(connection: Connection, run_id: str, name: str, curve: GrowingCurve, fi
 
 def rewind(connection: Connection, run_id: str, name: str, curve: GrowingCurve, step: int) -> None:
     """Start the layer of a new attempt from every stored point up to `step`."""
-    table = schema.blocks
-    query = (
-        select(table.c.first_step, table.c[name])
-        .where(table.c.run == run_id, table.c.first_step <= step)
-        .order_by(table.c.seq)
-    )
-    blocks = [(first, block_from_bytes(content)) for first, content in connection.execute(query)]
-    curve.begin(*overlay(blocks, step))
+    curve.begin(*overlay(load_blocks(connection, run_id, name, until=step), step))
 
 
 def _stopping(connection: Connection) -> Set[str]:

@@ -16,7 +16,7 @@ from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finished, Pre
 from seqcore.runs import schema
 from seqcore.runs.curves import NAMES, block_to_bytes
 from seqcore.runs.atomic_io import digest, pieces, write_durably
-from seqcore.runs.lifecycle import EPOCHS, Lifecycle
+from seqcore.runs.lifecycle import EPOCHS, Lifecycle, row_of, update_run
 from seqcore.runs.reading import grow, load_curve, rewind
 from seqcore.runs.records import LIVE, Lease
 
@@ -40,14 +40,15 @@ class Recording(Lifecycle):
         `CheckpointReady` is skipped (see `put_checkpoint`), and so is a `Preparing` that another event follows.
         LostLease if the attempt is stale.
         """
+        ended = any(isinstance(event, Finished) for event in events)
         try:
             with self.database.writing() as connection:
                 pending = self._hold(connection, lease)
-                if any(isinstance(event, Finished) for event in events):
+                if ended:
                     pending |= _untaken_changes(connection, lease)
                 columns = ({} if seconds is None else {"seconds": seconds}) | _columns(events, pending)
                 if columns:
-                    connection.execute(update(schema.runs).where(schema.runs.c.id == lease.run).values(**columns))
+                    update_run(connection, lease.run, **columns)
                 if rows := _with_rows(events):
                     if lease.run in self._preparing or isinstance(rows[0], Started):  # the last attempt may have ended so
                         self._delete_preparing(connection, lease.run)
@@ -59,7 +60,7 @@ class Recording(Lifecycle):
         if rows:
             preparing = isinstance(rows[-1], Preparing)
             (self._preparing.add if preparing else self._preparing.discard)(lease.run)
-        if any(isinstance(event, Finished) for event in events):
+        if ended:
             self._writing.pop(lease.run, None)
 
     def put_checkpoint(self, lease: Lease, ready: CheckpointReady) -> None:
@@ -70,17 +71,9 @@ class Recording(Lifecycle):
         path = self.checkpoint_path(file)
         size = write_durably(path, pieces(ready.content))
         table = schema.checkpoints
-        row = {
-            "run": lease.run,
-            "attempt": lease.attempt,
-            "time": time.time(),
-            "step": ready.step,
-            "epoch": ready.epoch,
-            "best_step": ready.best_step,
-            "file": file,
-            "size": size,
-            "sha256": digest(pieces(ready.content)),
-        }
+        stored = {"file": file, "size": size, "sha256": digest(pieces(ready.content))}
+        steps = {"step": ready.step, "epoch": ready.epoch, "best_step": ready.best_step}
+        row = row_of(lease.run, lease.attempt, **stored, **steps)
         try:
             with self.database.writing() as connection:
                 self._hold(connection, lease)
@@ -120,39 +113,28 @@ class Recording(Lifecycle):
         """Store changes that came too late for this attempt, for the next one."""
         with self.database.writing() as connection:
             pending = self._hold(connection, lease) | dict(changes)
-            connection.execute(
-                update(schema.runs).where(schema.runs.c.id == lease.run).values(pending=json.dumps(pending))
-            )
+            update_run(connection, lease.run, pending=json.dumps(pending))
 
     def next_attempt(self, lease: Lease) -> Lease | None:
         """The next attempt, under the same lock, of a completed run that got more epochs just before its end."""
-        table = schema.runs
         with self.database.writing() as connection:
             row = self._find(connection, lease.run)
-            if (
-                row["status"] != "completed"
-                or row["attempt"] != lease.attempt
-                or EPOCHS not in json.loads(row["pending"])
-            ):
+            current = row["status"] == "completed" and row["attempt"] == lease.attempt
+            if not current or EPOCHS not in json.loads(row["pending"]):
                 return None
-            values = {"status": "running", "attempt": lease.attempt + 1, "finished": None, "reason": ""}
-            connection.execute(
-                update(table).where(table.c.id == lease.run).values(version=table.c.version + 1, **values)
-            )
+            update_run(connection, lease.run, status="running", attempt=lease.attempt + 1, finished=None, reason="")
         return Lease(lease.run, lease.attempt + 1, lease.on_release)
 
     def _update(self, lease: Lease, **values: Any) -> None:
         with self.database.writing() as connection:
             self._hold(connection, lease)
-            connection.execute(update(schema.runs).where(schema.runs.c.id == lease.run).values(**values))
+            update_run(connection, lease.run, **values)
 
     def _pending(self, connection: Connection, lease: Lease) -> str:
         """The run's pending changes as JSON. LostLease if the lease is stale."""
         table = schema.runs
-        query = select(table.c.pending).where(
-            table.c.id == lease.run, table.c.attempt == lease.attempt, table.c.status.in_(LIVE)
-        )
-        pending = connection.execute(query).scalar_one_or_none()
+        own = (table.c.id == lease.run, table.c.attempt == lease.attempt, table.c.status.in_(LIVE))
+        pending = connection.execute(select(table.c.pending).where(*own)).scalar_one_or_none()
         if pending is None:
             raise LostLease(f"run {lease.run} was resumed elsewhere, ended or deleted; attempt {lease.attempt} stops writing")
         return str(pending)
@@ -269,20 +251,14 @@ def _columns(events: Sequence[Event], pending: dict[str, Any]) -> dict[str, Any]
                 }
                 if event.baselines:
                     columns["baselines"] = json.dumps(event.baselines)
-            case _:
-                pass
     return columns
 
 
 def _untaken_changes(connection: Connection, lease: Lease) -> dict[str, Any]:
     """Changes that were not taken before the end of the run; its next attempt starts with them."""
     table = schema.commands
-    waiting = (
-        table.c.run == lease.run,
-        table.c.attempt == lease.attempt,
-        table.c.kind == "change",
-        table.c.taken.is_(None),
-    )
+    own = (table.c.run == lease.run, table.c.attempt == lease.attempt)
+    waiting = (*own, table.c.kind == "change", table.c.taken.is_(None))
     rows = connection.execute(select(table.c.arguments).where(*waiting).order_by(table.c.seq)).scalars()
     changes: dict[str, Any] = {}
     for arguments in rows:
@@ -302,14 +278,8 @@ def _with_rows(events: Sequence[Event]) -> list[Event]:
 
 
 def _event_row(lease: Lease, event: Event) -> dict[str, Any]:
-    return {
-        "run": lease.run,
-        "attempt": lease.attempt,
-        "time": time.time(),
-        "kind": event.name,
-        "step": getattr(event, "step", 0),
-        "content": json.dumps(event.to_dict(), allow_nan=False),
-    }
+    content = json.dumps(event.to_dict(), allow_nan=False)
+    return row_of(lease.run, lease.attempt, kind=event.name, step=getattr(event, "step", 0), content=content)
 
 
 def _last(block: Steps) -> int:

@@ -19,6 +19,10 @@ __all__ = ["ENDED", "LIVE", "Command", "Curve", "Lease", "Run", "Status", "Store
 
 Status = Literal["queued", "running", "paused", "completed", "stopped", "failed", "interrupted"]
 LIVE: tuple[Status, ...] = ("running", "paused")
+_AS_STORED = (
+    "id", "recipe", "group", "attempt", "step", "epoch", "epochs", "seconds", "metric", "parameters", "best_epoch",
+    "error",
+)  # fmt: skip
 ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
 
 
@@ -109,8 +113,8 @@ class StoredFile:
     size: int
 
 
-def moment(seconds: float | None) -> datetime | None:
-    """A Unix time as a datetime in UTC."""
+def moment(seconds: float | None) -> Any:
+    """A Unix time as a datetime in UTC; None for None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
@@ -121,31 +125,14 @@ def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | N
     if status in LIVE and not alive:
         status = "interrupted"
         reason = "the worker process ended before the run did; resume continues from the last checkpoint"
-    created = moment(row["created"])
-    assert created is not None
     return Run(
-        id=row["id"],
         status=status,
         experiment=Experiment.from_json(row["experiment"]),
-        recipe=row["recipe"],
-        group=row["group"],
-        created=created,
-        started=moment(row["started"]),
-        finished=moment(row["finished"]),
-        attempt=row["attempt"],
-        step=row["step"],
-        epoch=row["epoch"],
-        epochs=row["epochs"],
-        seconds=row["seconds"],
-        metrics=json.loads(row["metrics"]),
-        last_metrics=json.loads(row["last_metrics"]),
-        baselines=json.loads(row["baselines"]),
         reference_baseline=row["headline"],
-        metric=row["metric"],
-        parameters=row["parameters"],
-        best_epoch=row["best_epoch"],
-        error=row["error"],
         reason=reason,
+        **{name: row[name] for name in _AS_STORED},
+        **{name: json.loads(row[name]) for name in ("metrics", "last_metrics", "baselines")},
+        **{name: moment(row[name]) for name in ("created", "started", "finished")},
         queue_position=queue_position,
         stopping=stopping and status in LIVE,
     )
@@ -159,9 +146,7 @@ def stored_event(row: Mapping[str, Any]) -> StoredEvent:
             content[name] = _numbers(content[name])
     if "baselines" in content:
         content["baselines"] = {name: _numbers(metrics) for name, metrics in content["baselines"].items()}
-    at = moment(row["time"])
-    assert at is not None
-    return StoredEvent(row["seq"], row["attempt"], at, event_from_dict(content))
+    return StoredEvent(row["seq"], row["attempt"], moment(row["time"]), event_from_dict(content))
 
 
 def _numbers(metrics: Mapping[str, float | None]) -> Metrics:

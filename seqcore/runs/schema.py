@@ -5,24 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    func,
-    inspect,
-    select,
-)
+import sqlalchemy as sa
 
 from seqcore.errors import CorruptError, StoreError
 
@@ -41,132 +26,123 @@ __all__ = [
     "version_of",
 ]
 
-metadata = MetaData()
-_Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements only an INTEGER PRIMARY KEY
+metadata = sa.MetaData()
+_Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite autoincrements only an INTEGER PRIMARY KEY
 
-migrations = Table(
+migrations = sa.Table(
     "seqcore_migrations",
     metadata,
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("name", String, nullable=False),
-    Column("applied", Float, nullable=False),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("applied", sa.Float, nullable=False),
 )
 
-runs = Table(
+runs = sa.Table(
     "runs",
     metadata,
-    Column("number", _Number, primary_key=True),  # in the order of creation
-    Column("id", String(36), nullable=False, unique=True),
-    Column("status", String, nullable=False),
-    Column("experiment", Text, nullable=False),  # JSON, as submitted
-    Column("recipe", String),
-    Column("group", String),
-    Column("created", Float, nullable=False),  # all times are Unix times
-    Column("queued", Float),  # when it was last queued; the order of the queue
-    Column("started", Float),
-    Column("finished", Float),
-    Column("attempt", Integer, nullable=False),
-    Column("version", Integer, nullable=False),  # counts writes, so that polling is cheap
-    Column("step", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False),
-    Column("epochs", Integer, nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("metrics", Text, nullable=False),  # JSON with NaN
-    Column("last_metrics", Text, nullable=False),
-    Column("baselines", Text, nullable=False),
-    Column("headline", String, nullable=False),
-    Column("metric", String, nullable=False),
-    Column("parameters", BigInteger),
-    Column("best_epoch", Integer),
-    Column("error", Text),
-    Column("reason", Text, nullable=False),
-    Column("pending", Text, nullable=False),  # JSON: changes to apply at the start of the next attempt
-    Index("runs_by_status", "status", "queued"),
+    sa.Column("number", _Number, primary_key=True),  # in the order of creation
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("experiment", sa.Text, nullable=False),  # JSON, as submitted
+    sa.Column("recipe", sa.String),
+    sa.Column("group", sa.String),
+    sa.Column("created", sa.Float, nullable=False),  # all times are Unix times
+    sa.Column("queued", sa.Float),  # when it was last queued; the order of the queue
+    sa.Column("started", sa.Float),
+    sa.Column("finished", sa.Float),
+    sa.Column("attempt", sa.Integer, nullable=False, default=1),
+    sa.Column("version", sa.Integer, nullable=False, default=1),  # counts writes, so that polling is cheap
+    sa.Column("step", sa.Integer, nullable=False, default=0),
+    sa.Column("epoch", sa.Integer, nullable=False, default=0),
+    sa.Column("epochs", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False, default=0.0),
+    sa.Column("metrics", sa.Text, nullable=False, default="{}"),  # JSON with NaN
+    sa.Column("last_metrics", sa.Text, nullable=False, default="{}"),
+    sa.Column("baselines", sa.Text, nullable=False, default="{}"),
+    sa.Column("headline", sa.String, nullable=False, default=""),
+    sa.Column("metric", sa.String, nullable=False, default=""),
+    sa.Column("parameters", sa.BigInteger),
+    sa.Column("best_epoch", sa.Integer),
+    sa.Column("error", sa.Text),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("pending", sa.Text, nullable=False, default="{}"),  # JSON: changes for the next attempt
+    sa.Index("runs_by_status", "status", "queued"),
     sqlite_autoincrement=True,
 )
 
 
-def _run_column() -> Column[str]:
-    return Column("run", String(36), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False)
+def _run_column(*, primary_key: bool = False) -> sa.Column[str]:
+    run = sa.ForeignKey("runs.id", ondelete="CASCADE")
+    return sa.Column("run", sa.String(36), run, nullable=False, primary_key=primary_key)
 
 
-events = Table(
+def _table_by_run(name: str, *columns: sa.Column[Any] | sa.Index) -> sa.Table:
+    """A table of rows that attempts of runs add, in the order in which they were stored."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("seq", _Number, primary_key=True),
+        _run_column(),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        *columns,
+        sa.Index(f"{name}_by_run", "run", "seq"),
+        sqlite_autoincrement=True,
+    )
+
+
+events = _table_by_run(
     "events",
-    metadata,
-    Column("seq", _Number, primary_key=True),
-    _run_column(),
-    Column("attempt", Integer, nullable=False),
-    Column("time", Float, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("step", Integer, nullable=False),
-    Column("content", Text, nullable=False),  # the event's own JSON object
-    Index("events_by_run", "run", "seq"),
-    sqlite_autoincrement=True,
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),  # the event's own JSON object
 )
 
-blocks = Table(
+blocks = _table_by_run(
     "blocks",
-    metadata,
-    Column("seq", _Number, primary_key=True),
-    _run_column(),
-    Column("attempt", Integer, nullable=False),
-    Column("first_step", Integer, nullable=False),
-    Column("last_step", Integer, nullable=False),
-    Column("loss", LargeBinary, nullable=False),  # little-endian float64, because SQLite turns NaN into NULL
-    Column("gradient_norm", LargeBinary, nullable=False),
-    Column("learning_rate", LargeBinary, nullable=False),
-    Index("blocks_by_run", "run", "seq"),
-    Index("blocks_by_step", "run", "first_step"),
-    sqlite_autoincrement=True,
+    sa.Column("first_step", sa.Integer, nullable=False),
+    sa.Column("last_step", sa.Integer, nullable=False),
+    sa.Column("loss", sa.LargeBinary, nullable=False),  # little-endian float64, because SQLite turns NaN into NULL
+    sa.Column("gradient_norm", sa.LargeBinary, nullable=False),
+    sa.Column("learning_rate", sa.LargeBinary, nullable=False),
+    sa.Index("blocks_by_step", "run", "first_step"),
 )
 
-curves = Table(
+curves = sa.Table(
     "curves",
     metadata,
-    Column("run", String(36), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String, primary_key=True),
-    Column("through", BigInteger, nullable=False),  # seq of the last block in it
-    Column("content", LargeBinary, nullable=False),
+    _run_column(primary_key=True),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("through", sa.BigInteger, nullable=False),  # seq of the last block in it
+    sa.Column("content", sa.LargeBinary, nullable=False),
 )
 
-checkpoints = Table(
+checkpoints = _table_by_run(
     "checkpoints",
-    metadata,
-    Column("seq", _Number, primary_key=True),
-    _run_column(),
-    Column("attempt", Integer, nullable=False),
-    Column("time", Float, nullable=False),
-    Column("step", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False),
-    Column("best_step", Integer),
-    Column("file", String, nullable=False),  # below the checkpoints folder
-    Column("size", BigInteger, nullable=False),
-    Column("sha256", String(64), nullable=False),
-    Index("checkpoints_by_run", "run", "seq"),
-    sqlite_autoincrement=True,
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("best_step", sa.Integer),
+    sa.Column("file", sa.String, nullable=False),  # below the checkpoints folder
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
 )
 
-commands = Table(
+commands = _table_by_run(
     "commands",
-    metadata,
-    Column("seq", _Number, primary_key=True),
-    _run_column(),
-    Column("attempt", Integer, nullable=False),
-    Column("time", Float, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("arguments", Text, nullable=False),  # JSON
-    Column("taken", Float),
-    Index("commands_by_run", "run", "seq"),
-    sqlite_autoincrement=True,
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("arguments", sa.Text, nullable=False),  # JSON
+    sa.Column("taken", sa.Float),
 )
 
-files = Table(
+files = sa.Table(
     "files",
     metadata,
-    Column("hash", String(64), primary_key=True),
-    Column("name", String, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("time", Float, nullable=False),
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("time", sa.Float, nullable=False),
 )
 
 
@@ -175,10 +151,10 @@ class Migration:
     """One step from a store of version n - 1 to version n. A released migration is never changed."""
 
     name: str
-    apply: Callable[[Connection], None]
+    apply: Callable[[sa.Connection], None]
 
 
-def _first(connection: Connection) -> None:
+def _first(connection: sa.Connection) -> None:
     metadata.create_all(connection, checkfirst=False, tables=[t for t in metadata.sorted_tables if t is not migrations])
 
 
@@ -186,19 +162,19 @@ MIGRATIONS: tuple[Migration, ...] = (Migration("first-store", _first),)
 """The nth leads to version n. Once there is a second one, `_first` must list the columns of version 1."""
 
 
-def version_of(connection: Connection, place: str) -> int:
+def version_of(connection: sa.Connection, place: str) -> int:
     """The version of the store behind `connection`; 0 if it is empty.
 
     CorruptError if tables are missing, StoreError if it is another program's or a newer version's.
     """
-    names = inspect(connection).get_table_names()
+    names = sa.inspect(connection).get_table_names()
     if migrations.name not in names:
         if {t.name for t in metadata.sorted_tables} & set(names):
             raise CorruptError(f"{place} has tables of a store but no {migrations.name}; restore it from a backup")
         if names and connection.dialect.name == "sqlite":
             raise StoreError(f"{place} is a database of another program; name another file or folder for the store")
         return 0
-    version = int(connection.execute(select(func.coalesce(func.max(migrations.c.version), 0))).scalar_one())
+    version = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(migrations.c.version), 0))).scalar_one())
     if version > len(MIGRATIONS):
         raise StoreError(
             f"{place} was written by a newer Sequence Lab (store version {version}; this program reads up to "
@@ -207,7 +183,7 @@ def version_of(connection: Connection, place: str) -> int:
     return version
 
 
-def migrate(connection: Connection, place: str) -> int:
+def migrate(connection: sa.Connection, place: str) -> int:
     """Migrate the store to the newest version in the transaction of `connection`. Returns its old version."""
     before = version_of(connection, place)
     if before == 0:
