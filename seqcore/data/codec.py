@@ -13,7 +13,7 @@ from seqcore.data.step_units import STEP, StepUnit
 from seqcore.data.vocabulary import Vocabulary
 from seqcore.errors import PredictionError
 
-__all__ = ["Codec"]
+__all__ = ["Codec", "fitted_in"]
 
 
 class Codec(ABC):
@@ -65,3 +65,8 @@ class Codec(ABC):
     def of(self, series: str) -> Codec:
         """The codec of one series. PredictionError if the name is unknown."""
         raise PredictionError("series: this model was not trained on several series; omit the name")
+
+
+def fitted_in(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """`Codec.fitted` from the arrays of a checkpoint."""
+    return {k.removeprefix("fitted."): v for k, v in arrays.items() if k.startswith("fitted.")}

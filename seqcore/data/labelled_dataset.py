@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqcore.data.codec import Codec
+from seqcore.data.codec import Codec, fitted_in
 from seqcore.data.columns import column_errors, fill_missing
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.scaling import Scaler, fit_scaler
@@ -109,7 +109,7 @@ class LabelledCodec(Codec):
             lengths=(d["lengths"][0], d["lengths"][1]),
             example=arrays["example"].reshape(-1, max(1, len(d["columns"]))),
             frame=None if d["frame"] is None else (d["frame"][0], d["frame"][1]),
-            fitted={k.removeprefix("fitted."): v for k, v in arrays.items() if k.startswith("fitted.")},
+            fitted=fitted_in(arrays),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.codec import Codec
+from seqcore.data.codec import Codec, fitted_in
 from seqcore.data.scaling import Scaler, Scalers, current_scaling
 from seqcore.errors import PredictionError, did_you_mean
 
@@ -133,13 +133,13 @@ class NumericCodec(Codec):
             x_title=d["x_title"],
             choice=tuple((current_scaling(row[0]), *row[1:]) for row in d["choice"]),
             frame=None if d.get("frame") is None else (d["frame"][0], d["frame"][1]),
-            fitted=_fitted(arrays),
+            fitted=fitted_in(arrays),
         )
 
     @classmethod
     def _of_one_series(cls, d: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> NumericCodec:
         times = None if d["tail_times"] is None else np.array(d["tail_times"], dtype=np.int64).astype("datetime64[ns]")
-        fitted = _fitted(arrays)
+        fitted = fitted_in(arrays)
         by_series: dict[str, Values] = {
             name: fitted[name].reshape(1, -1) for name in ("mean", "naive_step") if name in fitted
         }
@@ -152,10 +152,6 @@ class NumericCodec(Codec):
             x_title=d["x_title"],
             fitted={**fitted, **by_series},
         )
-
-
-def _fitted(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Values]:
-    return {k.removeprefix("fitted."): v for k, v in arrays.items() if k.startswith("fitted.")}
 
 
 def tails_of(

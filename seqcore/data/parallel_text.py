@@ -67,15 +67,11 @@ def pairs_table(
     kept = np.flatnonzero(once & short)
     if not len(kept):
         raise DataError(f"{name}: all sentences have more than {MOST_WORDS} words; give shorter ones")
-    notes = _notes(int((~once).sum()), int((once & ~short).sum()))
+    left_out = ((~once, "duplicate"), (once & ~short, f"with more than {MOST_WORDS} words"))
+    notes = tuple(f"Sentence pairs left out ({what}): {rows.sum():,}." for rows, what in left_out if rows.any())
     if len(kept) < len(same):
         sources, targets, together = _select(sources, kept), _select(targets, kept), together[kept]
     return replace(sources, groups=together, paired=targets, notes=notes)
-
-
-def _notes(copies: int, long: int) -> tuple[str, ...]:
-    left_out = ((copies, "duplicate"), (long, f"with more than {MOST_WORDS} words"))
-    return tuple(f"Sentence pairs left out ({what}): {count:,}." for count, what in left_out if count)
 
 
 def _select(table: Table, sequences: Rows) -> Table:

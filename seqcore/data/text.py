@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seqcore.data.table import Table, code_type
 from seqcore.errors import DataError
 
-__all__ = ["LEVELS", "cut_words", "join_words", "text_table", "written_lengths"]
+__all__ = ["LEVELS", "cut_words", "join_words", "reorder", "text_table", "written_lengths"]
 
 LEVELS = (
     ("characters", "Characters", "Letters, spaces and line ends."),
@@ -157,7 +157,7 @@ def _encode_characters(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray
     whole = _collect(map(codes, pieces), lambda: len(seen))
     order = np.argsort(np.array(seen, dtype=np.int64))
     symbols = np.array([chr(seen[i]) for i in order.tolist()], dtype=np.str_)
-    return symbols, _reorder(whole, order), ()
+    return symbols, reorder(whole, order), ()
 
 
 def _encode_words(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[Any], tuple[str, ...]]:
@@ -187,7 +187,7 @@ def _encode_words(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray[Any]
     order = np.array(sorted(range(len(words)), key=words.__getitem__), dtype=np.int64)
     symbols = np.array([words[i] for i in order], dtype=np.str_)
     note = ("Line ends inside paragraphs were read as spaces.",) if joined else ()
-    return symbols, _reorder(whole, order), note
+    return symbols, reorder(whole, order), note
 
 
 def _collect(pieces: Iterable[NDArray[Any]], kinds: Callable[[], int]) -> NDArray[Any]:
@@ -201,7 +201,7 @@ def _collect(pieces: Iterable[NDArray[Any]], kinds: Callable[[], int]) -> NDArra
     return np.frombuffer(held, dtype=kind)
 
 
-def _reorder(codes: NDArray[Any], order: NDArray[np.int64]) -> NDArray[Any]:
+def reorder(codes: NDArray[Any], order: NDArray[np.int64]) -> NDArray[Any]:
     """Codes by first appearance -> codes by sorted symbols, in place."""
     rank = np.empty(len(order), dtype=codes.dtype)
     rank[order] = np.arange(len(order))

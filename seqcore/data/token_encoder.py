@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from seqcore.data.table import Table, code_type
+from seqcore.data.text import reorder
 from seqcore.errors import DataError
 
 __all__ = ["TokenEncoder"]
-
-_PIECE = 1 << 20
 
 
 class TokenEncoder:
@@ -38,13 +37,7 @@ class TokenEncoder:
             raise DataError("there are no symbols; give at least two")
         found = np.array(list(self._known), dtype=np.str_)
         order = np.argsort(found)
-        place = np.empty(len(order), dtype=code_type(len(order)))
-        place[order] = np.arange(len(order))
-        raw = np.frombuffer(self._codes, dtype=np.uint32)
-        codes = np.empty(len(raw), dtype=place.dtype)
-        for start in range(0, len(raw), _PIECE):
-            codes[start : start + _PIECE] = place[raw[start : start + _PIECE]]
-        del raw
+        codes = reorder(np.frombuffer(self._codes, dtype=np.uint32).astype(code_type(len(order))), order)
         self._codes = array("I")
         offsets = np.array(self._ends, dtype=np.int64)
         return Table(

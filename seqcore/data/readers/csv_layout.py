@@ -280,18 +280,15 @@ def _has_header(rows: list[list[str]], decimal: str) -> bool:
                 cell and any(i < len(row) and row[i] == cell for row in body) for i, cell in enumerate(first)
             )
         return any(cell not in MISSING for cell in first)
-    if _counts_columns(first, body) or _is_index_and_numbers(first):
+    if len(first) > 1 and first == ["", *(str(i) for i in range(len(first) - 1))]:
+        return True  # a DataFrame without names, saved with its index
+    if _counts_columns(first, body):
         return True
     for i, cell in enumerate(first):
         below = [row[i] for row in body if i < len(row) and row[i] not in MISSING]
         if cell not in MISSING and not is_value(cell) and below and sum(map(is_value, below)) > 0.9 * len(below):
             return True
     return False
-
-
-def _is_index_and_numbers(first: list[str]) -> bool:
-    """Whether the first row is an empty cell and 0, 1, 2, ...: a DataFrame without names, saved with its index."""
-    return len(first) > 1 and not first[0] and first[1:] == [str(i) for i in range(len(first) - 1)]
 
 
 def _counts_columns(first: list[str], body: list[list[str]]) -> bool:

@@ -103,23 +103,24 @@ def parse_whole_numbers(values: Whole, name: str) -> Times | None:
     if len(values) < 2:
         return None
     dated, yearly = is_dated(name), bool(_YEARLY.fullmatch(name.strip()))
-    low, high = int(values.min()), int(values.max())
+    low, high, ones = int(values.min()), int(values.max()), np.ones_like(values)
     if name == NAMELESS and bool(np.all(np.diff(values) == 1)):
         yearly = True  # a saved DataFrame index
     rising = bool(np.all(values[1:] > values[:-1]) or np.all(values[1:] < values[:-1]))
     if low >= 1678 and high <= 2261 and (yearly or (dated and rising)):
-        return calendar_days(values, np.ones_like(values), np.ones_like(values))[0]
-    if low >= 16780101 and high <= 22611231 and (dated or rising):
-        times, good = calendar_days(values // 10_000, values // 100 % 100, values % 100)
-        return times if bool(good.all()) else None
-    if low >= 167801 and high <= 226112 and dated:
-        times, good = calendar_days(values // 100, values % 100, np.ones_like(values))
-        return times if bool(good.all()) else None
-    if dated and low >= 10**8 and high < 5 * 10**9:
+        parts = values, ones, ones
+    elif low >= 16780101 and high <= 22611231 and (dated or rising):
+        parts = values // 10_000, values // 100 % 100, values % 100
+    elif low >= 167801 and high <= 226112 and dated:
+        parts = values // 100, values % 100, ones
+    elif dated and low >= 10**8 and high < 5 * 10**9:
         return values.astype("datetime64[s]").astype("datetime64[ns]")
-    if dated and low >= 10**11 and high < 5 * 10**12:
+    elif dated and low >= 10**11 and high < 5 * 10**12:
         return values.astype("datetime64[ms]").astype("datetime64[ns]")
-    return None
+    else:
+        return None
+    times, good = calendar_days(*parts)
+    return times if bool(good.all()) else None
 
 
 def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto") -> ParsedDates:

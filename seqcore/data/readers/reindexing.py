@@ -45,9 +45,9 @@ def fill_missing_times(table: Table, origin: Origin) -> Table:
         if not len(rows):
             continue
         counts = missing[rows]
-        new = None
-        if _may_insert(int(counts.sum()), len(own), origin.options.missing_times):
-            new = _between(own, rows, counts, frequency)
+        count = int(counts.sum())
+        most = {"auto": MOST_MISSING * (len(own) + count), "insert": len(own)}.get(origin.options.missing_times, 0)
+        new = _between(own, rows, counts, frequency) if count <= most else None
         if new is not None:
             found.append((rows + low, counts, new))
         if len(lacking[new is not None]) <= _NAMED:
@@ -65,11 +65,6 @@ def fill_missing_times(table: Table, origin: Origin) -> Table:
         total = int(counts.sum())
         origin.notes.append(f"{total:,} rows were inserted in total, in {len(found) - 1:,} of {len(names):,} series.")
     return _inserted(table, times, rows, counts, new)
-
-
-def _may_insert(missing: int, rows: int, wanted: str) -> bool:
-    most = {"auto": MOST_MISSING * (rows + missing), "insert": float(rows)}.get(wanted, 0.0)
-    return missing <= most
 
 
 def _frequencies(times: Times, offsets: Whole) -> dict[int, Frequency]:

@@ -120,15 +120,12 @@ def _timestamps(name: str, column: pa.ChunkedArray, origin: Origin) -> ParsedDat
 
 def _clock_column(columns: Columns, days: NDArray[np.datetime64], origin: Origin) -> NDArray[np.timedelta64] | None:
     """The time of day from a separate column, if dates repeat; the column is removed. None if there is none."""
-    for name, column in columns.items():
-        if pa.types.is_time(column.type) and column.null_count == 0:
-            same_day = bool(np.any(days[1:] == days[:-1])) and bool(np.all(days == days.astype("datetime64[D]")))
-            if not same_day:
-                break
-            origin.notes.append(f"The time of day is from column {name}.")
-            clock = np.asarray(columns.pop(name).cast(pa.time64("ns")).cast(pa.int64()))
-            return clock.astype("timedelta64[ns]")
-    return None
+    name = next((n for n, c in columns.items() if pa.types.is_time(c.type) and c.null_count == 0), None)
+    if name is None or not (np.any(days[1:] == days[:-1]) and np.all(days == days.astype("datetime64[D]"))):
+        return None
+    origin.notes.append(f"The time of day is from column {name}.")
+    clock = np.asarray(columns.pop(name).cast(pa.time64("ns")).cast(pa.int64()))
+    return clock.astype("timedelta64[ns]")
 
 
 class _DateParts(NamedTuple):

@@ -171,8 +171,7 @@ def noun_phrase(
 def joined(words: Sequence[str], mark: str) -> str:
     """Words as a sentence: de and à contract with le and les, short words elide, the first letter is a capital."""
     merged: list[str] = []
-    for i, word in enumerate(words):
-        after = words[i + 1] if i + 1 < len(words) else ""
+    for word, after in zip(words, [*words[1:], ""], strict=True):
         if word in ("le", "la") and begins_with_vowel(after):
             word = "l'"
         if merged and (pair := (merged[-1], word)) in _CONTRACTED:
@@ -180,8 +179,7 @@ def joined(words: Sequence[str], mark: str) -> str:
         else:
             merged.append(word)
     text = ""
-    for i, word in enumerate(merged):
-        after = merged[i + 1] if i + 1 < len(merged) else ""
+    for word, after in zip(merged, [*merged[1:], ""], strict=True):
         if word in _ELIDED and begins_with_vowel(after):
             word = f"{word[:-1]}'"
         text += word if word.endswith("'") else f"{word} "
