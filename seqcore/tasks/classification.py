@@ -26,6 +26,7 @@ from seqcore.models.architecture import ModelContext, inside
 from seqcore.models.classifier import SequenceClassifier, WordDropout
 from seqcore.models.state import State
 from seqcore.results import ConfusionView, LabelsView
+from seqcore.results.formatting import listed
 from seqcore.tasks.stepwise_classification import (
     as_table,
     class_logits,
@@ -257,7 +258,7 @@ class Classification(Task):
         if codec.vocabulary is not None and table.symbols is not None:
             unknown = [s for s in table.symbols.tolist() if not codec.vocabulary.knows(s)]
             if unknown:
-                message = f"Not in the training split: {_first_five(unknown)}; read as the unknown token."
+                message = f"Not in the training split: {listed(map(repr, unknown), 5)}; read as the unknown token."
                 yield Finding("unknown-symbols", message, severity="info")
 
     def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> Iterator[Finding]:
@@ -289,14 +290,10 @@ class Classification(Task):
             these = "this class" if len(never) == 1 else "these classes"
             yield Finding(
                 "class-never-predicted",
-                f"The model never predicts {_first_five(never)}.",
+                f"The model never predicts {listed(map(repr, never), 5)}.",
                 evidence=f"The {title} split has sequences of {these}; all are misclassified.",
                 remedy=f"Add sequences of them, or train longer{self._class_weight_advice(dataset)}.",
             )
-
-
-def _first_five(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def balanced_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:

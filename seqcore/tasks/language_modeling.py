@@ -29,6 +29,7 @@ from seqcore.models.generation import generate, log_sum
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import State, carry_over
 from seqcore.results import SymbolsView, TextView, View
+from seqcore.results.formatting import listed
 from seqcore.tasks.stateful_eval import burn_in_windows, parallel_segments
 from seqcore.tasks.task import Task, check_length
 
@@ -201,14 +202,13 @@ class LanguageModeling(Task):
         if places:
             what = "word" if vocabulary.separator else "character"
             unknown = [f"{s!r} ({what} {place})" for s, place in places.items()]
-            named = ", ".join(unknown[:8]) + (f" and {len(unknown) - 8} more" if len(unknown) > 8 else "")
             were, them = ("was", "it") if len(unknown) == 1 else ("were", "them")
             known = vocabulary.symbols[1:]
             few = len(known) <= 60 and not any(s.isspace() for s in known)  # so that the message stays one line
             some = " ".join(known) if few else f"{len(known):,} {what}s"
             raise PredictionError(
-                f"input: {named} {were} not in the training split; remove or replace {them}: the vocabulary of this "
-                f"model is {some}"
+                f"input: {listed(unknown, 8)} {were} not in the training split; remove or replace {them}: the "
+                f"vocabulary of this model is {some}"
             )
         return symbols
 

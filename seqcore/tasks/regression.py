@@ -33,7 +33,7 @@ from seqcore.tasks.frame_prediction import predicts_frames, recursive_frames_vie
 from seqcore.tasks.frames import frames_view
 from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of
 from seqcore.tasks.rollout import recursive_forecast
-from seqcore.tasks.scaling_search import Row, choice_view, scaling_trials, several_sizes
+from seqcore.tasks.scaling_search import Row, choice_view, scaling_trials
 from seqcore.tasks.series_results import joined, shown_windows, side_by_side
 from seqcore.tasks.task import Task, check_length, predict_windows, scored_windows, whole_window
 
@@ -150,9 +150,7 @@ class Regression(Task):
             columns = [dataset.table.columns[i] for i in dataset.targets]
             errors = {name: score.by_series for name, score in naive.items() if score.by_series is not None}
             each = by_series_view(truth, prediction, errors, series=named, targets=columns, band=band)
-        choice = dataset.codec.choice
-        chosen = choice_view(choice, several=several_sizes(dataset)) if choice else None
-        more: tuple[View, ...] = tuple(view for view in (ahead, each, chosen) if view is not None)
+        more: tuple[View, ...] = tuple(view for view in (ahead, each, choice_view(dataset)) if view is not None)
         return Evaluation(metrics, view, len(indices), of, self.baseline_metrics(dataset, part), more)
 
     def _quick_evaluation(

@@ -19,7 +19,7 @@ from seqcore.events import Preparing
 from seqcore.experiment.experiment import Experiment
 from seqcore.results import TableView
 
-__all__ = ["KINDS", "choice_view", "scaling_trials", "several_sizes"]
+__all__ = ["KINDS", "choice_view", "scaling_trials"]
 
 Row = tuple[Any, ...]
 
@@ -59,10 +59,11 @@ def scaling_trials(
     return (kind, error, "selected"), *tried[1:]
 
 
-def choice_view(rows: tuple[Row, ...], *, several: bool) -> TableView:
-    """The results of all trials as a table."""
-    error = "validation MAE / mean absolute step" if several else "validation MAE"
-    return TableView(("scaling", error, "remark"), rows, title="Scaling search")
+def choice_view(data: NumericDataset) -> TableView | None:
+    """The results of all trials as a table; None where there were none."""
+    error = "validation MAE / mean absolute step" if _several_sizes(data) else "validation MAE"
+    rows = data.codec.choice
+    return TableView(("scaling", error, "remark"), rows, title="Scaling search") if rows else None
 
 
 def _reason(fault: str) -> str:
@@ -116,13 +117,13 @@ def _error(task: Any, model: nn.Module, data: NumericDataset) -> float:
     chosen = data.spread("val", _SCORED)
     prediction, _ = task.predicted(model, data, "val", chosen)
     size = np.abs(prediction - data.truth("val", chosen))  # [n, S, H, K]
-    if several_sizes(data):
+    if _several_sizes(data):
         series = data.series_of(data.windows["val"].locate(chosen)[2])
         unit = fit_naive(data)["naive_step"][series][:, None, None, :]
         size = size / np.where(unit > 0.0, unit, 1.0)
     return float(np.nanmean(size))
 
 
-def several_sizes(data: NumericDataset) -> bool:
+def _several_sizes(data: NumericDataset) -> bool:
     """Whether errors of several series or targets have different units."""
     return data.fit.by_series or len(data.targets) > 1

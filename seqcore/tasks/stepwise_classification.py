@@ -15,6 +15,7 @@ from seqcore.errors import PredictionError
 from seqcore.models.architecture import evaluation_mode, last_step
 from seqcore.models.classifier import SequenceClassifier
 from seqcore.results import LabelsView
+from seqcore.results.formatting import listed
 from seqcore.results.spacing import join_sentence
 from seqcore.tasks.forecasting import as_rows, parse_numbers
 from seqcore.tasks.task import Example, Task, batches_by_length
@@ -80,8 +81,7 @@ def labels_view(
     title = ""
     if unknown:
         count = int((data.truth(part, indices) == UNKNOWN_CLASS).sum())
-        named = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
-        title = f"{count} of unknown classes ({named}), counted as errors" if count else ""
+        title = f"{count} of unknown classes ({listed(unknown, 3)}), counted as errors" if count else ""
     unit = data.codec.unit
     return LabelsView(
         labels=data.codec.labels,
@@ -191,14 +191,14 @@ def example(data: LabelledDataset, part: str, index: int) -> Example:
     """One sequence of a split as an input of `predict`: rows [T, F], symbols or a sound."""
     first, lengths, sequences = data.windows[part].locate(np.array([index]))
     low, high, sequence = int(first[0]), int(first[0] + lengths[0]), int(sequences[0])
-    table, given = data.table, None
+    table = data.table
+    given: Any = tuple(table.words(low, high)) if table.symbolic else table.values[low:high]
     if table.recordings is not None:
         from seqcore.data.audio import Sound
 
         given = Sound(table.recordings.rates[sequence], table.recordings.waveform(sequence))
     label = None if table.labels is None else str(table.labels[sequence])
-    rows = tuple(table.words(low, high)) if table.symbolic else table.values[low:high]
-    return Example(_name(table, sequence), label, rows if given is None else given)
+    return Example(_name(table, sequence), label, given)
 
 
 def as_table(given: Any, codec: LabelledCodec) -> Table:

@@ -76,7 +76,7 @@ def _train(
     control: Control,
     rng: IsolatedRng,
     device: tuple[torch.device, str],
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """The whole run in the order in which things happen."""
     prepared = yield from _prepare(experiment, data, checkpoint, control, device[0])
     if prepared is None:  # asked to end before there was anything to train

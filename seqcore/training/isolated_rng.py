@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import TypeVar
 
@@ -55,9 +55,9 @@ class IsolatedRng:
         """Let the clock go on from what earlier attempts spent."""
         self._before, self._began = seconds, time.perf_counter()
 
-    def isolate(self, events: Iterator[T]) -> Iterator[T]:
+    def isolate(self, events: Generator[T, None, None]) -> Iterator[T]:
         """The events of a generator, each made under the run's own random state."""
-        try:
+        with closing(events):
             while True:
                 with self:
                     try:
@@ -65,10 +65,6 @@ class IsolatedRng:
                     except StopIteration:
                         return
                 yield event
-        finally:
-            close = getattr(events, "close", None)
-            if close is not None:
-                close()
 
     def __enter__(self) -> None:
         self._began = time.perf_counter()

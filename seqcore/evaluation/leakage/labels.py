@@ -54,7 +54,11 @@ def find_label_copies(table: Table, columns: Sequence[int]) -> list[LabelCopy]:
     few, many = evenly(len(there), _GLANCE), evenly(len(there), most)
 
     def copy(column: int, place: int | None, which: Whole) -> LabelCopy | None:
-        low, high = _ends(table, there[which], column) if place is None else _at(table, there[which], place)
+        if place is None:
+            low, high = _ends(table, there[which], column)
+        else:
+            ends = table.offsets[:-1] if place >= 0 else table.offsets[1:]
+            low = high = table.values[ends[there[which]] + place, 0]
         by_class = _value_by_class(low, high, classes[which])
         if by_class is None:
             return None
@@ -99,12 +103,6 @@ def _ends(table: Table, sequences: Whole, column: int) -> tuple[Values, Values]:
     rows = np.repeat(table.offsets[sequences] - first, lengths) + np.arange(int(lengths.sum()))
     values = table.values[rows, column]
     return np.fmin.reduceat(values, first), np.fmax.reduceat(values, first)
-
-
-def _at(table: Table, sequences: Whole, place: int) -> tuple[Values, Values]:
-    """The value at one position of each sequence, [n], as minimum and maximum."""
-    values = table.values[(table.offsets[:-1] if place >= 0 else table.offsets[1:])[sequences] + place, 0]
-    return values, values
 
 
 def _value_by_class(low: Values, high: Values, classes: Whole) -> dict[int, float] | None:
