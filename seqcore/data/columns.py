@@ -134,10 +134,9 @@ def _fill(values: NDArray[np.float64], low: int, *, interpolate: bool, table: Ta
 
 
 def _drop(table: Table, gone: NDArray[np.bool_]) -> Table:
-    keep = ~gone
-    if not keep.any():
+    if gone.all():
         raise DataError(
             "data.missing: every row has a missing value, so drop leaves no rows; use interpolate or previous"
         )
     note = f"{int(gone.sum())} rows with missing values were dropped"
-    return replace(table.keep_rows(keep), notes=(*table.notes, note))
+    return replace(table.keep_rows(~gone), notes=(*table.notes, note))

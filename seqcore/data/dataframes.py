@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.readers.build_table import Origin, make_table
 from seqcore.data.sources.stored_file import FileOptions
-from seqcore.data.table import Table, symbol_table
+from seqcore.data.table import Table, equal_sequences, symbol_table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
 
@@ -106,5 +106,4 @@ def _from_array(array: NDArray[Any]) -> Table:
         )
     if values.ndim < 3:
         return Table(values=values.reshape(-1, count), columns=names, x_title="row")
-    offsets = np.arange(values.shape[0] + 1, dtype=np.int64) * values.shape[1]
-    return Table(values=values.reshape(-1, count), columns=names, offsets=offsets, independent=True, x_title="step")
+    return equal_sequences(values, names, x_title="step")

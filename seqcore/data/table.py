@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seqcore.data.step_units import IMAGE, ROW, SOUND_FRAME, StepUnit, unit_of_symbols
 from seqcore.errors import DataError
 
-__all__ = ["FULL_SCALE", "Recordings", "Table", "code_type", "describe_table", "symbol_table"]
+__all__ = ["FULL_SCALE", "Recordings", "Table", "code_type", "describe_table", "equal_sequences", "symbol_table"]
 
 _BLOCK = 262_144  # rows checked at a time
 FULL_SCALE = 32_768  # 1.0 as a 16-bit integer
@@ -275,6 +275,13 @@ def symbol_table(
         separator=separator,
         **rest,
     )
+
+
+def equal_sequences(values: NDArray[np.float64], columns: tuple[str, ...], **rest: Any) -> Table:
+    """Independent sequences of equal length, [S, T, F], as a table; `rest` is passed to `Table`."""
+    count, length, width = values.shape
+    offsets = np.arange(count + 1, dtype=np.int64) * length
+    return Table(values=values.reshape(-1, width), columns=columns, offsets=offsets, independent=True, **rest)
 
 
 def describe_table(table: Table) -> dict[str, Any]:

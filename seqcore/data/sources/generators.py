@@ -7,10 +7,9 @@ import string
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqcore.data.sources.source import Source, check_size
-from seqcore.data.table import Table, symbol_table
+from seqcore.data.table import Table, equal_sequences, symbol_table
 from seqcore.experiment.fields import setting
 
 __all__ = ["Alphabet", "BouncingBall", "Ramp", "RampSequences", "Sine", "SineCosine", "Stocks", "Tenths"]
@@ -93,7 +92,8 @@ class RampSequences(Source):
         """`samples` independent sequences, [samples * length, 1]."""
         check_size(self.samples, self.length, MOST_VALUES)
         starts = np.random.default_rng(self.seed).integers(0, self.largest_start + 1, self.samples)
-        return _sequences(starts[:, None] + self.step * np.arange(self.length))
+        values = starts[:, None] + self.step * np.arange(self.length)
+        return equal_sequences(values[..., None], ("value",))
 
 
 class Sine(Source):
@@ -113,7 +113,7 @@ class Sine(Source):
         values = np.sin(phases + self.step * np.arange(self.length))
         if self.noise:
             values += rng.normal(0.0, self.noise, values.shape)
-        return _sequences(values)
+        return equal_sequences(values[..., None], ("value",))
 
 
 class SineCosine(Source):
@@ -182,10 +182,3 @@ class Stocks(Source):
             names=names,
             x_title="date",
         )
-
-
-def _sequences(values: NDArray[np.float64]) -> Table:
-    """[S, T] as S independent sequences."""
-    samples, length = values.shape
-    offsets = np.arange(samples + 1, dtype=np.int64) * length
-    return Table(values=values.reshape(-1, 1), columns=("value",), offsets=offsets, independent=True)

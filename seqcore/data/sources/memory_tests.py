@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.sources.source import Source, check_size
-from seqcore.data.table import Table, symbol_table
+from seqcore.data.table import Table, equal_sequences, symbol_table
 from seqcore.experiment.fields import setting
 
 __all__ = ["AddingProblem", "CopyMemory"]
@@ -36,12 +36,7 @@ class AddingProblem(Source):
         marker[rows, rng.integers(0, half, self.samples)] = 1.0
         marker[rows, rng.integers(half, self.length, self.samples)] = 1.0
         total = np.broadcast_to((values * marker).sum(axis=1, keepdims=True), values.shape)
-        return Table(
-            values=np.stack([values, marker, total], axis=2).reshape(-1, 3),
-            columns=("value", "marker", "sum"),
-            offsets=np.arange(self.samples + 1, dtype=np.int64) * self.length,
-            independent=True,
-        )
+        return equal_sequences(np.stack([values, marker, total], axis=2), ("value", "marker", "sum"))
 
     def forced_fields(self) -> dict[str, Any]:
         """One target at the end of a window over the whole sequence."""

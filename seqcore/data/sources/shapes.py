@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.sources.source import Source, check_size
-from seqcore.data.table import Table
+from seqcore.data.table import Table, equal_sequences
 from seqcore.experiment.fields import setting
 
 __all__ = ["SIDE", "BouncingShapes", "MovingShapes", "TurningShapes"]
@@ -177,13 +177,6 @@ def _render(kind: NDArray[np.int64], paths: Values, size: Values, angle: Values)
 
 def _video_table(videos: Values, labels: NDArray[np.str_] | None = None) -> Table:
     """Videos [S, T, 16, 16] as a table whose rows are frames."""
-    count, frames = videos.shape[:2]
-    return Table(
-        values=videos.reshape(count * frames, SIDE * SIDE),
-        columns=tuple(f"row {i // SIDE + 1}, column {i % SIDE + 1}" for i in range(SIDE * SIDE)),
-        offsets=np.arange(count + 1, dtype=np.int64) * frames,
-        independent=True,
-        x_title="frame",
-        frame=(SIDE, SIDE),
-        labels=labels,
-    )
+    columns = tuple(f"row {row}, column {column}" for row in range(1, SIDE + 1) for column in range(1, SIDE + 1))
+    pixels = videos.reshape(*videos.shape[:2], SIDE * SIDE)
+    return equal_sequences(pixels, columns, x_title="frame", frame=(SIDE, SIDE), labels=labels)
