@@ -22,6 +22,7 @@ from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import carry_over, detach, leaves, map_state, reset, select
 from seqcore.tasks.model_summary import summarize
 from seqcore.training.fit import fit
+from tests.tables import default_table
 
 WINDOW = 9
 CONTEXT = ModelContext(input_size=3, window=WINDOW, horizon=2, num_targets=2)
@@ -336,7 +337,7 @@ def test_a_summary_without_data_equals_that_of_the_model_in_training(name: str, 
     if task != "regression" and capabilities_of(name).fixed_window:
         pytest.skip("reads windows of one length")
     plan = Experiment.make({"data": {"source": source, "task": task}, "model": {"architecture": name, "num_layers": 2}})
-    summary = summarize(plan, SOURCES[source].load()().table())
+    summary = summarize(plan, default_table(source))
     started = next(event for event in fit(plan) if isinstance(event, Started))
     assert summary.parameters == started.parameters == sum(layer["parameters"] for layer in summary.layers)
 
