@@ -87,10 +87,9 @@ def _column(series: pd.Series[Any]) -> pa.ChunkedArray:
 
 def _from_array(array: NDArray[Any]) -> Table:
     if array.dtype.kind == "U":
-        symbols = array.reshape(-1, 1)
-        if len(symbols) == 0:
+        if array.size == 0:
             raise DataError("the data: there are no symbols; give at least two")
-        return symbol_table([symbols[:, 0]], x_title="symbol")
+        return symbol_table([array.reshape(-1)], x_title="symbol")
     if array.dtype.kind not in "biuf":
         raise DataError(f"the data: an array of {array.dtype} is not numeric; give integers or floats")
     if array.ndim not in (1, 2, 3) or array.size == 0:

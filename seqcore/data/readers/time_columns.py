@@ -18,7 +18,6 @@ from seqcore.data.readers.dates import (
     parse_dates,
     parse_whole_numbers,
 )
-from seqcore.errors import DataError
 
 __all__ = ["date_column", "take_times"]
 
@@ -52,11 +51,9 @@ def take_times(columns: Columns, origin: Origin) -> tuple[str, NDArray[np.dateti
         return "", None
     column = columns.pop(name)
     if parsed.bad.any():
-        first = int(np.argmax(parsed.bad))
-        raise DataError(
-            f"{origin.name}, column {name}, {origin.listed(parsed.bad)}: {str(column[first])[:40]!r} is not a date "
-            "in the format of the others; correct it or remove the row"
-        )
+        shown = str(column[int(np.argmax(parsed.bad))])[:40]
+        message = f"{shown!r} is not a date in the format of the others; correct it or remove the row"
+        raise origin.error(name, message, parsed.bad)
     missing = np.isnat(parsed.times)
     if missing.any():
         raise origin.error(name, "the date is missing; fill in the cell or remove the row", missing)
