@@ -23,18 +23,8 @@ def recipes(args: argparse.Namespace, out: Output) -> int:
         out.table(("recipe", "title", "description"), rows)
         return 0
     for recipe in found:
-        out.object(
-            {
-                "name": recipe.name,
-                "title": recipe.title,
-                "description": recipe.description,
-                "source": recipe.source,
-                "version": recipe.version,
-                "twin": recipe.twin,
-                "expect": list(recipe.expect),
-                "experiment": recipe.experiment.to_dict(),
-            }
-        )
+        value = {name: getattr(recipe, name) for name in ("name", "title", "description", "source", "version", "twin")}
+        out.object({**value, "expect": list(recipe.expect), "experiment": recipe.experiment.to_dict()})
     return 0
 
 
@@ -56,15 +46,10 @@ def fields(args: argparse.Namespace, out: Output) -> int:
 
 
 def _field(setting: Setting) -> dict[str, Any]:
+    names = ("kind", "default", "help", "allowed", "unit", "minimum", "maximum")
     return {
         "field": setting.path,
-        "kind": setting.kind,
-        "default": setting.default,
-        "help": setting.help,
-        "allowed": setting.allowed,
-        "unit": setting.unit,
-        "minimum": setting.minimum,
-        "maximum": setting.maximum,
+        **{name: getattr(setting, name) for name in names},
         "choices": [dataclasses.asdict(choice) for choice in setting.choices],
         "basic": setting.basic,
         "live": setting.live,

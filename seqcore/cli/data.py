@@ -99,14 +99,7 @@ def _summary(what: str, profile: Profile, table: Table, experiment: Experiment) 
 def _tables(profile: Profile, out: Output, *, pictures: bool) -> None:
     if profile.columns and not pictures:
         rows = [
-            (
-                c.name,
-                c.kind,
-                f"{c.missing:,}",
-                format_number(c.minimum),
-                format_number(c.median),
-                format_number(c.maximum),
-            )
+            (c.name, c.kind, f"{c.missing:,}", *map(format_number, (c.minimum, c.median, c.maximum)))
             for c in profile.columns[:SHOWN]
         ]
         figures = ("missing", "minimum", "median", "maximum")

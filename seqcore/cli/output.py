@@ -31,7 +31,7 @@ class Output:
 
     def object(self, value: Mapping[str, Any]) -> None:
         """One JSON object on one line. Non-finite numbers are null."""
-        self._write(json.dumps(plain(dict(value)), ensure_ascii=False, allow_nan=False))
+        self.line(json.dumps(plain(dict(value)), ensure_ascii=False, allow_nan=False))
 
     def result(self, value: Mapping[str, Any], text: str) -> None:
         """`value` as JSON, or `text` for people."""
@@ -42,7 +42,12 @@ class Output:
 
     def line(self, text: str) -> None:
         """A line of text."""
-        self._write(text)
+        if self.closed:
+            return
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            self.closed = True
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
         """A table; the columns named in `right` are right-aligned."""
@@ -76,11 +81,3 @@ class Output:
         self.closed = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13  # as a shell reports SIGPIPE
-
-    def _write(self, text: str) -> None:
-        if self.closed:
-            return
-        try:
-            print(text, flush=True)
-        except BrokenPipeError:
-            self.closed = True

@@ -32,7 +32,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_training(commands)
     _add_runs(commands)
     _add_predict(commands)
-    _add_export(commands)
+    export = _add(commands, "export", "export.export", "Export a run to a file.", run=True)
+    export.add_argument("--format", metavar="FORMAT", required=True, help="weights, experiment, predictions or history")
+    export.add_argument("out", metavar="OUT", help="output file")
     return parser
 
 
@@ -99,11 +101,8 @@ def _add_runs(commands: Any) -> None:
     runs.add_argument("--limit", type=_positive, metavar="N", help="show only the newest N")
     show = _add(commands, "show", "runs.show", "Show the experiment, findings and metrics of a run.", run=True)
     show.add_argument("--log", action="store_true", help="show the run's log, too")
-    for name, help in (
-        ("pause", "Pause a running run."),
-        ("continue", "Continue a paused run."),
-        ("stop", "Stop a run; its checkpoint is kept."),
-    ):
+    asked = {"pause": "Pause a running run.", "continue": "Continue a paused run."}
+    for name, help in {**asked, "stop": "Stop a run; its checkpoint is kept."}.items():
         _add(commands, name, "runs.command", help, run=True).set_defaults(kind=name)
     delete = _add(commands, "delete", "runs.delete", "Delete a run with its checkpoints.", run=True)
     delete.add_argument("--yes", action="store_true", help="do not ask for confirmation")
@@ -130,12 +129,6 @@ def _add_predict(commands: Any) -> None:
     option("--beam", metavar="N", type=_positive, help=beam_help)
     option("--seed", metavar="N", type=int, help="with --generate: random seed (default: 0)")
     predict.set_defaults(usage=predict.error)
-
-
-def _add_export(commands: Any) -> None:
-    export = _add(commands, "export", "export.export", "Export a run to a file.", run=True)
-    export.add_argument("--format", metavar="FORMAT", required=True, help="weights, experiment, predictions or history")
-    export.add_argument("out", metavar="OUT", help="output file")
 
 
 def _weights(text: str) -> str | int:

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.cli.output import Output
-from seqcore.cli.progress import reading
+from seqcore.cli.progress import reading, score_rows
 from seqcore.cli.training import foreground
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.errors import DataError, NotFoundError, PredictionError
-from seqcore.registry import baseline_title
 from seqcore.results import SeriesView, View, plain
 from seqcore.results.formatting import format_number
 from seqcore.results.series import flat_rows
@@ -82,18 +81,15 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
     out.result({"run": run.id, **answer.value, **({"note": warning} if warning else {})}, answer.sentence)
     if warning and not out.json:
         out.note(warning)
-    if args.csv:
-        _write_csv(args.csv, view)
+    _write_csv(args.csv, view)
     return 0
 
 
 def _generate(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
     temperature = 1.0 if args.temperature is None else args.temperature
-    seed = args.seed or 0
-    top_k = args.top_k or 0
-    text = predictor.generate(args.input, args.generate, temperature=temperature, seed=seed, top_k=top_k)
-    value = {"run": run.id, "input": args.input, "generated": text}
-    out.result({**value, "temperature": temperature, "top_k": top_k, "seed": seed}, text)
+    options: dict[str, Any] = {"temperature": temperature, "top_k": args.top_k or 0, "seed": args.seed or 0}
+    text = predictor.generate(args.input, args.generate, **options)
+    out.result({"run": run.id, "input": args.input, "generated": text, **options}, text)
     return 0
 
 
@@ -114,8 +110,7 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
 
 def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[str, Any]) -> int:
     """One line for each sequence of a file without targets."""
-    if args.csv:
-        _write_csv(args.csv, view)
+    _write_csv(args.csv, view)
     for answer in view.answers():
         out.result({**about, **answer.value}, answer.sentence)
     return 0
@@ -137,8 +132,7 @@ def _weights(out: Output, run: Run, predictor: Predictor) -> dict[str, int]:
 
 def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what: str, about: Mapping[str, Any]) -> int:
     """Metrics of the model and of every baseline, and further results of the task."""
-    if args.csv:
-        _write_csv(args.csv, evaluation.view)
+    _write_csv(args.csv, evaluation.view)
     if out.json:
         value = {**about, "metrics": evaluation.metrics, "baselines": evaluation.baselines}
         value |= {"windows": evaluation.windows, "scored": evaluation.scored}
@@ -146,10 +140,7 @@ def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what:
         return 0
     out.line(f"{what}: {evaluation.scored}")
     names = tuple(evaluation.metrics)
-    rows = [("This model", *(format_number(value) for value in evaluation.metrics.values()))]
-    for name, scores in evaluation.baselines.items():
-        rows.append((baseline_title(name), *(format_number(scores.get(metric)) for metric in names)))
-    out.table(("", *names), rows, right=names)
+    out.table(("", *names), score_rows(names, evaluation.metrics, evaluation.baselines), right=names)
     for view in evaluation.more:
         if (summary := view.summary()) is not None:
             out.line(view.title)
@@ -160,8 +151,7 @@ def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what:
 def _forecast(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
     view = predictor.forecast(args.steps, series=args.series)
     series = {"series": view.title} if predictor.series else {}
-    if args.csv:
-        _write_csv(args.csv, view)
+    _write_csv(args.csv, view)
     if out.json:
         value = {"run": run.id, **series, "steps": args.steps, "columns": list(view.columns), "x_title": view.x_title}
         value |= {"x": plain(view.x), "prediction": flat_rows(view.prediction, whole=False)}
@@ -212,9 +202,10 @@ def _refit(store: Store, run: Run, out: Output) -> Run | None:
     return store.run(lease.run) if code == 0 else None
 
 
-def _write_csv(path: str, view: View) -> None:
+def _write_csv(path: str | None, view: View) -> None:
     try:
-        Path(path).write_text(view.to_csv(), encoding="utf-8", newline="")
+        if path:
+            Path(path).write_text(view.to_csv(), encoding="utf-8", newline="")
     except OSError as error:
         raise DataError(f"{path}: can't be written ({error.strerror})") from None
 

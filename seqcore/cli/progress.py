@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.markup import escape
@@ -13,12 +13,12 @@ from rich.text import Text
 
 from seqcore.cli.output import Output
 from seqcore.data.splits import SPLIT_TITLES, SPLITS
-from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Started, Steps
+from seqcore.events import Changed, Epoch, Event, Finding, Finished, Metrics, Preparing, Started, Steps
 from seqcore.registry import baseline_title
 from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.store import Run
 
-__all__ = ["ProgressDisplay", "outcome", "print_scores", "reading"]
+__all__ = ["ProgressDisplay", "outcome", "print_scores", "reading", "score_rows"]
 
 PRINTED = Preparing | Started | Epoch | Changed | Finding | Finished  # as JSON; steps and previews are too many
 
@@ -100,13 +100,9 @@ class ProgressDisplay:
             refresh_per_second=4,
             disable=not self.out.notes.is_terminal,
         )
+        total = event.epochs * self._steps_per_epoch
         self._task = self._bar.add_task(
-            "",
-            total=event.epochs * self._steps_per_epoch,
-            completed=event.step,
-            epoch=event.epoch,
-            epochs=event.epochs,
-            losses="",
+            "", total=total, completed=event.step, epoch=event.epoch, epochs=event.epochs, losses=""
         )
         self._bar.start()
 
@@ -149,16 +145,19 @@ def print_scores(out: Output, run: Run) -> None:
     names = [name for name in run.metrics if name.startswith(f"{split}_") and name != "train_loss_last_20"]
     shown = [name for name in names if name != f"{split}_loss"] or names
     columns = (f"{SPLIT_TITLES[split]} split", *(name.removeprefix(f"{split}_") for name in shown))
-    rows = [("This model", *(format_number(run.metrics[name]) for name in shown))]
-    for baseline, scores in run.baselines.items():
-        if any(name in scores for name in shown):
-            rows.append((baseline_title(baseline), *(format_number(scores.get(name)) for name in shown)))
-    out.table(columns, rows, right=columns[1:])
+    baselines = {name: scores for name, scores in run.baselines.items() if any(metric in scores for metric in shown)}
+    out.table(columns, score_rows(shown, run.metrics, baselines), right=columns[1:])
     if run.baselines and run.metric:
         from seqcore.plots.scores import scores_info  # plotly
 
         info = scores_info(run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline)
         out.line(info.sentence)
+
+
+def score_rows(names: Sequence[str], metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[tuple[str, ...]]:
+    """The metrics `names` of the model and of every baseline, as rows of a table."""
+    scored = [("This model", metrics), *((baseline_title(name), scores) for name, scores in baselines.items())]
+    return [(title, *(format_number(scores.get(name)) for name in names)) for title, scores in scored]
 
 
 def outcome(run: Run) -> str:

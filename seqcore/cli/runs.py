@@ -42,20 +42,9 @@ def runs(args: argparse.Namespace, out: Output) -> int:
         if score and _on_all_data(run):  # training metrics, not comparable with a test metric
             score += ", on all data"
         source = run.recipe or run.experiment.data.options.get("name") or run.experiment.data.source
-        architecture = f"{run.experiment.model.architecture} {run.experiment.model.hidden_size}"
-        progress = f"{run.epoch} of {run.epochs}"
-        rows.append(
-            (
-                run.id[:length],
-                _status(run),
-                source,
-                architecture,
-                progress,
-                score,
-                format_duration(run.seconds),
-                _when(run.created),
-            )
-        )
+        model = f"{run.experiment.model.architecture} {run.experiment.model.hidden_size}"
+        trained = (f"{run.epoch} of {run.epochs}", score, format_duration(run.seconds), _when(run.created))
+        rows.append((run.id[:length], _status(run), source, model, *trained))
     columns = ("run", "status", "data", "model", "epochs", "metric", "time", "created")
     out.table(columns, rows, right=("epochs", "time"))
     return 0
@@ -73,10 +62,7 @@ def show(args: argparse.Namespace, out: Output) -> int:
         return 0
     out.line(outcome(run) if run.ended else f"{run.id[:SHORT_ID]} {_status(run)}, epoch {run.epoch} of {run.epochs}")
     facts = [("run", run.id), ("created", _when(run.created)), ("attempts", str(run.attempt))]
-    if run.recipe:
-        facts.append(("recipe", run.recipe))
-    if run.group:
-        facts.append(("group", run.group))
+    facts += [(name, value) for name, value in (("recipe", run.recipe), ("group", run.group)) if value]
     if run.parameters is not None:
         facts.append(("parameters", f"{run.parameters:,}"))
     facts += [(path, _written(value)) for path, value in run.experiment.differences(_base(run)).items()]
@@ -129,33 +115,24 @@ def _on_all_data(run: Run) -> bool:
 
 def _brief(run: Run) -> dict[str, Any]:
     """The fields of a run that `runs` and `show` print as JSON."""
+    data, model = run.experiment.data, run.experiment.model
+    times = {"created": run.created, "started": run.started, "finished": run.finished}
     return {
         "run": run.id,
-        "status": run.status,
-        "stopping": run.stopping,
-        "recipe": run.recipe,
-        "group": run.group,
-        "source": run.experiment.data.source,
-        "task": run.experiment.data.task,
-        "architecture": run.experiment.model.architecture,
-        "parameters": run.parameters,
-        "attempt": run.attempt,
-        "step": run.step,
-        "epoch": run.epoch,
-        "epochs": run.epochs,
-        "best_epoch": run.best_epoch,
-        "seconds": run.seconds,
-        "created": _iso(run.created),
-        "started": _iso(run.started),
-        "finished": _iso(run.finished),
-        "metrics": run.metrics,
-        "reference_baseline": run.reference_baseline,
-        "metric": run.metric,
+        **_attributes(run, "status", "stopping", "recipe", "group"),
+        "source": data.source,
+        "task": data.task,
+        "architecture": model.architecture,
+        **_attributes(run, "parameters", "attempt", "step", "epoch", "epochs", "best_epoch", "seconds"),
+        **{name: time.isoformat() if time else None for name, time in times.items()},
+        **_attributes(run, "metrics", "reference_baseline", "metric"),
         "on_all_data": _on_all_data(run),
-        "queue_position": run.queue_position,
-        "reason": run.reason,
-        "error": run.error,
+        **_attributes(run, "queue_position", "reason", "error"),
     }
+
+
+def _attributes(run: Run, *names: str) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in names}
 
 
 def _base(run: Run) -> Experiment:
@@ -180,12 +157,8 @@ def _status(run: Run) -> str:
     return f"queued, position {run.queue_position}" if run.queue_position else run.status
 
 
-def _iso(time: datetime | None) -> str | None:
-    return time.isoformat() if time else None
-
-
-def _when(time: datetime | None) -> str:
-    return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else "-"
+def _when(time: datetime) -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _unique_length(ids: Sequence[str]) -> int:

@@ -47,7 +47,10 @@ def resume(args: argparse.Namespace, out: Output) -> int:
     run = store.run(args.id)
     changes = changed_values(run.experiment, args.changes)
     if run.status == "completed" and run.epoch >= run.epochs and not changes:
-        return _nothing_left(run, out)
+        short = run.id[:8]
+        text = f"{short} is completed, {run.epoch} of {run.epochs} epochs; `more-epochs {short} N` adds epochs"
+        out.result({"run": run.id, "status": run.status, "epochs": run.epoch, "message": text}, text)
+        return 0
     return _continue(store, store.resume(run.id, changes), out)
 
 
@@ -106,12 +109,6 @@ def _end(run: Run, report: ProgressDisplay, out: Output) -> None:
     if run.status == "failed":
         for line in (run.error or run.reason or "the run failed").splitlines():
             out.note(line)
-
-
-def _nothing_left(run: Run, out: Output) -> int:
-    text = f"{run.id[:8]} is completed, {run.epoch} of {run.epochs} epochs; `more-epochs {run.id[:8]} N` adds epochs"
-    out.result({"run": run.id, "status": run.status, "epochs": run.epoch, "message": text}, text)
-    return 0
 
 
 def _continue(store: Store, run: Run, out: Output) -> int:

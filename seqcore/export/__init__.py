@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from seqcore.errors import NotFoundError, did_you_mean
 from seqcore.events import Epoch
 from seqcore.experiment.experiment import Experiment
-from seqcore.export.tables import history_to_csv
+from seqcore.results.base import exact, write_csv
 
 if TYPE_CHECKING:
     from seqcore.data.table import Table
@@ -71,6 +72,15 @@ def weights_of(checkpoint: bytes, experiment: Experiment) -> bytes:
     tensors = unpacked.group("best") or unpacked.group("model")
     content: bytes = save(tensors, {"format": "pt", "experiment": experiment.to_json()})
     return content
+
+
+def history_to_csv(epochs: Iterable[Epoch]) -> str:
+    """A row for each epoch: its number, last step, seconds and every metric. One that came twice is as it was last."""
+    last = {event.epoch: event for event in epochs}
+    rows = [last[number] for number in sorted(last)]
+    names = list(dict.fromkeys(name for event in rows for name in event.metrics))
+    lines = [[e.epoch, e.step, exact(e.seconds), *(exact(e.metrics.get(n, math.nan)) for n in names)] for e in rows]
+    return write_csv(["epoch", "step", "seconds", *names], lines)
 
 
 def scored_split(experiment: Experiment) -> str:

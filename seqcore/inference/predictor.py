@@ -45,6 +45,7 @@ class Predictor:
     ) -> None:
         self.experiment, self.step, self.epoch = experiment, step, epoch
         self._task, self._codec, self._model = task, codec, model.eval()
+        self._input_schema = InputSchema(self.input_kind, tuple(dict.fromkeys((*self.columns, *self.targets))))
 
     @classmethod
     def from_checkpoint(cls, content: bytes, *, at: At = "best") -> Predictor:
@@ -135,10 +136,6 @@ class Predictor:
             self.file_options,
             name=name,
         )
-
-    @property
-    def _input_schema(self) -> InputSchema:
-        return InputSchema(self.input_kind, tuple(dict.fromkeys((*self.columns, *self.targets))))
 
     def parse_input(self, text: str) -> Any:
         """Parse typed input such as "70, 80, 90" or "abcd" for `predict`. PredictionError."""

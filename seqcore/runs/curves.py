@@ -129,10 +129,6 @@ class GrowingCurve:
             reach = max(reach, _reach((steps, values)))
         return np.concatenate([s for s, _ in parts]), np.concatenate([v for _, v in parts])
 
-    def to_curve(self, max_points: int) -> Curve:
-        """At most `max_points` points, with NaN for every non-finite value."""
-        return finished_curve(*thin_to(*self.points(), max_points))
-
     def to_bytes(self) -> bytes:
         """Binary form for the database."""
         parts = [struct.pack("<q", len(self._layers))]

@@ -42,7 +42,7 @@ class EventWriter:
         self._checkpoint_written = 0.0
         self._unwritten = 0
         self._guard = threading.Condition()
-        self._pausing = False
+        self.pausing = False  # whether the run was asked to pause at its next checkpoint
         self._spent = store.run(lease.run).seconds
         self._since: float | None = time.monotonic()
         self._thread = threading.Thread(target=self._loop, name="event-writer", daemon=True)
@@ -58,11 +58,6 @@ class EventWriter:
         self._thread.join()
         if kind is None:
             self._raise()
-
-    @property
-    def pausing(self) -> bool:
-        """Whether the run was asked to pause at its next checkpoint."""
-        return self._pausing
 
     def put(self, event: Event) -> None:
         """Queue an event; it is written within `INTERVAL` seconds."""
@@ -92,9 +87,9 @@ class EventWriter:
         self._store.pause(self._lease, True)
         self._on_pause(True)
         with self._guard:
-            while self._pausing and self._control.ending is None and self._error is None:
+            while self.pausing and self._control.ending is None and self._error is None:
                 self._guard.wait(0.1)
-            self._pausing = False
+            self.pausing = False
         self._raise()
         self._store.pause(self._lease, False)
         self._on_pause(False)
@@ -160,10 +155,10 @@ class EventWriter:
             with self._guard:
                 match command.kind:
                     case "pause":
-                        self._pausing = True
+                        self.pausing = True
                         self._control.save()
                     case "continue":
-                        self._pausing = False
+                        self.pausing = False
                     case "stop":
                         self._control.stop()
                     case "change":

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, select
 from seqcore.errors import CorruptError, NotFoundError, StoreError
 from seqcore.events import Changed
 from seqcore.runs import schema
-from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, overlay
+from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, overlay, thin_to
 from seqcore.runs.database import Database, find_place
 from seqcore.runs.atomic_io import digest, pieces
 from seqcore.runs.liveness import Locks
@@ -79,7 +79,7 @@ class Reading:
             key = self._find(connection, run)["id"]
             curve = load_curve(connection, key, name)
             if max_points is not None:
-                return curve.to_curve(max(4, max_points))
+                return finished_curve(*thin_to(*curve.points(), max(4, max_points)))
             return finished_curve(*overlay(load_blocks(connection, key, name), curve.reach))
 
     def checkpoint(self, run: str, *, at: str | int = "last") -> bytes | None:

@@ -51,7 +51,8 @@ class Recording(Lifecycle):
                     update_run(connection, lease.run, **columns)
                 if rows := _with_rows(events):
                     if lease.run in self._preparing or isinstance(rows[0], Started):  # the last attempt may have ended so
-                        self._delete_preparing(connection, lease.run)
+                        old = (schema.events.c.run == lease.run, schema.events.c.kind == Preparing.name)
+                        connection.execute(delete(schema.events).where(*old))
                     connection.execute(schema.events.insert(), [_event_row(lease, event) for event in rows])
                 self._append_curves(connection, lease, events)
         except BaseException:
@@ -145,10 +146,6 @@ class Recording(Lifecycle):
         own = (table.c.id == lease.run, table.c.attempt == lease.attempt, table.c.status.in_(LIVE))
         connection.execute(update(table).where(*own).values(version=table.c.version + 1))
         return dict(json.loads(self._pending(connection, lease)))
-
-    def _delete_preparing(self, connection: Connection, run: str) -> None:
-        table = schema.events
-        connection.execute(delete(table).where(table.c.run == run, table.c.kind == Preparing.name))
 
     def _append_curves(self, connection: Connection, lease: Lease, events: Sequence[Event]) -> None:
         parts = _parts(events)

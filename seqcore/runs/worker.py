@@ -106,14 +106,9 @@ def _warm_up() -> None:
     from seqcore.experiment.experiment import Experiment
     from seqcore.training.fit import fit
 
-    small = Experiment.make(
-        {
-            "data": {"source": "bouncing-ball", "options": {"samples": 120}},
-            "model": {"hidden_size": 4},
-            "training": {"epochs": 1, "device": "cpu"},
-        }
-    )
-    for _ in fit(small):
+    data = {"source": "bouncing-ball", "options": {"samples": 120}}
+    training = {"epochs": 1, "device": "cpu"}
+    for _ in fit(Experiment.make({"data": data, "model": {"hidden_size": 4}, "training": training})):
         pass
 
 
