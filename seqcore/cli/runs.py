@@ -62,9 +62,9 @@ def show(args: argparse.Namespace, out: Output) -> int:
         return 0
     out.line(outcome(run) if run.ended else f"{run.id[:SHORT_ID]} {_status(run)}, epoch {run.epoch} of {run.epochs}")
     facts = [("run", run.id), ("created", _when(run.created)), ("attempts", str(run.attempt))]
-    facts += [(name, value) for name, value in (("recipe", run.recipe), ("group", run.group)) if value]
-    if run.parameters is not None:
-        facts.append(("parameters", f"{run.parameters:,}"))
+    parameters = None if run.parameters is None else f"{run.parameters:,}"
+    further = {"recipe": run.recipe, "group": run.group, "parameters": parameters}
+    facts += [(name, value) for name, value in further.items() if value]
     facts += [(path, _written(value)) for path, value in run.experiment.differences(_base(run)).items()]
     out.facts(facts)
     for event in events:

@@ -119,13 +119,9 @@ class Lifecycle(Reading):
     def take_commands(self, lease: Lease) -> list[Command]:
         """The commands for this attempt that were not taken yet, in order. Writes only if there are some."""
         table = schema.commands
-        waiting = (
-            select(table)
-            .where(table.c.run == lease.run, table.c.attempt == lease.attempt, table.c.taken.is_(None))
-            .order_by(table.c.seq)
-        )
+        waiting = (table.c.run == lease.run, table.c.attempt == lease.attempt, table.c.taken.is_(None))
         with self.database.reading() as connection:
-            rows = list(connection.execute(waiting).mappings())
+            rows = list(connection.execute(select(table).where(*waiting).order_by(table.c.seq)).mappings())
         if rows:
             with self.database.writing() as connection:
                 taken = table.c.seq.in_([row["seq"] for row in rows])
@@ -202,12 +198,8 @@ def _put_command(connection: Connection, row: RowMapping, kind: str, arguments: 
 def _wants_pause(connection: Connection, row: RowMapping) -> bool:
     """Whether the last command was to pause, taken by the worker or not."""
     table = schema.commands
-    query = (
-        select(table.c.kind)
-        .where(table.c.run == row["id"], table.c.attempt == row["attempt"], table.c.kind.in_(["pause", "continue"]))
-        .order_by(table.c.seq.desc())
-        .limit(1)
-    )
+    asked = (table.c.run == row["id"], table.c.attempt == row["attempt"], table.c.kind.in_(["pause", "continue"]))
+    query = select(table.c.kind).where(*asked).order_by(table.c.seq.desc()).limit(1)
     last = connection.execute(query).scalar_one_or_none()
     return bool((last or ("pause" if row["status"] == "paused" else "")) == "pause")
 

@@ -176,10 +176,9 @@ class Reading:
                 raise NotFoundError("there is no run yet; train one first")
             return row
         wanted = run.strip().lower()
-        if not wanted or set(wanted) - set("0123456789abcdef-"):
-            raise NotFoundError(f"there is no run {run!r}; use an id, a prefix of one, or latest")
+        possible = wanted and not set(wanted) - set("0123456789abcdef-")
         query = select(table).where(table.c.id.startswith(wanted)).order_by(table.c.number.desc()).limit(6)
-        found = list(connection.execute(query).mappings())
+        found = list(connection.execute(query).mappings()) if possible else []
         if not found:
             raise NotFoundError(f"there is no run {run!r}; use an id, a prefix of one, or latest")
         if len(found) > 1:

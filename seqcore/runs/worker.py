@@ -149,18 +149,15 @@ def _serve(store: Store, run: str, control: Control, messages: TextIO) -> bool:
     """Execute one run. False if the process should be replaced, as after a failure."""
     from seqcore.runs.execution import execute
 
+    def on_pause(paused: bool) -> None:
+        _send(messages, f"{'paused' if paused else 'running'} {run}")
+
     healthy = True
     try:
         with _logged(store, run):
             lease = store.claim(run)
             if lease is not None:
-                ended = execute(
-                    store,
-                    lease,
-                    control=control,
-                    on_pause=lambda paused: _send(messages, f"{'paused' if paused else 'running'} {run}"),
-                )
-                healthy = ended.status != "failed"
+                healthy = execute(store, lease, control=control, on_pause=on_pause).status != "failed"
     except SeqcoreError as error:  # the store can't be reached; the run stays as it is
         print(*error.lines, sep="\n", file=sys.stderr)
         healthy = False
