@@ -19,11 +19,11 @@ __all__ = ["ENDED", "LIVE", "Command", "Curve", "Lease", "Run", "Status", "Store
 
 Status = Literal["queued", "running", "paused", "completed", "stopped", "failed", "interrupted"]
 LIVE: tuple[Status, ...] = ("running", "paused")
-_AS_STORED = (
+ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
+_AS_STORED = (  # columns that are fields of `Run` under the same name
     "id", "recipe", "group", "attempt", "step", "epoch", "epochs", "seconds", "metric", "parameters", "best_epoch",
     "error",
 )  # fmt: skip
-ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,6 @@ class StoredFile:
     size: int
 
 
-def moment(seconds: float | None) -> Any:
-    """A Unix time as a datetime in UTC; None for None."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
 def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | None, stopping: bool) -> Run:
     """A run from its row. A live run whose worker is gone is interrupted."""
     status: Status = row["status"]
@@ -125,6 +120,10 @@ def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | N
     if status in LIVE and not alive:
         status = "interrupted"
         reason = "the worker process ended before the run did; resume continues from the last checkpoint"
+    times: dict[str, Any] = {
+        name: None if row[name] is None else datetime.fromtimestamp(row[name], UTC)
+        for name in ("created", "started", "finished")
+    }
     return Run(
         status=status,
         experiment=Experiment.from_json(row["experiment"]),
@@ -132,7 +131,7 @@ def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | N
         reason=reason,
         **{name: row[name] for name in _AS_STORED},
         **{name: json.loads(row[name]) for name in ("metrics", "last_metrics", "baselines")},
-        **{name: moment(row[name]) for name in ("created", "started", "finished")},
+        **times,
         queue_position=queue_position,
         stopping=stopping and status in LIVE,
     )
@@ -146,7 +145,7 @@ def stored_event(row: Mapping[str, Any]) -> StoredEvent:
             content[name] = _numbers(content[name])
     if "baselines" in content:
         content["baselines"] = {name: _numbers(metrics) for name, metrics in content["baselines"].items()}
-    return StoredEvent(row["seq"], row["attempt"], moment(row["time"]), event_from_dict(content))
+    return StoredEvent(row["seq"], row["attempt"], datetime.fromtimestamp(row["time"], UTC), event_from_dict(content))
 
 
 def _numbers(metrics: Mapping[str, float | None]) -> Metrics:
