@@ -29,7 +29,7 @@ with left, st.container(key="settings"):
     small_plot = st.container()  # filled while a run is shown: last, so that no control moves
 
 with right:
-    overview.title(draft)
+    heading = st.container()  # filled once the draft is read
     experiment, table = None, None
     try:
         experiment = draft.experiment()
@@ -37,6 +37,8 @@ with right:
         table = None if data_picker.awaits_file(draft) else data_picker.table_of(experiment)
     except SeqcoreError as error:
         session.show_errors(error)
+    with heading:
+        overview.title(draft)
     errors: tuple[str, ...] | None = ()
     if experiment is not None and table is not None:
         errors = overview.known_errors(experiment, table)

@@ -17,7 +17,7 @@ from seqcore.errors import SeqcoreError
 from seqcore.evaluation.leakage.detection import find_leaks
 from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
-from seqcore.experiment.experiment import Experiment, settings_of
+from seqcore.experiment.experiment import OPTIONS, Experiment, settings_of
 from seqcore.experiment.recipes import load_recipe
 from seqcore.plots.data import plot_table
 from seqcore.plots.examples import plot_examples
@@ -43,15 +43,23 @@ def title(draft: Draft) -> None:
         recipe = load_recipe(draft.recipe)
         st.header(recipe.title, anchor=False)
         st.markdown(recipe.description)
-        changed = draft.base.differences(recipe.experiment)
+        changed = _changed(draft.base, recipe.experiment)
         if changed:
-            st.caption(f"Changed from the recipe: {session.escape(', '.join(sorted(changed)))}.")
+            st.caption(f"Changed from the recipe: {session.escape(', '.join(changed))}.")
     elif draft.values["data.source"] == "file":
         st.header(session.escape(draft.values.get("data.options.name") or "Your own file"), anchor=False)
     elif draft.values["data.source"] == "values":
         st.header("Your own values", anchor=False)
     else:
         st.header("Custom experiment", anchor=False)
+
+
+def _changed(experiment: Experiment, recipe: Experiment) -> list[str]:
+    """The fields that differ from the recipe. Options of another source or architecture: those not at their default."""
+    changed = experiment.differences(recipe)
+    others = tuple(f"{options}." for choice, options in OPTIONS.items() if choice in changed)
+    defaults = {s.path: s.default for s in settings_of(experiment)}
+    return sorted(path for path, value in changed.items() if not path.startswith(others) or value != defaults.get(path))
 
 
 def table(draft: Draft) -> Table | None:

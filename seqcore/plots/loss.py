@@ -98,7 +98,7 @@ def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text="optimizer step", rangemode="tozero")
-    figure.update_yaxes(title_text="loss (scaled units)")
+    figure.update_yaxes(title_text="loss")
     if info.logarithmic:
         figure.update_yaxes(type="log", **_log_ticks(info))
     else:

@@ -120,7 +120,7 @@ class TestLoss:
     def test_the_figure_has_units_roles_and_the_axis_asked_for(self, logarithmic, kind):
         figure = plot_loss(loss_info([1, 2], [1.0, 0.5], [epoch(1, 0.4)], logarithmic=logarithmic))
         assert figure.layout.yaxis.type == kind
-        assert figure.layout.yaxis.title.text == "loss (scaled units)"
+        assert figure.layout.yaxis.title.text == "loss"
         assert figure.layout.xaxis.title.text == "optimizer step"
         assert by_name(figure, "training").line.color == COLOURS["training"][0]
         assert by_name(figure, "validation").line.color == COLOURS["validation"][0]
