@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -124,7 +125,18 @@ def _reason(draft: Draft, setting: Setting, value: Any) -> str | None:
         return "not supported by this data source"
     if setting.path not in _CONSTRAINED or value == draft.values.get(setting.path):
         return None
-    return draft.why_not(setting.path, value)
+    reason = draft.why_not(setting.path, value)
+    return None if reason is None else _advice_by_titles(draft, setting, reason)
+
+
+def _advice_by_titles(draft: Draft, setting: Setting, reason: str) -> str:
+    """The reason with fields named by their titles, and without advice to change the field itself."""
+    why, _, advice = reason.partition("; ")
+    if not advice or setting.path in advice:
+        return why
+    titles = {s.path: s.title for s in settings_of(draft.base)}
+    advice = re.sub(r"set ([\w.]+) = false", r"turn off \1", advice)
+    return f"{why}; " + re.sub(r"\w+\.\w+", lambda path: titles.get(path[0], path[0]), advice)
 
 
 def _choice(draft: Draft, setting: Setting, label: str, common: dict[str, Any], columns: Sequence[str]) -> Any:
@@ -145,7 +157,7 @@ def _choice(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
     else:
         possible = [c.value for c in choices if c.value not in impossible or c.value == now]
         value = st.selectbox(label, possible, format_func=titles.__getitem__, **common)
-    _unavailable({titles[name]: reason.partition("; ")[0] for name, reason in impossible.items()})
+    _unavailable({titles[name]: reason for name, reason in impossible.items()})
     return value
 
 
@@ -153,7 +165,7 @@ def _unavailable(reasons: dict[str, str]) -> None:
     """One line: which choices are unavailable, and why."""
     alike: dict[str, list[str]] = {}
     for title, reason in reasons.items():
-        alike.setdefault(reason, []).append(title)
+        alike.setdefault(reason.removeprefix(f"{title} "), []).append(title)
     if alike:
         listed = "; ".join(f"{escape(', '.join(titles))} ({escape(why)})" for why, titles in alike.items())
         st.caption(f"Unavailable: {listed}.")

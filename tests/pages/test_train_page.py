@@ -172,7 +172,7 @@ def test_what_an_architecture_does_not_support_is_disabled_with_the_reason(page:
     assert dropout.disabled
     assert "no recurrent weights to drop" in dropout.label
     assert control(page, "toggle", "model.bidirectional").disabled
-    assert any("minGRU has no backward direction" in caption.value for caption in page.caption)
+    assert any(caption.value == "minGRU has no backward direction" for caption in page.caption)
 
 
 def test_the_options_of_the_chosen_architecture_are_shown_and_kept_while_another_is_chosen(page: AppTest) -> None:
@@ -470,5 +470,22 @@ def test_unavailable_choices_are_named_with_the_reason(page: AppTest) -> None:
     page.run()
     said = "Unavailable: Last value, Log last value, Window mean, Seasonal (this scaling is relative to"
     (caption,) = [c.value for c in page.caption if c.value.startswith(said)]
-    assert "use standard" not in caption
+    assert "use standard or minmax)" in caption
     assert "others" not in caption
+
+
+def test_a_reason_that_several_choices_share_is_shown_once_with_what_to_do(page: AppTest) -> None:
+    page.run()
+    control(page, "toggle", "model.bidirectional").set_value(True).run()
+    page.run()
+    (caption,) = [c.value for c in page.caption if "has no backward direction" in c.value]
+    assert "minGRU, TCN" in caption
+    assert caption.count("(has no backward direction; turn off Bidirectional)") == 1
+
+
+def test_the_changes_from_the_recipe_are_those_of_the_controls_as_they_are_now(page: AppTest) -> None:
+    page.run()
+    control(page, "selectbox", "model.architecture").set_value("tcn").run()
+    assert r"Changed from the recipe: model\.architecture." in texts(page)
+    control(page, "selectbox", "model.architecture").set_value("nlinear").run()
+    assert r"Changed from the recipe: model\.architecture." in texts(page)
