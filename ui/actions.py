@@ -113,7 +113,11 @@ def _live_changes(run: Run, experiment: Experiment | None) -> dict[str, Any]:
     """The differences between the controls and an active run, if all of them can be changed while it trains."""
     if experiment is None or run.status not in ("running", "paused"):
         return {}
-    changes = experiment.differences(run.experiment)
+    recorded = (change.changes for change in session.store().changes(run.id, step=0))
+    now = run.experiment.with_changes({path: value for changes in recorded for path, value in changes.items()})
+    changes = experiment.differences(now)
+    if experiment.training.epochs == run.experiment.training.epochs:  # the control is behind by the added epochs
+        changes.pop("training.epochs", None)
     return changes if changes and set(changes) <= set(LIVE_CHANGES) else {}
 
 

@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from seqcore.events import Epoch, Finished, Preview, Started
+from seqcore.events import Changed, Epoch, Finished, Preview, Started
 from seqcore.experiment.recipes import load_recipe, recipes
 from seqcore.results import SeriesView
 from seqcore.runs.api import open_store
@@ -472,6 +472,21 @@ def test_unavailable_choices_are_named_with_the_reason(page: AppTest) -> None:
     (caption,) = [c.value for c in page.caption if c.value.startswith(said)]
     assert "use standard or minmax)" in caption
     assert "others" not in caption
+
+
+def test_apply_is_offered_until_the_run_has_the_change(page: AppTest, store: Path) -> None:
+    opened = open_store(store)
+    lease = opened.start(load_recipe("bouncing-ball").experiment)
+    try:
+        page.query_params["run"] = lease.run
+        page.run()
+        control(page, "number_input", "training.learning_rate").set_value(0.005).run()
+        assert "do-apply-to-this-run" in [b.key for b in page.button]
+        opened.append(lease, [Changed(1, {"training.learning_rate": 0.005}), Changed(2, {"training.epochs": 99})])
+        page.run()
+        assert "do-apply-to-this-run" not in [b.key for b in page.button]
+    finally:
+        lease.release()
 
 
 def test_a_reason_that_several_choices_share_is_shown_once_with_what_to_do(page: AppTest) -> None:
