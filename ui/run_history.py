@@ -107,7 +107,8 @@ class History:
         epochs = _epochs(events)
         planned = started.steps_per_epoch * run.epochs if isinstance(started, Started) else None
         recent = self._recent_rate()
-        ended = at is None and run.ended
+        preparing = _preparing(run, events) if at is None else ""
+        training = not preparing and not (at is None and run.ended)
         return Moment(
             run=run,
             step=step,
@@ -122,8 +123,8 @@ class History:
             events=tuple(events),
             preview=next((e for e in reversed(events) if isinstance(e.event, Preview)), None),
             rate=recent or self._mean_rate(),
-            left=(planned - step) / recent if planned and recent and not ended else None,
-            preparing=_preparing(run, events) if at is None else "",
+            left=(planned - step) / recent if training and planned and step < planned and recent else None,
+            preparing=preparing,
         )
 
     def _recent_rate(self) -> float | None:
