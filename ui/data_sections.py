@@ -23,7 +23,7 @@ from seqcore.plots.autocorrelation import autocorrelation_info, plot_autocorrela
 from seqcore.plots.counts import classes_info, lengths_info, plot_bars, vocabulary_info
 from seqcore.plots.windows import plot_windows, windows_info
 from seqcore.results.data import PreviewWindow, WindowPreview
-from seqcore.results.formatting import marked
+from seqcore.results.formatting import counted, marked
 from ui import session
 from ui.cards import finding_box
 from ui.live_chart import live_chart
@@ -118,7 +118,8 @@ def _missing(profile: Profile) -> list[Box]:
         return []
     steps = f"{profile.missing_times:,} missing time steps" if profile.missing_times else "no missing time steps"
     if profile.inserted_times:
-        steps += f", {profile.inserted_times:,} inserted"
+        rows = f"{counted(profile.inserted_times, 'row')} inserted for missing time steps"
+        steps = f"{steps}, {rows}" if profile.missing_times else rows
     return [("Missing values", f"{profile.missing:,}", steps if profile.span else "empty cells")]
 
 

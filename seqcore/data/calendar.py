@@ -139,13 +139,15 @@ def missing_times_note(times: Times, *, inserted: bool = False) -> str | None:
     before, after = (str(time.astype("datetime64[M]")) if frequency.months else short_time(time) for time in ends)
     where = f"between {before} and {after}"
     if len(places) > 1:
-        where = f"in {len(places):,} places, first {before} to {after}"
+        where = f"in {len(places):,} places, first between {before} and {after}"
     what = f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
     if inserted:
-        return f"{what}{count:,} row{'' if count == 1 else 's'} inserted, filled as data.missing says."
+        return (
+            f"{what}{count:,} row{'' if count == 1 else 's'} inserted, filled as set by Missing values (data.missing)."
+        )
     return (
         f"{what}the rows are treated as consecutive. Add the missing rows, with empty cells where there is no value, "
-        "and choose in data.missing how to fill them."
+        "and choose how to fill them by Missing values (data.missing)."
     )
 
 

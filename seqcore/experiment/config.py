@@ -48,7 +48,7 @@ class DataConfig(Section):
     )  # fmt: skip
     target: Names = setting((), "Target columns. Empty: the first numeric column.", applies_to=for_tasks("regression"))
     missing: str = setting(
-        "refuse", "Handling of missing values.",
+        "refuse", "Handling of missing values.", title="Missing values",
         choices=[
             ("refuse", "Refuse", "Stop with an error that lists the missing values."),
             ("interpolate", "Interpolate", "Linear interpolation between the known neighbors."),

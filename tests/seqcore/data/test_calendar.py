@@ -85,7 +85,7 @@ def test_the_future_always_lies_ahead() -> None:
     [
         ("MS", [5, 6], "2 months are missing between 2023-06 and 2023-09: "),
         ("YS", [3], "1 year is missing between 2026-01 and 2028-01: "),
-        ("D", [4, 9], "2 days are missing in 2 places, first 2023-01-05 to 2023-01-07: "),
+        ("D", [4, 9], "2 days are missing in 2 places, first between 2023-01-05 and 2023-01-07: "),
         ("h", [4], "1 hour is missing between 2023-01-02 03:00:00 and 2023-01-02 05:00:00: "),
         ("B", [7, 8, 9, 10, 11, 12], "6 business days are missing between 2023-01-10 and 2023-01-19: "),
         ("B", [7], None),  # a holiday

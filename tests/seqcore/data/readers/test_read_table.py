@@ -176,7 +176,7 @@ def test_missing_dates_are_noted() -> None:
     assert note.startswith("2 months are missing between 2017-10 and 2018-01: the rows are treated as consecutive. ")
     assert "data.missing" in note
     (note,) = read(text).notes
-    assert note.startswith("2 months are missing between 2017-10 and 2018-01: 2 rows inserted, filled as data.missing")
+    assert note.startswith("2 months are missing between 2017-10 and 2018-01: 2 rows inserted, filled as set by")
 
 
 def test_the_date_column_can_be_chosen_or_refused() -> None:
