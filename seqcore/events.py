@@ -163,7 +163,7 @@ class Finished(_Event):
     """The outcome: "completed" (all epochs, or early stopping) or "stopped" (asked to)."""
 
     status: str
-    reason: str
+    reason: str  # why it ended early; empty after all epochs
     epochs: int
     step: int
     seconds: float

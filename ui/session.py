@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from seqcore.errors import SeqcoreError
+from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.runs.api import open_store
 from seqcore.runs.records import Run
 from seqcore.runs.scheduler import Scheduler
@@ -69,6 +69,9 @@ def shown_run() -> Run | None:
         return None
     try:
         run = store().run(name)
+    except NotFoundError as error:
+        show_errors(NotFoundError(str(error).partition("; ")[0]))  # the rest is for the command line
+        return None
     except SeqcoreError as error:
         show_errors(error)
         return None

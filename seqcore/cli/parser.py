@@ -114,7 +114,8 @@ def _add_predict(commands: Any) -> None:
     what = predict.add_mutually_exclusive_group(required=True).add_argument
     what("--input", metavar="TEXT", help='values in original units ("70 80 90"), symbols ("abcd") or a sentence')
     what("--file", metavar="FILE", help="predict or evaluate new data of the same kind")
-    what("--split", "--part", metavar="SPLIT", choices=SPLITS, help="evaluate a split of its data: train, val or test")
+    what("--split", metavar="SPLIT", choices=SPLITS, help="evaluate a split of its data: train, val or test")
+    what("--part", dest="split", choices=SPLITS, help=argparse.SUPPRESS)  # the former name
     what("--steps", metavar="N", type=_positive, help="forecast N steps beyond the end of the data")
     at_help = "weights: best, last, or the step of a kept checkpoint (default: best)"
     option("--at", metavar="WEIGHTS", type=_weights, default="best", help=at_help)

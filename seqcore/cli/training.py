@@ -158,7 +158,11 @@ def _experiment(
     path = Path(what)
     suffix = path.suffix.lower()
     if path.name == what and not suffix and not path.is_file():
-        recipe = load_recipe(what)
+        try:
+            recipe = load_recipe(what)
+        except NotFoundError as error:
+            separator = " " if str(error).endswith("?") else "; "
+            raise NotFoundError(f"{error}{separator}`python -m seqcore recipes` lists them") from None
         return _changed(recipe.experiment, changes), recipe.name, None
     if path.is_dir():
         raise DataError(f"{what}: is a folder; give a file")

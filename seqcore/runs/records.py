@@ -51,7 +51,7 @@ class Run:
     parameters: int | None
     best_epoch: int | None
     error: str | None  # of a failed run, a line for each error
-    reason: str  # one line: why the run ended, or what to do next
+    reason: str  # one line: why the run ended, or what to do next; empty after all epochs
     queue_position: int | None  # 1 is next
     stopping: bool = False  # live, and asked to stop
 

@@ -80,7 +80,7 @@ class Scoring:
         status, reason = self._outcome(stop_reason)
         yield Finished(
             status=status,
-            reason=reason + self._not_scored(best),
+            reason="; ".join(filter(None, (reason, self._not_scored(best)))),
             epochs=p.epoch,
             step=p.step,
             seconds=seconds(),
@@ -121,14 +121,14 @@ class Scoring:
             return "stopped", f"the loss was not finite by step {p.step}; {kept}"
         if self._state.out_of_patience:
             return "completed", f"early stopping: no better validation loss for {patience} epochs"
-        return "completed", "all epochs completed"
+        return "completed", ""
 
     def _not_scored(self, evaluations: Mapping[str, Evaluation]) -> str:
-        """Which of the held-out splits have no scores, as the end of a sentence, or nothing."""
+        """Which of the held-out splits have no scores, or nothing."""
         missing = [SPLIT_TITLES[s] for s in ("val", "test") if s in self._sizes and s not in evaluations]
         if not missing:
             return ""
-        return f"; the {' and the '.join(missing)} split {'are' if len(missing) > 1 else 'is'} not scored"
+        return f"the {' and the '.join(missing)} split {'are' if len(missing) > 1 else 'is'} not scored"
 
     def _overdue(self) -> bool:
         """Whether the run was asked to end so long ago that an evaluation should end, too."""

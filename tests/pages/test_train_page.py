@@ -504,3 +504,9 @@ def test_the_changes_from_the_recipe_are_those_of_the_controls_as_they_are_now(p
     assert r"Changed from the recipe: model\.architecture." in texts(page)
     control(page, "selectbox", "model.architecture").set_value("nlinear").run()
     assert r"Changed from the recipe: model\.architecture." in texts(page)
+
+
+def test_a_link_to_an_unknown_run_says_so_without_advice_for_the_command_line(page: AppTest) -> None:
+    page.query_params["run"] = "doesnotexist"
+    page.run()
+    assert errors(page) == ["there is no run 'doesnotexist'"]
