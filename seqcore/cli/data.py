@@ -15,7 +15,7 @@ from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError, did_you_mean
 from seqcore.experiment.experiment import Experiment
-from seqcore.results.formatting import format_number
+from seqcore.results.formatting import counted, format_number
 
 __all__ = ["data"]
 
@@ -81,7 +81,7 @@ def _summary(what: str, profile: Profile, table: Table, experiment: Experiment) 
     lines = [f"{what}: {profile.kind}, {table.unit.counted(profile.rows)}{sequences}, for {experiment.data.task}"]
     if profile.span is not None:
         missing = f", {profile.missing_times:,} times missing" if profile.missing_times else ""
-        missing += f", {profile.inserted_times:,} inserted" if profile.inserted_times else ""
+        missing += f", {counted(profile.inserted_times, 'row')} inserted" if profile.inserted_times else ""
         lines.append(
             f"from {profile.span['from']} to {profile.span['to']}, {profile.frequency or 'no frequency'}{missing}"
         )
