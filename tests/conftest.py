@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Machines are shared and noisy: no example is too slow.
-settings.register_profile("shared", deadline=None)
+# Machines are shared and noisy: no example is too slow. CI tries the same examples each time.
+settings.register_profile("shared", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("shared")
 
 # Before torch is imported: two test processes with two threads each would fight over two cores.

@@ -144,6 +144,7 @@ def test_the_contract_suite_passes_with_the_example(extended: Path, suite: str, 
     file = extended / "tests" / "seqcore" / suite
     file.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "tests" / "seqcore" / suite, file)
+    shutil.copy(ROOT / "tests" / "tables.py", extended / "tests" / "tables.py")
     assert re.search(
         r"\d+ passed", run(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file), "-k", name)
     )

@@ -334,7 +334,7 @@ def _interpolated(values: Values, bounds: Bounds) -> str | None:
             before, after = straight[: edge - 1][::-1], straight[edge - 1 :]
             run = sum(len(side) if side.all() else int(np.argmin(side)) for side in (before, after))
             elsewhere = (straight.sum() - run) / max(len(straight) - run, 1)
-            if before[0] and after[0] and run < len(straight) and elsewhere**run < 1e-4:
+            if before[0] and after[0] and run < len(straight) and elsewhere**run < 1e-7:
                 return f"a straight line crosses the end of the {SPLIT_TITLES[split]} split, as after interpolation"
     return None
 
