@@ -16,7 +16,7 @@ run: install
 	@trap 'exit 0' INT; $(PY) -m streamlit run app.py $(ARGS) || [ $$? -eq 130 ]  # 130: ended by Ctrl-C
 
 test: install-dev lint types chromium
-	$(TEST_ENV) $(PY) -m pytest -n 2 --ignore=tests/browser
+	$(TEST_ENV) $(PY) -m pytest -n 2 --dist worksteal --ignore=tests/browser
 	$(TEST_ENV) $(PY) -m pytest tests/browser
 
 lint: install-dev
