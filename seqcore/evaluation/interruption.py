@@ -1,4 +1,4 @@
-"""Interruption of long evaluations: whoever waits sets a condition, and evaluation loops check it between batches."""
+"""Interruption of long evaluations: a caller sets a condition, and evaluation loops check it between batches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _condition: ContextVar[Callable[[], bool] | None] = ContextVar("interrupt_evalua
 
 
 class EvaluationInterrupted(Exception):
-    """Raised by `check_interrupted`. Never a user's mistake: whoever set the condition catches it."""
+    """Raised by `check_interrupted`. Not a user error: the caller that set the condition catches it."""
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def _train(
                 if not requests.should_stop():
                     try:
                         metrics = {"train_loss": p.loss_sum / max(p.windows, 1), **scoring.validation()}
-                    except EvaluationInterrupted:  # whoever resumes the run evaluates this epoch
+                    except EvaluationInterrupted:  # the resumed run evaluates this epoch
                         yield from requests.apply()
                         continue
                     step, seconds, epoch_began = p.step, rng.seconds - epoch_began, rng.seconds
