@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.data.import_report import NO_REPORT, ImportReport
 from seqcore.data.step_units import IMAGE, ROW, SOUND_FRAME, StepUnit, unit_of_symbols
 from seqcore.errors import DataError
 
@@ -89,6 +90,7 @@ class Table:
     recordings: Recordings | None = None
     frame: tuple[int, int] | None = None
     inserted: int = 0  # rows of missing values inserted for missing time steps
+    report: ImportReport = NO_REPORT  # how the user's file was read
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.columns):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from seqcore.data.import_report import Question
 from seqcore.data.readers.csv_layout import MISSING, NUMBER, is_number
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError, did_you_mean
@@ -74,7 +75,8 @@ _INDEX_NAMES = ("", "index", "unnamed: 0", "column 1", "id", "row", "nr", "no", 
 class Origin:
     """Where columns come from. `rows(positions)` gives the row numbers in the user's file.
 
-    `numbered`: the file has no column names. `notes` collects messages about how the file was read.
+    `numbered`: the file has no column names. `notes` collects messages about how the file was read, and
+    `questions` the decisions that are doubtful.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Origin:
     decimal: str = "."
     numbered: bool = False
     notes: list[str] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
 
     def listed(self, where: NDArray[np.bool_]) -> str:
         """ "row 5" or "rows 5, 9, 12, 13, 17 and 40 more"."""

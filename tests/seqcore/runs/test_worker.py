@@ -118,8 +118,9 @@ def test_a_run_that_was_paused_and_stopped_resumes_bit_for_bit(
     same_run: Compare,
     wait_until: Wait,
 ) -> None:
+    experiment = long_experiment.with_changes({"training.epochs": 400})  # not over before it is stopped
     process = worker(store)
-    run = store.submit(long_experiment)
+    run = store.submit(experiment)
     process.process.send(run.id)
     wait_until(lambda: store.run(run.id).step > 0)
     store.command(run.id, "pause")
@@ -144,7 +145,7 @@ def test_a_run_that_was_paused_and_stopped_resumes_bit_for_bit(
     process.process.send(run.id)
     wait_until(lambda: store.run(run.id).ended)
     assert (store.run(run.id).status, store.run(run.id).attempt) == ("completed", 2)
-    same_run(store, run.id, straight(long_experiment).id)
+    same_run(store, run.id, straight(experiment).id)
 
 
 def test_a_paused_run_is_stopped_with_its_scores(
