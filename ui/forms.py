@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -85,7 +86,8 @@ def field_control(draft: Draft, setting: Setting, columns: Sequence[str] = ()) -
     common: dict[str, Any] = {"key": key, "help": _help(setting, reason), "disabled": reason is not None}
     if reason is not None:
         label += f" :gray[· {escape(reason)}]"
-    draw = {"choice": _choice, "switch": _switch, "whole": _number, "number": _number, "names": _names, "text": _text}
+    draw = {"choice": _choice, "switch": _switch, "whole": _number, "number": _number, "names": _names, "text": _text,
+            "mapping": _text}  # fmt: skip
     draft.values[setting.path] = draw[setting.kind](draft, setting, label, common, columns)
 
 
@@ -93,6 +95,8 @@ def _as_shown(setting: Setting, value: Any) -> Any:
     """A field's value in the form that its control holds."""
     if setting.kind == "names":
         return list(value)
+    if setting.kind == "mapping" and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False) if value else ""
     if setting.kind == "number" and value is not None:
         return float(value)
     return value

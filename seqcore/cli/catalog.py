@@ -58,7 +58,7 @@ def _field(setting: Setting) -> dict[str, Any]:
 
 
 def _default(setting: Setting) -> str:
-    if setting.default is None or setting.default == ():
+    if setting.default is None or setting.default in ((), {}):
         return "(empty)"
     if isinstance(setting.default, bool):
         return "true" if setting.default else "false"

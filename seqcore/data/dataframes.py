@@ -18,7 +18,7 @@ from seqcore.experiment.config import DataConfig
 __all__ = ["table_from_frame"]
 
 # options of a file that hold for frames, too
-_USED = ("kind", "date_column", "series_column", "label_column", "group_column", "level", "missing_times")
+_USED = ("kind", "columns", "date_column", "series_column", "label_column", "group_column", "level", "missing_times")
 
 
 def table_from_frame(frame: pd.DataFrame | pd.Series[Any] | NDArray[Any], config: DataConfig) -> Table:
@@ -56,7 +56,7 @@ def _from_frame(frame: pd.DataFrame, config: DataConfig) -> Table:
         for name, column in [(dates, index.to_series()), *frame.items()]
         if isinstance(column.dtype, pd.DatetimeTZDtype)
     ]
-    options = FileOptions(**{k: str(v) for k, v in config.options.items() if k in _USED}).for_missing(config.missing)
+    options = FileOptions(**{k: v for k, v in config.options.items() if k in _USED}).for_missing(config.missing)
     if options.date_column == "auto" and isinstance(index, pd.DatetimeIndex) and dates is not None:
         options = options.model_copy(update={"date_column": dates})
     return make_table(columns, Origin(name="the data", rows=list, options=options, notes=notes))

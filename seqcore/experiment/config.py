@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import field_validator
 
 from seqcore.errors import did_you_mean
-from seqcore.experiment.fields import Choice, OptionalInt, Section, for_tasks, setting
+from seqcore.experiment.fields import Choice, Names, OptionalInt, Section, for_tasks, setting
 from seqcore.experiment.training_config import TrainingConfig
 from seqcore.registry import Entry, architectures, sources, tasks
 
 __all__ = ["DataConfig", "ModelConfig", "TrainingConfig"]
 
 
-def _names(value: Any) -> Any:
-    """Column names from text input: one name, or a JSON list of names."""
-    if isinstance(value, str):
-        text = value.strip()
-        if text.startswith("["):
-            try:
-                return tuple(json.loads(text))
-            except json.JSONDecodeError:
-                return (text,)
-        return (text,) if text else ()
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _choices(registry: Mapping[str, Entry]) -> list[Choice]:
     return [Choice(name, entry.title, entry.help) for name, entry in registry.items()]
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 class DataConfig(Section):

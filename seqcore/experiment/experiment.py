@@ -69,11 +69,11 @@ class Experiment(Section):
                 values[options.partition(".")[0]]["options"] = {}
         lines = []
         for path, value in changes.items():
-            *parents, name = path.split(".")
+            section, _, name = path.rpartition(".")
             place: Any = values
-            for parent in parents:
-                place = place.get(parent) if isinstance(place, dict) else None
-            if not isinstance(place, dict) or not parents:
+            for parent in section.split("."):  # of a section or its options: a mapping is changed as a whole
+                place = place.get(parent) if section in (*_SECTIONS, *OPTIONS.values()) else None
+            if not isinstance(place, dict):
                 known = [s.path for s in settings_of(self)]
                 lines.append(f"{path}: unknown field{did_you_mean(path, known)}")
             else:
@@ -238,9 +238,11 @@ def _bytes(number: float) -> str:
     return f"{number:.3g} TB"
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted path -> value, of a nested mapping."""
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted path -> value, of sections and options as `to_dict` gives them."""
     found: dict[str, Any] = {}
-    for key, value in values.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    for section, fields in values.items():
+        for name, value in fields.items():
+            path = f"{section}.{name}"
+            found |= {f"{path}.{k}": v for k, v in value.items()} if path in OPTIONS.values() else {path: value}
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -17,8 +18,8 @@ from seqcore.errors import did_you_mean
 from seqcore.registry import Entry, with_extensions
 
 __all__ = [
-    "Choice", "OptionalInt", "Options", "Section", "Setting", "describe", "error_lines", "for_tasks", "setting",
-    "shown",
+    "Choice", "Names", "OptionalInt", "Options", "Section", "Setting", "describe", "error_lines",
+    "for_tasks", "setting", "shown",
 ]  # fmt: skip
 
 
@@ -26,8 +27,47 @@ def _empty_is_none(value: Any) -> Any:
     return None if value in ("", "none", "auto") else value
 
 
+def _parsed(text: str) -> Any:
+    """The value of JSON text. ValueError also for text that is nested or has numbers beyond Python's limits."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _names(value: Any) -> Any:
+    """Names from text input: one name, or a JSON list of names."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("["):
+            try:
+                return tuple(_parsed(text))
+            except ValueError:
+                return (text,)
+        return (text,) if text else ()
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _named_choices(value: Any) -> Any:
+    """A mapping from text input: a JSON object, or name=choice pairs separated by commas."""
+    if not isinstance(value, str):
+        return value
+    text, advice = value.strip(), 'use {"name": "choice"} or name=choice, separated by commas'
+    if text.startswith("{"):
+        try:
+            return _parsed(text)
+        except ValueError:
+            raise ValueError(f"{shown(text)} is not JSON; {advice}") from None
+    pairs = [pair.rpartition("=") for pair in text.split(",")] if text else []
+    if not all(equals and name.strip() for name, equals, _ in pairs):
+        raise ValueError(f"{shown(text)} is not allowed; {advice}")
+    return {name.strip(): choice.strip() for name, _, choice in pairs}
+
+
 OptionalInt = Annotated[int | None, BeforeValidator(_empty_is_none)]
-Kind = Literal["whole", "number", "choice", "switch", "text", "names", "options"]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+Kind = Literal["whole", "number", "choice", "switch", "text", "names", "mapping", "options"]
 _KINDS: dict[Any, Kind] = {
     bool: "switch", int: "whole", float: "number", str: "text", tuple: "names", dict: "options",
 }  # fmt: skip
@@ -43,9 +83,15 @@ class Section(BaseModel):
     def _is_a_choice(cls, value: Any, info: ValidationInfo) -> Any:
         field = cls.model_fields[info.field_name or ""]
         names = [choice.value for choice in _extra(field).get("choices", ())]
-        if names and field.annotation is str and value not in names:
-            near = did_you_mean(str(value), names) or f"; use one of {', '.join(names)}"
-            raise ValueError(f"{shown(value)} is not allowed{near}")
+        given = {"": value}
+        if field.annotation == dict[str, str]:
+            value = given = _named_choices(value)
+        elif field.annotation is not str:
+            return value
+        for name, choice in given.items() if names and isinstance(given, dict) else ():
+            if choice not in names:
+                near = did_you_mean(str(choice), names) or f"; use one of {', '.join(names)}"
+                raise ValueError(f"{shown(choice)}{f' for {shown(name)}' if name else ''} is not allowed{near}")
         return value
 
 
@@ -94,6 +140,8 @@ class Setting:
     @property
     def allowed(self) -> str:
         """The end of an error message: the allowed values."""
+        if self.kind == "mapping":
+            return "use name=choice, with one of " + ", ".join(c.value for c in self.choices)
         if self.choices:
             return "use one of " + ", ".join(c.value for c in self.choices)
         if self.kind == "switch":
@@ -164,6 +212,8 @@ def _kind(field: FieldInfo, choices: tuple[Choice, ...]) -> tuple[Kind, bool]:
         optional = len(members) < len(typing.get_args(annotation))
         annotation = members[0]
     origin = typing.get_origin(annotation) or annotation
+    if annotation == dict[str, str]:
+        return "mapping", optional
     if choices and origin is not tuple:
         return "choice", optional
     return _KINDS[origin], optional

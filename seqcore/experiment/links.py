@@ -146,6 +146,8 @@ def _written(value: Any) -> str:
     if isinstance(value, list | tuple):
         plain = len(value) == 1 and value[0] and value[0] == value[0].strip() and not value[0].startswith("[")
         return str(value[0]) if plain else json.dumps(list(value), ensure_ascii=False) if value else ""
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False) if value else ""
     return str(value)
 
 

@@ -6,8 +6,9 @@ A new kind is a function of columns and their origin, and a line in KINDS.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from seqcore.data.readers.column_parsing import Columns, Origin
+from seqcore.data.readers.column_parsing import Columns, Origin, wanted_column
 from seqcore.data.readers.detect_kind import find_kind
 from seqcore.data.readers.labelled_texts import labelled_text_table, pair_table
 from seqcore.data.readers.sequences import sequence_table
@@ -33,12 +34,27 @@ def make_table(columns: Columns, origin: Origin) -> Table:
     _drop_trailing_empty_rows(columns)
     if not columns or len(next(iter(columns.values()))) == 0:
         raise DataError(f"{origin.name}: there are no rows of values; give one row per time step")
+    _apply_given_roles(columns, origin)
     kind = find_kind(columns, origin) if origin.options.kind == "auto" else origin.options.kind
     if kind not in KINDS:
         raise DataError(
             f"{origin.name}: rows and columns can't be read as {kind}; use one of {', '.join(KINDS)}, or auto"
         )
     return KINDS[kind](columns, origin)
+
+
+def _apply_given_roles(columns: Columns, origin: Origin) -> None:
+    """Remove columns that are not used, and set the options of columns with a role that only one can have."""
+    changes: dict[str, Any] = {}
+    for given, role in origin.options.columns.items():
+        name = wanted_column(given, columns, origin, "data.options.columns")
+        if role == "ignore":
+            del columns[name]
+        elif role in ("time", "series", "label", "group"):
+            changes["date_column" if role == "time" else f"{role}_column"] = name
+    origin.options = origin.options.model_copy(update=changes)
+    if not columns:
+        raise DataError(f"{origin.name}: no column is left; use at least one column with numbers or text")
 
 
 def _drop_trailing_empty_rows(columns: Columns) -> None:

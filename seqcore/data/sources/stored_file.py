@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import field_validator
 
+from seqcore.data.import_report import ROLES
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -39,6 +40,11 @@ class FileOptions(Source):
             ("pairs", "Sentence pairs", "Two text columns: source and target language."),
             ("recording", "Recordings", "A WAV file, or a ZIP of WAV files in one folder per label."),
         ],
+    )
+    columns: dict[str, str] = setting(
+        {},
+        "What columns are taken for, as name=role separated by commas, or as JSON. Other columns are detected.",
+        choices=[(name, role.title, role.help) for name, role in ROLES.items()],
     )
     series_column: str = setting(
         "auto",

@@ -23,7 +23,7 @@ def _values(setting: Setting) -> st.SearchStrategy[Any]:
     """Any value that a field can have."""
     if setting.path == "data.options.hash":
         return st.one_of(st.just(""), st.text("0123456789abcdef", min_size=64, max_size=64))
-    if setting.choices:
+    if setting.choices and setting.kind != "mapping":
         return st.sampled_from([c.value for c in setting.choices])
     low, high = setting.minimum, setting.maximum
     kinds: dict[str, st.SearchStrategy[Any]] = {
@@ -32,6 +32,7 @@ def _values(setting: Setting) -> st.SearchStrategy[Any]:
         "number": st.floats(low, high, allow_nan=False, exclude_min=setting.exclusive_minimum),
         "text": TEXT,
         "names": st.lists(TEXT, max_size=3),
+        "mapping": st.dictionaries(TEXT, st.sampled_from([c.value for c in setting.choices]), max_size=3),
     }
     strategy = kinds[setting.kind]
     return st.one_of(st.none(), strategy) if setting.optional else strategy
