@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import math
+import re
 import types
 import typing
 from abc import ABC, abstractmethod
@@ -24,6 +25,8 @@ Positions = NDArray[Any]  # row numbers (float64) or times (datetime64[ns])
 Values = NDArray[np.float64]
 Words = tuple[str, ...]
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]  # a header, and rows under it
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 class Answer(NamedTuple):
@@ -111,12 +114,17 @@ def plain(value: Any) -> Any:
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """CSV with line feeds; numbers as they are given."""
+    """CSV with line feeds; numbers as they are given. Text that a spreadsheet would run as a formula gets an
+    apostrophe in front."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(map(_no_formula, header))
+    writer.writerows(map(_no_formula, row) for row in rows)
     return out.getvalue()
+
+
+def _no_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def exact(value: float) -> str:

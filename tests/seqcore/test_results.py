@@ -26,6 +26,7 @@ from seqcore.results import (
     View,
     view_from_dict,
 )
+from seqcore.results.base import write_csv
 from seqcore.results.formatting import format_duration
 
 EXAMPLES: list[View] = [
@@ -115,3 +116,18 @@ def test_arrays_without_rows_keep_their_width() -> None:
 )  # fmt: skip
 def test_a_duration_is_short(seconds: float | None, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1 (555)", "-a", "@sum(A1)", "\t=1", "\r=1", " =1", "-1;2", "--5", "+", "＝1"]
+)
+def test_text_that_is_a_formula_in_a_spreadsheet_is_quoted_in_csv(cell: str) -> None:
+    text = write_csv([cell, "x"], [[cell, 1.5], ["a=b", "x-y"]])
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert rows == [[f"'{cell}", "x"], [f"'{cell}", "1.5"], ["a=b", "x-y"]]
+
+
+@pytest.mark.parametrize("cell", ["-5", "+3", "-5.25", "-.5", "1e-5", "-1.5E+20", "-3.", -7, -0.5, None, ""])
+def test_numbers_stay_as_they_are_in_csv(cell: object) -> None:
+    shown = "" if cell is None else str(cell)
+    assert list(csv.reader(io.StringIO(write_csv(["a", "b"], [[cell, 1]])))) == [["a", "b"], [shown, "1"]]
