@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 import math
 import re
 import types
@@ -116,11 +115,18 @@ def plain(value: Any) -> Any:
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """CSV with line feeds; numbers as they are given. Text that a spreadsheet would run as a formula gets an
     apostrophe in front."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\r\n")  # for which cells with any line end are quoted
     writer.writerow(map(_no_formula, header))
     writer.writerows(map(_no_formula, row) for row in rows)
-    return out.getvalue()
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """Rows as `csv.writer` writes them, ended by a line feed."""
+
+    def write(self, row: str) -> None:
+        self.append(row.removesuffix("\r\n") + "\n")
 
 
 def _no_formula(cell: Any) -> Any:
