@@ -131,8 +131,7 @@ class Experiment(Section):
 
     def to_toml(self) -> str:
         """A TOML document. Empty fields (None) are left out."""
-        values = {name: {k: v for k, v in section.items() if v is not None} for name, section in self.to_dict().items()}
-        return tomli_w.dumps({"version": VERSION, **values})
+        return tomli_w.dumps({"version": VERSION, **_without_none(self.to_dict())})
 
     @classmethod
     def from_json(cls, text: str) -> Experiment:
@@ -143,6 +142,11 @@ class Experiment(Section):
     def from_toml(cls, text: str) -> Experiment:
         """The inverse of `to_toml`. ExperimentError if the text is no experiment."""
         return cls.make(_parsed(tomllib.loads, "TOML", text))
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """Nested values without those that TOML can't represent."""
+    return {k: _without_none(v) if isinstance(v, dict) else v for k, v in values.items() if v is not None}
 
 
 def _parsed(parse: Callable[[str], Any], name: str, text: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from seqcore.data.sources.stored_file import StoredFile
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.events import Changed, Finding, Finished
@@ -81,6 +82,11 @@ def assert_same_experiment(found: Experiment, old: Mapping[str, Any]) -> None:
     options = {name: value for name, value in moved.items() if MOVED_OPTIONS[name] == architecture}
     assert values["model"].pop("options") == options
     defaults["model"].pop("options")
+    if expected["data"]["source"] == "file":  # options that were added since
+        old_options, new_options = expected["data"]["options"], values["data"]["options"]
+        file_defaults = StoredFile().model_dump()
+        added_options = {name: new_options.pop(name) for name in new_options.keys() - old_options.keys()}
+        assert added_options == {name: file_defaults[name] for name in added_options}
     for section, fields in expected.items():
         assert {name: values[section][name] for name in fields} == fields
         added = values[section].keys() - fields.keys()

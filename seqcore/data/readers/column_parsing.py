@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seqcore.data.import_report import Question
-from seqcore.data.readers.csv_layout import MISSING, NUMBER, is_number
+from seqcore.data.readers.numbers import EXACT, MISSING, TextNumbers, find_unit, inexact_note, number_share
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError, did_you_mean
 from seqcore.results.formatting import listed
@@ -178,8 +178,7 @@ def holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
         checks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
         return any(check(kind) for check in checks)
     cells = sample(column)
-    infinite = ("inf", "infinity")
-    return sum(is_number(c, decimal) or c.lower().lstrip("+-") in infinite for c in cells) > 0.5 * len(cells)
+    return number_share(cells, decimal) > 0.5 or number_share(cells, decimal, find_unit(cells, decimal)) > 0.5
 
 
 def read_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> tuple[list[str], NDArray[np.float64]]:
@@ -200,10 +199,11 @@ def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[n
     """
     length = len(columns[names[0]])
     values = np.empty((length, len(names)))
-    bad = {name: np.zeros(length, dtype=bool) for name in names if is_text(columns[name])}
-    shown: dict[str, str] = {}
+    texts = {name: _text_numbers(columns[name], origin) for name in names if is_text(columns[name])}
+    bad = {name: np.zeros(length, dtype=bool) for name in texts}
     chunks = [columns.pop(name).chunks[::-1] for name in names]
     starts, taken = [0] * len(names), 0
+    inexact = set()
     while any(chunks):
         for i, name in enumerate(names):
             if not chunks[i]:
@@ -211,17 +211,25 @@ def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[n
             chunk = chunks[i].pop()
             here = slice(starts[i], starts[i] + len(chunk))
             starts[i], taken = here.stop, taken + len(chunk)
-            if name in bad:
-                chunk, bad[name][here] = _numbers_in_text(chunk, origin.decimal, shown, name)
-            elif pa.types.is_boolean(chunk.type):
+            if name in texts:
+                values[here, i], bad[name][here] = texts[name].read(chunk)
+                continue
+            if pa.types.is_boolean(chunk.type):
                 chunk = chunk.cast(pa.int8())
             values[here, i] = chunk.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+            if pa.types.is_integer(chunk.type) and len(chunk) and np.nanmax(np.abs(values[here, i]), initial=0) > EXACT:
+                inexact.add(name)
         if taken > _RELEASED:
             pa.default_memory_pool().release_unused()  # memory that Arrow keeps
             taken = 0
     pa.default_memory_pool().release_unused()
+    for name, text in texts.items():
+        notes, questions = text.finish(values[:, names.index(name)], name)
+        origin.notes += notes
+        origin.questions += questions
+    origin.notes += [inexact_note(name) for name in names if name in inexact]
     errors = [
-        f"{origin.name}, column {name}, {origin.listed(wrong)}: {shown[name]!r} is not a number; "
+        f"{origin.name}, column {name}, {origin.listed(wrong)}: {texts[name].example!r} is not a number; "
         "correct it or leave the cell empty"
         for name, wrong in bad.items()
         if wrong.any()
@@ -239,6 +247,13 @@ def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[n
     return values
 
 
+def _text_numbers(column: pa.ChunkedArray, origin: Origin) -> TextNumbers:
+    """The reader of numbers in a text column, with the unit that its cells share."""
+    options = origin.options
+    unit = find_unit(sample(column), origin.decimal)
+    return TextNumbers(origin.decimal, unit=unit, censored=options.censored, percent=options.percent)
+
+
 def _is_row_index(name: str, column: pa.ChunkedArray) -> bool:
     """Whether a first column is a saved row index."""
     if name.strip().lower() not in _INDEX_NAMES or not pa.types.is_integer(column.type) or column.null_count:
@@ -250,22 +265,6 @@ def _is_row_index(name: str, column: pa.ChunkedArray) -> bool:
 def is_text(column: pa.ChunkedArray) -> bool:
     """Whether a column holds text, which may be formatted numbers."""
     return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
-
-
-def _numbers_in_text(
-    chunk: pa.Array, decimal: str, shown: dict[str, str], name: str
-) -> tuple[pa.Array, NDArray[np.bool_]]:
-    """Numbers with thousands separators, currency or percent signs, and the cells that are none (one in `shown`)."""
-    thousands = "," if decimal == "." else "."
-    text = pc.utf8_trim_whitespace(chunk.cast(pa.string()))
-    text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING, pa.string())), None, text)
-    pattern = rf"^(?:{NUMBER[decimal]}|(?i:[+-]?inf(?:inity)?))$"
-    right = pc.and_(pc.match_substring_regex(text, pattern), pc.match_substring_regex(text, "[0-9iI]"))
-    wrong = np.asarray(pc.fill_null(pc.invert(right), False))
-    if wrong.any():
-        shown.setdefault(name, str(chunk[int(np.argmax(wrong))])[:40])
-    text = pc.replace_substring_regex(pc.if_else(right, text, None), rf"[€$£¥%'’\s\x{{a0}}\x{{202f}}{thousands}]", "")
-    return pc.cast(pc.replace_substring(text, ",", "."), pa.float64()), wrong
 
 
 def sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:

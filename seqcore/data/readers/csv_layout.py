@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from seqcore.data.readers.numbers import MISSING, is_number
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError
 
-__all__ = ["MISSING", "NUMBER", "Layout", "find_encoding", "find_layout", "is_number"]
+__all__ = ["Layout", "find_encoding", "find_layout"]
 
 SAMPLE_BYTES = 1 << 18
 SAMPLE_ROWS = 400
@@ -37,21 +38,6 @@ _FORMATS = (
     (b"SQLite format 3", "a database", "save the table as CSV"),
 )
 
-MISSING = (
-    *("", "NA", "N/A", "n/a", "na", "n.a.", "#N/A", "#NA", "NaN", "nan", "NAN", "-nan", "NaT"),
-    *("null", "NULL", "Null", "None", "none", "NONE", "nil", "missing", "Missing"),
-    *("-", "--", "---", "?", ".", "..", "...", ":"),
-)
-"""Cells that stand for a missing value."""
-
-_BEFORE, _AFTER = r"[+-]?(?:[€$£¥] ?)?[+-]?", r"(?: ?[€$£¥%])?"
-_GROUP = "'’ \u00a0\u202f"  # thousands separators, beside comma and point
-NUMBER = {  # by decimal separator
-    ".": rf"{_BEFORE}(?:\d+|\d{{1,3}}(?:[,{_GROUP}]\d{{3}})+)?(?:\.\d*)?(?:[eE][+-]?\d+)?{_AFTER}",
-    ",": rf"{_BEFORE}(?:\d+|\d{{1,3}}(?:[.{_GROUP}]\d{{3}})+)?(?:,\d*)?(?:[eE][+-]?\d+)?{_AFTER}",
-}
-"""Pattern of a number by its decimal separator, with optional thousands separators, currency and percent signs."""
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -66,11 +52,6 @@ class Layout:
     quotes: bool  # quotation marks enclose values
     rows: tuple[tuple[str, ...], ...]  # the first rows of values
     notes: tuple[str, ...] = ()
-
-
-def is_number(cell: str, decimal: str = ".") -> bool:
-    """Whether a cell holds a number, see `NUMBER`."""
-    return bool(re.search(r"\d", cell) and re.fullmatch(NUMBER[decimal], cell.strip()))
 
 
 def find_encoding(

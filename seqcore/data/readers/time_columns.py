@@ -9,7 +9,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, is_whole, sample, wanted_column
-from seqcore.data.readers.csv_layout import is_number
 from seqcore.data.readers.dates import (
     ParsedDates,
     calendar_days,
@@ -18,6 +17,7 @@ from seqcore.data.readers.dates import (
     parse_dates,
     parse_whole_numbers,
 )
+from seqcore.data.readers.numbers import is_number
 
 __all__ = ["date_column", "take_times"]
 

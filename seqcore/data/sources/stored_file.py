@@ -11,7 +11,7 @@ from seqcore.data.import_report import ROLES
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.experiment.fields import setting
+from seqcore.experiment.fields import OptionalInt, setting
 
 __all__ = ["FileOptions", "StoredFile", "base_name"]
 
@@ -76,6 +76,38 @@ class FileOptions(Source):
         choices=[("auto", "Detect", ""), ("point", "Point", "1.5"), ("comma", "Comma", "1,5")],
         title="Decimal separator",
     )
+    percent: str = setting(
+        "auto",
+        "How to read 50% in a column where other values have no percent sign.",
+        choices=[
+            ("auto", "Detect", "As a fraction if the other values lie between -1 and 1."),
+            ("fraction", "Fraction", "50% is 0.5."),
+            ("number", "Number", "50% is 50."),
+        ],
+        title="Percent signs",
+    )
+    censored: str = setting(
+        "limit",
+        "How to read values that are given only as beyond a limit, such as <1 or >1000.",
+        choices=[
+            ("limit", "Limit", "<1 is 1."),
+            ("half", "Half the limit", "<1 is 0.5."),
+            ("missing", "Missing", "<1 is a missing value."),
+        ],
+        title="Values beyond a limit",
+    )
+    skip_rows: OptionalInt = setting(
+        None,
+        "Number of lines before the header, or before the first row if there is no header; empty: detect.",
+        minimum=0,
+        maximum=100_000,
+        title="Lines to skip",
+    )
+    comment: str = setting(
+        "auto",
+        "Characters at the beginning of lines that are comments, such as # or //: auto (detect) or none.",
+        title="Comment sign",
+    )
     header: str = setting(
         "auto",
         "Whether the first row holds column names.",
@@ -88,12 +120,27 @@ class FileOptions(Source):
             ("auto", "Detect", ""),
             ("utf-8", "UTF-8", ""),
             ("utf-16", "UTF-16", ""),
+            ("utf-16-le", "UTF-16 LE", "Little-endian, without a byte order mark"),
+            ("utf-16-be", "UTF-16 BE", "Big-endian, without a byte order mark"),
+            ("utf-32", "UTF-32", ""),
             ("cp1252", "Windows 1252", "Western Europe"),
             ("latin-1", "Latin-1", "ISO 8859-1"),
+            ("iso8859-15", "Latin-9", "ISO 8859-15, Western Europe with the euro sign"),
+            ("mac-roman", "Mac Roman", "Western Europe, old Macs"),
             ("cp1250", "Windows 1250", "Central Europe"),
+            ("iso8859-2", "Latin-2", "ISO 8859-2, Central Europe"),
+            ("cp1257", "Windows 1257", "Baltic"),
+            ("cp1254", "Windows 1254", "Turkish"),
             ("cp1251", "Windows 1251", "Cyrillic"),
-            ("gb18030", "GB 18030", "Chinese"),
+            ("koi8-r", "KOI8-R", "Russian"),
+            ("cp1253", "Windows 1253", "Greek"),
+            ("cp1255", "Windows 1255", "Hebrew"),
+            ("cp1256", "Windows 1256", "Arabic"),
+            ("gb18030", "GB 18030", "Chinese, simplified"),
+            ("big5", "Big5", "Chinese, traditional"),
             ("shift_jis", "Shift JIS", "Japanese"),
+            ("euc-jp", "EUC-JP", "Japanese, Unix"),
+            ("cp949", "Windows 949", "Korean, with EUC-KR"),
         ],
     )
     date_column: str = setting("auto", "Column with dates: its name, auto (detect) or none.")

@@ -19,9 +19,10 @@ import pyarrow.csv as arrow_csv
 
 from seqcore.data.readers.build_table import make_table
 from seqcore.data.readers.column_parsing import Origin
-from seqcore.data.readers.csv_layout import MISSING, SAMPLE_BYTES, Layout, find_encoding, find_layout
+from seqcore.data.readers.csv_layout import SAMPLE_BYTES, Layout, find_encoding, find_layout
 from seqcore.data.readers.dates import is_dated
 from seqcore.data.readers.formats.input_file import InputFile, Unclosable, refuse_width
+from seqcore.data.readers.numbers import MISSING
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
