@@ -51,10 +51,11 @@ def outcome(name: str, case: Case) -> str:
         table = read_table(CASES / name, name=name, options=options)
         differences = list(_differences(table, case))
     except SeqcoreError as error:
-        if "refused" in case:
-            right = re.search(case["refused"], str(error), re.IGNORECASE)
-            return "right" if right else f"wrong: refused with another message: {error}"
-        return f"refused: {error}"
+        refusal = case.get("refused") or case.get("or_refused")
+        if refusal is None:
+            return f"refused: {error}"
+        right = re.search(refusal, str(error), re.IGNORECASE)
+        return "right" if right else f"wrong: refused with another message: {error}"
     except Exception as error:
         return f"wrong: {type(error).__name__}: {error}"
     if "refused" in case:
@@ -119,6 +120,8 @@ def _differences_of_columns(table: Any, case: Case) -> Iterator[str]:
     columns = list(table.columns)
     if "columns" in case and columns != case["columns"]:
         yield f"columns {columns[:8]} in place of {case['columns']}"
+    if any(not name.isprintable() for name in columns):
+        yield f"control characters in the names {columns}"
     if "width" in case and len(columns) != case["width"]:
         yield f"{len(columns)} columns in place of {case['width']}"
     yield from (f"no column {name}" for name in case.get("has", []) if name not in columns)
