@@ -18,7 +18,8 @@ from seqcore.experiment.config import DataConfig
 __all__ = ["table_from_frame"]
 
 # options of a file that hold for frames, too
-_USED = ("kind", "columns", "date_column", "series_column", "label_column", "group_column", "level", "missing_times")
+_USED = ("kind", "columns", "date_column", "series_column", "label_column", "group_column", "level", "missing_times",
+         "missing_codes")  # fmt: skip
 
 
 def table_from_frame(frame: pd.DataFrame | pd.Series[Any] | NDArray[Any], config: DataConfig) -> Table:

@@ -6,6 +6,7 @@ A new kind is a function of columns and their origin, and a line in KINDS.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from seqcore.data.readers.column_parsing import Columns, Origin, wanted_column
@@ -40,7 +41,8 @@ def make_table(columns: Columns, origin: Origin) -> Table:
         raise DataError(
             f"{origin.name}: rows and columns can't be read as {kind}; use one of {', '.join(KINDS)}, or auto"
         )
-    return KINDS[kind](columns, origin)
+    table = KINDS[kind](columns, origin)
+    return replace(table, report=replace(table.report, questions=tuple(origin.questions)))
 
 
 def _apply_given_roles(columns: Columns, origin: Origin) -> None:

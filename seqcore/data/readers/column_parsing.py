@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seqcore.data.import_report import Question
+from seqcore.data.readers.missing_codes import apply_missing_codes
 from seqcore.data.readers.numbers import EXACT, MISSING, TextNumbers, find_unit, inexact_note, number_share
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError, did_you_mean
@@ -244,6 +245,9 @@ def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[n
     ]
     if infinite:
         raise DataError(*infinite)
+    notes, questions = apply_missing_codes(values, names, origin.options.missing_codes)
+    origin.notes += notes
+    origin.questions += questions
     return values
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
 from typing import Any, Self
 
 from pydantic import field_validator
@@ -11,9 +13,9 @@ from seqcore.data.import_report import ROLES
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.experiment.fields import OptionalInt, setting
+from seqcore.experiment.fields import OptionalInt, setting, shown
 
-__all__ = ["FileOptions", "StoredFile", "base_name"]
+__all__ = ["FileOptions", "StoredFile", "base_name", "written_codes"]
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 _SWITCHES: dict[Any, str] = {"true": "yes", "false": "no", True: "yes", False: "no"}
@@ -23,6 +25,11 @@ def base_name(name: str) -> str:
     """A file name without folders (either kind of slash) and control characters."""
     last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
     return re.sub(r"[\x00-\x1f\x7f]", "", last).strip()[:200] or "file"
+
+
+def written_codes(codes: Iterable[float]) -> str:
+    """Numbers as text, separated by commas: "-200, 999.9, 1e+20"."""
+    return ", ".join(f"{code:.0f}" if code.is_integer() and abs(code) < 1e15 else f"{code:.7g}" for code in codes)
 
 
 class FileOptions(Source):
@@ -164,6 +171,32 @@ class FileOptions(Source):
         ],
         title="Missing time steps",
     )
+
+    missing_codes: str = setting(
+        "auto",
+        "Numbers that mean missing, as in -200, 999.9; auto: name values that may be such codes, and keep them; none: "
+        "keep all numbers.",
+    )
+
+    @field_validator("missing_codes", mode="before")
+    @classmethod
+    def _are_numbers(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = [value]
+        text = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        if not isinstance(text, str) or text in ("auto", "none"):
+            return text
+        codes = []
+        for word in (
+            re.split(r"[\s;]+|,(?=[\s+-])[\s]*", text.replace("\u2212", "-").strip(" ,;")) if text.strip() else ()
+        ):
+            try:
+                codes.append(float(word))
+            except ValueError:
+                codes.append(math.nan)
+            if not math.isfinite(codes[-1]):
+                raise ValueError(f"{shown(word)} is not a number; use numbers such as -200, 999.9, or auto or none")
+        return written_codes(dict.fromkeys(codes)) or "auto"
 
     @field_validator("delimiter", "decimal", "header", mode="before")
     @classmethod
