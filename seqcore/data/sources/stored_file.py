@@ -187,9 +187,8 @@ class FileOptions(Source):
         if not isinstance(text, str) or text in ("auto", "none"):
             return text
         codes = []
-        for word in (
-            re.split(r"[\s;]+|,(?=[\s+-])[\s]*", text.replace("\u2212", "-").strip(" ,;")) if text.strip() else ()
-        ):
+        text = text.replace("\N{MINUS SIGN}", "-").strip(" ,;")
+        for word in re.split(r"[\s;]+|,(?=[\s+-])\s*", text) if text else ():
             try:
                 codes.append(float(word))
             except ValueError:
