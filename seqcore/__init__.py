@@ -5,10 +5,11 @@ The names below are imported when they are first used, so that `import seqcore` 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+# No import that takes time: `__main__` must handle signals as early as possible.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from seqcore.errors import SeqcoreError
     from seqcore.experiment.experiment import Experiment
     from seqcore.experiment.recipes import recipe, recipes
@@ -48,4 +49,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'seqcore' has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -14,9 +15,20 @@ from rich.text import Text
 
 from seqcore.results import plain
 
-__all__ = ["Output"]
+__all__ = ["Output", "close_streams"]
 
 PIPED_WIDTH = 200  # without a terminal, lines are not wrapped
+CLOSED = 128 + 13  # exit code after the reader has gone, as a shell reports SIGPIPE
+
+
+class _Console(Console):
+    """A console that remembers a closed pipe instead of ending the program."""
+
+    closed = False
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more."""
+        self.quiet = self.closed = True
 
 
 class Output:
@@ -24,10 +36,15 @@ class Output:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        self.closed = False  # the reader of standard output is gone
+        self._closed = False
         width = None if sys.stdout.isatty() else PIPED_WIDTH
-        self.console = Console(highlight=False, width=width, soft_wrap=width is not None)
-        self.notes = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+        self.console = _Console(highlight=False, width=width, soft_wrap=width is not None)
+        self.notes = _Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the reader of standard output or standard error is gone."""
+        return self._closed or self.console.closed or self.notes.closed
 
     def object(self, value: Mapping[str, Any]) -> None:
         """One JSON object on one line. Non-finite numbers are null."""
@@ -47,7 +64,7 @@ class Output:
         try:
             print(text, flush=True)
         except BrokenPipeError:
-            self.closed = True
+            self._closed = True
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
         """A table; the columns named in `right` are right-aligned."""
@@ -56,10 +73,7 @@ class Output:
             table.add_column(name, justify="right" if name in right else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        try:
-            self.console.print(table)
-        except BrokenPipeError:
-            self.closed = True
+        self.console.print(table)
 
     def facts(self, facts: Sequence[tuple[str, str]]) -> None:
         """Names and values, one pair a line."""
@@ -78,6 +92,20 @@ class Output:
 
     def abandon(self) -> int:
         """Discard further output after the pipe was closed. Returns the exit code."""
-        self.closed = True
+        self._closed = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + 13  # as a shell reports SIGPIPE
+        return CLOSED
+
+
+def close_streams(code: int) -> int:
+    """Flush standard output and standard error. Returns the exit code, `code` unless that fails."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            code = CLOSED
+        except OSError as error:  # as of a full disk
+            code = code or 1
+            with contextlib.suppress(OSError):
+                print(f"output can't be written ({error.strerror})", file=sys.stderr, flush=True)
+    return code

@@ -37,8 +37,8 @@ def predict(args: argparse.Namespace, out: Output) -> int:
     run = store.run(args.id)
     if args.refit:
         refitted = _refit(store, run, out)
-        if refitted is None:
-            return 1
+        if isinstance(refitted, int):
+            return refitted
         run = refitted
     predictor = store.predictor(run.id, at="last" if args.refit else args.at)
     if args.input is not None:
@@ -185,10 +185,10 @@ def _forecast_table(out: Output, view: SeriesView) -> None:
         out.line(f"low to high: {view.coverage:.0%} prediction interval{after}")
 
 
-def _refit(store: Store, run: Run, out: Output) -> Run | None:
+def _refit(store: Store, run: Run, out: Output) -> Run | int:
     """Train the same experiment on all data, for as many epochs as the run needed for its best weights.
 
-    This is a new run. If there is one already, it is used again.
+    This is a new run. If there is one already, it is used again. Returns the exit code if it was interrupted or failed.
     """
     epochs = run.best_epoch or run.epoch
     if not epochs:
@@ -199,7 +199,7 @@ def _refit(store: Store, run: Run, out: Output) -> Run | None:
             return known
     lease = store.start(experiment, recipe=run.recipe, group=run.group)
     code = foreground(store, lease, out, quiet=True)
-    return store.run(lease.run) if code == 0 else None
+    return code or store.run(lease.run)
 
 
 def _write_csv(path: str | None, view: View) -> None:

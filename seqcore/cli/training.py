@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
+import os
 import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,7 +30,7 @@ from seqcore.training.control import Control
 
 __all__ = ["changed_values", "foreground", "more_epochs", "resume", "train"]
 
-CTRL_C, TERMINATED = 130, 143
+ABORT_SECONDS = 3.0  # for an aborted run to be recorded before the process exits
 EXPERIMENTS = {".toml": Experiment.from_toml, ".json": Experiment.from_json}
 
 
@@ -72,7 +75,7 @@ def more_epochs(args: argparse.Namespace, out: Output) -> int:
 def foreground(store: Store, lease: Lease, out: Output, *, quiet: bool = False) -> int:
     """Execute a run in this process and show its progress; `quiet` keeps standard output free.
 
-    Returns the exit code: 0, 1 (failed), 130 (Ctrl-C), 143 (SIGTERM).
+    Returns the exit code: 0, 1 (failed), 130 (Ctrl-C), 143 (SIGTERM), 129 (SIGHUP).
     """
     control = Control()
     report = ProgressDisplay(Output(json=False) if quiet else out, lease.run)
@@ -82,7 +85,7 @@ def foreground(store: Store, lease: Lease, out: Output, *, quiet: bool = False) 
         if out.closed:
             control.stop()
 
-    with _signals(control) as received:
+    with _signals(store, lease, control) as received:
         try:
             run = execute(store, lease, on_event=on_event, control=control)
         finally:
@@ -124,31 +127,39 @@ def _continue(store: Store, run: Run, out: Output) -> int:
 
 
 @contextmanager
-def _signals(control: Control) -> Iterator[list[int]]:
-    """Ctrl-C stops the run cleanly, a second one aborts it; SIGTERM and SIGHUP leave it with a checkpoint.
+def _signals(store: Store, lease: Lease, control: Control) -> Iterator[list[int]]:
+    """Ctrl-C stops the run cleanly, SIGTERM and SIGHUP leave it with a checkpoint; a second signal aborts it.
 
-    Yields a list that gets the exit code of the first signal.
+    Yields a list that gets the exit code of the first signal. Signals that are ignored, as under nohup, stay so.
     """
     received: list[int] = []
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(CTRL_C)
-        control.stop()
+    def handle(number: int, frame: FrameType | None) -> None:
+        received.append(128 + number)
+        if len(received) == 1:
+            (control.stop if number == signal.SIGINT else control.leave)()
+        elif len(received) == 2:
+            # Not an exception, which may be raised where it is lost, nor `threading`, whose locks this thread may hold.
+            _thread.start_new_thread(_abort, (store, lease, received[0]))
 
-    def leave(number: int, frame: FrameType | None) -> None:
-        received.append(TERMINATED)
-        control.leave()
-
-    wanted = {"SIGINT": interrupt, "SIGTERM": leave, "SIGHUP": leave}
-    known = {getattr(signal, name): handler for name, handler in wanted.items() if hasattr(signal, name)}
-    before = {number: signal.signal(number, handler) for number, handler in known.items()}
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    wanted = [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in wanted}
     try:
         yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _abort(store: Store, lease: Lease, code: int) -> None:
+    """Record that the run was aborted, and exit."""
+    timer = threading.Timer(ABORT_SECONDS, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
+    with suppress(Exception):
+        store.stop(lease, "aborted; what was stored until then is kept")
+    os._exit(code)
 
 
 def _experiment(

@@ -19,6 +19,7 @@ __all__ = ["EventWriter"]
 INTERVAL = 0.2  # seconds between two writes, and between two polls for commands
 FIRST_SECONDS, FIRST_INTERVAL = 1.0, 0.04  # at first, writes are more frequent, so that the first point shows at once
 CHECKPOINT_INTERVAL = 1.0  # seconds; of several checkpoints in less time, the last is written
+RARE = 0.5  # seconds between two events
 MAX_QUEUED = 1000  # events; `put` waits when so many are unwritten
 
 
@@ -34,6 +35,8 @@ class EventWriter:
         self._store, self._lease, self._control = store, lease, control
         self._on_pause = on_pause or (lambda paused: None)
         self._events: queue.Queue[Event] = queue.Queue(MAX_QUEUED)
+        self._stored: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._last_put = time.monotonic()
         self._wake = threading.Event()
         self._flushing = threading.Event()
         self._closing = False
@@ -59,9 +62,13 @@ class EventWriter:
         if kind is None:
             self._raise()
 
-    def put(self, event: Event) -> None:
-        """Queue an event; it is written within `INTERVAL` seconds."""
+    def put(self, event: Event) -> list[Event]:
+        """Queue an event; it is written within `INTERVAL` seconds. Returns the events that were stored since the last call.
+
+        Where events are rare, it waits until this one is stored.
+        """
         self._raise()
+        rare = time.monotonic() - self._last_put > RARE
         with self._guard:
             self._unwritten += 1
         while True:
@@ -71,6 +78,18 @@ class EventWriter:
             except queue.Full:
                 self._raise()
         self._wake.set()
+        if rare:
+            self.flush()
+        self._last_put = time.monotonic()
+        return self.stored()
+
+    def stored(self) -> list[Event]:
+        """The events that were stored since the last call, in order."""
+        stored: list[Event] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                stored.append(self._stored.get_nowait())
+        return stored
 
     def flush(self) -> None:
         """Wait until every queued event is in the store."""
@@ -145,6 +164,8 @@ class EventWriter:
             # Last, so that a run that has ended has its checkpoint.
             self._store.append(self._lease, last, seconds=self._seconds())
             self._closing = True
+        for event in events:
+            self._stored.put(event)
         with self._guard:
             self._unwritten -= len(events)
             if self._unwritten == 0 and self._checkpoint is None:

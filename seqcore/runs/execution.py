@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 from seqcore.data.sources import SOURCES
@@ -22,6 +22,7 @@ __all__ = ["execute"]
 
 OnEvent = Callable[[Event], None]
 OnPause = Callable[[bool], None]
+AT_ONCE = (Preparing, CheckpointReady)  # say what is about to happen; all others are passed on once they are stored
 
 
 def execute(
@@ -88,8 +89,16 @@ def _train(store: Store, lease: Lease, control: Control, writer: EventWriter, on
         control.change(pending)
 
     def report(event: Event) -> None:
-        writer.put(event)
-        on_event(event)
+        """Queue an event, and pass on those that are stored: what the user has seen survives a kill."""
+        stored = writer.put(event)
+        if isinstance(event, AT_ONCE):
+            on_event(event)
+        pass_on(stored)
+
+    def pass_on(events: Iterable[Event]) -> None:
+        for event in events:
+            if not isinstance(event, AT_ONCE):
+                on_event(event)
 
     data = None
     if SOURCES[run.experiment.data.source].stored:
@@ -106,6 +115,7 @@ def _train(store: Store, lease: Lease, control: Control, writer: EventWriter, on
             if control.ending == "leave":
                 break  # the checkpoint that it paused at is the last one
     writer.flush()
+    pass_on(writer.stored())
     return finished
 
 

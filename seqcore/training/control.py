@@ -20,7 +20,7 @@ class Control:
     """Requests to a running `fit`, safe to make from any thread. `asked` is all that a step has to look at."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may interrupt its own thread in `take`
         self._changes: list[dict[str, Any]] = []
         self._save = False
         self.ending: str | None = None  # "stop" or "leave" once the run was asked to end
@@ -54,9 +54,10 @@ class Control:
     def take(self) -> tuple[list[dict[str, Any]], bool, str | None]:
         """For `fit`: the requests since the last call: changes, whether to save, and "stop", "leave" or None."""
         with self._lock:
-            taken = self._changes, self._save, self.ending
-            self._changes, self._save, self.asked = [], False, False
-            return taken
+            self.asked = False  # first, so that a request of a signal handler meanwhile is seen by the next call
+            changes, self._changes = self._changes, []
+            save, self._save = self._save, False
+            return changes, save, self.ending
 
     def _request(self, *, save: bool = False, ending: str | None = None) -> None:
         with self._lock:

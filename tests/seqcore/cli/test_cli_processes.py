@@ -119,3 +119,44 @@ def test_training_stops_cleanly_when_its_reader_goes_away(start: Start) -> None:
     assert training.wait(timeout=30) == 141
     (shown,) = answer(start("show", run, "--json"))
     assert shown["status"] == "stopped"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", [("runs",), ("train", "bouncing-ball"), ("data", "weather")])
+def test_a_burst_of_signals_during_the_imports_ends_a_command_without_a_traceback(
+    start: Start, words: tuple[str, ...], number: int
+) -> None:
+    command = start(*words)
+    while not int(_status_of(command.pid, "SigCgt"), 16) >> (signal.SIGTERM - 1) & 1:  # handled
+        assert command.poll() is None
+    for _ in range(8):
+        command.send_signal(number)
+    out, err = command.communicate(timeout=30)
+    assert (command.returncode, out, err) == (128 + number, "", "")
+
+
+def _status_of(pid: int, name: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith(f"{name}:"))
+
+
+def test_a_burst_of_ctrl_c_aborts_a_run_that_keeps_what_was_printed(start: Start) -> None:
+    training = start(*ENDLESS)
+    epoch = until(training, "epoch")
+    for _ in range(8):
+        training.send_signal(signal.SIGINT)
+    _, err = training.communicate(timeout=30)
+    assert (training.returncode, err) == (130, "")
+    (shown,) = answer(start("show", epoch["run"], "--json"))
+    assert shown["status"] == "stopped"
+    assert shown["epoch"] >= epoch["epoch"]
+
+
+def test_an_epoch_is_printed_after_it_is_stored(start: Start) -> None:
+    training = start(*ENDLESS)
+    epoch = until(training, "epoch")
+    training.kill()
+    training.communicate()
+    (shown,) = answer(start("show", epoch["run"], "--json"))
+    assert shown["epoch"] >= epoch["epoch"]
+    assert shown["status"] == "interrupted"

@@ -272,7 +272,7 @@ def test_a_full_disk_ends_the_run_with_its_reason_and_keeps_what_was_stored(
 
     def fill(event: Event) -> None:
         if isinstance(event, Epoch) and event.epoch == 10:
-            wait_until(lambda: store.run(lease.run).epoch == 10)
+            assert store.run(lease.run).epoch >= 10  # what is passed on is stored
             full.append(True)
 
     sqlalchemy_event.listen(store.database.engine, "begin", limit)
@@ -282,7 +282,7 @@ def test_a_full_disk_ends_the_run_with_its_reason_and_keeps_what_was_stored(
     assert run.status in ("failed", "interrupted")
     if run.status == "failed":
         assert "disk is full" in run.reason
-    assert run.epoch == 10
+    assert run.epoch >= 10
     assert len(store.curve(run.id, max_points=None)) == store.run(run.id).step
     assert finish(store, run.id).status == "completed"
 
@@ -387,7 +387,7 @@ def test_steps_do_not_wait_for_a_database_that_is_busy(store: Store, experiment:
         if isinstance(event, Epoch) and event.epoch == 5:
             holder.start()
             held.wait(30)
-        if isinstance(event, Epoch) and event.epoch == 25:
+        if isinstance(event, CheckpointReady) and event.epoch == 30:  # passed on before it is stored
             release.set()
 
     run = execute(store, store.start(experiment), on_event=block)
