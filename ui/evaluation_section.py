@@ -7,6 +7,7 @@ from itertools import cycle
 import streamlit as st
 
 from seqcore.data.table import Table
+from seqcore.evaluation.interruption import EvaluationInterrupted
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.export import scored_split
 from seqcore.plots.scores import plot_scores, scores_info
@@ -44,8 +45,12 @@ def evaluation_section(run: Run, step: int, table: Table) -> None:
     if not task.done(scoring.PATIENCE - task.seconds):
         st.fragment(_await_scores, run_every=POLL)(run, task, split)
         return
+    try:
+        evaluation = task.result()
+    except EvaluationInterrupted:  # its place was taken by the evaluations of other visitors
+        st.rerun()
     name = file_stem(run_labels.title(run), split, run.id[:8])
-    show_evaluation(run, task.result(), key=f"truth-{run.id}-{split}", name=name, reading=READING[split])
+    show_evaluation(run, evaluation, key=f"truth-{run.id}-{split}", name=name, reading=READING[split])
 
 
 def _await_scores(run: Run, task: scoring.Scoring, split: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
-from seqcore.runs.api import open_store
+from seqcore.runs import service
 from seqcore.runs.records import Run
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
@@ -32,22 +32,14 @@ RUN = "run"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 
-@st.cache_resource(show_spinner=False)
 def store() -> Store:
     """The store that all sessions of this server share. StoreError if it can't be opened."""
-    return open_store()
+    return service.current.store()
 
 
-def _close(value: Scheduler) -> None:
-    value.close()
-
-
-@st.cache_resource(show_spinner=False, on_release=_close)
 def scheduler() -> Scheduler:
     """The scheduler (queue and workers) that all sessions of this server share, started."""
-    running = Scheduler(store())
-    running.start()
-    return running
+    return service.current.scheduler()
 
 
 def selected_run() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ from seqcore.runs.store import Run, Store
 
 __all__ = ["Launcher", "Scheduler", "Worker", "default_slots"]
 
+_LOGGER = logging.getLogger(__name__)
 POLL_INTERVAL = 1.0  # seconds; other processes may queue runs, too
 EXIT_SECONDS = 5.0  # for workers to exit
 RESTART_DELAYS = (0.0, 0.0, 2.0, 10.0, 60.0)  # seconds before the next start, by the number of failed starts in a row
@@ -73,8 +75,13 @@ class Scheduler:
         self._next_start = 0.0
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        self.error: str | None = None
+        self._start_error: str | None = None  # until a worker is ready
+        self._round_error: str | None = None  # until the next round without one
+
+    @property
+    def error(self) -> str | None:
         """One line for the user while runs can't be launched, else None."""
+        return self._round_error or self._start_error
 
     def start(self) -> Scheduler:
         """Start the scheduler thread and a first worker."""
@@ -134,8 +141,13 @@ class Scheduler:
                 self._replace()
                 self._dispatch()
                 self._listen()
+                self._round_error = None
             except SeqcoreError as error:  # the store is locked or its disk is full: show it and try again
-                self.error = error.lines[0]
+                self._round_error = error.lines[0]
+                self._closed.wait(POLL_INTERVAL)
+            except Exception as error:  # such as no memory for another process; runs that train must go on meanwhile
+                _LOGGER.exception("a run could not be launched")
+                self._round_error = f"a worker could not start ({error}); see the output of the server"
                 self._closed.wait(POLL_INTERVAL)
         self._stop_workers()
 
@@ -151,7 +163,7 @@ class Scheduler:
             return
         kind, _, run = message.partition(" ")
         if kind == "ready":
-            entry.state, self._failed_starts, self.error = "idle", 0, None
+            entry.state, self._failed_starts, self._start_error = "idle", 0, None
         elif kind in ("paused", "running") and entry.run == run:
             entry.state = "paused" if kind == "paused" else "busy"
         elif kind == "done" and entry.run == run:
@@ -161,7 +173,7 @@ class Scheduler:
                 self._failed_starts += 1
                 pause = RESTART_DELAYS[min(self._failed_starts, len(RESTART_DELAYS) - 1)]
                 self._next_start = time.monotonic() + pause
-                self.error = "a worker could not start; see the output of the server"
+                self._start_error = "a worker could not start; see the output of the server"
             entry.state = "gone"
             if entry in self._workers:
                 self._workers.remove(entry)

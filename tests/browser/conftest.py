@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -18,36 +12,15 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 
 from seqcore.errors import StoreError
 from seqcore.runs.api import open_store
+from tests.servers import Server, running_server
 
 PATIENCE = 60_000  # milliseconds: a busy machine is slow, not broken
 
 
-@dataclass(frozen=True)
-class Server:
-    """A running dashboard: its URL, store and process."""
-
-    url: str
-    store: Path
-    process: subprocess.Popen[bytes] = field(repr=False)
-
-
 @pytest.fixture(scope="session")
 def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    port = _free_port()
-    environment = os.environ | {"SEQCORE_STORE": str(folder / "runs"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--server.fileWatcherType", "none"], cwd=root, env=environment, stdout=log, stderr=log
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(url, process, folder / "log")
-            yield Server(url, folder / "runs", process)
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    with running_server(root, tmp_path_factory.mktemp("server")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -109,24 +82,3 @@ def new_context(browser: Browser, server: Server, *, width: int = 1440, dark: bo
     )
     context.set_default_timeout(PATIENCE)
     return context
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-    return port
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"the server ended:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"the server did not answer:\n{log.read_text()}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,11 +10,22 @@ import pytest
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.experiment.experiment import Experiment
+from seqcore.runs import service
+from seqcore.runs.service import Service
 from seqcore.runs.store import Store
 from ui import scoring
 
 _GENERATED: dict[str, Table] = {}
 _READ: Callable[..., Table] = Store.table
+
+
+@pytest.fixture(autouse=True)
+def fresh_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A store and a scheduler of its own for each test, made at their first use."""
+    fresh = Service()
+    monkeypatch.setattr(service, "current", fresh)
+    yield fresh
+    fresh.close()
 
 
 @pytest.fixture(autouse=True)

@@ -196,6 +196,24 @@ def test_a_worker_that_can_not_start_is_an_error_of_the_scheduler(
     jobs.close()
 
 
+def test_a_launch_that_fails_once_is_tried_again(store: Store, wait_until: Wait) -> None:
+    """No memory for another process must not end the scheduler: runs that train need it for their commands."""
+    failures = [OSError(12, "Cannot allocate memory")]
+
+    def flaky(where: Store, on_message: Callable[[str], None]) -> LocalWorker:
+        if failures:
+            raise failures.pop()
+        return launch(where, on_message)
+
+    jobs = Scheduler(store, slots=1, launcher=flaky).start()
+    try:
+        wait_until(lambda: jobs.error is not None)
+        assert "Cannot allocate memory" in (jobs.error or "")
+        wait_until(lambda: len(pids(jobs)) == 1 and jobs.error is None)
+    finally:
+        jobs.close()
+
+
 def test_a_submitted_run_starts_at_once(
     store: Store, jobs: Scheduler, experiment: Experiment, wait_until: Wait
 ) -> None:
