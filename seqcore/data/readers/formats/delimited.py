@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from seqcore.data.readers.build_table import make_table
-from seqcore.data.readers.column_parsing import Origin
-from seqcore.data.readers.csv_layout import SAMPLE_BYTES, Layout, find_encoding, find_layout
+from seqcore.data.readers.column_parsing import Origin, is_text
+from seqcore.data.readers.csv_layout import Layout, find_layout
 from seqcore.data.readers.dates import is_dated
 from seqcore.data.readers.formats.input_file import InputFile, Unclosable, refuse_width
-from seqcore.data.readers.numbers import MISSING
+from seqcore.data.readers.numbers import MISSING, is_number
+from seqcore.data.readers.table_start import SIGNS, Row, rows_of, uncommented
+from seqcore.data.readers.text_encoding import SAMPLE_BYTES, find_encoding
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
@@ -30,6 +33,7 @@ from seqcore.results.formatting import listed
 __all__ = ["read_delimited", "text_head"]
 
 BLOCK_BYTES = 1 << 22  # parsed at a time; the maximum length of a row
+_MOST_FOOTERS = 30
 _ZONE = re.compile(r"\d{2}:\d{2}.*(Z|[+-]\d{2}:?(\d{2})?)$")
 
 
@@ -38,97 +42,247 @@ def read_delimited(file: InputFile) -> Table:
     name, options = file.name, file.options
     file.progress.stage(0.0, 0.2)
     encoding, notes = find_encoding(file.watched(), name=name, declared=options.encoding)
-    head = text_head(file.stream, encoding)
-    layout = find_layout(head, name=name, options=options)
-    if layout.header and not layout.rows and len(head.splitlines()) <= layout.skip + 1:
+    layout = find_layout(text_head(file.stream, encoding, name), name=name, options=options)
+    if layout.header and not layout.rows and file.size < SAMPLE_BYTES:
         raise DataError(f"{name}: there are no rows below the header; give one row per time step")
     refuse_width(len(layout.columns), name)
     file.progress.stage(0.2, 0.8)
-    with _as_utf8(file.watched(), encoding, layout) as plain:
-        parsed = _parse(plain, layout, name)
-        file.progress.stage(0.8, 1.0)
-        origin = Origin(
-            name=name,
-            rows=lambda positions: _row_numbers(plain, layout, positions),
-            options=options,
-            decimal=layout.decimal,
-            numbered=not layout.header,
-            notes=[*file.notes, *notes, *layout.notes],
-        )
-        columns = {column: parsed.column(i) for i, column in enumerate(layout.columns)}
-        del parsed
-        return make_table(columns, origin)
+    source = _Source(file, encoding, layout)
+    parsed, more_notes = _parse(source, name)
+    file.progress.stage(0.8, 1.0)
+    origin = Origin(
+        name=name,
+        rows=source.row_numbers,
+        options=options,
+        decimal=layout.decimal,
+        numbered=not layout.header,
+        notes=[*file.notes, *notes, *layout.notes, *more_notes],
+        questions=[*layout.questions],
+    )
+    columns = {
+        column: _with_decimal(parsed.column(i), layout.decimals.get(i, layout.decimal), layout.decimal)
+        for i, column in enumerate(layout.columns)
+    }
+    del parsed
+    return make_table(columns, origin)
 
 
-def text_head(stream: BinaryIO, encoding: str) -> str:
-    """The beginning of the file as text, up to a line end."""
+def text_head(stream: BinaryIO, encoding: str, name: str, *, errors: str = "strict") -> str:
+    """The beginning of the file as text, up to a line end, at least two lines. DataError if the first is too long."""
     stream.seek(0)
     raw = stream.read(SAMPLE_BYTES)
     whole = len(raw) < SAMPLE_BYTES
-    text = codecs.getincrementaldecoder(encoding)().decode(raw, final=whole)
-    cut = text.rfind("\n")
-    return text if whole or cut < 0 else text[: cut + 1]
+    while not whole and len(raw) < BLOCK_BYTES and raw.count(b"\n") + raw.count(b"\r") < 3:  # a long header
+        more = stream.read(SAMPLE_BYTES)
+        raw, whole = raw + more, not more
+    text = codecs.getincrementaldecoder(encoding)(errors).decode(raw, final=whole)
+    cut = max(text.rfind("\n"), text.rfind("\r", 0, -1))
+    if cut < 0 and not whole:
+        raise DataError(f"{name}, row 1: it is longer than 4 MB; check delimiter and line ends")
+    return text if whole else text[: cut + 1]
 
 
-@contextlib.contextmanager
-def _as_utf8(stream: BinaryIO, encoding: str, layout: Layout) -> Iterator[BinaryIO]:
-    """The file as UTF-8 with a single delimiter, as Arrow needs it."""
-    stream.seek(0)
-    if encoding in ("utf-8", "utf-8-sig") and layout.delimiter != " ":
-        yield stream
-        return
-    rewritten = io.BytesIO()
-    decoder = codecs.getincrementaldecoder(encoding)()
-    rest = ""
-    while True:
-        chunk = stream.read(1 << 20)
-        text = rest + decoder.decode(chunk, final=not chunk)
-        if layout.delimiter == " ":
-            text, rest = (text, "") if not chunk else (text[: text.rfind("\n") + 1], text[text.rfind("\n") + 1 :])
-            text = re.sub(r"[ \t]+", " ", re.sub(r"(?m)^[ \t]+|[ \t]+(?=\r?$)", "", text))
-        rewritten.write(text.removeprefix("\ufeff").encode("utf-8"))
-        if not chunk:
-            break
-    rewritten.seek(0)
-    yield rewritten
+@dataclass
+class _Source:
+    """A delimited file: as its bytes, or rewritten as Arrow needs it, and with the line numbers of its rows."""
+
+    file: InputFile
+    encoding: str
+    layout: Layout
+    comments: int = 0  # comment lines below the header that were left out
+
+    @contextlib.contextmanager
+    def plain(self) -> Iterator[tuple[BinaryIO, int]]:
+        """The file as UTF-8 without comments, with a single delimiter, and the number of lines to skip."""
+        stream, layout = self.file.watched(), self.layout
+        if self.encoding in ("utf-8", "utf-8-sig") and layout.delimiter != " " and not layout.comment:
+            yield stream, layout.skip
+            return
+        rewritten = io.BytesIO()
+        for piece in self._without_comments() if layout.comment else self._pieces(stream):
+            if layout.delimiter == " ":
+                piece = re.sub(r"[ \t]+", " ", re.sub(r"(?m)^[ \t]+|[ \t]+(?=\r?$)", "", piece))
+            rewritten.write(piece.encode("utf-8", "replace"))
+        rewritten.seek(0)
+        yield rewritten, 0 if layout.comment else layout.skip
+
+    def _pieces(self, stream: BinaryIO) -> Iterator[str]:
+        """The text in pieces that end with a line, if the delimiter is a space."""
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        rest = ""
+        while True:
+            chunk = stream.read(1 << 20)
+            text = rest + decoder.decode(chunk, final=not chunk)
+            rest = ""
+            if self.layout.delimiter == " " and chunk:
+                text, rest = text[: text.rfind("\n") + 1], text[text.rfind("\n") + 1 :]
+            yield text.removeprefix("\ufeff")
+            if not chunk:
+                return
+
+    def _without_comments(self) -> Iterator[str]:
+        """The lines below those to skip that are no comments, in pieces."""
+        piece: list[str] = []
+        total = kept = 0
+
+        def counted() -> Iterator[str]:
+            nonlocal total
+            for total, line in enumerate(self._lines(), 1):  # noqa: B007  (read below)
+                yield line
+
+        for _, line in uncommented(counted(), self.layout.comment, quotes=self.layout.quotes):
+            kept += 1
+            piece.append(line)
+            if len(piece) >= 10_000:
+                yield "".join(piece)
+                piece.clear()
+        self.comments = total - kept
+        yield "".join(piece)
+
+    def _lines(self) -> Iterator[str]:
+        """The lines of the file below those to skip."""
+        self.file.stream.seek(0)
+        text = io.TextIOWrapper(Unclosable(self.file.stream), encoding=self.encoding, errors="replace", newline="")
+        try:
+            yield from itertools.islice(text, self.layout.skip, None)
+        finally:
+            text.detach()
+
+    def _rows(self) -> Iterator[Row]:
+        """The rows of values, with their lines in the file."""
+        layout = self.layout
+        rows = rows_of(
+            self._lines(),
+            layout.delimiter,
+            self.file.name,
+            quotes=layout.quotes,
+            comment=layout.comment,
+            blank=len(layout.columns) == 1,
+        )
+        return (Row(row.cells, row.line + layout.skip) for row in rows)
+
+    def row_numbers(self, positions: list[int]) -> list[int]:
+        """The line numbers of the rows at these positions; counted only for messages."""
+        width = len(self.layout.columns)
+        found = _at(positions, (row.line for row in self._rows() if len(row.cells) == width))
+        return [found.get(position, position + 1 + self.layout.skip) for position in positions]
+
+    def ragged_numbers(self, positions: list[int]) -> list[int]:
+        """The same for rows with another number of values."""
+        width = len(self.layout.columns)
+        found = _at(positions, (row.line for row in self._rows() if len(row.cells) != width))
+        return [found.get(position, position + 1 + self.layout.skip) for position in positions]
+
+
+def _at(positions: list[int], lines: Iterator[int]) -> dict[int, int]:
+    """The lines at these positions, read no further than the last of them."""
+    wanted, last = set(positions), max(positions, default=-1)
+    with contextlib.suppress(DataError):  # a row that can't be parsed
+        return {place: line for place, line in enumerate(itertools.islice(lines, last + 1)) if place in wanted}
+    return {}
+
+
+def _with_decimal(column: pa.ChunkedArray, own: str, decimal: str) -> pa.ChunkedArray:
+    """A column of text with the decimal separator of the file in place of its own."""
+    if own == decimal or not is_text(column):
+        return column
+    swapped = pc.replace_substring(pc.replace_substring(column, ".", "\0"), ",", ".")
+    return pc.replace_substring(swapped, "\0", ",")
 
 
 @dataclass
 class _Ragged:
     """Rows with another number of values: their count, and examples of each number."""
 
+    skip: int
     count: int = 0
-    first: list[tuple[int, int, str]] = field(default_factory=list)  # row, number of values, text
+    blank: int = 0  # lines of spaces
+    first: list[tuple[int, int, str]] = field(default_factory=list)  # place among them, number of values, text
+    before: int = 0  # rows of values above the first one
+    texts: list[str] = field(default_factory=list)
 
     def __call__(self, row: Any) -> str:
-        self.count += 1
+        text = row.text or ""
+        if not text.strip():
+            self.blank += 1
+            return "skip"
+        if self.count == 0:
+            self.before = (row.number or 0) - self.skip - self.blank - 1
         if len(self.first) < 5 or (len(self.first) < 10 and row.actual_columns not in {n for _, n, _ in self.first}):
-            self.first.append((row.number or 0, row.actual_columns, row.text or ""))
+            self.first.append((self.count, row.actual_columns, text))
+        if len(self.texts) <= _MOST_FOOTERS:
+            self.texts.append(text[:200])
+        self.count += 1
         return "skip"
 
+    def are_footers(self, rows: int) -> bool:
+        """Whether they are lines of text below the last row of values."""
+        return (
+            0 < self.count <= _MOST_FOOTERS
+            and self.before == rows > 0
+            and all(n == 1 or not text[:1].isdigit() for _, n, text in self.first)
+            and not any(is_number(text.strip()) for text in self.texts)
+        )
 
-def _parse(stream: BinaryIO, layout: Layout, name: str) -> pa.Table:
-    """All columns with types inferred by Arrow. DataError lists rows with another number of values."""
-    ragged = _Ragged()
+    def comment(self) -> str:
+        """The sign that all of them begin with, or ""."""
+        return next((sign for sign in SIGNS if all(text.lstrip().startswith(sign) for text in self.texts)), "")
+
+
+def _parse(source: _Source, name: str) -> tuple[pa.Table, list[str]]:
+    """All columns with types inferred by Arrow, and notes. DataError lists rows with another number of values."""
     try:
-        try:
-            parsed = _arrow(stream, layout, ragged, _likely_types(layout))
-        except pa.ArrowInvalid:  # a later row doesn't fit: let Arrow infer from all rows, which needs more memory
-            ragged = _Ragged()
-            parsed = _arrow(stream, layout, ragged, {i: pa.string() for i in _zoned(layout)})
-    except pa.ArrowInvalid as error:
+        with source.plain() as (stream, skip):
+            try:
+                ragged = _Ragged(skip)
+                parsed = _arrow(stream, source.layout, skip, ragged, _likely_types(source.layout))
+            except pa.ArrowInvalid:  # a later row doesn't fit: let Arrow infer from all rows, which needs more memory
+                ragged = _Ragged(skip)
+                parsed = _arrow(stream, source.layout, skip, ragged, _certain_types(source.layout))
+            if ragged.count and not ragged.are_footers(len(parsed)):
+                sign = ragged.comment()
+                if sign and source.file.options.comment == "auto" and not source.layout.comment:
+                    source.layout = replace(source.layout, comment=sign)
+                    return _parse(source, name)
+                raise DataError(_ragged_line(source, ragged, name))
+            _refuse_open_quote(stream, source, parsed, name)
+    except pa.ArrowException as error:
         if "straddling" in str(error):
             raise DataError(f"{name}: a row is longer than 4 MB; check delimiter and line ends") from None
         if "Empty CSV" in str(error):
             raise DataError(f"{name}: there are no rows of values; give one row per time step") from None
-        first_line = str(error).splitlines()[0]
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             f"{name}: it can't be read as CSV ({first_line}); check delimiter and quotation marks"
         ) from None
-    if ragged.count:
-        raise DataError(_ragged_line(stream, layout, ragged, name))
-    _refuse_open_quote(stream, layout, parsed, name)
-    return parsed
+    parsed, footers = _without_footers(parsed, source.layout)
+    footers += [text.strip() for text in ragged.texts]
+    notes = []
+    if source.comments:
+        lines = f"{source.comments:,} comment line{'s' * (source.comments > 1)}"
+        notes.append(f"Skipped {lines} ({source.layout.comment}) below the header.")
+    if footers:
+        shown = listed((repr(text[:40]) for text in footers[:3]), 3, of=len(footers))
+        notes.append(f"Skipped {len(footers):,} line{'s' * (len(footers) > 1)} below the last row: {shown}.")
+    return parsed, notes
+
+
+def _without_footers(parsed: pa.Table, layout: Layout) -> tuple[pa.Table, list[str]]:
+    """The rows without the last ones that hold words in the first column alone, where the others have none."""
+    kinds = [bool(re.search(r"\d", row[0])) for row in layout.rows[:100]]
+    footers: list[str] = []
+    if parsed.num_columns < 2 or not kinds or sum(kinds) < 0.9 * len(kinds) or not is_text(parsed.column(0)):
+        return parsed, footers
+    for place in range(len(parsed) - 1, max(0, len(parsed) - _MOST_FOOTERS), -1):
+        if any(column[place].is_valid for column in parsed.columns[1:]):
+            break
+        text = str(parsed.column(0)[place] or "")
+        if text and not re.search(r"[^\W\d_]{3}.*[\s:]", text):
+            break
+        footers += [text] if text else []
+    else:
+        place = len(parsed) - 1 - _MOST_FOOTERS
+    return (parsed.slice(0, place + 1), footers) if footers else (parsed, [])
 
 
 def _zoned(layout: Layout) -> set[int]:
@@ -136,33 +290,48 @@ def _zoned(layout: Layout) -> set[int]:
     return {i for row in layout.rows for i, cell in enumerate(row) if _ZONE.search(cell)}
 
 
+def _certain_types(layout: Layout) -> dict[int, pa.DataType]:
+    """Columns that must stay text: times with a zone, other decimal separators, integers beyond 64 bits."""
+    large = {
+        i
+        for row in layout.rows
+        for i, cell in enumerate(row)
+        if len(cell) > 18 and re.fullmatch(r"[+-]?\d+", cell, re.A) and abs(int(cell[:40])) >= 2**63
+    }
+    return {i: pa.string() for i in (*_zoned(layout), *layout.decimals, *large)}
+
+
 def _likely_types(layout: Layout) -> dict[int, pa.DataType]:
     """Column types from the first rows; if Arrow infers them itself, it holds every row twice."""
-    number = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?".replace(".,", re.escape(layout.decimal)))
-    types: dict[int, pa.DataType] = {i: pa.string() for i in _zoned(layout)}
+    point = re.escape(layout.decimal)
+    number = re.compile(rf"[+-]?(\d+{point}?\d*|{point}\d+)([eE][+-]?\d+)?", re.A)
+    integer = re.compile(r"[+-]?\d{1,19}", re.A)
+    time = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", re.A)
+    types = _certain_types(layout)
     for i, name in enumerate(layout.columns):
         cells = [row[i] for row in layout.rows if row[i] not in MISSING]
         if not cells or i in types:
             continue
-        if all(re.fullmatch(r"[+-]?\d{1,17}", cell) for cell in cells) and (i == 0 or is_dated(name)):
+        if all(integer.fullmatch(cell) for cell in cells) and (
+            i == 0 or is_dated(name) or max(map(len, cells)) > 15  # larger ones are not exact as float64
+        ):
             types[i] = pa.int64()
         elif all(number.fullmatch(cell) for cell in cells):
             types[i] = pa.float64()
-        elif all(re.fullmatch(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", cell) for cell in cells):
+        elif all(time.fullmatch(cell) for cell in cells):
             types[i] = pa.timestamp("ns")
         elif not any(re.match(r"\d{1,2}:\d\d|(true|false)$", cell, re.I) for cell in cells):
             types[i] = pa.string()
     return types
 
 
-def _arrow(stream: BinaryIO, layout: Layout, ragged: _Ragged, types: Mapping[int, pa.DataType]) -> pa.Table:
+def _arrow(stream: BinaryIO, layout: Layout, skip: int, ragged: _Ragged, types: Mapping[int, pa.DataType]) -> pa.Table:
     stream.seek(0)
     return arrow_csv.read_csv(
         pa.PythonFile(Unclosable(stream), mode="r"),  # Arrow closes its input
         read_options=arrow_csv.ReadOptions(
             column_names=[str(i) for i in range(len(layout.columns))],
-            skip_rows=layout.skip,
-            skip_rows_after_names=int(layout.header),
+            skip_rows=skip,
             block_size=BLOCK_BYTES,
             use_threads=False,  # threads read far ahead into memory, and give no row numbers for ragged rows
         ),
@@ -182,9 +351,9 @@ def _arrow(stream: BinaryIO, layout: Layout, ragged: _Ragged, types: Mapping[int
     )
 
 
-def _ragged_line(stream: BinaryIO, layout: Layout, ragged: _Ragged, name: str) -> str:
-    width, offset = len(layout.columns), 1 + layout.header
-    numbers = _row_numbers(stream, layout, [number - offset for number, _, _ in ragged.first])
+def _ragged_line(source: _Source, ragged: _Ragged, name: str) -> str:
+    width = len(source.layout.columns)
+    numbers = source.ragged_numbers([place for place, _, _ in ragged.first])
     _, count, text = ragged.first[0]
     values = f"{count} value{'s' if count != 1 else ''}"
     if "\n" in text.strip():
@@ -201,36 +370,14 @@ def _ragged_line(stream: BinaryIO, layout: Layout, ragged: _Ragged, name: str) -
     return f"{line}; correct the row, or set the delimiter"
 
 
-def _refuse_open_quote(stream: BinaryIO, layout: Layout, parsed: pa.Table, name: str) -> None:
+def _refuse_open_quote(stream: BinaryIO, source: _Source, parsed: pa.Table, name: str) -> None:
     """DataError for an unclosed quotation mark, which would swallow all rows after it."""
-    if not layout.quoted or len(parsed) == 0:
+    if not source.layout.quoted or len(parsed) == 0:
         return
     stream.seek(0)
     quotes = sum(chunk.count(b'"') for chunk in iter(lambda: stream.read(1 << 20), b""))
     last = [column[len(parsed) - 1].as_py() for column in parsed.columns]
     lines = max((cell.rstrip("\n").count("\n") for cell in last if isinstance(cell, str)), default=0)
     if quotes % 2 and any("\n" in cell for cell in last if isinstance(cell, str)):
-        row = _row_numbers(stream, layout, [len(parsed) - 1])[0] - lines
+        row = source.row_numbers([len(parsed) - 1])[0] - lines
         raise DataError(f"{name}, row {row}: a quotation mark isn't closed; close or remove it")
-
-
-def _row_numbers(stream: BinaryIO, layout: Layout, positions: list[int]) -> list[int]:
-    """The line numbers in the file of the rows at these positions; counted only for messages."""
-    stream.seek(0)
-    text = io.TextIOWrapper(Unclosable(stream), encoding="utf-8-sig", errors="replace", newline="")
-    for _ in range(layout.skip):
-        text.readline()
-    reader = csv.reader(
-        text, delimiter=layout.delimiter, quoting=csv.QUOTE_MINIMAL if layout.quotes else csv.QUOTE_NONE
-    )
-    wanted, found, place = set(positions), {}, -int(layout.header)
-    for row in reader:
-        if not row and len(layout.columns) > 1:
-            continue
-        if place in wanted:
-            found[place] = reader.line_num + layout.skip
-            if len(found) == len(wanted):
-                break
-        place += 1
-    text.detach()
-    return [found.get(position, position + 1 + layout.header + layout.skip) for position in positions]

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import TextIO
 
 from seqcore.data.readers.column_parsing import LABEL_NAMES
-from seqcore.data.readers.csv_layout import SAMPLE_BYTES, find_encoding
 from seqcore.data.readers.detect_kind import are_labels
 from seqcore.data.readers.formats.delimited import read_delimited, text_head
 from seqcore.data.readers.formats.gutenberg import inside_book
 from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.readers.formats.ts import looks_like_ts, read_ts
 from seqcore.data.readers.numbers import is_number
+from seqcore.data.readers.text_encoding import SAMPLE_BYTES, find_encoding
 from seqcore.data.table import Table
 from seqcore.data.text import text_table
 from seqcore.errors import DataError
@@ -96,7 +96,7 @@ def _first_lines(file: InputFile) -> list[str]:
     """The first lines in any encoding, for detection: only letters, digits and tabs matter."""
     head = file.head(SAMPLE_BYTES)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return text_head(file.stream, "utf-16").splitlines()
+        return text_head(file.stream, "utf-16", file.name, errors="replace").splitlines()
     text = head.decode("utf-8-sig", errors="replace")
     whole = len(head) < SAMPLE_BYTES
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.readers.csv_layout import find_encoding
 from seqcore.data.readers.formats.input_file import InputFile
+from seqcore.data.readers.text_encoding import find_encoding
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 

@@ -1,0 +1,405 @@
+"""Where the table in a delimited text begins: the lines above the header, the header, and the rows below it.
+
+The table is the rows of the most frequent width with numbers or dates. A column has a kind (number, time, text with
+digits, text); rows at the top whose cells are of other kinds than those below are names, units or descriptions.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from seqcore.data.readers.numbers import MISSING, is_number
+from seqcore.errors import DataError
+from seqcore.results.formatting import listed
+from seqcore.results.thinning import evenly
+
+__all__ = [
+    "SIGNS",
+    "Row",
+    "TableStart",
+    "find_comment",
+    "find_delimiter",
+    "find_start",
+    "marked_names",
+    "rows_of",
+    "uncommented",
+]
+
+csv.field_size_limit(1 << 22)  # the longest row that is read, see delimited.BLOCK_BYTES
+
+SIGNS = ("#", "%", "!", "//", ";")
+"""What begins a comment line, most usual first."""
+
+_SAMPLE = 400  # rows that decide
+_TYPED = ("number", "time")
+_LONGEST_TIME = 30  # characters of a date in words
+_TIME = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([T ,]+\d{1,2}[:.h]\d\d.*)?|\d{1,2}[:.]\d\d([:.]\d\d(\.\d+)?)?", re.A
+)
+_TIME_NAME = re.compile("time|date|datum|zeit|year|month|day|jahr|monat|mois|fecha|ann", re.I)
+_UNIT = re.compile(
+    r"[\[(].{0,20}[\])]|\d{1,3}[sdnf]|%|°\S*|\S{1,8}[/²³]\S{1,8}|deg\S{0,3}|[kmµuchMG]?(m|g|s|W|Wh|Pa|V|A|Hz|bar|l|L|J)"
+    r"|[CFK]|in|ft|mi|mph|kn|kts?|knots|inHg|min|h|hr|hours?|days?|sec|seconds|UTC|GMT|TS|RN|ppm|ppb|NTU|pH|mEq|m[23]"
+    r"|yyyy\S*|dd[./-]mm\S*|USD|EUR|GBP|count|unitless|none|-|#",
+    re.I,
+)
+
+
+class Row(NamedTuple):
+    """One row: its cells without outer spaces, and the last line of the text that it takes, counted from 1."""
+
+    cells: list[str]
+    line: int
+
+    @property
+    def first_line(self) -> int:
+        """Its first line: cells in quotation marks may contain line breaks."""
+        return self.line - sum(cell.count("\n") for cell in self.cells)
+
+
+class TableStart(NamedTuple):
+    """`names` of the header or None, the rows of values, and the number of lines before the first of them.
+
+    `top` is the line of the header, or of the first row without one; `named` are lines above it that notes name.
+    """
+
+    names: list[str] | None
+    rows: list[list[str]]
+    skip: int
+    top: int
+    notes: tuple[str, ...]
+    named: frozenset[int] = frozenset()
+
+
+def uncommented(lines: Iterable[str], comment: str, *, quotes: bool = True) -> Iterator[tuple[int, str]]:
+    """The lines that are no comments, numbered from 1. A line inside quotation marks is no comment."""
+    inside = False
+    for number, line in enumerate(lines, 1):
+        if comment and not inside and line.lstrip().startswith(comment):
+            continue
+        inside ^= quotes and line.count('"') % 2 == 1
+        yield number, line
+
+
+def rows_of(
+    lines: Iterable[str], delimiter: str, name: str, *, quotes: bool = True, comment: str = "", blank: bool = False
+) -> Iterator[Row]:
+    """The rows of these lines, without comments; with `blank`, empty lines are rows with one empty cell.
+
+    DataError for a row that can't be parsed.
+    """
+    last = 0
+
+    def remember() -> Iterator[str]:
+        nonlocal last
+        for last, line in uncommented(lines, comment, quotes=quotes):  # noqa: B007  (read below)
+            yield re.sub(r"[ \t]+", " ", line.strip()) if delimiter == " " else line
+
+    reader = csv.reader(remember(), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE)
+    try:
+        for cells in reader:
+            row = Row([cell.strip() for cell in cells] or [""], last)
+            if blank or row.cells != [""]:
+                yield row
+    except csv.Error as error:
+        raise DataError(f"{name}, row {last}: this row can't be parsed ({error}); give a CSV file") from None
+
+
+def _kind(cell: str) -> str:
+    """number, time, digits, text, or "" for a missing cell."""
+    if cell in MISSING:
+        return ""
+    if not any(sign.isdigit() for sign in cell):
+        return "text"
+    if is_number(cell) or is_number(cell, ","):
+        return "number"
+    return "time" if _TIME.fullmatch(cell) else "digits"
+
+
+def find_delimiter(lines: list[str], name: str, comment: str) -> str:
+    """The delimiter that gives the most rows of one width with a number or time; a comma if there is none."""
+    best, most = ",", (0.0, 0.0)
+    head = "\n".join(lines)
+    for sign in (";", "\t", "|", ","):  # the comma last: it may be a decimal comma
+        if sign not in head:
+            continue
+        try:
+            rows = list(rows_of(lines, sign, name, comment=comment))
+        except DataError:
+            continue
+        width = _width([row.cells for row in rows])
+        if width > 1:
+            some = _spread(rows)
+            alike = [row for row in some if len(row) == width]
+            found = sum(any(_kind(cell) in ("number", "time") for cell in row) for row in alike), len(alike) / len(some)
+            if found > (1.1 * most[0], most[1]):  # lines above the table may have a few more
+                best, most = sign, found
+    return " " if _are_spaced(lines, name, comment, most[0]) else best
+
+
+def _are_spaced(lines: list[str], name: str, comment: str, most: float) -> bool:
+    """Whether spaces divide the lines into numbers and times, more of them than the `most` of any delimiter."""
+    rows = [row.cells for row in rows_of(lines, " ", name, quotes=False, comment=comment)]
+    width = _width(rows)
+    start = next((i for i, row in enumerate(rows) if len(row) == width), 0)
+    if width < 2 or len(rows) < 2 or (start == 1 and len(rows[0]) == 1):  # one name above numbers such as 1 234
+        return False
+    below = [row for row in rows[start + 1 :] if len(row) == width][:_SAMPLE]
+    good = sum(all(_kind(cell) in ("number", "time", "") for cell in row) for row in below)
+    return good > max(most, 0.9 * len(rows[start + 1 :][:_SAMPLE]) - 1, 0) and any(
+        _kind(cell) == "number" for row in below[:5] for cell in row
+    )
+
+
+def _spread(rows: list[Row]) -> list[list[str]]:
+    return [rows[i].cells for i in evenly(len(rows), _SAMPLE)]
+
+
+def _width(rows: list[list[str]]) -> int:
+    """The number of cells of the table's rows: the most frequent one among rows with a number or time."""
+    some = [rows[i] for i in evenly(len(rows), _SAMPLE)]
+    counts: Counter[int] = Counter(len(row) for row in some)
+    typed: Counter[int] = Counter()
+    for row in some:
+        kinds = {_kind(cell) for cell in row[:50]}
+        typed[len(row)] += bool(kinds & {"number", "time"}) and (len(row) > 1 or "number" in kinds)
+    return max(counts, key=lambda width: (typed[width], counts[width]), default=1)
+
+
+def find_comment(lines: list[str], name: str, delimiter: str) -> str:
+    """The sign that begins comment lines, or "". Rows of the table that begin with it are no comments."""
+    for sign in SIGNS:
+        marked = [number for number, line in enumerate(lines, 1) if line.lstrip().startswith(sign)]
+        if not marked or len(marked) == sum(bool(line.strip()) for line in lines):
+            continue
+        by = delimiter or find_delimiter(lines, name, sign)
+        rows = [] if by == sign else list(rows_of(lines, by, name, comment=sign))
+        if not rows:
+            continue
+        width = _width([row.cells for row in rows])
+        below = [lines[number - 1].strip() for number in marked if number > rows[0].line]
+        if width > 1 and sum(len(_split(line, by, name)) == width for line in below) > 0.5 * len(below):
+            continue
+        if width == 1 and marked[0] > rows[0].line and not all(line[len(sign) :][:1] in " \t" for line in below):
+            continue
+        return sign
+    return ""
+
+
+def marked_names(lines: list[str], before: int, delimiter: str, comment: str, name: str) -> Row | None:
+    """The last comment line with text above line `before`, as a row; None if there is none."""
+    for number in range(before - 1, 0, -1) if comment else ():
+        text = lines[number - 1].strip().lstrip(comment[:1]).strip()
+        if text:
+            return Row(_split(text, delimiter, name), number)
+    return None
+
+
+def _split(line: str, delimiter: str, name: str) -> list[str]:
+    try:
+        return next((row.cells for row in rows_of([line], delimiter, name)), [])
+    except DataError:
+        return []
+
+
+def find_start(rows: list[Row], name: str, *, header: str, given: bool, marked: Row | None = None) -> TableStart:
+    """The start of the table in these rows.
+
+    `header` is yes, no or auto; `given`: the first row is the header or the first row of values. `marked` is the
+    last comment line above the first row, which may be the header. DataError if the header has another
+    number of names than the rows have values.
+    """
+    table = _Table(rows, _width([row.cells for row in rows]))
+    first = 0 if given else table.first()
+    at = table.header(first, given) if header != "no" else None
+    if at is None and (header == "yes" or (header == "auto" and table.is_named(first))):
+        at = first
+    if at is None:
+        above = table.names_above(first, marked, name) if header == "auto" and not given else None
+        names, top = (None, rows[first].first_line) if above is None else (above.cells, above.line)
+        return TableStart(names, table.below(first), rows[first].first_line - 1, top, ())
+    if len(rows[at].cells) != table.width and len(rows) > 1:
+        raise _mismatch(rows[at], table.width, name)
+    start = table.below_header(at)
+    units = [row for row in rows[first:at] if len(row.cells) == table.width and _are_units(row.cells)]
+    notes = [_skipped(row, "above") for row in units] + [_skipped(row, "below") for row in rows[at + 1 : start]]
+    return TableStart(
+        rows[at].cells,
+        table.below(start),
+        rows[start - 1].line,
+        rows[at].first_line,
+        tuple(notes),
+        frozenset(r.line for r in units),
+    )
+
+
+class _Table:
+    """Rows of one width, perhaps with others above, and the kind of each column, judged by the last rows."""
+
+    def __init__(self, rows: list[Row], width: int) -> None:
+        self.rows, self.width = rows, width
+        alike = [row.cells for row in rows if len(row.cells) == width]
+        last = alike[min(1, len(alike) - 1) :][-max(3, min(len(alike) // 4, 100)) :]
+        self.kinds: list[str] = []
+        for column in zip(*last, strict=True):
+            counts = Counter(kind for kind in map(_kind, column) if kind)
+            steady = counts["text"] == 0 and max(map(len, column)) <= _LONGEST_TIME
+            best = max(counts, key=lambda kind: (counts[kind], kind in _TYPED), default="")
+            self.kinds.append("text" if best == "digits" and not steady else best)
+        self.typed = [i for i, kind in enumerate(self.kinds) if kind in _TYPED]
+        self.lead = next((i for i, kind in enumerate(self.kinds) if kind in (*_TYPED, "digits")), None)
+        if not self.typed:
+            self.lead = None
+
+    def first(self) -> int:
+        """The first row of the table or of names and units above it: rows of other widths before are left out."""
+        first = next(i for i, row in enumerate(self.rows) if len(row.cells) == self.width)
+        if not self.typed and any(len(row.cells) > 1 for row in self.rows[:first]):
+            return 0  # text with a delimiter in it
+        while first and self._is_values(self.rows[first - 1]) and self._adjoin(first - 1):
+            first -= 1  # rows with too many or too few values
+        return first
+
+    def _adjoin(self, i: int) -> bool:
+        return self.rows[i].line + 1 == self.rows[i + 1].first_line
+
+    def _is_values(self, row: Row) -> bool:
+        kinds = {_kind(cell) for cell in row.cells} - {""}
+        return bool(kinds) and kinds <= {"number", "time"}
+
+    def _is_data(self, cells: list[str]) -> bool:
+        """Whether the first number, time or text with digits of a row is where the table has one."""
+        lead = "" if self.lead is None else _kind(cells[self.lead])
+        if self.lead is None or (lead and self.kinds[self.lead] == "digits"):
+            return lead != "text"
+        if lead:
+            return lead == self.kinds[self.lead]
+        kinds = [(_kind(cells[i]), self.kinds[i]) for i in self.typed if cells[i] not in MISSING]
+        return not kinds or any(kind == usual for kind, usual in kinds)
+
+    def _is_words(self, cells: list[str]) -> bool:
+        """Whether a row has words and no number or time where the table has one."""
+        return any(_kind(cell) in ("text", "digits") for cell in cells) and not any(
+            _kind(cells[i]) == self.kinds[i] for i in self.typed
+        )
+
+    def header(self, first: int, given: bool) -> int | None:
+        """The row of names: words above the rows of values. None if there is none."""
+        found: list[int] = []
+        for i in range(first, len(self.rows)):
+            cells = self.rows[i].cells
+            if len(cells) != self.width:
+                continue
+            if self._is_data(cells) or self._recurs(i):
+                break
+            if self._is_words(cells):
+                found.append(i)
+        if given:
+            return found[0] if found[:1] == [first] else None
+        if len(found) > 1:
+            if self.width > 1:  # a single name such as v may look like a unit
+                found = [i for i in found if not _are_units(self.rows[i].cells)] or found
+            gaps = [i for i in found[1:] if not self._adjoin(i - 1)]
+            found = [i for i in found if not gaps or i >= gaps[-1]]  # a blank line ends what is above the table
+        if not found:
+            return None
+        filled = {i: len({cell for cell in self.rows[i].cells if cell}) for i in found}
+        fullest = [i for i in found if filled[i] == max(filled.values())]
+        if self.width > 2 and self.lead is not None:
+            named = [i for i in fullest if _TIME_NAME.search(self.rows[i].cells[self.lead])]
+            return (named or fullest)[0]
+        return fullest[-1 if self.width <= 2 else 0]  # two columns: the lines above may be names with their values
+
+    def below_header(self, at: int) -> int:
+        """The first row of values below the header: units, types and descriptions directly below are left out."""
+        start = at + 1
+        while start < min(len(self.rows) - 1, at + 6):
+            cells = self.rows[start].cells
+            if len(cells) != self.width or self._is_data(cells) or not self._is_words(cells):
+                break
+            if self._recurs(start):
+                break
+            start += 1
+        return start
+
+    def _recurs(self, at: int) -> bool:
+        """Whether a word where the table has numbers or times comes again below: it means a missing value."""
+        cells, later = self.rows[at].cells, self.rows[at + 1 :][:_SAMPLE]
+        words = {i: cells[i] for i in self.typed if cells[i] and cells[i] not in MISSING}
+        return any(row.cells[i] == word for row in later if len(row.cells) == self.width for i, word in words.items())
+
+    def below(self, start: int) -> list[list[str]]:
+        """The cells of the rows of values."""
+        return [row.cells for row in self.rows[start:]]
+
+    def names_above(self, first: int, marked: Row | None, name: str) -> Row | None:
+        """The names in a comment line, or in a row of fewer cells where the first column has no name, as R writes it.
+
+        DataError for another number of names.
+        """
+        if marked is not None and len(marked.cells) == self.width and self.typed and self._is_words(marked.cells):
+            return marked
+        if first == 0 or not self._adjoin(first - 1) or len(self.rows[first - 1].cells) < 2:
+            return None
+        above = self.rows[first - 1]
+        if any(_kind(cell) in _TYPED for cell in above.cells):
+            return None
+        body = [row.cells for row in self.rows[first:] if len(row.cells) == self.width]
+        if len(above.cells) == self.width - 1:
+            if all(row[-1] == "" for row in body):
+                return Row([*above.cells, ""], above.line)
+            if [row[0] for row in body[:2]] in (["0", "1"], ["1", "2"]) or self.kinds[0] == "text":
+                return Row(["", *above.cells], above.line)
+        raise _mismatch(above, self.width, name)
+
+    def is_named(self, first: int) -> bool:
+        """Whether the first row holds names, though numbers may be among them."""
+        cells, body = self.rows[first].cells, [row.cells for row in self.rows[first + 1 :]]
+        if not any(_kind(cell) in ("number", "time") for cell in cells):
+            if self.typed or not body:
+                return any(cell not in MISSING for cell in cells)
+            return not any(
+                cell and any(i < len(row) and row[i] == cell for row in body) for i, cell in enumerate(cells)
+            )
+        if len(cells) > 1 and cells == ["", *(str(i) for i in range(len(cells) - 1))]:
+            return True  # a DataFrame without names, saved with its index
+        return any(_kind(cells[i]) == "text" for i in self.typed if i < len(cells)) or _counts_columns(cells, body)
+
+
+def _counts_columns(first: list[str], body: list[list[str]]) -> bool:
+    """Whether the first row is names and then consecutive whole numbers: time steps or years, a column each."""
+    words = [i for i, cell in enumerate(first) if cell and not is_number(cell)]
+    counted = [cell for i, cell in enumerate(first) if cell and i not in words]
+    if (
+        not 1 <= len(words) <= 10
+        or len(counted) < 3
+        or not all(re.fullmatch(r"\d{1,5}", cell, re.A) for cell in counted)
+    ):
+        return False
+    numbers = [int(cell) for cell in counted]
+    rising = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return rising and not any(i < len(row) and row[i] == first[i] for row in body for i in words)
+
+
+def _are_units(cells: list[str]) -> bool:
+    """Whether most of the filled cells of a row are units or types, and all are short."""
+    filled = [cell for cell in cells if cell]
+    good = sum(bool(_UNIT.fullmatch(cell)) for cell in filled)
+    return bool(filled) and good >= 0.5 * len(filled) and max(map(len, filled)) <= 20
+
+
+def _skipped(row: Row, where: str) -> str:
+    cells = [cell[:30] for cell in row.cells if cell]
+    what = f"the units row {row.line}" if _are_units(row.cells) else f"row {row.line} {where} the header"
+    return f"Skipped {what}: {listed(cells, 6)}."
+
+
+def _mismatch(row: Row, width: int, name: str) -> DataError:
+    return DataError(
+        f"{name}, row {row.line}: the header has {len(row.cells)} names, but rows have {width} values; "
+        "give each column a name, or set the delimiter"
+    )
