@@ -3,9 +3,23 @@
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
-from ui import audio_player, data_picker, data_sections, data_state, forms, overview, session
+from ui import (
+    audio_player,
+    data_picker,
+    data_sections,
+    data_state,
+    forms,
+    import_changes,
+    import_report,
+    overview,
+    session,
+)  # fmt: skip
 
 draft = data_state.current()
+reread = import_changes.reread(draft)
+if reread is not None:
+    data_state.show(reread, None)
+    draft = data_state.current()
 title, press = st.columns([2.4, 1], vertical_alignment="bottom")
 title.title("Data", anchor=False)
 data_state.source_bar(draft)
@@ -33,8 +47,10 @@ with right:
         table = data_picker.table_of(experiment)
     except SeqcoreError as error:
         session.show_errors(error)
+        import_report.questions_box(None)
     if experiment is not None and table is not None:
         data_state.heading(draft)
+        import_report.questions_box(table)
         profile = data_sections.profile_of(experiment, table)
         data_sections.facts(profile, table)
         overview.data_plot(experiment, table)
@@ -42,6 +58,7 @@ with right:
         if first:
             with prediction_line:
                 overview.predicted(experiment, table)
+        import_report.columns_box(draft, table)
         data_sections.findings(profile)
 
 with press:

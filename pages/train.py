@@ -3,10 +3,26 @@
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
-from ui import actions, active_runs, data_picker, drafts, forms, overview, run_view, session
+from ui import (
+    actions,
+    active_runs,
+    data_picker,
+    drafts,
+    forms,
+    import_changes,
+    import_report,
+    overview,
+    run_view,
+    session,
+)  # fmt: skip
 
 run = session.shown_run()
 draft = drafts.current(run)
+reread = import_changes.reread(draft)
+if reread is not None:
+    draft = drafts.reset(reread, None)
+    session.select_run(None)
+    run = None
 active_runs.active_runs_bar(run)
 data_picker.start_bar(draft)
 for line in draft.link_errors:
@@ -51,7 +67,10 @@ with right:
         actions.errors()
         if ready is not None and table is not None:
             overview.data_warnings(ready, table)
+        import_report.questions_box(table)
         overview.data_plot(experiment, table)
+        if table is not None:
+            import_report.columns_box(draft, table, expanded=False)
     else:
         run_view.live_area(run, ready)
 

@@ -218,7 +218,11 @@ def suggested(source: str, options: dict[str, Any]) -> Experiment:
     """An experiment suggested for a source's data. DataError if it has no values."""
     task = {} if SOURCES[source].stored else {"task": SOURCES[source].tasks[0]}
     data = {"source": source, "options": options, **task}
-    return suggest_experiment(table_of(Experiment.make({"data": data})), data=data)
+    # As in an upload, missing time steps are inserted whether or not the suggestion refuses missing values.
+    table = table_of(Experiment.make({"data": {**data, "missing": "interpolate"} if SOURCES[source].stored else data}))
+    experiment = suggest_experiment(table, data=data)
+    _tables().put(_key(experiment), table)
+    return experiment
 
 
 def awaits_file(draft: Draft) -> bool:

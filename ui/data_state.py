@@ -15,7 +15,7 @@ from seqcore.tasks import TASKS
 from ui import data_picker, drafts, forms, session
 from ui.drafts import Draft
 
-__all__ = ["current", "heading", "shown_above", "source_bar", "train_button", "write_link"]
+__all__ = ["current", "heading", "show", "shown_above", "source_bar", "train_button", "write_link"]
 
 _STATE, _TRAIN_DATA = "data-draft", "data-draft-train"
 _SCOPE = "data:"
@@ -33,10 +33,10 @@ def current() -> Draft:
         if set(linked) == {"data.source"} and experiment.data.task not in SOURCES[experiment.data.source].tasks:
             _show_source(experiment.data.source)  # a hand-written link with the source's name alone
         else:
-            _show(experiment, recipe, errors)
+            show(experiment, recipe, errors)
     elif _STATE not in st.session_state or changed:
         draft = train or drafts.current(None)
-        _show(draft.base, draft.recipe)
+        show(draft.base, draft.recipe)
         data = _data_of(draft.base)
     st.session_state[_TRAIN_DATA] = data
     shown: Draft = st.session_state[_STATE]
@@ -72,7 +72,7 @@ def source_bar(draft: Draft) -> None:
     if group == _FILE:
         suggestion = data_picker.file_choice(draft.values.get("data.options.hash", ""))
         if suggestion is not None:
-            _show(suggestion, None)
+            show(suggestion, None)
             st.rerun()
         return
     for setting in draft.settings():
@@ -140,7 +140,8 @@ def _data_of(experiment: Experiment) -> tuple[str, str]:
     return experiment.data.source, repr(sorted(experiment.data.options.items()))
 
 
-def _show(experiment: Experiment, recipe: str | None, errors: tuple[str, ...] = ()) -> None:
+def show(experiment: Experiment, recipe: str | None, errors: tuple[str, ...] = ()) -> None:
+    """Show another experiment: every control is set to it. Before the controls are drawn."""
     draft = drafts.draft_of(experiment, recipe, errors)
     draft.scope = _SCOPE
     for key in [k for k in st.session_state if str(k).startswith(_SCOPE)]:
@@ -161,12 +162,12 @@ def _show_source(source: str) -> None:
     """Another source: as on the Train page, as in its first recipe, or with suggested settings."""
     train = drafts.current_or_none()
     if train is not None and train.base.data.source == source:
-        return _show(train.base, train.recipe)
+        return show(train.base, train.recipe)
     candidates = [r for r in recipes() if r.experiment.data.source == source]
     recipe = min(candidates, key=lambda r: r.name.endswith("-as-published"), default=None)
     if recipe is not None:
-        return _show(recipe.experiment, recipe.name)
-    return _show(_suggested(source, {}), None)
+        return show(recipe.experiment, recipe.name)
+    return show(_suggested(source, {}), None)
 
 
 def _suggested(source: str, options: dict[str, Any]) -> Experiment:

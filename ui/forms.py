@@ -23,6 +23,7 @@ __all__ = ["field_control", "inapplicable", "section"]
 MAX_BUTTONS = 4  # choices shown side by side; more are a list
 MAX_LETTERS = 22  # of their titles together, so that they fit into a narrow column
 HIDDEN = ("data.options.hash", "data.options.name")  # set by uploading a file
+_COLUMNS = "data.options.columns"
 _CONSTRAINED = frozenset(rule.path for rule in RULES)
 
 
@@ -36,6 +37,8 @@ def section(
     """
     columns = table.columns if table is not None else ()
     fields = [s for s in draft.settings() if s.path.startswith(f"{name}.") and s.path not in (*HIDDEN, *leave_out)]
+    if table is not None and table.report.roles:  # they are changed beside the reason of each
+        fields = [s for s in fields if s.path != _COLUMNS]
     fields = [s for s in fields if not (s.numbers and table is not None and not table.numeric_columns)]
     on_top = [s for path in first for s in fields if s.path == path]
     basic = on_top + [s for s in fields if s.basic and s not in on_top and inapplicable(draft, s) is None]

@@ -1,0 +1,126 @@
+"""What a file's columns were taken for, and questions about it: shown and changed on the Data and Train pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import ui.data_picker
+from seqcore.data.import_report import ColumnRole, ImportReport
+from seqcore.data.sources.stored_file import FileOptions
+from seqcore.data.table import Table
+from seqcore.experiment.links import experiment_from_link
+from seqcore.runs.store import Store
+from ui import session
+
+CODES = "\n".join(["date,load,temp", *(f"2024-01-{d + 1:02},{d % 7 + d / 10},{-200 if d % 9 == 5 else d % 5}"
+                                       for d in range(31))]).encode()  # fmt: skip
+
+
+@pytest.fixture
+def page(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
+    monkeypatch.setattr(session.Scheduler, "start", lambda self: self)
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=120).switch_page("data.py")
+    st.cache_resource.clear()
+
+
+def _reported(table: Table, options: FileOptions | dict[str, Any]) -> Table:
+    """The table with a report made by hand: temp may be a category."""
+    given = options.columns if isinstance(options, FileOptions) else options.get("columns")
+    if given is None:
+        return table
+    roles = (
+        ColumnRole("date", "time", "Dates, one a day.", (), "2024-01-01"),
+        ColumnRole("load", "value", "Numbers.", (), "0.0"),
+        ColumnRole("temp", "value", "Numbers, few of them distinct.", ("category", "series"), "0"),
+    )
+    roles = tuple(replace(r, role=given.get(r.column, r.role)) for r in roles)
+    return replace(table, report=replace(table.report, roles=roles))
+
+
+@pytest.fixture(autouse=True)
+def report(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, stored = ui.data_picker.read_table, Store.table
+    monkeypatch.setattr(ui.data_picker, "read_table", lambda c, **o: _reported(read(c, **o), o["options"]))
+    monkeypatch.setattr(Store, "table", lambda self, e, **o: _reported(stored(self, e, **o), e.data.options))
+
+
+def _upload(page: AppTest) -> AppTest:
+    page.run()
+    page.segmented_control(key="data-group").set_value("file").run()
+    page.file_uploader(key="upload").upload("air.csv", CODES, "text/csv").run()
+    assert not page.exception
+    return page
+
+
+def _linked(page: AppTest) -> dict[str, Any]:
+    params: dict[str, Any] = dict(page.query_params)
+    link = {key: value if isinstance(value, str) else value[0] for key, value in params.items()}
+    return experiment_from_link(link)[0].data.options
+
+
+def _texts(page: AppTest) -> str:
+    return "\n".join(element.value for element in (*page.markdown, *page.caption, *page.error))
+
+
+def test_a_role_is_changed_by_its_list_and_undone(page: AppTest) -> None:
+    _upload(page)
+    assert "Columns: time, 2 value" in [e.label for e in page.expander]
+    page.number_input(key="data:data.window").set_value(4).run()
+    page.selectbox(key="role-1").select("ignore").run()
+    assert not page.exception
+    assert _linked(page)["columns"] == {"load": "ignore"}
+    assert page.selectbox(key="role-1").value == "ignore"
+    assert page.number_input(key="data:data.window").value == 4  # the user's own settings are kept
+    undo = page.button(key="role-1-undo")
+    assert undo.label == "Detected: Value"
+    undo.click().run()
+    assert not page.exception
+    assert _linked(page)["columns"] == {}
+    assert page.selectbox(key="role-1").value == "value"
+    assert page.number_input(key="data:data.window").value == 4
+
+
+def test_the_alternative_is_one_click_away_and_everything_can_be_detected_again(page: AppTest) -> None:
+    _upload(page)
+    page.button(key="role-2-series").click().run()
+    assert not page.exception
+    assert _linked(page)["columns"] == {"temp": "series"} or "Nothing was changed" in _texts(page)
+    page.selectbox(key="role-2").select("ignore").run()
+    assert _linked(page)["columns"] == {"temp": "ignore"}
+    assert "temp as not used" in _texts(page)
+    page.button(key="detect-again").click().run()
+    assert _linked(page)["columns"] == {}
+
+
+def test_a_change_that_makes_the_file_unreadable_is_refused(page: AppTest) -> None:
+    _upload(page)
+    page.selectbox(key="role-0").select("ignore").run()
+    page.selectbox(key="role-1").select("ignore").run()
+    page.selectbox(key="role-2").select("ignore").run()
+    assert not page.exception
+    assert "Nothing was changed. air" in _texts(page)
+    assert page.selectbox(key="role-2").value == "value"
+    assert _linked(page)["columns"] == {"date": "ignore", "load": "ignore"}
+
+
+def test_the_answer_to_a_question_is_a_button_and_is_kept_on_the_train_page(page: AppTest) -> None:
+    _upload(page)
+    assert "\\-200 in temp" in _texts(page)
+    page.button(key="open-in-train").click().run()
+    page.switch_page("train.py").run()
+    assert not page.exception
+    assert "\\-200 in temp" in _texts(page)
+    page.button(key="question-0-0").click().run()
+    assert not page.exception
+    assert _linked(page)["missing_codes"] == "-200"
+    assert "\\-200 in temp" not in _texts(page)
+    assert not page.button(key="do-train").disabled
