@@ -25,6 +25,7 @@ __all__ = ["PLOTLY_ROUTE", "figure_text", "live_chart"]
 PLOTLY_ROUTE = f"/plotly-{plotly.__version__}.min.js"
 _PANDAS = pd.__version__  # imported here: Plotly would import it lazily, possibly in two threads at once
 _FOLDER = Path(__file__).parent
+_LINK = re.compile(r"(?:<|\\u003c)(?=\s*/?\s*a\b)", re.IGNORECASE)  # Plotly draws links in names that users give
 
 
 def _rgb(code: str) -> str:
@@ -74,7 +75,8 @@ def figure_text(figure: go.Figure) -> str:
             if isinstance(values, np.ndarray) and values.dtype == np.float64 and _fits(values):
                 trace[name] = values.astype(np.float32)  # half the size; sufficient for a screen
     text: str = figure.to_json(validate=False)
-    return re.sub(r'"template":\s*\{\},?', "", text)
+    text = re.sub(r'"template":\s*\{\},?', "", text)
+    return _LINK.sub("&lt;", text)
 
 
 def _fits(values: NDArray[np.float64]) -> bool:

@@ -29,7 +29,11 @@ __all__ = [
 RUN = "run"
 """The query parameter and the session-state key that hold the id of the selected run."""
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=])")
+_LINES = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*")
+# Markdown makes links of these even where their characters are escaped.
+_LINK = re.compile(r"(https?(?=:)|www(?=\.)|@)", re.IGNORECASE)
+_NO_LINK = "\N{WORD JOINER}"  # invisible
 
 
 def store() -> Store:
@@ -91,8 +95,8 @@ def show_errors(error: SeqcoreError) -> None:
 
 
 def escape(text: str) -> str:
-    """Text with its Markdown characters escaped: names given by users must not become links or images."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    """Text with its Markdown characters escaped, on one line: names given by users must not become links or images."""
+    return _MARKDOWN.sub(r"\\\1", _LINK.sub(rf"\1{_NO_LINK}", _LINES.sub(" ", text)))
 
 
 def icon() -> Path:

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import ui.data_picker
-from seqcore.data.import_report import ColumnRole, ImportReport
+from seqcore.data.import_report import ColumnRole
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.data.table import Table
 from seqcore.experiment.links import experiment_from_link

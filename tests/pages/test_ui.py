@@ -182,7 +182,10 @@ def test_a_replay_lasts_some_seconds(seconds: float) -> None:
 
 
 def test_names_given_by_users_can_not_become_markup() -> None:
-    assert escape("![x](http://a.b/c.png)") == r"\!\[x\]\(http\:\/\/a\.b\/c\.png\)".replace(r"\/", "/")
+    joiner = "\N{WORD JOINER}"  # without it, GitHub's Markdown makes links of escaped addresses, too
+    assert escape("![x](http://a.b/c.png)") == rf"\!\[x\]\(http{joiner}\://a\.b/c\.png\)"
+    assert escape("HTTPS://a.b www.a.b me@a.b") == rf"HTTPS{joiner}\://a\.b www{joiner}\.a\.b me@{joiner}a\.b"
+    assert escape("a\n===\n\n&lt;") == r"a \=\=\= \&lt;"
     assert escape("plain words") == "plain words"
 
 
