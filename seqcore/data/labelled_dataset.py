@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 
 from seqcore.data.codec import Codec, fitted_in
 from seqcore.data.columns import column_errors, fill_missing
@@ -16,6 +17,7 @@ from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.scaling import Scaler, fit_scaler
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.step_units import IMAGE, SOUND_FRAME, STEP, StepUnit, unit_of_symbols
+from seqcore.data.stored_codec import Count, Names, Size, Stored, array, decoding
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import Vocabulary
 from seqcore.errors import DataError
@@ -100,17 +102,41 @@ class LabelledCodec(Codec):
     @classmethod
     def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> LabelledCodec:
         """The inverse of `to_dict` and `arrays`."""
-        return cls(
-            labels=tuple(d["labels"]),
-            columns=tuple(d["columns"]),
-            scaler=None if d["scaler"] is None else Scaler.from_dict(d["scaler"]),
-            vocabulary=None if d["symbols"] is None else Vocabulary(tuple(d["symbols"]), d["separator"]),
-            kind=d["kind"],
-            lengths=(d["lengths"][0], d["lengths"][1]),
-            example=arrays["example"].reshape(-1, max(1, len(d["columns"]))),
-            frame=None if d["frame"] is None else (d["frame"][0], d["frame"][1]),
-            fitted=fitted_in(arrays),
-        )
+        with decoding("the checkpoint's codec"):
+            stored = _StoredCodec(**d)
+            if (stored.scaler is None) == (stored.symbols is None):
+                raise ValueError("it has neither a scaler nor a vocabulary, or both")
+            scaler = None if stored.scaler is None else Scaler.from_dict(stored.scaler)
+            if scaler is not None and len(scaler.center) != len(stored.columns):
+                raise ValueError("the scaler doesn't fit the columns")
+            shape = (-1, max(1, len(stored.columns)))
+            symbols = stored.symbols
+            return cls(
+                labels=stored.labels,
+                columns=stored.columns,
+                scaler=scaler,
+                vocabulary=None if symbols is None else Vocabulary(symbols, stored.separator),
+                kind=stored.kind,
+                lengths=stored.lengths,
+                example=array(arrays, "example", shape)
+                if symbols is None
+                else array(arrays, "example", (-1, 1), least=0, most=len(symbols) - 1),
+                frame=stored.frame,
+                fitted=fitted_in(arrays),
+            )
+
+
+class _StoredCodec(Stored):
+    """The JSON values of a codec."""
+
+    labels: Names = Field(min_length=1)
+    columns: Names
+    scaler: dict[str, Any] | None
+    symbols: Annotated[Names, Field(min_length=1)] | None
+    separator: Literal["", " "]
+    kind: Literal["sequence", "sound"]
+    lengths: tuple[Count, Count]
+    frame: tuple[Size, Size] | None
 
 
 class LabelledDataset(Dataset):

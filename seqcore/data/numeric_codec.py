@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, StrictStr
 
 from seqcore.data.codec import Codec, fitted_in
 from seqcore.data.scaling import Scaler, Scalers, current_scaling
+from seqcore.data.stored_codec import Count, Names, Size, Stored, array, decoding, indices
 from seqcore.errors import PredictionError, did_you_mean
 
 __all__ = ["NumericCodec", "tails_of"]
@@ -114,44 +116,69 @@ class NumericCodec(Codec):
     @classmethod
     def from_dict(cls, d: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> NumericCodec:
         """The inverse of `to_dict` and `arrays`, also for checkpoints with a single series."""
-        if "scaler" in d:
-            return cls._of_one_series(d, arrays)
-        ends = np.cumsum(arrays["tail_lengths"])[:-1]
-        rows = np.split(arrays["tail"].reshape(-1, len(d["columns"])), ends)
-        times: list[Any] = [None] * len(rows)
-        if "tail_times" in arrays:
-            times = np.split(arrays["tail_times"].astype("datetime64[ns]"), ends)
-        starts = arrays["tail_starts"].tolist()
-        return cls(
-            columns=tuple(d["columns"]),
-            inputs=list(d["inputs"]),
-            targets=list(d["targets"]),
-            scalers=Scalers(current_scaling(d["scaling"]), arrays["center"], arrays["scale"], arrays["period"]),
-            tails=tuple(Tail(*tail) for tail in zip(rows, times, starts, strict=True)),
-            series=tuple(d["series"]),
-            calendar=tuple(d["calendar"]),
-            x_title=d["x_title"],
-            choice=tuple((current_scaling(row[0]), *row[1:]) for row in d["choice"]),
-            frame=None if d.get("frame") is None else (d["frame"][0], d["frame"][1]),
-            fitted=fitted_in(arrays),
-        )
+        with decoding("the checkpoint's codec"):
+            if "scaler" in d:
+                d, arrays = _as_many_series(d, arrays)
+            stored, number = _StoredCodec(**d), len(d["columns"])
+            if max(*stored.inputs, *stored.targets) >= number:
+                raise ValueError(f"there is no column {max(*stored.inputs, *stored.targets)}")
+            lengths = indices(arrays, "tail_lengths", (-1,))
+            rows = array(arrays, "tail", (-1, number))
+            if len(lengths) == 0 or lengths.sum() != len(rows):
+                raise ValueError("tail_lengths don't fit the tail")
+            ends = np.cumsum(lengths)[:-1]
+            times: list[Any] = [None] * len(lengths)
+            if "tail_times" in arrays:
+                flat = array(arrays, "tail_times", (len(rows),)).astype(np.int64)
+                times = np.split(flat.astype("datetime64[ns]"), ends)
+            starts = indices(arrays, "tail_starts", (len(lengths),)).tolist()
+            return cls(
+                columns=stored.columns,
+                inputs=list(stored.inputs),
+                targets=list(stored.targets),
+                scalers=Scalers.from_arrays(stored.scaling, arrays, max(1, len(stored.series)), number),
+                tails=tuple(Tail(*tail) for tail in zip(np.split(rows, ends), times, starts, strict=True)),
+                series=stored.series,
+                calendar=stored.calendar,
+                x_title=stored.x_title,
+                choice=tuple((current_scaling(kind), error, remark) for kind, error, remark in stored.choice),
+                frame=stored.frame,
+                fitted=fitted_in(arrays),
+            )
 
-    @classmethod
-    def _of_one_series(cls, d: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> NumericCodec:
-        times = None if d["tail_times"] is None else np.array(d["tail_times"], dtype=np.int64).astype("datetime64[ns]")
-        fitted = fitted_in(arrays)
-        by_series: dict[str, Values] = {
-            name: fitted[name].reshape(1, -1) for name in ("mean", "naive_step") if name in fitted
-        }
-        return cls(
-            columns=tuple(d["columns"]),
-            inputs=list(d["inputs"]),
-            targets=list(d["targets"]),
-            scalers=Scalers.join([Scaler.from_dict(d["scaler"])]),
-            tails=(Tail(arrays["tail"].reshape(-1, len(d["columns"])), times, d["tail_start"]),),
-            x_title=d["x_title"],
-            fitted={**fitted, **by_series},
-        )
+
+class _StoredCodec(Stored):
+    """The JSON values of a codec; the indices are those of `columns`."""
+
+    columns: Names = Field(min_length=1)
+    inputs: tuple[Count, ...] = Field(min_length=1)
+    targets: tuple[Count, ...] = Field(min_length=1)
+    scaling: StrictStr
+    series: Names = ()
+    calendar: Names = ()
+    x_title: StrictStr
+    choice: tuple[tuple[StrictStr, float | None, StrictStr], ...] = ()
+    frame: tuple[Size, Size] | None = None
+
+
+def _as_many_series(
+    d: dict[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> tuple[dict[str, Any], Mapping[str, NDArray[Any]]]:
+    """A codec as version 0.2 stored it, with one series."""
+    scaler = Scaler.from_dict(d["scaler"])
+    rows = len(arrays["tail"].reshape(-1, len(d["columns"])))
+    more: dict[str, NDArray[Any]] = {
+        "center": scaler.center[None],
+        "scale": scaler.scale[None],
+        "period": np.array([scaler.period]),
+        "tail_lengths": np.array([rows]),
+        "tail_starts": np.array([d["tail_start"]]),
+    }
+    if d["tail_times"] is not None:
+        more["tail_times"] = np.array(d["tail_times"], dtype=np.int64)
+    by_series = (f"fitted.{name}" for name in ("mean", "naive_step"))
+    more |= {name: arrays[name].reshape(1, -1) for name in by_series if name in arrays}
+    return {**d, "scaling": scaler.kind}, {**arrays, **more}
 
 
 def tails_of(

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, StrictStr
 
 from seqcore.data.codec import Codec
 from seqcore.data.sentences import cut_sentence, normalised
+from seqcore.data.stored_codec import Count, Names, Stored, array, decoding, indices
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError
@@ -73,8 +75,16 @@ class Language:
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> Language:
-        """The inverse of `to_dict`."""
-        return cls(Vocabulary(tuple(d["words"]), " "), frozenset(d["names"]))
+        """The inverse of `to_dict`. ValueError where the values are not possible."""
+        stored = _StoredLanguage(**d)
+        return cls(Vocabulary(stored.words, " "), frozenset(stored.names))
+
+
+class _StoredLanguage(Stored):
+    """The JSON values of a language."""
+
+    words: Names = Field(min_length=1)
+    names: Names
 
 
 @dataclass(frozen=True)
@@ -140,16 +150,40 @@ class ParallelTextCodec(Codec):
     @classmethod
     def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ParallelTextCodec:
         """The inverse of `to_dict` and `arrays`."""
-        return cls(
-            source=Language.from_dict(d["source"]),
-            target=Language.from_dict(d["target"]),
-            capitals=(bool(d["capitals"][0]), bool(d["capitals"][1]), bool(d["capitals"][2])),
-            endings=dict(d["endings"]),
-            lengths=(d["lengths"][0], d["lengths"][1]),
-            example=d["example"],
-            remembered=tuple(d["remembered"]),
-            memory=dict(arrays),
-        )
+        with decoding("the checkpoint's codec"):
+            stored = _StoredCodec(**d)
+            return cls(
+                source=Language.from_dict(stored.source),
+                target=Language.from_dict(stored.target),
+                capitals=stored.capitals,
+                endings=stored.endings,
+                lengths=stored.lengths,
+                example=stored.example,
+                remembered=stored.remembered,
+                memory=_memory(arrays, len(stored.source["words"]), len(stored.remembered)) if arrays else {},
+            )
+
+
+class _StoredCodec(Stored):
+    """The JSON values of a codec."""
+
+    source: dict[str, Any]
+    target: dict[str, Any]
+    capitals: tuple[bool, bool, bool]
+    endings: dict[StrictStr, StrictStr]
+    lengths: tuple[Count, Count]
+    example: StrictStr
+    remembered: Names
+
+
+def _memory(arrays: dict[str, NDArray[Any]], words: int, sentences: int) -> dict[str, NDArray[Any]]:
+    """The arrays of `remembered` sentences. KeyError or ValueError where they don't fit each other."""
+    codes = indices(arrays, "memory.codes", (-1,), below=words)
+    lengths = indices(arrays, "memory.lengths", (sentences,))
+    if lengths.sum() != len(codes):
+        raise ValueError("memory.lengths don't fit memory.codes")
+    sequences, table = indices(arrays, "memory.sequences", (sentences,)), array(arrays, "memory.table", (3,))
+    return {"memory.codes": codes, "memory.lengths": lengths, "memory.sequences": sequences, "memory.table": table}
 
 
 def fit_language(table: Table, sequences: Rows, *, most: int, least: int | None, side: str) -> Language:

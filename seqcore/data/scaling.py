@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.data.stored_codec import array, indices
 from seqcore.experiment.constraints import ANCHORED
 from seqcore.experiment.migration import RENAMED_VALUES
 
 __all__ = ["CHUNK", "Scaler", "Scalers", "current_scaling", "fit_scaler"]
 
 CHUNK = 1_000_000  # rows processed at a time, to limit memory
+_KINDS = ("standard", "minmax", "none", "window-mean", "seasonal", "last-value", "log-last-value")
 _FINEST = 1e-5  # of the standard deviation: a smaller scale would amplify rounding errors of single precision
 
 Values = NDArray[np.float64]
@@ -63,9 +65,10 @@ class Scaler:
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> Scaler:
-        """The inverse of `to_dict`."""
-        center, scale = (np.array(d[name], dtype=np.float64) for name in ("center", "scale"))
-        return cls(current_scaling(d["kind"]), center, scale, d.get("period", 0))
+        """The inverse of `to_dict`. KeyError or ValueError where the values are not possible."""
+        arrays = {name: np.array(d[name], dtype=np.float64) for name in ("center", "scale")}
+        arrays["period"] = np.array(d.get("period", 0))
+        return Scalers.from_arrays(d["kind"], arrays, 1, len(d["center"])).of(0)
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,17 @@ class Scalers:
             np.stack([s.scale for s in each]),
             np.array([s.period for s in each], dtype=np.int64),
         )
+
+    @classmethod
+    def from_arrays(cls, kind: str, arrays: Mapping[str, NDArray[Any]], series: int, columns: int) -> Scalers:
+        """From the arrays `center`, `scale` and `period` of a checkpoint. KeyError or ValueError."""
+        kind = current_scaling(kind)
+        if kind not in _KINDS:
+            raise ValueError(f"there is no scaling {kind!r}")
+        center, scale = array(arrays, "center", (series, columns)), array(arrays, "scale", (series, columns), least=0)
+        if not (scale > 0).all():
+            raise ValueError("scale has values that are not possible")
+        return cls(kind, center, scale, indices(arrays, "period", (series,), below=2**31).astype(np.int64))
 
     def __len__(self) -> int:
         return len(self.center)

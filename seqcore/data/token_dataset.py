@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
 from seqcore.data.codec import Codec
 from seqcore.data.dataset import Batch, Dataset
+from seqcore.data.stored_codec import Names, Stored, array, decoding, indices
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
 from seqcore.errors import DataError
@@ -70,15 +72,29 @@ class TokenCodec(Codec):
     @classmethod
     def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TokenCodec:
         """The inverse of `to_dict` and `arrays`."""
-        vocabulary = Vocabulary(tuple(d["symbols"]), d["separator"])
-        counted = [
-            (arrays[f"ngrams.{n}.keys"], arrays[f"ngrams.{n}.count"].astype(np.int64))
-            for n in range(LONGEST_GRAM)
-            if f"ngrams.{n}.keys" in arrays
-        ]
-        if "fitted.pairs" in arrays:  # older checkpoints
-            counted = _from_table(arrays["fitted.single"], arrays["fitted.pairs"])
-        return cls(vocabulary, tuple(d["tail"]), tuple(counted))
+        with decoding("the checkpoint's codec"):
+            stored = _StoredCodec(**d)
+            size, counted, contexts = len(stored.symbols), [], 1
+            for n in range(LONGEST_GRAM):
+                if f"ngrams.{n}.keys" not in arrays:
+                    break
+                keys = indices(arrays, f"ngrams.{n}.keys", (-1,), below=contexts * size).astype(np.int64)
+                if not (np.diff(keys) > 0).all():
+                    raise ValueError(f"ngrams.{n}.keys are not sorted")
+                counted.append((keys, indices(arrays, f"ngrams.{n}.count", (len(keys),)).astype(np.int64)))
+                contexts = len(keys)
+            if "fitted.pairs" in arrays:  # older checkpoints
+                single = array(arrays, "fitted.single", (size,), least=0)
+                counted = _from_table(single, array(arrays, "fitted.pairs", (size, size), least=0))
+            return cls(Vocabulary(stored.symbols, stored.separator), stored.tail, tuple(counted))
+
+
+class _StoredCodec(Stored):
+    """The JSON values of a codec."""
+
+    symbols: Names = Field(min_length=2)
+    separator: Literal["", " "]
+    tail: Names
 
 
 class TokenDataset(Dataset):

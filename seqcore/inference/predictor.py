@@ -15,6 +15,7 @@ from seqcore.data.codec import Codec
 from seqcore.data.sources import SOURCES
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.data.step_units import StepUnit
+from seqcore.data.stored_codec import decoding
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.evaluation.interruption import interruptible
@@ -26,9 +27,9 @@ from seqcore.results import SeriesView, View
 from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import Summary, summarize
 from seqcore.tasks.task import Example, Task
-from seqcore.training.checkpoint import load_weights, unpack
+from seqcore.training.checkpoint import loaded_model, unpack
 from seqcore.training.isolated_rng import on_one_thread
-from seqcore.training.state import restored_experiment
+from seqcore.training.state import restored_experiment, restored_progress
 
 __all__ = ["At", "Evaluation", "Predictor", "Summary", "summarize"]
 
@@ -53,14 +54,15 @@ class Predictor:
         checkpoint = unpack(content)
         experiment = restored_experiment(checkpoint)
         task: Task = TASKS[experiment.data.task].load()(experiment)
-        codec = task.codec_type.from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
-        model = task.build_model(codec)
+        codec = task.codec_type.from_dict(checkpoint.part("codec"), checkpoint.arrays("codec"))
+        progress = restored_progress(checkpoint)
         best = checkpoint.group("best") if at == "best" else {}
-        load_weights(model, best or checkpoint.group("model"))
-        progress = checkpoint.meta["progress"]
-        chosen = "best_" if best and progress["best_step"] is not None else ""
-        step, epoch = progress[f"{chosen}step"], progress[f"{chosen}epoch"]
-        return cls(experiment, task, codec, model, int(step), int(epoch))
+        with decoding("the checkpoint"):
+            model = loaded_model(lambda: task.build_model(codec), best or checkpoint.group("model"))
+            step, epoch = progress.step, progress.epoch
+            if best and progress.best_step is not None and progress.best_epoch is not None:
+                step, epoch = progress.best_step, progress.best_epoch
+            return cls(experiment, task, codec, model, step, epoch)
 
     @property
     def input_kind(self) -> str:

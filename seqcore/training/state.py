@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch, Dataset
-from seqcore.errors import CorruptError, DeviceError, SeqcoreError
+from seqcore.data.stored_codec import MOST, decoding
+from seqcore.errors import CorruptError, DeviceError, ExperimentError
 from seqcore.events import CheckpointReady
 from seqcore.experiment.experiment import Experiment
 from seqcore.models.state import State, carry_over, join_leaves, leaves, map_state
@@ -29,7 +32,7 @@ from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.optimizers import make_optimizer
 from seqcore.training.schedules import rate
 
-__all__ = ["Progress", "TrainingState", "restored_experiment"]
+__all__ = ["Progress", "TrainingState", "restored_experiment", "restored_progress"]
 
 _TOGETHER = 16  # batches that are gathered at once, as long as they are small
 _NUMBERS_TOGETHER = 500_000
@@ -211,26 +214,38 @@ class TrainingState:
         """As a checkpoint left it, random state included. CorruptError where it does not fit."""
         kept = restored_experiment(checkpoint).with_changes({"training.device": device_name})
         task: Task = TASKS[kept.data.task].load()(kept)
-        codec = task.codec_type.from_dict(checkpoint.meta["codec"], checkpoint.arrays("codec"))
+        codec = task.codec_type.from_dict(checkpoint.part("codec"), checkpoint.arrays("codec"))
         state = cls.fresh(kept, task, task.make_dataset(table, device, task.frozen_codec(codec)), device)
         load_weights(state.model, checkpoint.group("model"))
-        try:
+        state.progress = restored_progress(checkpoint)
+        with decoding("the checkpoint"):
             _restore_optimizer(state.optimizer, checkpoint)
-            state.progress = Progress(**checkpoint.meta["progress"])
             state.best = {name: t.to(device) for name, t in checkpoint.group("best").items()}
             state.recurrent_state = _restored_state(checkpoint, device)
             set_random_state(checkpoint.group("random"), device)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CorruptError(f"the checkpoint is damaged: {error}") from None
         return state
 
 
 def restored_experiment(checkpoint: Checkpoint) -> Experiment:
     """The experiment that a checkpoint holds, live changes included. CorruptError."""
     try:
-        return Experiment.make(checkpoint.meta["experiment"])
-    except (KeyError, SeqcoreError) as error:
-        raise CorruptError(f"the checkpoint's experiment can't be read: {error}") from None
+        with decoding("the checkpoint's experiment"):
+            return Experiment.make(checkpoint.part("experiment"))
+    except ExperimentError as error:
+        raise CorruptError(f"the checkpoint's experiment can't be read: {error.lines[0]}") from None
+
+
+def restored_progress(checkpoint: Checkpoint) -> Progress:
+    """Where the run was at a checkpoint. CorruptError where its numbers are not possible."""
+    stored = checkpoint.part("progress")
+    with decoding("the checkpoint's progress"):
+        progress = TypeAdapter(Progress).validate_json(json.dumps(stored), strict=True)
+        numbers = [value for value in vars(progress).values() if isinstance(value, int)]
+        if min(numbers) < 0 or max(numbers) > MOST:
+            raise ValueError("a number is not possible")
+        if not (math.isfinite(progress.seconds) and math.isfinite(progress.epoch_seconds)):
+            raise ValueError("the time is not finite")
+        return progress
 
 
 def _restored_state(checkpoint: Checkpoint, device: torch.device) -> State:
@@ -261,4 +276,9 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, checkpoint: Checkpoint)
     for key, value in [*checkpoint.group("optimizer").items(), *checkpoint.meta["optimizer"].items()]:
         index, _, name = key.partition(".")
         entries.setdefault(int(index), {})[name] = value
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for key, tensor in checkpoint.group("optimizer").items():
+        shape = parameters[int(key.partition(".")[0])].shape
+        if tensor.numel() != 1 and tensor.shape != shape:
+            raise ValueError(f"optimizer.{key} doesn't fit its parameter")
     optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
