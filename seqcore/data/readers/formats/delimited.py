@@ -41,13 +41,13 @@ def read_delimited(file: InputFile) -> Table:
     """Read delimited text. DataError: a line for each error, with row and column."""
     name, options = file.name, file.options
     file.progress.stage(0.0, 0.2)
-    encoding, notes = find_encoding(file.watched(), name=name, declared=options.encoding)
-    layout = find_layout(text_head(file.stream, encoding, name), name=name, options=options)
+    encoding = find_encoding(file.watched(), name=name, declared=options.encoding)
+    layout = find_layout(text_head(file.stream, encoding.codec, name), name=name, options=options)
     if layout.header and not layout.rows and file.size < SAMPLE_BYTES:
         raise DataError(f"{name}: there are no rows below the header; give one row per time step")
     refuse_width(len(layout.columns), name)
     file.progress.stage(0.2, 0.8)
-    source = _Source(file, encoding, layout)
+    source = _Source(file, encoding.codec, layout)
     parsed, more_notes = _parse(source, name)
     file.progress.stage(0.8, 1.0)
     origin = Origin(
@@ -56,8 +56,8 @@ def read_delimited(file: InputFile) -> Table:
         options=options,
         decimal=layout.decimal,
         numbered=not layout.header,
-        notes=[*file.notes, *notes, *layout.notes, *more_notes],
-        questions=[*layout.questions],
+        notes=[*file.notes, *encoding.notes, *layout.notes, *more_notes],
+        questions=[*encoding.questions, *layout.questions],
     )
     columns = {
         column: _with_decimal(parsed.column(i), layout.decimals.get(i, layout.decimal), layout.decimal)

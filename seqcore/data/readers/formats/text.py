@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TextIO
 
+from seqcore.data.import_report import ImportReport
 from seqcore.data.readers.column_parsing import LABEL_NAMES
 from seqcore.data.readers.detect_kind import are_labels
 from seqcore.data.readers.formats.delimited import read_delimited, text_head
@@ -16,7 +17,7 @@ from seqcore.data.readers.formats.gutenberg import inside_book
 from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.readers.formats.ts import looks_like_ts, read_ts
 from seqcore.data.readers.numbers import is_number
-from seqcore.data.readers.text_encoding import SAMPLE_BYTES, find_encoding
+from seqcore.data.readers.text_encoding import SAMPLE_BYTES, Encoding, find_encoding
 from seqcore.data.table import Table
 from seqcore.data.text import text_table
 from seqcore.errors import DataError
@@ -53,13 +54,13 @@ def read_plain(file: InputFile) -> Table:
 
 def read_text(file: InputFile) -> Table:
     """The whole file as one sequence of characters or words. DataError if it is empty or too uniform."""
-    encoding, notes = _encoding(file)
+    encoding = _encoding(file)
     file.progress.stage(0.2, 1.0)
     level = "characters" if file.options.level == "auto" else file.options.level
-    table = text_table(inside_book(_decoded(file, encoding), file.notes), level=level, name=file.name)
+    table = text_table(inside_book(_decoded(file, encoding.codec), file.notes), level=level, name=file.name)
     if table.symbols is not None and not "".join(table.symbols).strip():
         raise DataError(f"{file.name}: the file holds only white space; give a text of a few hundred characters")
-    return replace(table, notes=(*file.notes, *notes, *table.notes))
+    return _reported(table, file, encoding)
 
 
 def read_pairs(file: InputFile) -> Table:
@@ -69,16 +70,22 @@ def read_pairs(file: InputFile) -> Table:
     """
     from seqcore.data.parallel_text import ONLY_WORDS, pairs_table
 
-    encoding, notes = _encoding(file)
+    encoding = _encoding(file)
     if file.options.level == "characters":
-        notes = (*notes, ONLY_WORDS)
+        encoding = encoding._replace(notes=(*encoding.notes, ONLY_WORDS))
     places = _sides(_first_lines(file)) or (0, 1)
     file.progress.stage(0.2, 1.0)
-    table: Table = pairs_table(_pairs(file, encoding, places), name=file.name)
-    return replace(table, notes=(*file.notes, *notes, *table.notes))
+    table: Table = pairs_table(_pairs(file, encoding.codec, places), name=file.name)
+    return _reported(table, file, encoding)
 
 
-def _encoding(file: InputFile) -> tuple[str, tuple[str, ...]]:
+def _reported(table: Table, file: InputFile, encoding: Encoding) -> Table:
+    """The table with what is to be said and asked about its file."""
+    notes = (*file.notes, *encoding.notes, *table.notes)
+    return replace(table, notes=notes, report=ImportReport(questions=encoding.questions))
+
+
+def _encoding(file: InputFile) -> Encoding:
     file.progress.stage(0.0, 0.2)
     return find_encoding(file.watched(), name=file.name, declared=file.options.encoding, values=False)
 

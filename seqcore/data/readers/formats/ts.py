@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.data.import_report import ImportReport
 from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.readers.text_encoding import find_encoding
 from seqcore.data.table import Table
@@ -52,9 +53,10 @@ def read_ts(file: InputFile) -> Table:
     """Independent sequences [N, F] with their labels; "?" is NaN. DataError names the row of each error."""
     name = file.name
     file.progress.stage(0.0, 0.1)
-    encoding, notes = find_encoding(file.watched(), name=name, declared=file.options.encoding, values=False)
+    encoding = find_encoding(file.watched(), name=name, declared=file.options.encoding, values=False)
+    notes = encoding.notes
     file.progress.stage(0.1, 1.0)
-    lines = enumerate(io.TextIOWrapper(file.watched(), encoding=encoding), 1)
+    lines = enumerate(io.TextIOWrapper(file.watched(), encoding=encoding.codec), 1)
     header = _header(lines, name)
     cases = _Cases()
     for row, line in lines:
@@ -79,6 +81,7 @@ def read_ts(file: InputFile) -> Table:
         independent=True,
         labels=labels,
         notes=(*file.notes, *notes),
+        report=ImportReport(questions=encoding.questions),
     )
 
 
