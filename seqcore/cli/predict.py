@@ -19,7 +19,7 @@ from seqcore.errors import DataError, NotFoundError, PredictionError
 from seqcore.results import SeriesView, View, plain
 from seqcore.results.formatting import format_number
 from seqcore.results.series import flat_rows
-from seqcore.runs.api import open_store
+from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.store import Run, Store
 from seqcore.tasks.auto_config import refit_experiment
 
@@ -197,7 +197,7 @@ def _refit(store: Store, run: Run, out: Output) -> Run | int:
     for known in store.runs():
         if known.experiment == experiment and known.status == "completed":
             return known
-    lease = store.start(experiment, recipe=run.recipe, group=run.group)
+    lease = store.start(experiment, recipe=run.recipe, group=run.group, owner=shell_user())
     code = foreground(store, lease, out, quiet=True)
     return code or store.run(lease.run)
 

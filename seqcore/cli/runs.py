@@ -63,7 +63,7 @@ def show(args: argparse.Namespace, out: Output) -> int:
     out.line(outcome(run) if run.ended else f"{run.id[:SHORT_ID]} {_status(run)}, epoch {run.epoch} of {run.epochs}")
     facts = [("run", run.id), ("created", _when(run.created)), ("attempts", str(run.attempt))]
     parameters = None if run.parameters is None else f"{run.parameters:,}"
-    further = {"recipe": run.recipe, "group": run.group, "parameters": parameters}
+    further = {"owner": run.owner, "recipe": run.recipe, "group": run.group, "parameters": parameters}
     facts += [(name, value) for name, value in further.items() if value]
     facts += [(path, _written(value)) for path, value in run.experiment.differences(_base(run)).items()]
     out.facts(facts)
@@ -119,7 +119,7 @@ def _brief(run: Run) -> dict[str, Any]:
     times = {"created": run.created, "started": run.started, "finished": run.finished}
     return {
         "run": run.id,
-        **_attributes(run, "status", "stopping", "recipe", "group"),
+        **_attributes(run, "status", "stopping", "recipe", "group", "owner"),
         "source": data.source,
         "task": data.task,
         "architecture": model.architecture,

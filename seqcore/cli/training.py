@@ -22,7 +22,7 @@ from seqcore.events import Event
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.migration import migrate_paths
 from seqcore.experiment.recipes import load_recipe
-from seqcore.runs.api import open_store
+from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.execution import execute
 from seqcore.runs.records import LIVE
 from seqcore.runs.store import Lease, Run, Store
@@ -41,7 +41,7 @@ def train(args: argparse.Namespace, out: Output) -> int:
     from seqcore.training.fit import check  # torch
 
     check(experiment, table)
-    return foreground(store, store.start(experiment, recipe=recipe, group=args.group), out)
+    return foreground(store, store.start(experiment, recipe=recipe, group=args.group, owner=shell_user()), out)
 
 
 def resume(args: argparse.Namespace, out: Output) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["open_store", "train"]
+__all__ = ["open_store", "shell_user", "train"]
 
 
 def open_store(url: str | Path | None = None) -> Store:
@@ -26,6 +27,11 @@ def open_store(url: str | Path | None = None) -> Store:
     StoreError where it can't be opened or is from a newer program, CorruptError where it is damaged.
     """
     return Store(url)
+
+
+def shell_user() -> str | None:
+    """The owner of runs that are started outside the dashboard: SEQCORE_USER, else None."""
+    return os.environ.get("SEQCORE_USER", "").strip() or None
 
 
 def train(
@@ -48,7 +54,7 @@ def train(
     store = store or open_store()
     if data is not None:
         experiment = _with_data(store, experiment, data)
-    run = execute(store, store.start(experiment, recipe=recipe), on_event=on_event)
+    run = execute(store, store.start(experiment, recipe=recipe, owner=shell_user()), on_event=on_event)
     if run.status == "failed":
         raise SeqcoreError(*(run.error or run.reason).splitlines())
     return run

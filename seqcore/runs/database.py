@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
+import tempfile
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +16,10 @@ from typing import Any
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from seqcore.errors import CorruptError, StoreError
-from seqcore.runs.schema import migrate
+from seqcore.runs.schema import is_current, migrate
 
 __all__ = ["Database", "Place", "find_place"]
 
@@ -64,20 +66,73 @@ def find_place(url: str | Path | None = None) -> Place:
     return Place(given, Path(elsewhere or "runs").resolve(), None)
 
 
+def _read_only(place: Place) -> str:
+    """Why the store must not or can't be written; empty if it can. StoreError for a wrong value of SEQCORE_READ_ONLY."""
+    given = os.environ.get("SEQCORE_READ_ONLY") or "0"
+    if given not in ("0", "1"):
+        raise StoreError(f"SEQCORE_READ_ONLY: {given!r} is not allowed; use 1 or 0")
+    if given == "1":
+        return "SEQCORE_READ_ONLY is 1"
+    file = place.file
+    if file is None or not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+        return ""
+    return "its files can't be written"
+
+
 class Database:
-    """Opens and migrates the database and gives transactions. Its errors are raised as StoreError."""
+    """Opens and migrates the database and gives transactions. Its errors are raised as StoreError.
+
+    `read_only` says in a few words why nothing can be written; it is empty where it can. A read-only database is opened
+    without writing anything beside it.
+    """
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.read_only = _read_only(place)
+        url = place.url
         with self._translated():
-            _make_folder(place.folder)
-            if place.file is not None:
-                self._open_file(place.file)
-            self.engine = _make_engine(place.url)
+            if self.read_only and place.file is not None:
+                url = f"sqlite:///{self._readable(place.file)}"
+            elif not self.read_only:
+                _make_folder(place.folder)
+                if place.file is not None:
+                    self._open_file(place.file)
+            self.engine = _make_engine(url, read_only=bool(self.read_only))
             weakref.finalize(self, self.engine.dispose)  # for callers that don't close the store
             if place.file is None:
-                with self.engine.begin() as connection:
-                    migrate(connection, place.name)
+                self._open_server()
+
+    def check_writable(self) -> None:
+        """StoreError if the store is read-only."""
+        if self.read_only:
+            raise StoreError(
+                f"{self.place.name} is read-only ({self.read_only}); its runs can be shown, used for predictions and exported"
+            )
+
+    def _open_server(self) -> None:
+        with self.engine.begin() as connection:
+            if not self.read_only:
+                migrate(connection, self.place.name)
+            elif not is_current(connection, self.place.name):
+                raise StoreError(f"{self.place.name} has to be migrated; open it once without SEQCORE_READ_ONLY")
+
+    def _readable(self, file: Path) -> Path:
+        """The file, or a temporary copy of one that could only be read after a write, such as a store of an old version."""
+        if not file.exists():
+            raise StoreError(f"{file} doesn't exist and is not created, because {self.read_only}")
+        with contextlib.suppress(sqlite3.OperationalError, OperationalError), _connected(file) as connection:
+            if is_current(connection, str(file)):
+                _check_file(file, file)
+                return file
+        folder = Path(tempfile.mkdtemp(prefix="seqcore-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        copy = folder / file.name
+        for end in ("", "-wal", "-journal"):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(f"{file}{end}", f"{copy}{end}")
+        _check_file(copy, file)
+        _migrate_file(copy, file)
+        return copy
 
     def _open_file(self, file: Path) -> None:
         """Create a database under a temporary name and rename it when it is complete, or check and migrate an old one."""
@@ -89,7 +144,7 @@ class Database:
                 _migrate_file(fresh, file)
                 os.replace(fresh, file)
                 return
-            _check_file(file)
+            _check_file(file, file)
             _migrate_file(file, file)
 
     @contextlib.contextmanager
@@ -104,6 +159,7 @@ class Database:
 
         A deferred BEGIN would fail at once if it had to wait for another writer after a read.
         """
+        self.check_writable()
         with (
             self._translated(),
             self.engine.connect() as connection,
@@ -157,35 +213,51 @@ def _make_folder(folder: Path) -> None:
         raise StoreError(f"{folder} can't be created ({error.strerror}); name another folder for the store") from error
 
 
-def _check_file(file: Path) -> None:
+def _check_file(file: Path, known_as: Path) -> None:
     """CorruptError if the file is not an intact SQLite database. Large files get only a quick check."""
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
             header = stream.read(100)
     except OSError as error:
-        raise StoreError(f"{file} can't be read ({error.strerror})") from error
+        raise StoreError(f"{known_as} can't be read ({error.strerror})") from error
     if size == 0:
-        raise _corrupt(str(file), "the file is empty")
+        raise _corrupt(str(known_as), "the file is empty")
     if not header.startswith(_MAGIC):
-        raise _corrupt(str(file), "not an SQLite database")
+        raise _corrupt(str(known_as), "not an SQLite database")
     page = int.from_bytes(header[16:18], "big")
     page = 65_536 if page == 1 else page
     pages = int.from_bytes(header[28:32], "big")
     logged = any(file.with_name(file.name + end).exists() for end in ("-journal", "-wal"))
     if not logged and size < page * pages:
-        raise _corrupt(str(file), f"{size:,} bytes of {page * pages:,} remain")
+        raise _corrupt(str(known_as), f"{size:,} bytes of {page * pages:,} remain")
     if size <= CHECKED_WHOLE:
         with contextlib.closing(_connect(file)) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if answer != "ok":
-            raise _corrupt(str(file), str(answer).splitlines()[-1])
+            raise _corrupt(str(known_as), str(answer).splitlines()[-1])
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, isolation_level=None)
+    connection = sqlite3.connect(_location(file), uri=True, isolation_level=None)
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
     return connection
+
+
+def _location(file: Path) -> str:
+    """The file as a URI, which SQLite opens read-only where it can't be written. (A reader may have to mend a journal.)"""
+    writable = not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+    return file.absolute().as_uri() + ("" if writable else "?mode=ro")
+
+
+@contextlib.contextmanager
+def _connected(file: Path) -> Iterator[Connection]:
+    engine = _make_engine(f"sqlite:///{file}", read_only=True)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _migrate_file(file: Path, known_as: Path) -> None:
@@ -209,10 +281,12 @@ def _wal_is_safe() -> bool:
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0)
 
 
-def _make_engine(url: str) -> Engine:
+def _make_engine(url: str, *, read_only: bool = False) -> Engine:
     parsed: URL = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True)
+    if read_only:
+        parsed = parsed.set(database=_location(Path(str(parsed.database))), query={"uri": "true"})
     engine = create_engine(parsed, max_overflow=64)
 
     @event.listens_for(engine, "connect")
@@ -222,6 +296,7 @@ def _make_engine(url: str) -> Engine:
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")  # first, because the next statements may have to wait
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -29,21 +29,27 @@ EPOCHS = "training.epochs"
 class Lifecycle(Reading):
     """The part of a store that changes the status of runs."""
 
-    def submit(self, experiment: Experiment, *, recipe: str | None = None, group: str | None = None) -> Run:
-        """A new run, queued for a worker."""
+    def submit(
+        self, experiment: Experiment, *, recipe: str | None = None, group: str | None = None, owner: str | None = None
+    ) -> Run:
+        """A new run, queued for a worker. `owner` is the user who started it."""
         run_id = str(uuid.uuid4())
+        row = _new_row(run_id, experiment, recipe=recipe, group=group, owner=owner)
         with self.database.writing() as connection:
-            connection.execute(schema.runs.insert().values(_new_row(run_id, experiment, recipe, group)))
+            connection.execute(schema.runs.insert().values(row))
         return self.run(run_id)
 
-    def start(self, experiment: Experiment, *, recipe: str | None = None, group: str | None = None) -> Lease:
+    def start(
+        self, experiment: Experiment, *, recipe: str | None = None, group: str | None = None, owner: str | None = None
+    ) -> Lease:
         """A new run that the caller executes: created and claimed at once."""
+        self.database.check_writable()
         run_id = str(uuid.uuid4())
         lock = self.locks.take(run_id)
         if lock is None:
             raise StoreError(f"run {run_id} is already taken")
         lease = Lease(run_id, 1, Holder(lock).release)
-        row = _new_row(run_id, experiment, recipe, group)
+        row = _new_row(run_id, experiment, recipe=recipe, group=group, owner=owner)
         row |= {"status": "running", "started": row["created"], "queued": None}
         try:
             with self.database.writing() as connection:
@@ -155,6 +161,7 @@ class Lifecycle(Reading):
         update_run(connection, row["id"], error=None, reason="", **values)
 
     def _claim(self, run_id: str, timeout: float) -> Lease | None:
+        self.database.check_writable()
         lock = self.locks.take(run_id, timeout)
         if lock is None:
             return None
@@ -172,9 +179,9 @@ class Lifecycle(Reading):
         return None
 
 
-def _new_row(run_id: str, experiment: Experiment, recipe: str | None, group: str | None) -> dict[str, Any]:
+def _new_row(run_id: str, experiment: Experiment, **names: str | None) -> dict[str, Any]:
     now = time.time()
-    row = {"id": run_id, "status": "queued", "recipe": recipe, "group": group, "created": now, "queued": now}
+    row = {"id": run_id, "status": "queued", **names, "created": now, "queued": now}
     return row | {"experiment": experiment.to_json(), "epochs": experiment.training.epochs}
 
 

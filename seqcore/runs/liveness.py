@@ -53,6 +53,8 @@ class Locks:
             handle = os.open(self.path(run), os.O_RDONLY)
         except FileNotFoundError:
             return False
+        except PermissionError:  # another user's, on a store that is only read
+            return True
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -30,6 +30,11 @@ class Reading:
         self.database = Database(self.place)
         self.locks = Locks(self.folder / "locks")
 
+    @property
+    def read_only(self) -> str:
+        """Why nothing can be stored, in a few words; empty where it can."""
+        return self.database.read_only
+
     def run(self, run: str) -> Run:
         """A run by its id, a unique prefix of it, or "latest". NotFoundError if none or several match."""
         with self.database.reading() as connection:

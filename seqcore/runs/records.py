@@ -22,7 +22,7 @@ LIVE: tuple[Status, ...] = ("running", "paused")
 ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
 _AS_STORED = (  # columns that are fields of `Run` under the same name
     "id", "recipe", "group", "attempt", "step", "epoch", "epochs", "seconds", "metric", "parameters", "best_epoch",
-    "error",
+    "error", "owner",
 )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ class Run:
     reason: str  # one line: why the run ended, or what to do next; empty after all epochs
     queue_position: int | None  # 1 is next
     stopping: bool = False  # live, and asked to stop
+    owner: str | None = None  # the user who started it; None where nobody signs in
 
     @property
     def ended(self) -> bool:

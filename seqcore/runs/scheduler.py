@@ -84,8 +84,8 @@ class Scheduler:
         return self._round_error or self._start_error
 
     def start(self) -> Scheduler:
-        """Start the scheduler thread and a first worker."""
-        if self._thread is None:
+        """Start the scheduler thread and a first worker; nothing where the store is read-only."""
+        if self._thread is None and not self.store.read_only:
             self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
             self._thread.start()
         return self
@@ -98,9 +98,11 @@ class Scheduler:
             self._thread.join()
             self._thread = None
 
-    def submit(self, experiment: Experiment, recipe: str | None = None, group: str | None = None) -> Run:
+    def submit(
+        self, experiment: Experiment, recipe: str | None = None, group: str | None = None, owner: str | None = None
+    ) -> Run:
         """Queue a new run."""
-        return self._woken(self.store.submit(experiment, recipe=recipe, group=group))
+        return self._woken(self.store.submit(experiment, recipe=recipe, group=group, owner=owner))
 
     def resume(self, run: str) -> Run:
         """Queue a run that has ended, to continue from its last checkpoint."""

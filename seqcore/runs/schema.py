@@ -20,9 +20,11 @@ __all__ = [
     "curves",
     "events",
     "files",
+    "is_current",
     "migrate",
     "migrations",
     "runs",
+    "uploads",
     "version_of",
 ]
 
@@ -66,6 +68,7 @@ runs = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("pending", sa.Text, nullable=False, default="{}"),  # JSON: changes for the next attempt
+    sa.Column("owner", sa.String),  # the user who started it, if users sign in
     sa.Index("runs_by_status", "status", "queued"),
     sqlite_autoincrement=True,
 )
@@ -145,6 +148,15 @@ files = sa.Table(
     sa.Column("time", sa.Float, nullable=False),
 )
 
+uploads = sa.Table(  # of users who sign in: the same content may be stored by several of them, under different names
+    "uploads",
+    metadata,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("time", sa.Float, nullable=False),
+)
+
 
 @dataclass(frozen=True)
 class Migration:
@@ -158,8 +170,21 @@ def _first(connection: sa.Connection) -> None:
     metadata.create_all(connection, checkfirst=False, tables=[t for t in metadata.sorted_tables if t is not migrations])
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration("first-store", _first),)
-"""The nth leads to version n. Once there is a second one, `_first` must list the columns of version 1."""
+def _owners(connection: sa.Connection) -> None:
+    _add_column(connection, runs.c.owner)
+    uploads.create(connection, checkfirst=True)
+
+
+def _add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
+    """Add a column to a table that lacks it. Its values are NULL."""
+    table = column.table.name
+    if column.name not in {known["name"] for known in sa.inspect(connection).get_columns(table)}:
+        kind = column.type.compile(connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration("first-store", _first), Migration("owners", _owners))
+"""The nth leads to version n. `_first` makes the tables of today; the others add what a store of their version lacks."""
 
 
 def version_of(connection: sa.Connection, place: str) -> int:
@@ -181,6 +206,11 @@ def version_of(connection: sa.Connection, place: str) -> int:
             f"{len(MIGRATIONS)}): update this program, or name another store"
         )
     return version
+
+
+def is_current(connection: sa.Connection, place: str) -> bool:
+    """Whether the store has the newest version. Errors as for `version_of`."""
+    return version_of(connection, place) == len(MIGRATIONS)
 
 
 def migrate(connection: sa.Connection, place: str) -> int:

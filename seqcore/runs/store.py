@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, union_all, update
 
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
@@ -32,8 +32,12 @@ class Store(Recording):
     may share it. Every error is a StoreError, a NotFoundError or a LostLease.
     """
 
-    def put_file(self, content: bytes | Path, name: str) -> StoredFile:
-        """Store a file once, by the SHA-256 of its content, with the last component of `name`."""
+    def put_file(self, content: bytes | Path, name: str, *, owner: str | None = None) -> StoredFile:
+        """Store a file once, by the SHA-256 of its content, with the last component of `name`.
+
+        With an `owner` the name is that user's alone; another user's name for the same content stays as it is.
+        """
+        self.database.check_writable()
         name = re.split(r"[/\\]", name)[-1].strip()[:200] or "file"
         try:
             key = digest(pieces(content))
@@ -43,13 +47,16 @@ class Store(Recording):
                 write_durably(path, pieces(content))
         except OSError as error:
             raise StoreError(f"{name} can't be read ({error.strerror})") from error
-        table = schema.files
-        row = {"name": name, "size": size, "time": time.time()}
+        table, named = schema.files, {"name": name, "time": time.time()}
         with self.database.writing() as connection:
             if connection.execute(select(table.c.hash).where(table.c.hash == key)).first() is None:
-                connection.execute(table.insert().values(hash=key, **row))
-            else:
-                connection.execute(update(table).where(table.c.hash == key).values(**row))
+                connection.execute(table.insert().values(hash=key, size=size, **named))
+            elif owner is None:
+                connection.execute(update(table).where(table.c.hash == key).values(size=size, **named))
+            if owner is not None:
+                own = schema.uploads
+                connection.execute(delete(own).where(own.c.hash == key, own.c.owner == owner))
+                connection.execute(own.insert().values(hash=key, owner=owner, **named))
         return StoredFile(key, name, size)
 
     def file(self, hash: str) -> Path:
@@ -59,12 +66,17 @@ class Store(Recording):
             raise NotFoundError(f"there is no file {hash[:12]!r} in this store; give the file itself")
         return path
 
-    def files(self) -> list[StoredFile]:
-        """Every stored file, the newest first."""
-        table = schema.files
+    def files(self, owner: str | None = None) -> list[StoredFile]:
+        """Every stored file, the newest first; with an `owner`, that user's and those that no user uploaded."""
+        table, own = schema.files, schema.uploads
+        query = select(table.c.hash, table.c.name, table.c.size, table.c.time)
+        if owner is not None:
+            mine = select(table.c.hash, own.c.name, table.c.size, own.c.time).join(own, own.c.hash == table.c.hash)
+            nobody_s = query.where(table.c.hash.not_in(select(own.c.hash)))
+            query = select(union_all(mine.where(own.c.owner == owner), nobody_s).subquery())
         with self.database.reading() as connection:
-            rows = connection.execute(select(table).order_by(table.c.time.desc())).mappings()
-            return [StoredFile(row["hash"], row["name"], row["size"]) for row in rows]
+            rows = sorted(connection.execute(query).mappings(), key=lambda row: -float(row["time"]))
+        return [StoredFile(row["hash"], row["name"], row["size"]) for row in rows]
 
     def table(self, run: str | Experiment, *, on_progress: Callable[[float], None] | None = None) -> Table:
         """The data of a run or an experiment, from its source or from a stored file.

