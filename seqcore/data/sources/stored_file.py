@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import zoneinfo
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from pydantic import field_validator
 from seqcore.data.import_report import ROLES
 from seqcore.data.sources.source import Source
 from seqcore.data.table import Table
-from seqcore.errors import DataError
+from seqcore.errors import DataError, did_you_mean
 from seqcore.experiment.fields import OptionalInt, setting, shown
 
 __all__ = ["FileOptions", "StoredFile", "base_name", "written_codes"]
@@ -158,9 +159,14 @@ class FileOptions(Source):
             ("auto", "Detect", "From the whole column; day first if ambiguous."),
             ("day-first", "Day first", "1 February"),
             ("month-first", "Month first", "January 2"),
+            ("year-first", "Year first", "24-01-05 is 5 January 2024"),
         ],
     )
-
+    time_zone: str = setting(
+        "auto",
+        "Time zone whose local time the file holds, as in Europe/Berlin: hours that its clocks repeat or skip are told "
+        "apart, and times are converted to its standard time. auto: detected where an hour is repeated in autumn.",
+    )
     missing_times: str = setting(
         "auto",
         "Handling of time steps that are missing from a regular calendar.",
@@ -196,6 +202,16 @@ class FileOptions(Source):
             if not math.isfinite(codes[-1]):
                 raise ValueError(f"{shown(word)} is not a number; use numbers such as -200, 999.9, or auto or none")
         return written_codes(dict.fromkeys(codes)) or "auto"
+
+    @field_validator("time_zone", mode="after")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        known = {name.lower(): name for name in zoneinfo.available_timezones()}
+        wanted = value.strip().replace(" ", "_").lower()
+        if wanted == "auto" or wanted in known:
+            return known.get(wanted, "auto")
+        near = did_you_mean(value, known.values())
+        raise ValueError(f"{value[:40]!r} is not a time zone; use a name such as Europe/Berlin, or auto{near}")
 
     @field_validator("delimiter", "decimal", "header", mode="before")
     @classmethod

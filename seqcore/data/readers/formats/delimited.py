@@ -21,11 +21,11 @@ import pyarrow.csv as arrow_csv
 from seqcore.data.readers.build_table import make_table
 from seqcore.data.readers.column_parsing import Origin, is_text
 from seqcore.data.readers.csv_layout import Layout, find_layout
-from seqcore.data.readers.dates import is_dated
 from seqcore.data.readers.formats.input_file import InputFile, Unclosable, refuse_width
 from seqcore.data.readers.numbers import MISSING, is_number
 from seqcore.data.readers.table_start import SIGNS, Row, rows_of, uncommented
 from seqcore.data.readers.text_encoding import SAMPLE_BYTES, find_encoding
+from seqcore.data.readers.time_numbers import is_dated
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed

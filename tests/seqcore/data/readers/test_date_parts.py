@@ -24,7 +24,7 @@ def test_a_year_and_a_quarter_are_the_time_and_not_four_series() -> None:
     assert table.columns == ("realgdp", "infl")
     assert table.names == ()
     assert days(table)[:5] == ["1959-01-01", "1959-04-01", "1959-07-01", "1959-10-01", "1960-01-01"]
-    assert "Times were combined from the columns year and quarter." in table.notes
+    assert "Times were combined from year and quarter." in table.notes
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcore.data.readers.dates import PIECE, ParsedDates, date_family, parse_dates, parse_whole_numbers
+from seqcore.data.readers.dates import PIECE, ParsedDates, date_family, parse_dates
 
 EARLIEST = datetime.datetime(1700, 1, 1)  # noqa: DTZ001 (a file's dates have no zone)
 LATEST = datetime.datetime(2260, 1, 1)  # noqa: DTZ001
@@ -118,28 +118,6 @@ def test_empty_cells_are_missing_and_not_wrong() -> None:
     parsed = parse("2024-01-01", None, "x")
     assert np.isnat(parsed.times).tolist() == [False, True, True]
     assert parsed.bad.tolist() == [False, False, True]
-
-
-@pytest.mark.parametrize(
-    ("values", "name", "first"),
-    [
-        ([1949, 1950, 1951], "Year", "1949-01-01"),
-        ([20240131, 20240201], "x", "2024-01-31"),
-        ([202401, 202402], "month", "2024-01-01"),
-        ([1704067200, 1704067260], "timestamp", "2024-01-01"),
-        ([1704067200000, 1704067260000], "time", "2024-01-01"),
-        ([1949, 1950, 1951], "sales", None),
-        ([202401, 202402], "sales", None),
-        ([20240131, 20241301], "date", None),
-        ([0, 1, 2], "time", None),
-        ([5], "year", None),
-    ],
-)
-def test_whole_numbers_are_dates_where_name_and_values_speak_for_it(
-    values: list[int], name: str, first: str | None
-) -> None:
-    times = parse_whole_numbers(np.array(values), name)
-    assert (times is None) if first is None else (times is not None and times[0] == np.datetime64(first))
 
 
 @given(

@@ -187,14 +187,15 @@ def test_the_date_column_can_be_chosen_or_refused() -> None:
     assert lines_of(text, date_column="dya") == (
         "sales.csv: there is no column 'dya' for the dates; did you mean day?",
     )
-    assert "column v: '1.0' is not a known date format" in lines_of(text, date_column="v")[0]
+    unsteady = text + "2024-05-03,2024-01-03,2\n"
+    assert "column v: its numbers are no dates, and no steps either" in lines_of(unsteady, date_column="v")[0]
 
 
 def test_a_time_of_day_in_a_column_of_its_own_belongs_to_the_date() -> None:
     table = read("Date;Time;P\n16/12/2006;17:24:00;4.2\n16/12/2006;17:25:00;?\n17/12/2006;00:00:00;5.5\n")
     assert table.times is not None
     assert table.times[1] == np.datetime64("2006-12-16T17:25")
-    assert table.notes[0] == "The time of day is from column Time."
+    assert table.notes[0] == "Times were combined from Date and Time."
 
 
 @pytest.mark.parametrize(
