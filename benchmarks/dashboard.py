@@ -1,4 +1,4 @@
-"""A dashboard server with an empty store and a browser, for the benchmarks."""
+"""A dashboard server, with an empty store by default, and a browser, for the benchmarks."""
 
 from __future__ import annotations
 
@@ -43,16 +43,17 @@ class Dashboard:
 
     address: str
     store: Store
+    pid: int
 
 
 @contextmanager
-def dashboard() -> Iterator[Dashboard]:
-    """Start the server on a free port with an empty store; stop it and its workers at exit."""
+def dashboard(store: str | None = None) -> Iterator[Dashboard]:
+    """Start the server on a free port with `store`, or an empty one; stop it and its workers at exit."""
     with tempfile.TemporaryDirectory(prefix="sequence-lab-") as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
-        url = f"sqlite:///{Path(folder) / 'seqcore.db'}"
+        url = store or f"sqlite:///{Path(folder) / 'seqcore.db'}"
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
         log = Path(folder) / "server.log"
         with log.open("wb") as out:
@@ -63,7 +64,7 @@ def dashboard() -> Iterator[Dashboard]:
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_until_healthy(address, server, log)
-            yield Dashboard(address, open_store(url))
+            yield Dashboard(address, open_store(url), server.pid)
         finally:
             server.send_signal(signal.SIGINT)
             try:
