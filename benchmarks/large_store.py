@@ -66,7 +66,7 @@ def metrics(loss: float) -> dict[str, float]:
 
 
 def add_runs(store: Store, count: int, epochs: int) -> None:
-    """`count` completed runs of all recipes in turn; each 20th is stopped, each 50th failed, one each 100 interrupted."""
+    """`count` runs of all recipes in turn; each 20th is stopped, each 50th failed, each 100th interrupted."""
     rng = np.random.default_rng(0)
     numbered = enumerate(islice(cycle(recipes()), count))
     while group := list(islice(numbered, RUNS_PER_COMMIT)):
@@ -126,7 +126,7 @@ def _epochs(begin: int, last: int, steps: int, epochs: int, loss: float) -> list
 
 
 def _others(begin: int, last: int, steps: int, others: int) -> list[Event]:
-    """A preview, a note, a warning of one of three codes, and a change of the learning rate, `others` times in the run."""
+    """A preview, a note, a warning of one of three codes and a change of the learning rate, `others` times."""
     every = max(1, steps // others) if others else steps + 1
     x = np.arange(150.0)
     found: list[Event] = []

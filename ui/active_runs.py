@@ -59,7 +59,5 @@ def _several(runs: list[Run]) -> str:
 def run_title(run: Run) -> str:
     """What a run is called: its recipe, its file, or its source, and its architecture."""
     titles = {r.name: r.title for r in recipes()}
-    data = run.experiment.data
-    own = data.options.get("name") if data.source == "file" else None
-    name = titles.get(run.recipe or "", run.recipe or own or SOURCES[data.source].title)
-    return f"{name}, {MODELS[run.experiment.model.architecture].title}"
+    name = titles.get(run.recipe or "", run.recipe or run.outline.name or SOURCES[run.outline.source].title)
+    return f"{name}, {MODELS[run.outline.architecture].title}"

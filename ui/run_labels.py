@@ -50,22 +50,21 @@ def title(run: Run) -> str:
             return load_recipe(run.recipe.partition("@")[0]).title
         except SeqcoreError:
             return run.recipe  # a recipe that this version no longer has
-    data = run.experiment.data
-    return str(data.options.get("name") or SOURCES[data.source].title)
+    return run.outline.name or SOURCES[run.outline.source].title
 
 
 def network(run: Run) -> str:
     """The architecture with its sizes: "LSTM 32", "GRU 2 × 64"."""
-    model = run.experiment.model
+    model = run.outline
     layers = f"{model.num_layers} × " if model.num_layers > 1 else ""
     return f"{MODELS[model.architecture].title} {layers}{model.hidden_size}"
 
 
 def trained_on(run: Run) -> str:
     """Window and horizon ("20 steps to 1") or "whole sequences", and whether no data were held back."""
-    data = run.experiment.data
+    data = run.outline
     text = "whole sequences" if task_trait(data.task, "whole") else f"{counted(data.window, 'step')} to {data.horizon}"
-    return text + (", on all data" if data.validation_fraction == data.test_fraction == 0 else "")
+    return text + (", on all data" if data.on_all_data else "")
 
 
 def weights(run: Run, epoch: int, step: int) -> str:

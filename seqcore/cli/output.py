@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from seqcore.cli.text_table import table_lines
 from seqcore.results import plain
 
 __all__ = ["Output", "close_streams"]
@@ -37,14 +38,12 @@ class Output:
     def __init__(self, *, json: bool) -> None:
         self.json = json
         self._closed = False
-        width = None if sys.stdout.isatty() else PIPED_WIDTH
-        self.console = _Console(highlight=False, width=width, soft_wrap=width is not None)
         self.notes = _Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
 
     @property
     def closed(self) -> bool:
         """Whether the reader of standard output or standard error is gone."""
-        return self._closed or self.console.closed or self.notes.closed
+        return self._closed or self.notes.closed
 
     def object(self, value: Mapping[str, Any]) -> None:
         """One JSON object on one line. Non-finite numbers are null."""
@@ -68,12 +67,10 @@ class Output:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
         """A table; the columns named in `right` are right-aligned."""
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for name in columns:
-            table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        self.console.print(table)
+        terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if terminal else None
+        header, *lines = table_lines(columns, rows, right=right, width=width)
+        self.line("\n".join([f"\x1b[1m{header}\x1b[0m" if terminal else header, *lines]))
 
     def facts(self, facts: Sequence[tuple[str, str]]) -> None:
         """Names and values, one pair a line."""

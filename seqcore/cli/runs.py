@@ -39,10 +39,10 @@ def runs(args: argparse.Namespace, out: Output) -> int:
     for run in found:
         metric = next((name for split in SPLITS[::-1] if (name := f"{split}_{run.metric}") in run.metrics), "")
         score = f"{metric} {format_number(run.metrics[metric])}" if metric else ""
-        if score and _on_all_data(run):  # training metrics, not comparable with a test metric
+        if score and run.outline.on_all_data:  # training metrics, not comparable with a test metric
             score += ", on all data"
-        source = run.recipe or run.experiment.data.options.get("name") or run.experiment.data.source
-        model = f"{run.experiment.model.architecture} {run.experiment.model.hidden_size}"
+        source = run.recipe or run.outline.name or run.outline.source
+        model = f"{run.outline.architecture} {run.outline.hidden_size}"
         trained = (f"{run.epoch} of {run.epochs}", score, format_duration(run.seconds), _when(run.created))
         rows.append((run.id[:length], _status(run), source, model, *trained))
     columns = ("run", "status", "data", "model", "epochs", "metric", "time", "created")
@@ -107,32 +107,23 @@ def delete(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
-def _on_all_data(run: Run) -> bool:
-    """Whether the run has neither a validation nor a test split."""
-    data = run.experiment.data
-    return data.validation_fraction == data.test_fraction == 0
-
-
 def _brief(run: Run) -> dict[str, Any]:
     """The fields of a run that `runs` and `show` print as JSON."""
-    data, model = run.experiment.data, run.experiment.model
     times = {"created": run.created, "started": run.started, "finished": run.finished}
     return {
         "run": run.id,
         **_attributes(run, "status", "stopping", "recipe", "group", "owner"),
-        "source": data.source,
-        "task": data.task,
-        "architecture": model.architecture,
+        **_attributes(run.outline, "source", "task", "architecture"),
         **_attributes(run, "parameters", "attempt", "step", "epoch", "epochs", "best_epoch", "seconds"),
         **{name: time.isoformat() if time else None for name, time in times.items()},
         **_attributes(run, "metrics", "reference_baseline", "metric"),
-        "on_all_data": _on_all_data(run),
+        "on_all_data": run.outline.on_all_data,
         **_attributes(run, "queue_position", "reason", "error"),
     }
 
 
-def _attributes(run: Run, *names: str) -> dict[str, Any]:
-    return {name: getattr(run, name) for name in names}
+def _attributes(record: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}
 
 
 def _base(run: Run) -> Experiment:

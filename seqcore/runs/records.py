@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from seqcore.events import Event, Metrics, event_from_dict
 from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.outline import Outline
 
 __all__ = ["ENDED", "LIVE", "Command", "Curve", "Lease", "Run", "Status", "StoredEvent", "StoredFile"]
 
@@ -32,7 +34,8 @@ class Run:
 
     id: str
     status: Status
-    experiment: Experiment
+    experiment_json: str
+    outline: Outline  # of the experiment, for lists
     recipe: str | None
     group: str | None
     created: datetime
@@ -55,6 +58,11 @@ class Run:
     queue_position: int | None  # 1 is next
     stopping: bool = False  # live, and asked to stop
     owner: str | None = None  # the user who started it; None where nobody signs in
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """The experiment, validated when it is first asked for: a list of runs needs its outline alone."""
+        return Experiment.from_json(self.experiment_json)
 
     @property
     def ended(self) -> bool:
@@ -127,7 +135,8 @@ def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | N
     }
     return Run(
         status=status,
-        experiment=Experiment.from_json(row["experiment"]),
+        experiment_json=row["experiment"],
+        outline=Outline.of_json(row["experiment"]),
         reference_baseline=row["headline"],
         reason=reason,
         **{name: row[name] for name in _AS_STORED},

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Preview, Started
+from seqcore.experiment.outline import Outline
 from seqcore.experiment.recipes import load_recipe
 from seqcore.results import SeriesView
 from seqcore.results.formatting import format_duration
@@ -22,8 +23,10 @@ from ui.run_history import History, Replay
 from ui.session import escape
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EXPERIMENT = load_recipe("bouncing-ball").experiment.to_json()
 RUN = Run(
-    id="1234", status="completed", experiment=load_recipe("bouncing-ball").experiment, recipe="bouncing-ball",
+    id="1234", status="completed", experiment_json=EXPERIMENT, outline=Outline.of_json(EXPERIMENT),
+    recipe="bouncing-ball",
     group=None, created=NOW, started=NOW, finished=NOW, attempt=1, step=40, epoch=4, epochs=4, seconds=2.0, metrics={},
     last_metrics={}, baselines={}, reference_baseline="last_value", metric="mae", parameters=10, best_epoch=3,
     error=None, reason="", queue_position=None,
