@@ -11,6 +11,7 @@ import struct
 import zipfile
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -291,10 +292,16 @@ def _text(data: bytes) -> str | None:
         return None
 
 
-def _rectangle(data: bytes) -> tuple[list[list[str]], str] | None:
+def _rectangle(data: bytes, case: Case) -> tuple[list[list[str]], str] | None:
     """The cells of a file that is a plain table, and its delimiter."""
     text = _text(data)
-    if text is None or "\r" in text or "\x00" in text or re.search(r"(?m)^(#|sep=)", text):
+    if (
+        text is None
+        or case["kind"] == "pairs of sentences"
+        or "\r" in text
+        or "\x00" in text
+        or re.search(r"(?m)^(#|sep=)", text)
+    ):
         return None
     for delimiter in (";", "\t", ","):
         rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
@@ -333,17 +340,17 @@ def _blank_end(data: bytes, case: Case) -> bytes | None:
 
 
 def _no_line_end(data: bytes, case: Case) -> bytes | None:
-    return None if _rectangle(data) is None else data.rstrip(b"\n")
+    return None if _rectangle(data, case) is None else data.rstrip(b"\n")
 
 
 def _quoted(data: bytes, case: Case) -> bytes | None:
-    found = _rectangle(data)
+    found = _rectangle(data, case)
     return None if found is None else _written(*found, csv.QUOTE_ALL)
 
 
 def _other_delimiter(new: str) -> Rewriting:
     def rewrite(data: bytes, case: Case) -> bytes | None:
-        found = _rectangle(data)
+        found = _rectangle(data, case)
         if found is None or found[1] == new or any(re.search(r"[,;|\t]", cell) for row in found[0] for cell in row):
             return None
         return _written(found[0], new)
@@ -352,7 +359,7 @@ def _other_delimiter(new: str) -> Rewriting:
 
 
 def _zip(data: bytes, case: Case) -> bytes | None:
-    return _zipped([("inner.csv", data)], zipfile.ZIP_DEFLATED)
+    return _zipped([("inner" + case["suffix"], data)], zipfile.ZIP_DEFLATED)
 
 
 def _gzip(data: bytes, case: Case) -> bytes | None:
@@ -366,7 +373,7 @@ def _values(rows: list[list[str]], case: Case) -> list[int]:
 
 
 def _renamed(data: bytes, case: Case) -> bytes | None:
-    found = _rectangle(data)
+    found = _rectangle(data, case)
     if found is None or "options" in case:
         return None
     rows, delimiter = found
@@ -376,7 +383,7 @@ def _renamed(data: bytes, case: Case) -> bytes | None:
 
 
 def _reordered(data: bytes, case: Case) -> bytes | None:
-    found = _rectangle(data)
+    found = _rectangle(data, case)
     if found is None:
         return None
     rows, delimiter = found
@@ -414,7 +421,7 @@ def rewritten_file(rng: random.Random) -> tuple[str, str, Named] | None:
     case = load_cases()[name]
     if name in known_wrong() or "kind" not in case:
         return None
-    data = REWRITINGS[how]((CASES / name).read_bytes(), case)
+    data = REWRITINGS[how]((CASES / name).read_bytes(), {**case, "suffix": Path(name).suffix})
     if data is None:
         return None
     suffix = {"gzip": ".gz"}.get(how, "")
