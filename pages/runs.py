@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -15,17 +15,17 @@ from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import Run
 from ui import run_labels
 from ui.results import picture
+from ui.run_index import IndexedRun, run_index
 from ui.run_list import run_list
 from ui.session import escape, scheduler, select_run, selected_run, show_errors, store
 
 PAGE_SIZE = 25  # rows; more on request
-ACTIVE = ("queued", "running", "paused")
 POLL = 1.0  # seconds between two updates while a run is active
-ORDERS = {
-    "Newest first": lambda run: -run.created.timestamp(),
-    "Best score first": lambda run: -run_labels.skill_ratio(run),
+ORDERS: dict[str, Callable[[IndexedRun], Any] | None] = {
+    "Newest first": None,  # as the index has them
+    "Best score first": lambda run: -run.skill,
     "Longest first": lambda run: -run.seconds,
-    "Name": lambda run: (run_labels.title(run).lower(), -run.created.timestamp()),
+    "Name": lambda run: run.title.lower(),
 }
 
 
@@ -34,65 +34,53 @@ def main() -> None:
     st.title("Runs", anchor=False)
     if error := st.session_state.pop("runs-error", None):
         show_errors(error)
-    runs = current_runs()
+    runs = run_index().runs(now=True)
     if not runs:
         st.markdown("No runs yet. Every run is kept here with its loss curve, scores and weights.")
         st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
         return
-    active = any(run.status in ACTIVE for run in runs)
+    active = any(run.active for run in runs)
     st.fragment(overview, run_every=POLL if active else None)(active)
-
-
-@st.cache_resource(ttl=30, show_spinner=False)
-def cached_runs() -> list[Run]:
-    """All runs, newest first. Reading a thousand takes a quarter of a second: too long for every update."""
-    return store().runs()
-
-
-def current_runs() -> list[Run]:
-    """All runs, newest first; the newest and the active ones are read anew."""
-    runs = {run.id: run for run in cached_runs()}
-    fresh = {run.id: run for run in store().runs(limit=PAGE_SIZE)}
-    places = {run: place for place, run in enumerate(store().queue(), start=1)}
-    for run in runs.values():
-        if run.id in fresh or run.status not in ACTIVE:
-            continue
-        if run.status == "queued" and run.id in places:
-            fresh[run.id] = replace(run, queue_position=places[run.id])
-        else:
-            with contextlib.suppress(NotFoundError):
-                fresh[run.id] = store().run(run.id)
-    return sorted((runs | fresh).values(), key=lambda run: run.created, reverse=True)
 
 
 def overview(was_active: bool) -> None:
     """The list and the selected run; redrawn periodically while a run is active."""
-    runs = current_runs()
-    if was_active and not any(run.status in ACTIVE for run in runs):
+    runs = run_index().runs()
+    if was_active and not any(run.active for run in runs):
         st.rerun()  # the last active run has ended: no more polling
-    shown = filtered(runs)
+    matching = filtered(runs)
+    count = st.session_state.setdefault("runs-count", PAGE_SIZE)
+    shown = read([run.id for run in matching[:count]])
     selected = selected_run() or (shown[0].id if shown else None)
     left, right = st.columns([1.9, 1], gap="large")
     with left:
-        show_list(shown, selected)
+        show_list(shown, selected, total=len(matching))
     with right, st.container(key="run-detail"):
-        run = next((run for run in runs if run.id == selected), None)
-        if run is not None:
-            detail(run)
-        elif selected is not None:
-            missing(selected)
+        if selected is not None:
+            run = next(iter([run for run in shown if run.id == selected] or read([selected])), None)
+            if run is None:
+                missing(selected)
+            else:
+                detail(run)
 
 
-def filtered(runs: list[Run]) -> list[Run]:
+def read(ids: list[str]) -> list[Run]:
+    """The runs with these ids as they are now, in this order; those that were just deleted are left out."""
+    found = {run.id: run for run in store().runs(ids=ids)}
+    return [found[run] for run in ids if run in found]
+
+
+def filtered(runs: list[IndexedRun]) -> list[IndexedRun]:
     """The filter controls, and the runs that match, in the chosen order."""
-    counts = {word: sum(run.status == word for run in runs) for word in run_labels.STATUSES}
+    counts = Counter(run.status for run in runs)
     with st.container(horizontal=True, vertical_alignment="center"):
         words = st.text_input(
             "Search", placeholder="Name, architecture or id", key="runs-find", label_visibility="collapsed", width=260,
             help="Part of the name of a recipe, a file or an architecture, or the beginning of an id.",
         )  # fmt: skip
         statuses = st.pills(
-            "Status", [status for status in counts if counts[status]], selection_mode="multi", key="runs-status",
+            "Status", [status for status in run_labels.STATUSES if counts[status]],
+            selection_mode="multi", key="runs-status",
             format_func=lambda status: f"{run_labels.STATUSES[status].word} {counts[status]:,}",
             label_visibility="collapsed", help="Show runs with these statuses only.",
         )  # fmt: skip
@@ -102,20 +90,21 @@ def filtered(runs: list[Run]) -> list[Run]:
     wanted = words.lower().split()
     kept = [run for run in runs if not statuses or run.status in statuses]
     if wanted:
-        kept = [run for run in kept if all(word in run_labels.label(run).lower() for word in wanted)]
-    return sorted(kept, key=ORDERS[order])
+        kept = [run for run in kept if all(word in run.text for word in wanted)]
+    key = ORDERS[order]
+    return sorted(kept, key=key) if key else kept
 
 
-def show_list(runs: list[Run], selected: str | None) -> None:
-    """The first rows, and a button for more; a click selects a run."""
+def show_list(runs: list[Run], selected: str | None, *, total: int) -> None:
+    """The first rows of `total`, and a button for more; a click selects a run."""
     if not runs:
         st.caption("No matching runs. Remove a filter.")
         return
-    count = st.session_state.setdefault("runs-count", PAGE_SIZE)
-    run_list(runs[:count], selected=selected, on_select=select_run, key="run-list")
-    if len(runs) > count:
+    run_list(runs, selected=selected, on_select=select_run, key="run-list")
+    count = st.session_state["runs-count"]
+    if total > count:
         st.button(
-            f"Show {min(PAGE_SIZE, len(runs) - count)} more of {len(runs):,}",
+            f"Show {min(PAGE_SIZE, total - count)} more of {total:,}",
             type="tertiary", icon=":material/expand_more:", key="runs-more",
             on_click=lambda: st.session_state.update({"runs-count": count + PAGE_SIZE}),
         )  # fmt: skip
@@ -185,7 +174,7 @@ def actions(run: Run) -> None:
             _action("Pause", run, scheduler().pause, icon="pause", help="Pause this run; it can be continued later.")
         if run.status == "paused":
             _action("Continue", run, scheduler().continue_, icon="play_arrow", primary=True, help="Continue this run.")
-        if run.status in ACTIVE:
+        if not run.ended:
             _action("Stop", run, scheduler().stop, icon="stop", help="End this run. Its weights are kept.")
         if st.button(
             "Open in Train", icon=":material/show_chart:", key=f"open-Train-{run.id}",
@@ -216,7 +205,6 @@ def _action(
         except SeqcoreError as error:
             show_errors(error)
         else:
-            cached_runs.clear()
             st.rerun()
 
 
@@ -241,7 +229,6 @@ def delete(run: str) -> None:
     except SeqcoreError as error:
         st.session_state["runs-error"] = error
     else:
-        cached_runs.clear()
         select_run(None)
 
 

@@ -87,7 +87,7 @@ def _progress(run: Run) -> str:
     return f"{run.epoch} of {counted(run.epochs, 'epoch')}" if run.epochs else ""
 
 
-@st.cache_data(show_spinner=False, max_entries=3000)
+@st.cache_data(show_spinner=False, max_entries=1000)
 def _curve(run: str, attempt: int, step: int) -> list[float | None]:
     """The training loss in at most about 40 points, as log10. `attempt` and `step` are part of the cache key."""
     if not step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_
 from seqcore.runs.database import Database, find_place
 from seqcore.runs.atomic_io import digest, pieces
 from seqcore.runs.liveness import Locks
-from seqcore.runs.records import LIVE, Curve, Run, StoredEvent, run_from_row, stored_event
+from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, run_from_row, stored_event
 
 __all__ = ["Reading"]
 
@@ -42,9 +42,11 @@ class Reading:
             queue = _queue(connection) if row["status"] == "queued" else []
             return self._run(row, queue, _stopping(connection) if row["status"] in LIVE else frozenset())
 
-    def runs(self, limit: int | None = None) -> list[Run]:
-        """All runs, the newest first."""
+    def runs(self, limit: int | None = None, *, ids: Collection[str] | None = None) -> list[Run]:
+        """All runs, or those with these ids that there are, the newest first."""
         newest = select(schema.runs).order_by(schema.runs.c.number.desc()).limit(limit)
+        if ids is not None:
+            newest = newest.where(schema.runs.c.id.in_(list(ids)))
         with self.database.reading() as connection:
             queue, stopping = _queue(connection), _stopping(connection)
             return [self._run(row, queue, stopping) for row in connection.execute(newest).mappings()]
@@ -53,6 +55,13 @@ class Reading:
         """The ids of the queued runs, in order."""
         with self.database.reading() as connection:
             return _queue(connection)
+
+    def versions(self) -> dict[str, tuple[int, Status]]:
+        """The version of each run, which changes whenever its row does, and its stored status; the newest first."""
+        table = schema.runs
+        query = select(table.c.id, table.c.version, table.c.status).order_by(table.c.number.desc())
+        with self.database.reading() as connection:
+            return {run: (version, status) for run, version, status in connection.execute(query)}
 
     def version(self, run: str) -> int:
         """A number that changes whenever the run does: one small read."""
