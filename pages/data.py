@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from seqcore.errors import SeqcoreError
+from seqcore.data.columns import column_errors
+from seqcore.errors import DataError, SeqcoreError
 from ui import (
     audio_player,
     data_picker,
@@ -50,6 +51,8 @@ with right:
         import_report.questions_box(None)
     if experiment is not None and table is not None:
         data_state.heading(draft)
+        wrong = column_errors(table, inputs=experiment.data.inputs, target=experiment.data.target)
+        session.show_errors(*map(DataError, wrong))
         import_report.questions_box(table)
         profile = data_sections.profile_of(experiment, table)
         data_sections.facts(profile, table)
@@ -66,5 +69,5 @@ with press:
 
 if experiment is not None and table is not None:
     data_sections.details(profile, experiment, table)
-    # Last: on a server that has just started this waits for torch.
-    data_sections.sample_inputs_section(experiment, table)
+    if not wrong:  # last: on a server that has just started this waits for torch
+        data_sections.sample_inputs_section(experiment, table)

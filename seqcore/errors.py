@@ -63,7 +63,7 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     """The end of a message: "; did you mean X?", or all choices if none is similar."""
     names = list(allowed)
     by_lower = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(given.lower(), by_lower, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(given[:100].lower(), by_lower, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {by_lower[near[0]]}?"
     if not names:

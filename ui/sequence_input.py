@@ -11,6 +11,7 @@ from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.table import Table
 from seqcore.export import scored_split
 from seqcore.plots.labels import with_class
+from ui.session import escape
 
 if TYPE_CHECKING:
     from seqcore.inference.predictor import Predictor
@@ -52,7 +53,7 @@ def sequence(predictor: Predictor, table: Table, *, key: str) -> Any:
             "Select another example, or upload a file under New data."
         )
         return example.given
-    names = ", ".join(predictor.columns)
+    names = escape(", ".join(predictor.columns))
     typed = st.text_area(
         "Sequence (editable)", value=text, height=140, key=f"{key}-text-{hash(text)}",
         help=f"One row per line, oldest first: {names}." if names else "Characters without separators, or words.",

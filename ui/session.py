@@ -87,9 +87,9 @@ def keep_link() -> None:
         st.query_params[RUN] = run
 
 
-def show_errors(error: SeqcoreError) -> None:
-    """Show an error, one box per line. The prefix "input: " is dropped: the message is shown beside the input."""
-    for line in error.lines:
+def show_errors(*errors: SeqcoreError) -> None:
+    """Show errors, one box per line. The prefix "input: " is dropped: the message is shown beside the input."""
+    for line in (line for error in errors for line in error.lines):
         message = line.removeprefix("input: ")
         st.error(escape(line if message == line else message[:1].upper() + message[1:]))
 

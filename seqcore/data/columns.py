@@ -11,8 +11,11 @@ from seqcore.data.splits import split_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError, did_you_mean
 from seqcore.experiment.config import DataConfig
+from seqcore.experiment.fields import shown
 
 __all__ = ["Columns", "choose_columns", "column_errors", "fill_missing", "target_names"]
+
+LISTED = 3  # columns that don't exist, by name, for each field
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,12 @@ def column_errors(table: Table, **fields: tuple[str, ...]) -> list[str]:
     lines = []
     for field, names in fields.items() if not table.symbolic else ():
         unknown = [name for name in dict.fromkeys(names) if name not in table.columns]
-        lines += [f"data.{field}: there is no column {name!r}{did_you_mean(name, table.columns)}" for name in unknown]
+        lines += [
+            f"data.{field}: there is no column {shown(name)}{did_you_mean(name, table.columns)}"
+            for name in unknown[:LISTED]
+        ]
+        if len(unknown) > LISTED:
+            lines.append(f"data.{field}: {len(unknown) - LISTED:,} more columns do not exist")
         if len(set(names)) < len(names):
             lines.append(f"data.{field}: a column is listed twice; list each once")
     return lines

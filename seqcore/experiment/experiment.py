@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -47,7 +48,7 @@ class Experiment(Section):
         for name, section in _SECTIONS.items():
             content = given.get(name, {})
             if not isinstance(content, Mapping):
-                lines.append(f"{name}: {content!r} is not allowed; use a table of fields")
+                lines.append(f"{name}: {shown(content)} is not allowed; use a table of fields")
                 continue
             checked, errors = _section(name, section, dict(content))
             lines += errors
@@ -154,12 +155,15 @@ def _parsed(parse: Callable[[str], Any], name: str, text: str) -> dict[str, Any]
     try:
         values = parse(text)
     except ValueError as error:  # of both parsers
-        raise ExperimentError(f"not valid {name}: {error}") from None
+        reason = "a number has too many digits" if "integer string conversion" in str(error) else str(error)
+        raise ExperimentError(f"not valid {name}: {reason}") from None
+    except RecursionError:
+        raise ExperimentError(f"not valid {name}: it is nested too deeply") from None
     if not isinstance(values, dict):
         raise ExperimentError("not an experiment; give a table with data, model and training")
     version = values.pop("version", VERSION)
     if version != VERSION:
-        raise ExperimentError(f"version: {version!r} is not supported; use version {VERSION}")
+        raise ExperimentError(f"version: {shown(version)} is not supported; use version {VERSION}")
     return values
 
 
@@ -225,12 +229,14 @@ def _section(name: str, section: type[Section], content: dict[str, Any]) -> tupl
 def _with_memory(line: str, content: Mapping[str, Any]) -> str:
     """An error line for the hidden size, with the memory that it would need."""
     hidden_size: Any = content.get("hidden_size")
-    if not line.startswith("model.hidden_size:") or not str(hidden_size).isdigit() or int(hidden_size) < 1:
+    if isinstance(hidden_size, str) and re.fullmatch(r"[0-9]{1,12}", hidden_size):
+        hidden_size = int(hidden_size)
+    if not line.startswith("model.hidden_size:") or type(hidden_size) is not int or not 1 <= hidden_size < 10**12:
         return line
     entry = architectures().get(str(content.get("architecture", ModelConfig().architecture)))
     gates = entry.traits.get("gates", 1) if entry else 1
     layers = content.get("num_layers", 1)
-    weights = gates * 2 * int(hidden_size) ** 2 * (layers if isinstance(layers, int) and 1 <= layers <= 16 else 1)
+    weights = gates * 2 * hidden_size**2 * (layers if isinstance(layers, int) and 1 <= layers <= 16 else 1)
     return f"{line}; it would need about {_bytes(16 * weights)} of memory"
 
 

@@ -30,9 +30,11 @@ def _empty_is_none(value: Any) -> Any:
 def _parsed(text: str) -> Any:
     """The value of JSON text. ValueError also for text that is nested or has numbers beyond Python's limits."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    _check_text(value)
+    return value
 
 
 def _names(value: Any) -> Any:
@@ -83,6 +85,7 @@ class Section(BaseModel):
     def _is_a_choice(cls, value: Any, info: ValidationInfo) -> Any:
         field = cls.model_fields[info.field_name or ""]
         names = [choice.value for choice in _extra(field).get("choices", ())]
+        _check_text(value)
         given = {"": value}
         if field.annotation == dict[str, str]:
             value = given = _named_choices(value)
@@ -93,6 +96,18 @@ class Section(BaseModel):
                 near = did_you_mean(str(choice), names) or f"; use one of {', '.join(names)}"
                 raise ValueError(f"{shown(choice)}{f' for {shown(name)}' if name else ''} is not allowed{near}")
         return value
+
+
+def _check_text(value: Any) -> None:
+    """ValueError for text, in a list or mapping too, that can't be written: half of a UTF-16 pair."""
+    if isinstance(value, list | tuple | dict):
+        for part in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check_text(part)
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{shown(value)} is not valid Unicode text; correct it") from None
 
 
 class Options(Section):
@@ -258,7 +273,10 @@ def error_lines(error: ValidationError, settings: Iterable[Setting], prefix: str
     for e in error.errors():
         words = [str(part) for part in e["loc"] if not _is_branch(part)]
         path = ".".join(([prefix] if prefix else []) + words)
-        lines.setdefault(path, _line(path, e, by_path))
+        field = path
+        while field not in by_path and "." in field:  # of several faults in a list, the first is said
+            field = field.rpartition(".")[0]
+        lines.setdefault(field if field in by_path else path, _line(path, e, by_path))
     return list(lines.values())
 
 
@@ -284,5 +302,8 @@ def _line(path: str, error: ErrorDetails, by_path: Mapping[str, Setting]) -> str
 
 def shown(value: Any) -> str:
     """A given value in an error message, at most 60 characters."""
-    text = repr(value)
+    try:
+        text = repr(value[:100] if isinstance(value, str) else value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or deeply nested
+        return f"a {type(value).__name__} that is too large"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -40,6 +40,8 @@ def find_leaks(table: Table, config: DataConfig) -> list[Finding]:
     other splits. The past of a series is no leakage, nor are the words of a text.
     """
     bounds = split_bounds(table, config.validation_fraction, config.test_fraction)
+    if table.tabular and not any(_used(table, config)):  # columns that do not exist, which is an error elsewhere
+        return []
     found = [finding for check in _CHECKS for finding in check(table, config, bounds)]
     return sorted(found, key=lambda finding: finding.severity == "info")
 

@@ -224,3 +224,57 @@ def test_another_source_keeps_its_options_beside_an_error() -> None:
     experiment, recipe, faults = nearest_from_link(params)
     assert (experiment.data.source, experiment.data.options["text"], recipe) == ("values", "1, 2, 3", None)
     assert len(faults) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("model.hidden_size", "1" * 400),
+        ("model.hidden_size", "9" * 5000),
+        pytest.param("model.hidden_size", 10**5000, id="a number of 5,001 digits"),
+        ("model.hidden_size", "\N{SUPERSCRIPT TWO}"),
+        ("data.inputs", list(range(5000))),
+        ("data.inputs", [[[]] * 5] * 5),
+        ("data.target", "a\ud800"),
+        ("data.target", ["\ud800"]),
+        ("training.device", "\udcff"),
+        ("model.options", {"\ud800": 1}),
+    ],
+)
+def test_no_value_is_too_strange_for_one_line(path: str, value: Any) -> None:
+    section, name = path.split(".")
+    with pytest.raises(ExperimentError) as error:
+        Experiment.make({section: {name: value}})
+    assert len(error.value.lines) == 1
+    assert error.value.lines[0].startswith(section)
+    assert len(error.value.lines[0]) < 400
+    assert nearest_from_link({"model.num_layers": "2", path: str(value)[:200] if isinstance(value, str) else "x y"})[
+        0
+    ].model.num_layers == 2  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[model]\nhidden_size = {'9' * 5000}",
+        f"model = {'[' * 3000}",
+        "[model]\nhidden_size = nan",
+        "model = 5",
+        "version = [1]",
+        "[data]\ntarget = 2024-01-01",
+    ],
+)
+def test_strange_toml_is_one_line(text: str) -> None:
+    with pytest.raises(ExperimentError) as error:
+        Experiment.from_toml(text)
+    assert len(error.value.lines) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f'{{"model": {{"hidden_size": {"9" * 5000}}}}}', f'{{"model": {"[" * 3000}', '{"data": {"target": ["\\ud800"]}}'],
+)
+def test_strange_json_is_one_line(text: str) -> None:
+    with pytest.raises(ExperimentError) as error:
+        Experiment.from_json(text)
+    assert len(error.value.lines) == 1
