@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import lzma
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -16,13 +18,17 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
 
-__all__ = ["read_gzip", "read_zip"]
+__all__ = ["MOST_TIMES", "read_gzip", "read_zip"]
 
 MOST_FILES = 20_000
 MOST_TIMES = 200  # limit of the compression ratio: numbers as text have about 4, a zip bomb 1,000
 SMALL_BYTES = 10_000_000  # below this size the ratio is not checked
 _CHUNK = 1 << 20
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+MOST_DIRECTORY = 10_000_000  # bytes of the list of files in a ZIP archive
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, MemoryError),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError, IndexError, KeyError),
+)
 _ARCHIVES = (".zip", ".gz", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst")
 _SOUNDS = (".wav", ".wave")
 _WORKBOOK = ("xl/workbook.xml", "[Content_Types].xml", "content.xml")
@@ -45,6 +51,7 @@ def read_zip(file: InputFile) -> Table:
     DataError, one line: encrypted, damaged, a nested archive, too many files or too large ones.
     """
     name = file.name
+    _refuse_directory(file)
     try:
         archive = zipfile.ZipFile(Unclosable(file.stream))
         entries = archive.infolist()
@@ -75,6 +82,16 @@ def read_zip(file: InputFile) -> Table:
             file.progress.stage(0.0, 0.2)
             size = _copy(packed, unpacked, file)
             return _read_inner(file, unpacked, size, files[0].filename)
+
+
+def _refuse_directory(file: InputFile) -> None:
+    """DataError if the list of files is too long to be read quickly: its size stands at the end of the archive."""
+    file.stream.seek(max(0, file.size - (1 << 16) - 22))
+    end = file.stream.read()
+    place = end.rfind(b"PK\x05\x06")
+    size = int.from_bytes(end[place + 12 : place + 16], "little") if place >= 0 else 0
+    if MOST_DIRECTORY < size <= file.size or (size == 0xFFFFFFFF and file.size > MOST_DIRECTORY):
+        raise DataError(f"{file.name}: too many files; use at most {MOST_FILES:,}")
 
 
 def _read_sounds(file: InputFile, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], others: int) -> Table:
