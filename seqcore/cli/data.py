@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from seqcore.cli.import_report import print_questions, print_roles, report_object
 from seqcore.cli.output import Output
 from seqcore.cli.training import changed_values
 from seqcore.data.columns import column_errors
@@ -32,15 +33,18 @@ def data(args: argparse.Namespace, out: Output) -> int:
         raise DataError(*errors)
     profile = profile_table(table, experiment.data, leakage=find_leaks(table, experiment.data))
     if out.json:
-        out.object({"data": args.what, "task": experiment.data.task, **profile.to_dict()})
+        value = {"data": args.what, "task": experiment.data.task, **profile.to_dict()}
+        out.object({**value, **report_object(table.report)})
         return 0
     for line in _summary(args.what, profile, table, experiment):
         out.line(line)
+    print_roles(out, table.report)
     _tables(profile, out, pictures=table.frame is not None)
     for finding in profile.findings:
         out.line(f"{finding.severity}: {finding.sentence}")
-    if not profile.findings:
+    if not profile.findings and not table.report.questions:
         out.line("No problems found.")
+    print_questions(out, table.report)
     return 0
 
 

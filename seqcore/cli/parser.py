@@ -129,6 +129,7 @@ def _add_predict(commands: Any) -> None:
     beam_help = "beam size of a translation; 1 is greedy (default: as in the experiment)"
     option("--beam", metavar="N", type=_positive, help=beam_help)
     option("--seed", metavar="N", type=int, help="with --generate: random seed (default: 0)")
+    _add_changes(predict, "with --file: an import option, as in data.options.encoding=cp1252")
     predict.set_defaults(usage=predict.error)
 
 

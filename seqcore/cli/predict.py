@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.cli.import_report import print_questions, report_object
 from seqcore.cli.output import Output
 from seqcore.cli.progress import reading, score_rows
-from seqcore.cli.training import foreground
+from seqcore.cli.training import changed_values, foreground
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.errors import DataError, NotFoundError, PredictionError
+from seqcore.experiment.experiment import Experiment
 from seqcore.results import SeriesView, View, plain
 from seqcore.results.formatting import format_number
 from seqcore.results.series import flat_rows
@@ -60,6 +62,10 @@ def _check(args: argparse.Namespace) -> None:
         args.usage("--generate needs --input")
     if args.beam is not None and (args.steps is not None or args.generate is not None):
         args.usage("--beam needs --input, --file or --split")
+    if args.changes and args.file is None:
+        args.usage("--set needs --file")
+    if other := next((path for path, _ in args.changes if not path.startswith("data.options.")), ""):
+        args.usage(f"--set {other}: only data.options of the file can be changed")
     if args.generate is None and any(v is not None for v in (args.temperature, args.seed, args.top_k)):
         args.usage("--temperature, --top-k and --seed need --generate")
 
@@ -98,12 +104,15 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
     if not path.is_file():
         raise NotFoundError(f"{args.file}: no such file")
     with reading(out, path.name) as on_progress:
-        table = predictor.read_file(path, name=path.name, on_progress=on_progress)
-    for note in () if out.json else table.notes:
-        out.note(note)
+        changes = changed_values(Experiment.make({"data": {"source": "file"}}), args.changes)
+        table = predictor.read_file(path, name=path.name, on_progress=on_progress, changes=changes)
+    if not out.json:
+        for note in table.notes:
+            out.note(note)
+        print_questions(out, table.report)
     if not predictor.can_score(table):
         return _answers(args, out, predictor.predict(table, beam=args.beam), {"run": run.id, "file": path.name})
-    scored = {"file": path.name, "notes": list(table.notes)}
+    scored = {"file": path.name, "notes": list(table.notes), **report_object(table.report)}
     about = {"run": run.id, **_weights(out, run, predictor), **scored}
     return _scores(args, out, predictor.evaluate(table, beam=args.beam), path.name, about)
 

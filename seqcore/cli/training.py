@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from seqcore.cli.import_report import print_questions, report_object
 from seqcore.cli.output import Output
 from seqcore.cli.progress import ProgressDisplay, outcome, print_scores, reading
 from seqcore.data.sources import SOURCES
@@ -221,6 +222,10 @@ def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Out
         if "data.missing" in wanted:
             options = options.for_missing(checked.data.missing)
         table = read_table(path, name=path.name, options=options, on_progress=on_progress)
+    if out.json and table.report.questions:
+        out.object({"event": "read", "file": path.name, **report_object(table.report)})
+    elif not out.json:
+        print_questions(out, table.report)
     kept = store.put_file(path, path.name)
     data = {"source": "file", "options": {"hash": kept.hash, "name": kept.name}}
     return suggest_experiment(table, data=data, changes=wanted), table

@@ -16,7 +16,7 @@ from seqcore.errors import ExperimentError, NotFoundError, did_you_mean
 from seqcore.experiment.experiment import OPTIONS, Experiment, flat
 from seqcore.experiment.recipes import load_recipe
 
-__all__ = ["PAGE_KEYS", "experiment_from_link", "link_of", "nearest_from_link"]
+__all__ = ["PAGE_KEYS", "experiment_from_link", "link_of", "nearest_from_link", "written"]
 
 PAGE_KEYS = frozenset({"run", "runs", "part", "at", "embed", "embed_options", "theme"})
 """Keys of the page, which are not part of the experiment."""
@@ -43,7 +43,7 @@ def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:
         with contextlib.suppress(ExperimentError):  # may conflict with other fields of the recipe: then all are listed
             base = base.with_changes(changes)
     changes |= experiment.differences(base)
-    return params | {path: _written(value) for path, value in changes.items()}
+    return params | {path: written(value) for path, value in changes.items()}
 
 
 def experiment_from_link(params: Mapping[str, str]) -> tuple[Experiment, str | None]:
@@ -134,7 +134,7 @@ def _near_field(base: Experiment, key: str) -> str:
     return "; use recipe or dotted fields, as in model.hidden_size"
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """A value as text that reads back exactly."""
     if value is None:
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
@@ -125,18 +125,39 @@ class Predictor:
         return options.model_copy(update={name: v for name, v in known.items() if getattr(options, name) == "auto"})
 
     def read_file(
-        self, content: str | os.PathLike[str] | bytes, *, name: str, on_progress: Callable[[float], None] | None = None
+        self,
+        content: str | os.PathLike[str] | bytes,
+        *,
+        name: str,
+        on_progress: Callable[[float], None] | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> Table:
         """Read new data from a path or bytes, for `evaluate` and `predict`.
 
+        `changes` are import options that differ from those of the training data: {"data.options.header": "no"}.
         DataError with a line for each fault, or with the input that the model needs if the file has another kind.
+        ExperimentError for an invalid option.
         """
         from seqcore.data.readers.read_table import read_table
 
         return self._input_schema.read(
             lambda options: read_table(content, name=name, options=options, on_progress=on_progress),
-            self.file_options,
+            self._changed_options(changes or {}),
             name=name,
+        )
+
+    def _changed_options(self, changes: Mapping[str, Any]) -> FileOptions:
+        options = self.file_options
+        if not changes:
+            return options
+        values = {name: value for name, value in options.model_dump().items() if name in FileOptions.model_fields}
+        data = {"source": "file", "options": values}
+        return FileOptions(
+            **{
+                name: value
+                for name, value in Experiment.make({"data": data}).with_changes(changes).data.options.items()
+                if name in FileOptions.model_fields
+            }
         )
 
     def parse_input(self, text: str) -> Any:
