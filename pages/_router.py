@@ -3,7 +3,7 @@
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
-from ui import session, theme
+from ui import account, session, theme
 
 st.set_page_config(page_title="Sequence Lab", page_icon=session.icon(), layout="wide")
 theme.apply()
@@ -19,7 +19,9 @@ page = st.navigation(
 )
 session.keep_link()
 try:
-    session.scheduler()
-    page.run()
+    if account.sign_in():
+        session.scheduler()
+        account.account_bar()
+        page.run()
 except SeqcoreError as error:
     session.show_errors(error)

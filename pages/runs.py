@@ -13,11 +13,11 @@ from seqcore.events import Changed, Epoch
 from seqcore.plots.loss import loss_info, plot_loss
 from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import Run
-from ui import run_labels
+from ui import permissions, run_labels
 from ui.results import picture
 from ui.run_index import IndexedRun, run_index
 from ui.run_list import run_list
-from ui.session import escape, scheduler, select_run, selected_run, show_errors, store
+from ui.session import escape, select_run, selected_run, show_errors, store
 
 PAGE_SIZE = 25  # rows; more on request
 POLL = 1.0  # seconds between two updates while a run is active
@@ -76,7 +76,7 @@ def filtered(runs: list[IndexedRun]) -> list[IndexedRun]:
     with st.container(horizontal=True, vertical_alignment="center"):
         words = st.text_input(
             "Search", placeholder="Name, architecture or id", key="runs-find", label_visibility="collapsed", width=260,
-            help="Part of the name of a recipe, a file or an architecture, or the beginning of an id.",
+            help="Part of the name of a recipe, a file, an architecture or an owner, or the beginning of an id.",
         )  # fmt: skip
         statuses = st.pills(
             "Status", [status for status in run_labels.STATUSES if counts[status]],
@@ -84,11 +84,16 @@ def filtered(runs: list[IndexedRun]) -> list[IndexedRun]:
             format_func=lambda status: f"{run_labels.STATUSES[status].word} {counts[status]:,}",
             label_visibility="collapsed", help="Show runs with these statuses only.",
         )  # fmt: skip
+        mine = permissions.has_logins() and st.toggle(
+            "My runs", key="runs-mine", help="Show only the runs that you started."
+        )
         order = st.selectbox(
             "Sort by", list(ORDERS), key="runs-order", label_visibility="collapsed", width=190, help="Sort order."
         )
     wanted = words.lower().split()
     kept = [run for run in runs if not statuses or run.status in statuses]
+    if mine:
+        kept = [run for run in kept if run.owner == permissions.user()]
     if wanted:
         kept = [run for run in kept if all(word in run.text for word in wanted)]
     key = ORDERS[order]
@@ -162,20 +167,14 @@ def actions(run: Run) -> None:
     unusable = run.status == "failed" and store().checkpoint_step(run.id) is None  # no weights, and it would fail again
     with st.container(horizontal=True):
         if run.status in ("interrupted", "stopped", "failed") and not unusable:
-            _action(
-                "Resume",
-                run,
-                scheduler().resume,
-                icon="play_arrow",
-                primary=True,
-                help="Resume from the last checkpoint.",
-            )
+            help = "Resume from the last checkpoint."
+            _action("Resume", run, permissions.resume, icon="play_arrow", primary=True, help=help)
         if run.status == "running":
-            _action("Pause", run, scheduler().pause, icon="pause", help="Pause this run; it can be continued later.")
+            _action("Pause", run, permissions.pause, icon="pause", help="Pause this run; it can be continued later.")
         if run.status == "paused":
-            _action("Continue", run, scheduler().continue_, icon="play_arrow", primary=True, help="Continue this run.")
+            _action("Continue", run, permissions.continue_, icon="play_arrow", primary=True, help="Continue this run.")
         if not run.ended:
-            _action("Stop", run, scheduler().stop, icon="stop", help="End this run. Its weights are kept.")
+            _action("Stop", run, permissions.stop, icon="stop", help="End this run. Its weights are kept.")
         if st.button(
             "Open in Train", icon=":material/show_chart:", key=f"open-Train-{run.id}",
             type="primary" if unusable else "secondary", help="Show its settings and loss, and change the settings.",
@@ -183,9 +182,11 @@ def actions(run: Run) -> None:
             _open(run, "train.py")
         if not unusable and st.button("Open in Predict", icon=":material/insights:", key=f"open-Predict-{run.id}"):
             _open(run, "predict.py")
+        refused = permissions.refused_help(run)
         if run.status not in ("running", "paused") and st.button(
-            "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}", help="Asks for confirmation."
-        ):
+            "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}",
+            disabled=refused is not None, help=refused or "Asks for confirmation.",
+        ):  # fmt: skip
             confirm_delete(run)
 
 
@@ -199,7 +200,11 @@ def _action(
     name: str, run: Run, action: Callable[[str], object], *, icon: str, help: str, primary: bool = False
 ) -> None:
     kind = "primary" if primary else "secondary"
-    if st.button(name, icon=f":material/{icon}:", type=kind, key=f"{name}-{run.id}", help=help):
+    refused = permissions.refused_help(run)
+    if st.button(
+        name, icon=f":material/{icon}:", type=kind, key=f"{name}-{run.id}", help=refused or help,
+        disabled=refused is not None,
+    ):  # fmt: skip
         try:
             action(run.id)
         except SeqcoreError as error:
@@ -225,7 +230,7 @@ def confirm_delete(run: Run) -> None:
 def delete(run: str) -> None:
     """Delete a run and clear the selection."""
     try:
-        scheduler().delete(run)
+        permissions.delete(run)
     except SeqcoreError as error:
         st.session_state["runs-error"] = error
     else:
@@ -242,6 +247,8 @@ def facts(run: Run) -> None:
         "Started": f"{run.created:%d %b %Y %H:%M} UTC",
         "Id": f"`{run.id}`",
     }
+    if run.owner is not None:
+        rows = {"Owner": escape(run.owner), **rows}
     st.table(rows, border="horizontal")
 
 

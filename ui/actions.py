@@ -12,7 +12,7 @@ from seqcore.errors import DataError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.records import Run
 from seqcore.training.control import LIVE_CHANGES
-from ui import data_picker, drafts, overview, session
+from ui import data_picker, drafts, overview, permissions, session
 
 __all__ = ["buttons", "errors", "open_in_predict", "pending_request", "was_started_here"]
 
@@ -40,8 +40,10 @@ def buttons(run: Run | None, experiment: Experiment | None, *, missing: bool = F
     help = None if same else "Start a run with these settings."
     if experiment is None:
         help = "Upload a file first." if missing else "These settings can't be trained; see the errors above."
+    refused = permissions.refused_help()
+    off = same or experiment is None or refused is not None
     shown = (_data_of(drafts.on_page()),)
-    _button("Train", "play_arrow", help, _train, shown, primary=True, off=same or experiment is None)
+    _button("Train", "play_arrow", refused or help, _train, shown, primary=True, off=off)
     if run is not None:
         _run_buttons(run, experiment)
     if st.session_state.pop(_DONE, False):
@@ -84,29 +86,34 @@ def pending_request(run: Run) -> str | None:
 
 
 def _run_buttons(run: Run, experiment: Experiment | None) -> None:
-    scheduler = session.scheduler()
+    refused = permissions.refused_help(run)
+    never = refused is not None
     if run.status == "paused":
+        label, icon, help, action = "Continue", "play_circle", "Continue this run.", permissions.continue_
         off = pending_request(run) is not None
-        _pause_button("Continue", "play_circle", "Continue this run.", scheduler.continue_, run, off=off)
     elif run.status in ("stopped", "interrupted", "failed"):
-        _pause_button("Resume", "play_circle", "Resume from the last checkpoint.", scheduler.resume, run)
+        label, icon, help, action = "Resume", "play_circle", "Resume from the last checkpoint.", permissions.resume
+        off = False
     else:
+        label, icon, help, action = "Pause", "pause", "Pause this run; it can be continued later.", permissions.pause
         off = run.status != "running" or pending_request(run) is not None
-        _pause_button("Pause", "pause", "Pause this run; it can be continued later.", scheduler.pause, run, off=off)
+    # One key for the three, so that the layout does not change with the run's status.
+    _button(label, icon, refused or help, _request, (label, action, run.id), off=off or never, key="do-pause")
     help = "End this run. Its weights are kept."
     off = run.ended or run.stopping or pending_request(run) == "Stop"
-    _button("Stop", "stop", help, _request, ("Stop", scheduler.stop, run.id), off=off)
+    _button("Stop", "stop", refused or help, _request, ("Stop", permissions.stop, run.id), off=off or never)
     off = run.status in ("queued", "failed", "interrupted")
     if run.ended:
         help = "Train for one more epoch from the last checkpoint."
     else:
         help = f"Add one epoch: {run.epochs + 1:,} instead of {run.epochs:,}."
-    _button("One more epoch", "plus_one", help, _command, (scheduler.more_epochs, run.id, 1), off=off)
-    changes = _live_changes(run, experiment)
+    more = (permissions.more_epochs, run.id, 1)
+    _button("One more epoch", "plus_one", refused or help, _command, more, off=off or never)
+    changes = {} if never else _live_changes(run, experiment)
     if changes:
         named = ", ".join(f"{path.rpartition('.')[2].replace('_', ' ')} {value:g}" for path, value in changes.items())
         help = f"Use {session.escape(named)} from the next step on."
-        _button("Apply to this run", "tune", help, _change, (run.id, changes))
+        _button("Apply to this run", "tune", help, _command, (permissions.change, run.id, changes))
 
 
 def _live_changes(run: Run, experiment: Experiment | None) -> dict[str, Any]:
@@ -119,13 +126,6 @@ def _live_changes(run: Run, experiment: Experiment | None) -> dict[str, Any]:
     if experiment.training.epochs == run.experiment.training.epochs:  # the control is behind by the added epochs
         changes.pop("training.epochs", None)
     return changes if changes and set(changes) <= set(LIVE_CHANGES) else {}
-
-
-def _pause_button(
-    label: str, icon: str, help: str, action: Callable[[str], object], run: Run, *, off: bool = False
-) -> None:
-    """Pause, Continue and Resume share one button, so that the layout does not change with the run's status."""
-    _button(label, icon, help, _request, (label, action, run.id), off=off, key="do-pause")
 
 
 def _button(
@@ -173,7 +173,7 @@ def _train(shown: tuple[Any, Any]) -> None:
         lines = overview.check(experiment, data_picker.table_of(experiment))
         if lines:
             raise DataError(*lines)
-        run = session.scheduler().submit(experiment, recipe=draft.recipe)
+        run = permissions.submit(experiment, recipe=draft.recipe)
     except SeqcoreError as error:
         st.session_state[_ERRORS] = error.lines
         return
@@ -198,7 +198,3 @@ def _request(request: str, action: Callable[..., object], run: str) -> None:
     st.session_state.pop(_PENDING, None)
     if request in RESULTING_STATUS and not st.session_state.get(_ERRORS):
         st.session_state[_PENDING] = (run, request)
-
-
-def _change(run: str, changes: dict[str, Any]) -> None:
-    _command(lambda: session.store().command(run, "change", changes))

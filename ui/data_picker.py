@@ -18,7 +18,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import Recipe, load_recipe, recipes
 from seqcore.tasks import TASKS
 from seqcore.tasks.auto_config import suggest_experiment
-from ui import drafts, forms, session
+from ui import drafts, forms, permissions, session
 from ui.drafts import Draft, widget_key
 
 __all__ = [
@@ -136,11 +136,13 @@ def file_choice(selected: str) -> Experiment | None:
     Returns an experiment suggested for a newly selected file (one without a file if it can't be read), or None if
     nothing has changed. Errors stay on the page until another file is selected.
     """
-    known = {f.hash: f.name for f in session.store().files()}
+    known = {f.hash: f.name for f in permissions.files()}
+    refused = permissions.refused_help()
     with st.container(horizontal=True, key="file"):  # labels aligned at the top: the controls differ in height
         upload = st.file_uploader(
             "Upload a file",
             key="upload",
+            disabled=refused is not None,
             type=[f".{suffix}" for suffix in SUFFIXES],
             help="Time series (CSV, TSV, Parquet), labelled sequences (CSV, TS), text (TXT), sentence pairs (TSV), "
             "audio (WAV, or a ZIP of WAV files). The format is detected. The file stays on this machine.",
@@ -168,7 +170,7 @@ def file_choice(selected: str) -> Experiment | None:
     if upload is not None and st.session_state.get(_ERRORS) and suggestion is None:
         suggestion = _import_options(upload)
     if not selected and suggestion is None and not st.session_state.get(_ERRORS):
-        st.info("Upload a file to begin.", icon=":material/upload_file:")
+        st.info(refused or "Upload a file to begin.", icon=":material/upload_file:")
     return suggestion
 
 
@@ -192,7 +194,7 @@ def _from_upload(upload: Any, options: dict[str, Any]) -> Experiment:
         upload.name,
         lambda step: read_table(content, name=upload.name, options=reading, on_progress=step),
     )
-    kept = session.store().put_file(content, upload.name)
+    kept = permissions.put_file(content, upload.name)
     data = {"source": "file", "options": {**options, "hash": kept.hash, "name": kept.name}}
     experiment = suggest_experiment(table, data=data)
     _tables().put(_key(experiment), table)

@@ -18,7 +18,7 @@ from seqcore.results.formatting import counted
 from seqcore.runs.records import Run
 from seqcore.tasks.auto_config import refit_experiment
 from seqcore.tasks.frames import frames_view
-from ui import run_labels, session
+from ui import permissions, run_labels, session
 from ui.evaluation_section import show_evaluation
 from ui.inputs import INPUTS, parsed_text, wanted_file
 from ui.results import answer, answer_table, download_csv, file_stem, letters, picture, show
@@ -128,8 +128,12 @@ def _refit(run: Run, predictor: Predictor) -> None:
         "The validation and test splits were held back from training. To forecast beyond the data, retrain on all data "
         f"for {counted(epochs, 'epoch')}, the best number here."
     )
-    if st.button("Retrain on all data", icon=":material/restart_alt:", key=f"refit-{run.id}"):
-        new = session.scheduler().submit(refit_experiment(predictor.resolved_experiment, epochs), recipe=run.recipe)
+    refused = permissions.refused_help()
+    if st.button(
+        "Retrain on all data", icon=":material/restart_alt:", key=f"refit-{run.id}", disabled=refused is not None,
+        help=refused,
+    ):  # fmt: skip
+        new = permissions.submit(refit_experiment(predictor.resolved_experiment, epochs), recipe=run.recipe)
         select_run(new.id)
         st.switch_page("train.py")
 

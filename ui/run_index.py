@@ -29,14 +29,15 @@ class IndexedRun(NamedTuple):
     text: str  # in lower case; what a search looks through
     seconds: float
     skill: float  # a factor; 0 if unknown
+    owner: str | None
 
     @classmethod
     def of(cls, run: Run) -> IndexedRun:
         """The short form of a run."""
         title, word = run_labels.title(run), run_labels.STATUSES[run.status].word
-        text = f"{title} · {run_labels.network(run)} · {word} · {run.id}".lower()
+        text = f"{title} · {run_labels.network(run)} · {word} · {run.owner or ''} · {run.id}".lower()
         skill = run_labels.skill_ratio(run)
-        return cls(run.id, run.status, title, text, run.seconds, 0.0 if math.isnan(skill) else skill)
+        return cls(run.id, run.status, title, text, run.seconds, 0.0 if math.isnan(skill) else skill, run.owner)
 
     @property
     def active(self) -> bool:

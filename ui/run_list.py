@@ -49,7 +49,7 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
     return {
         "id": run.id,
         "title": run_labels.title(run),
-        "network": f"{run_labels.network(run)} · {run_labels.trained_on(run)}",
+        "network": " · ".join(filter(None, (run_labels.network(run), run_labels.trained_on(run), run.owner))),
         "status": status.word,
         "tone": status.colour,
         "hollow": run.status in ("queued", "stopped", "interrupted"),

@@ -1,0 +1,128 @@
+"""What the visitor of this session may do. Every page starts, changes and deletes runs and stores files through here.
+
+A disabled button is not enough: a page may have been drawn before. So each function checks before it acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from seqcore.errors import StoreError
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.records import Run, StoredFile
+from ui import session
+
+__all__ = [
+    "change", "continue_", "delete", "files", "has_logins", "more_epochs", "pause", "put_file", "refusal",
+    "refused_help", "resume", "stop", "submit", "user",
+]  # fmt: skip
+
+
+def has_logins() -> bool:
+    """Whether users sign in, here (`[auth]` in secrets.toml) or at a proxy (server.trustedUserHeaders)."""
+    return "is_logged_in" in st.user.to_dict() or bool(st.config.get_option("server.trustedUserHeaders"))
+
+
+def user() -> str | None:
+    """The signed-in user: an e-mail address, or the provider's identifier if the address is not verified. Else None."""
+    claims = st.user.to_dict()
+    signed_in = claims.get("is_logged_in", bool(st.config.get_option("server.trustedUserHeaders")))
+    return _identity(claims) if signed_in else None
+
+
+def _identity(claims: Mapping[str, Any]) -> str | None:
+    email, verified = claims.get("email"), str(claims.get("email_verified", True)).lower()
+    if email and verified != "false":
+        return str(email).strip().lower()
+    subject = claims.get("sub")
+    return f"{claims.get('provider') or claims.get('iss') or 'user'}:{subject}" if subject else None
+
+
+def refusal(run: Run | None = None) -> str | None:
+    """Why the visitor may not change this run, or without one, not train and upload; None where they may."""
+    if session.store().read_only:
+        return "The store is read-only."
+    if not has_logins():
+        return None
+    name = user()
+    if name is None:
+        return "Sign in first."
+    if run is None or run.owner == name:
+        return None
+    if run.owner is None:
+        return "This run was started without a login; it can be changed on the command line."
+    return f"This run belongs to {run.owner}. To train a copy, open it in Train."
+
+
+def refused_help(run: Run | None = None) -> str | None:
+    """`refusal` as the help of a disabled button."""
+    reason = refusal(run)
+    return None if reason is None else session.escape(reason)
+
+
+def submit(experiment: Experiment, *, recipe: str | None) -> Run:
+    """Queue a new run of the visitor. StoreError if it is refused, as in every function below."""
+    _check()
+    return session.scheduler().submit(experiment, recipe=recipe, owner=user())
+
+
+def put_file(content: bytes, name: str) -> StoredFile:
+    """Store a file of the visitor."""
+    _check()
+    return session.store().put_file(content, name, owner=user())
+
+
+def files() -> list[StoredFile]:
+    """The visitor's files and those of nobody; all files where nobody signs in."""
+    return session.store().files(user())
+
+
+def resume(run: str) -> None:
+    """Continue a run that has ended from its last checkpoint."""
+    session.scheduler().resume(_own(run))
+
+
+def more_epochs(run: str, n: int) -> None:
+    """Train `n` more epochs."""
+    session.scheduler().more_epochs(_own(run), n)
+
+
+def pause(run: str) -> None:
+    """Pause a run."""
+    session.scheduler().pause(_own(run))
+
+
+def continue_(run: str) -> None:
+    """Continue a paused run."""
+    session.scheduler().continue_(_own(run))
+
+
+def stop(run: str) -> None:
+    """Stop a run, or take it out of the queue."""
+    session.scheduler().stop(_own(run))
+
+
+def change(run: str, changes: Mapping[str, Any]) -> None:
+    """Change fields of an active run."""
+    session.store().command(_own(run), "change", changes)
+
+
+def delete(run: str) -> None:
+    """Delete a run that is not active."""
+    session.scheduler().delete(_own(run))
+
+
+def _own(run: str) -> str:
+    """The id of a run that the visitor may change."""
+    found = session.store().run(run)
+    _check(found)
+    return found.id
+
+
+def _check(run: Run | None = None) -> None:
+    reason = refusal(run)
+    if reason is not None:
+        raise StoreError(reason)
