@@ -102,6 +102,7 @@ class Lifecycle(Reading):
         """Resume a run in this process, with `changes` and more `epochs`: queued and claimed at once, so that a killed
         process leaves no run in the queue. None if another process has it."""
         run_id = self.run(run).id
+        noted = self.locks.noted(run_id)
         lock = self.locks.take(run_id)
         if lock is None:
             return None
@@ -117,6 +118,7 @@ class Lifecycle(Reading):
                 update_run(connection, run_id, status="running", queued=None, started=started)
                 return Lease(run_id, self._find(connection, run_id)["attempt"], holder.release)
         except BaseException:
+            self.locks.note(run_id, noted)
             holder.release()
             raise
 
