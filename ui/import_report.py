@@ -3,7 +3,7 @@ changed with one click."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from ui import import_changes
 from ui.drafts import Draft
 from ui.session import escape
 
-__all__ = ["columns_box", "questions_box"]
+__all__ = ["ask", "columns_box", "questions_box"]
 
 MAX_ROWS = 12  # columns shown with controls of their own
 MAX_ALTERNATIVES = 2  # of a column, as buttons
@@ -37,18 +37,24 @@ def questions_box(table: Table | None) -> None:
     """A box for each doubtful decision, with its answers as buttons; and why the last change was refused."""
     for line in import_changes.refused():
         st.error(f"Nothing was changed. {escape(line)}")
-    for i, question in enumerate(table.report.questions if table is not None else ()):
-        _question(question, f"question-{i}")
+    if table is not None:
+        ask(table.report.questions, import_changes.change, key="question")
 
 
-def _question(question: Question, key: str) -> None:
+def ask(questions: Sequence[Question], on_answer: Callable[[dict[str, Any]], None], *, key: str) -> None:
+    """A box for each question; `on_answer` is called with the import options of the answer that is clicked."""
+    for i, question in enumerate(questions):
+        _question(question, on_answer, f"{key}-{i}")
+
+
+def _question(question: Question, on_answer: Callable[[dict[str, Any]], None], key: str) -> None:
     with st.container(key=key, border=True, gap="small"):
         st.markdown(f":material/help: {escape(question.sentence)}")
         with st.container(horizontal=True, gap="small"):
             for i, answer in enumerate(question.answers):
                 st.button(
                     escape(answer.title), key=f"{key}-{i}", help=escape(_in_words(answer.options)),
-                    on_click=import_changes.change, args=(dict(answer.options),),
+                    on_click=on_answer, args=(dict(answer.options),),
                 )  # fmt: skip
 
 
