@@ -48,7 +48,7 @@ def ask(questions: Sequence[Question], on_answer: Callable[[dict[str, Any]], Non
 
 
 def _question(question: Question, on_answer: Callable[[dict[str, Any]], None], key: str) -> None:
-    with st.container(key=key, border=True, gap="small"):
+    with st.container(key=f"ask-{key}", border=True, gap="small"):
         st.markdown(f":material/help: {escape(question.sentence)}")
         with st.container(horizontal=True, gap="small"):
             for i, answer in enumerate(question.answers):
@@ -80,9 +80,12 @@ def columns_box(draft: Draft, table: Table, *, expanded: bool = True) -> None:
         return
     detected = st.session_state.setdefault(_DETECTED, {}).setdefault(options["hash"], {})
     file = _File(table.report.roles, options["columns"], detected)
-    doubtful = [r for r in file.roles if r.role != "value" or r.alternatives or r.column in file.given]
-    shown = file.roles if len(file.roles) <= MAX_ROWS else doubtful[:MAX_ROWS]
-    with st.expander(_summary(file.roles), expanded=expanded, key="file-columns"):
+    special = [r for r in file.roles if r.role != "value" or r.column in file.given]
+    shown = file.roles if len(file.roles) <= MAX_ROWS else special[:MAX_ROWS]
+    with (
+        st.expander(_summary(file.roles), expanded=expanded, key="file-columns"),
+        st.container(key="column-roles", gap="xsmall"),
+    ):
         for place, role in enumerate(shown):
             with st.container(key=f"column-{place}", horizontal=True, vertical_alignment="center", gap="small"):
                 example = f"  \n:gray[{escape(_short(role.example))}]" if role.example else ""
@@ -96,7 +99,7 @@ def columns_box(draft: Draft, table: Table, *, expanded: bool = True) -> None:
 def _summary(roles: tuple[ColumnRole, ...]) -> str:
     """The title: how many columns have which role."""
     counts = {ROLES[name].title.lower(): sum(r.role == name for r in roles) for name in ROLES}
-    return "Columns: " + ", ".join(
+    return "Columns of the file: " + ", ".join(
         f"{count:,} {title}" if count > 1 else title for title, count in counts.items() if count
     )
 
@@ -115,7 +118,7 @@ def _controls(role: ColumnRole, key: str, file: _File) -> None:
             f"Detected: {ROLES[before].title}" if before in ROLES else "Detect", key=f"{key}-undo", type="tertiary",
             icon=":material/undo:", on_click=_set_role, args=(role, None, file), help="Undo the change.",
         )  # fmt: skip
-    others = [name for name in role.alternatives if name in ROLES and name != role.role and not given]
+    others = [name for name in role.alternatives if name in ROLES and name not in (role.role, "ignore") and not given]
     for name in others[:MAX_ALTERNATIVES]:
         st.button(
             f"{ROLES[name].title}?", key=f"{key}-{name}", type="tertiary", on_click=_set_role, args=(role, name, file),
