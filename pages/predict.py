@@ -104,9 +104,9 @@ def introduce(run: Run, predictor: Predictor | None) -> None:
     if not run.ended:
         st.caption("The run has not ended: this page uses its best weights so far.")
         st.button("Refresh", icon=":material/refresh:", type="tertiary")
-    latest = {e.event.code: e.event for e in store().events(run.id, kinds=("finding",)) if isinstance(e.event, Finding)}
-    for finding in latest.values():
-        if finding.severity != "info":
+    for stored in store().findings(run.id):
+        finding = stored.event
+        if isinstance(finding, Finding) and finding.severity != "info":
             finding_box(finding)
 
 

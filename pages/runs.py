@@ -9,15 +9,16 @@ from typing import Any
 import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
-from seqcore.events import Changed, Epoch
-from seqcore.plots.loss import loss_info, plot_loss
+from seqcore.plots.loss import plot_loss
 from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import Run
 from ui import permissions, run_labels
 from ui.results import picture
 from ui.run_index import IndexedRun, run_index
 from ui.run_list import run_list
+from ui.run_view import loss_of
 from ui.session import escape, select_run, selected_run, show_errors, store
+from ui.shared_history import shared_history
 
 PAGE_SIZE = 25  # rows; more on request
 POLL = 1.0  # seconds between two updates while a run is active
@@ -133,9 +134,9 @@ def detail(run: Run) -> None:
     )
     explain(run)
     actions(run)
-    curve = store().curve(run.id, "loss")
-    events = [stored.event for stored in store().events(run.id, kinds=("epoch", "changed"))]
-    info = loss_info(curve.steps, curve.values, [e for e in events if isinstance(e, Epoch | Changed)])
+    history = shared_history(run)
+    history.update(store())
+    info = loss_of(history.moment())
     if not info.empty:
         figure = plot_loss(info)
         figure.update_layout(height=250)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -30,10 +30,13 @@ _ERRORS, _SUBMITTED, _STARTED_HERE, _DONE = "action-errors", "submitted", "start
 _PENDING = "pending-request"
 
 
-def buttons(run: Run | None, experiment: Experiment | None, *, missing: bool = False) -> None:
+def buttons(
+    run: Run | None, experiment: Experiment | None, *, missing: bool = False, changed: Mapping[str, Any] | None = None
+) -> None:
     """Train and, if a run is shown, Pause or Continue, Stop, and One more epoch.
 
-    `experiment` is None if training would reject it; `missing` means that no file has been uploaded yet.
+    `experiment` is None if training would reject it; `missing` means that no file has been uploaded yet. `changed` are
+    the fields that were changed during the run.
     """
     same = run is not None and not run.ended and experiment == run.experiment
     # None while this run is active: the pointer is still on the button, so the tooltip would stay on the page.
@@ -45,7 +48,7 @@ def buttons(run: Run | None, experiment: Experiment | None, *, missing: bool = F
     shown = (_data_of(drafts.on_page()),)
     _button("Train", "play_arrow", refused or help, _train, shown, primary=True, off=off)
     if run is not None:
-        _run_buttons(run, experiment)
+        _run_buttons(run, experiment, changed or {})
     if st.session_state.pop(_DONE, False):
         st.rerun()
 
@@ -85,7 +88,7 @@ def pending_request(run: Run) -> str | None:
     return str(request)
 
 
-def _run_buttons(run: Run, experiment: Experiment | None) -> None:
+def _run_buttons(run: Run, experiment: Experiment | None, changed: Mapping[str, Any]) -> None:
     refused = permissions.refused_help(run)
     never = refused is not None
     if run.status == "paused":
@@ -109,20 +112,18 @@ def _run_buttons(run: Run, experiment: Experiment | None) -> None:
         help = f"Add one epoch: {run.epochs + 1:,} instead of {run.epochs:,}."
     more = (permissions.more_epochs, run.id, 1)
     _button("One more epoch", "plus_one", refused or help, _command, more, off=off or never)
-    changes = {} if never else _live_changes(run, experiment)
+    changes = {} if never else _live_changes(run, experiment, changed)
     if changes:
         named = ", ".join(f"{path.rpartition('.')[2].replace('_', ' ')} {value:g}" for path, value in changes.items())
         help = f"Use {session.escape(named)} from the next step on."
         _button("Apply to this run", "tune", help, _command, (permissions.change, run.id, changes))
 
 
-def _live_changes(run: Run, experiment: Experiment | None) -> dict[str, Any]:
+def _live_changes(run: Run, experiment: Experiment | None, changed: Mapping[str, Any]) -> dict[str, Any]:
     """The differences between the controls and an active run, if all of them can be changed while it trains."""
     if experiment is None or run.status not in ("running", "paused"):
         return {}
-    recorded = (change.changes for change in session.store().changes(run.id, step=0))
-    now = run.experiment.with_changes({path: value for changes in recorded for path, value in changes.items()})
-    changes = experiment.differences(now)
+    changes = experiment.differences(run.experiment.with_changes(changed))
     if experiment.training.epochs == run.experiment.training.epochs:  # the control is behind by the added epochs
         changes.pop("training.epochs", None)
     return changes if changes and set(changes) <= set(LIVE_CHANGES) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -23,6 +22,8 @@ from ui.run_history import Moment
 from ui.run_labels import SPLITS
 
 __all__ = ["cards", "finding_box", "log", "scores_of"]
+
+LOG_LINES = 200
 
 
 def scores_of(moment: Moment) -> ScoresInfo:
@@ -46,7 +47,6 @@ def cards(moment: Moment) -> None:
     elapsed = format_duration(run.seconds)
     scores = scores_of(moment)
     validation = last.metrics.get("val_loss") if last else None
-    epochs = moment.epochs_done
     boxes = [
         _card("Epoch", str(moment.epoch), f" of {moment.epochs:,}", _steps(moment), progress=_progress(moment)),
         _card("Training loss", number(moment.train_loss), "", "last 20 steps", line=_line(moment.curve, "training")),
@@ -55,7 +55,7 @@ def cards(moment: Moment) -> None:
             number(validation),
             "",
             _validation_note(moment, validation),
-            line=_line(np.array([e.metrics.get("val_loss", math.nan) for e in epochs]), "validation"),
+            line=_line(moment.validation.losses, "validation"),
         ),
         _skill(scores, SPLITS[_split(moment)], _test_note(run)),
         _card("Steps per second", number(moment.rate), "", f"{run.parameters:,} parameters" if run.parameters else ""),
@@ -86,7 +86,9 @@ def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:
 
 
 def log(lines: Sequence[Line]) -> None:
-    """The event log, newest first."""
+    """The event log, newest first: the last `LOG_LINES`."""
+    if len(lines) > LOG_LINES:
+        lines = [*lines[:LOG_LINES], Line("", "Earlier lines are not shown.", "change")]
     rows = "".join(
         f'<li class="sl-{line.kind}"><span class="sl-when">{escape(line.when)}</span>'
         f"<span>{escape(line.text)}</span></li>"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.events import Epoch, Preparing, Preview, Started, Steps
+from seqcore.events import Changed, Epoch, Finding, Preparing, Preview, Started, Steps
+from seqcore.plots.loss import EpochLosses
+from seqcore.runs.epoch_table import EpochTable
 from seqcore.runs.records import Run, StoredEvent
 from seqcore.runs.store import Store
 
@@ -23,8 +26,8 @@ REPLAY_LENGTH = 7.0  # seconds that a replay takes by default
 SPEEDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # of a replay, relative to the run
 RECENT = 6  # epochs from which the rate is estimated
 MIN_RATE_SECONDS = 2.0  # seconds of steps needed for an estimate of the remaining time: the first steps are slow
-WAIT, POLL, YOUNG = 0.25, 0.03, 3.0  # seconds: longest wait for a first step, between polls, oldest run waited for
-KINDS = ("preparing", "started", "epoch", "preview", "changed", "finding", "finished")
+KINDS = ("preparing", "started", "changed", "finding", "finished")  # of events that are kept as such
+KEPT = 500  # events
 
 Values = NDArray[np.float64]
 
@@ -43,39 +46,57 @@ class Moment:
     last: Epoch | None
     curve_steps: Values
     curve: Values
-    events: tuple[StoredEvent, ...]
+    validation: EpochLosses  # of each epoch so far, as reported last; NaN where it is not known
+    events: tuple[StoredEvent, ...]  # `KINDS` and the best epoch
+    changed: Mapping[str, Any]  # fields that were changed during the run: dotted path -> value
     preview: StoredEvent | None
     rate: float | None  # steps per second
     left: float | None  # seconds until the end
     preparing: str = ""  # the current activity while no step is taken
 
-    @property
-    def epochs_done(self) -> list[Epoch]:
-        """The epochs so far, each as reported last."""
-        return _epochs(self.events)
-
 
 @dataclass
 class History:
-    """The store's events and loss curve of one run, kept up to date with as few queries as possible."""
+    """What is shown of one run, kept up to date with as few queries as possible.
+
+    Memory is bounded: of the epochs there are arrays, of the previews the last, of other events about `KEPT`.
+    """
 
     run: Run
     steps: Values = field(default_factory=lambda: np.zeros(0))
     losses: Values = field(default_factory=lambda: np.zeros(0))
-    events: list[StoredEvent] = field(default_factory=list)
+    events: list[StoredEvent] = field(default_factory=list)  # of `KINDS`
+    epochs: EpochTable = field(default_factory=lambda: EpochTable.of_rows(()))
+    best: StoredEvent | None = None
+    last: StoredEvent | None = None
+    preview: StoredEvent | None = None
+    changed: dict[str, Any] = field(default_factory=dict)
+    _all: list[StoredEvent] | None = None  # every event, for a replay
     _version: int | None = None
     _seen: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=30))  # (time, step) as first seen
     _was_running: bool = False
 
-    def update(self, store: Store) -> None:
-        """Read what is new from the store."""
-        version = store.version(self.run.id)
-        self.run = store.run(self.run.id)  # liveness and queue position change without a new version
-        if version != self._version:
-            after = self.events[-1].seq if self.events else 0
-            self.events += store.events(self.run.id, after=after, kinds=KINDS)
-            curve = store.curve(self.run.id, "loss")
-            self.steps, self.losses = curve.steps.astype(np.float64), curve.values
+    @classmethod
+    def of_events(cls, run: Run, steps: Values, losses: Values, events: Sequence[StoredEvent]) -> History:
+        """From all events of a run, which has few of them."""
+        history = cls(run, steps, losses, _all=list(events))
+        reported = [(e, e.event) for e in events if isinstance(e.event, Epoch)]
+        history._add_epochs(EpochTable.of_rows(_epoch_row(stored, epoch) for stored, epoch in reported))
+        by_seq = {stored.seq: stored for stored, _ in reported}
+        history.last = reported[-1][0] if reported else None
+        history.best = by_seq.get(history._best_seq())
+        history.preview = next((e for e in reversed(events) if isinstance(e.event, Preview)), None)
+        history._add_events([e for e in events if e.event.name in KINDS])
+        return history
+
+    def update(self, store: Store) -> bool:
+        """Read what is new from the store. Whether there was something."""
+        version = store.version(self.run.id)  # changes with liveness, too, but not with the position in the queue
+        new = version != self._version
+        if new or self.run.status == "queued":
+            self.run = store.run(self.run.id)
+        if new:
+            self._read(store)
             self._version = version
         running = self.run.status == "running"
         if running and not self._was_running:
@@ -83,49 +104,107 @@ class History:
         if running and self.run.step and (not self._seen or self.run.step != self._seen[-1][1]):
             self._seen.append((time.monotonic(), self.run.step))
         self._was_running = running
+        return new
 
-    def await_first_step(self, store: Store) -> None:
-        """Just after the start of a run, wait briefly for its first step, instead of until the next poll."""
-        deadline = time.monotonic() + WAIT
-        while not len(self.steps) and not self.run.ended and time.monotonic() < deadline:
-            if (datetime.now(UTC) - self.run.created).total_seconds() > YOUNG:
-                return
-            time.sleep(POLL)
-            self.update(store)
+    def _read(self, store: Store) -> None:
+        run, self._all = self.run.id, None
+        self._add_events(self._new_events(store))
+        epochs = store.epochs(run, after=int(self.epochs.seq[-1]) if len(self.epochs) else 0)
+        if len(epochs):
+            self._add_epochs(epochs)
+            self.last = store.events(run, after=int(epochs.seq[-1]) - 1, kinds=("epoch",), limit=1)[0]
+            best = self._best_seq()
+            if best != _seq([self.best]):
+                self.best = store.events(run, after=best - 1, kinds=("epoch",), limit=1)[0] if best else None
+        if previews := store.events(run, after=_seq([self.preview]), kinds=("preview",), newest=1):
+            self.preview = previews[0]
+        curve = store.curve(run, "loss")
+        self.steps, self.losses = curve.steps.astype(np.float64), curve.values
+
+    def _new_events(self, store: Store) -> list[StoredEvent]:
+        """The events of `KINDS` that are new; of a long run that has ended, the newest, its starts and findings."""
+        run, after = self.run.id, _seq(self.events)
+        if not self.run.ended:
+            return store.events(run, after=after, kinds=KINDS)  # `changed` needs them all
+        found = store.events(run, after=after, kinds=KINDS, newest=KEPT)
+        if len(found) == KEPT:
+            older = [
+                *store.events(run, after=after, kinds=("started",), newest=KEPT),
+                *store.findings(run, after=after),
+            ]
+            found = sorted([e for e in older if e.seq < found[0].seq], key=lambda e: e.seq) + found
+        return found
+
+    def _add_events(self, events: Sequence[StoredEvent]) -> None:
+        for stored in events:
+            if isinstance(stored.event, Changed):
+                self.changed |= stored.event.changes
+        self.events = _compacted([*self.events, *events])
+
+    def _add_epochs(self, epochs: EpochTable) -> None:
+        self.epochs = self.epochs.joined(epochs)
+
+    def _best_seq(self) -> int:
+        """The `seq` of the best epoch; 0 if there is none."""
+        known = self.epochs.latest()
+        return int(known.seq[known.best][-1]) if known.best.any() else 0
+
+    def load_replay(self, store: Store) -> None:
+        """Read all events of a short run, which its replay needs."""
+        if self._all is None:
+            self._all = store.events(self.run.id)
 
     def moment(self, at: int | None = None) -> Moment:
-        """The run's current state, or its state after `at` steps."""
-        run = self.run
-        if at is None and _preparing(run, self.events):  # the store is not updated meanwhile, but time passes
+        """The run's current state, or after `load_replay` its state after `at` steps."""
+        if at is not None:
+            events = [e for e in self._all or () if _step(e) <= at]
+            known = self.steps <= at
+            past = History.of_events(self.run, self.steps[known], self.losses[known], events)
+            return past._moment(step=max(at, 0), preparing="", rate=self._recent_rate())
+        preparing = self._preparing()
+        moment = self._moment(step=self.run.step, preparing=preparing, rate=self._recent_rate())
+        if preparing:  # the store is not updated meanwhile, but time passes
             since = (datetime.now(UTC) - self.events[-1].time).total_seconds()
-            run = replace(run, seconds=run.seconds + max(0.0, since))
-        events = self.events if at is None else [e for e in self.events if _step(e) <= at]
-        known = self.steps <= (math.inf if at is None else at)
-        steps, losses = self.steps[known], self.losses[known]
-        step = max([run.step if at is None else at, 0])
-        started = next((e.event for e in reversed(events) if isinstance(e.event, Started)), None)
-        epochs = _epochs(events)
-        planned = started.steps_per_epoch * run.epochs if isinstance(started, Started) else None
-        recent = self._recent_rate()
-        preparing = _preparing(run, events) if at is None else ""
-        training = not preparing and not (at is None and run.ended)
+            moment = replace(moment, run=replace(self.run, seconds=self.run.seconds + max(0.0, since)), left=None)
+        return replace(moment, left=None) if self.run.ended else moment
+
+    def _moment(self, *, step: int, preparing: str, rate: float | None) -> Moment:
+        started = next((e.event for e in reversed(self.events) if isinstance(e.event, Started)), None)
+        planned = started.steps_per_epoch * self.run.epochs if isinstance(started, Started) else None
+        known = self.epochs.latest()
+        best = None if self.best is None else self.best.event
+        last = None if self.last is None else self.last.event
         return Moment(
-            run=run,
+            run=self.run,
             step=step,
             steps=planned,
-            epoch=epochs[-1].epoch if epochs else 0,
-            epochs=run.epochs,
-            train_loss=_recent(steps, losses),
-            best=next((e for e in reversed(epochs) if e.best), None),
-            last=epochs[-1] if epochs else None,
-            curve_steps=steps,
-            curve=losses,
-            events=tuple(events),
-            preview=next((e for e in reversed(events) if isinstance(e.event, Preview)), None),
-            rate=recent or self._mean_rate(),
-            left=(planned - step) / recent if training and planned and step < planned and recent else None,
+            epoch=int(known.epoch[-1]) if len(known) else 0,
+            epochs=self.run.epochs,
+            train_loss=_recent(self.steps, self.losses),
+            best=best if isinstance(best, Epoch) else None,
+            last=last if isinstance(last, Epoch) else None,
+            curve_steps=self.steps,
+            curve=self.losses,
+            validation=EpochLosses(known.step, known.val_loss, best.step if isinstance(best, Epoch) else None),
+            events=tuple(sorted([*self.events, *([self.best] if self.best else [])], key=lambda e: e.seq)),
+            changed=dict(self.changed),
+            preview=self.preview,
+            rate=rate or self._mean_rate(),
+            left=(planned - step) / rate if planned and step < planned and rate else None,
             preparing=preparing,
         )
+
+    def _preparing(self) -> str:
+        """The last reported preparation, if nothing has happened since: no other event, no step, no new attempt."""
+        newest = self.events[-1] if self.events else None
+        later = max(_seq([self.preview]), int(self.epochs.seq[-1]) if len(self.epochs) else 0)
+        if newest is None or not isinstance(newest.event, Preparing) or later > newest.seq:
+            return ""
+        if newest.attempt != self.run.attempt:
+            return ""
+        began = any(isinstance(e.event, Started) and e.attempt == self.run.attempt for e in self.events)
+        holds = self.run.status == "running" and (not began or self.run.step <= newest.event.step)
+        return newest.event.sentence if holds else ""
 
     def _recent_rate(self) -> float | None:
         """Recent steps per second, from the steps seen here or the attempt's last epochs; None if too few are known."""
@@ -133,8 +212,8 @@ class History:
             return None
         seen = list(self._seen)
         if not seen or seen[-1][0] - seen[0][0] < MIN_RATE_SECONDS:
-            known = [e for e in self.events if e.attempt == self.run.attempt]
-            seen = [(e.time.timestamp(), e.event.step) for e in known if isinstance(e.event, Epoch)][-RECENT:]
+            known = self.epochs[self.epochs.attempt == self.run.attempt][-RECENT:]
+            seen = list(zip(known.time.tolist(), known.step.tolist(), strict=True))
         if not seen or seen[-1][0] - seen[0][0] < MIN_RATE_SECONDS or seen[-1][1] <= seen[0][1]:
             return None
         return (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
@@ -176,25 +255,28 @@ class Replay:
 
 def _step(stored: StoredEvent) -> int:
     event = stored.event
-    if isinstance(event, Steps):
-        return event.first_step
-    return event.step
+    return event.first_step if isinstance(event, Steps) else event.step
 
 
-def _preparing(run: Run, events: Sequence[StoredEvent]) -> str:
-    """The last reported preparation, if nothing has happened since: no other event, no step, no new attempt."""
+def _seq(events: Sequence[StoredEvent | None]) -> int:
+    """The position of the last of some events; 0 if there is none."""
     newest = events[-1] if events else None
-    if newest is None or not isinstance(newest.event, Preparing) or newest.attempt != run.attempt:
-        return ""
-    began = any(isinstance(e.event, Started) and e.attempt == run.attempt for e in events)
-    holds = run.status == "running" and (not began or run.step <= newest.event.step)
-    return newest.event.sentence if holds else ""
+    return 0 if newest is None else newest.seq
 
 
-def _epochs(events: Sequence[StoredEvent]) -> list[Epoch]:
-    """Epochs in order, each once: of an epoch that was repeated after a resume, the later report."""
-    found = {e.event.epoch: e.event for e in events if isinstance(e.event, Epoch)}
-    return [found[number] for number in sorted(found)]
+def _epoch_row(stored: StoredEvent, epoch: Epoch) -> tuple[float, ...]:
+    loss = epoch.metrics.get("val_loss", math.nan)
+    return (stored.seq, stored.attempt, stored.time.timestamp(), epoch.step, epoch.epoch, epoch.best, loss)
+
+
+def _compacted(events: list[StoredEvent]) -> list[StoredEvent]:
+    """The events, or of more than `2 * KEPT` the last `KEPT`, the starts, and the last finding of each code."""
+    if len(events) <= 2 * KEPT:
+        return events
+    latest = {e.event.code: e.seq for e in events if isinstance(e.event, Finding)}
+    kept = {e.seq for e in events[-KEPT:]} | set(list(latest.values())[-KEPT:])
+    kept |= {e.seq for e in [e for e in events if isinstance(e.event, Started)][-KEPT:]}
+    return [e for e in events if e.seq in kept]
 
 
 def _recent(steps: Values, losses: Values) -> float | None:

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import html
 import time
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from seqcore.events import Preview
 from seqcore.experiment.experiment import Experiment
 from seqcore.plots import plot_view
-from seqcore.plots.loss import loss_info, plot_loss
-from seqcore.results.thinning import thin
+from seqcore.plots.loss import LossInfo, loss_info, plot_loss
 from seqcore.runs.records import Run
 from ui import actions, session
 from ui.cards import cards, finding_box, log
 from ui.event_log import event_log, findings
 from ui.live_chart import figure_text, live_chart
 from ui.results import written
-from ui.run_history import REPLAY_BELOW, SPEEDS, History, Moment, Replay
+from ui.run_history import REPLAY_BELOW, SPEEDS, Moment, Replay
 from ui.run_labels import SPLITS, STATUSES
+from ui.shared_history import INTERVAL, SharedHistory, shared_history
 
-__all__ = ["live_area", "preview_caption"]
+__all__ = ["live_area", "loss_of", "preview_caption"]
 
 POLL = 0.3  # seconds: the chart has to be updated at least twice a second
-VALIDATION_POINTS = 200  # of the loss chart; the training curve has at most 600
+WAIT, SHORT_POLL, YOUNG = 0.25, 0.03, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay
 PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
-HISTORY, REPLAY, REPLAY_STARTED, FIGURE = "history", "replay-now", "replay-started", "preview-figure"
+REPLAY, REPLAY_STARTED = "replay-now", "replay-started"
 
 LOSS_HELP = "Loss per training step: lower is better."
 OVERFITTING = " Validation loss far above training loss means overfitting."
@@ -37,21 +38,11 @@ SEEN = "Used for training: no data are held out."
 
 def live_area(run: Run, experiment: Experiment | None) -> None:
     """Draw a run, and redraw it periodically while it is active or replayed."""
-    history = _history(run)
-    replay = _replay(history.run)
-    active = not history.run.ended
+    replay = _replay(run)
+    active = not run.ended
     interval = POLL if active else FRAME if replay else None
     with st.container(key="live"):
-        st.fragment(_live, run_every=interval)(experiment, active)
-
-
-def _history(run: Run) -> History:
-    history: History | None = st.session_state.get(HISTORY)
-    if history is None or history.run.id != run.id:
-        history = History(run)
-        st.session_state[HISTORY] = history
-        st.session_state.pop(FIGURE, None)
-    return history
+        st.fragment(_live, run_every=interval)(run, experiment, active)
 
 
 def _replay(run: Run) -> Replay | None:
@@ -59,12 +50,13 @@ def _replay(run: Run) -> Replay | None:
     return replay if replay is not None and replay.run == run.id and run.ended else None
 
 
-def _live(experiment: Experiment | None, was_active: bool) -> None:
-    history: History = st.session_state[HISTORY]
-    replay = _replay(history.run)
+def _live(run: Run, experiment: Experiment | None, was_active: bool) -> None:
+    history = shared_history(run)
+    replay = _replay(run)
     if replay is None:
-        history.update(session.store())
-        history.await_first_step(session.store())
+        stale = history.run.ended == was_active  # the page was drawn of a newer state
+        history.update(session.store(), interval=0.0 if stale else INTERVAL)
+        _await_first_step(history)
     run = history.run
     if was_active == run.ended:  # started or ended since the page was drawn: other buttons, another interval
         if run.status == "completed" and run.seconds < REPLAY_BELOW and actions.was_started_here(run):
@@ -74,21 +66,31 @@ def _live(experiment: Experiment | None, was_active: bool) -> None:
     if replay is not None and step is None:
         del st.session_state[REPLAY]
         st.rerun()
-    moment = history.moment(step)
+    moment = history.moment() if step is None else history.moment(step, store=session.store())
     _head(moment, experiment, replay)
     cards(moment)
     for finding in findings(moment.events):
         finding_box(finding)
-    _loss(moment)
-    _prediction(moment)
+    _loss(moment, history if step is None else None)
+    _prediction(moment, history)
     st.subheader("Event log", anchor=False)
     log(event_log(run, moment.events))
+
+
+def _await_first_step(history: SharedHistory) -> None:
+    """Just after the start of a run, wait briefly for its first step, instead of until the next poll."""
+    deadline = time.monotonic() + WAIT
+    while not history.run.step and not history.run.ended and time.monotonic() < deadline:
+        if (datetime.now(UTC) - history.run.created).total_seconds() > YOUNG:
+            return
+        time.sleep(SHORT_POLL)
+        history.update(session.store(), interval=SHORT_POLL)
 
 
 def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) -> None:
     run = moment.run
     with st.container(horizontal=True, vertical_alignment="center", key="actions"):
-        actions.buttons(run, experiment)
+        actions.buttons(run, experiment, changed=moment.changed)
         actions.open_in_predict(run)
         if run.ended and run.seconds < REPLAY_BELOW and run.step:
             _replay_controls(run, replay)
@@ -156,11 +158,19 @@ def _speed_changed(key: str) -> None:
         st.session_state[REPLAY] = replay.with_speed(st.session_state[key])
 
 
-def _loss(moment: Moment) -> None:
-    info = loss_info(moment.curve_steps, moment.curve, [e.event for e in moment.events], title="Loss")
-    kept = thin(info.validation, VALIDATION_POINTS)
-    info = info._replace(validation_steps=info.validation_steps[kept], validation=info.validation[kept])
-    figure = plot_loss(info)
+def loss_of(moment: Moment, title: str = "") -> LossInfo:
+    """The loss curve of a run at a moment."""
+    events = [e.event for e in moment.events]
+    return loss_info(moment.curve_steps, moment.curve, events, epochs=moment.validation, title=title)
+
+
+def _loss(moment: Moment, history: SharedHistory | None) -> None:
+    def draw() -> tuple[str, bool]:
+        info = loss_of(moment, "Loss")
+        return figure_text(plot_loss(info)), len(info.validation) > 0
+
+    state = (moment.step, len(moment.validation.steps), _last_seq(moment), moment.run.attempt)
+    figure, validated = history.drawn("loss", state, draw) if history else draw()
     with st.container(key="loss-place"):  # keeps its height while Streamlit remounts the chart
         live_chart(
             figure,
@@ -170,10 +180,14 @@ def _loss(moment: Moment) -> None:
             revision=moment.run.id,
             scale="log",
         )
-    st.caption(LOSS_HELP + (OVERFITTING if len(info.validation) else ""))
+    st.caption(LOSS_HELP + (OVERFITTING if validated else ""))
 
 
-def _prediction(moment: Moment) -> None:
+def _last_seq(moment: Moment) -> int:
+    return moment.events[-1].seq if moment.events else 0
+
+
+def _prediction(moment: Moment, history: SharedHistory) -> None:
     if moment.preview is None:
         return
     event = moment.preview.event
@@ -185,17 +199,18 @@ def _prediction(moment: Moment) -> None:
         st.html(text)
         st.caption(caption)
         return
-    kept = st.session_state.get(FIGURE)
-    if kept is None or kept[0] != (moment.run.id, moment.preview.seq):
+
+    def draw() -> tuple[str, int]:
         title = event.view.title or f"Prediction on the {SPLITS.get(event.split, event.split)} split"
         figure = plot_view(event.view.with_title(title))
-        kept = ((moment.run.id, moment.preview.seq), figure_text(figure), int(figure.layout.height or 320))
-        st.session_state[FIGURE] = kept
+        return figure_text(figure), int(figure.layout.height or 320)
+
+    figure, height = history.drawn("prediction", moment.preview.seq, draw)
     live_chart(
-        kept[1],
+        figure,
         key="prediction-chart",
         label=f"Truth and prediction on the {SPLITS.get(event.split, event.split)} split",
-        height=kept[2],
+        height=height,
         revision=moment.run.id,
     )
     st.caption(caption)

@@ -12,10 +12,22 @@ from numpy.typing import NDArray
 
 from seqcore.events import Changed, Epoch
 from seqcore.plots.style import apply_style, colour, empty_figure, line
+from seqcore.results.thinning import thin
 
-__all__ = ["LossInfo", "loss_info", "plot_loss"]
+__all__ = ["EpochLosses", "LossInfo", "loss_info", "plot_loss"]
+
+VALIDATION_POINTS = 200
+MOST_CHANGES = 20  # during a run, each a line with its text
 
 Values = NDArray[np.float64]
+
+
+class EpochLosses(NamedTuple):
+    """The validation loss [n] at the last step [n] of each epoch; NaN where it is not known."""
+
+    steps: NDArray[Any]
+    losses: Values
+    best_step: int | None = None  # the last step of the best epoch
 
 
 class LossInfo(NamedTuple):
@@ -42,34 +54,45 @@ def loss_info(
     loss: Any,
     events: Iterable[Epoch | Changed | Any] = (),
     *,
+    epochs: EpochLosses | None = None,
     logarithmic: bool = True,
     title: str = "",
 ) -> LossInfo:
     """From a curve (`steps[n]`, `loss[n]`) and a run's events, of which `Epoch` and `Changed` are looked at.
 
-    An epoch that came twice (a resumed run) counts once, as it was the last time.
+    An epoch that came twice (a resumed run) counts once, as it was the last time. `epochs` replaces those of `events`
+    and is thinned to about `VALIDATION_POINTS`; of the changes the last `MOST_CHANGES` are shown.
     """
-    epochs: dict[int, Epoch] = {}
-    changes = []
-    for event in events:
-        if isinstance(event, Epoch):
-            epochs[event.step] = event
-        elif isinstance(event, Changed):
-            changes.append((event.step, ", ".join(f"{_field(k)} {_shown(v)}" for k, v in event.changes.items())))
-    scored = [epochs[step] for step in sorted(epochs) if "val_loss" in epochs[step].metrics]
-    validation = _drawable([e.metrics["val_loss"] for e in scored], logarithmic)
-    best = next((i for i in reversed(range(len(scored))) if scored[i].best and np.isfinite(validation[i])), None)
+    events = list(events)
+    epochs = _epoch_losses(events) if epochs is None else epochs
+    known = bool(np.isfinite(epochs.losses).any())
+    kept = thin(epochs.losses, VALIDATION_POINTS) if known else np.zeros(0, dtype=np.int64)
+    changes = [
+        (event.step, ", ".join(f"{_field(k)} {_shown(v)}" for k, v in event.changes.items()))
+        for event in [event for event in events if isinstance(event, Changed)][-MOST_CHANGES:]
+    ]
+    best = _drawable(epochs.losses[epochs.steps == epochs.best_step][-1:], logarithmic)
+    marked = best.size > 0 and np.isfinite(best[0])
     return LossInfo(
         steps=np.asarray(steps, dtype=np.float64),
         train=_drawable(loss, logarithmic),
-        validation_steps=np.array([e.step for e in scored], dtype=np.float64),
-        validation=validation,
-        best_step=None if best is None else scored[best].step,
-        best=None if best is None else float(validation[best]),
+        validation_steps=epochs.steps[kept].astype(np.float64),
+        validation=_drawable(epochs.losses[kept], logarithmic),
+        best_step=epochs.best_step if marked else None,
+        best=float(best[0]) if marked else None,
         changes=tuple(changes),
         logarithmic=logarithmic,
         title=title,
     )
+
+
+def _epoch_losses(events: Iterable[Any]) -> EpochLosses:
+    """The epochs among some events that have a validation loss, each as it was reported last."""
+    reported = {event.step: event for event in events if isinstance(event, Epoch) and "val_loss" in event.metrics}
+    scored = [reported[step] for step in sorted(reported)]
+    best = next((e.step for e in reversed(scored) if e.best and np.isfinite(e.metrics["val_loss"])), None)
+    losses = np.array([e.metrics["val_loss"] for e in scored], dtype=np.float64)
+    return EpochLosses(np.array([e.step for e in scored], dtype=np.int64), losses, best)
 
 
 def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
@@ -91,11 +114,20 @@ def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
             x=[info.best_step], y=[info.best], name="best", mode="markers", hoverinfo="skip", showlegend=False,
             marker={"symbol": "circle-open", "size": 12, "color": colour("validation", dark=dark)},
         )  # fmt: skip
-    for step, text in info.changes:
-        figure.add_vline(
-            x=step, line={"color": colour("baseline"), "width": 1, "dash": "dot"},
-            annotation={"text": text, "font": {"size": 11, "color": colour("baseline")}, "yanchor": "top"},
-        )  # fmt: skip
+    dotted = {"color": colour("baseline"), "width": 1, "dash": "dot"}
+    small = {"size": 11, "color": colour("baseline")}
+    domain = {"xref": "x", "yref": "y domain"}
+    figure.update_layout(
+        shapes=[
+            {"type": "line", "x0": step, "x1": step, "y0": 0, "y1": 1, "line": dotted, **domain}
+            for step, _ in info.changes
+        ],
+        annotations=[
+            {"x": step, "y": 1, "xanchor": "left", "yanchor": "top", "text": text, "font": small,
+             "showarrow": False, **domain}
+            for step, text in info.changes
+        ],
+    )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text="optimizer step", rangemode="tozero")
     figure.update_yaxes(title_text="loss")

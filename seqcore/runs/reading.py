@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from seqcore.errors import CorruptError, NotFoundError, StoreError
 from seqcore.events import Changed
@@ -14,6 +14,8 @@ from seqcore.runs import schema
 from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, overlay, thin_to
 from seqcore.runs.database import Database, find_place
 from seqcore.runs.atomic_io import digest, pieces
+from seqcore.runs.epoch_table import EpochTable, epochs_query
+from seqcore.runs.event_content import event_text
 from seqcore.runs.liveness import Locks
 from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, run_from_row, stored_event
 
@@ -71,16 +73,51 @@ class Reading:
         return 2 * int(row["version"]) + int(dead)
 
     def events(
-        self, run: str, *, after: int = 0, kinds: Sequence[str] | None = None, limit: int | None = None
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        kinds: Sequence[str] | None = None,
+        limit: int | None = None,
+        newest: int | None = None,
     ) -> list[StoredEvent]:
-        """The stored events in order (all but `Steps` and `CheckpointReady`); `after` is the `seq` of the last known one."""
+        """The stored events in order (all but `Steps` and `CheckpointReady`); `after` is the `seq` of the last known one.
+
+        Of these, the first `limit` or the last `newest`.
+        """
         table = schema.events
-        query = select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit)
+        order = table.c.seq if newest is None else table.c.seq.desc()
+        query = select(table).where(table.c.seq > after).order_by(order).limit(limit if newest is None else newest)
         if kinds is not None:
             query = query.where(table.c.kind.in_(list(kinds)))
         with self.database.reading() as connection:
             query = query.where(table.c.run == self._find(connection, run)["id"])
-            return [stored_event(dict(row)) for row in connection.execute(query).mappings()]
+            found = [stored_event(dict(row)) for row in connection.execute(query).mappings()]
+        return found if newest is None else found[::-1]
+
+    def findings(self, run: str, *, after: int = 0, newest: int = 500) -> list[StoredEvent]:
+        """The findings of a run after the event `after`, the latest of each code, in order; the `newest` of them."""
+        table = schema.events
+        with self.database.reading() as connection:
+            key = self._find(connection, run)["id"]
+            query = (
+                select(func.max(table.c.seq))
+                .where(table.c.run == key, table.c.kind == "finding", table.c.seq > after)
+                .group_by(event_text(connection, "code"))
+                .order_by(func.max(table.c.seq).desc())
+                .limit(newest)
+            )
+            latest = list(connection.execute(query).scalars())
+            rows = connection.execute(select(table).where(table.c.seq.in_(latest)).order_by(table.c.seq)).mappings()
+            return [stored_event(dict(row)) for row in rows]
+
+    def epochs(self, run: str, *, after: int = 0) -> EpochTable:
+        """The stored epochs of a run, without their metrics except the validation loss; `after` as for `events`."""
+        with self.database.reading() as connection:
+            query = epochs_query(connection, self._find(connection, run)["id"], after=after)
+            rows = connection.execute(query).cursor
+            assert rows is not None
+            return EpochTable.of_rows(rows.fetchall())  # the driver's tuples: a Row for each takes as long as the query
 
     def curve(self, run: str, name: str = "loss", max_points: int | None = 600) -> Curve:
         """A series by step, downsampled to `max_points`; None gives every stored point.
@@ -121,12 +158,10 @@ class Reading:
 
     def changes(self, run: str, *, step: int) -> list[Changed]:
         """The changes recorded from `step` on, each once: `fit` replays them when it resumes there."""
-        changes: list[Changed] = []
-        for stored in self.events(run, kinds=["changed"]):
-            change = stored.event
-            if isinstance(change, Changed) and change.step >= step and change not in changes:
-                changes.append(change)
-        return sorted(changes, key=lambda change: change.step)
+        stored = (one.event for one in self.events(run, kinds=["changed"]))
+        changes = [change for change in stored if isinstance(change, Changed) and change.step >= step]
+        once = {(change.step, repr(change.changes)): change for change in changes}
+        return sorted(once.values(), key=lambda change: change.step)
 
     def checkpoint_step(self, run: str) -> int | None:
         """The step of the checkpoint that `checkpoint` returns."""
@@ -176,9 +211,8 @@ class Reading:
 
     def _run(self, row: RowMapping, queue: list[str], stopping: Set[str] = frozenset()) -> Run:
         alive = row["status"] not in LIVE or self.locks.held(row["id"])
-        noted = () if alive else self.locks.noted(row["id"])
         position = queue.index(row["id"]) + 1 if row["status"] == "queued" and row["id"] in queue else None
-        return run_from_row(dict(row), alive=alive, noted=noted, queue_position=position, stopping=row["id"] in stopping)
+        return run_from_row(dict(row), alive=alive, queue_position=position, stopping=row["id"] in stopping)
 
     def _find(self, connection: Connection, run: str) -> RowMapping:
         table = schema.runs

@@ -16,6 +16,7 @@ from seqcore.experiment.outline import Outline
 from seqcore.experiment.recipes import load_recipe
 from seqcore.results import SeriesView
 from seqcore.results.formatting import format_duration
+from seqcore.runs.epoch_table import EpochTable
 from seqcore.runs.records import Curve, Run, StoredEvent
 from ui.event_log import event_log, findings, number
 from ui.live_chart import figure_text
@@ -43,13 +44,16 @@ class Store:
     now = RUN
 
     def version(self, run: str) -> int:
-        return 0
+        return self.now.step
 
     def run(self, run: str) -> Run:
         return self.now
 
     def events(self, *_: object, **__: object) -> list[StoredEvent]:
         return []
+
+    def epochs(self, *_: object, **__: object) -> EpochTable:
+        return EpochTable.of_rows(())
 
     def curve(self, *_: object) -> Curve:
         return Curve(np.zeros(0, dtype=np.int64), np.zeros(0))
@@ -68,8 +72,12 @@ def preview(step: int) -> Preview:
 
 
 def history(*events: Event) -> History:
+    return history_of(stored(*events))
+
+
+def history_of(events: list[StoredEvent]) -> History:
     steps = np.arange(1.0, 41.0)
-    return History(RUN, steps=steps, losses=1.0 / steps, events=stored(*events))
+    return History.of_events(RUN, steps, 1.0 / steps, events)
 
 
 @pytest.mark.parametrize(
@@ -157,15 +165,15 @@ def test_the_time_left_is_estimated_from_recent_steps(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("seconds", "left"), [(0.5, None), (5.0, 10.0)])
 def test_a_page_opened_later_estimates_from_the_last_epochs(seconds: float, left: float | None) -> None:
-    told = history(STARTED, epoch(1, 0.5), epoch(2, 0.4))
-    told.events[-1] = replace(told.events[-1], time=NOW + timedelta(seconds=seconds))
+    *events, last = stored(STARTED, epoch(1, 0.5), epoch(2, 0.4))
+    told = history_of([*events, replace(last, time=NOW + timedelta(seconds=seconds))])
     told.run = replace(RUN, status="running", step=20, epoch=2, seconds=60.0)
     assert told.moment().left == (None if left is None else pytest.approx(left))
 
 
 def test_the_latest_report_of_a_repeated_epoch_counts() -> None:
     moment = history(STARTED, epoch(1, 0.5), epoch(2, 0.4), epoch(2, 0.2)).moment()
-    assert [e.metrics["val_loss"] for e in moment.epochs_done] == [0.5, 0.2]
+    assert moment.validation.losses.tolist() == [0.5, 0.2]
     assert moment.left is None  # it has ended
 
 

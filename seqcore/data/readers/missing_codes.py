@@ -133,8 +133,7 @@ def _finite(column: Numbers) -> Numbers:
 
 
 def _equal(values: Numbers, code: float) -> NDArray[np.bool_]:
-    with np.errstate(over="ignore"):  # 1e308 minus -1e308
-        return np.asarray(np.abs(values - code) <= _SAME * abs(code))
+    return np.abs(values - code) <= _SAME * abs(code)
 
 
 def _question(found: dict[float, dict[int, int]], names: list[str], rows: int) -> Question:

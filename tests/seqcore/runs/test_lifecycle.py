@@ -151,9 +151,7 @@ def test_a_run_that_ended_early_resumes_as_a_new_attempt(
 
 
 @pytest.mark.parametrize("status", ["running", "paused"])
-def test_a_live_run_is_not_resumed(
-    store: Store, run_in: Callable[[str], Lease], status: str
-) -> None:
+def test_a_live_run_is_not_resumed(store: Store, run_in: Callable[[str], Lease], status: str) -> None:
     lease = run_in(status)
     with pytest.raises(StoreError, match=f"is already {status}"):
         store.resume(lease.run)

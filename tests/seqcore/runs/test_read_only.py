@@ -28,7 +28,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a completed run."""
     folder = tmp_path_factory.mktemp("trained") / "runs"
     store = Store(folder)
-    train(Experiment.make({"data": {"options": {"samples": 200}}, "training": {"epochs": 1, "device": "cpu"}}), store=store)
+    train(
+        Experiment.make({"data": {"options": {"samples": 200}}, "training": {"epochs": 1, "device": "cpu"}}),
+        store=store,
+    )
     store.put_file(b"value\n1\n2\n", "own.csv")
     store.close()
     return folder

@@ -1,0 +1,130 @@
+"""Histories that all visitors share: one look at the store for many of them, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preview, Started, Steps
+from seqcore.experiment.experiment import Experiment
+from seqcore.results.series import SeriesView
+from seqcore.runs import reading
+from seqcore.runs.store import Lease, Store
+from ui import run_history, shared_history
+from ui.event_log import findings
+from ui.run_history import KEPT, History
+from ui.shared_history import SharedHistory
+
+STARTED = Started(
+    device="cpu", device_reason="", threads=1, versions={}, parameters=10, split_sizes={"train": 7, "val": 2},
+    baselines={}, reference_baseline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=2, epochs=30,
+)  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "runs")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def lease(store: Store) -> Iterator[Lease]:
+    taken = store.start(Experiment())
+    store.append(taken, [STARTED, Finding("early", "An early warning.", "Evidence.", step=0)])
+    yield taken
+    taken.release()
+
+
+def train(store: Store, lease: Lease, first: int, last: int) -> None:
+    """Epochs `first` to `last` of two steps, each with a preview, a note and a change."""
+    events: list[Event] = []
+    for n in range(first, last + 1):
+        loss = np.array([1.0 / n, 0.9 / n])
+        events += [
+            Steps(2 * n - 1, loss, loss, loss),
+            Epoch(n, 2 * n, {"val_loss": 1.0 / n, "val_mae": 1.0}, 0.1, best=n % 2 == 0),
+            Preview(2 * n, "val", SeriesView(x=np.arange(2.0), prediction=np.full((2, 1), float(n)))),
+            Finding("note", f"note {n}", severity="info", step=2 * n),
+            Changed(2 * n, {"training.learning_rate": 1.0 / n}),
+        ]
+    store.append(lease, events)
+
+
+def test_a_history_read_in_parts_is_that_of_all_events(store: Store, lease: Lease) -> None:
+    history = History(store.run(lease.run))
+    for first, last in ((1, 3), (4, 4), (5, 9)):
+        train(store, lease, first, last)
+        assert history.update(store)
+    assert not history.update(store)
+    known, whole = (
+        history.moment(),
+        History.of_events(store.run(lease.run), history.steps, history.losses, store.events(lease.run)).moment(),
+    )
+    assert known.events == whole.events
+    assert (known.best, known.last, known.epoch, known.changed) == (whole.best, whole.last, 9, whole.changed)
+    assert known.preview is not None
+    assert whole.preview is not None
+    assert known.preview.seq == whole.preview.seq
+    np.testing.assert_array_equal(known.validation.losses, whole.validation.losses)
+    assert known.validation.best_step == 16
+
+
+def test_a_long_run_is_kept_in_bounded_memory(store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(store, lease, 1, 2 * KEPT)
+    metrics = {"val_loss": 0.1}
+    store.append(lease, [Finished("completed", "", 2 * KEPT, 4 * KEPT, 1.0, metrics, metrics, {}, 2)])
+    decoded = []
+    original = reading.stored_event
+    monkeypatch.setattr(reading, "stored_event", lambda row: decoded.append(row["kind"]) or original(row))
+    history = History(store.run(lease.run))
+    history.update(store)
+    assert len(decoded) <= KEPT + 10
+    assert [finding.code for finding in findings(history.moment().events)] == ["early"]
+    assert decoded.count("preview") == 1
+    moment = history.moment()
+    assert len(moment.events) <= 2 * KEPT + 5
+    assert moment.epoch == 2 * KEPT
+    assert moment.steps == 60
+    assert isinstance(moment.events[0].event, Started)
+
+
+def test_a_growing_history_forgets_old_notes_and_no_finding(store: Store, lease: Lease) -> None:
+    history = History(store.run(lease.run))
+    for part in range(4):
+        train(store, lease, part * KEPT + 1, (part + 1) * KEPT)
+        history.update(store)
+        assert len(history.events) <= 2 * KEPT
+    assert [finding.code for finding in findings(history.moment().events)] == ["early"]
+    assert isinstance(history.events[0].event, Started)
+    assert history.changed == {"training.learning_rate": 1.0 / (4 * KEPT)}
+
+
+def test_many_visitors_cause_one_look_at_the_store(store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, looks = [100.0], []
+    monkeypatch.setattr(run_history.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(store, "version", lambda run: looks.append(run) or Store.version(store, run))
+    shared = SharedHistory(store.run(lease.run))
+    for _ in range(20):
+        shared.update(store)
+        assert shared.moment().run.id == lease.run
+    assert len(looks) == 1
+    clock[0] += shared_history.INTERVAL
+    shared.update(store)
+    assert len(looks) == 2
+    shared.update(store, interval=0.0)
+    assert len(looks) == 3
+
+
+def test_a_figure_is_drawn_once_for_a_state(store: Store, lease: Lease) -> None:
+    shared = SharedHistory(store.run(lease.run))
+    drawn = []
+    for state in (1, 1, 2, 2):
+        assert (
+            shared.drawn("loss", state, lambda state=state: drawn.append(state) or f"figure {state}")
+            == f"figure {state}"
+        )
+    assert drawn == [1, 2]

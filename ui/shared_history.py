@@ -1,0 +1,77 @@
+"""Histories of the runs that are shown, in memory once for all visitors: twenty cost the store what one does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import streamlit as st
+
+from seqcore.runs.records import Run
+from seqcore.runs.store import Store
+from ui import session
+from ui.run_history import History, Moment
+
+__all__ = ["SharedHistory", "shared_history"]
+
+INTERVAL = 0.2  # seconds between two looks at the store, however many visitors ask
+MOST = 16  # runs in memory
+
+T = TypeVar("T")
+
+
+class SharedHistory:
+    """The history of a run and what was drawn of it. Threads may share it."""
+
+    def __init__(self, run: Run) -> None:
+        self._history = History(run)
+        self._guard = threading.Lock()
+        self._looked: float | None = None
+        self._moment: Moment | None = None
+        self._drawn: dict[str, tuple[object, object]] = {}
+
+    @property
+    def run(self) -> Run:
+        """The run as of the last update."""
+        return self._history.run
+
+    def update(self, store: Store, *, interval: float = INTERVAL) -> None:
+        """Read what is new from the store, unless that was done within the last `interval` seconds."""
+        with self._guard:
+            if self._looked is None or time.monotonic() - self._looked >= interval:
+                self._history.update(store)
+                self._moment = self._history.moment()
+                self._looked = time.monotonic()
+
+    def moment(self, at: int | None = None, *, store: Store | None = None) -> Moment:
+        """The state at the last update; with a store, the state after `at` steps of a short run."""
+        with self._guard:
+            if at is not None and store is not None:
+                self._history.load_replay(store)
+                return self._history.moment(at)
+            if self._moment is None:
+                self._moment = self._history.moment()
+            return self._moment
+
+    def drawn(self, name: str, of: object, draw: Callable[[], T]) -> T:
+        """What `draw` returns for the state `of`; the last result of each `name` is kept while `of` is the same."""
+        with self._guard:
+            kept = self._drawn.get(name)
+        if kept is not None and kept[0] == of:
+            return kept[1]  # type: ignore[return-value]
+        made = draw()
+        with self._guard:
+            self._drawn[name] = (of, made)
+        return made
+
+
+@st.cache_resource(show_spinner=False, max_entries=MOST)
+def _shared(url: str, run_id: str, _run: Run) -> SharedHistory:
+    return SharedHistory(_run)
+
+
+def shared_history(run: Run) -> SharedHistory:
+    """The history that all sessions of this server share; it may not have been read yet."""
+    return _shared(session.store().url, run.id, run)
