@@ -12,6 +12,7 @@ from seqcore.cli.training import changed_values
 from seqcore.data.columns import column_errors
 from seqcore.data.profile.facts import Profile
 from seqcore.data.sources import SOURCES
+from seqcore.data.sources.stored_file import base_name
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError, did_you_mean
@@ -31,12 +32,13 @@ def data(args: argparse.Namespace, out: Output) -> int:
     experiment, table = _experiment_and_table(args.what, args.changes)
     if errors := column_errors(table, inputs=experiment.data.inputs, target=experiment.data.target):
         raise DataError(*errors)
+    what = args.what.encode(errors="replace").decode()  # a file's name need not be valid Unicode
     profile = profile_table(table, experiment.data, leakage=find_leaks(table, experiment.data))
     if out.json:
-        value = {"data": args.what, "task": experiment.data.task, **profile.to_dict()}
+        value = {"data": what, "task": experiment.data.task, **profile.to_dict()}
         out.object({**value, **report_object(table.report)})
         return 0
-    for line in _summary(args.what, profile, table, experiment):
+    for line in _summary(what, profile, table, experiment):
         out.line(line)
     print_roles(out, table.report)
     _tables(profile, out, pictures=table.frame is not None)
@@ -70,12 +72,12 @@ def _experiment_and_table(what: str, changes: list[tuple[str, str]]) -> tuple[Ex
         raise NotFoundError(f"{what}: no such source or file{did_you_mean(what, names)}")
     from seqcore.data.readers.read_table import FileOptions, read_table
 
-    section = {"source": "file", "options": {**options, "name": path.name}}
+    section = {"source": "file", "options": {**options, "name": base_name(path.name)}}
     Experiment.make({"data": section})  # names the faults in the options
     reading = FileOptions(**options)
     if "data.missing" in rest:
         reading = reading.for_missing(rest["data.missing"])
-    table = read_table(path, name=path.name, options=reading)
+    table = read_table(path, name=base_name(path.name), options=reading)
     return suggest_experiment(table, data=section, changes=rest), table
 
 

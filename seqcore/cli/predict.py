@@ -15,6 +15,7 @@ from seqcore.cli.import_report import print_questions, report_object
 from seqcore.cli.output import Output
 from seqcore.cli.progress import reading, score_rows
 from seqcore.cli.training import changed_values, foreground
+from seqcore.data.sources.stored_file import base_name
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.errors import DataError, NotFoundError, PredictionError
 from seqcore.experiment.experiment import Experiment
@@ -103,18 +104,19 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
     path = Path(args.file)
     if not path.is_file():
         raise NotFoundError(f"{args.file}: no such file")
-    with reading(out, path.name) as on_progress:
+    name = base_name(path.name)
+    with reading(out, name) as on_progress:
         changes = changed_values(Experiment.make({"data": {"source": "file"}}), args.changes)
-        table = predictor.read_file(path, name=path.name, on_progress=on_progress, changes=changes)
+        table = predictor.read_file(path, name=name, on_progress=on_progress, changes=changes)
     if not out.json:
         for note in table.notes:
             out.note(note)
         print_questions(out, table.report)
     if not predictor.can_score(table):
-        return _answers(args, out, predictor.predict(table, beam=args.beam), {"run": run.id, "file": path.name})
-    scored = {"file": path.name, "notes": list(table.notes), **report_object(table.report)}
+        return _answers(args, out, predictor.predict(table, beam=args.beam), {"run": run.id, "file": name})
+    scored = {"file": name, "notes": list(table.notes), **report_object(table.report)}
     about = {"run": run.id, **_weights(out, run, predictor), **scored}
-    return _scores(args, out, predictor.evaluate(table, beam=args.beam), path.name, about)
+    return _scores(args, out, predictor.evaluate(table, beam=args.beam), name, about)
 
 
 def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[str, Any]) -> int:

@@ -209,7 +209,7 @@ def changed_values(experiment: Experiment, changes: list[tuple[str, str]]) -> di
 def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Output) -> tuple[Experiment, Table]:
     """Read a data file, store it, and suggest an experiment for it."""
     from seqcore.data.readers.read_table import read_table
-    from seqcore.data.sources.stored_file import StoredFile
+    from seqcore.data.sources.stored_file import StoredFile, base_name
     from seqcore.tasks.auto_config import suggest_experiment
 
     blank = Experiment.make({"data": {"source": "file"}})
@@ -217,15 +217,16 @@ def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Out
     checked = blank.with_changes(wanted)
     if checked.data.source != "file":
         raise ExperimentError(f"data.source: {checked.data.source!r} is not allowed with a file; leave it out")
-    with reading(out, path.name) as on_progress:
+    name = base_name(path.name)
+    with reading(out, name) as on_progress:
         options = StoredFile(**checked.data.options)
         if "data.missing" in wanted:
             options = options.for_missing(checked.data.missing)
-        table = read_table(path, name=path.name, options=options, on_progress=on_progress)
+        table = read_table(path, name=name, options=options, on_progress=on_progress)
     if out.json and table.report.questions:
-        out.object({"event": "read", "file": path.name, **report_object(table.report)})
+        out.object({"event": "read", "file": name, **report_object(table.report)})
     elif not out.json:
         print_questions(out, table.report)
-    kept = store.put_file(path, path.name)
+    kept = store.put_file(path, name)
     data = {"source": "file", "options": {"hash": kept.hash, "name": kept.name}}
     return suggest_experiment(table, data=data, changes=wanted), table

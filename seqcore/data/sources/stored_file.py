@@ -23,8 +23,8 @@ _SWITCHES: dict[Any, str] = {"true": "yes", "false": "no", True: "yes", False: "
 
 
 def base_name(name: str) -> str:
-    """A file name without folders (either kind of slash) and control characters."""
-    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+    """A file name without folders (either kind of slash) and control characters, in valid Unicode."""
+    last = re.split(r"[/\\]", name.encode(errors="replace").decode().rstrip("/\\"))[-1]
     return re.sub(r"[\x00-\x1f\x7f]", "", last).strip()[:200] or "file"
 
 

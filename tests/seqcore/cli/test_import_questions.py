@@ -61,3 +61,16 @@ def test_train_and_predict_ask_and_take_the_answer(file: str, capsys: pytest.Cap
     assert main(["train", file, "--json", "--set", "training.epochs=1", "--set", "data.scaling=standard"]) == 0
     first = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (first["event"], len(first["questions"])) == ("read", 1)
+
+
+def test_a_file_name_that_is_no_unicode_is_replaced(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    strange = Path(file).with_name("a\udcffb.csv")
+    try:
+        strange.write_bytes(Path(file).read_bytes())
+    except OSError:
+        pytest.skip("this file system takes Unicode names alone")
+    for words in (["data"], ["data", "--json"], ["train", "--set", "training.epochs=1", "--set", "data.scaling=none"]):
+        assert main([*words, str(strange)]) == 0
+        capsys.readouterr().out.encode()
+    assert main(["predict", "latest", "--file", str(strange)]) == 0
+    capsys.readouterr().out.encode()
