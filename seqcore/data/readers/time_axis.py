@@ -365,6 +365,8 @@ class _Finder:
         others = [key for key in self.keys(loose=True) if key not in (name, *axis.columns)]
         keys = [key for key in others if is_text(self.columns[key]) or self.is_panel(axis.times, key)]
         before = self.repeated(axis.times, keys)
+        if (part.hinted or part.certain) and self.repeated(axis.times, []) and not self.repeated(axis.times, [name]):
+            return 0.95
         if not before or (part.kind in ("minute", "second") and np.any(axis.times.astype(np.int64) % (60 * 10**9))):
             return 0.0
         if part.certain or part.hinted:
