@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seqcore.data.readers.column_parsing import is_text, is_whole
 from seqcore.data.readers.dates import (
     DAY,
+    LETTER,
     TAIL,
     TIME_OF_DAY,
     Groups,
@@ -69,7 +70,7 @@ _NAMES = {
 }
 _CLOCK = rf"^(?:kl\.? ?)?{TIME_OF_DAY}(?: ?\(?(?:z|utc|gmt|[a-z]{{3,4}})\)?)?{TAIL}$"
 _SPAN = r"^(?P<hour>\d{1,2})(?: ?h)? ?(?:-|–|—|to|bis|à) ?(?P<until>\d{1,2})(?: ?(?:h|uhr))?\.?$"
-_LABEL = r"^(?P<word>\pL*)[-_. ]*(?P<number>\d{1,4})(?: ?[(]?(?P<again>[a-c*])[)]?)?$"
+_LABEL = rf"^(?P<word>{LETTER}*)[-_. ]*(?P<number>\d{{1,4}})(?: ?[(]?(?P<again>[a-c*])[)]?)?$"
 _CODES = {
     "m": "month",
     "q": "quarter",

@@ -89,7 +89,7 @@ def test_a_date_is_preferred_to_counted_steps_and_to_a_year() -> None:
 def test_columns_that_repeat_the_time_belong_to_it() -> None:
     text = rows("time,year,month,day,t2m", *(f"2020-01-{d:02d},2020,1,{d},{d * d % 7}" for d in range(1, 20)))
     assert time_of(text).columns == ("time", "year", "month", "day")
-    text = rows("unix,date,open", *(f"{1577836800 + 3600 * h},2020-01-01 {h:02d}:00:00,{h % 5}" for h in range(20)))
+    text = rows("unix,date,open", *(f"{1577836800 + 3600 * h},2020-01-01 {h:02d}:00,{h % 5}" for h in range(20)))
     assert set(time_of(text).columns) == {"unix", "date"}
 
 
