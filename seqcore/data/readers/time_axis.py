@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +17,7 @@ from seqcore.data.import_report import Answer, Question
 from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, is_whole, sample, wanted_column
 from seqcore.data.readers.dates import ParsedDates, date_family, parse_dates
 from seqcore.data.readers.numbers import is_number
-from seqcore.data.readers.time_numbers import counted_steps, is_dated, read_number_times
+from seqcore.data.readers.time_numbers import counted_steps, is_dated, read_number_times, words
 from seqcore.data.readers.time_parts import FINER, TimePart, over_changes, read_part
 from seqcore.data.readers.time_zones import NO_ZONE, in_one_zone, resolve_changes
 
@@ -144,6 +145,8 @@ class _Finder:
         self.columns, self.origin, self.roles = columns, origin, roles
         self.pool = {n: c for n, c in columns.items() if roles.get(n, "time") in ("time", "time-part")}
         self._coded: dict[str, Codes] = {}
+        stems = Counter(words(name) for name in columns)
+        self.numbered = {name for name in columns if stems[words(name)] > 2}  # Period01, Period02, ... hold values
 
     def given(self, name: str) -> _Main:
         """The column that the user named. DataError if it can't be time."""
@@ -346,7 +349,8 @@ class _Finder:
         found: list[tuple[tuple[bool, ...], tuple[str, TimePart, float]]] = []
         for kind in FINER.get(unit, ()):
             for name, column in self.pool.items():
-                part = read_part(name, column, kind) if name not in axis.columns else None
+                known = name in axis.columns or (name in self.numbered and name not in self.roles)
+                part = None if known else read_part(name, column, kind)
                 score = 0.0 if part is None else self.score(axis, name, part)
                 if part is not None and score:
                     found.append(((name in self.roles, part.certain, part.full, part.hinted), (name, part, score)))

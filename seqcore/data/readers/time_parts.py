@@ -272,7 +272,8 @@ _NAMED_SLOTS = (
 def _fractions(values: NDArray[np.float64]) -> TimePart | None:
     """Fractions of a day (a spreadsheet's times), hours with minutes behind the point (9.30), or decimal hours."""
     low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 24:
+    steps = np.diff(np.unique(values))
+    if low < 0 or high > 24 or len(steps) < 2 or (high < 1 and not np.all(steps < 2 * steps.min() + 1e-4)):
         return None
     hours = np.floor(values + 1e-9)
     rest = np.round((values - hours) * 100, 6)
