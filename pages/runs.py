@@ -148,7 +148,9 @@ def detail(run: Run) -> None:
 
 
 def explain(run: Run) -> None:
-    """Why a run is queued, ended early or failed."""
+    """Whose run it is, if it is another user's, and why it is queued, ended early or failed."""
+    if permissions.has_logins() and (refused := permissions.refused_help(run)):
+        st.caption(refused)
     if run.status == "queued":
         st.caption(f"Position {run.queue_position} in the queue.")
     elif run.status == "failed":

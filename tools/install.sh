@@ -7,8 +7,8 @@ wanted=$1
 venv=.venv
 installed=$venv/.installed-$(basename "$wanted")  # a copy of what was last installed
 
-# requirements-dev.txt includes requirements.txt, so both are compared.
-contents() { cat requirements.txt "$wanted"; }
+# requirements-dev.txt includes the others, so all are compared.
+contents() { cat requirements.txt requirements-login.txt "$wanted"; }
 
 works() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 

@@ -28,8 +28,8 @@ def account_bar() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="account"):
         if read_only:
             st.caption(
-                f":material/lock: Read-only: {session.escape(read_only)}. Runs can be shown, used for predictions and "
-                "exported; nothing can be trained, uploaded or deleted."
+                f":material/lock: Read-only store ({session.escape(read_only)}): runs can be shown, used for "
+                "predictions and exported, but nothing can be trained, uploaded or deleted."
             )
         if name is not None:
             st.space("stretch")

@@ -13,7 +13,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.plots import plot_view
 from seqcore.plots.loss import LossInfo, loss_info, plot_loss
 from seqcore.runs.records import Run
-from ui import actions, session
+from ui import actions, permissions, session
 from ui.cards import cards, finding_box, log
 from ui.event_log import event_log, findings
 from ui.live_chart import figure_text, live_chart
@@ -95,6 +95,8 @@ def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) 
         if run.ended and run.seconds < REPLAY_BELOW and run.step:
             _replay_controls(run, replay)
         st.html(_status(moment, replay), width="stretch")
+    if permissions.has_logins() and (refused := permissions.refused_help(run)):
+        st.caption(refused)
     actions.errors()
     error = session.scheduler().error
     if error and not run.ended:
