@@ -145,7 +145,7 @@ class _Finder:
         self.columns, self.origin, self.roles = columns, origin, roles
         self.pool = {n: c for n, c in columns.items() if roles.get(n, "time") in ("time", "time-part")}
         self._coded: dict[str, Codes] = {}
-        stems = Counter(words(name) for name in columns)
+        stems = Counter(words(name) for name in columns if not origin.numbered)
         self.numbered = {name for name in columns if stems[words(name)] > 2}  # Period01, Period02, ... hold values
 
     def given(self, name: str) -> _Main:
