@@ -81,6 +81,8 @@ def _column(series: pd.Series[Any]) -> pa.ChunkedArray:
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         missing = series.isna().to_numpy()
         array = pa.array([None if gone else str(item) for item, gone in zip(series, missing, strict=True)], pa.string())
+    if pa.types.is_nested(array.type):
+        array = pa.array([None if item is None else str(item) for item in array.to_pylist()], pa.string())
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])

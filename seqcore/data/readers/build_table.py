@@ -1,30 +1,34 @@
 """Builds the table of a user's columns by kind: series, labelled sequences, labelled texts, sentence pairs.
 
-A new kind is a function of columns and their origin, and a line in KINDS.
+A new kind is a proposal in `detect_kind`, a function of columns, origin, reading and roles, and a line in KINDS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from seqcore.data.readers.column_parsing import Columns, Origin, wanted_column
-from seqcore.data.readers.detect_kind import find_kind
+from seqcore.data.readers.column_parsing import Columns, Origin
+from seqcore.data.readers.detect_kind import Reading, find_reading
 from seqcore.data.readers.labelled_texts import labelled_text_table, pair_table
-from seqcore.data.readers.sequences import sequence_table
+from seqcore.data.readers.roles import Roles, given_roles
+from seqcore.data.readers.sequences import long_table, rows_table
 from seqcore.data.readers.series import series_table
+from seqcore.data.readers.wide_tables import wide_table
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
 __all__ = ["KINDS", "Origin", "make_table"]
 
-KINDS: dict[str, Callable[[Columns, Origin], Table]] = {
+KINDS: dict[str, Callable[[Columns, Origin, Reading, Roles], Table]] = {
     "series": series_table,
-    "sequences": sequence_table,
+    "wide": wide_table,
+    "sequences": long_table,
+    "rows": rows_table,
     "labelled-text": labelled_text_table,
     "pairs": pair_table,
 }
+_ASKED = ("auto", "series", "sequences", "labelled-text", "pairs")
 
 
 def make_table(columns: Columns, origin: Origin) -> Table:
@@ -35,28 +39,19 @@ def make_table(columns: Columns, origin: Origin) -> Table:
     _drop_trailing_empty_rows(columns)
     if not columns or len(next(iter(columns.values()))) == 0:
         raise DataError(f"{origin.name}: there are no rows of values; give one row per time step")
-    _apply_given_roles(columns, origin)
-    kind = find_kind(columns, origin) if origin.options.kind == "auto" else origin.options.kind
-    if kind not in KINDS:
-        raise DataError(
-            f"{origin.name}: rows and columns can't be read as {kind}; use one of {', '.join(KINDS)}, or auto"
-        )
-    table = KINDS[kind](columns, origin)
-    return replace(table, report=replace(table.report, questions=tuple(origin.questions)))
-
-
-def _apply_given_roles(columns: Columns, origin: Origin) -> None:
-    """Remove columns that are not used, and set the options of columns with a role that only one can have."""
-    changes: dict[str, Any] = {}
-    for given, role in origin.options.columns.items():
-        name = wanted_column(given, columns, origin, "data.options.columns")
-        if role == "ignore":
-            del columns[name]
-        elif role in ("time", "series", "label", "group"):
-            changes["date_column" if role == "time" else f"{role}_column"] = name
-    origin.options = origin.options.model_copy(update=changes)
+    kind = origin.options.kind
+    if kind not in _ASKED:
+        raise DataError(f"{origin.name}: rows and columns can't be read as {kind}; use one of {', '.join(_ASKED)}")
+    given = given_roles(columns, origin)
+    roles = Roles(columns, origin, given)
+    for name in given.of("ignore"):
+        del columns[name]
+        roles.take([name], "ignore", "as given")
     if not columns:
         raise DataError(f"{origin.name}: no column is left; use at least one column with numbers or text")
+    reading = find_reading(columns, origin, roles)
+    table = KINDS[reading.kind](columns, origin, reading, roles)
+    return replace(table, notes=tuple(origin.notes), report=roles.report())
 
 
 def _drop_trailing_empty_rows(columns: Columns) -> None:

@@ -12,29 +12,21 @@ from numpy.typing import NDArray
 
 from seqcore.data.import_report import Question
 from seqcore.data.readers.missing_codes import apply_missing_codes
-from seqcore.data.readers.numbers import EXACT, MISSING, TextNumbers, find_unit, inexact_note, number_share
+from seqcore.data.readers.numbers import EXACT, MISSING, TextNumbers, find_unit, inexact_note
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError, did_you_mean
 from seqcore.results.formatting import listed
 from seqcore.results.thinning import evenly
 
 __all__ = [
-    "GROUP_NAMES",
-    "ID_NAMES",
-    "LABEL_NAMES",
-    "STEP_NAMES",
-    "TEXT_NAMES",
     "Columns",
     "Origin",
     "encode",
     "example_of",
-    "holds_numbers",
     "is_text",
     "is_whole",
-    "read_numbers",
     "rows_of_missing",
     "sample",
-    "take_numbers",
     "take_values",
     "unnamed",
     "wanted_column",
@@ -43,33 +35,6 @@ __all__ = [
 Columns = dict[str, pa.ChunkedArray]
 _RELEASED = 4_000_000  # cells after which unused memory is released
 _UNNAMED = frozenset(MISSING) - {"-", "?", ".", ":", "None", "none"}  # cells without a name
-_LABEL = """
-    label labels class classes classlabel class_label class_name classname target_class category categories klasse
-    klassen etikett etikette clase classe kategorie sentiment activity gesture emotion
-"""
-_TEXT = """
-    text texts sentence sentences message messages review reviews tweet content body title sequence seq word
-    document comment phrase satz nachricht texte
-"""
-_GROUP = """
-    speaker subject person patient participant user group speaker_id subject_id person_id patient_id participant_id
-    user_id subjectid speakerid sprecher proband
-"""
-_ID = """
-    id name series sequence seq sample case key symbol ticker item store station sensor device unit city country
-    region stock company product code group site location asset machine engine trial recording utterance file
-    episode run unique_id series_id sequence_id sequenceid seq_id sample_id case_id item_id store_id sensor_id
-    station_id unit_id device_id trial_id recording_id file_id series_name uid sid
-"""
-_STEP = """
-    time t step steps timestep time_step time_idx timeidx time_index tick frame frame_id index idx n k pos position
-    order seq_no cycle cycles second seconds ms dim_index
-"""
-
-LABEL_NAMES, TEXT_NAMES, GROUP_NAMES, ID_NAMES, STEP_NAMES = (
-    frozenset(names.split()) for names in (_LABEL, _TEXT, _GROUP, _ID, _STEP)
-)
-_INDEX_NAMES = ("", "index", "unnamed: 0", "column 1", "id", "row", "nr", "no", "no.")
 
 
 @dataclass
@@ -152,54 +117,18 @@ def is_whole(column: pa.ChunkedArray, most: int = 10_000) -> bool:
     return len(numbers) > 0 and bool(np.all((np.abs(numbers) < 2**53) & (numbers == np.floor(numbers))))
 
 
-def take_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> list[str]:
-    """The names of the numeric columns; text, empty columns and a row index are removed, with a note."""
-    left: dict[str, list[str]] = {"empty": [], "not numeric": [], "a row index": []}
-    for place, (name, column) in enumerate(list(columns.items())):
-        if column.null_count == len(column):
-            left["empty"].append(name)
-        elif place == 0 and len(columns) > 1 and _is_row_index(name, column):
-            left["a row index"].append(name)
-        elif not holds_numbers(column, origin.decimal):
-            left["not numeric"].append(name)
-    for name in (name for which in left.values() for name in which):
-        del columns[name]
-    if not columns:
-        raise DataError(_nothing_to_learn(origin, left["not numeric"], has_dates=has_dates))
-    for what, which in left.items():
-        if which:
-            origin.notes.append(f"Columns left out ({what}): {listed(which, 8)}.")
-    return list(columns)
+def take_values(
+    columns: Columns, names: list[str], origin: Origin, *, extra: int = 0
+) -> tuple[NDArray[np.float64], dict[str, str]]:
+    """The numbers of these columns, [N, F + extra], NaN where missing; the columns are removed from `columns`.
 
-
-def holds_numbers(column: pa.ChunkedArray, decimal: str) -> bool:
-    """Whether a column is numeric: by type, or text in which most cells are numbers (the others are errors)."""
-    if not is_text(column):
-        kind = column.type
-        checks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
-        return any(check(kind) for check in checks)
-    cells = sample(column)
-    return number_share(cells, decimal) > 0.5 or number_share(cells, decimal, find_unit(cells, decimal)) > 0.5
-
-
-def read_numbers(columns: Columns, origin: Origin, *, has_dates: bool) -> tuple[list[str], NDArray[np.float64]]:
-    """The numeric columns and their values, [N, F], with a note for each column with missing values."""
-    names = take_numbers(columns, origin, has_dates=has_dates)
-    values = take_values(columns, names, origin)
-    for name, missing in zip(names, np.isnan(values).T, strict=True):
-        if count := int(missing.sum()):
-            origin.notes.append(f"{name}: {count:,} missing value{'s' * (count > 1)} ({origin.listed(missing)}).")
-    return names, values
-
-
-def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[np.float64]:
-    """The numbers of these columns, [N, F], NaN where missing; the columns are removed from `columns`.
-
-    Columns are converted chunk by chunk and each chunk is released after use, so nothing is held twice. DataError: a
-    line for each column with cells that are not numbers, or infinite.
+    Columns are converted chunk by chunk and each chunk is released after use, so nothing is held twice. Cells that
+    are no finite numbers are missing: the second result says so for each column that has such. The last `extra`
+    columns are 0.
     """
     length = len(columns[names[0]])
-    values = np.empty((length, len(names)))
+    values = np.empty((length, len(names) + extra))
+    values[:, len(names) :] = 0.0
     texts = {name: _text_numbers(columns[name], origin) for name in names if is_text(columns[name])}
     bad = {name: np.zeros(length, dtype=bool) for name in texts}
     chunks = [columns.pop(name).chunks[::-1] for name in names]
@@ -229,26 +158,21 @@ def take_values(columns: Columns, names: list[str], origin: Origin) -> NDArray[n
         origin.notes += notes
         origin.questions += questions
     origin.notes += [inexact_note(name) for name in names if name in inexact]
-    errors = [
-        f"{origin.name}, column {name}, {origin.listed(wrong)}: {texts[name].example!r} is not a number; "
-        "correct it or leave the cell empty"
-        for name, wrong in bad.items()
-        if wrong.any()
-    ]
-    if errors:
-        raise DataError(*errors)
-    infinite = [
-        f"{origin.name}, column {name}, {origin.listed(np.isinf(values[:, i]))}: the value is infinite or too large; "
-        "use numbers up to 1e308, or leave the cell empty"
-        for i, name in enumerate(names)
-        if np.isinf(values[:, i]).any()
-    ]
-    if infinite:
-        raise DataError(*infinite)
-    notes, questions = apply_missing_codes(values, names, origin.options.missing_codes)
+    odd = {}
+    for i, name in enumerate(names):
+        infinite = np.isinf(values[:, i])
+        example = texts[name].example if name in bad and bad[name].any() else "inf"
+        if infinite.any():
+            values[infinite, i] = np.nan
+            bad[name] = bad[name] | infinite if name in bad else infinite
+        if name in bad and bad[name].any():
+            count = int(bad[name].sum())
+            what = "1 cell is no finite number" if count == 1 else f"{count:,} cells are no finite numbers"
+            odd[name] = f"{name}: {what} and read as missing: {example!r} ({origin.listed(bad[name])})."
+    notes, questions = apply_missing_codes(values[:, : len(names)], names, origin.options.missing_codes)
     origin.notes += notes
     origin.questions += questions
-    return values
+    return values, odd
 
 
 def _text_numbers(column: pa.ChunkedArray, origin: Origin) -> TextNumbers:
@@ -256,14 +180,6 @@ def _text_numbers(column: pa.ChunkedArray, origin: Origin) -> TextNumbers:
     options = origin.options
     unit = find_unit(sample(column), origin.decimal)
     return TextNumbers(origin.decimal, unit=unit, censored=options.censored, percent=options.percent)
-
-
-def _is_row_index(name: str, column: pa.ChunkedArray) -> bool:
-    """Whether a first column is a saved row index."""
-    if name.strip().lower() not in _INDEX_NAMES or not pa.types.is_integer(column.type) or column.null_count:
-        return False
-    values = np.asarray(column)
-    return len(values) > 1 and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))
 
 
 def is_text(column: pa.ChunkedArray) -> bool:
@@ -285,22 +201,6 @@ def example_of(column: pa.ChunkedArray) -> str:
     """The first non-empty cell, or ""."""
     filled = column.slice(0, 1000).drop_null()
     return str(filled[0])[:40] if len(filled) else ""
-
-
-def _nothing_to_learn(origin: Origin, text: list[str], *, has_dates: bool) -> str:
-    if has_dates and not text:
-        return f"{origin.name}: there is only a date column; add at least one numeric column"
-    if len(text) == 1 and origin.name.lower().endswith((".tsv", ".tab")):
-        return (
-            f"{origin.name}: there is one text column and no tab; for sentence pairs separate the two sentences of "
-            "each row with a tab; for language modeling rename the file to .txt"
-        )
-    if text:
-        return (
-            f"{origin.name}: there is no numeric column, only text ({listed(text, 8)}); "
-            "add a numeric column, or rename the file to .txt for language modeling"
-        )
-    return f"{origin.name}: every column is empty; add a numeric column"
 
 
 def rows_of_missing(values: NDArray[np.float64], order: NDArray[np.int64] | None, origin: Origin) -> dict[int, int]:

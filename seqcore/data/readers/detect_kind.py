@@ -1,163 +1,291 @@
-"""Detects the kind of data in a user's columns, and the label, id and text columns, from names and cells."""
+"""The most probable joint reading of a user's columns: its kind, and the columns that this kind is made of.
+
+Each kind proposes its best reading with a score from the evidence for its columns; the best one is taken, and a close
+second becomes a question.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import islice
 
-import numpy as np
-import pyarrow as pa
+from seqcore.data.import_report import Answer, Question
+from seqcore.data.readers.column_parsing import Columns, Origin
+from seqcore.data.readers.header_times import HeaderTimes, header_times
+from seqcore.data.readers.profiles import LABEL_NAMES, Profile, are_labels, is_constant_within
+from seqcore.data.readers.roles import EVIDENCE, Given, Roles, is_id
+from seqcore.data.readers.time_axis import find_time
+from seqcore.errors import DataError
 
-from seqcore.data.readers.column_parsing import (
-    ID_NAMES,
-    LABEL_NAMES,
-    TEXT_NAMES,
-    Columns,
-    Origin,
-    holds_numbers,
-    is_text,
-    is_whole,
-    sample,
-    wanted_column,
-)
-from seqcore.data.readers.series import step_column
-from seqcore.data.readers.time_columns import date_column
+__all__ = ["Reading", "find_reading"]
 
-__all__ = ["are_labels", "find_kind", "id_column", "label_column", "text_columns"]
-
-
-def find_kind(columns: Columns, origin: Origin) -> str:
-    """The most likely kind of these columns: a key of `build_table.KINDS`."""
-    label = label_column(columns, origin)
-    texts = text_columns(columns, origin, label)
-    numbers = [
-        name
-        for name, column in columns.items()
-        if name != label and column.null_count < len(column) and holds_numbers(column, origin.decimal)
-    ]
-    given = origin.options.label_column not in ("auto", "none")
-    if texts and not numbers:
-        if label is not None:
-            return "labelled-text"
-        if len(texts) >= 2 and _few_distinct(columns, texts[:2]) is not None:
-            return "labelled-text"
-        if len(texts) >= 2 and all(_is_prose(columns[name]) for name in texts[:2]):
-            return "pairs"
-    if label is not None and texts and _is_prose(columns[texts[0]]) and not given and len(numbers) < 2:
-        return "labelled-text"
-    if given:
-        return "labelled-text" if texts and len(numbers) < 2 else "sequences"
-    if label is not None and numbers:
-        if id_column(columns, origin, label) is not None:
-            return "sequences"
-        if len(numbers) >= 2 and date_column({n: c for n, c in columns.items() if n != label}, origin) is None:
-            return "sequences"
-    return "sequences" if _is_a_row_each(columns, origin) else "series"
+_CLOSE = 0.15  # scores that differ by less are a question
+_PLAUSIBLE = 0.5
+_FIRST = 2_000  # rows in which dates are looked for before the kind is known
+_LEAST_STEPS = 6  # numbered columns from which on they are steps of a series rather than variables
+_FEW_COLUMNS = 8  # up to this number, columns of different names are variables
+_TITLES = {
+    "series": "Time series",
+    "wide": "Wide table: one series per row",
+    "sequences": "Labelled sequences, one row per time step",
+    "rows": "Labelled sequences, one per row",
+    "labelled-text": "Texts with labels",
+    "pairs": "Sentence pairs",
+}
 
 
-def label_column(columns: Columns, origin: Origin) -> str | None:
-    """The label column: the one given, or one with a usual name; None if there is none."""
-    if origin.options.label_column == "none":
-        return None
-    if origin.options.label_column != "auto":
-        return wanted_column(origin.options.label_column, columns, origin, "the labels")
-    for name, column in columns.items():
-        could_be = is_text(column) or is_whole(column) or pa.types.is_boolean(column.type)
-        if name.strip().lower() in LABEL_NAMES and could_be:
-            return name
-    step = step_column(columns)
-    ids = [name for name in columns if name.strip().lower() in ID_NAMES]
-    if step is None or not ids or date_column(columns, origin) is not None:
-        return _few_distinct(columns, [n for n in columns if is_text(columns[n])]) if len(columns) == 2 else None
-    texts = [n for n, c in columns.items() if n not in ids and is_text(c) and not holds_numbers(c, origin.decimal)]
-    return texts[0] if len(texts) == 1 else None
+@dataclass(frozen=True)
+class Reading:
+    """One way to read the columns: a key of `build_table.KINDS`, and the columns that it is made of.
+
+    `header`: the columns that stand for time steps, in a table with them across the top.
+    """
+
+    kind: str
+    score: float
+    label: str | None = None
+    series: str | None = None
+    texts: tuple[str, ...] = ()
+    header: HeaderTimes | None = None
 
 
-def id_column(columns: Columns, origin: Origin, label: str | None) -> str | None:
-    """The column with the sequence of each row: the one given, or one with repeated values."""
-    if origin.options.series_column == "none":
-        return None
-    if origin.options.series_column != "auto":
-        return wanted_column(origin.options.series_column, columns, origin, "the sequences")
-    step = step_column(columns)
-    others = {
-        name: column for name, column in columns.items() if name not in (label, step, origin.options.group_column)
-    }
-    again = [n for n, column in others.items() if (is_whole(column) or is_text(column)) and _comes_again(column)]
-    called = [n for n in again if n.strip().lower() in ID_NAMES]
-    if called:
-        return called[0]
-    texts = [n for n in again if is_text(columns[n]) and not holds_numbers(columns[n], origin.decimal)]
-    if label is None:
-        return texts[0] if texts else again[0] if again and step is not None else None
-    return next((n for n in [*texts, *again] if _is_constant_within(columns[label], columns[n])), None)
+class _Sight:
+    """What the readings are judged from."""
+
+    def __init__(self, columns: Columns, origin: Origin, roles: Roles) -> None:
+        self.columns, self.origin, self.given = columns, origin, roles.given
+        self.all, self.examined = {name: roles.profiles[name] for name in columns}, roles.examined
+        self.times, self.calendar = _first_times(columns, origin, self.given)
+        header = header_times(list(columns))
+        if header is not None:  # an id may be counted, too: V1, V2, ...
+            header = header.only([n for n in header.columns if self.all[n].empty or self.all[n].numeric])
+        self.header = header
+
+    def best(self, role: str, *but: str | None, least: float = 0.0) -> list[tuple[float, Profile]]:
+        """The columns that may have a role, most probable first; those given for it with score 1."""
+        given = self.given.of(role)
+        if given:
+            return [(1.0, self.all[name]) for name in given]
+        found = [
+            (EVIDENCE[role](p)[0], p)
+            for p in self.examined
+            if p.name not in but and p.name not in self.times and self.given.allows(p.name, role)
+        ]
+        return sorted((x for x in found if x[0] > least), key=lambda x: (-x[0], x[1].place))
+
+    def numbers(self, *but: str | None) -> list[Profile]:
+        """Columns of measured numbers."""
+        return [
+            p for p in self.all.values()
+            if p.name not in but and p.name not in self.times and not p.empty and p.numeric
+            and not is_id(p) and self.given.allows(p.name, "value")
+        ]  # fmt: skip
 
 
-def text_columns(columns: Columns, origin: Origin, label: str | None = None) -> list[str]:
-    """The text columns that are neither labels nor numbers; with a label column, one with a usual name comes first."""
+def _first_times(columns: Columns, origin: Origin, given: Given) -> tuple[tuple[str, ...], bool]:
+    """The time columns by the first rows, and whether they hold dates; a faulty date is no matter here."""
+    if "time" in given.refused:
+        return (), False
+    first = {name: column.slice(0, _FIRST) for name, column in islice(columns.items(), 200)}
+    known = {name: role for name, role in given.roles.items() if name in first}
+    try:
+        axis = find_time(first, replace(origin, notes=[], questions=[]), known)
+    except DataError:
+        return tuple(given.of("time")), True
+    return ((), False) if axis is None else (axis.columns, axis.times is not None)
+
+
+def find_reading(columns: Columns, origin: Origin, roles: Roles) -> Reading:
+    """The most probable reading of the kind given, or of any. A close second of another kind becomes a question."""
+    sight = _Sight(columns, origin, roles)
+    wanted = origin.options.kind
     found = [
-        name
-        for name, column in columns.items()
-        if name != label and is_text(column) and not holds_numbers(column, origin.decimal) and len(sample(column))
+        reading
+        for kind, propose in _PROPOSALS.items()
+        if wanted in ("auto", kind, _KIND_OF.get(kind)) and (reading := propose(sight)) is not None
     ]
-    return sorted(found, key=lambda name: name.strip().lower() not in TEXT_NAMES) if label is not None else found
+    if not found:
+        return Reading(wanted if wanted != "auto" else "series", 0.0)
+    best, *others = sorted(found, key=lambda reading: -reading.score)
+    near = [o for o in others if o.score > max(_PLAUSIBLE, best.score - _CLOSE)]
+    if near and best.score < 1:
+        answers = tuple(Answer(_TITLES[o.kind], _options(o, origin)) for o in near)
+        origin.questions.append(Question(f"Read as: {_TITLES[best.kind].lower()}. Is that right?", answers))
+    return best
 
 
-def _is_prose(column: pa.ChunkedArray) -> bool:
-    """Whether most cells hold several words."""
-    cells = sample(column, 100)
-    return sum(bool(re.search(r"\w\s+\w", cell)) for cell in cells) > 0.5 * len(cells)
+_KIND_OF = {"wide": "series", "rows": "sequences"}
 
 
-def are_labels(cells: list[str]) -> bool:
-    """Whether the cells are a few words, repeated many times."""
-    counts = Counter(cells)
-    if len(cells) >= 20:
-        return len(counts) <= 0.1 * len(cells) and all(len(cell.split()) < 4 for cell in counts)
-    return len(counts) <= 0.5 * len(cells) and all(" " not in cell and n > 1 for cell, n in counts.items())
+def _options(reading: Reading, origin: Origin) -> dict[str, object]:
+    """The import options that choose a reading."""
+    columns = dict(origin.options.columns)
+    columns |= dict.fromkeys(reading.texts, "text")
+    columns |= {reading.label: "label"} if reading.label else {}
+    columns |= {reading.series: "series"} if reading.series else {}
+    return {"kind": _KIND_OF.get(reading.kind, reading.kind), **({"columns": columns} if columns else {})}
 
 
-def _few_distinct(columns: Columns, names: list[str]) -> str | None:
-    """The one of two text columns with a few repeated values, if the other has many distinct ones."""
-    if len(names) != 2:
+def _labelled_text(sight: _Sight) -> Reading | None:
+    """A text column, or several that belong together, beside a column of few distinct values."""
+    texts = sight.best("text", least=0.1)
+    if not texts:
         return None
-    cells = {name: sample(columns[name]) for name in names}
-    few = [name for name in names if cells[name] and are_labels(cells[name])]
-    many = [name for name in names if len(set(cells[name])) > 0.5 * len(cells[name])]
-    return few[0] if len(few) == 1 and len(many) == 1 and few != many else None
+    labels = sight.best("label", *(texts[0][1].name,), least=0.1)
+    if not labels and len(sight.examined) == 1 + len(sight.times):
+        labels = []
+    if not labels:
+        return _unlabelled(sight, texts)
+    label_score, label = labels[0]
+    texts = [x for x in texts if x[1].name != label.name]
+    text_score, text = texts[0]
+    joined = _joined(texts, sight.given)
+    numbers = [p for p in sight.numbers(label.name) if not (p.coded and len(p.counts) <= 10)]
+    rival = 0.0 if not numbers else 0.15 if text.prose >= 0.9 else 0.5
+    score = min(1.0, text_score) * (0.45 + 0.55 * min(1.0, label_score)) - rival
+    if not numbers and len(sight.examined) <= 3 and (label.text or label.hint("label")):
+        score = max(score, 0.75)  # nothing but a text and its class, however short
+    if sight.given.of("label"):
+        score = 1.0 if len(numbers) < 2 or sight.given.of("text") else 0.2
+    return Reading("labelled-text", score, label.name, texts=joined)
 
 
-def _comes_again(column: pa.ChunkedArray) -> bool:
-    if column.null_count == len(column):
-        return False
-    first = column.slice(0, 5_000).drop_null()
-    return len(first.unique()) <= 0.7 * len(first)
+def _unlabelled(sight: _Sight, texts: list[tuple[float, Profile]]) -> Reading | None:
+    """Texts without labels are new data to classify, where their kind is given."""
+    if sight.origin.options.kind != "labelled-text":
+        return None
+    return Reading("labelled-text", 0.5, texts=_joined(texts, sight.given))
 
 
-def _is_constant_within(labels: pa.ChunkedArray, ids: pa.ChunkedArray) -> bool:
-    """Whether each id has one label (in the first rows), and there are more ids than labels."""
-    labels, ids = labels.slice(0, 50_000), ids.slice(0, 50_000)
-    of = labels.combine_chunks().dictionary_encode(), ids.combine_chunks().dictionary_encode()
-    label, name = (np.asarray((c.chunk(0) if isinstance(c, pa.ChunkedArray) else c).indices.fill_null(-1)) for c in of)
-    pairs = np.unique(np.stack([label, name]), axis=1).shape[1]
-    return bool(pairs == len(np.unique(name)) and pairs > len(np.unique(label)))
+def _joined(texts: list[tuple[float, Profile]], given: Given) -> tuple[str, ...]:
+    """The text columns in the order of the file: those given, or the best one and others of several words."""
+    if given.of("text"):
+        return tuple(given.of("text"))
+    prose = [p for score, p in texts if score >= 0.6 and p.words >= 3 and p.distinct >= 0.5]
+    chosen = prose if texts[0][1] in prose else [texts[0][1]]
+    return tuple(p.name for p in sorted(chosen, key=lambda p: p.place))
 
 
-def _is_a_row_each(columns: Columns, origin: Origin) -> bool:
-    """Whether every row is a sequence: a column of few names, and many numbered columns."""
-    names = list(columns)
-    ends = [
-        name for name in (names[0], names[-1])
-        if (is_text(columns[name]) and not holds_numbers(columns[name], origin.decimal)) or is_whole(columns[name])
-    ]  # fmt: skip
-    if len(names) < 9 or not ends or any(is_text(columns[n]) for n in names if n != ends[0]):
-        return False
-    values = [name for name in names if name != ends[0]]
-    counted = [re.fullmatch(r"\D*(\d+)", name) for name in values]
-    numbers = [int(match.group(1)) for match in counted if match is not None]
-    rising = len(numbers) == len(values) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    cells = sample(columns[ends[0]])
-    few = 2 <= len(set(cells)) <= max(2, 0.5 * len(cells))
-    if not rising or not few:
-        return False
-    return is_text(columns[ends[0]]) or (len(names) >= 20 and not all(is_whole(columns[n]) for n in values[:5]))
+def _pairs(sight: _Sight) -> Reading | None:
+    texts = [p for _, p in sight.best("text", least=0.3)]
+    prose = [p for p in texts if p.words >= 2]
+    if sight.origin.options.kind == "pairs":
+        names = sorted((prose if len(prose) > 1 else texts)[:2], key=lambda p: p.place)
+        return Reading("pairs", 0.5, texts=tuple(p.name for p in names))
+    if len(prose) < 2 or sight.numbers() or sight.given.of("label") or len(sight.examined) > 4:
+        return None
+    first, second = sorted(prose[:2], key=lambda p: p.place)
+    labelled = any(p.hint("label") == 1 or are_labels(p.cells) for p in sight.examined)
+    return None if labelled else Reading("pairs", 0.8, texts=(first.name, second.name))
+
+
+def _long(sight: _Sight) -> Reading | None:
+    """One row per time step, with the id of its sequence and a label that is constant within it."""
+    given = bool(sight.given.of("label"))
+    best: Reading | None = None
+    labels = sight.best("label", least=0.3)[:4]
+    for label_score, label in labels:
+        for id_score, of in sight.best("series", label.name)[:6]:
+            if not sight.numbers(label.name, of.name) or sight.given.of("group") == [of.name]:
+                continue
+            constant = is_constant_within(label.column, of.column)
+            named = of.hint("series") == 1
+            if constant < (0.5 if (label.hint("label") == 1 and named) or given else 1.0):
+                continue
+            known = label.hint("label") or given
+            score = 0.4 + 0.5 * (1 if given else label.hint("label")) + 0.3 * (not sight.calendar)
+            score += 0.05 * named + 0.02 * id_score + 0.01 * label_score
+            if not known and (of.hint("panel") or len(of.counts) < 6):
+                score -= 0.3
+            if best is None or score > best.score:
+                best = Reading("sequences", score, label.name, of.name)
+    if best is None and labels and (alone := _unique_id(sight, labels[0][1])) is not None:
+        best = Reading("sequences", 0.9, labels[0][1].name, alone.name)
+    if best is None and sight.origin.options.kind == "sequences" and not given:
+        ids = [p for _, p in sight.best("series") if not p.numeric or sight.times or p.hint("series") == 1]
+        best = Reading("sequences", 0.6, None, ids[0].name) if ids else None
+    return best
+
+
+def _unique_id(sight: _Sight, label: Profile) -> Profile | None:
+    """A unique id beside a step column or a few differently named columns: long form with one row per sequence,
+    and not one sequence per row, whose columns are numbered."""
+    if label.hint("label") < 1 and not sight.given.of("label"):
+        return None
+    if sight.calendar or "series" in sight.given.refused:
+        return None
+    called = [p for p in sight.examined if p.hint("series") == 1 and p.name != label.name]
+    values = [p for p in sight.all.values() if p is not label and p not in called and p.hint("group") < 1]
+    counted = sum(bool(re.search(r"\d", p.name)) for p in values) > 0.5 * len(values)
+    step = bool(sight.times) or any(p.hint("step") == 1 for p in values)
+    long_form = step or 2 <= len(values) <= _FEW_COLUMNS
+    return called[0] if called and long_form and not counted and sight.header is None else None
+
+
+def _rows(sight: _Sight) -> Reading | None:
+    """One sequence per row: a label, and its values in the other columns, whose names are numbered."""
+    label = _label_of_rows(sight)
+    given = bool(sight.given.of("label"))
+    if label is None:
+        return Reading("rows", 0.3, header=sight.header) if sight.origin.options.kind == "sequences" else None
+    values = [p for p in sight.all.values() if p is not label and p.numeric and not p.empty]
+    header = sight.header if sight.header and len(sight.header.columns) >= 0.7 * len(values) else None
+    if len(values) < 2:
+        return None
+    if given or label.hint("label") == 1:
+        score = 0.9 if header else 0.85 if not sight.calendar else 0.3
+        return Reading("rows", score, label.name, header=header)
+    numbered = header is not None and len(header.columns) >= 8 and not header.calendar and not sight.calendar
+    fits = label.text or (len(values) >= 19 and not all(p.whole for p in values[:5]))
+    return Reading("rows", 0.85, label.name, header=header) if numbered and fits and label.distinct <= 0.5 else None
+
+
+def _label_of_rows(sight: _Sight) -> Profile | None:
+    """The label of each row: the one given, with a usual name, or a column of few names at either end."""
+    if given := sight.given.of("label"):
+        return sight.all[given[0]]
+    allowed = [p for p in sight.examined if p.coded and sight.given.allows(p.name, "label")]
+    named = next((p for p in allowed if p.name.strip().lower() in LABEL_NAMES), None)
+    if named is not None:
+        return named
+    ends = [p for p in (sight.examined[0], sight.examined[-1]) if p in allowed and p.filled == 1 and not p.unique]
+    text = [p for p in ends if p.text and not p.numeric and p.hint("series") < 1]
+    first = [p for p in ends[:1] if p.whole and p.place == 0 and are_labels(p.cells)]
+    return next(iter([*text, *first]), None)
+
+
+def _wide(sight: _Sight) -> Reading | None:
+    """Times across the top: one series per row."""
+    header = sight.header
+    if header is None or sight.given.of("label"):
+        return None
+    others = [p for p in sight.examined if p.name not in header.columns]
+    if header.cycle:
+        year = next((p for p in others if p.hint("year") and p.whole), None)
+        return None if year is None else Reading("wide", 0.95, header=header)
+    if sight.calendar:  # the rows have dates, so these columns are variables
+        return None
+    if header.times is not None:
+        return Reading("wide", 0.95, header=header)
+    named = any(p.unique and p.text and not p.numeric for p in others)
+    return Reading("wide", 0.88, header=header) if named and len(header.columns) >= _LEAST_STEPS else None
+
+
+def _series(sight: _Sight) -> Reading:
+    """One row per time step; always possible."""
+    if sight.given.of("label") or sight.given.of("text"):
+        return Reading("series", 0.1)
+    scores = [EVIDENCE["value"](p)[0] for p in sight.numbers()]
+    return Reading("series", max(scores, default=0.1) * (1 if sight.times else 0.85))
+
+
+_PROPOSALS: dict[str, Callable[[_Sight], Reading | None]] = {
+    "series": _series,
+    "wide": _wide,
+    "sequences": _long,
+    "rows": _rows,
+    "labelled-text": _labelled_text,
+    "pairs": _pairs,
+}

@@ -3,51 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from seqcore.data.readers.column_parsing import Columns, Origin, encode, sample
-from seqcore.data.readers.detect_kind import label_column, text_columns
-from seqcore.data.readers.sequences import refuse_one_class, refuse_short, take_groups
+from seqcore.data.readers.column_parsing import Columns, Origin, sample
+from seqcore.data.readers.detect_kind import Reading
+from seqcore.data.readers.roles import Roles
+from seqcore.data.readers.sequences import refuse_short, take_groups, take_labels
 from seqcore.data.readers.series import Ids
 from seqcore.data.table import Table
 from seqcore.data.text import cut_words
 from seqcore.data.token_encoder import TokenEncoder
 from seqcore.errors import DataError
+from seqcore.results.formatting import listed
 
 __all__ = ["labelled_text_table", "pair_table"]
 
 _SEVERAL = 5  # median words per text from which words are the better symbols
 
 
-def labelled_text_table(columns: Columns, origin: Origin) -> Table:
-    """A sequence of characters or words for each row, with its label (optional as in `sequence_table`).
+def labelled_text_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Table:
+    """A sequence of characters or words for each row, with its label (optional as in `take_labels`).
 
-    DataError: rows without a label or text, texts of one character, a single class.
+    Several text columns are joined. DataError: rows without a label or text, texts of one character, a single class.
     """
-    label = label_column(columns, origin)
-    texts = text_columns(columns, origin, label)
-    if label is None and len(texts) == 2:
-        label = min(texts, key=lambda name: len(set(sample(columns[name]))))  # the kind was given
-        texts.remove(label)
-    if label is None and (origin.options.kind == "auto" or len(texts) != 1):
-        raise DataError(f"{origin.name}: there is no label column; name it label, or set the label column")
-    if not texts:
+    if not reading.texts:
         raise DataError(f"{origin.name}: there is no text column beside the labels; add one, or set another kind")
-    labels = None
-    if label is not None:
-        codes, names = encode(label, columns.pop(label), origin, "the label")
-        refuse_one_class(names, label, origin)
-        labels = np.array(names)[codes]
-    text = columns.pop(texts[0])
-    each = Ids("row", np.arange(len(text), dtype=np.int32), [""] * len(text))
-    groups = take_groups(columns, each, np.arange(len(text)), origin)
+    labels = take_labels(columns, origin, reading, roles)
+    roles.take(reading.texts, "text", "the text to classify")
+    if len(reading.texts) > 1:
+        origin.notes.append(f"The text is joined from the columns {' + '.join(reading.texts)}.")
+    texts = [columns.pop(name) for name in reading.texts]
+    each = Ids("row", np.arange(len(texts[0]), dtype=np.int32), [""] * len(texts[0]))
+    groups = take_groups(columns, each, np.arange(len(texts[0])), origin, roles)
     left = [name for name in columns if columns[name].null_count < len(columns[name])]
     if left:
-        origin.notes.append(f"Columns left out (neither text nor label): {', '.join(left[:8])}.")
+        origin.notes.append(f"Columns left out (neither text nor label): {listed(left, 8)}.")
+    roles.take(columns, "ignore", "neither text nor label")
     columns.clear()
+    roles.release()
+    text = texts.pop() if len(texts) == 1 else _joined(texts)
+    del texts
     level = origin.options.level if origin.options.level != "auto" else _level(text)
     encoder = TokenEncoder()
     lengths = np.empty(len(text), dtype=np.int64)
@@ -63,29 +61,37 @@ def labelled_text_table(columns: Columns, origin: Origin) -> Table:
         separator=" " if level == "words" else "",
         independent=True,
         x_title=what,
-        labels=labels,
+        labels=None if labels is None else np.array(labels.names)[labels.codes],
         groups=groups,
-        notes=tuple(origin.notes),
     )
 
 
-def pair_table(columns: Columns, origin: Origin) -> Table:
+def _joined(texts: list[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """The cells of several columns, separated by a space."""
+    filled = [pc.fill_null(text.cast(pa.string()), "") for text in texts]
+    return pc.utf8_trim_whitespace(pc.binary_join_element_wise(*filled, " "))
+
+
+def pair_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Table:
     """The sentences of the first text column, paired with those of the second.
 
     DataError lists rows with an empty sentence.
     """
     from seqcore.data.parallel_text import ONLY_WORDS, pairs_table
 
-    names = text_columns(columns, origin)[:2]
+    names = reading.texts[:2]
     if len(names) < 2:
         raise DataError(f"{origin.name}: sentence pairs need two text columns; add one, or set another kind")
     left, right = (columns.pop(name) for name in names)
+    roles.take(names, "text", "a sentence of each pair")
+    roles.release()
     for name, column in zip(names, (left, right), strict=True):
         empty = np.array([not cell.strip() for cell in _cells(column.chunks)])
         if empty.any():
             raise origin.error(name, "the sentence is empty; fill in the cell or remove the row", empty)
     table: Table = pairs_table(zip(_cells(left.chunks), _cells(right.chunks), strict=True), name=origin.name)
-    return replace(table, notes=(*table.notes, ONLY_WORDS)) if origin.options.level == "characters" else table
+    origin.notes += [*table.notes, *([ONLY_WORDS] if origin.options.level == "characters" else [])]
+    return table
 
 
 def _cells(chunks: list[pa.Array]) -> Iterator[str]:

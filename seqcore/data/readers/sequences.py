@@ -2,63 +2,42 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seqcore.data.readers.column_parsing import (
-    GROUP_NAMES,
-    ID_NAMES,
-    Columns,
-    Origin,
-    encode,
-    is_text,
-    is_whole,
-    read_numbers,
-    rows_of_missing,
-    sample,
-    take_numbers,
-    take_values,
-    unnamed,
-    wanted_column,
-)
-from seqcore.data.readers.detect_kind import are_labels, id_column, label_column
-from seqcore.data.readers.series import Ids, ordered, step_column
-from seqcore.data.readers.time_columns import take_times
+from seqcore.data.readers.column_parsing import Columns, Origin, encode, rows_of_missing, take_values, unnamed
+from seqcore.data.readers.column_values import read_values
+from seqcore.data.readers.detect_kind import Reading
+from seqcore.data.readers.roles import Roles
+from seqcore.data.readers.series import Ids, ordered, take_steps, take_time
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.results.formatting import listed
 
-__all__ = ["refuse_one_class", "refuse_short", "sequence_table", "take_groups"]
-
-_FEW_COLUMNS = 8  # up to this number, columns of different names are variables
+__all__ = ["long_table", "refuse_short", "rows_table", "take_groups", "take_labels"]
 
 
-def sequence_table(columns: Columns, origin: Origin) -> Table:
-    """Independent sequences [N, F] with their labels; shorter ones end at their last value.
+def take_labels(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Ids | None:
+    """The label of each row; its column is removed. None for new data in which labels are missing.
 
-    Labels may be missing only if the kind was given: new data to classify. DataError: missing labels, several labels
-    in a sequence, a single class, sequences of fewer than two steps; each with its row.
+    DataError: missing labels; a single class, or no label column, unless the kind was given (new data to classify).
     """
-    label = label_column(columns, origin)
-    if label is None and len(columns) > 2 and origin.options.label_column == "auto":
-        label = _at_an_end(columns, origin)
-    if label is None and origin.options.kind == "auto":
-        raise DataError(f"{origin.name}: there is no label column; name it label, or set the label column")
-    ids = id_column(columns, origin, label) or _id_of_rows(columns, origin, label)
-    labels = None
-    if label is not None:
-        labels = Ids(label, *encode(label, columns.pop(label), origin, "the label"))
-        refuse_one_class(labels.names, label, origin)
-    return _by_rows(columns, labels, origin) if ids is None else _by_ids(columns, ids, labels, origin)
-
-
-def refuse_one_class(names: list[str], label: str, origin: Origin) -> None:
-    """DataError for a single class, unless the kind was given (new data to classify)."""
-    if len(names) < 2 and origin.options.kind == "auto":
-        raise origin.error(label, f"every label is {names[0]!r}; give sequences of at least two classes")
+    label = reading.label
+    if label is None:
+        if origin.options.kind == "auto":
+            raise DataError(f"{origin.name}: there is no label column; name it label, or set the label column")
+        return None
+    column = columns.pop(label)
+    roles.take([label], "label", "few distinct values, one for each sequence")
+    if origin.options.trained and (missing := unnamed(column)).any():
+        few = "" if missing.all() else f" {missing.sum():,} of {len(missing):,} rows of"
+        origin.notes.append(f"The label is missing in{few} {label}: classes are predicted, and not scored.")
+        return None
+    labels = Ids(label, *encode(label, column, origin, "the label"), (label,))
+    if len(labels.names) < 2 and origin.options.kind == "auto":
+        raise origin.error(label, f"every label is {labels.names[0]!r}; give sequences of at least two classes")
+    return labels
 
 
 def refuse_short(
@@ -81,55 +60,29 @@ def refuse_short(
     )
 
 
-def _id_of_rows(columns: Columns, origin: Origin, label: str | None) -> str | None:
-    """A unique id beside a step column or a few differently named columns: long format with one row per sequence,
-    and not one sequence per row, whose columns are numbered."""
-    if origin.options.series_column != "auto":
-        return None
-    called = [name for name in columns if name.strip().lower() in ID_NAMES and name != label]
-    values = [name for name in columns if name not in (label, *called) and name.strip().lower() not in GROUP_NAMES]
-    counted = sum(bool(re.search(r"\d", name)) for name in values) > 0.5 * len(values)
-    long_form = step_column(columns) in values or 2 <= len(values) <= _FEW_COLUMNS
-    return called[0] if called and long_form and not counted else None
+def long_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Table:
+    """Sequences [N, F] with a row per time step, which have the same id; labels may be missing in new data only.
 
-
-def _at_an_end(columns: Columns, origin: Origin) -> str | None:
-    """The label column of one sequence per row: text at either end, or repeated integers without a header."""
-    names = list(columns)
-    ends = [name for name in (names[0], names[-1]) if columns[name].null_count == 0]
-    text = [name for name in ends if is_text(columns[name]) and name.strip().lower() not in ID_NAMES]
-    first = columns[names[0]]
-    numbers = origin.numbered and first.null_count == 0 and is_whole(first) and are_labels(sample(first))
-    return text[0] if text else names[0] if numbers else None
-
-
-def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> Table:
-    ids = Ids(name, *encode(name, columns.pop(name), origin, "the id"))
+    DataError: several labels in a sequence, sequences of fewer than two steps; each with its row.
+    """
+    labels = take_labels(columns, origin, reading, roles)
+    name = str(reading.series)
+    ids = Ids(name, *encode(name, columns.pop(name), origin, "the id"), (name,))
+    roles.take([name], "series", f"{len(ids.names):,} sequences")
     first = np.full(len(ids.names), len(ids.codes), dtype=np.int64)
     np.minimum.at(first, ids.codes, np.arange(len(ids.codes)))
-    own = np.zeros(0, dtype=np.int32) if labels is None else labels.codes[first]
-    wrong = np.zeros(0, dtype=bool) if labels is None else labels.codes != own[ids.codes]
-    if labels is not None and wrong.any():
-        row = int(np.argmax(wrong))
-        of = ids.codes[row]
-        new, earlier = labels.names[labels.codes[row]], labels.names[own[of]]
-        where = f"the earlier label {earlier!r} of {ids.column} {ids.names[of]}"
-        raise origin.error(
-            labels.column, f"the label {new!r} differs from {where}; give each sequence one label", wrong
-        )
-    del wrong
-    groups = take_groups(columns, ids, first, origin)
+    own = np.zeros(0, dtype=np.int32) if labels is None else _label_of_each(labels, ids, first, origin)
+    groups = take_groups(columns, ids, first, origin, roles)
     pa.default_memory_pool().release_unused()  # the names are encoded now
-    date, times = take_times(columns, origin)
-    step = step_column(columns) if times is None else None
-    along: NDArray[Any] | None = times
-    if step is not None and len(columns) > 1 and columns[step].null_count == 0:
-        along = np.asarray(columns.pop(step))
-    by = f", ordered by {step or date}" if along is not None else ""
-    origin.notes.append(f"Read as long format: one sequence per {ids.column}{by}{_class_note(labels)}.")
+    axis = take_time(columns, origin, roles) or take_steps(columns, ids, roles)
+    along = None if axis is None else axis.times if axis.times is not None else axis.steps
+    by = "" if axis is None else axis.name
+    origin.notes.append(
+        f"Read as long format: one sequence per {ids.column}{f', ordered by {by}' if by else ''}{_class_note(labels)}."
+    )
     pa.default_memory_pool().release_unused()
-    names, values = read_numbers(columns, origin, has_dates=True)
-    order = ordered(ids, along, step or "time", origin)
+    names, values = read_values(columns, origin, roles, dated=True)
+    order = ordered(ids, along, by, origin)
     if order is not None:
         values = values[order]
     counts = np.bincount(ids.codes, minlength=len(ids.names))
@@ -147,26 +100,42 @@ def _by_ids(columns: Columns, name: str, labels: Ids | None, origin: Origin) -> 
         names=tuple(ids.names),
         labels=None if labels is None else np.array(labels.names)[own],
         groups=groups,
-        notes=tuple(origin.notes),
         row_numbers=rows_of_missing(values, order, origin),
     )
+
+
+def _label_of_each(labels: Ids, ids: Ids, first: NDArray[np.int64], origin: Origin) -> NDArray[np.int32]:
+    """The code of the label of each sequence, [S]. DataError where one has several."""
+    own = labels.codes[first]
+    wrong = labels.codes != own[ids.codes]
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        of = ids.codes[row]
+        new, earlier = labels.names[labels.codes[row]], labels.names[own[of]]
+        where = f"the earlier label {earlier!r} of {ids.column} {ids.names[of]}"
+        raise origin.error(
+            labels.column, f"the label {new!r} differs from {where}; give each sequence one label", wrong
+        )
+    return own
 
 
 def _class_note(labels: Ids | None) -> str:
     return "" if labels is None else f", class: {labels.column}"
 
 
-def take_groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Origin) -> NDArray[np.str_] | None:
+def take_groups(
+    columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Origin, roles: Roles
+) -> NDArray[np.str_] | None:
     """The group of each sequence, [S], from the given group column or one with a usual name; None without one.
 
     The column is removed. Sequences without a group are groups of their own. DataError if a given column has several
     groups in one sequence, or only one group.
     """
-    if origin.options.group_column == "none":
+    if "group" in roles.given.refused:
         return None
-    given = origin.options.group_column != "auto"
-    called = [n for n in columns if n.strip().lower() in GROUP_NAMES]
-    for name in [wanted_column(origin.options.group_column, columns, origin, "the groups")] if given else called:
+    given = roles.given.of("group")
+    called = [p.name for p in roles.examined if p.hint("group") == 1 and roles.given.allows(p.name, "group")]
+    for name in given or [name for name in called if name in columns]:
         column = columns[name]
         unknown = unnamed(column)
         codes, names = np.full(len(column), -1, dtype=np.int64), list[str]()
@@ -184,6 +153,7 @@ def take_groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Or
         if differ.any() or len(names) < 2 or (len(names) >= len(first) and not given):
             continue
         del columns[name]
+        roles.take([name], "group", "its name; several sequences of each")
         origin.notes.append(f"Sequences of the same {name} stay in the same split.")
         alone = np.flatnonzero(own < 0)
         if len(alone):
@@ -195,24 +165,25 @@ def take_groups(columns: Columns, ids: Ids, first: NDArray[np.int64], origin: Or
     return None
 
 
-def _by_rows(columns: Columns, labels: Ids | None, origin: Origin) -> Table:
+def rows_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Table:
+    """Sequences with a row each, of the values in its columns; shorter ones end at their last value.
+
+    DataError: sequences of fewer than two values, with their rows.
+    """
+    labels = take_labels(columns, origin, reading, roles)
     count = len(next(iter(columns.values()), ()))
     each = Ids("row", np.arange(count, dtype=np.int32), [""] * count)
-    groups = take_groups(columns, each, np.arange(count), origin)
-    names: tuple[str, ...] = ()
-    for name in [n for n in columns if n.strip().lower() in ID_NAMES]:
-        texts = columns[name].cast("string").to_pylist()
-        if len(set(texts)) == len(texts) and None not in texts:
-            names = tuple(texts)
-            del columns[name]
-            break
-    steps = take_numbers(columns, origin, has_dates=True)
+    groups = take_groups(columns, each, np.arange(count), origin, roles)
+    names = _names_of_rows(columns, roles)
+    steps = _steps_across(columns, origin, reading, roles)
+    roles.release()
     where = f"{steps[0]} to {steps[-1]}" if len(steps) > 3 else ", ".join(steps)
     origin.notes.append(
         f"Read as one sequence per row: {len(steps):,} step{'s' * (len(steps) != 1)} in columns {where}"
         f"{_class_note(labels)}."
     )
-    values = take_values(columns, steps, origin)
+    values, odd = take_values(columns, steps, origin)
+    origin.notes += odd.values()
     known = ~np.isnan(values)
     lengths = np.where(known.any(axis=1), values.shape[1] - np.argmax(known[:, ::-1], axis=1), 0).astype(np.int64)
     refuse_short(lengths, np.arange(len(lengths)), "value", origin)
@@ -234,6 +205,31 @@ def _by_rows(columns: Columns, labels: Ids | None, origin: Origin) -> Table:
         names=names,
         labels=None if labels is None else np.array(labels.names)[labels.codes],
         groups=groups,
-        notes=tuple(origin.notes),
         row_numbers=dict(zip(missing_rows.tolist(), origin.rows(of.tolist()), strict=True)),
     )
+
+
+def _names_of_rows(columns: Columns, roles: Roles) -> tuple[str, ...]:
+    """The cells of a column of unique ids, which is removed."""
+    for p in roles.examined:
+        if p.name in columns and (roles.given.of("series") == [p.name] or p.hint("series") == 1) and p.unique:
+            roles.take([p.name], "series", "a unique name for each row")
+            return tuple(columns.pop(p.name).cast("string").to_pylist())
+    return ()
+
+
+def _steps_across(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> list[str]:
+    """The columns that hold the steps: those numbered across the top, or all numbers; others are removed."""
+    numbers = [name for name in columns if roles.profiles[name].numeric and not roles.profiles[name].empty]
+    if reading.header is not None:
+        numbers = [name for name in reading.header.columns if name in columns]
+    left = [name for name in columns if name not in set(numbers)]
+    for name in left:
+        del columns[name]
+    if not numbers:
+        raise DataError(f"{origin.name}: there is no numeric column, only text; add a column for each step")
+    if left:
+        origin.notes.append(f"Columns left out (no steps): {listed(left, 8)}.")
+        roles.take(left, "ignore", "no step")
+    roles.take(numbers, "value", "a step of each sequence")
+    return numbers

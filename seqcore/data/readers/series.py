@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,26 +11,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqcore.data.calendar import short_time
-from seqcore.data.readers.column_parsing import (
-    ID_NAMES,
-    STEP_NAMES,
-    Columns,
-    Origin,
-    encode,
-    holds_numbers,
-    is_text,
-    is_whole,
-    read_numbers,
-    rows_of_missing,
-    sample,
-    wanted_column,
-)
+from seqcore.data.readers.column_parsing import Columns, Origin, encode, is_text, rows_of_missing
+from seqcore.data.readers.column_values import read_values
+from seqcore.data.readers.detect_kind import Reading
+from seqcore.data.readers.profiles import HINTS
 from seqcore.data.readers.reindexing import fill_missing_times
-from seqcore.data.readers.time_columns import take_times
+from seqcore.data.readers.roles import EVIDENCE, Roles
+from seqcore.data.readers.time_axis import TimeAxis, find_time
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
-__all__ = ["Ids", "ordered", "series_table", "step_column"]
+__all__ = ["Ids", "ordered", "series_table", "take_steps", "take_time"]
 
 Times = NDArray[np.datetime64]
 Order = NDArray[np.int64] | None
@@ -38,28 +29,29 @@ Order = NDArray[np.int64] | None
 
 @dataclass(frozen=True)
 class Ids:
-    """The series of each row: `codes[N]` into `names`, in order of first appearance."""
+    """The series of each row: `codes[N]` into `names`, in order of first appearance; `column` names its columns."""
 
     column: str
     codes: NDArray[np.int32]
     names: list[str]
+    columns: tuple[str, ...] = ()
 
 
-def series_table(columns: Columns, origin: Origin) -> Table:
+def series_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Table:
     """One series, or one for each value of the series column, sorted by time.
 
     DataError: a line for each error, with row and column.
     """
-    date_name, times = take_times(columns, origin)
+    axis = take_time(columns, origin, roles)
     pa.default_memory_pool().release_unused()
-    ids = _take_ids(columns, times, origin)
-    step_name = step_column(columns) if ids is not None and times is None else None
-    steps = None
-    if ids is not None and step_name is not None and len(columns) > 1:
-        steps = _steps(columns, step_name, ids, origin)
-    names, values = read_numbers(columns, origin, has_dates=times is not None)
-    along = times if times is not None else steps
-    order = ordered(ids, along, date_name or step_name or "", origin)
+    ids = _take_ids(columns, axis, origin, roles)
+    if axis is None and ids is not None:
+        axis = take_steps(columns, ids, roles)
+        origin.notes += [f"The rows are ordered by {axis.name}."] if axis is not None else []
+    names, values = read_values(columns, origin, roles, dated=axis is not None)
+    along = None if axis is None else axis.times if axis.times is not None else axis.steps
+    order = ordered(ids, along, "" if axis is None else axis.name, origin)
+    times = None if axis is None else axis.times
     if order is not None:
         values = values[order]
         times = times[order] if times is not None else None
@@ -75,16 +67,33 @@ def series_table(columns: Columns, origin: Origin) -> Table:
         times=times,
         offsets=offsets,
         names=tuple(ids.names) if ids is not None else (),
-        x_title=date_name if times is not None else step_name if steps is not None and step_name else "row",
+        x_title="row" if axis is None else axis.name,
         row_numbers=rows_of_missing(values, order, origin),
     )
-    table = fill_missing_times(table, origin)
-    return replace(table, notes=tuple(origin.notes))
+    return fill_missing_times(table, origin)
 
 
-def step_column(columns: Columns) -> str | None:
-    """The numeric column that counts time steps, recognized by its name."""
-    return next((n for n, column in columns.items() if n.strip().lower() in STEP_NAMES and not is_text(column)), None)
+def take_time(columns: Columns, origin: Origin, roles: Roles) -> TimeAxis | None:
+    """The time of the rows; its columns are removed. A column of part of a day, say, may rather name the series."""
+    if "time" in roles.given.refused:
+        return None
+    given = dict(roles.given.roles)
+    axis = find_time(columns, origin, given)
+    if axis is not None:
+        rather = {
+            name: "series"
+            for name in axis.columns[1:]
+            if name not in given and axis.scores.get(name, 1.0) < EVIDENCE["series"](roles.profiles[name])[0]
+        }
+        axis = find_time(columns, origin, {**given, **rather}) if rather else axis
+    if axis is None:
+        return None
+    origin.notes += axis.notes
+    origin.questions += axis.questions
+    for place, name in enumerate(axis.columns):
+        del columns[name]
+        roles.take([name], "time-part" if place else "time", axis.reasons.get(name, "dates"))
+    return axis
 
 
 def ordered(ids: Ids | None, along: NDArray[Any] | None, along_name: str, origin: Origin) -> Order:
@@ -123,59 +132,98 @@ def _repeats(ids: Ids, along: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[
     return order, np.flatnonzero((codes[1:] == codes[:-1]) & (values[1:] == values[:-1]))
 
 
-def _take_ids(columns: Columns, times: Times | None, origin: Origin) -> Ids | None:
-    """The series of each row if a column gives it; the column is removed from `columns`."""
-    if origin.options.series_column == "none":
+def _take_ids(columns: Columns, axis: TimeAxis | None, origin: Origin, roles: Roles) -> Ids | None:
+    """The series of each row if one or two columns give it; they are removed from `columns`."""
+    given = roles.given.of("series")
+    if given:
+        each = [_ids(name, columns, origin) for name in given]
+        found: Ids | None = each[0]
+        for other in each[1:]:
+            found = _together(each[0], other) if found is each[0] else found and _together(found, other)
+    elif "series" in roles.given.refused:
         return None
-    if origin.options.series_column != "auto":
-        name = wanted_column(origin.options.series_column, columns, origin, "the series")
-        return Ids(name, *encode(name, columns.pop(name), origin, "the series"))
-    found = _by_times(columns, times, origin) if times is not None else _by_blocks(columns, origin)
-    for name in found.column.split("\0") if found is not None else ():
+    else:
+        candidates = _candidates(columns, origin, roles)
+        along = None if axis is None else axis.times if axis.times is not None else axis.steps
+        found = _by_blocks(candidates, columns, roles) if along is None else _by_times(candidates, along, roles)
+    if found is None:
+        return None
+    for name in found.columns:
         columns.pop(name)
-    return found and Ids(found.column.replace("\0", " and "), found.codes, found.names)
+    reason = f"{len(found.names):,} distinct values that separate rows of the same time"
+    roles.take(found.columns, "series", reason if axis is not None else f"{len(found.names):,} distinct values")
+    return found
 
 
-def _candidates(columns: Columns, origin: Origin, *, whole: bool) -> list[Ids]:
-    """Columns with repeated values as ids: text, and with `whole` also integers."""
-    found = []
-    for name, column in columns.items():
-        text = is_text(column) and not holds_numbers(column, origin.decimal)
-        if not text and not (whole and not is_text(column) and is_whole(column)):
-            continue
-        cells = sample(column)
-        if column.null_count or not cells or len(set(cells)) > max(0.5 * len(cells), 400 * 0.5):
-            continue
-        ids = Ids(name, *encode(name, column, origin, "the series"))
-        if 2 <= len(ids.names) <= len(column) / 2:
-            found.append(ids)
-    return sorted(found, key=lambda ids: (not _is_hinted(ids.column), not is_text(columns[ids.column])))
+def _ids(name: str, columns: Columns, origin: Origin) -> Ids:
+    return Ids(name, *encode(name, columns[name], origin, "the series"), (name,))
 
 
-def _is_hinted(name: str) -> bool:
-    return name.strip().lower() in ID_NAMES
+def _candidates(columns: Columns, origin: Origin, roles: Roles) -> list[Ids]:
+    """Columns of repeated names or codes as ids, most probable first."""
+    examined = [p for p in roles.examined if p.name in columns and p.name not in roles.given.roles]
+    judged = [(EVIDENCE["series"](p)[0], p) for p in examined]
+    likely = sorted((x for x in judged if x[0] > 0 and x[1].distinct <= 0.5), key=lambda x: (-x[0], x[1].place))
+    found = (_ids(p.name, columns, origin) for _, p in likely[:6])
+    return [ids for ids in found if 2 <= len(ids.names) <= len(ids.codes) / 2]
 
 
-def _by_times(columns: Columns, times: Times, origin: Origin) -> Ids | None:
+def _by_times(candidates: list[Ids], along: NDArray[Any], roles: Roles) -> Ids | None:
     """With repeated times: the column, or pair of columns, that separates equal times."""
-    steps = np.diff(times)
-    if len(times) < 4 or bool(np.all(steps > np.timedelta64(0)) or np.all(steps < np.timedelta64(0))):
+    steps = np.diff(along)
+    zero = steps.dtype.type(0)
+    if len(along) < 4 or bool(np.all(steps > zero) or np.all(steps < zero)):
         return None
-    repeated = len(times) - len(np.unique(times))
+    repeated = len(along) - len(np.unique(along))
     if repeated == 0:
         return None
-    candidates = _candidates(columns, origin, whole=True)[:6]
-    together = [_together(a, b) for a, b in itertools.combinations(candidates[:4], 2)]
+    together = (_together(a, b) for a, b in itertools.combinations(candidates[:4], 2))
     best: tuple[float, Ids | None] = (0.5 * repeated, None)
-    for ids in [*candidates, *together]:
-        if repeated < 0.1 * len(times) and not _is_hinted(ids.column.split("\0")[0]):
+    for ids in itertools.chain(candidates, together):
+        if repeated < 0.1 * len(along) and roles.profiles[ids.columns[0]].hint("series") < 1:
             continue
-        again = len(_repeats(ids, times)[1])
-        if again < best[0] and len(ids.names) <= len(times) / 2:
+        again = len(_repeats(ids, along)[1])
+        if again < best[0] and len(ids.names) <= len(along) / 2:
             best = again, ids
         if again == 0:
             break
     return best[1]
+
+
+def _by_blocks(candidates: list[Ids], columns: Columns, roles: Roles) -> Ids | None:
+    """Without times: names in contiguous blocks, or ids within which a column that counts steps never repeats."""
+    step = _step_column(columns)
+    for ids in candidates:
+        p = roles.profiles[ids.column]
+        if ids.column == step or (not p.text and p.hint("series") < 1):
+            continue
+        counts = np.bincount(ids.codes)
+        runs = 1 + int((ids.codes[1:] != ids.codes[:-1]).sum())
+        if p.text and runs == len(ids.names) and counts.min() >= 2:
+            return ids
+        if step is not None and columns[step].null_count == 0:
+            along = np.asarray(columns[step])
+            if not len(_repeats(ids, along)[1]) and len(np.unique(along)) < len(along):
+                return ids
+    return None
+
+
+def _step_column(columns: Columns) -> str | None:
+    """The numeric column that counts time steps, recognized by its name."""
+    return next((n for n, c in columns.items() if n.strip().lower() in HINTS["step"] and not is_text(c)), None)
+
+
+def take_steps(columns: Columns, ids: Ids, roles: Roles) -> TimeAxis | None:
+    """The time steps of the rows if a column counts them within each series; it is then removed from `columns`."""
+    name = _step_column(columns)
+    if name is None or len(columns) < 2 or columns[name].null_count or not roles.given.allows(name, "time"):
+        return None
+    steps = np.asarray(columns[name]).astype(np.float64)
+    if len(_repeats(ids, steps)[1]) or len(np.unique(steps)) == len(steps):
+        return None
+    del columns[name]
+    roles.take([name], "time", "counts the rows of each series")
+    return TimeAxis((name,), None, steps, name)
 
 
 def _together(a: Ids, b: Ids) -> Ids:
@@ -185,36 +233,7 @@ def _together(a: Ids, b: Ids) -> Ids:
     rank = np.argsort(np.argsort(first))
     places = np.sort(first)
     names = [f"{a.names[a.codes[i]]}, {b.names[b.codes[i]]}" for i in places]
-    return Ids(f"{a.column}\0{b.column}", rank[codes].astype(np.int32), names)
-
-
-def _by_blocks(columns: Columns, origin: Origin) -> Ids | None:
-    """Without times: text in contiguous blocks, or ids within which a step column never repeats."""
-    step = step_column(columns)
-    for ids in _candidates(columns, origin, whole=step is not None):
-        if ids.column == step or (not is_text(columns[ids.column]) and not _is_hinted(ids.column)):
-            continue
-        counts = np.bincount(ids.codes)
-        runs = 1 + int((ids.codes[1:] != ids.codes[:-1]).sum())
-        if is_text(columns[ids.column]) and runs == len(ids.names) and counts.min() >= 2:
-            return ids
-        if step is not None and columns[step].null_count == 0:
-            along = np.asarray(columns[step])
-            if not len(_repeats(ids, along)[1]) and len(np.unique(along)) < len(along):
-                return ids
-    return None
-
-
-def _steps(columns: Columns, name: str, ids: Ids, origin: Origin) -> NDArray[np.float64] | None:
-    """The time steps of the rows if the column counts them; it is then removed from `columns`."""
-    if columns[name].null_count:
-        return None
-    steps = np.asarray(columns[name]).astype(np.float64)
-    if len(_repeats(ids, steps)[1]) or len(np.unique(steps)) == len(steps):
-        return None
-    del columns[name]
-    origin.notes.append(f"The rows are ordered by {name}.")
-    return steps
+    return Ids(f"{a.column} and {b.column}", rank[codes].astype(np.int32), names, (*a.columns, *b.columns))
 
 
 def _order(times: NDArray[Any], date_name: str, origin: Origin) -> Order:
@@ -228,7 +247,8 @@ def _order(times: NDArray[Any], date_name: str, origin: Origin) -> Order:
         first = int(again[0])
         same = order[ordered_times == ordered_times[first]][:5]
         rows = " and ".join(str(row) for row in origin.rows(sorted(int(i) for i in same)))
-        date = short_time(ordered_times[first])
+        time = ordered_times[first]
+        date = short_time(time) if isinstance(time, np.datetime64) else f"{time:g}"
         others = len(np.unique(ordered_times[again])) - 1
         more = f"; {others:,} more date{'s' * (others > 1)}" if others else ""
         raise DataError(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-from pydantic import field_validator
+from pydantic import PrivateAttr, field_validator
 
 from seqcore.data.import_report import ROLES
 from seqcore.data.sources.source import Source
@@ -16,7 +17,7 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError, did_you_mean
 from seqcore.experiment.fields import OptionalInt, setting, shown
 
-__all__ = ["FileOptions", "StoredFile", "base_name", "written_codes"]
+__all__ = ["FileOptions", "StoredFile", "Trained", "base_name", "written_codes"]
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 _SWITCHES: dict[Any, str] = {"true": "yes", "false": "no", True: "yes", False: "no"}
@@ -33,8 +34,22 @@ def written_codes(codes: Iterable[float]) -> str:
     return ", ".join(f"{code:.0f}" if code.is_integer() and abs(code) < 1e15 else f"{code:.7g}" for code in codes)
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a trained model knows about its data: names of input columns, classes, and levels of categories by column.
+
+    New data that are read for it may lack the columns that only training needs.
+    """
+
+    columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 class FileOptions(Source):
     """Import options of a file. Everything is detected unless set."""
+
+    _trained: Trained | None = PrivateAttr(None)
 
     kind: str = setting(
         "auto",
@@ -217,6 +232,17 @@ class FileOptions(Source):
     @classmethod
     def _in_words(cls, value: Any) -> Any:
         return {**_DELIMITERS, ".": "point", **_SWITCHES}.get(value, value) if isinstance(value, str | bool) else value
+
+    @property
+    def trained(self) -> Trained | None:
+        """What the model knows for which new data are read; None for data to train on."""
+        return self._trained
+
+    def for_model(self, trained: Trained) -> Self:
+        """The same options for new data of a trained model."""
+        options = self.model_copy()
+        options._trained = trained
+        return options
 
     def for_missing(self, missing: str) -> Self:
         """The same options for a known `data.missing`: no rows are inserted if missing values are refused."""

@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import TextIO
 
 from seqcore.data.import_report import ImportReport
-from seqcore.data.readers.column_parsing import LABEL_NAMES
-from seqcore.data.readers.detect_kind import are_labels
 from seqcore.data.readers.formats.delimited import read_delimited, text_head
 from seqcore.data.readers.formats.gutenberg import inside_book
 from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.readers.formats.ts import looks_like_ts, read_ts
 from seqcore.data.readers.numbers import is_number
+from seqcore.data.readers.profiles import LABEL_NAMES, are_labels
 from seqcore.data.readers.text_encoding import SAMPLE_BYTES, Encoding, find_encoding
 from seqcore.data.table import Table
 from seqcore.data.text import text_table

@@ -227,10 +227,6 @@ def test_a_time_of_day_in_a_column_of_its_own_belongs_to_the_date() -> None:
         ("d,v\n2024-01-01,1\n2024-13-02,2\n2024-01-03,3\n", "d, row 3: '2024-13-02' is not a date"),
         ("d,v\n2024-01-01,1\n,2\n2024-01-03,3\n", "d, row 3: the date is missing"),
         ("d,v\n0900-01-01,1\n2024-01-03,3\n", "d, row 2: dates must lie between the years 1678 and 2261"),
-        ("a,v\n1,1\n2,abc\n3,3\n4,4\n", "v, row 3: 'abc' is not a number"),
-        ("a,v\n1,inf\n2,2\n", "v, row 2: the value is infinite"),
-        ("a,v\n1,1\n2,1e999\n", "v, row 3: the value is infinite or too large"),
-        ("a;v\n1;1.000,5\n2;-Infinity\n3;2,5\n", "v, row 3: the value is infinite"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_one_clear_line(content: str | bytes, message: str) -> None:
@@ -241,19 +237,33 @@ def test_what_cannot_be_used_is_one_clear_line(content: str | bytes, message: st
     assert "; " in line  # what to do
 
 
-def test_each_faulty_column_has_its_line() -> None:
-    assert [line.partition(":")[0] for line in lines_of("a,b,c\n1,inf,x\n-inf,2,3\n3,4,5\n6,7,8\n")] == [
-        "sales.csv, column c, row 2"
-    ]
-    assert [line.partition(":")[0] for line in lines_of("a,b\n1,inf\n-inf,2\n3,4\n")] == [
-        "sales.csv, column a, row 3",
-        "sales.csv, column b, row 2",
-    ]
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("a,v\n1,1\n2,abc\n3,3\n4,4\n", "v: 1 cell is no finite number and read as missing: 'abc' (row 3)."),
+        ("a,v\n1,1\n2,inf\n3,3\n", "v: 1 cell is no finite number and read as missing: 'inf' (row 3)."),
+        ("a,v\n1,1\n2,1e999\n3,3\n", "v: 1 cell is no finite number and read as missing: "),
+        ("a;v\n1;1.000,5\n2;-Infinity\n3;2,5\n", "v: 1 cell is no finite number and read as missing: "),
+        ("a,v\n1,x\n2,2\n3,y\n4,4\n5,5\n", "v: 2 cells are no finite numbers and read as missing: 'x' (rows 2, 4)."),
+    ],
+)
+def test_a_cell_that_is_no_number_is_missing_and_said_with_its_row(text: str, note: str) -> None:
+    table = read(text)
+    assert any(said.startswith(note) for said in table.notes)
+    assert np.isnan(table.values[:, -1]).any()
+    (question,) = table.report.questions
+    assert question.sentence.startswith(note)
+    assert {"columns": {"v": "ignore"}} in [dict(answer.options) for answer in question.answers]
+    assert "v" not in read(text, columns={"v": "ignore"}).columns  # type: ignore[arg-type]
+
+
+def test_each_faulty_column_has_its_note() -> None:
+    assert [note.partition(":")[0] for note in read("a,b\n1,inf\n-inf,2\n3,4\n").notes] == ["a", "b"]
 
 
 def test_rows_are_numbered_as_lines_of_the_file_even_after_empty_and_long_ones() -> None:
-    assert "row 6: 'x' is not" in lines_of('a,b\n\n1,2\n"3",4\n\n5,x\n7,8\n')[0]
-    assert "row 5: 'x' is not" in lines_of('a,b,c\n1,2,"two\nlines"\n3,4,z\n5,x,z\n7,8,z\n')[0]
+    assert "'x' (row 6)" in read('a,b\n\n1,2\n"3",4\n\n5,x\n7,8\n').notes[0]
+    assert "'x' (row 5)" in "".join(read('a,b,c\n1,2,"two\nlines"\n3,4,z\n5,x,z\n7,8,z\n').notes)
 
 
 def test_a_fault_after_the_first_rows_is_found_too() -> None:
@@ -261,7 +271,7 @@ def test_a_fault_after_the_first_rows_is_found_too() -> None:
         f"2024-01-01 {i // 60 + 1:02d}:{i % 60:02d}:00,{i}\n" for i in range(600)
     )
     assert len(read("t,v\n" + good)) == 660
-    assert "column v, row 662: 'oops' is not a number" in lines_of("t,v\n" + good + "2024-01-03,oops\n")[0]
+    assert "'oops' (row 662)" in read("t,v\n" + good + "2024-01-03,oops\n").notes[0]
     assert "column t, row 662: 'oops' is not a date" in lines_of("t,v\n" + good + "oops,1\n")[0]
     assert "row 662: it has 3 values" in lines_of("t,v\n" + good + "2024-01-03,1,2\n")[0]
 

@@ -1,0 +1,105 @@
+"""Times in the names of columns: dates, years, months or quarters across the top of a table, or counted steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from seqcore.data.readers.dates import date_family, month_of_name, parse_dates
+
+__all__ = ["HeaderTimes", "header_times"]
+
+_LEAST = 3  # columns that name times
+_YEAR = re.compile(r"[A-Za-z]?((?:1[6-9]|20|21)\d\d)")  # R writes X1960
+
+
+@dataclass(frozen=True)
+class HeaderTimes:
+    """Columns whose names are times, in order of time.
+
+    `times[n]`, or None where the names count steps; `cycle` is 12 or 4 where they are months or quarters of a year
+    that stands in another column.
+    """
+
+    columns: tuple[str, ...]
+    times: NDArray[np.datetime64] | None
+    cycle: int = 0
+
+    def only(self, names: Sequence[str]) -> HeaderTimes | None:
+        """These columns alone; None if too few are left, or months or quarters are lacking."""
+        kept = [i for i, name in enumerate(self.columns) if name in set(names)]
+        if len(kept) < max(_LEAST, self.cycle):
+            return None
+        times = None if self.times is None else self.times[kept]
+        return HeaderTimes(tuple(self.columns[i] for i in kept), times, self.cycle)
+
+    @property
+    def calendar(self) -> bool:
+        """Whether the names are dates, or parts of a year."""
+        return self.times is not None or self.cycle > 0
+
+
+def header_times(names: Sequence[str]) -> HeaderTimes | None:
+    """The columns whose names are times; None if there are fewer than three."""
+    plain = {name: re.sub(r"\s*\[[^\]]*\]$", "", name.strip()) for name in names}  # 1960 [YR1960]
+    dated = {name: text for name, text in plain.items() if re.search(r"\d", text)}
+    return _years(plain) or _dates(dated) or _parts_of_a_year(plain) or _steps(plain)
+
+
+def _years(plain: dict[str, str]) -> HeaderTimes | None:
+    found = {name: int(match[1]) for name, text in plain.items() if (match := _YEAR.fullmatch(text))}
+    times = {name: np.datetime64(f"{year}-01-01", "ns") for name, year in found.items()}
+    return _in_order(times)
+
+
+def _dates(dated: dict[str, str]) -> HeaderTimes | None:
+    """Names that are dates of one format, when other columns have digits too (`Value 1`)."""
+    texts = {name: text for name, text in dated.items() if not re.fullmatch(r"[A-Za-z_ .]*\d{1,5}", text)}
+    if len(texts) < _LEAST:
+        return None
+    family = date_family(list(texts.values()), share=0.8)
+    if family is None:
+        return None
+    parsed = parse_dates(pa.chunked_array([list(texts.values())]), family)
+    good = {name: time for name, time in zip(texts, parsed.times, strict=True) if not np.isnat(time)}
+    return _in_order(good)
+
+
+def _in_order(times: Mapping[str, np.datetime64]) -> HeaderTimes | None:
+    """Different times, rising or falling from column to column."""
+    values = np.array([*times.values()], dtype="datetime64[ns]")
+    steps = np.diff(values).astype(np.int64)
+    if len(values) < _LEAST or not (np.all(steps > 0) or np.all(steps < 0)):
+        return None
+    order = np.argsort(values)
+    names = [*times]
+    return HeaderTimes(tuple(names[i] for i in order), values[order])
+
+
+def _parts_of_a_year(plain: dict[str, str]) -> HeaderTimes | None:
+    """All twelve months, or all four quarters, without a year."""
+    months = {name: month_of_name(text) for name, text in plain.items()}
+    quarters = {name: int(m[1]) for name, text in plain.items() if (m := re.fullmatch(r"[Qq]([1-4])", text))}
+    for found, cycle in ((months, 12), (quarters, 4)):
+        named = tuple(name for name, part in found.items() if part)
+        if [found[name] for name in named] == [*range(1, cycle + 1)]:
+            return HeaderTimes(named, None, cycle)
+    return None
+
+
+def _steps(plain: dict[str, str]) -> HeaderTimes | None:
+    """One prefix, or none, and numbers that rise by one: d_1, d_2, ...; an id before them may have one, too (V1)."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name, text in plain.items():
+        if match := re.fullmatch(r"(\D*)(\d{1,6})", text):
+            found.setdefault(match[1], []).append((int(match[2]), name))
+    counted = max(found.values(), key=len, default=[])
+    numbers = [number for number, _ in counted]
+    if len(counted) < _LEAST or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        return None
+    return HeaderTimes(tuple(name for _, name in counted), None)
