@@ -48,6 +48,11 @@ class Codec(ABC):
         return ()
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the training split."""
+        return ()
+
+    @property
     def before(self) -> int:
         """Rows needed before a window, for seasonal scaling."""
         return 0

@@ -75,6 +75,11 @@ class LabelledCodec(Codec):
         return () if self.vocabulary is not None else self.columns
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The C classes."""
+        return self.labels
+
+    @property
     def inputs(self) -> list[int]:
         """The indices of those columns."""
         return list(range(len(self.input_names)))

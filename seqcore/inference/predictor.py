@@ -13,7 +13,7 @@ from torch import nn
 
 from seqcore.data.codec import Codec
 from seqcore.data.sources import SOURCES
-from seqcore.data.sources.stored_file import FileOptions
+from seqcore.data.sources.stored_file import FileOptions, Trained
 from seqcore.data.step_units import StepUnit
 from seqcore.data.stored_codec import decoding
 from seqcore.data.table import Table
@@ -46,7 +46,8 @@ class Predictor:
     ) -> None:
         self.experiment, self.step, self.epoch = experiment, step, epoch
         self._task, self._codec, self._model = task, codec, model.eval()
-        self._input_schema = InputSchema(self.input_kind, tuple(dict.fromkeys((*self.columns, *self.targets))))
+        names = tuple(dict.fromkeys((*self.columns, *self.targets)))
+        self._input_schema = InputSchema(self.input_kind, names, codec.classes)
 
     @classmethod
     def from_checkpoint(cls, content: bytes, *, at: At = "best") -> Predictor:
@@ -122,7 +123,8 @@ class Predictor:
         if vocabulary is not None:
             known["level"] = "words" if vocabulary.separator else "characters"
         options = options.for_missing(data.missing)
-        return options.model_copy(update={name: v for name, v in known.items() if getattr(options, name) == "auto"})
+        options = options.model_copy(update={name: v for name, v in known.items() if getattr(options, name) == "auto"})
+        return options.for_model(Trained(self._input_schema.columns, self._input_schema.labels))
 
     def read_file(
         self,

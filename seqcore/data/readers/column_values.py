@@ -102,8 +102,8 @@ def _levels(columns: Columns, chosen: dict[str, tuple[str, str]], origin: Origin
     length = len(next(iter(columns.values()), ()))
     for name in [n for n, (role, _) in chosen.items() if role == "category"]:
         counts = levels_of(columns[name])
-        known = origin.options.trained and origin.options.trained.levels.get(name)
-        if known is None:
+        known = origin.options.trained.levels(name) if origin.options.trained else ()
+        if not known:
             ranked = sorted(counts, key=lambda level: (-counts[level], level))
             many = len(ranked) > MOST_LEVELS
             known = (*sorted(ranked[: MOST_LEVELS - many]), *((OTHER,) if many else ()))

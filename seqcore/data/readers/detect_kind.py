@@ -71,9 +71,16 @@ class _Sight:
         found = [
             (EVIDENCE[role](p)[0], p)
             for p in self.examined
-            if p.name not in but and p.name not in self.times and self.given.allows(p.name, role)
+            if p.name not in but and p.name not in self.times and self.allows(p, role)
         ]
         return sorted((x for x in found if x[0] > least), key=lambda x: (-x[0], x[1].place))
+
+    def allows(self, p: Profile, role: str) -> bool:
+        """Whether a column may have a role; a label of new data by its name, or if the model knows one of its cells."""
+        if not self.given.allows(p.name, role):
+            return False
+        trained = self.origin.options.trained
+        return role != "label" or trained is None or p.hint("label") == 1 or bool({*trained.labels} & {*p.counts})
 
     def numbers(self, *but: str | None) -> list[Profile]:
         """Columns of measured numbers."""
@@ -246,7 +253,7 @@ def _label_of_rows(sight: _Sight) -> Profile | None:
     """The label of each row: the one given, with a usual name, or a column of few names at either end."""
     if given := sight.given.of("label"):
         return sight.all[given[0]]
-    allowed = [p for p in sight.examined if p.coded and sight.given.allows(p.name, "label")]
+    allowed = [p for p in sight.examined if p.coded and sight.allows(p, "label")]
     named = next((p for p in allowed if p.name.strip().lower() in LABEL_NAMES), None)
     if named is not None:
         return named

@@ -171,7 +171,12 @@ class Profile:
             return 0.0
         length = float(np.median([len(cell) for cell in self.cells]))
         kind = 1.0 if self.words >= 4 else 0.8 if self.words >= 2 else 0.6 if length >= 20 else 0.35
-        return kind * min(1.0, 1.5 * self.distinct) * min(1.0, 0.2 + self.filled) * (1.15 if self.hint("text") else 1)
+        return (
+            kind
+            * (0.3 + 0.7 * min(1.0, 1.5 * self.distinct))
+            * min(1.0, 0.2 + self.filled)
+            * (1.15 if self.hint("text") else 1)
+        )
 
     @property
     def example(self) -> str:

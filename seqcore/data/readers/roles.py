@@ -123,6 +123,10 @@ def given_roles(columns: Columns, origin: Origin) -> Given:
                 origin.notes.append(f"There is no column {name} ({role}) in these data.")
             continue
         roles[wanted_column(name, columns, origin, what)] = role
+    if options.trained:  # what the model takes is no label or id
+        known = {n: "value" for n in columns if n in options.trained.columns}
+        known |= {n: "category" for n in columns if n not in known and options.trained.levels(n)}
+        roles = known | roles
     return Given(roles, frozenset(refused))
 
 

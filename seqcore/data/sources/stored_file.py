@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 import zoneinfo
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Self
 
 from pydantic import PrivateAttr, field_validator
@@ -36,14 +36,17 @@ def written_codes(codes: Iterable[float]) -> str:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a trained model knows about its data: names of input columns, classes, and levels of categories by column.
+    """What a trained model knows about its data: the columns that it takes, and its classes.
 
     New data that are read for it may lack the columns that only training needs.
     """
 
     columns: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
-    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def levels(self, name: str) -> tuple[str, ...]:
+        """The levels of a category: of "city", those of the columns "city=Oslo" and "city=Rome"."""
+        return tuple(column[len(name) + 1 :] for column in self.columns if column.startswith(f"{name}="))
 
 
 class FileOptions(Source):

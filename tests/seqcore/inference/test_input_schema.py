@@ -86,8 +86,8 @@ def test_another_form_is_one_line_that_says_what_the_model_needs(
 
 
 def test_a_fault_in_a_file_of_the_right_form_is_still_that_fault(gestures: Predictor) -> None:
-    with pytest.raises(DataError, match="column x, rows 2, 51: 'O' is not a number"):
-        gestures.read_file(long_form().replace(b"0,0,0,0,a", b"0,0,O,0,a"), name="n.csv")
+    with pytest.raises(DataError, match="column label, rows 3, 52: the label 'b' differs"):
+        gestures.read_file(long_form().replace(b"0,1,1,1,a", b"0,1,1,1,b"), name="n.csv")
 
 
 def test_columns_without_names_are_matched_in_order_with_a_note(gestures: Predictor) -> None:
@@ -112,8 +112,8 @@ def test_series_are_held_against_inputs_and_targets() -> None:
     series = b"wind,load,price\n" + b"".join(b"%d,%d,%d\n" % (i, i % 7, i % 5) for i in range(60))
     model = trained(series, "s.csv", **{"data.inputs": ["wind"], "data.target": ["load"]})
     assert model.evaluate(model.read_file(series, name="s.csv")).windows
-    with pytest.raises(DataError, match="needs the columns wind and load, and these data have wind, id and price"):
-        model.read_file(series.replace(b"load", b"id"), name="n.csv")
+    with pytest.raises(DataError, match="needs the columns wind and load, and these data have wind, gust and price"):
+        model.read_file(series.replace(b"load", b"gust"), name="n.csv")
     with pytest.raises(DataError, match="new data: this model needs the columns wind and load, and these data are"):
         model.evaluate(read_table(b"It was a text about nothing much, and nobody read it.\n", name="n.txt"))
 
