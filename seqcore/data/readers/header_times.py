@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seqcore.data.readers.dates import date_family, month_of_name, parse_dates
+from seqcore.data.readers.dates import date_family, parse_dates
+from seqcore.data.readers.month_names import month_of_name
 
 __all__ = ["HeaderTimes", "header_times"]
 

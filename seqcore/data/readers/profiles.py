@@ -42,7 +42,7 @@ _WORDS = {
         speaker subject person patient participant user group speaker_id subject_id person_id patient_id participant_id
         user_id subjectid speakerid sprecher proband
     """,
-    "panel": "store shop item station sensor city country region state ticker symbol company stock product",
+    "panel": "store shop item station sensor city country region state ticker symbol company stock product dept branch",
     "series": """
         id name series sequence seq sample case key symbol ticker item store station sensor device unit city country
         region stock company product code site location asset machine engine trial recording utterance file
@@ -60,6 +60,7 @@ _WORDS = {
     """,
 }
 HINTS = {role: frozenset(words.split()) for role, words in _WORDS.items()}
+HINTS["series"] |= HINTS["panel"]
 """Words in the names of columns that hint at a role; cells decide."""
 LABEL_NAMES = frozenset(_LABEL.split())
 _ROWS = 50_000  # rows examined for what needs neighbouring rows

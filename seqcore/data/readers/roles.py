@@ -20,7 +20,7 @@ _PLAUSIBLE = 0.25  # evidence from which on a role is listed as an alternative
 def _series(p: Profile) -> tuple[float, str]:
     if not p.coded or p.constant or p.filled < 1 or not p.repeats:
         return 0.0, ""
-    return (0.5 if p.text else 0.3) + 0.4 * p.hint("series"), f"{len(p.counts):,} distinct values, repeated"
+    return (0.5 if p.text else 0.3) + 0.5 * p.hint("series"), f"{len(p.counts):,} distinct values, repeated"
 
 
 def _label(p: Profile) -> tuple[float, str]:

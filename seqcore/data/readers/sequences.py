@@ -10,7 +10,7 @@ from seqcore.data.readers.column_parsing import Columns, Origin, encode, rows_of
 from seqcore.data.readers.column_values import read_values
 from seqcore.data.readers.detect_kind import Reading
 from seqcore.data.readers.roles import Roles
-from seqcore.data.readers.series import Ids, ordered, take_steps, take_time
+from seqcore.data.readers.series import Ids, ordered, take_time
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
@@ -65,8 +65,10 @@ def long_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles)
 
     DataError: several labels in a sequence, sequences of fewer than two steps; each with its row.
     """
-    labels = take_labels(columns, origin, reading, roles)
     name = str(reading.series)
+    known = {name: "series", **({reading.label: "label"} if reading.label else {})}
+    axis = take_time(columns, origin, roles, known)
+    labels = take_labels(columns, origin, reading, roles)
     ids = Ids(name, *encode(name, columns.pop(name), origin, "the id"), (name,))
     roles.take([name], "series", f"{len(ids.names):,} sequences")
     first = np.full(len(ids.names), len(ids.codes), dtype=np.int64)
@@ -74,7 +76,6 @@ def long_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles)
     own = np.zeros(0, dtype=np.int32) if labels is None else _label_of_each(labels, ids, first, origin)
     groups = take_groups(columns, ids, first, origin, roles)
     pa.default_memory_pool().release_unused()  # the names are encoded now
-    axis = take_time(columns, origin, roles) or take_steps(columns, ids, roles)
     along = None if axis is None else axis.times if axis.times is not None else axis.steps
     by = "" if axis is None else axis.name
     origin.notes.append(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +13,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqcore.data.calendar import short_time
-from seqcore.data.readers.column_parsing import Columns, Origin, encode, is_text, rows_of_missing
+from seqcore.data.readers.column_parsing import Columns, Origin, encode, rows_of_missing
 from seqcore.data.readers.column_values import read_values
 from seqcore.data.readers.detect_kind import Reading
-from seqcore.data.readers.profiles import HINTS
 from seqcore.data.readers.reindexing import fill_missing_times
 from seqcore.data.readers.roles import EVIDENCE, Roles
 from seqcore.data.readers.time_axis import TimeAxis, find_time
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 
-__all__ = ["Ids", "ordered", "series_table", "take_steps", "take_time"]
+__all__ = ["Ids", "ordered", "series_table", "take_time"]
 
 Times = NDArray[np.datetime64]
 Order = NDArray[np.int64] | None
@@ -45,9 +46,6 @@ def series_table(columns: Columns, origin: Origin, reading: Reading, roles: Role
     axis = take_time(columns, origin, roles)
     pa.default_memory_pool().release_unused()
     ids = _take_ids(columns, axis, origin, roles)
-    if axis is None and ids is not None:
-        axis = take_steps(columns, ids, roles)
-        origin.notes += [f"The rows are ordered by {axis.name}."] if axis is not None else []
     names, values = read_values(columns, origin, roles, dated=axis is not None)
     along = None if axis is None else axis.times if axis.times is not None else axis.steps
     order = ordered(ids, along, "" if axis is None else axis.name, origin)
@@ -73,11 +71,16 @@ def series_table(columns: Columns, origin: Origin, reading: Reading, roles: Role
     return fill_missing_times(table, origin)
 
 
-def take_time(columns: Columns, origin: Origin, roles: Roles) -> TimeAxis | None:
-    """The time of the rows; its columns are removed. A column of part of a day, say, may rather name the series."""
+def take_time(
+    columns: Columns, origin: Origin, roles: Roles, known: Mapping[str, str] | None = None
+) -> TimeAxis | None:
+    """The time of the rows; its columns, and rows that are no time step, are removed. `known` are roles of others.
+
+    A column of part of a day, say, may rather name the series.
+    """
     if "time" in roles.given.refused:
         return None
-    given = dict(roles.given.roles)
+    given = {**roles.given.roles, **(known or {})}
     axis = find_time(columns, origin, given)
     if axis is not None:
         rather = {
@@ -93,7 +96,17 @@ def take_time(columns: Columns, origin: Origin, roles: Roles) -> TimeAxis | None
     for place, name in enumerate(axis.columns):
         del columns[name]
         roles.take([name], "time-part" if place else "time", axis.reasons.get(name, "dates"))
-    return axis
+    return axis if axis.left_out is None else _without(axis, axis.left_out, columns, origin)
+
+
+def _without(axis: TimeAxis, left_out: NDArray[np.bool_], columns: Columns, origin: Origin) -> TimeAxis:
+    """The axis and the columns without some rows; messages still number the rows of the file."""
+    kept, rows = np.flatnonzero(~left_out), origin.rows
+    for name in columns:
+        columns[name] = columns[name].filter(pa.array(~left_out))
+    origin.rows = lambda positions: rows([int(kept[position]) for position in positions])
+    times = None if axis.times is None else axis.times[kept]
+    return replace(axis, times=times, steps=None if axis.steps is None else axis.steps[kept], left_out=None)
 
 
 def ordered(ids: Ids | None, along: NDArray[Any] | None, along_name: str, origin: Origin) -> Order:
@@ -136,16 +149,13 @@ def _take_ids(columns: Columns, axis: TimeAxis | None, origin: Origin, roles: Ro
     """The series of each row if one or two columns give it; they are removed from `columns`."""
     given = roles.given.of("series")
     if given:
-        each = [_ids(name, columns, origin) for name in given]
-        found: Ids | None = each[0]
-        for other in each[1:]:
-            found = _together(each[0], other) if found is each[0] else found and _together(found, other)
+        found: Ids | None = functools.reduce(_together, (_ids(name, columns, origin) for name in given))
     elif "series" in roles.given.refused:
         return None
     else:
         candidates = _candidates(columns, origin, roles)
         along = None if axis is None else axis.times if axis.times is not None else axis.steps
-        found = _by_blocks(candidates, columns, roles) if along is None else _by_times(candidates, along, roles)
+        found = _by_blocks(candidates, roles) if along is None else _by_times(candidates, along, roles)
     if found is None:
         return None
     for name in found.columns:
@@ -190,50 +200,22 @@ def _by_times(candidates: list[Ids], along: NDArray[Any], roles: Roles) -> Ids |
     return best[1]
 
 
-def _by_blocks(candidates: list[Ids], columns: Columns, roles: Roles) -> Ids | None:
-    """Without times: names in contiguous blocks, or ids within which a column that counts steps never repeats."""
-    step = _step_column(columns)
-    for ids in candidates:
-        p = roles.profiles[ids.column]
-        if ids.column == step or (not p.text and p.hint("series") < 1):
-            continue
-        counts = np.bincount(ids.codes)
-        runs = 1 + int((ids.codes[1:] != ids.codes[:-1]).sum())
-        if p.text and runs == len(ids.names) and counts.min() >= 2:
-            return ids
-        if step is not None and columns[step].null_count == 0:
-            along = np.asarray(columns[step])
-            if not len(_repeats(ids, along)[1]) and len(np.unique(along)) < len(along):
-                return ids
-    return None
-
-
-def _step_column(columns: Columns) -> str | None:
-    """The numeric column that counts time steps, recognized by its name."""
-    return next((n for n, c in columns.items() if n.strip().lower() in HINTS["step"] and not is_text(c)), None)
-
-
-def take_steps(columns: Columns, ids: Ids, roles: Roles) -> TimeAxis | None:
-    """The time steps of the rows if a column counts them within each series; it is then removed from `columns`."""
-    name = _step_column(columns)
-    if name is None or len(columns) < 2 or columns[name].null_count or not roles.given.allows(name, "time"):
-        return None
-    steps = np.asarray(columns[name]).astype(np.float64)
-    if len(_repeats(ids, steps)[1]) or len(np.unique(steps)) == len(steps):
-        return None
-    del columns[name]
-    roles.take([name], "time", "counts the rows of each series")
-    return TimeAxis((name,), None, steps, name)
-
-
 def _together(a: Ids, b: Ids) -> Ids:
     """Two columns as one id: a store and an item."""
     both = a.codes.astype(np.int64) * len(b.names) + b.codes
     _, first, codes = np.unique(both, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
-    places = np.sort(first)
-    names = [f"{a.names[a.codes[i]]}, {b.names[b.codes[i]]}" for i in places]
+    names = [f"{a.names[a.codes[i]]}, {b.names[b.codes[i]]}" for i in np.sort(first)]
     return Ids(f"{a.column} and {b.column}", rank[codes].astype(np.int32), names, (*a.columns, *b.columns))
+
+
+def _by_blocks(candidates: list[Ids], roles: Roles) -> Ids | None:
+    """Without times: names that lie together in blocks of at least two rows."""
+    for ids in candidates:
+        runs = 1 + int((ids.codes[1:] != ids.codes[:-1]).sum())
+        if roles.profiles[ids.column].text and runs == len(ids.names) and np.bincount(ids.codes).min() >= 2:
+            return ids
+    return None
 
 
 def _order(times: NDArray[Any], date_name: str, origin: Origin) -> Order:
