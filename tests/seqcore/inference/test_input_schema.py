@@ -109,7 +109,7 @@ def test_the_models_own_columns_go_before_others_and_need_no_note(gestures: Pred
 
 
 def test_series_are_held_against_inputs_and_targets() -> None:
-    series = b"wind,load,price\n" + b"".join(b"%d,%d,%d\n" % (i, i % 7, i % 5) for i in range(60))
+    series = b"wind,load,price\n" + b"".join(b"%d,%d,%d\n" % (i % 9, i % 7, i % 5) for i in range(60))
     model = trained(series, "s.csv", **{"data.inputs": ["wind"], "data.target": ["load"]})
     assert model.evaluate(model.read_file(series, name="s.csv")).windows
     with pytest.raises(DataError, match="needs the columns wind and load, and these data have wind, gust and price"):
