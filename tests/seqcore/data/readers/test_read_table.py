@@ -308,7 +308,7 @@ def test_what_is_written_reads_back_exactly(rows: list[tuple[float, float | None
     if all(row[1] is None for row in rows):
         assert read(text, decimal="comma" if decimal == "," else "point").columns == ("first",)
         return
-    table = read(text, decimal="comma" if decimal == "," else "point")
+    table = read(text, decimal="comma" if decimal == "," else "point", date_column="none")  # rising numbers
     assert values_of(table) == [list(row) for row in rows]
 
 
