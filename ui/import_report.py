@@ -1,5 +1,4 @@
-"""How the user's file was read: questions about doubtful decisions, and what each column was taken for; both can be
-changed with one click."""
+"""How the user's file was read: questions about doubtful decisions, and the role of each column, both changeable."""
 
 from __future__ import annotations
 
