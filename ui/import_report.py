@@ -1,4 +1,4 @@
-"""How the user's file was read: questions about doubtful decisions, and the role of each column, both changeable."""
+"""How the user's file was read: questions about doubtful decisions, and the role of each column."""
 
 from __future__ import annotations
 
