@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import time
+import uuid
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -25,10 +26,11 @@ from ui.shared_history import INTERVAL, SharedHistory, shared_history
 __all__ = ["live_area", "loss_of", "preview_caption"]
 
 POLL = 0.3  # seconds: the chart has to be updated at least twice a second
+UNSLOWED, SLOWEST_POLL = 5, 1.0  # viewers who poll at that rate; seconds, of any number of viewers
 WAIT, SHORT_POLL, YOUNG = 0.25, 0.03, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay
 PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
-REPLAY, REPLAY_STARTED = "replay-now", "replay-started"
+REPLAY, REPLAY_STARTED, VIEWER = "replay-now", "replay-started", "viewer"
 
 LOSS_HELP = "Loss per training step: lower is better."
 OVERFITTING = " Validation loss far above training loss means overfitting."
@@ -40,9 +42,15 @@ def live_area(run: Run, experiment: Experiment | None) -> None:
     """Draw a run, and redraw it periodically while it is active or replayed."""
     replay = _replay(run)
     active = not run.ended
-    interval = POLL if active else FRAME if replay else None
+    poll = poll_interval(shared_history(run).viewers)
+    interval = poll if active else FRAME if replay else None
     with st.container(key="live"):
-        st.fragment(_live, run_every=interval)(run, experiment, active)
+        st.fragment(_live, run_every=interval)(run, experiment, active, poll)
+
+
+def poll_interval(viewers: int) -> float:
+    """Seconds between two polls of each viewer: many viewers poll less often, so that they don't slow training down."""
+    return min(SLOWEST_POLL, POLL * max(1.0, viewers / UNSLOWED))
 
 
 def _replay(run: Run) -> Replay | None:
@@ -50,18 +58,21 @@ def _replay(run: Run) -> Replay | None:
     return replay if replay is not None and replay.run == run.id and run.ended else None
 
 
-def _live(run: Run, experiment: Experiment | None, was_active: bool) -> None:
+def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float) -> None:
     history = shared_history(run)
     replay = _replay(run)
     if replay is None:
         stale = history.run.ended == was_active  # the page was drawn of a newer state
-        history.update(session.store(), interval=0.0 if stale else INTERVAL)
+        viewer = st.session_state.setdefault(VIEWER, uuid.uuid4().hex)
+        history.update(session.store(), interval=0.0 if stale else INTERVAL, viewer=viewer)
         _await_first_step(history)
     run = history.run
     if was_active == run.ended:  # started or ended since the page was drawn: other buttons, another interval
         if run.status == "completed" and run.seconds < REPLAY_BELOW and actions.was_started_here(run):
             st.session_state[REPLAY] = Replay.of(run)
         st.rerun()
+    if was_active and not 0.5 < poll_interval(history.viewers) / poll < 2.0:
+        st.rerun()  # many viewers have come or gone: another interval
     step = replay.step(run) if replay else None
     if replay is not None and step is None:
         del st.session_state[REPLAY]

@@ -18,6 +18,7 @@ __all__ = ["SharedHistory", "shared_history"]
 
 INTERVAL = 0.2  # seconds between two looks at the store, however many visitors ask
 MOST = 16  # runs in memory
+PRESENT = 5.0  # seconds after which a viewer counts as gone
 
 T = TypeVar("T")
 
@@ -28,6 +29,8 @@ class SharedHistory:
     def __init__(self, run: Run) -> None:
         self._history = History(run)
         self._guard = threading.Lock()
+        self._drawing = threading.Lock()
+        self._viewers: dict[str, float] = {}  # when each was here last
         self._looked: float | None = None
         self._moment: Moment | None = None
         self._drawn: dict[str, tuple[object, object]] = {}
@@ -37,13 +40,25 @@ class SharedHistory:
         """The run as of the last update."""
         return self._history.run
 
-    def update(self, store: Store, *, interval: float = INTERVAL) -> None:
+    def update(self, store: Store, *, interval: float = INTERVAL, viewer: str | None = None) -> None:
         """Read what is new from the store, unless that was done within the last `interval` seconds."""
         with self._guard:
+            self._count(viewer)
             if self._looked is None or time.monotonic() - self._looked >= interval:
                 self._history.update(store)
                 self._moment = self._history.moment()
                 self._looked = time.monotonic()
+
+    @property
+    def viewers(self) -> int:
+        """How many viewers have called `update` within the last `PRESENT` seconds."""
+        return len(self._viewers)
+
+    def _count(self, viewer: str | None) -> None:
+        now = time.monotonic()
+        self._viewers = {name: last for name, last in self._viewers.items() if now - last < PRESENT}
+        if viewer is not None:
+            self._viewers[viewer] = now
 
     def moment(self, at: int | None = None, *, store: Store | None = None) -> Moment:
         """The state at the last update; with a store, the state after `at` steps of a short run."""
@@ -57,14 +72,11 @@ class SharedHistory:
 
     def drawn(self, name: str, of: object, draw: Callable[[], T]) -> T:
         """What `draw` returns for the state `of`; the last result of each `name` is kept while `of` is the same."""
-        with self._guard:
+        with self._drawing:  # whoever comes meanwhile waits for the result
             kept = self._drawn.get(name)
-        if kept is not None and kept[0] == of:
-            return kept[1]  # type: ignore[return-value]
-        made = draw()
-        with self._guard:
-            self._drawn[name] = (of, made)
-        return made
+            if kept is None or kept[0] != of:
+                kept = self._drawn[name] = (of, draw())
+        return kept[1]  # type: ignore[return-value]
 
 
 @st.cache_resource(show_spinner=False, max_entries=MOST)

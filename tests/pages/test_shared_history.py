@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from seqcore.runs.store import Lease, Store
 from ui import run_history, shared_history
 from ui.event_log import findings
 from ui.run_history import KEPT, History
+from ui.run_view import poll_interval
 from ui.shared_history import SharedHistory
 
 STARTED = Started(
@@ -128,3 +131,37 @@ def test_a_figure_is_drawn_once_for_a_state(store: Store, lease: Lease) -> None:
             == f"figure {state}"
         )
     assert drawn == [1, 2]
+
+
+def test_viewers_are_counted_until_they_are_gone(store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(run_history.time, "monotonic", lambda: clock[0])
+    shared = SharedHistory(store.run(lease.run))
+    for k in range(200):
+        shared.update(store, viewer=f"viewer {k % 20}")
+    assert shared.viewers == 20
+    clock[0] += shared_history.PRESENT
+    shared.update(store, viewer="viewer 3")
+    assert shared.viewers == 1
+
+
+def test_many_viewers_poll_less_often() -> None:
+    assert poll_interval(0) == poll_interval(5) == 0.3
+    assert poll_interval(10) == pytest.approx(0.6)
+    assert poll_interval(20) == poll_interval(500) == 1.0
+
+
+def test_visitors_at_the_same_time_wait_for_one_drawing(store: Store, lease: Lease) -> None:
+    shared, drawn, begun = SharedHistory(store.run(lease.run)), [], threading.Barrier(8)
+
+    def draw() -> str:
+        drawn.append(1)
+        return "figure"
+
+    def visit(_: int) -> str:
+        begun.wait(10)
+        return shared.drawn("loss", 1, draw)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(visit, range(8))) == ["figure"] * 8
+    assert len(drawn) == 1
