@@ -147,7 +147,11 @@ def take_values(
             if pa.types.is_boolean(chunk.type):
                 chunk = chunk.cast(pa.int8())
             values[here, i] = chunk.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-            if pa.types.is_integer(chunk.type) and len(chunk) and np.nanmax(np.abs(values[here, i]), initial=0) > EXACT:
+            if (
+                pa.types.is_integer(chunk.type)
+                and len(chunk)
+                and np.nanmax(np.abs(values[here, i]), initial=0) >= EXACT
+            ):
                 inexact.add(name)
         if taken > _RELEASED:
             pa.default_memory_pool().release_unused()  # memory that Arrow keeps

@@ -100,7 +100,7 @@ def find_layout(head: str, *, name: str, options: FileOptions) -> Layout:
 def _declared_delimiter(lines: list[str]) -> str:
     """The delimiter in a first line such as sep=; that Excel writes, which is emptied; "" if there is none."""
     place = next((i for i, line in enumerate(lines) if line.strip()), None)
-    found = None if place is None else re.fullmatch(r'"?sep=(.)"?', lines[place].strip("\ufeff \r"))
+    found = None if place is None else re.fullmatch(r'"?sep=([!#-/:-@[-`{-~\t])"?', lines[place].strip("\ufeff \r"))
     if place is None or found is None:
         return ""
     lines[place] = ""

@@ -65,6 +65,7 @@ _UNIT = re.compile(r"[0-9.,)]\s?([^\W\d_]|[°µμΩ℃℉‰])([^\s,;:<>=\"()]{0
 _NO_UNITS = frozenset(
     ("e", "E", "am", "pm", "AM", "PM", "a.m.", "p.m.", "uhr", "Uhr", "st", "nd", "rd", "th", "h", "H", "Q")
 )
+_DIGIT = re.compile(r"\d")
 _PARTS = ("bound", "front", "open", "sign", "digits", "exponent", "scale", "percent", "close", "back")
 
 
@@ -93,27 +94,35 @@ def _compiled(decimal: str, unit: str) -> re.Pattern[str]:
 
 def is_number(cell: str, decimal: str = ".", unit: str = "") -> bool:
     """Whether a cell holds a finite number: with thousands separators, currency, percent sign, (12.30), <1, 1.2M."""
-    found = _compiled(decimal, unit).fullmatch(_OUTER.sub("", cell).translate(_ASCII))
+    if not _DIGIT.search(cell):
+        return False
+    found = _compiled(decimal, unit).fullmatch(_bare(cell))
     if found is None:
         return False
     signs = sum(bool(found[part]) for part in ("front", "open", "sign", "back"))
     return signs <= 1 and bool(found["open"]) == bool(found["close"])
 
 
+def _bare(cell: str) -> str:
+    """A cell without outer spaces, with the digits 0 to 9."""
+    bare = _OUTER.sub("", cell)
+    return bare if bare.isascii() else bare.translate(_ASCII)
+
+
 def number_share(cells: list[str], decimal: str, unit: str = "") -> float:
     """The share of the cells that hold numbers, infinite ones included; 0 without cells."""
-    if not cells:
-        return 0.0
-    return sum(is_number(c, decimal, unit) or bool(re.fullmatch(_INFINITE, c)) for c in cells) / len(cells)
+    counts = Counter(cells)
+    found = (n for c, n in counts.items() if is_number(c, decimal, unit) or re.fullmatch(_INFINITE, c))
+    return sum(found) / max(len(cells), 1)
 
 
 def find_unit(cells: list[str], decimal: str) -> str:
     """The unit that nearly all cells share ("12 km", "5°C"), or ""."""
     units: Counter[str] = Counter()
-    for cell in cells:
+    for cell, times in Counter(cells).items():
         bare = _OUTER.sub("", cell)
         if (found := _UNIT.search(bare)) and not is_number(bare, decimal):
-            units[found[1] + found[2]] += 1
+            units[found[1] + found[2]] += times
     unit, count = units.most_common(1)[0] if units else ("", 0)
     return unit if count >= 0.9 * len(cells) and unit not in _NO_UNITS else ""
 
@@ -202,7 +211,7 @@ class TextNumbers:
         bounds = {int(i): text[int(i)].as_py() for i in np.flatnonzero(right & has["bound"])}
         values[list(bounds)] *= {"half": 0.5, "missing": np.nan}.get(self._censored, 1.0)
         whole = ~(np.asarray(pc.match_substring(digits, ".")) | has["exponent"] | has["scale"])
-        self._inexact += int(np.sum(right & whole & (np.abs(values) > EXACT)))
+        self._inexact += int(np.sum(right & whole & (np.abs(values) >= EXACT)))
         infinite = np.asarray(pc.match_substring_regex(text, rf"\A{_INFINITE}\z"))
         values[infinite] = np.where(np.asarray(pc.starts_with(text, "-"))[infinite], -np.inf, np.inf)
         missing = np.asarray(pc.is_in(text, value_set=pa.array(MISSING, pa.string())))

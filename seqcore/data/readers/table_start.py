@@ -36,6 +36,7 @@ SIGNS = ("#", "%", "!", "//", ";")
 
 _SAMPLE = 400  # rows that decide
 _TYPED = ("number", "time")
+_LONGEST_KIND = 100  # characters of a number or time
 _LONGEST_TIME = 30  # characters of a date in words
 _TIME = re.compile(
     r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([T ,]+\d{1,2}[:.h]\d\d.*)?|\d{1,2}[:.]\d\d([:.]\d\d(\.\d+)?)?", re.A
@@ -113,7 +114,7 @@ def _kind(cell: str) -> str:
     """number, time, digits, text, or "" for a missing cell."""
     if cell in MISSING:
         return ""
-    if not any(sign.isdigit() for sign in cell):
+    if len(cell) > _LONGEST_KIND or not re.search(r"\d", cell):
         return "text"
     if is_number(cell) or is_number(cell, ","):
         return "number"

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -147,6 +148,7 @@ class _Finder:
         self._coded: dict[str, Codes] = {}
         stems = Counter(words(name) for name in columns if not origin.numbered)
         self.numbered = {name for name in columns if stems[words(name)] > 2}  # Period01, Period02, ... hold values
+        self._keys: dict[bool, list[str]] = {}
 
     def given(self, name: str) -> _Main:
         """The column that the user named. DataError if it can't be time."""
@@ -230,7 +232,7 @@ class _Finder:
 
     def has_values(self, name: str) -> bool:
         """Whether another column holds numbers, so that this one need not be the values."""
-        others = [column for other, column in self.columns.items() if other != name]
+        others = (column for other, column in self.columns.items() if other != name)
         return any(c.null_count < len(c) and _is_numeric(c, self.origin.decimal) for c in others)
 
     def note_unreadable(self, known: list[str]) -> None:
@@ -248,7 +250,10 @@ class _Finder:
         option = self.origin.options.series_column
         if given or option not in ("auto", "none"):
             return given or [name for name in self.columns if name == option]
-        return [name for name in self.columns if name not in self.roles and self.is_key(name, loose=loose)][:_KEYS]
+        if loose not in self._keys:
+            free = (name for name in self.columns if name not in self.roles)
+            self._keys[loose] = list(islice((name for name in free if self.is_key(name, loose=loose)), _KEYS))
+        return self._keys[loose]
 
     def is_key(self, name: str, *, loose: bool) -> bool:
         """Whether a column has repeated names or, with `loose`, repeated whole numbers."""
