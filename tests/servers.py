@@ -74,6 +74,7 @@ class Visitor:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.session = ""
+        self.seen = b""
 
     def send(self, **message: Any) -> None:
         self.socket.send(BackMsg(**message).SerializeToString())
@@ -82,8 +83,11 @@ class Visitor:
         """The next message of a kind; others are skipped. TimeoutError if there is none."""
         until = time.monotonic() + patience
         while True:
+            content = self.socket.recv(timeout=max(0.0, until - time.monotonic()))
+            assert isinstance(content, bytes)
+            self.seen += content
             message = ForwardMsg()
-            message.ParseFromString(self.socket.recv(timeout=max(0.0, until - time.monotonic())))  # type: ignore[arg-type]
+            message.ParseFromString(content)
             if message.WhichOneof("type") == "new_session":
                 self.session = message.new_session.initialize.session_id
             if message.WhichOneof("type") == kind:
@@ -94,10 +98,12 @@ class Visitor:
         self.send(app_heartbeat=True)
         self.receive("heartbeat_ack")
 
-    def see_page(self) -> None:
-        """Run the page's script to its end."""
-        self.send(rerun_script={})
+    def see_page(self, name: str = "") -> bytes:
+        """Run a page's script to its end. Returns all that it sent."""
+        self.seen = b""
+        self.send(rerun_script={"page_name": name})
         self.receive("script_finished")
+        return self.seen
 
     def is_closed(self) -> bool:
         """Whether the server closes this connection."""

@@ -15,8 +15,7 @@ def sign_in() -> bool:
         return True
     st.title("Sequence Lab", anchor=False)
     st.markdown("Sign in to see the runs of this server and to train your own.")
-    if "is_logged_in" in st.user.to_dict():
-        st.button("Sign in", key="sign-in", type="primary", icon=":material/login:", on_click=st.login)
+    st.button("Sign in", key="sign-in", type="primary", icon=":material/login:", on_click=st.login)
     return False
 
 
@@ -34,5 +33,4 @@ def account_bar() -> None:
         if name is not None:
             st.space("stretch")
             st.caption(session.escape(name), width="content")
-            if "is_logged_in" in st.user.to_dict():
-                st.button("Sign out", key="sign-out", type="tertiary", icon=":material/logout:", on_click=st.logout)
+            st.button("Sign out", key="sign-out", type="tertiary", icon=":material/logout:", on_click=st.logout)

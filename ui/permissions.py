@@ -22,15 +22,14 @@ __all__ = [
 
 
 def has_logins() -> bool:
-    """Whether users sign in, here (`[auth]` in secrets.toml) or at a proxy (server.trustedUserHeaders)."""
-    return "is_logged_in" in st.user.to_dict() or bool(st.config.get_option("server.trustedUserHeaders"))
+    """Whether users sign in: whether secrets.toml has a section `[auth]`."""
+    return "is_logged_in" in st.user.to_dict()
 
 
 def user() -> str | None:
     """The signed-in user: an e-mail address, or the provider's identifier if the address is not verified. Else None."""
     claims = st.user.to_dict()
-    signed_in = claims.get("is_logged_in", bool(st.config.get_option("server.trustedUserHeaders")))
-    return _identity(claims) if signed_in else None
+    return _identity(claims) if claims.get("is_logged_in") else None
 
 
 def _identity(claims: Mapping[str, Any]) -> str | None:

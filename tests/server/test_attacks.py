@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+import seqcore
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.store import Store
 from tests.servers import PATIENCE, Server, Visitor, is_refused, running_server, status_of, visit
+from tests.unwritable import contents, unwritable
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -253,9 +255,62 @@ def test_an_edited_page_is_reloaded_and_trainings_go_on(root: Path, tmp_path: Pa
                 pytest.fail("no reload")
             visitor.see_page()
             goes_on(store, run)
-        server.process.send_signal(signal.SIGTERM)
-        server.process.wait(timeout=30)
+        store.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_trainings_are_left_with_a_checkpoint_when_the_server_ends(
+    root: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    with running_server(root, tmp_path) as server:
+        store = Store(server.store)
+        run = store.submit(ENDLESS).id
+        wait_until(lambda: store.run(run).step > 0)
+        with visit(server) as visitor:
+            visitor.see_page()
+            server.process.send_signal(number)
+            server.process.wait(timeout=30)
         ended = store.run(run)
         assert (ended.status, ended.attempt) == ("interrupted", 1)
-        assert "checkpoint" in ended.reason
+        assert "with a checkpoint" in ended.reason
+        assert "Traceback" not in server.log.read_text()
         store.close()
+
+
+def test_every_page_of_a_store_that_can_not_be_written_is_shown(root: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    run = seqcore.train(ENDLESS.with_changes({"training.epochs": 1}), store=store)
+    store.close()
+    before = contents(tmp_path / "runs")
+    with unwritable(tmp_path / "runs"), running_server(root, tmp_path) as server, visit(server) as visitor:
+        for page in ("", "data", "predict", "runs"):
+            seen = visitor.see_page(page)
+            assert b"Read-only store" in seen
+            assert b"Unexpected error" not in seen
+        assert run.id.encode() in seen
+    assert contents(tmp_path / "runs") == before
+
+
+@pytest.mark.parametrize("page", ["", "train", "data", "predict", "runs"])
+def test_nothing_is_shown_before_signing_in(signing: Server, page: str) -> None:
+    with visit(signing) as visitor:
+        seen = visitor.see_page(page)
+    assert b"Sign in" in seen
+    run = Store(signing.store).runs()[0]
+    assert run.id.encode() not in seen
+    assert b"Bouncing" not in seen
+
+
+@pytest.fixture(scope="module")
+def signing(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose users sign in, just started: no page has been seen."""
+    folder = tmp_path_factory.mktemp("signing")
+    Store(folder / "runs").submit(ENDLESS, recipe="bouncing-ball")
+    secrets = folder / "secrets.toml"
+    address = '"http://127.0.0.1:{port}/oauth2callback"'
+    secrets.write_text(
+        f'[auth]\nredirect_uri = {address}\ncookie_secret = "{"x" * 32}"\nclient_id = "lab"\nclient_secret = "s"\n'
+        'server_metadata_url = "http://127.0.0.1:9/none"\n'
+    )
+    with running_server(root, folder, "--secrets.files", str(secrets)) as server:
+        yield server
