@@ -62,7 +62,7 @@ with right:
             with prediction_line:
                 overview.predicted(experiment, table)
         import_report.columns_box(draft, table)
-        data_sections.findings(profile)
+        data_sections.findings(profile, asked=bool(table.report.questions))
 
 with press:
     data_state.train_button(ready=table is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -20,6 +20,7 @@ from seqcore.tasks import TASKS
 from seqcore.tasks.auto_config import suggest_experiment
 from ui import drafts, forms, permissions, session
 from ui.drafts import Draft, widget_key
+from ui.import_form import import_form
 
 __all__ = [
     "awaits_file", "file_choice", "first_fields", "shown_above", "start_bar", "suggested", "table_of", "upload_pending",
@@ -27,9 +28,8 @@ __all__ = [
 
 _VALUES = "data.options.text"
 _TITLES = {"recipe": "Recipe", "values": "Own values", "file": "Own file"}
-_ERRORS, _HANDLED = "upload-errors", "upload-handled"
+_ERRORS, _HANDLED, _UNREAD = "upload-errors", "upload-handled", "file-unread"
 _IMPORT = "import:"
-IMPORT_OPTIONS = tuple(FileOptions.model_fields)
 CACHED_TABLES = 4
 POLL = 0.15  # seconds between two updates of the progress bar
 
@@ -162,16 +162,31 @@ def file_choice(selected: str) -> Experiment | None:
     wanted = st.session_state.pop("file-wanted", None)
     if upload is not None and upload.file_id != st.session_state.get(_HANDLED):
         suggestion = _or_errors(lambda: _from_upload(upload, {}))
+        st.session_state[_UNREAD] = None
         st.session_state[_HANDLED] = upload.file_id  # not before: a click while it is read would restart the page
     elif wanted in known:
         suggestion = _or_errors(lambda: suggested("file", {"hash": wanted, "name": known[wanted]}))
+        st.session_state[_UNREAD] = wanted
     for line in st.session_state.get(_ERRORS, ()):
         st.error(session.escape(line))
-    if upload is not None and st.session_state.get(_ERRORS) and suggestion is None:
-        suggestion = _import_options(upload)
+    if st.session_state.get(_ERRORS) and suggestion is None:
+        suggestion = _read_otherwise(upload, known)
     if not selected and suggestion is None and not st.session_state.get(_ERRORS):
         st.info(refused or "Upload a file to begin.", icon=":material/upload_file:")
     return suggestion
+
+
+def _read_otherwise(upload: Any, known: Mapping[str, str]) -> Experiment | None:
+    """Import options for a file that was not read, an upload or an earlier one, and a button to read it with them."""
+    earlier = str(st.session_state.get(_UNREAD))
+    if upload is None and earlier not in known:
+        return None
+    options = import_form(_IMPORT)
+    if options is None:
+        return None
+    if earlier in known:
+        return _or_errors(lambda: suggested("file", {**options, "hash": earlier, "name": known[earlier]}))
+    return _or_errors(lambda: _from_upload(upload, options))
 
 
 def _or_errors(make: Callable[[], Experiment]) -> Experiment:
@@ -199,21 +214,6 @@ def _from_upload(upload: Any, options: dict[str, Any]) -> Experiment:
     experiment = suggest_experiment(table, data=data)
     _tables().put(_key(experiment), table)
     return experiment
-
-
-def _import_options(upload: Any) -> Experiment | None:
-    """Import options for a file whose format was not detected, and a button to read it with them."""
-    blank = drafts.draft_of(Experiment.make({"data": {"source": "file"}}), None)
-    blank.scope = _IMPORT
-    with st.expander("Import options", key="import-options"):
-        for setting in blank.settings():
-            if setting.path.removeprefix("data.options.") in IMPORT_OPTIONS:
-                forms.field_control(blank, setting)
-        if not st.button("Read again", icon=":material/refresh:", key="read-again"):
-            return None
-        options = {name: blank.values[f"data.options.{name}"] for name in IMPORT_OPTIONS}
-    changed = {name: value for name, value in options.items() if value != "auto"}
-    return _or_errors(lambda: _from_upload(upload, changed))
 
 
 def suggested(source: str, options: dict[str, Any]) -> Experiment:

@@ -132,10 +132,12 @@ def _windows(profile: Profile) -> Box:
     return f"Training {'sequences' if whole else 'windows'}", f"{counts['train']:,}", held_out
 
 
-def findings(profile: Profile) -> None:
-    """Problems of the data, each with its remedy."""
+def findings(profile: Profile, *, asked: bool = False) -> None:
+    """Problems of the data, each with its remedy. `asked`: the page has questions about the file."""
     st.subheader("Findings", anchor=False)
-    if not profile.findings:
+    if not profile.findings and asked:
+        st.markdown(":material/help: See the question about the file above.")
+    elif not profile.findings:
         st.markdown(":material/check_circle: No problems found.")
     for finding in profile.findings:
         finding_box(finding)
@@ -232,7 +234,7 @@ def _vocabulary(profile: Profile, i: int) -> None:
 
 
 def _columns(profile: Profile) -> None:
-    st.subheader("Columns", anchor=False)
+    st.subheader("Column statistics", anchor=False)
     rows = [
         {"column": c.name, "type": c.kind, "missing": c.missing, "min": c.minimum,
          "median": _without_rounding(c.median, c.spread), "max": c.maximum, "std": c.spread}

@@ -13,6 +13,7 @@ from seqcore.errors import ExperimentError, SeqcoreError
 from seqcore.experiment.experiment import OPTIONS, Experiment, options_of
 from ui import data_picker
 from ui.drafts import Draft
+from ui.import_form import IMPORT_OPTIONS
 
 __all__ = ["change", "changed_options", "detect_all", "refused", "reread"]
 
@@ -36,7 +37,7 @@ def detect_all(draft: Draft) -> None:
 def changed_options(experiment: Experiment) -> dict[str, Any]:
     """The import options that are not at their defaults."""
     options, defaults = experiment.data.options, _defaults()
-    return {name: options[name] for name in data_picker.IMPORT_OPTIONS if options[name] != defaults[name]}
+    return {name: options[name] for name in IMPORT_OPTIONS if options[name] != defaults[name]}
 
 
 def refused() -> tuple[str, ...]:

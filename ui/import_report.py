@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from ui import import_changes
 from ui.drafts import Draft
 from ui.session import escape
 
-__all__ = ["columns_box", "questions_box"]
+__all__ = ["ask", "columns_box", "questions_box"]
 
 MAX_ROWS = 12  # columns shown with controls of their own
 MAX_ALTERNATIVES = 2  # of a column, as buttons
@@ -36,18 +36,24 @@ def questions_box(table: Table | None) -> None:
     """A box for each doubtful decision, with its answers as buttons; and why the last change was refused."""
     for line in import_changes.refused():
         st.error(f"Nothing was changed. {escape(line)}")
-    for i, question in enumerate(table.report.questions if table is not None else ()):
-        _question(question, f"question-{i}")
+    if table is not None:
+        ask(table.report.questions, import_changes.change, key="question")
 
 
-def _question(question: Question, key: str) -> None:
-    with st.container(key=key, border=True, gap="small"):
+def ask(questions: Sequence[Question], on_answer: Callable[[dict[str, Any]], None], *, key: str) -> None:
+    """A box for each question; `on_answer` is called with the import options of the answer that is clicked."""
+    for i, question in enumerate(questions):
+        _question(question, on_answer, f"{key}-{i}")
+
+
+def _question(question: Question, on_answer: Callable[[dict[str, Any]], None], key: str) -> None:
+    with st.container(key=f"ask-{key}", border=True, gap="small"):
         st.markdown(f":material/help: {escape(question.sentence)}")
         with st.container(horizontal=True, gap="small"):
             for i, answer in enumerate(question.answers):
                 st.button(
                     escape(answer.title), key=f"{key}-{i}", help=escape(_in_words(answer.options)),
-                    on_click=import_changes.change, args=(dict(answer.options),),
+                    on_click=on_answer, args=(dict(answer.options),),
                 )  # fmt: skip
 
 
@@ -73,9 +79,12 @@ def columns_box(draft: Draft, table: Table, *, expanded: bool = True) -> None:
         return
     detected = st.session_state.setdefault(_DETECTED, {}).setdefault(options["hash"], {})
     file = _File(table.report.roles, options["columns"], detected)
-    doubtful = [r for r in file.roles if r.role != "value" or r.alternatives or r.column in file.given]
-    shown = file.roles if len(file.roles) <= MAX_ROWS else doubtful[:MAX_ROWS]
-    with st.expander(_summary(file.roles), expanded=expanded, key="file-columns"):
+    special = [r for r in file.roles if r.role != "value" or r.column in file.given]
+    shown = file.roles if len(file.roles) <= MAX_ROWS else special[:MAX_ROWS]
+    with (
+        st.expander(_summary(file.roles), expanded=expanded, key="file-columns"),
+        st.container(key="column-roles", gap="xsmall"),
+    ):
         for place, role in enumerate(shown):
             with st.container(key=f"column-{place}", horizontal=True, vertical_alignment="center", gap="small"):
                 example = f"  \n:gray[{escape(_short(role.example))}]" if role.example else ""
@@ -89,7 +98,7 @@ def columns_box(draft: Draft, table: Table, *, expanded: bool = True) -> None:
 def _summary(roles: tuple[ColumnRole, ...]) -> str:
     """The title: how many columns have which role."""
     counts = {ROLES[name].title.lower(): sum(r.role == name for r in roles) for name in ROLES}
-    return "Columns: " + ", ".join(
+    return "Columns of the file: " + ", ".join(
         f"{count:,} {title}" if count > 1 else title for title, count in counts.items() if count
     )
 
@@ -108,7 +117,7 @@ def _controls(role: ColumnRole, key: str, file: _File) -> None:
             f"Detected: {ROLES[before].title}" if before in ROLES else "Detect", key=f"{key}-undo", type="tertiary",
             icon=":material/undo:", on_click=_set_role, args=(role, None, file), help="Undo the change.",
         )  # fmt: skip
-    others = [name for name in role.alternatives if name in ROLES and name != role.role and not given]
+    others = [name for name in role.alternatives if name in ROLES and name not in (role.role, "ignore") and not given]
     for name in others[:MAX_ALTERNATIVES]:
         st.button(
             f"{ROLES[name].title}?", key=f"{key}-{name}", type="tertiary", on_click=_set_role, args=(role, name, file),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -20,6 +20,8 @@ from seqcore.tasks.auto_config import refit_experiment
 from seqcore.tasks.frames import frames_view
 from ui import permissions, run_labels, session
 from ui.evaluation_section import show_evaluation
+from ui.import_form import import_form
+from ui.import_report import ask
 from ui.inputs import INPUTS, parsed_text, wanted_file
 from ui.results import answer, answer_table, download_csv, file_stem, letters, picture, show
 from ui.session import escape, select_run, show_errors
@@ -186,7 +188,18 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
     )  # fmt: skip
     if upload is None:
         return
-    new = predictor.read_file(upload.getvalue(), name=upload.name)
+    key = f"new-options-{run.id}-{upload.file_id}"
+    changes = {f"data.options.{name}": value for name, value in st.session_state.get(key, {}).items()}
+    try:
+        new = predictor.read_file(upload.getvalue(), name=upload.name, changes=changes)
+    except SeqcoreError as error:
+        show_errors(error)
+        options = import_form(f"new-{run.id}:")
+        if options is not None:
+            st.session_state[key] = options
+            st.rerun()
+        return
+    ask(new.report.questions, partial(_keep_options, key), key=f"new-question-{run.id}")
     for note in new.notes:
         st.caption(escape(note))
     if predictor.can_score(new):
@@ -202,6 +215,10 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
     show(view, key=f"predictions-{run.id}", label="Predictions", reading=view.caption)
     answer_table(view)
     download_csv(view, name=file_stem(upload.name, "predictions"), key=f"csv-predictions-{run.id}")
+
+
+def _keep_options(key: str, options: dict[str, Any]) -> None:
+    st.session_state[key] = {**st.session_state.get(key, {}), **options}
 
 
 def export(run: Run, predictor: Predictor, table: Table) -> None:

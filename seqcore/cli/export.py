@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from seqcore.cli.output import Output
-from seqcore.errors import DataError
 from seqcore.export import export as make
 from seqcore.runs.api import open_store
+from seqcore.runs.atomic_io import write_output
 
 __all__ = ["export"]
 
@@ -19,10 +19,7 @@ def export(args: argparse.Namespace, out: Output) -> int:
     run = store.run(args.id)
     content = make(store, run.id, args.format)
     path = Path(args.out)
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise DataError(f"{path}: can't be written ({error.strerror})") from None
+    write_output(path, content)
     out.result(
         {"run": run.id, "format": args.format, "file": str(path), "bytes": len(content)},
         f"{path}: {len(content):,} bytes",

@@ -17,12 +17,13 @@ from seqcore.cli.progress import reading, score_rows
 from seqcore.cli.training import changed_values, foreground
 from seqcore.data.sources.stored_file import base_name
 from seqcore.data.splits import SPLIT_TITLES
-from seqcore.errors import DataError, NotFoundError, PredictionError
+from seqcore.errors import NotFoundError, PredictionError
 from seqcore.experiment.experiment import Experiment
 from seqcore.results import SeriesView, View, plain
 from seqcore.results.formatting import format_number
 from seqcore.results.series import flat_rows
 from seqcore.runs.api import open_store, shell_user
+from seqcore.runs.atomic_io import write_output
 from seqcore.runs.store import Run, Store
 from seqcore.tasks.auto_config import refit_experiment
 
@@ -214,11 +215,8 @@ def _refit(store: Store, run: Run, out: Output) -> Run | int:
 
 
 def _write_csv(path: str | None, view: View) -> None:
-    try:
-        if path:
-            Path(path).write_text(view.to_csv(), encoding="utf-8", newline="")
-    except OSError as error:
-        raise DataError(f"{path}: can't be written ({error.strerror})") from None
+    if path:
+        write_output(Path(path), view.to_csv().encode())
 
 
 def _positions(x: NDArray[Any]) -> list[str]:

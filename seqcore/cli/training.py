@@ -18,7 +18,7 @@ from seqcore.cli.output import Output
 from seqcore.cli.progress import ProgressDisplay, outcome, print_scores, reading
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
-from seqcore.errors import DataError, ExperimentError, NotFoundError
+from seqcore.errors import DataError, ExperimentError, NotFoundError, StoreError
 from seqcore.events import Event
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.migration import migrate_paths
@@ -55,17 +55,17 @@ def resume(args: argparse.Namespace, out: Output) -> int:
         text = f"{short} is completed, {run.epoch} of {run.epochs} epochs; `more-epochs {short} N` adds epochs"
         out.result({"run": run.id, "status": run.status, "epochs": run.epoch, "message": text}, text)
         return 0
-    return _continue(store, store.resume(run.id, changes), out)
+    return _continue(store, run, store.restart(run.id, changes), out)
 
 
 def more_epochs(args: argparse.Namespace, out: Output) -> int:
     """Add epochs to a run; one that has ended is resumed here."""
     store = open_store(args.store)
     run = store.run(args.id)
-    live = run.status in LIVE
+    lease = None if run.status in LIVE else store.restart(run.id, epochs=args.epochs)
+    if lease is not None:
+        return foreground(store, lease, out)
     changed = store.more_epochs(run.id, args.epochs)
-    if not live:
-        return _continue(store, changed, out)
     out.result(
         {"run": run.id, "status": changed.status, "more_epochs": args.epochs},
         f"{run.id[:8]} gets {args.epochs} more epoch{'s' * (args.epochs != 1)}",
@@ -115,10 +115,11 @@ def _end(run: Run, report: ProgressDisplay, out: Output) -> None:
             out.note(line)
 
 
-def _continue(store: Store, run: Run, out: Output) -> int:
-    lease = store.claim(run.id)
+def _continue(store: Store, run: Run, lease: Lease | None, out: Output) -> int:
     if lease is not None:
         return foreground(store, lease, out)
+    if run.status in LIVE:
+        raise StoreError(f"run {run.id} is already {run.status}")
     # The dashboard server has claimed the run first.
     out.result(
         {"run": run.id, "status": store.run(run.id).status},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -71,6 +70,9 @@ def _attempt(store: Store, lease: Lease, control: Control, on_event: OnEvent, on
         raise
     except SeqcoreError as error:
         _fail(store, lease, error.lines)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(store, lease, (f"{where}{error.strerror or error}",))
     except MemoryError:
         _fail(store, lease, ("not enough memory for this run; use a smaller hidden size, batch size or window",))
     except Exception as error:
@@ -132,18 +134,13 @@ def _with_live_changes(experiment: Experiment, checkpoint: bytes) -> Experiment:
 
 
 def _fail(store: Store, lease: Lease, lines: tuple[str, ...]) -> None:
-    """Store why a run failed. If that can't be written, the run is interrupted once its lease is released."""
-    try:
+    """Store why a run failed, with the traceback in its log if there is room."""
+    store.fail(lease, lines)
+    with contextlib.suppress(OSError):
         path = store.log_path(lease.run)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
-    except OSError:
-        traceback.print_exc()
-    try:
-        store.fail(lease, lines)
-    except SeqcoreError as error:
-        print(*lines, *error.lines, sep="\n", file=sys.stderr)
 
 
 @contextlib.contextmanager

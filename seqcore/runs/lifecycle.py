@@ -75,7 +75,10 @@ class Lifecycle(Reading):
         """
         with self.database.writing() as connection:
             row = self._find(connection, run)
-            self._requeue(connection, row, _checked(row, changes) if changes else {})
+            status = self._run(row, []).status
+            if status == "queued" or status in LIVE:
+                raise StoreError(f"run {row['id']} is already {status}")
+            self._requeue(connection, row, status, _checked(row, changes) if changes else {})
         return self.run(row["id"])
 
     def more_epochs(self, run: str, n: int) -> Run:
@@ -85,17 +88,39 @@ class Lifecycle(Reading):
         with self.database.writing() as connection:
             row = self._find(connection, run)
             status = self._run(row, []).status
-            # After a run that was stopped or ended early, the next epoch is the one after those that are done.
-            planned = row["epoch"] if status in ("completed", "stopped") else row["epochs"]
-            changes = _checked(row, {EPOCHS: planned + n})
+            changes = _checked(row, {EPOCHS: _planned(row, status) + n})
             if status == "queued":
                 pending = json.dumps(json.loads(row["pending"]) | changes)
                 update_run(connection, row["id"], pending=pending, epochs=changes[EPOCHS])
             elif status in LIVE:
                 _put_command(connection, row, "change", changes)
             else:
-                self._requeue(connection, row, changes)
+                self._requeue(connection, row, status, changes)
         return self.run(row["id"])
+
+    def restart(self, run: str, changes: Mapping[str, Any] | None = None, *, epochs: int = 0) -> Lease | None:
+        """Resume a run in this process, with `changes` and more `epochs`: queued and claimed at once, so that a killed
+        process leaves no run in the queue. None if another process has it."""
+        run_id = self.run(run).id
+        noted = self.locks.noted(run_id)
+        lock = self.locks.take(run_id)
+        if lock is None:
+            return None
+        holder = Holder(lock)
+        try:
+            with self.database.writing() as connection:
+                row = self._find(connection, run_id)
+                status = "interrupted" if row["status"] in LIVE else row["status"]  # we hold its lock
+                if epochs:
+                    changes = {**(changes or {}), EPOCHS: _planned(row, status) + epochs}
+                self._requeue(connection, row, status, _checked(row, changes) if changes else {})
+                started = row["started"] or time.time()
+                update_run(connection, run_id, status="running", queued=None, started=started)
+                return Lease(run_id, self._find(connection, run_id)["attempt"], holder.release)
+        except BaseException:
+            self.locks.note(run_id, noted)
+            holder.release()
+            raise
 
     def command(self, run: str, kind: str, arguments: Mapping[str, Any] | None = None) -> None:
         """Ask the worker of a run to "pause", "continue", "stop" or "change" (`{"training.learning_rate": 0.1}`).
@@ -149,14 +174,13 @@ class Lifecycle(Reading):
             self.log_path(run_id).unlink()
         self.locks.forget(run_id)
 
-    def _requeue(self, connection: Connection, row: RowMapping, changes: dict[str, Any]) -> None:
-        """Queue a run that has ended, as its next attempt, with `changes` pending."""
-        status, pending = self._run(row, []).status, json.loads(row["pending"]) | changes
-        if status == "queued" or status in LIVE:
-            raise StoreError(f"run {row['id']} is already {status}")
+    def _requeue(self, connection: Connection, row: RowMapping, status: str, changes: dict[str, Any]) -> None:
+        """Queue a run that has ended, as its next attempt, with `changes` pending; one that is queued gets them, too."""
+        pending = json.loads(row["pending"]) | changes
         if status == "completed" and pending.get(EPOCHS, 0) <= row["epoch"]:
             raise StoreError(f"run {row['id']} is completed; add epochs to train further")
-        values = {"status": "queued", "attempt": row["attempt"] + 1, "queued": time.time(), "finished": None}
+        attempt = row["attempt"] + (status != "queued")
+        values = {"status": "queued", "attempt": attempt, "queued": time.time(), "finished": None}
         values |= {"pending": json.dumps(pending), "epochs": pending.get(EPOCHS, row["epochs"])}
         update_run(connection, row["id"], error=None, reason="", **values)
 
@@ -183,6 +207,11 @@ def _new_row(run_id: str, experiment: Experiment, **names: str | None) -> dict[s
     now = time.time()
     row = {"id": run_id, "status": "queued", **names, "created": now, "queued": now}
     return row | {"experiment": experiment.to_json(), "epochs": experiment.training.epochs}
+
+
+def _planned(row: RowMapping, status: str) -> int:
+    """The epochs to which more are added: after a run that was stopped or ended early, those that are done."""
+    return int(row["epoch"] if status in ("completed", "stopped") else row["epochs"])
 
 
 def update_run(connection: Connection, run_id: str, **values: Any) -> None:

@@ -211,8 +211,9 @@ class Reading:
 
     def _run(self, row: RowMapping, queue: list[str], stopping: Set[str] = frozenset()) -> Run:
         alive = row["status"] not in LIVE or self.locks.held(row["id"])
+        noted = () if alive else self.locks.noted(row["id"])
         position = queue.index(row["id"]) + 1 if row["status"] == "queued" and row["id"] in queue else None
-        return run_from_row(dict(row), alive=alive, queue_position=position, stopping=row["id"] in stopping)
+        return run_from_row(dict(row), alive=alive, noted=noted, queue_position=position, stopping=row["id"] in stopping)
 
     def _find(self, connection: Connection, run: str) -> RowMapping:
         table = schema.runs

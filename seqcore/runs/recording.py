@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, delete, func, select, update
 
-from seqcore.errors import LostLease
+from seqcore.errors import LostLease, StoreError
 from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finished, Preparing, Started, Steps
 from seqcore.runs import schema
+from seqcore.runs.cleanup import clear_leftovers
 from seqcore.runs.curves import NAMES, block_to_bytes
 from seqcore.runs.atomic_io import digest, pieces, write_durably
 from seqcore.runs.lifecycle import EPOCHS, Lifecycle, row_of, update_run
@@ -33,6 +34,7 @@ class Recording(Lifecycle):
         super().__init__(*arguments)
         self._writing: dict[str, _Curves] = {}
         self._preparing: set[str] = set()  # runs with a stored `Preparing` event
+        clear_leftovers(self)
 
     def append(self, lease: Lease, events: Sequence[Event], *, seconds: float | None = None) -> None:
         """Store events, all or none. `seconds` is the training time so far.
@@ -94,8 +96,11 @@ class Recording(Lifecycle):
 
     def fail(self, lease: Lease, lines: Sequence[str]) -> None:
         """Set the status to failed, with one line for each error."""
-        reason = lines[0] if lines else "no error message"
-        self._update(lease, status="failed", finished=time.time(), error="\n".join(lines), reason=reason)
+        lines = lines or ("no error message",)
+        try:
+            self._update(lease, status="failed", finished=time.time(), error="\n".join(lines), reason=lines[0])
+        except StoreError:  # the disk is full, or the database is gone: the lock file has room
+            self.locks.note(lease.run, lines)
 
     def interrupt(self, lease: Lease, reason: str) -> None:
         """Set the status to interrupted: the run can be resumed."""

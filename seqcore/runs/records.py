@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ __all__ = ["ENDED", "LIVE", "Command", "Curve", "Lease", "Run", "Status", "Store
 Status = Literal["queued", "running", "paused", "completed", "stopped", "failed", "interrupted"]
 LIVE: tuple[Status, ...] = ("running", "paused")
 ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
+GONE = "the worker process ended before the run did; resume continues from the last checkpoint"
 _AS_STORED = (  # columns that are fields of `Run` under the same name
     "id", "recipe", "group", "attempt", "step", "epoch", "epochs", "seconds", "metric", "parameters", "best_epoch",
     "error", "owner",
@@ -122,13 +123,20 @@ class StoredFile:
     size: int
 
 
-def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | None, stopping: bool) -> Run:
-    """A run from its row. A live run whose worker is gone is interrupted."""
+def ending(noted: Sequence[str]) -> dict[str, Any]:
+    """Columns of a live run whose worker is gone: failed for a reason that it `noted`, else interrupted."""
+    if noted:
+        return {"status": "failed", "error": "\n".join(noted), "reason": noted[0]}
+    return {"status": "interrupted", "reason": GONE}
+
+
+def run_from_row(
+    row: Mapping[str, Any], *, alive: bool, noted: Sequence[str], queue_position: int | None, stopping: bool
+) -> Run:
+    """A run from its row, with the status of `ending` if its worker is gone."""
+    if row["status"] in LIVE and not alive:
+        row = {**row, **ending(noted)}
     status: Status = row["status"]
-    reason = row["reason"]
-    if status in LIVE and not alive:
-        status = "interrupted"
-        reason = "the worker process ended before the run did; resume continues from the last checkpoint"
     times: dict[str, Any] = {
         name: None if row[name] is None else datetime.fromtimestamp(row[name], UTC)
         for name in ("created", "started", "finished")
@@ -138,7 +146,7 @@ def run_from_row(row: Mapping[str, Any], *, alive: bool, queue_position: int | N
         experiment_json=row["experiment"],
         outline=Outline.of_json(row["experiment"]),
         reference_baseline=row["headline"],
-        reason=reason,
+        reason=row["reason"],
         **{name: row[name] for name in _AS_STORED},
         **{name: json.loads(row[name]) for name in ("metrics", "last_metrics", "baselines")},
         **times,

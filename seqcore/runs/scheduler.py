@@ -39,7 +39,7 @@ class Worker(Protocol):
 
 
 Launcher = Callable[[Store, Callable[[str], None]], Worker]
-"""Starts a worker and passes on its messages: "ready", "paused ID", "running ID", "done ID", "gone"."""
+"""Starts a worker and passes on its messages: "ready", "paused ID", "running ID", "done ID", "refused ID WHY", "gone"."""
 
 
 @dataclass
@@ -76,12 +76,13 @@ class Scheduler:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self._start_error: str | None = None  # until a worker is ready
+        self._claim_error: str | None = None  # until a worker begins a run
         self._round_error: str | None = None  # until the next round without one
 
     @property
     def error(self) -> str | None:
         """One line for the user while runs can't be launched, else None."""
-        return self._round_error or self._start_error
+        return self._round_error or self._claim_error or self._start_error
 
     def start(self) -> Scheduler:
         """Start the scheduler thread and a first worker; nothing where the store is read-only."""
@@ -167,7 +168,10 @@ class Scheduler:
         if kind == "ready":
             entry.state, self._failed_starts, self._start_error = "idle", 0, None
         elif kind in ("paused", "running") and entry.run == run:
-            entry.state = "paused" if kind == "paused" else "busy"
+            entry.state, self._claim_error = "paused" if kind == "paused" else "busy", None
+        elif kind == "refused":  # the store can't be written; the run stays queued
+            entry.state, entry.run, self._claim_error = "idle", None, run.partition(" ")[2]
+            self._closed.wait(POLL_INTERVAL)
         elif kind == "done" and entry.run == run:
             entry.state, entry.run = "idle", None
         elif kind == "gone":

@@ -15,7 +15,7 @@ from seqcore.data.table import Table
 from seqcore.errors import CorruptError, NotFoundError, StoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
-from seqcore.runs.atomic_io import digest, pieces, write_durably
+from seqcore.runs.atomic_io import digest, draft, pieces
 from seqcore.runs.recording import Recording
 from seqcore.runs.records import Command, Curve, Lease, Run, Status, StoredEvent, StoredFile
 
@@ -41,13 +41,25 @@ class Store(Recording):
         name = re.split(r"[/\\]", name)[-1].strip()[:200] or "file"
         try:
             key = digest(pieces(content))
-            path = self._file_path(key)
             size = len(content) if isinstance(content, bytes) else content.stat().st_size
-            if not path.exists() or path.stat().st_size != size:
-                write_durably(path, pieces(content))
         except OSError as error:
             raise StoreError(f"{name} can't be read ({error.strerror})") from error
-        table, named = schema.files, {"name": name, "time": time.time()}
+        path = self._file_path(key)
+        kept = StoredFile(key, name, size)
+        with self.locks.store():
+            if path.exists() and path.stat().st_size == size:
+                self._put_file_row(kept, owner)
+                return kept
+        with self.locks.reported():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with draft(path, pieces(content)) as written, self.locks.store():
+            written.place()
+            self._put_file_row(kept, owner)
+        return kept
+
+    def _put_file_row(self, kept: StoredFile, owner: str | None) -> None:
+        table, key, size = schema.files, kept.hash, kept.size
+        named = {"name": kept.name, "time": time.time()}
         with self.database.writing() as connection:
             if connection.execute(select(table.c.hash).where(table.c.hash == key)).first() is None:
                 connection.execute(table.insert().values(hash=key, size=size, **named))
@@ -57,7 +69,6 @@ class Store(Recording):
                 own = schema.uploads
                 connection.execute(delete(own).where(own.c.hash == key, own.c.owner == owner))
                 connection.execute(own.insert().values(hash=key, owner=owner, **named))
-        return StoredFile(key, name, size)
 
     def file(self, hash: str) -> Path:
         """The path of a stored file. NotFoundError if there is none with this hash."""

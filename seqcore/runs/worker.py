@@ -157,10 +157,13 @@ def _serve(store: Store, run: str, control: Control, messages: TextIO) -> bool:
         with _logged(store, run):
             lease = store.claim(run)
             if lease is not None:
+                _send(messages, f"running {run}")
                 healthy = execute(store, lease, control=control, on_pause=on_pause).status != "failed"
-    except SeqcoreError as error:  # the store can't be reached; the run stays as it is
-        print(*error.lines, sep="\n", file=sys.stderr)
-        healthy = False
+    except (SeqcoreError, OSError) as error:  # the store can't be reached or written; the run stays as it is
+        line = error.lines[0] if isinstance(error, SeqcoreError) else str(error)
+        print(line, file=sys.stderr)
+        _send(messages, f"refused {run} {line}")
+        return True
     _send(messages, f"done {run}")
     return healthy
 

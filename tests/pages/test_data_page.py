@@ -165,7 +165,19 @@ def test_import_options_are_offered_for_a_file_that_is_not_recognized(page: AppT
     upload(open_source(page, "file"), "bad.csv", b"x y\n" + b"1 2\n3 4\n" * 80 + b"5\n")
     assert len(errors(page)) == 1
     page.selectbox(key="import:data.options.kind:file").select("text")
-    page.button(key="read-again").click().run()
+    page.button(key="import:read-again").click().run()
+    assert not page.exception
+    assert errors(page) == []
+    assert page.header[0].value == escape("bad.csv")
+
+
+def test_an_earlier_file_that_can_not_be_read_has_import_options(page: AppTest, store: Path) -> None:
+    kept = open_store(store).put_file(b"x y\n" + b"1 2\n3 4\n" * 80 + b"5\n", "bad.csv")
+    open_source(page, "file")
+    page.selectbox(key="file-selected").select(kept.hash).run()
+    assert len(errors(page)) == 1
+    page.selectbox(key="import:data.options.kind:file").select("text")
+    page.button(key="import:read-again").click().run()
     assert not page.exception
     assert errors(page) == []
     assert page.header[0].value == escape("bad.csv")

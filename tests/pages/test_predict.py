@@ -284,6 +284,26 @@ class TestNewData:
         assert "only meaningful for data that were not used in training" in texts(page)
         assert len(figures(page)) == 4
 
+    def test_a_question_about_the_file_is_answered_on_the_page(self, runs):
+        run = runs["ball"]
+        rows = "height\n" + "\n".join(str(-200 if i == 9 else 0.5 + 0.4 * (i % 7) / 7) for i in range(60))
+        page = self.upload(run, rows.encode())
+        assert "\\-200 in height" in texts(page)
+        page.button(key=f"new-question-{run}-0-1").click().run()  # keep as numbers
+        assert not page.exception
+        assert "\\-200 in height" not in texts(page)
+        assert len(figures(page)) == 4
+
+    def test_an_unreadable_file_can_be_read_with_other_options(self, runs):
+        run = runs["ball"]
+        page = self.upload(run, b"height;x\n" + b"0,5;1\n0,7;2\n0,6;3\n" * 20 + b"1;2;3;4;5\n")
+        assert page.error
+        page.number_input(key=f"new-{run}:data.options.skip_rows:file").set_value(1).run()
+        page.button(key=f"new-{run}:read-again").click().run()
+        assert not page.exception
+        assert page.error  # a row has too many values, however many are skipped
+        assert page.button(key=f"new-{run}:read-again")
+
     @pytest.mark.parametrize(
         "content", [b"", b"\x00\x01\x02\xff" * 50, b"name\nred\nblue\n", b"weight\n1\n2\n3\n", b"height\n1\n2\n"]
     )

@@ -179,11 +179,12 @@ def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto", zo
     good &= valid
     times = days + clock.astype("timedelta64[ns]")
     times[~good] = np.datetime64("NaT")
+    local = times
     times, notes, fixed = in_one_zone(times, zones, zone)
     bad = np.asarray(pc.is_valid(column)) & ~good
     unit = "time" if clocked else next(u for key, u in _UNITS.items() if f"<{key}>" in _FAMILIES[family])
     notes = [*(question.sentence for question in questions), *notes]
-    other = others[0] if others and not fixed else None
+    other = others[0] + (times - local) if others else None
     return ParsedDates(times, bad, unit, tuple(notes), tuple(questions), fixed, other)
 
 

@@ -133,7 +133,8 @@ def _finite(column: Numbers) -> Numbers:
 
 
 def _equal(values: Numbers, code: float) -> NDArray[np.bool_]:
-    return np.abs(values - code) <= _SAME * abs(code)
+    with np.errstate(over="ignore"):  # 1e308 minus -1e308
+        return np.asarray(np.abs(values - code) <= _SAME * abs(code))
 
 
 def _question(found: dict[float, dict[int, int]], names: list[str], rows: int) -> Question:

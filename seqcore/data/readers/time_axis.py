@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from seqcore.data.import_report import Answer, Question
 from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, is_whole, sample, wanted_column
-from seqcore.data.readers.dates import ParsedDates, date_family, parse_dates
+from seqcore.data.readers.dates import Groups, ParsedDates, date_family, parse_dates, simple
+from seqcore.data.readers.month_names import month_of_name
 from seqcore.data.readers.numbers import is_number
 from seqcore.data.readers.time_numbers import counted_steps, is_dated, read_number_times, words
 from seqcore.data.readers.time_parts import FINER, TimePart, over_changes, read_part
@@ -31,11 +32,15 @@ Numbers = NDArray[np.int64] | NDArray[np.float64]
 
 _KEYS = 6  # columns examined as names of series
 _LOOKS_DATED = re.compile(
-    r"\d{1,4}([-/.])\d{1,2}\1\d{2,4}\b.*|.*\b\d{1,2}(st|nd|rd|th)?\b.*\b(1[89]|20)\d\d\b.*"
-    r"|.*\b(1[89]|20)\d\d[-/. ]\w+.*",
+    r"(\d\d([-/.])\d\d\2\d\d|\d{1,2}([-/.])\d{1,2}\3\d{4}|\d{4}([-/.])\d{1,2}\4\d{1,2})\b.*|.*\b\d{1,2}(st|nd|rd|th)?\b.*\b(1[89]|20)\d\d\b.*"
+    r"|.*\b(1[89]|20)\d\d[-/. ]\w+.*|\d{1,2}\.\d{1,2}\.",
     re.I,
 )
-_COUNTER = r"^(?P<major>\d{1,4})[-./:](?P<minor>\d{1,3})$"
+_COUNTERS = (
+    r"(?P<number>\d{1,4}):(?P<part>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?",
+    r"(?P<number>\d{1,4})[-./](?P<part>\d{1,3})",
+    r"(?P<word>[a-z]+)[ _.-]?(?P<number>\d{1,9})",
+)
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,7 @@ class _Finder:
             main = self.read(name, leading=leading) if self.roles.get(name) != "time-part" else None
             if main is not None:
                 found.append(main)
+                leading &= main.parsed is None and main.score < 0.9
             elif not is_text(column) and not self.is_blockwise(name):
                 leading = False  # a value
         return found
@@ -180,6 +186,9 @@ class _Finder:
             return None
         if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
             return _Main(name, _timestamps(name, column, self.origin), None, 0.98, "dates and times by type")
+        if pa.types.is_time(column.type) and not column.null_count and (leading or given):
+            seconds = np.asarray(column.cast(pa.time64("ns")).cast(pa.int64())) / 1e9
+            return self.steps(name, _seconds(seconds), given=given)
         numbers = _numbers(column)
         if numbers is not None:
             return self.number(name, numbers, leading=leading, given=given)
@@ -191,10 +200,12 @@ class _Finder:
         ):
             return None
         family = date_family(cells, share=0.5)  # any other cell is an error
+        if family == "numbers" and not (given or is_dated(name)) and not re.search(r"\d{4}", " ".join(cells)):
+            family = date_family(cells, share=0.95)  # 1.2.13 may be a version
         if family is not None:
             parsed = parse_dates(column, family, order=options.date_order, zone=options.time_zone)
             return _Main(name, parsed, None, 0.95, f"dates such as {cells[0][:40]}")
-        return self.counter(name, cells) if leading or given else None
+        return self.counted(name, cells, given=given) if leading or given else None
 
     def number(self, name: str, values: Numbers, *, leading: bool, given: bool) -> _Main | None:
         """A numeric column as times or counted steps."""
@@ -210,25 +221,38 @@ class _Finder:
             return _Main(name, ParsedDates(full, bad, times.unit), None, times.score, f"numbers read as {times.what}")
         if missing.any() or len(values) < 2 or not (given or self.has_values(name)):
             return None
+        return self.steps(name, values.astype(np.float64), leading=leading, given=given)
+
+    def counted(self, name: str, cells: list[str], *, given: bool) -> _Main | None:
+        """Text that counts: 1-01 to 1-12 and 2-01, "Week 7", or elapsed time such as 0:01:30."""
+        texts = simple(self.columns[name].cast(pa.string()).combine_chunks())
+        for pattern in _COUNTERS:
+            if not all(re.fullmatch(pattern, " ".join(cell.lower().split())) for cell in cells):
+                continue
+            found = Groups(texts, rf"^(?:{pattern})$")
+            if not found.matched.all():
+                return None
+            words = set(found.text("word").to_pylist()) if "word" in found.keys else {"time"}
+            if len(words) > 1 or not (given or is_dated(f"{name} {next(iter(words))}")):
+                return None
+            number, part = found.number("number", 0), found.number("part", 0)
+            if "second" in found.keys:
+                nanoseconds = np.asarray(pc.cast(pc.utf8_rpad(found.text("fraction"), 9, padding="0"), pa.int64()))
+                clock = number * 3600 + part * 60 + found.number("second", 0) + nanoseconds / 1e9
+                return self.steps(name, _seconds(clock), given=given)
+            note = f"{name} counts steps such as {cells[0]} without a calendar: their order was kept."
+            steps = (number * (np.ptp(part) + 1) + part).astype(np.float64)
+            return self.steps(name, steps, given=given, notes=(note,))
+        return None
+
+    def steps(
+        self, name: str, values: NDArray[np.float64], *, leading: bool = True, given: bool, notes: tuple[str, ...] = ()
+    ) -> _Main | None:
+        """Numbers as counted steps, if they rise steadily in each series."""
         before = list(self.columns)[: list(self.columns).index(name)]
         keys = [self.codes(key) for key in self.keys(loose=True) if key in before or is_text(self.columns[key])]
-        values = values.astype(np.float64)
-        score = counted_steps(values, name, keys, leading=leading, given=given)
-        return _Main(name, None, values, score, "steps that rise steadily") if score else None
-
-    def counter(self, name: str, cells: list[str]) -> _Main | None:
-        """Counters such as 1-01, 1-02, ..., 1-12, 2-01: steps in their order."""
-        if not all(re.fullmatch(_COUNTER, cell) for cell in cells):
-            return None
-        found = pc.extract_regex(pc.utf8_trim_whitespace(self.columns[name].cast(pa.string())), pattern=_COUNTER)
-        if found.null_count:
-            return None
-        major, minor = (np.asarray(pc.cast(pc.struct_field(found, key), pa.int64())) for key in ("major", "minor"))
-        steps = (major * (minor.max() - minor.min() + 1) + minor).astype(np.float64)
-        if not np.all(np.diff(steps) > 0):
-            return None
-        note = f"{name} counts steps such as {cells[0]} without a calendar: their order was kept."
-        return _Main(name, None, steps, 0.8, "counted steps", (note,))
+        score = counted_steps(values, "time" if notes else name, keys, leading=leading, given=given)
+        return _Main(name, None, values, score, "steps that rise steadily", notes) if score else None
 
     def has_values(self, name: str) -> bool:
         """Whether another column holds numbers, so that this one need not be the values."""
@@ -239,7 +263,7 @@ class _Finder:
         """Notes on text that looks like dates and can't be read."""
         for name, column in self.pool.items():
             cells = sample(column, 100) if name not in known and is_text(column) else []
-            dated = [cell for cell in cells if len(cell) <= 40 and _LOOKS_DATED.fullmatch(cell)]
+            dated = [cell for cell in cells if len(cell) <= 40 and (_LOOKS_DATED.fullmatch(cell) or _names_a_day(cell))]
             if dated and len(dated) >= 0.5 * len(cells) and len(set(dated)) >= 0.3 * len(dated):
                 note = f"Column {name}: {dated[0]!r} looks like a date but can't be read; write dates as 2024-01-31."
                 self.origin.notes += [note] if note not in self.origin.notes else []
@@ -341,11 +365,12 @@ class _Finder:
         notes += [f"{name} {part.note}."] if part.note else []
         notes += [changes] if changes else []
         if score < 0.9:
-            questions.append(_doubt(name, "series", f"the {part.kind} of {axis.columns[0]}"))
+            questions.append(_doubt(name, "series", f"the {_title(part.kind)} of {axis.columns[0]}"))
         left_out = part.left_out if axis.left_out is None else axis.left_out
         return replace(
             axis, columns=(*axis.columns, name), times=new if moved is None else moved, left_out=left_out,
-            scores={**axis.scores, name: score}, reasons={**axis.reasons, name: f"{part.kind} of {axis.columns[0]}"},
+            scores={**axis.scores, name: score},
+            reasons={**axis.reasons, name: f"{_title(part.kind)} of {axis.columns[0]}"},
             notes=tuple(notes), questions=tuple(questions), fixed_offset=axis.fixed_offset or bool(changes),
         ), unit  # fmt: skip
 
@@ -364,7 +389,7 @@ class _Finder:
     def score(self, axis: TimeAxis, name: str, part: TimePart) -> float:
         """How probable it is that a column completes the times: it must separate rows of one time and series."""
         assert axis.times is not None
-        new, good, _ = part.added_to(axis.times)
+        _, good, _ = part.added_to(axis.times)
         if not (good if part.left_out is None else good | part.left_out).all():
             return 0.0
         if name in self.roles:
@@ -379,8 +404,8 @@ class _Finder:
         if not before or (part.kind in ("minute", "second") and np.any(axis.times.astype(np.int64) % (60 * 10**9))):
             return 0.0
         if part.certain or part.hinted:
-            return 0.95 if part.hinted or self.repeated(new, keys) < before else 0.0
-        alone = any(not self.repeated(new, keys) for keys in ([], *([key] for key in others)))
+            return 0.95 if part.hinted or self.repeated(axis.times, [name, *keys]) < before else 0.0
+        alone = any(not self.repeated(axis.times, [name, *keys]) for keys in ([], *([key] for key in others)))
         return 0.75 if alone and part.covers(axis.times) else 0.0
 
     def is_panel(self, times: Times, key: str) -> bool:
@@ -425,6 +450,24 @@ def evenness(times: Times) -> float:
     """The share of the steps between distinct times that equal the usual one."""
     steps = np.diff(np.unique(times))
     return float((steps == np.median(steps.astype(np.int64)).astype("timedelta64[ns]")).mean()) if len(steps) else 1.0
+
+
+def _names_a_day(text: str) -> bool:
+    """Whether a text is a number and the name of a month: "5 Jan"."""
+    found = re.fullmatch(r"\d{1,2}\.?[ -]([^\W\d_]+)\.?|([^\W\d_]+)\.?[ -]\d{1,2}", text)
+    return bool(found and month_of_name(found[1] or found[2]))
+
+
+def _seconds(clock: Numbers) -> NDArray[np.float64]:
+    """Times of day in seconds that go on after midnight."""
+    seconds = clock.astype(np.float64)
+    back = np.diff(seconds) < 0
+    over_midnight = back.mean() < 0.1 and seconds.max() < 86_400 if len(back) else False
+    return seconds + 86_400 * np.concatenate([[0], np.cumsum(back)]) if over_midnight else seconds
+
+
+def _title(kind: str) -> str:
+    return "time of day" if kind == "clock" else kind
 
 
 def _doubt(name: str, other: str, what: str) -> Question:

@@ -24,10 +24,13 @@ _DATED = re.compile(
 )
 _TIMED = re.compile(
     r"(?<![a-z])(t|tt?ime|times|timestamps?|ts|zeit|zeitpunkt|tiempo|temps|tempo|tid|tijd|czas|cas|zaman|время|unix|epoch|"
-    r"seconds?|secs?|s|ms|milliseconds?|minutes?|mins?|hours?|elapsed|index|idx|obs|observation|step|steps|tick|"
-    r"frame|cycles?|sample|nr|no|row|n|order|pos|position|k|timestep|time idx|dim index)(?![a-z])|time|zeit|epoch|stamp"
+    r"seconds?|secs?|s|ms|milliseconds?|minutes?|mins?|hours?|elapsed|index|idx|obs|observation|step|steps|tick|frame|"
+    r"cycles?|sample|record|rec|scan|nr|no|row|n|order|pos|position|k|timestep|time idx|dim index)(?![a-z])"
+    r"|time|zeit|epoch|stamp"
 )
-_YEARLY = re.compile(r"(calendar |fiscal )?(year|yr|yyyy|jahr|annee|anno?|ano|any|jaar|rok|god|год|ar|aar|yil|vuosi)s?")
+_YEARLY = re.compile(
+    r"(calendar |fiscal )?(year|y|yr|yyyy|jahr|annee|anno?|ano|any|jaar|rok|god|год|ar|aar|yil|vuosi)s?"
+)
 _EPOCHS = ((10**8, 1), (10**11, 10**3), (10**14, 10**6), (10**17, 10**9))  # 1973 in each unit, units a second
 
 
@@ -91,7 +94,9 @@ def read_number_times(
             continue
         moving = np.diff(times[good].astype(np.int64))
         rising = len(moving) > 0 and bool(np.all(moving > 0) or np.all(moving < 0))
-        score = _score(what, name, hinted=hinted, leading=leading, rising=rising, steady=is_steady(times[good]))
+        onward = bool(np.all(np.diff(np.unique(values)) == 1) and np.all(moving >= 0))
+        steady = is_steady(times[good])
+        score = _score(what, name, hinted=hinted, leading=leading, rising=rising, steady=steady, onward=onward)
         if score > 0:
             times[~good] = np.datetime64("NaT")
             return NumberTimes(times, ~good, unit, what, score)
@@ -102,12 +107,17 @@ EXCEL = (18_264, 80_000)  # serial days of 1950 and 2119
 Reading = tuple[str, Callable[[], tuple[Times, Mask, str]]]
 
 
-def _score(what: str, name: str, *, hinted: bool, leading: bool, rising: bool, steady: bool) -> float:
-    """How probable a reading is. Digits that count as 6 or more form dates by chance only rarely; fewer need a hint."""
+def _score(what: str, name: str, *, hinted: bool, leading: bool, rising: bool, steady: bool, onward: bool) -> float:
+    """How probable a reading is. Digits that count as 6 or more form dates by chance only rarely; fewer need a hint.
+
+    `onward`: the numbers go on by one, with repetitions, as years beside months do.
+    """
     certain = what in ("yyyymmdd", "yyyymmddhh", "yyyymmddhhmm", "yyyymmddhhmmss")
     if what == "years":
-        yearly = bool(_YEARLY.fullmatch(words(name)))
-        return 0.9 if yearly else 0.8 if (hinted and rising) or (leading and steady) else 0.0
+        yearly = bool(_YEARLY.fullmatch(words(name))) and (words(name) != "y" or (leading and onward))
+        if yearly or (hinted and rising):
+            return 0.9 if yearly else 0.8
+        return (0.8 if steady else 0.6 * onward) if leading else 0.0
     if what == "serial days of a spreadsheet" and not (_DATED.search(words(name)) or (hinted and steady)):
         return 0.7 if leading and steady else 0.0
     if what in ("decimal years", "yyyyddd", "yyyyq") and not hinted:

@@ -40,16 +40,16 @@ FINER = {  # the parts that complete a time of this precision
     "month": ("day",),
     "day": ("clock",),
     "week": ("weekday",),
-    "time": ("minute",),
+    "time": ("half of the day", "minute"),
     "minute": ("second",),
 }
 _RANGES = {  # of numbers: first and last; those that hold all of them need no usual name
     "month": (1, 12), "quarter": (1, 4), "half": (1, 2), "week": (1, 53), "day of year": (1, 366), "day": (1, 31),
-    "weekday": (1, 7), "minute": (0, 59), "second": (0, 59),
+    "weekday": (1, 7), "minute": (0, 59), "second": (0, 59), "half of the day": (0, 1),
 }  # fmt: skip
 _NAMES = {
     "month": (
-        r"months?|mon|mo|mm|mnth|monat|mois|mes|mese|maand|miesiac|mesic|ay|manad|maned|месяц|period|periode|periodo"
+        r"months?|m|mon|mo|mm|mnth|monat|mois|mes|mese|maand|miesiac|mesic|ay|manad|maned|месяц|period|periode|periodo"
     ),
     "quarter": r"quarters?|qtr|q|quartal|trimestre|trim|kwartaal|kvartal|kwartal|ceyrek|квартал|period",
     "half": r"half|half year|halfyear|semester|semestre|halbjahr|period",
@@ -58,10 +58,11 @@ _NAMES = {
         r"hafta|неделя"
     ),
     "day of year": r"doy|yday|day of year|dayofyear|day|jday|julian( day)?|jour|tag|dia|giorno",
-    "day": r"days?|dd|mday|dom|day of month|tag|jour|dia|giorno|dag|den|dzien|gun|день",
+    "day": r"days?|d|dd|mday|dom|day of month|tag|jour|dia|giorno|dag|den|dzien|gun|день",
     "weekday": r"weekday|wday|dow|day of week|day|wochentag",
-    "minute": r"minutes?|mins?|mi|minuten|minuto|minuut|мин",
-    "second": r"seconds?|secs?|sekunden?|segundo|seconde|ss",
+    "minute": r"minutes?|m|mins?|mi|minuten|minuto|minuut|мин",
+    "second": r"seconds?|s|secs?|sekunden?|segundo|seconde|ss",
+    "half of the day": r"am pm|ampm|meridian|half",
     "clock": (
         r".*\b(hours?|hrs?|h|hh|hhmm|hod|stunden?|std|heures?|horas?|ora|ore|uur|uhr|uhrzeit|zeit|time|clock|tid|tijd|"
         r"timme|godz|godzina|hodina|saat|час|время|sp|settlement|period|periodo|periode|intervals?|ptu|mtu|slot|he|hb|"
@@ -82,6 +83,7 @@ _CODES = {
     "kw": "week",
 }
 _ENDING = r"\b(he|ending|ende|end)\b"
+_OF_DAY = {"minute": MINUTE, "second": 10**9}  # counted from midnight
 _SLOTS = ((25, HOUR), (50, HOUR // 2), (100, HOUR // 4), (150, HOUR // 6), (300, HOUR // 12), (1500, MINUTE))
 
 
@@ -125,6 +127,10 @@ class TimePart:
             return *year_days(year, values), "day"
         if self.kind == "day":
             return *calendar_days(year, month, values), "day"
+        if self.kind == "half of the day":
+            days, noon = times.astype("datetime64[D]"), np.timedelta64(DAY // 2, "ns")
+            hours = times - days
+            return days + hours % noon + values * noon, hours <= noon + np.timedelta64(HOUR - 1, "ns"), "time"
         unit = {"weekday": DAY, "minute": MINUTE, "second": 10**9, "clock": 1}[self.kind]
         moved = times + ((values - (self.kind == "weekday")) * unit).astype("timedelta64[ns]")
         finer = {"weekday": "day", "minute": "minute", "second": "second", "clock": "time"}[self.kind]
@@ -163,6 +169,10 @@ def _read_texts(name: str, texts: pa.Array, kind: str, hinted: bool, places: Who
     if kind == "month" and all(month_of_name(text) for text in texts.to_pylist()):
         months = np.array([month_of_name(text) for text in texts.to_pylist()], dtype=np.int64)
         return TimePart(kind, months[places], certain=True, hinted=hinted)
+    if kind == "half of the day":
+        halves = [text.replace(".", "").replace(" ", "") for text in texts.to_pylist()]
+        afternoon = np.array([half == "pm" for half in halves], dtype=np.int64)
+        return TimePart(kind, afternoon[places], certain=True, hinted=hinted) if {*halves} <= {"am", "pm"} else None
     if kind == "clock":
         for pattern in (_CLOCK, _SPAN):
             found = Groups(texts, pattern)
@@ -177,7 +187,7 @@ def _read_texts(name: str, texts: pa.Array, kind: str, hinted: bool, places: Who
                 return None
             clock, good = clock_time(found)
             ending = bool(re.search(_ENDING, words(name))) and clock.min() == HOUR and clock.max() == DAY
-            if not good.all() or not (_any(texts, ":|[a-z]") or (hinted and not _any(texts, r"^\d{1,2}$"))):
+            if not good.all() or not (_any(texts, ":|[c-z]") or (hinted and not _any(texts, r"^\d{1,2}$"))):
                 break
             note = "holds ranges, read as their start" if _any(texts, r"\d ?(-|–|—|to|bis|à) ?\d") else ""
             if ending:
@@ -210,7 +220,9 @@ def _codes(numbers: Whole, letters: list[str], kind: str, hinted: bool, places: 
     averages = (mine & (numbers == last + 1) & (kind != "week")) | np.isin(letters, ["a", "s"]) & ~mine
     if not right.any() or not (right | averages).all():
         return None
-    note = f"{int(averages[places].sum()):,} rows with averages of the year were left out" if averages.any() else ""
+    note = ""
+    if averages.any():
+        note = f"holds averages of the year in {int(averages[places].sum()):,} rows, which were left out"
     left_out = averages[places] if averages.any() else None
     return TimePart(kind, np.where(right, numbers, 1)[places], note, certain=True, hinted=hinted, left_out=left_out)
 
@@ -236,6 +248,9 @@ def _clock_number(name: str, values: Whole, hinted: bool) -> TimePart | None:
     if low < 0:
         return None
     minutes = values if high < 10_000 else values // 100
+    for kind, unit in _OF_DAY.items():
+        if re.fullmatch(_NAMES[kind], name) and 60 <= high < DAY // unit:
+            return TimePart("clock", values * unit, f"counts {kind}s from midnight", certain=True, hinted=True)
     written = bool(np.all(minutes % 100 < 60) and np.all(values % 100 < 60)) and minutes.max() <= 2400
     counted = len(distinct) == high - low + 1 and high > 288  # 1 to 1440 are minutes
     if hinted and 100 <= high <= 240_000 and written and not counted:
@@ -243,7 +258,7 @@ def _clock_number(name: str, values: Whole, hinted: bool) -> TimePart | None:
         return TimePart("clock", spans + (values % 100 * 10**9 if high >= 10_000 else 0), certain=True, hinted=True)
     named = next((width for pattern, width in _NAMED_SLOTS if re.search(pattern, name)), 0)
     width = named or next((width for most, width in _SLOTS if high <= most), 0)
-    if not width or (not hinted and width < HOUR // 4):
+    if not width:
         return None
     count = DAY // width
     ending = bool(re.search(_ENDING, name))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.calendar import short_time
 from seqcore.data.import_report import Answer, Question
+from seqcore.results.formatting import counted
 
 __all__ = [
     "NO_ZONE", "UNKNOWN_ZONE", "ZONES", "in_one_zone", "offset_of", "resolve_changes", "standard_offset",
@@ -68,7 +69,9 @@ def in_one_zone(times: Times, zones: NDArray[np.int16], zone: str = "auto") -> t
     notes = []
     usual = int(used[np.argmax(counts)])
     bare = dated & (zones == NO_ZONE)
-    if bare.any():
+    if bare.any() and usual > _SUMMER:  # only summer time is marked
+        zones, used = np.where(bare, _SUMMER, zones), np.unique([_SUMMER, *used])
+    elif bare.any():
         notes.append(f"Times without a time zone ({int(bare.sum()):,}) were taken as {_title(usual)}, like the others.")
     offsets = np.where(zones == NO_ZONE, usual, zones).astype(np.int64)
     if zone != "auto" and used.max() < _SUMMER:
@@ -145,7 +148,7 @@ def resolve_changes(times: Times, keys: Whole | None, zone: str) -> tuple[Times,
         found = [name for name in ZONES if _ambiguous(repeated - shift, name).all()]
         if found:
             days = np.unique(repeated.astype("datetime64[D]"))
-            changes = short_time(repeated[0]) + (f"; {len(days) - 1:,} more changes" if len(days) > 1 else "")
+            changes = short_time(repeated[0]) + (f"; {counted(len(days) - 1, 'more change')}" if len(days) > 1 else "")
             note = (
                 f"Local times that occur twice, because clocks go back at the end of summer time ({changes}), were "
                 f"kept: times are in standard time, as in {found[0]}."
