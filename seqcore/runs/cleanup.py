@@ -27,9 +27,18 @@ def clear_leftovers(store: Reading) -> None:
     if store.read_only:
         return
     with contextlib.suppress(SeqcoreError, OSError):
+        _clear_journal(store)
         _clear_uploads(store)
         _end_dead_runs(store)
         _clear_deleted_runs(store)
+
+
+def _clear_journal(store: Reading) -> None:
+    """SQLite leaves the journal of a transaction that had written nothing yet until the next one."""
+    file = store.place.file
+    if file is not None and file.with_name(f"{file.name}-journal").exists():
+        with store.database.writing() as connection:
+            connection.exec_driver_sql("PRAGMA user_version = 0")
 
 
 def _clear_uploads(store: Reading) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import os
 import shutil
 import sqlite3
 import tempfile
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -21,8 +24,18 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from seqcore.errors import CorruptError, StoreError
 from seqcore.runs.schema import is_current, migrate
 
-__all__ = ["Database", "Place", "find_place"]
+__all__ = ["Database", "Place", "Unreachable", "find_place", "waits_for_database"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
+C = TypeVar("C")
+
+WAIT = 15.0  # seconds for a database server that can't be reached
+AWAY = (  # in the messages of drivers
+    *("refused", "reset by peer", "closed the connection", "connection is closed", "connection was closed"),
+    *("terminating connection", "starting up", "shutting down", "the connection is lost"),
+    *("accepting connections", "in recovery mode", "timed out", "timeout expired", "broken pipe", "no route to host", "ssl connection has been closed"),
+)
 BUSY_TIMEOUT = 15_000  # milliseconds
 CHECKED_WHOLE = 16 * 2**20  # bytes; a database up to this size gets a full integrity check when it is opened
 _MAGIC = b"SQLite format 3\x00"
@@ -79,6 +92,50 @@ def _read_only(place: Place) -> str:
     return "its files can't be written"
 
 
+class Unreachable(StoreError):
+    """The database server can't be reached. `committing`: it went away during a commit, which may have succeeded."""
+
+    committing = False
+
+
+def _waiting(method: Callable[P, T], *, once: bool = False) -> Callable[P, T]:
+    """Repeat a method while the database server can't be reached, up to `WAIT` seconds.
+
+    `once`: not after a commit that may have succeeded.
+    """
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        until, pause = time.monotonic() + WAIT, 0.05
+        while True:
+            try:
+                return method(*args, **kwargs)
+            except Unreachable as error:
+                if (once and error.committing) or time.monotonic() + pause > until:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    return call
+
+
+def waits_for_database(*, once: Collection[str]) -> Callable[[type[C]], type[C]]:
+    """A class whose public methods wait for a database server that is away for a while.
+
+    Each is one transaction, all or nothing, so that it can be repeated; those named in `once` are not repeated after a
+    commit that may have succeeded.
+    """
+
+    def decorate(cls: type[C]) -> type[C]:
+        for name in dir(cls):
+            method = getattr(cls, name)
+            if not name.startswith("_") and inspect.isfunction(method):
+                setattr(cls, name, _waiting(method, once=name in once))
+        return cls
+
+    return decorate
+
+
 class Database:
     """Opens and migrates the database and gives transactions. Its errors are raised as StoreError.
 
@@ -109,8 +166,9 @@ class Database:
                 f"{self.place.name} is read-only ({self.read_only}); its runs can be shown, used for predictions and exported"
             )
 
+    @_waiting
     def _open_server(self) -> None:
-        with self.engine.begin() as connection:
+        with self._translated(), self.engine.begin() as connection:
             if not self.read_only:
                 migrate(connection, self.place.name)
             elif not is_current(connection, self.place.name):
@@ -160,12 +218,17 @@ class Database:
         A deferred BEGIN would fail at once if it had to wait for another writer after a read.
         """
         self.check_writable()
-        with (
-            self._translated(),
-            self.engine.connect() as connection,
-            connection.execution_options(seqcore_write=True).begin(),
-        ):
-            yield connection
+        with self._translated(), self.engine.connect() as connection:
+            transaction = connection.execution_options(seqcore_write=True).begin()
+            with contextlib.ExitStack() as stack:
+                stack.callback(transaction.close)  # rolls back what is not committed
+                yield connection
+                stack.pop_all()
+            try:
+                transaction.commit()
+            except (DBAPIError, sqlite3.Error) as error:
+                connection.invalidate()  # which rolls back
+                raise _translate(getattr(error, "orig", None) or error, self.place, committing=True) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -185,8 +248,12 @@ class Database:
             raise StoreError(f"{self.place.name}: {_first_line(error)}") from error
 
 
-def _translate(error: BaseException, place: Place) -> StoreError:
+def _translate(error: BaseException, place: Place, *, committing: bool = False) -> StoreError:
     text = _first_line(error)
+    if any(words in text.lower() for words in AWAY):
+        away = Unreachable(f"{place.name} can't be reached ({text}); start the database server, or check its address")
+        away.committing = committing
+        return away
     if "malformed" in text or "not a database" in text or "disk image" in text:
         return _corrupt(place.name, text)
     if "disk is full" in text or "disk I/O error" in text:
@@ -284,7 +351,8 @@ def _wal_is_safe() -> bool:
 def _make_engine(url: str, *, read_only: bool = False) -> Engine:
     parsed: URL = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        patience = {"connect_timeout": 5} if parsed.get_driver_name().startswith("psycopg") else {}
+        return create_engine(parsed, connect_args=patience, pool_pre_ping=True)
     if read_only:
         parsed = parsed.set(database=_location(Path(str(parsed.database))), query={"uri": "true"})
     engine = create_engine(parsed, max_overflow=64)

@@ -16,6 +16,7 @@ from seqcore.errors import CorruptError, NotFoundError, StoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
 from seqcore.runs.atomic_io import digest, draft, pieces
+from seqcore.runs.database import waits_for_database
 from seqcore.runs.recording import Recording
 from seqcore.runs.records import Command, Curve, Lease, Run, Status, StoredEvent, StoredFile
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Command", "Curve", "Lease", "Run", "Status", "Store", "StoredEvent", "StoredFile"]
 
 
+@waits_for_database(once=("submit", "start", "more_epochs", "command", "resume", "restart"))
 class Store(Recording):
     """Runs with their events, curves and checkpoints, and the user's files.
 

@@ -7,16 +7,18 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import event as sqlalchemy_event
 
 from seqcore.errors import CorruptError, SeqcoreError, StoreError
-from seqcore.events import CheckpointReady, Steps
+from seqcore.events import CheckpointReady, Started, Steps
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs import atomic_io, schema
+from seqcore.runs import atomic_io, database, schema
 from seqcore.runs.database import find_place
 from seqcore.runs.store import Store
 
@@ -255,3 +257,69 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(
             store.put_checkpoint(lease, CheckpointReady(2, 0, b"other weights"))
     assert store.checkpoint(lease.run) == b"weights"
     assert len(list((folder / "checkpoints" / lease.run).iterdir())) == 1
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Callable[[Store, float, str], None]:
+    """`away(store, seconds, when)`: a database server that closes its connections for a while."""
+
+    def go(store: Store, seconds: float, when: str = "do_execute") -> None:
+        until = time.monotonic() + seconds
+
+        def refuse(*arguments: object) -> None:
+            if time.monotonic() < until:
+                raise sqlite3.OperationalError("server closed the connection unexpectedly")
+
+        sqlalchemy_event.listen(store.database.engine, when, refuse)
+
+    return go
+
+
+@pytest.mark.parametrize("when", ["do_execute", "commit"])
+def test_a_database_that_is_away_for_a_while_is_waited_for(
+    when: str,
+    folder: Path,
+    experiment: Experiment,
+    steps: Callable[..., Steps],
+    away: Callable[[Store, float, str], None],
+) -> None:
+    store = Store(folder)
+    lease = store.start(experiment)
+    away(store, 0.3, when)
+    store.append(lease, [steps(1, np.ones(10))])
+    store.append(lease, [steps(11, np.ones(10))])
+    store.put_checkpoint(lease, CheckpointReady(20, 0, b"weights"))
+    assert len(store.curve(lease.run, max_points=None)) == 20
+    assert store.checkpoint(lease.run) == b"weights"
+
+
+def test_a_database_that_stays_away_is_one_line_and_a_new_run_is_not_made_twice(
+    folder: Path, experiment: Experiment, away: Callable[[Store, float, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WAIT", 0.2)
+    store = Store(folder)
+    away(store, 1.0, "do_execute")
+    with pytest.raises(StoreError, match="can't be reached") as caught:
+        store.runs()
+    assert len(caught.value.lines) == 1
+    other = Store(folder)
+    away(other, 30.0, "commit")
+    with pytest.raises(StoreError, match="can't be reached"):
+        other.submit(experiment)
+    assert Store(folder).runs() == []
+
+
+def test_a_run_goes_on_while_its_database_is_away(
+    folder: Path, experiment: Experiment, away: Callable[[Store, float, str], None]
+) -> None:
+    from seqcore.runs.execution import execute
+
+    store = Store(folder)
+
+    def leave(event: object) -> None:
+        if isinstance(event, Started):
+            away(store, 0.5, "do_execute")
+
+    run = execute(store, store.start(experiment), on_event=leave)
+    assert (run.status, run.epoch) == ("completed", 30)
+    assert len(store.curve(run.id, max_points=None)) == run.step
