@@ -18,13 +18,17 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime import get_instance
 from streamlit.runtime.runtime_util import get_max_widget_state_size_bytes
+from streamlit.runtime.stats import CacheStat
 
-__all__ = ["BrowserMessages", "RequestGuard", "SafeHeaders"]
+__all__ = ["BrowserMessages", "RequestGuard", "SafeHeaders", "UploadLimit"]
 
 _LOGGER = logging.getLogger("sequence_lab")
 HEALTH = "/_stcore/health"  # for load balancers, which send their own Host or none
 CLOSED = "/_stcore/metrics"  # memory, sessions and cached functions are not for visitors
+UPLOAD = "/_stcore/upload_file/"
+UPLOADS = 10  # of the largest allowed size are kept in memory, over all visitors
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 REFUSED = 1008  # websocket close code: policy violation
@@ -92,6 +96,37 @@ class BrowserMessages:
                     return message
 
         await self.app(scope, accepted if scope["type"] == "websocket" else receive, send)
+
+
+class UploadLimit:
+    """Bounds the memory that uploaded files take. Streamlit keeps each one until its visitor leaves or removes it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._arriving = 0  # bytes of uploads that have begun
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Forward the request, or answer 413 to an upload that finds no room."""
+        if scope["type"] != "http" or scope["method"] != "PUT" or UPLOAD not in scope["path"]:
+            await self.app(scope, receive, send)
+            return
+        largest = int(st.config.get_option("server.maxUploadSize")) * 2**20
+        given = Headers(scope=scope).get("content-length", "")
+        size = int(given) if given.isascii() and given.isdigit() else largest
+        if _uploaded_bytes() + self._arriving + size > UPLOADS * largest:
+            _LOGGER.warning("refused an upload of %s bytes: uploads of all visitors take too much memory", size)
+            await PlainTextResponse("The server holds too many uploads; try again later\n", 413)(scope, receive, send)
+            return
+        self._arriving += size
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._arriving -= size
+
+
+def _uploaded_bytes() -> int:
+    stats = get_instance().uploaded_file_mgr.get_stats()
+    return sum(stat.byte_length for family in stats.values() for stat in family if isinstance(stat, CacheStat))
 
 
 def _is_accepted(content: bytes) -> bool:

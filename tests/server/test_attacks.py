@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 import seqcore
@@ -225,6 +226,22 @@ def test_a_proxy_s_address_in_the_settings_is_an_origin_of_the_server(root: Path
         assert not is_refused(server, origin="https://lab.example.org")
         assert is_refused(server, origin="https://lab.example.org:1234")
         assert is_refused(server, origin="https://evil.example")
+
+
+def test_uploads_do_not_fill_the_memory(root: Path, tmp_path: Path) -> None:
+    with running_server(root, tmp_path, "--server.maxUploadSize", "1") as server, visit(server) as visitor:
+        visitor.see_page()
+
+        def upload(n: int) -> int:
+            place, headers = f"/_stcore/upload_file/{visitor.session}/{n}", {"Origin": server.origin}
+            files = {"file": (f"{n}.csv", b"x" * 900_000)}
+            return http.put(server.url + place, files=files, headers={**headers, "X-Xsrftoken": token}).status_code
+
+        with requests.Session() as http:
+            http.get(f"{server.url}/_stcore/health", timeout=PATIENCE)
+            token = http.cookies["_streamlit_xsrf"]
+            assert [upload(n) for n in range(12)] == [204] * 11 + [413]
+            visitor.is_answered()
 
 
 def test_an_edited_page_is_reloaded_and_trainings_go_on(root: Path, tmp_path: Path) -> None:
