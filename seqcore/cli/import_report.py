@@ -33,7 +33,7 @@ def print_roles(out: Output, report: ImportReport) -> None:
     rows = [
         (
             _short(role.column), _short(role.example), ROLES[role.role].title, _short(role.reason),
-            ", ".join(name for name in role.alternatives),
+            ", ".join(name for name in role.alternatives if name != "ignore"),
         )
         for role in report.roles[:SHOWN]
     ]  # fmt: skip

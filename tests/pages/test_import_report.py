@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-import ui.data_picker
-from seqcore.data.import_report import ColumnRole
-from seqcore.data.sources.stored_file import FileOptions
-from seqcore.data.table import Table
 from seqcore.experiment.links import experiment_from_link
-from seqcore.runs.store import Store
 from ui import session
 
-CODES = "\n".join(["date,load,temp", *(f"2024-01-{d + 1:02},{d % 7 + d / 10},{-200 if d % 9 == 5 else d % 5}"
-                                       for d in range(31))]).encode()  # fmt: skip
+ROWS = [f"2024-01-{d + 1:02},{d % 7 + d / 10},{-200 if d % 9 == 5 else d % 5 + d / 7:.2f},{('sun', 'rain')[d // 3 % 2]}"
+        for d in range(31)]  # fmt: skip
+CODES = "\n".join(["date,load,temp,weather", *ROWS]).encode()
 
 
 @pytest.fixture
@@ -30,27 +25,6 @@ def page(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     st.cache_resource.clear()
     yield AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=120).switch_page("data.py")
     st.cache_resource.clear()
-
-
-def _reported(table: Table, options: FileOptions | dict[str, Any]) -> Table:
-    """The table with a report made by hand: temp may be a category."""
-    given = options.columns if isinstance(options, FileOptions) else options.get("columns")
-    if given is None:
-        return table
-    roles = (
-        ColumnRole("date", "time", "Dates, one a day.", (), "2024-01-01"),
-        ColumnRole("load", "value", "Numbers.", (), "0.0"),
-        ColumnRole("temp", "value", "Numbers, few of them distinct.", ("category", "series"), "0"),
-    )
-    roles = tuple(replace(r, role=given.get(r.column, r.role)) for r in roles)
-    return replace(table, report=replace(table.report, roles=roles))
-
-
-@pytest.fixture(autouse=True)
-def report(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, stored = ui.data_picker.read_table, Store.table
-    monkeypatch.setattr(ui.data_picker, "read_table", lambda c, **o: _reported(read(c, **o), o["options"]))
-    monkeypatch.setattr(Store, "table", lambda self, e, **o: _reported(stored(self, e, **o), e.data.options))
 
 
 def _upload(page: AppTest) -> AppTest:
@@ -91,12 +65,14 @@ def test_a_role_is_changed_by_its_list_and_undone(page: AppTest) -> None:
 
 def test_the_alternative_is_one_click_away_and_everything_can_be_detected_again(page: AppTest) -> None:
     _upload(page)
-    page.button(key="role-2-series").click().run()
+    assert page.selectbox(key="role-3").value == "category"
+    page.button(key="role-3-series").click().run()
     assert not page.exception
-    assert _linked(page)["columns"] == {"temp": "series"} or "Nothing was changed" in _texts(page)
-    page.selectbox(key="role-2").select("ignore").run()
-    assert _linked(page)["columns"] == {"temp": "ignore"}
-    assert "temp as not used" in _texts(page)
+    assert _linked(page)["columns"] == {"weather": "series"}
+    assert "2 series" in _texts(page)
+    page.selectbox(key="role-3").select("ignore").run()
+    assert _linked(page)["columns"] == {"weather": "ignore"}
+    assert "weather as not used" in _texts(page)
     page.button(key="detect-again").click().run()
     assert _linked(page)["columns"] == {}
 
@@ -105,11 +81,12 @@ def test_a_change_that_makes_the_file_unreadable_is_refused(page: AppTest) -> No
     _upload(page)
     page.selectbox(key="role-0").select("ignore").run()
     page.selectbox(key="role-1").select("ignore").run()
+    page.selectbox(key="role-3").select("ignore").run()
     page.selectbox(key="role-2").select("ignore").run()
     assert not page.exception
     assert "Nothing was changed. air" in _texts(page)
     assert page.selectbox(key="role-2").value == "value"
-    assert _linked(page)["columns"] == {"date": "ignore", "load": "ignore"}
+    assert _linked(page)["columns"] == {"date": "ignore", "load": "ignore", "weather": "ignore"}
 
 
 def test_the_answer_to_a_question_is_a_button_and_is_kept_on_the_train_page(page: AppTest) -> None:
