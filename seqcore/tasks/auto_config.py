@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqcore.data.table import Table
 from seqcore.experiment.experiment import Experiment
@@ -25,6 +26,7 @@ SEASONS = {  # range of days between rows -> rows in a typical season
     (89.0, 93.0): 8,  # quarters: two years
 }
 STREAM = 20_000  # symbols from which on training is stateful
+_EXAMINED = 5_000  # rows from which the default target is chosen
 BOOK = 1_000_000  # symbols up to which such a text is trained for many epochs
 
 Fields = dict[str, Any]
@@ -41,7 +43,10 @@ def suggest_experiment(
     task = str(requested.get("data.task", suggest_task(table)))
     base = Experiment.make({"data": {**data, "task": task}})
     if task in SUGGESTIONS:
-        base = base.with_changes(SUGGESTIONS[task](table))
+        fields = SUGGESTIONS[task](table)
+        if "data.inputs" in requested:  # the first of them is the target
+            fields.pop("data.target", None)
+        base = base.with_changes(fields)
     return base.with_changes(requested)
 
 
@@ -61,13 +66,50 @@ def _regression(table: Table) -> Fields:
     window = max(1, min(_season(table) or 20, rows // 6))
     windows = 0.7 * max(1, len(table) - window * len(table.lengths))
     batch_size = 32 if windows < 50_000 else 128 if windows < 500_000 else 512
+    target = _default_target(table)
     return {
+        **({"data.target": (target,)} if target is not None and target != table.columns[0] else {}),
         "data.window": window,
         "data.scaling": "auto",
         "data.missing": "interpolate" if _has_missing(table) else "refuse",
         "training.batch_size": batch_size,
         "training.epochs": _epochs(1500, windows, batch_size, least=3, most=150),
     }
+
+
+def _default_target(table: Table) -> str | None:
+    """The first column that varies and neither counts rows nor repeats the calendar, and is no level of a category."""
+    if not table.tabular or not table.numeric_columns or table.recordings is not None:
+        return None
+    categories = tuple(f"{role.column}=" for role in table.report.roles if role.role == "category")
+    rows = slice(0, min(int(table.offsets[1]), _EXAMINED))
+    calendar = [] if table.times is None else _calendar(table.times[rows])
+    for i, name in enumerate(table.columns):
+        values = table.values[rows, i]
+        if not name.startswith(categories or "\0") and _is_measured(values, calendar):
+            return name
+    return None
+
+
+def _is_measured(values: NDArray[np.float64], calendar: list[NDArray[np.int64]]) -> bool:
+    """Whether values vary and neither count rows nor follow from the calendar."""
+    known = values[~np.isnan(values)]
+    if len(known) < 3:
+        return len(known) > 0
+    steps = np.diff(known)
+    if not steps.any() or np.all((steps == 1) | (known[1:] == known[0])):
+        return False
+    return len(known) < len(values) or not any(np.ptp(values - part) == 0 for part in calendar)
+
+
+def _calendar(times: NDArray[np.datetime64]) -> list[NDArray[np.int64]]:
+    """Year, quarter, month, week, day, weekday (from Monday and from Sunday), hour and minute of each time."""
+    import pandas as pd  # only for data with dates
+
+    index = pd.DatetimeIndex(times)
+    parts = [index.year, index.quarter, index.month, index.isocalendar().week, index.day, index.dayofyear]
+    parts += [index.dayofweek, (index.dayofweek + 1) % 7, index.hour, index.minute]
+    return [np.asarray(part).astype(np.int64) for part in parts]
 
 
 def _symbols(table: Table) -> Fields:

@@ -149,7 +149,7 @@ def _labelled_text(sight: _Sight) -> Reading | None:
     texts = [x for x in texts if x[1].name != label.name]
     text_score, text = texts[0]
     joined = _joined(texts, sight.given)
-    numbers = [p for p in sight.numbers(label.name) if not (p.coded and len(p.counts) <= 10)]
+    numbers = [p for p in sight.numbers(label.name) if not (p.coded and (len(p.counts) <= 10 or p.unique))]
     rival = 0.0 if not numbers else 0.15 if text.prose >= 0.9 else 0.5
     score = min(1.0, text_score) * (0.45 + 0.55 * min(1.0, label_score)) - rival
     if not numbers and len(sight.examined) <= 3 and (label.text or label.hint("label")):
@@ -199,11 +199,14 @@ def _long(sight: _Sight) -> Reading | None:
                 continue
             constant = is_constant_within(label.column, of.column)
             named = of.hint("series") == 1
-            if constant < (0.5 if (label.hint("label") == 1 and named) or given else 1.0):
+            blocks = of.text or named or of.lies_in_blocks
+            if not blocks or constant < (0.5 if (label.hint("label") == 1 and named) or given else 1.0):
                 continue
             known = label.hint("label") or given
             score = 0.4 + 0.5 * (1 if given else label.hint("label")) + 0.3 * (not sight.calendar)
-            score += 0.05 * named + 0.02 * id_score + 0.01 * label_score
+            score += (
+                0.1 * (bool(sight.times) and not sight.calendar) + 0.05 * named + 0.02 * id_score + 0.01 * label_score
+            )
             if not known and (of.hint("panel") or len(of.counts) < 6):
                 score -= 0.3
             if best is None or score > best.score:
@@ -245,8 +248,8 @@ def _rows(sight: _Sight) -> Reading | None:
         score = 0.9 if header else 0.85 if not sight.calendar else 0.3
         return Reading("rows", score, label.name, header=header)
     numbered = header is not None and len(header.columns) >= 8 and not header.calendar and not sight.calendar
-    fits = label.text or (len(values) >= 19 and not all(p.whole for p in values[:5]))
-    return Reading("rows", 0.85, label.name, header=header) if numbered and fits and label.distinct <= 0.5 else None
+    fits = label.text or label.hint("label") or (len(values) >= 19 and not all(p.whole for p in values[:5]))
+    return Reading("rows", 0.89, label.name, header=header) if numbered and fits and label.distinct <= 0.5 else None
 
 
 def _label_of_rows(sight: _Sight) -> Profile | None:
@@ -259,8 +262,12 @@ def _label_of_rows(sight: _Sight) -> Profile | None:
         return named
     ends = [p for p in (sight.examined[0], sight.examined[-1]) if p in allowed and p.filled == 1 and not p.unique]
     text = [p for p in ends if p.text and not p.numeric and p.hint("series") < 1]
-    first = [p for p in ends[:1] if p.whole and p.place == 0 and are_labels(p.cells)]
-    return next(iter([*text, *first]), None)
+    codes = [p for p in ends if p.whole and not p.constant and (are_labels(p.cells) or _is_hinted(p))]
+    return next(iter([*text, *codes]), None)
+
+
+def _is_hinted(p: Profile) -> bool:
+    return p.hint("label") > 0 and EVIDENCE["label"](p)[0] > 0
 
 
 def _wide(sight: _Sight) -> Reading | None:
@@ -284,8 +291,10 @@ def _series(sight: _Sight) -> Reading:
     """One row per time step; always possible."""
     if sight.given.of("label") or sight.given.of("text"):
         return Reading("series", 0.1)
-    scores = [EVIDENCE["value"](p)[0] for p in sight.numbers()]
-    return Reading("series", max(scores, default=0.1) * (1 if sight.times else 0.85))
+    prose = any(p.prose >= 0.9 for p in sight.examined)
+    scores = [EVIDENCE["value"](p)[0] for p in sight.numbers() if not (prose and p.coded and p.unique)]
+    ordered = 1 if sight.calendar else 0.9 if sight.times else 0.85
+    return Reading("series", max(scores, default=0.1) * ordered * (0.85 if prose else 1))
 
 
 _PROPOSALS: dict[str, Callable[[_Sight], Reading | None]] = {

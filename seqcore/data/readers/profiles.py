@@ -154,6 +154,12 @@ class Profile:
         return len(values) > 1 and bool(np.all(np.diff(values) == 1))
 
     @cached_property
+    def lies_in_blocks(self) -> bool:
+        """Whether equal values lie together (in the first rows)."""
+        coded = codes(self.column)
+        return bool((np.diff(coded) != 0).sum() + 1 == len(np.unique(coded)))
+
+    @cached_property
     def repeats(self) -> bool:
         """Whether values come again: at most 0.7 distinct ones a row."""
         first = self.column.slice(0, 5_000).drop_null()

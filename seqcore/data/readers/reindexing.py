@@ -13,7 +13,7 @@ from seqcore.data.readers.column_parsing import Origin
 from seqcore.data.table import Table
 from seqcore.results.thinning import evenly
 
-__all__ = ["fill_missing_times"]
+__all__ = ["MOST_MISSING", "fill_missing_times"]
 
 Times = NDArray[np.datetime64]
 Whole = NDArray[np.int64]

@@ -13,7 +13,7 @@ from seqcore.data.readers.column_parsing import Columns, Origin, take_values
 from seqcore.data.readers.detect_kind import Reading
 from seqcore.data.readers.header_times import HeaderTimes
 from seqcore.data.readers.profiles import as_level
-from seqcore.data.readers.reindexing import fill_missing_times
+from seqcore.data.readers.reindexing import MOST_MISSING, fill_missing_times
 from seqcore.data.readers.roles import Roles
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -124,11 +124,18 @@ def _over_years(
 
 
 def _stacked(values: NDArray[np.float64], times: NDArray[np.datetime64] | None, names: list[str], value: str) -> Table:
-    """The rows one after another, each from its first to its last value; rows without values are left out."""
+    """The rows one after another, without those that have no values.
+
+    Each ends with its last value. A few dates at both ends may be missing; more than that, and the series is shorter.
+    """
     known = ~np.isnan(values)
     kept = np.flatnonzero(known.any(axis=1))
     last = values.shape[1] - np.argmax(known[:, ::-1], axis=1)
-    first = np.argmax(known, axis=1) if times is not None else np.zeros(len(values), dtype=np.int64)
+    first = np.zeros(len(values), dtype=np.int64)
+    if times is not None:
+        few = MOST_MISSING * values.shape[1]
+        first = np.where(np.argmax(known, axis=1) > few, np.argmax(known, axis=1), 0)
+        last = np.where(values.shape[1] - last > few, last, values.shape[1])
     place = np.arange(values.shape[1])
     filled = np.asarray(known.any(axis=1))
     inside: NDArray[np.bool_] = (place >= first[:, None]) & (place < last[:, None]) & filled[:, None]
