@@ -107,8 +107,8 @@ def _calendar(times: NDArray[np.datetime64]) -> list[NDArray[np.int64]]:
     import pandas as pd  # only for data with dates
 
     index = pd.DatetimeIndex(times)
-    parts = [index.year, index.quarter, index.month, index.isocalendar().week, index.day, index.dayofyear]
-    parts += [index.dayofweek, (index.dayofweek + 1) % 7, index.hour, index.minute]
+    parts = [index.year, index.quarter, index.month, index.isocalendar().week, index.day, index.day_of_year]
+    parts += [index.day_of_week, (index.day_of_week + 1) % 7, index.hour, index.minute]
     return [np.asarray(part).astype(np.int64) for part in parts]
 
 

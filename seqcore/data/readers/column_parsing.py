@@ -204,7 +204,7 @@ def sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:
 def example_of(column: pa.ChunkedArray) -> str:
     """The first non-empty cell, or ""."""
     filled = column.slice(0, 1000).drop_null()
-    return str(filled[0])[:40] if len(filled) else ""
+    return str(filled[0])[:40].removesuffix(" 00:00:00") if len(filled) else ""
 
 
 def rows_of_missing(values: NDArray[np.float64], order: NDArray[np.int64] | None, origin: Origin) -> dict[int, int]:

@@ -79,6 +79,8 @@ def _role_of(p: Profile, roles: Roles, origin: Origin) -> tuple[str, str]:
         return "ignore", "an id"
     if p.numeric and not _is_mixed_code(p, origin):
         return "value", "numbers"
+    if not p.text:
+        return "ignore", "not numeric"
     count = len(p.levels)
     few = 2 <= count <= 0.5 * p.levels.total()
     if few and sum(n for _, n in p.levels.most_common(MOST_LEVELS - 1)) >= _COVERED * p.levels.total():

@@ -60,7 +60,7 @@ def _years(plain: dict[str, str]) -> HeaderTimes | None:
 
 def _dates(dated: dict[str, str]) -> HeaderTimes | None:
     """Names that are dates of one format, when other columns have digits too (`Value 1`)."""
-    texts = {name: text for name, text in dated.items() if not re.fullmatch(r"[A-Za-z_ .]*\d{1,5}", text)}
+    texts = {name: text for name, text in dated.items() if not re.fullmatch(r"\D*\d{1,3}", text)}
     if len(texts) < _LEAST:
         return None
     family = date_family(list(texts.values()), share=0.8)

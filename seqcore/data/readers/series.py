@@ -91,6 +91,10 @@ def take_time(
         axis = find_time(columns, origin, {**given, **rather}) if rather else axis
     if axis is None:
         return None
+    if not any(roles.profiles[name].numeric for name in columns if name not in axis.columns):
+        # what repeats the time are the values where there are no others
+        values = dict.fromkeys((n for n in axis.columns if roles.profiles[n].numeric), "value")
+        axis = find_time(columns, origin, {**values, **given, axis.columns[0]: "time"}) or axis
     origin.notes += axis.notes
     origin.questions += axis.questions
     for place, name in enumerate(axis.columns):

@@ -73,7 +73,7 @@ def _names(columns: Columns, header: HeaderTimes, roles: Roles) -> tuple[list[st
     count = len(columns[header.columns[0]])
     others = [roles.profiles[name] for name in columns if name not in set(header.columns)]
     given = roles.given.of("series")
-    likely = [p for p in others if p.text and not p.numeric and not p.empty and not p.constant]
+    likely = [p for p in others if p.text and not p.numeric and not p.empty and (count == 1 or not p.constant)]
     likely += [p for p in others if p.whole and p.hint("series") and not p.constant]
     likely = sorted(likely, key=lambda p: (-p.hint("series") if p.unique else 1, p.place))[:_MOST_IDS]
     cells = {p.name: ["" if v is None else as_level(v) for v in columns[p.name].to_pylist()] for p in likely}

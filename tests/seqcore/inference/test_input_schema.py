@@ -143,3 +143,84 @@ def test_rows_are_counted_in_the_unit_of_the_table(tmp_path: Path, capsys: pytes
     (tmp_path / "n.csv").write_text(TEXTS)
     assert main(["data", str(tmp_path / "n.csv")]) == 0
     assert "labelled texts, 660 characters in 40 sequences, for classification" in capsys.readouterr().out
+
+
+OUTCOMES = "trial,t,x,shift,outcome\n" + "".join(
+    f"s{s},{t},{(s * 7 + t * 3) % 11}.5,{'ab'[(s + t) % 2]},{'uv'[s % 2]}\n" for s in range(20) for t in range(5)
+)
+REVIEWS = "id,keyword,text,target\n" + "".join(
+    f"{i},{'fire' if i % 3 else ''},a {'good' if i % 2 else 'bad'} day number {i} in town,{i % 2}\n" for i in range(40)
+)
+
+
+def without(text: str, *names: str) -> bytes:
+    """The rows of a CSV text without some columns, or with them empty where a name ends in "="."""
+    header, *rows = [line.split(",") for line in text.splitlines()]
+    kept = [i for i, name in enumerate(header) if name not in names]
+    empty = {header.index(name[:-1]) for name in names if name.endswith("=")}
+    cells = [header, *([cell if i not in empty else "" for i, cell in enumerate(row)] for row in rows)]
+    return "\n".join(",".join(row[i] for i in kept) for row in cells).encode()
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> Predictor:
+    options = {"data.source": "file", "data.options": {"name": "o.csv", "label_column": "outcome"}}
+    return trained(OUTCOMES.encode(), "o.csv", **options)
+
+
+@pytest.fixture(scope="module")
+def reviews() -> Predictor:
+    options = {"data.source": "file", "data.options": {"name": "r.csv", "columns": {"target": "label"}}}
+    return trained(REVIEWS.encode(), "r.csv", **options)
+
+
+@pytest.mark.parametrize("names", [("outcome",), ("outcome=",), ("outcome", "nothing")])
+def test_new_sequences_need_no_labels(outcomes: Predictor, names: tuple[str, ...]) -> None:
+    table = outcomes.read_file(without(OUTCOMES, *names), name="n.csv")
+    assert (table.labels, len(table.lengths)) == (None, 20)
+    assert any("outcome" in note for note in table.notes)
+    assert not outcomes.can_score(table)
+    answer = outcomes.predict(table)
+    assert isinstance(answer, LabelsView)
+    assert len(answer.probabilities) == 20
+
+
+@pytest.mark.parametrize("names", [("target",), ("target=",), ("target", "id", "keyword")])
+def test_new_texts_need_no_labels(reviews: Predictor, names: tuple[str, ...]) -> None:
+    table = reviews.read_file(without(REVIEWS, *names), name="n.csv")
+    assert (table.labels, len(table.lengths)) == (None, 40)
+    assert table.sentence(0) == ["a", "bad", "day", "number", "0", "in", "town"]
+
+
+def test_labels_that_the_model_does_not_know_are_said(outcomes: Predictor, reviews: Predictor) -> None:
+    table = outcomes.read_file(OUTCOMES.replace(",u\n", ",up\n").replace(",v\n", ",down\n").encode(), name="n.csv")
+    assert any("None of the 20 labels is known to the model: these data have 'down', 'up'" in n for n in table.notes)
+    some = outcomes.read_file(OUTCOMES.replace(",u\n", ",up\n").encode(), name="n.csv")
+    assert any(note.startswith("10 of 20 labels are not known to the model ('up')") for note in some.notes)
+    assert not any("known to the model" in note for note in outcomes.read_file(OUTCOMES.encode(), name="n.csv").notes)
+    numbers = reviews.read_file(REVIEWS.replace(",0\n", ",no\n").replace(",1\n", ",yes\n").encode(), name="n.csv")
+    assert any("None of the 40 labels is known" in note for note in numbers.notes)
+
+
+def test_levels_of_a_category_are_those_of_the_training_data(outcomes: Predictor) -> None:
+    assert outcomes.columns == ("x", "shift=a", "shift=b")
+    table = outcomes.read_file(OUTCOMES.replace(",a,", ",c,").encode(), name="n.csv")
+    assert table.columns == ("x", "shift=a", "shift=b")
+    assert table.values[:, 1].tolist() == [0.0] * 100
+    assert any("shift: 'c' is not in the training data" in note for note in table.notes)
+    alike = outcomes.read_file(OUTCOMES.replace(",a,", ",b,").encode(), name="n.csv")
+    assert (alike.columns, set(alike.values[:, 2].tolist())) == (("x", "shift=a", "shift=b"), {1.0})
+    swapped = "t,shift,trial,x\n" + "\n".join(
+        ",".join(row[i] for i in (1, 3, 0, 2)) for row in (line.split(",") for line in OUTCOMES.splitlines()[1:])
+    )
+    assert outcomes.predict(outcomes.read_file(swapped.encode(), name="n.csv")).answers()
+
+
+def test_a_forecast_takes_new_data_with_other_levels() -> None:
+    days = [f"{np.datetime64('2024-01-01') + i},{i * i % 13}.5,{'abc'[i % 3]}" for i in range(112)]
+    text = "\n".join(["date,sales,holiday", *days])
+    inputs = {"data.inputs": ("sales", "holiday=a", "holiday=b"), "data.target": ("sales",)}
+    model = trained(text.encode(), "s.csv", **inputs)
+    table = model.read_file(text.replace(",a", ",z").replace(",b", ",z").encode(), name="n.csv")
+    assert model.evaluate(table).windows
+    assert table.values[:, table.columns.index("holiday=a")].max() == 0
