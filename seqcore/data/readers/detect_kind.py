@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 
+import numpy as np
+
 from seqcore.data.import_report import Answer, Question
 from seqcore.data.readers.column_parsing import Columns, Origin
 from seqcore.data.readers.header_times import HeaderTimes, header_times
@@ -57,7 +59,7 @@ class _Sight:
     def __init__(self, columns: Columns, origin: Origin, roles: Roles) -> None:
         self.columns, self.origin, self.given = columns, origin, roles.given
         self.all, self.examined = {name: roles.profiles[name] for name in columns}, roles.examined
-        self.times, self.calendar = _first_times(columns, origin, self.given)
+        self.times, self.calendar, self.dated = _first_times(columns, origin, self.given)
         header = header_times(list(columns))
         if header is not None:  # an id may be counted, too: V1, V2, ...
             header = header.only([n for n in header.columns if self.all[n].empty or self.all[n].numeric])
@@ -91,17 +93,22 @@ class _Sight:
         ]  # fmt: skip
 
 
-def _first_times(columns: Columns, origin: Origin, given: Given) -> tuple[tuple[str, ...], bool]:
-    """The time columns by the first rows, and whether they hold dates; a faulty date is no matter here."""
+def _first_times(columns: Columns, origin: Origin, given: Given) -> tuple[tuple[str, ...], bool, bool]:
+    """The time columns by the first rows, whether they hold dates, and whether most rows have a date of their own.
+
+    A faulty date is no matter here.
+    """
     if "time" in given.refused:
-        return (), False
+        return (), False, False
     first = {name: column.slice(0, _FIRST) for name, column in islice(columns.items(), 200)}
     known = {name: role for name, role in given.roles.items() if name in first}
     try:
         axis = find_time(first, replace(origin, notes=[], questions=[]), known)
     except DataError:
-        return tuple(given.of("time")), True
-    return ((), False) if axis is None else (axis.columns, axis.times is not None)
+        return tuple(given.of("time")), True, True
+    if axis is None or axis.times is None:
+        return (() if axis is None else axis.columns), False, False
+    return axis.columns, True, len(np.unique(axis.times)) > 0.5 * len(axis)
 
 
 def find_reading(columns: Columns, origin: Origin, roles: Roles) -> Reading:
@@ -279,7 +286,7 @@ def _wide(sight: _Sight) -> Reading | None:
     if header.cycle:
         year = next((p for p in others if p.hint("year") and p.whole), None)
         return None if year is None else Reading("wide", 0.95, header=header)
-    if sight.calendar:  # the rows have dates, so these columns are variables
+    if sight.dated or (sight.calendar and header.times is None):  # these columns are variables
         return None
     if header.times is not None:
         return Reading("wide", 0.95, header=header)

@@ -58,17 +58,13 @@ def _years(plain: dict[str, str]) -> HeaderTimes | None:
     return _in_order(times)
 
 
-def _dates(dated: dict[str, str]) -> HeaderTimes | None:
-    """Names that are dates of one format, when other columns have digits too (`Value 1`)."""
-    texts = {name: text for name, text in dated.items() if not re.fullmatch(r"\D*\d{1,3}", text)}
-    if len(texts) < _LEAST:
-        return None
-    family = date_family(list(texts.values()), share=0.8)
+def _dates(texts: dict[str, str]) -> HeaderTimes | None:
+    """Names that are dates of one format."""
+    family = date_family(list(texts.values()), share=0.8) if len(texts) >= _LEAST else None
     if family is None:
         return None
     parsed = parse_dates(pa.chunked_array([list(texts.values())]), family)
-    good = {name: time for name, time in zip(texts, parsed.times, strict=True) if not np.isnat(time)}
-    return _in_order(good)
+    return _in_order({name: time for name, time in zip(texts, parsed.times, strict=True) if not np.isnat(time)})
 
 
 def _in_order(times: Mapping[str, np.datetime64]) -> HeaderTimes | None:

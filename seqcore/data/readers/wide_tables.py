@@ -98,7 +98,7 @@ def _value_name(columns: Columns, header: HeaderTimes, used: tuple[str, ...], ro
     """What is measured: the cells of a text column that is the same in every row, else "value"."""
     others = [roles.profiles[name] for name in columns if name not in {*header.columns, *used}]
     same = [p.example for p in others if p.text and p.constant and not p.empty]
-    return max(same, key=len, default="value")
+    return next((name for name in same if len(name) > 2), "value")
 
 
 def _over_years(
