@@ -47,7 +47,7 @@ def _texts(page: AppTest) -> str:
 
 def test_a_role_is_changed_by_its_list_and_undone(page: AppTest) -> None:
     _upload(page)
-    assert "Columns of the file: time, 2 value" in [e.label for e in page.expander]
+    assert "Columns of the file: time, 2 value, category" in [e.label for e in page.expander]
     page.number_input(key="data:data.window").set_value(4).run()
     page.selectbox(key="role-1").select("ignore").run()
     assert not page.exception
