@@ -200,8 +200,12 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
             st.rerun()
         return
     ask(new.report.questions, partial(_keep_options, key), key=f"new-question-{run.id}")
+    unknown = predictor.labels_note(new)
+    if unknown:
+        st.warning(escape(unknown))
     for note in new.notes:
-        st.caption(escape(note))
+        if note != unknown:
+            st.caption(escape(note))
     if predictor.can_score(new):
         evaluation = predictor.evaluate(new)
         show_evaluation(

@@ -51,7 +51,7 @@ class InputSchema:
         table = self._with_levels(table)
         if not self._is_of_kind(table):
             raise self._mismatch(table, name)
-        if (note := self._labels_note(table)) and note not in table.notes:
+        if (note := self.labels_note(table)) and note not in table.notes:
             table = replace(table, notes=(*table.notes, note))
         if not self.columns or set(self.columns) <= set(table.columns):
             return table
@@ -71,7 +71,7 @@ class InputSchema:
         values = np.concatenate([table.values, np.zeros((len(table), len(lacking)))], axis=1)
         return replace(table, values=values, columns=(*table.columns, *lacking))
 
-    def _labels_note(self, table: Table) -> str:
+    def labels_note(self, table: Table) -> str:
         """A sentence about labels of these data that are no class of the model; "" if there are none."""
         if not self.labels or table.labels is None:
             return ""

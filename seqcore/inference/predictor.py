@@ -148,19 +148,15 @@ class Predictor:
             name=name,
         )
 
+    def labels_note(self, table: Table) -> str:
+        """A sentence about labels of new data that the model does not know; "" if there are none."""
+        return self._input_schema.labels_note(table)
+
     def _changed_options(self, changes: Mapping[str, Any]) -> FileOptions:
         options = self.file_options
-        if not changes:
-            return options
-        values = {name: value for name, value in options.model_dump().items() if name in FileOptions.model_fields}
-        data = {"source": "file", "options": values}
-        return FileOptions(
-            **{
-                name: value
-                for name, value in Experiment.make({"data": data}).with_changes(changes).data.options.items()
-                if name in FileOptions.model_fields
-            }
-        )
+        values = {name: getattr(options, name) for name in FileOptions.model_fields}
+        checked = Experiment.make({"data": {"source": "file", "options": values}}).with_changes(changes)
+        return options.model_copy(update={name: checked.data.options[name] for name in values})
 
     def parse_input(self, text: str) -> Any:
         """Parse typed input such as "70, 80, 90" or "abcd" for `predict`. PredictionError."""

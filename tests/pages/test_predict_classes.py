@@ -117,3 +117,30 @@ def test_the_table_has_predictions_that_the_figure_omits(page, trained):
     page.file_uploader(key=f"file-{trained[1]}").upload("new.csv", content.encode(), "text/csv").run()
     assert "12 inputs. The figure shows the first ones." in [element.value for element in page.caption]
     assert [len(t.value) for t in page.dataframe if "Predicted" in t.value.columns] == [12]
+
+
+def _new_data(page, run, frame) -> AppTest:
+    page.session_state[f"use-{run}"] = "New data"
+    page.run()
+    page.file_uploader(key=f"file-{run}").upload("new.csv", frame.to_csv(index=False).encode(), "text/csv").run()
+    assert not page.exception
+    return page
+
+
+def test_labels_that_the_model_does_not_know_are_a_warning(page, trained):
+    new = steps(6, seed=5)
+    _new_data(page, trained[1], new.assign(label=new["label"].replace({"up": "North", "down": "South"})))
+    (warning,) = [element.value for element in page.warning]
+    assert "None of the 6 labels is known to the model" in warning
+    assert "North" in warning
+    assert "Evaluated on 6 sequences" in "\n".join(element.value for element in page.caption)
+
+
+def test_columns_may_come_in_another_order(page, trained):
+    new = steps(6, seed=5)
+    tables = [
+        next(t.value for t in _new_data(page, trained[1], frame).dataframe if "Predicted" in t.value.columns)
+        for frame in (new, new[["noise", "label", "height", "time", "id"]])
+    ]
+    pd.testing.assert_frame_equal(*tables)
+    assert not page.error
