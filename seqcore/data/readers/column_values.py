@@ -94,7 +94,7 @@ def _is_mixed_code(p: Profile, origin: Origin) -> bool:
     """Whether numbers among words are codes (0, a, b, c), and not measured with a few words by mistake."""
     if not p.text or not 2 <= len(p.levels) <= MOST_LEVELS:
         return False
-    odd = {level: n for level, n in p.levels.items() if not is_number(level, origin.decimal)}
+    odd = {level: n for level, n in p.levels.items() if not is_number(level, origin.decimal, p.unit)}
     return bool(odd) and (len(p.levels) - len(odd) <= 1 or (len(odd) >= 2 and min(odd.values()) >= 2))
 
 

@@ -82,7 +82,7 @@ def _pattern(decimal: str, unit: str = "") -> str:
         rf"(?P<bound>[<>≤≥]=?)?{_SPACE}(?P<front>[+{_DASH}])?{_SPACE}(?:{_CURRENCY}{_SPACE})?"
         rf"(?P<open>\({_SPACE})?(?P<sign>[+{_DASH}])?{_SPACE}(?:{_CURRENCY}{_SPACE})?"
         rf"(?P<digits>(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)"
-        rf"(?P<exponent>[eE][+-]?[0-9]{{1,4}})?(?:{_SPACE}(?P<scale>{scale}))?(?:{after})?"
+        rf"(?P<exponent>[eE][+-]?[0-9]{{1,4}}|[dD][+-][0-9]{{1,3}})?(?:{_SPACE}(?P<scale>{scale}))?(?:{after})?"
         rf"(?P<percent>{_SPACE}%)?(?P<close>{_SPACE}\))?(?P<back>{_SPACE}[{_DASH}])?"
     )
 
@@ -202,7 +202,8 @@ class TextNumbers:
         right = np.asarray(found.is_valid()) & (signs <= 1) & (has["open"] == has["close"])
         thousands = "," if self._decimal == "." else r"\."
         digits = pc.replace_substring_regex(part["digits"], f"[{thousands}{_GROUP}]", "")
-        plain = pc.binary_join_element_wise(pc.replace_substring(digits, ",", "."), part["exponent"], "")
+        exponent = pc.replace_substring_regex(part["exponent"], "[dD]", "e")  # of Fortran
+        plain = pc.binary_join_element_wise(pc.replace_substring(digits, ",", "."), exponent, "")
         values = np.array(pc.cast(pc.if_else(pa.array(right), plain, None), pa.float64()), dtype=np.float64)
         minus = has["open"] | has["back"] | _is_minus(part["front"]) | _is_minus(part["sign"])
         values[minus] *= -1.0

@@ -48,6 +48,7 @@ _WORDS = {
         region stock company product code site location asset machine engine trial recording utterance file
         episode run unique_id series_id sequence_id sequenceid seq_id sample_id case_id item_id store_id sensor_id
         station_id unit_id device_id trial_id recording_id file_id series_name uid sid
+        stn station_no stations_id site_no
     """,
     "step": """
         time t step steps timestep time_step time_idx timeidx time_index tick frame frame_id index idx n k pos position
@@ -114,7 +115,12 @@ class Profile:
             kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
             return float(any(check(self.column.type) for check in kinds))
         decimal = self._origin.decimal
-        return max(number_share(self.cells, decimal), number_share(self.cells, decimal, find_unit(self.cells, decimal)))
+        return max(number_share(self.cells, decimal), number_share(self.cells, decimal, self.unit))
+
+    @cached_property
+    def unit(self) -> str:
+        """The unit that nearly all cells of text share, or ""."""
+        return find_unit(self.cells, self._origin.decimal) if self.text else ""
 
     @property
     def numeric(self) -> bool:

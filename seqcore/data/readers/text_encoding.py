@@ -15,7 +15,7 @@ __all__ = ["SAMPLE_BYTES", "Encoding", "find_encoding"]
 
 SAMPLE_BYTES = 1 << 18
 _GUESS_BYTES = 1 << 16  # of lines with letters beyond ASCII, from which the encoding is guessed
-_DOUBT = 0.2  # smaller differences of score leave the encoding to the user
+_DOUBT = 0.35  # smaller differences of score leave the encoding to the user
 _CHUNK = 1 << 20
 _BOMS = (  # longer ones first: the mark of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),

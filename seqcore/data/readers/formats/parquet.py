@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ BATCH_ROWS = 1 << 16
 MOST_CELLS = 250_000_000  # 2 GB as float64
 SMALL_BYTES = 200_000_000  # below this decoded size the ratio to the size of the file is not checked
 MOST_METADATA = 64_000_000
+_DATES = tuple(int(np.datetime64(f"{year}-01-01", "s").astype(np.int64)) for year in ("1678", "2262"))
 _DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, RuntimeError, KeyError)
 
 
@@ -114,10 +116,27 @@ def _checked(column: pa.ChunkedArray, name: str, file: InputFile) -> pa.ChunkedA
         _refuse_bytes(file, 4 * len(column) + sum(lengths))
     try:
         column.validate(full=True)
+        _refuse_dates(column, name, file)
         return _plain(column)
     except _DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise DataError(f"{file.name}, column {name}: it can't be read ({reason}); write it again") from None
+
+
+def _refuse_dates(column: pa.ChunkedArray, name: str, file: InputFile) -> None:
+    """DataError for dates that Python can't represent (before the year 1 or after 9999), with the first row."""
+    if not (pa.types.is_date(column.type) or pa.types.is_timestamp(column.type)):
+        return
+    unit = column.type.unit if pa.types.is_timestamp(column.type) else "ms"
+    if pa.types.is_date32(column.type):
+        column = column.cast(pa.int32()).cast(pa.int64())
+        column = pc.multiply(column, 86_400_000)  # at most 2**31 days: 2**58 milliseconds
+    seconds = pc.divide(column.cast(pa.int64()), {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[unit])
+    outside = pc.or_(pc.less(seconds, _DATES[0]), pc.greater_equal(seconds, _DATES[1]))
+    row = pc.index(outside, True).as_py()
+    if row >= 0:
+        message = "dates must lie between the years 1678 and 2261; correct the date"
+        raise DataError(f"{file.name}, column {name}, row {row + 1}: {message}")
 
 
 def _is_pandas_index(field: pa.Field) -> bool:

@@ -32,6 +32,7 @@ _SIDES = {  # usual column names of sentence pairs
     *("en", "fr", "de", "es", "it", "pt", "nl", "ru"),
 }
 _TEXTS = (".txt", ".text", ".md")
+_COMMENTS = ("#", "%", "!", "//")
 
 
 def read_plain(file: InputFile) -> Table:
@@ -188,7 +189,9 @@ def _listed(rows: list[int]) -> str:
 
 def _are_rows(lines: list[str]) -> bool:
     """Whether the lines of a text file are delimited rows: equally divided, with numbers or labels."""
-    filled = [line.strip() for line in lines if line.strip()][:400]
+    filled = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith(_COMMENTS)]
+    filled = filled[len(filled) // 4 :] if len(filled) > 12 else filled  # lines above the table are of other forms
+    filled = filled[:400]
     if not filled:
         return False
     for sign in ("\t", ";", "|", ",", None):
@@ -203,6 +206,6 @@ def _are_rows(lines: list[str]) -> bool:
             return True
         if sign == "\t" and width == 2:
             return True
-        if sign is not None and any(c.lower() in LABEL_NAMES for c in rows[0]):
+        if sign is not None and any(c.strip().lower() in LABEL_NAMES for c in lines[0].split(sign)):
             return True
     return False
