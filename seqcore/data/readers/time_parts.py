@@ -58,7 +58,7 @@ _NAMES = {
         r"hafta|неделя"
     ),
     "day of year": r"doy|yday|day of year|dayofyear|day|jday|julian( day)?|jour|tag|dia|giorno",
-    "day": r"days?|d|dd|mday|dom|day of month|tag|jour|dia|giorno|dag|den|dzien|gun|день",
+    "day": r"days?|d|dd|dy|mday|dom|day of month|tag|jour|dia|giorno|dag|den|dzien|gun|день",
     "weekday": r"weekday|wday|dow|day of week|day|wochentag",
     "minute": r"minutes?|m|mins?|mi|minuten|minuto|minuut|мин",
     "second": r"seconds?|s|secs?|sekunden?|segundo|seconde|ss",
