@@ -10,12 +10,13 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from filelock import FileLock
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from seqcore.errors import ExperimentError, StoreError, did_you_mean
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
-from seqcore.runs.liveness import Holder
+from seqcore.runs.liveness import TIMEOUT, Holder
 from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, Command, Lease, Run
 from seqcore.training.control import LIVE_CHANGES
@@ -43,9 +44,8 @@ class Lifecycle(Reading):
         self, experiment: Experiment, *, recipe: str | None = None, group: str | None = None, owner: str | None = None
     ) -> Lease:
         """A new run that the caller executes: created and claimed at once."""
-        self.database.check_writable()
         run_id = str(uuid.uuid4())
-        lock = self.locks.take(run_id)
+        lock = self._lock(run_id)
         if lock is None:
             raise StoreError(f"run {run_id} is already taken")
         lease = Lease(run_id, 1, Holder(lock).release)
@@ -103,7 +103,7 @@ class Lifecycle(Reading):
         process leaves no run in the queue. None if another process has it."""
         run_id = self.run(run).id
         noted = self.locks.noted(run_id)
-        lock = self.locks.take(run_id)
+        lock = self._lock(run_id)
         if lock is None:
             return None
         holder = Holder(lock)
@@ -184,9 +184,13 @@ class Lifecycle(Reading):
         values |= {"pending": json.dumps(pending), "epochs": pending.get(EPOCHS, row["epochs"])}
         update_run(connection, row["id"], error=None, reason="", **values)
 
-    def _claim(self, run_id: str, timeout: float) -> Lease | None:
+    def _lock(self, run_id: str, timeout: float = TIMEOUT) -> FileLock | None:
+        """The lock of a run that is to be written. None if another process holds it."""
         self.database.check_writable()
-        lock = self.locks.take(run_id, timeout)
+        return self.locks.take(run_id, timeout)
+
+    def _claim(self, run_id: str, timeout: float) -> Lease | None:
+        lock = self._lock(run_id, timeout)
         if lock is None:
             return None
         holder = Holder(lock)
