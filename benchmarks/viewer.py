@@ -83,7 +83,6 @@ class Viewer:
             self._finished.set()
         elif status == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
             self.polls.append(seconds)
-            self._finished.set()
 
     def _poll(self, fragment: str, interval: float) -> None:
         self._stop_polling([fragment])

@@ -28,6 +28,7 @@ RECENT = 6  # epochs from which the rate is estimated
 MIN_RATE_SECONDS = 2.0  # seconds of steps needed for an estimate of the remaining time: the first steps are slow
 KINDS = ("preparing", "started", "changed", "finding", "finished")  # of events that are kept as such
 KEPT = 500  # events
+LIVE, DETAILED = 600, 2000  # points of the loss curve: redrawn three times a second; drawn once, to zoom into
 
 Values = NDArray[np.float64]
 
@@ -118,7 +119,7 @@ class History:
                 self.best = store.events(run, after=best - 1, kinds=("epoch",), limit=1)[0] if best else None
         if previews := store.events(run, after=_seq([self.preview]), kinds=("preview",), newest=1):
             self.preview = previews[0]
-        curve = store.curve(run, "loss")
+        curve = store.curve(run, "loss", DETAILED if self.run.ended else LIVE)
         self.steps, self.losses = curve.steps.astype(np.float64), curve.values
 
     def _new_events(self, store: Store) -> list[StoredEvent]:
