@@ -83,7 +83,7 @@ def columns_box(draft: Draft, table: Table, *, expanded: bool = True) -> None:
     shown = file.roles if len(file.roles) <= MAX_ROWS else special[:MAX_ROWS]
     with (
         st.expander(_summary(file.roles), expanded=expanded, key="file-columns"),
-        st.container(key="column-roles", gap="xsmall"),
+        st.container(key="column-roles", gap="small"),
     ):
         for place, role in enumerate(shown):
             with st.container(key=f"column-{place}", horizontal=True, vertical_alignment="center", gap="small"):
