@@ -52,7 +52,8 @@ class RequestGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request or answer it with 403 or 404."""
-        if scope["type"] not in ("http", "websocket") or scope["path"].endswith(HEALTH):
+        health = scope["type"] == "http" and scope["method"] in SAFE_METHODS and scope["path"].endswith(HEALTH)
+        if scope["type"] not in ("http", "websocket") or health:
             await self.app(scope, receive, send)
             return
         if scope["type"] == "http" and CLOSED in scope["path"]:

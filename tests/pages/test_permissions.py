@@ -19,6 +19,7 @@ from seqcore.runs.store import Store
 from ui import permissions
 
 ANNA = {"is_logged_in": True, "email": "Anna@example.org", "sub": "1", "provider": "default"}
+BEN = {**ANNA, "email": "ben@example.org", "sub": "2"}
 CHANGES = ("do-train", "do-pause", "do-stop", "do-one-more-epoch")
 
 
@@ -167,6 +168,20 @@ class TestLogins:
         assert newest.id not in runs.values()
         assert newest.owner == "anna@example.org"
         assert newest.experiment == store.run(runs["ben"]).experiment
+
+    def test_an_uploaded_file_is_its_user_s(self, root: Path, store: Store) -> None:
+        app = opened(root, "train.py", None, ANNA)
+        app.segmented_control(key="origin").set_value("file").run()
+        content = "day,sold\n" + "".join(f"2024-01-{n:02},{n % 7}\n" for n in range(1, 32))
+        app.file_uploader(key="upload").upload("sales.csv", content.encode(), "text/csv").run()
+        assert not app.exception
+        assert [file.name for file in store.files("anna@example.org")] == ["sales.csv"]
+        assert store.files("ben@example.org") == []
+        for user, listed in ((ANNA, ["sales.csv"]), (BEN, [])):
+            app = opened(root, "train.py", None, user)
+            app.segmented_control(key="origin").set_value("file").run()
+            known = [box for box in app.selectbox if box.key == "file-selected"]
+            assert [name for box in known for name in box.options] == listed
 
     def test_an_own_run_can_be_deleted(self, root: Path, runs: dict[str, str], store: Store) -> None:
         app = opened(root, "runs.py", runs["anna"], ANNA)
