@@ -78,15 +78,16 @@ def _regression(table: Table) -> Fields:
 
 
 def _default_target(table: Table) -> str | None:
-    """The first column that varies and neither counts rows nor repeats the calendar, and is no level of a category."""
+    """The first column that varies and neither counts rows nor repeats the calendar, and is no code or level of a category."""
     if not table.tabular or not table.numeric_columns or table.recordings is not None:
         return None
+    codes = {role.column for role in table.report.roles if role.alternatives[:1] == ("series",)}
     categories = tuple(f"{role.column}=" for role in table.report.roles if role.role == "category")
     rows = slice(0, min(int(table.offsets[1]), _EXAMINED))
     calendar = [] if table.times is None else _calendar(table.times[rows])
     for i, name in enumerate(table.columns):
         values = table.values[rows, i]
-        if not name.startswith(categories or "\0") and _is_measured(values, calendar):
+        if name not in codes and not name.startswith(categories or "\0") and _is_measured(values, calendar):
             return name
     return None
 
@@ -97,7 +98,8 @@ def _is_measured(values: NDArray[np.float64], calendar: list[NDArray[np.int64]])
     if len(known) < 3:
         return len(known) > 0
     steps = np.diff(known)
-    if not steps.any() or np.all((steps == 1) | (known[1:] == known[0])):
+    counts = np.all((steps == 1) | (known[1:] == known[0])) and float(known[0]).is_integer()
+    if counts or not steps.any():
         return False
     return len(known) < len(values) or not any(np.ptp(values - part) == 0 for part in calendar)
 

@@ -199,7 +199,7 @@ def _long(sight: _Sight) -> Reading | None:
     """One row per time step, with the id of its sequence and a label that is constant within it."""
     given = bool(sight.given.of("label"))
     best: Reading | None = None
-    labels = sight.best("label", least=0.3)[:4]
+    labels = [x for x in sight.best("label", least=0.3) if given or x[1].hint("group") < 1 or x[1].hint("label")][:4]
     for label_score, label in labels:
         for id_score, of in sight.best("series", label.name)[:6]:
             if not sight.numbers(label.name, of.name) or sight.given.of("group") == [of.name]:
@@ -252,6 +252,8 @@ def _rows(sight: _Sight) -> Reading | None:
     if len(values) < 2:
         return None
     if given or label.hint("label") == 1:
+        if any(p.prose >= 0.9 for p in sight.examined):
+            return None
         score = 0.9 if header else 0.85 if not sight.calendar else 0.3
         return Reading("rows", score, label.name, header=header)
     numbered = header is not None and len(header.columns) >= 8 and not header.calendar and not sight.calendar
@@ -268,7 +270,7 @@ def _label_of_rows(sight: _Sight) -> Profile | None:
     if named is not None:
         return named
     ends = [p for p in (sight.examined[0], sight.examined[-1]) if p in allowed and p.filled == 1 and not p.unique]
-    text = [p for p in ends if p.text and not p.numeric and p.hint("series") < 1]
+    text = [p for p in ends if p.text and not p.numeric and (p.hint("series") < 1 or p.distinct <= 0.2)]
     codes = [p for p in ends if p.whole and not p.constant and (are_labels(p.cells) or _is_hinted(p))]
     return next(iter([*text, *codes]), None)
 
