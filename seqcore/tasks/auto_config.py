@@ -78,7 +78,7 @@ def _regression(table: Table) -> Fields:
 
 
 def _default_target(table: Table) -> str | None:
-    """The first column that varies and neither counts rows nor repeats the calendar, and is no code or level of a category."""
+    """The first column that varies, neither counts rows nor repeats the calendar, and is no code or category."""
     if not table.tabular or not table.numeric_columns or table.recordings is not None:
         return None
     codes = {role.column for role in table.report.roles if role.alternatives[:1] == ("series",)}

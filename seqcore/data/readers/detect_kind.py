@@ -285,9 +285,12 @@ def _wide(sight: _Sight) -> Reading | None:
     if header is None or sight.given.of("label"):
         return None
     others = [p for p in sight.examined if p.name not in header.columns]
-    if header.cycle:
-        year = next((p for p in others if p.hint("year") and p.whole), None)
-        return None if year is None else Reading("wide", 0.95, header=header)
+    if header.within == "year":
+        year = any(p.hint("year") and p.whole for p in others)
+        return Reading("wide", 0.95, header=header) if year else None
+    if header.within == "day":
+        days = sight.calendar and not set(sight.times) & set(header.columns)
+        return Reading("wide", 0.95, header=header) if days else None
     if sight.dated or (sight.calendar and header.times is None):  # these columns are variables
         return None
     if header.times is not None:

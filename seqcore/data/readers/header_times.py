@@ -16,46 +16,59 @@ from seqcore.data.readers.month_names import month_of_name
 __all__ = ["HeaderTimes", "header_times"]
 
 _LEAST = 3  # columns that name times
-_YEAR = re.compile(r"[A-Za-z]?((?:1[6-9]|20|21)\d\d)")  # R writes X1960
+_CLOCK = re.compile(r"(\d{1,2})[:h.](\d\d)(?:[:.]\d\d)?(?:\s*[-–]\s*\d.*)?$")  # also a range of times
+_HOUR = re.compile(r"(?:h|he|hr|hour|hours|std|stunde|heure|hora)[ _.]?(\d{1,2})", re.I)
+_YEAR = re.compile(r"([A-Za-z]{0,2} ?)((?:1[6-9]|20|21)\d\d)")  # R writes X1960; a fiscal year is FY2015
 
 
 @dataclass(frozen=True)
 class HeaderTimes:
     """Columns whose names are times, in order of time.
 
-    `times[n]`, or None where the names count steps; `cycle` is 12 or 4 where they are months or quarters of a year
-    that stands in another column.
+    `times[n]`, or None where the names count steps. `within` is "year" or "day" where they are parts of a year or day
+    that stands in another column: `offsets[n]` in months, or in minutes.
     """
 
     columns: tuple[str, ...]
     times: NDArray[np.datetime64] | None
-    cycle: int = 0
+    within: str = ""
+    offsets: NDArray[np.int64] | None = None
+
+    def of(self, starts: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """The times of rows that begin at `starts[N]`, [N, n]."""
+        assert self.offsets is not None
+        start, unit = ("Y", "M") if self.within == "year" else ("D", "m")
+        first = starts.astype(f"datetime64[{start}]").astype(f"datetime64[{unit}]")
+        return np.asarray(first[:, None] + self.offsets.astype(f"timedelta64[{unit}]")).astype("datetime64[ns]")
 
     def only(self, names: Sequence[str]) -> HeaderTimes | None:
         """These columns alone; None if too few are left, or months or quarters are lacking."""
         kept = [i for i, name in enumerate(self.columns) if name in set(names)]
-        if len(kept) < max(_LEAST, self.cycle):
+        if len(kept) < _LEAST or (self.within and len(kept) < len(self.columns)):
             return None
         times = None if self.times is None else self.times[kept]
-        return HeaderTimes(tuple(self.columns[i] for i in kept), times, self.cycle)
+        return HeaderTimes(tuple(self.columns[i] for i in kept), times, self.within, self.offsets)
 
     @property
     def calendar(self) -> bool:
         """Whether the names are dates, or parts of a year."""
-        return self.times is not None or self.cycle > 0
+        return self.times is not None or bool(self.within)
 
 
 def header_times(names: Sequence[str]) -> HeaderTimes | None:
     """The columns whose names are times; None if there are fewer than three."""
     plain = {name: re.sub(r"\s*\[[^\]]*\]$", "", name.strip()) for name in names}  # 1960 [YR1960]
     dated = {name: text for name, text in plain.items() if re.search(r"\d", text)}
-    return _years(plain) or _dates(dated) or _parts_of_a_year(plain) or _steps(plain)
+    return _years(plain) or _dates(dated) or _parts_of_a_year(plain) or _parts_of_a_day(plain) or _steps(plain)
 
 
 def _years(plain: dict[str, str]) -> HeaderTimes | None:
-    found = {name: int(match[1]) for name, text in plain.items() if (match := _YEAR.fullmatch(text))}
-    times = {name: np.datetime64(f"{year}-01-01", "ns") for name, year in found.items()}
-    return _in_order(times)
+    """Years, perhaps with a letter or two before them, unless these count columns from 1 on (d1 to d1941)."""
+    found = {name: match for name, text in plain.items() if (match := _YEAR.fullmatch(text))}
+    before = {match[1] for match in found.values()}
+    if any(re.fullmatch(r"\d+", text.removeprefix(p)) for p in before for n, text in plain.items() if n not in found):
+        return None
+    return _in_order({name: np.datetime64(f"{match[2]}-01-01", "ns") for name, match in found.items()})
 
 
 def _dates(texts: dict[str, str]) -> HeaderTimes | None:
@@ -82,10 +95,23 @@ def _parts_of_a_year(plain: dict[str, str]) -> HeaderTimes | None:
     """All twelve months, or all four quarters, without a year."""
     months = {name: month_of_name(text) for name, text in plain.items()}
     quarters = {name: int(m[1]) for name, text in plain.items() if (m := re.fullmatch(r"[Qq]([1-4])", text))}
-    for found, cycle in ((months, 12), (quarters, 4)):
+    for found, count in ((months, 12), (quarters, 4)):
         named = tuple(name for name, part in found.items() if part)
-        if [found[name] for name in named] == [*range(1, cycle + 1)]:
-            return HeaderTimes(named, None, cycle)
+        if [found[name] for name in named] == [*range(1, count + 1)]:
+            return HeaderTimes(named, None, "year", np.arange(count, dtype=np.int64) * (12 // count))
+    return None
+
+
+def _parts_of_a_day(plain: dict[str, str]) -> HeaderTimes | None:
+    """Clock times, or 24 counted hours, that divide a day evenly."""
+    clock = {n: int(m[1]) * 60 + int(m[2]) for n, text in plain.items() if (m := _CLOCK.match(text))}
+    hours = {n: int(m[1]) * 60 for n, text in plain.items() if (m := _HOUR.fullmatch(text))}
+    for found in (clock, hours):
+        offsets = np.array([*found.values()], dtype=np.int64)
+        if len(offsets) < 4 or not np.all(np.diff(offsets) == 1440 // len(offsets)) or 1440 % len(offsets):
+            continue
+        first = int(offsets[0]) if found is hours else 0  # hours from 1 to 24 begin at midnight
+        return HeaderTimes(tuple(found), None, "day", offsets - first)
     return None
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from seqcore.data.readers.header_times import header_times
 from seqcore.data.readers.numbers import MISSING, is_number
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
@@ -372,18 +373,14 @@ class _Table:
 
 
 def _counts_columns(first: list[str], body: list[list[str]]) -> bool:
-    """Whether the first row is names and then consecutive whole numbers: time steps or years, a column each."""
-    words = [i for i, cell in enumerate(first) if cell and not is_number(cell)]
-    counted = [cell for i, cell in enumerate(first) if cell and i not in words]
-    if (
-        not 1 <= len(words) <= 10
-        or len(counted) < 3
-        or not all(re.fullmatch(r"\d{1,5}", cell, re.A) for cell in counted)
-    ):
+    """Whether the first row is names and then dates, years or consecutive numbers: a column for each time step."""
+    times = header_times([cell for cell in first if cell])
+    if times is None:
         return False
-    numbers = [int(cell) for cell in counted]
-    rising = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    return rising and not any(i < len(row) and row[i] == first[i] for row in body for i in words)
+    words = [i for i, cell in enumerate(first) if cell and cell not in times.columns]
+    if not 1 <= len(words) <= 10 or any(_kind(first[i]) in _TYPED for i in words):
+        return False
+    return not any(i < len(row) and row[i] == first[i] for row in body for i in words)
 
 
 def _are_units(cells: list[str]) -> bool:

@@ -6,7 +6,6 @@ import itertools
 from collections import Counter
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqcore.data.readers.column_parsing import Columns, Origin, take_values
@@ -15,6 +14,7 @@ from seqcore.data.readers.header_times import HeaderTimes
 from seqcore.data.readers.profiles import as_level
 from seqcore.data.readers.reindexing import MOST_MISSING, fill_missing_times
 from seqcore.data.readers.roles import Roles
+from seqcore.data.readers.series import take_time
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
@@ -25,14 +25,14 @@ _MOST_IDS = 6  # columns whose combinations may name the series
 
 
 def wide_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Table:
-    """One series per row, from its first to its last value; with months across, one per name over all years.
+    """One series per row; with parts of a year or day across, one per name over all years or days.
 
     DataError if no row has values.
     """
     header = reading.header
     assert header is not None
-    years = _take_years(columns, header, origin, roles)
-    names, used = _names(columns, header, roles)
+    starts = _take_starts(columns, header, origin, roles) if header.within else None
+    names, used = _names(columns, header, starts, roles)
     value = _value_name(columns, header, used, roles)
     left = [name for name in columns if name not in {*header.columns, *used}]
     for name in (*left, *used):
@@ -43,10 +43,11 @@ def wide_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles)
     roles.release()
     values, odd = take_values(columns, list(header.columns), origin)
     origin.notes += odd.values()
-    times = None if header.times is None else np.tile(header.times, (len(values), 1))
-    if years is not None:
-        values, times, names = _over_years(values, years, names, header.cycle, origin)
-    table = _stacked(values, times, names, value)
+    if starts is None:
+        times = None if header.times is None else np.tile(header.times, (len(values), 1))
+        table = _stacked(values, times, names, value)
+    else:
+        table = _chained(values, header.of(starts), names, value, origin)
     if len(table) == 0:
         raise DataError(f"{origin.name}: there are no values in columns {header.columns[0]} to {header.columns[-1]}")
     origin.notes.append(_note(table, header, used, len(values)))
@@ -55,38 +56,40 @@ def wide_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles)
     return fill_missing_times(table, origin)
 
 
-def _take_years(columns: Columns, header: HeaderTimes, origin: Origin, roles: Roles) -> NDArray[np.int64] | None:
-    """The year of each row, where the header has months or quarters; the column is removed."""
-    if not header.cycle:
-        return None
-    name = next(n for n in columns if n not in header.columns and roles.profiles[n].hint("year"))
-    column = columns.pop(name)
-    roles.take([name], "time", "the year of each row")
-    if column.null_count:
-        missing = np.asarray(column.is_null())
-        raise origin.error(name, "the year is missing; fill in the cell or remove the row", missing)
-    return np.asarray(column.cast(pa.int64(), safe=False))
+def _take_starts(columns: Columns, header: HeaderTimes, origin: Origin, roles: Roles) -> NDArray[np.datetime64]:
+    """The year or day of each row, [N]; its columns are removed."""
+    known = dict.fromkeys(header.columns, "value")
+    if header.within == "year":
+        known[next(n for n in columns if n not in header.columns and roles.profiles[n].hint("year"))] = "time"
+    axis = take_time(columns, origin, roles, known)
+    if axis is None or axis.times is None:
+        raise DataError(f"{origin.name}: there is no column with the {header.within} of each row; add one")
+    return axis.times
 
 
-def _names(columns: Columns, header: HeaderTimes, roles: Roles) -> tuple[list[str], tuple[str, ...]]:
-    """The name of each row, and the fewest columns that name all of them differently."""
+def _names(
+    columns: Columns, header: HeaderTimes, starts: NDArray[np.datetime64] | None, roles: Roles
+) -> tuple[list[str], tuple[str, ...]]:
+    """The name of each row, and the fewest columns that name all rows (of one start) differently."""
     count = len(columns[header.columns[0]])
     others = [roles.profiles[name] for name in columns if name not in set(header.columns)]
-    given = roles.given.of("series")
     likely = [p for p in others if p.text and not p.numeric and not p.empty and (count == 1 or not p.constant)]
     likely += [p for p in others if p.whole and p.hint("series") and not p.constant]
     likely = sorted(likely, key=lambda p: (-p.hint("series") if p.unique else 1, p.place))[:_MOST_IDS]
-    cells = {p.name: ["" if v is None else as_level(v) for v in columns[p.name].to_pylist()] for p in likely}
-    if given:
-        cells = {name: ["" if v is None else as_level(v) for v in columns[name].to_pylist()] for name in given}
-        choices = [tuple(given)]
-    else:
-        choices = [c for size in (1, 2, 3) for c in itertools.combinations([p.name for p in likely], size)]
+    given = tuple(roles.given.of("series"))
+    cells = {
+        name: ["" if v is None else as_level(v) for v in columns[name].to_pylist()]
+        for name in given or [p.name for p in likely]
+    }
+    none = [()] if starts is not None else []
+    choices = [given] if given else [*none, *(c for n in (1, 2, 3) for c in itertools.combinations(cells, n))]
+    keys = [0] * count if starts is None else starts.astype(np.int64).tolist()
     best: tuple[int, tuple[str, ...], list[str]] = (0, (), [""] * count)
     for chosen in choices:
         order = sorted(chosen, key=lambda name: roles.profiles[name].place)
-        named = [", ".join(filter(None, row)) for row in zip(*(cells[name] for name in order), strict=True)]
-        distinct = len(set(named))
+        rows = zip(*(cells[name] for name in order), strict=True) if order else [()] * count
+        named = [", ".join(filter(None, row)) for row in rows]
+        distinct = len(set(zip(named, keys, strict=True)))
         if distinct > best[0]:
             best = distinct, tuple(order), named
         if distinct == count:
@@ -101,26 +104,40 @@ def _value_name(columns: Columns, header: HeaderTimes, used: tuple[str, ...], ro
     return next((name for name in same if len(name) > 2), "value")
 
 
-def _over_years(
-    values: NDArray[np.float64], years: NDArray[np.int64], names: list[str], cycle: int, origin: Origin
-) -> tuple[NDArray[np.float64], NDArray[np.datetime64], list[str]]:
-    """One row for each name: its years one after another. DataError for a year that a name has twice."""
-    rows: dict[str, dict[int, int]] = {}
-    for row, (name, year) in enumerate(zip(names, years.tolist(), strict=True)):
-        if year in rows.setdefault(name, {}):
-            both = origin.rows([rows[name][year], row])
-            raise DataError(
-                f"{origin.name}: the year {year} is duplicated (rows {both[0]} and {both[1]}); keep one row per year"
-            )
-        rows[name][year] = row
-    low, high = int(years.min()), int(years.max())
-    flat = np.full((len(rows), (high - low + 1) * cycle), np.nan)
-    for i, known in enumerate(rows.values()):
-        for year, row in known.items():
-            flat[i, (year - low) * cycle : (year - low + 1) * cycle] = values[row]
-    months = np.arange(flat.shape[1]) * (12 // cycle)
-    times = (np.datetime64(f"{low:04d}-01", "M") + months.astype("timedelta64[M]")).astype("datetime64[ns]")
-    return flat, np.tile(times, (len(rows), 1)), list(rows)
+def _chained(
+    values: NDArray[np.float64], times: NDArray[np.datetime64], names: list[str], value: str, origin: Origin
+) -> Table:
+    """The rows of each name one after another in order of time, from its first to its last value.
+
+    DataError for a start that a name has twice.
+    """
+    known = list(dict.fromkeys(names))
+    codes = np.array([known.index(name) for name in names])
+    order = np.lexsort((times[:, 0], codes))
+    again = np.flatnonzero((np.diff(codes[order]) == 0) & (np.diff(times[order, 0]) == np.timedelta64(0)))
+    if len(again):
+        both = origin.rows(sorted(order[again[0] : again[0] + 2].tolist()))
+        shown = np.datetime_as_string(times[order[again[0]], 0], unit="D")
+        raise DataError(
+            f"{origin.name}: {shown} is duplicated (rows {both[0]} and {both[1]}); keep one row for each time, or "
+            "set the series column"
+        )
+    flat, when, of = values[order].reshape(-1), times[order].reshape(-1), np.repeat(codes[order], values.shape[1])
+    inside = np.zeros(len(flat), dtype=bool)
+    kept = []
+    for code, name in enumerate(known):
+        there = np.flatnonzero((of == code) & ~np.isnan(flat))
+        if len(there):
+            inside[there[0] : there[-1] + 1] = True
+            kept.append((name, int(there[-1] - there[0]) + 1))
+    return Table(
+        values=flat[inside][:, None],
+        columns=(value,),
+        offsets=np.cumsum([0, *(length for _, length in kept)]).astype(np.int64),
+        times=when[inside],
+        names=tuple(name for name, _ in kept) if any(names) else (),
+        x_title="time",
+    )
 
 
 def _stacked(values: NDArray[np.float64], times: NDArray[np.datetime64] | None, names: list[str], value: str) -> Table:
@@ -162,4 +179,5 @@ def _note(table: Table, header: HeaderTimes, used: tuple[str, ...], rows: int) -
     count = len(table.lengths)
     without = f" {rows - count:,} rows without values were left out." if rows > count else ""
     what = f"{count:,} series" if count > 1 else "one series"
-    return f"Read as a wide table, one series per row: {what} of {across}{by}.{without}"
+    rows_of = f"parts of each {header.within} across" if header.within else "one series per row"
+    return f"Read as a wide table, {rows_of}: {what} of {across}{by}.{without}"

@@ -82,8 +82,26 @@ def test_months_across_continue_from_year_to_year() -> None:
     table = read("\n".join([f"Year,{months}", *body]))
     assert (table.kind, len(table), days(table)[0], days(table)[-1]) == ("one series", 24, "2001-01-01", "2002-12-01")
     assert table.values[:2, 0].tolist() == [2001, 2002]
-    with pytest.raises(DataError, match=r"the year 2001 is duplicated \(rows 3 and 4\)"):
+    with pytest.raises(DataError, match=r"2001-01-01 is duplicated \(rows 3 and 4\)"):
         read("\n".join([f"Year,{months}", *body, body[1]]))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ",".join(f"{h:02d}:00" for h in range(24)),
+        ",".join(f"HE{h}" for h in range(1, 25)),
+        ",".join(f"{h // 2}:{h % 2 * 30:02d}" for h in range(48)),
+    ],
+)
+def test_hours_across_continue_from_day_to_day(header: str) -> None:
+    count = header.count(",") + 1
+    body = [f"2024-01-{day:02d},{'x' if day > 1 else 'y'}," + ",".join(str(day * 100 + h) for h in range(count))
+            for day in (2, 1, 3)]  # fmt: skip
+    table = read("\n".join([f"date,kind,{header}", *body]))
+    assert (table.kind, len(table), table.values[:2, 0].tolist()) == ("one series", 3 * count, [100, 101])
+    assert table.times is not None
+    assert set(np.diff(table.times).astype("timedelta64[m]").astype(int).tolist()) == {1440 // count}
 
 
 def test_labelled_sequences_and_numbered_variables_are_not_wide_series() -> None:
