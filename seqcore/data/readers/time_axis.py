@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from seqcore.data.import_report import Answer, Question
 from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, is_whole, sample, wanted_column
-from seqcore.data.readers.dates import Groups, ParsedDates, date_family, parse_dates, simple
+from seqcore.data.readers.dates import Groups, ParsedDates, calendar_days, date_family, parse_dates, simple, year_of
 from seqcore.data.readers.month_names import month_of_name
 from seqcore.data.readers.numbers import is_number
-from seqcore.data.readers.time_numbers import counted_steps, is_dated, read_number_times, words
+from seqcore.data.readers.time_numbers import counted_steps, is_dated, is_timed, read_number_times, words
 from seqcore.data.readers.time_parts import FINER, TimePart, over_changes, read_part
 from seqcore.data.readers.time_zones import NO_ZONE, in_one_zone, resolve_changes
 
@@ -219,7 +219,7 @@ class _Finder:
             bad = np.zeros(len(values), dtype=bool)
             full[~missing], bad[~missing] = times.times, times.bad
             return _Main(name, ParsedDates(full, bad, times.unit), None, times.score, f"numbers read as {times.what}")
-        if missing.any() or len(values) < 2 or not (given or self.has_values(name)):
+        if missing.any() or len(values) < 2 or not (given or is_timed(name) or self.has_values(name)):
             return None
         return self.steps(name, values.astype(np.float64), leading=leading, given=given)
 
@@ -240,6 +240,8 @@ class _Finder:
                 nanoseconds = np.asarray(pc.cast(pc.utf8_rpad(found.text("fraction"), 9, padding="0"), pa.int64()))
                 clock = number * 3600 + part * 60 + found.number("second", 0) + nanoseconds / 1e9
                 return self.steps(name, _seconds(clock), given=given)
+            if (dated := _short_months(number, part)) is not None:
+                return _Main(name, dated, None, 0.9, f"months such as {cells[0]}")
             note = f"{name} counts steps such as {cells[0]} without a calendar: their order was kept."
             steps = (number * (np.ptp(part) + 1) + part).astype(np.float64)
             return self.steps(name, steps, given=given, notes=(note,))
@@ -249,8 +251,7 @@ class _Finder:
         self, name: str, values: NDArray[np.float64], *, leading: bool = True, given: bool, notes: tuple[str, ...] = ()
     ) -> _Main | None:
         """Numbers as counted steps, if they rise steadily in each series."""
-        before = list(self.columns)[: list(self.columns).index(name)]
-        keys = [self.codes(key) for key in self.keys(loose=True) if key in before or is_text(self.columns[key])]
+        keys = [self.codes(key) for key in self.keys(loose=True) if is_dated(name) or self.comes_first(key, name)]
         score = counted_steps(values, "time" if notes else name, keys, leading=leading, given=given)
         return _Main(name, None, values, score, "steps that rise steadily", notes) if score else None
 
@@ -279,6 +280,10 @@ class _Finder:
             self._keys[loose] = list(islice((name for name in free if self.is_key(name, loose=loose)), _KEYS))
         return self._keys[loose]
 
+    def comes_first(self, key: str, name: str) -> bool:
+        """Whether a key is text, or comes before a column, as ids come before values."""
+        return is_text(self.columns[key]) or list(self.columns).index(key) < list(self.columns).index(name)
+
     def is_key(self, name: str, *, loose: bool) -> bool:
         """Whether a column has repeated names or, with `loose`, repeated whole numbers."""
         column = self.columns[name]
@@ -289,7 +294,8 @@ class _Finder:
             some = pa.chunked_array([pa.array(cells)])
             if not cells or date_family(cells) or _is_numeric(some, self.origin.decimal):
                 return False
-            if read_part(name, some, "clock"):
+            part = read_part(name, some, "clock")
+            if part is not None and part.certain:
                 return False
         elif not loose or not is_whole(column):
             return False
@@ -344,15 +350,17 @@ class _Finder:
         return axis, main.score - 0.5 * self.repeated(axis.times, self.keys(loose=True))
 
     def in_better_order(self, axis: TimeAxis, parsed: ParsedDates, unit: str) -> TimeAxis:
-        """With the month first, if that alone makes times of day go on evenly from day to day."""
+        """Day and month told apart by times of day that go on evenly from day to day, if they do so in one order."""
         if parsed.other_order is None or unit not in ("time", "minute", "second") or axis.times is None:
             return axis
         other = axis.times - parsed.times + parsed.other_order
-        if not evenness(other) > evenness(axis.times):
+        better = evenness(other) - evenness(axis.times)
+        if not better:
             return axis
         sentences = {question.sentence for question in parsed.questions}
         return replace(
-            axis, times=other, notes=tuple(note for note in axis.notes if note not in sentences),
+            axis, times=other if better > 0 else axis.times,
+            notes=tuple(note for note in axis.notes if note not in sentences),
             questions=tuple(question for question in axis.questions if question not in parsed.questions),
         )  # fmt: skip
 
@@ -398,6 +406,7 @@ class _Finder:
             return 0.95
         others = [key for key in self.keys(loose=True) if key not in (name, *axis.columns)]
         keys = [key for key in others if is_text(self.columns[key]) or self.is_panel(axis.times, key)]
+        keys = [key for key in keys if self.comes_first(key, name)]
         before = self.repeated(axis.times, keys)
         if (part.hinted or part.certain) and self.repeated(axis.times, []) and not self.repeated(axis.times, [name]):
             return 0.95
@@ -464,6 +473,15 @@ def _seconds(clock: Numbers) -> NDArray[np.float64]:
     back = np.diff(seconds) < 0
     over_midnight = back.mean() < 0.1 and seconds.max() < 86_400 if len(back) else False
     return seconds + 86_400 * np.concatenate([[0], np.cumsum(back)]) if over_midnight else seconds
+
+
+def _short_months(month: Codes, year: Codes) -> ParsedDates | None:
+    """01/08 to 12/08, 01/09, ... as months of years of two digits; None if they don't rise so."""
+    order = year * 100 + month
+    if month.min() < 1 or month.max() > 12 or year.max() > 99 or not np.all(np.diff(order) > 0) or len(order) < 3:
+        return None
+    times, good = calendar_days(year_of(year), month, np.ones_like(month))
+    return ParsedDates(times, ~good, "month") if np.any(np.diff(month) < 0) else None
 
 
 def _title(kind: str) -> str:

@@ -82,7 +82,7 @@ def read_number_times(
     hinted = given or is_dated(name)
     number = values.astype(np.int64) if whole else values
     low, high = float(values.min()), float(values.max())
-    readings = _digits(number.astype(np.int64), name, hinted) if whole else []
+    readings = _digits(number.astype(np.int64), name, hinted or leading) if whole else []
     readings += _epochs(values, low, high)
     if EXCEL[0] <= low and high <= EXCEL[1]:
         readings.append(("serial days of a spreadsheet", lambda: _serial_days(values)))
@@ -92,11 +92,7 @@ def read_number_times(
         times, good, unit = read()
         if good.mean() < 0.9:
             continue
-        moving = np.diff(times[good].astype(np.int64))
-        rising = len(moving) > 0 and bool(np.all(moving > 0) or np.all(moving < 0))
-        onward = bool(np.all(np.diff(np.unique(values)) == 1) and np.all(moving >= 0))
-        steady = is_steady(times[good])
-        score = _score(what, name, hinted=hinted, leading=leading, rising=rising, steady=steady, onward=onward)
+        score = _score(what, name, times[good], hinted=hinted, leading=leading)
         if score > 0:
             times[~good] = np.datetime64("NaT")
             return NumberTimes(times, ~good, unit, what, score)
@@ -107,21 +103,25 @@ EXCEL = (18_264, 80_000)  # serial days of 1950 and 2119
 Reading = tuple[str, Callable[[], tuple[Times, Mask, str]]]
 
 
-def _score(what: str, name: str, *, hinted: bool, leading: bool, rising: bool, steady: bool, onward: bool) -> float:
-    """How probable a reading is. Digits that count as 6 or more form dates by chance only rarely; fewer need a hint.
-
-    `onward`: the numbers go on by one, with repetitions, as years beside months do.
-    """
+def _score(what: str, name: str, times: Times, *, hinted: bool, leading: bool) -> float:
+    """How probable a reading is. Digits that count as 6 or more form dates by chance only rarely; fewer need a hint."""
     certain = what in ("yyyymmdd", "yyyymmddhh", "yyyymmddhhmm", "yyyymmddhhmmss")
+    moving = np.diff(times.astype(np.int64))
+    rising = len(moving) > 0 and bool(np.all(moving > 0) or np.all(moving < 0))
+    steady = leading and is_steady(times)
     if what == "years":
-        yearly = bool(_YEARLY.fullmatch(words(name))) and (words(name) != "y" or (leading and onward))
-        if yearly or (hinted and rising):
-            return 0.9 if yearly else 0.8
-        return (0.8 if steady else 0.6 * onward) if leading else 0.0
-    if what == "serial days of a spreadsheet" and not (_DATED.search(words(name)) or (hinted and steady)):
-        return 0.7 if leading and steady else 0.0
+        onward = leading and bool(
+            np.all(moving >= 0) and np.all(np.diff(np.unique(times.astype("datetime64[Y]"))) == 1)
+        )
+        if _YEARLY.fullmatch(words(name)) and (words(name) != "y" or onward):
+            return 0.9
+        if steady or (hinted and rising):
+            return 0.8
+        return 0.6 if onward and np.any(moving) else 0.0  # years beside months repeat
+    if what == "serial days of a spreadsheet" and not (_DATED.search(words(name)) or (hinted and is_steady(times))):
+        return 0.7 if steady else 0.0
     if what in ("decimal years", "yyyyddd", "yyyyq") and not hinted:
-        return 0.75 if leading and steady else 0.0
+        return 0.75 if steady else 0.0
     if hinted:
         return 0.95 if certain or rising else 0.85
     if certain and (rising or leading):
@@ -129,7 +129,7 @@ def _score(what: str, name: str, *, hinted: bool, leading: bool, rising: bool, s
     return 0.8 if leading and rising and (steady or "epoch" in what) else 0.0
 
 
-def _digits(number: Whole, name: str, hinted: bool) -> list[Reading]:
+def _digits(number: Whole, name: str, likely: bool) -> list[Reading]:
     """Calendar readings of integers by their number of digits, the most probable first."""
     first, last = int(number.min()), int(number.max())
     ones = np.ones_like(number)
@@ -170,11 +170,11 @@ def _digits(number: Whole, name: str, hinted: bool) -> list[Reading]:
         weekly = re.search(r"week|woche|kw|wk|semaine|semana|settimana", plain(name))
         months: Reading = ("yyyymm", month)
         readings += [("yyyyww", week), months] if weekly else [months, ("yyyyww", week)]
-    if hinted and first > 10**4 and last < 10**6:
+    if likely and first > 10**4 and last < 10**6:
         readings.append(
             ("yymmdd", lambda: (*calendar_days(year_of(number // 10**4), number // 100 % 100, number % 100), "day"))
         )
-    if hinted and first >= 10**6 and last < 32 * 10**6 and not within(8):
+    if likely and first >= 10**6 and last < 32 * 10**6 and not within(8):
         readings.append(
             ("ddmmyyyy", lambda: (*calendar_days(number % 10**4, number // 10**4 % 100, number // 10**6), "day"))
         )
@@ -214,8 +214,11 @@ def _epochs(values: NDArray[np.float64] | Whole, low: float, high: float) -> lis
 def _serial_days(values: NDArray[np.float64] | Whole) -> tuple[Times, Mask, str]:
     """Days since 30 December 1899, rounded to the millisecond: 42370 is 2016-01-01."""
     milliseconds = np.round((values.astype(np.float64) - 25_569) * 86_400_000).astype(np.int64)
-    if np.all(np.abs(milliseconds / 1000 - np.round(milliseconds / 1000)) < 0.05):
-        milliseconds = np.round(milliseconds / 1000).astype(np.int64) * 1000  # fractions are cut after some digits
+    for unit, tolerance in ((60_000, 5_000), (1_000, 50)):  # fractions are cut after some digits
+        rounded = np.round(milliseconds / unit).astype(np.int64) * unit
+        if np.all(np.abs(milliseconds - rounded) < tolerance):
+            milliseconds = rounded
+            break
     times = milliseconds.astype("datetime64[ms]").astype("datetime64[ns]")
     clocked = bool(np.any(milliseconds % 86_400_000))
     return times, np.ones(len(values), dtype=bool), "time" if clocked else "day"
@@ -226,6 +229,9 @@ def _decimal_years(values: NDArray[np.float64] | Whole) -> tuple[Times, Mask, st
     year = np.floor(values + 1e-6).astype(np.int64)
     fraction = values - year
     ones = np.ones_like(year)
+    digits = np.round(fraction * 100, 6)
+    if np.all(np.abs(digits - np.round(digits)) < 1e-6) and digits.min() >= 1 and digits.max() <= 12:
+        return *calendar_days(year, np.round(digits).astype(np.int64), ones), "month"  # 2008.01 to 2008.12
     for parts, unit in ((4, "quarter"), (12, "month")):
         for shift in (0.0, 0.5):  # the begin or the middle of a month
             place = fraction * parts - shift

@@ -60,7 +60,7 @@ _NAMES = {
     "day of year": r"doy|yday|day of year|dayofyear|day|jday|julian( day)?|jour|tag|dia|giorno",
     "day": r"days?|d|dd|dy|mday|dom|day of month|tag|jour|dia|giorno|dag|den|dzien|gun|день",
     "weekday": r"weekday|wday|dow|day of week|day|wochentag",
-    "minute": r"minutes?|m|mins?|mi|minuten|minuto|minuut|мин",
+    "minute": r"minutes?|m|mm|mn|mins?|mi|minuten|minuto|minuut|мин",
     "second": r"seconds?|s|secs?|sekunden?|segundo|seconde|ss",
     "half of the day": r"am pm|ampm|meridian|half",
     "clock": (
@@ -222,7 +222,9 @@ def _codes(numbers: Whole, letters: list[str], kind: str, hinted: bool, places: 
         return None
     note = ""
     if averages.any():
-        note = f"holds averages of the year in {int(averages[places].sum()):,} rows, which were left out"
+        codes = sorted({f"{letters[i].upper()}{numbers[i]:02d}" for i in np.flatnonzero(averages)})
+        count = int(averages[places].sum())
+        note = f"holds averages of the year ({', '.join(codes)}) in {count:,} rows, which were left out"
     left_out = averages[places] if averages.any() else None
     return TimePart(kind, np.where(right, numbers, 1)[places], note, certain=True, hinted=hinted, left_out=left_out)
 
@@ -236,8 +238,8 @@ def _read_numbers(name: str, values: Whole, kind: str, hinted: bool) -> TimePart
         values, low, high = values + 1, low + 1, high + 1
     if low < first or high > last:
         return None
-    shortest = {"week": 52, "day of year": 365}.get(kind, last)
-    full = low == first and high >= shortest and len(np.unique(values)) >= shortest
+    shortest = {"month": 12, "week": 52, "day of year": 365}.get(kind)  # fewer numbers may be anything
+    full = shortest is not None and low == first and high >= shortest and len(np.unique(values)) >= shortest
     return TimePart(kind, values, hinted=hinted, full=full) if hinted or full else None
 
 
@@ -248,6 +250,8 @@ def _clock_number(name: str, values: Whole, hinted: bool) -> TimePart | None:
     if low < 0:
         return None
     minutes = values if high < 10_000 else values // 100
+    if hinted and high == 0:  # daily prices at 000000
+        return TimePart("clock", values, certain=True, hinted=True)
     for kind, unit in _OF_DAY.items():
         if re.fullmatch(_NAMES[kind], name) and 60 <= high < DAY // unit:
             return TimePart("clock", values * unit, f"counts {kind}s from midnight", certain=True, hinted=True)

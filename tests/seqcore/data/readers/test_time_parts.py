@@ -137,7 +137,7 @@ def test_averages_of_a_year_are_left_out_and_said() -> None:
     axis = time_of(rows("year,period,v", *lines))
     assert axis.left_out is not None
     assert np.flatnonzero(axis.left_out).tolist() == [12, 25]
-    assert "period holds averages of the year in 2 rows, which were left out." in axis.notes
+    assert "period holds averages of the year (M13) in 2 rows, which were left out." in axis.notes
 
 
 def test_a_doubtful_part_asks() -> None:
