@@ -19,7 +19,7 @@ from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_
 from seqcore.data.readers.dates import Groups, ParsedDates, calendar_days, date_family, parse_dates, simple, year_of
 from seqcore.data.readers.month_names import month_of_name
 from seqcore.data.readers.numbers import is_number
-from seqcore.data.readers.time_numbers import counted_steps, is_dated, is_timed, read_number_times, words
+from seqcore.data.readers.time_numbers import counted_steps, is_dated, read_number_times, words
 from seqcore.data.readers.time_parts import FINER, TimePart, over_changes, read_part
 from seqcore.data.readers.time_zones import NO_ZONE, in_one_zone, resolve_changes
 
@@ -111,7 +111,8 @@ def find_time(columns: Columns, origin: Origin, overrides: Mapping[str, str] | N
         return None
     main, axis, _ = max(found, key=lambda entry: entry[2])
     finder.check(main, axis)
-    return _with_repetitions(axis, [other for _, other, _ in found], columns, roles)
+    more = [other for _, other, _ in found] + finder.epochs()
+    return _with_repetitions(axis, more, columns, roles)
 
 
 def _with_repetitions(axis: TimeAxis, others: list[TimeAxis], columns: Columns, roles: Mapping[str, str]) -> TimeAxis:
@@ -179,6 +180,18 @@ class _Finder:
                 leading = False  # a value
         return found
 
+    def epochs(self) -> list[TimeAxis]:
+        """Columns of whole numbers that may be times since 1970, whatever their place: an end beside a start."""
+        found = []
+        for name, column in self.pool.items():
+            values = None if is_text(column) else _numbers(column)
+            if values is None or values.dtype.kind != "i" or len(values) < 3 or values.min() < 10**11:
+                continue
+            times = read_number_times(values, name, leading=True)
+            if times is not None and not times.bad.any():
+                found.append(TimeAxis((name,), times.times, None, name, times.score))
+        return found
+
     def read(self, name: str, *, leading: bool, given: bool = False) -> _Main | None:
         """A column as times or counted steps; None if it is something else."""
         column, options = self.columns[name], self.origin.options
@@ -219,7 +232,7 @@ class _Finder:
             bad = np.zeros(len(values), dtype=bool)
             full[~missing], bad[~missing] = times.times, times.bad
             return _Main(name, ParsedDates(full, bad, times.unit), None, times.score, f"numbers read as {times.what}")
-        if missing.any() or len(values) < 2 or not (given or is_timed(name) or self.has_values(name)):
+        if missing.any() or len(values) < 2 or not (given or self.has_values(name)):
             return None
         return self.steps(name, values.astype(np.float64), leading=leading, given=given)
 
