@@ -22,7 +22,7 @@ OTHER = "other"
 _COVERED = 0.8  # share of the cells that the levels before "other" must cover
 _MOST_CELLS = 10_000_000  # of all categories: 80 MB
 _FIRST = {"empty": 0, "not numeric": 1}  # reasons in the order of the notes
-_INDEX = ("", "index", "unnamed: 0", "column 1")  # names of a row index that was saved
+_INDEX = ("", "index", "unnamed: 0", "rownames", "column 1")  # names of a row index that was saved
 
 
 def read_values(
