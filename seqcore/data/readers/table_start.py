@@ -46,8 +46,7 @@ _TIME_NAME = re.compile("time|date|datum|zeit|year|month|day|jahr|monat|mois|fec
 _UNIT = re.compile(
     r"[\[(].{0,20}[\])]|\d{1,3}[sdnf]|%|°\S*|\S{1,8}[/²³]\S{1,8}|deg\S{0,3}|[kmµuchMG]?(m|g|s|W|Wh|Pa|V|A|Hz|bar|l|L|J)"
     r"|[CFK]|in|ft|mi|mph|kn|kts?|knots|inHg|min|h|hr|hours?|days?|sec|seconds|UTC|GMT|TS|RN|ppm|ppb|NTU|pH|mEq|m[23]"
-    r"|yyyy\S*|dd[./-]mm\S*|USD|EUR|GBP|count|unitless|none|-|#",
-    re.I,
+    r"|(?i:yyyy\S*|dd[./-]mm\S*|deg [CF]|celsius|percent|USD|EUR|GBP|count|unitless|none)|-|#"
 )
 
 
@@ -99,7 +98,8 @@ def rows_of(
     def remember() -> Iterator[str]:
         nonlocal last
         for last, line in uncommented(lines, comment, quotes=quotes):  # noqa: B007  (read below)
-            yield re.sub(r"[ \t]+", " ", line.strip()) if delimiter == " " else line
+            line = re.sub(r"[ \t]+", " ", line.strip()) if delimiter == " " else line
+            yield line if line.endswith(("\n", "\r")) else line + "\n"
 
     reader = csv.reader(remember(), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE)
     try:
@@ -162,14 +162,19 @@ def _spread(rows: list[Row]) -> list[list[str]]:
 
 
 def _width(rows: list[list[str]]) -> int:
-    """The number of cells of the table's rows: the most frequent one among rows with a number or time."""
+    """The number of cells of the table's rows: the one whose rows hold the most numbers and times."""
     some = [rows[i] for i in evenly(len(rows), _SAMPLE)]
-    counts: Counter[int] = Counter(len(row) for row in some)
-    typed: Counter[int] = Counter()
+    counts = Counter(len(row) for row in some)
+    typed: Counter[int] = Counter()  # rows with a number or time
+    cells: Counter[int] = Counter()  # numbers and times
     for row in some:
-        kinds = {_kind(cell) for cell in row[:50]}
-        typed[len(row)] += bool(kinds & {"number", "time"}) and (len(row) > 1 or "number" in kinds)
-    return max(counts, key=lambda width: (typed[width], counts[width]), default=1)
+        kinds = [_kind(cell) for cell in row[:50]]
+        found = sum(kind in _TYPED for kind in kinds) if len(row) > 1 else kinds == ["number"]
+        typed[len(row)] += found > 0
+        cells[len(row)] += found
+    most = max(typed.values(), default=0)
+    likely = [width for width in counts if typed[width] > 0.5 * most] or list(counts)  # metadata may be longer
+    return max(likely, key=lambda width: (cells[width], counts[width]), default=1)
 
 
 def find_comment(lines: list[str], name: str, delimiter: str) -> str:
@@ -183,8 +188,10 @@ def find_comment(lines: list[str], name: str, delimiter: str) -> str:
         if not rows:
             continue
         width = _width([row.cells for row in rows])
-        below = [lines[number - 1].strip() for number in marked if number > rows[0].line]
-        if width > 1 and sum(len(_split(line, by, name)) == width for line in below) > 0.5 * len(below):
+        table = _Table(rows, width)
+        below = [lines[number - 1].strip() for number in marked if number > rows[0].line][:_SAMPLE]
+        cells = [_split(line, by, name) for line in below]
+        if width > 1 and sum(len(row) == width and table.is_data(row) for row in cells) > 0.5 * len(below):
             continue
         if width == 1 and marked[0] > rows[0].line and not all(line[len(sign) :][:1] in " \t" for line in below):
             continue
@@ -227,16 +234,30 @@ def find_start(rows: list[Row], name: str, *, header: str, given: bool, marked: 
     if len(rows[at].cells) != table.width and len(rows) > 1:
         raise _mismatch(rows[at], table.width, name)
     start = table.below_header(at)
-    units = [row for row in rows[first:at] if len(row.cells) == table.width and _are_units(row.cells)]
-    notes = [_skipped(row, "above") for row in units] + [_skipped(row, "below") for row in rows[at + 1 : start]]
-    return TableStart(
-        rows[at].cells,
-        table.below(start),
-        rows[start - 1].line,
-        rows[at].first_line,
-        tuple(notes),
-        frozenset(r.line for r in units),
-    )
+    names, joined = _joined(rows, at, range(at - 1, start) if at > first else range(at, start))
+    others = [row for row in rows[at + 1 : start] if row is not joined]
+    upper = (row for row in rows[first:at] if row is not joined and len(row.cells) == table.width)
+    units = [row for row in upper if _are_units(row.cells)]
+    notes = [_skipped(row, "above") for row in units] + [_skipped(row, "below") for row in others]
+    if joined is not None:
+        notes.append(f"Names of columns are from rows {rows[at].line} and {joined.line}, because some are equal.")
+    named = frozenset(row.line for row in (*units, *([joined] if joined else ())))
+    top = rows[at].first_line
+    return TableStart(names, table.below(start), rows[start - 1].line, top, tuple(notes), named)
+
+
+def _joined(rows: list[Row], at: int, near: range) -> tuple[list[str], Row | None]:
+    """The names in row `at`, joined with those of a neighbouring row if some are equal and that tells them apart."""
+    names = rows[at].cells
+    filled = [cell for cell in names if cell]
+    for row in (rows[i] for i in near if i != at):
+        if len(row.cells) != len(names) or len(set(filled)) == len(filled):
+            continue
+        pairs = zip(*((names, row.cells) if row.line > rows[at].line else (row.cells, names)), strict=True)
+        both = [" ".join(dict.fromkeys(cell for cell in pair if cell)) for pair in pairs]
+        if len(set(both)) == len(both):
+            return both, row
+    return names, None
 
 
 class _Table:
@@ -273,7 +294,7 @@ class _Table:
         kinds = {_kind(cell) for cell in row.cells} - {""}
         return bool(kinds) and kinds <= {"number", "time"}
 
-    def _is_data(self, cells: list[str]) -> bool:
+    def is_data(self, cells: list[str]) -> bool:
         """Whether the first number, time or text with digits of a row is where the table has one."""
         lead = "" if self.lead is None else _kind(cells[self.lead])
         if self.lead is None or (lead and self.kinds[self.lead] == "digits"):
@@ -294,9 +315,9 @@ class _Table:
         found: list[int] = []
         for i in range(first, len(self.rows)):
             cells = self.rows[i].cells
-            if len(cells) != self.width:
+            if len(cells) != self.width or not any(cells):
                 continue
-            if self._is_data(cells) or self._recurs(i):
+            if self.is_data(cells) or self._recurs(i):
                 break
             if self._is_words(cells):
                 found.append(i)
@@ -321,7 +342,7 @@ class _Table:
         start = at + 1
         while start < min(len(self.rows) - 1, at + 6):
             cells = self.rows[start].cells
-            if len(cells) != self.width or self._is_data(cells) or not self._is_words(cells):
+            if len(cells) != self.width or self.is_data(cells) or not self._is_words(cells):
                 break
             if self._recurs(start):
                 break
@@ -387,7 +408,7 @@ def _are_units(cells: list[str]) -> bool:
     """Whether most of the filled cells of a row are units or types, and all are short."""
     filled = [cell for cell in cells if cell]
     good = sum(bool(_UNIT.fullmatch(cell)) for cell in filled)
-    return bool(filled) and good >= 0.5 * len(filled) and max(map(len, filled)) <= 20
+    return bool(filled) and good > 0.5 * len(filled) and max(map(len, filled)) <= 20
 
 
 def _skipped(row: Row, where: str) -> str:

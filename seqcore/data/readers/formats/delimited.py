@@ -215,13 +215,14 @@ class _Ragged:
         self.count += 1
         return "skip"
 
-    def are_footers(self, rows: int) -> bool:
-        """Whether they are lines of text below the last row of values."""
+    def are_footers(self, parsed: pa.Table) -> bool:
+        """Whether the first of them and all that follows are lines of text below the last row of values."""
+        after = [str(cell) for cell in parsed.column(0).slice(self.before, _MOST_FOOTERS + 1).to_pylist()]
+        words = [text.strip() for text in (*self.texts, *after)]
         return (
-            0 < self.count <= _MOST_FOOTERS
-            and self.before == rows > 0
-            and all(n == 1 or not text[:1].isdigit() for _, n, text in self.first)
-            and not any(is_number(text.strip()) for text in self.texts)
+            0 < self.count + len(after) <= _MOST_FOOTERS
+            and self.before > 0
+            and not any(text[:1].isdigit() or is_number(text) for text in words)
         )
 
     def comment(self) -> str:
@@ -239,7 +240,7 @@ def _parse(source: _Source, name: str) -> tuple[pa.Table, list[str]]:
             except pa.ArrowInvalid:  # a later row doesn't fit: let Arrow infer from all rows, which needs more memory
                 ragged = _Ragged(skip)
                 parsed = _arrow(stream, source.layout, skip, ragged, _certain_types(source.layout))
-            if ragged.count and not ragged.are_footers(len(parsed)):
+            if ragged.count and not ragged.are_footers(parsed):
                 sign = ragged.comment()
                 if sign and source.file.options.comment == "auto" and not source.layout.comment:
                     source.layout = replace(source.layout, comment=sign)
@@ -256,7 +257,10 @@ def _parse(source: _Source, name: str) -> tuple[pa.Table, list[str]]:
             f"{name}: it can't be read as CSV ({first_line}); check delimiter and quotation marks"
         ) from None
     parsed, footers = _without_footers(parsed, source.layout)
-    footers += [text.strip() for text in ragged.texts]
+    if ragged.count:
+        footers += [text.strip() for text in ragged.texts]
+        footers += [str(cell) for cell in parsed.column(0).slice(ragged.before).to_pylist()]
+        parsed = parsed.slice(0, ragged.before)
     notes = []
     if source.comments:
         lines = f"{source.comments:,} comment line{'s' * (source.comments > 1)}"
