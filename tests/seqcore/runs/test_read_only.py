@@ -164,6 +164,14 @@ def test_an_old_store_is_not_migrated(copied: Path, monkeypatch: pytest.MonkeyPa
         assert connection.execute("SELECT max(version) FROM seqcore_migrations").fetchone() == (len(MIGRATIONS),)
 
 
+def test_what_others_write_is_seen(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(copied) as writer:
+        monkeypatch.setenv("SEQCORE_READ_ONLY", "1")
+        with opened(copied) as reader:
+            run = writer.submit(Experiment())
+            assert reader.runs()[0].id == run.id
+
+
 def test_no_store_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQCORE_READ_ONLY", "1")
     with pytest.raises(StoreError, match="doesn't exist"):
