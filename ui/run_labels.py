@@ -39,6 +39,7 @@ STATUSES: dict[str, StatusLabel] = {
     "completed": StatusLabel("completed", "green", ":material/check:"),
     "stopped": StatusLabel("stopped", "gray", ":material/stop:"),
     "failed": StatusLabel("failed", "red", ":material/error:"),
+    "damaged": StatusLabel("damaged", "red", ":material/broken_image:"),
     "interrupted": StatusLabel("interrupted", "orange", ":material/power_off:"),
 }
 

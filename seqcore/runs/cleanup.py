@@ -11,11 +11,12 @@ import shutil
 import time
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from seqcore.errors import SeqcoreError
+from seqcore.errors import CorruptError, SeqcoreError
 from seqcore.runs import schema
 from seqcore.runs.atomic_io import remove_abandoned
+from seqcore.runs.lifecycle import update_run
 from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, ending
 
@@ -72,13 +73,15 @@ def _end_dead_runs(store: Reading) -> None:
         try:
             folder = store.checkpoint_path(run)
             with store.database.writing() as connection:
-                dead = (table.c.id == run, table.c.status.in_(LIVE))
-                values |= {"finished": time.time(), "version": table.c.version + 1}
-                connection.execute(update(table).where(*dead).values(**values))
+                status = connection.execute(select(table.c.status).where(table.c.id == run)).scalar_one_or_none()
+                if status in LIVE:
+                    update_run(connection, run, finished=time.time(), **values)
                 files = set(connection.execute(select(kept.c.file).where(kept.c.run == run)).scalars())
             for name in _names(folder):
                 if f"{run}/{name}" not in files:
                     (folder / name).unlink(missing_ok=True)
+        except CorruptError:
+            continue  # a damaged run stays as it is
         finally:
             lock.release()
 

@@ -22,7 +22,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from seqcore.errors import CorruptError, StoreError
-from seqcore.runs.schema import is_current, migrate
+from seqcore.runs.first_page import mend_first_page
+from seqcore.runs.integrity import rejoin
+from seqcore.runs.schema import COLUMNS, MIGRATIONS, is_current, migrate
 
 __all__ = ["Database", "Place", "Unreachable", "find_place", "waits_for_database"]
 
@@ -201,7 +203,9 @@ class Database:
                 fresh.unlink(missing_ok=True)
                 _migrate_file(fresh, file)
                 os.replace(fresh, file)
+                mend_first_page(file, lambda: True)
                 return
+            mend_first_page(file, lambda: _is_intact(file))
             _check_file(file, file)
             _migrate_file(file, file)
 
@@ -242,6 +246,8 @@ class Database:
             raise _translate(error.orig or error, self.place) from error
         except sqlite3.Error as error:
             raise _translate(error, self.place) from error
+        except UnicodeDecodeError as error:
+            raise _corrupt(self.place.name, str(error)) from error
         except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise StoreError(f"{self.place.name}: no driver for this database is installed ({error})") from error
         except SQLAlchemyError as error:
@@ -254,7 +260,7 @@ def _translate(error: BaseException, place: Place, *, committing: bool = False) 
         away = Unreachable(f"{place.name} can't be reached ({text}); start the database server, or check its address")
         away.committing = committing
         return away
-    if "malformed" in text or "not a database" in text or "disk image" in text:
+    if any(words in text for words in ("malformed", "not a database", "disk image", "Could not decode")):
         return _corrupt(place.name, text)
     if "disk is full" in text or "disk I/O error" in text:
         return StoreError(f"{place.name} can't be written ({text}); free disk space, stored runs are safe")
@@ -300,9 +306,60 @@ def _check_file(file: Path, known_as: Path) -> None:
         raise _corrupt(str(known_as), f"{size:,} bytes of {page * pages:,} remain")
     if size <= CHECKED_WHOLE:
         with contextlib.closing(_connect(file)) as connection:
-            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if answer != "ok":
-            raise _corrupt(str(known_as), str(answer).splitlines()[-1])
+            answer = _integrity(connection)
+            if answer != "ok" and not _reindexed(connection) and not _has_readable_run(connection):
+                raise _corrupt(str(known_as), answer.splitlines()[-1])
+
+
+def _is_intact(file: Path) -> bool:
+    try:
+        with contextlib.closing(_connect(file)) as connection:
+            (version,) = connection.execute("SELECT max(version) FROM seqcore_migrations").fetchone()
+            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            for name, columns in COLUMNS.items() if version == len(MIGRATIONS) else ():
+                if name not in names or not columns <= {column[1] for column in connection.execute(f"PRAGMA table_info({name})")}:
+                    return False
+            return _integrity(connection) == "ok"
+    except (sqlite3.Error, UnicodeDecodeError):
+        return False
+
+
+def _integrity(connection: sqlite3.Connection) -> str:
+    """ "ok", or what is damaged."""
+    try:
+        (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.Error as error:
+        return _first_line(error)
+    return str(answer)
+
+
+def _reindexed(connection: sqlite3.Connection) -> bool:
+    """Whether the damage was in indices or in the ids of runs, which can be made again."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("REINDEX")
+        rejoin(connection)
+        if _integrity(connection) == "ok":
+            connection.execute("COMMIT")
+            return True
+    except sqlite3.Error:
+        pass
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("ROLLBACK")
+    return False
+
+
+def _has_readable_run(connection: sqlite3.Connection) -> bool:
+    """Whether some runs of a damaged database can still be read; see `integrity.salvaged`."""
+    last = 0
+    for query in ("SELECT seq FROM sqlite_sequence WHERE name = 'runs'", "SELECT max(number) FROM runs"):
+        with contextlib.suppress(sqlite3.Error, TypeError, ValueError):
+            last = max(last, int(connection.execute(query).fetchone()[0]))
+    for number in range(1, min(last, 10**6) + 1):
+        with contextlib.suppress(sqlite3.Error):
+            if connection.execute("SELECT * FROM runs WHERE number = ?", (number,)).fetchone() is not None:
+                return True
+    return False
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 from seqcore.errors import ExperimentError, StoreError, did_you_mean
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
+from seqcore.runs.integrity import run_crc, verify_run
 from seqcore.runs.liveness import TIMEOUT, Holder
 from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, Command, Lease, Run
@@ -37,7 +38,7 @@ class Lifecycle(Reading):
         run_id = str(uuid.uuid4())
         row = _new_row(run_id, experiment, recipe=recipe, group=group, owner=owner)
         with self.database.writing() as connection:
-            connection.execute(schema.runs.insert().values(row))
+            insert_run(connection, row)
         return self.run(run_id)
 
     def start(
@@ -53,7 +54,7 @@ class Lifecycle(Reading):
         row |= {"status": "running", "started": row["created"], "queued": None}
         try:
             with self.database.writing() as connection:
-                connection.execute(schema.runs.insert().values(row))
+                insert_run(connection, row)
         except BaseException:
             lease.release()
             raise
@@ -101,6 +102,7 @@ class Lifecycle(Reading):
     def restart(self, run: str, changes: Mapping[str, Any] | None = None, *, epochs: int = 0) -> Lease | None:
         """Resume a run in this process, with `changes` and more `epochs`: queued and claimed at once, so that a killed
         process leaves no run in the queue. None if another process has it."""
+        self.database.check_writable()
         run_id = self.run(run).id
         noted = self.locks.noted(run_id)
         lock = self._lock(run_id)
@@ -164,7 +166,7 @@ class Lifecycle(Reading):
         with self.database.writing() as connection:
             row = self._find(connection, run)
             run_id = row["id"]
-            if self._run(row, []).status in LIVE:
+            if row["status"] in LIVE and self.locks.held(run_id):
                 raise StoreError(f"run {run_id} is {row['status']}; stop it first")
             for table in (schema.events, schema.blocks, schema.curves, schema.checkpoints, schema.commands):
                 connection.execute(delete(table).where(table.c.run == run_id))
@@ -219,9 +221,20 @@ def _planned(row: RowMapping, status: str) -> int:
 
 
 def update_run(connection: Connection, run_id: str, **values: Any) -> None:
-    """Change columns of a run's row, and count the write."""
+    """Change columns of a run's row, and count the write. CorruptError if the row is damaged."""
     table = schema.runs
-    connection.execute(update(table).where(table.c.id == run_id).values(version=table.c.version + 1, **values))
+    row = connection.execute(select(table).where(table.c.id == run_id)).mappings().one()
+    verify_run(dict(row))
+    values |= {"crc": run_crc({**row, **values}), "version": table.c.version + 1}
+    connection.execute(update(table).where(table.c.id == run_id).values(**values))
+
+
+def insert_run(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Add a run's row."""
+    table, own = schema.runs, schema.runs.c.id == row["id"]
+    connection.execute(table.insert().values(**row))
+    stored = connection.execute(select(table).where(own)).mappings().one()  # with its defaults
+    connection.execute(update(table).where(own).values(crc=run_crc(dict(stored))))
 
 
 def row_of(run_id: str, attempt: int, **values: Any) -> dict[str, Any]:

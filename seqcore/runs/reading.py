@@ -16,8 +16,9 @@ from seqcore.runs.database import Database, find_place
 from seqcore.runs.atomic_io import digest, pieces
 from seqcore.runs.epoch_table import EpochTable, epochs_query
 from seqcore.runs.event_content import event_text
+from seqcore.runs.integrity import block_crc, damaged, named, salvaged, text_crc, verify_run
 from seqcore.runs.liveness import Locks
-from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, run_from_row, stored_event
+from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, damaged_run, run_from_row, stored_event
 
 __all__ = ["Reading"]
 
@@ -39,19 +40,37 @@ class Reading:
 
     def run(self, run: str) -> Run:
         """A run by its id, a unique prefix of it, or "latest". NotFoundError if none or several match."""
-        with self.database.reading() as connection:
+        with named(run), self.database.reading() as connection:
             row = self._find(connection, run)
             queue = _queue(connection) if row["status"] == "queued" else []
             return self._run(row, queue, _stopping(connection) if row["status"] in LIVE else frozenset())
 
     def runs(self, limit: int | None = None, *, ids: Collection[str] | None = None) -> list[Run]:
-        """All runs, or those with these ids that there are, the newest first."""
+        """All runs, or those with these ids that there are, the newest first. A damaged one has the status `damaged`."""
         newest = select(schema.runs).order_by(schema.runs.c.number.desc()).limit(limit)
         if ids is not None:
             newest = newest.where(schema.runs.c.id.in_(list(ids)))
+        try:
+            with self.database.reading() as connection:
+                queue, stopping = _queue(connection), _stopping(connection)
+                rows: list[Any] = list(connection.execute(newest).mappings())
+        except CorruptError:
+            queue, stopping, rows = [], frozenset(), self._salvaged(limit, ids)
+        return [self._listed(row, queue, stopping) for row in rows]
+
+    def _salvaged(self, limit: int | None, ids: Collection[str] | None) -> list[RowMapping | str]:
         with self.database.reading() as connection:
-            queue, stopping = _queue(connection), _stopping(connection)
-            return [self._run(row, queue, stopping) for row in connection.execute(newest).mappings()]
+            rows = [r for r in salvaged(connection) if ids is None or (r if isinstance(r, str) else r["id"]) in ids]
+        return rows[:limit]
+
+    def _listed(self, row: RowMapping | str, queue: list[str], stopping: Set[str]) -> Run:
+        """A run for a list, whether it is damaged or not."""
+        if isinstance(row, str):
+            return damaged_run(row, damaged(row, "its record can't be read").lines[0])
+        try:
+            return self._run(row, queue, stopping)
+        except CorruptError as error:
+            return damaged_run(str(row["id"])[:36], error.lines[0], row["created"])
 
     def queue(self) -> list[str]:
         """The ids of the queued runs, in order."""
@@ -62,8 +81,11 @@ class Reading:
         """The version of each run, which changes whenever its row does, and its stored status; the newest first."""
         table = schema.runs
         query = select(table.c.id, table.c.version, table.c.status).order_by(table.c.number.desc())
-        with self.database.reading() as connection:
-            return {run: (version, status) for run, version, status in connection.execute(query)}
+        try:
+            with self.database.reading() as connection:
+                return {run: (version, status) for run, version, status in connection.execute(query)}
+        except CorruptError:
+            return {run.id: (1, run.status) for run in self.runs()}
 
     def version(self, run: str) -> int:
         """A number that changes whenever the run does: one small read."""
@@ -90,7 +112,7 @@ class Reading:
         query = select(table).where(table.c.seq > after).order_by(order).limit(limit if newest is None else newest)
         if kinds is not None:
             query = query.where(table.c.kind.in_(list(kinds)))
-        with self.database.reading() as connection:
+        with named(run), self.database.reading() as connection:
             query = query.where(table.c.run == self._find(connection, run)["id"])
             found = [stored_event(dict(row)) for row in connection.execute(query).mappings()]
         return found if newest is None else found[::-1]
@@ -98,7 +120,7 @@ class Reading:
     def findings(self, run: str, *, after: int = 0, newest: int = 500) -> list[StoredEvent]:
         """The findings of a run after the event `after`, the latest of each code, in order; the `newest` of them."""
         table = schema.events
-        with self.database.reading() as connection:
+        with named(run), self.database.reading() as connection:
             key = self._find(connection, run)["id"]
             query = (
                 select(func.max(table.c.seq))
@@ -113,7 +135,7 @@ class Reading:
 
     def epochs(self, run: str, *, after: int = 0) -> EpochTable:
         """The stored epochs of a run, without their metrics except the validation loss; `after` as for `events`."""
-        with self.database.reading() as connection:
+        with named(run), self.database.reading() as connection:
             query = epochs_query(connection, self._find(connection, run)["id"], after=after)
             rows = connection.execute(query).cursor
             assert rows is not None
@@ -126,7 +148,7 @@ class Reading:
         """
         if name not in NAMES:
             raise StoreError(f"there is no curve {name!r}; use one of " + ", ".join(NAMES))
-        with self.database.reading() as connection:
+        with named(run), self.database.reading() as connection:
             key = self._find(connection, run)["id"]
             curve = load_curve(connection, key, name)
             if max_points is not None:
@@ -138,7 +160,7 @@ class Reading:
 
         NotFoundError if none is kept at the step; CorruptError if the file is missing or damaged.
         """
-        with self.database.reading() as connection:
+        with named(run), self.database.reading() as connection:
             row = self._find(connection, run)
             kept = self._checkpoints(connection, row["id"])
         if str(at) not in ("last", "best"):
@@ -210,10 +232,13 @@ class Reading:
         return list(connection.execute(query).mappings())
 
     def _run(self, row: RowMapping, queue: list[str], stopping: Set[str] = frozenset()) -> Run:
+        verify_run(dict(row))
         alive = row["status"] not in LIVE or self.locks.held(row["id"])
         noted = () if alive else self.locks.noted(row["id"])
         position = queue.index(row["id"]) + 1 if row["status"] == "queued" and row["id"] in queue else None
-        return run_from_row(dict(row), alive=alive, noted=noted, queue_position=position, stopping=row["id"] in stopping)
+        stops = row["id"] in stopping
+        with named(row["id"]):
+            return run_from_row(dict(row), alive=alive, noted=noted, queue_position=position, stopping=stops)
 
     def _find(self, connection: Connection, run: str) -> RowMapping:
         table = schema.runs
@@ -242,18 +267,25 @@ def load_blocks(
 ) -> list[tuple[int, Any]]:
     """(first step, values) of the blocks after `after` that begin by step `until`, in the order of storage."""
     table = schema.blocks
-    query = select(table.c.first_step, table.c[name]).where(table.c.run == run_id, table.c.seq > after)
+    query = select(table.c.first_step, table.c[name], table.c.crc).where(table.c.run == run_id, table.c.seq > after)
     if until is not None:
         query = query.where(table.c.first_step <= until)
     query = query.order_by(table.c.seq)
-    return [(first, block_from_bytes(content)) for first, content in connection.execute(query)]
+    at, blocks = 8 * NAMES.index(name), []
+    for first, content, crc in connection.execute(query):
+        if crc is not None and crc[at : at + 8] != block_crc(first, content):
+            raise damaged(run_id, f"the {name} from step {first:,} has another checksum")
+        blocks.append((first, block_from_bytes(content)))
+    return blocks
 
 
 def load_curve(connection: Connection, run_id: str, name: str) -> GrowingCurve:
     """The downsampled curve, with the blocks stored after it was last saved."""
     table = schema.curves
-    query = select(table.c.through, table.c.content).where(table.c.run == run_id, table.c.name == name)
+    query = select(table.c.through, table.c.content, table.c.crc).where(table.c.run == run_id, table.c.name == name)
     saved = connection.execute(query).one_or_none()
+    if saved is not None and saved.crc is not None and saved.crc != text_crc(saved.content):
+        saved = None  # it is made again from the blocks
     curve = GrowingCurve() if saved is None else GrowingCurve.from_bytes(saved.content)
     for first, values in load_blocks(connection, run_id, name, after=0 if saved is None else saved.through):
         grow(connection, run_id, name, curve, first, values)

@@ -17,6 +17,7 @@ from seqcore.runs import schema
 from seqcore.runs.cleanup import clear_leftovers
 from seqcore.runs.curves import NAMES, block_to_bytes
 from seqcore.runs.atomic_io import digest, pieces, write_durably
+from seqcore.runs.integrity import block_crc, text_crc
 from seqcore.runs.lifecycle import EPOCHS, Lifecycle, row_of, update_run
 from seqcore.runs.reading import grow, load_curve, rewind
 from seqcore.runs.records import LIVE, Lease
@@ -187,7 +188,8 @@ class _Curves:
         for name, curve in self.growing.items():
             rewound = grow(connection, lease.run, name, curve, block.first_step, getattr(block, name)) or rewound
         row = {"run": lease.run, "attempt": lease.attempt, "first_step": block.first_step, "last_step": _last(block)}
-        row |= {name: block_to_bytes(getattr(block, name)) for name in NAMES}
+        contents = {name: block_to_bytes(getattr(block, name)) for name in NAMES}
+        row |= {**contents, "crc": "".join(block_crc(block.first_step, content) for content in contents.values())}
         key = connection.execute(schema.blocks.insert().values(row)).inserted_primary_key
         assert key is not None
         self.through = int(key[0])
@@ -205,8 +207,8 @@ class _Curves:
         table = schema.curves
         connection.execute(delete(table).where(table.c.run == lease.run))
         rows = [
-            {"run": lease.run, "name": name, "through": self.through, "content": curve.to_bytes()}
-            for name, curve in self.growing.items()
+            {"run": lease.run, "name": name, "through": self.through, "content": content, "crc": text_crc(content)}
+            for name, content in ((name, curve.to_bytes()) for name, curve in self.growing.items())
         ]
         connection.execute(table.insert(), rows)
         self.saved = time.monotonic()
@@ -281,7 +283,8 @@ def _with_rows(events: Sequence[Event]) -> list[Event]:
 
 def _event_row(lease: Lease, event: Event) -> dict[str, Any]:
     content = json.dumps(event.to_dict(), allow_nan=False)
-    return row_of(lease.run, lease.attempt, kind=event.name, step=getattr(event, "step", 0), content=content)
+    stored = {"step": getattr(event, "step", 0), "content": content, "crc": text_crc(content)}
+    return row_of(lease.run, lease.attempt, kind=event.name, **stored)
 
 
 def _last(block: Steps) -> int:

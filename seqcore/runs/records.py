@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 from seqcore.events import Event, Metrics, event_from_dict
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.outline import Outline
+from seqcore.runs.integrity import damaged, text_crc
 
 __all__ = ["ENDED", "LIVE", "Command", "Curve", "Lease", "Run", "Status", "StoredEvent", "StoredFile"]
 
-Status = Literal["queued", "running", "paused", "completed", "stopped", "failed", "interrupted"]
+Status = Literal["queued", "running", "paused", "completed", "stopped", "failed", "interrupted", "damaged"]
 LIVE: tuple[Status, ...] = ("running", "paused")
-ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
+ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted", "damaged")
 GONE = "the worker process ended before the run did; resume continues from the last checkpoint"
 _AS_STORED = (  # columns that are fields of `Run` under the same name
     "id", "recipe", "group", "attempt", "step", "epoch", "epochs", "seconds", "metric", "parameters", "best_epoch",
@@ -155,8 +157,27 @@ def run_from_row(
     )
 
 
+def damaged_run(run: str, why: str, created: object = None) -> Run:
+    """The place of a damaged run in a list. Its experiment is not known."""
+    experiment = Experiment.make().to_json()
+    time = datetime.fromtimestamp(0, UTC)
+    with contextlib.suppress(ValueError, TypeError, OverflowError, OSError):
+        time = datetime.fromtimestamp(created, UTC)  # type: ignore[arg-type]
+    counts = dict.fromkeys(("attempt", "step", "epoch", "epochs"), 0)
+    texts = dict.fromkeys(("reference_baseline", "metric"), "")
+    unknown = dict.fromkeys(("recipe", "group", "started", "finished", "parameters", "best_epoch", "queue_position"))
+    values: dict[str, Any] = {**counts, **texts, **unknown, "metrics": {}, "last_metrics": {}, "baselines": {}}
+    outline = Outline.of_json(experiment)
+    return Run(
+        id=run, status="damaged", experiment_json=experiment, outline=outline, created=time, seconds=0.0, error=why,
+        reason=why, **values,
+    )  # fmt: skip
+
+
 def stored_event(row: Mapping[str, Any]) -> StoredEvent:
     """An event from its row; null metrics are NaN."""
+    if row["crc"] is not None and row["crc"] != text_crc(row["content"]):
+        raise damaged(row["run"], f"its {str(row['kind'])[:20]} event at step {row['step']} has another checksum")
     content = json.loads(row["content"])
     for name in ("metrics", "last_metrics"):
         if name in content:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from seqcore.errors import CorruptError, StoreError
 
 __all__ = [
+    "COLUMNS",
     "MIGRATIONS",
     "Migration",
     "blocks",
@@ -69,6 +70,7 @@ runs = sa.Table(
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("pending", sa.Text, nullable=False, default="{}"),  # JSON: changes for the next attempt
     sa.Column("owner", sa.String),  # the user who started it, if users sign in
+    sa.Column("crc", sa.BigInteger),  # see `integrity.run_crc`
     sa.Index("runs_by_status", "status", "queued"),
     sqlite_autoincrement=True,
 )
@@ -99,6 +101,7 @@ events = _table_by_run(
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("content", sa.Text, nullable=False),  # the event's own JSON object
+    sa.Column("crc", sa.BigInteger),
 )
 
 blocks = _table_by_run(
@@ -108,6 +111,7 @@ blocks = _table_by_run(
     sa.Column("loss", sa.LargeBinary, nullable=False),  # little-endian float64, because SQLite turns NaN into NULL
     sa.Column("gradient_norm", sa.LargeBinary, nullable=False),
     sa.Column("learning_rate", sa.LargeBinary, nullable=False),
+    sa.Column("crc", sa.String),  # of each of the three, eight hexadecimal digits
     sa.Index("blocks_by_step", "run", "first_step"),
 )
 
@@ -118,6 +122,7 @@ curves = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("through", sa.BigInteger, nullable=False),  # seq of the last block in it
     sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("crc", sa.BigInteger),
 )
 
 checkpoints = _table_by_run(
@@ -158,6 +163,9 @@ uploads = sa.Table(  # of users who sign in: the same content may be stored by s
 )
 
 
+COLUMNS = {table.name: {column.name for column in table.columns} for table in metadata.sorted_tables}
+
+
 @dataclass(frozen=True)
 class Migration:
     """One step from a store of version n - 1 to version n. A released migration is never changed."""
@@ -183,7 +191,16 @@ def _add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration("first-store", _first), Migration("owners", _owners))
+def _checksums(connection: sa.Connection) -> None:
+    for table in (runs, events, blocks, curves):
+        _add_column(connection, table.c.crc)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration("first-store", _first),
+    Migration("owners", _owners),
+    Migration("checksums", _checksums),
+)
 """The nth leads to version n. `_first` makes the tables of today; the others add what a store of their version lacks."""
 
 

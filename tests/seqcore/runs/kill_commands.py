@@ -127,7 +127,7 @@ class Witness:
             files = {row["hash"] for row in connection.execute(schema.files.select()).mappings()}
         check(not states & {*LIVE, "queued"}, f"no run is live or queued: {states}")
         there = {str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file()}
-        wanted = {"seqcore.db", "seqcore.db.opening", "locks/store.lock", *(f"locks/{run}.lock" for run in runs)}
+        wanted = {"seqcore.db", "seqcore.db.opening", "seqcore.db.schema", "locks/store.lock", *(f"locks/{run}.lock" for run in runs)}
         wanted |= {f"files/{key}" for key in files} | {f"checkpoints/{name}" for name in kept}
         wanted |= {f"logs/{run}.log" for run in runs}
         check(there <= wanted, f"no file is left over: {sorted(there - wanted)[:3]}")

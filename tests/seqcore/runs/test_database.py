@@ -120,7 +120,7 @@ def test_a_newer_store_is_refused(used: Path) -> None:
         connection.execute("INSERT INTO seqcore_migrations VALUES (99, 'from-the-future', 0)")
         connection.commit()
     said = refused(used)
-    assert "newer Sequence Lab (store version 99; this program reads up to 2)" in said
+    assert "newer Sequence Lab (store version 99; this program reads up to 3)" in said
 
 
 def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: 
     Store(used).close()
     with contextlib.closing(sqlite3.connect(used)) as connection:
         names = connection.execute("SELECT version, name FROM seqcore_migrations ORDER BY version").fetchall()
-        assert names == [(1, "first-store"), (2, "owners"), (3, "runs-have-colours")]
+        assert names == [(1, "first-store"), (2, "owners"), (3, "checksums"), (4, "runs-have-colours")]
         assert connection.execute("SELECT colour FROM runs").fetchall() == [("blue",)]
 
 
@@ -154,16 +154,16 @@ def test_the_tables_are_those_that_the_migrations_make(used: Path) -> None:
         columns = {name: [c[1] for c in connection.execute(f"PRAGMA table_info({name})")] for (name,) in tables}
     assert columns.pop("sqlite_sequence")
     assert columns == {
-        "blocks": ["seq", "run", "attempt", "first_step", "last_step", "loss", "gradient_norm", "learning_rate"],
+        "blocks": ["seq", "run", "attempt", "first_step", "last_step", "loss", "gradient_norm", "learning_rate", "crc"],
         "checkpoints": ["seq", "run", "attempt", "time", "step", "epoch", "best_step", "file", "size", "sha256"],
         "commands": ["seq", "run", "attempt", "time", "kind", "arguments", "taken"],
-        "curves": ["run", "name", "through", "content"],
-        "events": ["seq", "run", "attempt", "time", "kind", "step", "content"],
+        "curves": ["run", "name", "through", "content", "crc"],
+        "events": ["seq", "run", "attempt", "time", "kind", "step", "content", "crc"],
         "files": ["hash", "name", "size", "time"],
         "runs": [
             *("number", "id", "status", "experiment", "recipe", "group", "created", "queued", "started", "finished"),
             *("attempt", "version", "step", "epoch", "epochs", "seconds", "metrics", "last_metrics", "baselines"),
-            *("headline", "metric", "parameters", "best_epoch", "error", "reason", "pending", "owner"),
+            *("headline", "metric", "parameters", "best_epoch", "error", "reason", "pending", "owner", "crc"),
         ],
         "seqcore_migrations": ["version", "name", "applied"],
         "uploads": ["hash", "owner", "name", "time"],

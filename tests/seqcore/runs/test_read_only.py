@@ -132,7 +132,7 @@ def log_ahead(folder: Path) -> None:
     """A write-ahead log that was not copied into the database, as a killed process leaves it."""
     script = (
         "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA journal_mode = wal');"
-        "c.execute('UPDATE runs SET epochs = 77'); c.commit(); os._exit(0)"
+        "c.execute('UPDATE runs SET epochs = 77, crc = NULL'); c.commit(); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", script, str(folder / "seqcore.db")], check=True)
     assert (folder / "seqcore.db-wal").stat().st_size

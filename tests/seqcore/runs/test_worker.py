@@ -293,7 +293,7 @@ def test_a_run_that_was_taken_over_is_left_alone(store: Store, experiment: Exper
     def take_over(event: Event) -> None:
         if isinstance(event, Epoch) and event.epoch == 3:
             with store.database.writing() as connection:
-                connection.execute(update(schema.runs).values(attempt=2))
+                connection.execute(update(schema.runs).values(attempt=2, crc=None))
 
     run = execute(store, lease, on_event=take_over)
     assert run.attempt == 2
