@@ -102,7 +102,6 @@ class Lifecycle(Reading):
     def restart(self, run: str, changes: Mapping[str, Any] | None = None, *, epochs: int = 0) -> Lease | None:
         """Resume a run in this process, with `changes` and more `epochs`: queued and claimed at once, so that a killed
         process leaves no run in the queue. None if another process has it."""
-        self.database.check_writable()
         run_id = self.run(run).id
         noted = self.locks.noted(run_id)
         lock = self._lock(run_id)
