@@ -49,6 +49,7 @@ with right:
     except SeqcoreError as error:
         session.show_errors(error)
         import_report.questions_box(None)
+        import_report.changed_options(draft)
     if experiment is not None and table is not None:
         data_state.heading(draft)
         wrong = column_errors(table, inputs=experiment.data.inputs, target=experiment.data.target)

@@ -53,6 +53,7 @@ with right:
         table = None if data_picker.awaits_file(draft) else data_picker.table_of(experiment)
     except SeqcoreError as error:
         session.show_errors(error)
+        import_report.changed_options(draft)
     with heading:
         overview.title(draft)
     errors: tuple[str, ...] | None = ()

@@ -82,7 +82,7 @@ def _with_own_settings(before: Experiment, options: dict[str, Any]) -> Experimen
     try:
         own = before.differences(data_picker.suggested("file", dict(before.data.options)))
     except SeqcoreError:  # the file could not be read with the former options
-        own = {}
+        own = before.differences(after)
     table = data_picker.table_of(after)
     for path in sorted(own, key=lambda path: path not in OPTIONS):  # options follow the choice that they belong to
         if path.startswith("data.options."):

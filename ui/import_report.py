@@ -15,7 +15,7 @@ from ui import import_changes
 from ui.drafts import Draft
 from ui.session import escape
 
-__all__ = ["ask", "columns_box", "questions_box"]
+__all__ = ["ask", "changed_options", "columns_box", "questions_box"]
 
 MAX_ROWS = 12  # columns shown with controls of their own
 MAX_ALTERNATIVES = 2  # of a column, as buttons
@@ -92,7 +92,7 @@ def columns_box(draft: Draft, table: Table, *, expanded: bool = True) -> None:
                 _controls(role, f"role-{place}", file)
         if len(shown) < len(file.roles):
             _another(file, len(file.roles) - len(shown))
-        _changed(draft)
+        changed_options(draft)
 
 
 def _summary(roles: tuple[ColumnRole, ...]) -> str:
@@ -139,10 +139,10 @@ def _another(file: _File, count: int) -> None:
             _controls(file.roles[place], "role-other", file)
 
 
-def _changed(draft: Draft) -> None:
+def changed_options(draft: Draft) -> None:
     """The import options that were set, and a button to detect everything again."""
-    changed = import_changes.changed_options(draft.base)
-    if changed:
+    changed = import_changes.changed_options(draft.base) if draft.base.data.source == "file" else {}
+    if changed and draft.base.data.options["hash"]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(escape(f"Set: {_in_words(changed)}"), width="stretch")
             st.button(

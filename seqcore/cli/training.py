@@ -39,6 +39,10 @@ def train(args: argparse.Namespace, out: Output) -> int:
     """Train a recipe, an experiment file or a data file as a new run."""
     store = open_store(args.store)
     experiment, recipe, table = _experiment(store, args.what, args.changes, out)
+    if table is not None and out.json and table.report.questions:
+        out.object({"event": "read", "file": experiment.data.options["name"], **report_object(table.report)})
+    elif table is not None and not out.json:
+        print_questions(out, table.report)
     from seqcore.training.fit import check  # torch
 
     check(experiment, table)
@@ -224,10 +228,6 @@ def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Out
         if "data.missing" in wanted:
             options = options.for_missing(checked.data.missing)
         table = read_table(path, name=name, options=options, on_progress=on_progress)
-    if out.json and table.report.questions:
-        out.object({"event": "read", "file": name, **report_object(table.report)})
-    elif not out.json:
-        print_questions(out, table.report)
     kept = store.put_file(path, name)
     data = {"source": "file", "options": {"hash": kept.hash, "name": kept.name}}
     return suggest_experiment(table, data=data, changes=wanted), table

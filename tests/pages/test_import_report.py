@@ -89,6 +89,20 @@ def test_a_change_that_makes_the_file_unreadable_is_refused(page: AppTest) -> No
     assert _linked(page)["columns"] == {"date": "ignore", "load": "ignore", "weather": "ignore"}
 
 
+def test_options_that_do_not_fit_the_file_can_be_reset(page: AppTest) -> None:
+    _upload(page)
+    link = {key: value[0] if isinstance(value, list) else value for key, value in page.query_params.items()}
+    fresh = AppTest.from_file(page._script_path, default_timeout=120).switch_page("data.py")
+    for key, value in {**link, "data.options.columns": '{"gone": "time"}', "model.hidden_size": "24"}.items():
+        fresh.query_params[key] = value
+    fresh.run()
+    assert "there is no column 'gone'" in _texts(fresh)
+    fresh.button(key="detect-again").click().run()
+    assert not fresh.exception
+    assert not fresh.error
+    assert _linked(fresh)["columns"] == {}
+
+
 def test_the_answer_to_a_question_is_a_button_and_is_kept_on_the_train_page(page: AppTest) -> None:
     _upload(page)
     assert "\\-200 in temp" in _texts(page)

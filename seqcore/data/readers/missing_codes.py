@@ -21,6 +21,7 @@ __all__ = ["apply_missing_codes"]
 Numbers = NDArray[np.float64]
 
 MOST_CODES = 6  # of a column
+FEW_LEVELS = 12
 _NINES = re.compile(r"9{2,}(\.9+)?")
 _ROUND = re.compile(r"[1-9]0{2,}")
 _LIMITS = frozenset((-(2.0**15), 1.0 - 2.0**15, -(2.0**31), 2.0**31 - 1.0))  # not 32767: a sensor at its maximum
@@ -109,7 +110,7 @@ def _is_code(code: float, count: int, core: Numbers) -> bool:
     if not _is_typical(code):
         return once and gap > (width if low >= 0 else 3 * width)
     if code < 0:
-        return low >= 0 or (once and gap > 0.5 * width)
+        return low >= 0 or (once and gap > 0.5 * width and not (gap < 1.5 * width and _is_a_level(count, core)))
     return once and gap > 1.5 * width and not _ends_like(code, core)
 
 
@@ -117,6 +118,12 @@ def _ends_like(code: float, core: Numbers) -> bool:
     """Whether many values end in the same digits, as prices do: 4.99, 19.99, 999.99."""
     whole = 10.0 if code.is_integer() else 1.0
     return bool(np.mean(np.abs(core % whole - code % whole) < 1e-6) > 0.3)
+
+
+def _is_a_level(count: int, core: Numbers) -> bool:
+    """Whether the column has a few levels, and one of `count` cells is about as frequent as the others, `core[n]`."""
+    levels = len(np.unique(core))
+    return levels <= FEW_LEVELS and count <= 2 * len(core) / levels
 
 
 def _is_outside(code: float, core: Numbers) -> bool:

@@ -67,6 +67,7 @@ REAL = {
     "a floor of prices": _with(RNG.normal(50, 60, N), -500, 200),
     "prices": RNG.choice([4.99, 9.99, 19.99, 99.99, 999.99], N),
     "prices in cents": RNG.choice([99.0, 199.0, 299.0, 1999.0], N),
+    "a few levels": RNG.choice([-99.0, -35.0, 33.0, 65.0, 72.0], N),
     "signs": RNG.integers(-1, 2, N),
     "a flag of -1 among counts": _with(RNG.integers(0, 30, N), -1),
     "ages": RNG.integers(18, 100, N),
