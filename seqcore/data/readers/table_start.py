@@ -173,7 +173,8 @@ def _width(rows: list[list[str]]) -> int:
         typed[len(row)] += found > 0
         cells[len(row)] += found
     most = max(typed.values(), default=0)
-    likely = [width for width in counts if typed[width] > 0.5 * most] or list(counts)  # metadata may be longer
+    enough = min(most, max(3, most // 4))  # metadata may have more rows than the table
+    likely = [width for width in counts if typed[width] >= enough]
     return max(likely, key=lambda width: (cells[width], counts[width]), default=1)
 
 

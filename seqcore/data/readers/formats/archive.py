@@ -62,7 +62,7 @@ def read_zip(file: InputFile) -> Table:
             raise DataError(f"{name}: this is an Excel workbook or similar, not a ZIP of data; save the sheet as CSV")
         if len(entries) > MOST_FILES:
             raise DataError(f"{name}: {len(entries):,} files are too many; use at most {MOST_FILES:,}")
-        files = [entry for entry in entries if not entry.is_dir() and not _is_ignored(entry.filename)]
+        files = [entry for entry in entries if entry.filename and not (entry.is_dir() or _is_ignored(entry.filename))]
         if not files:
             raise DataError(f"{name}: this ZIP archive has no files; create it again")
         if any(entry.flag_bits & 0x1 for entry in files):
