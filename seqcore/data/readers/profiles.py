@@ -52,7 +52,7 @@ _WORDS = {
     """,
     "step": """
         time t step steps timestep time_step time_idx timeidx time_index tick frame frame_id index idx n k pos position
-        order seq_no cycle cycles second seconds ms dim_index
+        order seq_no cycle cycles second seconds ms dim_index week weeks day days month months period round
     """,
     "year": "year years yr yyyy jahr année annee anno año ano jaar",
     "id": """

@@ -45,6 +45,7 @@ def series_table(columns: Columns, origin: Origin, reading: Reading, roles: Role
     """
     axis = take_time(columns, origin, roles)
     pa.default_memory_pool().release_unused()
+    axis = axis or _take_counter(columns, origin, roles)
     ids = _take_ids(columns, axis, origin, roles)
     names, values = read_values(columns, origin, roles, dated=axis is not None)
     along = None if axis is None else axis.times if axis.times is not None else axis.steps
@@ -101,6 +102,23 @@ def take_time(
         del columns[name]
         roles.take([name], "time-part" if place else "time", axis.reasons.get(name, "dates"))
     return axis if axis.left_out is None else _without(axis, axis.left_out, columns, origin)
+
+
+def _take_counter(columns: Columns, origin: Origin, roles: Roles) -> TimeAxis | None:
+    """A column that counts the steps of each series by its name, where two columns of codes name a series together."""
+    if {"time", "series"} & {*roles.given.refused, *roles.given.roles.values()}:
+        return None
+    for p in roles.examined:
+        if p.name not in columns or p.hint("step") < 1 or not p.whole or p.column.null_count:
+            continue
+        steps = np.asarray(columns[p.name]).astype(np.float64)
+        candidates = [ids for ids in _candidates(columns, origin, roles) if ids.column != p.name]
+        ids = _by_times(candidates, steps, roles)
+        if ids is not None and not len(_repeats(ids, steps)[1]):
+            del columns[p.name]
+            roles.take([p.name], "time", "counts the steps of each series")
+            return TimeAxis((p.name,), None, steps, p.name)
+    return None
 
 
 def _without(axis: TimeAxis, left_out: NDArray[np.bool_], columns: Columns, origin: Origin) -> TimeAxis:

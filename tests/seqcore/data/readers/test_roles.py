@@ -95,6 +95,14 @@ def test_stores_by_day_with_a_type_that_each_store_has_are_series() -> None:
     assert table.columns == ("Sales", "StoreType=a", "StoreType=b")
 
 
+def test_two_codes_name_the_series_of_counted_weeks() -> None:
+    rows = [f"{w},{s},{d},{(w * 7 + s * 3 + d) % 13}.5" for s in range(5) for d in range(3) for w in range(1, 15)]
+    table = read("\n".join(["week,store,dept,sales", *rows]))
+    assert (table.kind, len(table.lengths), table.names[:2], table.columns) == (
+        "many series", 15, ("0, 0", "0, 1"), ("sales",),
+    )  # fmt: skip
+
+
 def test_a_close_second_is_a_question_whose_answer_reads_the_file_so() -> None:
     rows = [f"{s},{t},{(s * 7 + t * 3) % 11}.5,{'uv'[s % 2]}" for s in range(4) for t in range(6)]
     table = read("\n".join(["machine,t,x,status", *rows]))
