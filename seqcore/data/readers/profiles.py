@@ -51,8 +51,8 @@ _WORDS = {
         stn station_no stations_id site_no
     """,
     "step": """
-        time t step steps timestep time_step time_idx timeidx time_index tick frame frame_id index idx n k pos position
-        order seq_no cycle cycles second seconds ms dim_index week weeks day days month months period round
+        time t ds step steps timestep time_step time_idx timeidx time_index tick frame frame_id index idx n k pos
+        position order seq_no cycle cycles second seconds ms dim_index week weeks day days month months period round
     """,
     "year": "year years yr yyyy jahr année annee anno año ano jaar",
     "id": """
