@@ -18,7 +18,7 @@ __all__ = ["SharedHistory", "shared_history"]
 
 INTERVAL = 0.2  # seconds between two looks at the store, however many visitors ask
 MOST = 16  # runs in memory
-PRESENT = 5.0  # seconds after which a viewer counts as gone
+PRESENT = 10.0  # seconds after which a viewer counts as gone
 
 T = TypeVar("T")
 
