@@ -159,7 +159,8 @@ def _labelled_text(sight: _Sight) -> Reading | None:
     numbers = [p for p in sight.numbers(label.name) if not (p.coded and (len(p.counts) <= 10 or p.unique))]
     rival = 0.0 if not numbers else 0.15 if text.prose >= 0.9 else 0.5
     score = min(1.0, text_score) * (0.45 + 0.55 * min(1.0, label_score)) - rival
-    if not numbers and len(sight.examined) <= 3 and (label.text or label.hint("label")):
+    written = text.words >= 2 or text.distinct > 0.5
+    if written and not numbers and len(sight.examined) <= 3 and (label.text or label.hint("label")):
         score = max(score, 0.75)  # nothing but a text and its class, however short
     if sight.given.of("label"):
         score = 1.0 if len(numbers) < 2 or sight.given.of("text") else 0.2
