@@ -65,6 +65,7 @@ class TimeColumns:
         self.columns, self.origin, self.roles = columns, origin, roles
         self.pool = {n: c for n, c in columns.items() if roles.get(n, "time") in ("time", "time-part")}
         self._coded: dict[str, Codes] = {}
+        self._places = {name: place for place, name in enumerate(columns)}
         stems = Counter(words(name) for name in columns if not origin.numbered)
         self.numbered = {name for name in columns if stems[words(name)] > 2}  # Period01, Period02, ... hold values
         self._keys: dict[bool, list[str]] = {}
@@ -211,7 +212,7 @@ class TimeColumns:
 
     def comes_first(self, key: str, name: str) -> bool:
         """Whether a key is text, or comes before a column, as ids come before values."""
-        return is_text(self.columns[key]) or list(self.columns).index(key) < list(self.columns).index(name)
+        return is_text(self.columns[key]) or self._places[key] < self._places[name]
 
     def is_key(self, name: str, *, loose: bool) -> bool:
         """Whether a column has repeated names or, with `loose`, repeated whole numbers."""

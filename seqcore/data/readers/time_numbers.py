@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class NumberTimes:
     score: float
 
 
+@functools.lru_cache(maxsize=10_000)  # asked for again and again in wide files
 def words(name: str) -> str:
     """A column name as plain words: "Time_s" is "time s", "timeIdx" is "time idx"."""
     return " ".join(re.sub(r"[\W_\d]+", " ", plain(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))).split())
