@@ -348,7 +348,8 @@ def test_train_never_starts_on_the_previous_file(page: AppTest, store: Path) -> 
 
 
 def test_target_and_inputs_of_a_file_are_on_top_and_named(page: AppTest) -> None:
-    upload(own_file(page), "mine.csv", rows("a", "b"))
+    walk = np.random.default_rng(0).normal(size=(60, 2)).cumsum(axis=0)
+    upload(own_file(page), "mine.csv", ("a,b\n" + "".join(f"{a:.4f},{b:.4f}\n" for a, b in walk)).encode())
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
     assert [names.key for names in folded.multiselect if "calendar" not in str(names.key)] == []
     assert "Predicts **a** from its own past." in texts(page)
