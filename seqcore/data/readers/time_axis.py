@@ -213,7 +213,7 @@ class _Finder(TimeColumns):
     def is_panel(self, times: Times, key: str) -> bool:
         """Whether most series of a column have most of the times, each once: a panel of stores by date."""
         codes = self.codes(key)
-        full = len(np.unique(times)) * len(np.unique(codes))
+        full = len(pd.unique(times)) * len(pd.unique(codes))
         return len(codes) >= 0.5 * full and not self.repeated(times, [key])
 
     def in_standard(self, axis: TimeAxis) -> TimeAxis:
@@ -250,7 +250,8 @@ class _Finder(TimeColumns):
 
 def evenness(times: Times) -> float:
     """The share of the steps between distinct times that equal the usual one."""
-    steps = np.diff(np.unique(times))
+    steps = np.diff(np.sort(times))
+    steps = steps[steps > np.timedelta64(0)]
     return float((steps == np.median(steps.astype(np.int64)).astype("timedelta64[ns]")).mean()) if len(steps) else 1.0
 
 

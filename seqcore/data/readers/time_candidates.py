@@ -229,7 +229,7 @@ class TimeColumns:
                 return False
         elif not loose or not is_whole(column):
             return False
-        return len(np.unique(self.codes(name))) <= len(column) / 2
+        return len(pd.unique(self.codes(name))) <= len(column) / 2
 
     def codes(self, name: str) -> Codes:
         """A column as integers, equal for equal cells."""

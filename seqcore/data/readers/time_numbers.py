@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from seqcore.data.readers.dates import DAY, calendar_days, week_days, year_days, year_of
@@ -113,7 +114,8 @@ def _score(what: str, name: str, times: Times, *, hinted: bool, leading: bool) -
     steady = leading and is_steady(times)
     if what == "years":
         onward = leading and bool(
-            np.all(moving >= 0) and np.all(np.diff(np.unique(times.astype("datetime64[Y]"))) == 1)
+            np.all(moving >= 0)
+            and np.all(np.diff(np.sort(pd.unique(times.astype("datetime64[Y]").astype(np.int64)))) == 1)
         )
         if _YEARLY.fullmatch(words(name)) and (words(name) != "y" or onward):
             return 0.9

@@ -239,14 +239,14 @@ def _read_numbers(name: str, values: Whole, kind: str, hinted: bool) -> TimePart
     if low < first or high > last:
         return None
     shortest = {"month": 12, "week": 52, "day of year": 365}.get(kind)  # fewer numbers may be anything
-    full = shortest is not None and low == first and high >= shortest and len(np.unique(values)) >= shortest
+    full = shortest is not None and low == first and high >= shortest and len(pd.unique(values)) >= shortest
     return TimePart(kind, values, hinted=hinted, full=full) if hinted or full else None
 
 
 def _clock_number(name: str, values: Whole, hinted: bool) -> TimePart | None:
     """Hours 0 to 23, hours 1 to 24 (of which each is the one that ends then), numbered intervals, 930 as 9:30."""
     low, high = int(values.min()), int(values.max())
-    distinct = np.unique(values)
+    distinct = pd.unique(values)
     if low < 0:
         return None
     minutes = values if high < 10_000 else values // 100

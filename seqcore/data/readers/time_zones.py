@@ -143,7 +143,8 @@ def resolve_changes(times: Times, keys: Whole | None, zone: str) -> tuple[Times,
         return times, [], _spring(times)
     if int(again.sum()) > len(repeated) * (1 if keys is None else len(np.unique(keys))):
         return times, [], []
-    distinct = np.diff(np.unique(times))
+    distinct = np.diff(np.sort(times))
+    distinct = distinct[distinct > np.timedelta64(0)]
     for shift in (np.timedelta64(0, "ns"), distinct.min() if len(distinct) else HOUR):  # labelled by start, or by end
         found = [name for name in ZONES if _ambiguous(repeated - shift, name).all()]
         if found:
