@@ -40,7 +40,7 @@ _TYPED = ("number", "time")
 _LONGEST_KIND = 100  # characters of a number or time
 _LONGEST_TIME = 30  # characters of a date in words
 _TIME = re.compile(
-    r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([T ,]+\d{1,2}[:.h]\d\d.*)?|\d{1,2}[:.]\d\d([:.]\d\d(\.\d+)?)?", re.A
+    r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([T ,]+\d{1,2}[:.h]\d\d[^,;|\t]*)?|\d{1,2}[:.]\d\d([:.]\d\d(\.\d+)?)?", re.A
 )
 _TIME_NAME = re.compile("time|date|datum|zeit|year|month|day|jahr|monat|mois|fecha|ann", re.I)
 _UNIT = re.compile(
