@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -20,10 +21,13 @@ __all__ = [
 
 
 class SeqcoreError(Exception):
-    """Base class. `lines` has one line per error; the text is the joined lines."""
+    """Base class. `lines` has one line per error; the text is the joined lines.
+
+    Control characters, which a user's cells and names may hold, are spaces there: a line stays one line.
+    """
 
     def __init__(self, *lines: str) -> None:
-        self.lines: tuple[str, ...] = lines or ("something went wrong",)
+        self.lines: tuple[str, ...] = tuple(map(_one_line, lines)) or ("something went wrong",)
         super().__init__("\n".join(self.lines))
 
 
@@ -57,6 +61,10 @@ class CorruptError(StoreError):
 
 class LostLease(SeqcoreError):
     """The run was taken over by another attempt; the holder of this lease must stop writing."""
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text)
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:

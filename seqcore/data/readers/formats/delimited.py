@@ -10,6 +10,7 @@ import contextlib
 import io
 import itertools
 import re
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
@@ -90,6 +91,10 @@ class _Source:
     encoding: str
     layout: Layout
     comments: int = 0  # comment lines below the header that were left out
+    _known: array[int] = field(
+        default_factory=lambda: array("q")
+    )  # lines of the first rows, as far as they were asked for
+    _counted: int = 0  # rows that were looked for
 
     @contextlib.contextmanager
     def plain(self) -> Iterator[tuple[BinaryIO, int]]:
@@ -162,10 +167,16 @@ class _Source:
         return (Row(row.cells, row.line + layout.skip) for row in rows)
 
     def row_numbers(self, positions: list[int]) -> list[int]:
-        """The line numbers of the rows at these positions; counted only for messages."""
-        width = len(self.layout.columns)
-        found = _at(positions, (row.line for row in self._rows() if len(row.cells) == width))
-        return [found.get(position, position + 1 + self.layout.skip) for position in positions]
+        """The line numbers of the rows at these positions; counted only for messages, and once for all columns."""
+        width, last = len(self.layout.columns), max(positions, default=-1)
+        if last >= self._counted:
+            self._counted = max(last + 1, 2 * self._counted, 1_000)
+            lines = (row.line for row in self._rows() if len(row.cells) == width)
+            self._known = array("q")
+            with contextlib.suppress(DataError):  # a row that can't be parsed
+                self._known.extend(itertools.islice(lines, self._counted))
+        known = len(self._known)
+        return [self._known[place] if place < known else place + 1 + self.layout.skip for place in positions]
 
     def ragged_numbers(self, positions: list[int]) -> list[int]:
         """The same for rows with another number of values."""
