@@ -6,7 +6,13 @@ import os
 import time
 from pathlib import Path
 
-__all__ = ["cpu_seconds", "resident_megabytes", "wait_until_idle"]
+__all__ = ["children", "cpu_seconds", "resident_megabytes", "wait_until_idle"]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def cpu_seconds(pid: int) -> float:

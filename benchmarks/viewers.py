@@ -24,7 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.dashboard import Dashboard, dashboard
-from benchmarks.process import cpu_seconds, resident_megabytes, wait_until_idle
+from benchmarks.process import children, cpu_seconds, resident_megabytes, wait_until_idle
 from benchmarks.viewer import Viewer, viewer
 from seqcore.experiment.recipes import recipe
 
@@ -67,13 +67,17 @@ async def pair(board: Dashboard, run: str, args: argparse.Namespace, *, viewers_
     for watched in (True, False) if viewers_first else (False, True):
         async with AsyncExitStack() as stack:
             viewers = await come(stack, board, run, args.viewers if watched else 0)
-            cpu = cpu_seconds(board.pid)
+            for one in viewers:
+                one.polls.clear()  # those while the others came
+            cpu, work = cpu_seconds(board.pid), sum(map(cpu_seconds, children(board.pid)))
             rates[watched] = await steps_per_second(board, run, args.seconds)
             used = (cpu_seconds(board.pid) - cpu) / args.seconds
+            work = (sum(map(cpu_seconds, children(board.pid))) - work) / args.seconds
             polls = sum(len(one.polls) for one in viewers) / args.seconds
         name = f"{len(viewers)} viewers" if watched else "no viewer"
         print(
-            f"{name:>10}: {rates[watched]:8.1f} steps/s, server {100 * used:3.0f}% CPU, {polls:5.1f} polls/s",
+            f"{name:>10}: {rates[watched]:8.1f} steps/s, worker {100 * work:3.0f}% CPU, "
+            f"server {100 * used:3.0f}% CPU, {polls:5.1f} polls/s",
             flush=True,
         )
     return rates[True] / rates[False]

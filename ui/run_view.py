@@ -26,7 +26,7 @@ from ui.shared_history import INTERVAL, SharedHistory, shared_history
 __all__ = ["live_area", "loss_of", "preview_caption"]
 
 POLL = 0.3  # seconds: the chart has to be updated at least twice a second
-UNSLOWED, SLOWEST_POLL = 4, 2.0  # viewers who poll at that rate; seconds, of any number of viewers
+UNSLOWED, SLOWEST_POLL = 2, 3.0  # viewers who poll at that rate; seconds, of any number of viewers
 WAIT, SHORT_POLL, YOUNG = 0.25, 0.03, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay
 PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
