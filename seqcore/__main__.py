@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 
 def _exit_at_once(number: int, frame: object) -> None:
@@ -17,7 +18,19 @@ def _exit_at_once(number: int, frame: object) -> None:
     os._exit(128 + number)
 
 
+def _open_streams() -> None:
+    """Give a process that was started without standard streams (`>&-`) ones that discard: its next files must not take
+    their numbers."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+
+
 def _run() -> int:
+    _open_streams()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), _exit_at_once)

@@ -16,9 +16,13 @@ _KEPT = ((0, 24), (44, 92), (96, SIZE))  # what writes leave as it is: all but c
 
 
 def mend_first_page(file: Path, is_intact: Callable[[], bool]) -> None:
-    """Restore the first page from its copy if the database isn't intact without that; else renew the copy."""
+    """Restore the first page from its copy if the database isn't intact without that; else renew the copy.
+
+    The number of pages, which is not in the copy, follows from the size of the file.
+    """
     copy = file.with_name(f"{file.name}.schema")
     try:
+        _mend_page_count(file, is_intact)
         page, kept = _first_page(file), _first_page(copy) if copy.exists() else b""
         if _constant(page) == _constant(kept):
             return
@@ -34,6 +38,17 @@ def mend_first_page(file: Path, is_intact: Callable[[], bool]) -> None:
                 _overwrite(file, page)
     except OSError as error:
         raise StoreError(f"{file} can't be read ({error.strerror})") from error
+
+
+def _mend_page_count(file: Path, is_intact: Callable[[], bool]) -> None:
+    if any(file.with_name(file.name + end).exists() for end in ("-journal", "-wal")):
+        return  # the file is not what the database holds
+    page, pages = _first_page(file), file.stat().st_size // SIZE
+    counted = page[:28] + pages.to_bytes(4, "big") + page[32:]
+    if len(page) == SIZE and counted != page and not is_intact():
+        _overwrite(file, counted)
+        if not is_intact():
+            _overwrite(file, page)
 
 
 def _first_page(file: Path) -> bytes:

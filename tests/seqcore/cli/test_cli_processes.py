@@ -109,6 +109,15 @@ def test_a_reader_who_goes_away_is_no_fault_of_the_program(start: Start) -> None
     assert listing.wait(timeout=30) in (0, 141)
 
 
+@pytest.mark.parametrize("closed", [">&-", "<&-", "<&- >&- 2>&-"])
+def test_a_command_without_standard_streams_works(tmp_path: Path, closed: str) -> None:
+    words = (sys.executable, "-m", "seqcore", "--store", str(tmp_path), "runs")
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "no runs yet\n" if "2" not in closed else "")
+
+
 def test_training_stops_cleanly_when_its_reader_goes_away(start: Start) -> None:
     training = start(*ENDLESS)
     run = until(training, "epoch")["run"]
