@@ -78,18 +78,24 @@ def _regression(table: Table) -> Fields:
 
 
 def _default_target(table: Table) -> str | None:
-    """The first column that varies, neither counts rows nor repeats the calendar, and is no code or category."""
+    """The first column that varies, neither counts rows nor repeats the calendar, and is no code or category.
+
+    One that is mostly missing is taken only if there is no other.
+    """
     if not table.tabular or not table.numeric_columns or table.recordings is not None:
         return None
     codes = {role.column for role in table.report.roles if role.alternatives[:1] == ("series",)}
     categories = tuple(f"{role.column}=" for role in table.report.roles if role.role == "category")
     rows = slice(0, min(int(table.offsets[1]), _EXAMINED))
     calendar = [] if table.times is None else _calendar(table.times[rows])
+    sparse = None
     for i, name in enumerate(table.columns):
         values = table.values[rows, i]
-        if name not in codes and not name.startswith(categories or "\0") and _is_measured(values, calendar):
+        if np.isnan(values).mean() > 0.5:
+            sparse = sparse or name
+        elif name not in codes and not name.startswith(categories or "\0") and _is_measured(values, calendar):
             return name
-    return None
+    return sparse
 
 
 def _is_measured(values: NDArray[np.float64], calendar: list[NDArray[np.int64]]) -> bool:

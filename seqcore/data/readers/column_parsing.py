@@ -198,7 +198,8 @@ def sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:
         starts = np.linspace(0, len(column) - 2_000, 50).astype(int)
         filled = pa.chunked_array([column.slice(start, 2_000).combine_chunks() for start in starts]).drop_null()
     cells = [str(cell).strip() for cell in filled.take(pa.array(evenly(len(filled), count))).to_pylist()]
-    return [cell for cell in cells if cell not in MISSING]
+    signs = ("-",) if "+" in cells else ()  # the two may be classes
+    return [cell for cell in cells if cell not in MISSING or cell in signs]
 
 
 def example_of(column: pa.ChunkedArray) -> str:

@@ -87,7 +87,9 @@ def _role_of(p: Profile, roles: Roles, origin: Origin) -> tuple[str, str]:
         return "category", f"{count:,} distinct values"
     if p.numeric:
         return ("category", f"{count:,} distinct values") if 2 <= count <= MOST_LEVELS else ("value", "numbers")
-    return "ignore", "the same in every row" if p.constant and len(p.column) > 1 else "not numeric"
+    if p.constant and len(p.column) > 1:
+        return "ignore", "the same in every row" if p.filled == 1 else "a single value"
+    return "ignore", "not numeric"
 
 
 def _is_mixed_code(p: Profile, origin: Origin) -> bool:

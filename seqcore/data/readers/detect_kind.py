@@ -73,7 +73,9 @@ class _Sight:
         found = [
             (EVIDENCE[role](p)[0], p)
             for p in self.examined
-            if p.name not in but and p.name not in self.times and self.allows(p, role)
+            if p.name not in but
+            and self.allows(p, role)
+            and (p.name not in self.times or (role == "series" and not self.calendar))  # an id may count up, too
         ]
         return sorted((x for x in found if x[0] > least), key=lambda x: (-x[0], x[1].place))
 
@@ -160,8 +162,9 @@ def _labelled_text(sight: _Sight) -> Reading | None:
     rival = 0.0 if not numbers else 0.15 if text.prose >= 0.9 else 0.5
     score = min(1.0, text_score) * (0.45 + 0.55 * min(1.0, label_score)) - rival
     written = text.words >= 2 or text.distinct > 0.5
-    if written and not numbers and len(sight.examined) <= 3 and (label.text or label.hint("label")):
-        score = max(score, 0.75)  # nothing but a text and its class, however short
+    if written and not numbers and len(sight.examined) <= 3 and len(label.counts) <= 0.5 * len(label.cells):
+        named = label.text or label.hint("label")
+        score = max(score, 0.75 if named else 0.6)  # nothing but a text and its class, however short
     if sight.given.of("label"):
         score = 1.0 if len(numbers) < 2 or sight.given.of("text") else 0.2
     return Reading("labelled-text", score, label.name, texts=joined)
@@ -189,6 +192,7 @@ def _pairs(sight: _Sight) -> Reading | None:
     if sight.origin.options.kind == "pairs":
         names = sorted((prose if len(prose) > 1 else texts)[:2], key=lambda p: p.place)
         return Reading("pairs", 0.5, texts=tuple(p.name for p in names))
+    prose = [p for p in prose if p.distinct > 0.3]
     if len(prose) < 2 or sight.numbers() or sight.given.of("label") or len(sight.examined) > 4:
         return None
     first, second = sorted(prose[:2], key=lambda p: p.place)
@@ -200,7 +204,9 @@ def _long(sight: _Sight) -> Reading | None:
     """One row per time step, with the id of its sequence and a label that is constant within it."""
     given = bool(sight.given.of("label"))
     best: Reading | None = None
-    labels = [x for x in sight.best("label", least=0.3) if given or x[1].hint("group") < 1 or x[1].hint("label")][:4]
+    prose = any(p.prose >= 0.9 for p in sight.examined)
+    labels = [x for x in sight.best("label", least=0.3) if given or x[1].hint("group") < 1 or x[1].hint("label")]
+    labels = [x for x in labels if given or x[1].coded][:4]
     for label_score, label in labels:
         for id_score, of in sight.best("series", label.name)[:6]:
             if not sight.numbers(label.name, of.name) or sight.given.of("group") == [of.name]:
@@ -211,7 +217,7 @@ def _long(sight: _Sight) -> Reading | None:
             if not blocks or constant < (0.5 if (label.hint("label") == 1 and named) or given else 1.0):
                 continue
             known = label.hint("label") or given
-            score = 0.4 + 0.5 * (1 if given else label.hint("label")) + 0.3 * (not sight.calendar)
+            score = 0.4 + 0.5 * (1 if given else label.hint("label")) + 0.3 * (not sight.calendar) - 0.5 * prose
             score += (
                 0.1 * (bool(sight.times) and not sight.calendar) + 0.05 * named + 0.02 * id_score + 0.01 * label_score
             )
@@ -259,20 +265,23 @@ def _rows(sight: _Sight) -> Reading | None:
         return Reading("rows", score, label.name, header=header)
     numbered = header is not None and len(header.columns) >= 8 and not header.calendar and not sight.calendar
     fits = label.text or label.hint("label") or (len(values) >= 19 and not all(p.whole for p in values[:5]))
-    return Reading("rows", 0.89, label.name, header=header) if numbered and fits and label.distinct <= 0.5 else None
+    score = 0.89 if fits else 0.6  # codes before numbered columns of whole numbers: a question
+    return Reading("rows", score, label.name, header=header) if numbered and label.distinct <= 0.5 else None
 
 
 def _label_of_rows(sight: _Sight) -> Profile | None:
-    """The label of each row: the one given, with a usual name, or a column of few names at either end."""
+    """The label of each row: the one given, with a usual name, a column of few names, or one of codes at either end."""
     if given := sight.given.of("label"):
         return sight.all[given[0]]
     allowed = [p for p in sight.examined if p.coded and sight.allows(p, "label")]
     named = next((p for p in allowed if p.name.strip().lower() in LABEL_NAMES), None)
     if named is not None:
         return named
-    ends = [p for p in (sight.examined[0], sight.examined[-1]) if p in allowed and p.filled == 1 and not p.unique]
-    text = [p for p in ends if p.text and not p.numeric and (p.hint("series") < 1 or p.distinct <= 0.2)]
-    codes = [p for p in ends if p.whole and not p.constant and (are_labels(p.cells) or _is_hinted(p))]
+    allowed = [p for p in allowed if p.filled == 1 and not p.unique and not p.constant]
+    text = [p for p in allowed if p.text and not p.numeric and (p.hint("series") < 1 or p.distinct <= 0.2)]
+    text.sort(key=lambda p: -EVIDENCE["label"](p)[0])
+    ends = [p for p in (sight.examined[0], sight.examined[-1]) if p in allowed]
+    codes = [p for p in ends if p.whole and (are_labels(p.cells) or _is_hinted(p))]
     return next(iter([*text, *codes]), None)
 
 

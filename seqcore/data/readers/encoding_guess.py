@@ -52,9 +52,10 @@ class _Encoding:
 ENCODINGS: dict[str, _Encoding] = {
     "cp1252": _Encoding("Windows 1252", *_LATIN, handicap=0.0),
     "mac-roman": _Encoding("Mac Roman", *_LATIN, handicap=0.4),
+    "cp850": _Encoding("DOS 850", *_LATIN, handicap=0.4),
     "cp1250": _Encoding("Windows 1250", *_CENTRAL),
     "iso8859-2": _Encoding("Latin-2", *_CENTRAL, handicap=0.06),
-    "cp1257": _Encoding("Windows 1257", "āčēėģīįķļņšųūžąęõäöüŠŽČ", "ĀĒĖĢĪĮĶĻŅŲŪĄĘ"),
+    "cp1257": _Encoding("Windows 1257", "āčēėģīįķļņšųūžąęõäöüŠŽČ", "ĀĒĖĢĪĮĶĻŅŲŪĄĘ", handicap=0.06),
     "cp1254": _Encoding("Windows 1254", "ğışöüçİŞÖÜÇĞ", "âîû"),
     "cp1251": _Encoding("Windows 1251", *_CYRILLIC, script="CYRILLIC"),
     "koi8-r": _Encoding("KOI8-R", *_CYRILLIC, script="CYRILLIC", handicap=0.06),

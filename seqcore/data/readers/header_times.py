@@ -16,6 +16,7 @@ from seqcore.data.readers.month_names import month_of_name
 __all__ = ["HeaderTimes", "header_times"]
 
 _LEAST = 3  # columns that name times
+_LEAST_SPACED = 8  # steps between names that count by another number than 1
 _CLOCK = re.compile(r"(\d{1,2})[:h.](\d\d)(?:[:.]\d\d)?(?:\s*[-–]\s*\d.*)?$")  # also a range of times
 _HOUR = re.compile(r"(?:h|he|hr|hour|hours|std|stunde|heure|hora)[ _.]?(\d{1,2})", re.I)
 _YEAR = re.compile(r"([A-Za-z]{0,2} ?)((?:1[6-9]|20|21)\d\d)")  # R writes X1960; a fiscal year is FY2015
@@ -116,13 +117,14 @@ def _parts_of_a_day(plain: dict[str, str]) -> HeaderTimes | None:
 
 
 def _steps(plain: dict[str, str]) -> HeaderTimes | None:
-    """One prefix, or none, and numbers that rise by one: d_1, d_2, ...; an id before them may have one, too (V1)."""
-    found: dict[str, list[tuple[int, str]]] = {}
+    """One prefix, or none, and numbers that rise evenly: d_1, d_2, ... or 400nm, 410nm, ...; an id before them may
+    have one, too (V1)."""
+    found: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for name, text in plain.items():
-        if match := re.fullmatch(r"(\D*)(\d{1,6})", text):
-            found.setdefault(match[1], []).append((int(match[2]), name))
+        if match := re.fullmatch(r"(\D*)(\d{1,6}(?:\.\d{1,4})?)(\D*)", text):
+            found.setdefault((match[1], match[3]), []).append((float(match[2]), name))
     counted = max(found.values(), key=len, default=[])
-    numbers = [number for number, _ in counted]
-    if len(counted) < _LEAST or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+    steps = np.diff([number for number, _ in counted])
+    if len(counted) < _LEAST or not np.allclose(steps, steps[0]) or (steps[0] != 1 and len(steps) < _LEAST_SPACED):
         return None
     return HeaderTimes(tuple(name for _, name in counted), None)

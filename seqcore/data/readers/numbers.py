@@ -58,6 +58,7 @@ _SCALES = {
     1e7: "crore crores",
 }
 _FACTORS = {word: factor for factor, words in _SCALES.items() for word in words.split()}
+_EXAMINED = 1_000  # distinct cells whose currency is looked up
 _INFINITE = r"[+-]?(?i:inf|infinity)"
 _ZEROS = (0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xFF10)  # the digit 0 of other scripts
 _ASCII = {zero + i: str(i) for zero in _ZEROS for i in range(10)} | {0x66B: ".", 0xFF0E: ".", 0xFF0C: ",", 0xFF05: "%"}
@@ -65,6 +66,7 @@ _UNIT = re.compile(r"[0-9.,)]\s?([^\W\d_]|[°µμΩ℃℉‰])([^\s,;:<>=\"()]{0
 _NO_UNITS = frozenset(
     ("e", "E", "am", "pm", "AM", "PM", "a.m.", "p.m.", "uhr", "Uhr", "st", "nd", "rd", "th", "h", "H", "Q")
 )
+_WORDS_AROUND = re.compile(r"\D{0,6}?([.,]?\d(?:.*\d)?(?:,--?|[.,](?!\w))?)\D{0,8}")  # a currency or unit
 _DIGIT = re.compile(r"\d")
 _PARTS = ("bound", "front", "open", "sign", "digits", "exponent", "scale", "percent", "close", "back")
 
@@ -81,7 +83,7 @@ def _pattern(decimal: str, unit: str = "") -> str:
     return (
         rf"(?P<bound>[<>≤≥]=?)?{_SPACE}(?P<front>[+{_DASH}])?{_SPACE}(?:{_CURRENCY}{_SPACE})?"
         rf"(?P<open>\({_SPACE})?(?P<sign>[+{_DASH}])?{_SPACE}(?:{_CURRENCY}{_SPACE})?"
-        rf"(?P<digits>(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)"
+        rf"(?P<digits>(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)(?:{point}[{_DASH}]{{1,2}})?"
         rf"(?P<exponent>[eE][+-]?[0-9]{{1,4}}|[dD][+-][0-9]{{1,3}})?(?:{_SPACE}(?P<scale>{scale}))?(?:{after})?"
         rf"(?P<percent>{_SPACE}%)?(?P<close>{_SPACE}\))?(?P<back>{_SPACE}[{_DASH}])?"
     )
@@ -141,10 +143,11 @@ def find_decimal(cells: Iterable[str]) -> Decimal:
     for cell in cells:
         if "," not in cell and "." not in cell:
             continue
-        bare = cell.strip("€$£¥% +-()<>\u2212")
+        found = _WORDS_AROUND.fullmatch(cell)
+        bare = found[1] if found else ""
         if re.fullmatch(r"[1-9]\d{0,2},\d{3}", bare):
             example = example or bare
-        elif re.fullmatch(r"(\d+|\d{1,3}([.'’ \xa0\u202f]\d{3})+)?,\d+([eE][+-]?\d+)?|\d{1,3}(\.\d{3}){2,}", bare):
+        elif re.fullmatch(r"(\d+|\d{1,3}([.'’ \xa0\u202f]\d{3})+)?,(\d+([eE][+-]?\d+)?|-+)|\d{1,3}(\.\d{3}){2,}", bare):
             seen[","] += 1
         elif re.fullmatch(
             r"(\d+|\d{1,3}([,'’ \xa0\u202f]\d{3})+|\d{1,2}(,\d{2})+,\d{3})?\.\d*([eE][+-]?\d+)?|\d{1,3}(,\d{3}){2,}"
@@ -173,6 +176,7 @@ class TextNumbers:
         self._percents: list[NDArray[np.bool_]] = []
         self._scales: Counter[str] = Counter()
         self._inexact = 0
+        self._currencies: Counter[str] = Counter()
 
     def read(self, chunk: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The values [n], NaN where missing, and which filled cells are no numbers [n]. Percentages are as written."""
@@ -193,6 +197,7 @@ class TextNumbers:
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[int, str]]:
         """Values, unread cells, percentages, and the censored cells by place, of distinct cells."""
         text = pc.replace_substring_regex(text, rf"\A[{_BLANK}]+|[{_BLANK}]+\z", "")
+        self._currencies.update(re.findall(_CURRENCY, " ".join(text.slice(0, _EXAMINED).to_pylist())))
         if pc.any(pc.match_substring_regex(text, r"[^\x00-\x7f]")).as_py():
             text = pa.array([cell.translate(_ASCII) for cell in text.to_pylist()], pa.string())
         found = pc.extract_regex(text, self._pattern)
@@ -245,6 +250,9 @@ class TextNumbers:
             questions.append(Question(f"{name}: {beyond}. How is it read?", answers))
         if self.unit:
             notes.append(f"{name}: the unit {self.unit} was removed from the values.")
+        if len(self._currencies) > 1:
+            sums = ", ".join(sorted(self._currencies))
+            notes.append(f"{name}: amounts in several currencies ({sums}) were read as they stand, without conversion.")
         if self._inexact:
             notes.append(inexact_note(name))
         return notes, questions

@@ -223,7 +223,8 @@ def are_labels(cells: list[str]) -> bool:
     """Whether the cells are a few words, repeated many times."""
     counts = Counter(cells)
     if len(cells) >= 20:
-        return len(counts) <= 0.1 * len(cells) and all(len(cell.split()) < 4 for cell in counts)
+        few = len(counts) <= 0.1 * len(cells) or len(counts) <= min(10, 0.2 * len(cells))
+        return few and all(len(cell.split()) < 4 for cell in counts)
     return len(counts) <= 0.5 * len(cells) and all(" " not in cell and n > 1 for cell, n in counts.items())
 
 

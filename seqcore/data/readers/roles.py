@@ -27,9 +27,10 @@ def _label(p: Profile) -> tuple[float, str]:
     count, cells = len(p.counts), len(p.cells)
     few = 2 <= count <= 0.5 * cells and (count <= 50 or p.distinct < 0.1)
     few = few or (p.hint("label") == 1 and count > 0)
-    if not p.coded or not few or p.hint("id") == 1 or p.words >= 4:
+    if not (p.coded or count <= 10) or not few or p.hint("id") == 1 or p.words >= 4:
         return 0.0, ""
-    score = 0.35 + 0.4 * p.hint("label") + 0.1 * (count <= 10) + 0.1 * p.text - 0.3 * (p.filled < 0.95)
+    score = 0.35 + 0.4 * p.hint("label") + 0.1 * (count <= 10) + 0.1 * p.text - 0.05 * p.distinct
+    score -= 0.3 * (p.filled < 0.95)
     return score, f"{count:,} distinct values"
 
 

@@ -37,6 +37,7 @@ SIGNS = ("#", "%", "!", "//", ";")
 
 _SAMPLE = 400  # rows that decide
 _TYPED = ("number", "time")
+_MOST_NAMES = 6  # rows of names, units and descriptions above the rows of values
 _LONGEST_KIND = 100  # characters of a number or time
 _LONGEST_TIME = 30  # characters of a date in words
 _TIME = re.compile(
@@ -46,7 +47,7 @@ _TIME_NAME = re.compile("time|date|datum|zeit|year|month|day|jahr|monat|mois|fec
 _UNIT = re.compile(
     r"[\[(].{0,20}[\])]|\d{1,3}[sdnf]|%|°\S*|\S{1,8}[/²³]\S{1,8}|deg\S{0,3}|[kmµuchMG]?(m|g|s|W|Wh|Pa|V|A|Hz|bar|l|L|J)"
     r"|[CFK]|in|ft|mi|mph|kn|kts?|knots|inHg|min|h|hr|hours?|days?|sec|seconds|UTC|GMT|TS|RN|ppm|ppb|NTU|pH|mEq|m[23]"
-    r"|(?i:yyyy\S*|dd[./-]mm\S*|deg [CF]|celsius|percent|USD|EUR|GBP|count|unitless|none)|-|#"
+    r"|yr|mo|dy|mn|(?i:yyyy\S*|dd[./-]mm\S*|deg [CF]|celsius|percent|USD|EUR|GBP|count|unitless|none)|-|#"
 )
 
 
@@ -201,12 +202,17 @@ def find_comment(lines: list[str], name: str, delimiter: str) -> str:
 
 
 def marked_names(lines: list[str], before: int, delimiter: str, comment: str, name: str) -> Row | None:
-    """The last comment line with text above line `before`, as a row; None if there is none."""
+    """The last comment line with text above line `before`, or the one above it if it holds units; None without one."""
+    units: Row | None = None
     for number in range(before - 1, 0, -1) if comment else ():
         text = lines[number - 1].strip().lstrip(comment[:1]).strip()
-        if text:
-            return Row(_split(text, delimiter, name), number)
-    return None
+        row = Row(_split(text, delimiter, name), number)
+        if units is not None:
+            return row if len(row.cells) == len(units.cells) else units
+        if text and not _are_units(row.cells):
+            return row
+        units = row if text else None
+    return units
 
 
 def _split(line: str, delimiter: str, name: str) -> list[str]:
@@ -286,6 +292,11 @@ class _Table:
             return 0  # text with a delimiter in it
         while first and self._is_values(self.rows[first - 1]) and self._adjoin(first - 1):
             first -= 1  # rows with too many or too few values
+        for i in range(first, len(self.rows)):  # metadata may have as many cells as the table
+            if len(self.rows[i].cells) == self.width and self.is_data(self.rows[i].cells):
+                break
+            if self.typed and len(self.rows[i].cells) == 1 < self.width and i + 1 < len(self.rows):
+                first = i + 1
         return first
 
     def _adjoin(self, i: int) -> bool:
@@ -324,6 +335,8 @@ class _Table:
                 found.append(i)
         if given:
             return found[0] if found[:1] == [first] else None
+        if len(found) > _MOST_NAMES:
+            found = found[-1:]  # metadata with as many cells as the table
         if len(found) > 1:
             if self.width > 1:  # a single name such as v may look like a unit
                 found = [i for i in found if not _are_units(self.rows[i].cells)] or found
@@ -354,7 +367,10 @@ class _Table:
         """Whether a word where the table has numbers or times comes again below: it means a missing value."""
         cells, later = self.rows[at].cells, self.rows[at + 1 :][:_SAMPLE]
         words = {i: cells[i] for i in self.typed if cells[i] and cells[i] not in MISSING}
-        return any(row.cells[i] == word for row in later if len(row.cells) == self.width for i, word in words.items())
+        rows = [row.cells for row in later if len(row.cells) == self.width]
+        if len(self.typed) > 1:
+            rows = [row for row in rows if not self._is_words(row)]  # metadata may repeat words, too
+        return any(row[i] == word for row in rows for i, word in words.items())
 
     def below(self, start: int) -> list[list[str]]:
         """The cells of the rows of values."""

@@ -90,7 +90,7 @@ class TimeColumns:
             if main is not None:
                 found.append(main)
                 leading &= main.parsed is None and main.score < 0.9
-            elif not is_text(column) and not self.is_blockwise(name):
+            elif not is_text(column) and column.null_count < 0.5 * len(column) and not self.is_blockwise(name):
                 leading = False  # a value
         return found
 

@@ -31,7 +31,7 @@ _TIMED = re.compile(
     r"|time|zeit|epoch|stamp"
 )
 _YEARLY = re.compile(
-    r"(calendar |fiscal )?(year|y|yr|yyyy|jahr|annee|anno?|ano|any|jaar|rok|god|год|ar|aar|yil|vuosi)s?"
+    r"(calendar |fiscal )?(year|y|yr|yy|yyyy|jahr|annee|anno?|ano|any|jaar|rok|god|год|ar|aar|yil|vuosi)s?"
 )
 _EPOCHS = ((10**8, 1), (10**11, 10**3), (10**14, 10**6), (10**17, 10**9))  # 1973 in each unit, units a second
 

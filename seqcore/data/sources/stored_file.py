@@ -153,6 +153,7 @@ class FileOptions(Source):
             ("latin-1", "Latin-1", "ISO 8859-1"),
             ("iso8859-15", "Latin-9", "ISO 8859-15, Western Europe with the euro sign"),
             ("mac-roman", "Mac Roman", "Western Europe, old Macs"),
+            ("cp850", "DOS 850", "Western Europe, old PCs"),
             ("cp1250", "Windows 1250", "Central Europe"),
             ("iso8859-2", "Latin-2", "ISO 8859-2, Central Europe"),
             ("cp1257", "Windows 1257", "Baltic"),

@@ -23,7 +23,7 @@ from seqcore.data.readers.build_table import make_table
 from seqcore.data.readers.column_parsing import Origin, is_text
 from seqcore.data.readers.csv_layout import Layout, find_layout
 from seqcore.data.readers.formats.input_file import InputFile, Unclosable, refuse_width
-from seqcore.data.readers.numbers import MISSING, is_number
+from seqcore.data.readers.numbers import MISSING
 from seqcore.data.readers.table_start import SIGNS, Row, rows_of, uncommented
 from seqcore.data.readers.text_encoding import SAMPLE_BYTES, find_encoding
 from seqcore.data.readers.time_numbers import is_dated
@@ -35,6 +35,13 @@ __all__ = ["read_delimited", "text_head"]
 
 BLOCK_BYTES = 1 << 22  # parsed at a time; the maximum length of a row
 _MOST_FOOTERS = 30
+_TOTAL = re.compile(  # the first cell of a row below the table that sums it up
+    r"(grand |sub ?)?tot\w*|sums?|summe|suma|somme|soma|gesamt\w*|insgesamt|ogółem|razem|итого|всего|averages?|avg"
+    r"|means?|mittel\w*|durchschnitt|moyenne|promedio|media|średnia|среднее|gemiddelde|min\w{0,5}|max\w{0,5}|median"
+    r"|st\.? ?dev\w*|count|anzahl",
+    re.I,
+)
+_FOOTNOTE = re.compile(r"\d{1,2}[).:]?\s*[^\W\d_]{3}")
 _ZONE = re.compile(r"\d{2}:\d{2}.*(Z|[+-]\d{2}:?(\d{2})?)$")
 
 
@@ -233,7 +240,7 @@ class _Ragged:
         return (
             0 < self.count + len(after) <= _MOST_FOOTERS
             and self.before > 0
-            and not any(text[:1].isdigit() or is_number(text) for text in words)
+            and not any(re.match(r"\d", text) and not _FOOTNOTE.match(text) for text in words)
         )
 
     def comment(self) -> str:
@@ -267,6 +274,9 @@ def _parse(source: _Source, name: str) -> tuple[pa.Table, list[str]]:
         raise DataError(
             f"{name}: it can't be read as CSV ({first_line}); check delimiter and quotation marks"
         ) from None
+    for i, column in enumerate(zip(*source.layout.rows, strict=True)):
+        if {*column} == {"+", "-"}:  # two classes, and no missing values
+            parsed = parsed.set_column(i, str(i), pc.fill_null(parsed.column(i), "-"))
     parsed, footers = _without_footers(parsed, source.layout)
     if ragged.count:
         footers += [text.strip() for text in ragged.texts]
@@ -283,16 +293,18 @@ def _parse(source: _Source, name: str) -> tuple[pa.Table, list[str]]:
 
 
 def _without_footers(parsed: pa.Table, layout: Layout) -> tuple[pa.Table, list[str]]:
-    """The rows without the last ones that hold words in the first column alone, where the others have none."""
+    """The rows without the last ones that are words alone or begin with "Total", where the others begin with numbers
+    or times."""
     kinds = [bool(re.search(r"\d", row[0])) for row in layout.rows[:100]]
     footers: list[str] = []
-    if parsed.num_columns < 2 or not kinds or sum(kinds) < 0.9 * len(kinds) or not is_text(parsed.column(0)):
+    if parsed.num_columns < 2 or not kinds or sum(kinds) < 0.8 * len(kinds) or not is_text(parsed.column(0)):
         return parsed, footers
     for place in range(len(parsed) - 1, max(0, len(parsed) - _MOST_FOOTERS), -1):
-        if any(column[place].is_valid for column in parsed.columns[1:]):
-            break
+        alone = not any(column[place].is_valid for column in parsed.columns[1:])
         text = str(parsed.column(0)[place] or "")
-        if text and not re.search(r"[^\W\d_]{3}.*[\s:]", text):
+        if not text and not alone:
+            break
+        if text and not (re.search(r"[^\W\d_]{3}.*[\s:]", text) if alone else _TOTAL.fullmatch(text.strip(" :.*"))):
             break
         footers += [text] if text else []
     else:

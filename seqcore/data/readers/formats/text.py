@@ -125,7 +125,7 @@ def _sides(lines: list[str]) -> tuple[int, int] | None:
     first, second = (columns[i] for i in texts[:2])
     numbers = [cells for i, cells in enumerate(columns) if i not in texts]
     words = [sum(len(cell.split()) for cell in cells) / len(cells) for cells in (first, second)]
-    if are_labels(first) or are_labels(second) or (numbers and min(words) < 1.5):
+    if any(are_labels(columns[i]) for i in texts) or (numbers and min(words) < 1.5):
         return None
     return texts[0], texts[1]
 

@@ -144,7 +144,7 @@ def test_text_that_begins_with_a_comment_sign_is_no_comment() -> None:
     assert len(multi.labels) == 4
 
 
-def test_footers_are_skipped_and_said_and_totals_are_not_guessed() -> None:
+def test_footers_and_totals_are_skipped_and_said() -> None:
     for footer in (
         "\nSource: the institute\nLast updated: today, at 5\n",
         "Source: the institute,\nLast updated: today,\n",
@@ -152,7 +152,11 @@ def test_footers_are_skipped_and_said_and_totals_are_not_guessed() -> None:
         table = read("date,v\n" + ONE + footer)
         assert table.values[:, 0].tolist() == V
         assert any(note.startswith("Skipped 2 lines below the last row") for note in table.notes)
-    assert "row 30: 'Total' is not a date" in line_of("date,v\n" + ONE + "Total,234\n")
+    for total in ("Total,234\n", "Min,1\nMax,9\nAverage:,5\n", "Summe,234\n"):
+        table = read("date,v\n" + ONE + total)
+        assert table.values[:, 0].tolist() == V
+        assert any("below the last row" in note for note in table.notes)
+    assert "row 30: 'Tuesday' is not a date" in line_of("date,v\n" + ONE + "Tuesday,234\n")
 
 
 def test_lines_to_skip_can_be_counted() -> None:
