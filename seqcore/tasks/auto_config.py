@@ -27,6 +27,7 @@ SEASONS = {  # range of days between rows -> rows in a typical season
 }
 STREAM = 20_000  # symbols from which on training is stateful
 _EXAMINED = 5_000  # rows from which the default target is chosen
+_MOST_CODES = 25  # distinct values of a column of codes; more are counts, such as rented bikes
 BOOK = 1_000_000  # symbols up to which such a text is trained for many epochs
 
 Fields = dict[str, Any]
@@ -80,7 +81,7 @@ def _regression(table: Table) -> Fields:
 def _default_target(table: Table) -> str | None:
     """The first column that varies, neither counts rows nor repeats the calendar, and is no code or category.
 
-    One that is mostly missing is taken only if there is no other.
+    One that is mostly missing, or a flag of two values, is taken only if there is no other.
     """
     if not table.tabular or not table.numeric_columns or table.recordings is not None:
         return None
@@ -88,14 +89,17 @@ def _default_target(table: Table) -> str | None:
     categories = tuple(f"{role.column}=" for role in table.report.roles if role.role == "category")
     rows = slice(0, min(int(table.offsets[1]), _EXAMINED))
     calendar = [] if table.times is None else _calendar(table.times[rows])
-    sparse = None
+    poor = None
     for i, name in enumerate(table.columns):
         values = table.values[rows, i]
-        if np.isnan(values).mean() > 0.5:
-            sparse = sparse or name
-        elif name not in codes and not name.startswith(categories or "\0") and _is_measured(values, calendar):
+        known = values[~np.isnan(values)]
+        coded = name in codes and len(np.unique(known)) <= _MOST_CODES
+        if coded or name.startswith(categories or "\0") or not _is_measured(values, calendar):
+            continue
+        if len(known) >= 0.5 * len(values) and len(np.unique(known)) > 2:
             return name
-    return sparse
+        poor = poor or name
+    return poor
 
 
 def _is_measured(values: NDArray[np.float64], calendar: list[NDArray[np.int64]]) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "calendar_days",
     "clock_time",
     "date_family",
+    "named_order",
     "parse_dates",
     "year_of",
 ]
@@ -58,6 +59,7 @@ _FAMILIES = {
         rf"{_WEEKDAY}{_YEAR}[-/.年년] ?(?P<month>\d{{1,2}})[-/.月월] ?(?P<day>\d{{1,2}})[.日일]?{_CLOCK}{TAIL}"
     ),
     "numbers": rf"{_WEEKDAY}(?P<a>\d{{1,2}})[-/.] ?(?P<b>\d{{1,2}})[-/.] ?'?(?P<c>\d{{4}}|\d{{2}})\.?{_CLOCK}{TAIL}",
+    "numbers without signs": rf"(?P<a>\d{{1,2}})(?P<b>\d{{2}})(?P<c>(?:19|20)\d{{2}})[t ]{TIME_OF_DAY}",
     "year-month-day without signs": rf"(?P<year>[12]\d{{3}})(?P<month>[01]\d)(?P<day>[0-3]\d){_CLOCK}{TAIL}",
     "day name year": rf"{_WEEKDAY}{_DAY}{_OF}{_NAME}{_OF}{_SHORT}(?: ?[грr]\.?)?{_CLOCK}{TAIL}",
     "name day year": rf"{_WEEKDAY}{_NAME}[-/ .]*{_DAY}[-/ ,.]+{_SHORT}{_CLOCK}{TAIL}",
@@ -169,12 +171,15 @@ def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto", zo
             clocked |= "hour" in found.keys and bool(np.any(parsed[1]))
     questions: list[Question] = []
     others: list[Times] = []
-    if family == "numbers":
+    if family.startswith("numbers"):
         order, questions = _order(numbers, good, order, dots="." in _first(column, good))
         if questions:
             year, month, day = numbers[:, _ORDERS["month-first"]].T
             others = [calendar_days(year_of(year), month, day)[0] + clock.astype("timedelta64[ns]")]
         numbers = numbers[:, _ORDERS[order]]
+    quarterly = family == "year-month" and _are_quarters(numbers[good], _first(column, good))
+    if quarterly:
+        numbers[:, 1] = 3 * numbers[:, 1] - 2
     days, valid = calendar_days(year_of(numbers[:, 0]), numbers[:, 1], numbers[:, 2])
     good &= valid
     times = days + clock.astype("timedelta64[ns]")
@@ -183,6 +188,7 @@ def parse_dates(column: pa.ChunkedArray, family: str, *, order: str = "auto", zo
     times, notes, fixed = in_one_zone(times, zones, zone)
     bad = np.asarray(pc.is_valid(column)) & ~good
     unit = "time" if clocked else next(u for key, u in _UNITS.items() if f"<{key}>" in _FAMILIES[family])
+    unit = "quarter" if quarterly else unit
     notes = [*(question.sentence for question in questions), *notes]
     other = others[0] + (times - local) if others else None
     return ParsedDates(times, bad, unit, tuple(notes), tuple(questions), fixed, other)
@@ -192,6 +198,21 @@ def simple(texts: pa.Array) -> pa.Array:
     """Lower case, without outer and repeated spaces, and without a dash between a date and a time of day."""
     spaced = pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(texts), r"[\s\x{a0}\x{202f}]+", " "))
     return pc.replace_substring_regex(spaced, r"^([^:]*\d) - (\d{1,2}[:.]\d\d(?:[:.]\d\d)?)$", r"\1 \2")
+
+
+def named_order(name: str) -> str:
+    """The order of day, month and year that a name such as "DATE (MM/DD/YYYY)" gives, or "auto"."""
+    found = re.search(
+        r"(?<![a-z])(?:(m{1,2})[-/. ]?d{1,2}|d{1,2}[-/. ]?m{1,2})[-/. ]?(?:yy){1,2}(?![a-z])", name.lower()
+    )
+    return "auto" if found is None else "month-first" if found[1] else "day-first"
+
+
+def _are_quarters(numbers: NDArray[np.int16], example: str) -> bool:
+    """Whether the months [n, 3] of several years are always 1 to 4, written with one digit: 2000:1 to 2000:4."""
+    if not re.fullmatch(r"\d{4}\D[1-4]", example.strip()):
+        return False
+    return [*np.unique(numbers[:, 1])] == [1, 2, 3, 4] and len(np.unique(numbers[:, 0])) > 1
 
 
 def _first(column: pa.ChunkedArray, good: Mask) -> str:

@@ -1,8 +1,9 @@
 """Numbers that stand for missing values, such as -200, 999.9 or 1e20: found by content, made missing on request.
 
 A code lies far outside the range of the other values, and it looks like one: only nines, one digit with zeros below
-nothing but positive values, a limit of a type, or a magnitude that no measurement has. Zeros at night, a sensor at its
-maximum and capped prices lie within the range or do not look like codes.
+nothing but positive values, a limit of a type, a magnitude that no measurement has, or a negative whole number
+that comes again and again at several times the range of all others. Zeros at night, a sensor at its maximum and capped
+prices lie within the range or do not look like codes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Numbers = NDArray[np.float64]
 
 MOST_CODES = 6  # of a column
 FEW_LEVELS = 12
-_NINES = re.compile(r"9{2,}(\.9+)?")
+_NINES = re.compile(r"[67]?9{2,}(\.9+)?")
 _ROUND = re.compile(r"[1-9]0{2,}")
 _LIMITS = frozenset((-(2.0**15), 1.0 - 2.0**15, -(2.0**31), 2.0**31 - 1.0))  # not 32767: a sensor at its maximum
 _HUGE = 1e15
@@ -70,7 +71,8 @@ def _codes_of(rest: Numbers) -> dict[float, int]:
     """The codes among the values of one column, with the number of their cells."""
     counts: dict[float, int] = {}
     while len(rest) and len(counts) < MOST_CODES:  # the extremes that look like codes, from the outside in
-        code = next((float(v) for v in (rest.min(), rest.max()) if _looks_like_a_code(float(v))), None)
+        ends = [float(v) for v in (rest.min(), rest.max())]
+        code = next((v for v in ends if _looks_like_a_code(v) or _is_apart(v, rest)), None)
         if code is None:
             break
         others = rest[~_equal(rest, code)]
@@ -81,6 +83,16 @@ def _codes_of(rest: Numbers) -> dict[float, int]:
 
 def _looks_like_a_code(value: float) -> bool:
     return _is_typical(value) or value == -1.0 or _is_round(value)
+
+
+def _is_apart(value: float, rest: Numbers) -> bool:
+    """Whether a negative whole number comes again and again, far from all others among `rest[n]`."""
+    same = rest == value
+    if value >= 0 or not value.is_integer() or not 3 <= int(same.sum()) <= 0.3 * len(rest):
+        return False
+    core = rest[~same]
+    width = float(np.ptp(core))
+    return 0 < 5 * width < float(core.min()) - value and len(np.unique(core)) > FEW_LEVELS
 
 
 def _is_typical(value: float) -> bool:
@@ -107,6 +119,8 @@ def _is_code(code: float, count: int, core: Numbers) -> bool:
     once = count > 1 or gap > 20 * width  # a single cell must be still farther away
     if code == -1.0:
         return count > 1 and low > 1.0 and gap > 0.3 * width
+    if not _is_typical(code) and not _is_round(code):
+        return True  # found to be apart
     if not _is_typical(code):
         return once and gap > (width if low >= 0 else 3 * width)
     if code < 0:

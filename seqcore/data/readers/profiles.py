@@ -48,7 +48,8 @@ _WORDS = {
         region stock company product code site location asset machine engine trial recording utterance file
         episode run unique_id series_id sequence_id sequenceid seq_id sample_id case_id item_id store_id sensor_id
         station_id unit_id device_id trial_id recording_id file_id series_name uid sid
-        stn station_no stations_id site_no
+        stn station_no stations_id site_no nmi zone zone_id zoneid area district route node meter household
+        building plant feeder
     """,
     "step": """
         time t ds step steps timestep time_step time_idx timeidx time_index tick frame frame_id index idx n k pos
@@ -167,9 +168,14 @@ class Profile:
 
     @cached_property
     def repeats(self) -> bool:
-        """Whether values come again: at most 0.7 distinct ones a row."""
+        """Whether values come again: at most 0.7 distinct ones a row in the first rows, or half in all."""
         first = self.column.slice(0, 5_000).drop_null()
-        return len(first) > 0 and len(first.unique()) <= 0.7 * len(first)
+        return len(first) > 0 and (len(first.unique()) <= 0.7 * len(first) or self.distinct_of_all <= 0.5)
+
+    @cached_property
+    def distinct_of_all(self) -> float:
+        """The number of distinct values a row, 0 to 1."""
+        return int(pc.count_distinct(self.column).as_py()) / max(1, len(self.column))
 
     @cached_property
     def words(self) -> float:

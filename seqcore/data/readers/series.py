@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seqcore.data.calendar import short_time
@@ -21,6 +22,7 @@ from seqcore.data.readers.roles import EVIDENCE, Roles
 from seqcore.data.readers.time_axis import TimeAxis, find_time
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.results.formatting import counted
 
 __all__ = ["Ids", "ordered", "series_table", "take_time"]
 
@@ -54,12 +56,15 @@ def series_table(columns: Columns, origin: Origin, reading: Reading, roles: Role
     if order is not None:
         values = values[order]
         times = times[order] if times is not None else None
+        along = along[order] if along is not None else None
     offsets = np.array([0, len(values)], dtype=np.int64)
     if ids is not None:
         counts = np.bincount(ids.codes, minlength=len(ids.names))
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         rows = f"{counts.min():,}" if counts.min() == counts.max() else f"{counts.min():,} to {counts.max():,}"
         origin.notes.append(f"{len(ids.names):,} series by column {ids.column}, {rows} rows each.")
+    if axis is not None and axis.steps is not None and along is not None:
+        _note_missing_steps(along, offsets, axis.name, origin)
     table = Table(
         values=values,
         columns=tuple(names),
@@ -102,6 +107,22 @@ def take_time(
         del columns[name]
         roles.take([name], "time-part" if place else "time", axis.reasons.get(name, "dates"))
     return axis if axis.left_out is None else _without(axis, axis.left_out, columns, origin)
+
+
+def _note_missing_steps(steps: NDArray[Any], offsets: NDArray[np.int64], name: str, origin: Origin) -> None:
+    """Say which counted steps, sorted in each series, are missing, if most of the others are evenly spaced."""
+    ahead = np.diff(steps.astype(np.float64))
+    within = np.ones(len(ahead), dtype=bool)
+    within[offsets[1:-1] - 1] = False
+    usual = float(np.median(ahead[within])) if within.any() else 0.0
+    lacking = np.where(within, ahead / usual - 1, 0.0) if usual > 0 else np.zeros(0)
+    if not np.any(lacking) or np.any(lacking != np.round(lacking)) or (lacking[within] == 0).mean() < 0.5:
+        return
+    places = np.flatnonzero(lacking)
+    count, first = int(lacking.sum()), int(places[0])
+    where = f"between {steps[first]:g} and {steps[first + 1]:g}"
+    where = where if len(places) == 1 else f"in {len(places):,} places, first {where}"
+    origin.notes.append(f"{name}: {counted(count, 'step')} missing {where}: the rows are treated as consecutive.")
 
 
 def _take_counter(columns: Columns, origin: Origin, roles: Roles) -> TimeAxis | None:
@@ -184,6 +205,25 @@ def _take_ids(columns: Columns, axis: TimeAxis | None, origin: Origin, roles: Ro
         columns.pop(name)
     reason = f"{len(found.names):,} distinct values that separate rows of the same time"
     roles.take(found.columns, "series", reason if axis is not None else f"{len(found.names):,} distinct values")
+    for name in _other_names(found, columns, roles):
+        del columns[name]
+        roles.take([name], "ignore", f"another name of {found.column}")
+        origin.notes.append(f"Column {name} was left out: it is another name of {found.column}.")
+    return found
+
+
+def _other_names(ids: Ids, columns: Columns, roles: Roles) -> list[str]:
+    """Columns of text with one value for each series, and another one for each other series."""
+    found = []
+    for p in roles.examined:
+        free = p.name in columns and p.name not in roles.given.roles and p.text and not p.numeric
+        if not free or p.filled < 1 or pc.count_distinct(p.column).as_py() != len(ids.names):
+            continue
+        coded = p.column.combine_chunks().dictionary_encode()
+        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+        pairs = ids.codes.astype(np.int64) * len(ids.names) + np.asarray(coded.indices)
+        if len(np.unique(pairs)) == len(ids.names):
+            found.append(p.name)
     return found
 
 
@@ -195,7 +235,8 @@ def _candidates(columns: Columns, origin: Origin, roles: Roles) -> list[Ids]:
     """Columns of repeated names or codes as ids, most probable first."""
     examined = [p for p in roles.examined if p.name in columns and p.name not in roles.given.roles]
     judged = [(EVIDENCE["series"](p)[0], p) for p in examined]
-    likely = sorted((x for x in judged if x[0] > 0 and x[1].distinct <= 0.5), key=lambda x: (-x[0], x[1].place))
+    few = (x for x in judged if x[0] > 0 and (x[1].distinct <= 0.5 or x[1].distinct_of_all <= 0.5))
+    likely = sorted(few, key=lambda x: (-x[0], x[1].place))
     found = (_ids(p.name, columns, origin) for _, p in likely[:6])
     return [ids for ids in found if 2 <= len(ids.names) <= len(ids.codes) / 2]
 

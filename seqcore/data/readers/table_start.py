@@ -356,9 +356,10 @@ class _Table:
         start = at + 1
         while start < min(len(self.rows) - 1, at + 6):
             cells = self.rows[start].cells
-            if len(cells) != self.width or self.is_data(cells) or not self._is_words(cells):
-                break
-            if self._recurs(start):
+            short = len(cells) < self.width and _are_units(cells)  # columns without a unit have no cell
+            if not short and (
+                len(cells) != self.width or self.is_data(cells) or not self._is_words(cells) or self._recurs(start)
+            ):
                 break
             start += 1
         return start

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.import_report import Answer, Question
 from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, wanted_column
-from seqcore.data.readers.dates import ParsedDates
+from seqcore.data.readers.dates import DAY, ParsedDates
 from seqcore.data.readers.time_candidates import Candidate, TimeColumns
 from seqcore.data.readers.time_parts import FINER, TimePart, over_changes, read_part
 from seqcore.data.readers.time_zones import resolve_changes
@@ -22,6 +22,8 @@ Times = NDArray[np.datetime64]
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.int64] | NDArray[np.float64]
+
+_FEW = 4  # rows of an hour that occurs twice
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,9 @@ def find_time(columns: Columns, origin: Origin, overrides: Mapping[str, str] | N
     wanted = next((name for name, role in roles.items() if role == "time"), None)
     finder = _Finder(columns, origin, roles)
     mains = [finder.given(wanted)] if wanted else finder.mains()
-    if not wanted:
-        finder.note_unreadable([main.name for main in mains])
     found = [(main, *finder.completed(main)) for main in mains]
+    if not wanted:
+        finder.note_unreadable([name for _, axis, _ in found for name in axis.columns])
     if not found:
         return None
     main, axis, _ = max(found, key=lambda entry: entry[2])
@@ -132,7 +134,7 @@ class _Finder(TimeColumns):
             unit = "time"
         while (added := self.best_part(axis, unit)) is not None:
             axis, unit = self.with_part(axis, *added)
-        axis = self.in_better_order(axis, parsed, unit)
+        axis = self.with_same_clock(self.in_better_order(axis, parsed, unit))
         if len(axis.columns) > 1:
             together = f"{', '.join(axis.columns[:-1])} and {axis.columns[-1]}"
             title = together if parsed.unit in ("year", "month", "week") else name
@@ -175,13 +177,32 @@ class _Finder(TimeColumns):
             notes=tuple(notes), questions=tuple(questions), fixed_offset=axis.fixed_offset or bool(changes),
         ), unit  # fmt: skip
 
+    def with_same_clock(self, axis: TimeAxis) -> TimeAxis:
+        """The axis with other columns that give the time of day of the rows, or another one at a fixed distance."""
+        if axis.times is None or len(axis.columns) == 1 or len(np.unique(axis.times)) < 3:
+            return axis
+        clock = axis.times.astype(np.int64) % DAY
+        for name, column in self.pool.items():
+            if name in axis.columns or name in self.numbered or name in self.roles:
+                continue
+            part = read_part(name, column, "clock")
+            counts = part is not None and part.full and 0 < part.slot < DAY // 24  # 1 to 96
+            if part is None or not (part.certain or counts) or len(np.unique(part.values)) < 3:
+                continue
+            if len(np.unique((part.values - clock) % DAY)) == 1:
+                axis = replace(
+                    axis, columns=(*axis.columns, name), scores={**axis.scores, name: 0.9},
+                    reasons={**axis.reasons, name: "it repeats the time of day"},
+                )  # fmt: skip
+        return axis
+
     def best_part(self, axis: TimeAxis, unit: str) -> tuple[str, TimePart, float] | None:
         """The column that completes times of this precision best, and its score."""
         found: list[tuple[tuple[bool, ...], tuple[str, TimePart, float]]] = []
         for kind in FINER.get(unit, ()):
             for name, column in self.pool.items():
                 known = name in axis.columns or (name in self.numbered and name not in self.roles)
-                part = None if known else read_part(name, column, kind)
+                part = None if known else read_part(self.called.get(name, name), column, kind)
                 score = 0.0 if part is None else self.score(axis, name, part)
                 if part is not None and score:
                     found.append(((name in self.roles, part.certain, part.full, part.hinted), (name, part, score)))
@@ -197,6 +218,8 @@ class _Finder(TimeColumns):
             return 1.0
         if part.hinted and (part.certain or part.kind in ("month", "quarter", "half", "day")):
             return 0.95
+        if part.kind == "minute" and part.hinted and len(axis.columns) > 3 and self.follows(name, axis.columns[-1]):
+            return 0.95  # year, month, day, hour and then a minute, perhaps always the same
         others = [key for key in self.keys(loose=True) if key not in (name, *axis.columns)]
         keys = [key for key in others if is_text(self.columns[key]) or self.is_panel(axis.times, key)]
         keys = [key for key in keys if self.comes_first(key, name)]
@@ -221,7 +244,7 @@ class _Finder(TimeColumns):
         assert axis.times is not None
         keys = [key for key in self.keys(loose=True) if key not in axis.columns]
         for by in ([], *([key] for key in keys), keys):
-            if self.repeated(axis.times, by) <= 0.02:
+            if self.repeated(axis.times, by) <= max(0.02, _FEW / len(axis.times)):
                 break
         codes = (
             pd.DataFrame({key: self.codes(key) for key in by}).groupby(by).ngroup().to_numpy().astype(np.int64)

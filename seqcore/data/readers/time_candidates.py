@@ -15,7 +15,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, is_whole, sample
-from seqcore.data.readers.dates import Groups, ParsedDates, calendar_days, date_family, parse_dates, simple, year_of
+from seqcore.data.readers.dates import (
+    Groups,
+    ParsedDates,
+    calendar_days,
+    date_family,
+    named_order,
+    parse_dates,
+    simple,
+    year_of,
+)
 from seqcore.data.readers.month_names import month_of_name
 from seqcore.data.readers.numbers import is_number
 from seqcore.data.readers.time_numbers import counted_steps, is_dated, read_number_times, words
@@ -69,6 +78,7 @@ class TimeColumns:
         stems = Counter(words(name) for name in columns if not origin.numbered)
         self.numbered = {name for name in columns if stems[words(name)] > 2}  # Period01, Period02, ... hold values
         self._keys: dict[bool, list[str]] = {}
+        self.called = _called(columns) if origin.numbered else {}  # by what they hold, where they have no names
 
     def given(self, name: str) -> Candidate:
         """The column that the user named. DataError if it can't be time."""
@@ -131,7 +141,10 @@ class TimeColumns:
         if family == "numbers" and not (given or is_dated(name)) and not re.search(r"\d{4}", " ".join(cells)):
             family = date_family(cells, share=0.95)  # 1.2.13 may be a version
         if family is not None:
-            parsed = parse_dates(column, family, order=options.date_order, zone=options.time_zone)
+            order = named_order(name) if options.date_order == "auto" else options.date_order
+            parsed = parse_dates(column, family, order=order, zone=options.time_zone)
+            if parsed.bad.any() and order != options.date_order:  # the name is wrong
+                parsed = parse_dates(column, family, zone=options.time_zone)
             return Candidate(name, parsed, None, 0.95, f"dates such as {cells[0][:40]}")
         return self.counted(name, cells, given=given) if leading or given else None
 
@@ -141,7 +154,7 @@ class TimeColumns:
         first = values[~missing]
         if not (leading or given or is_dated(name) or first[0] >= 16_780_101) or missing.mean() > 0.1:
             return None
-        times = read_number_times(first, name, leading=leading, given=given)
+        times = read_number_times(first, self.called.get(name, name), leading=leading, given=given)
         if times is not None:
             full = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[ns]")
             bad = np.zeros(len(values), dtype=bool)
@@ -246,9 +259,36 @@ class TimeColumns:
             return False
         return bool((np.diff(self.codes(name)) != 0).mean() <= 0.5)
 
+    def follows(self, name: str, before: str) -> bool:
+        """Whether a column comes directly after another one."""
+        return self._places[name] == self._places[before] + 1
+
     def repeated(self, times: Times, keys: Iterable[str]) -> float:
         """The share of rows whose time and keys occurred before."""
+        if bool(np.all(times[1:] > times[:-1])):
+            return 0.0
         return float(pd.DataFrame({"": times, **{key: self.codes(key) for key in keys}}).duplicated().mean())
+
+
+def _called(columns: Columns) -> dict[str, str]:
+    """The leading columns that are year, month and day by their numbers, and parts of the day as far as days repeat."""
+    parts = (("year", 1800, 2200), ("month", 1, 12), ("day", 1, 31), ("hour", 0, 24), ("minute", 0, 59))
+    found: dict[str, str] = {}
+    order = np.zeros(0, dtype=np.int64)
+    for (name, column), (part, low, high) in zip(columns.items(), parts, strict=False):
+        values = _numbers(column)
+        if values is None or not (np.all(values == np.floor(values)) and low <= values.min() and values.max() <= high):
+            break
+        order = values.astype(np.int64) + (0 if part == "year" else order * 100)
+        found[name] = part
+        if len(found) > 2 and np.all(np.diff(order) > 0):
+            break
+    if len(found) < 3:
+        return {}
+    days = order // 100 ** (len(found) - 3)
+    if np.any(np.diff(days) < 0):
+        return {}
+    return found if calendar_days(days // 10_000, days // 100 % 100, days % 100)[1].all() else {}
 
 
 def _names_a_day(text: str) -> bool:

@@ -88,7 +88,9 @@ def read_number_times(
     readings = _digits(number.astype(np.int64), name, hinted or leading) if whole else []
     readings += _epochs(values, low, high)
     if EXCEL[0] <= low and high <= EXCEL[1]:
-        readings.append(("serial days of a spreadsheet", lambda: _serial_days(values)))
+        readings.append(("serial days of a spreadsheet", lambda: _serial_days(values, 25_569)))
+    if MATLAB[0] <= low and high <= MATLAB[1]:
+        readings.append(("serial days of MATLAB", lambda: _serial_days(values, 719_529)))
     if not whole and low >= 1600 and high <= 2300:
         readings.append(("decimal years", lambda: _decimal_years(values)))
     for what, read in readings:
@@ -103,6 +105,7 @@ def read_number_times(
 
 
 EXCEL = (18_264, 80_000)  # serial days of 1950 and 2119
+MATLAB = (712_224, 774_000)
 Reading = tuple[str, Callable[[], tuple[Times, Mask, str]]]
 
 
@@ -122,7 +125,7 @@ def _score(what: str, name: str, times: Times, *, hinted: bool, leading: bool) -
         if steady or (hinted and rising):
             return 0.8
         return 0.6 if onward and np.any(moving) else 0.0  # years beside months repeat
-    if what == "serial days of a spreadsheet" and not (_DATED.search(words(name)) or (hinted and is_steady(times))):
+    if what.startswith("serial days") and not (_DATED.search(words(name)) or (hinted and is_steady(times))):
         return 0.7 if steady else 0.0
     if what in ("decimal years", "yyyyddd", "yyyyq") and not hinted:
         return 0.75 if steady else 0.0
@@ -170,6 +173,16 @@ def _digits(number: Whole, name: str, likely: bool) -> list[Reading]:
         readings.append(("yyyymmdd", lambda: (*day(number), "day")))
     if within(7):
         readings.append(("yyyyddd", lambda: (*year_days(number // 1000, number % 1000), "day")))
+    if within(6) and re.search(r"quarter|qtr|quartal|trimestre|kwartal", plain(name)):
+        readings.append(
+            (
+                "yyyyqq",
+                lambda: (
+                    *_both(calendar_days(number // 100, 3 * (number % 100) - 2, ones), number % 100 <= 4),
+                    "quarter",
+                ),
+            )
+        )
     if within(6):
         weekly = re.search(r"week|woche|kw|wk|semaine|semana|settimana", plain(name))
         months: Reading = ("yyyymm", month)
@@ -215,9 +228,9 @@ def _epochs(values: NDArray[np.float64] | Whole, low: float, high: float) -> lis
     return []
 
 
-def _serial_days(values: NDArray[np.float64] | Whole) -> tuple[Times, Mask, str]:
-    """Days since 30 December 1899, rounded to the millisecond: 42370 is 2016-01-01."""
-    milliseconds = np.round((values.astype(np.float64) - 25_569) * 86_400_000).astype(np.int64)
+def _serial_days(values: NDArray[np.float64] | Whole, of_1970: int) -> tuple[Times, Mask, str]:
+    """Days counted so that 1970-01-01 is `of_1970`, rounded to the millisecond: 42370 is 2016-01-01 in spreadsheets."""
+    milliseconds = np.round((values.astype(np.float64) - of_1970) * 86_400_000).astype(np.int64)
     for unit, tolerance in ((60_000, 5_000), (1_000, 50)):  # fractions are cut after some digits
         rounded = np.round(milliseconds / unit).astype(np.int64) * unit
         if np.all(np.abs(milliseconds - rounded) < tolerance):

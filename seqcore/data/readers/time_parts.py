@@ -83,6 +83,7 @@ _CODES = {
     "kw": "week",
 }
 _ENDING = r"\b(he|ending|ende|end)\b"
+_HOUR_ENDING = "is the end of an hour, read as its start"
 _OF_DAY = {"minute": MINUTE, "second": 10**9}  # counted from midnight
 _SLOTS = ((25, HOUR), (50, HOUR // 2), (100, HOUR // 4), (150, HOUR // 6), (300, HOUR // 12), (1500, MINUTE))
 
@@ -191,7 +192,7 @@ def _read_texts(name: str, texts: pa.Array, kind: str, hinted: bool, places: Who
                 break
             note = "holds ranges, read as their start" if _any(texts, r"\d ?(-|–|—|to|bis|à) ?\d") else ""
             if ending:
-                clock, note = clock - HOUR, "is the end of an hour, read as its start"
+                clock, note = clock - HOUR, _HOUR_ENDING
             return TimePart(kind, clock[places], note, True, hinted)
     found = Groups(texts, _LABEL)
     if not found.matched.all():
@@ -259,7 +260,11 @@ def _clock_number(name: str, values: Whole, hinted: bool) -> TimePart | None:
     counted = len(distinct) == high - low + 1 and high > 288  # 1 to 1440 are minutes
     if hinted and 100 <= high <= 240_000 and written and not counted:
         spans = (minutes // 100 * 60 + minutes % 100) * MINUTE
-        return TimePart("clock", spans + (values % 100 * 10**9 if high >= 10_000 else 0), certain=True, hinted=True)
+        clock = spans + (values % 100 * 10**9 if high >= 10_000 else 0)
+        note = ""
+        if re.search(_ENDING, name) and clock.min() == HOUR and clock.max() == DAY:
+            clock, note = clock - HOUR, _HOUR_ENDING
+        return TimePart("clock", clock, note, certain=True, hinted=True)
     named = next((width for pattern, width in _NAMED_SLOTS if re.search(pattern, name)), 0)
     width = named or next((width for most, width in _SLOTS if high <= most), 0)
     if not width:

@@ -168,6 +168,8 @@ def _question(what: str, zones: Sequence[str]) -> Question:
 
 def _again(times: Times, keys: Whole | None) -> Mask:
     """Which times are a second occurrence in their series, in the order of time."""
+    if bool(np.all(times[1:] > times[:-1])):
+        return np.zeros(len(times), dtype=bool)
     frame = pd.DataFrame({"time": times} if keys is None else {"time": times, "key": keys})
     steps = np.diff(times.astype(np.int64))
     descending = int((steps < 0).sum()) > int((steps > 0).sum()) and keys is None

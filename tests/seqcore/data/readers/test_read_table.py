@@ -151,6 +151,16 @@ def test_an_empty_line_is_a_gap_in_a_single_column_and_nothing_elsewhere() -> No
     assert values_of(read("a,b\n1,2\n\n3,4\n,\n,\n")) == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize("blocks", [True, False])
+def test_many_short_series_are_told_apart_by_their_id(blocks: bool) -> None:
+    rows = [(f"c{i:04d}", f"2024-0{month}-01", i + month) for i in range(2000) for month in (1, 2, 3)]
+    rows = rows if blocks else sorted(rows, key=lambda row: row[1])
+    text = "customer,date,sales\n" + "".join(f"{customer},{day},{sales}\n" for customer, day, sales in rows)
+    table = read_table(text.encode(), name="sales.csv")
+    assert table.lengths.tolist() == [3] * 2000
+    assert table.columns == ("sales",)
+
+
 def test_rows_are_put_in_order_of_time_and_that_is_said() -> None:
     mixed = read("d,v\n2024-01-03,3\n2024-01-01,1\n2024-01-02,\n")
     assert values_of(mixed) == [[1], [None], [3]]
