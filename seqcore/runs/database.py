@@ -19,10 +19,10 @@ from typing import Any, ParamSpec, TypeVar
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from seqcore.errors import CorruptError, StoreError
-from seqcore.runs.first_page import mend_first_page
+from seqcore.runs.first_page import has_known_first_page, mend_first_page
 from seqcore.runs.integrity import rejoin
 from seqcore.runs.schema import COLUMNS, MIGRATIONS, is_current, migrate
 
@@ -177,19 +177,20 @@ class Database:
                 raise StoreError(f"{self.place.name} has to be migrated; open it once without SEQCORE_READ_ONLY")
 
     def _readable(self, file: Path) -> Path:
-        """The file, or a temporary copy of one that could only be read after a write, such as a store of an old version."""
+        """The file, or a temporary copy of one that could only be read after a write: of an old version, or damaged."""
         if not file.exists():
             raise StoreError(f"{file} doesn't exist and is not created, because {self.read_only}")
-        with contextlib.suppress(sqlite3.OperationalError, OperationalError), _connected(file) as connection:
-            if is_current(connection, str(file)):
+        with contextlib.suppress(sqlite3.DatabaseError, DatabaseError, CorruptError), _connected(file) as connection:
+            if is_current(connection, str(file)) and has_known_first_page(file):
                 _check_file(file, file)
                 return file
         folder = Path(tempfile.mkdtemp(prefix="seqcore-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         copy = folder / file.name
-        for end in ("", "-wal", "-journal"):
+        for end in ("", "-wal", "-journal", ".schema"):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(f"{file}{end}", f"{copy}{end}")
+        mend_first_page(copy, lambda: _is_intact(copy))
         _check_file(copy, file)
         _migrate_file(copy, file)
         return copy

@@ -9,7 +9,7 @@ from pathlib import Path
 from seqcore.errors import StoreError
 from seqcore.runs.atomic_io import write_durably
 
-__all__ = ["mend_first_page"]
+__all__ = ["has_known_first_page", "mend_first_page"]
 
 SIZE = 4096  # bytes of a page
 _KEPT = ((0, 24), (44, 92), (96, SIZE))  # what writes leave as it is: all but counters and the list of free pages
@@ -40,12 +40,25 @@ def mend_first_page(file: Path, is_intact: Callable[[], bool]) -> None:
         raise StoreError(f"{file} can't be read ({error.strerror})") from error
 
 
+def has_known_first_page(file: Path) -> bool:
+    """Whether the first page is that of the copy, if there is one, and fits the size of the file."""
+    copy = file.with_name(f"{file.name}.schema")
+    page = _first_page(file)
+    return page == _counted(file, page) and (not copy.exists() or _constant(page) == _constant(_first_page(copy)))
+
+
+def _counted(file: Path, page: bytes) -> bytes:
+    """The first page with the number of pages that the file has."""
+    logged = any(file.with_name(file.name + end).exists() for end in ("-journal", "-wal"))
+    if logged or len(page) < SIZE:  # the file is not all that the database holds
+        return page
+    return page[:28] + (file.stat().st_size // SIZE).to_bytes(4, "big") + page[32:]
+
+
 def _mend_page_count(file: Path, is_intact: Callable[[], bool]) -> None:
-    if any(file.with_name(file.name + end).exists() for end in ("-journal", "-wal")):
-        return  # the file is not what the database holds
-    page, pages = _first_page(file), file.stat().st_size // SIZE
-    counted = page[:28] + pages.to_bytes(4, "big") + page[32:]
-    if len(page) == SIZE and counted != page and not is_intact():
+    page = _first_page(file)
+    counted = _counted(file, page)
+    if counted != page and not is_intact():
         _overwrite(file, counted)
         if not is_intact():
             _overwrite(file, page)

@@ -139,7 +139,22 @@ def log_ahead(folder: Path) -> None:
     (folder / "seqcore.db-shm").unlink()  # it can't be made again
 
 
-@pytest.mark.parametrize("prepare", [downgrade, log_ahead])
+def flip_page_count(folder: Path) -> None:
+    _flip(folder / "seqcore.db", 29)
+
+
+def flip_schema(folder: Path) -> None:
+    file = folder / "seqcore.db"
+    _flip(file, file.read_bytes().index(b"CREATE TABLE runs") + 20)
+
+
+def _flip(file: Path, at: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[at] ^= 4
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("prepare", [downgrade, log_ahead, flip_page_count, flip_schema])
 def test_what_only_a_writer_could_read_is_read_in_a_copy(copied: Path, prepare: Callable[[Path], None]) -> None:
     prepare(copied)
     before = contents(copied)
