@@ -20,10 +20,15 @@ __all__ = [
 ]
 
 
+_LONGEST = 2_000  # characters of a line
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")  # of terminals, lines and writing direction
+
+
 class SeqcoreError(Exception):
     """Base class. `lines` has one line per error; the text is the joined lines.
 
-    Control characters, which a user's cells and names may hold, are spaces there: a line stays one line.
+    Control characters, which a user's cells and names may hold, are spaces there: a line stays one line. The middle
+    of a very long line, as of a name of 100,000 characters, is left out.
     """
 
     def __init__(self, *lines: str) -> None:
@@ -64,7 +69,9 @@ class LostLease(SeqcoreError):
 
 
 def _one_line(text: str) -> str:
-    return text if text.isprintable() else re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 4 :]}"
+    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,10 @@ from rich.text import Text
 from seqcore.cli.text_table import table_lines
 from seqcore.results import plain
 
-__all__ = ["Output", "close_streams"]
+__all__ = ["Output", "close_streams", "printable"]
 
 PIPED_WIDTH = 200  # without a terminal, lines are not wrapped
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 CLOSED = 128 + 13  # exit code after the reader has gone, as a shell reports SIGPIPE
 
 
@@ -57,7 +59,10 @@ class Output:
             self.line(text)
 
     def line(self, text: str) -> None:
-        """A line of text."""
+        """Text on one or more lines, without characters that a terminal would obey, as in the name of a file."""
+        self._print(printable(text))
+
+    def _print(self, text: str) -> None:
         if self.closed:
             return
         try:
@@ -70,17 +75,17 @@ class Output:
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None
         header, *lines = table_lines(columns, rows, right=right, width=width)
-        self.line("\n".join([f"\x1b[1m{header}\x1b[0m" if terminal else header, *lines]))
+        self._print("\n".join([f"\x1b[1m{header}\x1b[0m" if terminal else header, *lines]))
 
     def facts(self, facts: Sequence[tuple[str, str]]) -> None:
         """Names and values, one pair a line."""
         width = max((len(name) for name, _ in facts), default=0)
         for name, value in facts:
-            self.line(f"  {name:<{width}}  {value}")
+            self.line(f"  {name:<{width}}  {' '.join(value.split())}")
 
     def note(self, text: str) -> None:
         """A line on standard error."""
-        self.notes.print(Text(text))
+        self.notes.print(Text(printable(text)))
 
     def flush(self) -> None:
         """Flush standard output, so that a closed pipe raises here and not when Python exits."""
@@ -92,6 +97,11 @@ class Output:
         self._closed = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED
+
+
+def printable(text: str) -> str:
+    """Text without the characters that a terminal would obey; line ends and tabs stay."""
+    return "\n".join(line if line.isprintable() else _CONTROL.sub(" ", line) for line in text.split("\n"))
 
 
 def close_streams(code: int) -> int:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.status import Status
 from rich.text import Text
 
-from seqcore.cli.output import Output
+from seqcore.cli.output import Output, printable
 from seqcore.data.splits import SPLIT_TITLES, SPLITS
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Metrics, Preparing, Started, Steps
 from seqcore.registry import baseline_title
@@ -119,7 +119,7 @@ class ProgressDisplay:
 
     def _print(self, text: str) -> None:
         console = self._bar.console if self._bar is not None else self.out.notes
-        console.print(Text(text))
+        console.print(Text(printable(text)))
 
 
 @contextmanager

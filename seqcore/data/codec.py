@@ -73,5 +73,9 @@ class Codec(ABC):
 
 
 def fitted_in(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """`Codec.fitted` from the arrays of a checkpoint."""
-    return {k.removeprefix("fitted."): v for k, v in arrays.items() if k.startswith("fitted.")}
+    """`Codec.fitted` from the arrays of a checkpoint. ValueError for complex numbers."""
+    fitted = {k.removeprefix("fitted."): v for k, v in arrays.items() if k.startswith("fitted.")}
+    for name, values in fitted.items():
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"{name} has the type {values.dtype}")
+    return fitted

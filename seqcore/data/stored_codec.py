@@ -44,7 +44,10 @@ class Stored(BaseModel):
 
 @contextlib.contextmanager
 def decoding(what: str) -> Iterator[None]:
-    """CorruptError "WHAT is damaged: ..." in place of the errors that impossible values cause."""
+    """CorruptError "WHAT is damaged: ..." in place of the errors that impossible values cause.
+
+    It can be the decorator of a function that uses arrays whose shapes can be checked only with data.
+    """
     try:
         yield
     except ValidationError as error:
@@ -54,7 +57,7 @@ def decoding(what: str) -> Iterator[None]:
     except KeyError as error:
         raise CorruptError(f"{what} is damaged: {_line(error.args[0] if error.args else '')} is missing") from None
     except _FAULTS as error:
-        raise CorruptError(f"{what} is damaged: {_line(error) or type(error).__name__}") from None
+        raise CorruptError(f"{what} is damaged: {_line(error) or type(error).__name__}") from error
 
 
 def array(

@@ -251,7 +251,7 @@ class Reading:
                 raise NotFoundError("there is no run yet; train one first")
             return row
         wanted = run.strip().lower()
-        possible = wanted and not set(wanted) - set("0123456789abcdef-")
+        possible = 0 < len(wanted) <= 36 and not set(wanted) - set("0123456789abcdef-")
         query = select(table).where(table.c.id.startswith(wanted)).order_by(table.c.number.desc()).limit(6)
         found = list(connection.execute(query).mappings()) if possible else []
         if not found:

@@ -11,6 +11,7 @@ from torch import nn
 from seqcore.data.numeric_codec import NumericCodec
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.splits import split_bounds
+from seqcore.data.stored_codec import decoding
 from seqcore.evaluation.intervals import (
     AHEAD,
     BY_LEVEL,
@@ -103,6 +104,7 @@ def intervals_from(errors: Errors, coverage: float) -> Errors:
     return kept | ({BY_LEVEL: np.ones(1)} if by_level else {}) | ({NOT_NEGATIVE: never} if never.any() else {})
 
 
+@decoding("the prediction interval")
 def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], prediction: Values) -> Band | None:
     """(low, high) of predictions [n, S, H, K] for windows of a split; None without intervals."""
     half = data.codec.fitted.get(IN_WINDOW)  # [S, H, K]
@@ -113,6 +115,7 @@ def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], predict
     return _band(data.codec, prediction, half[places], scale, logarithmic=data.scalers.of(0).logarithmic)
 
 
+@decoding("the prediction interval")
 def with_band(view: SeriesView, codec: NumericCodec, *, after: str) -> SeriesView:
     """A prediction for the first series with its interval, if the model has intervals; NaN beyond the calibrated steps.
 

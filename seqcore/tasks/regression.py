@@ -15,6 +15,7 @@ from seqcore.data.columns import target_names
 from seqcore.data.dataset import Batch
 from seqcore.data.numeric_dataset import NumericCodec, NumericDataset, is_recursive
 from seqcore.data.splits import SPLIT_TITLES
+from seqcore.data.stored_codec import decoding
 from seqcore.data.table import Table
 from seqcore.evaluation.backtest import by_series_view, error_by_horizon, error_by_series, horizon_view
 from seqcore.evaluation.baselines import exact_baseline, facts_for, fit_baselines, predict_baselines
@@ -310,8 +311,9 @@ def _tried(row: Row) -> str:
     return f"{kind} {error:.4g}" if error is not None else f"{kind} not available ({remark})"
 
 
+@decoding("what the baselines learned")
 def _unit(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
     """MASE denominator of each window, [n, 1, 1, K]: mean absolute one-step difference in the training split."""
     series = data.series_of(data.windows[part].locate(indices)[2])
-    steps: NDArray[np.float64] = data.baseline_facts["naive_step"][series][:, None, None, :]
-    return steps
+    steps: NDArray[np.float64] = data.baseline_facts["naive_step"][series]
+    return steps.reshape(len(series), 1, 1, len(data.targets))

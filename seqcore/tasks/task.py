@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch, Dataset
+from seqcore.data.stored_codec import decoding
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.evaluation.interruption import check_interrupted
@@ -104,7 +105,9 @@ class Task(ABC):
         """Every baseline's scores on the windows that `evaluate` scores: found once for a dataset and split."""
         known: dict[str, dict[str, BaselineScore]] = dataset.baseline_scores
         if part not in known:
-            known[part] = self._score_baselines(dataset, part)
+            # A checkpoint may hold anything.
+            with decoding("what the baselines learned"), np.errstate(invalid="ignore", over="ignore"):
+                known[part] = self._score_baselines(dataset, part)
         return known[part]
 
     def baseline_metrics(self, dataset: Any, part: str) -> dict[str, dict[str, float]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from seqcore.data.stored_codec import decoding
 from seqcore.events import Finding
 from seqcore.registry import Entry, load
 
@@ -107,6 +108,7 @@ def fit_baselines(task: str, dataset: Any) -> dict[str, NDArray[Any]]:
     return {name: array for fit in fits for name, array in load(fit)(dataset).items()}
 
 
+@decoding("what the baselines learned")
 def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, NDArray[Any]]:
     """The fitted arrays for the series of this table; for a new series, from the rows that its scale was fitted on."""
     facts = dict(codec.fitted)

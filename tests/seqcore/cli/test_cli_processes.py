@@ -120,6 +120,29 @@ def test_a_command_without_standard_streams_works(tmp_path: Path, closed: str) -
     assert all(line.startswith("no runs yet") for line in lines)
 
 
+def test_names_do_not_control_the_terminal(tmp_path: Path, start: Start) -> None:
+    name = "a\x1b[31m\x9b32m\u202eb"
+    file = tmp_path / f"{name}.csv"
+    file.write_text("value\n" + "\n".join(str(n % 7) for n in range(40)))
+    for words in (
+        ["data", str(file)],
+        ["train", str(file), "--group", f"{name}\nc", "--set", "training.epochs=1"],
+        ["show", "latest"],
+    ):
+        out, err = start(*words).communicate(timeout=60)
+        assert words[0] == "train" or "a [31m 32m b" in out
+        assert not set("\x1b\x9b\u202e") & set(out + err)
+    assert "a [31m 32m b c\n" in out
+
+
+def test_a_very_long_name_is_shortened_in_an_error(start: Start) -> None:
+    for words in (["train", "9" * 100_000], ["show", "9" * 100_000], ["fields", "9" * 100_000]):
+        _, err = start(*words).communicate(timeout=60)
+        assert err.count("\n") == 1
+        assert len(err) < 3_000
+        assert "no" in err
+
+
 def test_training_stops_cleanly_when_its_reader_goes_away(start: Start) -> None:
     training = start(*ENDLESS)
     run = until(training, "epoch")["run"]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqcore.data.sources import SOURCES as SOURCES_OF_DATA
 from seqcore.errors import CorruptError, SeqcoreError
 from seqcore.events import CheckpointReady, Started
 from seqcore.experiment.experiment import Experiment
@@ -78,6 +79,17 @@ def use(content: bytes) -> None:
     assert all("\n" not in line and len(line) < 600 for line in lines), lines
 
 
+def score(content: bytes, experiment: Experiment) -> None:
+    """The same for the model and its baselines on a split."""
+    lines: tuple[str, ...] = ()
+    try:
+        table = SOURCES_OF_DATA[experiment.data.source].load()(**experiment.data.options).table()
+        Predictor.from_checkpoint(content).evaluate(table, split="val")
+    except SeqcoreError as error:
+        lines = error.lines
+    assert all("\n" not in line and len(line) < 600 for line in lines), lines
+
+
 def is_refused(codec: Any, values: Any, arrays: Any) -> bool:
     """Whether a codec refuses these values, with one line."""
     try:
@@ -115,6 +127,7 @@ def test_a_checkpoint_with_a_changed_value_is_refused_with_one_line_or_can_be_us
 def test_a_checkpoint_with_a_changed_tensor_is_refused_with_one_line_or_can_be_used(task: str) -> None:
     content = checkpoint(task)
     meta, tensors = unpack(content).meta, groups(content)
+    experiment = Experiment.make(meta["experiment"])
     for kind in ("codec", "best"):
         for name, tensor in tensors.get(kind, {}).items():
             number = torch.zeros_like(tensor)
@@ -125,7 +138,10 @@ def test_a_checkpoint_with_a_changed_tensor_is_refused_with_one_line_or_can_be_u
             ]
             for one in forged:
                 others = {key: value for key, value in tensors[kind].items() if key != name}
-                use(pack(meta, {**tensors, kind: others if one is None else {**others, name: one}}))
+                content = pack(meta, {**tensors, kind: others if one is None else {**others, name: one}})
+                use(content)
+                if name.startswith("fitted."):
+                    score(content, experiment)
 
 
 @pytest.mark.parametrize("task", SOURCES)
