@@ -152,7 +152,9 @@ def changed_options(draft: Draft) -> None:
 
 
 def _role_chosen(role: ColumnRole, key: str, file: _File) -> None:
-    _set_role(role, st.session_state[key], file)
+    """A callback, which Streamlit also calls for a control that a run has hidden, with its unchanged value."""
+    if st.session_state[key] != role.role:
+        _set_role(role, st.session_state[key], file)
 
 
 def _set_role(role: ColumnRole, name: str | None, file: _File) -> None:

@@ -115,3 +115,21 @@ def test_the_answer_to_a_question_is_a_button_and_is_kept_on_the_train_page(page
     assert _linked(page)["missing_codes"] == "-200"
     assert "\\-200 in temp" not in _texts(page)
     assert not page.button(key="do-train").disabled
+
+
+def test_a_role_that_was_not_changed_reads_nothing_again() -> None:
+    """Streamlit calls back for controls that were hidden while a run was shown: the run's page would be left."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from seqcore.data.import_report import ColumnRole
+        from ui.import_report import _File, _role_chosen
+
+        for chosen in ("ignore", "value"):
+            st.session_state["role-0"] = chosen
+            _role_chosen(ColumnRole("id", "ignore"), "role-0", _File((), {}, {}))
+            st.text(str("import-wanted" in st.session_state))
+
+    page = AppTest.from_function(script).run()
+    assert [element.value for element in page.text] == ["False", "True"]
