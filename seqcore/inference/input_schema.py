@@ -75,12 +75,12 @@ class InputSchema:
         """A sentence about labels of these data that are no class of the model; "" if there are none."""
         if not self.labels or table.labels is None:
             return ""
-        unknown = ~np.isin(table.labels, self.labels)
+        unknown = ~np.isin(table.labels, [*self.labels, ""])  # "": no label
         if not unknown.any():
             return ""
         seen = _named(np.unique(table.labels[unknown]).tolist())
-        count = len(table.labels)
-        if unknown.all():
+        count = int(np.sum(table.labels != ""))
+        if unknown.sum() == count:
             what = f"None of the {count:,} labels is known to the model: these data have {seen}"
             return f"{what}, the model predicts {_named(self.labels)}; all count as errors, check the label column."
         return f"{int(unknown.sum()):,} of {count:,} labels are not known to the model ({seen}) and count as errors."

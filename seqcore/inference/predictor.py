@@ -194,6 +194,10 @@ class Predictor:
         """Whether new data have targets, as `evaluate` needs; without them, `predict` takes the table."""
         return self._task.can_score(table)
 
+    def is_partly_labelled(self, table: Table) -> bool:
+        """Whether some sequences of new data have no label; `evaluate` takes the others."""
+        return self.can_score(table) and table.labels is not None and bool(np.any(table.labels == ""))
+
     def examples(self, table: Table, split: str) -> list[Example]:
         """Examples from a split of the training data to predict; empty if input is typed."""
         return self._task.examples(self._codec, table, split)
@@ -249,6 +253,8 @@ class Predictor:
         task, codec = self._task_with(beam), self._codec
         if split is None:
             table = self._input_schema.match(table)
+            if self.is_partly_labelled(table) and table.labels is not None:
+                table = table.select(np.flatnonzero(table.labels != ""))
             task = self._task_with(beam, validation_fraction=0.0, test_fraction=0.0, stride=1)
         with on_one_thread():
             dataset = task.make_dataset(table, _CPU, codec)

@@ -231,8 +231,8 @@ class Classification(Task):
         return labels_view(model, task, data, "train", indices, scores, most=len(indices), shown=_SHOWN, mixed=False)
 
     def can_score(self, table: Table) -> bool:
-        """Whether the table has labels."""
-        return table.labels is not None
+        """Whether the table has labels, at least for some sequences."""
+        return table.labels is not None and bool(np.any(table.labels != ""))
 
     def file_kind(self, codec: LabelledCodec) -> str:
         """The kind of the training data, even where the file has no labels."""

@@ -214,6 +214,8 @@ def _long(sight: _Sight) -> Reading | None:
             constant = is_constant_within(label.column, of.column)
             named = of.hint("series") == 1
             blocks = of.text or named or of.lies_in_blocks
+            if sight.origin.options.trained and given:
+                constant = max(constant, 0.5)  # new data may have a class, or labels, for a few sequences only
             if not blocks or constant < (0.5 if (label.hint("label") == 1 and named) or given else 1.0):
                 continue
             known = label.hint("label") or given
@@ -229,8 +231,17 @@ def _long(sight: _Sight) -> Reading | None:
         best = Reading("sequences", 0.9, labels[0][1].name, alone.name)
     if best is None and sight.origin.options.kind == "sequences" and not given:
         ids = [p for _, p in sight.best("series") if not p.numeric or sight.times or p.hint("series") == 1]
+        ids = ids or _single_id(sight)
         best = Reading("sequences", 0.6, None, ids[0].name) if ids else None
     return best
+
+
+def _single_id(sight: _Sight) -> list[Profile]:
+    """The id of new data with a single sequence: the same text in every row, beside the columns of the model."""
+    trained = sight.origin.options.trained
+    if trained is None or not trained.columns or not set(trained.columns) <= set(sight.all):
+        return []
+    return [p for p in sight.examined if p.coded and p.constant and p.filled == 1 and p.name not in trained.columns]
 
 
 def _unique_id(sight: _Sight, label: Profile) -> Profile | None:

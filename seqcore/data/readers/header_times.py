@@ -44,7 +44,8 @@ class HeaderTimes:
 
     def only(self, names: Sequence[str]) -> HeaderTimes | None:
         """These columns alone; None if too few are left, or months or quarters are lacking."""
-        kept = [i for i, name in enumerate(self.columns) if name in set(names)]
+        wanted = set(names)
+        kept = [i for i, name in enumerate(self.columns) if name in wanted]
         if len(kept) < _LEAST or (self.within and len(kept) < len(self.columns)):
             return None
         times = None if self.times is None else self.times[kept]

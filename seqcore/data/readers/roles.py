@@ -128,7 +128,24 @@ def given_roles(columns: Columns, origin: Origin) -> Given:
         known = {n: "value" for n in columns if n in options.trained.columns}
         known |= {n: "category" for n in columns if n not in known and options.trained.levels(n)}
         roles = known | roles
+        if "label" not in (*roles.values(), *refused):
+            roles |= dict.fromkeys(_known_labels(columns, origin, options.trained.labels, roles), "label")
     return Given(roles, frozenset(refused))
+
+
+def _known_labels(
+    columns: Columns, origin: Origin, labels: tuple[str, ...], roles: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The column of new data all of whose cells are classes of the model; none if there are several such columns."""
+    found = []
+    for p in profiles_of(columns, origin).values():
+        if p.name in roles or p.empty or not p.coded or p.hint("id") == 1 or p.hint("step") == 1 or p.counts_up:
+            continue
+        if set(p.levels) <= set(labels):
+            found.append(p.name)
+        if len(found) > 1:
+            return ()
+    return tuple(found)
 
 
 class Roles:

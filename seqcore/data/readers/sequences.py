@@ -19,7 +19,7 @@ __all__ = ["long_table", "refuse_short", "rows_table", "take_groups", "take_labe
 
 
 def take_labels(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Ids | None:
-    """The label of each row; its column is removed. None for new data in which labels are missing.
+    """The label of each row; its column is removed. None for new data without labels; "" where one is missing.
 
     DataError: missing labels; a single class, or no label column, unless the kind was given (new data to classify).
     """
@@ -33,7 +33,12 @@ def take_labels(columns: Columns, origin: Origin, reading: Reading, roles: Roles
     if origin.options.trained and (missing := unnamed(column)).any():
         few = "" if missing.all() else f" {missing.sum():,} of {len(missing):,} rows of"
         origin.notes.append(f"The label is missing in{few} {label}: classes are predicted, and not scored.")
-        return None
+        if missing.all():
+            return None
+        known, names = encode(label, column.filter(pa.array(~missing)), origin, "the label")
+        codes = np.full(len(missing), len(names), dtype=np.int32)
+        codes[~missing] = known
+        return Ids(label, codes, [*names, ""], (label,))
     labels = Ids(label, *encode(label, column, origin, "the label"), (label,))
     if len(labels.names) < 2 and origin.options.kind == "auto":
         raise origin.error(label, f"every label is {labels.names[0]!r}; give sequences of at least two classes")
@@ -106,9 +111,11 @@ def long_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles)
 
 
 def _label_of_each(labels: Ids, ids: Ids, first: NDArray[np.int64], origin: Origin) -> NDArray[np.int32]:
-    """The code of the label of each sequence, [S]. DataError where one has several."""
+    """The code of the label of each sequence, [S], from its labelled rows. DataError where one has several."""
     own = labels.codes[first]
-    wrong = labels.codes != own[ids.codes]
+    named = np.array(labels.names)[labels.codes] != ""
+    own[ids.codes[named][::-1]] = labels.codes[named][::-1]  # the first labelled row is set last
+    wrong = named & (labels.codes != own[ids.codes])
     if wrong.any():
         row = int(np.argmax(wrong))
         of = ids.codes[row]
@@ -224,6 +231,8 @@ def _steps_across(columns: Columns, origin: Origin, reading: Reading, roles: Rol
     numbers = [name for name in columns if roles.profiles[name].numeric and not roles.profiles[name].empty]
     if reading.header is not None:
         numbers = [name for name in reading.header.columns if name in columns]
+    while numbers and roles.profiles[numbers[0]].empty:
+        numbers.pop(0)  # an empty label, and no step
     left = [name for name in columns if name not in set(numbers)]
     for name in left:
         del columns[name]

@@ -403,12 +403,21 @@ class _Table:
         if not any(_kind(cell) in ("number", "time") for cell in cells):
             if self.typed or not body:
                 return any(cell not in MISSING for cell in cells)
+            if any(_is_sentence(cell, [row[i] for row in body if i < len(row)]) for i, cell in enumerate(cells)):
+                return False
             return not any(
                 cell and any(i < len(row) and row[i] == cell for row in body) for i, cell in enumerate(cells)
             )
         if len(cells) > 1 and cells == ["", *(str(i) for i in range(len(cells) - 1))]:
             return True  # a DataFrame without names, saved with its index
         return any(_kind(cells[i]) == "text" for i in self.typed if i < len(cells)) or _counts_columns(cells, body)
+
+
+def _is_sentence(cell: str, below: list[str]) -> bool:
+    """Whether a cell of several words is no name, but a text like those below it."""
+    words = sorted(len(text.split()) for text in below[:_SAMPLE] if text)
+    usual = words[len(words) // 2] if words else 0
+    return usual > 3 and len(cell.split()) > max(3, 0.5 * usual)
 
 
 def _counts_columns(first: list[str], body: list[list[str]]) -> bool:

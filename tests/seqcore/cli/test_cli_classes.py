@@ -73,3 +73,19 @@ def test_an_input_that_can_not_be_read_is_one_line(folder: Path, capsys: pytest.
     capsys.readouterr()
     assert main(["predict", "latest", "--store", str(folder / "runs"), "--input", "1,2,3"]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_file_with_some_labels_is_predicted_and_scored_where_it_can_be(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path(steps(folder / "some.csv", count=10, seed=3))
+    lines = [
+        line.rpartition(",")[0] + "," if line.startswith(("s1,", "s4,")) else line
+        for line in file.read_text().splitlines()
+    ]
+    file.write_text("\n".join(lines) + "\n")
+    *answers, scores = ask(capsys, folder, "--file", str(file), "--csv", str(folder / "some-answers.csv"))
+    assert [answer["prediction"] for answer in answers] == ["down", "up"] * 5
+    assert scores["scored"] == "8 sequences"
+    assert scores["metrics"]["accuracy"] == 1.0
+    assert "s4," in (folder / "some-answers.csv").read_text()

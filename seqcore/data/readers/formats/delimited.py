@@ -295,7 +295,7 @@ def _parse(source: _Source, name: str) -> tuple[pa.Table, list[str]]:
 def _without_footers(parsed: pa.Table, layout: Layout) -> tuple[pa.Table, list[str]]:
     """The rows without the last ones that are words alone or begin with "Total", where the others begin with numbers
     or times."""
-    kinds = [bool(re.search(r"\d", row[0])) for row in layout.rows[:100]]
+    kinds = [bool(re.search(r"\d", row[0])) and len(row[0].split()) <= 3 for row in layout.rows[:100]]
     footers: list[str] = []
     if parsed.num_columns < 2 or not kinds or sum(kinds) < 0.8 * len(kinds) or not is_text(parsed.column(0)):
         return parsed, footers
