@@ -17,8 +17,11 @@ __all__ = ["HeaderTimes", "header_times"]
 
 _LEAST = 3  # columns that name times
 _LEAST_SPACED = 8  # steps between names that count by another number than 1
-_CLOCK = re.compile(r"(\d{1,2})[:h.](\d\d)(?:[:.]\d\d)?(?:\s*[-–]\s*\d.*)?$")  # also a range of times
-_HOUR = re.compile(r"(?:h|he|hr|hour|hours|std|stunde|heure|hora)[ _.]?(\d{1,2})", re.I)
+_CLOCK = re.compile(r"(\d{1,2})[:h.](\d\d)(?:[:.]\d\d)?(?: ?([ap])\.?m\.?)?(?:\s*[-–]\s*\d.*)?$", re.I)  # also a range
+_HOUR = re.compile(
+    r"(?:h|he|hr|hour|hours|std|stunde|heure|hora|hour ending)[ _.]?(?P<hour>\d{1,2})|(?P<before>\d{1,2}) ?(?:uhr|h)",
+    re.I,
+)
 _YEAR = re.compile(r"([A-Za-z]{0,2} ?)((?:1[6-9]|20|21)\d\d)")  # R writes X1960; a fiscal year is FY2015
 
 
@@ -106,8 +109,8 @@ def _parts_of_a_year(plain: dict[str, str]) -> HeaderTimes | None:
 
 def _parts_of_a_day(plain: dict[str, str]) -> HeaderTimes | None:
     """Clock times, or 24 counted hours, that divide a day evenly."""
-    clock = {n: int(m[1]) * 60 + int(m[2]) for n, text in plain.items() if (m := _CLOCK.match(text))}
-    hours = {n: int(m[1]) * 60 for n, text in plain.items() if (m := _HOUR.fullmatch(text))}
+    clock = {n: _hour(m[1], m[3]) * 60 + int(m[2]) for n, text in plain.items() if (m := _CLOCK.match(text))}
+    hours = {n: int(m[1] or m[2]) * 60 for n, text in plain.items() if (m := _HOUR.fullmatch(text))}
     for found in (clock, hours):
         offsets = np.array([*found.values()], dtype=np.int64)
         if len(offsets) < 4 or not np.all(np.diff(offsets) == 1440 // len(offsets)) or 1440 % len(offsets):
@@ -115,6 +118,11 @@ def _parts_of_a_day(plain: dict[str, str]) -> HeaderTimes | None:
         first = int(offsets[0]) if found is hours else 0  # hours from 1 to 24 begin at midnight
         return HeaderTimes(tuple(found), None, "day", offsets - first)
     return None
+
+
+def _hour(hour: str, half: str | None) -> int:
+    """The hour of 24, from one before or after noon."""
+    return int(hour) if half is None else int(hour) % 12 + 12 * (half.lower() == "p")
 
 
 def _steps(plain: dict[str, str]) -> HeaderTimes | None:

@@ -23,7 +23,7 @@ Numbers = NDArray[np.float64]
 
 MOST_CODES = 6  # of a column
 FEW_LEVELS = 12
-_NINES = re.compile(r"[67]?9{2,}(\.9+)?")
+_NINES = re.compile(r"[67]?9{2,}(\.9+)?|7{3,}(\.7+)?|8{3,}(\.8+)?")
 _ROUND = re.compile(r"[1-9]0{2,}")
 _LIMITS = frozenset((-(2.0**15), 1.0 - 2.0**15, -(2.0**31), 2.0**31 - 1.0))  # not 32767: a sensor at its maximum
 _HUGE = 1e15
@@ -96,7 +96,7 @@ def _is_apart(value: float, rest: Numbers) -> bool:
 
 
 def _is_typical(value: float) -> bool:
-    """Whether a value has only nines, is a limit of a type, or is huge: 99, -999.9, -32768, 1e20."""
+    """Whether a value has only nines, eights or sevens, is a limit of a type, or is huge: 99, -999.9, -32768, 1e20."""
     digits = written_codes([abs(value)])
     return bool(_NINES.fullmatch(digits)) or value in _LIMITS or abs(value) >= _HUGE
 

@@ -122,7 +122,8 @@ def _note_missing_steps(steps: NDArray[Any], offsets: NDArray[np.int64], name: s
     count, first = int(lacking.sum()), int(places[0])
     where = f"between {steps[first]:g} and {steps[first + 1]:g}"
     where = where if len(places) == 1 else f"in {len(places):,} places, first {where}"
-    origin.notes.append(f"{name}: {counted(count, 'step')} missing {where}: the rows are treated as consecutive.")
+    what = f"{counted(count, 'step')} {'is' if count == 1 else 'are'} missing"
+    origin.notes.append(f"{name}: {what} {where}: the rows are treated as consecutive.")
 
 
 def _take_counter(columns: Columns, origin: Origin, roles: Roles) -> TimeAxis | None:

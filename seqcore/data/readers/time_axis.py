@@ -205,7 +205,9 @@ class _Finder(TimeColumns):
                 part = None if known else read_part(self.called.get(name, name), column, kind)
                 score = 0.0 if part is None else self.score(axis, name, part)
                 if part is not None and score:
-                    found.append(((name in self.roles, part.certain, part.full, part.hinted), (name, part, score)))
+                    varies = kind != "clock" or bool(np.any(part.values != part.values[0]))
+                    rank = (name in self.roles, varies, part.certain, part.full, part.hinted)
+                    found.append((rank, (name, part, score)))
         return max(found, key=lambda entry: entry[0])[1] if found else None
 
     def score(self, axis: TimeAxis, name: str, part: TimePart) -> float:
@@ -231,7 +233,7 @@ class _Finder(TimeColumns):
         if part.certain or part.hinted:
             return 0.95 if part.hinted or self.repeated(axis.times, [name, *keys]) < before else 0.0
         alone = any(not self.repeated(axis.times, [name, *keys]) for keys in ([], *([key] for key in others)))
-        return 0.75 if alone and part.covers(axis.times) else 0.0
+        return 0.75 if alone and part.covers(axis.times) and not self.is_blockwise(name) else 0.0
 
     def is_panel(self, times: Times, key: str) -> bool:
         """Whether most series of a column have most of the times, each once: a panel of stores by date."""
