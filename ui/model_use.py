@@ -27,11 +27,15 @@ from ui.results import answer, answer_table, download_csv, file_stem, letters, p
 from ui.session import escape, select_run, show_errors
 
 if TYPE_CHECKING:  # it imports torch, which a page without a trained model does not need
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from seqcore.evaluation.metrics import Evaluation
     from seqcore.inference.predictor import Predictor
 
 __all__ = ["use_section"]
 
 MAX_UPLOAD = 200  # MB
+KEPT = 600  # seconds that a file's values and predictions are kept
 
 
 def use_section(run: Run, predictor: Predictor, table: Table) -> None:
@@ -191,7 +195,7 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
     key = f"new-options-{run.id}-{upload.file_id}"
     changes = {f"data.options.{name}": value for name, value in st.session_state.get(key, {}).items()}
     try:
-        new = predictor.read_file(upload.getvalue(), name=upload.name, changes=changes)
+        new = _read_new(run.id, upload.file_id, changes, predictor, upload)
     except SeqcoreError as error:
         show_errors(error)
         options = import_form(f"new-{run.id}:")
@@ -207,7 +211,7 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
         if note != unknown:
             st.caption(escape(note))
     if predictor.can_score(new):
-        evaluation = predictor.evaluate(new)
+        evaluation = _evaluate_new(run.id, predictor.step, upload.file_id, changes, predictor, new)
         show_evaluation(
             run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predictions"),
             reading="The score is only meaningful for data that were not used in training.",
@@ -215,10 +219,30 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
         answer_table(predictor.predict(new) if predictor.is_partly_labelled(new) else evaluation.view)
         return
     st.caption("The file has no true values, so there are no scores.")
-    view = predictor.predict(new)
+    view = _predict_new(run.id, predictor.step, upload.file_id, changes, predictor, new)
     show(view, key=f"predictions-{run.id}", label="Predictions", reading=view.caption)
     answer_table(view)
     download_csv(view, name=file_stem(upload.name, "predictions"), key=f"csv-predictions-{run.id}")
+
+
+# A page is drawn again at every click; what its file gives is found once.
+@st.cache_resource(show_spinner="Reading the file", max_entries=4, ttl=KEPT)
+def _read_new(run: str, upload: str, changes: dict[str, Any], _predictor: Predictor, _file: UploadedFile) -> Table:
+    return _predictor.read_file(_file.getvalue(), name=_file.name, changes=changes)
+
+
+@st.cache_resource(show_spinner="Scoring the file", max_entries=4, ttl=KEPT)
+def _evaluate_new(
+    run: str, step: int, upload: str, changes: dict[str, Any], _predictor: Predictor, _table: Table
+) -> Evaluation:
+    return _predictor.evaluate(_table)
+
+
+@st.cache_resource(show_spinner="Predicting", max_entries=4, ttl=KEPT)
+def _predict_new(
+    run: str, step: int, upload: str, changes: dict[str, Any], _predictor: Predictor, _table: Table
+) -> View:
+    return _predictor.predict(_table)
 
 
 def _keep_options(key: str, options: dict[str, Any]) -> None:

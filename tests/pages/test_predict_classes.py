@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import seqcore
 from seqcore.experiment.experiment import Experiment
+from seqcore.inference.predictor import Predictor
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
 from ui import session
@@ -125,6 +126,27 @@ def _new_data(page, run, frame) -> AppTest:
     page.file_uploader(key=f"file-{run}").upload("new.csv", frame.to_csv(index=False).encode(), "text/csv").run()
     assert not page.exception
     return page
+
+
+def test_a_file_is_read_and_used_once_for_many_clicks(page, trained, monkeypatch):
+    calls: list[str] = []
+
+    def count(method: str) -> None:
+        work = getattr(Predictor, method)
+
+        def counted(*args, **options):
+            if "split" not in options:  # the run's own data
+                calls.append(method)
+            return work(*args, **options)
+
+        monkeypatch.setattr(Predictor, method, counted)
+
+    count("read_file")
+    count("evaluate")
+    _new_data(page, trained[1], steps(6, seed=8))
+    page.run()
+    page.run()
+    assert calls == ["read_file", "evaluate"]
 
 
 def test_labels_that_the_model_does_not_know_are_a_warning(page, trained):
