@@ -276,7 +276,9 @@ def _rows(sight: _Sight) -> Reading | None:
         return Reading("rows", score, label.name, header=header)
     numbered = header is not None and len(header.columns) >= 8 and not header.calendar and not sight.calendar
     fits = label.text or label.hint("label") or (len(values) >= 19 and not all(p.whole for p in values[:5]))
-    score = 0.89 if fits else 0.6  # codes before numbered columns of whole numbers: a question
+    steps = [sight.all[name] for name in sight.times]
+    stepped = any(not p.text and (not p.whole or p.hint("step") == 1) for p in steps)
+    score = 0.89 if fits and not stepped else 0.6  # beside steps, or codes before whole numbers: a question
     return Reading("rows", score, label.name, header=header) if numbered and label.distinct <= 0.5 else None
 
 

@@ -83,7 +83,7 @@ def _pattern(decimal: str, unit: str = "") -> str:
     return (
         rf"(?P<bound>[<>≤≥]=?)?{_SPACE}(?P<front>[+{_DASH}])?{_SPACE}(?:{_CURRENCY}{_SPACE})?"
         rf"(?P<open>\({_SPACE})?(?P<sign>[+{_DASH}])?{_SPACE}(?:{_CURRENCY}{_SPACE})?"
-        rf"(?P<digits>(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)(?:{point}[{_DASH}]{{1,2}})?"
+        rf"(?P<digits>(?:{whole})(?:{point}(?:[0-9]+|[{_DASH}]{{1,2}})?)?|{point}[0-9]+)"  # 12.- has no sign
         rf"(?P<exponent>[eE][+-]?[0-9]{{1,4}}|[dD][+-][0-9]{{1,3}})?(?:{_SPACE}(?P<scale>{scale}))?(?:{after})?"
         rf"(?P<percent>{_SPACE}%)?(?P<close>{_SPACE}\))?(?P<back>{_SPACE}[{_DASH}])?"
     )
@@ -206,7 +206,7 @@ class TextNumbers:
         signs = sum(has[name].astype(int) for name in ("front", "open", "sign", "back"))
         right = np.asarray(found.is_valid()) & (signs <= 1) & (has["open"] == has["close"])
         thousands = "," if self._decimal == "." else r"\."
-        digits = pc.replace_substring_regex(part["digits"], f"[{thousands}{_GROUP}]", "")
+        digits = pc.replace_substring_regex(part["digits"], f"[{thousands}{_GROUP}{_DASH}]", "")
         exponent = pc.replace_substring_regex(part["exponent"], "[dD]", "e")  # of Fortran
         plain = pc.binary_join_element_wise(pc.replace_substring(digits, ",", "."), exponent, "")
         values = np.array(pc.cast(pc.if_else(pa.array(right), plain, None), pa.float64()), dtype=np.float64)

@@ -403,7 +403,10 @@ class _Table:
         if not any(_kind(cell) in ("number", "time") for cell in cells):
             if self.typed or not body:
                 return any(cell not in MISSING for cell in cells)
-            if any(_is_sentence(cell, [row[i] for row in body if i < len(row)]) for i, cell in enumerate(cells)):
+            filled = [i for i, cell in enumerate(cells) if cell not in MISSING]
+            if len(filled) == 1 and _is_sentence(
+                cells[filled[0]], [row[filled[0]] for row in body if len(row) > filled[0]]
+            ):
                 return False
             return not any(
                 cell and any(i < len(row) and row[i] == cell for row in body) for i, cell in enumerate(cells)
