@@ -23,6 +23,7 @@ from seqcore.errors import SeqcoreError
 from seqcore.runs import service
 from ui.live_chart import PLOTLY_ROUTE
 from ui.middleware import BrowserMessages, RequestGuard, SafeHeaders, UploadLimit
+from ui.return_link import ReturnLink
 from ui.scoring import scoring
 
 PLOTLY = Path(plotly.__file__).with_name("package_data") / "plotly.min.js"
@@ -65,7 +66,7 @@ def unexpected(error: Exception) -> bool:
 app = st.App(
     "pages/_router.py",
     routes=[Route(PLOTLY_ROUTE, plotly_script), Route("/train", first_page)],
-    middleware=[Middleware(part) for part in (SafeHeaders, RequestGuard, BrowserMessages, UploadLimit)],
+    middleware=[Middleware(part) for part in (SafeHeaders, RequestGuard, BrowserMessages, UploadLimit, ReturnLink)],
     lifespan=lifespan,
     on_script_error=unexpected,
 )

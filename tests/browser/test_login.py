@@ -30,10 +30,12 @@ def named(name: str) -> re.Pattern[str]:
 def sign_in(browser: Browser, server: Server, provider: Provider, name: str) -> Page:
     provider.claims = {"sub": name, "email": f"{name}@example.org", "email_verified": True}
     page = new_context(browser, server).new_page()
-    page.goto("/")
+    page.goto("/data?recipe=tenths&data.window=3")
     expect(page.get_by_role("button", name="Train", exact=True)).to_have_count(0)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_test_id("stMain").get_by_text(named(name))).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/data\?.*data\.window=3"))  # the link is kept
+    page.goto("/")
     return page
 
 
