@@ -44,3 +44,18 @@ def test_a_dashboard_that_fails_is_an_error(tmp_path: Path) -> None:
     said, _ = make.communicate(timeout=30)
     assert make.returncode != 0
     assert "Error" in said
+
+
+def test_what_the_development_requirements_include_is_not_installed_again(tmp_path: Path) -> None:
+    for name in ("requirements.txt", "requirements-login.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    script = ["sh", str(ROOT / "tools" / "install.sh")]
+    said = [
+        subprocess.run([*script, name], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for name in ("requirements-dev.txt", "requirements-dev.txt", "requirements.txt")
+    ]
+    assert [text.partition(" (")[0] for text in said] == ["Installing requirements-dev.txt", "", ""]

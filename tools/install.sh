@@ -41,5 +41,6 @@ echo "Installing $wanted (the first time takes a few minutes)"
 contents >"$installed"
 # The development requirements include the runtime requirements.
 if [ "$wanted" != requirements.txt ]; then
-    cat requirements.txt requirements.txt >"$venv/.installed-requirements.txt"
+    wanted=requirements.txt
+    contents >"$venv/.installed-requirements.txt"
 fi
