@@ -197,8 +197,10 @@ def _take_ids(columns: Columns, axis: TimeAxis | None, origin: Origin, roles: Ro
     elif "series" in roles.given.refused:
         return None
     else:
-        candidates = _candidates(columns, origin, roles)
         along = None if axis is None else axis.times if axis.times is not None else axis.steps
+        if along is not None and bool(np.all(along[1:] > along[:-1])):
+            return None
+        candidates = _candidates(columns, origin, roles, repeated=along is not None)
         found = _by_blocks(candidates, roles) if along is None else _by_times(candidates, along, roles)
     if found is None:
         return None
@@ -232,12 +234,16 @@ def _ids(name: str, columns: Columns, origin: Origin) -> Ids:
     return Ids(name, *encode(name, columns[name], origin, "the series"), (name,))
 
 
-def _candidates(columns: Columns, origin: Origin, roles: Roles) -> list[Ids]:
-    """Columns of repeated names or codes as ids, most probable first."""
+def _candidates(columns: Columns, origin: Origin, roles: Roles, *, repeated: bool = False) -> list[Ids]:
+    """Columns of repeated names or codes as ids, most probable first. `repeated`: times occur again and again, so that
+    names may repeat far apart only, too.
+    """
     examined = [p for p in roles.examined if p.name in columns and p.name not in roles.given.roles]
-    judged = [(EVIDENCE["series"](p)[0], p) for p in examined]
-    few = (x for x in judged if x[0] > 0 and (x[1].distinct <= 0.5 or x[1].distinct_of_all <= 0.5))
-    likely = sorted(few, key=lambda x: (-x[0], x[1].place))
+    judged = [(EVIDENCE["series"](p)[0] if p.distinct <= 0.5 else 0.0, p) for p in examined]
+    if repeated and not any(score > 0 for score, _ in judged):
+        apart = (p for p in examined if p.coded and p.filled == 1 and p.distinct > 0.5 >= p.distinct_of_all)
+        judged = [(0.3 + 0.5 * p.hint("series"), p) for p in apart]
+    likely = sorted((x for x in judged if x[0] > 0), key=lambda x: (-x[0], x[1].place))
     found = (_ids(p.name, columns, origin) for _, p in likely[:6])
     return [ids for ids in found if 2 <= len(ids.names) <= len(ids.codes) / 2]
 

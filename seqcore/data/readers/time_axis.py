@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqcore.data.import_report import Answer, Question
 from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, wanted_column
 from seqcore.data.readers.dates import DAY, ParsedDates
-from seqcore.data.readers.time_candidates import Candidate, TimeColumns
+from seqcore.data.readers.time_candidates import Candidate, TimeColumns, is_rising
 from seqcore.data.readers.time_parts import FINER, TimePart, over_changes, read_part
 from seqcore.data.readers.time_zones import resolve_changes
 
@@ -142,7 +142,9 @@ class _Finder(TimeColumns):
         if unit in ("time", "minute", "second") and not axis.fixed_offset:
             axis = self.in_standard(axis)
         assert axis.times is not None
-        return axis, main.score - 0.5 * self.repeated(axis.times, self.keys(loose=True))
+        return axis, main.score - 0.5 * (
+            0 if is_rising(axis.times) else self.repeated(axis.times, self.keys(loose=True))
+        )
 
     def in_better_order(self, axis: TimeAxis, parsed: ParsedDates, unit: str) -> TimeAxis:
         """Day and month told apart by times of day that go on evenly from day to day, if they do so in one order."""
@@ -244,7 +246,8 @@ class _Finder(TimeColumns):
     def in_standard(self, axis: TimeAxis) -> TimeAxis:
         """Local times without clock changes."""
         assert axis.times is not None
-        keys = [key for key in self.keys(loose=True) if key not in axis.columns]
+        known = [] if is_rising(axis.times) else self.keys(loose=True)
+        keys = [key for key in known if key not in axis.columns]
         for by in ([], *([key] for key in keys), keys):
             if self.repeated(axis.times, by) <= max(0.02, _FEW / len(axis.times)):
                 break

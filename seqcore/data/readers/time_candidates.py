@@ -31,7 +31,7 @@ from seqcore.data.readers.time_numbers import counted_steps, is_dated, read_numb
 from seqcore.data.readers.time_parts import read_part
 from seqcore.data.readers.time_zones import NO_ZONE, in_one_zone
 
-__all__ = ["Candidate", "TimeColumns"]
+__all__ = ["Candidate", "TimeColumns", "is_rising"]
 
 Times = NDArray[np.datetime64]
 Codes = NDArray[np.int64]
@@ -265,9 +265,14 @@ class TimeColumns:
 
     def repeated(self, times: Times, keys: Iterable[str]) -> float:
         """The share of rows whose time and keys occurred before."""
-        if bool(np.all(times[1:] > times[:-1])):
+        if is_rising(times):
             return 0.0
         return float(pd.DataFrame({"": times, **{key: self.codes(key) for key in keys}}).duplicated().mean())
+
+
+def is_rising(times: Times) -> bool:
+    """Whether each time is later than the one before; then none is repeated."""
+    return bool(np.all(times[1:] > times[:-1]))
 
 
 def _called(columns: Columns) -> dict[str, str]:
