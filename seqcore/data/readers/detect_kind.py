@@ -318,7 +318,7 @@ def _wide(sight: _Sight) -> Reading | None:
         return None
     if header.times is not None:
         return Reading("wide", 0.95, header=header)
-    named = any(p.unique and p.text and not p.numeric for p in others)
+    named = any(p.text and not p.numeric and p.unique for p in others)
     return Reading("wide", 0.88, header=header) if named and len(header.columns) >= _LEAST_STEPS else None
 
 

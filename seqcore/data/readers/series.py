@@ -197,7 +197,7 @@ def _take_ids(columns: Columns, axis: TimeAxis | None, origin: Origin, roles: Ro
     elif "series" in roles.given.refused:
         return None
     else:
-        along = None if axis is None else axis.times if axis.times is not None else axis.steps
+        along: NDArray[Any] | None = None if axis is None else axis.times if axis.times is not None else axis.steps
         if along is not None and bool(np.all(along[1:] > along[:-1])):
             return None
         candidates = _candidates(columns, origin, roles, repeated=along is not None)

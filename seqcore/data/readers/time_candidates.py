@@ -257,7 +257,8 @@ class TimeColumns:
         column = self.columns[name]
         if column.null_count or len(column) < 2 or not is_whole(column):
             return False
-        return bool((np.diff(self.codes(name)) != 0).mean() <= 0.5)
+        values = np.asarray(column)
+        return bool((values[1:] != values[:-1]).mean() <= 0.5)
 
     def follows(self, name: str, before: str) -> bool:
         """Whether a column comes directly after another one."""
