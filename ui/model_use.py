@@ -216,7 +216,10 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
             run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predictions"),
             reading="The score is only meaningful for data that were not used in training.",
         )  # fmt: skip
-        answer_table(predictor.predict(new) if predictor.is_partly_labelled(new) else evaluation.view)
+        partly = predictor.is_partly_labelled(new)
+        answer_table(
+            _predict_new(run.id, predictor.step, upload.file_id, changes, predictor, new) if partly else evaluation.view
+        )
         return
     st.caption("The file has no true values, so there are no scores.")
     view = _predict_new(run.id, predictor.step, upload.file_id, changes, predictor, new)
