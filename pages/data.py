@@ -63,7 +63,7 @@ with right:
             with prediction_line:
                 overview.predicted(experiment, table)
         import_report.columns_box(draft, table)
-        data_sections.findings(profile, asked=bool(table.report.questions))
+        data_sections.findings(profile, asked=bool(import_report.unconfirmed(table.report.questions)))
 
 with press:
     data_state.train_button(ready=table is not None)

@@ -15,12 +15,12 @@ from ui import import_changes
 from ui.drafts import Draft
 from ui.session import escape
 
-__all__ = ["ask", "changed_options", "columns_box", "questions_box"]
+__all__ = ["ask", "changed_options", "columns_box", "questions_box", "unconfirmed"]
 
 MAX_ROWS = 12  # columns shown with controls of their own
 MAX_ALTERNATIVES = 2  # of a column, as buttons
 MAX_EXAMPLE = 24  # characters
-_DETECTED = "detected-roles"
+_DETECTED, _CONFIRMED = "detected-roles", "confirmed-questions"
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,19 @@ def questions_box(table: Table | None) -> None:
 
 
 def ask(questions: Sequence[Question], on_answer: Callable[[dict[str, Any]], None], *, key: str) -> None:
-    """A box for each question; `on_answer` is called with the import options of the answer that is clicked."""
+    """A box for each question; `on_answer` is called with the import options of the answer that is clicked.
+
+    A question that the user has confirmed is not asked again in this visit.
+    """
     for i, question in enumerate(questions):
-        _question(question, on_answer, f"{key}-{i}")
+        if question in unconfirmed(questions):
+            _question(question, on_answer, f"{key}-{i}")
+
+
+def unconfirmed(questions: Sequence[Question]) -> list[Question]:
+    """The questions that the user has not confirmed."""
+    confirmed: set[str] = st.session_state.setdefault(_CONFIRMED, set())
+    return [question for question in questions if question.sentence not in confirmed]
 
 
 def _question(question: Question, on_answer: Callable[[dict[str, Any]], None], key: str) -> None:
@@ -55,6 +65,16 @@ def _question(question: Question, on_answer: Callable[[dict[str, Any]], None], k
                     escape(answer.title), key=f"{key}-{i}", help=escape(_in_words(answer.options)),
                     on_click=on_answer, args=(dict(answer.options),),
                 )  # fmt: skip
+            if any("none" in answer.options.values() for answer in question.answers):
+                return  # one of the answers keeps the reading
+            st.button(
+                "Right as it is", key=f"{key}-right", type="tertiary", icon=":material/check:",
+                help="Read the file as it is, and don't ask again.", on_click=_confirm, args=(question.sentence,),
+            )  # fmt: skip
+
+
+def _confirm(sentence: str) -> None:
+    st.session_state[_CONFIRMED].add(sentence)
 
 
 def _in_words(options: Mapping[str, Any]) -> str:

@@ -17,10 +17,10 @@ def counted(count: int, thing: str) -> str:
 
 
 def format_number(value: float | None) -> str:
-    """A number in four digits; a dash where there is none."""
+    """A number in four digits or, from 10,000 on, as a whole number; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 100_000 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 9_999.5 else f"{value:.4g}"
 
 
 def format_value(value: float) -> str:

@@ -133,3 +133,18 @@ def test_a_role_that_was_not_changed_reads_nothing_again() -> None:
 
     page = AppTest.from_function(script).run()
     assert [element.value for element in page.text] == ["False", "True"]
+
+
+def test_a_confirmed_question_is_not_asked_again() -> None:
+    def script() -> None:
+        from seqcore.data.import_report import Answer, Question
+        from ui.import_report import ask
+
+        ask([Question("Dates were read with the day first.", (Answer("Month first", {"date_order": "month-first"}),)),
+             Question("Is -999 missing?", (Answer("Keep", {"missing_codes": "none"}),))],
+            lambda options: None, key="question")  # fmt: skip
+
+    page = AppTest.from_function(script).run()
+    assert [button.label for button in page.button] == ["Month first", "Right as it is", "Keep"]
+    page.button(key="question-0-right").click().run()
+    assert [button.label for button in page.button] == ["Keep"]

@@ -21,6 +21,7 @@ OTHER = "other"
 """The level of all rare values of a category."""
 _COVERED = 0.8  # share of the cells that the levels before "other" must cover
 _MOST_CELLS = 10_000_000  # of all categories: 80 MB
+_FLAGGED = 5  # rows with the only value of a column from which on it is a flag, and no remark
 _FIRST = {"empty": 0, "not numeric": 1}  # reasons in the order of the notes
 _INDEX = ("", "index", "unnamed: 0", "rownames", "column 1")  # names of a row index that was saved
 
@@ -85,6 +86,8 @@ def _role_of(p: Profile, roles: Roles, origin: Origin) -> tuple[str, str]:
     few = 2 <= count <= 0.5 * p.levels.total()
     if few and sum(n for _, n in p.levels.most_common(MOST_LEVELS - 1)) >= _COVERED * p.levels.total():
         return "category", f"{count:,} distinct values"
+    if count == 1 and p.filled < 1 and p.levels.total() >= _FLAGGED:
+        return "category", "a flag: one value, or empty"
     if p.numeric:
         return ("category", f"{count:,} distinct values") if 2 <= count <= MOST_LEVELS else ("value", "numbers")
     if p.constant and len(p.column) > 1:

@@ -177,7 +177,7 @@ def _note(table: Table, header: HeaderTimes, used: tuple[str, ...], rows: int) -
     across = f"{len(header.columns):,} time steps in columns {header.columns[0]} to {header.columns[-1]}"
     by = f", named by {' and '.join(used)}" if used else ""
     count = len(table.lengths)
-    without = f" {rows - count:,} rows without values were left out." if rows > count else ""
+    without = f" {rows - count:,} rows without values were left out." if rows > count and not header.within else ""
     what = f"{count:,} series" if count > 1 else "one series"
     rows_of = f"parts of each {header.within} across" if header.within else "one series per row"
     return f"Read as a wide table, {rows_of}: {what} of {across}{by}.{without}"

@@ -196,3 +196,14 @@ class TestOddColumns:
         table = read("d,on,v\n" + "".join(f"2024-01-{i + 1:02d},{['false', 'true'][i % 2]},{i * i % 7}\n"
                                           for i in range(20)))  # fmt: skip
         assert table.values[:2, 0].tolist() == [0, 1]
+
+
+def test_a_flag_is_a_category_and_a_single_remark_is_not() -> None:
+    rows = [f"2024-01-{day:02},{day * 1.5},{'holiday' if day % 7 == 0 or day == 1 else ''},{'x' * (day == 3)}"
+            for day in range(1, 31)]  # fmt: skip
+    table = read_table("\n".join(["date,sales,flag,note", *rows]).encode(), name="shop.csv")
+    assert {r.column: r.role for r in table.report.roles} == {
+        "date": "time", "sales": "value", "flag": "category", "note": "ignore",
+    }  # fmt: skip
+    assert table.columns == ("sales", "flag=holiday")
+    assert table.values[:, 1].sum() == 5
