@@ -224,8 +224,10 @@ def levels_of(column: pa.ChunkedArray) -> Counter[str]:
 
 
 def as_level(value: object) -> str:
-    """A cell as the name of a level."""
-    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
+    """A cell as the name of a level, in one line."""
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", str(value)).strip()
 
 
 def are_labels(cells: list[str]) -> bool:

@@ -59,7 +59,9 @@ def find_encoding(stream: BinaryIO, *, name: str, declared: str = "auto", values
         if head.startswith(start):
             raise DataError(f"{name}: this is {what}, not a CSV file; {advice}")
     for start, what in ((b"{", "JSON"), (b"[", "JSON"), (b"<", "HTML or XML")) if values else ():
-        if head.lstrip(codecs.BOM_UTF8 + b" \r\n\t").startswith(start) and not _BRACKETED.match(head):
+        if head.lstrip(codecs.BOM_UTF8 + b" \r\n\t").startswith(start) and not _BRACKETED.match(
+            head.removeprefix(codecs.BOM_UTF8)
+        ):
             raise DataError(
                 f"{name}: this is {what}, not a CSV file; give one row per time step, with commas between the values"
             )

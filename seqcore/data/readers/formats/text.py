@@ -125,8 +125,12 @@ def _sides(lines: list[str]) -> tuple[int, int] | None:
     first, second = (columns[i] for i in texts[:2])
     numbers = [cells for i, cells in enumerate(columns) if i not in texts]
     words = [sum(len(cell.split()) for cell in cells) / len(cells) for cells in (first, second)]
-    if any(are_labels(columns[i]) for i in texts) or (numbers and min(words) < 1.5):
-        return None
+    if (
+        any(are_labels(columns[i]) for i in texts)
+        or any(are_labels(n[1:]) for n in numbers)
+        or (numbers and min(words) < 1.5)
+    ):
+        return None  # a class beside texts, whatever they are
     return texts[0], texts[1]
 
 
@@ -200,7 +204,7 @@ def _are_rows(lines: list[str]) -> bool:
         alike = [row for row in rows if len(row) == width]
         if len(alike) < 0.9 * len(rows) or (width == 1 and sign is not None):
             continue
-        columns = [[cell.strip() for cell in column] for column in zip(*alike, strict=True)]
+        columns = [[cell.strip().strip('"') for cell in column] for column in zip(*alike, strict=True)]
         numeric = [sum(is_number(c) or is_number(c, ",") for c in cells) > 0.8 * len(cells) for cells in columns]
         if any(numeric) and (width <= 2 or sum(numeric) >= 0.5 * width or sign is not None):
             return True

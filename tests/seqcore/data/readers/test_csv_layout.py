@@ -251,3 +251,28 @@ def test_any_lines_give_a_table_or_one_of_our_errors(lines: list[str], skip: int
         except DataError:
             continue
         assert rows > 0
+
+
+def test_a_byte_order_mark_does_not_hide_names_in_angle_brackets() -> None:
+    rows = "".join(f"201601{day:02}\t{hour}0000\t{day + hour}.5\n" for day in range(1, 4) for hour in (10, 11, 12))
+    table = read_table(("\ufeff<DATE>\t<TIME>\t<CLOSE>\n" + rows).encode(), name="prices.csv")
+    assert table.columns == ("CLOSE",)
+
+
+def test_the_cells_of_a_text_file_may_all_be_quoted() -> None:
+    rows = "".join(f'"{step * 1.5}","{step % 3}"\n' for step in range(30))
+    assert read_table(rows.encode(), name="values.txt").columns == read_table(rows.encode(), name="values.csv").columns
+
+
+def test_a_class_beside_two_tab_separated_texts_makes_no_sentence_pairs() -> None:
+    rows = "".join(f"{n % 3}\ttitle number {n}\tsome words about the thing {n}\n" for n in range(30))
+    table = read_table(("class\ttitle\ttext\n" + rows).encode(), name="news.tsv")
+    assert table.labels is not None
+    assert sorted(set(table.labels)) == ["0", "1", "2"]
+
+
+def test_control_characters_of_cells_are_not_in_column_names() -> None:
+    colours = "r\x0ced", "blue"
+    rows = "".join(f"2024-01-{day:02},{day * 7 % 5}.5,{colours[day % 2]}\n" for day in range(1, 30))
+    table = read_table(("date,x,colour\n" + rows).encode(), name="colours.csv")
+    assert table.columns == ("x", "colour=blue", "colour=r ed")
