@@ -23,6 +23,7 @@ Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.int64] | NDArray[np.float64]
 
+MOST_TOTALS = 3  # rows at the end without a date
 _FEW = 4  # rows of an hour that occurs twice
 
 
@@ -70,6 +71,10 @@ def find_time(columns: Columns, origin: Origin, overrides: Mapping[str, str] | N
     wanted = next((name for name, role in roles.items() if role == "time"), None)
     finder = _Finder(columns, origin, roles)
     mains = [finder.given(wanted)] if wanted else finder.mains()
+    if end := max(map(_dateless_end, mains), default=0):
+        kept = {name: column.slice(0, len(column) - end) for name, column in columns.items()}
+        rest = find_time(kept, origin, overrides)
+        return None if rest is None else _with_end(rest, end, origin)
     found = [(main, *finder.completed(main)) for main in mains]
     if not wanted:
         finder.note_unreadable([name for _, axis, _ in found for name in axis.columns])
@@ -80,6 +85,27 @@ def find_time(columns: Columns, origin: Origin, overrides: Mapping[str, str] | N
     epochs = [finder.completed(candidate)[0] for candidate in finder.epochs()]
     more = [other for _, other, _ in found] + epochs
     return _with_repetitions(axis, more, columns, roles)
+
+
+def _dateless_end(main: Candidate) -> int:
+    """The number of rows at the end that alone have no date: totals and closing balances."""
+    if main.parsed is None or main.parsed.bad.any():
+        return 0
+    missing = np.isnat(main.parsed.times)
+    count = int(missing.sum())
+    return count if 0 < count <= MOST_TOTALS and len(missing) >= 10 and missing[-count:].all() else 0
+
+
+def _with_end(axis: TimeAxis, end: int, origin: Origin) -> TimeAxis:
+    """The axis with rows at the end that are left out."""
+    before = np.zeros(len(axis), dtype=bool) if axis.left_out is None else axis.left_out
+    left_out = np.append(before, np.ones(end, dtype=bool))
+    where = origin.listed(np.append(np.zeros(len(axis), dtype=bool), np.ones(end, dtype=bool)))
+    return replace(
+        axis, left_out=left_out, notes=(*axis.notes, f"Left out at the end, without a date: {where}."),
+        times=None if axis.times is None else np.append(axis.times, np.full(end, np.datetime64("NaT", "ns"))),
+        steps=None if axis.steps is None else np.append(axis.steps, np.full(end, np.nan)),
+    )  # fmt: skip
 
 
 def _with_repetitions(axis: TimeAxis, others: list[TimeAxis], columns: Columns, roles: Mapping[str, str]) -> TimeAxis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from seqcore.data.readers.read_table import read_table
 from seqcore.data.readers.time_axis import find_time
 from seqcore.errors import DataError
 from tests.seqcore.data.readers.time_files import columns_of, has_time, is_hourly, origin, rows, shown, time_of
@@ -168,3 +169,15 @@ def test_nothing_is_removed_from_the_columns() -> None:
     columns = columns_of(NIX)
     find_time(columns, origin())
     assert list(columns) == ["unique_id", "ds", "y"]
+
+
+def test_totals_without_a_date_at_the_end_are_left_out_and_said() -> None:
+    rows = [f"2024-01-{day:02},shop,{day}.5" for day in range(1, 21)]
+    content = "\n".join(["date,what,amount", *rows, ",Closing balance,210.0", ",Average,10.5"]).encode()
+    table = read_table(content, name="bank.csv")
+    assert len(table) == 20
+    assert table.values[-1, 0] == 20.5
+    assert "Left out at the end, without a date: rows 22 and 23." in table.notes
+    rows[5] = ",shop,1.0"
+    with pytest.raises(DataError, match="row 7: the date is missing"):
+        read_table("\n".join(["date,what,amount", *rows]).encode(), name="bank.csv")
