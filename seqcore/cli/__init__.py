@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return out.abandon()
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}")
+        return _fail(*SeqcoreError(f"{where}{error.strerror or error}").lines)
     except Exception as error:
         # A bug: one line for the user, the traceback on request.
         if os.environ.get("SEQCORE_TRACEBACK"):

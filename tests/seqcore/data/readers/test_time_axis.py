@@ -177,7 +177,7 @@ def test_totals_without_a_date_at_the_end_are_left_out_and_said() -> None:
     table = read_table(content, name="bank.csv")
     assert len(table) == 20
     assert table.values[-1, 0] == 20.5
-    assert "Left out at the end, without a date: rows 22 and 23." in table.notes
+    assert "Left out at the end, without a date: rows 22, 23." in table.notes
     rows[5] = ",shop,1.0"
     with pytest.raises(DataError, match="row 7: the date is missing"):
         read_table("\n".join(["date,what,amount", *rows]).encode(), name="bank.csv")
