@@ -30,7 +30,7 @@ UNSLOWED, SLOWEST_POLL = 2, 3.0  # viewers who poll at that rate; seconds, of an
 WAIT, SHORT_POLL, YOUNG = 0.25, 0.03, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay
 PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
-REPLAY, REPLAY_STARTED, VIEWER = "replay-now", "replay-started", "viewer"
+REPLAY, REPLAY_STARTED, REPLAYED, VIEWER = "replay-now", "replay-started", "replayed-runs", "viewer"
 
 LOSS_HELP = "Loss per training step: lower is better."
 OVERFITTING = " Validation loss far above training loss means overfitting."
@@ -68,9 +68,10 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
         _await_first_step(history)
     run = history.run
     if was_active == run.ended:  # started or ended since the page was drawn: other buttons, another interval
-        if run.status == "completed" and run.seconds < REPLAY_BELOW and actions.was_started_here(run):
-            st.session_state[REPLAY] = Replay.of(run)
+        _replay_once(run)
         st.rerun()
+    if not was_active and replay is None and _replay_once(run):
+        st.rerun()  # over before it was drawn for the first time
     if was_active and not 0.5 < poll_interval(history.viewers) / poll < 2.0:
         st.rerun()  # many viewers have come or gone: another interval
     step = replay.step(run) if replay else None
@@ -86,6 +87,17 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     _prediction(moment, history)
     st.subheader("Event log", anchor=False)
     log(event_log(run, moment.events))
+
+
+def _replay_once(run: Run) -> bool:
+    """Begin the replay of a short run that this session started and that was not replayed yet; whether it did."""
+    replayed: set[str] = st.session_state.setdefault(REPLAYED, set())
+    due = run.status == "completed" and run.seconds < REPLAY_BELOW and actions.was_started_here(run)
+    if not due or run.id in replayed:
+        return False
+    replayed.add(run.id)
+    st.session_state[REPLAY] = Replay.of(run)
+    return True
 
 
 def _await_first_step(history: SharedHistory) -> None:
