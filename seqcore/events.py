@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -82,11 +83,15 @@ class Started(_Event):
     step: int = 0
     epoch: int = 0
     unit: str = "window"  # what a batch is made of: "window", "sequence", "sentence"
+    replicas: int = 1  # models trained together; `parameters` are those of one
 
 
 @dataclass(frozen=True)
 class Steps(_Event):
-    """A block of consecutive optimizer steps, at most a tenth of a second long. Steps count from 1."""
+    """A block of consecutive optimizer steps, at most a tenth of a second long. Steps count from 1.
+
+    With K > 1 replicas each array is [n, K]; NaN after the last step of a replica that has ended before the others.
+    """
 
     first_step: int
     loss: NDArray[np.float64]  # [n], in the model's scale
@@ -96,13 +101,17 @@ class Steps(_Event):
 
 @dataclass(frozen=True)
 class Epoch(_Event):
-    """The end of an epoch: `epoch` counts from 1, `step` is the last step in it."""
+    """The end of an epoch: `epoch` counts from 1, `step` is the last step in it.
+
+    With replicas, `metrics` are medians over those that are still in training, and `best` refers to the median.
+    """
 
     epoch: int
     step: int
     metrics: Metrics
     seconds: float
     best: bool = False  # the best so far, by validation loss
+    replicas: dict[str, list[float]] = field(default_factory=dict)  # metric -> K values; empty for one model
 
 
 @dataclass(frozen=True)
@@ -171,6 +180,7 @@ class Finished(_Event):
     last_metrics: Metrics  # of the last weights
     baselines: dict[str, Metrics] = field(default_factory=dict)
     best_epoch: int | None = None
+    replicas: dict[str, list[float]] = field(default_factory=dict)  # as in `Epoch`; of the weights that were chosen
 
 
 Event = Preparing | Started | Steps | Epoch | Preview | CheckpointReady | Changed | Finding | Finished
@@ -199,6 +209,11 @@ def event_from_dict(d: dict[str, Any]) -> Event:
     fields = {_OLD_KEYS.get((kind, name), name): value for name, value in fields.items()}
     if kind is Finding and fields.get("severity") == "note":
         fields["severity"] = "info"
+    if "replicas" in fields and isinstance(fields["replicas"], dict):
+        fields["replicas"] = {
+            name: [math.nan if value is None else value for value in values]
+            for name, values in fields["replicas"].items()
+        }
     if kind is Steps:
         for name in ("loss", "gradient_norm", "learning_rate"):
             fields[name] = np.array(fields[name], dtype=np.float64)

@@ -98,6 +98,11 @@ RULES: tuple[Rule, ...] = (
          "Nesterov momentum needs momentum; set training.momentum above 0"),
     Rule("training.loss", lambda d, m, t: t.loss != "auto" and t.loss not in task_trait(d.task, "losses"),
          "this loss is not available for this task; use auto"),
+    Rule("training.replicas", lambda d, m, t: t.replicas > 1 and not task_trait(d.task, "replicas"),
+         "{task} trains one model at a time: its decoder chooses words step by step, differently in each replica; set "
+         "training.replicas = 1"),
+    Rule("training.replicas", lambda d, m, t: t.seed + t.replicas > 2**31,
+         "the seeds of the replicas follow training.seed and exceed the largest one; set a smaller training.seed"),
 )  # fmt: skip
 
 

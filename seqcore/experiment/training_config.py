@@ -123,6 +123,10 @@ class TrainingConfig(Section):
         0, "Random seed; the same seed gives the same run, bit for bit, on the same machine.", minimum=0,
         maximum=2**31 - 1,
     )  # fmt: skip
+    replicas: int = setting(
+        1, "Number of models trained together, the first with the random seed, each other with the next seed.",
+        minimum=1, maximum=64,
+    )  # fmt: skip
     device: str = setting(
         "auto", "Compute device: auto, cpu, cuda, cuda:1, mps.",
         dynamic_choices=Entry("Devices", "Compute devices of this machine.", "seqcore.training.devices:choices"),

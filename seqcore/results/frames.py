@@ -13,7 +13,7 @@ __all__ = ["FramesView"]
 @dataclass(frozen=True)
 class FramesView(View):
     """Frames in the order of time, from 0 (dark) to 1: `prediction[n, h, w]`, `truth`, and `context[m, h, w]` before
-    them."""
+    them. `replicas[R, n, h, w]` are the predictions of R models trained together, whose mean `prediction` is."""
 
     kind = "frames"
 
@@ -21,6 +21,7 @@ class FramesView(View):
     truth: Values | None = None
     context: Values | None = None
     title: str = ""
+    replicas: Values | None = None
 
     @property
     def caption(self) -> str:

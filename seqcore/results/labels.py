@@ -23,7 +23,8 @@ class LabelsView(View):
     `signals[i][T_i, F]` what the model saw, in original units, or `symbols[i][T_i]` where it saw symbols.
     `steps[i][T_i]` says which steps these are, in what `x_title` names, where not all are shown or they are no numbers
     from 1 on; `frame` is (height, width) where a step was a picture, `channels[F]` are the names of a signal's columns.
-    `texts[n]` is what each sequence says, where it is of symbols; a long one is cut.
+    `texts[n]` is what each sequence says, where it is of symbols; a long one is cut. `replicas[R, n, C]` are the
+    probabilities of R models trained together, whose mean `probabilities` is.
     """
 
     kind = "labels"
@@ -42,6 +43,7 @@ class LabelsView(View):
     x_title: str = "step"
     channels: Words = ()
     texts: Words = ()
+    replicas: Values | None = None
 
     @property
     def predictions(self) -> Words:

@@ -24,7 +24,8 @@ class SeriesView(View):
     `x[n]` are row numbers or times; `prediction[n, K]` and `truth[n, K]` are in original units, a row of NaN breaks
     the line between stretches that don't follow each other. `context_x[m]`, `context[m, K]` are the values that came
     before. `columns` names the K targets. `low[n, K]` and `high[n, K]` are a prediction interval with the nominal
-    coverage `coverage`; `covered` is the share of this truth that lies within.
+    coverage `coverage`; `covered` is the share of this truth that lies within. `replicas[R, n, K]` are the predictions
+    of R models trained together, whose mean `prediction` is.
     """
 
     kind = "series"
@@ -42,6 +43,7 @@ class SeriesView(View):
     high: Values | None = None
     coverage: float | None = None
     covered: float | None = None
+    replicas: Values | None = None
 
     @property
     def scattered(self) -> bool:

@@ -22,6 +22,7 @@ class SymbolsView(View):
 
     `contexts[n]` are tuples of symbols as the user wrote them; `probabilities[n, V]` rows sum to 1 over `symbols[V]`;
     `truth[n]` is the symbol that came next, or None where that isn't known. `separator` joins symbols for reading.
+    `replicas[R, n, V]` are the probabilities of R models trained together, whose mean `probabilities` is.
     """
 
     kind = "symbols"
@@ -34,6 +35,7 @@ class SymbolsView(View):
     truth: tuple[str | None, ...] = field(default_factory=tuple)
     separator: str = ""
     title: str = ""
+    replicas: Values | None = None
 
     @property
     def predictions(self) -> Words:

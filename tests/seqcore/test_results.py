@@ -38,6 +38,9 @@ EXAMPLES: list[View] = [
         coverage=0.9,
         title="Sales",
     ),
+    SeriesView(
+        x=np.array([1.0, 2.0]), prediction=np.array([[1.0], [2.0]]), replicas=np.array([[[0.5], [1.0]], [[1.5], [3.0]]])
+    ),
     SymbolsView((("a", "b"),), ("a", "b", " "), np.array([[0.2, 0.1, 0.7]]), ("a",), title="Next"),
     TextView("once upon", " a time", "Text", truth=" a midnight"),
     LabelsView(("up", "down"), np.array([[0.9, 0.1]]), ("up",), ("first",), (np.array([[0.5, 0.5], [0.9, 0.1]]),)),
