@@ -33,9 +33,9 @@ def text_crc(content: str | bytes) -> int:
     return zlib.crc32(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
 
 
-def block_crc(first_step: int, content: bytes) -> str:
+def block_crc(first_step: int, content: bytes, replicas: int = 1) -> str:
     """CRC-32 of a block, as eight hexadecimal digits."""
-    return f"{zlib.crc32(content, first_step & 0xFFFFFFFF):08x}"
+    return f"{zlib.crc32(content, (first_step + replicas - 1) & 0xFFFFFFFF):08x}"
 
 
 def run_crc(row: Mapping[str, Any]) -> int:

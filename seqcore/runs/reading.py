@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from seqcore.errors import CorruptError, NotFoundError, StoreError
 from seqcore.events import Changed
 from seqcore.runs import schema
-from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, overlay, thin_to
+from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, over_replicas, overlay, thin_to
 from seqcore.runs.database import Database, find_place
 from seqcore.runs.atomic_io import digest, pieces
 from seqcore.runs.epoch_table import EpochTable, epochs_query
@@ -144,7 +144,8 @@ class Reading:
     def curve(self, run: str, name: str = "loss", max_points: int | None = 600) -> Curve:
         """A series by step, downsampled to `max_points`; None gives every stored point.
 
-        `name` is "loss" (in scaled units), "gradient_norm" (before clipping) or "learning_rate".
+        `name` is "loss" (in scaled units), "gradient_norm" (before clipping) or "learning_rate". Of replicas it has the
+        median and the extremes; every stored point comes with the values of each.
         """
         if name not in NAMES:
             raise StoreError(f"there is no curve {name!r}; use one of " + ", ".join(NAMES))
@@ -153,7 +154,8 @@ class Reading:
             curve = load_curve(connection, key, name)
             if max_points is not None:
                 return finished_curve(*thin_to(*curve.points(), max(4, max_points)))
-            return finished_curve(*overlay(load_blocks(connection, key, name), curve.reach))
+            steps, values = overlay(load_blocks(connection, key, name), curve.reach)
+            return finished_curve(steps, over_replicas(values), values)
 
     def checkpoint(self, run: str, *, at: str | int = "last") -> bytes | None:
         """The newest checkpoint (with the best and the last weights) or the one at a step; None if there is none yet.
@@ -265,17 +267,19 @@ class Reading:
 def load_blocks(
     connection: Connection, run_id: str, name: str, *, after: int = 0, until: int | None = None
 ) -> list[tuple[int, Any]]:
-    """(first step, values) of the blocks after `after` that begin by step `until`, in the order of storage."""
+    """(first step, values [n] or [n, K]) of the blocks after `after` that begin by step `until`, as stored."""
     table = schema.blocks
-    query = select(table.c.first_step, table.c[name], table.c.crc).where(table.c.run == run_id, table.c.seq > after)
+    columns = (table.c.first_step, table.c.last_step, table.c[name], table.c.crc)
+    query = select(*columns).where(table.c.run == run_id, table.c.seq > after)
     if until is not None:
         query = query.where(table.c.first_step <= until)
     query = query.order_by(table.c.seq)
     at, blocks = 8 * NAMES.index(name), []
-    for first, content, crc in connection.execute(query):
-        if crc is not None and crc[at : at + 8] != block_crc(first, content):
+    for first, last, content, crc in connection.execute(query):
+        values = block_from_bytes(content, last - first + 1)
+        if crc is not None and crc[at : at + 8] != block_crc(first, content, values.size // len(values)):
             raise damaged(run_id, f"the {name} from step {first:,} has another checksum")
-        blocks.append((first, block_from_bytes(content)))
+        blocks.append((first, values))
     return blocks
 
 

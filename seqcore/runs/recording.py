@@ -53,7 +53,9 @@ class Recording(Lifecycle):
                 if columns:
                     update_run(connection, lease.run, **columns)
                 if rows := _with_rows(events):
-                    if lease.run in self._preparing or isinstance(rows[0], Started):  # the last attempt may have ended so
+                    if lease.run in self._preparing or isinstance(
+                        rows[0], Started
+                    ):  # the last attempt may have ended so
                         old = (schema.events.c.run == lease.run, schema.events.c.kind == Preparing.name)
                         connection.execute(delete(schema.events).where(*old))
                     connection.execute(schema.events.insert(), [_event_row(lease, event) for event in rows])
@@ -143,7 +145,9 @@ class Recording(Lifecycle):
         own = (table.c.id == lease.run, table.c.attempt == lease.attempt, table.c.status.in_(LIVE))
         pending = connection.execute(select(table.c.pending).where(*own)).scalar_one_or_none()
         if pending is None:
-            raise LostLease(f"run {lease.run} was resumed elsewhere, ended or deleted; attempt {lease.attempt} stops writing")
+            raise LostLease(
+                f"run {lease.run} was resumed elsewhere, ended or deleted; attempt {lease.attempt} stops writing"
+            )
         return str(pending)
 
     def _hold(self, connection: Connection, lease: Lease) -> dict[str, Any]:
@@ -189,7 +193,9 @@ class _Curves:
             rewound = grow(connection, lease.run, name, curve, block.first_step, getattr(block, name)) or rewound
         row = {"run": lease.run, "attempt": lease.attempt, "first_step": block.first_step, "last_step": _last(block)}
         contents = {name: block_to_bytes(getattr(block, name)) for name in NAMES}
-        row |= {**contents, "crc": "".join(block_crc(block.first_step, content) for content in contents.values())}
+        replicas = block.loss.size // len(block.loss)
+        crcs = [block_crc(block.first_step, content, replicas) for content in contents.values()]
+        row |= {**contents, "crc": "".join(crcs)}
         key = connection.execute(schema.blocks.insert().values(row)).inserted_primary_key
         assert key is not None
         self.through = int(key[0])

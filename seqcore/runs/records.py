@@ -98,10 +98,16 @@ class StoredEvent:
 
 @dataclass(frozen=True)
 class Curve:
-    """A series by step. `values[n]` is NaN for every non-finite value."""
+    """A series by step, [n] each. NaN stands for every non-finite value.
+
+    Of K replicas `values` is the median, `low` and `high` are the extremes, over those with a finite value.
+    """
 
     steps: NDArray[np.int64]
     values: NDArray[np.float64]
+    low: NDArray[np.float64] | None = None  # None without replicas
+    high: NDArray[np.float64] | None = None
+    replicas: NDArray[np.float64] | None = None  # [n, K], where every stored point was asked for
 
     def __len__(self) -> int:
         return len(self.steps)

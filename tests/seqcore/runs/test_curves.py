@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcore.errors import CorruptError
-from seqcore.runs.curves import LIMIT, GrowingCurve, block_from_bytes, block_to_bytes, overlay, thin, thin_to
+from seqcore.runs.curves import (
+    LIMIT,
+    GrowingCurve,
+    block_from_bytes,
+    block_to_bytes,
+    finished_curve,
+    over_replicas,
+    overlay,
+    thin,
+    thin_to,
+)
 
 VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=300)
 
@@ -106,7 +116,10 @@ def test_an_attempt_that_was_overtaken_is_forgotten() -> None:
 @given(VALUES)
 def test_blocks_come_back_to_the_bit(values: list[float]) -> None:
     given_values = np.array(values)
-    assert block_from_bytes(block_to_bytes(given_values)).tobytes() == given_values.astype("<f8").tobytes()
+    again = block_from_bytes(block_to_bytes(given_values), len(values))
+    assert again.tobytes() == given_values.astype("<f8").tobytes()
+    again = block_from_bytes(block_to_bytes(np.stack([given_values, -given_values], axis=1)), len(values))
+    assert np.array_equal(again, np.stack([given_values, -given_values], axis=1), equal_nan=True)
 
 
 def test_later_blocks_overlay_earlier_ones() -> None:
@@ -114,3 +127,78 @@ def test_later_blocks_overlay_earlier_ones() -> None:
     assert steps.tolist() == [1, 2, 3]
     assert values.tolist() == [1.0, 5.0, 3.0]
     assert overlay([(1, np.array([1.0, 2.0, 3.0]))], 2)[0].tolist() == [1, 2]
+
+
+def random_values(rng: np.random.Generator, steps: int, replicas: int) -> np.ndarray:
+    """A series [n] or [n, K] with spikes, ties, and values that are not finite."""
+    values = np.round(rng.normal(size=(steps, replicas)), 1)
+    values[rng.random(values.shape) < 0.01] = np.inf
+    values[rng.random(steps) < 0.005] = np.nan
+    values[rng.random(values.shape) < 0.002] = 1e6
+    return values[:, 0] if replicas == 1 else values
+
+
+def assert_thinned(curve: GrowingCurve, values: np.ndarray) -> None:
+    """The newest layer holds what thinning all values at once gives, at its own width and at every larger one."""
+    steps, known = curve.points()
+    every = np.arange(1, len(values) + 1)
+    assert curve.newest == len(values)
+    assert np.array_equal(known, over_replicas(values)[steps - 1], equal_nan=True)
+    width = 1
+    while len(steps) < len(values) and width < len(values):
+        width *= 2
+        if (2 if values.ndim == 1 else 4) * -(-len(values) // width) <= LIMIT:
+            break
+    while width <= 2 * len(values):
+        scratch = thin(every, over_replicas(values), width)
+        for one, other in zip(thin(steps, known, width), scratch, strict=True):
+            assert np.array_equal(one, other, equal_nan=True)
+        width *= 2
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 5]), st.lists(st.integers(1, 3000), min_size=1, max_size=12))
+def test_a_growing_curve_is_that_of_thinning_all_values_at_once(seed: int, replicas: int, sizes: list[int]) -> None:
+    values = random_values(np.random.default_rng(seed), sum(sizes), replicas)
+    curve, first = GrowingCurve(), 1
+    for size in sizes:
+        curve.add(first, values[first - 1 : first - 1 + size])
+        first += size
+        if first % 2:
+            curve = GrowingCurve.from_bytes(curve.to_bytes())
+        assert_thinned(curve, values[: first - 1])
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3]), st.integers(1, 9000), st.integers(1, 9000))
+def test_a_rewound_curve_is_that_of_thinning_what_is_left(seed: int, replicas: int, steps: int, more: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = random_values(rng, steps, replicas)
+    curve = GrowingCurve()
+    curve.add(1, values)
+    back = int(rng.integers(0, steps))
+    again = random_values(rng, more, replicas)
+    if back:
+        curve.begin(np.arange(1, back + 1), values[:back])
+    else:
+        curve.begin(np.zeros(0, dtype=np.int64), np.zeros(0))
+    curve.add(back + 1, again)
+    curve = GrowingCurve.from_bytes(curve.to_bytes())
+    curve.cut()
+    assert_thinned(curve, np.concatenate([values[:back], again]))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.integers(1, 300), st.integers(6, 100))
+def test_median_and_extremes_are_those_of_the_finite_replicas(seed: int, replicas: int, steps: int, most: int) -> None:
+    values = random_values(np.random.default_rng(seed), steps, replicas)
+    known = over_replicas(values)
+    for row, summary in zip(values, known, strict=True):
+        finite = row[np.isfinite(row)]
+        expected = [np.median(finite), finite.min(), finite.max()] if len(finite) else [np.nan] * 3
+        np.testing.assert_allclose(summary, expected, rtol=1e-15)
+    kept_steps, kept = thin_to(np.arange(1, steps + 1), known, most)
+    assert len(kept_steps) <= most
+    curve = finished_curve(kept_steps, kept)
+    assert curve.low is not None
+    assert curve.high is not None
+    if np.isfinite(values).any():
+        assert np.nanmin(curve.low) == values[np.isfinite(values)].min()
+        assert np.nanmax(curve.high) == values[np.isfinite(values)].max()

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from seqcore.errors import CorruptError, LostLease, NotFoundError, StoreError
 from seqcore.events import Changed, CheckpointReady, Epoch, Finding, Finished, Preparing, Preview, Started, Steps
 from seqcore.experiment.experiment import Experiment
+from seqcore.runs import schema
 from seqcore.runs.store import Store
 from seqcore.results import SeriesView
 
@@ -415,3 +417,50 @@ def test_what_a_dead_attempt_was_preparing_goes_when_the_next_one_starts(
     with closing(Store(store.url)) as another:  # knows nothing of what this one has written
         another.append(lease, [started()])
     assert [s.event.name for s in store.events(lease.run)] == ["started"]
+
+
+def test_a_curve_of_replicas_has_median_and_extremes_and_survives_a_resume(
+    store: Store, experiment: Experiment
+) -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.lognormal(size=(5000, 4)), rng.lognormal(size=(3000, 4))
+    first[1234, 2] = 1e6
+    first[4000:, 1] = np.nan  # one replica has ended
+    lease = store.start(experiment)
+    for begin in range(0, 5000, 500):
+        part = first[begin : begin + 500]
+        store.append(lease, [Steps(begin + 1, part, 2 * part, np.full(part.shape, 0.01))])
+    lease.release()
+    run = lease.run
+    whole = store.curve(run, "loss", None)
+    assert whole.replicas is not None
+    assert np.array_equal(whole.replicas, first, equal_nan=True)
+    np.testing.assert_allclose(whole.values, np.nanmedian(first, axis=1), rtol=1e-15)
+    thinned = store.curve(run, "loss", 200)
+    assert len(thinned) <= 200
+    assert thinned.replicas is None
+    assert thinned.low is not None
+    assert thinned.high is not None
+    assert thinned.high.max() == 1e6
+    assert thinned.low.min() == np.nanmin(first)
+    again = store.restart(run)
+    assert again is not None
+    store.append(again, [Steps(3001, second, second, second)])
+    again.release()
+    reader = Store(store.url)
+    expected = np.concatenate([first[:3000], second])
+    assert np.array_equal(reader.curve(run, "loss", None).replicas, expected)
+    high = reader.curve(run, "loss", 300).high
+    assert high is not None
+    assert high.max() == expected.max()
+    reader.close()
+
+
+def test_another_number_of_replicas_than_was_stored_is_noticed(store: Store, experiment: Experiment) -> None:
+    lease = store.start(experiment)
+    store.append(lease, [Steps(1, *np.ones((3, 100)))])
+    lease.release()
+    with store.database.writing() as connection:
+        connection.execute(update(schema.blocks).values(last_step=50))
+    with pytest.raises(CorruptError, match=f"run {lease.run}"):
+        store.curve(lease.run, "loss", None)
