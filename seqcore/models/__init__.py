@@ -66,6 +66,14 @@ MODELS: dict[str, Entry] = {
         {"capabilities": Capabilities(packed=False, fixed_window=True)},
         options="seqcore.models.nlinear:NLinearOptions",
     ),
+    "transformer": Entry(
+        "Transformer",
+        "Causal Transformer: each step attends to the last steps directly, over a cache of keys and values (Vaswani et "
+        "al. 2017). Take it where single earlier steps must be found and copied, and enough data is at hand.",
+        "seqcore.models.transformer:Transformer",
+        {"gates": 6, "capabilities": Capabilities(stateful=True, probes=("hidden_state", "attention"))},
+        options="seqcore.models.transformer:TransformerOptions",
+    ),
 }
 
 
