@@ -149,7 +149,7 @@ def train_step(state: TrainingState, batch: Batch, continues: NDArray[np.bool_] 
     state.clear_gradients()
     loss.backward()  # type: ignore[no-untyped-call]
     norm = clip_gradients(state.parameters, state.experiment.training.clip_norm)
-    state.optimizer.step()
+    state.update()
     state.count_step(recurrent_state if continues is not None else None)
     return loss.detach(), norm, learning_rate
 
@@ -160,11 +160,10 @@ def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> Tenso
     Equal to torch's `clip_grad_norm_`, in a third of its time on small models.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
-    if max_norm > 0.0:
-        factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
-        for gradient in gradients:
-            gradient.mul_(factor)
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    if max_norm <= 0.0 or (norm.device.type == "cpu" and norm.item() + 1e-6 <= 0.999 * max_norm):
+        return norm  # on a CPU the norm is known at no cost
+    torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp(max=1.0))
     return norm
 
 

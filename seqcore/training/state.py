@@ -31,6 +31,7 @@ from seqcore.training.devices import check_memory
 from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.optimizers import make_optimizer
 from seqcore.training.schedules import rate
+from seqcore.training.updates import Update
 
 __all__ = ["Progress", "TrainingState", "restored_experiment", "restored_progress"]
 
@@ -137,6 +138,11 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             group["lr"] = value
         return value
+
+    @cached_property
+    def update(self) -> Update:
+        """One step of the optimizer."""
+        return Update(self.optimizer)
 
     def clear_gradients(self) -> None:
         """The optimizer's `zero_grad` without its profiling hooks."""
