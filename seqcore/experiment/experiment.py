@@ -204,6 +204,7 @@ def _options_section(choice: str, name: str) -> type[Options]:
 def _section(name: str, section: type[Section], content: dict[str, Any]) -> tuple[Section | None, list[str]]:
     """One section, validated with its options: the section, or one line per error."""
     lines: list[str] = []
+    options: Options | None = None
     choice = next((choice for choice in OPTIONS if choice.startswith(f"{name}.")), "")
     field = choice.partition(".")[2]
     chosen = content.get(field, section.model_fields[field].default) if choice else None
@@ -223,6 +224,8 @@ def _section(name: str, section: type[Section], content: dict[str, Any]) -> tupl
     except ValidationError as error:
         found = error_lines(error, describe(section, name), name)
         return None, lines + [_with_memory(line, content) for line in found]
+    if options is not None:
+        lines += [f"{OPTIONS[choice]}.{name}: {reason}" for name, reason in options.conflicts(checked).items()]
     return (None if lines else checked), lines
 
 

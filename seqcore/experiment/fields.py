@@ -117,6 +117,10 @@ class Options(Section):
         """Fields of the enclosing section that follow from these options and override given values."""
         return {}
 
+    def conflicts(self, section: Section) -> dict[str, str]:
+        """Own fields that don't fit the fields of the enclosing section: name -> the reason and what to do."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -66,6 +66,22 @@ MODELS: dict[str, Entry] = {
         {"capabilities": Capabilities(packed=False, fixed_window=True)},
         options="seqcore.models.nlinear:NLinearOptions",
     ),
+    "slstm": Entry(
+        "sLSTM",
+        "LSTM with exponential gates, a normalizer, and recurrent weights in heads (xLSTM, Beck et al. 2024). Take it "
+        "where a state must be updated exactly at every step, such as a count or a position.",
+        "seqcore.models.slstm:SLSTM",
+        {
+            "gates": 4,
+            "capabilities": Capabilities(
+                stateful=True,
+                recurrent_dropout=True,
+                state_transfer=True,
+                probes=("hidden_state", "cell_state", "candidate", "update_gate", "output_gate"),
+            ),
+        },
+        options="seqcore.models.slstm:SLSTMOptions",
+    ),
     "transformer": Entry(
         "Transformer",
         "Causal Transformer: each step attends to the last steps directly, over a cache of keys and values (Vaswani et "
