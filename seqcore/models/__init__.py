@@ -52,6 +52,31 @@ MODELS: dict[str, Entry] = {
             "capabilities": Capabilities(stateful=True, state_transfer=True, probes=("hidden_state", "update_gate")),
         },
     ),
+    "minlstm": Entry(
+        "minLSTM",
+        "LSTM whose gates depend on the input alone.",
+        "seqcore.models.minlstm:MinLSTM",
+        {
+            "gates": 2,
+            "capabilities": Capabilities(
+                stateful=True, state_transfer=True, probes=("hidden_state", "forget_gate", "input_gate")
+            ),
+        },
+    ),
+    "lru": Entry(
+        "LRU",
+        "Linear recurrent unit",
+        "seqcore.models.lru:LRU",
+        {
+            "gates": 3,
+            "capabilities": Capabilities(
+                stateful=True,
+                state_transfer=True,
+                probes=("hidden_state", "state_magnitude", "eigenvalue_magnitude"),
+            ),
+        },
+        options="seqcore.models.lru:LRUOptions",
+    ),
     "tcn": Entry(
         "TCN",
         "Temporal convolutional network: causal dilated convolutions, no recurrence (Bai et al. 2018).",

@@ -1,0 +1,158 @@
+"""LRU: deep linear recurrent units, whose memory is a diagonal complex recurrence without nonlinearity.
+
+Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu and De 2023, "Resurrecting Recurrent Neural Networks for Long
+Sequences". With the input u_t of a block, normalized over its features:
+
+    x_t = lambda * x_{t-1} + gamma * (B u_t)    y_t = Re(C x_t) + D * u_t    lambda = exp(-exp(nu) + i exp(theta))
+
+The exponential keeps |lambda| below 1, whatever the optimizer does. At first, lambda is uniform on a ring of the
+complex plane and gamma = sqrt(1 - |lambda|^2), which gives states of the same size for every lambda (sections 3.2 to
+3.4). A block adds GLU(GELU(y_t)) to its input (figure 1; appendix A).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from pydantic import ValidationInfo, field_validator
+from torch import Tensor, nn
+from torch.nn.functional import gelu, glu, linear
+
+from seqcore.experiment.config import ModelConfig
+from seqcore.experiment.fields import OptionalInt, Options, setting
+from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, last_step, layer_row
+from seqcore.models.scan import linear_scan
+from seqcore.models.state import State
+
+__all__ = ["LRU", "LRUOptions"]
+
+
+class LRUOptions(Options):
+    """Fields that an LRU alone has."""
+
+    state_size: OptionalInt = setting(
+        None, "Complex numbers in the state of each block. Empty: as many as the hidden size.", minimum=1, maximum=4096
+    )
+    min_radius: float = setting(
+        0.5,
+        "Smallest initial magnitude of the eigenvalues; a state decays to 1/e within -1 / log(magnitude) steps.",
+        minimum=0.0,
+        maximum=0.9999,
+    )
+    max_radius: float = setting(
+        0.99, "Largest initial magnitude of the eigenvalues; the closer to 1, the longer the memory.", minimum=0.001,
+        maximum=0.9999,
+    )  # fmt: skip
+    max_phase: float = setting(
+        math.tau,
+        "Largest initial phase of the eigenvalues; 6.28 is the whole circle, less is for slow oscillations in long "
+        "sequences.",
+        minimum=0.001,
+        maximum=math.tau,
+        unit="radians",
+    )
+
+    @field_validator("max_radius", mode="after")
+    @classmethod
+    def _is_not_below_the_smallest(cls, value: float, info: ValidationInfo) -> float:
+        smallest = info.data.get("min_radius", 0.0)
+        if value < smallest:
+            raise ValueError(f"{value:g} is less than min_radius; use a number from {smallest:g} to 0.9999")
+        return value
+
+
+class LRU(Architecture):
+    """A linear encoding of the input, then `num_layers` blocks of `hidden_size` features.
+
+    State: the complex states of all blocks as real numbers, [B, num_layers, N, 2].
+    """
+
+    def __init__(self, context: ModelContext, config: ModelConfig) -> None:
+        super().__init__()
+        options = LRUOptions(**config.options)
+        self.output_size = size = config.hidden_size
+        self.encoder = nn.Linear(context.input_size, size)
+        self.blocks = nn.ModuleList(_Block(size, options, config.dropout) for _ in range(config.num_layers))
+
+    def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """See `Architecture`. All steps of a block at once."""
+        before = self.initial_state(len(x)) if state is None else state
+        x, after = self.encoder(x), []
+        for i, block in enumerate(self._blocks()):
+            x, states = block(x, before[:, i])
+            after.append(last_step(states, lengths))
+        if lengths is not None:
+            x = x * inside(lengths, x.shape[1], x.device)[..., None]
+        return x, torch.stack(after, dim=1)
+
+    def initial_state(self, batch_size: int) -> State:
+        """Zeros, [B, num_layers, N, 2]."""
+        return self.encoder.weight.new_zeros(batch_size, len(self.blocks), len(self._blocks()[0].nu_log), 2)
+
+    def layers(self) -> list[LayerRow]:
+        """One row for the encoding, and one for each block."""
+        shape = f"[B, T, {self.output_size}]"
+        rows = [layer_row(f"block {i}", block, shape, "LRU") for i, block in enumerate(self.blocks, 1)]
+        return [layer_row("encoding", self.encoder, shape), *rows]
+
+    @torch.no_grad()
+    def probe(self, x: Tensor) -> Probe:
+        """Outputs of the blocks [B, T, num_layers, D]; magnitudes of states and eigenvalues [B, T, num_layers, N].
+
+        The eigenvalues are those of all steps: 1 / -log(magnitude) is the number of steps that a state remembers.
+        """
+        before = self.initial_state(len(x))
+        x, outputs, magnitudes, eigenvalues = self.encoder(x), [], [], []
+        for i, block in enumerate(self._blocks()):
+            x, states = block(x, before[:, i])
+            outputs.append(x)
+            magnitudes.append(states.norm(dim=-1))
+            eigenvalues.append(block.eigenvalues().abs().expand_as(magnitudes[-1]))
+        return {
+            "hidden_state": torch.stack(outputs, dim=2),
+            "state_magnitude": torch.stack(magnitudes, dim=2),
+            "eigenvalue_magnitude": torch.stack(eigenvalues, dim=2),
+        }
+
+    def _blocks(self) -> list[_Block]:
+        return cast(list[_Block], list(self.blocks))
+
+
+class _Block(nn.Module):
+    """x + dropout(GLU(dropout(GELU(LRU(norm(x)))))), with N complex states for `size` features.
+
+    Matrices of complex numbers are stored as real ones, the real and the imaginary part of a state side by side.
+    """
+
+    def __init__(self, size: int, options: LRUOptions, dropout: float) -> None:
+        super().__init__()
+        states = options.state_size or size
+        smallest, largest = options.min_radius**2, options.max_radius**2
+        square = smallest + (largest - smallest) * torch.rand(states)  # |lambda|^2: so lambda is uniform on the ring
+        self.nu_log = nn.Parameter((-0.5 * square.clamp(min=1e-12).log()).log())
+        self.theta_log = nn.Parameter((options.max_phase * torch.rand(states).clamp(min=1e-6)).log())
+        self.gamma_log = nn.Parameter(0.5 * (-square).log1p())
+        self.norm = nn.LayerNorm(size)
+        self.input = nn.Parameter(torch.randn(2 * states, size) / math.sqrt(2 * size))  # B
+        self.output = nn.Parameter(torch.randn(size, 2 * states) / math.sqrt(states))  # C; Re(C x) = this times (re, im)
+        self.skip = nn.Parameter(torch.randn(size))  # D
+        self.mix = nn.Linear(size, 2 * size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """x[B, T, D] and the state[B, N, 2] -> (y[B, T, D], the states of all steps [B, T, N, 2])."""
+        u = self.norm(x)
+        scaled = self.gamma_log.exp()[:, None, None] * self.input.unflatten(0, (-1, 2))
+        added = linear(u, scaled.flatten(0, 1))
+        if added.dtype not in (torch.float32, torch.float64):  # mixed precision: there are no such complex numbers
+            added = added.float()
+        added = torch.view_as_complex(added.unflatten(-1, (-1, 2)))
+        states = torch.view_as_real(linear_scan(self.eigenvalues(), added, torch.view_as_complex(before)))
+        y = linear(states.flatten(-2), self.output) + self.skip * u
+        return x + self.dropout(glu(self.mix(self.dropout(gelu(y))), dim=-1)), states
+
+    def eigenvalues(self) -> Tensor:
+        """lambda, complex [N]."""
+        return torch.polar((-self.nu_log.exp()).exp(), self.theta_log.exp())
