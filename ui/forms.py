@@ -164,6 +164,8 @@ def _choice(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
     else:
         possible = [c.value for c in choices if c.value not in impossible or c.value == now]
         value = st.selectbox(label, possible, format_func=titles.__getitem__, **common)
+    if setting.path in OPTIONS and setting.path != "data.source":  # a source is described in the heading of its page
+        st.caption(escape(next(c.help for c in choices if c.value == value)))
     _unavailable({titles[name]: reason for name, reason in impossible.items()})
     return value
 

@@ -29,7 +29,7 @@ def recipes(args: argparse.Namespace, out: Output) -> int:
 
 
 def fields(args: argparse.Namespace, out: Output) -> int:
-    """List the fields of an experiment with default, allowed values and help."""
+    """List the fields of an experiment with default, allowed values and help; of a single field its choices too."""
     found = all_settings(args.prefix)
     if not found:
         known = all_settings()
@@ -42,6 +42,9 @@ def fields(args: argparse.Namespace, out: Output) -> int:
         return 0
     rows = [(s.path, _default(s), s.allowed.removeprefix("use "), _help(s)) for s in found]
     out.table(("field", "default", "allowed", "help"), rows)
+    if len(found) == 1 and found[0].choices:
+        out.line("")
+        out.table(("choice", "title", "help"), [(c.value, c.title, c.help) for c in found[0].choices])
     return 0
 
 

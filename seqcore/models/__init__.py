@@ -1,5 +1,6 @@
 """The registry of architectures. A new one is a file in this folder and a line in `MODELS`.
 
+The help says in two sentences what an architecture is, with its source, and when to take it.
 `traits["capabilities"]` says what an architecture supports; `traits["gates"]` is half the number of D by D matrices of
 a layer, for estimates of memory. `options` names the section of an architecture's own fields, which may lie in its own
 file: it is imported where the architecture is chosen.
@@ -22,21 +23,24 @@ _GATES = ("input_gate", "forget_gate", "output_gate")
 MODELS: dict[str, Entry] = {
     "rnn": Entry(
         "RNN",
-        "Elman network: one hidden state, without gates.",
+        "Elman network: one hidden state, without gates (Elman 1990). Take it for short sequences, and to see what "
+        "gates add: what lies more than some ten steps back is soon forgotten.",
         "seqcore.models.recurrent:RNN",
         {"gates": 1, "capabilities": _RECURRENT},
         options="seqcore.models.options:RNNOptions",
     ),
     "lstm": Entry(
         "LSTM",
-        "Long short-term memory: cell state with input, forget and output gates.",
+        "Long short-term memory: a cell state with input, forget and output gates (Hochreiter and Schmidhuber 1997). "
+        "Take it first where nothing is known about the data: it does well on most tasks.",
         "seqcore.models.recurrent:LSTM",
         {"gates": 4, "capabilities": replace(_RECURRENT, probes=("hidden_state", "cell_state", "candidate", *_GATES))},
         options="seqcore.models.options:LSTMOptions",
     ),
     "gru": Entry(
         "GRU",
-        "Gated recurrent unit: reset and update gates, fewer parameters than an LSTM.",
+        "Gated recurrent unit: a hidden state with reset and update gates (Cho et al. 2014). Take it in place of an "
+        "LSTM where data are few: it has a quarter fewer parameters.",
         "seqcore.models.recurrent:GRU",
         {
             "gates": 3,
@@ -45,7 +49,8 @@ MODELS: dict[str, Entry] = {
     ),
     "mingru": Entry(
         "minGRU",
-        "GRU whose gates depend on the input alone, so that all steps train in parallel (Feng et al. 2024).",
+        "GRU whose gates depend on the input alone, so that all steps are computed at once (Feng et al. 2024). Take it "
+        "in three layers to pick single items out of long sequences.",
         "seqcore.models.mingru:MinGRU",
         {
             "gates": 1,
@@ -54,7 +59,8 @@ MODELS: dict[str, Entry] = {
     ),
     "minlstm": Entry(
         "minLSTM",
-        "LSTM whose gates depend on the input alone.",
+        "LSTM whose forget and input gates depend on the input alone and add up to 1 (Feng et al. 2024). Take it as "
+        "minGRU, in two layers or more.",
         "seqcore.models.minlstm:MinLSTM",
         {
             "gates": 2,
@@ -65,7 +71,8 @@ MODELS: dict[str, Entry] = {
     ),
     "lru": Entry(
         "LRU",
-        "Linear recurrent unit",
+        "Linear recurrent unit: complex linear recurrences, with nonlinear layers between them (Orvieto et al. 2023). "
+        "Take it for memory over hundreds of steps, and for oscillations.",
         "seqcore.models.lru:LRU",
         {
             "gates": 3,
@@ -79,14 +86,16 @@ MODELS: dict[str, Entry] = {
     ),
     "tcn": Entry(
         "TCN",
-        "Temporal convolutional network: causal dilated convolutions, no recurrence (Bai et al. 2018).",
+        "Temporal convolutional network: causal dilated convolutions, no recurrence (Bai et al. 2018). Take it where "
+        "all that matters lies within a known number of steps.",
         "seqcore.models.tcn:TCN",
         {"gates": 3, "capabilities": Capabilities(stateful=True)},
         options="seqcore.models.tcn:TCNOptions",
     ),
     "nlinear": Entry(
         "NLinear",
-        "Linear model of the window relative to its last value: a strong forecasting baseline (Zeng et al. 2023).",
+        "Linear model of the window relative to its last value (Zeng et al. 2023). Take it as the first forecast, "
+        "which any larger model has to beat.",
         "seqcore.models.nlinear:NLinear",
         {"capabilities": Capabilities(packed=False, fixed_window=True)},
         options="seqcore.models.nlinear:NLinearOptions",

@@ -136,7 +136,9 @@ class _Block(nn.Module):
         self.gamma_log = nn.Parameter(0.5 * (-square).log1p())
         self.norm = nn.LayerNorm(size)
         self.input = nn.Parameter(torch.randn(2 * states, size) / math.sqrt(2 * size))  # B
-        self.output = nn.Parameter(torch.randn(size, 2 * states) / math.sqrt(states))  # C; Re(C x) = this times (re, im)
+        self.output = nn.Parameter(
+            torch.randn(size, 2 * states) / math.sqrt(states)
+        )  # C; Re(C x) = this times (re, im)
         self.skip = nn.Parameter(torch.randn(size))  # D
         self.mix = nn.Linear(size, 2 * size)
         self.dropout = nn.Dropout(dropout)

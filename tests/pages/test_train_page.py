@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from seqcore.events import Changed, Epoch, Finished, Preview, Started
 from seqcore.experiment.recipes import load_recipe, recipes
+from seqcore.models import MODELS
 from seqcore.results import SeriesView
 from seqcore.runs.api import open_store
 from ui import session
@@ -201,6 +202,13 @@ def test_every_control_has_help(page: AppTest) -> None:
     controls = [widget for kind in kinds for widget in getattr(page, kind)]
     assert len(controls) > 20
     assert [widget.label for widget in controls if not widget.help] == []
+
+
+def test_the_chosen_architecture_is_described_below_its_control(page: AppTest) -> None:
+    page.run()
+    for name in ("gru", "lru"):
+        control(page, "selectbox", "model.architecture").set_value(name).run()
+        assert session.escape(MODELS[name].help) in [caption.value for caption in page.caption]
 
 
 def test_train_queues_one_run_of_the_experiment(page: AppTest, store: Path) -> None:

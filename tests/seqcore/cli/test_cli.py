@@ -18,6 +18,7 @@ from seqcore.cli import main
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.recipes import load_recipe, recipes
 from seqcore.export import FORMATS
+from seqcore.models import MODELS
 from seqcore.runs.api import open_store
 
 QUICK = ("--set", "training.epochs=2", "--set", "data.options.samples=200", "--set", "model.hidden_size=4")
@@ -97,6 +98,8 @@ def test_fields_explains_every_field(ask: Ask) -> None:
     assert {setting.path for setting in settings_of(Experiment())} <= explained
     assert "data.options.text" in explained
     assert "Learning rate of the optimizer." in ask("fields", "training.learning_rate").out
+    described = ask("fields", "model.architecture").out
+    assert all(entry.title in described and entry.help in described for entry in MODELS.values())
 
 
 def test_fields_names_what_was_probably_meant(ask: Ask) -> None:
