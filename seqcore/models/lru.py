@@ -146,11 +146,11 @@ class _Block(nn.Module):
     def forward(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         """x[B, T, D] and the state[B, N, 2] -> (y[B, T, D], the states of all steps [B, T, N, 2])."""
         u = self.norm(x)
-        scaled = self.gamma_log.exp()[:, None, None] * self.input.unflatten(0, (-1, 2))
+        scaled = self.gamma_log.exp()[:, None, None] * self.input.reshape(-1, 2, self.input.shape[1])
         added = linear(u, scaled.flatten(0, 1))
         if added.dtype not in (torch.float32, torch.float64):  # mixed precision: there are no such complex numbers
             added = added.float()
-        added = torch.view_as_complex(added.unflatten(-1, (-1, 2)))
+        added = torch.view_as_complex(added.reshape(*added.shape[:2], -1, 2))
         states = torch.view_as_real(linear_scan(self.eigenvalues(), added, torch.view_as_complex(before)))
         y = linear(states.flatten(-2), self.output) + self.skip * u
         return x + self.dropout(glu(self.mix(self.dropout(gelu(y))), dim=-1)), states

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -40,12 +40,21 @@ def linear_scan(a: Tensor, b: Tensor, initial: Tensor) -> Tensor:
     a = a.reshape(*[1] * (b.dim() - a.dim()), *a.shape)
     if b.shape[-2] == 1:
         return torch.addcmul(b, a, initial.unsqueeze(-2))
-    result: Tensor = _Scan.apply(a, b, initial)
-    return result
+    return _scan(a, b, initial)
+
+
+def _scan(a: Tensor, b: Tensor, initial: Tensor) -> Tensor:
+    """h_t = a_t h_{t-1} + b_t."""
+    return cast(Tensor, _Scan.apply(a, b, initial))  # type: ignore[no-untyped-call]
+
+
+def _reverse_scan(a: Tensor, b: Tensor) -> Tensor:
+    """g_t = b_t + a_{t+1} g_{t+1}, from the last step to the first."""
+    return cast(Tensor, _ReverseScan.apply(a, b))  # type: ignore[no-untyped-call]
 
 
 class _Scan(torch.autograd.Function):
-    """h_t = a_t h_{t-1} + b_t. `vmap` adds an axis in front, which the computation does not look at."""
+    """See `_scan`. `vmap` adds an axis in front, which the computation does not look at."""
 
     @staticmethod
     def forward(a: Tensor, b: Tensor, initial: Tensor) -> Tensor:
@@ -62,18 +71,18 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, initial, h = ctx.saved_tensors
         a = a.conj().resolve_conj() if a.is_complex() else a
-        g = _ReverseScan.apply(a, grads[0])
+        g = _reverse_scan(a, grads[0])
         before = torch.cat([initial.unsqueeze(-2), h[..., :-1, :]], dim=-2)
         return (g * before.conj()).sum_to_size(a.shape), g, a.select(-2, 0) * g.select(-2, 0)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, int]:
         a, b, initial = _batch_first(info.batch_size, in_dims, tensors)
-        return _Scan.apply(a, b, initial), 0
+        return _scan(a, b, initial), 0
 
 
 class _ReverseScan(torch.autograd.Function):
-    """g_t = b_t + a_{t+1} g_{t+1} from the last step to the first."""
+    """See `_reverse_scan`."""
 
     @staticmethod
     def forward(a: Tensor, b: Tensor) -> Tensor:
@@ -87,14 +96,14 @@ class _ReverseScan(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         a, g = ctx.saved_tensors
         a = a.conj().resolve_conj() if a.is_complex() else a
-        h = _Scan.apply(a, grads[0], torch.zeros_like(g.select(-2, 0)))
+        h = _scan(a, grads[0], torch.zeros_like(g.select(-2, 0)))
         of_a = torch.cat([torch.zeros_like(g[..., :1, :]), h[..., :-1, :] * g[..., 1:, :].conj()], dim=-2)
         return of_a.sum_to_size(a.shape), h
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, int]:
         a, b = _batch_first(info.batch_size, in_dims, tensors)
-        return _ReverseScan.apply(a, b), 0
+        return _reverse_scan(a, b), 0
 
 
 def _batch_first(size: int, in_dims: Sequence[int | None], tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -120,7 +129,7 @@ def _run_in_chunks(a: Tensor, h: Tensor, *, reverse: bool) -> Tensor:
     count = -(-steps // size)
     if count * size > steps:
         h = torch.nn.functional.pad(h, (0, 0, 0, count * size - steps))
-    h = h.unflatten(-2, (count, size))
+    h = h.reshape(*h.shape[:-2], count, size, h.shape[-1])
     parts = h.unbind(-2)
     if constant:
         _follow(parts, a.expand(*a.shape[:-2], size - 1, a.shape[-1]).unsqueeze(-3).unbind(-2), reverse=reverse)
@@ -129,7 +138,7 @@ def _run_in_chunks(a: Tensor, h: Tensor, *, reverse: bool) -> Tensor:
     else:
         links = a[..., 1:, :] if reverse else a  # that of a step with its neighbor in the order of computation
         powers = torch.nn.functional.pad(links, (0, 0, 0, count * size - links.shape[-2])).contiguous()
-        powers = powers.unflatten(-2, (count, size))
+        powers = powers.view(*powers.shape[:-2], count, size, powers.shape[-1])
         factors = powers.unbind(-2)
         _follow(parts, factors[:-1] if reverse else factors[1:], reverse=reverse)
         _multiply(factors[::-1] if reverse else factors)
@@ -144,7 +153,7 @@ def _run_in_chunks(a: Tensor, h: Tensor, *, reverse: bool) -> Tensor:
     return h.flatten(-3, -2)[..., :steps, :]
 
 
-def _follow(h: Sequence[Tensor], factors: Sequence[Tensor], *, reverse: bool) -> None:
+def _follow(h: tuple[Tensor, ...], factors: tuple[Tensor, ...], *, reverse: bool) -> None:
     """h[i] += factors[i - 1] h[i - 1], one after another; in reverse h[i] += factors[i] h[i + 1]."""
     if reverse:
         h, factors = h[::-1], factors[::-1]
