@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqcore.experiment.config import ModelConfig
 from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, last_step
 from seqcore.models.options import LSTMOptions, RNNOptions
+from seqcore.models.recurrent_layers import GRULayers, LSTMLayers, RecurrentLayers, RNNLayers
 from seqcore.models.state import State, map_state
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
 
 class _Recurrent(Architecture):
-    """What the three share: packing, state with the batch first, weight dropout, and probes.
+    """What the three share: state with the batch first, weight dropout, and probes.
 
     State: [B, num_layers * directions, D]; an LSTM's is a tuple (h, c) of such tensors. torch's own order is
     [num_layers * directions, B, D].
@@ -28,7 +26,7 @@ class _Recurrent(Architecture):
     window (Wan et al. 2013; Merity, Keskar and Socher 2018).
     """
 
-    def __init__(self, network: nn.RNNBase, config: ModelConfig) -> None:
+    def __init__(self, network: RecurrentLayers, config: ModelConfig) -> None:
         super().__init__()
         self.network = network
         self.recurrent_dropout = config.recurrent_dropout
@@ -37,29 +35,17 @@ class _Recurrent(Architecture):
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """See `Architecture`."""
-        if lengths is None:
-            return cast(tuple[Tensor, State], self._run(x, state))
-        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        y, state = self._run(packed, state)
-        return pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], state
-
-    def _run(self, x: Tensor | PackedSequence, state: State) -> tuple[Any, State]:
         state = map_state(lambda part: part.transpose(0, 1).contiguous(), state)
-        if self.training and self.recurrent_dropout:
-            y, state = self._run_with_dropped_weights(x, state)
-        else:
-            y, state = self.network(x, state)
+        weights = self._dropped_weights() if self.training and self.recurrent_dropout else None
+        y, state = self.network(x, state, lengths, weights)
         return y, map_state(lambda part: part.transpose(0, 1), state)  # a view: most callers ignore it
 
-    def _run_with_dropped_weights(self, x: Tensor | PackedSequence, state: State) -> tuple[Any, State]:
-        dropped = {
+    def _dropped_weights(self) -> dict[str, Tensor]:
+        return {
             name: nn.functional.dropout(weight, self.recurrent_dropout)
             for name, weight in self.network.named_parameters()
             if name.startswith("weight_hh")
         }
-        with warnings.catch_warnings():  # on a GPU: that these new weights are not contiguous in memory
-            warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
-            return cast(tuple[Any, State], functional_call(self.network, dropped, (x, state)))
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros [B, num_layers * directions, D]."""
@@ -136,7 +122,7 @@ class RNN(_Recurrent):
 
     def __init__(self, context: ModelContext, config: ModelConfig) -> None:
         nonlinearity = RNNOptions(**config.options).nonlinearity
-        super().__init__(nn.RNN(context.input_size, nonlinearity=nonlinearity, **_common(config)), config)
+        super().__init__(RNNLayers(context.input_size, nonlinearity=nonlinearity, **_common(config)), config)
 
     def _probe_step(self, from_input: Tensor, from_state: Tensor, before: Probe) -> Probe:
         activation = torch.tanh if self.network.mode == "RNN_TANH" else torch.relu
@@ -147,7 +133,7 @@ class GRU(_Recurrent):
     """Gated recurrent unit in the form of torch and cuDNN: the reset gate acts after the product with U."""
 
     def __init__(self, context: ModelContext, config: ModelConfig) -> None:
-        super().__init__(nn.GRU(context.input_size, **_common(config)), config)
+        super().__init__(GRULayers(context.input_size, **_common(config)), config)
 
     def _probe_step(self, from_input: Tensor, from_state: Tensor, before: Probe) -> Probe:
         (r_x, z_x, n_x), (r_h, z_h, n_h) = from_input.chunk(3, dim=1), from_state.chunk(3, dim=1)
@@ -161,7 +147,7 @@ class LSTM(_Recurrent):
     """Long short-term memory with a forget gate, whose bias starts at `forget_bias` (Jozefowicz et al. 2015)."""
 
     def __init__(self, context: ModelContext, config: ModelConfig) -> None:
-        super().__init__(nn.LSTM(context.input_size, **_common(config)), config)
+        super().__init__(LSTMLayers(context.input_size, **_common(config)), config)
         size, forget_bias = config.hidden_size, LSTMOptions(**config.options).forget_bias
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
