@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.plots.loss import plot_loss
 from seqcore.results.formatting import counted, format_duration
-from seqcore.runs.records import Run
+from seqcore.runs.records import ENDED, Run, Status
+from seqcore.runs.store import RunFilter
 from ui import permissions, run_labels
 from ui.results import picture
-from ui.run_index import IndexedRun, run_index
+from ui.run_index import run_index
 from ui.run_list import run_list
 from ui.run_view import loss_of
 from ui.session import escape, select_run, selected_run, show_errors, store
@@ -22,12 +21,7 @@ from ui.shared_history import shared_history
 
 PAGE_SIZE = 25  # rows; more on request
 POLL = 1.0  # seconds between two updates while a run is active
-ORDERS: dict[str, Callable[[IndexedRun], Any] | None] = {
-    "Newest first": None,  # as the index has them
-    "Best score first": lambda run: -run.skill,
-    "Longest first": lambda run: -run.seconds,
-    "Name": lambda run: run.title.lower(),
-}
+ORDERS = {"Newest first": "newest", "Best score first": "skill", "Longest first": "longest", "Name": "title"}
 
 
 def main() -> None:
@@ -35,54 +29,52 @@ def main() -> None:
     st.title("Runs", anchor=False)
     if error := st.session_state.pop("runs-error", None):
         show_errors(error)
-    runs = run_index().runs(now=True)
-    if not runs:
+    counts = run_index().counts(now=True)
+    if not counts:
         st.markdown("No runs yet. Every run is kept here with its loss curve, scores and weights.")
         st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
         return
-    active = any(run.active for run in runs)
+    active = any_active(counts)
     st.fragment(overview, run_every=POLL if active else None)(active)
+
+
+def any_active(counts: dict[Status, int]) -> bool:
+    """Whether a run is queued, running or paused."""
+    return any(status not in ENDED for status in counts)
 
 
 def overview(was_active: bool) -> None:
     """The list and the selected run; redrawn periodically while a run is active."""
-    runs = run_index().runs()
-    if was_active and not any(run.active for run in runs):
+    counts = run_index().counts()
+    if was_active and not any_active(counts):
         st.rerun()  # the last active run has ended: no more polling
-    matching = filtered(runs)
-    count = st.session_state.setdefault("runs-count", PAGE_SIZE)
-    shown = read([run.id for run in matching[:count]])
+    chosen = filters(counts)
+    page = run_index().page(chosen, st.session_state.setdefault("runs-count", PAGE_SIZE))
+    shown = page.runs
     selected = selected_run() or (shown[0].id if shown else None)
     left, right = st.columns([1.9, 1], gap="large")
     with left:
-        show_list(shown, selected, total=len(matching))
+        show_list(shown, selected, total=page.total)
     with right, st.container(key="run-detail"):
         if selected is not None:
-            run = next(iter([run for run in shown if run.id == selected] or read([selected])), None)
+            run = next(iter([run for run in shown if run.id == selected] or store().runs(ids=[selected])), None)
             if run is None:
                 missing(selected)
             else:
                 detail(run)
 
 
-def read(ids: list[str]) -> list[Run]:
-    """The runs with these ids as they are now, in this order; those that were just deleted are left out."""
-    found = {run.id: run for run in store().runs(ids=ids)}
-    return [found[run] for run in ids if run in found]
-
-
-def filtered(runs: list[IndexedRun]) -> list[IndexedRun]:
-    """The filter controls, and the runs that match, in the chosen order."""
-    counts = Counter(run.status for run in runs)
+def filters(counts: dict[Status, int]) -> RunFilter:
+    """The controls of the list, and what they choose."""
     with st.container(horizontal=True, vertical_alignment="center"):
         words = st.text_input(
             "Search", placeholder="Name, architecture or id", key="runs-find", label_visibility="collapsed", width=260,
             help="Part of the name of a recipe, a file, an architecture or an owner, or the beginning of an id.",
         )  # fmt: skip
         statuses = st.pills(
-            "Status", [status for status in run_labels.STATUSES if counts[status]],
+            "Status", [status for status in run_labels.STATUSES if status in counts],
             selection_mode="multi", key="runs-status",
-            format_func=lambda status: f"{run_labels.STATUSES[status].word} {counts[status]:,}",
+            format_func=lambda status: f"{run_labels.STATUSES[status].word} {counts.get(status, 0):,}",
             label_visibility="collapsed", help="Show runs with these statuses only.",
         )  # fmt: skip
         mine = permissions.has_logins() and st.toggle(
@@ -91,14 +83,8 @@ def filtered(runs: list[IndexedRun]) -> list[IndexedRun]:
         order = st.selectbox(
             "Sort by", list(ORDERS), key="runs-order", label_visibility="collapsed", width=190, help="Sort order."
         )
-    wanted = words.lower().split()
-    kept = [run for run in runs if not statuses or run.status in statuses]
-    if mine:
-        kept = [run for run in kept if run.owner == permissions.user()]
-    if wanted:
-        kept = [run for run in kept if all(word in run.text for word in wanted)]
-    key = ORDERS[order]
-    return sorted(kept, key=key) if key else kept
+    owner = permissions.user() if mine else None
+    return RunFilter(words, tuple(statuses), owner, ORDERS[order])
 
 
 def show_list(runs: list[Run], selected: str | None, *, total: int) -> None:

@@ -9,19 +9,21 @@ from seqcore.experiment.recipes import recipes
 from seqcore.models import MODELS
 from seqcore.results.formatting import counted
 from seqcore.runs.records import Run
+from seqcore.runs.store import RunFilter
 from ui import session
 from ui.run_labels import STATUSES
 
 __all__ = ["active_runs_bar"]
 
-RECENT = 50  # newest runs that are searched for active ones
+MOST = 50  # runs, of which the first that is not queued is offered
+ACTIVE = RunFilter(statuses=("queued", "running", "paused"))
 
 
 def active_runs_bar(shown: Run | None) -> None:
     """One line for all active and queued runs, unless a run is shown already."""
     if shown is not None:
         return
-    active = [run for run in session.store().runs(limit=RECENT) if not run.ended]
+    active = session.store().find_runs(ACTIVE, limit=MOST).runs
     if not active:
         return
     first = next((run for run in active if run.status != "queued"), active[-1])

@@ -5,22 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from seqcore.data.sources import SOURCES
 from seqcore.data.splits import SPLIT_TITLES
-from seqcore.errors import SeqcoreError
-from seqcore.experiment.recipes import load_recipe
-from seqcore.models import MODELS
 from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.registry import task_trait
 from seqcore.results.formatting import counted
+from seqcore.runs import labels
 from seqcore.runs.records import Run
 
 __all__ = [
-    "SPLITS", "STATUSES", "StatusLabel", "ago", "label", "network", "scored_split", "scores", "skill_ratio", "title",
-    "trained_on", "weights",
+    "SPLITS", "STATUSES", "StatusLabel", "ago", "label", "network", "scored_split", "scores", "title", "trained_on",
+    "weights",
 ]  # fmt: skip
 
-SPLITS = {split: SPLIT_TITLES[split] for split in ("test", "val", "train")}
+SPLITS = {split: SPLIT_TITLES[split] for split in labels.SCORED}
 """The splits with their names; the score on the first that a run has is the one that counts."""
 
 
@@ -46,19 +43,12 @@ STATUSES: dict[str, StatusLabel] = {
 
 def title(run: Run) -> str:
     """The recipe's title, the name of the user's file, or the source's title. Not escaped."""
-    if run.recipe:
-        try:
-            return load_recipe(run.recipe.partition("@")[0]).title
-        except SeqcoreError:
-            return run.recipe  # a recipe that this version no longer has
-    return run.outline.name or SOURCES[run.outline.source].title
+    return labels.title(run.recipe, run.outline)
 
 
 def network(run: Run) -> str:
     """The architecture with its sizes: "LSTM 32", "GRU 2 × 64"."""
-    model = run.outline
-    layers = f"{model.num_layers} × " if model.num_layers > 1 else ""
-    return f"{MODELS[model.architecture].title} {layers}{model.hidden_size}"
+    return labels.network(run.outline)
 
 
 def trained_on(run: Run) -> str:
@@ -95,20 +85,10 @@ def ago(when: datetime, now: datetime | None = None) -> str:
 
 def scored_split(run: Run) -> str | None:
     """The split whose score counts among those that the run has: "test", else "val", else "train"."""
-    return next((split for split in SPLITS if f"{split}_{run.metric}" in run.metrics), None)
+    return labels.scored_split(run.metrics, run.metric)
 
 
 def scores(run: Run, split: str = "") -> ScoresInfo:
     """The run's main metric and its baselines', on a split: by default the one whose score counts."""
     split = split or scored_split(run) or "val"
     return scores_info(run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline)
-
-
-def skill_ratio(run: Run) -> float:
-    """By which factor a run is better than its reference baseline, to sort runs by; 0 if unknown."""
-    info = scores(run)
-    base = info.reference_score
-    if info.model is None or base is None:
-        return 0.0
-    ratio = (info.model, base.value) if info.words.higher_is_better else (base.value, info.model)
-    return ratio[0] / ratio[1] if ratio[1] else float("inf")

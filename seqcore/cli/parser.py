@@ -98,7 +98,17 @@ def _add_training(commands: Any) -> None:
 
 def _add_runs(commands: Any) -> None:
     runs = _add(commands, "runs", "runs.runs", "List runs, newest first.")
-    runs.add_argument("--limit", type=_positive, metavar="N", help="show only the newest N")
+    option = runs.add_argument
+    option(
+        "--search", metavar="WORDS", default="", help="only runs with these words in name, model, status, owner or id"
+    )
+    option(
+        "--status", metavar="STATUS", action="append", default=[], help="only runs with this status; can be repeated"
+    )
+    option("--owner", metavar="NAME", help="only runs that this user started")
+    option("--sort", metavar="ORDER", default="newest", help="newest, skill, longest or title (default: newest)")
+    option("--limit", type=_positive, metavar="N", help="show at most N (default: 1000)")
+    option("--offset", type=_positive, default=0, metavar="N", help="leave out the first N")
     show = _add(commands, "show", "runs.show", "Show the experiment, findings and metrics of a run.", run=True)
     show.add_argument("--log", action="store_true", help="show the run's log, too")
     asked = {"pause": "Pause a running run.", "continue": "Continue a paused run."}

@@ -17,22 +17,30 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
 from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.api import open_store
-from seqcore.runs.store import Run
+from seqcore.runs.store import Run, RunFilter
 
 __all__ = ["command", "delete", "runs", "show"]
 
+MOST = 1000  # runs that are listed if no limit is given
 SHORT_ID = 8  # characters of an id, if they are unique
 
 
 def runs(args: argparse.Namespace, out: Output) -> int:
-    """List runs, newest first."""
-    found = open_store(args.store).runs(limit=args.limit)
+    """List runs, newest first or in another order, of all or those that match."""
+    chosen = RunFilter(args.search, tuple(args.status), args.owner, args.sort)
+    store = open_store(args.store)
+    page = store.find_runs(chosen, limit=args.limit or MOST, offset=args.offset)
+    found = page.runs
+    if args.limit is None and page.total - args.offset > len(found):
+        first, last = args.offset + 1, args.offset + len(found)
+        out.note(f"{first:,} to {last:,} of {page.total:,} runs; use --offset and --limit for others")
     if out.json:
         for run in found:
             out.object(_brief(run))
         return 0
     if not found:
-        out.note("no runs yet; start one with `python -m seqcore train bouncing-ball`")
+        start = "no runs yet; start one with `python -m seqcore train bouncing-ball`"
+        out.note("no matching runs" if store.run_counts() else start)
         return 0
     length = _unique_length([run.id for run in found])
     rows = []

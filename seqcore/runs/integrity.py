@@ -21,7 +21,8 @@ from seqcore.runs import schema
 
 __all__ = ["block_crc", "damaged", "named", "rejoin", "run_crc", "salvaged", "text_crc", "verify_run"]
 
-_UNCHECKED = ("number", "version", "crc")  # `version` changes without the others
+_UNCHECKED = ("number", "version", "crc", "title", "words", "skill")
+"""Columns without a checksum: `version` changes without the others, and what lists are sorted by follows from them."""
 _FAULTS = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, ArithmeticError),
     *(AssertionError, MemoryError, RecursionError, struct.error, OSError),

@@ -17,6 +17,7 @@ from seqcore.errors import ExperimentError, StoreError, did_you_mean
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
 from seqcore.runs.integrity import run_crc, verify_run
+from seqcore.runs.labels import list_columns
 from seqcore.runs.liveness import TIMEOUT, Holder
 from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, Command, Lease, Run
@@ -224,6 +225,8 @@ def update_run(connection: Connection, run_id: str, **values: Any) -> None:
     table = schema.runs
     row = connection.execute(select(table).where(table.c.id == run_id)).mappings().one()
     verify_run(dict(row))
+    if not values.keys().isdisjoint(("metrics", "baselines", "headline", "metric")):
+        values |= {"skill": list_columns({**row, **values})["skill"]}
     values |= {"crc": run_crc({**row, **values}), "version": table.c.version + 1}
     connection.execute(update(table).where(table.c.id == run_id).values(**values))
 
@@ -232,8 +235,8 @@ def insert_run(connection: Connection, row: Mapping[str, Any]) -> None:
     """Add a run's row."""
     table, own = schema.runs, schema.runs.c.id == row["id"]
     connection.execute(table.insert().values(**row))
-    stored = connection.execute(select(table).where(own)).mappings().one()  # with its defaults
-    connection.execute(update(table).where(own).values(crc=run_crc(dict(stored))))
+    stored = dict(connection.execute(select(table).where(own)).mappings().one())  # with its defaults
+    connection.execute(update(table).where(own).values(crc=run_crc(stored), **list_columns(stored)))
 
 
 def row_of(run_id: str, attempt: int, **values: Any) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Collection, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Connection, RowMapping, func, select
 
@@ -18,9 +20,13 @@ from seqcore.runs.epoch_table import EpochTable, epochs_query
 from seqcore.runs.event_content import event_text
 from seqcore.runs.integrity import block_crc, damaged, named, salvaged, text_crc, verify_run
 from seqcore.runs.liveness import Locks
-from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, damaged_run, run_from_row, stored_event
+from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, damaged_run, ending, run_from_row, stored_event
+from seqcore.runs.run_list import RunFilter, RunPage, count_by_status, page_of_ids, sort_in_memory
 
 __all__ = ["Reading"]
+
+_AT_ONCE = 1000  # runs read by their ids in one query
+_FEW = 500  # runs that are all checked before they are counted
 
 
 class Reading:
@@ -32,6 +38,8 @@ class Reading:
         self.folder = self.place.folder
         self.database = Database(self.place)
         self.locks = Locks(self.folder / "locks")
+        self._damaged: set[str] = set()  # runs that were found so
+        self._checked = False  # whether all runs were
 
     @property
     def read_only(self) -> str:
@@ -57,6 +65,52 @@ class Reading:
         except CorruptError:
             queue, stopping, rows = [], frozenset(), self._salvaged(limit, ids)
         return [self._listed(row, queue, stopping) for row in rows]
+
+    def find_runs(self, chosen: RunFilter | None = None, *, limit: int | None = None, offset: int = 0) -> RunPage:
+        """The runs that match, in order: `limit` of them from the place `offset` on. The database looks for them."""
+        chosen = chosen or RunFilter()
+        self._look_for_damage(everywhere="damaged" in chosen.statuses)
+        while True:
+            try:
+                with self.database.reading() as connection:
+                    ids, total = page_of_ids(connection, chosen, self._statuses(connection), limit=limit, offset=offset)
+            except CorruptError:
+                matching = sort_in_memory(self.runs(), chosen)
+                return RunPage(matching[offset:][:limit], len(matching))
+            parts = (ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE))
+            found = {run.id: run for part in parts for run in self.runs(ids=part)}
+            damaged = {run for run in found if found[run].status == "damaged"} - self._damaged
+            if not damaged:
+                return RunPage([found[run] for run in ids if run in found], total)
+            self._damaged |= damaged  # their place in the list is another one
+
+    def run_counts(self) -> dict[Status, int]:
+        """The number of runs with each status that occurs. In a large store damaged runs count once they were read."""
+        self._look_for_damage()
+        try:
+            with self.database.reading() as connection:
+                return count_by_status(connection, self._statuses(connection))
+        except CorruptError:
+            counts = Counter(run.status for run in self.runs())
+            return {status: counts[status] for status in get_args(Status) if counts[status]}
+
+    def _look_for_damage(self, *, everywhere: bool = False) -> None:
+        """Read every run once, of a store with few runs or where it is needed."""
+        if self._checked:
+            return
+        with contextlib.suppress(CorruptError), self.database.reading() as connection:
+            count = connection.execute(select(func.count()).select_from(schema.runs)).scalar_one()
+            if count > _FEW and not everywhere:
+                return
+        self._damaged |= {run.id for run in self.runs() if run.status == "damaged"}
+        self._checked = True
+
+    def _statuses(self, connection: Connection) -> dict[str, Status]:
+        """The status of runs that have another one than is stored: their worker is gone, or they are damaged."""
+        table = schema.runs
+        live = connection.execute(select(table.c.id).where(table.c.status.in_(LIVE))).scalars()
+        gone = {run: ending(self.locks.noted(run))["status"] for run in live if not self.locks.held(run)}
+        return gone | dict.fromkeys(self._damaged, "damaged")
 
     def _salvaged(self, limit: int | None, ids: Collection[str] | None) -> list[RowMapping | str]:
         with self.database.reading() as connection:

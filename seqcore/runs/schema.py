@@ -71,9 +71,18 @@ runs = sa.Table(
     sa.Column("pending", sa.Text, nullable=False, default="{}"),  # JSON: changes for the next attempt
     sa.Column("owner", sa.String),  # the user who started it, if users sign in
     sa.Column("crc", sa.BigInteger),  # see `integrity.run_crc`
+    sa.Column("title", sa.Text),  # this and the next two: what lists are sorted and searched by, see `labels.list_columns`
+    sa.Column("words", sa.Text),
+    sa.Column("skill", sa.Float),
     sa.Index("runs_by_status", "status", "queued"),
     sqlite_autoincrement=True,
 )
+
+
+# All that a list of runs is filtered and sorted by, so that SQLite reads this alone: the rows of runs are long.
+runs_in_lists = sa.Index(
+    "runs_in_lists", *(runs.c[name] for name in ("number", "id", "status", "owner", "seconds", "skill", "title", "words"))
+).ddl_if(dialect="sqlite")
 
 
 def _run_column(*, primary_key: bool = False) -> sa.Column[str]:
@@ -196,10 +205,27 @@ def _checksums(connection: sa.Connection) -> None:
         _add_column(connection, table.c.crc)
 
 
+def _lists(connection: sa.Connection) -> None:
+    from seqcore.runs.labels import list_columns
+
+    for column in (runs.c.title, runs.c.words, runs.c.skill):
+        _add_column(connection, column)
+    read = ("number", "id", "recipe", "owner", "experiment", "metrics", "baselines", "headline", "metric")
+    query = sa.select(*(runs.c[name] for name in read)).order_by(runs.c.number).limit(500)
+    fill = sa.update(runs).where(runs.c.number == sa.bindparam("of_run"))
+    last = 0
+    while part := connection.execute(query.where(runs.c.number > last)).mappings().all():
+        connection.execute(fill, [{"of_run": row["number"], **list_columns(dict(row))} for row in part])
+        last = part[-1]["number"]
+    if connection.dialect.name == "sqlite":
+        runs_in_lists.create(connection, checkfirst=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("first-store", _first),
     Migration("owners", _owners),
     Migration("checksums", _checksums),
+    Migration("lists", _lists),
 )
 """The nth leads to version n. `_first` makes the tables of today; the others add what a store of their version lacks."""
 

@@ -19,11 +19,14 @@ from seqcore.runs.atomic_io import digest, draft, pieces
 from seqcore.runs.database import waits_for_database
 from seqcore.runs.recording import Recording
 from seqcore.runs.records import Command, Curve, Lease, Run, Status, StoredEvent, StoredFile
+from seqcore.runs.run_list import RunFilter, RunPage
 
 if TYPE_CHECKING:
     from seqcore.inference.predictor import Predictor
 
-__all__ = ["Command", "Curve", "Lease", "Run", "Status", "Store", "StoredEvent", "StoredFile"]
+__all__ = [
+    "Command", "Curve", "Lease", "Run", "RunFilter", "RunPage", "Status", "Store", "StoredEvent", "StoredFile",
+]  # fmt: skip
 
 
 @waits_for_database(once=("submit", "start", "more_epochs", "command", "resume", "restart"))

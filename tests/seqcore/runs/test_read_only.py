@@ -122,6 +122,7 @@ def test_files_and_checkpoints_are_read_and_not_stored(read_only: Path) -> None:
 def downgrade(folder: Path) -> None:
     """Back to the first version of the tables."""
     with contextlib.closing(sqlite3.connect(folder / "seqcore.db")) as connection:
+        connection.execute("DROP INDEX runs_in_lists")
         connection.execute("ALTER TABLE runs DROP COLUMN owner")
         connection.execute("DROP TABLE uploads")
         connection.execute("DELETE FROM seqcore_migrations WHERE version > 1")
