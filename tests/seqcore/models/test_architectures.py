@@ -159,7 +159,7 @@ def test_the_summary_of_a_bidirectional_model_holds_the_ends_of_both_directions(
 @ALL
 def test_the_help_says_what_it_is_with_its_source_and_when_to_take_it(name: str) -> None:
     what, when = re.split(r"(?<=\))\. ", MODELS[name].help)
-    assert re.search(r"\([A-Z][\w. ]+ (?:19|20)\d\d\)$", what)
+    assert re.search(r"\([\w., ]*[A-Z][\w. ]+ (?:19|20)\d\d\)$", what)
     assert when.startswith("Take it ")
     assert when.endswith(".")
     assert len(what) + len(when) <= 220
