@@ -1,12 +1,12 @@
-"""Dataset: a table divided into splits and windows, which are gathered batch by batch and never copied."""
+"""Dataset: a table divided into splits and windows, which are gathered batch by batch; small splits are gathered once."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 import torch
@@ -22,9 +22,12 @@ from seqcore.results.thinning import evenly
 
 __all__ = ["SPLITS", "Batch", "Dataset", "Windows"]
 
+T = TypeVar("T")
+
 _POOL = 2**19  # windows shuffled together
 _BLOCK = 2**8
 _BUCKET = 50  # batches sorted by length together
+_MOST_PREPARED = 4_000_000  # numbers in the windows of a split that are kept in memory
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ class Dataset(ABC):
         self.bounds = split_bounds(table, config.validation_fraction, config.test_fraction)
         self.windows = {split: self._windows(split) for split in SPLITS}
         self.longest = max((int(w.length.max(initial=0)) for w in self.windows.values()), default=0)
+        self._known: dict[tuple[str, str], tuple[Windows, Any]] = {}
         self.baseline_facts: dict[str, Any] = {}  # what baselines learned from the training split
         self.baseline_scores: dict[str, Any] = {}  # by split: what `Task.score_baselines` found
         self._check()
@@ -150,16 +154,59 @@ class Dataset(ABC):
     def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
         """The windows of a split with these numbers, on the device."""
 
+    def once(self, split: str, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives for the windows of a split, made at the first call only. Callers must not change it."""
+        windows = self.windows[split]
+        known = self._known.get((split, name))
+        if known is None or known[0] is not windows:  # a copy of the dataset may have other windows
+            known = windows, make()
+            self._known = {**self._known, (split, name): known}
+        return cast(T, known[1])
+
+    def prepared(self, split: str) -> Batch | None:
+        """All windows of a split in order, gathered once, where they are of equal length and few; else None."""
+        return self.once(split, "windows", lambda: self._prepare(split))
+
+    @torch.inference_mode(False)  # the first to ask may be an evaluation
+    def _prepare(self, split: str) -> Batch | None:
+        n = len(self.windows[split])
+        if not n or not self.windows[split].uniform or n * self.longest > _MOST_PREPARED:
+            return None
+        one = self.batch(split, np.zeros(1, dtype=np.int64))
+        fits = n * (one.inputs.numel() + one.targets.numel()) <= _MOST_PREPARED
+        return self.batch(split, np.arange(n)) if fits else None
+
     def gather(self, split: str, groups: Sequence[NDArray[np.int64]]) -> list[Batch]:
         """Several batches of a split; windows of equal length are gathered together and divided."""
-        if len(groups) == 1 or not self.windows[split].uniform:
+        whole = self.prepared(split)
+        if whole is None and (len(groups) == 1 or not self.windows[split].uniform):
             return [self.batch(split, numbers) for numbers in groups]
-        whole = self.batch(split, np.concatenate(groups))
+        numbers = groups[0] if len(groups) == 1 else np.concatenate(groups)
+        chosen = self.batch(split, numbers) if whole is None else self._rows_of(whole, numbers)
+        if len(groups) == 1:
+            return [chosen]
         sizes = [len(numbers) for numbers in groups]
-        inputs, targets = torch.split(whole.inputs, sizes), torch.split(whole.targets, sizes)
-        extra = {name: torch.split(values, sizes) for name, values in whole.extra.items()}
+        inputs, targets = torch.split(chosen.inputs, sizes), torch.split(chosen.targets, sizes)
+        if not chosen.extra:
+            return [Batch(x, y) for x, y in zip(inputs, targets, strict=True)]
+        extra = {name: torch.split(values, sizes) for name, values in chosen.extra.items()}
         pairs = zip(inputs, targets, strict=True)
         return [Batch(x, y, None, {name: v[i] for name, v in extra.items()}) for i, (x, y) in enumerate(pairs)]
+
+    def windows_of(self, split: str, indices: NDArray[np.int64]) -> Batch:
+        """The same as `batch`, from the prepared windows where the split has them."""
+        whole = self.prepared(split)
+        if whole is None:
+            return self.batch(split, indices)
+        if len(indices) == len(whole.inputs) and np.array_equal(indices, np.arange(len(indices))):
+            return whole
+        return self._rows_of(whole, indices)
+
+    def _rows_of(self, whole: Batch, indices: NDArray[np.int64]) -> Batch:
+        """These rows of a batch without lengths."""
+        rows = torch.from_numpy(indices).to(self.device)
+        extra = {name: values.index_select(0, rows) for name, values in whole.extra.items()}
+        return Batch(whole.inputs.index_select(0, rows), whole.targets.index_select(0, rows), None, extra)
 
     def sizes(self) -> dict[str, int]:
         """Windows in each split."""

@@ -188,6 +188,7 @@ class LabelledDataset(Dataset):
     def weigh(self, weights: NDArray[np.float64]) -> None:
         """Add loss weights by class, [C], to each batch (`extra["weight"]`, [B])."""
         self._weights = torch.from_numpy(weights.astype(np.float32)).to(self.device)
+        self._known = {}  # windows that were gathered without weights
 
     def batch(self, split: str, indices: NDArray[np.int64]) -> Batch:
         """Inputs [B, T, F] (or codes [B, T]), classes [B]; `lengths[B]` if some are shorter than T; see `weigh`."""

@@ -138,11 +138,16 @@ class LanguageModeling(Task):
         bits = metrics["loss"] / math.log(2.0)
         if not data.codec.vocabulary.separator:
             return {**metrics, "bits_per_character": bits}
+        characters = data.once(part, "characters", lambda: self._mean_characters(data, part, indices))
+        return {**metrics, "bits_per_word": bits, "bits_per_character": bits / max(characters, 1e-9)}
+
+    def _mean_characters(self, data: TokenDataset, part: str, indices: NDArray[np.int64]) -> float:
+        """The mean length of the target words of the scored windows, in characters."""
         rows, _ = data.places(part, indices, carried=self.experiment.training.stateful)
         assert data.table.symbols is not None
         # an unknown word costs bits but has no characters: its spelling is not predicted
         characters = np.where(data.codes[rows] > 0, written_lengths(data.table.symbols)[data.table.values[rows, 0]], 0)
-        return {**metrics, "bits_per_word": bits, "bits_per_character": bits / max(float(characters.mean()), 1e-9)}
+        return float(characters.mean())
 
     def _scored(self, data: TokenDataset, part: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
         """Batches of scored windows; for stateful evaluation, whether each continues the previous one of its row."""
@@ -166,7 +171,7 @@ class LanguageModeling(Task):
         state: State = None
         for number, (numbers, continues) in enumerate(self._scored(data, part)):
             check_interrupted()
-            batch = data.batch(part, numbers)
+            batch = data.windows_of(part, numbers)
             if continues is not None and number == 0:
                 state, continues = self._burned_in_state(model, data, part, numbers)
             outputs, state = self.forward(model, batch, carry_over(model, state, continues), 1.0)
@@ -286,7 +291,7 @@ class LanguageModeling(Task):
     def _probabilities(self, model: nn.Module, data: TokenDataset, part: str, most: int) -> SymbolsView:
         indices = data.spread(part, most)
         with evaluation_mode(model):
-            outputs, _ = self.forward(model, data.batch(part, indices), None, 1.0)
+            outputs, _ = self.forward(model, data.windows_of(part, indices), None, 1.0)
         _, lengths, _ = data.windows[part].locate(indices)
         ends = lengths - 1 if data.every_step else np.zeros_like(lengths)
         contexts, truth = zip(*(data.context(part, int(i)) for i in indices), strict=True)

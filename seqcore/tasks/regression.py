@@ -130,9 +130,8 @@ class Regression(Task):
         if dataset.recursive and not full:  # between epochs: a recursive forecast takes one pass a step
             return self._quick_evaluation(model, dataset, part, indices)
         prediction, loss = self.predicted(model, dataset, part, indices)
-        truth = dataset.truth(part, indices)
+        truth, unit = self._expected(dataset, part)
         with np.errstate(over="ignore", invalid="ignore"):  # diverged models are evaluated too
-            unit = _unit(dataset, part, indices)
             metrics = {"loss": loss, **regression_metrics(prediction, truth, unit)}
         if not full:
             return Evaluation(metrics, _NOTHING, len(indices), of)
@@ -181,7 +180,7 @@ class Regression(Task):
 
     def _score_baselines(self, dataset: NumericDataset, part: str) -> dict[str, BaselineScore]:
         indices = self._scored(dataset, part)
-        truth, unit = dataset.truth(part, indices), _unit(dataset, part, indices)
+        truth, unit = self._expected(dataset, part)
         own = dataset.series_of(dataset.windows[part].locate(indices)[2])
         series = len(dataset.fit.names) if dataset.fit.by_series else 1
         return {
@@ -198,6 +197,11 @@ class Regression(Task):
         indices = self._scored(dataset, part)
         prediction, _ = self.predicted(model, dataset, part, indices)
         return errors_of(dataset, part, indices, prediction) | errors_ahead(model, dataset, part)
+
+    def _expected(self, dataset: NumericDataset, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Truth and unit of MASE of the scored windows."""
+        indices = self._scored(dataset, part)
+        return dataset.once(part, "expected", lambda: (dataset.truth(part, indices), _unit(dataset, part, indices)))
 
     def _scored(self, dataset: NumericDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""

@@ -40,7 +40,7 @@ def class_logits(
     total = 0.0
     with evaluation_mode(model):
         for some in batches_by_length(lengths, lambda longest: _STEPS_AT_ONCE // longest):
-            batch = data.batch(part, indices[some])
+            batch = data.windows_of(part, indices[some])
             outputs, _ = task.forward(model, batch, None, 1.0)
             total += float(task.loss(outputs, batch)) * len(some)
             ends = None if outputs.shape[1] == 1 else batch.lengths  # one step of a model that is not causal

@@ -235,7 +235,7 @@ def predict_windows(
         for start in range(0, len(indices), size):
             check_interrupted()
             some = indices[start : start + size]
-            batch = data.batch(part, some)
+            batch = data.windows_of(part, some)
             if stateful:
                 before = indices[start - 1 : start] if start else None
                 state = carry_over(model, state, data.windows[part].continues_previous(some, before))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqcore.data.dataset import Batch
 from seqcore.data.readers.read_table import table_from_frame
@@ -29,6 +29,7 @@ from seqcore.training.calibration import calibrate
 from seqcore.training.checkpoint import Checkpoint, unpack
 from seqcore.training.control import LIVE_CHANGES, Control
 from seqcore.training.devices import check_memory, resolve
+from seqcore.training.gradients import backward, clip_gradients
 from seqcore.training.isolated_rng import IsolatedRng
 from seqcore.training.requests import Requests
 from seqcore.training.scoring import Scoring
@@ -147,24 +148,11 @@ def train_step(state: TrainingState, batch: Batch, continues: NDArray[np.bool_] 
     outputs, recurrent_state = state.task.forward(state.model, batch, before, state.progress.fraction)
     loss = state.task.loss(outputs, batch)
     state.clear_gradients()
-    loss.backward()  # type: ignore[no-untyped-call]
+    backward(loss)
     norm = clip_gradients(state.parameters, state.experiment.training.clip_norm)
     state.update()
     state.count_step(recurrent_state if continues is not None else None)
     return loss.detach(), norm, learning_rate
-
-
-def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> Tensor:
-    """Scale gradients down to a total norm of `max_norm` (0: leave them); return the norm before.
-
-    Equal to torch's `clip_grad_norm_`, in a third of its time on small models.
-    """
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    if max_norm <= 0.0 or (norm.device.type == "cpu" and norm.item() + 1e-6 <= 0.999 * max_norm):
-        return norm  # on a CPU the norm is known at no cost
-    torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp(max=1.0))
-    return norm
 
 
 def next_preview(step: int, planned: int) -> int:

@@ -35,7 +35,7 @@ from seqcore.training.updates import Update
 
 __all__ = ["Progress", "TrainingState", "restored_experiment", "restored_progress"]
 
-_TOGETHER = 16  # batches that are gathered at once, as long as they are small
+_TOGETHER = 64  # batches that are gathered at once, as long as they are small
 _NUMBERS_TOGETHER = 500_000
 
 

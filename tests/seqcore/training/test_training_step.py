@@ -19,7 +19,8 @@ from seqcore.tasks import TASKS
 from seqcore.tasks.task import predict_windows
 from seqcore.training.checkpoint import unpack
 from seqcore.training.control import Control
-from seqcore.training.fit import clip_gradients, fit
+from seqcore.training.fit import fit
+from seqcore.training.gradients import backward, clip_gradients
 from seqcore.training.state import TrainingState
 
 CPU = torch.device("cpu")
@@ -55,6 +56,18 @@ def test_clipping_scales_large_gradients_down_and_leaves_small_ones(size: float)
     assert all(torch.allclose(f, p.grad) for f, p in zip(found, parameters, strict=True) if p.grad is not None)
     if size < 0.1:
         assert all(torch.equal(f, g) for f, g in zip(found, gradients, strict=True))
+
+
+def test_the_backward_pass_gives_the_gradients_of_torch() -> None:
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1)), torch.randn(4, 3)
+    backward(model(x).square().mean())
+    found = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    model.zero_grad()
+    model(x).square().mean().backward()
+    expected = [p.grad for p in model.parameters() if p.grad is not None]
+    assert len(found) == 4
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 def test_no_clipping_where_the_norm_is_0() -> None:
