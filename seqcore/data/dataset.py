@@ -1,4 +1,4 @@
-"""Dataset: a table divided into splits and windows, which are gathered batch by batch; small splits are gathered once."""
+"""Dataset: a table divided into splits and windows; windows of small splits are gathered once, others batch by batch."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -39,8 +38,6 @@ from seqcore.training.step_buffer import StepBuffer
 __all__ = ["check", "fit", "load_table", "train_step"]
 
 _CHECKPOINT_SECONDS = 2.0
-_PREVIEW_GROWTH = 1.2
-_PREVIEWS = 40  # the longest gap between previews is this share of the run
 _FREE_TO_CHANGE = {"training.device", "training.threads"}  # they say where a run computes, not what
 
 
@@ -95,8 +92,8 @@ def _train(
 
     def between_steps() -> Iterator[Event]:
         yield from _flush(state, steps, requests)
-        if not requests.should_stop() and p.step >= p.next_preview:
-            p.next_preview = next_preview(p.step, p.planned)
+        if not requests.should_stop() and scoring.previews.due:
+            scoring.previews.plan_next()
             yield scoring.preview()
         if not requests.should_stop() and time.perf_counter() - state.saved_at > _CHECKPOINT_SECONDS:
             yield checkpoint_now()
@@ -114,7 +111,7 @@ def _train(
         while state.has_epochs_left and not requests.should_stop():
             for batch, continues in state.remaining_batches():
                 steps.record(*train_step(state, batch, continues), len(batch.inputs))
-                if steps.due or requests.pending or p.step >= p.next_preview:
+                if steps.due or requests.pending or scoring.previews.due:
                     yield from between_steps()
                     if requests.should_stop():
                         break
@@ -153,12 +150,6 @@ def train_step(state: TrainingState, batch: Batch, continues: NDArray[np.bool_] 
     state.update()
     state.count_step(recurrent_state if continues is not None else None)
     return loss.detach(), norm, learning_rate
-
-
-def next_preview(step: int, planned: int) -> int:
-    """The step of the preview after the one at `step`: gaps grow geometrically, up to a share of the planned run."""
-    grown = max(step + 1, math.ceil(step * _PREVIEW_GROWTH))
-    return min(grown, step + max(1, planned // _PREVIEWS))
 
 
 def check(experiment: Experiment, data: Any = None) -> None:

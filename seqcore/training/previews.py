@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from seqcore.training.state import Progress
 
@@ -37,15 +38,15 @@ class PreviewSchedule:
         """Whether to show a preview after this step."""
         return self._progress.step >= self._progress.next_preview and self._clock() >= self._free_from
 
-    def began(self) -> float:
-        """The time before a preview, for `ended`."""
-        p = self._progress
-        if p.step > 0:
-            p.next_preview = next_preview(p.step, p.planned)
-        return self._clock()
+    def plan_next(self) -> None:
+        """Plan the preview after the one at this step."""
+        self._progress.next_preview = next_preview(self._progress.step, self._progress.planned)
 
-    def ended(self, began: float) -> None:
+    @contextmanager
+    def making(self) -> Iterator[None]:
         """Count the time of a preview; not that of the first, in which code is loaded."""
+        began = self._clock()
+        yield
         now, self._made = self._clock(), self._made + 1
         if self._made > 1:
             self._free_from = now + (now - began) * (1.0 / PREVIEW_SHARE - 1.0)

@@ -12,6 +12,7 @@ from seqcore.evaluation.interruption import EvaluationInterrupted, interruptible
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Event, Finished, Metrics, Preparing, Preview
 from seqcore.training.control import Control
+from seqcore.training.previews import PreviewSchedule
 from seqcore.training.state import TrainingState
 
 __all__ = ["STOP_SECONDS", "Scoring"]
@@ -27,6 +28,7 @@ class Scoring:
         self._sizes = {split: size for split, size in state.dataset.sizes().items() if size}
         self._baseline_seconds = 0.0  # for one window, on the split where it took longest
         self.baselines: dict[str, Metrics] = {}
+        self.previews = PreviewSchedule(state.progress)
 
     def score_baselines(self) -> Iterator[Event]:
         """Score the baselines on the splits that are held out, the training split where none is."""
@@ -54,7 +56,9 @@ class Scoring:
         """What the model can do now, on validation data where there are any."""
         state = self._state
         split = state.dataset.preview_split()
-        return Preview(step=state.progress.step, split=split, view=state.task.preview(state.model, state.dataset))
+        with self.previews.making():
+            view = state.task.preview(state.model, state.dataset)
+        return Preview(step=state.progress.step, split=split, view=view)
 
     def final_report(self, stop_reason: str | None, *, seconds: Callable[[], float]) -> Iterator[Event]:
         """Scores of the best and of the last weights on all splits, findings, and `Finished`.

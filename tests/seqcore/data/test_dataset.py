@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -251,3 +252,59 @@ def test_an_infinite_value_is_named_with_its_row() -> None:
     values[7] = np.inf
     with pytest.raises(DataError, match=r"c0: row 8 is infinite"):
         NumericDataset(Table(values, ("c0",)), config(window=3, missing="drop"), CPU)
+
+
+@pytest.mark.parametrize("kind", ["none", "standard", "last-value", "window-mean", "seasonal"])
+@pytest.mark.parametrize("predict", ["last", "every"])
+def test_prepared_windows_are_those_gathered_one_batch_at_a_time(kind: str, predict: str) -> None:
+    values = np.sin(np.arange(90) * np.pi / 6) + 2.0
+    data = NumericDataset(
+        Table(values=np.stack([values, values**2], axis=1), columns=("a", "b")),
+        config(scaling=kind, window=5, horizon=2, predict=predict, target=("a",)),
+        CPU,
+    )
+    numbers = np.array([3, 0, 11, 7, 7])
+    alone = [data.batch("train", numbers[:2]), data.batch("train", numbers[2:])]
+    assert data.prepared("train") is not None
+    for found in ([data.windows_of("train", n) for n in (numbers[:2], numbers[2:])],
+                  data.gather("train", [numbers[:2], numbers[2:]])):  # fmt: skip
+        for batch, expected in zip(found, alone, strict=True):
+            assert torch.equal(batch.inputs, expected.inputs)
+            assert torch.equal(batch.targets, expected.targets)
+            assert batch.lengths is None
+    whole = data.windows_of("val", np.arange(len(data.windows["val"])))
+    assert whole is data.prepared("val")
+
+
+def test_windows_of_different_lengths_are_not_prepared() -> None:
+    data = NumericDataset(counting(60), config(window=8, min_window=3), CPU)
+    assert data.prepared("train") is None
+    numbers = np.array([0, 1, 20])
+    assert torch.equal(data.windows_of("train", numbers).inputs, data.batch("train", numbers).inputs)
+
+
+def test_windows_first_prepared_in_an_evaluation_can_be_trained_on() -> None:
+    data = NumericDataset(counting(60), config(window=4), CPU)
+    with torch.inference_mode():
+        data.windows_of("train", np.array([0]))
+    batch = data.windows_of("train", np.array([0, 1]))
+    weight = torch.ones(1, requires_grad=True)
+    (batch.inputs @ weight).sum().backward()
+    assert weight.grad is not None
+
+
+def test_what_is_kept_for_a_split_is_made_again_for_other_windows() -> None:
+    data = NumericDataset(counting(60), config(window=4), CPU)
+    calls: list[int] = []
+
+    def make() -> int:
+        calls.append(len(data.windows["train"]))
+        return len(calls)
+
+    assert [data.once("train", "calls", make) for _ in range(3)] == [1, 1, 1]
+    other = copy.copy(data)
+    other.windows = {**data.windows, "train": data.windows["val"]}
+    assert other.once("train", "calls", make) == 2
+    assert len(other.windows_of("train", np.arange(3)).inputs) == 3
+    assert torch.equal(other.windows_of("train", np.array([0])).inputs, data.batch("val", np.array([0])).inputs)
+    assert torch.equal(data.windows_of("train", np.array([0])).inputs, data.batch("train", np.array([0])).inputs)

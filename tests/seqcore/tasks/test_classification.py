@@ -210,7 +210,7 @@ def test_every_view_round_trips_through_json_and_has_a_csv_form(trained: tuple[P
     predictor, table, events = trained
     evaluation = predictor.evaluate(table, split="val")
     previews = [e.view for e in events if isinstance(e, Preview)]
-    assert len(previews) >= 20
+    assert len(previews) >= 2
     for view in (previews[0], previews[-1], evaluation.view):
         assert isinstance(view, LabelsView)
         again = view_from_dict(view.to_dict())
