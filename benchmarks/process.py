@@ -1,12 +1,28 @@
-"""CPU time and memory of a process, from Linux's /proc."""
+"""CPU time and memory of a process, from Linux's /proc; busy processes beside a measurement."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["children", "cpu_seconds", "resident_megabytes", "wait_until_idle"]
+__all__ = ["busy_processes", "children", "cpu_seconds", "resident_megabytes", "wait_until_idle"]
+
+
+@contextmanager
+def busy_processes(count: int = 1) -> Iterator[None]:
+    """`count` processes that compute all the time, while the block runs."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def children(pid: int) -> list[int]:

@@ -1,38 +1,34 @@
-"""Training steps a second on two threads and on one, on a quiet machine and beside a busy process.
-
-    python benchmarks/threads.py [--rounds 5] [--seconds 2]
+"""Training on two threads and on one, on a quiet machine and beside a busy process.
 
 `fit` trains the recipe python-prose (an LSTM with 512 units) in three processes: two threads with the default wait
 policy of OpenMP, two threads with `OMP_WAIT_POLICY=PASSIVE` as set by commands and workers, and one thread. Each round
-measures every process alone and beside a busy process, in alternating order. The median over the rounds of the ratio
-within a round is printed. Previews and evaluation are excluded. Required on a machine with two cores: beside a busy
-process, passive threads are not slower than spinning ones, and two are not slower than one. Exit code 1 otherwise. Run
-it on an idle machine; it takes about two minutes.
+measures every process alone and beside a busy process, in alternating order. Previews and evaluation are excluded.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import statistics
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.measurement import Row, ratios
+from benchmarks.options import Options
+from benchmarks.process import busy_processes
+
 TRAINERS = {"two threads, default": ("", 2), "two threads, passive": ("PASSIVE", 2), "one thread": ("PASSIVE", 1)}
 DEFAULT, PASSIVE, ONE = TRAINERS
-LOADS = {"quiet": 0, "beside one busy process": 1}
-QUIET, BUSY = LOADS
-RATIOS = (  # (numerator, denominator, at least)
-    ((PASSIVE, QUIET), (DEFAULT, QUIET), None),
-    ((PASSIVE, BUSY), (DEFAULT, BUSY), 1.0),
-    ((PASSIVE, QUIET), (ONE, QUIET), None),
-    ((DEFAULT, BUSY), (ONE, BUSY), None),
-    ((PASSIVE, BUSY), (ONE, BUSY), 1.0),
+QUIET, BUSY = "alone", "beside a busy process"
+COMPARED = (  # times of the first relative to the second, requirement, limit
+    ((PASSIVE, BUSY), (ONE, BUSY), "threads", 1.1),
+    ((PASSIVE, BUSY), (DEFAULT, BUSY), "", 1.0),
+    ((PASSIVE, QUIET), (ONE, QUIET), "", None),
+    ((PASSIVE, QUIET), (DEFAULT, QUIET), "", None),
 )
 
 
@@ -45,13 +41,22 @@ class Trainer:
             environment["OMP_WAIT_POLICY"] = policy
         environment.pop("OMP_NUM_THREADS", None)
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--train", str(threads)],
+            [sys.executable, __file__, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
             text=True,
         )
         self.steps_per_second(0.5)  # wait until training has started
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+
+    def seconds_per_step(self, seconds: float) -> float:
+        """Train for some seconds."""
+        return 1.0 / self.steps_per_second(seconds)
 
     def steps_per_second(self, seconds: float) -> float:
         assert self.process.stdin is not None
@@ -79,53 +84,24 @@ def train(threads: int) -> None:
         print(steps / spent, flush=True)
 
 
-def measure(trainers: dict[str, Trainer], rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
-    """(trainer, load) -> steps a second in each round."""
-    found: dict[tuple[str, str], list[float]] = {(name, load): [] for name in TRAINERS for load in LOADS}
-    for number in range(rounds):
-        for load in list(LOADS)[:: -1 if number % 2 else 1]:
-            busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(LOADS[load])]
-            try:
-                for name in list(TRAINERS)[:: -1 if number % 2 else 1]:
-                    found[name, load].append(trainers[name].steps_per_second(seconds))
-            finally:
-                for process in busy:
-                    process.kill()
-                    process.wait()
-        shown = (f"{name}, {load} {found[name, load][-1]:.1f}" for load in LOADS for name in TRAINERS)
-        print(f"round {number + 1}: " + "; ".join(shown), flush=True)
-    return found
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of training in each measurement")
-    parser.add_argument("--train", type=int, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.train is not None:
-        train(args.train)
-        return 0
-    trainers = {name: Trainer(*how) for name, how in TRAINERS.items()}
-    try:
-        found = measure(trainers, args.rounds, args.seconds)
-    finally:
-        for trainer in trainers.values():
-            trainer.process.kill()
+def measure(options: Options) -> None:
+    """Seconds per step of each trainer under each load, and their ratios within a round."""
+    rounds, seconds = options.at_most(7), 0.5 if options.quick else 1.5
+    found: dict[tuple[str, str], list[float]] = {(name, load): [] for name in TRAINERS for load in (QUIET, BUSY)}
+    with ExitStack() as stack:
+        trainers = {name: stack.enter_context(closing(Trainer(*how))) for name, how in TRAINERS.items()}
+        for number in range(rounds):
+            order = -1 if number % 2 else 1
+            for load in (QUIET, BUSY)[::order]:
+                with busy_processes() if load == BUSY else nullcontext():
+                    for name in list(TRAINERS)[::order]:
+                        found[name, load].append(trainers[name].seconds_per_step(seconds))
     for (name, load), values in found.items():
-        print(
-            f"{name}, {load}: {statistics.median(values):.1f} steps a second ({min(values):.1f} to {max(values):.1f})"
-        )
-    failed = False
-    for one, other, at_least in RATIOS:
-        ratio = statistics.median(a / b for a, b in zip(found[one], found[other], strict=True))
-        verdict = (
-            "" if at_least is None else f"; required: at least {at_least:g}: {'ok' if ratio >= at_least else 'FAILED'}"
-        )
-        failed |= bool(verdict) and ratio < (at_least or 0.0)
-        print(f"({', '.join(one)}) / ({', '.join(other)}): {ratio:.2f}{verdict}")
-    return int(failed)
+        options.add(Row(f"LSTM 512, a step: {name}, {load}", tuple(1e3 * value for value in values), unit="ms"))
+    for one, other, requirement, limit in COMPARED:
+        name = f"LSTM 512, a step: {', '.join(one)} / {', '.join(other)}"
+        options.add(Row(name, ratios(found[one], found[other]), requirement=requirement, limit=limit))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    train(int(sys.argv[1]))

@@ -24,6 +24,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.dashboard import Dashboard, dashboard
+from benchmarks.measurement import Row
+from benchmarks.options import Options
 from benchmarks.process import children, cpu_seconds, resident_megabytes, wait_until_idle
 from benchmarks.viewer import Viewer, viewer
 from seqcore.experiment.recipes import recipe
@@ -124,6 +126,30 @@ async def measure(board: Dashboard, args: argparse.Namespace) -> bool:
     board.store.command(run, "stop")
     print("ok" if held else "FAILED")
     return held
+
+
+def measure_speed(options: Options) -> None:
+    """The speed of the training in pairs of periods, for `make benchmark`."""
+    seconds = 2.0 if options.quick else 6.0
+    args = argparse.Namespace(viewers=20, seconds=seconds)
+
+    async def pairs(board: Dashboard) -> list[float]:
+        run = start_run(board)
+        try:
+            return [await pair(board, run, args, viewers_first=bool(i % 2)) for i in range(options.at_most(7))]
+        finally:
+            board.store.command(run, "stop")
+
+    with dashboard() as board:
+        wait_until_idle(board.pid)
+        os.nice(10)
+        ratios = asyncio.run(pairs(board))
+        memory = resident_megabytes(board.pid)
+    name = "training speed with 20 viewers / with none"
+    options.add(
+        Row(name, tuple(ratios), requirement="viewers", limit=SPEED, at_least=True),
+        Row("memory of the server with 20 viewers", (memory,), unit="MB", note="without files shared with others"),
+    )
 
 
 def main() -> int:

@@ -1,14 +1,16 @@
 #!/bin/sh
-# Creates .venv and installs a requirements file into it, once for each content of that file.
-# Usage: tools/install.sh requirements.txt
+# Creates an environment and installs a requirements file into it, once for each content of that file.
+# Usage: tools/install.sh requirements.txt [environment, .venv by default]
 set -eu
 
 wanted=$1
-venv=.venv
+venv=${2:-.venv}
 installed=$venv/.installed-$(basename "$wanted")  # a copy of what was last installed
 
-# requirements-dev.txt includes the others, so all are compared.
-contents() { cat requirements.txt requirements-login.txt "$wanted"; }
+# requirements-dev.txt includes the others, so all are compared. Another environment has its own file alone.
+contents() {
+    if [ "$venv" = .venv ]; then cat requirements.txt requirements-login.txt "$wanted"; else cat "$wanted"; fi
+}
 
 works() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
@@ -40,7 +42,7 @@ echo "Installing $wanted (the first time takes a few minutes)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted"
 contents >"$installed"
 # The development requirements include the runtime requirements.
-if [ "$wanted" != requirements.txt ]; then
+if [ "$venv" = .venv ] && [ "$wanted" != requirements.txt ]; then
     wanted=requirements.txt
     contents >"$venv/.installed-requirements.txt"
 fi

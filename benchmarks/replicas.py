@@ -1,0 +1,59 @@
+"""Sixteen replicas of a recipe trained as one model, relative to one: whole runs, in turn, on one thread."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.measurement import Row, ratios
+from benchmarks.options import Options
+from seqcore.events import Started, Steps
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.recipes import recipe
+from seqcore.training.fit import fit
+
+__all__ = ["measure"]
+
+REPLICAS = 16
+RECIPES = {"ramp-next-value": (500, 1.5), "sine-next-step": (30, 6.0)}  # name -> epochs, limit
+FIELD = "training.replicas"
+
+
+def trained(experiment: Experiment) -> tuple[float, float]:
+    """Seconds of a run from its start to its last score, and those of its steps alone."""
+    began = before = time.perf_counter()
+    steps = 0.0
+    for event in fit(experiment):
+        now = time.perf_counter()
+        if isinstance(event, Started):
+            began = now
+        elif isinstance(event, Steps):
+            steps += now - before
+        before = time.perf_counter()
+    return before - began, steps
+
+
+def measure(options: Options) -> None:
+    """Runs with one and with all replicas in alternating order; the first round is a warm-up."""
+    for name, (epochs, limit) in RECIPES.items():
+        title = f"{name}: {REPLICAS} replicas / one"
+        changes = {"training.epochs": epochs // 5 if options.quick else epochs, "training.threads": 1}
+        one = recipe(name).with_changes({**changes, "training.device": "cpu"})
+        try:
+            many = one.with_changes({FIELD: REPLICAS})
+        except Exception as error:
+            options.add(Row(title, requirement="replicas", limit=limit, skipped=str(error)))
+            continue
+        found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+        for number in range(options.at_most(7) + 1):
+            for batched in (True, False) if number % 2 else (False, True):
+                taken = trained(many if batched else one)
+                if number:
+                    found[batched].append(taken)
+        whole, steps = (
+            ratios([run[i] for run in found[True]], [run[i] for run in found[False]]) for i in (0, 1)
+        )  # [rounds] each
+        options.add(
+            Row(f"{title}, whole runs", whole, requirement="replicas", limit=limit),
+            Row(f"{title}, training steps alone", steps),
+            Row(f"{name}: one, whole run", tuple(run[0] for run in found[False]), unit="s"),
+        )
