@@ -14,6 +14,7 @@ GRU mixes p as it mixes h. The absolute error of a state is that of the data typ
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -21,11 +22,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["CELLS", "Cell", "Deltas", "Weights", "product", "state_views"]
+from seqcore.models.workspace import Workspace
+
+__all__ = ["CELLS", "Cell", "Gradient", "Weights", "product"]
 
 _LARGE = 512  # numbers in a step's state from which a sigmoid with its surroundings is faster than a tanh
 
 _ONE, _MINUS_ONE = (torch.tensor(value, device="cpu") for value in (1.0, -1.0))  # a scalar on every device
+
+State = Sequence[Tensor] | None  # h, of an LSTM h and c, [B, D]; None for zeros
 
 
 class Weights(NamedTuple):
@@ -37,197 +42,182 @@ class Weights(NamedTuple):
     bias_hh: Tensor | None
 
 
-class Deltas(NamedTuple):
-    """Gradients of pre-activations, [T, B, G D]: those of the products with the inputs, and with the states."""
+class Gradient(NamedTuple):
+    """What a backward pass starts from: the gradient of y[T, B, D], and of an LSTM's final cell state.
 
-    ih: Tensor
-    hh: Tensor
-    state: tuple[Tensor, ...]  # gradients of the initial state, [B, D] each
+    That of the cell state is [B, D] where all rows end at the same step, or [T, B, D], not 0 at each row's own last
+    step.
+    """
+
+    y: Tensor
+    cell: Tensor | None = None
+    cell_by_step: Tensor | None = None
 
 
 class Cell(ABC):
-    """The steps of one kind of layer. It keeps nothing itself: what a backward pass needs is returned and given back.
+    """The steps of one kind of layer. What a backward pass needs of a forward pass is left in the workspace.
 
-    `gates` is G, the blocks of D rows in the weights; `kept` the number of tensors that a backward pass needs.
+    `states` is the number of tensors in a state: 2 for an LSTM, (h, c).
     """
 
-    gates: int
-    kept: int
-    states = 1  # tensors of a state: 2 for an LSTM, (h, c)
+    states = 1
+    own_input_gradients = False  # whether those of the products with inputs and states differ
 
     @abstractmethod
-    def forward(
-        self, x: Tensor, state: Sequence[Tensor] | None, w: Weights, *, reverse: bool, keep: bool
-    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
-        """x[T, B, F], state (None: zeros) -> (y[T, B, D], twice the cell states of an LSTM, kept tensors [T, B, ...]).
-
-        Nothing is kept unless `keep`.
-        """
+    def forward(self, x: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool) -> Tensor:
+        """x[T, B, F] -> y[T, B, D]."""
 
     @abstractmethod
     def backward(
-        self,
-        gradients: Sequence[Tensor | None],
-        y: Tensor,
-        kept: Sequence[Tensor],
-        state: Sequence[Tensor] | None,
-        w: Weights,
-        *,
-        reverse: bool,
-    ) -> Deltas:
-        """-> `Deltas`. `gradients` are those of y, [T, B, D], which are overwritten, and of an LSTM's final cell state:
-        that of all rows, [B, D], and None or [T, B, D] with that of each row at its own last step.
-        """
+        self, start: Gradient, y: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """-> gradients of what the products with the states gave, [T, B, G D], and of the initial state if any."""
+
+    def input_gradients(self, deltas: Tensor, space: Workspace) -> Tensor:
+        """The same of what the products with the inputs gave. The given one, of `backward`, is overwritten."""
+        return deltas
+
+    def cells(self, space: Workspace, size: int) -> Tensor | None:
+        """Twice an LSTM's cell states after all steps of the last forward pass, [T, B, D]."""
+        return None
 
 
 class _RNN(Cell):
-    gates = 1
-    kept = 0
-
     def __init__(self, *, relu: bool) -> None:
         self.relu = relu
 
-    def forward(
-        self, x: Tensor, state: Sequence[Tensor] | None, w: Weights, *, reverse: bool, keep: bool
-    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
-        bias = _sum(w.bias_ih, w.bias_hh)
-        recurrent, add_product = w.hh.mT, _add_product(x)
-        if self.relu or not _large(x, w):
+    def forward(self, x: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool) -> Tensor:
+        size = w.hh.shape[-1]
+        states = space.buffer("states", size)
+        steps = space.plan(reverse, lambda: _steps(states, reverse))
+        recurrent, add_product, bias = w.hh.mT, _add_product(x), _sum(w.bias_ih, w.bias_hh)
+        if self.relu or not _large(x, size):
             activation = Tensor.relu_ if self.relu else Tensor.tanh_
-            y = product(x, w.ih, bias)
+            product(x, w.ih, bias, out=states)
             before = None if state is None else state[0]
-            for u in state_views(y, reverse):
+            for u in steps:
                 if before is not None:
                     add_product(u, before, recurrent)
                 before = activation(u)
-            return y, None, []
-        row_sums = w.hh.sum(-1)
-        y = product(x, w.ih, -row_sums if bias is None else bias - row_sums, scale=2)
-        before = torch.full_like(y[0], 0.5) if state is None else (state[0] + 1) / 2
-        for u in state_views(y, reverse):
+            return states.clone()
+        sums = w.hh.sum(-1)
+        product(x, w.ih, -sums if bias is None else bias - sums, scale=2, out=states)
+        before = torch.full_like(steps[0], 0.5) if state is None else (state[0] + 1) / 2
+        for u in steps:
             before = add_product(u, before, recurrent, alpha=4).sigmoid_()
-        return torch.add(_MINUS_ONE, y, alpha=2, out=y), None, []
+        return torch.add(_MINUS_ONE, states, alpha=2)
 
     def backward(
-        self,
-        gradients: Sequence[Tensor | None],
-        y: Tensor,
-        kept: Sequence[Tensor],
-        state: Sequence[Tensor] | None,
-        w: Weights,
-        *,
-        reverse: bool,
-    ) -> Deltas:
-        (d,) = gradients
-        assert d is not None
-        slope = y.sign() if self.relu else torch.addcmul(_ONE, y, y, value=-1)
-        add_product, later = _add_product(d), None
-        for delta, factor in zip(state_views(d, not reverse), state_views(slope, not reverse), strict=True):
+        self, start: Gradient, y: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        d, slope = start.y, space.buffer("slope", y.shape[-1])
+        if self.relu:
+            torch.sign(y, out=slope)
+        else:
+            torch.addcmul(_ONE, y, y, value=-1, out=slope)
+        steps = space.plan(("back", reverse), lambda: _each(not reverse, d, slope))
+        add_product, later, recurrent = _add_product(d), None, w.hh
+        for delta, factor in steps:
             if later is not None:
-                add_product(delta, later, w.hh)
+                add_product(delta, later, recurrent)
             later = delta.mul_(factor)
-        assert later is not None
-        return Deltas(d, d, () if state is None else (later @ w.hh,))
+        return d, () if state is None or later is None else (later @ recurrent,)
 
 
 class _GRU(Cell):
-    gates = 3
-    kept = 2
+    own_input_gradients = True
 
-    def forward(
-        self, x: Tensor, state: Sequence[Tensor] | None, w: Weights, *, reverse: bool, keep: bool
-    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+    def forward(self, x: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool) -> Tensor:
         size = w.hh.shape[-1]
-        large = _large(x, w)
-        # r, z, and what the reset gate multiplies, in one tensor; the candidate in another
-        gates = product(x, w.ih, w.bias_ih)
-        candidates = gates[..., 2 * size :]
-        candidates = candidates * 2 if large else candidates.clone(memory_format=torch.contiguous_format)
+        large = _large(x, size)
+        # r, z, and what r multiplies, side by side; the candidates n apart
+        gates, candidates, states = (space.buffer(*b) for b in (("gates", 3 * size), ("n", size), ("states", size)))
+        steps = space.plan(
+            reverse,
+            lambda: _each(reverse, gates, gates[..., : 2 * size], *gates.chunk(3, -1), candidates, states),
+        )
+        recurrent, add_product, scale = w.hh.mT, _add_product(x), 2 if large else 1
         own = w.bias_hh
         if large:
-            row_sums = w.hh.sum(-1)
-            own = -row_sums if own is None else own - row_sums
-        gates[..., 2 * size :] = 0.0
-        if own is not None:
-            gates += own if own.dim() == 1 else own[:, None]
-        y = torch.empty_like(candidates)
-        recurrent, add_product = w.hh.mT, _add_product(x)
-        value, activation = (2, Tensor.sigmoid_) if large else (1, Tensor.tanh_)
-        if state is None:
-            before, first = torch.full_like(y[0], 0.5 if large else 0.0), not large
-        else:
-            before, first = (state[0] + 1) / 2 if large else state[0], False
-        views = (
-            state_views(part, reverse) for part in (gates, gates[..., : 2 * size], *gates.chunk(3, -1), candidates, y)
+            own = -w.hh.sum(-1) if own is None else own - w.hh.sum(-1)
+        both = _sum(w.bias_ih, own)
+        product(
+            x, w.ih[..., : 2 * size, :], None if both is None else both[..., : 2 * size], out=gates[..., : 2 * size]
         )
-        for every, reset_update, reset, update, product_n, candidate, new in zip(*views, strict=True):
-            if not first:  # the product with a state of zeros
-                add_product(every, before, recurrent, alpha=value)
-            first = False
-            reset_update.sigmoid_()
-            activation(candidate.addcmul_(reset, product_n, value=value))
-            before = torch.lerp(candidate, before, update, out=new)
+        product(
+            x,
+            w.ih[..., 2 * size :, :],
+            None if w.bias_ih is None else w.bias_ih[..., 2 * size :],
+            scale=scale,
+            out=candidates,
+        )
+        if own is None:
+            gates[..., 2 * size :].zero_()
+        else:
+            gates[..., 2 * size :].copy_(_row(own[..., 2 * size :]))
         if large:
-            torch.add(_MINUS_ONE, y, alpha=2, out=y)
-            if keep:
-                torch.add(_MINUS_ONE, candidates, alpha=2, out=candidates)
-        return y, None, [gates, candidates] if keep else []
+            before = torch.full_like(steps[0][-1], 0.5) if state is None else (state[0] + 1) / 2
+        else:
+            before = torch.zeros_like(steps[0][-1]) if state is None else state[0]
+        activation = Tensor.sigmoid_ if large else Tensor.tanh_
+        for every, reset_update, reset, update, product_n, candidate, new in steps:
+            add_product(every, before, recurrent, alpha=scale)
+            reset_update.sigmoid_()
+            activation(candidate.addcmul_(reset, product_n, value=scale))
+            before = torch.lerp(candidate, before, update, out=new)
+        return torch.add(_MINUS_ONE, states, alpha=2) if large else states.clone()
 
     def backward(
-        self,
-        gradients: Sequence[Tensor | None],
-        y: Tensor,
-        kept: Sequence[Tensor],
-        state: Sequence[Tensor] | None,
-        w: Weights,
-        *,
-        reverse: bool,
-    ) -> Deltas:
-        (d,), (gates, n) = gradients, kept
-        assert d is not None
+        self, start: Gradient, y: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        size, d = y.shape[-1], start.y
+        gates, n, deltas = space.buffer("gates", 3 * size), space.buffer("n", size), space.buffer("deltas", 3 * size)
+        large = _large(y, size)
+        keep, candidate = space.buffer("keep", size), space.buffer("candidate", size)
         r, z, product_n = gates.chunk(3, -1)
-        deltas = torch.empty_like(gates)
         of_r, of_z, of_n = deltas.chunk(3, -1)  # first the factors of d
-        keep = 1 - z
-        candidate = torch.addcmul(_ONE, n, n, value=-1).mul_(keep)
+        torch.sub(_ONE, z, out=keep)
+        if large:
+            torch.add(_MINUS_ONE, n, alpha=2, out=candidate)
+            n = candidate
+        _difference(y, None if state is None else state[0], n, reverse, out=of_z)
+        of_z.mul_(z).mul_(keep)
+        torch.addcmul(_ONE, n, n, value=-1, out=candidate).mul_(keep)
         torch.mul(candidate, r, out=of_n)
         torch.addcmul(r, r, r, value=-1, out=of_r).mul_(product_n).mul_(candidate)
-        _minus_before(y, None if state is None else state[0], n, reverse, out=of_z).mul_(z).mul_(keep)
-        blocks = deltas.view(*d.shape[:-1], 3, -1)
-        parts = (d, d[..., None, :], z, deltas, blocks)
-        views = [state_views(part, not reverse) for part in parts]
-        add_product = _add_product(d)
-        earlier = [*views[0][1:], None if state is None else torch.zeros_like(d[0])]
-        for of_h, spread, update, delta, block, before in zip(*views, earlier, strict=True):
+        blocks = deltas.view(*d.shape[:-1], 3, size)
+        steps = space.plan(("back", reverse), lambda: _each(not reverse, d, d[..., None, :], z, deltas, blocks))
+        add_product, recurrent = _add_product(d), w.hh
+        earlier = [step[0] for step in steps[1:]]
+        first = None if state is None else torch.zeros_like(y[0])
+        for (of_h, spread, update, delta, block), before in zip(steps, [*earlier, first], strict=True):
             block.mul_(spread)
             if before is not None:
-                before.addcmul_(of_h, update)
-                add_product(before, delta, w.hh)
-        return Deltas(torch.cat([deltas[..., : -y.shape[-1]], d * candidate], -1), deltas, _given(earlier[-1]))
+                add_product(before.addcmul_(of_h, update), delta, recurrent)
+        return deltas, () if first is None else (first,)
+
+    def input_gradients(self, deltas: Tensor, space: Workspace) -> Tensor:
+        size = deltas.shape[-1] // 3
+        torch.mul(space.buffer("d", size), space.buffer("candidate", size), out=deltas[..., 2 * size :])
+        return deltas
 
 
 class _LSTM(Cell):
-    gates = 4
-    kept = 3
     states = 2
 
-    def forward(
-        self, x: Tensor, state: Sequence[Tensor] | None, w: Weights, *, reverse: bool, keep: bool
-    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+    def forward(self, x: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool) -> Tensor:
         size = w.hh.shape[-1]
-        large = _large(x, w)
-        gates = product(x, w.ih, _sum(w.bias_ih, w.bias_hh))
-        candidates = gates[..., 2 * size : 3 * size]
-        candidates += candidates  # of 2 sigmoid(2a) - 1
-        recurrent = w.hh.clone()
-        recurrent[..., 2 * size : 3 * size, :] *= 2
-        recurrent, add_product = recurrent.mT, _add_product(x)
-        y = gates.new_empty(*gates.shape[:-1], size)
-        cells, squashed = torch.empty_like(y), torch.empty_like(y)  # 2 c, tanh(c)
-        h, c = (None, torch.zeros_like(y[0])) if state is None else (state[0], state[1] * 2)
-        minus_one = torch.full_like(y[0], -1.0)
-        views = (state_views(part, reverse) for part in (gates, *gates.chunk(4, -1), cells, squashed, y))
-        for every, i, f, g, o, cell, tanh_c, new in zip(*views, strict=True):
+        gates, cells, squashed = (space.buffer(*b) for b in (("gates", 4 * size), ("cells", size), ("tanh", size)))
+        states = space.buffer("states", size)
+        steps = space.plan(reverse, lambda: _each(reverse, gates, *gates.chunk(4, -1), cells, squashed, states))
+        scale = space.plan("scale", lambda: _candidate_twice(w.hh))
+        minus_one = space.plan("minus one", lambda: torch.full_like(steps[0][-1], -1.0))
+        bias = _sum(w.bias_ih, w.bias_hh)
+        product(x, w.ih * scale[:, None], None if bias is None else bias * scale, out=gates)
+        recurrent, add_product = (w.hh * scale[:, None]).mT, _add_product(x)
+        h, c = (None, torch.zeros_like(minus_one)) if state is None else (state[0], state[1] * 2)
+        large = _large(x, size)
+        for every, i, f, g, o, cell, tanh_c, new in steps:
             if h is not None:
                 add_product(every, h, recurrent)
             every.sigmoid_()
@@ -238,91 +228,110 @@ class _LSTM(Cell):
             else:
                 torch.mul(c, 0.5, out=tanh_c).tanh_()
             h = torch.mul(o, tanh_c, out=new)
-        return y, cells, [gates, cells, squashed] if keep else []
+        return states.clone()
 
     def backward(
-        self,
-        gradients: Sequence[Tensor | None],
-        y: Tensor,
-        kept: Sequence[Tensor],
-        state: Sequence[Tensor] | None,
-        w: Weights,
-        *,
-        reverse: bool,
-    ) -> Deltas:
-        (d, of_c, at_steps), (gates, cells, squashed) = gradients, kept
-        assert d is not None
-        assert of_c is not None
-        deltas = torch.addcmul(gates, gates, gates, value=-1)  # first the factors: sigmoid's slopes
+        self, start: Gradient, y: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        size, d = y.shape[-1], start.y
+        gates, cells, squashed = (space.buffer(*b) for b in (("gates", 4 * size), ("cells", size), ("tanh", size)))
+        deltas, to_c = space.buffer("deltas", 4 * size), space.buffer("to c", size)
         (i, f, g, o), (of_i, of_f, of_g, of_o) = gates.chunk(4, -1), deltas.chunk(4, -1)
+        torch.addcmul(gates, gates, gates, value=-1, out=deltas)  # first the factors of d: slopes of the sigmoids
         of_i.mul_(g)
-        of_f.mul_(_before(cells, None if state is None else state[1] * 2, reverse)).mul_(0.5)
+        first = torch.zeros_like(y[0]) if state is None else state[1]
+        if reverse:
+            of_f[:-1].mul_(cells[1:]).mul_(0.5)
+            of_f[-1].mul_(first)
+        else:
+            of_f[1:].mul_(cells[:-1]).mul_(0.5)
+            of_f[0].mul_(first)
         torch.addcmul(_ONE, g, g, value=-1, out=of_g).mul_(i)
         of_o.mul_(squashed)
-        to_c = torch.addcmul(_ONE, squashed, squashed, value=-1).mul_(o)
-        blocks = deltas.view(*d.shape[:-1], 4, -1)[..., :3, :]
-        views = [state_views(part, not reverse) for part in (d, f, to_c, deltas, blocks, of_o)]
-        add_product, spread = _add_product(d), of_c[..., None, :]
-        earlier = [*views[0][1:], None if state is None else torch.zeros_like(d[0])]
-        given = [None] * len(d) if at_steps is None else state_views(at_steps, not reverse)
-        for of_h, forget, factor, delta, block, of_output, before, own in zip(*views, earlier, given, strict=True):
+        torch.addcmul(_ONE, squashed, squashed, value=-1, out=to_c).mul_(o)
+        blocks = deltas.view(*d.shape[:-1], 4, size)[..., :3, :]
+        steps = space.plan(("back", reverse), lambda: _each(not reverse, d, f, to_c, deltas, blocks, of_o))
+        add_product, recurrent = _add_product(d), w.hh
+        of_c = torch.zeros_like(first) if start.cell is None else start.cell.clone()
+        spread = of_c[..., None, :]
+        earlier = [*(step[0] for step in steps[1:]), None if state is None else torch.zeros_like(first)]
+        given = [None] * len(d) if start.cell_by_step is None else _steps(start.cell_by_step, not reverse)
+        for (of_h, forget, factor, delta, block, of_output), before, own in zip(steps, earlier, given, strict=True):
             of_c.addcmul_(of_h, factor)
             if own is not None:
                 of_c.add_(own)
             block.mul_(spread)
             of_output.mul_(of_h)
             if before is not None:
-                add_product(before, delta, w.hh)
+                add_product(before, delta, recurrent)
                 of_c.mul_(forget)
-        return Deltas(deltas, deltas, () if earlier[-1] is None else (earlier[-1], of_c))
+        return deltas, () if earlier[-1] is None else (earlier[-1], of_c)
+
+    def cells(self, space: Workspace, size: int) -> Tensor | None:
+        return space.buffer("cells", size)
 
 
 CELLS: dict[str, Cell] = {"RNN_TANH": _RNN(relu=False), "RNN_RELU": _RNN(relu=True), "GRU": _GRU(), "LSTM": _LSTM()}
 """By `torch.nn.RNNBase.mode`."""
 
 
-def state_views(values: Tensor, reverse: bool) -> Sequence[Tensor]:
+def product(x: Tensor, weight: Tensor, bias: Tensor | None, *, scale: int = 1, out: Tensor) -> None:
+    """out = scale (x W^T + b) for x[T, B, F] and W[G D, F], or x[T, K, B, F] and W[K, G D, F]; out[T, B, G D]."""
+    if bias is None:
+        bias = weight.new_zeros(weight.shape[:-1])
+    elif scale != 1:
+        bias = bias * scale
+    if weight.shape[-1] == 1:
+        torch.addcmul(_row(bias), x, _row(weight[..., 0]), value=scale, out=out)
+    elif weight.dim() == 2:
+        flat = x.reshape(-1, x.shape[-1])
+        torch.addmm(bias, flat, weight.t(), alpha=scale, out=out.view(-1, len(weight)))
+    else:
+        by_replica = x.transpose(0, 1).flatten(1, 2)  # [K, T B, F]
+        found = torch.baddbmm(bias[:, None], by_replica, weight.mT, alpha=scale)
+        out.copy_(found.view(len(weight), len(x), -1, weight.shape[1]).transpose(0, 1))
+
+
+def _steps(values: Tensor, reverse: bool) -> Sequence[Tensor]:
     """The steps of values[T, ...], the last one first where `reverse`."""
     steps: tuple[Tensor, ...] = values.unbind(0)
     return steps[::-1] if reverse else steps
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None, *, scale: int = 1) -> Tensor:
-    """scale (x W^T + b) for x[T, B, F] and W[G D, F], or x[T, K, B, F] and W[K, G D, F] -> [T, B, G D], contiguous."""
-    if weight.dim() == 2:
-        flat = x.reshape(-1, x.shape[-1])
-        if bias is None:
-            bias = weight.new_zeros(len(weight))
-        return torch.addmm(bias, flat, weight.t(), beta=scale, alpha=scale).view(*x.shape[:-1], -1)
-    by_replica = x.transpose(0, 1).flatten(1, 2)  # [K, T B, F]
-    if bias is None:
-        bias = weight.new_zeros(weight.shape[:2])
-    found = torch.baddbmm(bias[:, None], by_replica, weight.mT, beta=scale, alpha=scale)
-    return found.view(len(weight), len(x), -1, weight.shape[1]).transpose(0, 1).contiguous()
+def _each(reverse: bool, *values: Tensor) -> list[tuple[Tensor, ...]]:
+    """The steps of several tensors together."""
+    return list(zip(*(_steps(part, reverse) for part in values), strict=True))
 
 
-def _large(x: Tensor, w: Weights) -> bool:
-    return x[0, ..., 0].numel() * w.hh.shape[-1] >= _LARGE
+def _large(x: Tensor, hidden_size: int) -> bool:
+    return math.prod(x.shape[1:-1]) * hidden_size >= _LARGE
 
 
 def _add_product(like: Tensor) -> Callable[..., Tensor]:
     return Tensor.addmm_ if like.dim() == 3 else Tensor.baddbmm_
 
 
+def _row(vector: Tensor) -> Tensor:
+    """[D] as it is; of K replicas [K, D] as [K, 1, D]."""
+    return vector if vector.dim() == 1 else vector[:, None]
+
+
 def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return a if b is None else b if a is None else a + b
 
 
-def _before(values: Tensor, first: Tensor | None, reverse: bool) -> Tensor:
-    """The values of the step before each step, `first` (None: zeros) before the first one."""
-    start = (torch.zeros_like(values[0]) if first is None else first)[None]
-    return torch.cat([values[1:], start] if reverse else [start, values[:-1]])
+def _candidate_twice(weight: Tensor) -> Tensor:
+    """[4 D]: 2 for the rows of an LSTM's candidate g, of which 2 sigmoid(2a) - 1 is its tanh, 1 for the gates."""
+    scale = weight.new_ones(4, weight.shape[-1])
+    scale[2] = 2.0
+    return scale.flatten()
 
 
-def _minus_before(y: Tensor, first: Tensor | None, n: Tensor, reverse: bool, *, out: Tensor) -> Tensor:
-    """h_{t-1} - n_t for all steps."""
-    return torch.sub(_before(y, first, reverse), n, out=out)
-
-
-def _given(value: Tensor | None) -> tuple[Tensor, ...]:
-    return () if value is None else (value,)
+def _difference(y: Tensor, first: Tensor | None, n: Tensor, reverse: bool, *, out: Tensor) -> None:
+    """h_{t-1} - n_t for all steps, `first` (None: zeros) being the state before them."""
+    now, before, start = (slice(0, -1), slice(1, None), -1) if reverse else (slice(1, None), slice(0, -1), 0)
+    torch.sub(y[before], n[now], out=out[now])
+    if first is None:
+        torch.neg(n[start], out=out[start])
+    else:
+        torch.sub(first, n[start], out=out[start])

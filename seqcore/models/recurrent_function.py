@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqcore.models.recurrent_cells import CELLS, Cell, Weights, product
+from seqcore.models.recurrent_cells import CELLS, Cell, Gradient, Weights, product
+from seqcore.models.workspace import Lease, Workspace
 
 __all__ = ["run_layer", "under_vmap"]
 
@@ -27,13 +28,15 @@ def run_layer(
     row's own last step, and `reverse` begins at that step.
     """
     cell = CELLS[mode]
-    inputs = (x, lengths, *(state or (None,) * cell.states), *weights)
-    needed = torch.is_grad_enabled() and any(part is not None and part.requires_grad for part in inputs)
-    if needed or under_vmap():
-        y, *rest = _Layer.apply(mode, reverse, *inputs)  # type: ignore[no-untyped-call]
+    transformed = under_vmap()
+    if transformed or torch.is_grad_enabled():
+        function = _TransformedLayer if transformed else _Layer
+        y, *rest = function.apply(  # type: ignore[no-untyped-call]
+            mode, reverse, x, lengths, *(state or (None,) * cell.states), *weights
+        )
         return y, tuple(rest[: cell.states])
-    y, final, _ = _forward(cell, x, lengths, *_split(cell, inputs[2:]), reverse=reverse, keep=False)
-    return y, final
+    lease = Lease(mode, x, weights.hh.shape[-1])
+    return _forward(cell, x, lengths, state, weights, lease.workspace, reverse=reverse)
 
 
 def under_vmap() -> bool:
@@ -42,76 +45,110 @@ def under_vmap() -> bool:
 
 
 class _Layer(torch.autograd.Function):
-    """(mode, reverse, x, lengths, parts of the state, weights) -> (y, parts of the final state, kept tensors)."""
+    """(mode, reverse, x, lengths, parts of the state, weights) -> (y, parts of the final state)."""
 
     @staticmethod
-    def forward(mode: str, reverse: bool, x: Tensor, lengths: Tensor | None, *rest: Tensor | None) -> Any:
-        cell = CELLS[mode]
-        y, final, kept = _forward(cell, x, lengths, *_split(cell, rest), reverse=reverse, keep=True)
-        return y, *final, *kept
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        ctx.mode, ctx.reverse, *tensors = inputs
-        cell = CELLS[ctx.mode]
-        kept = output[1 + cell.states :]
-        ctx.mark_non_differentiable(*kept)
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(output[0], *tensors, *kept)
+    def forward(ctx: Any, *inputs: Any) -> Any:
+        *outputs, ctx.lease = _outputs(*inputs)
+        _keep(ctx, inputs, outputs[0])
+        return tuple(outputs)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor | None, *gradients: Tensor | None) -> Any:
-        cell, reverse = CELLS[ctx.mode], ctx.reverse
+        cell, reverse, space = CELLS[ctx.mode], ctx.reverse, ctx.lease.workspace
         y, x, lengths, *rest = ctx.saved_tensors
-        last = cell.states + len(Weights._fields)
-        (state, weights), kept = _split(cell, rest[:last]), rest[last:]
-        d = torch.zeros_like(y) if dy is None else torch.empty_like(y).copy_(dy)
+        state, weights = _split(cell, rest)
         of_h, of_c = gradients[0], gradients[1] if cell.states == 2 else None
-        end = 0 if reverse else -1
-        start = [] if cell.states == 1 else [torch.zeros_like(y[0]), None]
+        d = space.buffer("d", y.shape[-1])
+        d = d.zero_() if dy is None else d.copy_(dy)
+        by_step: Tensor | None = None
         if lengths is None:
             if of_h is not None:
-                d[end] += of_h
-            if of_c is not None:
-                start[0] = of_c.clone()
+                d[0 if reverse else -1] += of_h
         else:
             padding = _padding(lengths, len(x))
             d.masked_fill_(padding, 0.0)
             x = x.masked_fill(padding, 0.0)
             if reverse:
-                d, x, y = (_reversed(part, lengths) for part in (d, x, y))
+                d.copy_(_reversed(d, lengths))
+                x, y = _reversed(x, lengths), _reversed(y, lengths)
+                reverse = False
             if of_h is not None:
                 _add_at_end(d, lengths, of_h)
             if of_c is not None:
-                start[1] = _add_at_end(torch.zeros_like(y), lengths, of_c)
-            reverse = False
-        deltas = cell.backward([d, *start], y, kept, state, weights, reverse=reverse)
+                by_step, of_c = _add_at_end(torch.zeros_like(y), lengths, of_c), None
+        deltas, of_state = cell.backward(Gradient(d, of_c, by_step), y, state, weights, space, reverse=reverse)
+        # the gradients of the weights, each one product over all steps
+        before, inputs, batch, several = _rows(y), _rows(x), y.shape[-2], y.dim() == 4
+        if several:
+            rows, rows_t, later_t = _views(deltas, reverse)
+        else:
+            rows, rows_t, later_t = space.plan(("rows", reverse), lambda: _views(deltas, reverse))
+        before = before.narrow(-2, batch if reverse else 0, before.shape[-2] - batch)
+        of_hh = torch.matmul(later_t, before)
+        if state is not None:
+            of_hh += deltas[-1 if reverse else 0].mT @ state[0]
+        bias_hh = bias_ih = rows.sum(-2)
+        if cell.own_input_gradients:
+            deltas = cell.input_gradients(deltas, space)
+            if several:
+                rows, rows_t, _ = _views(deltas, reverse)
+            bias_ih = rows.sum(-2)
+        of_ih = torch.matmul(rows_t, inputs)
         dx = None
         if ctx.needs_input_grad[2]:
-            dx = product(deltas.ih, weights.ih.mT, None)
+            dx = torch.empty_like(x, memory_format=torch.contiguous_format)
+            product(deltas, weights.ih.mT, None, out=dx)
             if lengths is not None and ctx.reverse:
                 dx = _reversed(dx, lengths)
-        of_weights = _weight_gradients(x, y, deltas.ih, deltas.hh, state, weights, reverse=reverse)
-        return None, None, dx, None, *(deltas.state or (None,) * cell.states), *of_weights
+        biases = (None, None) if weights.bias_ih is None else (bias_ih, bias_hh)
+        return None, None, dx, None, *(of_state or (None,) * cell.states), of_ih, of_hh, *biases
+
+
+class _TransformedLayer(torch.autograd.Function):
+    """The same in the form that `torch.func` needs, which takes longer to call."""
+
+    @staticmethod
+    def forward(*inputs: Any) -> Any:
+        return _outputs(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
+        ctx.lease = output[-1]
+        _keep(ctx, inputs, output[0])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> Any:
+        return _Layer.backward(ctx, *gradients)
 
     @staticmethod
     def vmap(info: Any, in_dims: Sequence[int | None], mode: str, reverse: bool, *tensors: Tensor | None) -> Any:
-        """K replicas: x and kept tensors [T, K, B, ...], all others with K first."""
+        """K replicas: x and y [T, K, B, ...], all others with K first."""
         axes = [1] + [0] * (len(tensors) - 1)
-        batched = [
+        x, lengths, *rest = (
             _with_replicas(tensor, axis, wanted, info.batch_size)
             for tensor, axis, wanted in zip(tensors, in_dims[2:], axes, strict=True)
-        ]
-        cell = CELLS[mode]
-        if torch.is_grad_enabled() and any(part is not None and part.requires_grad for part in batched):
-            found = _Layer.apply(mode, reverse, *batched)  # type: ignore[no-untyped-call]
-        else:
-            x, lengths, *rest = batched
-            assert x is not None
-            y, final, kept = _forward(cell, x, lengths, *_split(cell, rest), reverse=reverse, keep=False)
-            found = (y, *final, *kept)
-        return found, (1, *[0] * cell.states, *[1] * (len(found) - 1 - cell.states))
+        )
+        assert x is not None
+        state, weights = _split(CELLS[mode], rest)
+        y, final = run_layer(mode, x, state, weights, lengths, reverse=reverse)
+        return (y, *final, None), (1, *[0] * len(final), None)
+
+
+def _outputs(mode: str, reverse: bool, x: Tensor, lengths: Tensor | None, *rest: Tensor | None) -> tuple[Any, ...]:
+    """(y, parts of the final state, the lease of the workspace)."""
+    cell = CELLS[mode]
+    state, weights = _split(cell, rest)
+    lease = Lease(mode, x, weights.hh.shape[-1])
+    y, final = _forward(cell, x, lengths, state, weights, lease.workspace, reverse=reverse)
+    return y, *final, lease
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], y: Tensor) -> None:
+    ctx.mode, ctx.reverse, *tensors = inputs
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(y, *tensors)
 
 
 def _forward(
@@ -120,48 +157,36 @@ def _forward(
     lengths: Tensor | None,
     state: Sequence[Tensor] | None,
     weights: Weights,
+    space: Workspace,
     *,
     reverse: bool,
-    keep: bool,
-) -> tuple[Tensor, tuple[Tensor, ...], list[Tensor]]:
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     if lengths is None:
-        y, cells, kept = cell.forward(x, state, weights, reverse=reverse, keep=keep)
-        end = 0 if reverse else -1
-        final = (y[end].clone(),) if cells is None else (y[end].clone(), cells[end] / 2)
-        return y, final, kept
+        y = cell.forward(x, state, weights, space, reverse=reverse)
+        cells, end = cell.cells(space, y.shape[-1]), 0 if reverse else -1
+        return y, (y[end].clone(),) if cells is None else (y[end].clone(), cells[end] / 2)
     padding = _padding(lengths, len(x))
     x = x.masked_fill(padding, 0.0)
-    y, cells, kept = cell.forward(_reversed(x, lengths) if reverse else x, state, weights, reverse=False, keep=keep)
+    y = cell.forward(_reversed(x, lengths) if reverse else x, state, weights, space, reverse=False)
+    cells = cell.cells(space, y.shape[-1])
     final = (_at_end(y, lengths),) if cells is None else (_at_end(y, lengths), _at_end(cells, lengths) / 2)
     y.masked_fill_(padding, 0.0)
-    return _reversed(y, lengths) if reverse else y, final, kept
+    return _reversed(y, lengths) if reverse else y, final
 
 
 def _split(cell: Cell, rest: Sequence[Any]) -> tuple[Sequence[Tensor] | None, Weights]:
     return None if rest[0] is None else rest[: cell.states], Weights(*rest[cell.states :])
 
 
-def _weight_gradients(
-    x: Tensor, y: Tensor, ih: Tensor, hh: Tensor, state: Sequence[Tensor] | None, w: Weights, *, reverse: bool
-) -> tuple[Tensor | None, ...]:
-    """Gradients of `Weights`, each one product over all steps."""
-    later, before = (hh[:-1], y[1:]) if reverse else (hh[1:], y[:-1])
-    of_hh = _outer(later, before)
-    if state is not None:
-        of_hh += hh[-1 if reverse else 0].mT @ state[0]
-    bias_ih = None if w.bias_ih is None else ih.sum((0, -2))
-    if ih is hh or w.bias_hh is None:
-        bias_hh = bias_ih
-    else:
-        bias_hh = hh.sum((0, -2))
-    return _outer(ih, x), of_hh, bias_ih, bias_hh
+def _rows(values: Tensor) -> Tensor:
+    """[T, B, I] -> [T B, I]; of K replicas, [T, K, B, I] -> [K, T B, I]."""
+    return values.flatten(0, 1) if values.dim() == 3 else values.transpose(0, 1).flatten(1, 2)
 
 
-def _outer(a: Tensor, b: Tensor) -> Tensor:
-    """Sum over steps and batch of a_i b_j: [T, B, I], [T, B, J] -> [I, J]; [T, K, B, ...] -> [K, I, J]."""
-    if a.dim() == 3:
-        return a.flatten(0, 1).t() @ b.flatten(0, 1)
-    return a.transpose(0, 1).flatten(1, 2).mT @ b.transpose(0, 1).flatten(1, 2)
+def _views(deltas: Tensor, reverse: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of all steps as `_rows`, transposed, and transposed without those of the first step."""
+    rows, batch = _rows(deltas), deltas.shape[-2]
+    return rows, rows.mT, rows.narrow(-2, 0 if reverse else batch, rows.shape[-2] - batch).mT
 
 
 def _with_replicas(tensor: Tensor | None, axis: int | None, wanted: int, replicas: int) -> Tensor | None:

@@ -73,7 +73,7 @@ class RecurrentLayers(nn.RNNBase):
         """By our kernels."""
         if x.dim() != 3 or x.shape[-1] != self.input_size:
             raise RuntimeError(f"the input must be [., ., {self.input_size}], got {list(x.shape)}")
-        found = {**self._parameters, **other_weights} if other_weights else self._parameters
+        found: dict[str, Any] = {**self._parameters, **other_weights} if other_weights else self._parameters
         parts: Any = None if state is None else [p.unbind(0) for p in (state if isinstance(state, tuple) else (state,))]
         if lengths is not None:
             lengths = lengths.to(x.device)
@@ -87,8 +87,8 @@ class RecurrentLayers(nn.RNNBase):
                 index = layer * directions + way
                 weights = Weights(*(found.get(name) for name in self._names(index)))  # type: ignore[arg-type]
                 own = None if parts is None else [part[index] for part in parts]
-                found_y, end = run_layer(self.mode, y, own, weights, lengths, reverse=way == 1)
-                ways.append(found_y)
+                outputs, end = run_layer(self.mode, y, own, weights, lengths, reverse=way == 1)
+                ways.append(outputs)
                 final.append(end)
             y = ways[0] if directions == 1 else torch.cat(ways, -1)
         ends = tuple(each[0][None] if len(each) == 1 else torch.stack(each) for each in zip(*final, strict=True))
