@@ -92,6 +92,11 @@ def run(names: list[str], arguments: list[str], folder: Path) -> None:
         print(f"  {time.perf_counter() - began:.0f} s", flush=True)
 
 
+def _end(signum: int, _: object) -> None:
+    """A signal ends this process as Ctrl-C does, so that a section's processes end too."""
+    raise SystemExit(128 + signum)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
@@ -105,6 +110,7 @@ def main() -> int:
     if args.section:
         measure(args.section, Options(rounds, args.quick), folder)
         return 0
+    signal.signal(signal.SIGTERM, _end)
     if not args.report:
         arguments = ["--rounds", str(rounds), *(["--quick"] if args.quick else [])]
         run(args.only or list(SECTIONS), arguments, folder)

@@ -6,6 +6,7 @@ import time
 
 from benchmarks.measurement import Row, ratios
 from benchmarks.options import Options
+from seqcore.errors import SeqcoreError
 from seqcore.events import Started, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import recipe
@@ -15,7 +16,6 @@ __all__ = ["measure"]
 
 REPLICAS = 16
 RECIPES = {"ramp-next-value": (500, 1.5), "sine-next-step": (30, 6.0)}  # name -> epochs, limit
-FIELD = "training.replicas"
 
 
 def trained(experiment: Experiment) -> tuple[float, float]:
@@ -28,27 +28,22 @@ def trained(experiment: Experiment) -> tuple[float, float]:
             began = now
         elif isinstance(event, Steps):
             steps += now - before
+            trained_together = event.loss.shape[1] if event.loss.ndim == 2 else 1
+            if trained_together != experiment.training.replicas:
+                raise RuntimeError(f"{trained_together} trained instead of {experiment.training.replicas}")
         before = time.perf_counter()
     return before - began, steps
 
 
 def measure(options: Options) -> None:
-    """Runs with one and with all replicas in alternating order; the first round is a warm-up."""
+    """Runs with one and with all replicas."""
     for name, (epochs, limit) in RECIPES.items():
         title = f"{name}: {REPLICAS} replicas / one"
-        changes = {"training.epochs": epochs // 5 if options.quick else epochs, "training.threads": 1}
-        one = recipe(name).with_changes({**changes, "training.device": "cpu"})
         try:
-            many = one.with_changes({FIELD: REPLICAS})
-        except Exception as error:
+            found = in_turn(name, epochs // 5 if options.quick else epochs, options.at_most(7))
+        except (SeqcoreError, RuntimeError) as error:
             options.add(Row(title, requirement="replicas", limit=limit, skipped=str(error)))
             continue
-        found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
-        for number in range(options.at_most(7) + 1):
-            for batched in (True, False) if number % 2 else (False, True):
-                taken = trained(many if batched else one)
-                if number:
-                    found[batched].append(taken)
         whole, steps = (
             ratios([run[i] for run in found[True]], [run[i] for run in found[False]]) for i in (0, 1)
         )  # [rounds] each
@@ -57,3 +52,17 @@ def measure(options: Options) -> None:
             Row(f"{title}, training steps alone", steps),
             Row(f"{name}: one, whole run", tuple(run[0] for run in found[False]), unit="s"),
         )
+
+
+def in_turn(name: str, epochs: int, rounds: int) -> dict[bool, list[tuple[float, float]]]:
+    """What `trained` returns for all replicas (True) and for one (False), in alternating order after a warm-up."""
+    changes = {"training.epochs": epochs, "training.threads": 1, "training.device": "cpu"}
+    one = recipe(name).with_changes(changes)
+    many = one.with_changes({"training.replicas": REPLICAS})
+    found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for number in range(rounds + 1):
+        for batched in (True, False) if number % 2 else (False, True):
+            taken = trained(many if batched else one)
+            if number:
+                found[batched].append(taken)
+    return found

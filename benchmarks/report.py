@@ -80,8 +80,8 @@ def requirement_cells(rows: Sequence[Row]) -> Iterable[tuple[str, ...]]:
         mine = [row for row in rows if row.requirement == key]
         measured = [row for row in mine if row.values]
         if not measured:
-            reason = next((row.skipped for row in mine if row.skipped), "its section was not run")
-            yield what, asked, f"not measured: {reason}", "", ""
+            reason = next((f": {row.skipped}" for row in mine if row.skipped), "")
+            yield what, asked, f"not measured{reason}", "", ""
             continue
         missed = [row for row in measured if row.verdict == "missed"]
         verdict = (
