@@ -49,4 +49,4 @@ install-dev:
 	@sh tools/install.sh requirements-dev.txt
 
 clean:
-	rm -rf .venv .venv-benchmark benchmarks/.results benchmarks/.results-quick .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-benchmark benchmarks/.results* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -88,6 +89,10 @@ class FrameworkProcess:
         """End the process."""
         self._process.kill()
         self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # a command that it did not read
+                    pipe.close()
 
     def _send(self, command: dict[str, Any]) -> None:
         assert self._process.stdin is not None

@@ -1,0 +1,106 @@
+"""The processes that train side by side, and the weights that they start from."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.frameworks.case import Case
+from benchmarks.frameworks.keras_weights import keras_weights
+from benchmarks.frameworks.process import Failed, FrameworkProcess
+from benchmarks.frameworks.torch_model import TutorialModel
+
+CASE = Case("gru", 6, 3, 8, steps=20)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def process(name: str, folder: Path) -> FrameworkProcess:
+    return FrameworkProcess(name, sys.executable, folder / f"{name}.log")
+
+
+def test_processes_train_the_same_model_on_command(folder: Path) -> None:
+    losses = []
+    with closing(process("seqcore", folder)) as ours, closing(process("pytorch", folder)) as plain:
+        for one in (ours, plain):
+            one.wait()
+            assert one.versions["torch"] == torch.__version__
+            one.prepare(CASE, folder / "weights.npz")
+            rounds = [one.train(1), one.train(29)]
+            one.finish()
+            assert [(found.epochs, found.steps) for found in rounds] == [(1, 20), (29, 580)]
+            assert all(found.seconds > 0 and found.cpu > 0 and found.memory > 10 for found in rounds)
+            losses.append([found.loss for found in rounds])
+    assert losses[0] == pytest.approx(losses[1], rel=0.2)  # the same weights; another order of the batches
+    assert losses[0][1] < 0.1 * losses[0][0]
+
+
+def test_whole_epochs_have_validation_and_start_anew_with_each_case(folder: Path) -> None:
+    with closing(process("seqcore-epoch", folder)) as whole:
+        whole.wait()
+        losses = []
+        for _ in range(2):
+            whole.prepare(CASE, folder / "weights.npz")
+            found = whole.train(3)
+            whole.finish()
+            assert found.steps == 60
+            losses.append(found.loss)
+    assert losses[0] == losses[1]
+
+
+def test_a_process_that_fails_says_why_in_one_line(folder: Path) -> None:
+    with closing(process("skorch", folder)) as missing, pytest.raises(Failed) as raised:
+        missing.wait()
+    assert str(raised.value) == "ModuleNotFoundError: No module named 'skorch'"
+
+
+def test_a_case_that_fails_leaves_the_process_for_the_next(folder: Path) -> None:
+    with closing(process("pytorch", folder)) as one:
+        one.wait()
+        np.savez(folder / "wrong.npz", weight_ih_l0=np.zeros(1, np.float32))
+        with pytest.raises(Failed, match=r"KeyError: .*weight_hh_l0"):
+            one.prepare(CASE, folder / "wrong.npz")
+        one.prepare(CASE, folder / "weights.npz")
+        assert one.train().steps == 20
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def keras_step(kind: str, x: np.ndarray, state: list[np.ndarray], weights: list[np.ndarray]) -> list[np.ndarray]:
+    """One step as documented by Keras: SimpleRNN, LSTM (gates i, f, c, o) and GRU (z, r, h; reset_after)."""
+    kernel, recurrent, bias = weights
+    h = state[0]
+    if kind == "rnn":
+        return [np.tanh(x @ kernel + h @ recurrent + bias)]
+    if kind == "lstm":
+        i, f, c, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=1)
+        cell = sigmoid(f) * state[1] + sigmoid(i) * np.tanh(c)
+        return [sigmoid(o) * np.tanh(cell), cell]
+    x_z, x_r, x_h = np.split(x @ kernel + bias[0], 3, axis=1)
+    h_z, h_r, h_h = np.split(h @ recurrent + bias[1], 3, axis=1)
+    z = sigmoid(x_z + h_z)
+    return [z * h + (1 - z) * np.tanh(x_h + sigmoid(x_r + h_r) * h_h)]
+
+
+@pytest.mark.parametrize("architecture", ["rnn", "lstm", "gru"])
+def test_keras_gets_the_weights_of_torch(architecture: str) -> None:
+    torch.manual_seed(0)
+    model = TutorialModel(architecture, 5)
+    weights = {name: parameter.detach().numpy() for name, parameter in model.rnn.named_parameters()}
+    found = keras_weights(architecture, weights)
+    x = np.random.default_rng(0).normal(size=(4, 7, 1)).astype(np.float32)
+    state = [np.zeros((4, 5), np.float32)] * 2
+    for t in range(7):
+        state = keras_step(architecture, x[:, t], state, found)
+    expected, _ = model.rnn(torch.from_numpy(x))
+    np.testing.assert_allclose(state[0], expected[:, -1].detach().numpy(), atol=1e-6)
