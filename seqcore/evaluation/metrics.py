@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +12,17 @@ from numpy.typing import NDArray
 
 from seqcore.results import View
 
-__all__ = ["BaselineScore", "Evaluation", "class_metrics", "confusion", "regression_metrics", "symbol_metrics"]
+__all__ = [
+    "BaselineScore",
+    "Evaluation",
+    "Scores",
+    "class_metrics",
+    "confusion",
+    "median",
+    "over_replicas",
+    "regression_metrics",
+    "symbol_metrics",
+]
 
 
 class BaselineScore(NamedTuple):
@@ -20,6 +31,29 @@ class BaselineScore(NamedTuple):
     metrics: dict[str, float]
     by_horizon: NDArray[np.float64] | None = None
     by_series: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Metrics by name. Of replicas, `metrics` are medians and `replicas` the values of each, [K] by name."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    replicas: dict[str, list[float]] = field(default_factory=dict)
+
+    def __or__(self, other: Scores) -> Scores:
+        return Scores(self.metrics | other.metrics, self.replicas | other.replicas)
+
+
+def over_replicas(each: Sequence[Mapping[str, float]]) -> Scores:
+    """The metrics of each replica as medians and lists. A value that is not a number does not count in the median."""
+    replicas = {name: [float(metrics[name]) for metrics in each] for name in each[0]}
+    return Scores({name: median(values) for name, values in replicas.items()}, replicas)
+
+
+def median(values: Sequence[float]) -> float:
+    """The median of the numbers among these; NaN where there are none."""
+    known = [value for value in values if value == value]
+    return float(np.median(known)) if known else math.nan
 
 
 @dataclass(frozen=True)
@@ -37,6 +71,7 @@ class Evaluation:
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     more: tuple[View, ...] = ()  # further results: a confusion matrix, the error by horizon
     unit: str = "window"  # what `windows` counts
+    replicas: dict[str, list[float]] = field(default_factory=dict)  # as in `Scores`
 
     @property
     def scored(self) -> str:

@@ -18,6 +18,7 @@ from seqcore.data.scaling import Scaler
 from seqcore.data.sources.typed import parse_numbers as read_numbers
 from seqcore.errors import DataError, PredictionError
 from seqcore.experiment.config import DataConfig
+from seqcore.models.replicated import Folded, Replicated, ensemble_mean, replica_count
 from seqcore.results import SeriesView
 from seqcore.tasks.prediction_intervals import with_band
 from seqcore.tasks.rollout import Rollout
@@ -107,7 +108,8 @@ def predict_after(
     with np.errstate(over="ignore", invalid="ignore"):  # reported below
         full = np.zeros((len(rows), len(codec.columns)))  # columns that are not inputs are not used
         full[:, codec.inputs] = rows
-        prediction = _predict(model, config, codec, full, dates)
+        each = _predict(model, config, codec, full, dates)
+        prediction = ensemble_mean(model, each) if len(each) > 1 else each[0]
     if not np.isfinite(prediction).all():
         raise PredictionError(
             "input: the prediction is not finite: the input is too far from the training data; give smaller values"
@@ -125,6 +127,7 @@ def predict_after(
         columns=codec.target_names,
         x_title="step" if dates is None else codec.x_title,
         title=codec.series[0] if codec.series else "",
+        replicas=each.reshape(len(each), len(x), -1) if len(each) > 1 else None,
     )
     return with_band(view, codec, after="steps" if whole else "window")
 
@@ -142,19 +145,22 @@ def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> T
 
 
 def _predict(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, dates: Times | None) -> Values:
-    """Rows [T, C] in original units -> predictions after them (at lead 0: for each row), [H or T, K]."""
-    scaler = codec.scaler
-    scaled = torch.from_numpy(_transformed(scaler, rows, codec))[None]
+    """Rows [T, C] in original units -> predictions after them (at lead 0: for each row), [R, H or T, K].
+
+    R is the number of replicas, 1 for a single model.
+    """
+    scaler, count = codec.scaler, replica_count(model)
+    scaled = torch.from_numpy(_transformed(scaler, rows, codec)).expand(count, -1, -1)
     rollout = _rollout(model, config, codec)
-    features = _features(codec, dates)
+    features = _features(codec, dates, count)
     with torch.inference_mode():
         if is_recursive(config):
-            prediction = rollout.continue_from(scaled, features, config.horizon)[0]
+            prediction = rollout.continue_from(scaled, features, config.horizon)
         else:
             calendar = None if features is None else features[:, codec.before + config.lead : len(rows) + config.lead]
-            predictions = rollout.predict(scaled, calendar)[0]  # [S, H, K]
+            predictions = rollout.predict(scaled, calendar)  # [R, S, H, K]
             whole = config.lead == 0 and config.predict != "last"
-            prediction = predictions.flatten(0, 1) if whole else predictions[-1]
+            prediction = predictions.flatten(1, 2) if whole else predictions[:, -1]
     return scaler.inverse(prediction.numpy().astype(np.float64), codec.targets)
 
 
@@ -170,7 +176,9 @@ def _transformed(scaler: Scaler, rows: Values, codec: NumericCodec) -> NDArray[n
 
 
 def _rollout(model: nn.Module, config: DataConfig, codec: NumericCodec) -> Rollout:
-    period = torch.from_numpy(codec.scalers.period[:1])
+    """For one row of values; of replicas, for as many equal rows."""
+    period = torch.from_numpy(codec.scalers.period[:1]).expand(replica_count(model))
+    model = Folded(model) if isinstance(model, Replicated) else model
     return Rollout(model, config, codec.scalers.kind, codec.inputs, codec.targets, codec.before, period)
 
 
@@ -182,8 +190,9 @@ def _check_tail(codec: NumericCodec) -> None:
         )
 
 
-def _features(codec: NumericCodec, dates: Times | None) -> Tensor | None:
-    return None if dates is None else torch.from_numpy(calendar_features(dates, codec.calendar))[None]
+def _features(codec: NumericCodec, dates: Times | None, count: int) -> Tensor | None:
+    """Calendar features, [count, T, E], all rows alike."""
+    return None if dates is None else torch.from_numpy(calendar_features(dates, codec.calendar)).expand(count, -1, -1)
 
 
 def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps: int) -> SeriesView:
@@ -208,9 +217,11 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
     if tail.times is not None:
         times = np.concatenate([tail.times[-used:], future_times(tail.times, steps + direct + config.lead)])
     with torch.inference_mode():
-        scaled = torch.from_numpy(scaler.transform(rows))[None]
-        ahead = rollout.continue_from(scaled, _features(codec, times if codec.calendar else None), steps)[0]
-    prediction = scaler.inverse(ahead.numpy().astype(np.float64), codec.targets)
+        count = replica_count(model)
+        scaled = torch.from_numpy(scaler.transform(rows)).expand(count, -1, -1)
+        ahead = rollout.continue_from(scaled, _features(codec, times if codec.calendar else None, count), steps)
+    each = scaler.inverse(ahead.numpy().astype(np.float64), codec.targets)
+    prediction = ensemble_mean(model, each) if count > 1 else each[0]
     filled = len(tail.values)
     shown = min(filled, max(3 * config.window, steps, 24))
     first = tail.start + filled
@@ -222,5 +233,6 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
         columns=codec.target_names,
         x_title=codec.x_title,
         title=codec.series[0] if codec.series else "",
+        replicas=each if count > 1 else None,
     )
     return with_band(view, codec, after="end")

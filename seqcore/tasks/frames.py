@@ -19,6 +19,7 @@ def frames_view(view: SeriesView, frame: tuple[int, int]) -> FramesView:
         truth=None if view.truth is None else to_frames(view.truth, frame),
         context=None if view.context is None else to_frames(view.context[-MAX_CONTEXT_FRAMES:], frame),
         title=view.title,
+        replicas=None if view.replicas is None else np.stack([to_frames(own, frame) for own in view.replicas]),
     )
 
 

@@ -23,6 +23,7 @@ from seqcore.evaluation.intervals import (
     nominal_coverage,
     scaled_errors,
 )
+from seqcore.models.replicated import ensemble_mean
 from seqcore.results import SeriesView
 from seqcore.tasks.rollout import recursive_forecast
 
@@ -53,7 +54,7 @@ def errors_ahead(model: nn.Module, data: NumericDataset, part: str) -> Errors:
     indices = data.spread(part, _ORIGINS)
     if data.lead == 0 or steps < 1 or len(indices) == 0 or not set(data.inputs) <= set(data.targets):
         return {}
-    prediction = recursive_forecast(model, data, part, indices, steps=steps)[:, 0]
+    prediction = ensemble_mean(model, recursive_forecast(model, data, part, indices, steps=steps))[:, 0]
     first, lengths, sequence = data.windows[part].locate(indices)
     rows = (first + lengths)[:, None] + np.arange(steps)
     inside = (rows < np.array([ends[s] for s in sequence.tolist()])[:, None])[..., None]

@@ -22,11 +22,12 @@ from seqcore.evaluation.baselines import exact_baseline, facts_for, fit_baseline
 from seqcore.evaluation.baselines.linear import MOST_STORED
 from seqcore.evaluation.baselines.naive import baseline_inputs
 from seqcore.evaluation.intervals import empirical_coverage, nominal_coverage
-from seqcore.evaluation.metrics import BaselineScore, Evaluation, regression_metrics
+from seqcore.evaluation.metrics import BaselineScore, Evaluation, Scores, over_replicas, regression_metrics
 from seqcore.events import Finding, Preparing
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
 from seqcore.models.architecture import ModelContext, inside
+from seqcore.models.replicated import ensemble_mean, replica_count
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.results import FramesView, SeriesView, View
 from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
@@ -40,7 +41,7 @@ from seqcore.tasks.task import Task, check_length, predict_windows, scored_windo
 
 __all__ = ["Regression"]
 
-_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+_LOSSES: dict[str, Callable[..., Tensor]] = {
     "mse": nn.functional.mse_loss,
     "mae": nn.functional.l1_loss,
     "huber": nn.functional.huber_loss,
@@ -119,8 +120,9 @@ class Regression(Task):
         """Mean over all targets; padded steps are excluded."""
         if batch.lengths is None or outputs.shape[1] == 1:
             return self._loss(outputs, batch.targets)
-        scored = inside(batch.lengths, outputs.shape[1], outputs.device)
-        return self._loss(outputs[scored], batch.targets[scored])
+        scored = inside(batch.lengths, outputs.shape[1], outputs.device)[..., None]
+        each = self._loss(outputs, batch.targets, reduction="none")
+        return torch.where(scored, each, 0.0).sum() / (scored.sum() * outputs.shape[2])
 
     def evaluate(
         self, model: nn.Module, dataset: NumericDataset, part: str, *, points: int = 300, full: bool = True
@@ -129,12 +131,12 @@ class Regression(Task):
         indices, of = self._scored(dataset, part), len(dataset.windows[part])
         if dataset.recursive and not full:  # between epochs: a recursive forecast takes one pass a step
             return self._quick_evaluation(model, dataset, part, indices)
-        prediction, loss = self.predicted(model, dataset, part, indices)
+        found, loss = self.predicted(model, dataset, part, indices)
         truth, unit = self._expected(dataset, part)
-        with np.errstate(over="ignore", invalid="ignore"):  # diverged models are evaluated too
-            metrics = {"loss": loss, **regression_metrics(prediction, truth, unit)}
+        scores = _scores(found, loss, truth, unit)
         if not full:
-            return Evaluation(metrics, _NOTHING, len(indices), of)
+            return Evaluation(scores.metrics, _NOTHING, len(indices), of, replicas=scores.replicas)
+        metrics, prediction = scores.metrics, ensemble_mean(model, found)
         naive = self.score_baselines(dataset, part)
         errors = {name: score.by_horizon for name, score in naive.items() if score.by_horizon is not None}
         ahead = horizon_view(truth, prediction, errors)
@@ -151,7 +153,8 @@ class Regression(Task):
             errors = {name: score.by_series for name, score in naive.items() if score.by_series is not None}
             each = by_series_view(truth, prediction, errors, series=named, targets=columns, band=band)
         more: tuple[View, ...] = tuple(view for view in (ahead, each, choice_view(dataset)) if view is not None)
-        return Evaluation(metrics, view, len(indices), of, self.baseline_metrics(dataset, part), more)
+        baselines = self.baseline_metrics(dataset, part)
+        return Evaluation(metrics, view, len(indices), of, baselines, more, replicas=scores.replicas)
 
     def _quick_evaluation(
         self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]
@@ -162,20 +165,24 @@ class Regression(Task):
         some = indices[np.linspace(0, len(indices) - 1, min(most, len(indices))).astype(np.int64)]
         with np.errstate(over="ignore", invalid="ignore"):
             prediction = recursive_forecast(model, dataset, part, some)
-            metrics = regression_metrics(prediction, dataset.truth(part, some), _unit(dataset, part, some))
-        return Evaluation({"loss": loss, **metrics}, _NOTHING, len(some), len(dataset.windows[part]))
+        scores = _scores(prediction, loss, dataset.truth(part, some), _unit(dataset, part, some))
+        of = len(dataset.windows[part])
+        return Evaluation(scores.metrics, _NOTHING, len(some), of, replicas=scores.replicas)
 
     def predicted(
         self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], float]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predictions for windows of a split, [n, 1 or T, H, K] in original units, and their mean loss.
 
-        A recursive forecast starts at the end of each window; its loss is the one-step loss.
+        Of R replicas, [R, n, 1 or T, H, K] and [R]. A recursive forecast starts at the end of each window; its loss is
+        the one-step loss.
         """
         outputs, loss = predict_windows(model, self, dataset, part, indices, stateful=self.experiment.training.stateful)
         with np.errstate(over="ignore", invalid="ignore"):
             if dataset.recursive:
                 return recursive_forecast(model, dataset, part, indices), loss
+            if loss.ndim:
+                return np.stack([dataset.original(part, indices, own) for own in outputs]), loss
             return dataset.original(part, indices, outputs), loss
 
     def _score_baselines(self, dataset: NumericDataset, part: str) -> dict[str, BaselineScore]:
@@ -195,7 +202,7 @@ class Regression(Task):
     def errors(self, model: nn.Module, dataset: NumericDataset, part: str) -> dict[str, NDArray[np.float64]]:
         """Errors of the windows of a split, [n, S, H, K], and of recursive forecasts from them, [n, R, K]."""
         indices = self._scored(dataset, part)
-        prediction, _ = self.predicted(model, dataset, part, indices)
+        prediction = ensemble_mean(model, self.predicted(model, dataset, part, indices)[0])
         return errors_of(dataset, part, indices, prediction) | errors_ahead(model, dataset, part)
 
     def _expected(self, dataset: NumericDataset, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -287,20 +294,33 @@ class Regression(Task):
             return recursive_frames_view(model, data, part)
         views = []
         for indices in shown_windows(data, part, points, apart=1 if self.experiment.training.stateful else None):
-            prediction, _ = self.predicted(model, data, part, indices)
+            each, _ = self.predicted(model, data, part, indices)
+            prediction = ensemble_mean(model, each)
             values = {"prediction": prediction, "truth": data.truth(part, indices)}
+            values |= {"replicas": each} if replica_count(model) > 1 else {}
             if (band := band_of(data, part, indices, prediction)) is not None:
                 values |= dict(zip(("low", "high"), band, strict=True))
             rows = data.origin_rows(part, indices) + data.lead
             if data.at_each_step:  # one prediction at each step: the first of its horizon
-                values = {name: v[:, :, 0] for name, v in values.items()}
+                values = {name: v[..., 0, :] for name, v in values.items()}
             else:
-                values, rows = {name: v[:, 0] for name, v in values.items()}, rows + np.arange(data.horizon)
+                values, rows = {name: v[..., 0, :, :] for name, v in values.items()}, rows + np.arange(data.horizon)
             views.append(joined(data, rows, values))
         return side_by_side(views)
 
 
 _NOTHING = SeriesView(np.zeros(0), np.zeros((0, 1)))
+
+
+def _scores(
+    prediction: NDArray[np.float64], loss: NDArray[np.float64], truth: NDArray[np.float64], unit: NDArray[np.float64]
+) -> Scores:
+    """Loss and metrics of predictions [n, S, H, K], or of replicas [R, n, S, H, K] and their losses [R]."""
+    with np.errstate(over="ignore", invalid="ignore"):  # diverged models are evaluated too
+        if not loss.ndim:
+            return Scores({"loss": float(loss), **regression_metrics(prediction, truth, unit)})
+        each = zip(loss.tolist(), prediction, strict=True)
+        return over_replicas([{"loss": own, **regression_metrics(found, truth, unit)} for own, found in each])
 
 
 def _predicts_the_mean(prediction: NDArray[np.float64], truth: NDArray[np.float64], rmse: float, naive: float) -> bool:

@@ -14,6 +14,7 @@ from seqcore.data.numeric_dataset import NumericDataset, is_recursive
 from seqcore.evaluation.interruption import check_interrupted
 from seqcore.experiment.config import DataConfig
 from seqcore.models.architecture import evaluation_mode
+from seqcore.models.replicated import Folded, Replicated, replica_count
 
 __all__ = ["Rollout", "recursive_forecast"]
 
@@ -81,8 +82,13 @@ class Rollout:
 def recursive_forecast(
     model: nn.Module, data: NumericDataset, part: str, indices: NDArray[np.int64], *, steps: int | None = None
 ) -> NDArray[np.float64]:
-    """Recursive forecasts from the end of each window, [n, 1, steps (default: the horizon), K] in original units."""
-    steps = steps or data.horizon
+    """Recursive forecasts from the end of each window, [n, 1, steps (default: the horizon), K] in original units.
+
+    Of replicas [R, n, 1, steps, K]: each continues from its own predictions.
+    """
+    steps, count = steps or data.horizon, replica_count(model)
+    if isinstance(model, Replicated):
+        model, indices = Folded(model), np.repeat(indices, count)
     first, lengths, sequence = data.windows[part].locate(indices)
     series = data.series_of(sequence)
     before = int(data.scalers.period.max())
@@ -90,7 +96,7 @@ def recursive_forecast(
     with evaluation_mode(model):
         for length in np.unique(lengths).tolist():
             reach = before + length
-            size = max(1, _NUMBERS_AT_ONCE // (reach + steps) // 8)
+            size = count * max(1, _NUMBERS_AT_ONCE // (reach + steps) // 8 // count)
             alike = np.flatnonzero(lengths == length)
             for some in np.split(alike, range(size, len(alike), size)):
                 start = torch.from_numpy(first[some] - before).to(data.device)[:, None]
@@ -102,4 +108,5 @@ def recursive_forecast(
                 dates = None if data.calendar is None else data.calendar[rows]
                 ahead = rollout.continue_from(data.scaled[rows[:, :reach]], dates, steps)
                 scaled[some, 0] = ahead.cpu().numpy()
-    return data.scalers.inverse(scaled, data.targets, series)
+    found = data.scalers.inverse(scaled, data.targets, series)
+    return found if count == 1 else found.reshape(-1, count, *found.shape[1:]).swapaxes(0, 1)

@@ -35,6 +35,7 @@ def shown_windows(data: NumericDataset, part: str, points: int, *, apart: int | 
 def joined(data: NumericDataset, rows: NDArray[np.int64], values: dict[str, Values]) -> SeriesView:
     """Targets of windows at `rows[n, S]` with `values` (prediction, truth, low, high) [n, S, K] as one series.
 
+    `values` may have the predictions of `replicas`, too, [R, n, S, K].
     A row of NaN separates rows that are not consecutive.
     """
     times, columns = data.table.times, len(data.targets)
@@ -48,7 +49,8 @@ def joined(data: NumericDataset, rows: NDArray[np.int64], values: dict[str, Valu
     zero = start if data.fit.by_series else 0  # rows are counted from the start of each series
     x = (kept - zero).astype(np.float64) if times is None else times[kept].astype("datetime64[ns]")
     drawn: dict[str, Any] = {
-        name: np.insert(v[known].reshape(-1, columns), breaks, np.nan, axis=0) for name, v in values.items()
+        name: np.insert(v[..., known, :].reshape(*v.shape[:-3], -1, columns), breaks, np.nan, axis=-2)
+        for name, v in values.items()
     }
     return SeriesView(
         x=np.insert(x, breaks, np.nan if times is None else np.datetime64("NaT")),
@@ -74,6 +76,9 @@ def side_by_side(views: list[SeriesView]) -> SeriesView:
         if field.name in ("prediction", "truth", "low", "high", "context") and own[0] is not None:
             at: list[Any] = [view.context_x if field.name == "context" else view.x for view in views]
             merged[field.name] = _placed(context_x if field.name == "context" else x, at, own)
+    if views[0].replicas is not None:
+        each = zip(*(view.replicas for view in views if view.replicas is not None), strict=True)
+        merged["replicas"] = np.stack([_placed(x, [view.x for view in views], list(own)) for own in each])
     return replace(views[0], x=x, context_x=context_x, columns=columns, title="", **merged)
 
 

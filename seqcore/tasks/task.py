@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -21,7 +22,8 @@ from seqcore.events import Finding, Preparing
 from seqcore.experiment.experiment import Experiment
 from seqcore.models import MODELS, capabilities_of
 from seqcore.models.architecture import evaluation_mode
-from seqcore.models.state import State, carry_over
+from seqcore.models.replicated import carried_state, loss_of_each, replica_count
+from seqcore.models.state import State
 from seqcore.results import SeriesView, View
 
 __all__ = ["Example", "Task", "batches_by_length", "check_length", "predict_windows", "scored_windows", "whole_window"]
@@ -99,7 +101,10 @@ class Task(ABC):
     def evaluate(
         self, model: nn.Module, dataset: Any, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
-        """Metrics of model and baselines in original units, and result views; if not `full`, only metrics."""
+        """Metrics of model and baselines in original units, and result views; if not `full`, only metrics.
+
+        Of replicas, metrics are medians, with the values of each; results are those of the ensemble.
+        """
 
     def score_baselines(self, dataset: Any, part: str) -> dict[str, BaselineScore]:
         """Every baseline's scores on the windows that `evaluate` scores: found once for a dataset and split."""
@@ -222,14 +227,16 @@ def batches_by_length(lengths: NDArray[np.int64], size: Callable[[int], int]) ->
 
 def predict_windows(
     model: nn.Module, task: Task, data: Dataset, part: str, indices: NDArray[np.int64], *, stateful: bool
-) -> tuple[NDArray[np.float32], float]:
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Model outputs [n, S, outputs] for windows of a split, and their mean loss.
 
-    With `stateful` the windows must be consecutive; they are evaluated one by one and the state is carried.
+    Of replicas, [K, n, S, outputs] and [K]. With `stateful` the windows must be consecutive; they are evaluated one by
+    one and the state is carried.
     """
-    size = 1 if stateful else max(1, _NUMBERS_AT_ONCE // max(data.longest, 1) // 8)
+    at_once = _NUMBERS_AT_ONCE // replica_count(model) // max(data.longest, 1) // 8
+    size = 1 if stateful else max(1, at_once)
     outputs: list[NDArray[np.float32]] = []
-    total = 0.0
+    total = np.zeros(())
     state: State = None
     with evaluation_mode(model):
         for start in range(0, len(indices), size):
@@ -238,10 +245,17 @@ def predict_windows(
             batch = data.windows_of(part, some)
             if stateful:
                 before = indices[start - 1 : start] if start else None
-                state = carry_over(model, state, data.windows[part].continues_previous(some, before))
+                state = carried_state(model, state, data.windows[part].continues_previous(some, before))
             output, state = task.forward(model, batch, state if stateful else None, 1.0)
-            total += float(task.loss(output, batch)) * len(some)
+            loss = loss_of_each(model, partial(task.loss, batch=batch), output)
+            total = total + loss.double().cpu().numpy() * len(some)
             outputs.append(output.float().cpu().numpy())
-    longest = max(o.shape[1] for o in outputs)
-    padded = [o if o.shape[1] == longest else np.pad(o, ((0, 0), (0, longest - o.shape[1]), (0, 0))) for o in outputs]
-    return np.concatenate(padded), total / len(indices)
+    longest = max(o.shape[-2] for o in outputs)
+    padded = [_padded(o, longest) for o in outputs]
+    return np.concatenate(padded, axis=-3), total / len(indices)
+
+
+def _padded(outputs: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
+    """[..., S, outputs] with zeros up to so many steps."""
+    missing = steps - outputs.shape[-2]
+    return outputs if not missing else np.pad(outputs, ((0, 0),) * (outputs.ndim - 2) + ((0, missing), (0, 0)))

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqcore.data.dataset import Dataset
 from seqcore.data.folds import folds
 from seqcore.evaluation.intervals import COVERAGE, min_errors
+from seqcore.evaluation.metrics import Scores
 from seqcore.events import Event, Finding, Preparing, Severity
 from seqcore.tasks.prediction_intervals import intervals_from
 from seqcore.training.isolated_rng import random_state, set_random_state
@@ -51,8 +51,9 @@ def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[
         for block, fold in enumerate(folds(state.dataset, BLOCKS)):
             yield Preparing(state.progress.step, "Calibrating intervals", block + 1, BLOCKS)
             if len(fold.windows["train"]) and len(fold.windows["val"]):
-                torch.manual_seed(state.experiment.training.seed + 1 + block)
-                errors.append((yield from _fold_errors(state, fold, epochs, requests, step, outer)))
+                seed = state.experiment.training.seed + 1 + block
+                model = type(state).fresh(state.experiment, state.task, fold, state.device, seed=seed)
+                errors.append((yield from _fold_errors(state, model, epochs, requests, step, outer)))
             if requests.should_stop() or state.has_epochs_left:
                 break
         else:
@@ -66,10 +67,14 @@ def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[
 
 
 def _fold_errors(
-    state: TrainingState, fold: Dataset, epochs: int, requests: Requests, step: Step, outer: dict[str, torch.Tensor]
+    state: TrainingState,
+    model: TrainingState,
+    epochs: int,
+    requests: Requests,
+    step: Step,
+    outer: dict[str, torch.Tensor],
 ) -> Generator[Event, None, Errors]:
-    """Train a model on a fold, and return its errors on the held-out block."""
-    model = TrainingState.fresh(state.experiment, state.task, fold, state.device)
+    """Train a fold's model, and return its errors on the held-out block."""
     for _ in range(epochs):
         for batch, continues in model.remaining_batches():
             step(model, batch, continues)
@@ -80,8 +85,8 @@ def _fold_errors(
                 set_random_state(inner, state.device)
                 if requests.should_stop() or state.has_epochs_left:
                     return {}
-        model.end_epoch({})
-    found: Errors = state.task.errors(model.model, fold, "val")
+        model.end_epoch(Scores())
+    found: Errors = state.task.errors(model.model, model.dataset, "val")
     return found
 
 

@@ -28,8 +28,8 @@ from seqcore.training.calibration import calibrate
 from seqcore.training.checkpoint import Checkpoint, unpack
 from seqcore.training.control import LIVE_CHANGES, Control
 from seqcore.training.devices import check_memory, resolve
-from seqcore.training.gradients import backward, clip_gradients
 from seqcore.training.isolated_rng import IsolatedRng
+from seqcore.training.replicas import state_type
 from seqcore.training.requests import Requests
 from seqcore.training.scoring import Scoring
 from seqcore.training.state import TrainingState, restored_experiment
@@ -110,7 +110,7 @@ def _train(
     while True:
         while state.has_epochs_left and not requests.should_stop():
             for batch, continues in state.remaining_batches():
-                steps.record(*train_step(state, batch, continues), len(batch.inputs))
+                steps.record(*train_step(state, batch, continues), state.windows_in(batch))
                 if steps.due or requests.pending or scoring.previews.due:
                     yield from between_steps()
                     if requests.should_stop():
@@ -119,13 +119,13 @@ def _train(
                 yield from _flush(state, steps, requests)
                 if not requests.should_stop():
                     try:
-                        metrics = {"train_loss": p.loss_sum / max(p.windows, 1), **scoring.validation()}
+                        scores = state.epoch_scores(scoring.validation())
                     except EvaluationInterrupted:  # the resumed run evaluates this epoch
                         yield from requests.apply()
                         continue
                     step, seconds, epoch_began = p.step, rng.seconds - epoch_began, rng.seconds
-                    best = state.end_epoch(metrics)
-                    yield Epoch(epoch=p.epoch, step=step, metrics=metrics, seconds=seconds, best=best)
+                    best = state.end_epoch(scores)
+                    yield Epoch(p.epoch, step, scores.metrics, seconds, best, scores.replicas)
                     yield from between_steps()
         yield from calibrate(state, requests, train_step)
         if requests.should_stop() or not state.has_epochs_left:
@@ -138,16 +138,13 @@ def _train(
         yield from scoring.final_report(requests.stop_reason, seconds=lambda: rng.seconds)
 
 
-def train_step(state: TrainingState, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, Tensor, float]:
-    """One step of the optimizer -> (loss, gradient norm before clipping, learning rate)."""
+def train_step(
+    state: TrainingState, batch: Batch, continues: NDArray[np.bool_] | None
+) -> tuple[Tensor, Tensor, float | NDArray[np.float64]]:
+    """One step of the optimizer -> (loss, gradient norm before clipping, learning rate); of replicas [K] each."""
     learning_rate = state.update_learning_rate()
-    before = state.state_for(continues)
-    outputs, recurrent_state = state.task.forward(state.model, batch, before, state.progress.fraction)
-    loss = state.task.loss(outputs, batch)
-    state.clear_gradients()
-    backward(loss)
-    norm = clip_gradients(state.parameters, state.experiment.training.clip_norm)
-    state.update()
+    loss, recurrent_state = state.forward(batch, continues)
+    norm = state.descend(loss)
     state.count_step(recurrent_state if continues is not None else None)
     return loss.detach(), norm, learning_rate
 
@@ -181,33 +178,27 @@ def _prepare(
         yield Preparing(0, "Loading the data")
     table = load_table(experiment, data)
     if checkpoint is not None:
-        return TrainingState.resumed(checkpoint, table, device, device_name=experiment.training.device), table
+        kind = state_type(restored_experiment(checkpoint))
+        return kind.resumed(checkpoint, table, device, device_name=experiment.training.device), table
     task = TASKS[experiment.data.task].load()(experiment)
     for preparing in task.search_preprocessing(table, device):
         yield preparing
         if control.ending is not None:
             return None
     yield Preparing(0, "Preparing the dataset")
-    return TrainingState.fresh(experiment, task, task.make_dataset(table, device), device), table
+    return state_type(experiment).fresh(experiment, task, task.make_dataset(table, device), device), table
 
 
 def _flush(state: TrainingState, steps: StepBuffer, requests: Requests) -> Iterator[Event]:
     """The steps so far; where the weights are no longer finite, the end of the run and why."""
-    block = steps.flush(state.progress)
+    block = steps.flush(state)
     if block is None:
         return
     yield block
-    if not np.isfinite(block.loss).all() and not state.finite():
-        requests.stop_reason = "diverged"
-        yield Finding(
-            step=state.progress.step,
-            code="loss-not-finite",
-            severity="error",
-            message=f"The loss and the weights are not finite from step "
-            f"{block.first_step + int(np.argmin(np.isfinite(block.loss)))} on.",
-            evidence="An optimizer step was so large that the numbers overflowed.",
-            remedy="Lower the learning rate, or clip the gradient norm (training.clip_norm = 1).",
-        )
+    for finding in state.diverged(block):
+        if state.is_lost:
+            requests.stop_reason = "diverged"
+        yield finding
 
 
 def _started(state: TrainingState, scoring: Scoring, device: tuple[torch.device, str]) -> Started:
@@ -229,6 +220,7 @@ def _started(state: TrainingState, scoring: Scoring, device: tuple[torch.device,
         step=p.step,
         epoch=p.epoch,
         unit=state.task.unit,
+        replicas=state.experiment.training.replicas,
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.evaluation.interruption import EvaluationInterrupted, interruptible
-from seqcore.evaluation.metrics import Evaluation
+from seqcore.evaluation.metrics import Evaluation, Scores
 from seqcore.events import Event, Finished, Metrics, Preparing, Preview
 from seqcore.training.control import Control
 from seqcore.training.previews import PreviewSchedule
@@ -41,13 +40,13 @@ class Scoring:
             self._keep_baselines(split, self._state.task.baseline_metrics(self._state.dataset, split))
             self._baseline_seconds = max(self._baseline_seconds, (time.perf_counter() - began) / self._sizes[split])
 
-    def validation(self) -> Metrics:
+    def validation(self) -> Scores:
         """Loss and metrics of the current weights on the validation split; none where there is no such split.
 
         EvaluationInterrupted where the run was asked to end and scoring takes too long.
         """
         if "val" not in self._sizes:
-            return {}
+            return Scores()
         state = self._state
         with interruptible(self._overdue):
             return _named({"val": state.task.evaluate(state.model, state.dataset, "val", full=False)})
@@ -68,7 +67,7 @@ class Scoring:
         """
         state, p = self._state, self._state.progress
         last_weights = {name: t.detach().clone() for name, t in state.model.state_dict().items()}
-        earlier = bool(state.best) and p.best_step != p.step
+        earlier = state.has_earlier_best
         if earlier:
             state.model.load_state_dict(state.best)
         best = yield from self._evaluate_splits("best" if earlier else "last")
@@ -79,8 +78,7 @@ class Scoring:
             last = yield from self._evaluate_splits("last")
         if self._control.ending == "leave":
             return
-        extra = {"train_loss_last_20": math.fsum(p.last_losses) / len(p.last_losses)} if p.last_losses else {}
-        known = {n: v for n, v in p.best_metrics.items() if n.startswith("val_")} if "val" not in best else {}
+        known = Scores() if "val" in best else state.best_scores
         status, reason = self._outcome(stop_reason)
         yield Finished(
             status=status,
@@ -88,10 +86,11 @@ class Scoring:
             epochs=p.epoch,
             step=p.step,
             seconds=seconds(),
-            metrics=_named(best) | known | extra,
-            last_metrics=_named(last) | extra,
+            metrics=(named := _named(best) | known | state.last_loss).metrics,
+            last_metrics=(_named(last) | state.last_loss).metrics,
             baselines=self.baselines,
             best_epoch=p.best_epoch,
+            replicas=named.replicas,
         )
 
     def _evaluate_splits(self, which: str) -> Generator[Event, None, dict[str, Evaluation]]:
@@ -143,5 +142,9 @@ class Scoring:
             self.baselines.setdefault(name, {}).update({f"{split}_{metric}": v for metric, v in metrics.items()})
 
 
-def _named(evaluations: Mapping[str, Evaluation]) -> Metrics:
-    return {f"{split}_{name}": value for split, e in evaluations.items() for name, value in e.metrics.items()}
+def _named(evaluations: Mapping[str, Evaluation]) -> Scores:
+    """The scores of all splits, "<split>_<metric>"."""
+    return Scores(
+        {f"{split}_{name}": value for split, e in evaluations.items() for name, value in e.metrics.items()},
+        {f"{split}_{name}": values for split, e in evaluations.items() for name, values in e.replicas.items()},
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -20,23 +20,27 @@ from torch import Tensor, nn
 from seqcore.data.dataset import Batch, Dataset
 from seqcore.data.stored_codec import MOST, decoding
 from seqcore.errors import CorruptError, DeviceError, ExperimentError
-from seqcore.events import CheckpointReady
+from seqcore.evaluation.metrics import Scores
+from seqcore.events import CheckpointReady, Finding, Steps
 from seqcore.experiment.experiment import Experiment
-from seqcore.models.state import State, carry_over, join_leaves, leaves, map_state
+from seqcore.models.replicated import carried_state
+from seqcore.models.state import State, join_leaves, leaves, map_state
 from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import Summary, summarize_model
 from seqcore.tasks.task import Task
 from seqcore.training.checkpoint import Checkpoint, load_weights, pack
 from seqcore.training.devices import check_memory
+from seqcore.training.gradients import backward, clip_gradients
 from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.optimizers import make_optimizer
 from seqcore.training.schedules import rate
 from seqcore.training.updates import Update
 
-__all__ = ["Progress", "TrainingState", "restored_experiment", "restored_progress"]
+__all__ = ["Progress", "TrainingState", "not_finite", "restored_experiment", "restored_progress"]
 
-_TOGETHER = 64  # batches that are gathered at once, as long as they are small
-_NUMBERS_TOGETHER = 500_000
+LAST_LOSSES = 20  # steps whose mean loss is reported
+TOGETHER = 64  # batches that are gathered at once, as long as they are small
+NUMBERS_TOGETHER = 500_000
 
 
 @dataclass
@@ -85,18 +89,33 @@ class TrainingState:
     saved_at: float = field(default_factory=time.perf_counter)  # of the last checkpoint
 
     @classmethod
-    def fresh(cls, experiment: Experiment, task: Task, dataset: Any, device: torch.device) -> TrainingState:
-        """First weights from the experiment's seed. DeviceError where the model does not fit into memory."""
+    def fresh(
+        cls, experiment: Experiment, task: Task, dataset: Any, device: torch.device, *, seed: int | None = None
+    ) -> Self:
+        """First weights, from `seed` if given, else torch's random state. DeviceError where memory is too small."""
         with torch.device("meta"):
             summary = summarize_model(task.build_model(dataset.codec))
-        check_memory(summary.parameters, experiment.model, device)
+        check_memory(summary.parameters * experiment.training.replicas, experiment.model, device)
         try:
-            model = task.build_model(dataset.codec).to(device)
+            model = cls._built(experiment, task, dataset, device, seed)
         except (RuntimeError, MemoryError) as error:
             raise DeviceError(f"model.hidden_size: the model doesn't fit into memory ({str(error)[:120]})") from None
         progress = Progress(planned=experiment.training.epochs * dataset.steps_per_epoch(experiment.training))
-        optimizer = make_optimizer(model.parameters(), experiment.training)
+        optimizer = make_optimizer(cls._trained(model), experiment.training)
         return cls(experiment, task, dataset, device, model, summary, optimizer, progress, {})
+
+    @classmethod
+    def _built(
+        cls, experiment: Experiment, task: Task, dataset: Any, device: torch.device, seed: int | None
+    ) -> nn.Module:
+        if seed is not None:
+            torch.manual_seed(seed)
+        return task.build_model(dataset.codec).to(device)
+
+    @classmethod
+    def _trained(cls, model: nn.Module) -> list[nn.Parameter]:
+        """What the optimizer changes."""
+        return list(model.parameters())
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
@@ -126,12 +145,16 @@ class TrainingState:
         """
         p, training = self.progress, self.experiment.training
         left = islice(self.dataset.batches("train", training, p.epoch), p.step_in_epoch, None)
-        together = max(1, min(_TOGETHER, _NUMBERS_TOGETHER // (training.batch_size * max(1, self.dataset.longest))))
+        together = max(1, min(TOGETHER, NUMBERS_TOGETHER // (training.batch_size * max(1, self.dataset.longest))))
         while group := list(islice(left, together)):
             batches = self.dataset.gather("train", [numbers for numbers, _ in group])
             yield from zip(batches, (continues for _, continues in group), strict=True)
 
-    def update_learning_rate(self) -> float:
+    def windows_in(self, batch: Batch) -> int:
+        """How many windows a batch has."""
+        return len(batch.inputs)
+
+    def update_learning_rate(self) -> float | NDArray[np.float64]:
         """Set the optimizer's learning rate for the next step, and return it."""
         p, training, each = self.progress, self.experiment.training, self.steps_per_epoch
         value = rate(training, step=p.step + 1, planned=p.planned, steps_per_epoch=each, drops=p.drops)
@@ -151,7 +174,20 @@ class TrainingState:
 
     def state_for(self, continues: NDArray[np.bool_] | None) -> State:
         """The recurrent state that the next batch starts from, or None for the initial one."""
-        return carry_over(self.model, self.recurrent_state, continues)
+        return carried_state(self.model, self.recurrent_state, continues)
+
+    def forward(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
+        """The training loss of a batch, and the recurrent state after it."""
+        outputs, after = self.task.forward(self.model, batch, self.state_for(continues), self.progress.fraction)
+        return self.task.loss(outputs, batch), after
+
+    def descend(self, loss: Tensor) -> Tensor:
+        """One step of the optimizer; returns the gradient norm before clipping."""
+        self.clear_gradients()
+        backward(loss)
+        norm = clip_gradients(self.parameters, self.experiment.training.clip_norm)
+        self.update()
+        return norm
 
     def count_step(self, recurrent_state: State) -> None:
         """Count an optimizer step; `recurrent_state` is what the next batch continues from, or None."""
@@ -165,11 +201,34 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             group["weight_decay"] = self.experiment.training.weight_decay
 
-    def end_epoch(self, metrics: dict[str, float]) -> bool:
+    def count_losses(self, losses: NDArray[np.float64], windows: Sequence[int]) -> None:
+        """Count the losses [n] of steps over so many windows each."""
+        p = self.progress
+        for value, count in zip(losses.tolist(), windows, strict=True):
+            p.loss_sum += value * count
+            p.windows += count
+        p.last_losses = [*p.last_losses, *losses.tolist()][-LAST_LOSSES:]
+
+    def epoch_scores(self, validation: Scores) -> Scores:
+        """The training loss of the current epoch, each window counted once, and the scores on the validation split."""
+        return Scores({"train_loss": self.progress.loss_sum / max(self.progress.windows, 1)}) | validation
+
+    def of_active(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Numbers of steps without those that do not count."""
+        return values
+
+    @property
+    def last_loss(self) -> Scores:
+        """The mean loss of the last steps; nothing before the first."""
+        last = self.progress.last_losses
+        return Scores({"train_loss_last_20": math.fsum(last) / len(last)} if last else {})
+
+    def end_epoch(self, scores: Scores) -> bool:
         """Count an epoch, keep the best weights by validation loss, and return whether this epoch was the best.
 
         Without a validation split the last weights count.
         """
+        metrics = scores.metrics
         p, training, val_loss = self.progress, self.experiment.training, metrics.get("val_loss")
         p.epoch, p.step_in_epoch, p.loss_sum, p.windows, p.epoch_seconds = p.epoch + 1, 0, 0.0, 0, 0.0
         if val_loss is None:
@@ -187,9 +246,25 @@ class TrainingState:
                 p.drops, p.plateau_waited = p.drops + 1, 0
         return best
 
-    def finite(self) -> bool:
-        """Whether every weight is finite."""
-        return all(bool(torch.isfinite(p).all()) for p in self.parameters)
+    def diverged(self, block: Steps) -> Iterator[Finding]:
+        """A finding where the loss and the weights are no longer finite after these steps."""
+        if not np.isfinite(block.loss).all() and not all(bool(torch.isfinite(p).all()) for p in self.parameters):
+            yield not_finite(self.progress.step, block.first_step + int(np.argmin(np.isfinite(block.loss))))
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a model that has diverged leaves nothing to train."""
+        return True
+
+    @property
+    def best_scores(self) -> Scores:
+        """The scores on the validation split at the end of the best epoch."""
+        return Scores({n: v for n, v in self.progress.best_metrics.items() if n.startswith("val_")})
+
+    @property
+    def has_earlier_best(self) -> bool:
+        """Whether the best weights are not the last ones."""
+        return bool(self.best) and self.progress.best_step != self.progress.step
 
     def checkpoint(self, *, seconds: float, epoch_seconds: float) -> CheckpointReady:
         """All of it as bytes, with the time that the run and its current epoch have taken so far."""
@@ -204,19 +279,20 @@ class TrainingState:
             "progress": asdict(p),
             "optimizer": plain,
             "recurrent_state": map_state(lambda _: next(numbers), self.recurrent_state),  # type: ignore[arg-type,return-value]
+            **self._more_meta(),
         }
         groups = {
             "model": self.model.state_dict(),
             "best": self.best,
             "optimizer": tensors,
             "recurrent_state": {str(i): part for i, part in enumerate(leaves(self.recurrent_state))},
-            "random": random_state(self.device),
+            "random": random_state(self.device) | self._more_random_states(),
             "codec": {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in codec.arrays().items()},
         }
         return CheckpointReady(step=p.step, epoch=p.epoch, content=pack(meta, groups), best_step=p.best_step)
 
     @classmethod
-    def resumed(cls, checkpoint: Checkpoint, table: Any, device: torch.device, *, device_name: str) -> TrainingState:
+    def resumed(cls, checkpoint: Checkpoint, table: Any, device: torch.device, *, device_name: str) -> Self:
         """As a checkpoint left it, random state included. CorruptError where it does not fit."""
         kept = restored_experiment(checkpoint).with_changes({"training.device": device_name})
         task: Task = TASKS[kept.data.task].load()(kept)
@@ -229,7 +305,30 @@ class TrainingState:
             state.best = {name: t.to(device) for name, t in checkpoint.group("best").items()}
             state.recurrent_state = _restored_state(checkpoint, device)
             set_random_state(checkpoint.group("random"), device)
+            state._restore_more(checkpoint)
         return state
+
+    def _more_meta(self) -> dict[str, Any]:
+        """What else a checkpoint keeps as plain values."""
+        return {}
+
+    def _more_random_states(self) -> dict[str, Tensor]:
+        return {}
+
+    def _restore_more(self, checkpoint: Checkpoint) -> None:
+        """Restore what `_more_meta` and `_more_random_states` gave. ValueError and the like where it does not fit."""
+
+
+def not_finite(step: int, first: int, *, what: str = "The loss and the weights") -> Finding:
+    """The finding at `step` that training diverged, from the step `first` on."""
+    return Finding(
+        step=step,
+        code="loss-not-finite",
+        severity="error",
+        message=f"{what} are not finite from step {first} on.",
+        evidence="An optimizer step was so large that the numbers overflowed.",
+        remedy="Lower the learning rate, or clip the gradient norm (training.clip_norm = 1).",
+    )
 
 
 def restored_experiment(checkpoint: Checkpoint) -> Experiment:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqcore.events import Steps
-from seqcore.training.state import Progress
+from seqcore.training.state import TrainingState
 
 __all__ = ["StepBuffer"]
 
 _SECONDS = 0.08  # so that a block is handed out before a tenth of a second has passed
-_LAST_LOSSES = 20
 
 
 class StepBuffer:
     """Collects losses, gradient norms and learning rates as tensors, so that a GPU is not waited for at each step."""
 
     def __init__(self) -> None:
-        self._steps: list[tuple[Tensor, Tensor, float, int]] = []
+        self._steps: list[tuple[Tensor, Tensor, Any, Any]] = []
         self._began = time.perf_counter()
 
-    def record(self, loss: Tensor, gradient_norm: Tensor, learning_rate: float, windows: int) -> None:
-        """Keep the numbers of one step over so many windows."""
+    def record(self, loss: Tensor, gradient_norm: Tensor, learning_rate: Any, windows: Any) -> None:
+        """Keep the numbers of one step over so many windows; of replicas [K] each."""
         if not self._steps:
             self._began = time.perf_counter()
         self._steps.append((loss, gradient_norm, learning_rate, windows))
@@ -35,16 +36,18 @@ class StepBuffer:
         """Whether the block is long enough to be handed out."""
         return time.perf_counter() - self._began > _SECONDS
 
-    def flush(self, p: Progress) -> Steps | None:
-        """The block since the last call as an event, its losses counted in `p`; None where there was no step."""
+    def flush(self, state: TrainingState) -> Steps | None:
+        """The block since the last call as an event, its losses counted in the state; None where there was no step."""
         if not self._steps:
             return None
-        loss = torch.stack([s[0] for s in self._steps]).cpu().double().numpy()  # MPS has no doubles
-        norm = torch.stack([s[1] for s in self._steps]).cpu().double().numpy()
-        for value, (_, _, _, windows) in zip(loss.tolist(), self._steps, strict=True):
-            p.loss_sum += value * windows
-            p.windows += windows
-        p.last_losses = [*p.last_losses, *loss.tolist()][-_LAST_LOSSES:]
-        block = Steps(p.step - len(self._steps) + 1, loss, norm, np.array([s[2] for s in self._steps]))
+        loss, norm = (_numbers([step[i] for step in self._steps]) for i in (0, 1))
+        state.count_losses(loss, [step[3] for step in self._steps])
+        rate = np.array([step[2] for step in self._steps])
+        first = state.progress.step - len(self._steps) + 1
         self._steps = []
-        return block
+        return Steps(first, state.of_active(loss), state.of_active(norm), state.of_active(rate))
+
+
+def _numbers(tensors: list[Tensor]) -> NDArray[np.float64]:
+    """[n] or [n, K]"""
+    return torch.stack(tensors).cpu().double().numpy()  # MPS has no doubles

@@ -118,7 +118,7 @@ def test_the_allowed_range_is_worded_whichever_limits_there_are(limits: dict[str
 def test_replicas_are_refused_where_models_can_not_be_trained_together() -> None:
     with pytest.raises(ExperimentError, match=r"training\.replicas: translation trains one model at a time"):
         Experiment.make({"data": {"task": "translation"}, "training": {"replicas": 2}})
-    with pytest.raises(ExperimentError, match="set a smaller training.seed"):
+    with pytest.raises(ExperimentError, match=r"set a smaller training\.seed"):
         Experiment.make({"training": {"replicas": 3, "seed": 2**31 - 2}})
     assert Experiment.make({"training": {"replicas": 2, "seed": 2**31 - 2}}).training.replicas == 2
     assert "training.replicas" not in LIVE_CHANGES

@@ -1,0 +1,416 @@
+"""Training state of replicas: K models with consecutive seeds, trained together as one batched model.
+
+Replica k is the experiment with the seed `training.seed + k`, trained alone: it has the same first weights, batches and
+random numbers. Clipping, learning rates, best weights, early stopping and divergence are those of each replica. A
+replica that has ended keeps its weights while the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from itertools import islice
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqcore.data.dataset import Batch
+from seqcore.data.labelled_dataset import UNKNOWN_CLASS
+from seqcore.evaluation.metrics import Scores, median
+from seqcore.events import Finding, Steps
+from seqcore.experiment.experiment import Experiment
+from seqcore.models.replica_random import ReplicaRandom
+from seqcore.models.replicated import Replicated
+from seqcore.models.state import State
+from seqcore.tasks.task import Task
+from seqcore.training.checkpoint import Checkpoint
+from seqcore.training.schedules import rate
+from seqcore.training.state import LAST_LOSSES, NUMBERS_TOGETHER, TOGETHER, TrainingState, not_finite
+
+__all__ = ["ReplicaProgress", "ReplicatedState", "state_type"]
+
+Numbers = NDArray[np.float64]
+Counts = NDArray[np.int64]
+_RANDOM = "replica."
+
+
+def state_type(experiment: Experiment) -> type[TrainingState]:
+    """The training state of an experiment: of one model or of replicas."""
+    return ReplicatedState if experiment.training.replicas > 1 else TrainingState
+
+
+@dataclass
+class ReplicaProgress:
+    """Where each replica is, [K]; a step or epoch of 0 means none. Kept in every checkpoint."""
+
+    loss_sum: Numbers  # over the current epoch, each window counted once
+    windows: Counts
+    best_loss: Numbers
+    best_epoch: Counts
+    best_step: Counts
+    waited: Counts  # epochs since the best one
+    drops: Counts  # times that a plateau schedule has lowered the learning rate
+    plateau_best: Numbers
+    plateau_waited: Counts
+    ended: Counts  # step after which it was no longer trained
+    diverged: NDArray[np.bool_]
+    last_losses: list[list[float]] = field(default_factory=list)  # of the last 20 steps
+    best_metrics: dict[str, list[float]] = field(default_factory=dict)  # at the end of each one's best epoch
+
+    @classmethod
+    def start(cls, count: int) -> ReplicaProgress:
+        """Before the first step."""
+
+        def zeros() -> Counts:
+            return np.zeros(count, dtype=np.int64)
+
+        return cls(
+            loss_sum=np.zeros(count), windows=zeros(), best_loss=np.full(count, np.inf), best_epoch=zeros(),
+            best_step=zeros(), waited=zeros(), drops=zeros(), plateau_best=np.full(count, np.inf),
+            plateau_waited=zeros(), ended=zeros(), diverged=np.zeros(count, dtype=bool),
+        )  # fmt: skip
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Which are still trained."""
+        active: NDArray[np.bool_] = self.ended == 0
+        return active
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in values.items()}
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, Any], count: int) -> ReplicaProgress:
+        """The inverse of `to_dict`. ValueError or TypeError where the values do not fit so many replicas."""
+        found = cls.start(count)
+        for name, default in vars(found).items():
+            if isinstance(default, np.ndarray):
+                value = np.array(d[name], dtype=default.dtype)
+                if value.shape != default.shape or (value.dtype.kind == "i" and value.min() < 0):
+                    raise ValueError(f"{name} does not fit {count} replicas")
+                setattr(found, name, value)
+        found.last_losses = np.array(d["last_losses"], dtype=np.float64).reshape(-1, count).tolist()
+        found.best_metrics = {
+            str(name): np.array(values, dtype=np.float64).reshape(count).tolist()
+            for name, values in d["best_metrics"].items()
+        }
+        return found
+
+
+@dataclass(frozen=True)
+class StackedBatch(Batch):
+    """Batches of all replicas, [K, B, ...], padded to a common size: `rows[K]` windows are each one's own.
+
+    `sizes` is as in `ReplicaRandom`.
+    """
+
+    rows: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    sizes: Mapping[int, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass
+class ReplicatedState(TrainingState):
+    """K models in training. See `TrainingState`; what is one number there is an array [K] here."""
+
+    replicas: ReplicaProgress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.replicas = ReplicaProgress.start(self.count)
+
+    @classmethod
+    def _built(
+        cls, experiment: Experiment, task: Task, dataset: Any, device: torch.device, seed: int | None
+    ) -> nn.Module:
+        first = experiment.training.seed if seed is None else seed
+        seeds, models, states = range(first, first + experiment.training.replicas), [], []
+        for one in seeds:
+            torch.manual_seed(one)
+            models.append(task.build_model(dataset.codec).to(device))
+            states.append(torch.get_rng_state())
+        return Replicated(models, ReplicaRandom(states, seeds, device))
+
+    @classmethod
+    def _trained(cls, model: nn.Module) -> list[nn.Parameter]:
+        return [nn.Parameter(cast(Replicated, model).flat)]
+
+    @property
+    def count(self) -> int:
+        """The number of replicas."""
+        return self.replicated.count
+
+    @property
+    def replicated(self) -> Replicated:
+        """The model."""
+        return cast(Replicated, self.model)
+
+    @cached_property
+    def _flat(self) -> nn.Parameter:
+        """All weights, [K, N], as the optimizer knows them."""
+        parameter: nn.Parameter = self.optimizer.param_groups[0]["params"][0]
+        return parameter
+
+    @property
+    def has_epochs_left(self) -> bool:
+        """Whether epochs are left and a replica is still trained."""
+        return self.progress.epoch < self.experiment.training.epochs and bool(self.replicas.active.any())
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether early stopping has ended every replica that has not diverged."""
+        r = self.replicas
+        return not r.active.any() and not r.diverged.all()
+
+    def remaining_batches(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
+        """As for one model; each replica has batches of its own, [K, B, ...]."""
+        p, training, data = self.progress, self.experiment.training, self.dataset
+        seeds = range(training.seed, training.seed + self.count)
+        each = [data.batches("train", training.model_copy(update={"seed": seed}), p.epoch) for seed in seeds]
+        left = islice(zip(*each, strict=True), p.step_in_epoch, None)
+        numbers = self.count * training.batch_size * max(1, data.longest)
+        together = max(1, min(TOGETHER, NUMBERS_TOGETHER // numbers))
+        while group := list(islice(left, together)):
+            joined = [_joined([numbers for numbers, _ in step]) for step in group]
+            for batch, step in zip(data.gather("train", joined), group, strict=True):
+                rows = np.array([len(numbers) for numbers, _ in step])
+                yield _stacked(batch, rows, self._taken), step[0][1]  # stateful training has the same order always
+
+    @cached_property
+    def _taken(self) -> set[int]:
+        """The sizes of weights, and small ones: axes of these sizes need not be a batch or its steps."""
+        return {size for p in self.replicated.stacked for size in p.shape[1:]} | set(range(8))
+
+    def windows_in(self, batch: Batch) -> Any:
+        """How many windows each replica's batch has."""
+        return cast(StackedBatch, batch).rows
+
+    def update_learning_rate(self) -> Numbers:
+        """The learning rate of each replica for the next step; the optimizer's is the largest of them."""
+        p, training, each = self.progress, self.experiment.training, self.steps_per_epoch
+        by_drops = {
+            drops: rate(training, step=p.step + 1, planned=p.planned, steps_per_epoch=each, drops=drops)
+            for drops in set(self.replicas.drops.tolist())
+        }
+        self._rates = np.array([by_drops[drops] for drops in self.replicas.drops.tolist()])
+        for group in self.optimizer.param_groups:
+            group["lr"] = float(self._rates.max())
+        return self._rates
+
+    def forward(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
+        """The loss of each replica on its batch, [K], and their recurrent states after it, [K, B, ...]."""
+        model, task, fraction = self.replicated, self.task, self.progress.fraction
+        assert model.random is not None
+        model.random.sizes = cast(StackedBatch, batch).sizes
+        before = self.state_for(continues)
+        names, keep = list(batch.extra), continues is not None
+
+        def one(inputs: Tensor, targets: Tensor, lengths: Tensor | None, extra: Any, before: State) -> Any:
+            own = Batch(inputs, targets, lengths, dict(zip(names, extra, strict=True)))
+            outputs, after = task.forward(model.base, own, before, fraction)
+            return task.loss(outputs, own), after if keep else None
+
+        loss, after = model.run(one, batch.inputs, batch.targets, batch.lengths, tuple(batch.extra.values()), before)
+        return loss, after
+
+    def descend(self, loss: Tensor) -> Tensor:
+        """One step of the optimizer for each replica; returns the gradient norm of each before clipping, [K]."""
+        model, flat, limit = self.replicated, self._flat, self.experiment.training.clip_norm
+        found = torch.autograd.grad(loss, model.stacked, torch.ones_like(loss), allow_unused=True)
+        parts = [torch.zeros_like(p) if g is None else g for g, p in zip(found, model.stacked, strict=True)]
+        gradient = torch.cat([part.reshape(self.count, -1) for part in parts], dim=1)
+        norm: Tensor = torch.linalg.vector_norm(gradient, dim=1)
+        if limit > 0.0:
+            gradient.mul_((limit / (norm + 1e-6)).clamp(max=1.0)[:, None])
+        flat.grad = gradient
+        active, rates = self.replicas.active, self._rates
+        if active.all() and (rates == rates[0]).all():
+            self.update()
+            return norm
+        # every optimizer's step is proportional to its learning rate, so that shares of the largest give the others
+        before = flat.detach().clone()
+        self.update()
+        share = torch.from_numpy(np.where(active, rates / rates.max(), 0.0)).to(flat)[:, None]
+        with torch.no_grad():
+            scaled = torch.where(share == 0.0, before, before + share * (flat - before))
+            flat.copy_(torch.where(share == 1.0, flat, scaled))
+        return norm
+
+    def of_active(self, values: Numbers) -> Numbers:
+        """Numbers of steps [n, K], NaN for replicas that have ended."""
+        return values if self.replicas.active.all() else np.where(self.replicas.active, values, np.nan)
+
+    def count_losses(self, losses: Numbers, windows: Sequence[Any]) -> None:
+        """Count the losses [n, K] of steps over so many windows, [K] each."""
+        r = self.replicas
+        weights = np.array(windows)
+        r.loss_sum += (losses * weights).sum(axis=0)
+        r.windows += weights.sum(axis=0)
+        own = np.where(r.active, losses, np.nan)
+        r.last_losses = [*r.last_losses, *own.tolist()][-LAST_LOSSES:]
+
+    def epoch_scores(self, validation: Scores) -> Scores:
+        """As for one model; NaN for replicas that have ended."""
+        r = self.replicas
+        values = {"train_loss": r.loss_sum / np.maximum(r.windows, 1)}
+        values |= {name: np.array(each) for name, each in validation.replicas.items()}
+        own = {name: np.where(r.active, each, np.nan).tolist() for name, each in values.items()}
+        return Scores({name: median(each) for name, each in own.items()}, own)
+
+    @property
+    def last_loss(self) -> Scores:
+        """The mean loss of the last steps of each replica; nothing before the first."""
+        last = np.array(self.replicas.last_losses)
+        if not len(last):
+            return Scores()
+        known = ~np.isnan(last)
+        with np.errstate(invalid="ignore"):
+            each = (np.where(known, last, 0.0).sum(axis=0) / known.sum(axis=0)).tolist()
+        return Scores({"train_loss_last_20": median(each)}, {"train_loss_last_20": each})
+
+    def end_epoch(self, scores: Scores) -> bool:
+        """Count an epoch, and keep the best weights of each replica by its validation loss.
+
+        Returns whether the median of the validation losses is the lowest so far.
+        """
+        p, r, training = self.progress, self.replicas, self.experiment.training
+        p.epoch, p.step_in_epoch, p.epoch_seconds = p.epoch + 1, 0, 0.0
+        r.loss_sum[:], r.windows[:] = 0.0, 0
+        if "val_loss" not in scores.replicas:
+            return False
+        active, val_loss = r.active, np.array(scores.replicas["val_loss"])
+        better = active & (val_loss < r.best_loss)
+        r.waited = np.where(better, 0, r.waited + active)
+        r.best_loss = np.where(better, val_loss, r.best_loss)
+        r.best_epoch, r.best_step = np.where(better, p.epoch, r.best_epoch), np.where(better, p.step, r.best_step)
+        for name, values in scores.replicas.items():
+            known = r.best_metrics.get(name, [np.nan] * self.count)
+            r.best_metrics[name] = np.where(better, values, known).tolist()
+        self._keep_best(better | (active & (r.best_epoch == 0)))
+        risen = active & (val_loss < r.plateau_best)
+        r.plateau_best = np.where(risen, val_loss, r.plateau_best)
+        r.plateau_waited = np.where(risen, 0, r.plateau_waited + active)
+        dropped = r.plateau_waited >= training.schedule_epochs
+        r.drops, r.plateau_waited = r.drops + dropped, np.where(dropped, 0, r.plateau_waited)
+        if training.patience > 0:
+            r.ended = np.where(active & (r.waited >= training.patience), p.step, r.ended)
+        best = scores.metrics["val_loss"] < p.best_loss
+        if best:
+            p.best_loss, p.best_epoch, p.best_step = scores.metrics["val_loss"], p.epoch, p.step
+            p.best_metrics = scores.metrics
+        return best
+
+    def _keep_best(self, chosen: NDArray[np.bool_]) -> None:
+        """Keep the weights of these replicas as their best."""
+        current = {name: t.detach() for name, t in self.model.state_dict().items()}
+        if not self.best:
+            self.best = {name: t.clone() for name, t in current.items()}
+            return
+        rows = torch.from_numpy(np.flatnonzero(chosen)).to(self.device)
+        for name, _ in self.replicated.base.named_parameters():
+            self.best[name][rows] = current[name][rows]
+
+    @property
+    def has_earlier_best(self) -> bool:
+        """Whether the best weights of a replica are not its last ones."""
+        r = self.replicas
+        last = np.where(r.active, self.progress.step, r.ended)
+        return bool(self.best) and bool(((r.best_step > 0) & (r.best_step != last)).any())
+
+    @property
+    def best_scores(self) -> Scores:
+        """The scores of each replica on the validation split at the end of its best epoch."""
+        own = {n: v for n, v in self.replicas.best_metrics.items() if n.startswith("val_")}
+        return Scores({name: median(values) for name, values in own.items()}, own)
+
+    def diverged(self, block: Steps) -> Iterator[Finding]:
+        """A finding for each replica whose loss and weights are no longer finite; it is not trained further."""
+        finite = np.isfinite(block.loss)
+        if finite.all():
+            return
+        r, seed = self.replicas, self.experiment.training.seed
+        lost = torch.isfinite(self._flat).all(dim=1).logical_not().cpu().numpy()
+        for k in np.flatnonzero(r.active & ~finite.all(axis=0) & lost).tolist():
+            first = block.first_step + int(np.argmin(finite[:, k]))
+            r.ended[k], r.diverged[k] = self.progress.step, True
+            what = f"The loss and the weights of replica {k + 1} of {self.count} (seed {seed + k})"
+            yield not_finite(self.progress.step, first, what=what)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether every replica has diverged."""
+        return bool(self.replicas.diverged.all())
+
+    def _more_meta(self) -> dict[str, Any]:
+        return {"replicas": self.replicas.to_dict()}
+
+    def _more_random_states(self) -> dict[str, Tensor]:
+        assert self.replicated.random is not None
+        return {f"{_RANDOM}{k}": state for k, state in enumerate(self.replicated.random.states())}
+
+    def _restore_more(self, checkpoint: Checkpoint) -> None:
+        assert self.replicated.random is not None
+        self.replicas = ReplicaProgress.from_dict(checkpoint.part("replicas"), self.count)
+        states = checkpoint.group("random")
+        self.replicated.random.restore([states[f"{_RANDOM}{k}"] for k in range(self.count)])
+
+
+def _joined(each: Sequence[Counts]) -> Counts:
+    """The window numbers of all replicas in one row; a smaller batch repeats its last window.
+
+    With sequences sorted by length, the smaller last batch comes at another step with each seed.
+    """
+    most = max(len(numbers) for numbers in each)
+    return np.concatenate([np.pad(numbers, (0, most - len(numbers)), mode="edge") for numbers in each])
+
+
+def _stacked(batch: Batch, rows: Counts, taken: set[int]) -> StackedBatch:
+    """A batch of all replicas' windows, one replica after the other, as [K, B, ...]; `rows[K]` are each one's own.
+
+    Padded axes get sizes that are not `taken`, so that they are found in the shape of any random numbers.
+    """
+    count, sizes = len(rows), {}
+
+    def split(values: Tensor) -> Tensor:
+        return values.view(count, -1, *values.shape[1:])
+
+    inputs, targets = split(batch.inputs), split(batch.targets)
+    lengths = None if batch.lengths is None else split(batch.lengths)
+    extra = {name: split(values) for name, values in batch.extra.items()}
+    longest = [] if lengths is None else [int(own[:n].max()) for own, n in zip(lengths, rows.tolist(), strict=True)]
+    if (rows != inputs.shape[1]).any():
+        most = _free(inputs.shape[1], taken)
+        sizes[most] = rows.tolist()
+        inputs, targets = _longer(inputs, 1, most), _longer(targets, 1, most)
+        extra = {name: _longer(values, 1, most) for name, values in extra.items()}
+        lengths = None if lengths is None else _longer(lengths, 1, most)
+        beyond = torch.arange(most) >= torch.from_numpy(rows)[:, None]
+        targets = targets.masked_fill(beyond.to(targets.device), UNKNOWN_CLASS)  # which has no loss
+    steps = inputs.shape[2]
+    if longest and min(longest) < steps:
+        wide = _free(steps, taken | set(sizes))
+        sizes[wide] = longest
+        if targets.dim() > 2 and targets.shape[2] == steps:
+            targets = _longer(targets, 2, wide)
+        inputs = _longer(inputs, 2, wide)
+    return StackedBatch(inputs, targets, lengths, extra, rows, sizes)
+
+
+def _free(size: int, taken: set[int]) -> int:
+    """The smallest size from `size` up that is not taken."""
+    while size in taken:
+        size += 1
+    return size
+
+
+def _longer(values: Tensor, axis: int, size: int) -> Tensor:
+    """An axis enlarged by repeating its last entry."""
+    missing = size - values.shape[axis]
+    if missing == 0:
+        return values
+    last = values.narrow(axis, -1, 1)
+    return torch.cat([values, last.expand(*values.shape[:axis], missing, *values.shape[axis + 1 :])], dim=axis)
