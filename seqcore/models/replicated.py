@@ -28,8 +28,8 @@ __all__ = [
     "Replicated",
     "carried_state",
     "ensemble_mean",
-    "loss_of_each",
     "mean_log_probability",
+    "of_each",
     "replica_count",
 ]
 
@@ -187,6 +187,7 @@ class Ensemble(nn.Module):
         super().__init__()
         self.model = model
         self.training = model.training
+        self.causal = bool(getattr(model.base, "causal", True))
         self._used = torch.nonzero(model.usable)[:, 0]
 
     def forward(self, inputs: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
@@ -218,12 +219,17 @@ def ensemble_mean(model: nn.Module, values: Values) -> Values:
     return mean
 
 
-def loss_of_each(model: nn.Module, loss: Callable[[Tensor], Tensor], outputs: Tensor) -> Tensor:
-    """The loss of a model's outputs, or of each replica's outputs [K, ...], [K]."""
+def of_each(model: nn.Module, function: Callable[[Tensor], Tensor], outputs: Tensor) -> Tensor:
+    """A function of a model's outputs, or of each replica's outputs, [K, ...] in and out."""
     if not isinstance(model, Replicated):
-        return loss(outputs)
-    losses: Tensor = vmap(loss)(outputs)
-    return losses
+        return function(outputs)
+    found: Tensor = vmap(function)(outputs)
+    return found
+
+
+def as_single(model: nn.Module) -> nn.Module:
+    """A model of symbols or classes as it is; of replicas their ensemble."""
+    return Ensemble(model) if isinstance(model, Replicated) else model
 
 
 def carried_state(model: nn.Module, state: State, continues: NDArray[Any] | None) -> State:

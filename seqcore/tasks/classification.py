@@ -18,7 +18,7 @@ from seqcore.data.splits import SPLIT_TITLES, split_bounds
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.evaluation.baselines import fit_baselines, predict_baselines
-from seqcore.evaluation.metrics import BaselineScore, Evaluation, class_metrics, confusion
+from seqcore.evaluation.metrics import BaselineScore, Evaluation, Scores, class_metrics, confusion, over_replicas
 from seqcore.events import Finding
 from seqcore.experiment.config import ModelConfig
 from seqcore.models import capabilities_of
@@ -30,6 +30,7 @@ from seqcore.results.formatting import listed
 from seqcore.tasks.stepwise_classification import (
     as_table,
     class_logits,
+    ensemble_logits,
     example,
     labels_view,
     parse_sequence,
@@ -140,7 +141,7 @@ class Classification(Task):
         steps = batch.inputs.shape[1]
         lengths = batch.lengths if batch.lengths is not None else torch.full((len(outputs),), steps)
         cut = (torch.rand(len(lengths)) * lengths).long() + 1
-        beginning, _ = model(batch.inputs[:, : int(cut.max())], None, cut)
+        beginning, _ = model(batch.inputs, None, cut)
         return torch.cat([outputs, beginning], dim=1), None
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
@@ -173,15 +174,17 @@ class Classification(Task):
         A sequence of an unknown class counts as an error; the title of the view gives their number.
         """
         indices, of = self._scored(dataset, part), len(dataset.windows[part])
-        scores, loss = class_logits(model, self, dataset, part, indices)
-        truth, predicted = dataset.truth(part, indices), scores.argmax(axis=1)
-        metrics = {"loss": loss, **class_metrics(predicted, truth)}
+        logits, loss = class_logits(model, self, dataset, part, indices)
+        truth = dataset.truth(part, indices)
+        scores = _scores(logits, loss, truth)
         if not full:
-            return Evaluation(metrics, LabelsView((), np.zeros((0, 0))), len(indices), of)
-        view = labels_view(model, self, dataset, part, indices, scores, most=points, shown=_SHOWN)
+            nothing = LabelsView((), np.zeros((0, 0)))
+            return Evaluation(scores.metrics, nothing, len(indices), of, replicas=scores.replicas)
+        view = labels_view(model, self, dataset, part, indices, logits, most=points, shown=_SHOWN)
+        predicted = ensemble_logits(model, logits).argmax(axis=1)
         table = confusion(predicted, truth, len(dataset.codec.labels))
-        more = (_confusion_view(dataset, table),)
-        return Evaluation(metrics, view, len(indices), of, self.baseline_metrics(dataset, part), more, self.unit)
+        baselines, more = self.baseline_metrics(dataset, part), (_confusion_view(dataset, table),)
+        return Evaluation(scores.metrics, view, len(indices), of, baselines, more, self.unit, scores.replicas)
 
     def _score_baselines(self, dataset: LabelledDataset, part: str) -> dict[str, BaselineScore]:
         indices = self._scored(dataset, part)
@@ -294,6 +297,14 @@ class Classification(Task):
                 evidence=f"The {title} split has sequences of {these}; all are misclassified.",
                 remedy=f"Add sequences of them, or train longer{self._class_weight_advice(dataset)}.",
             )
+
+
+def _scores(logits: NDArray[np.float64], loss: NDArray[np.float64], truth: NDArray[np.int64]) -> Scores:
+    """Loss and metrics from logits [n, C], or of replicas from [K, n, C] and their losses [K]."""
+    if not loss.ndim:
+        return Scores({"loss": float(loss), **class_metrics(logits.argmax(axis=1), truth)})
+    each = zip(loss.tolist(), logits, strict=True)
+    return over_replicas([{"loss": own, **class_metrics(found.argmax(axis=1), truth)} for own, found in each])
 
 
 def balanced_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:

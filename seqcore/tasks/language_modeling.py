@@ -21,13 +21,14 @@ from seqcore.errors import DataError, PredictionError
 from seqcore.evaluation.baselines import exact_baseline, predict_baselines
 from seqcore.evaluation.baselines.ngram import TokenInputs, fit_ngrams, most_counted
 from seqcore.evaluation.interruption import check_interrupted
-from seqcore.evaluation.metrics import BaselineScore, Evaluation, symbol_metrics
+from seqcore.evaluation.metrics import BaselineScore, Evaluation, Scores, over_replicas, symbol_metrics
 from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment
 from seqcore.models.architecture import ModelContext, evaluation_mode, inside
 from seqcore.models.generation import generate, log_sum
+from seqcore.models.replicated import Replicated, as_single, carried_state
 from seqcore.models.sequence_model import SequenceModel
-from seqcore.models.state import State, carry_over
+from seqcore.models.state import State
 from seqcore.results import SymbolsView, TextView, View
 from seqcore.results.formatting import listed
 from seqcore.tasks.stateful_eval import burn_in_windows, parallel_segments
@@ -93,10 +94,10 @@ class LanguageModeling(Task):
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy in nats; padded steps are excluded."""
+        targets = batch.targets
         if batch.lengths is not None and outputs.shape[1] > 1:
-            scored = inside(batch.lengths, outputs.shape[1], outputs.device)
-            return nn.functional.cross_entropy(outputs[scored], batch.targets[scored])
-        return nn.functional.cross_entropy(outputs.flatten(0, 1), batch.targets.flatten())
+            targets = targets.masked_fill(~inside(batch.lengths, outputs.shape[1], outputs.device), NOT_SCORED)
+        return nn.functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=NOT_SCORED)
 
     def evaluate(
         self, model: nn.Module, dataset: TokenDataset, part: str, *, points: int = 12, full: bool = True
@@ -110,13 +111,14 @@ class LanguageModeling(Task):
                 logs.append(chosen)
                 right.append(correct)
         indices, of = np.concatenate(scored), len(dataset.windows[part])
-        metrics = self._metrics(dataset, part, indices, np.concatenate(logs), np.concatenate(right))
+        scores = self._scores(dataset, part, indices, np.concatenate(logs, axis=-1), np.concatenate(right, axis=-1))
         if not full:
-            return Evaluation(metrics, _NOTHING, len(indices), of)
+            return Evaluation(scores.metrics, _NOTHING, len(indices), of, replicas=scores.replicas)
         views: tuple[View, ...] = (self._probabilities(model, dataset, part, min(points, 24)),)
         if self.writes:
             views = (self._sample(model, dataset, part, 4), *views)
-        return Evaluation(metrics, views[0], len(indices), of, self.baseline_metrics(dataset, part), views[1:])
+        baselines = self.baseline_metrics(dataset, part)
+        return Evaluation(scores.metrics, views[0], len(indices), of, baselines, views[1:], replicas=scores.replicas)
 
     def _score_baselines(self, dataset: TokenDataset, part: str) -> dict[str, BaselineScore]:
         facts = dataset.baseline_facts
@@ -127,6 +129,15 @@ class LanguageModeling(Task):
         rows, seen = dataset.places(part, indices, carried=self.experiment.training.stateful)
         found = predict_baselines("language-modeling", TokenInputs(grams, dataset.codes, rows, seen, self.writes))
         return {name: BaselineScore(self._metrics(dataset, part, indices, *scored)) for name, scored in found.items()}
+
+    def _scores(
+        self, data: TokenDataset, part: str, indices: NDArray[np.int64], logs: NDArray[Any], right: NDArray[Any]
+    ) -> Scores:
+        """As `_metrics`; of K replicas from [K, n]."""
+        if logs.ndim == 1:
+            return Scores(self._metrics(data, part, indices, logs, right))
+        each = zip(logs, right, strict=True)
+        return over_replicas([self._metrics(data, part, indices, *own) for own in each])
 
     def _metrics(
         self, data: TokenDataset, part: str, indices: NDArray[np.int64], logs: NDArray[Any], right: NDArray[Any]
@@ -157,6 +168,7 @@ class LanguageModeling(Task):
         rows = max(1, _NUMBERS_AT_ONCE // (size * places))
         if not self.experiment.training.stateful:
             indices = data.spread(part, most)
+            rows = max(1, rows // self.experiment.training.replicas)
             yield from ((indices[start : start + rows], None) for start in range(0, len(indices), rows))
             return
         before: NDArray[np.int64] | None = None
@@ -174,7 +186,7 @@ class LanguageModeling(Task):
             batch = data.windows_of(part, numbers)
             if continues is not None and number == 0:
                 state, continues = self._burned_in_state(model, data, part, numbers)
-            outputs, state = self.forward(model, batch, carry_over(model, state, continues), 1.0)
+            outputs, state = self.forward(model, batch, carried_state(model, state, continues), 1.0)
             yield numbers, batch, outputs
 
     def _burned_in_state(
@@ -185,7 +197,7 @@ class LanguageModeling(Task):
         there = np.zeros(len(heads), dtype=bool)
         for rows in burn_in_windows(data.windows[part], heads, data.table.offsets):
             places = np.maximum(rows, 0)[:, None] + np.arange(data.longest)
-            _, state = model(data.inputs(places), carry_over(model, state, there))
+            _, state = model(data.inputs(places), carried_state(model, state, there))
             there = rows >= 0
         return state, there
 
@@ -238,7 +250,8 @@ class LanguageModeling(Task):
             self.parse_input(codec.vocabulary.separator.join(symbols), codec)  # raises the error that names them
         with torch.inference_mode():
             outputs, _ = model(torch.from_numpy(codec.vocabulary.encode(symbols))[None])
-        return symbols_view(codec, outputs[:, -1].numpy(), (symbols,), (None,), most=_MOST_ANSWERED)
+        scores = outputs[..., -1, :].numpy()
+        return symbols_view(codec, scores, (symbols,), (None,), most=_MOST_ANSWERED, used=_used(model))
 
     def generate(
         self, model: nn.Module, codec: Any, prompt: str, steps: int, *, temperature: float, seed: int, top_k: int = 0
@@ -248,6 +261,7 @@ class LanguageModeling(Task):
         symbols = self.parse_input(prompt, codec)
         window = None if self.writes else self.experiment.data.window
         codes = vocabulary.encode(symbols).tolist()
+        model = as_single(model)
         new = generate(model, codes, steps, temperature=temperature, top_k=top_k, seed=seed, window=window)
         return _continuation_text(codec, symbols, [vocabulary.symbols[i] for i in new])
 
@@ -281,7 +295,7 @@ class LanguageModeling(Task):
         joint = data.codec.vocabulary.separator
         _, low, high = data.bounds[part][0]
         codes = data.codes[low : min(low + _PROMPT[joint], high)].tolist()
-        new = generate(model, codes, times * _WRITTEN[joint], temperature=_TEMPERATURE, seed=0)
+        new = generate(as_single(model), codes, times * _WRITTEN[joint], temperature=_TEMPERATURE, seed=0)
         end = low + len(codes)
         prompt = tuple(data.table.words(low, end))
         text = _continuation_text(data.codec, prompt, [data.codec.vocabulary.symbols[i] for i in new])
@@ -296,7 +310,8 @@ class LanguageModeling(Task):
         ends = lengths - 1 if data.every_step else np.zeros_like(lengths)
         contexts, truth = zip(*(data.context(part, int(i)) for i in indices), strict=True)
         shown = tuple(context[-_SHOWN_CONTEXT:] if self.writes else context for context in contexts)
-        return symbols_view(data.codec, outputs.float().cpu().numpy()[np.arange(len(indices)), ends], shown, truth)
+        scores = outputs.float().cpu().numpy()[..., np.arange(len(indices)), ends, :]
+        return symbols_view(data.codec, scores, shown, truth, used=_used(model))
 
 
 def symbols_view(
@@ -306,29 +321,41 @@ def symbols_view(
     truth: tuple[str | None, ...] = (),
     *,
     most: int = _MOST_SHOWN,
+    used: NDArray[np.bool_] | None = None,
 ) -> SymbolsView:
-    """Logits [n, V] as a view of the `most` probable tokens, without the unknown token."""
-    known = scores[:, 1:].astype(np.float64)
-    probabilities = np.exp(known - log_sum(known))
+    """Logits [n, V] as a view of the `most` probable tokens, without the unknown token.
+
+    Of K replicas [K, n, V]; `used[K]` says which of them the mean is over.
+    """
+    known = scores[..., 1:].astype(np.float64)
+    each = np.exp(known - log_sum(known))
+    probabilities = each if used is None else each[used].mean(axis=0)
     symbols = np.array(codec.vocabulary.symbols[1:])
     if len(symbols) > most:
         top = np.sort(np.argsort(-probabilities.max(axis=0), kind="stable")[:most])
-        symbols, probabilities = symbols[top], probabilities[:, top]
-    separator = codec.vocabulary.separator
-    return SymbolsView(contexts, tuple(symbols.tolist()), probabilities, truth=truth, separator=separator)
+        symbols, probabilities, each = symbols[top], probabilities[:, top], each[..., top]
+    separator, replicas = codec.vocabulary.separator, None if used is None else each
+    return SymbolsView(
+        contexts, tuple(symbols.tolist()), probabilities, truth=truth, separator=separator, replicas=replicas
+    )
+
+
+def _used(model: nn.Module) -> NDArray[np.bool_] | None:
+    """Which replicas count in the ensemble; None for a single model."""
+    return model.usable.cpu().numpy() if isinstance(model, Replicated) else None
 
 
 _NOTHING = SymbolsView((), (), np.zeros((0, 0)))
 
 
 def _target_log_probs(outputs: Tensor, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Log probability of each scored target [n], and whether the most probable token was correct [n]."""
+    """Log probability of each scored target [n], and whether the most probable token was correct [n]; or [K, n]."""
     targets = batch.targets
     counts = targets != NOT_SCORED
-    if batch.lengths is not None and outputs.shape[1] > 1:
+    if batch.lengths is not None and outputs.shape[-2] > 1:
         counts = counts & inside(batch.lengths, outputs.shape[1], targets.device)
-    scores, wanted = outputs[counts].float(), targets[counts]
-    chosen = -nn.functional.cross_entropy(scores, wanted, reduction="none")
+    scores, wanted = outputs[..., counts, :].float(), targets[counts]
+    chosen = torch.log_softmax(scores, dim=-1).gather(-1, wanted.expand(scores.shape[:-1])[..., None])[..., 0]
     return chosen.cpu().double().numpy(), (scores.argmax(dim=-1) == wanted).cpu().numpy()
 
 

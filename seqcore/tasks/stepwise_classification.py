@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -14,13 +15,14 @@ from seqcore.data.table import Table, symbol_table
 from seqcore.errors import PredictionError
 from seqcore.models.architecture import evaluation_mode, last_step
 from seqcore.models.classifier import SequenceClassifier
+from seqcore.models.replicated import Replicated, as_single, mean_log_probability, of_each, replica_count
 from seqcore.results import LabelsView
 from seqcore.results.formatting import listed
 from seqcore.results.spacing import join_sentence
 from seqcore.tasks.forecasting import as_rows, parse_numbers
 from seqcore.tasks.task import Example, Task, batches_by_length
 
-__all__ = ["as_table", "class_logits", "example", "labels_view", "parse_sequence", "round_robin"]
+__all__ = ["as_table", "class_logits", "ensemble_logits", "example", "labels_view", "parse_sequence", "round_robin"]
 
 _STEPS_AT_ONCE = 50_000
 _MOST_STEPS = 240  # shown time steps of one sequence
@@ -33,19 +35,29 @@ Values = NDArray[np.float64]
 
 def class_logits(
     model: nn.Module, task: Task, data: LabelledDataset, part: str, indices: NDArray[np.int64]
-) -> tuple[Values, float]:
-    """Logits at the end of each sequence [n, C], and the mean loss."""
-    lengths = data.windows[part].locate(indices)[1]
-    scores = np.zeros((len(indices), len(data.codec.labels)))
-    total = 0.0
+) -> tuple[Values, Values]:
+    """Logits at the end of each sequence [n, C], and the mean loss; of replicas [K, n, C] and [K]."""
+    lengths, count = data.windows[part].locate(indices)[1], replica_count(model)
+    scores = np.zeros((*([count] if count > 1 else []), len(indices), len(data.codec.labels)))
+    total = np.zeros(())
     with evaluation_mode(model):
-        for some in batches_by_length(lengths, lambda longest: _STEPS_AT_ONCE // longest):
+        for some in batches_by_length(lengths, lambda longest: _STEPS_AT_ONCE // count // longest):
             batch = data.windows_of(part, indices[some])
             outputs, _ = task.forward(model, batch, None, 1.0)
-            total += float(task.loss(outputs, batch)) * len(some)
-            ends = None if outputs.shape[1] == 1 else batch.lengths  # one step of a model that is not causal
-            scores[some] = last_step(outputs, ends).double().cpu().numpy()
+            loss = of_each(model, partial(task.loss, batch=batch), outputs)
+            total = total + loss.double().cpu().numpy() * len(some)
+            ends = None if outputs.shape[-2] == 1 else batch.lengths  # one step of a model that is not causal
+            scores[..., some, :] = of_each(model, partial(last_step, lengths=ends), outputs).double().cpu().numpy()
     return scores, total / max(len(indices), 1)
+
+
+def ensemble_logits(model: nn.Module, scores: Values) -> Values:
+    """Logits [n, C] of a model as they are; of replicas, [K, n, C], the logarithm of their mean probabilities."""
+    if not isinstance(model, Replicated):
+        return scores
+    used = torch.from_numpy(scores)[model.usable.cpu()]
+    mean: Values = mean_log_probability(used, dim=0).numpy()
+    return mean
 
 
 def labels_view(
@@ -61,11 +73,12 @@ def labels_view(
     mixed: bool = True,
     signals: bool = True,
 ) -> LabelsView:
-    """Logits [n, C] as a view of at most `most` evenly spaced sequences.
+    """Logits [n, C], or of replicas [K, n, C], as a view of at most `most` evenly spaced sequences.
 
     The first `shown` have stepwise predictions; they alternate between classes if `mixed`. Without `signals` the
     inputs of the sequences are left out.
     """
+    each, scores, model = scores, ensemble_logits(model, scores), as_single(model)
     kept = np.arange(len(indices))
     if len(kept) > most:
         kept = np.linspace(0, len(indices) - 1, max(1, most)).astype(np.int64)
@@ -97,6 +110,7 @@ def labels_view(
         x_title=unit.axis,
         channels=data.codec.input_names if data.codec.frame is None else (),
         texts=tuple(_text(data.table, int(s)) for s in sequences) if data.table.symbolic else (),
+        replicas=np.stack([_probabilities(own[kept]) for own in each]) if each.ndim > 2 else None,
     )
 
 

@@ -22,7 +22,7 @@ from seqcore.events import Finding, Preparing
 from seqcore.experiment.experiment import Experiment
 from seqcore.models import MODELS, capabilities_of
 from seqcore.models.architecture import evaluation_mode
-from seqcore.models.replicated import carried_state, loss_of_each, replica_count
+from seqcore.models.replicated import carried_state, of_each, replica_count
 from seqcore.models.state import State
 from seqcore.results import SeriesView, View
 
@@ -247,7 +247,7 @@ def predict_windows(
                 before = indices[start - 1 : start] if start else None
                 state = carried_state(model, state, data.windows[part].continues_previous(some, before))
             output, state = task.forward(model, batch, state if stateful else None, 1.0)
-            loss = loss_of_each(model, partial(task.loss, batch=batch), output)
+            loss = of_each(model, partial(task.loss, batch=batch), output)
             total = total + loss.double().cpu().numpy() * len(some)
             outputs.append(output.float().cpu().numpy())
     longest = max(o.shape[-2] for o in outputs)
