@@ -1,4 +1,4 @@
-"""Dataset: a table divided into splits and windows; windows of small splits are gathered once, others batch by batch."""
+"""Dataset: a table divided into splits and windows; small splits are gathered once, others batch by batch."""
 
 from __future__ import annotations
 
