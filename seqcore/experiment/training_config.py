@@ -133,5 +133,8 @@ class TrainingConfig(Section):
         basic=True,
     )  # fmt: skip
     threads: OptionalInt = setting(
-        None, "Number of CPU threads. Empty: 1, the fastest for small models.", minimum=1, maximum=256
+        None,
+        "Number of CPU threads. Empty: as many as the model keeps busy, 1 for small models.",
+        minimum=1,
+        maximum=256,
     )

@@ -10,7 +10,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from seqcore.runs.slots import default_slots
 from seqcore.runs.store import Store
+from seqcore.training.threads import CORES_VARIABLE, cores_of_a_slot
 
 __all__ = ["LocalWorker", "launch"]
 
@@ -68,6 +70,7 @@ def launch(store: Store, on_message: Callable[[str], None]) -> LocalWorker:
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(p for p in (home, environment.get("PYTHONPATH")) if p)
     environment["SEQCORE_FILES"] = str(store.folder)
+    environment.setdefault(CORES_VARIABLE, str(cores_of_a_slot(default_slots())))
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         environment.setdefault(name, "1")  # until a run sets its own number
     environment["SEQCORE_STORE"] = store.url  # not as an argument: any user can read a command line with its password

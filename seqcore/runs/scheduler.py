@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from seqcore.errors import SeqcoreError, StoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import local_launcher
+from seqcore.runs.slots import default_slots
 from seqcore.runs.store import Run, Store
 
 __all__ = ["Launcher", "Scheduler", "Worker", "default_slots"]
@@ -49,14 +50,6 @@ class _Entry:
     state: Literal["starting", "idle", "busy", "paused", "gone"] = "starting"
     run: str | None = None
     worker: Worker | None = None
-
-
-def default_slots() -> int:
-    """How many runs train at a time: SEQCORE_SLOTS, else half of the cores. StoreError if it is not a number."""
-    given = os.environ.get("SEQCORE_SLOTS") or str(max(1, (os.cpu_count() or 1) // 2))
-    if not given.isdigit() or int(given) < 1:
-        raise StoreError(f"SEQCORE_SLOTS: {given!r} is not allowed; use a whole number from 1 up")
-    return int(given)
 
 
 class Scheduler:

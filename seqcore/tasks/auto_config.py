@@ -146,8 +146,7 @@ def _symbols(table: Table) -> Fields:
         return fields | _windows(table, max(1, min(32, longest // 6)))
     if longest <= BOOK:
         fields |= {"model.architecture": "lstm", "model.dropout": 0.25, "model.recurrent_dropout": 0.25}
-        fields |= _stream(longest, 40 if words else 64, hidden=384, batch_size=8, steps=5000, most=40)
-        return fields | {"training.threads": 2}
+        return fields | _stream(longest, 40 if words else 64, hidden=384, batch_size=8, steps=5000, most=40)
     window = 40 if words else 100
     batch_size = _batch_size(0.8 * longest / window)
     return fields | _stream(longest, window, hidden=256, batch_size=batch_size, steps=1500, most=100)

@@ -34,6 +34,7 @@ from seqcore.training.requests import Requests
 from seqcore.training.scoring import Scoring
 from seqcore.training.state import TrainingState, restored_experiment
 from seqcore.training.step_buffer import StepBuffer
+from seqcore.training.threads import choose_threads
 
 __all__ = ["check", "fit", "load_table", "train_step"]
 
@@ -85,6 +86,8 @@ def _train(
     state, table = prepared
     p, steps, scoring = state.progress, StepBuffer(), Scoring(state, control)
     rng.start_at(p.seconds)
+    p.threads = experiment.training.threads or _threads(state, resumed=checkpoint is not None)
+    rng.use_threads(p.threads)
     epoch_began = rng.seconds - p.epoch_seconds
 
     def checkpoint_now() -> CheckpointReady:
@@ -187,6 +190,15 @@ def _prepare(
             return None
     yield Preparing(0, "Preparing the dataset")
     return state_type(experiment).fresh(experiment, task, task.make_dataset(table, device), device), table
+
+
+def _threads(state: TrainingState, *, resumed: bool) -> int:
+    """The number of threads of the run so far, else what fits the model."""
+    if state.progress.threads:
+        return state.progress.threads
+    if resumed or state.device.type != "cpu":  # checkpoints of earlier versions are of one thread
+        return 1
+    return choose_threads(state.model, state.experiment.training.batch_size)
 
 
 def _flush(state: TrainingState, steps: StepBuffer, requests: Requests) -> Iterator[Event]:

@@ -55,6 +55,11 @@ class IsolatedRng:
         """Let the clock go on from what earlier attempts spent."""
         self._before, self._began = seconds, time.perf_counter()
 
+    def use_threads(self, threads: int) -> None:
+        """Compute on another number of threads from now on; called while the run computes."""
+        self._threads = threads
+        torch.set_num_threads(threads)
+
     def isolate(self, events: Generator[T, None, None]) -> Iterator[T]:
         """The events of a generator, each made under the run's own random state."""
         with closing(events):

@@ -65,6 +65,7 @@ class Progress:
     next_preview: int = 1
     epoch_seconds: float = 0.0
     seconds: float = 0.0
+    threads: int = 0  # of the CPU; 0 in checkpoints of earlier versions
 
     @property
     def fraction(self) -> float:
