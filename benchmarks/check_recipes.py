@@ -65,6 +65,8 @@ SEEDS = {
     "ramp-next-value-as-published": range(5),
     "ramp-next-value-lstm-as-published": range(5),
     "sine-to-cosine": range(5),
+    "copy-twenty": range(3),
+    "parity": range(3),
 }
 INPUTS = {
     "ramp-next-value": "70, 80, 90",

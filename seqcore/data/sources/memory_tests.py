@@ -22,7 +22,7 @@ _BLANK, _GO = ".", "?"
 class AddingProblem(Source):
     """Random numbers, two of them marked: predict their sum at the end of the sequence."""
 
-    length: int = setting(100, "Numbers in each sequence.", minimum=4, maximum=500, basic=True, slider=True)
+    length: int = setting(100, "Numbers in each sequence.", minimum=4, maximum=1000, basic=True, slider=True)
     samples: int = setting(5000, "Number of sequences.", minimum=10, maximum=1_000_000, basic=True)
     seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
