@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import logsigmoid
 
 from seqcore.experiment.config import ModelConfig
@@ -204,6 +205,7 @@ class _Recurrence(torch.autograd.Function):
         ctx.save_for_backward(weight_ih, weight_hh, h0, c0, *output[:2], *output[3:])
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
         """From gradients of h, c / n and log n at all steps, or None."""
         weight_ih, weight_hh, h0, c0, h, c, gates, inputs = ctx.saved_tensors

@@ -19,11 +19,13 @@ from torch.nn.functional import gelu, pad, scaled_dot_product_attention
 from seqcore.experiment.config import ModelConfig
 from seqcore.experiment.fields import OptionalInt, Options, setting
 from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, layer_row
+from seqcore.models.recurrent_function import under_vmap
 from seqcore.models.state import State
 
 __all__ = ["Transformer", "TransformerOptions"]
 
 _BASE = 10_000.0  # of the rotary frequencies
+_FEWEST, _MOST = 64, 256  # queries of one part
 _EXPANSION = 4  # hidden features of the feed-forward part for each of the model's
 
 
@@ -119,19 +121,21 @@ class Transformer(Architecture):
         return cast(list[_Block], list(self.blocks))
 
     def _parts(self, x: Tensor, count: Tensor | None) -> list[_Part]:
-        """Queries in parts of at most a window, so that cost and memory are linear in T.
+        """Queries in parts where their masks would get large, so that cost and memory are linear in T.
 
         Without a cache (`count` None) the keys are those of x[B, T, F]; otherwise `count[B]` of the cache come before.
         """
         steps, cached = x.shape[1], 0 if count is None else self.cached
+        whole = count is None and steps <= self.cached + 1
+        size = steps if whole else min(max(self.cached + 1, _FEWEST), _MOST)
         parts = []
-        for first in range(0, steps, self.cached + 1):
-            last = min(steps, first + self.cached + 1)
+        for first in range(0, steps, size):
+            last = min(steps, first + size)
             low = max(0, cached + first - self.cached)  # the first key that the first query attends to
             queries = torch.arange(cached + first - low, cached + last - low, device=x.device)
             keys = torch.arange(cached + last - low, device=x.device)
             mask = None
-            if count is not None or low > 0:
+            if not whole:
                 apart = queries[:, None] - keys
                 mask = (apart >= 0) & (apart <= self.cached)  # [queries, keys]
             if count is not None and mask is not None:
@@ -228,7 +232,7 @@ def _rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 
 def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """torch's fused attention of [B, heads, steps, head_size]; without a mask, to the keys up to the own step."""
-    if torch._C._are_functorch_transforms_active():
+    if under_vmap():
         return cast(Tensor, _Replicas.apply(q, k, v, mask))  # type: ignore[no-untyped-call]
     return scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
 

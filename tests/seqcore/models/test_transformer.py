@@ -102,6 +102,14 @@ def test_far_beyond_its_window_a_carried_cache_stays_exact_and_of_one_size() -> 
     assert not torch.allclose(net(x[:, -reached + 1 :])[0][:, -1], whole[:, -1], atol=1e-5)
 
 
+def test_a_long_sequence_with_a_long_window_is_computed_in_parts_that_agree() -> None:
+    net, x = transformer(window=700), inputs(1, 900)
+    whole, _ = net(x)
+    _, state = net(x[:, :300])
+    assert torch.allclose(net(x[:, 300:], state)[0], whole[:, 300:], atol=1e-12)
+    assert torch.allclose(net(x[:, :700])[0], whole[:, :700], atol=1e-12)
+
+
 def test_rows_with_caches_of_different_lengths_go_on_side_by_side() -> None:
     net, x = transformer(), inputs(3, 20)
     lengths = torch.tensor([2, 7, 12])
