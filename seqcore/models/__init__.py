@@ -114,7 +114,7 @@ MODELS: dict[str, Entry] = {
                 probes=("hidden_state", "cell_state", "candidate", "update_gate", "output_gate"),
             ),
         },
-        options="seqcore.models.slstm:SLSTMOptions",
+        options="seqcore.models.options:SLSTMOptions",
     ),
     "transformer": Entry(
         "Transformer",
@@ -122,7 +122,7 @@ MODELS: dict[str, Entry] = {
         "al. 2017). Take it where single earlier steps must be found and copied, and enough data is at hand.",
         "seqcore.models.transformer:Transformer",
         {"gates": 6, "capabilities": Capabilities(stateful=True, probes=("hidden_state", "attention"))},
-        options="seqcore.models.transformer:TransformerOptions",
+        options="seqcore.models.options:TransformerOptions",
     ),
 }
 

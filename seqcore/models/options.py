@@ -1,10 +1,13 @@
-"""Options of the RNN and the LSTM: apart from their implementation, so that describing them does not import torch."""
+"""Options of architectures that recipes use: apart from the implementation, so that recipes do not import torch."""
 
 from __future__ import annotations
 
-from seqcore.experiment.fields import Options, setting
+from typing import cast
 
-__all__ = ["LSTMOptions", "RNNOptions"]
+from seqcore.experiment.config import ModelConfig
+from seqcore.experiment.fields import OptionalInt, Options, Section, setting
+
+__all__ = ["LSTMOptions", "RNNOptions", "SLSTMOptions", "TransformerOptions"]
 
 
 class RNNOptions(Options):
@@ -25,4 +28,52 @@ class LSTMOptions(Options):
         "Initial bias of the forget gate; 1 keeps the cell state at the start of training.",
         minimum=-10.0,
         maximum=10.0,
+    )
+
+
+class SLSTMOptions(Options):
+    """Fields that an sLSTM alone has."""
+
+    heads: OptionalInt = setting(
+        None,
+        "Heads of each layer; recurrent weights connect units of the same head only. Empty: 4, or fewer where they "
+        "don't divide the hidden size.",
+        minimum=1,
+        maximum=4096,
+    )
+    forget_gate: str = setting(
+        "sigmoid",
+        "Activation function of the forget gate.",
+        choices=[("sigmoid", "Sigmoid", "Between 0 and 1."), ("exponential", "Exponential", "Above 0.")],
+    )
+    forget_bias: float = setting(
+        3.0,
+        "Initial bias of the forget gate; a high one keeps the cell state at the start of training.",
+        minimum=-10.0,
+        maximum=10.0,
+    )
+
+    def conflicts(self, section: Section) -> dict[str, str]:
+        """Heads that don't divide the hidden size."""
+        size, heads = cast(ModelConfig, section).hidden_size, self.heads
+        if heads is None or size % heads == 0:
+            return {}
+        near = sorted((n for n in range(1, size + 1) if size % n == 0), key=lambda n: abs(n - heads))[:4]
+        allowed = ", ".join(map(str, sorted(near)))
+        return {"heads": f"{heads} heads don't divide the hidden size of {size}; use one of {allowed}"}
+
+
+class TransformerOptions(Options):
+    """Fields that a Transformer alone has."""
+
+    heads: int = setting(
+        4, "Attention heads of each layer; features that they don't divide are rounded up.", minimum=1, maximum=64
+    )
+    attention_window: OptionalInt = setting(
+        None,
+        "Steps that each layer attends to, the current one included; the cache holds the others. Empty: as many as the "
+        "window.",
+        minimum=1,
+        maximum=10_000,
+        unit="steps",
     )

@@ -22,45 +22,13 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import logsigmoid
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.experiment.fields import OptionalInt, Options, Section, setting
 from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, last_step, layer_row
+from seqcore.models.options import SLSTMOptions
 from seqcore.models.state import State
 
-__all__ = ["SLSTM", "SLSTMOptions"]
+__all__ = ["SLSTM"]
 
 _HEADS = 4
-
-
-class SLSTMOptions(Options):
-    """Fields that an sLSTM alone has."""
-
-    heads: OptionalInt = setting(
-        None,
-        "Heads of each layer; recurrent weights connect units of the same head only. Empty: 4, or fewer where they "
-        "don't divide the hidden size.",
-        minimum=1,
-        maximum=4096,
-    )
-    forget_gate: str = setting(
-        "sigmoid",
-        "Activation function of the forget gate.",
-        choices=[("sigmoid", "Sigmoid", "Between 0 and 1."), ("exponential", "Exponential", "Above 0.")],
-    )
-    forget_bias: float = setting(
-        3.0,
-        "Initial bias of the forget gate; a high one keeps the cell state at the start of training.",
-        minimum=-10.0,
-        maximum=10.0,
-    )
-
-    def conflicts(self, section: Section) -> dict[str, str]:
-        """Heads that don't divide the hidden size."""
-        size, heads = cast(ModelConfig, section).hidden_size, self.heads
-        if heads is None or size % heads == 0:
-            return {}
-        near = sorted((n for n in range(1, size + 1) if size % n == 0), key=lambda n: abs(n - heads))[:4]
-        allowed = ", ".join(map(str, sorted(near)))
-        return {"heads": f"{heads} heads don't divide the hidden size of {size}; use one of {allowed}"}
 
 
 class SLSTM(Architecture):

@@ -17,32 +17,16 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, pad, scaled_dot_product_attention
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.experiment.fields import OptionalInt, Options, setting
 from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, layer_row
+from seqcore.models.options import TransformerOptions
 from seqcore.models.recurrent_function import under_vmap
 from seqcore.models.state import State
 
-__all__ = ["Transformer", "TransformerOptions"]
+__all__ = ["Transformer"]
 
 _BASE = 10_000.0  # of the rotary frequencies
 _FEWEST, _MOST = 64, 256  # queries of one part
 _EXPANSION = 4  # hidden features of the feed-forward part for each of the model's
-
-
-class TransformerOptions(Options):
-    """Fields that a Transformer alone has."""
-
-    heads: int = setting(
-        4, "Attention heads of each layer; features that they don't divide are rounded up.", minimum=1, maximum=64
-    )
-    attention_window: OptionalInt = setting(
-        None,
-        "Steps that each layer attends to, the current one included; the cache holds the others. Empty: as many as the "
-        "window.",
-        minimum=1,
-        maximum=10_000,
-        unit="steps",
-    )
 
 
 class Transformer(Architecture):
