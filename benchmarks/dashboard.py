@@ -44,6 +44,7 @@ class Dashboard:
     address: str
     store: Store
     pid: int
+    began: float  # when its process was started, on the clock of `time.time`
 
 
 @contextmanager
@@ -56,6 +57,7 @@ def dashboard(store: str | None = None) -> Iterator[Dashboard]:
         url = store or f"sqlite:///{Path(folder) / 'seqcore.db'}"
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
         log = Path(folder) / "server.log"
+        began = time.time()
         with log.open("wb") as out:
             server = subprocess.Popen(
                 [*command, "--server.port", str(port)], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
@@ -64,7 +66,7 @@ def dashboard(store: str | None = None) -> Iterator[Dashboard]:
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_until_healthy(address, server, log)
-            yield Dashboard(address, open_store(url), server.pid)
+            yield Dashboard(address, open_store(url), server.pid, began)
         finally:
             server.send_signal(signal.SIGINT)
             try:
