@@ -26,7 +26,7 @@ SECTIONS = {
     "rows": SectionEntry("ten million rows", "many_rows:measure"),
     "runs": SectionEntry("10,000 runs, and one run of a million points", "many_runs:measure"),
     "viewers": SectionEntry("20 viewers of one run", "viewers:measure_speed"),
-    "gpu": SectionEntry("small models on a GPU", "gpu:measure", False),
+    "gpu": SectionEntry("small models on a GPU", "side_by_side:measure_gpu"),
 }
 
 REQUIREMENTS = {  # key of rows -> (what, limit in words)

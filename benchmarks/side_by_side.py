@@ -10,9 +10,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
+
+import torch
 
 from benchmarks.frameworks.case import Case
 from benchmarks.frameworks.process import Epochs, Failed, FrameworkProcess, python_of
@@ -20,7 +22,7 @@ from benchmarks.measurement import Row, ratios
 from benchmarks.options import Options
 from benchmarks.process import busy_processes
 
-__all__ = ["CASES", "TITLES", "measure", "measure_beside_busy"]
+__all__ = ["CASES", "TITLES", "measure", "measure_beside_busy", "measure_gpu"]
 
 TITLES = {
     "pytorch": "plain PyTorch loop",
@@ -44,6 +46,7 @@ EPOCHS_A_ROUND = {6: 16, 32: 4}  # batch size -> epochs of 25 steps at a time
 STEP_LIMITS = {"rnn": 0.5, "gru": 0.5, "lstm": 0.8}
 LARGER_LIMITS = {"rnn": 0.8, "lstm": 1.0, "gru": 0.6}
 EPOCH_LIMITS = {"rnn": 0.6, "lstm": 0.9, "gru": 0.6}
+GPU_LIMIT = 0.4
 OTHERS_LIMIT, OTHERS_LIMITED = 0.4, ("lightning", "darts", "keras-tensorflow")
 
 
@@ -67,7 +70,7 @@ class Measured:
 class Field:
     """The processes of the frameworks that take part. `failures`: those that can't, with the reason."""
 
-    def __init__(self, names: Sequence[str], folder: Path) -> None:
+    def __init__(self, names: Sequence[str], folder: Path, *, gpu: bool = False) -> None:
         self.folder, self.failures = folder, dict[str, str]()
         self.processes: dict[str, FrameworkProcess] = {}
         for name in names:
@@ -75,7 +78,7 @@ class Field:
             if python is None:
                 self.failures[name] = "not installed: .venv-benchmark is missing; `make benchmark` creates it"
             else:
-                self.processes[name] = FrameworkProcess(name, python, folder / f"{name}.log")
+                self.processes[name] = FrameworkProcess(name, python, folder / f"{name}.log", gpu=gpu)
         for name in list(self.processes):
             self._attempt(name, self.processes[name].wait)
 
@@ -131,10 +134,10 @@ class Field:
 
 
 @contextmanager
-def field_of(names: Sequence[str]) -> Iterator[Field]:
+def field_of(names: Sequence[str], *, gpu: bool = False) -> Iterator[Field]:
     """The processes, ended at exit."""
     with tempfile.TemporaryDirectory(prefix="sequence-lab-benchmark-") as folder:
-        taking_part = Field(names, Path(folder))
+        taking_part = Field(names, Path(folder), gpu=gpu)
         try:
             yield taking_part
         finally:
@@ -162,6 +165,21 @@ def measure_beside_busy(options: Options) -> None:
         for case in ARTICLES[3:4] if options.quick else ARTICLES[3:]:
             measured = frameworks.train(case, options.at_most(7), (OURS, PLAIN, *OTHERS))
             options.add(*step_rows(measured, where=", beside a busy process on each core"))
+
+
+def measure_gpu(options: Options) -> None:
+    """Steps of this project and of the plain loop, which runs on cuDNN, on a GPU."""
+    cases = [replace(case, device="cuda") for case in (ARTICLES[3:4] if options.quick else ARTICLES)]
+    if not torch.cuda.is_available():
+        what = "small models on a GPU: this project / plain PyTorch loop"
+        options.add(Row(what, requirement="gpu", limit=GPU_LIMIT, skipped="no GPU on this machine"))
+        return
+    options.versions["GPU"] = torch.cuda.get_device_name()
+    with field_of((OURS, PLAIN), gpu=True) as frameworks:
+        options.versions.update(frameworks.versions)
+        for case in cases:
+            measured = frameworks.train(case, options.rounds, (OURS, PLAIN))
+            options.add(comparison(measured, OURS, PLAIN, requirement="gpu", limit=GPU_LIMIT))
 
 
 def step_rows(measured: Measured, where: str = "") -> list[Row]:

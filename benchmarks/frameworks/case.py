@@ -27,6 +27,7 @@ class Case:
     hidden_size: int
     steps: int
     learning_rate: float = 0.001
+    device: str = "cpu"  # of this project and the plain loop; the others train on the CPU
 
     @property
     def windows(self) -> int:
@@ -51,4 +52,4 @@ class Case:
     @property
     def title(self) -> str:
         """Architecture and sizes in words."""
-        return f"{self.architecture.upper()}, {self.size}"
+        return f"{self.architecture.upper()}, {self.size}{', on a GPU' * (self.device != 'cpu')}"

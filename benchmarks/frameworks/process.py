@@ -24,7 +24,6 @@ ONE_THREAD = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
-    "CUDA_VISIBLE_DEVICES": "",
     "PYTHONWARNINGS": "ignore",
 }
 
@@ -46,11 +45,13 @@ class Epochs:
 
 
 class FrameworkProcess:
-    """`name` is one of `worker.FRAMEWORKS`; `python` has it installed; its messages go to `log`."""
+    """`name` is one of `worker.FRAMEWORKS`; `python` has it installed; its messages go to `log`. `gpu`: may use one."""
 
-    def __init__(self, name: str, python: Path | str, log: Path) -> None:
+    def __init__(self, name: str, python: Path | str, log: Path, *, gpu: bool = False) -> None:
         self.name, self.log = name, log
         environment = {**os.environ, **ONE_THREAD}
+        if not gpu:
+            environment["CUDA_VISIBLE_DEVICES"] = ""
         if name.startswith("keras-"):
             environment["KERAS_BACKEND"] = name.removeprefix("keras-")
         worker = ROOT / "benchmarks" / "frameworks" / "worker.py"

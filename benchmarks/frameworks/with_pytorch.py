@@ -15,7 +15,8 @@ __all__ = ["train"]
 
 def train(case: Case, weights: Weights, session: Session) -> None:
     """Train epoch after epoch, until the session has enough."""
-    model = tutorial_model(case, weights)
+    device = torch.device(case.device)
+    model = tutorial_model(case, weights).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=case.learning_rate)
     criterion = nn.MSELoss()
     x, y = map(torch.from_numpy, case.arrays())
@@ -25,7 +26,7 @@ def train(case: Case, weights: Weights, session: Session) -> None:
         total = 0.0
         for inputs, targets in loader:
             optimizer.zero_grad()
-            loss = criterion(model(inputs), targets)
+            loss = criterion(model(inputs.to(device)), targets.to(device))
             loss.backward()
             optimizer.step()
             total += loss.item()

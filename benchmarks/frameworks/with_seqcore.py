@@ -31,7 +31,7 @@ def experiment_of(case: Case, *, validation: float = 0.0) -> Experiment:
             "model": {"architecture": case.architecture, "hidden_size": case.hidden_size},
             "training": {
                 "optimizer": "adam", "learning_rate": case.learning_rate, "batch_size": case.batch_size,
-                "epochs": EPOCHS, "clip_norm": 0.0, "device": "cpu", "threads": 1,
+                "epochs": EPOCHS, "clip_norm": 0.0, "device": case.device, "threads": 1,
             },
         }
     )  # fmt: skip
