@@ -103,6 +103,10 @@ RULES: tuple[Rule, ...] = (
          "training.replicas = 1"),
     Rule("training.replicas", lambda d, m, t: t.seed + t.replicas > 2**31,
          "the seeds of the replicas follow training.seed and exceed the largest one; set a smaller training.seed"),
+    Rule("training.precision", lambda d, m, t: t.precision == "fp16" and t.device in ("cpu", "mps"),
+         "fp16 needs an NVIDIA GPU; use bf16 or float32"),
+    Rule("training.precision", lambda d, m, t: t.precision != "float32" and t.replicas > 1,
+         "replicas are trained in float32; set training.precision = float32, or training.replicas = 1"),
 )  # fmt: skip
 
 

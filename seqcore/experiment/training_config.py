@@ -132,9 +132,15 @@ class TrainingConfig(Section):
         dynamic_choices=Entry("Devices", "Compute devices of this machine.", "seqcore.training.devices:choices"),
         basic=True,
     )  # fmt: skip
+    precision: str = setting(
+        "float32", "Precision of the training steps; weights, losses and scores are always float32.",
+        choices=[
+            ("float32", "float32", "32 bits throughout."),
+            ("bf16", "bf16", "Products in bfloat16: for large models, on GPUs and on CPUs that have it."),
+            ("fp16", "fp16", "Products in float16 with loss scaling: for large models, on NVIDIA GPUs only."),
+        ],
+    )  # fmt: skip
     threads: OptionalInt = setting(
-        None,
-        "Number of CPU threads. Empty: as many as the model keeps busy, 1 for small models.",
-        minimum=1,
+        None, "Number of CPU threads. Empty: as many as the model keeps busy, 1 for small models.", minimum=1,
         maximum=256,
-    )
+    )  # fmt: skip

@@ -29,6 +29,7 @@ from seqcore.training.checkpoint import Checkpoint, unpack
 from seqcore.training.control import LIVE_CHANGES, Control
 from seqcore.training.devices import check_memory, resolve
 from seqcore.training.isolated_rng import IsolatedRng
+from seqcore.training.precision import check_precision
 from seqcore.training.replicas import state_type
 from seqcore.training.requests import Requests
 from seqcore.training.scoring import Scoring
@@ -59,6 +60,7 @@ def fit(
     are the caller's own between two events. Raises DataError, DeviceError or CorruptError before the first step.
     """
     device, reason = resolve(experiment.training.device)
+    check_precision(experiment.training.precision, device)
     rng = IsolatedRng(experiment.training.seed, experiment.training.threads or 1, device)
     checkpoint = None if resume is None else unpack(resume)
     replay, control = list(changes), control or Control()
@@ -155,6 +157,7 @@ def train_step(
 def check(experiment: Experiment, data: Any = None) -> None:
     """Raise what `fit` would raise before its first step, one line each fault: DataError or DeviceError."""
     device, _ = resolve(experiment.training.device)
+    check_precision(experiment.training.precision, device)
     table = load_table(experiment, data)
     TASKS[experiment.data.task].load()(experiment).check(table)
     check_memory(summarize(experiment, table).parameters, experiment.model, device)

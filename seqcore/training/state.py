@@ -33,6 +33,7 @@ from seqcore.training.devices import check_memory
 from seqcore.training.gradients import backward, clip_gradients
 from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.optimizers import make_optimizer
+from seqcore.training.precision import Precision
 from seqcore.training.schedules import rate
 from seqcore.training.updates import Update
 
@@ -124,6 +125,11 @@ class TrainingState:
         return list(self.model.parameters())
 
     @cached_property
+    def precision(self) -> Precision:
+        """What is computed in 16 bits."""
+        return Precision(self.experiment.training.precision, self.device)
+
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one epoch."""
         return self.dataset.steps_per_epoch(self.experiment.training)
@@ -179,15 +185,21 @@ class TrainingState:
 
     def forward(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
         """The training loss of a batch, and the recurrent state after it."""
-        outputs, after = self.task.forward(self.model, batch, self.state_for(continues), self.progress.fraction)
+        with self.precision.autocast():
+            outputs, after = self.task.forward(self.model, batch, self.state_for(continues), self.progress.fraction)
+        outputs, after = self.precision.widened(outputs, after)
         return self.task.loss(outputs, batch), after
 
     def descend(self, loss: Tensor) -> Tensor:
         """One step of the optimizer; returns the gradient norm before clipping."""
         self.clear_gradients()
-        backward(loss)
+        backward(self.precision.scaled(loss))
+        self.precision.unscale(self.optimizer)
         norm = clip_gradients(self.parameters, self.experiment.training.clip_norm)
-        self.update()
+        if self.precision.scaler is None:
+            self.update()
+        else:
+            self.precision.step(self.optimizer)
         return norm
 
     def count_step(self, recurrent_state: State) -> None:
@@ -280,6 +292,7 @@ class TrainingState:
             "progress": asdict(p),
             "optimizer": plain,
             "recurrent_state": map_state(lambda _: next(numbers), self.recurrent_state),  # type: ignore[arg-type,return-value]
+            **({"scaler": self.precision.to_dict()} if self.precision.scaler is not None else {}),
             **self._more_meta(),
         }
         groups = {
@@ -303,6 +316,7 @@ class TrainingState:
         state.progress = restored_progress(checkpoint)
         with decoding("the checkpoint"):
             _restore_optimizer(state.optimizer, checkpoint)
+            state.precision.restore(checkpoint.meta.get("scaler", {}))
             state.best = {name: t.to(device) for name, t in checkpoint.group("best").items()}
             state.recurrent_state = _restored_state(checkpoint, device)
             set_random_state(checkpoint.group("random"), device)
