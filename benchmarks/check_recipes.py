@@ -67,6 +67,8 @@ SEEDS = {
     "sine-to-cosine": range(5),
     "copy-twenty": range(3),
     "parity": range(3),
+    "copy-memory-100": range(3),
+    "selective-copying-minlstm": range(3),
 }
 INPUTS = {
     "ramp-next-value": "70, 80, 90",

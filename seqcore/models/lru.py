@@ -150,7 +150,7 @@ class _Block(nn.Module):
         added = linear(u, scaled.flatten(0, 1))
         if added.dtype not in (torch.float32, torch.float64):  # mixed precision: there are no such complex numbers
             added = added.float()
-        added = torch.view_as_complex(added.reshape(*added.shape[:2], -1, 2))
+        added = torch.view_as_complex(added.reshape(*added.shape[:2], len(self.nu_log), 2))
         states = torch.view_as_real(linear_scan(self.eigenvalues(), added, torch.view_as_complex(before)))
         y = linear(states.flatten(-2), self.output) + self.skip * u
         return x + self.dropout(glu(self.mix(self.dropout(gelu(y))), dim=-1)), states
