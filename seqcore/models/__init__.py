@@ -82,7 +82,7 @@ MODELS: dict[str, Entry] = {
                 probes=("hidden_state", "state_magnitude", "eigenvalue_magnitude"),
             ),
         },
-        options="seqcore.models.lru:LRUOptions",
+        options="seqcore.models.lru_options:LRUOptions",
     ),
     "tcn": Entry(
         "TCN",
