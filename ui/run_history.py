@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from seqcore.events import Changed, Epoch, Finding, Preparing, Preview, Started, Steps
 from seqcore.plots.loss import EpochLosses
-from seqcore.runs.epoch_table import EpochTable
 from seqcore.runs.records import Run, StoredEvent
 from seqcore.runs.store import Store
 
@@ -60,16 +59,16 @@ class Moment:
 class History:
     """What is shown of one run, kept up to date with as few queries as possible.
 
-    Memory is bounded: of the epochs there are arrays, of the previews the last, of other events about `KEPT`.
+    Memory is bounded: of steps and epochs there are thinned curves, of the previews the last, of other events `KEPT`.
     """
 
     run: Run
     steps: Values = field(default_factory=lambda: np.zeros(0))
     losses: Values = field(default_factory=lambda: np.zeros(0))
     events: list[StoredEvent] = field(default_factory=list)  # of `KINDS`
-    epochs: EpochTable = field(default_factory=lambda: EpochTable.of_rows(()))
+    validation: tuple[NDArray[np.int64], Values] = (np.zeros(0, dtype=np.int64), np.zeros(0))  # steps, losses
     best: StoredEvent | None = None
-    last: StoredEvent | None = None
+    recent: list[StoredEvent] = field(default_factory=list)  # the last epochs
     preview: StoredEvent | None = None
     changed: dict[str, Any] = field(default_factory=dict)
     _all: list[StoredEvent] | None = None  # every event, for a replay
@@ -82,10 +81,11 @@ class History:
         """From all events of a run, which has few of them."""
         history = cls(run, steps, losses, _all=list(events))
         reported = [(e, e.event) for e in events if isinstance(e.event, Epoch)]
-        history._add_epochs(EpochTable.of_rows(_epoch_row(stored, epoch) for stored, epoch in reported))
-        by_seq = {stored.seq: stored for stored, _ in reported}
-        history.last = reported[-1][0] if reported else None
-        history.best = by_seq.get(history._best_seq())
+        latest = {epoch.step: epoch.metrics.get("val_loss", math.nan) for _, epoch in reported}
+        known = np.array(sorted(latest), dtype=np.int64)
+        history.validation = (known, np.array([latest[step] for step in known.tolist()]))
+        history.recent = [stored for stored, _ in reported][-RECENT:]
+        history.best = next((stored for stored, epoch in reversed(reported) if epoch.best), None)
         history.preview = next((e for e in reversed(events) if isinstance(e.event, Preview)), None)
         history._add_events([e for e in events if e.event.name in KINDS])
         return history
@@ -110,13 +110,11 @@ class History:
     def _read(self, store: Store) -> None:
         run, self._all = self.run.id, None
         self._add_events(self._new_events(store))
-        epochs = store.epochs(run, after=int(self.epochs.seq[-1]) if len(self.epochs) else 0)
-        if len(epochs):
-            self._add_epochs(epochs)
-            self.last = store.events(run, after=int(epochs.seq[-1]) - 1, kinds=("epoch",), limit=1)[0]
-            best = self._best_seq()
-            if best != _seq([self.best]):
-                self.best = store.events(run, after=best - 1, kinds=("epoch",), limit=1)[0] if best else None
+        if epochs := store.events(run, after=_seq(self.recent), kinds=("epoch",), newest=RECENT):
+            self.recent = [*self.recent, *epochs][-RECENT:]
+            self.best = store.best_epoch(run)
+            validation = store.curve(run, "val_loss", DETAILED)
+            self.validation = (validation.steps, validation.values)
         if previews := store.events(run, after=_seq([self.preview]), kinds=("preview",), newest=1):
             self.preview = previews[0]
         curve = store.curve(run, "loss", DETAILED if self.run.ended else LIVE)
@@ -142,14 +140,6 @@ class History:
                 self.changed |= stored.event.changes
         self.events = _compacted([*self.events, *events])
 
-    def _add_epochs(self, epochs: EpochTable) -> None:
-        self.epochs = self.epochs.joined(epochs)
-
-    def _best_seq(self) -> int:
-        """The `seq` of the best epoch; 0 if there is none."""
-        known = self.epochs.latest()
-        return int(known.seq[known.best][-1]) if known.best.any() else 0
-
     def load_replay(self, store: Store) -> None:
         """Read all events of a short run, which its replay needs."""
         if self._all is None:
@@ -172,21 +162,21 @@ class History:
     def _moment(self, *, step: int, preparing: str, rate: float | None) -> Moment:
         started = next((e.event for e in reversed(self.events) if isinstance(e.event, Started)), None)
         planned = started.steps_per_epoch * self.run.epochs if isinstance(started, Started) else None
-        known = self.epochs.latest()
         best = None if self.best is None else self.best.event
-        last = None if self.last is None else self.last.event
+        last = self.recent[-1].event if self.recent else None
+        best, last = best if isinstance(best, Epoch) else None, last if isinstance(last, Epoch) else None
         return Moment(
             run=self.run,
             step=step,
             steps=planned,
-            epoch=int(known.epoch[-1]) if len(known) else 0,
+            epoch=0 if last is None else last.epoch,
             epochs=self.run.epochs,
             train_loss=_recent(self.steps, self.losses),
-            best=best if isinstance(best, Epoch) else None,
-            last=last if isinstance(last, Epoch) else None,
+            best=best,
+            last=last,
             curve_steps=self.steps,
             curve=self.losses,
-            validation=EpochLosses(known.step, known.val_loss, best.step if isinstance(best, Epoch) else None),
+            validation=_with_best(*self.validation, best),
             events=tuple(sorted([*self.events, *([self.best] if self.best else [])], key=lambda e: e.seq)),
             changed=dict(self.changed),
             preview=self.preview,
@@ -198,7 +188,7 @@ class History:
     def _preparing(self) -> str:
         """The last reported preparation, if nothing has happened since: no other event, no step, no new attempt."""
         newest = self.events[-1] if self.events else None
-        later = max(_seq([self.preview]), int(self.epochs.seq[-1]) if len(self.epochs) else 0)
+        later = max(_seq([self.preview]), _seq(self.recent))
         if newest is None or not isinstance(newest.event, Preparing) or later > newest.seq:
             return ""
         if newest.attempt != self.run.attempt:
@@ -213,8 +203,8 @@ class History:
             return None
         seen = list(self._seen)
         if not seen or seen[-1][0] - seen[0][0] < MIN_RATE_SECONDS:
-            known = self.epochs[self.epochs.attempt == self.run.attempt][-RECENT:]
-            seen = list(zip(known.time.tolist(), known.step.tolist(), strict=True))
+            known = [e for e in self.recent if e.attempt == self.run.attempt]
+            seen = [(e.time.timestamp(), _step(e)) for e in known]
         if not seen or seen[-1][0] - seen[0][0] < MIN_RATE_SECONDS or seen[-1][1] <= seen[0][1]:
             return None
         return (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
@@ -265,9 +255,13 @@ def _seq(events: Sequence[StoredEvent | None]) -> int:
     return 0 if newest is None else newest.seq
 
 
-def _epoch_row(stored: StoredEvent, epoch: Epoch) -> tuple[float, ...]:
-    loss = epoch.metrics.get("val_loss", math.nan)
-    return (stored.seq, stored.attempt, stored.time.timestamp(), epoch.step, epoch.epoch, epoch.best, loss)
+def _with_best(steps: NDArray[np.int64], losses: Values, best: Epoch | None) -> EpochLosses:
+    """The validation losses, with that of the best epoch, which is marked, where thinning has left it out."""
+    if best is not None and len(steps) and best.step not in steps:
+        at = int(np.searchsorted(steps, best.step))
+        steps = np.insert(steps, at, best.step)
+        losses = np.insert(losses, at, best.metrics.get("val_loss", math.nan))
+    return EpochLosses(steps, losses, None if best is None else best.step)
 
 
 def _compacted(events: list[StoredEvent]) -> list[StoredEvent]:

@@ -194,7 +194,7 @@ def _loss(moment: Moment, history: SharedHistory | None) -> None:
         info = loss_of(moment, "Loss")
         return figure_text(plot_loss(info)), len(info.validation) > 0
 
-    state = (moment.step, len(moment.validation.steps), _last_seq(moment), moment.run.attempt)
+    state = (moment.step, moment.epoch, len(moment.validation.steps), _last_seq(moment), moment.run.attempt)
     figure, validated = history.drawn("loss", state, draw) if history else draw()
     with st.container(key="loss-place"):  # keeps its height while Streamlit remounts the chart
         live_chart(

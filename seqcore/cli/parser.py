@@ -110,6 +110,8 @@ def _add_runs(commands: Any) -> None:
     option("--limit", type=_positive, metavar="N", help="show at most N (default: 1000)")
     option("--offset", type=_positive, default=0, metavar="N", help="leave out the first N")
     show = _add(commands, "show", "runs.show", "Show the experiment, findings and metrics of a run.", run=True)
+    help = "show the newest N changes and findings, and the newest finding of each kind (default: 1000)"
+    show.add_argument("--events", type=_positive, default=1000, metavar="N", help=help)
     show.add_argument("--log", action="store_true", help="show the run's log, too")
     asked = {"pause": "Pause a running run.", "continue": "Continue a paused run."}
     for name, help in {**asked, "stop": "Stop a run; its checkpoint is kept."}.items():

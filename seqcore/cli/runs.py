@@ -62,7 +62,9 @@ def show(args: argparse.Namespace, out: Output) -> int:
     """Show one run: experiment, changes, findings and metrics."""
     store = open_store(args.store)
     run = store.run(args.id)
-    events = [stored.event for stored in store.events(run.id, kinds=("changed", "finding"))]
+    recent = store.events(run.id, kinds=("changed", "finding"), newest=args.events)
+    every = {stored.seq: stored.event for stored in [*store.findings(run.id), *recent]}
+    events = [every[seq] for seq in sorted(every)]
     if out.json:
         value = _brief(run)
         value |= {"experiment": run.experiment.to_dict(), "baselines": run.baselines, "last_metrics": run.last_metrics}

@@ -146,8 +146,11 @@ class GrowingCurve:
 
     def add(self, first: int, values: Values) -> None:
         """Append values [n] or [n, K] to the newest layer; `first` is larger than `newest`."""
-        new = (np.arange(first, first + len(values), dtype=np.int64), over_replicas(values))
-        self._layers[0] = _bounded(*_joined([self._layers[0], new]))
+        self.extend(np.arange(first, first + len(values), dtype=np.int64), over_replicas(values))
+
+    def extend(self, steps: Steps, values: Values) -> None:
+        """Append points [n], or [n, 3] of replicas, to the newest layer; their steps ascend and are above `newest`."""
+        self._layers[0] = _bounded(*_joined([self._layers[0], (steps, values)]))
         newest = self.newest
         self._layers[1:] = [layer for layer in self._layers[1:] if _reach(layer) > newest]
 

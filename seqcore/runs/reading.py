@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence, Set
 from pathlib import Path
 from typing import Any, get_args
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select, union_all
 
 from seqcore.errors import CorruptError, NotFoundError, StoreError
 from seqcore.events import Changed
@@ -16,8 +16,8 @@ from seqcore.runs import schema
 from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, over_replicas, overlay, thin_to
 from seqcore.runs.database import Database, find_place
 from seqcore.runs.atomic_io import digest, pieces
+from seqcore.runs.epoch_curve import EPOCH_CURVE, EpochCurve
 from seqcore.runs.epoch_table import EpochTable, epochs_query
-from seqcore.runs.event_content import event_text
 from seqcore.runs.integrity import block_crc, damaged, named, salvaged, text_crc, verify_run
 from seqcore.runs.liveness import Locks
 from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, damaged_run, ending, run_from_row, stored_event
@@ -161,15 +161,21 @@ class Reading:
 
         Of these, the first `limit` or the last `newest`.
         """
-        table = schema.events
-        order = table.c.seq if newest is None else table.c.seq.desc()
-        query = select(table).where(table.c.seq > after).order_by(order).limit(limit if newest is None else newest)
-        if kinds is not None:
-            query = query.where(table.c.kind.in_(list(kinds)))
+        table, most = schema.events, newest or limit
+        down = newest is not None
         with named(run), self.database.reading() as connection:
-            query = query.where(table.c.run == self._find(connection, run)["id"])
-            found = [stored_event(dict(row)) for row in connection.execute(query).mappings()]
-        return found if newest is None else found[::-1]
+            own = (table.c.run == self._find(connection, run)["id"], table.c.seq > after)
+            query = select(table).where(*own)
+            if kinds is not None and most is not None:  # of each kind by itself, which an index gives in order
+                seqs = [
+                    select(_ordered(select(table.c.seq).where(*own, table.c.kind == kind), down, most).subquery())
+                    for kind in kinds
+                ]
+                query = select(table).where(table.c.seq.in_(union_all(*seqs)))
+            elif kinds is not None:
+                query = query.where(table.c.kind.in_(list(kinds)))
+            found = [stored_event(dict(row)) for row in connection.execute(_ordered(query, down, most)).mappings()]
+        return found[::-1] if down else found
 
     def findings(self, run: str, *, after: int = 0, newest: int = 500) -> list[StoredEvent]:
         """The findings of a run after the event `after`, the latest of each code, in order; the `newest` of them."""
@@ -178,14 +184,26 @@ class Reading:
             key = self._find(connection, run)["id"]
             query = (
                 select(func.max(table.c.seq))
-                .where(table.c.run == key, table.c.kind == "finding", table.c.seq > after)
-                .group_by(event_text(connection, "code"))
+                .where(table.c.run == key, table.c.kind == "finding", table.c.tag.is_not(None), table.c.seq > after)
+                .group_by(table.c.tag)
                 .order_by(func.max(table.c.seq).desc())
                 .limit(newest)
             )
             latest = list(connection.execute(query).scalars())
             rows = connection.execute(select(table).where(table.c.seq.in_(latest)).order_by(table.c.seq)).mappings()
             return [stored_event(dict(row)) for row in rows]
+
+    def best_epoch(self, run: str) -> StoredEvent | None:
+        """The last epoch that was the best so far; None before the first."""
+        table = schema.events
+        with named(run), self.database.reading() as connection:
+            key = self._find(connection, run)["id"]
+            newest = select(func.max(table.c.seq)).where(
+                table.c.run == key, table.c.kind == "epoch", table.c.tag == schema.BEST
+            )
+            query = select(table).where(table.c.seq == newest.scalar_subquery())
+            row = connection.execute(query).mappings().one_or_none()
+            return None if row is None else stored_event(dict(row))
 
     def epochs(self, run: str, *, after: int = 0) -> EpochTable:
         """The stored epochs of a run, without their metrics except the validation loss; `after` as for `events`."""
@@ -198,13 +216,16 @@ class Reading:
     def curve(self, run: str, name: str = "loss", max_points: int | None = 600) -> Curve:
         """A series by step, downsampled to `max_points`; None gives every stored point.
 
-        `name` is "loss" (in scaled units), "gradient_norm" (before clipping) or "learning_rate". Of replicas it has the
-        median and the extremes; every stored point comes with the values of each.
+        `name` is "loss" (in scaled units), "gradient_norm" (before clipping) or "learning_rate", or "val_loss" for the
+        validation loss at the last step of each epoch. Of replicas a curve has the median and the extremes; every stored
+        point comes with the values of each.
         """
-        if name not in NAMES:
-            raise StoreError(f"there is no curve {name!r}; use one of " + ", ".join(NAMES))
+        if name not in (*NAMES, EPOCH_CURVE):
+            raise StoreError(f"there is no curve {name!r}; use one of " + ", ".join((*NAMES, EPOCH_CURVE)))
         with named(run), self.database.reading() as connection:
             key = self._find(connection, run)["id"]
+            if name == EPOCH_CURVE:
+                return finished_curve(*EpochCurve(connection, key).points(connection, max_points))
             curve = load_curve(connection, key, name)
             if max_points is not None:
                 return finished_curve(*thin_to(*curve.points(), max(4, max_points)))
@@ -316,6 +337,11 @@ class Reading:
             names = ", ".join(r["id"][: len(wanted) + 6] for r in found[:5]) + (", ..." if len(found) > 5 else "")
             raise NotFoundError(f"{run!r} is a prefix of several runs ({names}); use a longer one")
         return found[0]
+
+
+def _ordered(query: Select[Any], down: bool, most: int | None) -> Select[Any]:
+    seq = schema.events.c.seq
+    return query.order_by(seq.desc() if down else seq).limit(most)
 
 
 def load_blocks(

@@ -12,11 +12,12 @@ import numpy as np
 from sqlalchemy import Connection, delete, func, select, update
 
 from seqcore.errors import LostLease, StoreError
-from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finished, Preparing, Started, Steps
+from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finding, Finished, Preparing, Started, Steps
 from seqcore.runs import schema
 from seqcore.runs.cleanup import clear_leftovers
 from seqcore.runs.curves import NAMES, block_to_bytes
 from seqcore.runs.atomic_io import digest, pieces, write_durably
+from seqcore.runs.epoch_curve import EpochCurve
 from seqcore.runs.integrity import block_crc, text_crc
 from seqcore.runs.lifecycle import EPOCHS, Lifecycle, row_of, update_run
 from seqcore.runs.reading import grow, load_curve, rewind
@@ -159,12 +160,14 @@ class Recording(Lifecycle):
 
     def _append_curves(self, connection: Connection, lease: Lease, events: Sequence[Event]) -> None:
         parts = _parts(events)
-        if not parts:
+        epochs = any(isinstance(event, Epoch) for event in events)
+        if not parts and not epochs:
             return
         writing = self._writing.get(lease.run)
         if writing is None or writing.attempt != lease.attempt:
             writing = self._writing[lease.run] = _Curves(connection, lease)
         rewound = False
+        writing.epochs.read(connection)
         for part in parts:
             if isinstance(part, Steps):
                 rewound = writing.add(connection, lease, part) or rewound
@@ -182,6 +185,7 @@ class _Curves:
         table = schema.blocks
         self.attempt = lease.attempt
         self.growing = {name: load_curve(connection, lease.run, name) for name in NAMES}
+        self.epochs = EpochCurve(connection, lease.run)
         newest = select(func.coalesce(func.max(table.c.seq), 0)).where(table.c.run == lease.run)
         self.through = int(connection.execute(newest).scalar_one())
         self.saved = 0.0
@@ -217,6 +221,7 @@ class _Curves:
             for name, content in ((name, curve.to_bytes()) for name, curve in self.growing.items())
         ]
         connection.execute(table.insert(), rows)
+        self.epochs.save(connection)
         self.saved = time.monotonic()
 
 
@@ -289,8 +294,14 @@ def _with_rows(events: Sequence[Event]) -> list[Event]:
 
 def _event_row(lease: Lease, event: Event) -> dict[str, Any]:
     content = json.dumps(event.to_dict(), allow_nan=False)
-    stored = {"step": getattr(event, "step", 0), "content": content, "crc": text_crc(content)}
+    stored = {"step": getattr(event, "step", 0), "content": content, "crc": text_crc(content), "tag": _tag(event)}
     return row_of(lease.run, lease.attempt, kind=event.name, **stored)
+
+
+def _tag(event: Event) -> str | None:
+    if isinstance(event, Finding):
+        return event.code
+    return schema.BEST if isinstance(event, Epoch) and event.best else None
 
 
 def _last(block: Steps) -> int:

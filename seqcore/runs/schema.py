@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from seqcore.errors import CorruptError, StoreError
 
 __all__ = [
+    "BEST",
     "COLUMNS",
     "MIGRATIONS",
     "Migration",
@@ -29,7 +31,10 @@ __all__ = [
     "version_of",
 ]
 
+T = TypeVar("T")
+
 metadata = sa.MetaData()
+BEST = "best"
 _Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite autoincrements only an INTEGER PRIMARY KEY
 
 migrations = sa.Table(
@@ -111,7 +116,13 @@ events = _table_by_run(
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("content", sa.Text, nullable=False),  # the event's own JSON object
     sa.Column("crc", sa.BigInteger),
+    sa.Column("tag", sa.String),  # the code of a finding; `BEST` for an epoch that was the best so far
+    sa.Index("events_by_kind", "run", "kind", "seq"),
 )
+events_by_tag = sa.Index(
+    "events_by_tag", *(events.c[name] for name in ("run", "kind", "tag", "seq")),
+    sqlite_where=events.c.tag.is_not(None), postgresql_where=events.c.tag.is_not(None),
+)  # fmt: skip
 
 blocks = _table_by_run(
     "blocks",
@@ -211,14 +222,77 @@ def _lists(connection: sa.Connection) -> None:
     for column in (runs.c.title, runs.c.words, runs.c.skill):
         _add_column(connection, column)
     read = ("number", "id", "recipe", "owner", "experiment", "metrics", "baselines", "headline", "metric")
-    query = sa.select(*(runs.c[name] for name in read)).order_by(runs.c.number).limit(500)
+    query = sa.select(*(runs.c[name] for name in read))
     fill = sa.update(runs).where(runs.c.number == sa.bindparam("of_run"))
-    last = 0
-    while part := connection.execute(query.where(runs.c.number > last)).mappings().all():
-        connection.execute(fill, [{"of_run": row["number"], **list_columns(dict(row))} for row in part])
-        last = part[-1]["number"]
+    for part in _batched(_numbers(connection)):
+        rows = _readable_rows(connection, query, part)
+        if rows:
+            connection.execute(fill, [{"of_run": row["number"], **list_columns(row)} for row in rows])
     if connection.dialect.name == "sqlite":
-        runs_in_lists.create(connection, checkfirst=True)
+        _create_index(connection, runs_in_lists)
+
+
+def _tags(connection: sa.Connection) -> None:
+    from seqcore.runs.epoch_curve import save_epoch_curve
+    from seqcore.runs.event_content import event_text
+
+    _add_column(connection, events.c.tag)
+    for index in sorted(events.indexes, key=lambda index: str(index.name)):
+        _create_index(connection, index)
+    code, best = event_text(connection, "code"), sa.cast(event_text(connection, "best"), sa.String)
+    fill = sa.update(events).where(events.c.run == sa.bindparam("of_run"))
+    findings = fill.where(events.c.kind == "finding").values(tag=code)
+    epochs = fill.where(events.c.kind == "epoch", best.in_(["1", "true"])).values(tag=BEST)
+    query = sa.select(runs.c.number, runs.c.id, runs.c.epoch)
+    for part in _batched(_numbers(connection)):
+        for row in _readable_rows(connection, query, part):
+            run = str(row["id"])
+            for update in (findings, epochs):
+                _unless_damaged(connection, partial(connection.execute, update, {"of_run": run}))
+            if row["epoch"] > _LONG:
+                _unless_damaged(connection, partial(save_epoch_curve, connection, run))
+
+
+_LONG = 1000  # epochs; of fewer, the curve is made from the events in a few milliseconds
+
+
+def _numbers(connection: sa.Connection) -> list[int]:
+    """The numbers of all runs, if they can be read."""
+    query = sa.select(runs.c.number).order_by(runs.c.number)
+    return _unless_damaged(connection, lambda: list(connection.execute(query).scalars())) or []
+
+
+def _batched(numbers: list[int]) -> Iterator[list[int]]:
+    return (numbers[at : at + 500] for at in range(0, len(numbers), 500))
+
+
+def _readable_rows(connection: sa.Connection, query: sa.Select[Any], numbers: list[int]) -> list[dict[str, Any]]:
+    """The rows of runs; one by one where one of them is damaged."""
+    chosen = query.where(runs.c.number.in_(numbers))
+    rows = _unless_damaged(connection, lambda: [dict(row) for row in connection.execute(chosen).mappings()])
+    if rows is None and len(numbers) > 1:
+        return [row for number in numbers for row in _readable_rows(connection, query, [number])]
+    return rows or []
+
+
+def _create_index(connection: sa.Connection, index: sa.Index) -> None:
+    _unless_damaged(connection, partial(index.create, connection, checkfirst=True))  # queries are slower without it
+
+
+def _unless_damaged(connection: sa.Connection, action: Callable[[], T]) -> T | None:
+    """What `action` returns; None, and nothing changed, where it meets damaged data.
+
+    A migration must not make intact runs of a damaged store unreadable.
+    """
+    try:
+        with connection.begin_nested():
+            return action()
+    except (CorruptError, UnicodeDecodeError):
+        return None
+    except sa.exc.DBAPIError as error:
+        if any(word in str(error).lower() for word in ("malformed", "utf-8", "not a database", "json")):
+            return None
+        raise
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -226,6 +300,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("owners", _owners),
     Migration("checksums", _checksums),
     Migration("lists", _lists),
+    Migration("tags", _tags),
 )
 """The nth leads to version n. `_first` makes the tables of today; the others add what a store of their version lacks."""
 

@@ -85,7 +85,7 @@ def test_a_long_run_is_kept_in_bounded_memory(store: Store, lease: Lease, monkey
     monkeypatch.setattr(reading, "stored_event", lambda row: decoded.append(row["kind"]) or original(row))
     history = History(store.run(lease.run))
     history.update(store)
-    assert len(decoded) <= KEPT + 10
+    assert len(decoded) <= KEPT + 20
     assert [finding.code for finding in findings(history.moment().events)] == ["early"]
     assert decoded.count("preview") == 1
     moment = history.moment()

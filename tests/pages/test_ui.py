@@ -16,7 +16,6 @@ from seqcore.experiment.outline import Outline
 from seqcore.experiment.recipes import load_recipe
 from seqcore.results import SeriesView
 from seqcore.results.formatting import format_duration
-from seqcore.runs.epoch_table import EpochTable
 from seqcore.runs.records import Curve, Run, StoredEvent
 from ui.event_log import event_log, findings, number
 from ui.live_chart import figure_text
@@ -52,8 +51,8 @@ class Store:
     def events(self, *_: object, **__: object) -> list[StoredEvent]:
         return []
 
-    def epochs(self, *_: object, **__: object) -> EpochTable:
-        return EpochTable.of_rows(())
+    def best_epoch(self, _: object) -> None:
+        return None
 
     def curve(self, *_: object) -> Curve:
         return Curve(np.zeros(0, dtype=np.int64), np.zeros(0))

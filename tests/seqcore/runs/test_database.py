@@ -133,7 +133,7 @@ def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: 
     Store(used).close()
     with contextlib.closing(sqlite3.connect(used)) as connection:
         names = connection.execute("SELECT version, name FROM seqcore_migrations ORDER BY version").fetchall()
-        known = ("first-store", "owners", "checksums", "lists")
+        known = ("first-store", "owners", "checksums", "lists", "tags")
         assert names == list(enumerate([*known, "runs-have-colours"], start=1))
         assert connection.execute("SELECT colour FROM runs").fetchall() == [("blue",)]
 
@@ -160,7 +160,7 @@ def test_the_tables_are_those_that_the_migrations_make(used: Path) -> None:
         "checkpoints": ["seq", "run", "attempt", "time", "step", "epoch", "best_step", "file", "size", "sha256"],
         "commands": ["seq", "run", "attempt", "time", "kind", "arguments", "taken"],
         "curves": ["run", "name", "through", "content", "crc"],
-        "events": ["seq", "run", "attempt", "time", "kind", "step", "content", "crc"],
+        "events": ["seq", "run", "attempt", "time", "kind", "step", "content", "crc", "tag"],
         "files": ["hash", "name", "size", "time"],
         "runs": [
             *("number", "id", "status", "experiment", "recipe", "group", "created", "queued", "started", "finished"),
