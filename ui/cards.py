@@ -41,8 +41,8 @@ def _split(moment: Moment) -> str:
     return "val" if last is not None and f"val_{moment.run.metric}" in last.metrics else "train"
 
 
-def cards(moment: Moment) -> None:
-    """Epoch, losses, skill, steps per second and time, at this moment."""
+def cards(moment: Moment) -> str:
+    """Epoch, losses, skill, steps per second and time, at this moment, as HTML."""
     run, last = moment.run, moment.last
     elapsed = format_duration(run.seconds)
     scores = scores_of(moment)
@@ -63,7 +63,7 @@ def cards(moment: Moment) -> None:
         if run.ended
         else _card("Time left", format_duration(moment.left), "", f"{elapsed} elapsed", digits=True),
     ]
-    st.html(f'<div class="sl-cards" data-testid="cards">{"".join(boxes)}</div>')
+    return f'<div class="sl-cards" data-testid="cards">{"".join(boxes)}</div>'
 
 
 def _test_note(run: Run) -> str:
@@ -85,8 +85,8 @@ def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:
     return _card(label, scores.short, "", note, wide=True, more=scores.against_best, bad=scores.beaten)
 
 
-def log(lines: Sequence[Line]) -> None:
-    """The event log, newest first: the last `LOG_LINES`."""
+def log(lines: Sequence[Line]) -> str:
+    """The event log, newest first, as HTML: the last `LOG_LINES`."""
     if len(lines) > LOG_LINES:
         lines = [*lines[:LOG_LINES], Line("", "Earlier lines are not shown.", "change")]
     rows = "".join(
@@ -94,7 +94,7 @@ def log(lines: Sequence[Line]) -> None:
         f"<span>{escape(line.text)}</span></li>"
         for line in lines
     )
-    st.html(f'<ol class="sl-log" data-testid="log">{rows}</ol>')
+    return f'<ol class="sl-log" data-testid="log">{rows}</ol>'
 
 
 def finding_box(finding: Finding) -> None:

@@ -21,12 +21,12 @@ from ui.live_chart import figure_text, live_chart
 from ui.results import written
 from ui.run_history import REPLAY_BELOW, SPEEDS, Moment, Replay
 from ui.run_labels import SPLITS, STATUSES
-from ui.shared_history import INTERVAL, SharedHistory, shared_history
+from ui.shared_history import UNSLOWED, Same, SharedHistory, shared_history
 
 __all__ = ["live_area", "loss_of", "preview_caption"]
 
 POLL = 0.3  # seconds: the chart has to be updated at least twice a second
-UNSLOWED, SLOWEST_POLL = 2, 3.0  # viewers who poll at that rate; seconds, of any number of viewers
+SLOWEST_POLL = 3.0  # seconds, of any number of viewers
 WAIT, SHORT_POLL, YOUNG = 0.25, 0.03, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay
 PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
@@ -64,7 +64,7 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     if replay is None:
         stale = history.run.ended == was_active  # the page was drawn of a newer state
         viewer = st.session_state.setdefault(VIEWER, uuid.uuid4().hex)
-        history.update(session.store(), interval=0.0 if stale else INTERVAL, viewer=viewer)
+        history.update(session.store(), interval=0.0 if stale else None, viewer=viewer)
         _await_first_step(history)
     run = history.run
     if was_active == run.ended:  # started or ended since the page was drawn: other buttons, another interval
@@ -80,13 +80,14 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
         st.rerun()
     moment = history.moment() if step is None else history.moment(step, store=session.store())
     _head(moment, experiment, replay)
-    cards(moment)
+    shared = history if step is None else None
+    st.html(shared.drawn("cards", Same(moment), lambda: cards(moment)) if shared else cards(moment))
     for finding in findings(moment.events):
         finding_box(finding)
-    _loss(moment, history if step is None else None)
+    _loss(moment, shared)
     _prediction(moment, history)
     st.subheader("Event log", anchor=False)
-    log(event_log(run, moment.events))
+    st.html(log(event_log(run, moment.events)))
 
 
 def _replay_once(run: Run) -> bool:

@@ -14,13 +14,26 @@ from seqcore.runs.store import Store
 from ui import session
 from ui.run_history import History, Moment
 
-__all__ = ["SharedHistory", "shared_history"]
+__all__ = ["Same", "SharedHistory", "shared_history"]
 
 INTERVAL = 0.2  # seconds between two looks at the store, however many visitors ask
+UNSLOWED, SLOWEST = 4, 1.0  # viewers at that interval; seconds between two looks, of any number of viewers
 MOST = 16  # runs in memory
 PRESENT = 10.0  # seconds after which a viewer counts as gone
 
 T = TypeVar("T")
+
+
+class Same:
+    """What something was drawn of, the same only as itself: comparing two moments would compare their arrays."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other._value is self._value
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class SharedHistory:
@@ -40,10 +53,15 @@ class SharedHistory:
         """The run as of the last update."""
         return self._history.run
 
-    def update(self, store: Store, *, interval: float = INTERVAL, viewer: str | None = None) -> None:
-        """Read what is new from the store, unless that was done within the last `interval` seconds."""
+    def update(self, store: Store, *, interval: float | None = None, viewer: str | None = None) -> None:
+        """Read what is new from the store, unless that was done within the last `interval` seconds.
+
+        By default it is longer the more viewers there are, so that several of them are shown the same.
+        """
         with self._guard:
             self._count(viewer)
+            if interval is None:
+                interval = min(SLOWEST, INTERVAL * max(1.0, self.viewers / UNSLOWED))
             if self._looked is None or time.monotonic() - self._looked >= interval:
                 self._history.update(store)
                 self._moment = self._history.moment()

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -65,7 +65,7 @@ class Run:
     @cached_property
     def experiment(self) -> Experiment:
         """The experiment, validated when it is first asked for: a list of runs needs its outline alone."""
-        return Experiment.from_json(self.experiment_json)
+        return _experiment(self.experiment_json)
 
     @property
     def ended(self) -> bool:
@@ -129,6 +129,12 @@ class StoredFile:
     hash: str
     name: str
     size: int
+
+
+@lru_cache(maxsize=64)
+def _experiment(text: str) -> Experiment:
+    """A live run is read several times a second, always with the same experiment, which is frozen."""
+    return Experiment.from_json(text)
 
 
 def ending(noted: Sequence[str]) -> dict[str, Any]:

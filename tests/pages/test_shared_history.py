@@ -19,7 +19,7 @@ from ui import run_history, shared_history
 from ui.event_log import findings
 from ui.run_history import KEPT, History
 from ui.run_view import poll_interval
-from ui.shared_history import SharedHistory
+from ui.shared_history import Same, SharedHistory
 
 STARTED = Started(
     device="cpu", device_reason="", threads=1, versions={}, parameters=10, split_sizes={"train": 7, "val": 2},
@@ -146,9 +146,25 @@ def test_viewers_are_counted_until_they_are_gone(store: Store, lease: Lease, mon
 
 
 def test_many_viewers_poll_less_often() -> None:
-    assert poll_interval(0) == poll_interval(2) == 0.3
-    assert poll_interval(10) == pytest.approx(1.5)
+    assert poll_interval(0) == poll_interval(4) == 0.3
+    assert poll_interval(20) == pytest.approx(1.5)
     assert poll_interval(500) == 3.0
+
+
+def test_many_viewers_are_shown_the_same(store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, looks = [100.0], []
+    monkeypatch.setattr(run_history.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(store, "version", lambda run: looks.append(run) or Store.version(store, run))
+    shared, drawn = SharedHistory(store.run(lease.run)), []
+    for k in range(300):
+        shared.update(store, viewer=f"viewer {k % 20}")
+        moment = shared.moment()
+        shared.drawn("cards", Same(moment), lambda: drawn.append(1))
+        clock[0] += 0.1  # 10 polls a second in all
+    assert len(drawn) == len(looks)
+    assert 25 <= len(looks) <= 60
+    shared.update(store, interval=0.0)
+    assert shared.drawn("cards", Same(shared.moment()), lambda: "new") == "new"
 
 
 def test_visitors_at_the_same_time_wait_for_one_drawing(store: Store, lease: Lease) -> None:
