@@ -24,7 +24,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModul
 from seqcore.errors import CorruptError, StoreError
 from seqcore.runs.first_page import has_known_first_page, mend_first_page
 from seqcore.runs.integrity import rejoin
-from seqcore.runs.schema import COLUMNS, MIGRATIONS, is_current, migrate
+from seqcore.runs.migrations import MIGRATIONS, is_current, migrate
+from seqcore.runs.schema import COLUMNS
 
 __all__ = ["Database", "Place", "Unreachable", "find_place", "waits_for_database"]
 

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy import event as sqlalchemy_event
 
 from seqcore.errors import CorruptError, SeqcoreError, StoreError
 from seqcore.events import CheckpointReady, Started, Steps
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs import atomic_io, database, schema
+from seqcore.runs import atomic_io, database, migrations
 from seqcore.runs.database import find_place
 from seqcore.runs.store import Store
 
@@ -120,15 +121,15 @@ def test_a_newer_store_is_refused(used: Path) -> None:
         connection.execute("INSERT INTO seqcore_migrations VALUES (99, 'from-the-future', 0)")
         connection.commit()
     said = refused(used)
-    newest = len(schema.MIGRATIONS)
+    newest = len(migrations.MIGRATIONS)
     assert f"newer Sequence Lab (store version 99; this program reads up to {newest})" in said
 
 
 def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def add(connection: schema.Connection) -> None:
+    def add(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT DEFAULT 'blue'")
 
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, schema.Migration("runs-have-colours", add)))
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, migrations.Migration("runs-have-colours", add)))
     assert [run.step for run in Store(used).runs()] == [4000]
     Store(used).close()
     with contextlib.closing(sqlite3.connect(used)) as connection:
@@ -139,12 +140,12 @@ def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: 
 
 
 def test_a_failed_migration_leaves_the_store_as_it_was(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(connection: schema.Connection) -> None:
+    def fail(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT")
         connection.exec_driver_sql("nonsense")
 
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, schema.Migration("broken", fail)))
+        patch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, migrations.Migration("broken", fail)))
         refused(used)
     assert [run.step for run in Store(used).runs()] == [4000]
 
@@ -232,7 +233,7 @@ def test_a_full_database_says_so_and_loses_nothing(
     from sqlalchemy import event
 
     @event.listens_for(store.database.engine, "begin")
-    def limit(connection: schema.Connection) -> None:
+    def limit(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {size + 2}")
 
     with pytest.raises(StoreError, match=r"disk is full\); free disk space") as caught:

@@ -18,7 +18,7 @@ from seqcore.errors import StoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.api import train
 from seqcore.runs.scheduler import Scheduler
-from seqcore.runs.schema import MIGRATIONS
+from seqcore.runs.migrations import MIGRATIONS
 from seqcore.runs.store import Store
 from tests.unwritable import contents, unwritable
 
