@@ -185,7 +185,8 @@ def measure_gpu(options: Options) -> None:
 def step_rows(measured: Measured, where: str = "") -> list[Row]:
     """One row for each framework: its step relative to the plain loop's."""
     rows, group = [], f"Steps: {measured.case.title}{where}"
-    for name in (PLAIN, OURS, *OTHERS):
+    taking_part = {*measured.rounds, *measured.failures}
+    for name in [name for name in (PLAIN, OURS, *OTHERS) if name in taking_part]:
         reason = measured.failures.get(name) or measured.failures.get(PLAIN, "")
         if reason:
             rows.append(Row(TITLES[name], group=group, skipped=reason))

@@ -59,3 +59,15 @@ def test_what_the_development_requirements_include_is_not_installed_again(tmp_pa
         for name in ("requirements-dev.txt", "requirements-dev.txt", "requirements.txt")
     ]
     assert [text.partition(" (")[0] for text in said] == ["Installing requirements-dev.txt", "", ""]
+
+
+def test_another_environment_has_its_own_requirements_alone(tmp_path: Path) -> None:
+    (tmp_path / "others.txt").write_text("one==1\n")
+    python = tmp_path / ".venv-others" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    script = ["sh", str(ROOT / "tools" / "install.sh"), "others.txt", ".venv-others"]
+    said = [subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert [text.partition(" (")[0] for text in said] == ["Installing others.txt", ""]
+    assert not (tmp_path / ".venv").exists()

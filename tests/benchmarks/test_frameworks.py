@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import side_by_side
 from benchmarks.frameworks.case import Case
 from benchmarks.frameworks.keras_weights import keras_weights
 from benchmarks.frameworks.process import Failed, FrameworkProcess
@@ -104,3 +105,19 @@ def test_keras_gets_the_weights_of_torch(architecture: str) -> None:
         state = keras_step(architecture, x[:, t], state, found)
     expected, _ = model.rnn(torch.from_numpy(x))
     np.testing.assert_allclose(state[0], expected[:, -1].detach().numpy(), atol=1e-6)
+
+
+def test_a_framework_that_is_missing_is_reported_and_the_others_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = {"skorch": sys.executable, "darts": None}  # not installed here; no environment at all
+    monkeypatch.setattr(side_by_side, "python_of", lambda name: where.get(name, sys.executable))
+    names = ("seqcore", "pytorch", "skorch", "darts")
+    with side_by_side.field_of(names) as frameworks:
+        measured = frameworks.train(CASE, 2, names)
+    assert [(name, len(found)) for name, found in measured.rounds.items()] == [("seqcore", 2), ("pytorch", 2)]
+    assert measured.failures["skorch"] == "ModuleNotFoundError: No module named 'skorch'"
+    assert "make benchmark" in measured.failures["darts"]
+    rows = {row.name: row for row in side_by_side.step_rows(measured)}
+    assert rows["plain PyTorch loop"].values == (1.0, 1.0)
+    assert len(rows["this project"].values) == 2
+    assert rows["this project"].facts["steps"] == 3 * CASE.steps
+    assert rows["skorch"].skipped == measured.failures["skorch"]
