@@ -18,6 +18,7 @@ from benchmarks.large_store import add_long_run, add_runs
 from benchmarks.measurement import ROOT, Row
 from benchmarks.options import Options
 from benchmarks.process import resident_megabytes, wait_until_idle
+from benchmarks.store_queries import queries
 from benchmarks.viewer import viewer
 from seqcore.runs.store import RunFilter, Store
 
@@ -32,7 +33,7 @@ def measure(options: Options) -> None:
     folder = built_store(runs, steps)
     store = Store(folder)
     long = store.find_runs(RunFilter(), limit=1).runs[0].id  # the newest
-    measure_store(options, store, long, f"{runs:,} runs", f"{steps:,} points")
+    measure_store(options, store)
     url = store.url
     store.close()
     with dashboard(url) as board:
@@ -66,19 +67,14 @@ def built_store(runs: int, steps: int) -> Path:
     return folder
 
 
-def measure_store(options: Options, store: Store, long: str, runs: str, points: str) -> None:
-    """Lists of 50 runs in several orders, and the curve of the long run."""
-    lists = {
-        f"list {runs}": RunFilter(),
-        f"filter {runs} by words": RunFilter("gru 16"),
-        f"filter {runs} by status": RunFilter(statuses=("stopped",)),
-        f"sort {runs} by skill": RunFilter(order="skill"),
-    }
-    for name, chosen in lists.items():
-        taken = milliseconds(lambda chosen=chosen: store.find_runs(chosen, limit=50), options.at_most(7))
-        options.add(Row(f"{name}, store alone", taken, unit="ms", requirement="run-list", limit=LIMIT))
-    taken = milliseconds(lambda: store.curve(long), options.at_most(7))
-    options.add(Row(f"loss curve of {points}, store alone", taken, unit="ms", requirement="long-run", limit=LIMIT))
+def measure_store(options: Options, store: Store) -> None:
+    """The queries behind lists, behind views of the long run, and of the shell's commands."""
+    for name, call in queries(store):
+        requirement = "long-run" if name.startswith(("curve", "its", "show")) else "run-list"
+        taken = milliseconds(call, options.at_most(7))
+        shell = name.startswith(("runs", "show"))
+        what = f"python -m seqcore {name}, without the start of the process" if shell else f"store alone: {name}"
+        options.add(Row(what, taken, unit="ms", requirement=requirement, limit=LIMIT))
 
 
 def milliseconds(act: Callable[[], object], times: int) -> tuple[float, ...]:
