@@ -73,6 +73,11 @@ class Classification(Task):
         model = self.experiment.model
         return capabilities_of(model.architecture).causal and not model.bidirectional
 
+    @property
+    def same_operations(self) -> bool:
+        """Not with random prefixes or augmentation."""
+        return self.causal and self.experiment.training.augment == "none"
+
     def make_windows(self, table: Table, device: torch.device) -> LabelledDataset:
         """The sequences, without baselines. DataError: fewer than two classes, missing values, an empty split."""
         augment = self.experiment.training.augment

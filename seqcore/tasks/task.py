@@ -56,6 +56,11 @@ class Task(ABC):
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
 
+    @property
+    def same_operations(self) -> bool:
+        """Whether every training step is the same operations on its batch, without numbers drawn on the CPU."""
+        return True
+
     def check(self, table: Table) -> None:
         """DataError if the table does not fit the experiment: columns, missing values, windows, vocabulary."""
         self.make_windows(table, torch.device("cpu"))

@@ -52,6 +52,11 @@ class Translation(Task):
     codec_type = ParallelTextCodec
     reference = ("nearest_sentence",)
 
+    @property
+    def same_operations(self) -> bool:
+        """The decoder draws at each word whether it is given the true one."""
+        return False
+
     def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> ParallelTextDataset:
         """The sentence pairs; without a codec, the vocabularies are fitted on the training split.
 

@@ -25,10 +25,12 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import summarize
 from seqcore.training.calibration import calibrate
+from seqcore.training.captured import CapturedStep
 from seqcore.training.checkpoint import Checkpoint, unpack
 from seqcore.training.control import LIVE_CHANGES, Control
 from seqcore.training.devices import check_memory, resolve
 from seqcore.training.isolated_rng import IsolatedRng
+from seqcore.training.memory import explained
 from seqcore.training.precision import check_precision
 from seqcore.training.replicas import state_type
 from seqcore.training.requests import Requests
@@ -66,7 +68,8 @@ def fit(
     replay, control = list(changes), control or Control()
     if checkpoint is not None and (wanted := _changes_on_resume(experiment, checkpoint, replay)):
         control.change(wanted)
-    return rng.isolate(_train(experiment, data, checkpoint, replay, control, rng, (device, reason)))
+    events = rng.isolate(_train(experiment, data, checkpoint, replay, control, rng, (device, reason)))
+    return explained(events, experiment, device)
 
 
 def _train(
@@ -87,6 +90,7 @@ def _train(
         return
     state, table = prepared
     p, steps, scoring = state.progress, StepBuffer(), Scoring(state, control)
+    captured = CapturedStep(state) if state.device.type == "cuda" else None
     rng.start_at(p.seconds)
     p.threads = experiment.training.threads or _threads(state, resumed=checkpoint is not None)
     rng.use_threads(p.threads)
@@ -97,6 +101,8 @@ def _train(
 
     def between_steps() -> Iterator[Event]:
         yield from _flush(state, steps, requests)
+        if captured is not None and (finding := captured.take_finding()) is not None:
+            yield finding
         if not requests.should_stop() and scoring.previews.due:
             scoring.previews.plan_next()
             yield scoring.preview()
@@ -115,7 +121,7 @@ def _train(
     while True:
         while state.has_epochs_left and not requests.should_stop():
             for batch, continues in state.remaining_batches():
-                steps.record(*train_step(state, batch, continues), state.windows_in(batch))
+                steps.record(*train_step(state, batch, continues, captured), state.windows_in(batch))
                 if steps.due or requests.pending or scoring.previews.due:
                     yield from between_steps()
                     if requests.should_stop():
@@ -144,10 +150,16 @@ def _train(
 
 
 def train_step(
-    state: TrainingState, batch: Batch, continues: NDArray[np.bool_] | None
+    state: TrainingState,
+    batch: Batch,
+    continues: NDArray[np.bool_] | None,
+    captured: CapturedStep | None = None,
 ) -> tuple[Tensor, Tensor, float | NDArray[np.float64]]:
     """One step of the optimizer -> (loss, gradient norm before clipping, learning rate); of replicas [K] each."""
     learning_rate = state.update_learning_rate()
+    if captured is not None and (found := captured(batch)) is not None:
+        state.count_step(None)
+        return *found, learning_rate
     loss, recurrent_state = state.forward(batch, continues)
     norm = state.descend(loss)
     state.count_step(recurrent_state if continues is not None else None)

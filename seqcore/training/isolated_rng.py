@@ -60,7 +60,7 @@ class IsolatedRng:
         self._threads = threads
         torch.set_num_threads(threads)
 
-    def isolate(self, events: Generator[T, None, None]) -> Iterator[T]:
+    def isolate(self, events: Generator[T, None, None]) -> Generator[T, None, None]:
         """The events of a generator, each made under the run's own random state."""
         with closing(events):
             while True:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
+import torch
 from torch import nn, optim
 
 from seqcore.experiment.config import TrainingConfig
@@ -22,6 +24,23 @@ OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], config: TrainingConfig) -> optim.Optimizer:
-    """The optimizer that `config` names, over these parameters."""
-    make = OPTIMIZERS[config.optimizer]
-    return make(list(parameters), config, lr=config.learning_rate, weight_decay=config.weight_decay)
+    """The optimizer that `config` names, over these parameters.
+
+    On an NVIDIA GPU step count and learning rate are tensors where the optimizer allows it, so that a step can be
+    captured in a CUDA graph.
+    """
+    weights = list(parameters)
+    common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if weights and weights[0].device.type == "cuda" and config.optimizer in _ON_GPU:
+        rate = torch.tensor(config.learning_rate, device=weights[0].device)
+        common |= {"lr": rate, **_ON_GPU[config.optimizer]}
+    return OPTIMIZERS[config.optimizer](weights, config, **common)
+
+
+_ON_GPU: dict[str, dict[str, bool]] = {
+    "adam": {"capturable": True},
+    "adamw": {"capturable": True},
+    "nadam": {"capturable": True},
+    "rmsprop": {"capturable": True},
+    "sgd": {"fused": True},
+}

@@ -166,7 +166,10 @@ class TrainingState:
         p, training, each = self.progress, self.experiment.training, self.steps_per_epoch
         value = rate(training, step=p.step + 1, planned=p.planned, steps_per_epoch=each, drops=p.drops)
         for group in self.optimizer.param_groups:
-            group["lr"] = value
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(value)
+            else:
+                group["lr"] = value
         return value
 
     @cached_property
