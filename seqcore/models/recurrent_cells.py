@@ -7,7 +7,7 @@ all steps at once too, so that a step of a backward pass is one product and one 
 Tensors have the time first, [T, B, ...]; with K replicas, [T, K, B, ...] and weights [K, ...]. Equations and the order
 of gates are those of `torch.nn.RNN`, `GRU` and `LSTM`.
 
-On a CPU torch needs about five times as long for a tanh as for a sigmoid. Where a step has many numbers, tanh(a) is
+On a CPU torch needs about five times as long for a tanh as for a sigmoid. Where there are many of them, tanh(a) is
 therefore computed as 2 sigmoid(2a) - 1. RNN and GRU then keep p = (h + 1) / 2 as their state: W h = 2 W p - W 1, and a
 GRU mixes p as it mixes h. The absolute error of a state is that of the data type's rounding near 1 (float32: 1e-7).
 """
@@ -26,7 +26,7 @@ from seqcore.models.workspace import Workspace
 
 __all__ = ["CELLS", "Cell", "Gradient", "Weights", "product"]
 
-_LARGE = 512  # numbers in a step's state from which a sigmoid with its surroundings is faster than a tanh
+_LARGE = 8_192  # numbers in all steps' states from which a sigmoid with what it needs is faster than a tanh
 
 _ONE, _MINUS_ONE = (torch.tensor(value, device="cpu") for value in (1.0, -1.0))  # a scalar on every device
 
@@ -304,7 +304,7 @@ def _each(reverse: bool, *values: Tensor) -> list[tuple[Tensor, ...]]:
 
 
 def _large(x: Tensor, hidden_size: int) -> bool:
-    return math.prod(x.shape[1:-1]) * hidden_size >= _LARGE
+    return math.prod(x.shape[:-1]) * hidden_size >= _LARGE
 
 
 def _add_product(like: Tensor) -> Callable[..., Tensor]:

@@ -86,7 +86,8 @@ class _Layer(torch.autograd.Function):
         else:
             rows, rows_t, later_t = space.plan(("rows", reverse), lambda: _views(deltas, reverse))
         before = before.narrow(-2, batch if reverse else 0, before.shape[-2] - batch)
-        of_hh = torch.matmul(later_t, before)
+        multiply = torch.bmm if several else torch.mm
+        of_hh = multiply(later_t, before)
         if state is not None:
             of_hh += deltas[-1 if reverse else 0].mT @ state[0]
         bias_hh = bias_ih = rows.sum(-2)
@@ -95,7 +96,7 @@ class _Layer(torch.autograd.Function):
             if several:
                 rows, rows_t, _ = _views(deltas, reverse)
             bias_ih = rows.sum(-2)
-        of_ih = torch.matmul(rows_t, inputs)
+        of_ih = multiply(rows_t, inputs)
         dx = None
         if ctx.needs_input_grad[2]:
             dx = torch.empty_like(x, memory_format=torch.contiguous_format)
@@ -148,7 +149,7 @@ def _outputs(mode: str, reverse: bool, x: Tensor, lengths: Tensor | None, *rest:
 def _keep(ctx: Any, inputs: tuple[Any, ...], y: Tensor) -> None:
     ctx.mode, ctx.reverse, *tensors = inputs
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(y, *tensors)
+    ctx.save_for_backward(y.detach(), *tensors)  # so that views of it in the backward pass need no graph
 
 
 def _forward(
