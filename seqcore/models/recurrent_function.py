@@ -79,24 +79,15 @@ class _Layer(torch.autograd.Function):
             if of_c is not None:
                 by_step, of_c = _add_at_end(torch.zeros_like(y), lengths, of_c), None
         deltas, of_state = cell.backward(Gradient(d, of_c, by_step), y, state, weights, space, reverse=reverse)
-        # the gradients of the weights, each one product over all steps
-        before, inputs, batch, several = _rows(y), _rows(x), y.shape[-2], y.dim() == 4
-        if several:
-            rows, rows_t, later_t = _views(deltas, reverse)
-        else:
-            rows, rows_t, later_t = space.plan(("rows", reverse), lambda: _views(deltas, reverse))
-        before = before.narrow(-2, batch if reverse else 0, before.shape[-2] - batch)
-        multiply = torch.bmm if several else torch.mm
-        of_hh = multiply(later_t, before)
+        sums = _replica_sums if y.dim() == 4 else _sums
+        known: Tensor | None
+        of_hh, bias_hh = sums(deltas, y, space, reverse, shifted=True)
         if state is not None:
             of_hh += deltas[-1 if reverse else 0].mT @ state[0]
-        bias_hh = bias_ih = rows.sum(-2)
+        known = bias_hh
         if cell.own_input_gradients:
-            deltas = cell.input_gradients(deltas, space)
-            if several:
-                rows, rows_t, _ = _views(deltas, reverse)
-            bias_ih = rows.sum(-2)
-        of_ih = multiply(rows_t, inputs)
+            deltas, known = cell.input_gradients(deltas, space), None
+        of_ih, bias_ih = sums(deltas, x, space, reverse, bias=known)
         dx = None
         if ctx.needs_input_grad[2]:
             dx = torch.empty_like(x, memory_format=torch.contiguous_format)
@@ -179,15 +170,54 @@ def _split(cell: Cell, rest: Sequence[Any]) -> tuple[Sequence[Tensor] | None, We
     return None if rest[0] is None else rest[: cell.states], Weights(*rest[cell.states :])
 
 
-def _rows(values: Tensor) -> Tensor:
-    """[T, B, I] -> [T B, I]; of K replicas, [T, K, B, I] -> [K, T B, I]."""
-    return values.flatten(0, 1) if values.dim() == 3 else values.transpose(0, 1).flatten(1, 2)
+def _sums(
+    deltas: Tensor,
+    factors: Tensor,
+    space: Workspace,
+    reverse: bool,
+    *,
+    shifted: bool = False,
+    bias: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Sums over steps and batch of delta_i factor_j, [I, J], and of delta_i, [I] (`bias` if that is known).
+
+    Where `shifted`, a step's factor is that of the step before, and the first step has none.
+    """
+
+    def views() -> tuple[Tensor, Tensor, Tensor]:
+        rows, batch = deltas.flatten(0, 1), deltas.shape[1]
+        return rows, rows.t(), rows.narrow(0, 0 if reverse else batch, len(rows) - batch).t()
+
+    rows, rows_t, later_t = space.plan(("rows", reverse), views)
+    if bias is None:
+        bias = rows.sum(0)
+    flat = factors.flatten(0, 1)
+    if shifted:
+        batch = factors.shape[1]
+        return torch.mm(later_t, flat.narrow(0, batch if reverse else 0, len(flat) - batch)), bias
+    return torch.mm(rows_t, flat), bias
 
 
-def _views(deltas: Tensor, reverse: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of all steps as `_rows`, transposed, and transposed without those of the first step."""
-    rows, batch = _rows(deltas), deltas.shape[-2]
-    return rows, rows.mT, rows.narrow(-2, 0 if reverse else batch, rows.shape[-2] - batch).mT
+def _replica_sums(
+    deltas: Tensor,
+    factors: Tensor,
+    space: Workspace,
+    reverse: bool,
+    *,
+    shifted: bool = False,
+    bias: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The same for K replicas, [K, I, J] and [K, I]: step by step, for the axes of time and batch lie apart."""
+    if bias is None:
+        bias = deltas.sum((0, 2))
+    if factors.shape[-1] == 1:
+        return (deltas * factors).sum((0, 2))[..., None], bias
+    steps = space.plan("transposed", lambda: deltas.mT.unbind(0))
+    found = deltas.new_zeros(*deltas.shape[1:2], deltas.shape[-1], factors.shape[-1])
+    later, before = (steps[:-1], factors[1:].unbind(0)) if reverse else (steps[1:], factors[:-1].unbind(0))
+    for delta, factor in zip(later, before, strict=True) if shifted else zip(steps, factors.unbind(0), strict=True):
+        found.baddbmm_(delta, factor)
+    return found, bias
 
 
 def _with_replicas(tensor: Tensor | None, axis: int | None, wanted: int, replicas: int) -> Tensor | None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
 from seqcore.models.architecture import LayerRow, ModelContext, build_architecture, layer_row
+from seqcore.models.output_layer import OutputLayer
 from seqcore.models.state import State
 
 __all__ = ["OneHot", "SequenceModel", "encoding_row"]
@@ -38,7 +39,7 @@ class SequenceModel(nn.Module):
             context = context._replace(input_size=size or symbols)
         self.backbone = build_architecture(context, config)
         self.dropout = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
-        self.head = nn.Linear(self.backbone.output_size, outputs)
+        self.head: nn.Linear = OutputLayer(self.backbone.output_size, outputs)
         self.backbone.initial_head(self.head)
         self.causal = self.backbone.capabilities.causal and not config.bidirectional
 
@@ -62,7 +63,7 @@ class SequenceModel(nn.Module):
         return [
             *([] if self.embedding is None else [encoding_row("input", self.embedding)]),
             *self.backbone.layers(),
-            layer_row("head", self.head, f"[B, {steps}, {self.head.out_features}]"),
+            layer_row("head", self.head, f"[B, {steps}, {self.head.out_features}]", "Linear"),
         ]
 
 

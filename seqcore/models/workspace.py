@@ -15,7 +15,7 @@ from torch import Tensor
 
 __all__ = ["Lease", "Workspace"]
 
-_MOST_BYTES = 2**26  # kept for later, of all workspaces that are not in use
+_MOST_BYTES = 2**27  # kept for later, of all workspaces that are not in use
 
 T = TypeVar("T")
 
