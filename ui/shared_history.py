@@ -19,7 +19,7 @@ __all__ = ["Same", "SharedHistory", "shared_history"]
 INTERVAL = 0.2  # seconds between two looks at the store, however many visitors ask
 UNSLOWED, SLOWEST = 4, 1.0  # viewers at that interval; seconds between two looks, of any number of viewers
 MOST = 16  # runs in memory
-PRESENT = 10.0  # seconds after which a viewer counts as gone
+PRESENT = 30.0  # seconds after which a viewer counts as gone
 
 T = TypeVar("T")
 
