@@ -1,38 +1,27 @@
-"""The launcher: pages, start and stop of the workers, middleware, and the route of Plotly's script.
+"""The launcher: pages, warm-up, start and stop of the workers, and middleware.
 
 streamlit run app.py
+
+It imports as little as possible: the browser loads the page while the rest is imported (`ui/warm_up.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-import plotly
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from seqcore.errors import SeqcoreError
-from seqcore.runs import service
-from ui.live_chart import PLOTLY_ROUTE
+from ui import warm_up
+from ui.frontend import Frontend
 from ui.middleware import BrowserMessages, RequestGuard, SafeHeaders, UploadLimit
 from ui.return_link import ReturnLink
-from ui.scoring import scoring
-
-PLOTLY = Path(plotly.__file__).with_name("package_data") / "plotly.min.js"
-
-
-async def plotly_script(request: object) -> FileResponse:
-    """Plotly's script from the installed package, so that no page loads it from another server."""
-    headers = {"cache-control": "public, max-age=31536000, immutable"}  # the route contains the version
-    return FileResponse(PLOTLY, media_type="text/javascript", headers=headers)
 
 
 async def first_page(request: Request) -> RedirectResponse:
@@ -42,18 +31,23 @@ async def first_page(request: Request) -> RedirectResponse:
 
 @contextlib.asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
-    """Start the workers and import torch before the first visit; stop the workers when the server ends."""
-    with contextlib.suppress(SeqcoreError):  # the pages show why a store can't be opened
-        await asyncio.to_thread(service.current.scheduler)
-    warm = asyncio.create_task(
-        asyncio.to_thread(importlib.import_module, "seqcore.inference.predictor")
-    )  # brings torch
+    """Warm up beside the first visit; stop the workers when the server ends."""
+    warm = asyncio.create_task(asyncio.to_thread(warm_up.current.run))
     try:
         yield {}
     finally:
-        await asyncio.to_thread(service.current.close)
-        scoring.clear()
+        warm_up.current.close()
+        await asyncio.to_thread(stop)
         await warm
+
+
+def stop() -> None:
+    """Stop the workers and what is computed for pages."""
+    from seqcore.runs import service
+    from ui.scoring import scoring
+
+    service.current.close()
+    scoring.clear()
 
 
 def unexpected(error: Exception) -> bool:
@@ -63,10 +57,11 @@ def unexpected(error: Exception) -> bool:
     return True
 
 
+PARTS = (SafeHeaders, RequestGuard, BrowserMessages, UploadLimit, ReturnLink, Frontend)
 app = st.App(
     "pages/_router.py",
-    routes=[Route(PLOTLY_ROUTE, plotly_script), Route("/train", first_page)],
-    middleware=[Middleware(part) for part in (SafeHeaders, RequestGuard, BrowserMessages, UploadLimit, ReturnLink)],
+    routes=[Route("/train", first_page)],
+    middleware=[Middleware(part) for part in PARTS],
     lifespan=lifespan,
     on_script_error=unexpected,
 )

@@ -2,11 +2,14 @@
 
 import streamlit as st
 
+from ui import warm_up
+
+warm_up.current.wait_for_modules()
+
 from seqcore.errors import SeqcoreError
 from ui import account, session, theme
 
 st.set_page_config(page_title="Sequence Lab", page_icon=session.icon(), layout="wide")
-theme.apply()
 st.logo(theme.wordmark(), size="medium")
 page = st.navigation(
     [
@@ -25,3 +28,5 @@ try:
         page.run()
 except SeqcoreError as error:
     session.show_errors(error)
+finally:
+    warm_up.current.page_sent()

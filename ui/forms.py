@@ -50,7 +50,10 @@ def section(
             with place:
                 field_control(draft, setting, columns)
     if rest:
-        with st.expander(f"More {name} settings", key=f"more-{name}"):
+        more = st.expander(f"More {name} settings", key=f"more-{name}", on_change="rerun")
+        if not more.open:  # not drawn: they would be most of the page's controls; the draft keeps their values
+            return
+        with more:
             for setting in sorted(rest, key=lambda s: inapplicable(draft, s) is not None):
                 field_control(draft, setting, columns)
             if others:

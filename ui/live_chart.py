@@ -13,17 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import plotly
 import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
 from seqcore.plots.style import COLOURS, apply_style
+from ui.frontend import PLOTLY_ROUTE
 
-__all__ = ["PLOTLY_ROUTE", "figure_text", "live_chart"]
+__all__ = ["figure_text", "live_chart"]
 
-PLOTLY_ROUTE = f"/plotly-{plotly.__version__}.min.js"
-_PANDAS = pd.__version__  # imported here: Plotly would import it lazily, possibly in two threads at once
+_PANDAS = pd.__version__  # imported here: Plotly uses it where it is loaded, and another thread may be importing it
 _FOLDER = Path(__file__).parent
 _LINK = re.compile(r"(?:<|\\u003c)(?=\s*/?\s*a\b)", re.IGNORECASE)  # Plotly draws links in names that users give
 

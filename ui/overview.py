@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, Literal
 
 import streamlit as st
@@ -21,7 +20,7 @@ from seqcore.experiment.experiment import OPTIONS, Experiment, settings_of
 from seqcore.experiment.recipes import load_recipe
 from seqcore.plots.data import plot_table
 from seqcore.plots.examples import plot_examples
-from ui import data_picker, session
+from ui import data_picker, session, warm_up
 from ui.cards import finding_box
 from ui.drafts import Draft
 from ui.live_chart import figure_text, live_chart
@@ -145,7 +144,7 @@ def predicted(experiment: Experiment, table: Table) -> None:
 
 def known_errors(experiment: Experiment, table: Table) -> tuple[str, ...] | None:
     """`check`, or None on a server that would have to import torch first, for which the page does not wait."""
-    return check(experiment, table) if "seqcore.training.fit" in sys.modules else None
+    return check(experiment, table) if warm_up.has_torch() else None
 
 
 def check(experiment: Experiment, table: Table) -> tuple[str, ...]:
@@ -180,7 +179,7 @@ def parameters(experiment: Experiment | None, table: Table | None) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _summary(experiment: str, _table: Table) -> tuple[list[dict[str, object]], int]:
-    from seqcore.inference.predictor import summarize  # imports torch: the rest of the page does not wait for it
+    from seqcore.inference.predictor import summarize  # needs torch, which `check` has waited for
 
     summary = summarize(Experiment.from_json(experiment), _table)
     return summary.layers, summary.parameters
@@ -197,7 +196,8 @@ def _data_warnings(experiment: str, _table: Table) -> list[Finding]:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _check(experiment: str, _table: Table) -> tuple[str, ...]:
-    from seqcore.training.fit import check  # imports torch
+    warm_up.current.wait_for_torch()
+    from seqcore.training.fit import check
 
     try:
         check(Experiment.from_json(experiment), _table)

@@ -55,11 +55,20 @@ class _Entry:
 class Scheduler:
     """Executes a store's queued runs in order, `slots` at a time. One for a server.
 
-    Paused runs take no slot. An idle worker is kept ready for a free slot, and dead workers are replaced.
+    Paused runs take no slot. An idle worker is kept ready for a free slot, and dead workers are replaced. Without
+    `keep_spare` that begins with `start_spare`: until then a worker is started for each queued run only.
     """
 
-    def __init__(self, store: Store, *, slots: int | None = None, launcher: Launcher = local_launcher.launch) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        slots: int | None = None,
+        launcher: Launcher = local_launcher.launch,
+        keep_spare: bool = True,
+    ) -> None:
         self.store = store
+        self._keep_spare = keep_spare
         self.slots = slots if slots is not None else default_slots()
         self._launch = launcher
         self._messages: SimpleQueue[tuple[_Entry | None, str]] = SimpleQueue()
@@ -78,11 +87,16 @@ class Scheduler:
         return self._round_error or self._claim_error or self._start_error
 
     def start(self) -> Scheduler:
-        """Start the scheduler thread and a first worker; nothing where the store is read-only."""
+        """Start the scheduler thread and, with `keep_spare`, a first worker; nothing where the store is read-only."""
         if self._thread is None and not self.store.read_only:
             self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
             self._thread.start()
         return self
+
+    def start_spare(self) -> None:
+        """Keep an idle worker ready from now on."""
+        self._keep_spare = True
+        self._wake()
 
     def close(self) -> None:
         """Ask every worker to write a checkpoint and exit. Their runs are interrupted and can be resumed."""
@@ -194,11 +208,12 @@ class Scheduler:
                 self._workers.remove(entry)
 
     def _replace(self) -> None:
-        """Start workers for the queued runs that have a free slot, and keep at least one idle."""
+        """Start workers for the queued runs that have a free slot, and keep at least one idle with `keep_spare`."""
         free = self.slots - self._count("busy")
         ready = self._count("idle") + self._count("starting")
-        waiting = len(self.store.queue()) if free > 1 else 1
-        wanted = min(free, max(1, waiting))
+        least = int(self._keep_spare)
+        waiting = least if least == free else len(self.store.queue())
+        wanted = min(free, max(least, waiting))
         while ready < wanted and time.monotonic() >= self._next_start:
             self._workers.append(self._start_worker())
             ready += 1

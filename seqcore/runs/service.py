@@ -32,12 +32,12 @@ class Service:
                 self._store = open_store()
             return self._store
 
-    def scheduler(self) -> Scheduler:
-        """The scheduler of the store, started. StoreError as for `store`."""
+    def scheduler(self, *, keep_spare: bool = True) -> Scheduler:
+        """The scheduler of the store, started, at its first use with `keep_spare`. StoreError as for `store`."""
         with self._guard:
             store = self.store()
             if self._scheduler is None:
-                self._scheduler = Scheduler(store)
+                self._scheduler = Scheduler(store, keep_spare=keep_spare)
                 self._scheduler.start()
             return self._scheduler
 

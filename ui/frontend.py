@@ -1,0 +1,194 @@
+"""Streamlit's page and its files as this app serves them: from memory, with the app's style sheet, and loaded early.
+
+Streamlit sends a page with the names of its first modules alone. The browser learns of those of the controls, of the
+icons' font and of Plotly when the first elements arrive, and of the app's style sheet after them, so that elements
+change their size while the page loads. Here the page itself names them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gzip
+import ipaddress
+import mimetypes
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import plotly
+import streamlit as st
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui import warm_up
+
+__all__ = ["PLOTLY_ROUTE", "Frontend", "page"]
+
+PLOTLY_ROUTE = f"/plotly-{plotly.__version__}.min.js"
+START_ROUTE = "/start.js"
+CONTROLS = (
+    "ButtonGroup", "Selectbox", "NumberInput", "Multiselect", "Checkbox", "Button", "BidiComponent", "Html", "TextInput",
+)  # fmt: skip
+"""Streamlit's modules of the controls that most pages have, by the beginnings of their files' names."""
+
+HEAD = 10_000  # characters of a module that contain its imports
+
+_STATIC = Path(st.__file__).with_name("static")
+_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*["']\./([\w.\-]+\.js)["']""")
+_IMMUTABLE = b"public, immutable, max-age=31536000"  # the names contain a hash of the content
+_CONDITIONS = (b"if-none-match", b"if-modified-since")
+
+
+class Frontend:
+    """Answers requests for Streamlit's static files and Plotly's script, and completes Streamlit's page.
+
+    Streamlit's own handler takes 2 ms of the server's time and five changes of thread for each of the 130 files of a
+    first visit, while the server imports what the pages need. Plotly's script comes from the installed package, so that
+    no page loads it from another server.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._files = {
+            f"/static/{quote(path.relative_to(_STATIC / 'static').as_posix())}": path
+            for path in (_STATIC / "static").rglob("*")
+            if path.is_file()
+        }
+        self._files[PLOTLY_ROUTE] = Path(plotly.__file__).with_name("package_data") / "plotly.min.js"
+        self._index = (_STATIC / "index.html").read_bytes()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or forward it and complete the page in its response."""
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        names = [name for name, _ in scope["headers"]]
+        path = _below_base(scope["path"])
+        if path in self._files and b"range" not in names:
+            compressed = path == PLOTLY_ROUTE and _is_remote(scope) and _takes_gzip(scope)
+            await _send_file(self._files[path], scope, send, compressed=compressed)
+        elif path == START_ROUTE:
+            await _send_content(_start_script(), "text/javascript", scope, send, (b"cache-control", b"no-cache"))
+        else:
+            headers = [(name, value) for name, value in scope["headers"] if name not in _CONDITIONS]
+            await self.app({**scope, "headers": headers}, receive, _Completed(self._index, send))
+
+
+class _Completed:
+    """Passes a response on; Streamlit's page is completed."""
+
+    def __init__(self, index: bytes, send: Send) -> None:
+        self._index = index
+        self._send = send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_page(message, len(self._index)):
+            self._start = message
+            return
+        if self._start is None:
+            await self._send(message)
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body"):
+            return
+        start, self._start = self._start, None
+        if self._body == self._index:
+            warm_up.current.visited()
+            self._body = page()
+            dropped = (b"content-length", b"etag", b"last-modified")
+            start["headers"] = [(name, value) for name, value in start["headers"] if name.lower() not in dropped]
+            start["headers"].append((b"content-length", str(len(self._body)).encode()))
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": self._body})
+
+
+def _is_page(message: Message, length: int) -> bool:
+    headers = {name.lower(): value for name, value in message.get("headers", [])}
+    page = headers.get(b"content-type", b"").startswith(b"text/html")
+    return page and message["status"] == 200 and headers.get(b"content-length") == str(length).encode()
+
+
+async def _send_file(file: Path, scope: Scope, send: Send, *, compressed: bool) -> None:
+    kind = {".js": "text/javascript", ".woff2": "font/woff2"}.get(file.suffix) or mimetypes.guess_type(file.name)[0]
+    headers = [(b"cache-control", _IMMUTABLE), (b"vary", b"accept-encoding")]
+    if compressed:
+        content = await asyncio.to_thread(_gzip, file)
+        headers.append((b"content-encoding", b"gzip"))
+    else:
+        content = file.read_bytes()
+    await _send_content(content, kind or "application/octet-stream", scope, send, *headers)
+
+
+async def _send_content(content: bytes, kind: str, scope: Scope, send: Send, *headers: tuple[bytes, bytes]) -> None:
+    first = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": [*first, *headers]})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+
+
+@functools.cache
+def _gzip(file: Path) -> bytes:
+    return gzip.compress(file.read_bytes(), 6, mtime=0)
+
+
+def _is_remote(scope: Scope) -> bool:
+    """Whether the client is on another machine: on the same one compression takes longer than it saves."""
+    host = (scope.get("client") or ("",))[0]
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True
+
+
+def _takes_gzip(scope: Scope) -> bool:
+    return any(name == b"accept-encoding" and b"gzip" in value.lower() for name, value in scope["headers"])
+
+
+def _start_script() -> bytes:
+    """The script that loads Plotly while the page waits for its first elements."""
+    route = f'const ROUTE = "{PLOTLY_ROUTE}"\n'
+    return (route + Path(__file__).with_name("start.js").read_text(encoding="utf-8")).encode()
+
+
+def _below_base(path: str) -> str:
+    base = str(st.config.get_option("server.baseUrlPath")).strip("/")
+    return path.removeprefix(f"/{base}") if base and path.startswith(f"/{base}/") else path
+
+
+def page() -> bytes:
+    """Streamlit's page with the files that it needs soon, and with the app's style sheet.
+
+    The style sheet is in the body, behind those that Streamlit adds to the head, so that it wins over them.
+    """
+    html = (_STATIC / "index.html").read_text(encoding="utf-8")
+    style = Path(__file__).with_name("theme.css").read_text(encoding="utf-8")
+    body = f'<style>{style}</style>\n<div id="root">'
+    return html.replace("</head>", f"{_early()}</head>", 1).replace('<div id="root">', body, 1).encode()
+
+
+@functools.cache
+def _early() -> str:
+    """Tags for the head: modules of the controls and what they import, the icons' font, and Plotly."""
+    tags = [f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in _modules()]
+    icons = next((_STATIC / "static" / "media").glob("MaterialSymbols-Rounded.*.woff2"), None)
+    if icons is not None:
+        tags.append(
+            f'<link rel="preload" href="./static/media/{icons.name}" as="font" type="font/woff2" crossorigin>'
+        )
+    tags.append(f'<link rel="preload" href="{PLOTLY_ROUTE}" as="script">')
+    tags.append(f'<script defer src="{START_ROUTE}"></script>')
+    return "".join(f"{tag}\n" for tag in tags)
+
+
+def _modules() -> list[str]:
+    """The files of `CONTROLS` and, after each, those that it imports, directly or not; without those of every page."""
+    folder, listed = _STATIC / "static" / "js", (_STATIC / "index.html").read_text(encoding="utf-8")
+    waiting = [path.name for name in CONTROLS for path in sorted(folder.glob(f"{name}.*.js"))][::-1]
+    found: dict[str, None] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in found and f"/{name}" not in listed and (folder / name).is_file():
+            found[name] = None
+            waiting += _IMPORT.findall((folder / name).read_text(encoding="utf-8")[:HEAD])[::-1]
+    return list(found)

@@ -1,0 +1,94 @@
+"""What a new server does before its first page and beside it: it imports the pages' modules, starts a worker, and
+imports torch, in the order of need.
+
+A first page is sent before torch is imported: on two cores the import and the start of a worker would take the time in
+which the browser draws the page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import threading
+import time
+
+from seqcore.errors import SeqcoreError
+
+__all__ = ["WarmUp", "current", "has_torch"]
+
+MODULES = ("ui.account", "ui.theme", "ui.run_view", "ui.actions", "ui.overview", "ui.import_changes", "ui.import_report")
+"""What the first page imports."""
+UNVISITED = 3.0  # seconds after which a server without a visitor goes on
+VISITED = 60.0  # seconds after which it goes on although the page of a visitor has not been sent
+LEAST, MOST = 0.5, 3.0  # seconds that a browser has for drawing the first page: about as many as the imports took
+
+
+class WarmUp:
+    """The three steps in a thread of the caller's, and the events that pages wait for."""
+
+    def __init__(self) -> None:
+        self._imported = threading.Event()
+        self._visited = threading.Event()
+        self._page_sent = threading.Event()
+        self._ready = threading.Event()
+        self._closing = threading.Event()
+        self._began = False
+
+    def run(self) -> None:
+        """Take the steps; returns early after `close`."""
+        self._began, began = True, time.monotonic()
+        try:
+            for name in MODULES:
+                importlib.import_module(name)
+        finally:
+            self._imported.set()  # a page shows what is wrong
+        took = time.monotonic() - began
+        from seqcore.runs import service
+
+        with contextlib.suppress(SeqcoreError):  # the pages show why a store can't be opened
+            service.current.scheduler(keep_spare=False)
+        if self._visited.wait(UNVISITED) and self._page_sent.wait(VISITED):
+            self._closing.wait(min(MOST, max(LEAST, took)))
+        try:
+            if not self._closing.is_set():
+                with contextlib.suppress(SeqcoreError):
+                    service.current.scheduler().start_spare()
+                for name in ("seqcore.training.fit", "seqcore.inference.predictor"):  # they bring torch
+                    importlib.import_module(name)
+        finally:
+            self._ready.set()
+
+    def wait_for_modules(self) -> None:
+        """Wait until the pages' modules are imported: a second thread could meet one that is half imported."""
+        if self._began:
+            self._imported.wait()
+
+    def visited(self) -> None:
+        """Say that a browser has asked for a page."""
+        self._visited.set()
+
+    def page_sent(self) -> None:
+        """Say that a page has been sent, apart from what needs torch."""
+        self._visited.set()
+        self._page_sent.set()
+
+    def wait_for_torch(self) -> None:
+        """Say that a page has been sent, and wait until torch is imported."""
+        self.page_sent()
+        if self._began and not has_torch():
+            self._ready.wait()
+
+    def close(self) -> None:
+        """Let `run` return soon."""
+        self._closing.set()
+        self.page_sent()
+
+
+def has_torch() -> bool:
+    """Whether torch, and what checks an experiment with it, is imported or being imported."""
+    return "seqcore.training.fit" in sys.modules
+
+
+current = WarmUp()
+"""The warm-up of this process."""
