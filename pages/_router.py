@@ -4,10 +4,10 @@ import streamlit as st
 
 from ui import warm_up
 
-warm_up.current.wait_for_modules()
+warm_up.current.wait_for_modules()  # before they are imported here, too
 
-from seqcore.errors import SeqcoreError
-from ui import account, session, theme
+from seqcore.errors import SeqcoreError  # noqa: E402
+from ui import account, session, theme  # noqa: E402
 
 st.set_page_config(page_title="Sequence Lab", page_icon=session.icon(), layout="wide")
 st.logo(theme.wordmark(), size="medium")

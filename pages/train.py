@@ -82,8 +82,9 @@ if experiment is not None and table is not None:
     if first:
         with prediction_line:
             overview.predicted(experiment, table)
-    # Last: on a server that has just started this waits for torch.
-    if errors is None and overview.check(experiment, table):
+    # Last: on a server that has just started this waits for torch, which knows errors and this machine's devices.
+    if errors is None:
+        overview.check(experiment, table)
         st.rerun()
 with summary:
     overview.parameters(experiment, table)

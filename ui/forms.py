@@ -15,6 +15,7 @@ from seqcore.data.table import Table
 from seqcore.experiment.constraints import RULES
 from seqcore.experiment.experiment import OPTIONS, settings_of
 from seqcore.experiment.fields import Choice, Setting
+from ui import warm_up
 from ui.drafts import Draft, widget_key
 from ui.session import escape
 
@@ -258,7 +259,9 @@ def _text(draft: Draft, setting: Setting, label: str, common: dict[str, Any], co
 def _dynamic_choice(setting: Setting, label: str, common: dict[str, Any]) -> str:
     """The choices of this machine (devices), with the reason for those that are unavailable."""
     assert setting.dynamic_choices is not None
-    choices: list[Choice] = setting.dynamic_choices.load()()
+    # Torch knows the choices (devices); until it is imported there are the default and the current one.
+    automatic = Choice(str(setting.default), "Automatic")
+    choices: list[Choice] = setting.dynamic_choices.load()() if warm_up.has_torch() else [automatic]
     titles = {c.value: f"{c.title} ({c.value})" if c.value not in ("auto", "cpu") else c.title for c in choices}
     now = str(st.session_state[common["key"]])
     possible = [c.value for c in choices if not c.reason]

@@ -27,7 +27,8 @@ __all__ = ["PLOTLY_ROUTE", "Frontend", "page"]
 PLOTLY_ROUTE = f"/plotly-{plotly.__version__}.min.js"
 START_ROUTE = "/start.js"
 CONTROLS = (
-    "ButtonGroup", "Selectbox", "NumberInput", "Multiselect", "Checkbox", "Button", "BidiComponent", "Html", "TextInput",
+    "ButtonGroup", "Selectbox", "NumberInput", "Multiselect", "Checkbox", "Button", "BidiComponent", "Html",
+    "TextInput",
 )  # fmt: skip
 """Streamlit's modules of the controls that most pages have, by the beginnings of their files' names."""
 
@@ -36,7 +37,7 @@ HEAD = 10_000  # characters of a module that contain its imports
 _STATIC = Path(st.__file__).with_name("static")
 _IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*["']\./([\w.\-]+\.js)["']""")
 _IMMUTABLE = b"public, immutable, max-age=31536000"  # the names contain a hash of the content
-_CONDITIONS = (b"if-none-match", b"if-modified-since")
+_DROPPED = (b"if-none-match", b"if-modified-since", b"accept-encoding")  # for the page as it is in the package
 
 
 class Frontend:
@@ -69,9 +70,11 @@ class Frontend:
             await _send_file(self._files[path], scope, send, compressed=compressed)
         elif path == START_ROUTE:
             await _send_content(_start_script(), "text/javascript", scope, send, (b"cache-control", b"no-cache"))
-        else:
-            headers = [(name, value) for name, value in scope["headers"] if name not in _CONDITIONS]
+        elif any(name == b"accept" and b"text/html" in value for name, value in scope["headers"]):
+            headers = [(name, value) for name, value in scope["headers"] if name not in _DROPPED]
             await self.app({**scope, "headers": headers}, receive, _Completed(self._index, send))
+        else:
+            await self.app(scope, receive, send)
 
 
 class _Completed:
@@ -173,11 +176,9 @@ def _early() -> str:
     tags = [f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in _modules()]
     icons = next((_STATIC / "static" / "media").glob("MaterialSymbols-Rounded.*.woff2"), None)
     if icons is not None:
-        tags.append(
-            f'<link rel="preload" href="./static/media/{icons.name}" as="font" type="font/woff2" crossorigin>'
-        )
-    tags.append(f'<link rel="preload" href="{PLOTLY_ROUTE}" as="script">')
-    tags.append(f'<script defer src="{START_ROUTE}"></script>')
+        tags.append(f'<link rel="preload" href="./static/media/{icons.name}" as="font" type="font/woff2" crossorigin>')
+    tags.append(f'<link rel="preload" href=".{PLOTLY_ROUTE}" as="script">')
+    tags.append(f'<script defer src=".{START_ROUTE}"></script>')
     return "".join(f"{tag}\n" for tag in tags)
 
 

@@ -164,7 +164,10 @@ def parameters(experiment: Experiment | None, table: Table | None) -> None:
         st.caption("– parameters")
         return
     layers, count = _summary(experiment.to_json(), table)
-    with st.expander(f"{count:,} parameters", key="summary"):
+    folded = st.expander(f"{count:,} parameters", key="summary", on_change="rerun")
+    if not folded.open:  # the browser loads a megabyte of scripts for the grid
+        return
+    with folded:
         st.dataframe(
             layers,
             hide_index=True,

@@ -1,4 +1,4 @@
-"""Styles beyond the theme in `.streamlit/config.toml`: tabular figures, narrow screens, HTML blocks, the wordmark."""
+"""The wordmark, and whether the theme is dark. Styles beyond the theme are in theme.css, which `frontend.py` sends."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-__all__ = ["apply", "is_dark", "wordmark"]
-
-
-def apply() -> None:
-    """Add the style sheet to this page."""
-    style = Path(__file__).with_name("theme.css").read_text(encoding="utf-8")
-    st.html(f"<style>{style}</style>")
+__all__ = ["is_dark", "wordmark"]
 
 
 def is_dark() -> bool:

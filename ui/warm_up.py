@@ -1,5 +1,4 @@
-"""What a new server does before its first page and beside it: it imports the pages' modules, starts a worker, and
-imports torch, in the order of need.
+"""What a new server does in the order of need: import the pages' modules, start a worker, import torch.
 
 A first page is sent before torch is imported: on two cores the import and the start of a worker would take the time in
 which the browser draws the page.
@@ -17,7 +16,15 @@ from seqcore.errors import SeqcoreError
 
 __all__ = ["WarmUp", "current", "has_torch"]
 
-MODULES = ("ui.account", "ui.theme", "ui.run_view", "ui.actions", "ui.overview", "ui.import_changes", "ui.import_report")
+MODULES = (
+    "ui.account",
+    "ui.theme",
+    "ui.run_view",
+    "ui.actions",
+    "ui.overview",
+    "ui.import_changes",
+    "ui.import_report",
+)
 """What the first page imports."""
 UNVISITED = 3.0  # seconds after which a server without a visitor goes on
 VISITED = 60.0  # seconds after which it goes on although the page of a visitor has not been sent
@@ -86,8 +93,8 @@ class WarmUp:
 
 
 def has_torch() -> bool:
-    """Whether torch, and what checks an experiment with it, is imported or being imported."""
-    return "seqcore.training.fit" in sys.modules
+    """Whether torch is imported, and what checks an experiment with it."""
+    return hasattr(sys.modules.get("seqcore.training.fit"), "check")  # not while it is being imported
 
 
 current = WarmUp()

@@ -2,8 +2,9 @@
 
 The help says in two sentences what an architecture is, with its source, and when to take it.
 `traits["capabilities"]` says what an architecture supports; `traits["gates"]` is half the number of D by D matrices of
-a layer, for estimates of memory. `options` names the section of an architecture's own fields, which may lie in its own
-file: it is imported where the architecture is chosen.
+a layer, for estimates of memory. `options` names the section of an architecture's own fields. It may lie in the
+architecture's file; those of this package are in `options.py`, since the first page of a new server asks for them and
+does not wait for torch.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ MODELS: dict[str, Entry] = {
         "all that matters lies within a known number of steps.",
         "seqcore.models.tcn:TCN",
         {"gates": 3, "capabilities": Capabilities(stateful=True)},
-        options="seqcore.models.tcn:TCNOptions",
+        options="seqcore.models.options:TCNOptions",
     ),
     "nlinear": Entry(
         "NLinear",
@@ -98,7 +99,7 @@ MODELS: dict[str, Entry] = {
         "which any larger model has to beat.",
         "seqcore.models.nlinear:NLinear",
         {"capabilities": Capabilities(packed=False, fixed_window=True)},
-        options="seqcore.models.nlinear:NLinearOptions",
+        options="seqcore.models.options:NLinearOptions",
     ),
     "slstm": Entry(
         "sLSTM",

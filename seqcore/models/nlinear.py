@@ -10,17 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.experiment.fields import Options, setting
 from seqcore.models.architecture import Architecture, ModelContext
+from seqcore.models.options import NLinearOptions
 from seqcore.models.state import State
 
-__all__ = ["NLinear", "NLinearOptions"]
-
-
-class NLinearOptions(Options):
-    """Fields that an NLinear alone has."""
-
-    subtract_last: bool = setting(True, "Subtract the last value of the window and add it to the forecast.")
+__all__ = ["NLinear"]
 
 
 class NLinear(Architecture):

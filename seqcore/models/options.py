@@ -7,7 +7,7 @@ from typing import cast
 from seqcore.experiment.config import ModelConfig
 from seqcore.experiment.fields import OptionalInt, Options, Section, setting
 
-__all__ = ["LSTMOptions", "RNNOptions", "SLSTMOptions", "TransformerOptions"]
+__all__ = ["LSTMOptions", "NLinearOptions", "RNNOptions", "SLSTMOptions", "TCNOptions", "TransformerOptions"]
 
 
 class RNNOptions(Options):
@@ -29,6 +29,25 @@ class LSTMOptions(Options):
         minimum=-10.0,
         maximum=10.0,
     )
+
+
+class TCNOptions(Options):
+    """Fields that a TCN alone has."""
+
+    kernel_size: int = setting(3, "Time steps that each convolution reads.", minimum=2, maximum=64, unit="steps")
+    blocks: OptionalInt = setting(
+        None,
+        "Residual blocks of a layer, with dilations 1, 2, 4, ... Empty: enough for the receptive field to cover the "
+        "window.",
+        minimum=1,
+        maximum=16,
+    )
+
+
+class NLinearOptions(Options):
+    """Fields that an NLinear alone has."""
+
+    subtract_last: bool = setting(True, "Subtract the last value of the window and add it to the forecast.")
 
 
 class SLSTMOptions(Options):

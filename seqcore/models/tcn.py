@@ -14,24 +14,11 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.experiment.fields import OptionalInt, Options, setting
 from seqcore.models.architecture import Architecture, LayerRow, ModelContext, inside, layer_row
+from seqcore.models.options import TCNOptions
 from seqcore.models.state import State
 
-__all__ = ["TCN", "TCNOptions"]
-
-
-class TCNOptions(Options):
-    """Fields that a TCN alone has."""
-
-    kernel_size: int = setting(3, "Time steps that each convolution reads.", minimum=2, maximum=64, unit="steps")
-    blocks: OptionalInt = setting(
-        None,
-        "Residual blocks of a layer, with dilations 1, 2, 4, ... Empty: enough for the receptive field to cover the "
-        "window.",
-        minimum=1,
-        maximum=16,
-    )
+__all__ = ["TCN"]
 
 
 class TCN(Architecture):

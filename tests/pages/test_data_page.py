@@ -130,6 +130,10 @@ def test_open_in_train_opens_the_train_page_with_the_same_data_and_settings(page
 def test_target_and_inputs_are_named_and_forecast_fields_are_on_top(page: AppTest) -> None:
     upload(open_source(page, "file"), "load.csv", PERIODIC)
     assert "Predicts **load** from its own past." in texts(page)
+    (folded,) = [e for e in page.expander if e.label == "More data settings"]
+    assert len(folded) == 0  # what is folded away is not drawn
+    page.session_state["more-data"] = True
+    page.run()
     assert "Scaled (standard): a candidate of the scaling search" in texts(page)
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
     assert "data:data.calendar" not in [box.key for box in folded.multiselect]

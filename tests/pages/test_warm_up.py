@@ -1,0 +1,76 @@
+"""A new server: its first page does not need torch, and waits for the modules that are being imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from seqcore.runs import service
+from seqcore.runs.service import Service
+from ui import warm_up
+from ui.warm_up import WarmUp
+
+FIRST_PAGE = """
+import os, sys
+from streamlit.testing.v1 import AppTest
+from ui import overview
+
+overview.check = lambda *given: os._exit(1 if "torch" in sys.modules else 17)
+AppTest.from_file(os.path.abspath("pages/_router.py"), default_timeout=60).run()
+"""
+
+
+@pytest.fixture
+def warm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WarmUp:
+    monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
+    monkeypatch.setattr(service, "current", Service())
+    monkeypatch.setattr(warm_up, "LEAST", 0.0)
+    monkeypatch.setattr(warm_up, "MOST", 0.0)
+    return WarmUp()
+
+
+def in_thread(warm: WarmUp) -> threading.Thread:
+    thread = threading.Thread(target=warm.run, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_the_first_page_is_drawn_without_torch(root: Path, tmp_path: Path) -> None:
+    """All of it but what only torch knows, which comes last."""
+    ran = subprocess.run(
+        [sys.executable, "-c", FIRST_PAGE], cwd=root, check=False, env={"SEQCORE_STORE": str(tmp_path), "PATH": ""}
+    )
+    assert ran.returncode == 17
+
+
+def test_a_worker_is_started_and_torch_imported_after_the_first_page(
+    warm: WarmUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_up, "UNVISITED", 60.0)
+    started: list[str] = []
+    monkeypatch.setattr("seqcore.runs.scheduler.local_launcher.launch", lambda *given: started.append("worker"))
+    monkeypatch.setattr("seqcore.runs.scheduler.Scheduler.start_spare", lambda self: started.append("spare"))
+    thread = in_thread(warm)
+    warm.wait_for_modules()
+    warm.visited()
+    thread.join(0.3)
+    assert started == []
+    warm.wait_for_torch()
+    thread.join(60)
+    assert started == ["spare"]
+    service.current.close()
+
+
+def test_closing_ends_the_wait_for_a_visitor(warm: WarmUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm_up, "UNVISITED", 600.0)
+    monkeypatch.setattr("seqcore.runs.scheduler.Scheduler.start", lambda self: self)
+    thread = in_thread(warm)
+    warm.wait_for_modules()
+    warm.close()
+    thread.join(60)
+    assert not thread.is_alive()
+    service.current.close()
