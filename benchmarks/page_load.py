@@ -33,7 +33,7 @@ PROBE = """
     }
   }).observe({ type: 'layout-shift', buffered: true })
 
-  const shown = (node) => node && node.getClientRects().length > 0
+  const shown = (node) => node && node.checkVisibility({ visibilityProperty: true })
   const drawn = (node) => node.querySelector('.main-svg') && node._fullLayout
   const complete = () => {
     const app = document.querySelector('.stApp')
@@ -99,7 +99,7 @@ def observe(page: Page) -> None:
 
 
 def follow(page: Page, *, limit: float = LIMIT) -> Load:
-    """Wait until the page that is being loaded has settled. SystemExit if it does not within `limit` seconds."""
+    """Wait until the page that is being loaded has settled. TimeoutError if it does not within `limit` seconds."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         state = page.evaluate(STATE)
@@ -114,7 +114,7 @@ def follow(page: Page, *, limit: float = LIMIT) -> Load:
                 shifts=state["shifts"],
             )
         page.wait_for_timeout(100)
-    raise SystemExit(f"{page.url} did not settle: {state}")
+    raise TimeoutError(f"{page.url} did not settle: {state}")
 
 
 def _seconds(t: float | None, began: float) -> float | None:

@@ -167,6 +167,8 @@ def page() -> bytes:
     html = (_STATIC / "index.html").read_text(encoding="utf-8")
     style = Path(__file__).with_name("theme.css").read_text(encoding="utf-8")
     body = f'<style>{style}</style>\n<div id="root">'
+    first = f'<title>Streamlit</title>\n<script src=".{START_ROUTE}"></script>'
+    html = html.replace("<title>Streamlit</title>", first, 1)
     return html.replace("</head>", f"{_early()}</head>", 1).replace('<div id="root">', body, 1).encode()
 
 
@@ -178,7 +180,6 @@ def _early() -> str:
     if icons is not None:
         tags.append(f'<link rel="preload" href="./static/media/{icons.name}" as="font" type="font/woff2" crossorigin>')
     tags.append(f'<link rel="preload" href=".{PLOTLY_ROUTE}" as="script">')
-    tags.append(f'<script defer src=".{START_ROUTE}"></script>')
     return "".join(f"{tag}\n" for tag in tags)
 
 

@@ -1,10 +1,13 @@
-/* Runs Plotly's script once the page is connected to the server, while it waits for its first elements. ROUTE is
- * defined above this text by frontend.py. */
+/* Runs in the page's head, before Streamlit's scripts. ROUTE is defined above this text by frontend.py. */
 {
   const address = new URL(`.${ROUTE}`, document.currentScript.src)
-  const observer = new MutationObserver(() => {
-    if (!document.querySelector(".stApp[data-test-connection-state=CONNECTED]")) return
-    observer.disconnect()
+  const root = document.documentElement
+  const QUIET = 1000 // milliseconds
+  const SMALLEST = 40 // pixels: a component that is lower has not drawn its content yet
+  let changed = performance.now()
+
+  /* Plotly's script runs once the page is connected to the server, while it waits for its first elements. */
+  function loadPlotly() {
     window.__plotlyLoading ??= new Promise((resolve, reject) => {
       const script = document.createElement("script")
       script.src = address
@@ -12,10 +15,34 @@
       script.onerror = () => reject(new Error("Plotly could not be loaded from this server"))
       document.head.append(script)
     })
+  }
+
+  /* The page is hidden (theme.css) until its script has ended or has sent all that can be sent at once, so that nothing
+   * moves while it is seen: controls come one after the other, and each of a kind for the first time as a grey bar. If
+   * nothing has changed for a second, what there is is shown. */
+  function isComplete() {
+    const main = document.querySelector("[data-testid=stMain]")
+    if (!main?.querySelector("[data-testid=stElementContainer]")) return false
+    if (performance.now() - changed > QUIET) return true
+    const ended = document.querySelector(".stApp")?.dataset.testScriptState === "notRunning"
+    if ((!ended && !main.querySelector(".sl-sent")) || main.querySelector("[data-testid=stSkeleton]")) return false
+    const components = [...main.querySelectorAll("[data-testid^=stBidiComponent]")]
+    return components.every((node) => !node.getClientRects().length || node.clientHeight >= SMALLEST)
+  }
+
+  const observer = new MutationObserver(() => {
+    changed = performance.now()
+    if (document.querySelector(".stApp[data-test-connection-state=CONNECTED]")) loadPlotly()
   })
-  observer.observe(document, {
-    subtree: true,
-    childList: true,
-    attributeFilter: ["data-test-connection-state"],
-  })
+
+  function look() {
+    if (!isComplete()) return requestAnimationFrame(look)
+    observer.disconnect()
+    loadPlotly()
+    root.classList.remove("sl-loading")
+  }
+
+  root.classList.add("sl-loading")
+  observer.observe(document, { subtree: true, childList: true, attributeFilter: ["data-test-connection-state"] })
+  look()
 }

@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 
+import streamlit as st
+
 from seqcore.errors import SeqcoreError
 
 __all__ = ["WarmUp", "current", "has_torch"]
@@ -84,6 +86,7 @@ class WarmUp:
         """Say that a page has been sent, and wait until torch is imported."""
         self.page_sent()
         if self._began and not has_torch():
+            st.html('<span class="sl-sent"></span>')  # the browser shows the page, see start.js
             self._ready.wait()
 
     def close(self) -> None:
