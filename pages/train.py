@@ -16,6 +16,7 @@ from ui import (
     session,
 )  # fmt: skip
 
+actions.page_begins()
 run = session.shown_run()
 draft = drafts.current(run)
 reread = import_changes.reread(draft)

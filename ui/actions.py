@@ -14,7 +14,7 @@ from seqcore.runs.records import Run
 from seqcore.training.control import LIVE_CHANGES
 from ui import data_picker, drafts, overview, permissions, session
 
-__all__ = ["buttons", "errors", "open_in_predict", "pending_request", "was_started_here"]
+__all__ = ["buttons", "errors", "open_in_predict", "page_begins", "pending_request", "was_started_here"]
 
 WIDTHS = {
     "do-train": 100,
@@ -49,7 +49,7 @@ def buttons(
     _button("Train", "play_arrow", refused or help, _train, shown, primary=True, off=off)
     if run is not None:
         _run_buttons(run, experiment, changed or {})
-    if st.session_state.pop(_DONE, False):
+    if st.session_state.pop(_DONE, False):  # pressed in the fragment of a run: the page is that of another one now
         st.rerun()
 
 
@@ -64,6 +64,11 @@ def open_in_predict(run: Run) -> None:
     if pressed:
         session.select_run(run.id)
         st.switch_page("predict.py")
+
+
+def page_begins() -> None:
+    """Say that the whole page is drawn, after the action of a button: `buttons` need not have it drawn again."""
+    st.session_state.pop(_DONE, None)
 
 
 def errors() -> None:
