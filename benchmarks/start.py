@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.page_load import Load, follow, observe
 from playwright.sync_api import Browser, Page
 
 from benchmarks.dashboard import Dashboard, browser_page, dashboard, wait_for_run
 from benchmarks.measurement import Row
 from benchmarks.options import Options
+from benchmarks.page_load import Load, follow, observe
 from benchmarks.process import wait_until_idle
 from seqcore.experiment.recipes import recipe
 
@@ -52,7 +52,7 @@ def measure(options: Options) -> None:
     with browser_page() as page:
         browser = page.context.browser
         assert browser is not None
-        for _ in range(options.at_most(3)):
+        for _ in range(max(5, options.at_most(7)) if not options.quick else 1):
             with dashboard() as board, tab(browser) as cold_tab:
                 cold = visit(cold_tab, board.address)
                 for part, seconds in (("button", cold.button), ("picture", cold.picture)):

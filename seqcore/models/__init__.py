@@ -3,7 +3,7 @@
 The help says in two sentences what an architecture is, with its source, and when to take it.
 `traits["capabilities"]` says what an architecture supports; `traits["gates"]` is half the number of D by D matrices of
 a layer, for estimates of memory. `options` names the section of an architecture's own fields. It may lie in the
-architecture's file; those of this package are in `options.py`, since the first page of a new server asks for them and
+architecture's file; those of this package lie apart from torch, since the first page of a new server asks for them and
 does not wait for torch.
 """
 

@@ -1,4 +1,4 @@
-"""Options of architectures that recipes use: apart from the implementation, so that recipes do not import torch."""
+"""Options of the architectures: apart from the implementations, so that describing them does not import torch."""
 
 from __future__ import annotations
 
