@@ -1,6 +1,6 @@
 """Measure everything that the project claims about its speed, and write `benchmarks/results.md` and its figure.
 
-    make benchmark ARGS="[--only SECTION ...] [--quick] [--rounds 9] [--report]"
+    make benchmark ARGS="[--only SECTION ...] [--quick] [--rounds 7] [--report]"
 
 Every section runs in a process of its own and keeps its rows in `benchmarks/.results`, so that a section can be
 measured again with `--only`; the report is then written from all of them. A section or a framework that fails is
@@ -101,11 +101,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
     parser.add_argument("--quick", action="store_true", help="a few minutes, to see that it works; writes no report")
-    parser.add_argument("--rounds", type=int, help="of each measurement; default 9")
+    parser.add_argument("--rounds", type=int, help="of each measurement; default 7")
     parser.add_argument("--report", action="store_true", help="write the report from what is stored")
     parser.add_argument("--section", choices=SECTIONS, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    rounds = args.rounds or (2 if args.quick else 9)
+    rounds = args.rounds or (2 if args.quick else 7)
     folder = QUICK_FOLDER if args.quick else FOLDER
     if args.section:
         measure(args.section, Options(rounds, args.quick), folder)

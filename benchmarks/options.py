@@ -23,7 +23,7 @@ class Options:
     section adds what it used to `versions`.
     """
 
-    rounds: int = 9
+    rounds: int = 7
     quick: bool = False
     rows: list[Row] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from seqcore.training.fit import fit
 __all__ = ["measure"]
 
 REPLICAS = 16
-RECIPES = {"ramp-next-value": (500, 1.5), "sine-next-step": (30, 6.0)}  # name -> epochs, limit
+RECIPES = {"ramp-next-value": (500, 1.5), "sine-next-step": (20, 6.0)}  # name -> epochs, limit
 
 
 def trained(experiment: Experiment) -> tuple[float, float]:
@@ -40,7 +40,7 @@ def measure(options: Options) -> None:
     for name, (epochs, limit) in RECIPES.items():
         title = f"{name}: {REPLICAS} replicas / one"
         try:
-            found = in_turn(name, epochs // 5 if options.quick else epochs, options.at_most(7))
+            found = in_turn(name, epochs // 5 if options.quick else epochs, options.at_most(5))
         except (SeqcoreError, RuntimeError) as error:
             options.add(Row(title, requirement="replicas", limit=limit, skipped=str(error)))
             continue

@@ -163,7 +163,7 @@ def measure_beside_busy(options: Options) -> None:
     with field_of((OURS, PLAIN, *OTHERS)) as frameworks, busy_processes(options.cores):
         options.versions.update(frameworks.versions)
         for case in ARTICLES[3:4] if options.quick else ARTICLES[3:]:
-            measured = frameworks.train(case, options.at_most(7), (OURS, PLAIN, *OTHERS))
+            measured = frameworks.train(case, options.at_most(5), (OURS, PLAIN, *OTHERS))
             options.add(*step_rows(measured, where=", beside a busy process on each core"))
 
 

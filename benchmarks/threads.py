@@ -86,7 +86,7 @@ def train(threads: int) -> None:
 
 def measure(options: Options) -> None:
     """Seconds per step of each trainer under each load, and their ratios within a round."""
-    rounds, seconds = options.at_most(7), 0.5 if options.quick else 1.5
+    rounds, seconds = options.at_most(5), 0.5 if options.quick else 1.5
     found: dict[tuple[str, str], list[float]] = {(name, load): [] for name in TRAINERS for load in (QUIET, BUSY)}
     with ExitStack() as stack:
         trainers = {name: stack.enter_context(closing(Trainer(*how))) for name, how in TRAINERS.items()}

@@ -130,13 +130,13 @@ async def measure(board: Dashboard, args: argparse.Namespace) -> bool:
 
 def measure_speed(options: Options) -> None:
     """The speed of the training in pairs of periods, for `make benchmark`."""
-    seconds = 2.0 if options.quick else 6.0
+    seconds = 2.0 if options.quick else 5.0
     args = argparse.Namespace(viewers=20, seconds=seconds)
 
     async def pairs(board: Dashboard) -> list[float]:
         run = start_run(board)
         try:
-            return [await pair(board, run, args, viewers_first=bool(i % 2)) for i in range(options.at_most(7))]
+            return [await pair(board, run, args, viewers_first=bool(i % 2)) for i in range(options.at_most(5))]
         finally:
             board.store.command(run, "stop")
 

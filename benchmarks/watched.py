@@ -53,7 +53,7 @@ def trained(page: Page, board: Dashboard, *, epochs: int, watched: bool) -> floa
 
 def measure(options: Options) -> None:
     """Watched and unwatched runs in alternating order, each round followed by the plain loop."""
-    epochs = 40 if options.quick else 200
+    epochs = 40 if options.quick else 150
     seconds: dict[bool, list[float]] = {True: [], False: []}
     plain = []
     with tempfile.TemporaryDirectory() as folder, dashboard() as board, browser_page() as page:
@@ -62,7 +62,7 @@ def measure(options: Options) -> None:
             loop.wait()
             weights = Path(folder) / "weights.npz"
             loop.prepare(CASE, weights)
-            for number in range(options.at_most(7) + 1):
+            for number in range(options.at_most(9) + 1):
                 for watched in (True, False) if number % 2 else (False, True):
                     taken = trained(page, board, epochs=epochs, watched=watched)
                     if number:  # the first round is a warm-up
