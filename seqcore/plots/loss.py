@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.events import Changed, Epoch
+from seqcore.plots.band import Band, add_band, extremes
 from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.results.thinning import thin
 
@@ -23,11 +24,15 @@ Values = NDArray[np.float64]
 
 
 class EpochLosses(NamedTuple):
-    """The validation loss [n] at the last step [n] of each epoch; NaN where it is not known."""
+    """The validation loss [n] at the last step [n] of each epoch; NaN where it is not known.
+
+    Of replicas it is their median, and `band` their lowest and highest loss.
+    """
 
     steps: NDArray[Any]
     losses: Values
     best_step: int | None = None  # the last step of the best epoch
+    band: Band | None = None
 
 
 class LossInfo(NamedTuple):
@@ -42,6 +47,8 @@ class LossInfo(NamedTuple):
     changes: tuple[tuple[int, str], ...]  # step, what was changed
     logarithmic: bool
     title: str
+    train_band: Band | None = None  # of replicas, over which `train` and `validation` are medians
+    validation_band: Band | None = None
 
     @property
     def empty(self) -> bool:
@@ -55,10 +62,13 @@ def loss_info(
     events: Iterable[Epoch | Changed | Any] = (),
     *,
     epochs: EpochLosses | None = None,
+    band: Band | None = None,
     logarithmic: bool = True,
     title: str = "",
 ) -> LossInfo:
     """From a curve (`steps[n]`, `loss[n]`) and a run's events, of which `Epoch` and `Changed` are looked at.
+
+    `band` are the lowest and the highest loss of replicas, [n] each, of which `loss` is the median.
 
     An epoch that came twice (a resumed run) counts once, as it was the last time. `epochs` replaces those of `events`
     and is thinned to about `VALIDATION_POINTS`; of the changes the last `MOST_CHANGES` are shown.
@@ -83,6 +93,10 @@ def loss_info(
         changes=tuple(changes),
         logarithmic=logarithmic,
         title=title,
+        train_band=_drawable_band(band, logarithmic),
+        validation_band=None
+        if epochs.band is None
+        else _drawable_band((epochs.band[0][kept], epochs.band[1][kept]), logarithmic),
     )
 
 
@@ -92,14 +106,25 @@ def _epoch_losses(events: Iterable[Any]) -> EpochLosses:
     scored = [reported[step] for step in sorted(reported)]
     best = next((e.step for e in reversed(scored) if e.best and np.isfinite(e.metrics["val_loss"])), None)
     losses = np.array([e.metrics["val_loss"] for e in scored], dtype=np.float64)
-    return EpochLosses(np.array([e.step for e in scored], dtype=np.int64), losses, best)
+    each = [e.replicas.get("val_loss", []) for e in scored]
+    band = extremes(each) if all(each) and each else None
+    return EpochLosses(np.array([e.step for e in scored], dtype=np.int64), losses, best, band)
 
 
 def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
-    """Training and validation loss; the best epoch is marked, a change during the run is a thin vertical line."""
+    """Training and validation loss; the best epoch is marked, a change during the run is a thin vertical line.
+
+    Of replicas: the median as a line, and from the lowest to the highest value as a band.
+    """
     if info.empty:
         return empty_figure(info.title, "no steps yet", dark=dark)
     figure = go.Figure()
+    for band, steps, role in (
+        (info.train_band, info.steps, "training"),
+        (info.validation_band, info.validation_steps, "validation"),
+    ):
+        if band is not None:
+            add_band(figure, steps, band, role=role, dark=dark)
     figure.add_scatter(
         x=info.steps, y=info.train, name="training", mode="lines", line=line("training", dark=dark),
         hovertemplate="%{y:.4g}",
@@ -140,7 +165,8 @@ def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
 
 def _log_ticks(info: LossInfo) -> dict[str, Any]:
     """At most about six ticks in one notation: powers of ten, or digits that are written out where losses lie close."""
-    both = np.concatenate([info.train, info.validation])
+    bands = [part for band in (info.train_band, info.validation_band) if band is not None for part in band]
+    both = np.concatenate([info.train, info.validation, *bands])
     known = both[np.isfinite(both)]
     decades = float(np.log10(known.max() / known.min()))
     if decades >= 2.0:
@@ -148,6 +174,10 @@ def _log_ticks(info: LossInfo) -> dict[str, Any]:
     # Between two powers of ten bare digits would be misread, and zeros can't be counted.
     written = "~e" if known.min() < 1e-4 else "~g"
     return {"tickformat": written, "dtick": "D2"} if decades >= 0.5 else {"tickformat": written}
+
+
+def _drawable_band(band: Band | None, logarithmic: bool) -> Band | None:
+    return None if band is None else (_drawable(band[0], logarithmic), _drawable(band[1], logarithmic))
 
 
 def _drawable(values: Any, logarithmic: bool) -> Values:

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from seqcore.plots.band import add_band
 from seqcore.plots.style import apply_style, colour, empty_figure, line, stack_panels
 from seqcore.results import SeriesView
 from seqcore.results.thinning import thin
@@ -33,6 +34,8 @@ class SeriesPanel(NamedTuple):
     joined: bool  # the prediction goes on straight from the context's last value
     low: Values | None = None  # the interval around the prediction
     high: Values | None = None
+    each_x: NDArray[Any] | None = None  # [m], of the replicas' predictions
+    each: Values | None = None  # [R, m]
 
 
 class SeriesInfo(NamedTuple):
@@ -72,6 +75,7 @@ def series_info(view: SeriesView, *, max_points: int = 2000) -> SeriesInfo:
                 joined=context_x is not None and len(view.x) > 0 and bool(view.x[0] > context_x[-1]),
                 low=None if view.low is None else view.low[keep, k],
                 high=None if view.high is None else view.high[keep, k],
+                **_each(view, k, max_points),
             )
         )
     return SeriesInfo(
@@ -82,6 +86,15 @@ def series_info(view: SeriesView, *, max_points: int = 2000) -> SeriesInfo:
         interval=_promise(view),
         scattered=view.scattered,
     )
+
+
+def _each(view: SeriesView, k: int, max_points: int) -> dict[str, Any]:
+    """The prediction of every replica for a column, each thinned so that all together are a few thousand points."""
+    if view.replicas is None or not len(view.x):
+        return {}
+    each = view.replicas[:, :, k]
+    keep = thin(each.T, max(60, 2 * max_points // len(each)))
+    return {"each_x": view.x[keep], "each": each[:, keep]}
 
 
 def _promise(view: SeriesView) -> str:
@@ -103,7 +116,9 @@ def plot_series(info: SeriesInfo, dark: bool = False) -> go.Figure:
     for i, panel in enumerate(info.panels):
         axis = "" if i == 0 else str(i + 1)
         if panel.low is not None and panel.high is not None:
-            _add_band(figure, panel, axis=f"y{axis}", dark=dark, name=info.interval, legend=i == 0)
+            named = {"name": info.interval or "interval", "legendgroup": "interval", "showlegend": i == 0}
+            add_band(figure, panel.x, (panel.low, panel.high), role="prediction", dark=dark, yaxis=f"y{axis}", **named)
+        _add_each(figure, panel, axis=f"y{axis}", dark=dark, legend=i == 0)
         _add_panel(figure, panel, axis=f"y{axis}", dark=dark, legend=i == 0)
     height = 340 if n == 1 else 120 + 150 * n
     apply_style(figure, dark=dark, title=info.title, height=height)
@@ -179,23 +194,17 @@ def _whole_and_few(panel: SeriesPanel) -> bool:
     return every.dtype.kind == "f" and every.size > 0 and float(every.max() - every.min()) <= 8
 
 
-def _add_band(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, name: str, legend: bool) -> None:
-    """The interval as areas, one for each segment without missing values."""
-    assert panel.low is not None
-    assert panel.high is not None
-    known = np.isfinite(panel.low) & np.isfinite(panel.high)
-    ends = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(np.int8), [0]])))
-    x: list[Any] = []
-    y: list[Any] = []
-    for start, stop in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
-        there = panel.x[start:stop]
-        gap: list[Any] = [None] if x else []
-        x += [*gap, *there, *there[::-1]]
-        y += [*gap, *panel.low[start:stop].tolist(), *panel.high[start:stop][::-1].tolist()]
+def _add_each(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, legend: bool) -> None:
+    """A thin line for every replica, all in one trace."""
+    if panel.each is None or panel.each_x is None:
+        return
+    x, y = list(panel.each_x), np.column_stack([panel.each, np.full(len(panel.each), np.nan)])
+    single = len(x) == 1  # a line of one point can't be seen
     figure.add_scatter(
-        x=x, y=y, fill="toself", fillcolor=colour("prediction", dark=dark, opacity=0.22 if dark else 0.16),
-        mode="lines", line={"width": 0}, name=name or "interval", legendgroup="interval", showlegend=legend,
-        hoverinfo="skip", yaxis=axis,
+        x=[*x, None] * len(panel.each), y=y.reshape(-1), name=f"each of {len(panel.each)} seeds",
+        legendgroup="replicas", showlegend=legend, mode="markers" if single else "lines", hoverinfo="skip",
+        line={"width": 0.75, "color": colour("prediction", dark=dark, opacity=0.45)}, connectgaps=False,
+        marker={"size": 4, "color": colour("prediction", dark=dark, opacity=0.45)}, yaxis=axis,
     )  # fmt: skip
 
 
@@ -225,6 +234,6 @@ def _add_panel(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, 
                 "arrayminus": panel.prediction - panel.low, "color": colour("prediction", dark=dark, opacity=0.3),
             }  # fmt: skip
     figure.add_scatter(
-        x=panel.x, y=panel.prediction, name="prediction", legendgroup="prediction", mode=mode,
-        line=line("prediction", dark=dark), showlegend=legend, **common,
+        x=panel.x, y=panel.prediction, name="prediction" if panel.each is None else "mean prediction",
+        legendgroup="prediction", mode=mode, line=line("prediction", dark=dark), showlegend=legend, **common,
     )  # fmt: skip
