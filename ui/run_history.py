@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.events import Changed, Epoch, Finding, Preparing, Preview, Started, Steps
+from seqcore.plots.band import Band, extremes
 from seqcore.plots.loss import EpochLosses
+from seqcore.runs.curves import over_replicas
 from seqcore.runs.records import Run, StoredEvent
+from seqcore.runs.replica_epochs import ReplicaEpochs
 from seqcore.runs.store import Store
 
 __all__ = ["REPLAY_BELOW", "History", "Moment", "Replay"]
@@ -27,6 +30,7 @@ RECENT = 6  # epochs from which the rate is estimated
 MIN_RATE_SECONDS = 2.0  # seconds of steps needed for an estimate of the remaining time: the first steps are slow
 KINDS = ("preparing", "started", "changed", "finding", "finished")  # of events that are kept as such
 KEPT = 500  # events
+MOST_EPOCHS = 1000  # whose scores of each replica are kept
 LIVE, DETAILED = 600, 2000  # points of the loss curve: redrawn three times a second; drawn once, to zoom into
 
 Values = NDArray[np.float64]
@@ -52,6 +56,8 @@ class Moment:
     preview: StoredEvent | None
     rate: float | None  # steps per second
     left: float | None  # seconds until the end
+    band: Band | None = None  # lowest and highest loss of replicas, of which `curve` is the median
+    replicas: ReplicaEpochs | None = None  # what each replica scored after epochs
     preparing: str = ""  # the current activity while no step is taken
 
 
@@ -66,6 +72,8 @@ class History:
     steps: Values = field(default_factory=lambda: np.zeros(0))
     losses: Values = field(default_factory=lambda: np.zeros(0))
     events: list[StoredEvent] = field(default_factory=list)  # of `KINDS`
+    band: Band | None = None  # of `losses`
+    replicas: ReplicaEpochs | None = None
     validation: tuple[NDArray[np.int64], Values] = (np.zeros(0, dtype=np.int64), np.zeros(0))  # steps, losses
     best: StoredEvent | None = None
     recent: list[StoredEvent] = field(default_factory=list)  # the last epochs
@@ -115,10 +123,20 @@ class History:
             self.best = store.best_epoch(run)
             validation = store.curve(run, "val_loss", DETAILED)
             self.validation = (validation.steps, validation.values)
+            if self.run.experiment.training.replicas > 1:
+                self._read_replicas(store)
         if previews := store.events(run, after=_seq([self.preview]), kinds=("preview",), newest=1):
             self.preview = previews[0]
         curve = store.curve(run, "loss", DETAILED if self.run.ended else LIVE)
         self.steps, self.losses = curve.steps.astype(np.float64), curve.values
+        self.band = None if curve.low is None or curve.high is None else (curve.low, curve.high)
+
+    def _read_replicas(self, store: Store) -> None:
+        names = ("val_loss", f"val_{self.run.metric}")
+        known = self.replicas
+        every = 1 + self.run.epochs // MOST_EPOCHS
+        new = store.replica_epochs(self.run.id, names, after=known.seq if known else 0, every=every)
+        self.replicas = known.joined(new) if known else new
 
     def _new_events(self, store: Store) -> list[StoredEvent]:
         """The events of `KINDS` that are new; of a long run that has ended, the newest, its starts and findings."""
@@ -151,6 +169,8 @@ class History:
             events = [e for e in self._all or () if _step(e) <= at]
             known = self.steps <= at
             past = History.of_events(self.run, self.steps[known], self.losses[known], events)
+            past.band = None if self.band is None else (self.band[0][known], self.band[1][known])
+            past.replicas = None if self.replicas is None else self.replicas.until(at)
             return past._moment(step=max(at, 0), preparing="", rate=self._recent_rate())
         preparing = self._preparing()
         moment = self._moment(step=self.run.step, preparing=preparing, rate=self._recent_rate())
@@ -176,14 +196,23 @@ class History:
             last=last,
             curve_steps=self.steps,
             curve=self.losses,
-            validation=_with_best(*self.validation, best),
+            validation=self._validation(best),
             events=tuple(sorted([*self.events, *([self.best] if self.best else [])], key=lambda e: e.seq)),
             changed=dict(self.changed),
             preview=self.preview,
             rate=rate or self._mean_rate(),
             left=(planned - step) / rate if planned and step < planned and rate else None,
             preparing=preparing,
+            band=self.band,
+            replicas=self.replicas,
         )
+
+    def _validation(self, best: Epoch | None) -> EpochLosses:
+        """The validation loss of each epoch; of replicas the median and the extremes."""
+        each = None if self.replicas is None else self.replicas.values.get("val_loss")
+        if self.replicas is None or each is None:
+            return _with_best(*self.validation, best)
+        return EpochLosses(self.replicas.steps, over_replicas(each)[:, 0], band=extremes(each))
 
     def _preparing(self) -> str:
         """The last reported preparation, if nothing has happened since: no other event, no step, no new attempt."""

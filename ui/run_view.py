@@ -13,6 +13,9 @@ from seqcore.events import Preview
 from seqcore.experiment.experiment import Experiment
 from seqcore.plots import plot_view
 from seqcore.plots.loss import LossInfo, loss_info, plot_loss
+from seqcore.plots.score_curve import plot_score_curve, score_curve_info
+from seqcore.registry import baseline_title
+from seqcore.results import metric_named
 from seqcore.runs.records import Run
 from ui import actions, permissions, session
 from ui.cards import cards, finding_box, log
@@ -33,6 +36,8 @@ PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping
 REPLAY, REPLAY_STARTED, REPLAYED, VIEWER = "replay-now", "replay-started", "replayed-runs", "viewer"
 
 LOSS_HELP = "Loss per training step: lower is better."
+SEEDS = " Line: median of {} seeds; band: lowest to highest seed."
+SCORE_HEIGHT = 240  # pixels
 OVERFITTING = " Validation loss far above training loss means overfitting."
 UNSEEN = "Not used for training."
 SEEN = "Used for training: no data are held out."
@@ -85,6 +90,7 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     for finding in findings(moment.events):
         finding_box(finding)
     _loss(moment, shared)
+    _score(moment, history if step is None else None)
     _prediction(moment, history)
     st.subheader("Event log", anchor=False)
     st.html(log(event_log(run, moment.events)))
@@ -187,7 +193,7 @@ def _speed_changed(key: str) -> None:
 def loss_of(moment: Moment, title: str = "") -> LossInfo:
     """The loss curve of a run at a moment."""
     events = [e.event for e in moment.events]
-    return loss_info(moment.curve_steps, moment.curve, events, epochs=moment.validation, title=title)
+    return loss_info(moment.curve_steps, moment.curve, events, epochs=moment.validation, band=moment.band, title=title)
 
 
 def _loss(moment: Moment, history: SharedHistory | None) -> None:
@@ -206,7 +212,29 @@ def _loss(moment: Moment, history: SharedHistory | None) -> None:
             revision=moment.run.id,
             scale="log",
         )
-    st.caption(LOSS_HELP + (OVERFITTING if validated else ""))
+    band = SEEDS.format(moment.run.experiment.training.replicas) if moment.band else ""
+    st.caption(LOSS_HELP + band + (OVERFITTING if validated else ""))
+
+
+def _score(moment: Moment, history: SharedHistory | None) -> None:
+    """The validation score of replicas after each epoch."""
+    run, replicas = moment.run, moment.replicas
+    each = None if replicas is None else replicas.values.get(f"val_{run.metric}")
+    if replicas is None or each is None or not len(each):
+        return
+    value = run.baselines.get(run.reference_baseline, {}).get(f"val_{run.metric}")
+    reference = None if value is None else (baseline_title(run.reference_baseline), value)
+
+    def draw() -> tuple[str, str]:
+        words = metric_named(run.metric)
+        title = f"Validation {words.short}"
+        info = score_curve_info(replicas.steps, each, run.metric, reference=reference, title=title)
+        return figure_text(plot_score_curve(info)), info.sentence
+
+    state = (len(each), int(replicas.steps[-1]), run.attempt)
+    figure, sentence = history.drawn("score", state, draw) if history else draw()
+    live_chart(figure, key="score-chart", label=sentence, height=SCORE_HEIGHT, revision=run.id)
+    st.caption(sentence)
 
 
 def _last_seq(moment: Moment) -> int:

@@ -17,7 +17,7 @@ Values = NDArray[np.float64]
 Band = tuple[Values, Values]  # lowest and highest value, [n] each
 
 
-def extremes(each: Sequence[Sequence[float]]) -> Band:
+def extremes(each: Sequence[Sequence[float]] | Values) -> Band:
     """The lowest and the highest finite value over replicas, each [n], from their values [n][K]; NaN without one."""
     values = np.array(each, dtype=np.float64)
     known = np.isfinite(values)

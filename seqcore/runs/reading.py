@@ -21,6 +21,7 @@ from seqcore.runs.epoch_table import EpochTable, epochs_query
 from seqcore.runs.integrity import block_crc, damaged, named, salvaged, text_crc, verify_run
 from seqcore.runs.liveness import Locks
 from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, damaged_run, ending, run_from_row, stored_event
+from seqcore.runs.replica_epochs import ReplicaEpochs, read_replica_epochs
 from seqcore.runs.run_list import RunFilter, RunPage, count_by_status, page_of_ids, sort_in_memory
 
 __all__ = ["Reading"]
@@ -231,6 +232,12 @@ class Reading:
                 return finished_curve(*thin_to(*curve.points(), max(4, max_points)))
             steps, values = overlay(load_blocks(connection, key, name), curve.reach)
             return finished_curve(steps, over_replicas(values), values)
+
+    def replica_epochs(self, run: str, names: Sequence[str], *, after: int = 0, every: int = 1) -> ReplicaEpochs:
+        """What each replica scored after epochs, of the metrics `names` ("val_loss", "val_mae"): see `ReplicaEpochs`."""
+        with named(run), self.database.reading() as connection:
+            key = self._find(connection, run)["id"]
+            return read_replica_epochs(connection, key, names, after=after, every=every)
 
     def checkpoint(self, run: str, *, at: str | int = "last") -> bytes | None:
         """The newest checkpoint (with the best and the last weights) or the one at a step; None if there is none yet.
