@@ -60,7 +60,8 @@ class SeriesView(View):
         if self.scattered:
             return "Predicted against true values. Points on the dashed line are exact."
         band = "" if self.low is None else " Shaded: prediction interval."
-        return f"Observed values and {'forecast' if self.truth is None else 'prediction'} (blue).{band}"
+        each = "" if self.replicas is None else f" Thin lines: each of {len(self.replicas)} seeds; thick: their mean."
+        return f"Observed values and {'forecast' if self.truth is None else 'prediction'} (blue).{band}{each}"
 
     def table(self) -> Rows:
         """The row or date, then for each column its true value (where known), its prediction and its interval."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, cast, select
 
 from seqcore.runs import schema
 from seqcore.runs.event_content import event_number, event_text
@@ -56,7 +56,7 @@ def read_replica_epochs(
     columns = (table.c.seq, table.c.step, *(event_text(connection, "replicas", name) for name in names))
     query = select(*columns).where(table.c.run == run, table.c.kind == "epoch", table.c.seq > after)
     if every > 1:
-        query = query.where(event_number(connection, "epoch") % every == 0)
+        query = query.where(cast(event_number(connection, "epoch"), Integer) % every == 0)
     rows = connection.execute(query.order_by(table.c.seq)).fetchall()
     if not rows:
         return ReplicaEpochs(np.zeros(0, dtype=np.int64), {}, after)

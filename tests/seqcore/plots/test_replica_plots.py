@@ -1,0 +1,81 @@
+"""Figures of replicas: bands of loss and score, a line for each prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seqcore.events import Epoch
+from seqcore.plots.band import extremes
+from seqcore.plots.loss import loss_info, plot_loss
+from seqcore.plots.score_curve import plot_score_curve, score_curve_info
+from seqcore.plots.series import plot_series, series_info
+from seqcore.results import SeriesView
+
+NAN = float("nan")
+EACH = np.array([[3.0, 1.0, 2.0], [NAN, 4.0, 6.0], [NAN, NAN, NAN]])
+
+
+def test_the_extremes_are_over_finite_values_alone() -> None:
+    low, high = extremes(EACH)
+    np.testing.assert_array_equal(low, [1.0, 4.0, NAN])
+    np.testing.assert_array_equal(high, [3.0, 6.0, NAN])
+
+
+def test_the_loss_has_a_band_for_training_and_for_validation() -> None:
+    epochs = [
+        Epoch(n, 10 * n, {"val_loss": 2.0 * n}, 1.0, replicas={"val_loss": [n, 2.0 * n, 3.0 * n]}) for n in (1, 2)
+    ]
+    info = loss_info([1, 2], [2.0, 1.0], epochs, band=(np.array([1.0, 0.5]), np.array([4.0, 2.0])))
+    assert info.validation_band is not None
+    np.testing.assert_array_equal(info.validation_band[1], [3.0, 6.0])
+    figure = plot_loss(info)
+    bands = [trace for trace in figure.data if trace.fill == "toself"]
+    assert [trace.name for trace in bands] == ["training, lowest to highest seed", "validation, lowest to highest seed"]
+    assert list(bands[0].y) == [1.0, 0.5, 2.0, 4.0]
+
+
+def test_a_run_without_replicas_has_no_band() -> None:
+    figure = plot_loss(loss_info([1, 2], [2.0, 1.0], [Epoch(1, 2, {"val_loss": 1.0}, 1.0)]))
+    assert not [trace for trace in figure.data if trace.fill]
+
+
+def test_a_band_is_broken_where_no_replica_is_finite() -> None:
+    low, high = np.array([1.0, NAN, 2.0, 3.0]), np.array([2.0, NAN, 4.0, 5.0])
+    (band, *_) = plot_loss(loss_info([1, 2, 3, 4], [1.0, NAN, 3.0, 4.0], band=(low, high))).data
+    assert list(band.x) == [1, 1, None, 3, 4, 4, 3]
+
+
+def test_a_score_curve_has_median_band_and_reference_in_percent() -> None:
+    each = np.array([[0.5, 0.7, 0.6], [0.8, 0.9, 1.0]])
+    info = score_curve_info(np.array([10, 20]), each, "accuracy", reference=("Most frequent class", 0.4), title="Score")
+    assert info.median.tolist() == pytest.approx([60.0, 90.0])
+    assert "Now 90 % (80 to 100 %)" in info.sentence
+    assert "Higher is better" in info.sentence
+    figure = plot_score_curve(info)
+    assert [trace.name for trace in figure.data][1:] == ["median of 3 seeds", "Most frequent class"]
+    assert list(figure.data[2].y) == pytest.approx([40.0, 40.0])
+
+
+def test_a_score_curve_without_a_finite_value_says_so() -> None:
+    info = score_curve_info(np.array([1]), np.array([[NAN, NAN]]), "mae", title="Validation MAE")
+    assert plot_score_curve(info).layout.annotations[0].text == "no epochs yet"
+
+
+def test_the_prediction_of_each_replica_is_a_thin_line() -> None:
+    x = np.arange(3.0)
+    each = np.array([[[1.0], [2.0], [3.0]], [[3.0], [4.0], [5.0]]])
+    view = SeriesView(x, each.mean(axis=0), columns=("y",), replicas=each)
+    figure = plot_series(series_info(view))
+    lines = {trace.name: trace for trace in figure.data}
+    assert list(lines["mean prediction"].y) == [2.0, 3.0, 4.0]
+    drawn = np.array(lines["each of 2 seeds"].y, dtype=float)
+    np.testing.assert_array_equal(drawn, [1.0, 2.0, 3.0, NAN, 3.0, 4.0, 5.0, NAN])
+
+
+def test_many_replicas_of_a_long_series_stay_a_few_thousand_points() -> None:
+    steps = 20_000
+    each = np.random.default_rng(0).normal(size=(64, steps, 1))
+    view = SeriesView(np.arange(float(steps)), each.mean(axis=0), replicas=each)
+    figure = plot_series(series_info(view))
+    assert sum(len(trace.x) for trace in figure.data) < 25_000
