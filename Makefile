@@ -3,6 +3,7 @@
 # make format      format the code
 # make check-recipes  train all recipes and check the results
 # make benchmark     measure speed beside other frameworks, and write benchmarks/results.md (about 15 minutes)
+# make gpu           what needs an NVIDIA GPU: its tests, the training tests on it, and its benchmark (about 10 minutes)
 
 SHELL := /bin/sh
 PY := .venv/bin/python
@@ -11,7 +12,7 @@ ARGS ?=
 # one thread per process: test processes and workers share the cores
 TEST_ENV := OMP_NUM_THREADS=1 STREAMLIT_BROWSER_GATHER_USAGE_STATS=false
 
-.PHONY: run test format lint types check-recipes benchmark install install-dev chromium clean
+.PHONY: run test format lint types check-recipes benchmark gpu install install-dev chromium clean
 
 run: install
 	@trap 'exit 0' INT; $(PY) -m streamlit run app.py $(ARGS) || [ $$? -eq 130 ]  # 130: ended by Ctrl-C
@@ -41,6 +42,9 @@ check-recipes: install
 benchmark: install-dev chromium
 	@sh tools/install.sh benchmarks/requirements.txt .venv-benchmark || echo "the other frameworks are left out"
 	$(PY) benchmarks/benchmark.py $(ARGS)
+
+gpu: install-dev
+	@PY=$(PY) sh benchmarks/gpu.sh
 
 install:
 	@sh tools/install.sh requirements.txt

@@ -43,7 +43,7 @@ def why_not_captured(state: TrainingState) -> str | None:
 
 
 class CapturedStep:
-    """The steps of one run. `finding` says once whether they are captured, or why not."""
+    """The steps of one run. `take_finding` says once whether they are captured, or why not."""
 
     def __init__(self, state: TrainingState) -> None:
         self._state = state
@@ -53,7 +53,9 @@ class CapturedStep:
         self._inputs: Batch | None = None
         self._loss: Tensor | None = None
         self._norm: Tensor | None = None
-        self.finding: Finding | None = None
+        self._finding: Finding | None = None
+        if self._refused is not None and state.device.type == "cuda":
+            self._finding = self._note(f"Training steps are not captured as a CUDA graph: {self._refused}.")
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
         """(loss, gradient norm) after one step of the optimizer; None where the caller must make the step itself."""
@@ -84,30 +86,31 @@ class CapturedStep:
         extra = {name: t.clone() for name, t in batch.extra.items()}
         self._graph, self._inputs = None, Batch(batch.inputs.clone(), batch.targets.clone(), None, extra)
         kept = [(t, t.clone()) for t in self._changing()]
-        random = random_state(state.device)
+        random, current = random_state(state.device), torch.cuda.current_stream(state.device)
         try:
             stream = torch.cuda.Stream(state.device)  # type: ignore[no-untyped-call]
-            stream.wait_stream(torch.cuda.current_stream(state.device))
+            stream.wait_stream(current)
             with torch.cuda.stream(stream):
                 for _ in range(_WARM_UP):
                     self._step()
-            torch.cuda.current_stream(state.device).wait_stream(stream)
+            current.wait_stream(stream)
             self._put_back(kept, random)
             graph = torch.cuda.CUDAGraph()
             state.clear_gradients()
             with torch.cuda.graph(graph):
                 self._loss, self._norm = self._step()
         except RuntimeError as error:
+            torch.cuda.set_stream(current)  # a capture that fails may leave its own
             if is_out_of_memory(error):
                 raise
             self._refused = f"capture failed: {str(error).splitlines()[0][:120]}"
             self._put_back(kept, random)
             state.clear_gradients()
-            self.finding = self._note(f"Training steps are not captured as a CUDA graph: {self._refused}.")
+            self._finding = self._note(f"Training steps are not captured as a CUDA graph: {self._refused}.")
             return False
         set_random_state(random, state.device)
         self._graph = graph
-        self.finding = self._note("Training steps are captured as a CUDA graph.")
+        self._finding = self._note("Training steps are captured as a CUDA graph.")
         return True
 
     def _step(self) -> tuple[Tensor, Tensor]:
@@ -135,11 +138,8 @@ class CapturedStep:
         return Finding(step=self._state.progress.step, code="cuda-graph", message=message, severity="info")
 
     def take_finding(self) -> Finding | None:
-        """What there is to say since the last call: at first, why steps are not captured on a GPU."""
-        if self._refused is not None and self.finding is None and self._state.device.type == "cuda" and not self._baked:
-            self._baked = ("said",)
-            return self._note(f"Training steps are not captured as a CUDA graph: {self._refused}.")
-        finding, self.finding = self.finding, None
+        """What there is to say since the last call."""
+        finding, self._finding = self._finding, None
         return finding
 
 
