@@ -10,10 +10,12 @@ from torch import Tensor
 from torch.nn.functional import gelu
 
 from seqcore.errors import ExperimentError
+from seqcore.events import Finished
 from seqcore.experiment.config import ModelConfig
 from seqcore.experiment.experiment import Experiment
 from seqcore.models.architecture import ModelContext
 from seqcore.models.lru import LRU
+from seqcore.training.fit import fit
 
 
 def build(num_layers: int = 1, hidden_size: int = 6, input_size: int = 3, **options: float) -> LRU:
@@ -107,3 +109,28 @@ def test_a_ring_whose_inner_radius_is_the_larger_one_is_refused() -> None:
     with pytest.raises(ExperimentError, match=r"model.options.max_radius: .*use a number from 0.95 to"):
         base.with_changes({"model.options.min_radius": 0.95, "model.options.max_radius": 0.9})
     assert math.isclose(base.with_changes({"model.options.max_phase": 0.3}).model.options["max_phase"], 0.3)
+
+
+@pytest.mark.parametrize(("ring", "bound"), [((0.95, 0.999), 0.7), ((0.0, 0.5), 0.3)])
+def test_letters_are_kept_over_forty_steps_where_the_ring_is_near_the_unit_circle(
+    ring: tuple[float, float], bound: float
+) -> None:
+    """Copy memory, whose chance is 1/8."""
+    experiment = Experiment.make(
+        {
+            "data": {
+                "source": "copy-memory",
+                "task": "language-modeling",
+                "options": {"delay": 40, "remembered": 3, "samples": 600},
+            },
+            "model": {
+                "architecture": "lru",
+                "hidden_size": 32,
+                "options": {"min_radius": ring[0], "max_radius": ring[1]},
+            },
+            "training": {"learning_rate": 0.005, "batch_size": 16, "schedule": "cosine", "epochs": 4},
+        }
+    )
+    finished = next(event for event in fit(experiment) if isinstance(event, Finished))
+    accuracy = finished.metrics["val_accuracy"]
+    assert accuracy > bound if ring[1] > 0.9 else accuracy < bound
