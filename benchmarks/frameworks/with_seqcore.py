@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
+from itertools import count
 
 import numpy as np
 
@@ -39,8 +39,8 @@ def experiment_of(case: Case, *, validation: float = 0.0) -> Experiment:
 
 def series_of(case: Case, validation: float) -> np.ndarray:
     """The values [N, 1], of which the training split has the windows of the case."""
-    length = len(case.series)
-    return np.sin(0.1 * np.arange(math.ceil(length / (1.0 - validation))))[:, None]
+    length = next(n for n in count(len(case.series)) if n - round(validation * n) == len(case.series))
+    return np.sin(0.1 * np.arange(length))[:, None]
 
 
 def initial_weights(case: Case) -> Weights:

@@ -15,6 +15,9 @@ from benchmarks.frameworks.case import Case
 from benchmarks.frameworks.keras_weights import keras_weights
 from benchmarks.frameworks.process import Failed, FrameworkProcess
 from benchmarks.frameworks.torch_model import TutorialModel
+from benchmarks.frameworks.with_seqcore import VALIDATION, experiment_of, series_of
+from seqcore.events import Started
+from seqcore.training.fit import fit
 
 CASE = Case("gru", 6, 3, 8, steps=20)
 
@@ -55,6 +58,16 @@ def test_whole_epochs_have_validation_and_start_anew_with_each_case(folder: Path
             assert found.steps == 60
             losses.append(found.loss)
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("case", side_by_side.EPOCH_CASES[::3], ids=lambda case: case.size)
+@pytest.mark.parametrize("validation", [0.0, VALIDATION])
+def test_this_project_trains_on_as_many_windows_as_the_others(case: Case, validation: float) -> None:
+    events = fit(experiment_of(case, validation=validation), data=series_of(case, validation))
+    started = next(event for event in events if isinstance(event, Started))
+    assert started.split_sizes["train"] == case.windows == len(case.arrays()[0])
+    assert started.steps_per_epoch == case.steps
+    assert (started.split_sizes["val"] > 0) == (validation > 0)
 
 
 def test_a_process_that_fails_says_why_in_one_line(folder: Path) -> None:
