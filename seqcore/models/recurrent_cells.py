@@ -17,7 +17,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,6 +29,7 @@ __all__ = ["CELLS", "Cell", "Gradient", "Weights", "product"]
 
 _LARGE = 8_192  # numbers in all steps' states from which a sigmoid with what it needs is faster than a tanh
 
+_NOTHING = nullcontext()
 _ONE, _MINUS_ONE = (torch.tensor(value, device="cpu") for value in (1.0, -1.0))  # a scalar on every device
 
 State = Sequence[Tensor] | None  # h, of an LSTM h and c, [B, D]; None for zeros
@@ -90,21 +92,23 @@ class _RNN(Cell):
         size = w.hh.shape[-1]
         states = space.buffer("states", size)
         steps = space.plan(reverse, lambda: _steps(states, reverse))
-        recurrent, add_product, bias = w.hh.mT, _add_product(x), _sum(w.bias_ih, w.bias_hh)
+        recurrent, add_product, bias = _transposed(w.hh, len(x)), _add_product(x), _sum(w.bias_ih, w.bias_hh)
         if self.relu or not _large(x, size):
             activation = Tensor.relu_ if self.relu else Tensor.tanh_
             product(x, w.ih, bias, out=states)
             before = None if state is None else state[0]
-            for u in steps:
-                if before is not None:
-                    add_product(u, before, recurrent)
-                before = activation(u)
+            with _without_graph(len(steps)):
+                for u in steps:
+                    if before is not None:
+                        add_product(u, before, recurrent)
+                    before = activation(u)
             return states.clone()
         sums = w.hh.sum(-1)
         product(x, w.ih, -sums if bias is None else bias - sums, scale=2, out=states)
         before = torch.full_like(steps[0], 0.5) if state is None else (state[0] + 1) / 2
-        for u in steps:
-            before = add_product(u, before, recurrent, alpha=4).sigmoid_()
+        with _without_graph(len(steps)):
+            for u in steps:
+                before = add_product(u, before, recurrent, alpha=4).sigmoid_()
         return torch.add(_MINUS_ONE, states, alpha=2)
 
     def backward(
@@ -117,10 +121,11 @@ class _RNN(Cell):
             torch.addcmul(_ONE, y, y, value=-1, out=slope)
         steps = space.plan(("back", reverse), lambda: _each(not reverse, d, slope))
         add_product, later, recurrent = _add_product(d), None, w.hh
-        for delta, factor in steps:
-            if later is not None:
-                add_product(delta, later, recurrent)
-            later = delta.mul_(factor)
+        with _without_graph(len(steps)):
+            for delta, factor in steps:
+                if later is not None:
+                    add_product(delta, later, recurrent)
+                later = delta.mul_(factor)
         return d, () if state is None or later is None else (later @ recurrent,)
 
 
@@ -136,7 +141,7 @@ class _GRU(Cell):
             reverse,
             lambda: _each(reverse, gates, gates[..., : 2 * size], *gates.chunk(3, -1), candidates, states),
         )
-        recurrent, add_product, scale = w.hh.mT, _add_product(x), 2 if large else 1
+        recurrent, add_product, scale = _transposed(w.hh, len(x)), _add_product(x), 2 if large else 1
         own = w.bias_hh
         if large:
             own = -w.hh.sum(-1) if own is None else own - w.hh.sum(-1)
@@ -160,11 +165,12 @@ class _GRU(Cell):
         else:
             before = torch.zeros_like(steps[0][-1]) if state is None else state[0]
         activation = Tensor.sigmoid_ if large else Tensor.tanh_
-        for every, reset_update, reset, update, product_n, candidate, new in steps:
-            add_product(every, before, recurrent, alpha=scale)
-            reset_update.sigmoid_()
-            activation(candidate.addcmul_(reset, product_n, value=scale))
-            before = torch.lerp(candidate, before, update, out=new)
+        with _without_graph(len(steps)):
+            for every, reset_update, reset, update, product_n, candidate, new in steps:
+                add_product(every, before, recurrent, alpha=scale)
+                reset_update.sigmoid_()
+                activation(candidate.addcmul_(reset, product_n, value=scale))
+                before = torch.lerp(candidate, before, update, out=new)
         return torch.add(_MINUS_ONE, states, alpha=2) if large else states.clone()
 
     def backward(
@@ -190,10 +196,11 @@ class _GRU(Cell):
         add_product, recurrent = _add_product(d), w.hh
         earlier = [step[0] for step in steps[1:]]
         first = None if state is None else torch.zeros_like(y[0])
-        for (of_h, spread, update, delta, block), before in zip(steps, [*earlier, first], strict=True):
-            block.mul_(spread)
-            if before is not None:
-                add_product(before.addcmul_(of_h, update), delta, recurrent)
+        with _without_graph(len(steps)):
+            for (of_h, spread, update, delta, block), before in zip(steps, [*earlier, first], strict=True):
+                block.mul_(spread)
+                if before is not None:
+                    add_product(before.addcmul_(of_h, update), delta, recurrent)
         return deltas, () if first is None else (first,)
 
     def input_gradients(self, deltas: Tensor, space: Workspace) -> Tensor:
@@ -217,17 +224,18 @@ class _LSTM(Cell):
         recurrent, add_product = (w.hh * scale[:, None]).mT, _add_product(x)
         h, c = (None, torch.zeros_like(minus_one)) if state is None else (state[0], state[1] * 2)
         large = _large(x, size)
-        for every, i, f, g, o, cell, tanh_c, new in steps:
-            if h is not None:
-                add_product(every, h, recurrent)
-            every.sigmoid_()
-            torch.add(minus_one, g, alpha=2, out=g)
-            c = torch.mul(f, c, out=cell).addcmul_(i, g, value=2)
-            if large:
-                torch.add(minus_one, torch.sigmoid(c, out=tanh_c), alpha=2, out=tanh_c)
-            else:
-                torch.mul(c, 0.5, out=tanh_c).tanh_()
-            h = torch.mul(o, tanh_c, out=new)
+        with _without_graph(len(steps)):
+            for every, i, f, g, o, cell, tanh_c, new in steps:
+                if h is not None:
+                    add_product(every, h, recurrent)
+                every.sigmoid_()
+                torch.add(minus_one, g, alpha=2, out=g)
+                c = torch.mul(f, c, out=cell).addcmul_(i, g, value=2)
+                if large:
+                    torch.add(minus_one, torch.sigmoid(c, out=tanh_c), alpha=2, out=tanh_c)
+                else:
+                    torch.mul(c, 0.5, out=tanh_c).tanh_()
+                h = torch.mul(o, tanh_c, out=new)
         return states.clone()
 
     def backward(
@@ -256,15 +264,16 @@ class _LSTM(Cell):
         spread = of_c[..., None, :]
         earlier = [*(step[0] for step in steps[1:]), None if state is None else torch.zeros_like(first)]
         given = [None] * len(d) if start.cell_by_step is None else _steps(start.cell_by_step, not reverse)
-        for (of_h, forget, factor, delta, block, of_output), before, own in zip(steps, earlier, given, strict=True):
-            of_c.addcmul_(of_h, factor)
-            if own is not None:
-                of_c.add_(own)
-            block.mul_(spread)
-            of_output.mul_(of_h)
-            if before is not None:
-                add_product(before, delta, recurrent)
-                of_c.mul_(forget)
+        with _without_graph(len(steps)):
+            for (of_h, forget, factor, delta, block, of_output), before, own in zip(steps, earlier, given, strict=True):
+                of_c.addcmul_(of_h, factor)
+                if own is not None:
+                    of_c.add_(own)
+                block.mul_(spread)
+                of_output.mul_(of_h)
+                if before is not None:
+                    add_product(before, delta, recurrent)
+                    of_c.mul_(forget)
         return deltas, () if earlier[-1] is None else (earlier[-1], of_c)
 
     def cells(self, space: Workspace, size: int) -> Tensor | None:
@@ -305,6 +314,18 @@ def _each(reverse: bool, *values: Tensor) -> list[tuple[Tensor, ...]]:
 
 def _large(x: Tensor, hidden_size: int) -> bool:
     return math.prod(x.shape[:-1]) * hidden_size >= _LARGE
+
+
+def _without_graph(steps: int) -> AbstractContextManager[Any]:
+    """For the loops over steps: an operation takes some 7% less than under `no_grad`, which pays for many."""
+    return torch.inference_mode() if steps >= 16 else _NOTHING
+
+
+def _transposed(weight: Tensor, steps: int) -> Tensor:
+    """W[G D, D] -> W^T, as a copy where many products with it are worth one."""
+    if steps >= 16 and (weight.dim() == 3 or weight.shape[-1] >= 192):
+        return weight.mT.contiguous()
+    return weight.mT
 
 
 def _add_product(like: Tensor) -> Callable[..., Tensor]:

@@ -20,11 +20,12 @@ from seqcore.models.recurrent_function import run_layer, under_vmap
 __all__ = ["GRULayers", "LSTMLayers", "RNNLayers", "RecurrentLayers", "own_kernels"]
 
 
-def own_kernels(mode: str, x: Any, *, lengths: bool) -> bool:
-    """Whether the input x goes through our kernels, otherwise through torch's, which call oneDNN and cuDNN.
+def own_kernels(mode: str, x: Any, *, steps: int, lengths: bool) -> bool:
+    """Whether the input x of so many steps goes through our kernels, otherwise through torch's, oneDNN's or cuDNN's.
 
     `mode` is that of `torch.nn.RNNBase`. Under `torch.func.vmap`, for which torch has no rule, always. On a GPU never,
-    because cuDNN is faster. On a CPU always, but for an LSTM in float32: oneDNN has one.
+    because cuDNN is faster. On a CPU in float32 as measured by `benchmarks/layer_time.py`: short sequences are faster
+    in torch, which has less to prepare, and those of an LSTM in oneDNN, which has more.
     """
     if under_vmap():
         return True
@@ -32,7 +33,13 @@ def own_kernels(mode: str, x: Any, *, lengths: bool) -> bool:
         return False
     if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling():
         return False
-    return mode != "LSTM" or lengths or x.dtype != torch.float32
+    if lengths or x.dtype != torch.float32:
+        return True
+    if mode == "LSTM":
+        return steps == 1
+    if mode == "GRU":
+        return steps >= (3 if torch.is_grad_enabled() else 10)
+    return steps >= (3 if torch.is_grad_enabled() else 1)
 
 
 class RecurrentLayers(nn.RNNBase):
@@ -54,7 +61,8 @@ class RecurrentLayers(nn.RNNBase):
         `lengths[B]`, y is 0 beyond a length, and the final state is that after a row's own last step. `weights`
         replaces parameters by name. What else torch's layers take, such as a packed sequence, goes to them.
         """
-        if own_kernels(self.mode, x, lengths=lengths is not None) and self.proj_size == 0:
+        steps = x.shape[1 if self.batch_first else 0] if isinstance(x, Tensor) and x.dim() == 3 else 0
+        if own_kernels(self.mode, x, steps=steps, lengths=lengths is not None) and self.proj_size == 0:
             return self._run(x, state, lengths, weights or {})
         if weights:
             with warnings.catch_warnings():  # on a GPU: that these new weights are not contiguous in memory
@@ -64,7 +72,6 @@ class RecurrentLayers(nn.RNNBase):
             return cast(tuple[Any, Any], super().forward(x, state))
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=self.batch_first, enforce_sorted=False)
         y, state = super().forward(packed, state)
-        steps = x.shape[1 if self.batch_first else 0]
         return pad_packed_sequence(y, batch_first=self.batch_first, total_length=steps)[0], state
 
     def _run(

@@ -250,18 +250,38 @@ def test_replicas_may_share_their_weights(kind: str) -> None:
 
 def test_torch_takes_what_it_computes_faster_or_alone() -> None:
     x = torch.zeros(2, 3, 1)
-    assert own_kernels("RNN_TANH", x, lengths=False)
-    assert own_kernels("GRU", x, lengths=True)
-    assert own_kernels("LSTM", x, lengths=True)
-    assert not own_kernels("LSTM", x, lengths=False)
-    assert not own_kernels("GRU", x.to("meta"), lengths=False)
-    assert not own_kernels("GRU", x[0], lengths=False)
+
+    def own(mode: str, x: Any, steps: int = 50, lengths: bool = False) -> bool:
+        return own_kernels(mode, x, steps=steps, lengths=lengths)
+
+    assert own("RNN_TANH", x, 3)
+    assert own("GRU", x, 3)
+    assert not own("GRU", x, 1)
+    assert not own("LSTM", x)
+    assert own("LSTM", x, 1)
+    assert own("LSTM", x, lengths=True)
+    assert own("LSTM", x.double())
+    with torch.no_grad():
+        assert own("RNN_RELU", x, 1)
+        assert own("GRU", x)
+        assert not own("GRU", x, 3)
+    assert not own("GRU", x.to("meta"))
+    assert not own("GRU", x[0])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert not own_kernels("GRU", x, lengths=False)
-    assert vmap(lambda part: torch.tensor(own_kernels("LSTM", part, lengths=False)))(x[None]).all()
-    net = RNNLayers(1, 4)
-    packed_x = pack_padded_sequence(x, torch.tensor([2, 2, 1]))
-    assert torch.equal(net(packed_x)[0].data, net.double().float()(packed_x)[0].data)
+        assert not own("GRU", x)
+    assert vmap(lambda part: torch.tensor(own("LSTM", part)))(x[None]).all()
+
+
+@EACH
+def test_single_precision_agrees_whichever_kernels_run(kind: str) -> None:
+    for steps in (1, 3, 60):
+        ours, theirs = (net.float() for net in pair(kind, 2, 40))
+        x = numbers(8, steps, 2).float()
+        for context in (torch.enable_grad, torch.no_grad):
+            with context():
+                torch.testing.assert_close(ours(x)[0], theirs(x)[0], rtol=1e-5, atol=2e-6)
+    packed_x = pack_padded_sequence(x, torch.full((8,), 60), batch_first=True)
+    assert torch.equal(ours(packed_x)[0].data, theirs(packed_x)[0].data)
 
 
 @EACH

@@ -40,17 +40,17 @@ def test_what_is_kept_is_limited() -> None:
 
 def test_two_graphs_of_one_layer_do_not_disturb_each_other() -> None:
     torch.manual_seed(0)
-    net, inputs = GRULayers(1, 5), [torch.randn(6, 3, 1) for _ in range(2)]
+    net, inputs = GRULayers(1, 5), [torch.randn(30, 3, 1) for _ in range(2)]
     alone = [torch.autograd.grad(net(x)[0].square().sum(), net.weight_hh_l0)[0] for x in inputs]
     losses = [net(x)[0].square().sum() for x in inputs]
-    with torch.inference_mode():  # evaluation between the forward and the backward pass
+    with torch.inference_mode():  # evaluation before the backward pass
         net(inputs[1])
     together = [torch.autograd.grad(loss, net.weight_hh_l0)[0] for loss in losses]
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
 def test_memory_of_evaluation_serves_training_later() -> None:
-    net, x = GRULayers(1, 5), torch.randn(4, 3, 1)
+    net, x = GRULayers(1, 5), torch.randn(30, 3, 1)
     with torch.inference_mode():
         before, _ = net(x)
     y, _ = net(x)
