@@ -2,7 +2,8 @@
 
 Bai, Kolter and Koltun 2018, "An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence
 Modeling": residual blocks of two weight-normalized convolutions with ReLU and dropout, the dilation doubled from block
-to block.
+to block. Weights start with torch's values, as in the authors' program: it draws smaller ones, but weight normalization
+computes them anew from its own parameters at the first step.
 """
 
 from __future__ import annotations
@@ -77,7 +78,6 @@ class _CausalConv(nn.Conv1d):
     def __init__(self, features: int, size: int, kernel_size: int, dilation: int) -> None:
         super().__init__(features, size, kernel_size, dilation=dilation)
         self.history = (kernel_size - 1) * dilation
-        nn.init.normal_(self.weight, std=0.01)
 
     def step(self, x: Tensor, past: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         """x[B, F, T], past[B, F, history] -> (y[B, size, T], the past of the step after each row's last one)."""
