@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -63,7 +63,11 @@ def export(runs: Runs, run: str, format: str) -> bytes:
 
 
 def weights_of(checkpoint: bytes, experiment: Experiment) -> bytes:
-    """The best weights as safetensors, with the names of the `state_dict` and the experiment as metadata."""
+    """The best weights as safetensors, with the names of the `state_dict` and the experiment as metadata.
+
+    Those of K replicas are stacked, [K, ...]: `{name: weights[k] for name, weights in file.items()}` is the
+    `state_dict` of replica k.
+    """
     from safetensors.torch import save
 
     from seqcore.training.checkpoint import unpack
@@ -75,12 +79,24 @@ def weights_of(checkpoint: bytes, experiment: Experiment) -> bytes:
 
 
 def history_to_csv(epochs: Iterable[Epoch]) -> str:
-    """A row for each epoch: its number, last step, seconds and every metric. One that came twice is as it was last."""
+    """A row for each epoch: its number, last step, seconds and every metric. One that came twice is as it was last.
+
+    Of replicas the metrics are medians; the values of each follow, as "val_loss 1", "val_loss 2", ...
+    """
     last = {event.epoch: event for event in epochs}
     rows = [last[number] for number in sorted(last)]
-    names = list(dict.fromkeys(name for event in rows for name in event.metrics))
-    lines = [[e.epoch, e.step, exact(e.seconds), *(exact(e.metrics.get(n, math.nan)) for n in names)] for e in rows]
+    values = [event.metrics | _numbered(event.replicas) for event in rows]
+    names = list(dict.fromkeys(name for own in values for name in own))
+    lines = [
+        [e.epoch, e.step, exact(e.seconds), *(exact(own.get(n, math.nan)) for n in names)]
+        for e, own in zip(rows, values, strict=True)
+    ]
     return write_csv(["epoch", "step", "seconds", *names], lines)
+
+
+def _numbered(replicas: Mapping[str, list[float]]) -> dict[str, float]:
+    """The metrics of each replica by name and number."""
+    return {f"{name} {number}": value for name, each in replicas.items() for number, value in enumerate(each, 1)}
 
 
 def scored_split(experiment: Experiment) -> str:

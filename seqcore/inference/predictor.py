@@ -23,6 +23,7 @@ from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.inference.input_schema import InputSchema
+from seqcore.models.replicated import Replicated, replica_count
 from seqcore.results import SeriesView, View
 from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import Summary, summarize
@@ -39,7 +40,11 @@ _CPU = torch.device("cpu")
 
 
 class Predictor:
-    """A trained model, made by `from_checkpoint`. Its weights are from `step`, after `epoch` epochs."""
+    """A trained model, made by `from_checkpoint`. Its weights are from `step`, after `epoch` epochs.
+
+    Of replicas, predictions are the ensemble's: the mean of their numbers or probabilities, with those of each in
+    `replicas` of the view. Metrics are medians over replicas, with the values of each.
+    """
 
     def __init__(
         self, experiment: Experiment, task: Task, codec: Codec, model: nn.Module, step: int, epoch: int
@@ -59,7 +64,13 @@ class Predictor:
         progress = restored_progress(checkpoint)
         best = checkpoint.group("best") if at == "best" else {}
         with decoding("the checkpoint"):
-            model = loaded_model(lambda: task.build_model(codec), best or checkpoint.group("model"))
+            count = experiment.training.replicas
+
+            def build() -> nn.Module:
+                one = task.build_model(codec)
+                return one if count == 1 else Replicated.untrained(one, count)
+
+            model = loaded_model(build, best or checkpoint.group("model"))
             step, epoch = progress.step, progress.epoch
             if best and progress.best_step is not None and progress.best_epoch is not None:
                 step, epoch = progress.best_step, progress.best_epoch
@@ -69,6 +80,21 @@ class Predictor:
     def input_kind(self) -> str:
         """Kind of input of `predict`: "numbers", "symbols", "sequence", "sentence", "sound" or "frames"."""
         return self._codec.input_kind
+
+    @property
+    def replicas(self) -> int:
+        """How many models were trained together, with consecutive seeds."""
+        return replica_count(self._model)
+
+    def replica(self, number: int) -> Predictor:
+        """One of the replicas as a model of its own, numbered from 0. PredictionError where there is none."""
+        if not isinstance(self._model, Replicated) or not 0 <= number < self.replicas:
+            raise PredictionError(f"replica: {number} is not allowed; this model has {self.replicas}, numbered from 0")
+        training = self.experiment.training
+        changes = {"training.replicas": 1, "training.seed": training.seed + number}
+        experiment = self.experiment.with_changes(changes)
+        model = self._model.alone(number)
+        return Predictor(experiment, type(self._task)(experiment), self._codec, model, self.step, self.epoch)
 
     @property
     def continuation(self) -> str | None:

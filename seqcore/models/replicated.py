@@ -16,11 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch._C._functorch import _add_batch_dim, _remove_batch_dim
+from torch._functorch.predispatch import lazy_load_decompositions
+from torch._functorch.vmap import vmap_increment_nesting
 from torch.func import vmap
 from torch.nn.utils.parametrizations import _WeightNorm
 
 from seqcore.models.replica_random import ReplicaRandom
-from seqcore.models.state import State, carry_over, join_leaves, leaves, map_state
+from seqcore.models.state import State, carry_over, map_state
 
 __all__ = [
     "Ensemble",
@@ -69,9 +72,9 @@ class Replicated(nn.Module):
             start += size
 
     @classmethod
-    def untrained(cls, build: Callable[[], nn.Module], count: int) -> Replicated:
+    def untrained(cls, model: nn.Module, count: int) -> Replicated:
         """`count` equal replicas, for weights that are loaded afterwards."""
-        return cls([build()] * count)
+        return cls([model] * count)
 
     @property
     def usable(self) -> Tensor:
@@ -85,6 +88,9 @@ class Replicated(nn.Module):
         for name, parameter in list(model.named_parameters()):
             path, _, leaf = name.rpartition(".")
             setattr(model.get_submodule(path), leaf, nn.Parameter(parameter.detach()[number].clone()))
+        for module in model.modules():
+            if type(module) is _BatchedWeightNorm:
+                module.__class__ = _WeightNorm  # type: ignore[assignment]
         return model
 
     def run(self, function: Callable[..., Tree], *arguments: Tree, dim: int = 0) -> Tree:
@@ -99,22 +105,23 @@ class Replicated(nn.Module):
         return self._run(function, arguments, dim)
 
     def _run(self, function: Callable[..., Tree], arguments: tuple[Tree, ...], dim: int) -> Tree:
-        like: list[Tree] = []
+        """As `torch.func.vmap`, without its trees of arguments, which take longer than the step of a small model."""
+        lazy_load_decompositions()
+        draws = self.random if self._intercepts and self.training else None
+        with vmap_increment_nesting(self.count, "error") as level:
 
-        def one(number: Tensor, weights: Sequence[Tensor], given: list[Tensor]) -> tuple[Tensor, ...]:
-            tree = join_leaves(iter(given), like=arguments)
+            def batched(tensor: Tensor) -> Tensor:
+                return _add_batch_dim(tensor, dim, level)
+
+            given = map_state(batched, arguments)
+            weights = [_add_batch_dim(weight, 0, level) for weight in self.stacked]
             with self._weights(weights):
-                if self._intercepts and self.training and self.random is not None:
-                    with self.random.drawing(number):
-                        found = function(*tree)
+                if draws is None:
+                    found = function(*given)
                 else:
-                    found = function(*tree)
-            like.append(found)
-            return tuple(leaves(found))
-
-        given = list(leaves(arguments))
-        found = vmap(one, in_dims=(0, 0, dim), out_dims=dim)(self._numbers, self.stacked, given)
-        return join_leaves(iter(found), like=like[0])
+                    with draws.drawing(_add_batch_dim(self._numbers, 0, level)):
+                        found = function(*given)
+            return map_state(lambda tensor: _remove_batch_dim(tensor, level, self.count, dim), found)
 
     @contextmanager
     def _weights(self, weights: Sequence[Tensor]) -> Iterator[None]:

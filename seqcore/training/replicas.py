@@ -23,6 +23,7 @@ from seqcore.data.labelled_dataset import UNKNOWN_CLASS
 from seqcore.evaluation.metrics import Scores, median
 from seqcore.events import Finding, Steps
 from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.training_config import TrainingConfig
 from seqcore.models.replica_random import ReplicaRandom
 from seqcore.models.replicated import Replicated
 from seqcore.models.state import State
@@ -169,8 +170,7 @@ class ReplicatedState(TrainingState):
     def remaining_batches(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
         """As for one model; each replica has batches of its own, [K, B, ...]."""
         p, training, data = self.progress, self.experiment.training, self.dataset
-        seeds = range(training.seed, training.seed + self.count)
-        each = [data.batches("train", training.model_copy(update={"seed": seed}), p.epoch) for seed in seeds]
+        each = [data.batches("train", own, p.epoch) for own in self._sections]
         left = islice(zip(*each, strict=True), p.step_in_epoch, None)
         numbers = self.count * training.batch_size * max(1, data.longest)
         together = max(1, min(TOGETHER, NUMBERS_TOGETHER // numbers))
@@ -179,6 +179,12 @@ class ReplicatedState(TrainingState):
             for batch, step in zip(data.gather("train", joined), group, strict=True):
                 rows = np.array([len(numbers) for numbers, _ in step])
                 yield _stacked(batch, rows, self._taken), step[0][1]  # stateful training has the same order always
+
+    @cached_property
+    def _sections(self) -> list[TrainingConfig]:
+        """The training section of each replica; only what batches depend on, which never changes in a run."""
+        training = self.experiment.training
+        return [training.model_copy(update={"seed": training.seed + k}) for k in range(self.count)]
 
     @cached_property
     def _taken(self) -> set[int]:
@@ -327,6 +333,12 @@ class ReplicatedState(TrainingState):
         own = {n: v for n, v in self.replicas.best_metrics.items() if n.startswith("val_")}
         return Scores({name: median(values) for name, values in own.items()}, own)
 
+    @property
+    def best_epochs(self) -> dict[str, list[float]]:
+        """The best epoch of each replica; NaN where it has none."""
+        epochs = self.replicas.best_epoch
+        return {"best_epoch": np.where(epochs > 0, epochs, np.nan).tolist()} if epochs.any() else {}
+
     def diverged(self, block: Steps) -> Iterator[Finding]:
         """A finding for each replica whose loss and weights are no longer finite; it is not trained further."""
         finite = np.isfinite(block.loss)
@@ -365,6 +377,8 @@ def _joined(each: Sequence[Counts]) -> Counts:
     With sequences sorted by length, the smaller last batch comes at another step with each seed.
     """
     most = max(len(numbers) for numbers in each)
+    if all(len(numbers) == most for numbers in each):
+        return np.concatenate(each)
     return np.concatenate([np.pad(numbers, (0, most - len(numbers)), mode="edge") for numbers in each])
 
 

@@ -90,7 +90,7 @@ class Scoring:
             last_metrics=(_named(last) | state.last_loss).metrics,
             baselines=self.baselines,
             best_epoch=p.best_epoch,
-            replicas=named.replicas,
+            replicas=named.replicas | state.best_epochs,
         )
 
     def _evaluate_splits(self, which: str) -> Generator[Event, None, dict[str, Evaluation]]:

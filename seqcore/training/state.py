@@ -278,6 +278,11 @@ class TrainingState:
         return Scores({n: v for n, v in self.progress.best_metrics.items() if n.startswith("val_")})
 
     @property
+    def best_epochs(self) -> dict[str, list[float]]:
+        """The best epoch of each replica, as `best_epoch`; nothing for a single model."""
+        return {}
+
+    @property
     def has_earlier_best(self) -> bool:
         """Whether the best weights are not the last ones."""
         return bool(self.best) and self.progress.best_step != self.progress.step
