@@ -150,12 +150,14 @@ def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what:
     _write_csv(args.csv, evaluation.view)
     if out.json:
         value = {**about, "metrics": evaluation.metrics, "baselines": evaluation.baselines}
+        value |= {"replicas": evaluation.replicas} if evaluation.replicas else {}
         value |= {"windows": evaluation.windows, "scored": evaluation.scored}
         out.object({**value, "more": [view.to_dict() for view in evaluation.more]})
         return 0
     out.line(f"{what}: {evaluation.scored}")
     names = tuple(evaluation.metrics)
-    out.table(("", *names), score_rows(names, evaluation.metrics, evaluation.baselines), right=names)
+    rows = score_rows(names, evaluation.metrics, evaluation.baselines, evaluation.replicas)
+    out.table(("", *names), rows, right=names)
     for view in evaluation.more:
         if (summary := view.summary()) is not None:
             out.line(view.title)
@@ -173,6 +175,8 @@ def _forecast(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
         if view.low is not None and view.high is not None:
             limits = {"low": flat_rows(view.low, whole=False), "high": flat_rows(view.high, whole=False)}
             value |= {**limits, "coverage": view.coverage}
+        if view.replicas is not None:
+            value["replicas"] = [flat_rows(own, whole=False) for own in view.replicas]
         out.object(value)
         return 0
     if len(predictor.series) > 1:
@@ -192,8 +196,14 @@ def _forecast_table(out: Output, view: SeriesView) -> None:
             alone = len(view.columns) == 1
             names += ["low", "high"] if alone else [f"{column} low", f"{column} high"]
             figures += [tuple(map(format_number, view.low[:, k])), tuple(map(format_number, view.high[:, k]))]
+        if view.replicas is not None:
+            names += [f"{column} lowest", f"{column} highest"]
+            ends = view.replicas[..., k].min(axis=0), view.replicas[..., k].max(axis=0)
+            figures += [tuple(map(format_number, end)) for end in ends]
     rows = [(place, *row) for place, *row in zip(_positions(view.x), *figures, strict=True)]
     out.table((view.x_title, *names), rows, right=names)
+    if view.replicas is not None:
+        out.line(f"mean of {len(view.replicas)} replicas, and the lowest and highest of them")
     if view.low is not None and view.coverage is not None:
         known = int(np.isfinite(view.low).any(axis=1).sum())
         after = "" if known == len(view.x) else f"; none after step {known:,}, as no validation window is so long"

@@ -20,6 +20,7 @@ from seqcore.runs.store import Run
 
 __all__ = ["ProgressDisplay", "outcome", "print_scores", "reading", "score_rows"]
 
+Replicas = Mapping[str, Sequence[float]]  # metric -> the values of each replica
 PRINTED = Preparing | Started | Epoch | Changed | Finding | Finished  # as JSON; steps and previews are too many
 
 
@@ -30,6 +31,7 @@ class ProgressDisplay:
         self.out = out
         self.run = run
         self.finished = False
+        self.replicas: Replicas = {}  # the scores of each replica, at the end
         self._steps_per_epoch = 1
         self._losses = ""
         self._busy: Status | None = None
@@ -38,7 +40,8 @@ class ProgressDisplay:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        self.finished = self.finished or isinstance(event, Finished)
+        if isinstance(event, Finished):
+            self.finished, self.replicas = True, event.replicas
         if self.out.json:
             if isinstance(event, PRINTED):
                 value = event.to_dict()
@@ -51,7 +54,7 @@ class ProgressDisplay:
             self._advance(event.first_step + len(event.loss) - 1)
         elif isinstance(event, Epoch):
             self._losses = "  ".join(
-                f"{title} {format_number(event.metrics[name])}"
+                f"{title} {format_number(event.metrics[name])}{_range(event.replicas.get(name, ()))}"
                 for title, name in (("train", "train_loss"), ("validation", "val_loss"))
                 if name in event.metrics
             )
@@ -83,9 +86,10 @@ class ProgressDisplay:
             self._busy.stop()
         resumed = f", resumed after epoch {event.epoch}" if event.step else ""
         windows = ", ".join(f"{count:,} {part}" for part, count in event.split_sizes.items())
+        together = f" in each of {event.replicas} replicas" if event.replicas > 1 else ""
         self._print(f"run {self.run}{resumed}")
         self._print(
-            f"{event.parameters:,} parameters, {windows} windows; "
+            f"{event.parameters:,} parameters{together}, {windows} windows; "
             f"{event.device} ({event.device_reason}), {event.threads} thread{'s' * (event.threads != 1)}"
         )
         self._steps_per_epoch = max(1, event.steps_per_epoch)
@@ -137,8 +141,9 @@ def reading(out: Output, name: str) -> Iterator[Callable[[float], None]]:
         yield lambda fraction: bar.update(task, completed=fraction)
 
 
-def print_scores(out: Output, run: Run) -> None:
-    """Metrics of the last split that was scored, of the model and of every baseline."""
+def print_scores(out: Output, run: Run, replicas: Replicas | None = None) -> None:
+    """Metrics of the last split that was scored, of the model and of every baseline; `replicas` as in `Finished`."""
+    replicas = replicas or {}
     split = next((s for s in SPLITS[::-1] if any(name.startswith(f"{s}_") for name in run.metrics)), None)
     if split is None:
         return
@@ -146,18 +151,38 @@ def print_scores(out: Output, run: Run) -> None:
     shown = [name for name in names if name != f"{split}_loss"] or names
     columns = (f"{SPLIT_TITLES[split]} split", *(name.removeprefix(f"{split}_") for name in shown))
     baselines = {name: scores for name, scores in run.baselines.items() if any(metric in scores for metric in shown)}
-    out.table(columns, score_rows(shown, run.metrics, baselines), right=columns[1:])
+    out.table(columns, score_rows(shown, run.metrics, baselines, replicas), right=columns[1:])
     if run.baselines and run.metric:
         from seqcore.plots.scores import scores_info  # plotly
 
-        info = scores_info(run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline)
+        info = scores_info(
+            run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline,
+            replicas=replicas,
+        )  # fmt: skip
         out.line(info.sentence)
 
 
-def score_rows(names: Sequence[str], metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[tuple[str, ...]]:
-    """The metrics `names` of the model and of every baseline, as rows of a table."""
-    scored = [("This model", metrics), *((baseline_title(name), scores) for name, scores in baselines.items())]
+def score_rows(
+    names: Sequence[str], metrics: Metrics, baselines: Mapping[str, Metrics], replicas: Replicas | None = None
+) -> list[tuple[str, ...]]:
+    """The metrics `names` of the model and of every baseline, as rows of a table; of replicas median and range."""
+    scored = [("This model", metrics)]
+    if replicas:
+        count = max(map(len, replicas.values()))
+        ends = [{name: pick(_known(each)) for name, each in replicas.items() if _known(each)} for pick in (min, max)]
+        scored = [(f"Median of {count} replicas", metrics), ("Lowest", ends[0]), ("Highest", ends[1])]
+    scored += [(baseline_title(name), scores) for name, scores in baselines.items()]
     return [(title, *(format_number(scores.get(name)) for name in names)) for title, scores in scored]
+
+
+def _known(values: Sequence[float]) -> list[float]:
+    return [value for value in values if value == value]
+
+
+def _range(values: Sequence[float]) -> str:
+    """The range of the replicas' values: " (0.1 to 0.2)"; nothing of a single model."""
+    known = _known(values)
+    return f" ({format_number(min(known))} to {format_number(max(known))})" if len(known) > 1 else ""
 
 
 def outcome(run: Run) -> str:

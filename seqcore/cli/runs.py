@@ -12,7 +12,7 @@ from seqcore.cli.output import Output
 from seqcore.cli.progress import outcome, print_scores
 from seqcore.data.splits import SPLITS
 from seqcore.errors import NotFoundError
-from seqcore.events import Changed, Finding
+from seqcore.events import Changed, Finding, Finished
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
 from seqcore.results.formatting import format_duration, format_number
@@ -65,9 +65,12 @@ def show(args: argparse.Namespace, out: Output) -> int:
     recent = store.events(run.id, kinds=("changed", "finding"), newest=args.events)
     every = {stored.seq: stored.event for stored in [*store.findings(run.id), *recent]}
     events = [every[seq] for seq in sorted(every)]
+    last = [stored.event for stored in store.events(run.id, kinds=("finished",), newest=1)]
+    replicas = next((event.replicas for event in last if isinstance(event, Finished)), {})
     if out.json:
         value = _brief(run)
         value |= {"experiment": run.experiment.to_dict(), "baselines": run.baselines, "last_metrics": run.last_metrics}
+        value |= {"replicas": replicas} if replicas else {}
         out.object({**value, "events": [event.to_dict() for event in events]})
         return 0
     out.line(outcome(run) if run.ended else f"{run.id[:SHORT_ID]} {_status(run)}, epoch {run.epoch} of {run.epochs}")
@@ -83,7 +86,7 @@ def show(args: argparse.Namespace, out: Output) -> int:
         elif isinstance(event, Changed):
             changes = ", ".join(f"{path} = {value}" for path, value in event.changes.items())
             out.line(f"changed after step {event.step}: {changes}")
-    print_scores(out, run)
+    print_scores(out, run, replicas)
     if run.status == "failed":
         out.line(run.error or "")
     if args.log:

@@ -111,7 +111,7 @@ def _end(run: Run, report: ProgressDisplay, out: Output) -> None:
             out.object({**ending, "seconds": run.seconds, "metrics": run.metrics, "baselines": run.baselines})
     elif run.status != "failed":
         out.line(outcome(run))
-        print_scores(out, run)
+        print_scores(out, run, report.replicas)
         if run.status in ("stopped", "interrupted"):
             out.note(f"continue with `python -m seqcore resume {run.id[:8]}`")
     if run.status == "failed":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import plotly.graph_objects as go
@@ -45,6 +45,7 @@ class ScoresInfo(NamedTuple):
     reference: str  # the title of the baseline that is compared with first
     unit: str
     nothing_right: str = ""  # the metric that was to be compared by, where it is 0 for all
+    replicas: tuple[float, ...] = ()  # the score of each of several seeds, whose median is the model's
 
     @property
     def words(self) -> Metric:
@@ -76,6 +77,8 @@ class ScoresInfo(NamedTuple):
         base = self.reference_score
         if self.model is None or base is None:
             return "–"
+        if self.metric != self.nothing_right and self._is_mixed(base):
+            return f"better in {self.wins(base)} of {len(self.replicas)}"
         return f"{self.words.short} 0 for all" if self.metric == self.nothing_right else self._compare(base.value)
 
     @property
@@ -84,6 +87,8 @@ class ScoresInfo(NamedTuple):
         base = self.reference_score
         if self.model is None or base is None or self.metric == self.nothing_right:
             return ""
+        if self._is_mixed(base):
+            return f"replicas than {base.phrase}"
         return f"{_joint(self.short)} {base.phrase}"
 
     @property
@@ -130,9 +135,25 @@ class ScoresInfo(NamedTuple):
         return any(self._is_exact(s, EXACT) for s in self.scores if not s.model)
 
     def _against(self, other: Score, name: str = "") -> str:
-        """The model's score beside a baseline's, whose name follows `name`."""
-        words = self._compare(other.value)
-        return f"{words} {_joint(words)} {name}{other.phrase}"
+        """The model's score beside a baseline's, whose name follows `name`.
+
+        Of replicas, "lower" or "higher" is said only where it holds for every seed.
+        """
+        words, count = self._compare(other.value), len(self.replicas)
+        if self._is_mixed(other):
+            return f"better than {name}{other.phrase} in {self.wins(other)} of {count} replicas only"
+        text = f"{words} {_joint(words)} {name}{other.phrase}"
+        return f"{text} (median; all {count} replicas agree)" if count else text
+
+    def wins(self, other: Score) -> int:
+        """How many replicas are better than a baseline."""
+        return sum(
+            (value > other.value) if self.words.higher_is_better else (value < other.value) for value in self.replicas
+        )
+
+    def _is_mixed(self, other: Score) -> bool:
+        """Whether some replicas are better than a baseline and others are not."""
+        return 0 < self.wins(other) < len(self.replicas)
 
     def _compare(self, base: float) -> str:
         """How the model's score stands to a baseline's."""
@@ -161,8 +182,12 @@ def scores_info(
     part: str = "",
     reference: str = "",
     unit: str = "",
+    replicas: Mapping[str, Sequence[float]] | None = None,
 ) -> ScoresInfo:
-    """From metrics by name ("mae", or "val_mae" with `part="val"`) of the model and of each baseline."""
+    """From metrics by name ("mae", or "val_mae" with `part="val"`) of the model and of each baseline.
+
+    `replicas` has the values of each of several seeds by the same names.
+    """
     nothing_right = ""
     if _nothing_right(metrics, baselines, metric, part):
         nothing_right, finer = metric, FINER.get(metric, metric)
@@ -184,6 +209,7 @@ def scores_info(
         reference=baseline_title(reference) if reference else "",
         unit=unit,
         nothing_right=nothing_right,
+        replicas=tuple((replicas or {}).get(key, ())),
     )
 
 

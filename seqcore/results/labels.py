@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqcore.results.base import Answer, Rows, Values, View, Words, exact, plain
-from seqcore.results.symbols import ranked_answer
+from seqcore.results.symbols import ranked_answer, with_replicas
 
 __all__ = ["ConfusionView", "LabelsView"]
 
@@ -79,7 +79,7 @@ class LabelsView(View):
         answer = ranked_answer(self.predictions[-1], found, text)
         if self.unfolding:
             answer.value["unfolding"] = plain(self.unfolding[-1])
-        return answer
+        return with_replicas(answer, self.labels, self.replicas)
 
     def answers(self) -> list[Answer]:
         """The class of each sequence, by its name."""

@@ -64,12 +64,14 @@ class SeriesView(View):
         return f"Observed values and {'forecast' if self.truth is None else 'prediction'} (blue).{band}{each}"
 
     def table(self) -> Rows:
-        """The row or date, then for each column its true value (where known), its prediction and its interval."""
+        """The row or date, then for each column its true value (where known), prediction, interval and replicas."""
         limits = [(word, limit) for word, limit in (("low", self.low), ("high", self.high)) if limit is not None]
+        each = () if self.replicas is None else self.replicas
         header = [self.x_title]
         for column in self.columns:
             header += [column] if self.truth is not None else []
             header += [f"{column} predicted", *(f"{column} {word}" for word, _ in limits)]
+            header += [f"{column} replica {number}" for number in range(1, 1 + len(each))]
         rows = []
         for place, x in enumerate(_positions(self.x)):
             if not np.isfinite(self.prediction[place]).any():
@@ -78,6 +80,7 @@ class SeriesView(View):
             for k in range(len(self.columns)):
                 row += [exact(self.truth[place, k])] if self.truth is not None else []
                 row += [exact(self.prediction[place, k]), *(exact(limit[place, k]) for _, limit in limits)]
+                row += [exact(own[place, k]) for own in each]
             rows.append(row)
         return header, rows
 
@@ -90,6 +93,10 @@ class SeriesView(View):
             value |= {"low": flat_rows(self.low, whole=False), "high": flat_rows(self.high, whole=False)}
             value["coverage"] = self.coverage
             sentence += f"   ({self.coverage:.0%} interval: {_joined(value['low'])} to {_joined(value['high'])})"
+        if self.replicas is not None:
+            value["replicas"] = [flat_rows(own, whole=False) for own in self.replicas]
+            ends = (flat_rows(end(axis=0), whole=False) for end in (self.replicas.min, self.replicas.max))
+            sentence += f"   ({len(self.replicas)} replicas: {' to '.join(map(_joined, ends))})"
         return Answer(value, sentence)
 
     def highlights(self, *, ahead: bool = True) -> list[Words]:

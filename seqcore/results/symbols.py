@@ -10,7 +10,7 @@ import numpy as np
 from seqcore.results.base import Answer, Rows, Values, View, Words, exact
 from seqcore.results.formatting import named
 
-__all__ = ["SymbolsView", "ranked_answer"]
+__all__ = ["SymbolsView", "ranked_answer", "with_replicas"]
 
 LEAST_SHOWN = 0.005  # probability in a line of text
 MOST_SHOWN = 5
@@ -55,11 +55,21 @@ class SymbolsView(View):
     def answer(self, given: Any, text: str) -> Answer:
         """The most probable symbol, and all of them by probability."""
         found = dict(zip(self.symbols, self.probabilities[-1].tolist(), strict=True))
-        return ranked_answer(self.predictions[-1], found, text)
+        return with_replicas(ranked_answer(self.predictions[-1], found, text), self.symbols, self.replicas)
 
     def highlights(self, *, ahead: bool = True) -> list[Words]:
         """The most probable symbol."""
         return [(f"next, probability {100 * self.probabilities[-1].max():.3g} %", named(self.predictions[-1]))]
+
+
+def with_replicas(answer: Answer, choices: Words, replicas: Values | None) -> Answer:
+    """An answer with the probabilities [K, n, V] of each replica for the last input, and how many of them agree."""
+    if replicas is None:
+        return answer
+    own = [choices[int(i)] for i in np.argmax(replicas[:, -1], axis=1)]
+    agreeing = sum(choice == answer.value["prediction"] for choice in own)
+    each = [dict(zip(choices, row, strict=True)) for row in replicas[:, -1].tolist()]
+    return Answer(answer.value | {"replicas": each}, f"{answer.sentence}   ({agreeing} of {len(own)} replicas agree)")
 
 
 def ranked_answer(prediction: str, probabilities: dict[str, float], text: str) -> Answer:

@@ -21,6 +21,7 @@ from seqcore.tasks import TASKS
 from seqcore.training.checkpoint import pack, unpack
 from seqcore.training.control import Control
 from seqcore.training.fit import fit, load_table, train_step
+from seqcore.training.replica_cost import ReplicaCost, replica_cost
 from seqcore.training.replicas import ReplicatedState, state_type
 from seqcore.training.state import TrainingState
 
@@ -352,3 +353,17 @@ def test_frames_are_predicted_by_each_replica() -> None:
     view = of(list(fit(experiment)), Preview)[-1].view
     assert view.replicas.shape == (2, *view.prediction.shape)
     np.testing.assert_allclose(view.replicas.mean(axis=0), view.prediction, atol=0.1)  # each is cut at 0 and 1
+
+
+def test_the_cost_of_replicas_is_measured_and_cheap_ones_are_offered() -> None:
+    before = torch.get_rng_state()
+    cost = replica_cost(plan("gru", "text"), counts=(2, 4), seconds=0.05)
+    assert torch.equal(before, torch.get_rng_state())
+    assert set(cost.ratios) == {2, 4}
+    assert cost.step_seconds > 0.0
+    known = ReplicaCost(0.001, {4: 1.1, 8: 1.3, 16: 2.0})
+    assert known.offer == 8
+    assert known.sentence == "8 replicas take 1.3 times the time of one"
+    assert ReplicaCost(0.001, {4: 1.6}).sentence == ""
+    with pytest.raises(ExperimentError, match="translation trains one model"):
+        replica_cost(Experiment.make({"data": {"task": "translation", "source": "everyday-phrases"}}))
