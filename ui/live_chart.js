@@ -2,6 +2,7 @@
  * ROUTE, TEMPLATES and PALETTE are defined above this text by live_chart.py. */
 
 const charts = new WeakMap() // node -> state of the chart across updates
+const drawn = new WeakMap() // node -> what was drawn on it last
 const readers = new Map() // chart name -> {revision, zoom, scale} chosen by the user: kept when a node is remounted
 
 function loadPlotly() {
@@ -16,13 +17,19 @@ function loadPlotly() {
   return window.__plotlyLoading
 }
 
+const darkness = new Map() // background colour -> whether it is dark: asking the browser takes a layout
+
 function isDark(node) {
-  const probe = document.createElement("span")
-  probe.style.color = getComputedStyle(node).getPropertyValue("--st-background-color") || "#fff"
-  node.append(probe)
-  const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g).map(Number)
-  probe.remove()
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128
+  const background = getComputedStyle(node).getPropertyValue("--st-background-color") || "#fff"
+  if (!darkness.has(background)) {
+    const probe = document.createElement("span")
+    probe.style.color = background
+    node.append(probe)
+    const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g).map(Number)
+    probe.remove()
+    darkness.set(background, 0.299 * r + 0.587 * g + 0.114 * b < 128)
+  }
+  return darkness.get(background)
 }
 
 function themed(text, dark) {
@@ -133,14 +140,21 @@ function draw(chart) {
 function drawFigure(chart) {
   const { node, data, Plotly } = chart
   if (!Plotly || !data || !node.isConnected || charts.get(node) !== chart) return
-  const figure = themed(data.figure, isDark(node))
+  const dark = isDark(node)
+  chart.narrow = node.clientWidth < NARROW
+  // A page that is redrawn several times a second mostly sends the same figure again.
+  const { scale, zoom } = chart.reader
+  const width = chart.narrow ? node.clientWidth : 0
+  const state = [data.figure, data.height, data.revision, scale, JSON.stringify(zoom), dark, width, chart.over].join()
+  if (node.data && drawn.get(node) === state) return
+  drawn.set(node, state)
+  const figure = themed(data.figure, dark)
   const layout = { ...figure.layout, autosize: true, height: data.height, uirevision: data.revision }
   if (chart.reader.revision !== data.revision) {
     chart.reader.revision = data.revision
     chart.reader.zoom = {}
   }
   layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : layout.dragmode ?? "zoom"
-  chart.narrow = node.clientWidth < NARROW
   if (chart.narrow) {
     fitNarrow(layout, node.clientWidth)
     layout.margin = { ...layout.margin, t: (layout.margin?.t ?? 12) + (chart.over ?? 0) }
@@ -169,6 +183,7 @@ function drawFigure(chart) {
     node.on("plotly_relayout", (update) => noteZoom(chart, update))
     node.on("plotly_doubleclick", () => {
       chart.reader.zoom = {}
+      drawn.delete(node)
       draw(chart)
       return false
     })

@@ -28,7 +28,7 @@ from ui.shared_history import UNSLOWED, Same, SharedHistory, shared_history
 
 __all__ = ["live_area", "loss_of", "preview_caption"]
 
-POLL = 0.3  # seconds: the chart has to be updated at least twice a second
+POLL = 0.4  # seconds: the chart has to be updated at least twice a second
 SLOWEST_POLL = 3.0  # seconds, of any number of viewers
 WAIT, SHORT_POLL, YOUNG = 0.25, 0.03, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay

@@ -2,7 +2,8 @@
 {
   const address = new URL(`.${ROUTE}`, document.currentScript.src)
   const root = document.documentElement
-  const QUIET = 1000 // milliseconds
+  const BRIEF = 500 // milliseconds without a change while the page says what it waits for
+  const LONG = 3000 // and while it does not
   const SMALLEST = 40 // pixels: a component that is lower has not drawn its content yet
   let changed = performance.now()
 
@@ -19,11 +20,12 @@
 
   /* The page is hidden (theme.css) until its script has ended or has sent all that can be sent at once, so that nothing
    * moves while it is seen: controls come one after the other, and each of a kind for the first time as a grey bar. If
-   * nothing has changed for a second, what there is is shown. */
+   * nothing has changed for a while, what there is is shown. */
   function isComplete() {
     const main = document.querySelector("[data-testid=stMain]")
     if (!main?.querySelector("[data-testid=stElementContainer]")) return false
-    if (performance.now() - changed > QUIET) return true
+    const waits = main.querySelector("[data-testid=stSpinner]") !== null
+    if (performance.now() - changed > (waits ? BRIEF : LONG)) return true
     const ended = document.querySelector(".stApp")?.dataset.testScriptState === "notRunning"
     if ((!ended && !main.querySelector(".sl-sent")) || main.querySelector("[data-testid=stSkeleton]")) return false
     const components = [...main.querySelectorAll("[data-testid^=stBidiComponent]")]

@@ -69,7 +69,7 @@ def test_a_shift_is_seen(browser: Browser, server: Server) -> None:
     observe(page)
     page.goto(server.url)
     follow(page, limit=PATIENCE / 1000)
-    page.evaluate("document.body.style.paddingTop = '0px'; document.querySelector('#root').style.marginTop = '200px'")
+    page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').style.marginTop = '300px'")
     page.wait_for_timeout(500)
     moved = page.evaluate("window.pageLoad.shifts.reduce((sum, shift) => sum + shift.value, 0)")
     assert moved > MOST

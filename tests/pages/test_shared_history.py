@@ -146,8 +146,8 @@ def test_viewers_are_counted_until_they_are_gone(store: Store, lease: Lease, mon
 
 
 def test_many_viewers_poll_less_often() -> None:
-    assert poll_interval(0) == poll_interval(4) == 0.3
-    assert poll_interval(20) == pytest.approx(1.5)
+    assert poll_interval(0) == poll_interval(4) == 0.4
+    assert poll_interval(20) == pytest.approx(2.0)
     assert poll_interval(500) == 3.0
 
 
