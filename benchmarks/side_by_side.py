@@ -41,7 +41,10 @@ ARTICLES = [Case(name, *sizes) for sizes in ((6, 3, 32, 200), (32, 50, 50, 60)) 
 LARGER = [Case(name, 32, 50, hidden, steps) for hidden, steps in ((128, 30), (256, 16)) for name in ARCHITECTURES]
 CASES = [*ARTICLES, *LARGER]
 EPOCH_CASES = [Case(name, *sizes) for sizes in ((6, 3, 32, 25), (32, 50, 50, 25)) for name in ARCHITECTURES]
-EPOCHS_A_ROUND = {6: 16, 32: 4}  # batch size -> epochs of 25 steps at a time
+EPOCHS_A_ROUND = {
+    6: 48,
+    32: 10,
+}  # batch size -> epochs of 25 steps at a time, so that checkpoints are as rare as in a run
 
 STEP_LIMITS = {"rnn": 0.5, "gru": 0.5, "lstm": 0.8}
 LARGER_LIMITS = {"rnn": 0.8, "lstm": 1.0, "gru": 0.6}
