@@ -28,6 +28,11 @@ MODULES = (
     "ui.import_report",
 )
 """What the first page imports."""
+LATER = (
+    "seqcore.training.fit", "seqcore.inference.predictor",
+    "ui.evaluation_section", "ui.model_use", "ui.data_sections", "ui.run_list", "ui.run_index",
+)  # fmt: skip
+"""What brings torch, and what the other pages import."""
 UNVISITED = 3.0  # seconds after which a server without a visitor goes on
 VISITED = 60.0  # seconds after which it goes on although the page of a visitor has not been sent
 LEAST, MOST = 0.5, 3.0  # seconds that a browser has for drawing the first page: about as many as the imports took
@@ -63,7 +68,7 @@ class WarmUp:
             if not self._closing.is_set():
                 with contextlib.suppress(SeqcoreError):
                     service.current.scheduler().start_spare()
-                for name in ("seqcore.training.fit", "seqcore.inference.predictor"):  # they bring torch
+                for name in LATER:
                     importlib.import_module(name)
         finally:
             self._ready.set()
