@@ -60,8 +60,8 @@ MODELS: dict[str, Entry] = {
     ),
     "minlstm": Entry(
         "minLSTM",
-        "LSTM whose forget and input gates depend on the input alone and add up to 1 (Feng et al. 2024). Take it as "
-        "minGRU, in two layers or more.",
+        "LSTM whose forget and input gates depend on the input alone and add up to 1 (Feng et al. 2024). Take it in "
+        "three layers, as minGRU, where an LSTM learns too slowly.",
         "seqcore.models.minlstm:MinLSTM",
         {
             "gates": 2,
@@ -73,7 +73,7 @@ MODELS: dict[str, Entry] = {
     "lru": Entry(
         "LRU",
         "Linear recurrent unit: complex linear recurrences, with nonlinear layers between them (Orvieto et al. 2023). "
-        "Take it for memory over hundreds of steps, and for oscillations.",
+        "Take it to remember items over a hundred steps and more, with radii near 1.",
         "seqcore.models.lru:LRU",
         {
             "gates": 3,
