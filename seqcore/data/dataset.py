@@ -98,6 +98,11 @@ class Windows:
         return np.asarray((sequence == its_sequence) & (first == earlier + self.stride))
 
 
+def _order_seed(seed: int, epoch: int) -> int:
+    """The seed of the order of an epoch."""
+    return (seed * 1_000_003 + epoch) % 2**63
+
+
 def _order(n: int, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
     """The numbers below n in the order of an epoch, in pieces.
 
@@ -107,7 +112,7 @@ def _order(n: int, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.
     if not training.shuffle:
         yield from (np.arange(start, min(start + _POOL, n)) for start in range(0, n, _POOL))
         return
-    generator = torch.Generator().manual_seed((training.seed * 1_000_003 + epoch) % 2**63)
+    generator = torch.Generator().manual_seed(_order_seed(training.seed, epoch))
     if n <= _POOL:
         yield torch.randperm(n, generator=generator).numpy()
         return
@@ -241,6 +246,23 @@ class Dataset(ABC):
             rest = numbers[whole:]
         if len(rest):
             yield rest, None
+
+    def orders(
+        self, split: str, training: TrainingConfig, seeds: Sequence[int], epoch: int
+    ) -> NDArray[np.int64] | None:
+        """The windows in the order of an epoch for each seed, [K, n]; None where it is not drawn at once.
+
+        `batches` with these seeds gives consecutive parts of it.
+        """
+        n = len(self.windows[split])
+        at_once = training.shuffle and not training.stateful and n <= _POOL
+        if not at_once or (self.whole and not self.windows[split].uniform):
+            return None
+        generator = torch.Generator()
+        drawn = np.empty((len(seeds), n), dtype=np.int64)
+        for row, seed in zip(drawn, seeds, strict=True):
+            row[:] = torch.randperm(n, generator=generator.manual_seed(_order_seed(seed, epoch))).numpy()
+        return drawn
 
     def _bucketed(self, split: str, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
         """Batches of sequences of similar length in random order, to reduce padding."""

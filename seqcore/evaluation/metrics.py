@@ -52,8 +52,11 @@ def over_replicas(each: Sequence[Mapping[str, float]]) -> Scores:
 
 def median(values: Sequence[float]) -> float:
     """The median of the numbers among these; NaN where there are none."""
-    known = [value for value in values if value == value]
-    return float(np.median(known)) if known else math.nan
+    known = sorted(value for value in values if value == value)
+    if not known:
+        return math.nan
+    low, high = known[(len(known) - 1) // 2], known[len(known) // 2]
+    return low if low == high else (low + high) / 2
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import _add_batch_dim, _unwrap_batched
+from torch._functorch.autograd_function import VmapInfo
+from torch._functorch.pyfunctorch import VmapInterpreter, retrieve_current_functorch_interpreter
 from torch.autograd.function import once_differentiable
 
 from seqcore.models.recurrent_cells import CELLS, Cell, Gradient, Weights, product
@@ -29,6 +32,10 @@ def run_layer(
     """
     cell = CELLS[mode]
     transformed = under_vmap()
+    if transformed and (replicas := _vmap_interpreter()) is not None:
+        tensors = (x, lengths, *(state or (None,) * cell.states), *weights)
+        y, *rest = _by_rule(replicas, mode, reverse, tensors)
+        return y, tuple(rest[: cell.states])
     if transformed or torch.is_grad_enabled():
         function = _TransformedLayer if transformed else _Layer
         y, *rest = function.apply(  # type: ignore[no-untyped-call]
@@ -37,6 +44,23 @@ def run_layer(
         return y, tuple(rest[: cell.states])
     lease = Lease(mode, x, weights.hh.shape[-1])
     return _forward(cell, x, lengths, state, weights, lease.workspace, reverse=reverse)
+
+
+def _vmap_interpreter() -> VmapInterpreter | None:
+    """The innermost transformation where it is `vmap`."""
+    interpreter = retrieve_current_functorch_interpreter()
+    return interpreter if isinstance(interpreter, VmapInterpreter) else None
+
+
+def _by_rule(vmap: VmapInterpreter, mode: str, reverse: bool, tensors: Sequence[Tensor | None]) -> list[Tensor]:
+    """`_TransformedLayer.apply` as torch calls its rule, without what takes longer than the layer of a small model."""
+    level = vmap.level()
+    pairs = [(None, None) if tensor is None else _unwrap_batched(tensor, level) for tensor in tensors]
+    info = VmapInfo(vmap.batch_size(), vmap.randomness())
+    with vmap.lower():
+        values, axes = (list(part) for part in zip(*pairs, strict=True))
+        found, places = _TransformedLayer.vmap(info, (None, None, *axes), mode, reverse, *values)
+    return [_add_batch_dim(v, at, level) for v, at in zip(found, places, strict=True) if v is not None]
 
 
 def under_vmap() -> bool:
