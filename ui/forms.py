@@ -218,13 +218,15 @@ def _number(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
         low, high = int(setting.minimum), int(setting.maximum)
         st.session_state[common["key"]] = min(max(int(st.session_state[common["key"]]), low), high)
         return st.slider(label, low, high, step=1, **common)
-    if setting.kind == "whole":
-        return st.number_input(label, step=1, format="%d", **common)
-    step = _step(setting)
-    reason = _reason(draft, setting, step) if draft.values.get(setting.path) == setting.minimum == 0.0 else None
+    step = 1.0 if setting.kind == "whole" else _step(setting)
+    lowest = draft.values.get(setting.path) == setting.minimum and setting.minimum in (0.0, 1.0)
+    more = int((setting.minimum or 0) + 1) if setting.kind == "whole" else step
+    reason = _reason(draft, setting, more) if lowest else None
     if reason is not None and not common["disabled"]:
         common["disabled"] = True
         label += f" :gray[· {escape(reason.partition('; ')[0])}]"
+    if setting.kind == "whole":
+        return st.number_input(label, step=1, format="%d", **common)
     return st.number_input(label, step=step, format="%g", **common)
 
 

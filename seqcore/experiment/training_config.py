@@ -124,8 +124,9 @@ class TrainingConfig(Section):
         maximum=2**31 - 1,
     )  # fmt: skip
     replicas: int = setting(
-        1, "Number of models trained together, the first with the random seed, each other with the next seed.",
-        minimum=1, maximum=64,
+        1, "Number of models trained together as one, each with its own seed (random seed, then the next ones): "
+        "curves and scores get a band over seeds, and predictions are their mean.",
+        minimum=1, maximum=64, title="Seeds trained together", basic=True,
     )  # fmt: skip
     device: str = setting(
         "auto", "Compute device: auto, cpu, cuda, cuda:1, mps.",

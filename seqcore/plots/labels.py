@@ -48,6 +48,8 @@ class Unfolding(NamedTuple):
     frame: tuple[int, int] | None = None
     text: str = ""
     channels: tuple[str, ...] = ()
+    low: float | None = None  # lowest and highest probability of the predicted class over several seeds
+    high: float | None = None
 
     @property
     def right(self) -> bool | None:
@@ -63,6 +65,7 @@ class LabelsInfo(NamedTuple):
     left_out: int
     title: str
     x_title: str = "step"
+    seeds: int = 1
 
     @property
     def areas(self) -> bool:
@@ -87,6 +90,7 @@ def labels_info(view: LabelsView) -> LabelsInfo:
         true = np.isin(view.labels, [t for t in view.truth[:count] if t is not None])
         classes = np.sort(np.argsort(-(highest + true), kind="stable")[:MOST_ROWS])
     sequences = []
+    each = view.replicas
     for i in range(count):
         probabilities = unfolding[i]
         best = int(np.argmax(view.probabilities[i]))
@@ -103,6 +107,8 @@ def labels_info(view: LabelsView) -> LabelsInfo:
                 frame=view.frame,
                 text=view.texts[i] if view.texts else "",
                 channels=view.channels,
+                low=None if each is None else float(np.nanmin(each[:, i, best])),
+                high=None if each is None else float(np.nanmax(each[:, i, best])),
             )
         )
     return LabelsInfo(
@@ -111,6 +117,7 @@ def labels_info(view: LabelsView) -> LabelsInfo:
         left_out=len(view.labels) - len(classes),
         title=view.title,
         x_title=view.x_title,
+        seeds=1 if each is None else len(each),
     )
 
 
@@ -135,7 +142,7 @@ def _one(info: LabelsInfo, dark: bool) -> go.Figure:
     _draw(figure, info, sequence, row, 1, dark, legend=info.areas)
     height = 300 + (150 if seen else 0) + (0 if info.areas else 12 * len(info.labels))
     apply_style(figure, dark=dark, title=info.title, height=height)
-    figure.update_xaxes(title_text=info.x_title, row=row, col=1)
+    figure.update_xaxes(title_text=_with_seeds(info), row=row, col=1)
     figure.update_layout(showlegend=info.areas, hovermode="x unified" if info.areas else "closest")
     if info.areas:
         figure.update_layout(margin={"t": 40 + (28 if info.title else 0)})
@@ -160,11 +167,16 @@ def _several(info: LabelsInfo, dark: bool) -> go.Figure:
         wrong = sequence.right is False
         note.update(font={"size": 12, "color": colour("warning", dark=dark) if wrong else quiet}, yshift=2)
     for column in range(1, _ACROSS + 1):
-        figure.update_xaxes(title_text=info.x_title, row=rows, col=column)
+        figure.update_xaxes(title_text=_with_seeds(info), row=rows, col=column)
     figure.update_layout(showlegend=info.areas, hovermode="x unified" if info.areas else "closest")
     figure.update_layout(margin={"t": 62 + above + (28 if info.title else 0)}, legend={"y": 1.0, "yref": "container"})
     figure.update_layout(legend={"yanchor": "top", "y": 1.0 if not info.title else 1 - 30 / figure.layout.height})
     return figure
+
+
+def _with_seeds(info: LabelsInfo) -> str:
+    """The title of the steps, and over how many seeds the probabilities are means."""
+    return f"{info.x_title}; mean of {info.seeds} seeds" if info.seeds > 1 else info.x_title
 
 
 def _heading(sequence: Unfolding) -> str:
@@ -175,6 +187,8 @@ def _heading(sequence: Unfolding) -> str:
 
 def _answer(sequence: Unfolding) -> str:
     share = f"{100 * sequence.probability:.0f} %"
+    if sequence.low is not None and sequence.high is not None:
+        share += f", seeds {100 * sequence.low:.0f} to {100 * sequence.high:.0f} %"
     if sequence.truth is None:
         return f"{sequence.name}: {sequence.prediction} ({share})"
     name = with_class(sequence.name, sequence.truth)

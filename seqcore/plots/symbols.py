@@ -30,6 +30,9 @@ class SymbolsInfo(NamedTuple):
     contexts_left_out: int
     symbols_left_out: int
     title: str
+    low: NDArray[np.float64] | None = None  # [n, V], the lowest and the highest probability over several seeds
+    high: NDArray[np.float64] | None = None
+    seeds: int = 1
 
 
 def symbols_info(view: SymbolsView) -> SymbolsInfo:
@@ -42,6 +45,7 @@ def symbols_info(view: SymbolsView) -> SymbolsInfo:
     if n == 1:
         kept = kept[np.argsort(-highest[kept], kind="stable")]
     truth = tuple(view.truth[:n]) or (None,) * n
+    each = None if view.replicas is None or not n else view.replicas[:, :n, kept]
     return SymbolsInfo(
         contexts=tuple(_context(context, view.separator) for context in view.contexts[:n]),
         symbols=tuple((named if n == 1 else marked)(view.symbols[i]) for i in kept),
@@ -50,6 +54,9 @@ def symbols_info(view: SymbolsView) -> SymbolsInfo:
         contexts_left_out=len(view.contexts) - n,
         symbols_left_out=len(view.symbols) - len(kept),
         title=view.title,
+        low=None if each is None else np.nanmin(each, axis=0),
+        high=None if each is None else np.nanmax(each, axis=0),
+        seeds=1 if each is None else len(each),
     )
 
 
@@ -70,9 +77,25 @@ def _bars(info: SymbolsInfo, dark: bool) -> go.Figure:
             hovertemplate="%{y}: %{x:.3g} %<extra></extra>",
         )
     )  # fmt: skip
+    if info.low is not None and info.high is not None:
+        low, high = 100 * info.low[0], 100 * info.high[0]
+        places = [f"{_percent(p)} ({_range(a, b)})" for p, a, b in zip(percent, low, high, strict=True)]
+        ink = colour("truth", dark=dark, opacity=0.75)
+        # Beyond the whiskers, not over them.
+        figure.update_traces(
+            error_x={"type": "data", "symmetric": False, "array": high - percent, "arrayminus": percent - low,
+                     "color": ink, "thickness": 1.2, "width": 4},
+            text=None, textposition="none", customdata=places, hovertemplate="%{y}: %{customdata}<extra></extra>",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=high, y=list(info.symbols), mode="text", text=[f"  {place}" for place in places],
+            textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False,
+        )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=90 + 26 * len(percent))
     rest = f"; {info.symbols_left_out} less probable ones not shown" if info.symbols_left_out else ""
-    figure.update_xaxes(title_text=f"probability after “{info.contexts[0]}” in %{rest}", range=[0, 112])
+    over = f", mean and range of {info.seeds} seeds" if info.low is not None else ""
+    title = f"probability after “{info.contexts[0]}” in %{over}{rest}"
+    figure.update_xaxes(title_text=title, range=[0, 112 if info.low is None else 150])
     figure.update_xaxes(tickvals=[0, 25, 50, 75, 100])
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False, nticks=0, tickfont={"size": 14})
     figure.update_layout(hovermode="closest", bargap=0.3)
@@ -85,6 +108,12 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
     columns = {symbol: i for i, symbol in enumerate(info.symbols)}
     labels = [[[row.strip(), symbol] for symbol in info.symbols] for row in rows]
     hover = "after “%{customdata[0]}”: %{customdata[1]} %{z:.3g} %"
+    if info.low is not None and info.high is not None:
+        ends = zip((100 * info.low).tolist(), (100 * info.high).tolist(), strict=True)
+        for own, low, high in ((own, *pair) for own, pair in zip(labels, ends, strict=True)):
+            for cell, a, b in zip(own, low, high, strict=True):
+                cell.append(_range(a, b))
+        hover += f" ({info.seeds} seeds: %{{customdata[2]}})"
     figure = percent_heat_map(100 * info.probabilities, labels, hover, dark=dark)
     known = [(columns[s], i) for i, s in enumerate(info.truth) if s in columns]
     if known:
@@ -119,6 +148,11 @@ def _context(symbols: tuple[str, ...], separator: str) -> str:
     inner = shown.strip(" ")
     head, tail = (len(part) * "\u2423" for part in shown.split(inner, 1)) if inner else ("", "\u2423" * len(shown))
     return head + inner + tail
+
+
+def _range(low: float, high: float) -> str:
+    """Two percentages over seeds."""
+    return f"{low:.3g} to {high:.3g} %"
 
 
 def _percent(value: float) -> str:

@@ -26,20 +26,30 @@ class FramesView(View):
     @property
     def caption(self) -> str:
         """How to read the figure."""
-        return "Predicted frames." if self.truth is None else "Observed and predicted frames."
+        seeds = "" if self.replicas is None else f" Predicted: mean over {len(self.replicas)} seeds."
+        return ("Predicted frames." if self.truth is None else "Observed and predicted frames.") + seeds
 
     def table(self) -> Rows:
-        """A row for each frame: every pixel as predicted and, where known, as observed."""
+        """A row for each frame: every pixel as predicted and, where known, as observed.
+
+        Of replicas a row for their mean and one for each, which the column "replica" tells.
+        """
         n, height, width = self.prediction.shape
         points = [f"{row + 1}.{column + 1}" for row in range(height) for column in range(width)]
         header = ["frame", *(f"{p} predicted" for p in points), *(points if self.truth is not None else [])]
+        films: list[tuple[list[Any], Values]] = [([], self.prediction)]
+        if self.replicas is not None:
+            header.insert(1, "replica")
+            films = [(["mean"], self.prediction), *(([k], own) for k, own in enumerate(self.replicas, 1))]
         rows = []
         for i in range(n):
             true = [] if self.truth is None else self.truth[i].ravel().tolist()
-            rows.append([i + 1, *map(exact, [*self.prediction[i].ravel().tolist(), *true])])
+            for which, film in films:
+                rows.append([i + 1, *which, *map(exact, [*film[i].ravel().tolist(), *true])])
         return header, rows
 
     def answer(self, given: Any, text: str) -> Answer:
         """The frames as JSON; a line of text says how many they are."""
         value = {"input": text, "prediction": plain(self.prediction)}
+        value |= {} if self.replicas is None else {"replicas": plain(self.replicas)}
         return Answer(value, f"{len(self.prediction)} frames; --json prints them")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqcore.results.base import Answer, Rows, Values, View, Words, exact, plain
-from seqcore.results.symbols import ranked_answer, with_replicas
+from seqcore.results.symbols import join_replicas, over_seeds, ranked_answer, with_replicas
 
 __all__ = ["ConfusionView", "LabelsView"]
 
@@ -63,15 +63,19 @@ class LabelsView(View):
     def caption(self) -> str:
         """How to read the figure."""
         marked = " The bar on top, or the mark, is the true class." if self.known else ""
-        return f"Class probabilities after each step of the sequence.{marked}"
+        seeds = "" if self.replicas is None else f" Mean over {len(self.replicas)} seeds."
+        return f"Class probabilities after each step of the sequence.{marked}{seeds}"
 
     def table(self) -> Rows:
-        """A row for each sequence: its text, true class (where known), predicted class, and probabilities."""
+        """A row for each sequence: its text, true class (where known), predicted class, and probabilities.
+
+        Of replicas also the probabilities of each.
+        """
         columns = {"sequence": self.names or self._numbers} | ({"text": self.texts} if self.texts else {})
         columns |= {"label": tuple(label or "" for label in self.truth)} if self.known else {}
         columns["predicted"] = self.predictions
         rows = [[*row, *map(exact, p)] for *row, p in zip(*columns.values(), self.probabilities, strict=True)]
-        return [*columns, *(f"p({label})" for label in self.labels)], rows
+        return join_replicas([*columns, *(f"p({label})" for label in self.labels)], rows, self.labels, self.replicas)
 
     def answer(self, given: Any, text: str) -> Answer:
         """The last sequence's class, and the probabilities after each step."""
@@ -97,7 +101,8 @@ class LabelsView(View):
 
     def highlights(self, *, ahead: bool = True) -> list[Words]:
         """The last sequence's class."""
-        return [(f"probability {100 * self.probabilities[-1].max():.3g} %", self.predictions[-1])]
+        note = over_seeds(self.probabilities, self.replicas)
+        return [(f"probability {100 * self.probabilities[-1].max():.3g} %", self.predictions[-1], *note)]
 
 
 @dataclass(frozen=True)

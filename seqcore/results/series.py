@@ -109,8 +109,16 @@ class SeriesView(View):
             step = step if dates is None else dates[row].replace("T", " ")
             for k, column in enumerate(self.columns):
                 name = f"{step}, {column}" if several and step else f"{step} {column}" if several or single else step
-                boxes.append((name.strip(), *self._with_interval(row, k)))
+                boxes.append((name.strip(), *self._with_interval(row, k), *self._over_seeds(row, k)))
         return boxes
+
+    def _over_seeds(self, row: int, k: int) -> Words:
+        """The lowest and the highest prediction of the replicas."""
+        if self.replicas is None or not np.isfinite(self.replicas[:, row, k]).any():
+            return ()
+        own = self.replicas[:, row, k]
+        ends = " to ".join(format_value(float(end(own))) for end in (np.nanmin, np.nanmax))
+        return (f"{len(own)} seeds: {ends}",)
 
     @property
     def left_out(self) -> int:

@@ -7,10 +7,12 @@ import pytest
 
 from seqcore.events import Epoch
 from seqcore.plots.band import extremes
+from seqcore.plots.labels import labels_info, plot_labels
 from seqcore.plots.loss import loss_info, plot_loss
 from seqcore.plots.score_curve import plot_score_curve, score_curve_info
 from seqcore.plots.series import plot_series, series_info
-from seqcore.results import SeriesView
+from seqcore.plots.symbols import plot_symbols, symbols_info
+from seqcore.results import FramesView, LabelsView, SeriesView, SymbolsView
 
 NAN = float("nan")
 EACH = np.array([[3.0, 1.0, 2.0], [NAN, 4.0, 6.0], [NAN, NAN, NAN]])
@@ -79,3 +81,61 @@ def test_many_replicas_of_a_long_series_stay_a_few_thousand_points() -> None:
     view = SeriesView(np.arange(float(steps)), each.mean(axis=0), replicas=each)
     figure = plot_series(series_info(view))
     assert sum(len(trace.x) for trace in figure.data) < 25_000
+
+
+SEEDS = np.array([[[0.2, 0.8], [0.9, 0.1]], [[0.6, 0.4], [0.7, 0.3]], [[0.1, 0.9], [0.8, 0.2]]])  # [3, 2, 2]
+
+
+def test_the_bars_of_next_symbols_have_whiskers_from_the_lowest_to_the_highest_seed() -> None:
+    view = SymbolsView((("x",),), ("a", "b"), SEEDS[:, :1].mean(axis=0), replicas=SEEDS[:, :1])
+    info = symbols_info(view)
+    assert info.symbols == ("b", "a")
+    assert info.low is not None
+    assert info.high is not None
+    np.testing.assert_allclose(info.low, [[0.4, 0.1]])
+    np.testing.assert_allclose(info.high, [[0.9, 0.6]])
+    bars, text = plot_symbols(info).data
+    np.testing.assert_allclose(bars.error_x.array, [20.0, 30.0])
+    np.testing.assert_allclose(bars.error_x.arrayminus, [30.0, 20.0])
+    assert text.text[0].strip() == "70.0 % (40 to 90 %)"
+    assert "3 seeds" in plot_symbols(info).layout.xaxis.title.text
+    assert view.highlights() == [("next, probability 70 %", "b", "3 seeds: 40 to 90 %; 2 agree")]
+    assert "3 seeds" in view.caption
+
+
+def test_several_contexts_tell_the_range_of_each_probability() -> None:
+    view = SymbolsView((("x",), ("y",)), ("a", "b"), SEEDS.mean(axis=0), replicas=SEEDS)
+    heat = plot_symbols(symbols_info(view)).data[0]
+    assert heat.customdata[1][0] == ["y", "a", "70 to 90 %"]
+    assert "3 seeds" in heat.hovertemplate
+
+
+def test_a_class_has_the_range_of_its_probability_over_seeds() -> None:
+    view = LabelsView(("up", "down"), SEEDS.mean(axis=0), ("down", "up"), replicas=SEEDS)
+    info = labels_info(view)
+    assert [(s.prediction, s.low, s.high) for s in info.sequences] == [("down", 0.4, 0.9), ("up", 0.7, 0.9)]
+    figure = plot_labels(info)
+    assert figure.layout.annotations[0].text == "1: down (70 %, seeds 40 to 90 %)"
+    assert figure.layout.xaxis.title.text == "step; mean of 3 seeds"
+    assert view.highlights() == [("probability 80 %", "up", "3 seeds: 70 to 90 %; 3 agree")]
+
+
+def test_the_csv_of_probabilities_has_those_of_each_replica() -> None:
+    header, rows = SymbolsView((("x",), ("y",)), ("a", "b"), SEEDS.mean(axis=0), replicas=SEEDS).table()
+    assert list(header)[-2:] == ["p(a) replica 3", "p(b) replica 3"]
+    assert list(rows[1])[-2:] == ["0.8", "0.2"]
+    header, rows = LabelsView(("up", "down"), SEEDS.mean(axis=0), replicas=SEEDS).table()
+    assert list(header)[-6] == "p(up) replica 1"
+    assert list(rows[0])[-6] == "0.2"
+
+
+def test_the_csv_of_frames_has_a_row_for_each_replica() -> None:
+    each = np.stack([np.zeros((2, 1, 1)), np.ones((2, 1, 1))])
+    header, rows = FramesView(each.mean(axis=0), replicas=each).table()
+    assert list(header) == ["frame", "replica", "1.1 predicted"]
+    assert [list(row) for row in rows[:3]] == [[1, "mean", "0.5"], [1, 1, "0.0"], [1, 2, "1.0"]]
+
+
+def test_a_forecast_tells_the_range_over_seeds() -> None:
+    each = np.array([[[1.0]], [[3.0]]])
+    assert SeriesView(np.arange(1.0), each.mean(axis=0), replicas=each).highlights()[0][-1] == "2 seeds: 1 to 3"
