@@ -8,13 +8,14 @@ import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.plots.loss import plot_loss
+from seqcore.results import metric_named
 from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import ENDED, Run, Status
 from seqcore.runs.store import RunFilter
 from ui import permissions, run_labels
 from ui.results import picture
 from ui.run_index import run_index
-from ui.run_list import run_list
+from ui.run_list import run_list, shown_score
 from ui.run_view import loss_of
 from ui.session import escape, select_run, selected_run, show_errors, store
 from ui.shared_history import shared_history
@@ -130,6 +131,11 @@ def detail(run: Run) -> None:
     scores = run_labels.scores(run)
     if scores.model is not None:
         st.markdown(escape(scores.sentence))
+        if scores.ends is not None:
+            words = metric_named(scores.metric)
+            low, high = (shown_score(end, scores.metric) for end in scores.ends)
+            median = shown_score(scores.model, scores.metric)
+            st.caption(f"{words.short} over {len(scores.replicas)} seeds: median {median}, range {low} to {high}.")
     facts(run)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from seqcore.events import Finding
+from seqcore.events import Finding, Finished
+from seqcore.plots.band import Band
 from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.plots.style import COLOURS
 from seqcore.results import metric_named
@@ -31,9 +32,15 @@ def scores_of(moment: Moment) -> ScoresInfo:
     run = moment.run
     best = moment.best or moment.last
     metrics = dict(best.metrics) if best else {}
+    # A seed that has ended before the others has no value any more.
+    replicas = {name: [v for v in own if v == v] for name, own in best.replicas.items()} if best else {}
     if run.ended and moment.step == run.step:
         metrics |= run.metrics  # of the weights that were kept, on every split
-    return scores_info(metrics, run.baselines, metric=run.metric, part=_split(moment), reference=run.reference_baseline)
+        replicas |= next((e.event.replicas for e in moment.events if isinstance(e.event, Finished)), {})
+    return scores_info(
+        metrics, run.baselines, metric=run.metric, part=_split(moment), reference=run.reference_baseline,
+        replicas=replicas,
+    )  # fmt: skip
 
 
 def _split(moment: Moment) -> str:
@@ -47,14 +54,21 @@ def cards(moment: Moment) -> str:
     elapsed = format_duration(run.seconds)
     scores = scores_of(moment)
     validation = last.metrics.get("val_loss") if last else None
+    median = ", median" if moment.band else ""
     boxes = [
         _card("Epoch", str(moment.epoch), f" of {moment.epochs:,}", _steps(moment), progress=_progress(moment)),
-        _card("Training loss", number(moment.train_loss), "", "last 20 steps", line=_line(moment.curve, "training")),
         _card(
-            "Validation loss",
+            f"Training loss{median}",
+            number(moment.train_loss),
+            "",
+            _range(moment.band) or "last 20 steps",
+            line=_line(moment.curve, "training"),
+        ),
+        _card(
+            f"Validation loss{median}",
             number(validation),
             "",
-            _validation_note(moment, validation),
+            _range(moment.validation.band) or _validation_note(moment, validation),
             line=_line(moment.validation.losses, "validation"),
         ),
         _skill(scores, SPLITS[_split(moment)], _test_note(run)),
@@ -77,7 +91,11 @@ def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:
         return _card("Skill", scores.short, "", "", wide=True)
     words = metric_named(scores.metric)
     value = f"{100 * scores.model:.1f} %" if words.share else number(scores.model)
-    note = f"{split.capitalize()} {words.short} {value}{test_note}"
+    seeds = ""
+    if scores.ends is not None:
+        low, high = (f"{100 * end:.1f}" if words.share else number(end) for end in scores.ends)
+        seeds = f" ({len(scores.replicas)} seeds: {low} to {high})"
+    note = f"{split.capitalize()} {words.short} {value}{seeds}{test_note}"
     best, base = scores.best_baseline, scores.reference_score
     label = f"Skill: {words.short} vs {base.phrase}" if base else "Skill"
     if best is None or (best == base and not scores.exact_baseline):
@@ -131,6 +149,14 @@ def _card(
         f'<div class="sl-value{" sl-digits" if digits else ""}">{escape(value)}<small>{escape(unit)}</small></div>'
         f'<div class="sl-note">{escape(note)}</div>{extra}</div>'
     )
+
+
+def _range(band: Band | None) -> str:
+    """The lowest and the highest loss over seeds where it is known last; nothing of a single model."""
+    if band is None or not len(known := np.flatnonzero(np.isfinite(band[0]) & np.isfinite(band[1]))):
+        return ""
+    low, high = (number(float(end[known[-1]])) for end in band)
+    return f"seeds {low} to {high}"
 
 
 def _validation_note(moment: Moment, loss: float | None) -> str:

@@ -65,9 +65,7 @@ def _await_scores(run: Run, task: scoring.Scoring, split: str) -> None:
         st.caption("The plot appears when the evaluation is done. The sections below can be used meanwhile.")
     with right:
         if f"{split}_{run.metric}" in run.metrics:
-            info = scores_info(
-                run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline
-            )
+            info = run_labels.scores(run, split)
             st.markdown(escape(info.sentence))
             picture(plot_scores(info), key=f"stored-scores-{run.id}-{split}", label="The run's stored scores")
 
@@ -85,11 +83,15 @@ def show_evaluation(run: Run, evaluation: Evaluation, *, key: str, name: str, re
     with right:
         names = [m for m in evaluation.metrics if m != "loss" or evaluation.baselines]
         metric = run.metric if run.metric in names else names[0]
-        info = scores_info(evaluation.metrics, evaluation.baselines, metric=metric, reference=run.reference_baseline)
+        info = scores_info(
+            evaluation.metrics, evaluation.baselines, metric=metric, reference=run.reference_baseline,
+            replicas=evaluation.replicas,
+        )  # fmt: skip
         st.markdown(escape(info.sentence))
         picture(plot_scores(info), key=f"scores-{key}", label="Scores of the model and every baseline")
         units = ", in original units" if isinstance(evaluation.view, SeriesView) else ""
-        st.caption(f"Evaluated on {evaluation.scored}{units}.")
+        seeds = f" {info.spread}" if info.replicas else ""
+        st.caption(f"Evaluated on {evaluation.scored}{units}.{seeds}")
         with st.expander("All metrics"):
             score_table(evaluation)
     for place, view in zip(cycle(st.columns(2, gap="medium")), evaluation.more):

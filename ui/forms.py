@@ -224,7 +224,7 @@ def _number(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
     reason = _reason(draft, setting, more) if lowest else None
     if reason is not None and not common["disabled"]:
         common["disabled"] = True
-        label += f" :gray[· {escape(reason.partition('; ')[0])}]"
+        label += f" :gray[· {escape(re.split('[:;] ', reason)[0])}]"
     if setting.kind == "whole":
         return st.number_input(label, step=1, format="%d", **common)
     return st.number_input(label, step=step, format="%g", **common)

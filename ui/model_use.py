@@ -45,6 +45,7 @@ def use_section(run: Run, predictor: Predictor, table: Table) -> None:
         title, section = CONTINUATION[predictor.continuation]
         tabs = {"Your own input": own_input, title: section, **tabs}
     st.subheader("Use the model", anchor=False)
+    predictor = _of_seed(run, predictor)
     shown = st.tabs(list(tabs), on_change="rerun", key=f"use-{run.id}")
     for tab, section in zip(shown, tabs.values(), strict=True):
         if tab.open:
@@ -53,6 +54,20 @@ def use_section(run: Run, predictor: Predictor, table: Table) -> None:
                     section(run, predictor, table)
                 except SeqcoreError as error:
                     show_errors(error)
+
+
+def _of_seed(run: Run, predictor: Predictor) -> Predictor:
+    """Of several seeds that were trained together, their ensemble or the model of the seed that the user selects."""
+    if predictor.replicas < 2:
+        return predictor
+    first = run.experiment.training.seed
+    seeds = [None, *range(predictor.replicas)]
+    chosen = st.selectbox(
+        "Model", seeds, key=f"seed-of-{run.id}", width=280,
+        format_func=lambda k: f"Ensemble of {predictor.replicas} seeds" if k is None else f"Seed {first + k}",
+        help="The ensemble predicts the mean over the seeds, and shows its range. Exports hold all of them.",
+    )  # fmt: skip
+    return predictor if chosen is None else predictor.replica(chosen)
 
 
 def own_input(run: Run, predictor: Predictor, table: Table) -> None:
@@ -211,21 +226,28 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
         if note != unknown:
             st.caption(escape(note))
     if predictor.can_score(new):
-        evaluation = _evaluate_new(run.id, predictor.step, upload.file_id, changes, predictor, new)
+        evaluation = _evaluate_new(_name(run, predictor), predictor.step, upload.file_id, changes, predictor, new)
         show_evaluation(
             run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predictions"),
             reading="The score is only meaningful for data that were not used in training.",
         )  # fmt: skip
         partly = predictor.is_partly_labelled(new)
         answer_table(
-            _predict_new(run.id, predictor.step, upload.file_id, changes, predictor, new) if partly else evaluation.view
+            _predict_new(_name(run, predictor), predictor.step, upload.file_id, changes, predictor, new)
+            if partly
+            else evaluation.view
         )
         return
     st.caption("The file has no true values, so there are no scores.")
-    view = _predict_new(run.id, predictor.step, upload.file_id, changes, predictor, new)
+    view = _predict_new(_name(run, predictor), predictor.step, upload.file_id, changes, predictor, new)
     show(view, key=f"predictions-{run.id}", label="Predictions", reading=view.caption)
     answer_table(view)
     download_csv(view, name=file_stem(upload.name, "predictions"), key=f"csv-predictions-{run.id}")
+
+
+def _name(run: Run, predictor: Predictor) -> str:
+    """The run, with the seed of the model where only one of several is used."""
+    return f"{run.id} {predictor.replicas} {predictor.experiment.training.seed}"
 
 
 # A page is drawn again at every click; what its file gives is found once.

@@ -131,12 +131,22 @@ def file_stem(*words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-") or "sequence-lab"
 
 
+def _model_rows(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    """The metrics of the model; of several seeds the median, and the lowest and the highest of each metric."""
+    each = {name: known for name, values in evaluation.replicas.items() if (known := [v for v in values if v == v])}
+    if not each:
+        return {"This model": evaluation.metrics}
+    count = max(map(len, evaluation.replicas.values()))
+    ends = {"Lowest seed": min, "Highest seed": max}
+    return {f"Median of {count} seeds": evaluation.metrics} | {
+        title: {name: end(values) for name, values in each.items()} for title, end in ends.items()
+    }
+
+
 def score_table(evaluation: Evaluation) -> None:
     """Every metric of the model and of every baseline."""
     names = list(evaluation.metrics)
-    rows = {"This model": evaluation.metrics} | {
-        baseline_title(name): metrics for name, metrics in evaluation.baselines.items()
-    }
+    rows = _model_rows(evaluation) | {baseline_title(name): metrics for name, metrics in evaluation.baselines.items()}
     table = {
         n.upper() if len(n) <= 4 and n != "loss" else n.capitalize(): [r.get(n) for r in rows.values()] for n in names
     }

@@ -5,16 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import streamlit as st
+
 from seqcore.data.splits import SPLIT_TITLES
+from seqcore.events import Finished
 from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.registry import task_trait
 from seqcore.results.formatting import counted
 from seqcore.runs import labels
 from seqcore.runs.records import Run
+from ui import session
 
 __all__ = [
-    "SPLITS", "STATUSES", "StatusLabel", "ago", "label", "network", "scored_split", "scores", "title", "trained_on",
-    "weights",
+    "SPLITS", "STATUSES", "StatusLabel", "ago", "label", "network", "replica_scores", "scored_split",
+    "scores", "title", "trained_on", "weights",
 ]  # fmt: skip
 
 SPLITS = {split: SPLIT_TITLES[split] for split in labels.SCORED}
@@ -47,7 +51,7 @@ def title(run: Run) -> str:
 
 
 def network(run: Run) -> str:
-    """The architecture with its sizes: "LSTM 32", "GRU 2 × 64"."""
+    """The architecture with its sizes, and the number of seeds: "LSTM 32", "GRU 2 × 64", "LSTM 32, 8 seeds"."""
     return labels.network(run.outline)
 
 
@@ -91,4 +95,21 @@ def scored_split(run: Run) -> str | None:
 def scores(run: Run, split: str = "") -> ScoresInfo:
     """The run's main metric and its baselines', on a split: by default the one whose score counts."""
     split = split or scored_split(run) or "val"
-    return scores_info(run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline)
+    return scores_info(
+        run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline,
+        replicas=replica_scores(run),
+    )  # fmt: skip
+
+
+def replica_scores(run: Run) -> dict[str, list[float]]:
+    """The metrics of each seed of a run that has ended, [K] by name; empty for a single model."""
+    if run.outline.replicas < 2 or not run.metrics:
+        return {}
+    return _replica_scores(run.id, run.attempt, run.step)
+
+
+@st.cache_data(show_spinner=False, max_entries=1000)
+def _replica_scores(run: str, attempt: int, step: int) -> dict[str, list[float]]:
+    """`attempt` and `step` are part of the cache's key."""
+    last = session.store().events(run, kinds=("finished",), newest=1)
+    return next((stored.event.replicas for stored in last if isinstance(stored.event, Finished)), {})

@@ -32,6 +32,7 @@ class Outline(NamedTuple):
     architecture: str
     hidden_size: int
     num_layers: int
+    replicas: int = 1
 
     @classmethod
     def of_json(cls, text: str) -> Outline:
@@ -50,6 +51,7 @@ class Outline(NamedTuple):
                 architecture=_field(model, "model.architecture", str),
                 hidden_size=_field(model, "model.hidden_size", int),
                 num_layers=_field(model, "model.num_layers", int),
+                replicas=int((values.get("training") or {}).get("replicas", 1)),  # stores of earlier versions have none
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ExperimentError(f"not an experiment: {error}") from None

@@ -88,7 +88,7 @@ class ScoresInfo(NamedTuple):
         if self.model is None or base is None or self.metric == self.nothing_right:
             return ""
         if self._is_mixed(base):
-            return f"replicas than {base.phrase}"
+            return f"seeds than {base.phrase}"
         return f"{_joint(self.short)} {base.phrase}"
 
     @property
@@ -141,9 +141,20 @@ class ScoresInfo(NamedTuple):
         """
         words, count = self._compare(other.value), len(self.replicas)
         if self._is_mixed(other):
-            return f"better than {name}{other.phrase} in {self.wins(other)} of {count} replicas only"
+            return f"better than {name}{other.phrase} in {self.wins(other)} of {count} seeds only"
         text = f"{words} {_joint(words)} {name}{other.phrase}"
-        return f"{text} (median; all {count} replicas agree)" if count else text
+        return f"{text} (median; all {count} seeds agree)" if count else text
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The lowest and the highest score of the replicas; None of a single model."""
+        known = [value for value in self.replicas if math.isfinite(value)]
+        return (min(known), max(known)) if known else None
+
+    @property
+    def spread(self) -> str:
+        """How the score of replicas is to be read: "Median of 8 seeds; line: lowest to highest seed."; else nothing."""
+        return f"Median of {len(self.replicas)} seeds; line: lowest to highest seed." if self.replicas else ""
 
     def wins(self, other: Score) -> int:
         """How many replicas are better than a baseline."""
@@ -240,13 +251,31 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
             hovertemplate="%{y}: %{x:.6g}<extra></extra>",
         )
     )  # fmt: skip
-    apply_style(figure, dark=dark, height=70 + 32 * len(values))
+    if info.ends is not None and info.model is not None:
+        low, high = (factor * end for end in info.ends)
+        place = next(i for i, s in enumerate(info.scores) if s.model)
+        texts = list(figure.data[0].text)
+        figure.add_scatter(
+            x=[low, high], y=[f"{MODEL} "] * 2, mode="lines+markers+text", showlegend=False, cliponaxis=False,
+            text=["", f"  {texts[place]} ({low:.3g} to {high:.3g})"], textposition="middle right", hoverinfo="skip",
+            line={"width": 1.5, "color": colour("truth", dark=dark)},
+            marker={"symbol": "line-ns-open", "size": 7, "color": colour("truth", dark=dark)},
+        )  # fmt: skip
+        texts[place] = ""
+        figure.update_traces(text=texts, selector={"type": "bar"})
+        values = [*values, low, high]
+    apply_style(figure, dark=dark, height=70 + 32 * len(info.scores))
     better = "higher" if words.higher_is_better else "lower"
     title = f"{words.title}{f' in {unit}' if unit else ''}, {better} is better"
-    figure.update_xaxes(title_text=title, range=[min(0.0, *values) * 1.25, max(0.0, *values) * 1.25 or 1.0], nticks=5)
+    figure.update_xaxes(title_text=title, range=_room(values, 1.25 if info.ends is None else 1.6), nticks=5)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False, nticks=0)
     figure.update_layout(hovermode="closest", bargap=0.35)
     return figure
+
+
+def _room(values: Sequence[float], factor: float) -> list[float]:
+    """The range of an axis with room for what is written beside the bars."""
+    return [min(0.0, *values) * factor, max(0.0, *values) * factor or 1.0]
 
 
 def _in_points(gain: float, points: float) -> str:

@@ -35,9 +35,10 @@ def title(recipe: str | None, outline: Outline) -> str:
 
 
 def network(outline: Outline) -> str:
-    """The architecture with its sizes: "LSTM 32", "GRU 2 × 64"."""
+    """The architecture with its sizes, and the number of seeds: "LSTM 32", "GRU 2 × 64", "LSTM 32, 8 seeds"."""
     layers = f"{outline.num_layers} × " if outline.num_layers > 1 else ""
-    return f"{MODELS[outline.architecture].title} {layers}{outline.hidden_size}"
+    seeds = f", {outline.replicas} seeds" if outline.replicas > 1 else ""
+    return f"{MODELS[outline.architecture].title} {layers}{outline.hidden_size}{seeds}"
 
 
 def scored_split(metrics: Metrics, metric: str) -> str | None:

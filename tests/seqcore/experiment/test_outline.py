@@ -48,3 +48,10 @@ def test_the_name_of_a_file_is_in_the_outline() -> None:
 def test_what_is_no_experiment_is_refused(text: str) -> None:
     with pytest.raises(ExperimentError, match="not an experiment"):
         Outline.of_json(text)
+
+
+def test_the_number_of_seeds_is_in_the_outline() -> None:
+    assert Outline.of_json(Experiment.make({"training": {"replicas": 8}}).to_json()).replicas == 8
+    values = Experiment.make().to_dict()
+    del values["training"]["replicas"]  # of an earlier version
+    assert Outline.of_json(json.dumps(values)).replicas == 1
