@@ -83,7 +83,7 @@ def draft(path: Path, content: Iterable[bytes]) -> Iterator[Draft]:
 
 
 def write_durably(path: Path, content: Iterable[bytes]) -> int:
-    """Write a file of the store so that a crash at any moment leaves either the old or the new one. Returns its size."""
+    """Write a file of the store so that a crash at any moment leaves the old or the new one. Returns its size."""
     with _reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with draft(path, content) as written:

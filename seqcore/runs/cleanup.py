@@ -1,6 +1,6 @@
 """Clearing what killed processes left in a store: temporary files, files without a row, runs that seem to go on.
 
-Nothing of a live process is touched: it holds the lock of its run, of the temporary file that it writes, or of the store.
+Nothing of a live process is touched: it holds the lock of its run, of the temporary file it writes, or of the store.
 """
 
 from __future__ import annotations

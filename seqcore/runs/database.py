@@ -37,7 +37,8 @@ WAIT = 15.0  # seconds for a database server that can't be reached
 AWAY = (  # in the messages of drivers
     *("refused", "reset by peer", "closed the connection", "connection is closed", "connection was closed"),
     *("terminating connection", "starting up", "shutting down", "the connection is lost"),
-    *("accepting connections", "in recovery mode", "timed out", "timeout expired", "broken pipe", "no route to host", "ssl connection has been closed"),
+    *("accepting connections", "in recovery mode", "timed out", "timeout expired", "broken pipe", "no route to host"),
+    "ssl connection has been closed",
 )
 BUSY_TIMEOUT = 15_000  # milliseconds
 CHECKED_WHOLE = 16 * 2**20  # bytes; a database up to this size gets a full integrity check when it is opened
@@ -83,7 +84,7 @@ def find_place(url: str | Path | None = None) -> Place:
 
 
 def _read_only(place: Place) -> str:
-    """Why the store must not or can't be written; empty if it can. StoreError for a wrong value of SEQCORE_READ_ONLY."""
+    """Why the store must not or can't be written; empty if it can. StoreError for a wrong SEQCORE_READ_ONLY."""
     given = os.environ.get("SEQCORE_READ_ONLY") or "0"
     if given not in ("0", "1"):
         raise StoreError(f"SEQCORE_READ_ONLY: {given!r} is not allowed; use 1 or 0")
@@ -166,7 +167,8 @@ class Database:
         """StoreError if the store is read-only."""
         if self.read_only:
             raise StoreError(
-                f"{self.place.name} is read-only ({self.read_only}); its runs can be shown, used for predictions and exported"
+                f"{self.place.name} is read-only ({self.read_only}); its runs can be shown, used for "
+                "predictions and exported"
             )
 
     @_waiting
@@ -197,7 +199,7 @@ class Database:
         return copy
 
     def _open_file(self, file: Path) -> None:
-        """Create a database under a temporary name and rename it when it is complete, or check and migrate an old one."""
+        """Create a database under a temporary name and rename it when complete, or check and migrate an old one."""
         _make_folder(file.parent)
         with FileLock(file.with_name(file.name + ".opening"), timeout=60):
             if not file.exists():
@@ -319,7 +321,8 @@ def _is_intact(file: Path) -> bool:
             (version,) = connection.execute("SELECT max(version) FROM seqcore_migrations").fetchone()
             names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             for name, columns in COLUMNS.items() if version == len(MIGRATIONS) else ():
-                if name not in names or not columns <= {column[1] for column in connection.execute(f"PRAGMA table_info({name})")}:
+                stored = {column[1] for column in connection.execute(f"PRAGMA table_info({name})")}
+                if name not in names or not columns <= stored:
                     return False
             return _integrity(connection) == "ok"
     except (sqlite3.Error, UnicodeDecodeError):
@@ -371,7 +374,7 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 
 def _location(file: Path) -> str:
-    """The file as a URI, which SQLite opens read-only where it can't be written. (A reader may have to mend a journal.)"""
+    """The file as a URI; SQLite opens it read-only where it can't be written. (A reader may have to mend a journal.)"""
     writable = not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
     return file.absolute().as_uri() + ("" if writable else "?mode=ro")
 

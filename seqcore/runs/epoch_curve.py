@@ -20,7 +20,7 @@ _Row = tuple[int, str, int, float]  # event, kind, step, validation loss
 
 
 class EpochCurve:
-    """The curve of one run, as it was saved and with the epochs stored since. `through` is the event of the last one."""
+    """The curve of one run, as saved and with the epochs stored since. `through` is the event of the last one."""
 
     def __init__(self, connection: Connection, run: str) -> None:
         self._run = run

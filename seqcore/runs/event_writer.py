@@ -1,4 +1,4 @@
-"""A background thread that writes a run's events to the store and polls for commands, so that no step waits for disk."""
+"""A background thread that writes a run's events to the store and polls for commands: no step waits for disk."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from seqcore.training.control import Control
 from seqcore.errors import SeqcoreError, StoreError
 from seqcore.events import CheckpointReady, Event, Finished
 from seqcore.runs.records import Lease
 from seqcore.runs.store import Store
+from seqcore.training.control import Control
 
 __all__ = ["EventWriter"]
 
@@ -63,7 +63,7 @@ class EventWriter:
             self._raise()
 
     def put(self, event: Event) -> list[Event]:
-        """Queue an event; it is written within `INTERVAL` seconds. Returns the events that were stored since the last call.
+        """Queue an event; it is written within `INTERVAL` seconds. Returns the events stored since the last call.
 
         Where events are rare, it waits until this one is stored.
         """

@@ -1,4 +1,4 @@
-"""A copy of the first page of an SQLite file: it describes all tables, so that damage to it makes every run unreadable."""
+"""A copy of the first page of an SQLite file: it describes all tables; damage to it makes every run unreadable."""
 
 from __future__ import annotations
 

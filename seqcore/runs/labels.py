@@ -1,4 +1,4 @@
-"""How a run is called, and by how much it is better than its reference baseline: what lists are searched and sorted by."""
+"""How a run is called, and how much better it is than its reference baseline: what lists are searched and sorted by."""
 
 from __future__ import annotations
 

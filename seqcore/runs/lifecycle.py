@@ -177,7 +177,7 @@ class Lifecycle(Reading):
         self.locks.forget(run_id)
 
     def _requeue(self, connection: Connection, row: RowMapping, status: str, changes: dict[str, Any]) -> None:
-        """Queue a run that has ended, as its next attempt, with `changes` pending; one that is queued gets them, too."""
+        """Queue a run that has ended, as its next attempt, with `changes` pending; one that is queued gets them too."""
         pending = json.loads(row["pending"]) | changes
         if status == "completed" and pending.get(EPOCHS, 0) <= row["epoch"]:
             raise StoreError(f"run {row['id']} is completed; add epochs to train further")

@@ -43,7 +43,7 @@ class Locks:
         return self._folder / f"{run}.lock"
 
     def take(self, run: str, timeout: float = TIMEOUT, *, new: bool = True) -> FileLock | None:
-        """Acquire the lock; None if another process holds it for longer than `timeout`. `new` forgets what was noted."""
+        """Acquire the lock; None if another process holds it longer than `timeout`. `new` forgets what was noted."""
         lock = FileLock(self.path(run), timeout=timeout, poll_interval=0.01, thread_local=False)
         with self.reported():
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,8 @@ class Locks:
             yield
         except OSError as error:
             advice = "free disk space" if error.errno in FULL else "check its folder and permissions"
-            raise StoreError(f"{error.filename or self._folder}: can't be written ({error.strerror}); {advice}") from error
+            place = error.filename or self._folder
+            raise StoreError(f"{place}: can't be written ({error.strerror}); {advice}") from error
 
     def note(self, run: str, lines: Sequence[str]) -> None:
         """Write why a run failed into its lock file, which is held."""

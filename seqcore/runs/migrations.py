@@ -133,7 +133,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("lists", _lists),
     Migration("tags", _tags),
 )
-"""The nth leads to version n. `_first` makes the tables of today; the others add what a store of their version lacks."""
+"""The nth leads to version n. `_first` makes today's tables; the others add what a store of their version lacks."""
 
 
 def version_of(connection: sa.Connection, place: str) -> int:
@@ -144,11 +144,14 @@ def version_of(connection: sa.Connection, place: str) -> int:
     names = sa.inspect(connection).get_table_names()
     if schema.migrations.name not in names:
         if {t.name for t in schema.metadata.sorted_tables} & set(names):
-            raise CorruptError(f"{place} has tables of a store but no {schema.migrations.name}; restore it from a backup")
+            raise CorruptError(
+                f"{place} has tables of a store but no {schema.migrations.name}; restore it from a backup"
+            )
         if names and connection.dialect.name == "sqlite":
             raise StoreError(f"{place} is a database of another program; name another file or folder for the store")
         return 0
-    version = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(schema.migrations.c.version), 0))).scalar_one())
+    newest = sa.func.coalesce(sa.func.max(schema.migrations.c.version), 0)
+    version = int(connection.execute(sa.select(newest)).scalar_one())
     if version > len(MIGRATIONS):
         raise StoreError(
             f"{place} was written by a newer Sequence Lab (store version {version}; this program reads up to "

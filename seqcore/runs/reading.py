@@ -13,9 +13,9 @@ from sqlalchemy import Connection, RowMapping, Select, func, select, union_all
 from seqcore.errors import CorruptError, NotFoundError, StoreError
 from seqcore.events import Changed
 from seqcore.runs import schema
+from seqcore.runs.atomic_io import digest, pieces
 from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, over_replicas, overlay, thin_to
 from seqcore.runs.database import Database, find_place
-from seqcore.runs.atomic_io import digest, pieces
 from seqcore.runs.epoch_curve import EPOCH_CURVE, EpochCurve
 from seqcore.runs.epoch_table import EpochTable, epochs_query
 from seqcore.runs.integrity import block_crc, damaged, named, salvaged, text_crc, verify_run
@@ -55,7 +55,7 @@ class Reading:
             return self._run(row, queue, _stopping(connection) if row["status"] in LIVE else frozenset())
 
     def runs(self, limit: int | None = None, *, ids: Collection[str] | None = None) -> list[Run]:
-        """All runs, or those with these ids that there are, the newest first. A damaged one has the status `damaged`."""
+        """All runs, or those of these ids that there are, newest first. A damaged one has the status `damaged`."""
         newest = select(schema.runs).order_by(schema.runs.c.number.desc()).limit(limit)
         if ids is not None:
             newest = newest.where(schema.runs.c.id.in_(list(ids)))
@@ -158,7 +158,7 @@ class Reading:
         limit: int | None = None,
         newest: int | None = None,
     ) -> list[StoredEvent]:
-        """The stored events in order (all but `Steps` and `CheckpointReady`); `after` is the `seq` of the last known one.
+        """The stored events in order (all but `Steps` and `CheckpointReady`); `after` is the last known one's `seq`.
 
         Of these, the first `limit` or the last `newest`.
         """
@@ -218,8 +218,8 @@ class Reading:
         """A series by step, downsampled to `max_points`; None gives every stored point.
 
         `name` is "loss" (in scaled units), "gradient_norm" (before clipping) or "learning_rate", or "val_loss" for the
-        validation loss at the last step of each epoch. Of replicas a curve has the median and the extremes; every stored
-        point comes with the values of each.
+        validation loss at the last step of each epoch. Of replicas a curve has the median and the extremes; every
+        stored point comes with the values of each.
         """
         if name not in (*NAMES, EPOCH_CURVE):
             raise StoreError(f"there is no curve {name!r}; use one of " + ", ".join((*NAMES, EPOCH_CURVE)))
@@ -234,7 +234,7 @@ class Reading:
             return finished_curve(steps, over_replicas(values), values)
 
     def replica_epochs(self, run: str, names: Sequence[str], *, after: int = 0, every: int = 1) -> ReplicaEpochs:
-        """What each replica scored after epochs, of the metrics `names` ("val_loss", "val_mae"): see `ReplicaEpochs`."""
+        """What each replica scored after epochs, of the metrics `names` ("val_loss", ...): see `ReplicaEpochs`."""
         with named(run), self.database.reading() as connection:
             key = self._find(connection, run)["id"]
             return read_replica_epochs(connection, key, names, after=after, every=every)

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, delete, func, select, update
 from seqcore.errors import LostLease, StoreError
 from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finding, Finished, Preparing, Started, Steps
 from seqcore.runs import schema
+from seqcore.runs.atomic_io import digest, pieces, write_durably
 from seqcore.runs.cleanup import clear_leftovers
 from seqcore.runs.curves import NAMES, block_to_bytes
-from seqcore.runs.atomic_io import digest, pieces, write_durably
 from seqcore.runs.epoch_curve import EpochCurve
 from seqcore.runs.integrity import block_crc, text_crc
 from seqcore.runs.lifecycle import EPOCHS, Lifecycle, row_of, update_run
@@ -71,7 +71,7 @@ class Recording(Lifecycle):
             self._writing.pop(lease.run, None)
 
     def put_checkpoint(self, lease: Lease, ready: CheckpointReady) -> None:
-        """Store a checkpoint, first its file, then its row; the last two are kept. LostLease if the attempt is stale."""
+        """Store a checkpoint: its file, then its row; the last two are kept. LostLease if the attempt is stale."""
         with self.database.reading() as connection:
             self._pending(connection, lease)
         file = f"{lease.run}/{lease.attempt}-{ready.step}-{uuid.uuid4().hex[:8]}.checkpoint"
@@ -309,7 +309,7 @@ def _last(block: Steps) -> int:
 
 
 def _parts(events: Sequence[Event]) -> list[Steps | Changed | Finished]:
-    """Events that change curves, in order: consecutive steps merged to one block (one row a write), changes and the end.
+    """Events that change curves, in order: consecutive steps merged to a block (one row a write), changes and the end.
 
     A `Changed` is always new: `fit` does not yield it again when it replays one.
     """

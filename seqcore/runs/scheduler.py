@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Literal, Protocol
 
-from seqcore.errors import SeqcoreError, StoreError
+from seqcore.errors import SeqcoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import local_launcher
 from seqcore.runs.slots import default_slots
@@ -40,7 +39,7 @@ class Worker(Protocol):
 
 
 Launcher = Callable[[Store, Callable[[str], None]], Worker]
-"""Starts a worker and passes on its messages: "ready", "paused ID", "running ID", "done ID", "refused ID WHY", "gone"."""
+"""Starts a worker, passes on its messages: "ready", "paused ID", "running ID", "done ID", "refused ID WHY", "gone"."""
 
 
 @dataclass

@@ -65,7 +65,8 @@ runs = sa.Table(
     sa.Column("pending", sa.Text, nullable=False, default="{}"),  # JSON: changes for the next attempt
     sa.Column("owner", sa.String),  # the user who started it, if users sign in
     sa.Column("crc", sa.BigInteger),  # see `integrity.run_crc`
-    sa.Column("title", sa.Text),  # this and the next two: what lists are sorted and searched by, see `labels.list_columns`
+    # title, words and skill: what lists are sorted and searched by, see `labels.list_columns`
+    sa.Column("title", sa.Text),
     sa.Column("words", sa.Text),
     sa.Column("skill", sa.Float),
     sa.Index("runs_by_status", "status", "queued"),
@@ -75,7 +76,8 @@ runs = sa.Table(
 
 # All that a list of runs is filtered and sorted by, so that SQLite reads this alone: the rows of runs are long.
 runs_in_lists = sa.Index(
-    "runs_in_lists", *(runs.c[name] for name in ("number", "id", "status", "owner", "seconds", "skill", "title", "words"))
+    "runs_in_lists",
+    *(runs.c[name] for name in ("number", "id", "status", "owner", "seconds", "skill", "title", "words")),
 ).ddl_if(dialect="sqlite")
 
 

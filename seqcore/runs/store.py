@@ -115,7 +115,10 @@ class Store(Recording):
             raise CorruptError(f"{path} is not the file that was stored ({name}); store it again")
         reading = {field: options[field] for field in FileOptions.model_fields if field in options}
         return read_table(
-            path, name=name, options=FileOptions(**reading).for_missing(experiment.data.missing), on_progress=on_progress
+            path,
+            name=name,
+            options=FileOptions(**reading).for_missing(experiment.data.missing),
+            on_progress=on_progress,
         )
 
     def predictor(self, run: str, at: Literal["best", "last"] | int = "best") -> Predictor:
@@ -127,7 +130,8 @@ class Store(Recording):
 
         content = self.checkpoint(run, at=at)
         if content is None:
-            raise NotFoundError(f"run {self.run(run).id} has no checkpoint yet; wait until it has trained for a few seconds")
+            number = self.run(run).id
+            raise NotFoundError(f"run {number} has no checkpoint yet; wait until it has trained for a few seconds")
         return Predictor.from_checkpoint(content, at="best" if at == "best" else "last")
 
     def _file_path(self, key: str) -> Path:

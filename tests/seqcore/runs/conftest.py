@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from seqcore.training.checkpoint import unpack
 from seqcore.events import Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.local_launcher import launch
 from seqcore.runs.store import Store
+from seqcore.training.checkpoint import unpack
 
 SERVER = os.environ.get("SEQCORE_TEST_POSTGRESQL", "")  # URL of a database on a server where others may be made
 

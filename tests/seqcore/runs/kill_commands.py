@@ -117,7 +117,8 @@ class Witness:
             for run in runs:
                 if store.checkpoint_step(run) is not None:
                     store.predictor(run)
-            ended = [run.id for run in runs.values() if run.status in ("interrupted", "stopped") and run.id != self.base]
+            over = ("interrupted", "stopped")
+            ended = [run.id for run in runs.values() if run.status in over and run.id != self.base]
             return ended, sum(map(len, self.points.values()))
 
     def _no_leftovers(self, store: Store, runs: set[str]) -> None:
@@ -127,8 +128,12 @@ class Witness:
             files = {row["hash"] for row in connection.execute(schema.files.select()).mappings()}
         check(not states & {*LIVE, "queued"}, f"no run is live or queued: {states}")
         there = {str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file()}
-        wanted = {"seqcore.db", "seqcore.db.opening", "seqcore.db.schema", "locks/store.lock", *(f"locks/{run}.lock" for run in runs)}
-        wanted |= {f"files/{key}" for key in files} | {f"checkpoints/{name}" for name in kept}
+        wanted = {"seqcore.db", "seqcore.db.opening", "seqcore.db.schema", "locks/store.lock"}
+        wanted |= (
+            {f"locks/{run}.lock" for run in runs}
+            | {f"files/{key}" for key in files}
+            | {f"checkpoints/{name}" for name in kept}
+        )
         wanted |= {f"logs/{run}.log" for run in runs}
         check(there <= wanted, f"no file is left over: {sorted(there - wanted)[:3]}")
         check({f"checkpoints/{name}" for name in kept} <= there, "every checkpoint has its file")

@@ -22,11 +22,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch  # noqa: E402
 
-from seqcore.training.checkpoint import unpack  # noqa: E402
 from seqcore.experiment.experiment import Experiment  # noqa: E402
 from seqcore.runs.execution import execute  # noqa: E402
 from seqcore.runs.local_launcher import launch  # noqa: E402
 from seqcore.runs.store import Store  # noqa: E402
+from seqcore.training.checkpoint import unpack  # noqa: E402
 
 SERVER = """
 import sys, time

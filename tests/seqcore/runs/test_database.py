@@ -129,7 +129,8 @@ def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: 
     def add(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT DEFAULT 'blue'")
 
-    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, migrations.Migration("runs-have-colours", add)))
+    newer = (*migrations.MIGRATIONS, migrations.Migration("runs-have-colours", add))
+    monkeypatch.setattr(migrations, "MIGRATIONS", newer)
     assert [run.step for run in Store(used).runs()] == [4000]
     Store(used).close()
     with contextlib.closing(sqlite3.connect(used)) as connection:

@@ -1,4 +1,4 @@
-"""The thinned validation loss: that of thinning all epochs at once, after resumes, changes, damage and in old stores."""
+"""The thinned validation loss: that of all epochs thinned at once, after resumes, changes, damage, in old stores."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def test_a_curve_of_epochs_is_that_of_all_of_them_after_resumes_and_changes(stor
 
 def test_epochs_after_a_change_in_the_same_write_stay(store: Store) -> None:
     lease = store.start(Experiment())
-    events = [Epoch(1, 3, {"val_loss": 1.0}, 0.1), Changed(3, {"training.learning_rate": 0.1}), Epoch(2, 6, {"val_loss": 2.0}, 0.1)]
-    store.append(lease, events)
+    change = Changed(3, {"training.learning_rate": 0.1})
+    store.append(lease, [Epoch(1, 3, {"val_loss": 1.0}, 0.1), change, Epoch(2, 6, {"val_loss": 2.0}, 0.1)])
     assert_curve(store, lease.run, {3: 1.0, 6: 2.0})
     lease.release()
 

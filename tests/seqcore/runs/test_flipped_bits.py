@@ -36,7 +36,8 @@ def filled(
             lease = store.start(experiment.with_changes({"model.hidden_size": 8 + number}))
             store.append(lease, [started()])
             for e in range(1, 11):
-                store.append(lease, [steps(1 + 100 * (e - 1), np.random.default_rng(e).random(100)), epoch(e, e * 100, 1 / e)])
+                loss = np.random.default_rng(e).random(100)
+                store.append(lease, [steps(1 + 100 * (e - 1), loss), epoch(e, e * 100, 1 / e)])
             store.put_checkpoint(lease, CheckpointReady(1000, 10, b"weights"))
             store.append(lease, [finished(1000)])
             lease.release()
@@ -96,7 +97,8 @@ def test_a_damaged_run_is_listed_and_can_be_deleted(filled: Path, capsys: pytest
     assert main([*words, "runs"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines[1:]].count("damaged") == 1
-    for command in (["show", run], ["resume", run], ["export", run, "--format", "experiment", str(filled.parent / "e")]):
+    export = ["export", run, "--format", "experiment", str(filled.parent / "e")]
+    for command in (["show", run], ["resume", run], export):
         assert main([*words, *command]) == 1
         [line] = capsys.readouterr().err.splitlines()
         assert line.startswith(f"run {run} is damaged")

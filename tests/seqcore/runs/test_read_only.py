@@ -17,8 +17,8 @@ from seqcore.cli import main
 from seqcore.errors import StoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.api import train
-from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.migrations import MIGRATIONS
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
 from tests.unwritable import contents, unwritable
 

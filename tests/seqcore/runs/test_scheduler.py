@@ -14,8 +14,8 @@ import pytest
 
 from seqcore.errors import StoreError
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs.scheduler import Scheduler, default_slots
 from seqcore.runs.local_launcher import LocalWorker, launch
+from seqcore.runs.scheduler import Scheduler, default_slots
 from seqcore.runs.store import Store
 
 Wait = Callable[..., None]

@@ -16,9 +16,9 @@ from sqlalchemy import update
 from seqcore.errors import CorruptError, LostLease, NotFoundError, StoreError
 from seqcore.events import Changed, CheckpointReady, Epoch, Finding, Finished, Preparing, Preview, Started, Steps
 from seqcore.experiment.experiment import Experiment
+from seqcore.results import SeriesView
 from seqcore.runs import schema
 from seqcore.runs.store import Store
-from seqcore.results import SeriesView
 
 MakeSteps = Callable[[int, object], Steps]
 

@@ -18,12 +18,12 @@ import pytest
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import update
 
-from seqcore.training.control import Control
 from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finished, Preparing, Started
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
 from seqcore.runs.execution import execute
 from seqcore.runs.store import Run, Store
+from seqcore.training.control import Control
 
 Compare = Callable[[Store, str, str], None]
 Wait = Callable[..., None]
