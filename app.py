@@ -44,8 +44,10 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
 def stop() -> None:
     """Stop the workers and what is computed for pages."""
     from seqcore.runs import service
+    from ui import replica_offers
     from ui.scoring import scoring
 
+    replica_offers.current.cancel()
     service.current.close()
     scoring.clear()
 

@@ -66,6 +66,7 @@ with right:
     if run is None:
         with st.container(horizontal=True, key="actions"):
             actions.buttons(None, ready, missing=data_picker.awaits_file(draft))
+            actions.seeds_offer(ready, table)
         actions.errors()
         if ready is not None and table is not None:
             overview.data_warnings(ready, table)

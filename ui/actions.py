@@ -8,13 +8,15 @@ from typing import Any
 
 import streamlit as st
 
+from seqcore.data.table import Table
 from seqcore.errors import DataError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs.records import Run
+from seqcore.runs.records import ENDED, Run
 from seqcore.training.control import LIVE_CHANGES
-from ui import data_picker, drafts, overview, permissions, session
+from ui import data_picker, drafts, overview, permissions, replica_offers, session, warm_up
+from ui.run_index import run_index
 
-__all__ = ["buttons", "errors", "open_in_predict", "page_begins", "pending_request", "was_started_here"]
+__all__ = ["buttons", "errors", "open_in_predict", "page_begins", "pending_request", "seeds_offer", "was_started_here"]
 
 WIDTHS = {
     "do-train": 100,
@@ -25,6 +27,9 @@ WIDTHS = {
     "do-open-in-predict": 154,
 }
 DEBOUNCE = 2.0  # seconds within which the same experiment is not submitted again: a double click starts one run
+OFFER_POLL = 2.0  # seconds between two looks whether the cost of several seeds is known
+MOST_VALUES = 1_000_000  # of a table: measuring the cost with a larger one would take long
+SEEDS = "training.replicas"
 RESULTING_STATUS = {"Pause": "paused", "Continue": "running", "Stop": "stopped"}  # request -> status once it is done
 _ERRORS, _SUBMITTED, _STARTED_HERE, _DONE = "action-errors", "submitted", "started-here", "action-done"
 _PENDING = "pending-request"
@@ -51,6 +56,52 @@ def buttons(
         _run_buttons(run, experiment, changed or {})
     if st.session_state.pop(_DONE, False):  # pressed in the fragment of a run: the page is that of another one now
         st.rerun()
+
+
+def seeds_offer(experiment: Experiment | None, table: Table | None) -> None:
+    """Beside Train: a place for the offer to train several seeds, where they cost little more than one.
+
+    The cost is measured in the background, and the offer appears in its place; nothing waits for it.
+    """
+    if experiment is None or table is None or not _can_have_seeds(experiment, table):
+        return
+    with st.container(key="seeds-offer", horizontal=True, vertical_alignment="center", width="stretch"):
+        awaited = not replica_offers.current.known(experiment)
+        st.fragment(_seeds_offer, run_every=OFFER_POLL if awaited else None)(experiment, awaited)
+
+
+def _can_have_seeds(experiment: Experiment, table: Table) -> bool:
+    if experiment.training.replicas > 1 or permissions.refusal() is not None or table.values.size > MOST_VALUES:
+        return False
+    return experiment.why_not("training.replicas", 4) is None
+
+
+def _seeds_offer(experiment: Experiment, awaited: bool) -> None:
+    offers = replica_offers.current
+    known = offers.known(experiment)
+    if awaited and known:
+        st.rerun()  # no more polling
+    if not known:
+        busy = any(status not in ENDED for status in run_index().counts())
+        if warm_up.current.done and not busy:
+            offers.ask(session.store(), experiment)
+        return
+    found = offers.get(experiment)
+    if found is None:
+        return
+    st.button(
+        f"Train {found.replicas} seeds together", key="do-train-seeds", icon=":material/stacks:", on_click=_train_seeds,
+        args=(found.replicas, _data_of(drafts.on_page())),
+        help="Trains one model for each seed as one batched model: loss and scores get a range over seeds, and "
+        "predictions are their mean.",
+    )  # fmt: skip
+    st.caption(f"about {found.ratio:.1f} times the time of one", width="content")
+
+
+def _train_seeds(count: int, shown: tuple[Any, Any]) -> None:
+    draft = drafts.on_page()
+    draft.values[SEEDS] = st.session_state[drafts.widget_key(draft, SEEDS)] = count
+    _train(shown)
 
 
 def open_in_predict(run: Run) -> None:

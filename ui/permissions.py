@@ -13,7 +13,7 @@ import streamlit as st
 from seqcore.errors import StoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.records import Run, StoredFile
-from ui import session
+from ui import replica_offers, session
 
 __all__ = [
     "change", "continue_", "delete", "files", "has_logins", "more_epochs", "pause", "put_file", "refusal",
@@ -65,6 +65,7 @@ def refused_help(run: Run | None = None) -> str | None:
 def submit(experiment: Experiment, *, recipe: str | None) -> Run:
     """Queue a new run of the visitor. StoreError if it is refused, as in every function below."""
     _check()
+    replica_offers.current.cancel()  # it would take time from the run
     return session.scheduler().submit(experiment, recipe=recipe, owner=user())
 
 

@@ -73,6 +73,11 @@ class WarmUp:
         finally:
             self._ready.set()
 
+    @property
+    def done(self) -> bool:
+        """Whether a server has taken all steps; not where pages are drawn without one."""
+        return self._began and self._ready.is_set()
+
     def wait_for_modules(self) -> None:
         """Wait until the pages' modules are imported: a second thread could meet one that is half imported."""
         if self._began:

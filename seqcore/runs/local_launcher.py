@@ -14,7 +14,7 @@ from seqcore.runs.slots import default_slots
 from seqcore.runs.store import Store
 from seqcore.training.threads import CORES_VARIABLE, cores_of_a_slot
 
-__all__ = ["LocalWorker", "launch"]
+__all__ = ["LocalWorker", "launch", "process_environment"]
 
 
 class LocalWorker:
@@ -66,14 +66,7 @@ class LocalWorker:
 
 def launch(store: Store, on_message: Callable[[str], None]) -> LocalWorker:
     """Start a worker for a store. (Not `multiprocessing`: its spawn would execute the server's script again.)"""
-    home = str(Path(__file__).resolve().parents[2])  # the folder that holds the package
-    environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(p for p in (home, environment.get("PYTHONPATH")) if p)
-    environment["SEQCORE_FILES"] = str(store.folder)
-    environment.setdefault(CORES_VARIABLE, str(cores_of_a_slot(default_slots())))
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        environment.setdefault(name, "1")  # until a run sets its own number
-    environment["SEQCORE_STORE"] = store.url  # not as an argument: any user can read a command line with its password
+    environment = process_environment(store)
     arguments = ["--store", store.url] if store.place.file else []
     process = subprocess.Popen(
         [sys.executable, "-m", "seqcore.runs.worker", *arguments],
@@ -84,3 +77,16 @@ def launch(store: Store, on_message: Callable[[str], None]) -> LocalWorker:
         encoding="utf-8",
     )
     return LocalWorker(process, on_message)
+
+
+def process_environment(store: Store) -> dict[str, str]:
+    """The environment of a process that imports this package and uses a store."""
+    home = str(Path(__file__).resolve().parents[2])  # the folder that holds the package
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(p for p in (home, environment.get("PYTHONPATH")) if p)
+    environment["SEQCORE_FILES"] = str(store.folder)
+    environment.setdefault(CORES_VARIABLE, str(cores_of_a_slot(default_slots())))
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        environment.setdefault(name, "1")  # until a run sets its own number
+    environment["SEQCORE_STORE"] = store.url  # not as an argument: any user can read a command line with its password
+    return environment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ __all__ = ["CHEAP", "ReplicaCost", "replica_cost"]
 
 CHEAP = 1.5  # replicas are offered where they take less than so many times the time of one
 _WARM, _LEAST = 2, 3  # steps before the measurement, and rounds of it
+_BLOCK, _SHORT = 8, 0.01  # consecutive steps of each in a round, as caches are warm in a run, if one takes less seconds
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def replica_cost(
     """Train one model and `counts` replicas in turn for about `seconds`, not counting the preparation of the data.
 
     `data` as for `fit`. The caller's random state and threads are kept. Raises ExperimentError where the task has no
-    replicas, DataError where the data do not fit.
+    replicas, DataError where the data do not fit. On one thread of a CPU the thread's own time counts, so that other
+    processes matter little.
     """
     device, _ = resolve(experiment.training.device)
     alone = experiment.with_changes({"training.replicas": 1})
@@ -63,11 +65,12 @@ def replica_cost(
     rng = IsolatedRng(experiment.training.seed, experiment.training.threads or 1, device)
     with rng:
         table = load_table(alone, data)
-        runs = [_Steps(one, table, device) for one in (alone, *wanted)]
+        clock = time.thread_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+        runs = [_Steps(one, table, device, clock) for one in (alone, *wanted)]
         times: list[list[float]] = []
         began = time.perf_counter()
         while len(times) < _LEAST or time.perf_counter() - began < seconds:
-            times.append([run.time() for run in runs])
+            times.append([run.time(_BLOCK if runs[-1].last < _SHORT else 1) for run in runs])
             if time.perf_counter() - began > 4 * seconds:  # large models
                 break
     first = [row[0] for row in times]
@@ -78,13 +81,15 @@ def replica_cost(
 class _Steps:
     """Training steps of one experiment, again and again."""
 
-    def __init__(self, experiment: Experiment, table: Any, device: torch.device) -> None:
+    def __init__(self, experiment: Experiment, table: Any, device: torch.device, clock: Callable[[], float]) -> None:
+        self._clock = clock
         task = TASKS[experiment.data.task].load()(experiment)
         self._device = device
         self._state: TrainingState = state_type(experiment).fresh(
             experiment, task, task.make_windows(table, device), device, seed=experiment.training.seed
         )
         self._batches = self._forever()
+        self.last = 0.0  # what a step took in the last measurement
         for _ in range(_WARM):
             self.time()
 
@@ -94,11 +99,13 @@ class _Steps:
             yield from self._state.remaining_batches()
             progress.epoch, progress.step_in_epoch = progress.epoch + 1, 0
 
-    def time(self) -> float:
-        """Seconds of one step, its batch included."""
-        began = time.perf_counter()
-        batch, continues = next(self._batches)
-        train_step(self._state, batch, continues)
+    def time(self, steps: int = 1) -> float:
+        """Seconds of a step, its batch included: the mean over a few."""
+        began = self._clock()
+        for _ in range(steps):
+            batch, continues = next(self._batches)
+            train_step(self._state, batch, continues)
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        return time.perf_counter() - began
+        self.last = (self._clock() - began) / steps
+        return self.last

@@ -9,9 +9,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import seqcore
+from seqcore.runs.replica_measurement import Offer
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
-from ui import run_labels, session
+from ui import replica_offers, run_labels, session
 from ui.run_history import History
 from ui.run_list import run_row
 
@@ -125,3 +126,34 @@ def test_the_number_of_seeds_is_a_basic_field_and_greyed_for_translation(runs) -
     field = page.number_input(key="field:training.replicas")
     assert field.disabled
     assert "one model at a time" in field.label
+
+
+def test_the_offer_is_shown_when_the_cost_is_known_and_starts_a_run_of_so_many_seeds(
+    runs, trained, monkeypatch
+) -> None:
+    offers = replica_offers.Offers()
+    monkeypatch.setattr(replica_offers, "current", offers)
+    page = open_page("train.py")
+    assert not [b for b in page.button if b.key == "do-train-seeds"]
+    offers.remember(page.session_state["draft"].base, Offer(8, 1.24))
+    page.run()
+    assert page.button(key="do-train-seeds").label == "Train 8 seeds together"
+    assert "about 1.2 times the time of one" in text_of(page)
+    page.button(key="do-train-seeds").click().run()
+    assert not page.exception
+    started = trained[0].runs(limit=1)[0]
+    assert started.experiment.training.replicas == 8
+    trained[0].command(started.id, "stop")
+
+
+def test_nothing_is_offered_where_replicas_are_expensive_or_several_are_set(runs, monkeypatch) -> None:
+    offers = replica_offers.Offers()
+    monkeypatch.setattr(replica_offers, "current", offers)
+    page = open_page("train.py")
+    experiment = page.session_state["draft"].base
+    offers.remember(experiment, None)
+    page.run()
+    assert not [b for b in page.button if b.key == "do-train-seeds"]
+    offers.remember(experiment, Offer(8, 1.2))
+    page.number_input(key="field:training.replicas").set_value(2).run()
+    assert not [b for b in page.button if b.key == "do-train-seeds"]
