@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from seqcore.events import Finding, Finished
 from seqcore.plots.band import Band
@@ -54,21 +54,20 @@ def cards(moment: Moment) -> str:
     elapsed = format_duration(run.seconds)
     scores = scores_of(moment)
     validation = last.metrics.get("val_loss") if last else None
-    median = ", median" if moment.band else ""
     boxes = [
         _card("Epoch", str(moment.epoch), f" of {moment.epochs:,}", _steps(moment), progress=_progress(moment)),
         _card(
-            f"Training loss{median}",
+            "Training loss",
             number(moment.train_loss),
             "",
-            _range(moment.band) or "last 20 steps",
+            _range(moment.band, moment.curve_steps, 20) or "last 20 steps",
             line=_line(moment.curve, "training"),
         ),
         _card(
-            f"Validation loss{median}",
+            "Validation loss",
             number(validation),
             "",
-            _range(moment.validation.band) or _validation_note(moment, validation),
+            _range(moment.validation.band, moment.validation.steps, 1) or _validation_note(moment, validation),
             line=_line(moment.validation.losses, "validation"),
         ),
         _skill(scores, SPLITS[_split(moment)], _test_note(run)),
@@ -151,12 +150,14 @@ def _card(
     )
 
 
-def _range(band: Band | None) -> str:
-    """The lowest and the highest loss over seeds where it is known last; nothing of a single model."""
+def _range(band: Band | None, steps: ArrayLike, last: int) -> str:
+    """The mean over the last steps of the lowest and of the highest loss over seeds; nothing of a single model."""
     if band is None or not len(known := np.flatnonzero(np.isfinite(band[0]) & np.isfinite(band[1]))):
         return ""
-    low, high = (number(float(end[known[-1]])) for end in band)
-    return f"seeds {low} to {high}"
+    at = np.asarray(steps)[known]
+    recent = known[at > at[-1] - last]
+    low, high = (number(float(np.mean(end[recent]))) for end in band)
+    return f"median; {low} to {high}"
 
 
 def _validation_note(moment: Moment, loss: float | None) -> str:

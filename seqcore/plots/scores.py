@@ -143,7 +143,8 @@ class ScoresInfo(NamedTuple):
         if self._is_mixed(other):
             return f"better than {name}{other.phrase} in {self.wins(other)} of {count} seeds only"
         text = f"{words} {_joint(words)} {name}{other.phrase}"
-        return f"{text} (median; all {count} seeds agree)" if count else text
+        seeds = f"median of {count} seeds" if words == EQUAL else f"median; all {count} seeds agree"
+        return f"{text} ({seeds})" if count else text
 
     @property
     def ends(self) -> tuple[float, float] | None:
@@ -257,7 +258,7 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
         texts = list(figure.data[0].text)
         figure.add_scatter(
             x=[low, high], y=[f"{MODEL} "] * 2, mode="lines+markers+text", showlegend=False, cliponaxis=False,
-            text=["", f"  {texts[place]} ({low:.3g} to {high:.3g})"], textposition="middle right", hoverinfo="skip",
+            text=["", f"  {texts[place]}<br>  {low:.3g} to {high:.3g}"], textposition="middle right", hoverinfo="skip",
             line={"width": 1.5, "color": colour("truth", dark=dark)},
             marker={"symbol": "line-ns-open", "size": 7, "color": colour("truth", dark=dark)},
         )  # fmt: skip
@@ -267,7 +268,7 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
     apply_style(figure, dark=dark, height=70 + 32 * len(info.scores))
     better = "higher" if words.higher_is_better else "lower"
     title = f"{words.title}{f' in {unit}' if unit else ''}, {better} is better"
-    figure.update_xaxes(title_text=title, range=_room(values, 1.25 if info.ends is None else 1.6), nticks=5)
+    figure.update_xaxes(title_text=title, range=_room(values, 1.25 if info.ends is None else 1.35), nticks=5)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False, nticks=0)
     figure.update_layout(hovermode="closest", bargap=0.35)
     return figure

@@ -79,7 +79,8 @@ def _bars(info: SymbolsInfo, dark: bool) -> go.Figure:
     )  # fmt: skip
     if info.low is not None and info.high is not None:
         low, high = 100 * info.low[0], 100 * info.high[0]
-        places = [f"{_percent(p)} ({_range(a, b)})" for p, a, b in zip(percent, low, high, strict=True)]
+        places = [_percent(p) if b < 0.1 else f"{_percent(p)} ({_range(a, b)})" for p, a, b in
+                  zip(percent, low, high, strict=True)]  # fmt: skip
         ink = colour("truth", dark=dark, opacity=0.75)
         # Beyond the whiskers, not over them.
         figure.update_traces(
@@ -152,7 +153,7 @@ def _context(symbols: tuple[str, ...], separator: str) -> str:
 
 def _range(low: float, high: float) -> str:
     """Two percentages over seeds."""
-    return f"{low:.3g} to {high:.3g} %"
+    return f"{low:.3g} to {high:.3g} %" if low >= 0.1 else f"below 0.1 to {high:.3g} %"
 
 
 def _percent(value: float) -> str:

@@ -166,6 +166,21 @@ def test_a_refresh_a_second_tab_and_a_second_browser_show_the_same_live_run(
     other.close()
 
 
+def test_four_seeds_draw_a_band_while_they_train(page: Page) -> None:
+    open_page(page, f"{LONG}&training.replicas=4")
+    train(page)
+    wait_for_step(page, 40)
+    status(page, "running")
+    band = page.locator("[data-testid=loss-chart] .scatterlayer .trace path.js-fill").first
+    expect(band).to_have_attribute("d", re.compile("L"))
+    drawn = band.get_attribute("d")
+    wait_for_step(page, step_shown(page) + 20)
+    expect(band).not_to_have_attribute("d", drawn or "")
+    expect(page.get_by_test_id("cards")).to_contain_text("median; ")
+    expect(page.get_by_text("Line: median of 4 seeds; band: lowest to highest seed.").first).to_be_visible()
+    stop(page)
+
+
 def test_the_link_holds_the_whole_configuration(page: Page, browser: Browser, server: Server) -> None:
     open_page(page)
     page.get_by_role("combobox", name="Architecture").click()

@@ -10,6 +10,7 @@ from seqcore.plots.band import extremes
 from seqcore.plots.labels import labels_info, plot_labels
 from seqcore.plots.loss import loss_info, plot_loss
 from seqcore.plots.score_curve import plot_score_curve, score_curve_info
+from seqcore.plots.scores import plot_scores, scores_info
 from seqcore.plots.series import plot_series, series_info
 from seqcore.plots.symbols import plot_symbols, symbols_info
 from seqcore.results import FramesView, LabelsView, SeriesView, SymbolsView
@@ -139,3 +140,15 @@ def test_the_csv_of_frames_has_a_row_for_each_replica() -> None:
 def test_a_forecast_tells_the_range_over_seeds() -> None:
     each = np.array([[[1.0]], [[3.0]]])
     assert SeriesView(np.arange(1.0), each.mean(axis=0), replicas=each).highlights()[0][-1] == "2 seeds: 1 to 3"
+
+
+def test_the_models_bar_has_the_range_of_its_score_over_seeds() -> None:
+    info = scores_info({"mae": 2.0}, {"last_value": {"mae": 4.0}}, metric="mae", replicas={"mae": [1.0, 2.0, 5.0]})
+    assert info.ends == (1.0, 5.0)
+    assert info.spread == "Median of 3 seeds; line: lowest to highest seed."
+    line = plot_scores(info).data[1]
+    assert list(line.x) == [1.0, 5.0]
+    assert "1 to 5" in line.text[1]
+    alone = scores_info({"mae": 2.0}, {"last_value": {"mae": 4.0}}, metric="mae")
+    assert len(plot_scores(alone).data) == 1
+    assert alone.spread == ""
