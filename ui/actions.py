@@ -65,7 +65,7 @@ def seeds_offer(experiment: Experiment | None, table: Table | None) -> None:
     """
     if experiment is None or table is None or not _can_have_seeds(experiment, table):
         return
-    with st.container(key="seeds-offer", horizontal=True, vertical_alignment="center", width="stretch"):
+    with st.container(key="seeds-place", width="stretch"):
         awaited = not replica_offers.current.known(experiment)
         st.fragment(_seeds_offer, run_every=OFFER_POLL if awaited else None)(experiment, awaited)
 
@@ -85,17 +85,20 @@ def _seeds_offer(experiment: Experiment, awaited: bool) -> None:
         busy = any(status not in ENDED for status in run_index().counts())
         if warm_up.current.done and not busy:
             offers.ask(session.store(), experiment)
+        st.html("<span></span>")  # an empty container would take no place
         return
     found = offers.get(experiment)
     if found is None:
+        st.html("<span></span>")
         return
-    st.button(
-        f"Train {found.replicas} seeds together", key="do-train-seeds", icon=":material/stacks:", on_click=_train_seeds,
-        args=(found.replicas, _data_of(drafts.on_page())),
-        help="Trains one model for each seed as one batched model: loss and scores get a range over seeds, and "
-        "predictions are their mean.",
-    )  # fmt: skip
-    st.caption(f"about {found.ratio:.1f} times the time of one", width="content")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            f"Train {found.replicas} seeds together", key="do-train-seeds", icon=":material/stacks:",
+            on_click=_train_seeds, args=(found.replicas, _data_of(drafts.on_page())),
+            help="Trains one model for each seed as one batched model: loss and scores get a range over seeds, and "
+            "predictions are their mean.",
+        )  # fmt: skip
+        st.caption(f"about {found.ratio:.1f} times the time of one", width="content")
 
 
 def _train_seeds(count: int, shown: tuple[Any, Any]) -> None:
