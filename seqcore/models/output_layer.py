@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from seqcore.models.recurrent_function import under_vmap
 
-__all__ = ["OutputLayer"]
+__all__ = ["FEW", "OutputLayer"]
 
-_FEW = 16  # outputs up to which the product with the weights on the left is the faster one
+FEW = 16  # outputs up to which the product with the weights on the left is the faster one
 
 
 class OutputLayer(nn.Linear):
@@ -21,7 +21,7 @@ class OutputLayer(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """See `torch.nn.Linear`."""
-        if not under_vmap() or self.out_features > _FEW:
+        if not under_vmap() or self.out_features > FEW:
             return super().forward(x)
         y = torch.matmul(self.weight, x.reshape(-1, self.in_features).mT).mT
         if self.bias is not None:

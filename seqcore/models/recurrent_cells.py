@@ -296,9 +296,10 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None, *, scale: int = 1, o
         flat = x.reshape(-1, x.shape[-1])
         torch.addmm(bias, flat, weight.t(), alpha=scale, out=out.view(-1, len(weight)))
     else:
-        by_replica = x.transpose(0, 1).flatten(1, 2)  # [K, T B, F]
-        found = torch.baddbmm(bias[:, None], by_replica, weight.mT, alpha=scale)
-        out.copy_(found.view(len(weight), len(x), -1, weight.shape[1]).transpose(0, 1))
+        by_replica, rows = (values.transpose(0, 1).flatten(1, 2) for values in (x, out))  # [K, T B, F]
+        torch.baddbmm(bias[:, None], by_replica, weight.mT, alpha=scale, out=rows)
+        if rows.data_ptr() != out.data_ptr():  # a copy
+            out.copy_(rows.view(len(weight), len(x), -1, weight.shape[1]).transpose(0, 1))
 
 
 def _steps(values: Tensor, reverse: bool) -> Sequence[Tensor]:

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 from seqcore.models.recurrent_cells import CELLS, Cell, Gradient, Weights, product
 from seqcore.models.workspace import Lease, Workspace
 
-__all__ = ["run_layer", "under_vmap"]
+__all__ = ["layer_gradients", "run_layer", "under_vmap"]
 
 
 def run_layer(
@@ -102,24 +102,47 @@ class _Layer(torch.autograd.Function):
                 _add_at_end(d, lengths, of_h)
             if of_c is not None:
                 by_step, of_c = _add_at_end(torch.zeros_like(y), lengths, of_c), None
-        deltas, of_state = cell.backward(Gradient(d, of_c, by_step), y, state, weights, space, reverse=reverse)
-        sums = _replica_sums if y.dim() == 4 else _sums
-        known: Tensor | None
-        of_hh, bias_hh = sums(deltas, y, space, reverse, shifted=True)
-        if state is not None:
-            of_hh += deltas[-1 if reverse else 0].mT @ state[0]
-        known = bias_hh
-        if cell.own_input_gradients:
-            deltas, known = cell.input_gradients(deltas, space), None
-        of_ih, bias_ih = sums(deltas, x, space, reverse, bias=known)
-        dx = None
+        start = Gradient(d, of_c, by_step)
+        dx: Tensor | None = None
         if ctx.needs_input_grad[2]:
             dx = torch.empty_like(x, memory_format=torch.contiguous_format)
-            product(deltas, weights.ih.mT, None, out=dx)
-            if lengths is not None and ctx.reverse:
-                dx = _reversed(dx, lengths)
-        biases = (None, None) if weights.bias_ih is None else (bias_ih, bias_hh)
-        return None, None, dx, None, *(of_state or (None,) * cell.states), of_ih, of_hh, *biases
+        of_state, found = layer_gradients(cell, start, x, y, state, weights, space, reverse=reverse, out=dx)
+        if dx is not None and lengths is not None and ctx.reverse:
+            dx = _reversed(dx, lengths)
+        return None, None, dx, None, *(of_state or (None,) * cell.states), *found
+
+
+def layer_gradients(
+    cell: Cell,
+    start: Gradient,
+    x: Tensor,
+    y: Tensor,
+    state: Sequence[Tensor] | None,
+    weights: Weights,
+    space: Workspace,
+    *,
+    reverse: bool = False,
+    out: Tensor | None,
+) -> tuple[tuple[Tensor, ...], Weights]:
+    """The backward pass of one layer in one direction -> gradients of state and weights; those of x in `out`.
+
+    `space` is as the forward pass left it, with the gradient of y in its buffer "d". The gradients of both biases may
+    be one tensor.
+    """
+    deltas, of_state = cell.backward(start, y, state, weights, space, reverse=reverse)
+    sums = _replica_sums if y.dim() == 4 else _sums
+    of_hh, bias_hh = sums(deltas, y, space, reverse, shifted=True)
+    if state is not None:
+        of_hh += deltas[-1 if reverse else 0].mT @ state[0]
+    known: Tensor | None = bias_hh
+    if cell.own_input_gradients:
+        deltas, known = cell.input_gradients(deltas, space), None
+    of_ih, bias_ih = sums(deltas, x, space, reverse, bias=known)
+    if out is not None:
+        product(deltas, weights.ih.mT, None, out=out)
+    if weights.bias_ih is None:
+        return of_state, Weights(of_ih, of_hh, None, None)
+    return of_state, Weights(of_ih, of_hh, bias_ih, bias_hh)
 
 
 class _TransformedLayer(torch.autograd.Function):
@@ -231,17 +254,22 @@ def _replica_sums(
     shifted: bool = False,
     bias: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The same for K replicas, [K, I, J] and [K, I]: step by step, for the axes of time and batch lie apart."""
+    """The same for K replicas, [K, I, J] and [K, I]."""
+
+    def views() -> tuple[Tensor, Tensor]:
+        rows, batch = deltas.transpose(0, 1).flatten(1, 2), deltas.shape[2]  # [K, T B, I]
+        return rows, rows.narrow(1, 0 if reverse else batch, rows.shape[1] - batch)
+
+    rows, later = space.plan(("rows", reverse), views)
     if bias is None:
-        bias = deltas.sum((0, 2))
-    if factors.shape[-1] == 1:
-        return (deltas * factors).sum((0, 2))[..., None], bias
-    steps = space.plan("transposed", lambda: deltas.mT.unbind(0))
-    found = deltas.new_zeros(*deltas.shape[1:2], deltas.shape[-1], factors.shape[-1])
-    later, before = (steps[:-1], factors[1:].unbind(0)) if reverse else (steps[1:], factors[:-1].unbind(0))
-    for delta, factor in zip(later, before, strict=True) if shifted else zip(steps, factors.unbind(0), strict=True):
-        found.baddbmm_(delta, factor)
-    return found, bias
+        bias = rows.sum(1)
+    flat = factors.transpose(0, 1).flatten(1, 2)
+    if shifted:
+        batch = factors.shape[2]
+        return torch.bmm(later.mT, flat.narrow(1, batch if reverse else 0, flat.shape[1] - batch)), bias
+    if flat.shape[-1] == 1:  # in a product whose result has one column MKL is slow
+        return torch.bmm(flat.mT, rows).mT, bias
+    return torch.bmm(rows.mT, flat), bias
 
 
 def _with_replicas(tensor: Tensor | None, axis: int | None, wanted: int, replicas: int) -> Tensor | None:

@@ -99,6 +99,11 @@ class LanguageModeling(Task):
             targets = targets.masked_fill(~inside(batch.lengths, outputs.shape[1], outputs.device), NOT_SCORED)
         return nn.functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=NOT_SCORED)
 
+    @property
+    def plain_loss(self) -> str | None:
+        """See `Task`."""
+        return "cross_entropy"
+
     def evaluate(
         self, model: nn.Module, dataset: TokenDataset, part: str, *, points: int = 12, full: bool = True
     ) -> Evaluation:

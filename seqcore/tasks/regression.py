@@ -62,7 +62,8 @@ class Regression(Task):
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
         name = experiment.training.loss
-        self._loss = _LOSSES["mse" if name == "auto" else name]
+        self._loss_name = "mse" if name == "auto" else name
+        self._loss = _LOSSES[self._loss_name]
         self._tried: tuple[Table, tuple[Row, ...]] | None = None
 
     def search_preprocessing(self, table: Table, device: torch.device) -> Iterator[Preparing]:
@@ -123,6 +124,11 @@ class Regression(Task):
         scored = inside(batch.lengths, outputs.shape[1], outputs.device)[..., None]
         each = self._loss(outputs, batch.targets, reduction="none")
         return torch.where(scored, each, 0.0).sum() / (scored.sum() * outputs.shape[2])
+
+    @property
+    def plain_loss(self) -> str | None:
+        """See `Task`."""
+        return self._loss_name
 
     def evaluate(
         self, model: nn.Module, dataset: NumericDataset, part: str, *, points: int = 300, full: bool = True

@@ -102,6 +102,12 @@ class Task(ABC):
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """The training loss, in scaled units."""
 
+    @property
+    def plain_loss(self) -> str | None:
+        """The name in `seqcore.models.losses.LOSSES` of the loss where that is its mean over all targets of a batch
+        without `lengths` and `extra`, and `forward` is the model's own; None elsewhere."""
+        return None
+
     @abstractmethod
     def evaluate(
         self, model: nn.Module, dataset: Any, part: str, *, points: int = 300, full: bool = True

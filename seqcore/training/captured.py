@@ -115,9 +115,8 @@ class CapturedStep:
 
     def _step(self) -> tuple[Tensor, Tensor]:
         assert self._inputs is not None
-        loss, _ = self._state.forward(self._inputs, None)
-        norm = self._state.descend(loss)
-        return loss.detach(), norm
+        loss, _ = self._state.gradients(self._inputs, None)
+        return loss, self._state.descend()
 
     def _changing(self) -> list[Tensor]:
         """The tensors that a step changes: weights, buffers, and the optimizer's state."""

@@ -160,10 +160,10 @@ def train_step(
     if captured is not None and (found := captured(batch)) is not None:
         state.count_step(None)
         return *found, learning_rate
-    loss, recurrent_state = state.forward(batch, continues)
-    norm = state.descend(loss)
+    loss, recurrent_state = state.gradients(batch, continues)
+    norm = state.descend()
     state.count_step(recurrent_state if continues is not None else None)
-    return loss.detach(), norm, learning_rate
+    return loss, norm, learning_rate
 
 
 def check(experiment: Experiment, data: Any = None) -> None:

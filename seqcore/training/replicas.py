@@ -235,17 +235,23 @@ class ReplicatedState(TrainingState):
         loss, after = model.run(one, batch.inputs, batch.targets, batch.lengths, tuple(batch.extra.values()), before)
         return loss, after
 
-    def descend(self, loss: Tensor) -> Tensor:
+    def backward(self, loss: Tensor) -> None:
+        """Leave the gradients of the losses [K] in the parameters."""
+        stacked = self.replicated.stacked
+        found = torch.autograd.grad(loss, stacked, torch.ones_like(loss), allow_unused=True)
+        self._give_gradients([torch.zeros_like(p) if g is None else g for g, p in zip(found, stacked, strict=True)])
+
+    def _give_gradients(self, found: Sequence[Tensor]) -> None:
+        self._flat.grad = torch.cat([part.reshape(self.count, -1) for part in found], dim=1)
+
+    def descend(self) -> Tensor:
         """One step of the optimizer for each replica; returns the gradient norm of each before clipping, [K]."""
-        model, flat, limit = self.replicated, self._flat, self.experiment.training.clip_norm
-        found = torch.autograd.grad(loss, model.stacked, torch.ones_like(loss), allow_unused=True)
-        parts = [torch.zeros_like(p) if g is None else g for g, p in zip(found, model.stacked, strict=True)]
-        gradient = torch.cat([part.reshape(self.count, -1) for part in parts], dim=1)
+        flat, gradient, limit = self._flat, self._flat.grad, self.experiment.training.clip_norm
+        assert gradient is not None
         norm: Tensor = torch.linalg.vector_norm(gradient, dim=1)
         within = norm.device.type == "cpu" and norm.max().item() + 1e-6 <= 0.999 * limit
         if limit > 0.0 and not within:  # as for one model: on a CPU the norm is known at no cost
             gradient.mul_((limit / (norm + 1e-6)).clamp(max=1.0)[:, None])
-        flat.grad = gradient
         active, rates = self.replicas.active, self._rates
         if active.all() and (rates == rates[0]).all():
             self.update()

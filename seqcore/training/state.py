@@ -23,6 +23,7 @@ from seqcore.errors import CorruptError, DeviceError, ExperimentError
 from seqcore.evaluation.metrics import Scores
 from seqcore.events import CheckpointReady, Finding, Steps
 from seqcore.experiment.experiment import Experiment
+from seqcore.models.direct import DirectGradients
 from seqcore.models.replicated import carried_state
 from seqcore.models.state import State, join_leaves, leaves, map_state
 from seqcore.tasks import TASKS
@@ -193,10 +194,33 @@ class TrainingState:
         outputs, after = self.precision.widened(outputs, after)
         return self.task.loss(outputs, batch), after
 
-    def descend(self, loss: Tensor) -> Tensor:
-        """One step of the optimizer; returns the gradient norm before clipping."""
+    @cached_property
+    def direct(self) -> DirectGradients | None:
+        """Loss and gradients by formula, where model and loss are covered."""
+        return None if self.precision.mixed else DirectGradients.of(self.model, self.task.plain_loss)
+
+    def gradients(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
+        """The training loss of a batch, and the recurrent state after it; gradients are left in the parameters."""
+        if self.direct is None or batch.lengths is not None or batch.extra:
+            loss, after = self.forward(batch, continues)
+            self.backward(loss)
+            return loss.detach(), after
+        loss, after, found = self.direct(batch.inputs, batch.targets, self.state_for(continues))
+        self._give_gradients(found)
+        return loss, after
+
+    def _give_gradients(self, found: Sequence[Tensor]) -> None:
+        """Leave gradients in the model's parameters. A tensor may stand for two of them."""
+        for parameter, gradient in zip(self.parameters, found, strict=True):
+            parameter.grad = gradient
+
+    def backward(self, loss: Tensor) -> None:
+        """Leave the gradients of a loss in the parameters."""
         self.clear_gradients()
         backward(self.precision.scaled(loss))
+
+    def descend(self) -> Tensor:
+        """One step of the optimizer by the gradients; returns their norm before clipping."""
         self.precision.unscale(self.optimizer)
         norm = clip_gradients(self.parameters, self.experiment.training.clip_norm)
         if self.precision.scaler is None:

@@ -1,0 +1,163 @@
+"""Loss and gradients of a recurrent model by formula, without autograd: the training step of the common case.
+
+For small networks autograd's bookkeeping takes longer than the arithmetic, and for replicas so does `vmap`. The passes
+of the layers are those of `recurrent_cells`, which autograd uses too, or oneDNN's for an LSTM; output layer and loss
+are differentiated here. `DirectGradients.of` says which models are covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqcore.models.losses import LOSSES
+from seqcore.models.output_layer import FEW, OutputLayer
+from seqcore.models.recurrent import GRU, LSTM, RNN
+from seqcore.models.recurrent_cells import CELLS, Gradient, Weights
+from seqcore.models.recurrent_function import layer_gradients
+from seqcore.models.recurrent_layers import own_kernels
+from seqcore.models.replicated import Replicated
+from seqcore.models.sequence_model import OneHot, SequenceModel
+from seqcore.models.state import State
+from seqcore.models.workspace import Workspace
+
+__all__ = ["DirectGradients"]
+
+_MOST_SHAPES = 4  # of batches, whose buffers are kept
+
+
+class _Pass(NamedTuple):
+    """A layer's forward pass: what its backward pass needs, `native` if oneDNN made it, and the final state."""
+
+    x: Tensor
+    y: Tensor
+    before: Sequence[Tensor] | None
+    after: Sequence[Tensor]
+    native: Tensor | None = None  # oneDNN's workspace
+
+
+class DirectGradients:
+    """Calling it gives a batch's loss and gradients; of K replicas those of each, all at once."""
+
+    def __init__(self, model: SequenceModel, loss: str, *, replicas: bool) -> None:
+        network: Any = model.backbone.network
+        self._model, self._network, self._loss = model, network, LOSSES[loss]
+        self._lead = 1 if replicas else 0  # axes before the batch
+        self._cell, self._lstm = CELLS[network.mode], network.mode == "LSTM"
+        self._spaces: dict[torch.Size, list[Workspace]] = {}
+
+    @classmethod
+    def of(cls, model: nn.Module, loss: str | None) -> DirectGradients | None:
+        """For a model or replicas whose loss is one of `LOSSES`; None where they are not covered.
+
+        Covered is a `SequenceModel` on a CPU with RNN, GRU or LSTM layers in one direction, without dropout or
+        embedding.
+        """
+        base = model.base if isinstance(model, Replicated) else model
+        if loss not in LOSSES or type(base) is not SequenceModel or type(base.backbone) not in (RNN, GRU, LSTM):
+            return None
+        network: Any = base.backbone.network
+        covered = (
+            not network.bidirectional
+            and not base.backbone.recurrent_dropout
+            and not (network.dropout and network.num_layers > 1)
+            and isinstance(base.dropout, nn.Identity)
+            and (base.embedding is None or type(base.embedding) is OneHot)
+            and base.predict in ("last", "every")
+            and type(base.head) is OutputLayer
+            and all(p.device.type == "cpu" and p.requires_grad for p in base.parameters())
+        )
+        return cls(base, loss, replicas=isinstance(model, Replicated)) if covered else None
+
+    @torch.no_grad()
+    def __call__(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State, list[Tensor]]:
+        """-> (loss, state after the batch, gradients in the order of the model's parameters).
+
+        Arguments are those of the model and of its loss; of replicas, arguments and results have K first.
+        """
+        embedding, network = self._model.embedding, self._network
+        x = (inputs if embedding is None else embedding(inputs)).movedim(-2, 0)  # [T, B, F] or [T, K, B, F]
+        before: Any = [None] * network.num_layers
+        if state is not None:
+            before = list(zip(*(part.unbind(-2) for part in (state if self._lstm else (state,))), strict=True))
+        weights = [Weights(*(network._parameters[name] for name in names)) for names in network._all_weights]
+        spaces, passes = self._workspaces(x), list[_Pass]()
+        for w, start, space in zip(weights, before, spaces, strict=True):
+            passes.append(self._forward(passes[-1].y if passes else x, start, w, space))
+        loss, d, found = self._outer(passes[-1].y, targets, spaces[-1])
+        for number in reversed(range(len(passes))):
+            below = spaces[number - 1].buffer("d", network.hidden_size) if number else None
+            d, own = self._backward(d, passes[number], weights[number], spaces[number], below)
+            found = [*own, *found]
+        ends = tuple(torch.stack(each, dim=-2) for each in zip(*(one.after for one in passes), strict=True))
+        return loss, ends if self._lstm else ends[0], found
+
+    def _workspaces(self, x: Tensor) -> list[Workspace]:
+        """Those of the layers for a batch of this size."""
+        found = self._spaces.get(x.shape)
+        if found is None:
+            if len(self._spaces) == _MOST_SHAPES:
+                del self._spaces[next(iter(self._spaces))]
+            shape = x.shape[:-1]
+            found = [Workspace(shape, x.dtype, x.device) for _ in range(self._network.num_layers)]
+            self._spaces[x.shape] = found
+        return found
+
+    def _forward(self, x: Tensor, before: Any, w: Weights, space: Workspace) -> _Pass:
+        if self._lstm and not self._lead and not own_kernels("LSTM", x, steps=len(x), lengths=False):
+            h, c = before or (x.new_zeros(x.shape[1], w.hh.shape[1]),) * 2
+            x, own = x.contiguous(), [part.detach() for part in w if part is not None]
+            with torch.enable_grad():  # or it keeps nothing for a backward pass
+                y, *after, native = torch.ops.aten.mkldnn_rnn_layer.default(
+                    x, *own, h, c, False, [], _LSTM, w.hh.shape[1], 1, True, False, False, True
+                )
+            return _Pass(x, y, (h, c), after, native)
+        y = self._cell.forward(x, before, w, space, reverse=False)
+        cells = self._cell.cells(space, y.shape[-1])
+        return _Pass(x, y, before, (y[-1],) if cells is None else (y[-1], cells[-1] / 2))
+
+    def _backward(
+        self, d: Tensor, done: _Pass, w: Weights, space: Workspace, out: Tensor | None
+    ) -> tuple[Any, Sequence[Tensor]]:
+        """The gradients of a layer's input, for which `out` is where they are wanted, and of its weights."""
+        if done.native is None:
+            start = Gradient(d)
+            _, found = layer_gradients(self._cell, start, done.x, done.y, done.before, w, space, out=out)
+            return out, self._apart(*found)
+        assert done.before is not None
+        dx, *own, _, _ = torch.ops.aten.mkldnn_rnn_layer_backward.default(
+            done.x, *w, *done.before, done.y, *done.after, d, None, None,
+            False, _LSTM, w.hh.shape[1], 1, True, True, False, [], False, done.native,
+        )  # fmt: skip
+        return dx, self._apart(*own)
+
+    def _apart(self, ih: Any, hh: Any, bias_ih: Any, bias_hh: Any) -> list[Tensor]:
+        """Gradients of which each can be changed in place: those of both biases may be one tensor."""
+        return [ih, hh, bias_ih.clone() if bias_ih is bias_hh and not self._lead else bias_ih, bias_hh]
+
+    def _outer(self, y: Tensor, targets: Tensor, space: Workspace) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Output layer and loss of y[T, B, D] -> (loss, gradient of y, gradients of the output layer)."""
+        lead, head, d = self._lead, self._model.head, space.buffer("d", y.shape[-1])
+        targets = targets.transpose(lead, lead + 1).flatten(lead, lead + 1)  # [R, ...] or [K, R, ...], as the rows
+        if self._model.predict == "every":
+            rows, of_rows = (v.transpose(0, lead).flatten(lead, lead + 1) for v in (y, d))
+        else:
+            rows, of_rows = y[-1], d.zero_()[-1]
+        weight, bias = head.weight, head.bias
+        if not lead:
+            loss, delta = self._loss(torch.addmm(bias, rows, weight.t()), targets)
+            torch.mm(delta, weight, out=of_rows)
+            return loss, d, [torch.mm(delta.t(), rows), delta.sum(0)]
+        if head.out_features <= FEW:
+            outputs = torch.baddbmm(bias[..., None], weight, rows.mT).mT
+        else:
+            outputs = torch.baddbmm(bias[:, None], rows, weight.mT)
+        loss, delta = self._loss(outputs, targets)
+        torch.bmm(delta, weight, out=of_rows)
+        return loss, d, [torch.bmm(delta.mT, rows), delta.sum(1)]
+
+
+_LSTM = 2  # oneDNN's kind of layer
