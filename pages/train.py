@@ -12,7 +12,7 @@ from ui import (
     import_changes,
     import_report,
     overview,
-    run_view,
+    run_area,
     session,
 )  # fmt: skip
 
@@ -63,19 +63,7 @@ with right:
     for line in errors or ():
         st.warning(session.escape(line))
     ready = experiment if table is not None and not errors else None
-    if run is None:
-        with st.container(horizontal=True, key="actions"):
-            actions.buttons(None, ready, missing=data_picker.awaits_file(draft))
-            actions.seeds_offer(ready, table)
-        actions.errors()
-        if ready is not None and table is not None:
-            overview.data_warnings(ready, table)
-        import_report.questions_box(table)
-        overview.data_plot(experiment, table)
-        if table is not None:
-            import_report.columns_box(draft, table, expanded=False)
-    else:
-        run_view.live_area(run, ready)
+    run_area.run_area(run, draft, experiment, table, ready=ready is not None)
 
 if experiment is not None and table is not None:
     if run is not None:

@@ -16,7 +16,18 @@ from seqcore.training.control import LIVE_CHANGES
 from ui import data_picker, drafts, overview, permissions, replica_offers, session, warm_up
 from ui.run_index import run_index
 
-__all__ = ["buttons", "errors", "open_in_predict", "page_begins", "pending_request", "seeds_offer", "was_started_here"]
+__all__ = [
+    "buttons",
+    "errors",
+    "open_in_predict",
+    "page_begins",
+    "pending_request",
+    "redraw_page_if_due",
+    "redraw_page_later",
+    "seeds_offer",
+    "take_started",
+    "was_started_here",
+]
 
 WIDTHS = {
     "do-train": 100,
@@ -33,6 +44,7 @@ SEEDS = "training.replicas"
 RESULTING_STATUS = {"Pause": "paused", "Continue": "running", "Stop": "stopped"}  # request -> status once it is done
 _ERRORS, _SUBMITTED, _STARTED_HERE, _DONE = "action-errors", "submitted", "started-here", "action-done"
 _PENDING = "pending-request"
+_LATER = "redraw-page-later"
 
 
 def buttons(
@@ -123,6 +135,23 @@ def open_in_predict(run: Run) -> None:
 def page_begins() -> None:
     """Say that the whole page is drawn, after the action of a button: `buttons` need not have it drawn again."""
     st.session_state.pop(_DONE, None)
+    st.session_state.pop(_LATER, None)
+
+
+def take_started() -> bool:
+    """Whether Train has just started a run that the page does not show yet; once only."""
+    return bool(st.session_state.pop(_DONE, False))
+
+
+def redraw_page_later() -> None:
+    """Let `redraw_page_if_due` have the whole page drawn."""
+    st.session_state[_LATER] = True
+
+
+def redraw_page_if_due() -> None:
+    """Have the whole page drawn, if only the view of a new run was drawn after a click."""
+    if st.session_state.pop(_LATER, False):
+        st.rerun()
 
 
 def errors() -> None:

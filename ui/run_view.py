@@ -26,11 +26,11 @@ from ui.run_history import REPLAY_BELOW, SPEEDS, Moment, Replay
 from ui.run_labels import SPLITS, STATUSES
 from ui.shared_history import UNSLOWED, Same, SharedHistory, shared_history
 
-__all__ = ["live_area", "loss_of", "preview_caption"]
+__all__ = ["await_first_step", "live_area", "loss_of", "preview_caption"]
 
 POLL = 0.4  # seconds: the chart has to be updated at least twice a second
 SLOWEST_POLL = 3.0  # seconds, of any number of viewers
-WAIT, SHORT_POLL, YOUNG = 0.25, 0.03, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
+WAIT, SHORT_POLL, YOUNG = 0.25, 0.02, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay
 PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
 REPLAY, REPLAY_STARTED, REPLAYED, VIEWER = "replay-now", "replay-started", "replayed-runs", "viewer"
@@ -43,14 +43,14 @@ UNSEEN = "Not used for training."
 SEEN = "Used for training: no data are held out."
 
 
-def live_area(run: Run, experiment: Experiment | None) -> None:
-    """Draw a run, and redraw it periodically while it is active or replayed."""
+def live_area(run: Run, experiment: Experiment | None, *, wait: bool = True) -> None:
+    """Draw a run, and redraw it periodically while it is active or replayed. `wait` for the first step of a new run."""
     replay = _replay(run)
     active = not run.ended
     poll = poll_interval(shared_history(run).viewers)
     interval = poll if active else FRAME if replay else None
     with st.container(key="live"):
-        st.fragment(_live, run_every=interval)(run, experiment, active, poll)
+        st.fragment(_live, run_every=interval)(run, experiment, active, poll, wait)
 
 
 def poll_interval(viewers: int) -> float:
@@ -63,14 +63,16 @@ def _replay(run: Run) -> Replay | None:
     return replay if replay is not None and replay.run == run.id and run.ended else None
 
 
-def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float) -> None:
+def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float, wait: bool) -> None:
+    actions.redraw_page_if_due()
     history = shared_history(run)
     replay = _replay(run)
     if replay is None:
         stale = history.run.ended == was_active  # the page was drawn of a newer state
         viewer = st.session_state.setdefault(VIEWER, uuid.uuid4().hex)
         history.update(session.store(), interval=0.0 if stale else None, viewer=viewer)
-        _await_first_step(history)
+        if wait:
+            _await_first_step(history)
     run = history.run
     if was_active == run.ended:  # started or ended since the page was drawn: other buttons, another interval
         _replay_once(run)
@@ -105,6 +107,11 @@ def _replay_once(run: Run) -> bool:
     replayed.add(run.id)
     st.session_state[REPLAY] = Replay.of(run)
     return True
+
+
+def await_first_step(run: Run) -> None:
+    """Wait briefly for the first step of a run that has just been started."""
+    _await_first_step(shared_history(run))
 
 
 def _await_first_step(history: SharedHistory) -> None:

@@ -24,6 +24,7 @@ MODULES = (
     "ui.run_view",
     "ui.actions",
     "ui.overview",
+    "ui.run_area",
     "ui.import_changes",
     "ui.import_report",
 )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from seqcore.errors import SeqcoreError, StoreError
-from seqcore.events import CheckpointReady, Event, Finished
+from seqcore.events import CheckpointReady, Event, Finished, Steps
 from seqcore.runs.records import Lease
 from seqcore.runs.store import Store
 from seqcore.training.control import Control
@@ -40,6 +40,7 @@ class EventWriter:
         self._wake = threading.Event()
         self._flushing = threading.Event()
         self._closing = False
+        self._stepped = False
         self._error: SeqcoreError | None = None
         self._checkpoint: CheckpointReady | None = None
         self._checkpoint_written = 0.0
@@ -77,6 +78,9 @@ class EventWriter:
                 break
             except queue.Full:
                 self._raise()
+        if not self._stepped and isinstance(event, Steps):  # somebody is waiting for the first point
+            self._stepped = True
+            self._flushing.set()
         self._wake.set()
         if rare:
             self.flush()
