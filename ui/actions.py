@@ -89,6 +89,8 @@ def _can_have_seeds(experiment: Experiment, table: Table) -> bool:
 
 
 def _seeds_offer(experiment: Experiment, awaited: bool) -> None:
+    if st.session_state.get(_DONE, False):
+        st.rerun()  # its button was pressed: the page is that of the new run
     offers = replica_offers.current
     known = offers.known(experiment)
     if awaited and known:
