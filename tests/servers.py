@@ -21,7 +21,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-PATIENCE = 60.0  # seconds: a busy machine is slow, not broken
+PATIENCE = 120.0  # seconds: a busy machine is slow, not broken
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def running_server(
             yield server
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
 
 
 class Visitor:

@@ -35,13 +35,13 @@ def test_ctrl_c_ends_the_dashboard_without_an_error(tmp_path: Path, ending: str)
     assert make.stdout is not None
     assert make.stdout.readline() == "ready\n"
     os.killpg(make.pid, signal.SIGINT)  # as a terminal does: to make, its shell and the server at once
-    said, _ = make.communicate(timeout=30)
+    said, _ = make.communicate(timeout=120)
     assert "*** [" not in said  # a rule that failed; "*** wait: No child processes" is make, interrupted while it waits
 
 
 def test_a_dashboard_that_fails_is_an_error(tmp_path: Path) -> None:
     make = start(tmp_path / "server.py", "sys.exit(3)")
-    said, _ = make.communicate(timeout=30)
+    said, _ = make.communicate(timeout=120)
     assert make.returncode != 0
     assert "Error" in said
 

@@ -32,7 +32,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def page(store: Path, root: Path) -> AppTest:
-    return AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=120).switch_page("data.py")
+    return AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240).switch_page("data.py")
 
 
 def errors(page: AppTest) -> list[str]:

@@ -114,7 +114,7 @@ def test_no_page_shows_a_live_link(
     scheduler = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
     monkeypatch.setattr(session, "scheduler", lambda: scheduler)
-    page = AppTest.from_file(str(ROUTER), default_timeout=120)
+    page = AppTest.from_file(str(ROUTER), default_timeout=240)
     page.query_params["run"] = runs[which]
     page.switch_page("train.py").run()
     page.switch_page(page_name).run()
@@ -135,7 +135,7 @@ def test_errors_in_files_and_links_are_escaped(
     store, _ = trained
     monkeypatch.setattr(session, "store", lambda: store)
     monkeypatch.setattr(session, "scheduler", lambda: Scheduler(store))
-    page = AppTest.from_file(str(ROUTER), default_timeout=120)
+    page = AppTest.from_file(str(ROUTER), default_timeout=240)
     for i, name in enumerate(NAMES):
         page.query_params[f"model.{name}"] = name
         page.query_params[("data.target", "data.inputs", "model.architecture", "training.loss", "recipe")[i % 5]] = name

@@ -23,7 +23,7 @@ def page(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
     monkeypatch.setattr(session.Scheduler, "start", lambda self: self)
     st.cache_resource.clear()
-    yield AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=120).switch_page("data.py")
+    yield AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240).switch_page("data.py")
     st.cache_resource.clear()
 
 
@@ -92,7 +92,7 @@ def test_a_change_that_makes_the_file_unreadable_is_refused(page: AppTest) -> No
 def test_options_that_do_not_fit_the_file_can_be_reset(page: AppTest) -> None:
     _upload(page)
     link = {key: value[0] if isinstance(value, list) else value for key, value in page.query_params.items()}
-    fresh = AppTest.from_file(page._script_path, default_timeout=120).switch_page("data.py")
+    fresh = AppTest.from_file(page._script_path, default_timeout=240).switch_page("data.py")
     for key, value in {**link, "data.options.columns": '{"gone": "time"}', "model.hidden_size": "24"}.items():
         fresh.query_params[key] = value
     fresh.run()

@@ -45,7 +45,7 @@ def test_a_fault_in_a_link_is_one_line_each_and_the_rest_is_kept(
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
     monkeypatch.setattr(session.Scheduler, "start", lambda self: self)
     st.cache_resource.clear()
-    page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=120)
+    page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240)
     for key, value in {"recipe": "sine-next-step", "model.hidden_size": "24", **NASTY[name]}.items():
         page.query_params[key] = value
     page.switch_page(page_name).run()

@@ -57,7 +57,7 @@ def ended(store: Store, owner: str | None = None) -> str:
 
 
 def opened(root: Path, page: str, run: str | None = None, user: dict[str, object] | None = None) -> AppTest:
-    app = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=60)
+    app = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240)
     app.user = user or {}
     if run is not None:
         app.query_params["run"] = run

@@ -58,7 +58,7 @@ def empty(tmp_path, monkeypatch):
 
 
 def open_page(run: str | None = None) -> AppTest:
-    page = AppTest.from_file(ROUTER, default_timeout=60)
+    page = AppTest.from_file(ROUTER, default_timeout=240)
     if run is not None:
         page.query_params["run"] = run
     page.switch_page("predict.py").run()

@@ -47,7 +47,7 @@ def runs(trained, monkeypatch):
 
 
 def open_page(run: str) -> AppTest:
-    page = AppTest.from_file(ROUTER, default_timeout=60)
+    page = AppTest.from_file(ROUTER, default_timeout=240)
     page.query_params["run"] = run
     page.switch_page("predict.py").run()
     assert not page.exception

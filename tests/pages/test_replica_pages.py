@@ -45,7 +45,7 @@ def runs(trained, monkeypatch):
 
 
 def open_page(name: str, run: str | None = None) -> AppTest:
-    page = AppTest.from_file(ROUTER, default_timeout=120)
+    page = AppTest.from_file(ROUTER, default_timeout=240)
     if run is not None:
         page.query_params["run"] = run
     page.switch_page(name).run()
@@ -119,7 +119,7 @@ def test_the_metrics_have_rows_for_the_lowest_and_the_highest_seed(runs) -> None
 def test_the_number_of_seeds_is_a_basic_field_and_greyed_for_translation(runs) -> None:
     page = open_page("train.py")
     assert not page.number_input(key="field:training.replicas").disabled
-    page = AppTest.from_file(ROUTER, default_timeout=120)
+    page = AppTest.from_file(ROUTER, default_timeout=240)
     page.query_params["recipe"] = "english-french"
     page.run()
     assert not page.exception

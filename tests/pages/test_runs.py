@@ -70,7 +70,7 @@ def fail(store: Store, line: str) -> str:
 
 
 def open_page(run: str | None = None) -> AppTest:
-    page = AppTest.from_file(ROUTER, default_timeout=30)
+    page = AppTest.from_file(ROUTER, default_timeout=240)
     if run is not None:
         page.query_params["run"] = run
     page.switch_page("runs.py").run()

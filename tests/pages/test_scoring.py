@@ -50,7 +50,7 @@ def test_a_model_can_be_used_while_it_is_evaluated(store: Store, root: Path, mon
     with monkeypatch.context() as patched:
         patched.setattr(Predictor, "evaluate", slowly)
         patched.setattr(scoring, "PATIENCE", 0.0)
-        page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=120)
+        page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240)
         page.query_params["run"] = run.id
         try:
             page.switch_page("predict.py").run()

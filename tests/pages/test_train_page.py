@@ -32,7 +32,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def page(store: Path, root: Path) -> AppTest:
-    return AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=60)
+    return AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240)
 
 
 def control(page: AppTest, kind: str, path: str) -> Any:
@@ -302,7 +302,7 @@ def test_a_wrong_link_is_one_error_for_each_fault(page: AppTest) -> None:
 def test_a_store_that_can_not_be_opened_is_one_error(store: Path, root: Path) -> None:
     store.mkdir(parents=True)
     (store / "seqcore.db").write_bytes(b"this is no database" * 100)
-    page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=60).run()
+    page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240).run()
     assert not page.exception
     assert len(errors(page)) == 1
 

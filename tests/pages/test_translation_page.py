@@ -40,7 +40,7 @@ def page(trained, monkeypatch) -> AppTest:
     scheduler = Scheduler(store)
     monkeypatch.setattr(session, "store", lambda: store)
     monkeypatch.setattr(session, "scheduler", lambda: scheduler)
-    page = AppTest.from_file(ROUTER, default_timeout=60)
+    page = AppTest.from_file(ROUTER, default_timeout=240)
     page.query_params["run"] = run
     page.switch_page("predict.py").run()
     assert not page.exception

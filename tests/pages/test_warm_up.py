@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from ui import overview
 
 overview.check = lambda *given: os._exit(1 if "torch" in sys.modules else 17)
-AppTest.from_file(os.path.abspath("pages/_router.py"), default_timeout=60).run()
+AppTest.from_file(os.path.abspath("pages/_router.py"), default_timeout=240).run()
 """
 
 

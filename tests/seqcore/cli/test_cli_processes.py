@@ -52,7 +52,7 @@ def until(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
 
 def answer(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
     """All that a command printed, once it has ended well."""
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     return [json.loads(line) for line in out.splitlines()]
 
@@ -61,7 +61,7 @@ def test_ctrl_c_stops_cleanly_and_the_run_can_go_on(start: Start) -> None:
     training = start(*ENDLESS)
     run = until(training, "epoch")["run"]
     training.send_signal(signal.SIGINT)
-    out, err = training.communicate(timeout=30)
+    out, err = training.communicate(timeout=120)
     assert training.returncode == 130
     assert "Traceback" not in err
     finished = json.loads(out.splitlines()[-1])
@@ -71,7 +71,7 @@ def test_ctrl_c_stops_cleanly_and_the_run_can_go_on(start: Start) -> None:
     going_on = start("resume", run, "--json")
     assert until(going_on, "started")["step"] == shown["step"]
     going_on.send_signal(signal.SIGINT)
-    going_on.communicate(timeout=30)
+    going_on.communicate(timeout=120)
     assert going_on.returncode == 130
 
 
@@ -79,7 +79,7 @@ def test_sigterm_writes_a_checkpoint_and_exits(start: Start) -> None:
     training = start(*ENDLESS)
     run = until(training, "epoch")["run"]
     training.terminate()
-    _, err = training.communicate(timeout=30)
+    _, err = training.communicate(timeout=120)
     assert training.returncode == 143
     assert "Traceback" not in err
     (shown,) = answer(start("show", run, "--json"))
@@ -94,7 +94,7 @@ def test_another_terminal_pauses_continues_and_stops_a_run(start: Start) -> None
     for command in ("pause", "continue", "stop"):
         (said,) = answer(start(command, "latest", "--json"))
         assert (said["run"], said["command"]) == (run, command)
-    out, err = training.communicate(timeout=30)
+    out, err = training.communicate(timeout=120)
     assert training.returncode == 0, err
     assert json.loads(out.splitlines()[-1])["status"] == "stopped"
 
@@ -106,7 +106,7 @@ def test_a_reader_who_goes_away_is_no_fault_of_the_program(start: Start) -> None
     listing.stdout.close()
     assert listing.stderr is not None
     assert listing.stderr.read() == ""
-    assert listing.wait(timeout=30) in (0, 141)
+    assert listing.wait(timeout=120) in (0, 141)
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&-", "<&- >&- 2>&-"])
@@ -129,7 +129,7 @@ def test_names_do_not_control_the_terminal(tmp_path: Path, start: Start) -> None
         ["train", str(file), "--group", f"{name}\nc", "--set", "training.epochs=1"],
         ["show", "latest"],
     ):
-        out, err = start(*words).communicate(timeout=60)
+        out, err = start(*words).communicate(timeout=120)
         assert words[0] == "train" or "a [31m 32m b" in out
         assert not set("\x1b\x9b\u202e") & set(out + err)
     assert "a [31m 32m b c\n" in out
@@ -137,7 +137,7 @@ def test_names_do_not_control_the_terminal(tmp_path: Path, start: Start) -> None
 
 def test_a_very_long_name_is_shortened_in_an_error(start: Start) -> None:
     for words in (["train", "9" * 100_000], ["show", "9" * 100_000], ["fields", "9" * 100_000]):
-        _, err = start(*words).communicate(timeout=60)
+        _, err = start(*words).communicate(timeout=120)
         assert err.count("\n") == 1
         assert len(err) < 3_000
         assert "no " in err or "too long" in err
@@ -150,7 +150,7 @@ def test_training_stops_cleanly_when_its_reader_goes_away(start: Start) -> None:
     training.stdout.close()
     assert training.stderr is not None
     assert "Traceback" not in training.stderr.read()
-    assert training.wait(timeout=30) == 141
+    assert training.wait(timeout=120) == 141
     (shown,) = answer(start("show", run, "--json"))
     assert shown["status"] == "stopped"
 
@@ -165,7 +165,7 @@ def test_a_burst_of_signals_during_the_imports_ends_a_command_without_a_tracebac
         assert command.poll() is None
     for _ in range(8):
         command.send_signal(number)
-    out, err = command.communicate(timeout=30)
+    out, err = command.communicate(timeout=120)
     assert (command.returncode, out, err) == (128 + number, "", "")
 
 
@@ -179,7 +179,7 @@ def test_a_burst_of_ctrl_c_aborts_a_run_that_keeps_what_was_printed(start: Start
     epoch = until(training, "epoch")
     for _ in range(8):
         training.send_signal(signal.SIGINT)
-    _, err = training.communicate(timeout=30)
+    _, err = training.communicate(timeout=120)
     assert (training.returncode, err) == (130, "")
     (shown,) = answer(start("show", epoch["run"], "--json"))
     assert shown["status"] == "stopped"

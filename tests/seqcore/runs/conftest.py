@@ -115,7 +115,7 @@ def finished() -> Callable[..., Finished]:
 def wait_until() -> Callable[..., None]:
     """`wait_until(condition, seconds)`: look again and again; fail where it stays false."""
 
-    def wait(condition: Callable[[], object], seconds: float = 60.0, what: str = "the condition") -> None:
+    def wait(condition: Callable[[], object], seconds: float = 120.0, what: str = "the condition") -> None:
         until = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > until:
@@ -155,7 +155,7 @@ class Worker:
         self.pid = self.process.pid
         self.hears("ready")
 
-    def hears(self, words: str, seconds: float = 60.0) -> None:
+    def hears(self, words: str, seconds: float = 120.0) -> None:
         self._wait_until(lambda: words in self.words, seconds, f"{words!r} in {self.words}")
 
     def kill(self) -> None:

@@ -193,7 +193,7 @@ def test_many_processes_may_open_a_new_store_at_once(folder: Path, root: Path) -
         subprocess.Popen([sys.executable, "-c", script, str(folder)], cwd=root, stdout=subprocess.PIPE)
         for _ in range(4)
     ]
-    assert [process.communicate(timeout=60)[0] for process in processes] == [b"0\n"] * 4
+    assert [process.communicate(timeout=120)[0] for process in processes] == [b"0\n"] * 4
 
 
 def test_many_writers_and_readers_do_not_fail_each_other(

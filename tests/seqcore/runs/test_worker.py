@@ -313,7 +313,7 @@ seqcore.train(experiment, store=seqcore.open_store("FOLDER"))
     process = subprocess.Popen([sys.executable, "-c", script], cwd=root, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: store.runs() and store.runs()[0].step > 20)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     # What torch tidies up at the end makes Python forget the signal where tabulate is installed, as sacrebleu wants it.
     assert process.returncode in (-signal.SIGINT, 1)
     assert said.strip().endswith("KeyboardInterrupt")
