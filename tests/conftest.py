@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ settings.load_profile("shared")
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.pop("SEQCORE_STORE", None)
 os.environ["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] = "false"
+
+# A shell's background job ignores Ctrl-C, and so would every command that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
