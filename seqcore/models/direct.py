@@ -141,8 +141,11 @@ class DirectGradients:
     def _outer(self, y: Tensor, targets: Tensor, space: Workspace) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Output layer and loss of y[T, B, D] -> (loss, gradient of y, gradients of the output layer)."""
         lead, head, d = self._lead, self._model.head, space.buffer("d", y.shape[-1])
+        every = self._model.predict == "every"
         targets = targets.transpose(lead, lead + 1).flatten(lead, lead + 1)  # [R, ...] or [K, R, ...], as the rows
-        if self._model.predict == "every":
+        if every and lead and head.out_features <= FEW:
+            return self._few_outputs(y, targets, d)
+        if every:
             rows, of_rows = (v.transpose(0, lead).flatten(lead, lead + 1) for v in (y, d))
         else:
             rows, of_rows = y[-1], d.zero_()[-1]
@@ -156,8 +159,23 @@ class DirectGradients:
         else:
             outputs = torch.baddbmm(bias[:, None], rows, weight.mT)
         loss, delta = self._loss(outputs, targets)
-        torch.bmm(delta, weight, out=of_rows)
+        if every:  # the rows of a replica lie apart
+            d.copy_(torch.bmm(delta, weight).view(len(delta), len(d), -1, d.shape[-1]).transpose(0, 1))
+        else:
+            torch.bmm(delta, weight, out=of_rows)
         return loss, d, [torch.bmm(delta.mT, rows), delta.sum(1)]
+
+    def _few_outputs(self, y: Tensor, targets: Tensor, d: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The same for replicas with few outputs at every step, without moving y[T, K, B, D] in memory."""
+        weight, bias = self._model.head.weight, self._model.head.bias
+        outputs = torch.matmul(weight, y.mT).permute(1, 0, 3, 2)  # [K, T, B, O]
+        loss, delta = self._loss(torch.add(outputs, bias[:, None, None]).flatten(1, 2), targets)
+        by_step = delta.view(outputs.shape).transpose(0, 1)
+        if delta.shape[-1] == 1:
+            torch.mul(by_step, weight, out=d)
+        else:
+            torch.matmul(by_step, weight, out=d)
+        return loss, d, [torch.matmul(by_step.mT, y).sum(0), delta.sum(1)]
 
 
 _LSTM = 2  # oneDNN's kind of layer

@@ -67,7 +67,7 @@ class Cell(ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool) -> Tensor:
-        """x[T, B, F] -> y[T, B, D]."""
+        """x[T, B, F] -> y[T, B, D], which may be the buffer "states" of the workspace."""
 
     @abstractmethod
     def backward(
@@ -102,7 +102,7 @@ class _RNN(Cell):
                     if before is not None:
                         add_product(u, before, recurrent)
                     before = activation(u)
-            return states.clone()
+            return states
         sums = w.hh.sum(-1)
         product(x, w.ih, -sums if bias is None else bias - sums, scale=2, out=states)
         before = torch.full_like(steps[0], 0.5) if state is None else (state[0] + 1) / 2
@@ -171,7 +171,7 @@ class _GRU(Cell):
                 reset_update.sigmoid_()
                 activation(candidate.addcmul_(reset, product_n, value=scale))
                 before = torch.lerp(candidate, before, update, out=new)
-        return torch.add(_MINUS_ONE, states, alpha=2) if large else states.clone()
+        return torch.add(_MINUS_ONE, states, alpha=2) if large else states
 
     def backward(
         self, start: Gradient, y: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool
@@ -236,7 +236,7 @@ class _LSTM(Cell):
                 else:
                     torch.mul(c, 0.5, out=tanh_c).tanh_()
                 h = torch.mul(o, tanh_c, out=new)
-        return states.clone()
+        return states
 
     def backward(
         self, start: Gradient, y: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool

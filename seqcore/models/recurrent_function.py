@@ -201,16 +201,21 @@ def _forward(
     reverse: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     if lengths is None:
-        y = cell.forward(x, state, weights, space, reverse=reverse)
+        y = _own(cell.forward(x, state, weights, space, reverse=reverse), space)
         cells, end = cell.cells(space, y.shape[-1]), 0 if reverse else -1
         return y, (y[end].clone(),) if cells is None else (y[end].clone(), cells[end] / 2)
     padding = _padding(lengths, len(x))
     x = x.masked_fill(padding, 0.0)
-    y = cell.forward(_reversed(x, lengths) if reverse else x, state, weights, space, reverse=False)
+    y = _own(cell.forward(_reversed(x, lengths) if reverse else x, state, weights, space, reverse=False), space)
     cells = cell.cells(space, y.shape[-1])
     final = (_at_end(y, lengths),) if cells is None else (_at_end(y, lengths), _at_end(cells, lengths) / 2)
     y.masked_fill_(padding, 0.0)
     return _reversed(y, lengths) if reverse else y, final
+
+
+def _own(y: Tensor, space: Workspace) -> Tensor:
+    """Values that stay when the workspace is used again."""
+    return y.clone() if y is space.buffer("states", y.shape[-1]) else y
 
 
 def _split(cell: Cell, rest: Sequence[Any]) -> tuple[Sequence[Tensor] | None, Weights]:
@@ -254,22 +259,17 @@ def _replica_sums(
     shifted: bool = False,
     bias: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The same for K replicas, [K, I, J] and [K, I]."""
-
-    def views() -> tuple[Tensor, Tensor]:
-        rows, batch = deltas.transpose(0, 1).flatten(1, 2), deltas.shape[2]  # [K, T B, I]
-        return rows, rows.narrow(1, 0 if reverse else batch, rows.shape[1] - batch)
-
-    rows, later = space.plan(("rows", reverse), views)
+    """The same for K replicas, [K, I, J] and [K, I]: step by step, for the axes of time and batch lie apart."""
     if bias is None:
-        bias = rows.sum(1)
-    flat = factors.transpose(0, 1).flatten(1, 2)
-    if shifted:
-        batch = factors.shape[2]
-        return torch.bmm(later.mT, flat.narrow(1, batch if reverse else 0, flat.shape[1] - batch)), bias
-    if flat.shape[-1] == 1:  # in a product whose result has one column MKL is slow
-        return torch.bmm(flat.mT, rows).mT, bias
-    return torch.bmm(rows.mT, flat), bias
+        bias = deltas.sum(0).sum(1)  # several times as fast as a sum over both axes at once
+    if factors.shape[-1] == 1:
+        return torch.matmul(factors.mT, deltas).sum(0).mT, bias
+    steps = space.plan("transposed", lambda: deltas.mT.unbind(0))
+    later, before = (steps[:-1], factors[1:].unbind(0)) if reverse else (steps[1:], factors[:-1].unbind(0))
+    found = deltas.new_zeros(*deltas.shape[1:2], deltas.shape[-1], factors.shape[-1])
+    for delta, factor in zip(later, before, strict=True) if shifted else zip(steps, factors.unbind(0), strict=True):
+        found.baddbmm_(delta, factor)
+    return found, bias
 
 
 def _with_replicas(tensor: Tensor | None, axis: int | None, wanted: int, replicas: int) -> Tensor | None:

@@ -35,16 +35,8 @@ class Workspace:
         """The buffer of this name, made at its first use."""
         if name not in self._buffers:
             with torch.inference_mode(False):  # or it could not be used in training later
-                self._buffers[name] = self._empty(width)
+                self._buffers[name] = torch.empty(*self._shape, width, dtype=self._dtype, device=self._device)
         return self._buffers[name]
-
-    def _empty(self, width: int) -> Tensor:
-        """Of replicas in the order [K, T, B, width] in memory, so that all rows of each are one matrix."""
-        if len(self._shape) == 2:
-            return torch.empty(*self._shape, width, dtype=self._dtype, device=self._device)
-        steps, replicas, batch = self._shape
-        stacked = torch.empty(replicas, steps, batch, width, dtype=self._dtype, device=self._device)
-        return stacked.transpose(0, 1)
 
     def plan(self, key: Any, make: Callable[[], T]) -> T:
         """What `make` gives, made at its first use."""
