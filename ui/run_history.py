@@ -268,9 +268,9 @@ class Replay:
         return replace(self, at=self.shown(at), began=at, speed=speed)
 
     def step(self, run: Run, now: float | None = None) -> int | None:
-        """The step to show, or None if the replay is over."""
+        """The step to show, from the first one on, which keeps the chart's curve; None if the replay is over."""
         progress = self.shown(now) / max(run.seconds, 0.05)
-        return int(progress * run.step) if progress < 1.0 else None
+        return max(1, int(progress * run.step)) if progress < 1.0 else None
 
 
 def _step(stored: StoredEvent) -> int:

@@ -178,7 +178,7 @@ def test_the_latest_report_of_a_repeated_epoch_counts() -> None:
 
 def test_a_replay_goes_at_its_speed_and_ends() -> None:
     replay = Replay(RUN.id, began=100.0, speed=0.5)
-    assert replay.step(RUN, now=100.0) == 0
+    assert replay.step(RUN, now=100.0) == 1  # from the first step on
     assert replay.step(RUN, now=102.0) == 20
     faster = replay.with_speed(2.0, now=102.0)
     assert faster.step(RUN, now=102.0) == 20
