@@ -310,10 +310,13 @@ experiment = seqcore.Experiment.make({"model": {"hidden_size": 8}, "training": {
 seqcore.train(experiment, store=seqcore.open_store("FOLDER"))
 """.replace("FOLDER", str(folder))
     store = Store(folder)
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=root, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: store.runs() and store.runs()[0].step > 20)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    with subprocess.Popen([sys.executable, "-c", script], cwd=root, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: store.runs() and store.runs()[0].step > 20)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.kill()  # nothing of it is left where it did not end
     # What torch tidies up at the end makes Python forget the signal where tabulate is installed, as sacrebleu wants it.
     assert process.returncode in (-signal.SIGINT, 1)
     assert said.strip().endswith("KeyboardInterrupt")
