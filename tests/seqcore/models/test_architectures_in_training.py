@@ -11,7 +11,7 @@ import torch
 
 from seqcore.cli import main
 from seqcore.errors import ExperimentError, PredictionError
-from seqcore.events import CheckpointReady, Event, Finished, Started, Steps
+from seqcore.events import CheckpointReady, Event, Finished, Preparing, Started, Steps
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.links import experiment_from_link, link_of
 from seqcore.inference.predictor import Predictor
@@ -104,7 +104,11 @@ def test_a_resumed_run_has_the_same_bits(runs: Any, name: str, kind: str) -> Non
             cut = event
             break
     assert cut is not None
-    rest = list(fit(experiment, resume=cut.content))
+    rest = []
+    for event in fit(experiment, resume=cut.content):
+        if isinstance(event, Preparing) and event.what.endswith(" weights"):
+            break  # the last checkpoint is written; scoring, with its generated text, takes longer than these epochs
+        rest.append(event)
     whole, resumed = (unpack(of(e, CheckpointReady)[-1].content).tensors for e in (events, rest))
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)

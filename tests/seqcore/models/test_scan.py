@@ -58,7 +58,7 @@ def test_the_gradient_can_be_differentiated_again(
     monkeypatch.setattr(scan, "_FEW", few)
     for steps, constant in itertools.product((2, 33), (False, True)):
         given = [t.requires_grad_() for t in example(steps, dtype, constant=constant, rows=1)]
-        assert torch.autograd.gradgradcheck(linear_scan, given)
+        assert torch.autograd.gradgradcheck(linear_scan, given, fast_mode=True)
 
 
 @KINDS
