@@ -50,7 +50,8 @@ def overview(was_active: bool) -> None:
     if was_active and not any_active(counts):
         st.rerun()  # the last active run has ended: no more polling
     chosen = filters(counts)
-    page = run_index().page(chosen, st.session_state.setdefault("runs-count", PAGE_SIZE))
+    # Without an active run nothing polls: what is shown now stays, so a run that was just deleted must be gone.
+    page = run_index().page(chosen, st.session_state.setdefault("runs-count", PAGE_SIZE), now=not was_active)
     shown = page.runs
     selected = selected_run() or (shown[0].id if shown else None)
     left, right = st.columns([1.9, 1], gap="large")

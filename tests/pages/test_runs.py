@@ -157,13 +157,18 @@ def test_a_run_without_its_worker_is_interrupted_and_can_be_resumed(store):
     assert "Resume" in labels(page)
 
 
-def test_deleting_asks_for_confirmation(store):
+def test_deleting_asks_for_confirmation_and_the_run_is_gone_at_once(store, monkeypatch):
+    monkeypatch.setattr("ui.run_index.INTERVAL", 3600.0)
+    complete(store)
     run = complete(store)
     page = open_page(run)
     page.button(key=f"delete-{run}").click().run()
-    assert store.runs()
+    assert len(store.runs()) == 2
     page.button(key="delete-yes").click().run()
-    assert not store.runs()
+    (kept,) = store.runs()
+    drawn = [str(element.proto) for element in page.get("bidi_component")]
+    assert any(kept.id in text for text in drawn)
+    assert not any(run in text for text in drawn)
 
 
 def test_a_link_to_an_unknown_run_is_one_error(store):
