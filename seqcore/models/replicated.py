@@ -29,6 +29,7 @@ __all__ = [
     "Ensemble",
     "Folded",
     "Replicated",
+    "as_single",
     "carried_state",
     "ensemble_mean",
     "mean_log_probability",

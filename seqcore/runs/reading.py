@@ -17,7 +17,6 @@ from seqcore.runs.atomic_io import digest, pieces
 from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, over_replicas, overlay, thin_to
 from seqcore.runs.database import Database, find_place
 from seqcore.runs.epoch_curve import EPOCH_CURVE, EpochCurve
-from seqcore.runs.epoch_table import EpochTable, epochs_query
 from seqcore.runs.integrity import block_crc, damaged, named, salvaged, text_crc, verify_run
 from seqcore.runs.liveness import Locks
 from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, damaged_run, ending, run_from_row, stored_event
@@ -205,14 +204,6 @@ class Reading:
             query = select(table).where(table.c.seq == newest.scalar_subquery())
             row = connection.execute(query).mappings().one_or_none()
             return None if row is None else stored_event(dict(row))
-
-    def epochs(self, run: str, *, after: int = 0) -> EpochTable:
-        """The stored epochs of a run, without their metrics except the validation loss; `after` as for `events`."""
-        with named(run), self.database.reading() as connection:
-            query = epochs_query(connection, self._find(connection, run)["id"], after=after)
-            rows = connection.execute(query).cursor
-            assert rows is not None
-            return EpochTable.of_rows(rows.fetchall())  # the driver's tuples: a Row for each takes as long as the query
 
     def curve(self, run: str, name: str = "loss", max_points: int | None = 600) -> Curve:
         """A series by step, downsampled to `max_points`; None gives every stored point.

@@ -48,7 +48,7 @@ def content_of(store: Store, run: str) -> list[Any]:
     """Everything that is stored of a run."""
     curves = [store.curve(run, name, None).values.tobytes() for name in ("loss", "gradient_norm", "learning_rate")]
     events = [repr(stored.event) for stored in store.events(run)]
-    return [repr(store.run(run)), *curves, *events, len(store.epochs(run)), store.checkpoint(run), store.curve(run)]
+    return [repr(store.run(run)), *curves, *events, store.best_epoch(run), store.checkpoint(run), store.curve(run)]
 
 
 def same(one: list[Any], other: list[Any]) -> bool:
