@@ -1,0 +1,176 @@
+"""What the sections of the Inspect page are given: a model at a snapshot, an example, and the internals on it.
+
+Results are kept by run, step, replica and example, so that the time slider finds them ready: a section asks for what it
+draws through `Inspected.find`, and the same is found for the neighbouring snapshots once the page is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import streamlit as st
+
+from seqcore.data.table import Table
+from seqcore.errors import NotFoundError, SeqcoreError
+from seqcore.registry import load
+from seqcore.runs.records import Run
+from seqcore.runs.store import Store
+from ui import session
+from ui.inspect_cache import InspectCache, Token, inspect_cache
+
+if TYPE_CHECKING:  # these import torch, which a page without a trained model does not need
+    from seqcore.inference.predictor import Predictor
+
+__all__ = ["SELECTED", "Inspected", "Position", "Selection", "inspect", "load_table", "positions", "prefetch"]
+
+T = TypeVar("T")
+Find = Callable[["Inspected"], Any]
+
+SELECTED = "inspect-selection"
+"""The session-state key of what is selected in the pictures."""
+_AHEAD = "inspect-ahead"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Weights that the time slider can show: of a snapshot, or the last ones of a run (`last`)."""
+
+    step: int
+    epoch: int
+    reason: str  # "schedule", "change", "request", or "last"
+
+    @property
+    def last(self) -> bool:
+        """Whether these are the weights of the last checkpoint, and no snapshot."""
+        return self.reason == "last"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is selected in the pictures, each None where nothing is: numbers from 0, and the name of a state or gate.
+
+    The browser marks a selection at once in all pictures; the server is told of it a moment later.
+    """
+
+    step: int | None = None
+    layer: int | None = None
+    unit: int | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """One model with the weights of step `at`, on one example.
+
+    `predictor` holds one model: of several seeds, that of `replica`. `internals` is None where nothing can be shown,
+    and `refusal` says why. `selection` may be a moment old.
+    """
+
+    run: Run
+    at: int
+    predictor: Predictor
+    table: Table
+    example: Any  # seqcore.insight.examples.InspectExample
+    internals: Any  # seqcore.results.internals.InternalsView, or None
+    refusal: str
+    replica: int
+    selection: Selection = field(default_factory=Selection)
+    cache: InspectCache = field(repr=False, compare=False, default_factory=inspect_cache)
+    asked: dict[str, Find] = field(repr=False, compare=False, default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """A text that names the run, the step, the replica and the example: the same for the same pictures."""
+        return f"{self.of}-{self.at}"
+
+    @property
+    def of(self) -> str:
+        """A text that names the run, the replica and the example, at whatever step."""
+        example = self.example
+        return f"{self.run.id}-{self.replica}-{example.split}-{example.index}-{hash((example.title, example.steps))}"
+
+    def find(self, name: str, work: Callable[[Inspected], T]) -> T:
+        """`work(self)`, kept under `name` for this run, step, replica and example. SeqcoreError as `work` raises it.
+
+        `work` must not call Streamlit, and depends on nothing else than what is kept apart here: put further choices
+        into `name`. It is called for the neighbouring snapshots too, in another thread.
+        """
+        self.asked[name] = work
+        return self.cache.result((self.key, name), lambda: work(self), locked=(self.run.id, self.at, self.replica))
+
+
+def positions(store: Store, run: Run) -> list[Position]:
+    """The snapshots of a run by step, and after them its last weights where it has ended beyond the last snapshot."""
+    snapshots: Any = getattr(store, "snapshots", None)
+    found = [] if snapshots is None else [Position(s.step, s.epoch, s.reason) for s in snapshots(run.id)]
+    step = store.checkpoint_step(run.id)
+    if step is not None and (run.ended or not found) and (not found or step > found[-1].step):
+        found.append(Position(step, run.epoch, "last"))
+    return found
+
+
+@st.cache_resource(show_spinner="Loading the data", max_entries=4)
+def load_table(run: str) -> Table:
+    """The run's own data."""
+    return session.store().table(run)
+
+
+def load_predictor(cache: InspectCache, store: Store, run: Run, position: Position, replica: int) -> Predictor:
+    """The model with the weights of a position; of several seeds, one of them. NotFoundError, CorruptError."""
+
+    def load_it() -> Predictor:
+        return store.predictor(run.id, at="last" if position.last else position.step)
+
+    every = cache.model((run.id, run.attempt, position.step, position.reason), load_it)
+    if every.replicas < 2:
+        return every
+    return cache.model((run.id, run.attempt, position.step, replica), lambda: every.replica(replica))
+
+
+def inspect(
+    run: Run, position: Position, example: Any, table: Table, *, replica: int = 0, selection: Selection
+) -> Inspected:
+    """What the sections are given, with the internals or the reason why there are none. NotFoundError, CorruptError."""
+    cache = inspect_cache()
+    predictor = load_predictor(cache, session.store(), run, position, replica)
+    bare = Inspected(run, position.step, predictor, table, example, None, "", replica, selection, cache)
+    return _with_internals(bare)
+
+
+def _with_internals(bare: Inspected) -> Inspected:
+    try:
+        internals = bare.find("internals", _probe)
+    except NotFoundError:
+        raise
+    except SeqcoreError as error:
+        return replace(bare, refusal=str(error).removeprefix("input: "))
+    return replace(bare, internals=internals)
+
+
+def _probe(inspected: Inspected) -> Any:
+    return load("seqcore.insight.probes:probe")(inspected.predictor, inspected.example)
+
+
+def prefetch(inspected: Inspected, neighbours: Sequence[Position]) -> None:
+    """Find for other positions, in the background, what was asked for this one; earlier such work is given up."""
+    store, cache, asked = session.store(), inspected.cache, dict(inspected.asked)
+    run, replica = inspected.run, inspected.replica
+
+    def work(token: Token) -> None:
+        for position in neighbours:
+            try:
+                if not token.wanted():
+                    return
+                predictor = load_predictor(cache, store, run, position, replica)
+                other = replace(inspected, at=position.step, predictor=predictor, internals=None, asked={})
+                other = _with_internals(other)
+                for name, find in asked.items():
+                    if not token.wanted():
+                        return
+                    other.find(name, find)
+            except SeqcoreError:  # the page says so when it comes there
+                continue
+
+    st.session_state[_AHEAD] = cache.ahead(work, st.session_state.get(_AHEAD))
