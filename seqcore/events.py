@@ -148,6 +148,8 @@ class Changed(_Event):
 
     step: int
     changes: dict[str, Any]  # dotted path -> value
+    before: dict[str, Any] = field(default_factory=dict)  # the values before; empty in runs of earlier versions
+    by: str | None = None  # who asked for it, where users sign in
 
 
 @dataclass(frozen=True)

@@ -163,8 +163,8 @@ class EventWriter:
             self._store.put_checkpoint(self._lease, self._checkpoint)
             self._checkpoint, self._checkpoint_written = None, time.monotonic()
         if last:
-            for late in self._control.take()[0]:  # `fit` has ended and does not read them
-                self._store.postpone(self._lease, late)
+            for late in self._control.take().changes:  # `fit` has ended and does not read them
+                self._store.postpone(self._lease, late.changes)
             # Last, so that a run that has ended has its checkpoint.
             self._store.append(self._lease, last, seconds=self._seconds())
             self._closing = True

@@ -13,15 +13,15 @@ from typing import Any
 from filelock import FileLock
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from seqcore.errors import ExperimentError, StoreError, did_you_mean
+from seqcore.errors import StoreError, did_you_mean
 from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.live import checked_changes
 from seqcore.runs import schema
 from seqcore.runs.integrity import run_crc, verify_run
 from seqcore.runs.labels import list_columns
 from seqcore.runs.liveness import TIMEOUT, Holder
 from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, Command, Lease, Run
-from seqcore.training.control import LIVE_CHANGES
 
 __all__ = ["EPOCHS", "Lifecycle", "row_of", "update_run"]
 
@@ -261,14 +261,4 @@ def _wants_pause(connection: Connection, row: RowMapping) -> bool:
 
 def _checked(row: RowMapping, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Changes of a run that has started, with their values as the experiment holds them. ExperimentError."""
-    lines = [
-        f"{path}: can't change after the start of a run{did_you_mean(path, LIVE_CHANGES)}"
-        for path in changes
-        if path not in LIVE_CHANGES
-    ]
-    if not changes:
-        lines = [f"a change needs a field and its value; use one of {', '.join(LIVE_CHANGES)}"]
-    if lines:
-        raise ExperimentError(*lines)
-    changed = Experiment.from_json(row["experiment"]).with_changes(changes)
-    return {path: changed.get(path) for path in changes}
+    return checked_changes(Experiment.from_json(row["experiment"]), changes)

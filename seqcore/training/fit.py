@@ -110,7 +110,7 @@ def _train(
             yield checkpoint_now()
         yield from requests.apply()
 
-    requests = Requests(state, control, replay, checkpoint_now)
+    requests = Requests(state, control, replay, checkpoint_now, rng.waiting)
     yield from scoring.score_baselines()
     yield _started(state, scoring, device)
     yield from (Finding(step=p.step, code="note", message=note, severity="info") for note in state.dataset.table.notes)

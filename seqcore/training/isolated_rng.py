@@ -55,6 +55,15 @@ class IsolatedRng:
         """Let the clock go on from what earlier attempts spent."""
         self._before, self._began = seconds, time.perf_counter()
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A block in which the clock stands still, because the run waits."""
+        seconds = self.seconds
+        try:
+            yield
+        finally:
+            self.start_at(seconds)
+
     def use_threads(self, threads: int) -> None:
         """Compute on another number of threads from now on; called while the run computes."""
         self._threads = threads

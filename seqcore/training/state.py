@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -23,6 +23,7 @@ from seqcore.errors import CorruptError, DeviceError, ExperimentError
 from seqcore.evaluation.metrics import Scores
 from seqcore.events import CheckpointReady, Finding, Steps
 from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.live import checked_changes
 from seqcore.models.direct import DirectGradients
 from seqcore.models.replicated import carried_state
 from seqcore.models.state import State, join_leaves, leaves, map_state
@@ -235,7 +236,11 @@ class TrainingState:
         self.progress.step += 1
         self.progress.step_in_epoch += 1
 
-    def apply_changes(self, changes: dict[str, Any]) -> None:
+    def checked_changes(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Live changes with their values as the experiment holds them. ExperimentError where one is not allowed."""
+        return checked_changes(self.experiment, changes)
+
+    def apply_changes(self, changes: Mapping[str, Any]) -> None:
         """Apply live changes: a new learning rate, more epochs. ExperimentError where they are not allowed."""
         self.experiment = self.experiment.with_changes(changes)
         for group in self.optimizer.param_groups:
