@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from seqcore.errors import PredictionError
 from seqcore.experiment.config import ModelConfig
 from seqcore.models import MODELS
 from seqcore.models.capabilities import Capabilities
@@ -20,11 +21,13 @@ __all__ = [
     "LayerRow",
     "ModelContext",
     "Probe",
+    "Traced",
     "build_architecture",
     "evaluation_mode",
     "inside",
     "last_step",
     "layer_row",
+    "watched",
 ]
 
 Probe = dict[str, Tensor]  # name -> [B, T, ...]
@@ -41,6 +44,19 @@ class ModelContext(NamedTuple):
     window: int
     horizon: int = 1
     num_targets: int = 1
+
+
+class Traced(NamedTuple):
+    """What `Architecture.traced` gives: `forward` for R equal rows, and the states whose gradients are wanted.
+
+    `y[R, T, output_size]` and `state` are those of `forward`. `states[name][layer]` is one tensor [R, T, D] or T
+    tensors [R, D], whose gradient is that of the state at each step, by whatever way the state acts on y.
+    """
+
+    y: Tensor
+    state: State
+    states: dict[str, list[list[Tensor]]]
+    titles: tuple[str, ...]  # of the layers
 
 
 class LayerRow(NamedTuple):
@@ -94,6 +110,14 @@ class Architecture(nn.Module):
         """Internals over x[B, T, F] by the names in `capabilities.probes`, each [B, T, ...]."""
         raise NotImplementedError(f"{type(self).__name__} declares no probes")
 
+    def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
+        """`forward` of one sequence x[1 or R, T, F] for R equal rows, in plain operations with the states at hand.
+
+        For gradients with respect to states: a row for each output whose gradient is wanted. The states are those of
+        the recurrence where there is one, else the outputs of the layers. PredictionError where there are neither.
+        """
+        raise PredictionError(f"gradients: {type(self).__name__} does not say which of its values are hidden states")
+
     def initial_head(self, head: nn.Linear) -> None:
         """Initialize the linear output layer [output_size -> outputs]; by default it keeps torch's values."""
 
@@ -134,3 +158,8 @@ def last_step(y: Tensor, lengths: Tensor | None) -> Tensor:
     if lengths is None:
         return y[:, -1]
     return y[torch.arange(len(y), device=y.device), lengths.to(y.device) - 1]
+
+
+def watched(value: Tensor, rows: int) -> Tensor:
+    """value[1 or R, ...] for R rows, as a tensor whose gradient can be asked for."""
+    return value.expand(rows, *value.shape[1:]) + value.new_zeros(()).requires_grad_()

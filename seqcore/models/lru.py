@@ -20,7 +20,17 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, glu, linear
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, last_step, layer_row
+from seqcore.models.architecture import (
+    Architecture,
+    LayerRow,
+    ModelContext,
+    Probe,
+    Traced,
+    inside,
+    last_step,
+    layer_row,
+    watched,
+)
 from seqcore.models.lru_options import LRUOptions
 from seqcore.models.scan import linear_scan
 from seqcore.models.state import State
@@ -55,6 +65,19 @@ class LRU(Architecture):
     def initial_state(self, batch_size: int) -> State:
         """Zeros, [B, num_layers, N, 2]."""
         return self.encoder.weight.new_zeros(batch_size, len(self.blocks), len(self._blocks()[0].nu_log), 2)
+
+    def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
+        """See `Architecture`. A complex state counts as two numbers; the gradient of what is added to it is its own."""
+        before = self.initial_state(rows) if state is None else state
+        x, layers, after = self.encoder(x), [], []
+        for i, block in enumerate(self._blocks()):
+            u = block.norm(x)
+            added = watched(block.added(u), rows)
+            x, states = block.outputs(x, u, added, before[:, i])
+            layers.append([added])
+            after.append(states[:, -1])
+        titles = tuple(f"block {i}" for i in range(1, 1 + len(layers)))
+        return Traced(x, torch.stack(after, dim=1), {"recurrent_state": layers}, titles)
 
     def layers(self) -> list[LayerRow]:
         """One row for the encoding, and one for each block."""
@@ -111,10 +134,17 @@ class _Block(nn.Module):
     def forward(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         """x[B, T, D] and the state[B, N, 2] -> (y[B, T, D], the states of all steps [B, T, N, 2])."""
         u = self.norm(x)
+        return self.outputs(x, u, self.added(u), before)
+
+    def added(self, u: Tensor) -> Tensor:
+        """What normalized inputs u[B, T, D] add to the states, gamma * (B u), as real numbers [B, T, 2 N]."""
         scaled = self.gamma_log.exp()[:, None, None] * self.input.reshape(-1, 2, self.input.shape[1])
         added = linear(u, scaled.flatten(0, 1))
-        if added.dtype not in (torch.float32, torch.float64):  # mixed precision: there are no such complex numbers
-            added = added.float()
+        # in mixed precision there are no such complex numbers
+        return added if added.dtype in (torch.float32, torch.float64) else added.float()
+
+    def outputs(self, x: Tensor, u: Tensor, added: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, from the normalized inputs u and what they add to the states."""
         added = torch.view_as_complex(added.reshape(*added.shape[:2], len(self.nu_log), 2))
         states = torch.view_as_real(linear_scan(self.eigenvalues(), added, torch.view_as_complex(before)))
         y = linear(states.flatten(-2), self.output) + self.skip * u

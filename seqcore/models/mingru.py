@@ -14,7 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, last_step, layer_row
+from seqcore.models.architecture import (
+    Architecture,
+    LayerRow,
+    ModelContext,
+    Probe,
+    Traced,
+    inside,
+    last_step,
+    layer_row,
+    watched,
+)
 from seqcore.models.scan import linear_scan
 from seqcore.models.state import State
 
@@ -58,6 +68,19 @@ class MinGRU(Architecture):
         """0.5 everywhere, [B, num_layers, D]: states are positive."""
         weight = next(self.parameters())
         return weight.new_full((batch_size, len(self.projections), self.output_size), _INITIAL)
+
+    def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
+        """See `Architecture`. The gradient of what is added to a state is that of the state."""
+        before = self.initial_state(rows) if state is None else state
+        layers, last = [], []
+        for layer, projection in enumerate(self.projections):
+            kept, added, _ = self.gates(projection(x))
+            added = watched(added, rows)
+            x = linear_scan(kept.expand_as(added), added, before[:, layer])
+            layers.append([added])
+            last.append(x[:, -1])
+        titles = tuple(f"layer {i}" for i in range(1, 1 + len(layers)))
+        return Traced(x, torch.stack(last, dim=1), {"hidden_state": layers}, titles)
 
     def layers(self) -> list[LayerRow]:
         """One row for each layer."""

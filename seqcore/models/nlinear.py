@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from seqcore.errors import PredictionError
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import Architecture, ModelContext
+from seqcore.models.architecture import Architecture, ModelContext, Traced
 from seqcore.models.options import NLinearOptions
 from seqcore.models.state import State
 
@@ -40,6 +41,10 @@ class NLinear(Architecture):
         last = x[:, -1:] if self.subtract_last else torch.zeros_like(x[:, -1:])
         forecast = self.map((x - last).transpose(1, 2)).transpose(1, 2) + last  # [B, horizon, F]
         return forecast.reshape(len(x), 1, self.output_size), None
+
+    def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
+        """PredictionError: there are no states."""
+        raise PredictionError("gradients: NLinear has no hidden states; it maps the whole window at once")
 
     def initial_head(self, head: nn.Linear) -> None:
         """The identity, where outputs and forecasts are as many."""

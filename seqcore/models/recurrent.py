@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, last_step
+from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, Traced, last_step, watched
 from seqcore.models.options import LSTMOptions, RNNOptions
 from seqcore.models.recurrent_layers import GRULayers, LSTMLayers, RecurrentLayers, RNNLayers
-from seqcore.models.state import State, map_state
+from seqcore.models.state import State, leaves, map_state
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -86,6 +86,40 @@ class _Recurrent(Architecture):
             found += ways
             x = torch.cat([way["hidden_state"] for way in ways], dim=2)
         return {name: torch.stack([part[name] for part in found], dim=2) for name in self.capabilities.probes}
+
+    def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
+        """See `Architecture`: the hidden states and, of an LSTM, the cell states, step by step."""
+        names = [name for name in self.capabilities.probes if name in ("hidden_state", "cell_state")]
+        parts = list(leaves(self.initial_state(rows) if state is None else state))  # [R, layers * directions, D] each
+        states: dict[str, list[list[Tensor]]] = {name: [] for name in names}
+        titles, ends = [], []
+        for layer in range(self.network.num_layers):
+            ways = []
+            for way, suffix in enumerate(("", "_reverse")[: self.directions]):
+                index = layer * self.directions + way
+                before = {name: part[:, index] for name, part in zip(names, parts, strict=True)}
+                steps = self._traced_direction(x, f"l{layer}{suffix}", before)
+                ends.append([steps[0 if way else -1][name] for name in names])
+                for name in names:
+                    states[name].append([step[name] for step in steps])
+                ways.append(torch.stack([step["hidden_state"] for step in steps], dim=1))
+                titles.append(f"layer {layer + 1}{', backward' if way else ''}")
+            x = ways[0] if self.directions == 1 else torch.cat(ways, dim=2)
+        final = tuple(torch.stack(each, dim=1) for each in zip(*ends, strict=True))
+        return Traced(x, final if isinstance(self.initial_state(1), tuple) else final[0], states, tuple(titles))
+
+    def _traced_direction(self, x: Tensor, suffix: str, before: Probe) -> list[Probe]:
+        """One direction of a layer over its input [1 or R, T, F] -> names -> [R, D] of each step, in order of time."""
+        parameters = dict(self.network.named_parameters())
+        w_h, b_h = parameters[f"weight_hh_{suffix}"].T, parameters[f"bias_hh_{suffix}"]
+        from_input = nn.functional.linear(x, parameters[f"weight_ih_{suffix}"], parameters[f"bias_ih_{suffix}"])
+        backward = suffix.endswith("_reverse")
+        step = {name: watched(part, len(part)) for name, part in before.items()}
+        steps = []
+        for at_step in (from_input.flip(1) if backward else from_input).unbind(1):
+            step = self._probe_step(at_step, torch.addmm(b_h, step["hidden_state"], w_h), step)
+            steps.append(step)
+        return steps[::-1] if backward else steps
 
     def _probe_direction(self, x: Tensor, suffix: str) -> Probe:
         """One direction of a layer over its input [B, T, F]: names -> [B, T, D]."""

@@ -22,7 +22,17 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import logsigmoid
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, last_step, layer_row
+from seqcore.models.architecture import (
+    Architecture,
+    LayerRow,
+    ModelContext,
+    Probe,
+    Traced,
+    inside,
+    last_step,
+    layer_row,
+    watched,
+)
 from seqcore.models.options import SLSTMOptions
 from seqcore.models.state import State
 
@@ -66,6 +76,28 @@ class SLSTM(Architecture):
         """Zeros for h and c; n is 0 too, so its logarithm minus infinity. [B, num_layers, D] each."""
         zeros = next(self.parameters()).new_zeros(batch_size, len(self.cells), self.output_size)
         return zeros, zeros.clone(), torch.full_like(zeros, -torch.inf)
+
+    def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
+        """See `Architecture`, step by step. `cell_state` is c / n, at a fixed normalizer n."""
+        before = self.initial_state(rows) if state is None else state
+        x = x.expand(rows, -1, -1)
+        hidden, cells, ends = [], [], []
+        for layer, cell in enumerate(cast(list[_Layer], list(self.cells))):
+            h, c, log_n = (part[:, layer].T for part in before)
+            hidden.append(list[Tensor]())
+            cells.append(list[Tensor]())
+            for x_t in x.permute(1, 2, 0).unbind(0):  # [F, R]
+                out = cell.run(x_t[None], h, c, log_n)
+                output_gate = out.gates[0, 0, :, 3].flatten(0, 1)
+                shift = watched(x.new_zeros(rows, self.output_size), rows)  # of c, which h = o c depends on, too
+                hidden[-1].append((out.h[0, 0] + output_gate * shift.T).T)
+                cells[-1].append(shift)
+                h, c, log_n = hidden[-1][-1].T, out.c[0, 0] + shift.T, out.log_n[0, 0]
+            ends.append((h.T, c.T, log_n.T))
+            x = torch.stack(hidden[-1], dim=1)
+        final = tuple(torch.stack(parts, dim=1) for parts in zip(*ends, strict=True))
+        titles = tuple(f"layer {i}" for i in range(1, 1 + len(hidden)))
+        return Traced(x, final, {"hidden_state": hidden, "cell_state": cells}, titles)
 
     def layers(self) -> list[LayerRow]:
         """One row for each layer."""

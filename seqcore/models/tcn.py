@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import Architecture, LayerRow, ModelContext, inside, layer_row
+from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Traced, inside, layer_row, watched
 from seqcore.models.options import TCNOptions
 from seqcore.models.state import State
 
@@ -59,6 +59,19 @@ class TCN(Architecture):
             tuple(weight.new_zeros(batch_size, conv.in_channels, conv.history) for conv in block.convolutions)
             for block in self._blocks()
         )
+
+    def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
+        """See `Architecture`: the outputs of the blocks."""
+        before = self.initial_state(rows) if state is None else state
+        x, layers, after = x.transpose(1, 2).expand(rows, -1, -1), [], []
+        for block, past in zip(self.blocks, before, strict=True):
+            x, kept = block(x, past, None)
+            outputs = watched(x.transpose(1, 2), rows)
+            x = outputs.transpose(1, 2)
+            layers.append([outputs])
+            after.append(kept)
+        titles = tuple(f"block {i}" for i in range(1, 1 + len(layers)))
+        return Traced(x.transpose(1, 2), tuple(after), {"hidden_state": layers}, titles)
 
     def layers(self) -> list[LayerRow]:
         """One row for each residual block."""

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad, scaled_dot_product_attention
 
+from seqcore.errors import PredictionError
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, inside, layer_row
+from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, Traced, inside, layer_row, watched
 from seqcore.models.options import TransformerOptions
 from seqcore.models.recurrent_function import under_vmap
 from seqcore.models.state import State
@@ -75,6 +76,18 @@ class Transformer(Architecture):
         cache = (batch_size, self.cached, self._blocks()[0].attend.out_features * 2 // 3)
         count = torch.zeros(batch_size, dtype=torch.long, device=weight.device)
         return tuple(weight.new_zeros(cache) for _ in self.blocks), count
+
+    def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
+        """See `Architecture`: the outputs of the layers, the last without its normalization."""
+        if state is not None:
+            raise PredictionError("gradients: not for a Transformer that goes on from a state")
+        parts = self._parts(x, None)
+        x, layers = self.embed(x), []
+        for block in self._blocks():
+            x = watched(block(x, None, parts)[0], rows)
+            layers.append([x])
+        titles = tuple(f"layer {i}" for i in range(1, 1 + len(layers)))
+        return Traced(self.norm(x), None, {"hidden_state": layers}, titles)
 
     def layers(self) -> list[LayerRow]:
         """One row for the input, for each layer and for the last normalization."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.sources.source import Source, check_size
+from seqcore.data.sources.source import MemoryDistance, Source, check_size
 from seqcore.data.table import Table, equal_sequences, symbol_table
 from seqcore.experiment.fields import setting
 
@@ -37,6 +37,13 @@ class AddingProblem(Source):
         marker[rows, rng.integers(half, self.length, self.samples)] = 1.0
         total = np.broadcast_to((values * marker).sum(axis=1, keepdims=True), values.shape)
         return equal_sequences(np.stack([values, marker, total], axis=2), ("value", "marker", "sum"))
+
+    def memory_distance(self) -> MemoryDistance:
+        """From the last step to the marked number of the first half."""
+        half = self.length // 2
+        return MemoryDistance(
+            self.length - half, self.length - 1, "the first of the two marked numbers lies in the first half"
+        )
 
     def forced_fields(self) -> dict[str, Any]:
         """One target at the end of a window over the whole sequence."""
@@ -86,6 +93,11 @@ class CopyMemory(Source):
             return rng.integers(0, self.letters, (self.samples, self.remembered))
         chosen = rng.choice(words, self.samples, replace=False)
         return chosen[:, None] // self.letters ** np.arange(self.remembered) % self.letters
+
+    def memory_distance(self) -> MemoryDistance:
+        """From the step that a letter is predicted at to that letter."""
+        distance = self.delay + self.remembered
+        return MemoryDistance(distance, distance, "each letter is repeated so many steps later")
 
     def forced_fields(self) -> dict[str, Any]:
         """A prediction at every step of the whole sequence, scored after the cue."""

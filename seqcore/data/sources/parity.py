@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcore.data.sources.source import Source, check_size
+from seqcore.data.sources.source import MemoryDistance, Source, check_size
 from seqcore.data.table import Table, equal_sequences
 from seqcore.experiment.fields import setting
 
@@ -29,6 +29,10 @@ class Parity(Source):
         return equal_sequences(
             np.stack([bits, bits.cumsum(axis=1) % 2], axis=2).astype(np.float64), ("bit", "parity"), x_title="bit"
         )
+
+    def memory_distance(self) -> MemoryDistance:
+        """From the last step to the first bit: all bits count."""
+        return MemoryDistance(0, self.length - 1, "the parity depends on every bit so far")
 
     def forced_fields(self) -> dict[str, Any]:
         """One target at each step of a window over the whole sequence."""

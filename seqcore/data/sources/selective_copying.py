@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqcore.data.sources.memory_tests import MOST_ROWS
-from seqcore.data.sources.source import Source, check_size
+from seqcore.data.sources.source import MemoryDistance, Source, check_size
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError
 from seqcore.experiment.fields import setting
@@ -52,6 +52,12 @@ class SelectiveCopying(Source):
         cue = np.full((self.samples, 1), _GO)
         return symbol_table(
             np.concatenate([body, cue, letters], axis=1), columns=("letter",), independent=True, x_title="letter"
+        )
+
+    def memory_distance(self) -> MemoryDistance:
+        """From the step that a letter is predicted at to that letter, wherever it stood."""
+        return MemoryDistance(
+            self.remembered, self.length, "letters stand at random places before the cue and are repeated after it"
         )
 
     def forced_fields(self) -> dict[str, Any]:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.fields import Options
 
-__all__ = ["Source", "check_size"]
+__all__ = ["MemoryDistance", "Source", "check_size"]
+
+
+class MemoryDistance(NamedTuple):
+    """How many steps before a scored prediction the inputs lie that it depends on, and why."""
+
+    shortest: int
+    longest: int
+    reason: str
 
 
 class Source(Options):
@@ -15,6 +25,10 @@ class Source(Options):
     def table(self) -> Table:
         """The values, the same at each call. DataError where the options allow none."""
         raise NotImplementedError
+
+    def memory_distance(self) -> MemoryDistance | None:
+        """How far back a prediction must look, where the values are made so that this is known."""
+        return None
 
 
 def check_size(count: int, length: int, most: int, *, what: str = "sequences", unit: str = "values") -> None:

@@ -91,3 +91,19 @@ def test_a_warm_up_as_long_as_the_window_is_refused() -> None:
         Experiment.make(
             {"data": {"source": "alphabet", "task": "language-modeling", "predict": "every", "window": 5, "burn_in": 5}}
         )
+
+
+def test_the_declared_distance_of_the_adding_problem_is_that_of_its_first_marked_number() -> None:
+    source = AddingProblem(length=11, samples=300)
+    marker = source.table().values[:, 1].reshape(300, 11)
+    distance = 10 - marker.argmax(axis=1)
+    assert source.memory_distance()[:2] == (distance.min(), distance.max())
+
+
+def test_the_declared_distance_of_copy_memory_is_that_of_each_letter() -> None:
+    source = CopyMemory(delay=4, remembered=3, samples=20)
+    words = source.table().values[:, 0].reshape(20, source.length)
+    shortest, longest, _ = source.memory_distance()
+    assert shortest == longest
+    predicted = words[:, -3:]  # at the step before each of these
+    assert np.array_equal(predicted, words[:, source.length - 4 - shortest : source.length - 1 - shortest])

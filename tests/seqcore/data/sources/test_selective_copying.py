@@ -63,3 +63,12 @@ def test_only_the_answer_is_learned_and_scored(length: int, remembered: int) -> 
 def test_more_letters_than_places_are_refused() -> None:
     with pytest.raises(DataError, match=r"remembered: 6 letters do not fit into 5 steps; use at most 5"):
         SelectiveCopying(length=5, remembered=6).table()
+
+
+def test_the_declared_distances_are_those_of_the_letters() -> None:
+    source = SelectiveCopying(length=5, remembered=2, samples=400)
+    found = []
+    for text in sequences(length=5, remembered=2, samples=400):
+        places = [i for i, letter in enumerate(text[:5]) if letter != "."]
+        found += [5 + i - place for i, place in enumerate(places)]  # a letter is predicted from step 5 + i on
+    assert source.memory_distance()[:2] == (min(found), max(found))
