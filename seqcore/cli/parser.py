@@ -92,6 +92,12 @@ def _add_training(commands: Any) -> None:
     train.add_argument("--group", help="group name for runs that belong together")
     resume = _add(commands, "resume", "training.resume", "Resume a run from its last checkpoint.", run=True)
     _add_changes(resume, "change a live field, as in training.learning_rate=0.001; can be repeated")
+    cost = _add(commands, "replica-cost", "replica_cost.replica_cost", "Measure what several seeds together cost.")
+    cost.add_argument("what", metavar="RECIPE_OR_FILE", help=help)
+    cost.add_argument(
+        "--counts", metavar="K", type=_positive, nargs="+", default=(4, 8, 16), help="numbers of seeds (4 8 16)"
+    )
+    _add_changes(cost)
     more = _add(commands, "more-epochs", "training.more_epochs", "Train a run for more epochs.", run=True)
     more.add_argument("epochs", metavar="N", type=_positive, help="number of epochs to add")
 

@@ -29,7 +29,7 @@ from seqcore.runs.records import LIVE
 from seqcore.runs.store import Lease, Run, Store
 from seqcore.training.control import Control
 
-__all__ = ["changed_values", "foreground", "more_epochs", "resume", "train"]
+__all__ = ["changed_values", "experiment_of", "foreground", "more_epochs", "resume", "train"]
 
 ABORT_SECONDS = 3.0  # for an aborted run to be recorded before the process exits
 EXPERIMENTS = {".toml": Experiment.from_toml, ".json": Experiment.from_json}
@@ -38,7 +38,7 @@ EXPERIMENTS = {".toml": Experiment.from_toml, ".json": Experiment.from_json}
 def train(args: argparse.Namespace, out: Output) -> int:
     """Train a recipe, an experiment file or a data file as a new run."""
     store = open_store(args.store)
-    experiment, recipe, table = _experiment(store, args.what, args.changes, out)
+    experiment, recipe, table = experiment_of(store, args.what, args.changes, out)
     if table is not None and out.json and table.report.questions:
         out.object({"event": "read", "file": experiment.data.options["name"], **report_object(table.report)})
     elif table is not None and not out.json:
@@ -168,7 +168,7 @@ def _abort(store: Store, lease: Lease, code: int) -> None:
     os._exit(code)
 
 
-def _experiment(
+def experiment_of(
     store: Store, what: str, changes: list[tuple[str, str]], out: Output
 ) -> tuple[Experiment, str | None, Table | None]:
     """The experiment of the arguments, its recipe, and the data of a stored file."""

@@ -79,3 +79,23 @@ def test_a_model_is_better_than_a_baseline_only_where_every_replica_is(each: lis
         replicas={"mae": each},
     )  # fmt: skip
     assert info.sentence == expected
+
+
+def test_replica_cost_measures_the_numbers_of_seeds_that_were_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--store", str(tmp_path), "replica-cost", "ramp-next-value", "--counts", "2", "3"]
+    assert main([*command, "--json"]) == 0
+    (cost,) = objects(capsys.readouterr().out)
+    assert set(cost["ratios"]) == {"2", "3"}
+    assert cost["step_seconds"] > 0
+    assert main(command) == 0
+    assert "seeds together" in capsys.readouterr().out
+    assert Store(tmp_path).runs() == []
+
+
+def test_replica_cost_refuses_what_cannot_be_trained_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--store", str(tmp_path), "replica-cost", "english-french"]) == 1
+    assert "one model at a time" in capsys.readouterr().err
