@@ -82,6 +82,20 @@ class Predictor:
         return self._codec.input_kind
 
     @property
+    def task(self) -> Task:
+        """What the model was trained for."""
+        return self._task
+
+    @property
+    def model(self) -> nn.Module:
+        """The network with its weights, in evaluation mode; of replicas all of them, see `replica`."""
+        return self._model
+
+    def codec(self, series: str | None = None) -> Codec:
+        """The conversion to the model's inputs, or that of one of several series. PredictionError for another name."""
+        return self._codec if series is None else self._codec.of(series)
+
+    @property
     def replicas(self) -> int:
         """How many models were trained together, with consecutive seeds."""
         return replica_count(self._model)
@@ -205,7 +219,7 @@ class Predictor:
         if isinstance(given, Table):
             given = self._input_schema.match(given)
         with on_one_thread():
-            return task.predict(self._model, self._codec_of(series), given)
+            return task.predict(self._model, self.codec(series), given)
 
     def _task_with(self, beam: int | None, **changes: Any) -> Task:
         """The task with another beam width and other `data` fields. PredictionError, ExperimentError."""
@@ -231,7 +245,7 @@ class Predictor:
     def check_input(self, given: Any, *, series: str | None = None) -> list[Finding]:
         """Findings about an input, such as a length that differs from the training windows."""
         given = self.parse_input(given) if isinstance(given, str) else given
-        return list(self._task.check_input(self._codec_of(series), given))
+        return list(self._task.check_input(self.codec(series), given))
 
     def forecast(self, steps: int, *, series: str | None = None) -> SeriesView:
         """Forecast beyond the end of the training data: [steps, K] in original units, with dates. PredictionError.
@@ -240,7 +254,7 @@ class Predictor:
         """
         _check_steps(steps)
         with on_one_thread():
-            return self._task.forecast(self._model, self._codec_of(series), steps)
+            return self._task.forecast(self._model, self.codec(series), steps)
 
     def generate(self, prompt: str, steps: int, *, temperature: float = 1.0, seed: int = 0, top_k: int = 0) -> str:
         """Sample `steps` symbols after a prompt. PredictionError.
@@ -258,11 +272,7 @@ class Predictor:
 
     def of(self, series: str) -> Predictor:
         """The same model for one of several series, in its scale and from its end. PredictionError."""
-        return Predictor(self.experiment, self._task, self._codec_of(series), self._model, self.step, self.epoch)
-
-    def _codec_of(self, series: str | None) -> Codec:
-        """The codec, or that of one of several series. PredictionError if there is none of this name."""
-        return self._codec if series is None else self._codec.of(series)
+        return Predictor(self.experiment, self._task, self.codec(series), self._model, self.step, self.epoch)
 
     def interruptible(self, wanted: Callable[[], bool]) -> AbstractContextManager[None]:
         """Within this context, `evaluate` raises EvaluationInterrupted once `wanted()` is true."""

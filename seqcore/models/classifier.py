@@ -58,7 +58,7 @@ class SequenceClassifier(SequenceModel):
         """-> (logits[B, T or 1, C], state). `lengths[B]` where sequences are padded at their end."""
         if self.augmentation is not None:
             inputs = self.augmentation(inputs, lengths)
-        x = inputs if self.embedding is None else self.embedding(inputs)
+        x = self.features(inputs)
         before, total, steps = (None, None, None) if state is None else state
         y, after = self.backbone(x, before, lengths)
         size = y.shape[2]

@@ -45,13 +45,17 @@ class SequenceModel(nn.Module):
 
     def forward(self, inputs: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """-> (outputs[B, 1 or T, outputs], state). `lengths[B]` where sequences are padded at their end."""
-        x = inputs if self.embedding is None else self.embedding(inputs)
-        y, state = self.backbone(x, state, lengths)
+        y, state = self.backbone(self.features(inputs), state, lengths)
         y = self.dropout(y)
         if self.predict == "every":
             return self.head(y), state
         answer = self.head(self.backbone.last(y, lengths))[:, None]
-        return (answer.expand(-1, x.shape[1], -1) if self.predict == "broadcast" else answer), state
+        return (answer.expand(-1, inputs.shape[1], -1) if self.predict == "broadcast" else answer), state
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """What the architecture reads, [B, T, E]: numbers as they are, codes [B, T] one-hot or embedded."""
+        features: Tensor = inputs if self.embedding is None else self.embedding(inputs)
+        return features
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step."""

@@ -13,6 +13,7 @@ from seqcore.registry import load
 from seqcore.results.base import View, from_fields, plain
 from seqcore.results.frames import FramesView
 from seqcore.results.horizon import HorizonView
+from seqcore.results.internals import InternalsView
 from seqcore.results.labels import ConfusionView, LabelsView
 from seqcore.results.metrics import metric_named
 from seqcore.results.series import SeriesView
@@ -22,9 +23,9 @@ from seqcore.results.text import TextView
 from seqcore.results.translation import Translated, TranslationView
 
 __all__ = [
-    "RESULT_TYPES", "ConfusionView", "FramesView", "HorizonView", "LabelsView", "ResultType", "SeriesView",
-    "SymbolsView", "TableView", "TextView", "Translated", "TranslationView", "View", "metric_named", "plain",
-    "view_from_dict",
+    "RESULT_TYPES", "ConfusionView", "FramesView", "HorizonView", "InternalsView", "LabelsView", "ResultType",
+    "SeriesView", "SymbolsView", "TableView", "TextView", "Translated", "TranslationView", "View", "metric_named",
+    "plain", "view_from_dict",
 ]  # fmt: skip
 
 
@@ -64,6 +65,7 @@ RESULT_TYPES: dict[str, ResultType] = {
     "frames": _drawn("frames", "frames:FramesView"),
     "horizon": _drawn("horizon", "horizon:HorizonView"),
     "translation": _drawn("translation", "translation:TranslationView", html=True),
+    "internals": _drawn("internals", "internals:InternalsView"),
     "table": ResultType("seqcore.results.table:TableView"),
 }
 """`View.kind` -> its type."""

@@ -27,14 +27,17 @@ from seqcore.models.classifier import SequenceClassifier, WordDropout
 from seqcore.models.state import State
 from seqcore.results import ConfusionView, LabelsView
 from seqcore.results.formatting import listed
+from seqcore.tasks.inspection import StepInput
 from seqcore.tasks.stepwise_classification import (
     as_table,
     class_logits,
+    described_sequence,
     ensemble_logits,
     example,
     labels_view,
     parse_sequence,
     round_robin,
+    sequence_input,
 )
 from seqcore.tasks.task import Example, Task, scored_windows
 
@@ -237,6 +240,24 @@ class Classification(Task):
         indices = np.arange(len(data.windows["train"]))
         scores, _ = class_logits(model, task, data, "train", indices)
         return labels_view(model, task, data, "train", indices, scores, most=len(indices), shown=_SHOWN, mixed=False)
+
+    def encode(self, codec: LabelledCodec, given: Any) -> Tensor:
+        """See `Task`. Numbers, symbols or a sound -> [1, T, F], or codes [1, T]."""
+        whole = self.experiment.data.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0})
+        data = LabelledDataset(as_table(given, codec), whole, torch.device("cpu"), codec)
+        return data.batch("train", np.zeros(1, dtype=np.int64)).inputs
+
+    def split_data(self, table: Table, codec: LabelledCodec) -> LabelledDataset:
+        """See `Task`."""
+        return LabelledDataset(table, self.experiment.data, torch.device("cpu"), codec)
+
+    def step_input(self, data: LabelledDataset, part: str, index: int) -> StepInput:
+        """See `Task`."""
+        return sequence_input(data, part, index)
+
+    def typed_input(self, codec: LabelledCodec, given: Any) -> StepInput:
+        """See `Task`."""
+        return described_sequence(given, codec)
 
     def can_score(self, table: Table) -> bool:
         """Whether the table has labels, at least for some sequences."""

@@ -23,7 +23,7 @@ from seqcore.results import SeriesView
 from seqcore.tasks.prediction_intervals import with_band
 from seqcore.tasks.rollout import Rollout
 
-__all__ = ["as_rows", "dates_of", "forecast_on", "parse_numbers", "predict_after"]
+__all__ = ["as_rows", "dates_of", "encoded_rows", "forecast_on", "parse_numbers", "predict_after"]
 
 Values = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -130,6 +130,21 @@ def predict_after(
         replicas=each.reshape(len(each), len(x), -1) if len(each) > 1 else None,
     )
     return with_band(view, codec, after="steps" if whole else "window")
+
+
+def encoded_rows(config: DataConfig, codec: NumericCodec, rows: Values, *, times: Times | None = None) -> Tensor:
+    """Input rows [before + T, F] in original units as the model reads them in `predict_after`, [1, T, F + E]."""
+    if len(rows) <= codec.before:
+        raise PredictionError(
+            f"input: seasonal scaling needs the value {codec.before} steps earlier; give more than {codec.before} rows"
+        )
+    full = np.zeros((len(rows), len(codec.columns)))  # columns that are not inputs are not used
+    full[:, codec.inputs] = rows
+    features = _features(codec, _dates(codec, len(rows), config.lead + config.horizon, times), 1)
+    if features is not None:
+        features = features[:, codec.before + config.lead : len(rows) + config.lead]
+    scaled = torch.from_numpy(_transformed(codec.scaler, full, codec))[None]
+    return _rollout(nn.Identity(), config, codec).inputs_of(scaled, features)[0]
 
 
 def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> Times | None:

@@ -31,6 +31,7 @@ from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import State
 from seqcore.results import SymbolsView, TextView, View
 from seqcore.results.formatting import listed
+from seqcore.tasks.inspection import StepInput, carried_note, carried_windows
 from seqcore.tasks.stateful_eval import burn_in_windows, parallel_segments
 from seqcore.tasks.task import Task, check_length
 
@@ -47,6 +48,7 @@ _MOST_ROWS = 64  # segments scored in parallel
 _SHOWN_CONTEXT = 24  # tokens of a long context shown in a figure
 _PROMPT, _WRITTEN = {"": 60, " ": 12}, {"": 120, " ": 30}  # tokens of a preview, by separator
 _TEMPERATURE = 0.8
+_MOST_TITLE = 40  # characters of a window in its title
 
 
 class LanguageModeling(Task):
@@ -258,6 +260,27 @@ class LanguageModeling(Task):
         scores = outputs[..., -1, :].numpy()
         return symbols_view(codec, scores, (symbols,), (None,), most=_MOST_ANSWERED, used=_used(model))
 
+    def encode(self, codec: TokenCodec, given: Any) -> Tensor:
+        """See `Task`. Symbols -> codes [1, T]; 0 for those that the vocabulary lacks."""
+        symbols = self.parse_input(given, codec) if isinstance(given, str) else tuple(given)
+        return torch.from_numpy(codec.vocabulary.encode(symbols))[None]
+
+    def step_input(self, data: TokenDataset, part: str, index: int) -> StepInput:
+        """See `Task`."""
+        numbers = carried_windows(data, part, index, stateful=self.experiment.training.stateful)
+        first, lengths, _ = data.windows[part].locate(numbers)
+        words = [data.table.words(low, low + n) for low, n in zip(first.tolist(), lengths.tolist(), strict=True)]
+        symbols = tuple(word for window in words for word in window)
+        end = int(first[-1] + lengths[-1])
+        title = f"window {index + 1:,}: {_beginning(data.codec.vocabulary.join(words[-1]))}"
+        truth = data.table.words(end, end + 1)[0]
+        return StepInput(symbols, title, symbols, columns=("symbol",), truth=truth, note=carried_note(numbers))
+
+    def typed_input(self, codec: TokenCodec, given: Any) -> StepInput:
+        """See `Task`."""
+        symbols = tuple(given)
+        return StepInput(symbols, "your input", symbols, columns=("symbol",))
+
     def generate(
         self, model: nn.Module, codec: Any, prompt: str, steps: int, *, temperature: float, seed: int, top_k: int = 0
     ) -> str:
@@ -362,6 +385,12 @@ def _target_log_probs(outputs: Tensor, batch: Batch) -> tuple[NDArray[np.float64
     scores, wanted = outputs[..., counts, :].float(), targets[counts]
     chosen = torch.log_softmax(scores, dim=-1).gather(-1, wanted.expand(scores.shape[:-1])[..., None])[..., 0]
     return chosen.cpu().double().numpy(), (scores.argmax(dim=-1) == wanted).cpu().numpy()
+
+
+def _beginning(text: str) -> str:
+    """The first characters of a text on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MOST_TITLE else f"{line[:_MOST_TITLE].rstrip()} ..."
 
 
 def _continuation_text(codec: TokenCodec, before: tuple[str, ...], new: list[str]) -> str:

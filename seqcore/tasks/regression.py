@@ -30,9 +30,10 @@ from seqcore.models.architecture import ModelContext, inside
 from seqcore.models.replicated import ensemble_mean, replica_count
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.results import FramesView, SeriesView, View
-from seqcore.tasks.forecasting import as_rows, dates_of, forecast_on, parse_numbers, predict_after
+from seqcore.tasks.forecasting import as_rows, dates_of, encoded_rows, forecast_on, parse_numbers, predict_after
 from seqcore.tasks.frame_prediction import predicts_frames, recursive_frames_view
 from seqcore.tasks.frames import frames_view
+from seqcore.tasks.inspection import StepInput, carried_windows, numbered, numeric_input
 from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of
 from seqcore.tasks.rollout import recursive_forecast
 from seqcore.tasks.scaling_search import Row, choice_view, scaling_trials
@@ -252,6 +253,25 @@ class Regression(Task):
         times = None if times is None else times[-len(rows) :]
         view = predict_after(model, self.experiment.data, codec, rows, times=times)
         return view if codec.frame is None else frames_view(view, codec.frame)
+
+    def encode(self, codec: NumericCodec, given: Any) -> Tensor:
+        """See `Task`. Numbers [before + T, F] of the codec's first series -> [1, T, F + E], scaled."""
+        rows, times = whole_window(self.experiment, as_rows(given, codec), before=codec.before), dates_of(given)
+        return encoded_rows(self.experiment.data, codec, rows, times=None if times is None else times[-len(rows) :])
+
+    def split_data(self, table: Table, codec: NumericCodec) -> NumericDataset:
+        """See `Task`."""
+        return NumericDataset(table, self.experiment.data, torch.device("cpu"), codec)
+
+    def step_input(self, data: NumericDataset, part: str, index: int) -> StepInput:
+        """See `Task`."""
+        return numeric_input(data, part, carried_windows(data, part, index, stateful=self.experiment.training.stateful))
+
+    def typed_input(self, codec: NumericCodec, given: Any) -> StepInput:
+        """See `Task`."""
+        values = whole_window(self.experiment, as_rows(given, codec), before=codec.before)
+        steps = numbered(codec.unit, len(values) - codec.before)
+        return StepInput(given, "your input", steps, values[codec.before :], codec.input_names)
 
     def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
         """Forecast from the end of the codec's first series; recursive beyond the horizon."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.data.anchors import anchors
+from seqcore.data.anchors import Anchors, anchors
 from seqcore.data.numeric_dataset import NumericDataset, is_recursive
 from seqcore.evaluation.interruption import check_interrupted
 from seqcore.experiment.config import DataConfig
@@ -44,6 +44,13 @@ class Rollout:
 
     def predict(self, rows: Tensor, dates: Tensor | None) -> Tensor:
         """Rows [n, before + T, C], dates [n, T, E] of the rows `lead` later -> predictions [n, S, H, K]."""
+        inputs, anchored = self.inputs_of(rows, dates)
+        outputs, _ = self.model(inputs)
+        outputs = outputs.reshape(len(rows), -1, self.at_once, len(self.targets))
+        return anchored.absolute_targets(outputs, self.targets)
+
+    def inputs_of(self, rows: Tensor, dates: Tensor | None) -> tuple[Tensor, Anchors]:
+        """What the model reads for these rows and dates, [n, T, F + E], and the anchors of its predictions."""
         n, length, columns = rows.shape
         first = torch.arange(n, device=rows.device) * length + self.before
         anchored = anchors(
@@ -56,9 +63,7 @@ class Rollout:
             period=self.period,
         )
         inputs = anchored.relative_inputs(rows[:, self.before :])[:, :, self.inputs]
-        outputs, _ = self.model(inputs if dates is None else torch.cat([inputs, dates], dim=2))
-        outputs = outputs.reshape(n, -1, self.at_once, len(self.targets))
-        return anchored.absolute_targets(outputs, self.targets)
+        return inputs if dates is None else torch.cat([inputs, dates], dim=2), anchored
 
     def continue_from(self, rows: Tensor, dates: Tensor | None, steps: int) -> Tensor:
         """Recursive forecast after `rows[n, L, C]`, [n, steps, K].

@@ -20,9 +20,13 @@ from seqcore.results import LabelsView
 from seqcore.results.formatting import listed
 from seqcore.results.spacing import join_sentence
 from seqcore.tasks.forecasting import as_rows, parse_numbers
+from seqcore.tasks.inspection import StepInput, numbered, sequence_title
 from seqcore.tasks.task import Example, Task, batches_by_length
 
-__all__ = ["as_table", "class_logits", "ensemble_logits", "example", "labels_view", "parse_sequence", "round_robin"]
+__all__ = [
+    "as_table", "class_logits", "described_sequence", "ensemble_logits", "example", "labels_view", "parse_sequence",
+    "round_robin", "sequence_input",
+]  # fmt: skip
 
 _STEPS_AT_ONCE = 50_000
 _MOST_STEPS = 240  # shown time steps of one sequence
@@ -213,6 +217,30 @@ def example(data: LabelledDataset, part: str, index: int) -> Example:
         given = Sound(table.recordings.rates[sequence], table.recordings.waveform(sequence))
     label = None if table.labels is None else str(table.labels[sequence])
     return Example(_name(table, sequence), label, given)
+
+
+def sequence_input(data: LabelledDataset, part: str, index: int) -> StepInput:
+    """One sequence of a split and what its steps are: symbols, times of a recording, numbers."""
+    one, table = example(data, part, index), data.table
+    first, lengths, sequences = data.windows[part].locate(np.array([index]))
+    rows = slice(int(first[0]), int(first[0] + lengths[0]))
+    title = sequence_title(table, int(sequences[0]))
+    if table.symbolic:
+        return StepInput(one.given, title, one.given, columns=("symbol",), truth=one.truth)
+    values = table.values[rows].astype(np.float64)
+    return StepInput(
+        one.given, title, numbered(data.codec.unit, len(values)), values, data.codec.input_names, one.truth
+    )
+
+
+def described_sequence(given: Any, codec: LabelledCodec) -> StepInput:
+    """One parsed input and what its steps are."""
+    table = as_table(given, codec)
+    if table.symbolic:
+        symbols = tuple(table.words(0, len(table)))
+        return StepInput(symbols, "your input", symbols, columns=("symbol",))
+    values = table.values.astype(np.float64)
+    return StepInput(given, "your input", numbered(codec.unit, len(values)), values, codec.input_names)
 
 
 def as_table(given: Any, codec: LabelledCodec) -> Table:

@@ -23,8 +23,10 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.models import MODELS, capabilities_of
 from seqcore.models.architecture import evaluation_mode
 from seqcore.models.replicated import carried_state, of_each, replica_count
+from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import State
 from seqcore.results import SeriesView, View
+from seqcore.tasks.inspection import Stage, StepInput
 
 __all__ = ["Example", "Task", "batches_by_length", "check_length", "predict_windows", "scored_windows", "whole_window"]
 
@@ -164,6 +166,27 @@ class Task(ABC):
     def examples(self, codec: Any, table: Table, part: str) -> list[Example]:
         """Examples of a split to choose from; none where inputs are typed."""
         return []
+
+    def encode(self, codec: Any, given: Any) -> Tensor:
+        """One input of `predict` as the model takes it: [1, T, F], or codes [1, T]. PredictionError."""
+        raise PredictionError("probe: this task does not support looking into its models")
+
+    def split_data(self, table: Table, codec: Any) -> Any:
+        """The run's own data in windows, scaled as for the model; without baselines."""
+        return self.make_dataset(table, torch.device("cpu"), codec)
+
+    def step_input(self, data: Any, part: str, index: int) -> StepInput:
+        """One window or sequence of a split of `split_data`, and what its steps are."""
+        raise PredictionError("probe: this task does not support looking into its models")
+
+    def typed_input(self, codec: Any, given: Any) -> StepInput:
+        """What the steps of a parsed input are."""
+        raise PredictionError("probe: this task does not support looking into its models")
+
+    def stages(self, model: nn.Module, codec: Any, inputs: Tensor) -> list[Stage]:
+        """The architectures of a model and what each reads for an input of `encode`. Gradients flow to `inputs`."""
+        assert isinstance(model, SequenceModel)
+        return [Stage("", model.backbone, model.features(inputs))]
 
     def check_input(self, codec: Any, given: Any) -> Iterator[Finding]:
         """Findings about an input that differs from the training data."""

@@ -23,10 +23,12 @@ from seqcore.evaluation.baselines import predict_baselines
 from seqcore.evaluation.metrics import BaselineScore, Evaluation
 from seqcore.events import Finding
 from seqcore.models.architecture import evaluation_mode
+from seqcore.models.beam_search import beam_search
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.models.state import State
 from seqcore.results import TranslationView, View
 from seqcore.results.spacing import bare, is_word
+from seqcore.tasks.inspection import Stage, StepInput
 from seqcore.tasks.task import Task, batches_by_length
 from seqcore.tasks.translation_eval import (
     rounded_for_view,
@@ -176,6 +178,43 @@ class Translation(Task):
             raise PredictionError("input: this model translates sentences; give text, or a list of words")
         found = translate_words(model, codec, sentences, beam=self.experiment.model.beam)
         return TranslationView(tuple(rounded_for_view(t, attention=i < _ATTENDED) for i, t in enumerate(found)))
+
+    def encode(self, codec: ParallelTextCodec, given: Any) -> Tensor:
+        """See `Task`. A sentence -> codes [1, T]; 0 for unknown words."""
+        words = self.parse_input(given, codec) if isinstance(given, str) else tuple(given)
+        return torch.from_numpy(codec.source.encode(words))[None]
+
+    def step_input(self, data: ParallelTextDataset, part: str, index: int) -> StepInput:
+        """See `Task`."""
+        sequence = int(data.sequences(part, np.array([index]))[0])
+        words = tuple(data.table.sentence(sequence))
+        title = f"sentence {sequence + 1:,}: {sentence_of(data.table, sequence)}"
+        return StepInput(words, title, words, columns=("word",), truth=sentence_of(data.targets, sequence))
+
+    def typed_input(self, codec: ParallelTextCodec, given: Any) -> StepInput:
+        """See `Task`."""
+        return StepInput(tuple(given), "your input", tuple(given), columns=("word",))
+
+    def stages(self, model: nn.Module, codec: ParallelTextCodec, inputs: Tensor) -> list[Stage]:
+        """The encoder, and the decoder given the words of the model's own translation."""
+        assert isinstance(model, EncoderDecoder)
+        with torch.inference_mode():
+            found = beam_search(model, inputs, None, beam=self.experiment.model.beam, unknown=(inputs == 0).any(dim=1))
+        given = torch.tensor([[model.end, *found[0].codes]], device=inputs.device)
+        encoded, state = model.encode(inputs)
+        _, _, attention = model.decode(given, state, encoded)
+        words = tuple(codec.target.vocabulary.symbols[code] for code in found[0].codes)
+        decoder = Stage(
+            "decoder",
+            model.decoder,
+            model.target(given),
+            state,
+            given,
+            ("(start)", *words),
+            attention,
+            (*words, "(end)"),
+        )
+        return [Stage("encoder", model.encoder, model.source(inputs)), decoder]
 
     def check_input(self, codec: ParallelTextCodec, given: Any) -> Iterator[Finding]:
         """Findings: unknown words, a length outside the training range."""

@@ -16,6 +16,7 @@ from seqcore.results import (
     ConfusionView,
     FramesView,
     HorizonView,
+    InternalsView,
     LabelsView,
     SeriesView,
     SymbolsView,
@@ -57,6 +58,21 @@ EXAMPLES: list[View] = [
     HorizonView({"Model": np.array([1.0, 2.0]), "Last value": np.array([2.0, 3.0])}, title="Error by horizon"),
     TranslationView(
         (Translated(("I", "go"), ("je", "vais"), ("je", "vais"), np.eye(2), text="je vais", probability=0.8),), "Pairs"
+    ),
+    InternalsView(
+        model_step=100,
+        steps=("step 1", "step 2"),
+        inputs=np.array([[1.0], [2.0]]),
+        columns=("value",),
+        names=("hidden_state", "state_magnitude"),
+        arrays={"hidden_state": np.array([[[0.1, -0.2]], [[0.3, np.nan]]]), "state_magnitude": np.ones((2, 1, 3))},
+        layer_titles=("layer 1",),
+        encoded=np.array([[-1.0], [1.0]]),
+        attention=np.array([[[1.0, 0.0], [0.4, 0.6]]]),
+        attention_titles=("layer 1, head 1",),
+        attention_rows=("step 1", "step 2"),
+        attention_columns=("step 1", "step 2"),
+        missing={"cell_state": "An RNN has no cell state."},
     ),
     TableView(("scaling", "error"), (("standard", 0.5), ("none", None)), "Scalings"),
 ]

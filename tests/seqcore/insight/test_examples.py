@@ -1,0 +1,83 @@
+"""Examples to look into a model with: every task, and what is wrong with a split, a number or a text."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from seqcore.errors import PredictionError
+from seqcore.insight.examples import load_example, load_examples, number_of_examples, typed_example
+from tests.seqcore.insight.untrained import untrained
+
+# the label of the first step of the first training example, and its target
+TASKS = {
+    "ramp-next-value": ("step 1", "40"),
+    "temperature-next-week": ("2012-01-01", "9.4, 8.9, 8.3, 14.4, 15.6, 13.9, ..."),
+    "next-letter": ("a", "b"),
+    "next-frame": ("frame 1", None),
+    "spoken-vowels": ("0.00 s", "heed /i/"),
+    "english-french": ("We", "Nous restions à l'école."),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_an_example_is_read_as_in_training(name: str) -> None:
+    predictor, table = untrained(name)
+    data = predictor.task.split_data(table, predictor.codec())
+    for example in load_examples(predictor, table, "train", 3):
+        encoded = predictor.task.encode(predictor.codec(example.series), example.given)
+        trained_on = data.batch("train", np.array([example.index])).inputs
+        assert torch.allclose(encoded.double(), trained_on.double(), atol=1e-6)
+        assert len(example.steps) == encoded.shape[1]
+        assert example.values is None or example.values.shape == (len(example.steps), len(example.columns))
+    first = load_example(predictor, table, "train", 0)
+    assert (first.steps[0], first.truth) == TASKS[name]
+
+
+@pytest.mark.parametrize(("name", "size"), [("sine-to-cosine", 10), ("python-prose", 64)])
+def test_windows_whose_state_is_carried_are_read_first(name: str, size: int) -> None:
+    predictor, table = untrained(name)
+    example = load_example(predictor, table, "train", 2)
+    assert len(example.steps) == 3 * size
+    assert example.note.startswith("The 2 windows are read first")
+    assert load_example(predictor, table, "train", 0).note == ""
+
+
+def test_typed_input_has_steps_too() -> None:
+    assert typed_example(untrained("ramp-next-value")[0], "70 80 90").steps == ("step 1", "step 2", "step 3")
+    assert typed_example(untrained("next-letter")[0], "abc").steps == ("a", "b", "c")
+    assert typed_example(untrained("english-french")[0], "they see the dog").steps[:2] == ("they", "see")
+    vowels = typed_example(untrained("spoken-vowels")[0], "\n".join([" ".join(["0.5"] * 40)] * 3))
+    assert vowels.steps == ("0.00 s", "0.01 s", "0.02 s")
+
+
+@pytest.mark.parametrize(
+    ("split", "index", "message"),
+    [
+        ("valid", 0, "split: 'valid' is not allowed; did you mean val?"),
+        ("test", 0, "split: this run has no test split; use one of train"),
+        ("train", 99, "index: 99 is not allowed; the train split has 6, numbered from 0"),
+        ("train", -1, "index: -1 is not allowed; the train split has 6, numbered from 0"),
+    ],
+)
+def test_a_wrong_split_or_number_is_refused(split: str, index: int, message: str) -> None:
+    predictor, table = untrained("ramp-next-value")
+    with pytest.raises(PredictionError, match=f"^{re.escape(message)}$"):
+        load_example(predictor, table, split, index)
+
+
+def test_wrong_text_is_refused() -> None:
+    with pytest.raises(PredictionError, match="input:"):
+        typed_example(untrained("ramp-next-value")[0], "abc")
+    with pytest.raises(PredictionError, match="the prompt is empty"):
+        typed_example(untrained("next-letter")[0], "")
+
+
+def test_the_examples_of_every_split_are_counted() -> None:
+    predictor, table = untrained("temperature-next-week")
+    sizes = number_of_examples(predictor, table)
+    assert set(sizes) == {"train", "val", "test"}
+    assert min(sizes.values()) > 0

@@ -1,0 +1,28 @@
+"""Predictors with fresh weights, which is all that a look inside a model needs, made without training."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+
+from seqcore.data.table import Table
+from seqcore.experiment.recipes import recipe
+from seqcore.inference.predictor import Predictor
+from seqcore.tasks import TASKS
+from seqcore.training.fit import load_table
+
+__all__ = ["untrained"]
+
+
+@cache
+def untrained(name: str, **changes: Any) -> tuple[Predictor, Table]:
+    """The model of a recipe with small layers, and its data; "model__num_layers" stands for "model.num_layers"."""
+    small = {"model.hidden_size": 6, **{key.replace("__", "."): value for key, value in changes.items()}}
+    experiment = recipe(name).with_changes(small)
+    table = load_table(experiment)
+    task = TASKS[experiment.data.task].load()(experiment)
+    codec = task.make_windows(table, torch.device("cpu")).codec
+    torch.manual_seed(0)
+    return Predictor(experiment, task, codec, task.build_model(codec), 0, 0), table
