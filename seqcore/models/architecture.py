@@ -14,6 +14,7 @@ from seqcore.errors import PredictionError
 from seqcore.experiment.config import ModelConfig
 from seqcore.models import MODELS
 from seqcore.models.capabilities import Capabilities
+from seqcore.models.equations import Cell
 from seqcore.models.state import State
 
 __all__ = [
@@ -117,6 +118,13 @@ class Architecture(nn.Module):
         the recurrence where there is one, else the outputs of the layers. PredictionError where there are neither.
         """
         raise PredictionError(f"gradients: {type(self).__name__} does not say which of its values are hidden states")
+
+    def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
+        """The equations of each layer (and direction) over one sequence x[1, T, F], with its weights.
+
+        Solved at a step, those that have the name of a probe give its numbers. PredictionError where there are none.
+        """
+        raise PredictionError(f"equations: {type(self).__name__} declares none")
 
     def initial_head(self, head: nn.Linear) -> None:
         """Initialize the linear output layer [output_size -> outputs]; by default it keeps torch's values."""

@@ -31,11 +31,28 @@ from seqcore.models.architecture import (
     layer_row,
     watched,
 )
+from seqcore.models.equations import Cell, Equation, affine, given_steps, normalized
 from seqcore.models.lru_options import LRUOptions
 from seqcore.models.scan import linear_scan
 from seqcore.models.state import State
 
 __all__ = ["LRU"]
+
+_EQUATIONS = (
+    normalized("normalized_input", "Normalized input", "u_t", "x_t", "γ", "β"),
+    Equation("state_real", "State, real part", "p_t", "", (("λ_r", "p_{t-1}"), ("−λ_i", "q_{t-1}"), ("B_r", "u_t"))),
+    Equation(
+        "state_imaginary", "State, imaginary", "q_t", "", (("λ_i", "p_{t-1}"), ("λ_r", "q_{t-1}"), ("B_i", "u_t"))
+    ),
+    Equation("output", "Output of the state", "y_t", "GELU", (("C_r", "p_t"), ("C_i", "q_t"), ("d", "u_t"))),
+    affine("mixed", "Mixed output", "a", "", (("W", "y_t"),)),
+    affine("glu_gate", "Gate of the output", "s", "σ", (("W", "y_t"),)),
+    Equation("hidden_state", "Output of the block", "h_t", "", (("x_t",), ("a_t", "s_t"))),
+)
+_BEFORE = (
+    ("state_real_before", "State before, real part", "p_{t-1}"),
+    ("state_imaginary_before", "State before, imaginary", "q_{t-1}"),
+)
 
 
 class LRU(Architecture):
@@ -104,6 +121,18 @@ class LRU(Architecture):
             "eigenvalue_magnitude": torch.stack(eigenvalues, dim=2),
         }
 
+    @torch.no_grad()
+    def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
+        """See `Architecture`. A complex state is its real and its imaginary part."""
+        initial = self.initial_state(1) if state is None else state
+        x, found = self.encoder(x), []
+        for i, block in enumerate(self._blocks()):
+            below, first = x, initial[:, i]
+            x, states = block(below, first)
+            before = {names: (states[0, :, :, k], first[0, :, k]) for k, names in enumerate(_BEFORE)}
+            found.append(Cell(_EQUATIONS, block.weights(), given_steps(below[0], before)))
+        return found
+
     def _blocks(self) -> list[_Block]:
         return cast(list[_Block], list(self.blocks))
 
@@ -149,6 +178,17 @@ class _Block(nn.Module):
         states = torch.view_as_real(linear_scan(self.eigenvalues(), added, torch.view_as_complex(before)))
         y = linear(states.flatten(-2), self.output) + self.skip * u
         return x + self.dropout(glu(self.mix(self.dropout(gelu(y))), dim=-1)), states
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights by their symbols in the equations; B is multiplied by gamma, and C x = C_r Re x + C_i Im x."""
+        eigenvalues = self.eigenvalues()
+        entering = self.gamma_log.exp()[:, None, None] * self.input.reshape(-1, 2, self.input.shape[1])
+        (w_a, w_s), (b_a, b_s) = self.mix.weight.chunk(2), self.mix.bias.chunk(2)
+        return {
+            "γ": self.norm.weight, "β": self.norm.bias, "λ_r": eigenvalues.real, "λ_i": eigenvalues.imag,
+            "B_r": entering[:, 0], "B_i": entering[:, 1], "C_r": self.output[:, 0::2], "C_i": self.output[:, 1::2],
+            "d": self.skip, "W_a": w_a, "b_a": b_a, "W_s": w_s, "b_s": b_s,
+        }  # fmt: skip
 
     def eigenvalues(self) -> Tensor:
         """lambda, complex [N]."""

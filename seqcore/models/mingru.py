@@ -10,6 +10,8 @@ where g(v) = v + 0.5 for v >= 0 and sigmoid(v) below. The scan needs no logarith
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +27,7 @@ from seqcore.models.architecture import (
     layer_row,
     watched,
 )
+from seqcore.models.equations import Cell, Equation, affine, given_steps
 from seqcore.models.scan import linear_scan
 from seqcore.models.state import State
 
@@ -38,6 +41,12 @@ class MinGRU(Architecture):
 
     title = "minGRU"  # of a layer in the model summary
     parts = 2  # projections of a layer: update gate and candidate
+    letters = "zc"  # of the projections in the equations
+    equations: tuple[Equation, ...] = (
+        affine("update_gate", "Update gate", "z", "σ", (("W", "x_t"),)),
+        affine("candidate", "Candidate", "c", "g", (("W", "x_t"),)),
+        Equation("hidden_state", "Hidden state", "h_t", "", (("1 − z_t", "h_{t-1}"), ("z_t", "c_t"))),
+    )
 
     def __init__(self, context: ModelContext, config: ModelConfig) -> None:
         super().__init__()
@@ -97,6 +106,24 @@ class MinGRU(Architecture):
             x = linear_scan(kept, added, before[:, layer])
             found.append({"hidden_state": x, **gates})
         return {name: torch.stack([layer[name] for layer in found], dim=2) for name in found[0]}
+
+    @torch.no_grad()
+    def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
+        """See `Architecture`."""
+        initial = self.initial_state(1) if state is None else state
+        found = []
+        for layer, projection in enumerate(cast(list[nn.Linear], list(self.projections))):
+            below = x
+            kept, added, _ = self.gates(projection(below))
+            x = linear_scan(kept, added, initial[:, layer])
+            before = {("hidden_state_before", "Hidden state before", "h_{t-1}"): (x[0], initial[0, layer])}
+            weights = {
+                f"{kind}_{letter}": part
+                for kind, values in (("W", projection.weight), ("b", projection.bias))
+                for letter, part in zip(self.letters, values.chunk(self.parts), strict=True)
+            }
+            found.append(Cell(self.equations, weights, given_steps(below[0], before)))
+        return found
 
 
 def positive(v: Tensor) -> Tensor:

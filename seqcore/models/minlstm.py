@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from seqcore.models.architecture import Probe
+from seqcore.models.equations import Equation, affine
 from seqcore.models.mingru import MinGRU, positive
 
 __all__ = ["MinLSTM"]
@@ -26,6 +27,15 @@ class MinLSTM(MinGRU):
 
     title = "minLSTM"
     parts = 3  # forget gate, input gate and candidate
+    letters = "fic"
+    equations = (
+        affine("forget_log", "Log of the forget gate", "f", "log σ", (("W", "x_t"),)),
+        affine("input_log", "Log of the input gate", "i", "log σ", (("W", "x_t"),)),
+        affine("candidate", "Candidate", "c", "g", (("W", "x_t"),)),
+        Equation("forget_gate", "Forget gate, normalized", "f′_t", "σ", (("f_t",), ("−i_t",))),
+        Equation("input_gate", "Input gate, normalized", "i′_t", "", (("1 − f′_t",),)),
+        Equation("hidden_state", "Hidden state", "h_t", "", (("f′_t", "h_{t-1}"), ("i′_t", "c_t"))),
+    )
 
     def gates(self, projected: Tensor) -> tuple[Tensor, Tensor, Probe]:
         """See `MinGRU`. The gates that are returned are the normalized ones.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from seqcore.errors import PredictionError
 from seqcore.experiment.config import ModelConfig
 from seqcore.models.architecture import Architecture, ModelContext, Traced
+from seqcore.models.equations import Cell, Equation, Given
 from seqcore.models.options import NLinearOptions
 from seqcore.models.state import State
 
@@ -45,6 +46,23 @@ class NLinear(Architecture):
     def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
         """PredictionError: there are no states."""
         raise PredictionError("gradients: NLinear has no hidden states; it maps the whole window at once")
+
+    @torch.no_grad()
+    def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
+        """See `Architecture`: one cell that reads all steps. Unit h * F + f is feature f at h steps ahead."""
+        horizon, features = self.map.out_features, x.shape[2]
+        last = x[0, -1] if self.subtract_last else torch.zeros_like(x[0, -1])
+        window = (x[0] - last).T.repeat(horizon, 1)  # [horizon * F, T]
+        weights = {
+            "W": self.map.weight.repeat_interleave(features, dim=0),
+            "b": self.map.bias.repeat_interleave(features),
+        }
+        given = (
+            Given("x", "Window from its last value", "X", window),
+            Given("x_last", "Last value", "x_T", last.repeat(horizon)),
+        )
+        equation = Equation("forecast", "Forecast", "y", "", (("W", "X"), ("b",), ("x_T",)))
+        return [Cell((equation,), weights, lambda step: given, recurrent=False)]
 
     def initial_head(self, head: nn.Linear) -> None:
         """The identity, where outputs and forecasts are as many."""

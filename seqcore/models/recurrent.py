@@ -9,11 +9,18 @@ from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
 from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, Traced, last_step, watched
+from seqcore.models.equations import Cell, Equation, affine, given_steps
 from seqcore.models.options import LSTMOptions, RNNOptions
 from seqcore.models.recurrent_layers import GRULayers, LSTMLayers, RecurrentLayers, RNNLayers
 from seqcore.models.state import State, leaves, map_state
 
 __all__ = ["GRU", "LSTM", "RNN"]
+
+_BOTH = (("W", "x_t"), ("U", "h_{t-1}"))  # what a gate is computed from
+_STATES = {
+    "hidden_state": ("hidden_state_before", "Hidden state before", "h_{t-1}"),
+    "cell_state": ("cell_state_before", "Cell state before", "c_{t-1}"),
+}
 
 
 class _Recurrent(Architecture):
@@ -22,9 +29,14 @@ class _Recurrent(Architecture):
     State: [B, num_layers * directions, D]; an LSTM's is a tuple (h, c) of such tensors. torch's own order is
     [num_layers * directions, B, D].
 
+    `equations` are those of a layer, `letters` its gates in them, in torch's order.
+
     `recurrent_dropout` drops weights of each layer's D by D matrices in training, the same ones at all steps of a
     window (Wan et al. 2013; Merity, Keskar and Socher 2018).
     """
+
+    letters: str
+    equations: tuple[Equation, ...]
 
     def __init__(self, network: RecurrentLayers, config: ModelConfig) -> None:
         super().__init__()
@@ -108,6 +120,37 @@ class _Recurrent(Architecture):
         final = tuple(torch.stack(each, dim=1) for each in zip(*ends, strict=True))
         return Traced(x, final if isinstance(self.initial_state(1), tuple) else final[0], states, tuple(titles))
 
+    @torch.no_grad()
+    def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
+        """See `Architecture`: the cell of each layer and direction."""
+        traced = self.traced(x, 1, state)
+        initial = list(leaves(self.initial_state(1) if state is None else state))  # [1, layers * directions, D] each
+        states = {name: [torch.cat(list(steps)) for steps in rows] for name, rows in traced.states.items()}  # [T, D]
+        found = []
+        for row in range(len(traced.titles)):
+            layer, way = divmod(row, self.directions)
+            below = states["hidden_state"][(layer - 1) * self.directions : layer * self.directions]
+            before = {}
+            for (name, rows), first in zip(states.items(), initial, strict=True):
+                word, title, symbol = _STATES[name]
+                before[word, title, symbol.replace("t-1", "t+1") if way else symbol] = rows[row], first[0, row]
+            given = given_steps(torch.cat(below, dim=1) if layer else x[0], before, reverse=bool(way))
+            weights = self._weights(f"l{layer}{'_reverse' if way else ''}")
+            found.append(Cell(tuple(map(_backward, self.equations)) if way else self.equations, weights, given))
+        return found
+
+    def _weights(self, suffix: str) -> dict[str, Tensor]:
+        """The weights of a layer in one direction by symbol; torch's two biases are one."""
+        parameters = dict(self.network.named_parameters())
+        biases = parameters[f"bias_ih_{suffix}"] + parameters[f"bias_hh_{suffix}"]
+        parts = {"W": parameters[f"weight_ih_{suffix}"], "U": parameters[f"weight_hh_{suffix}"], "b": biases}
+        count = len(self.letters)
+        return {
+            f"{kind}_{letter}": part
+            for kind, weight in parts.items()
+            for letter, part in zip(self.letters, weight.detach().chunk(count), strict=True)
+        }
+
     def _traced_direction(self, x: Tensor, suffix: str, before: Probe) -> list[Probe]:
         """One direction of a layer over its input [1 or R, T, F] -> names -> [R, D] of each step, in order of time."""
         parameters = dict(self.network.named_parameters())
@@ -141,6 +184,11 @@ class _Recurrent(Architecture):
         raise NotImplementedError
 
 
+def _backward(equation: Equation) -> Equation:
+    """The same of a cell that reads the sequence backward."""
+    return equation._replace(terms=tuple(tuple(part.replace("t-1", "t+1") for part in term) for term in equation.terms))
+
+
 def _common(config: ModelConfig) -> dict[str, Any]:
     return {
         "hidden_size": config.hidden_size,
@@ -154,17 +202,40 @@ def _common(config: ModelConfig) -> dict[str, Any]:
 class RNN(_Recurrent):
     """Elman network: h_t = f(W x_t + U h_{t-1} + b), f being tanh or ReLU."""
 
+    letters = "h"
+
     def __init__(self, context: ModelContext, config: ModelConfig) -> None:
         nonlinearity = RNNOptions(**config.options).nonlinearity
         super().__init__(RNNLayers(context.input_size, nonlinearity=nonlinearity, **_common(config)), config)
+        self.equations = (affine("hidden_state", "Hidden state", "h", "tanh" if self._is_tanh else "ReLU", _BOTH),)
+
+    @property
+    def _is_tanh(self) -> bool:
+        return self.network.mode == "RNN_TANH"
 
     def _probe_step(self, from_input: Tensor, from_state: Tensor, before: Probe) -> Probe:
-        activation = torch.tanh if self.network.mode == "RNN_TANH" else torch.relu
+        activation = torch.tanh if self._is_tanh else torch.relu
         return {"hidden_state": activation(from_input + from_state)}
 
 
 class GRU(_Recurrent):
     """Gated recurrent unit in the form of torch and cuDNN: the reset gate acts after the product with U."""
+
+    letters = "rzn"
+    equations = (
+        affine("reset_gate", "Reset gate", "r", "σ", _BOTH),
+        affine("update_gate", "Update gate", "z", "σ", _BOTH),
+        Equation("state_for_candidate", "State for the candidate", "q_t", "", (("U_n", "h_{t-1}"), ("d_n",))),
+        Equation("candidate", "Candidate", "n_t", "tanh", (("W_n", "x_t"), ("b_n",), ("r_t", "q_t"))),
+        Equation("hidden_state", "Hidden state", "h_t", "", (("1 − z_t", "n_t"), ("z_t", "h_{t-1}"))),
+    )
+
+    def _weights(self, suffix: str) -> dict[str, Tensor]:
+        """The two biases of the candidate stay apart: d_n is multiplied by the reset gate."""
+        found, parameters = super()._weights(suffix), dict(self.network.named_parameters())
+        for symbol, name in (("b_n", "bias_ih_"), ("d_n", "bias_hh_")):
+            found[symbol] = parameters[f"{name}{suffix}"].detach().chunk(3)[2]
+        return found
 
     def __init__(self, context: ModelContext, config: ModelConfig) -> None:
         super().__init__(GRULayers(context.input_size, **_common(config)), config)
@@ -179,6 +250,16 @@ class GRU(_Recurrent):
 
 class LSTM(_Recurrent):
     """Long short-term memory with a forget gate, whose bias starts at `forget_bias` (Jozefowicz et al. 2015)."""
+
+    letters = "ifgo"
+    equations = (
+        affine("forget_gate", "Forget gate", "f", "σ", _BOTH),
+        affine("input_gate", "Input gate", "i", "σ", _BOTH),
+        affine("candidate", "Candidate", "g", "tanh", _BOTH),
+        affine("output_gate", "Output gate", "o", "σ", _BOTH),
+        Equation("cell_state", "Cell state", "c_t", "", (("f_t", "c_{t-1}"), ("i_t", "g_t"))),
+        Equation("hidden_state", "Hidden state", "h_t", "", (("o_t", "tanh(c_t)"),)),
+    )
 
     def __init__(self, context: ModelContext, config: ModelConfig) -> None:
         super().__init__(LSTMLayers(context.input_size, **_common(config)), config)

@@ -33,12 +33,34 @@ from seqcore.models.architecture import (
     layer_row,
     watched,
 )
+from seqcore.models.equations import Cell, Equation, affine, given_steps
 from seqcore.models.options import SLSTMOptions
 from seqcore.models.state import State
 
 __all__ = ["SLSTM"]
 
 _HEADS = 4
+_BOTH = (("W", "x_t"), ("R", "h_{t-1}"))  # what a gate is computed from
+_BEFORE = (
+    ("hidden_state_before", "Hidden state before", "h_{t-1}"),
+    ("cell_state_before", "Cell state before", "c_{t-1}"),
+    ("normalizer_log_before", "Log normalizer before", "m_{t-1}"),
+)
+
+
+def _equations(*, exponential: bool) -> tuple[Equation, ...]:
+    """The equations of a layer with c for the quotient c / n and m for log n; gates i and f by their logarithms."""
+    return (
+        affine("candidate", "Candidate", "z", "tanh", _BOTH),
+        affine("input_log", "Log of the input gate", "i", "", _BOTH),
+        affine("forget_log", "Log of the forget gate", "f", "" if exponential else "log σ", _BOTH),
+        affine("output_gate", "Output gate", "o", "σ", _BOTH),
+        Equation("kept_log", "Log of kept against new", "a_t", "", (("f_t",), ("m_{t-1}",), ("−i_t",))),
+        Equation("update_gate", "Share of the new value", "s_t", "σ", (("−a_t",),)),
+        Equation("cell_state", "Cell state", "c_t", "", (("1 − s_t", "c_{t-1}"), ("s_t", "z_t"))),
+        Equation("normalizer_log", "Log normalizer", "m_t", "", (("i_t",), ("softplus(a_t)",))),
+        Equation("hidden_state", "Hidden state", "h_t", "", (("o_t", "c_t"),)),
+    )
 
 
 class SLSTM(Architecture):
@@ -117,6 +139,20 @@ class SLSTM(Architecture):
         values = (torch.stack(parts, dim=2) for parts in zip(*layers, strict=True))
         return dict(zip(self.capabilities.probes, values, strict=True))
 
+    @torch.no_grad()
+    def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
+        """See `Architecture`."""
+        initial = self.initial_state(1) if state is None else state
+        below, found = x.permute(1, 2, 0), []  # [T, F, 1]
+        for layer, cell in enumerate(cast(list[_Layer], list(self.cells))):
+            first = [part[:, layer].T for part in initial]
+            after = cell(below, *first)
+            before = {n: (v[..., 0], i[..., 0]) for n, v, i in zip(_BEFORE, after, first, strict=True)}
+            equations = _equations(exponential=cell.exponential)
+            found.append(Cell(equations, cell.weights(), given_steps(below[..., 0], before)))
+            below = after[0]
+        return found
+
 
 class _Layer(nn.Module):
     """One layer. Rows of weights: head by head, in each the gates z, i, f, o."""
@@ -136,6 +172,16 @@ class _Layer(nn.Module):
         """x[T, F, B] and the state before, [D, B] each -> h, c / n, log n at all steps, [T, D, B] each."""
         out = self.run(x, h, c, log_n)
         return out.h[:, 0], out.c[:, 0], out.log_n[:, 0]
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights by their symbols in the equations; recurrent ones are [heads, D / heads, D / heads]."""
+        heads, _, each = self.weight_hh.shape
+        parts = {
+            "W": self.weight_ih.view(heads, 4, each, -1).transpose(0, 1).flatten(1, 2),
+            "R": self.weight_hh.view(heads, 4, each, each).transpose(0, 1),
+            "b": self.bias.view(heads, 4, each).transpose(0, 1).flatten(1, 2),
+        }
+        return {f"{kind}_{gate}": part[k] for kind, part in parts.items() for k, gate in enumerate("zifo")}
 
     def run(self, x: Tensor, h: Tensor, c: Tensor, log_n: Tensor) -> _Outputs:
         """The same with all that the backward pass needs, for one replica."""

@@ -16,6 +16,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from seqcore.experiment.config import ModelConfig
 from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Traced, inside, layer_row, watched
+from seqcore.models.equations import Cell, Equation, Given
 from seqcore.models.options import TCNOptions
 from seqcore.models.state import State
 
@@ -81,6 +82,16 @@ class TCN(Architecture):
             for i, block in enumerate(self._blocks(), 1)
         ]
 
+    @torch.no_grad()
+    def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
+        """See `Architecture`: one cell for each residual block, which is given earlier values and not a state."""
+        before = self.initial_state(1) if state is None else state
+        x, found = x.transpose(1, 2), []
+        for block, past in zip(self._blocks(), before, strict=True):
+            found.append(block.cell(x, past))
+            x, _ = block(x, past, None)
+        return found
+
     def _blocks(self) -> list[_Block]:
         return cast(list[_Block], list(self.blocks))
 
@@ -119,6 +130,51 @@ class _Block(nn.Module):
         hidden, second = self.convolutions[1].step(hidden, past[1], lengths)
         hidden = self.dropout(torch.relu(hidden))
         return torch.relu(hidden + self.skip(x)), (first, second)
+
+    def cell(self, x: Tensor, past: tuple[Tensor, Tensor]) -> Cell:
+        """The equations of this block over x[1, F, T], a term for each step that a convolution sees."""
+        first, second = self.convolutions
+        hidden = torch.relu(first.step(x, past[0], None)[0])
+        seen = {"x": torch.cat([past[0], x], dim=2)[0], "u": torch.cat([past[1], hidden], dim=2)[0]}  # [F, history + T]
+        history, dilation, size = first.history, first.dilation[0], first.kernel_size[0]
+        lags = [(size - 1 - tap) * dilation for tap in range(size)]  # of each tap, the last one being the step's own
+        titles = {"x": "Input", "u": "First convolution"}
+
+        def name(letter: str, lag: int) -> str:
+            return f"{letter}_{{t-{lag}}}" if lag else f"{letter}_t"
+
+        def given(step: int) -> tuple[Given, ...]:
+            earlier = [
+                Given(
+                    f"{letter}_{lag}_before", f"{titles[letter]}, {lag} before", name(letter, lag),
+                    seen[letter][:, history + step - lag],
+                )
+                for letter in "xu"
+                for lag in lags[:-1]
+            ]  # fmt: skip
+            return (*earlier, Given("x", "Input", "x_t", seen["x"][:, history + step]))
+
+        weights = {f"{kind}_{lag}": conv.weight[:, :, tap].detach() for kind, conv in (("W", first), ("V", second))
+                   for tap, lag in enumerate(lags)}  # fmt: skip
+        weights |= {"b": _bias(first), "c": _bias(second)}
+        direct: tuple[tuple[str, ...], ...] = (("x_t",),)
+        if isinstance(self.skip, nn.Conv1d):
+            weights |= {"S": self.skip.weight[:, :, 0], "e": _bias(self.skip)}
+            direct = (("S", "x_t"), ("e",))
+        taps = {
+            kind: tuple((f"{kind}_{lag}", name(letter, lag)) for lag in lags)
+            for kind, letter in (("W", "x"), ("V", "u"))
+        }
+        equations = (
+            Equation("first_convolution", "First convolution", "u_t", "ReLU", (*taps["W"], ("b",))),
+            Equation("second_convolution", "Second convolution", "v_t", "ReLU", (*taps["V"], ("c",))),
+            Equation("hidden_state", "Output of the block", "h_t", "ReLU", (("v_t",), *direct)),
+        )
+        return Cell(equations, weights, given, recurrent=False)
+
+
+def _bias(conv: nn.Conv1d) -> Tensor:
+    return cast(Tensor, conv.bias)
 
 
 def _blocks_for(window: int, kernel_size: int) -> int:

@@ -10,6 +10,7 @@ Cohan 2020):
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import torch
@@ -19,6 +20,7 @@ from torch.nn.functional import gelu, pad, scaled_dot_product_attention
 from seqcore.errors import PredictionError
 from seqcore.experiment.config import ModelConfig
 from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, Traced, inside, layer_row, watched
+from seqcore.models.equations import Cell, Equation, Given, affine, normalized
 from seqcore.models.options import TransformerOptions
 from seqcore.models.recurrent_function import under_vmap
 from seqcore.models.state import State
@@ -28,6 +30,13 @@ __all__ = ["Transformer"]
 _BASE = 10_000.0  # of the rotary frequencies
 _FEWEST, _MOST = 64, 256  # queries of one part
 _EXPANSION = 4  # hidden features of the feed-forward part for each of the model's
+_EQUATIONS = (
+    Equation("attended", "Attended values", "a_t", "", (("A_t", "V"),)),
+    Equation("after_attention", "Input and attention", "r_t", "", (("x_t",), ("W_o", "a_t"), ("b_o",))),
+    normalized("normalized", "Normalized", "n_t", "r_t", "γ", "β"),
+    affine("widened", "Hidden features", "g", "GELU", (("W", "n_t"),)),
+)
+_RESIDUAL = (("r_t",), ("W_y", "g_t"), ("b_y",))
 
 
 class Transformer(Architecture):
@@ -114,6 +123,25 @@ class Transformer(Architecture):
         states[-1] = self.norm(x)
         return {"hidden_state": torch.stack(states, dim=2), "attention": torch.stack(weights, dim=2)}
 
+    @torch.no_grad()
+    def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
+        """See `Architecture`. Given are the attention weights A_t of each unit's head, and the steps' values V."""
+        caches, count = (None,) * len(self.blocks), None
+        if state is not None:
+            caches, count = state
+        parts, found = self._parts(x, count), []
+        x = self.embed(x)
+        for i, (block, cache) in enumerate(zip(self._blocks(), caches, strict=True)):
+            last = i == len(self.blocks) - 1
+            name, title = ("layer_output", "Layer output") if last else ("hidden_state", "Output of the layer")
+            equations: tuple[Equation, ...] = (*_EQUATIONS, Equation(name, title, "y_t", "", _RESIDUAL))
+            if last:
+                equations += (normalized("hidden_state", "Output, normalized", "h_t", "y_t", "γ_y", "β_y"),)
+            weights = {**block.symbols(), "γ_y": self.norm.weight, "β_y": self.norm.bias}
+            found.append(Cell(equations, weights, block.given(x, cache, parts), recurrent=False))
+            x, _ = block(x, cache, parts)
+        return found
+
     def _blocks(self) -> list[_Block]:
         return cast(list[_Block], list(self.blocks))
 
@@ -199,6 +227,29 @@ class _Block(nn.Module):
         if mask is None:
             mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril()
         return scores.masked_fill(~mask, -torch.inf).softmax(dim=3).transpose(1, 2)
+
+    def symbols(self) -> dict[str, Tensor]:
+        """The weights by their symbols in the equations, but for those of queries, keys and values."""
+        return {
+            "W_o": self.merge.weight, "b_o": self.merge.bias, "γ": self.norm_feed.weight, "β": self.norm_feed.bias,
+            "W_g": self.widen.weight, "b_g": self.widen.bias, "W_y": self.narrow.weight, "b_y": self.narrow.bias,
+        }  # fmt: skip
+
+    def given(self, x: Tensor, cache: Tensor | None, parts: list[_Part]) -> Callable[[int], tuple[Given, ...]]:
+        """What the equations of a step start from, for x[1, T, D]: A_t and V are [E, steps that are attended to]."""
+        queries, seen = self.projected(x, cache)
+
+        def given(step: int) -> tuple[Given, ...]:
+            part = next(p for p in parts if p.queries.start <= step < p.queries.stop)
+            weights = self.weights(queries, seen, part)[0, step - part.queries.start]  # [heads, keys]
+            values = self._heads(queries, seen, part)[2][0]  # [heads, keys, head_size]
+            return (
+                Given("x", "Input", "x_t", x[0, step]),
+                Given("attention", "Attention weights", "A_t", weights.repeat_interleave(self.head_size, dim=0)),
+                Given("values", "Values of the steps", "V", values.transpose(1, 2).flatten(0, 1)),
+            )
+
+        return given
 
     def _attended(self, queries: Tensor, seen: Tensor, part: _Part) -> Tensor:
         """What all heads found, [B, queries, E]."""
