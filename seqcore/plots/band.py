@@ -41,7 +41,7 @@ def add_band(figure: go.Figure, x: NDArray[Any], band: Band, *, role: str, dark:
         ys += [*gap, *low[start:stop].tolist(), *high[start:stop][::-1].tolist()]
     defaults = {
         "name": f"{role}, lowest to highest seed", "legendgroup": role, "showlegend": False, "mode": "lines",
-        "line": {"width": 0}, "hoverinfo": "skip",
+        "line": {"width": 0}, "hoverinfo": "skip", "fill": "toself",
+        "fillcolor": colour(role, dark=dark, opacity=0.22 if dark else 0.16),
     }  # fmt: skip
-    fill = colour(role, dark=dark, opacity=0.22 if dark else 0.16)
-    figure.add_scatter(x=xs, y=ys, fill="toself", fillcolor=fill, **(defaults | options))
+    figure.add_scatter(x=xs, y=ys, **(defaults | options))

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 __all__ = [
-    "COLOURS", "FONT", "LINE_WIDTH", "apply_style", "colour", "colour_scale", "empty_figure", "hide_axes", "line",
-    "percent_heat_map", "rgba", "stack_panels",
+    "COLOURS", "COMPARED", "FONT", "LINE_WIDTH", "apply_style", "colour", "colour_scale", "compared_colour",
+    "compared_line", "empty_figure", "hide_axes", "line", "percent_heat_map", "rgba", "stack_panels",
 ]  # fmt: skip
 
 # Okabe-Ito: everybody can tell these apart. Truth is ink: near black on light, near white on dark.
@@ -23,7 +23,11 @@ COLOURS: dict[str, tuple[str, str]] = {  # role -> on light, on dark
     "test": ("#CC79A7", "#CC79A7"),
     "baseline": ("#8A8A8A", "#8A8A8A"),
     "warning": ("#D55E00", "#E8762B"),
+    "sixth": ("#56B4E9", "#9AD6F5"),  # of compared runs, after the five above that are not grey
 }
+COMPARED = ("prediction", "training", "validation", "test", "warning", "sixth")
+"""The roles whose colors compared runs have, in order; further ones get the same colors with other dashes."""
+_COMPARED_DASHES = ("solid", "dash", "dot", "dashdot")
 DASHES = {"baseline": "dash"}
 LINE_WIDTH = 1.75
 FONT = '"Source Sans", "Source Sans Pro", system-ui, sans-serif'
@@ -49,6 +53,17 @@ def colour_scale(role: str, *, dark: bool = False, lowest: float = 0.04) -> list
 def line(role: str, *, dark: bool = False) -> dict[str, Any]:
     """How a line of this role is drawn."""
     return {"color": colour(role, dark=dark), "width": LINE_WIDTH, "dash": DASHES.get(role, "solid")}
+
+
+def compared_colour(place: int, *, dark: bool = False, opacity: float = 1.0) -> str:
+    """The color of the run at a place among those that are compared, the same in every figure of a page."""
+    return colour(COMPARED[place % len(COMPARED)], dark=dark, opacity=opacity)
+
+
+def compared_line(place: int, *, dark: bool = False) -> dict[str, Any]:
+    """How the line of a compared run is drawn: six colors, then the same ones with dashes."""
+    dash = _COMPARED_DASHES[place // len(COMPARED) % len(_COMPARED_DASHES)]
+    return {"color": compared_colour(place, dark=dark), "width": LINE_WIDTH, "dash": dash}
 
 
 def _template(*, dark: bool) -> go.layout.Template:

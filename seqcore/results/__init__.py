@@ -67,6 +67,11 @@ RESULT_TYPES: dict[str, ResultType] = {
     "translation": _drawn("translation", "translation:TranslationView", html=True),
     "internals": _drawn("internals", "internals:InternalsView"),
     "table": ResultType("seqcore.results.table:TableView"),
+    "curves": _drawn("curves", "curves:CurvesView"),
+    "tradeoff": _drawn("tradeoff", "curves:TradeoffView"),
+    "predictions": _drawn("predictions", "predictions:PredictionsView"),
+    "films": _drawn("films", "predictions:FilmsView"),
+    "answers": ResultType("seqcore.results.answers:AnswersView"),
 }
 """`View.kind` -> its type."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from seqcore.results.base import Answer, Positions, Rows, Values, View, Words, exact
 from seqcore.results.formatting import format_number, format_value
 
-__all__ = ["SeriesView", "flat_rows"]
+__all__ = ["SeriesView", "flat_rows", "positions"]
 
 SINGLE_ANSWERS = 30  # from so many on predictions are plotted against true values
 MOST_HIGHLIGHTS = 6
@@ -73,7 +73,7 @@ class SeriesView(View):
             header += [f"{column} predicted", *(f"{column} {word}" for word, _ in limits)]
             header += [f"{column} replica {number}" for number in range(1, 1 + len(each))]
         rows = []
-        for place, x in enumerate(_positions(self.x)):
+        for place, x in enumerate(positions(self.x)):
             if not np.isfinite(self.prediction[place]).any():
                 continue  # the break between two stretches
             row = [x]
@@ -148,7 +148,7 @@ def _joined(values: list[Any]) -> str:
     return ", ".join(f"({_joined(v)})" if isinstance(v, list) else format_number(v) for v in values)
 
 
-def _positions(x: Positions) -> list[str]:
+def positions(x: Positions) -> list[str]:
     """Rows as whole numbers where they are, times without a clock where all are at midnight."""
     if x.dtype.kind == "M":
         return _dates(x, "s")

@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from filelock import FileLock
@@ -22,6 +22,7 @@ from seqcore.runs.labels import list_columns
 from seqcore.runs.liveness import TIMEOUT, Holder
 from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, Command, Lease, Run
+from seqcore.runs.slots import MOST_TOGETHER
 
 __all__ = ["EPOCHS", "Lifecycle", "row_of", "update_run"]
 
@@ -41,6 +42,32 @@ class Lifecycle(Reading):
         with self.database.writing() as connection:
             insert_run(connection, row)
         return self.run(run_id)
+
+    def submit_together(
+        self,
+        experiments: Sequence[Experiment],
+        *,
+        group: str,
+        recipe: str | None = None,
+        owner: str | None = None,
+    ) -> list[Run]:
+        """New runs of a group that are queued at the same moment: a scheduler starts them at the same time.
+
+        All or none. StoreError unless there are 2 to `MOST_TOGETHER` of them, or where the group has runs already.
+        """
+        if not 2 <= len(experiments) <= MOST_TOGETHER:
+            raise StoreError(f"{len(experiments)} runs can't be started together; use 2 to {MOST_TOGETHER}")
+        rows = [
+            _new_row(str(uuid.uuid4()), experiment, recipe=recipe, group=group, owner=owner)
+            for experiment in experiments
+        ]
+        moment = {name: rows[0][name] for name in ("created", "queued")}
+        with self.database.writing() as connection:
+            if self._of_group(connection, group):
+                raise StoreError(f"there is a group {group!r} already; use another name")
+            for row in rows:
+                insert_run(connection, row | moment)
+        return [self.run(row["id"]) for row in rows]
 
     def start(
         self, experiment: Experiment, *, recipe: str | None = None, group: str | None = None, owner: str | None = None

@@ -17,6 +17,7 @@ from seqcore.runs.atomic_io import digest, pieces
 from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, over_replicas, overlay, thin_to
 from seqcore.runs.database import Database, find_place
 from seqcore.runs.epoch_curve import EPOCH_CURVE, EpochCurve
+from seqcore.runs.epoch_scores import EpochScores, read_epoch_scores
 from seqcore.runs.integrity import block_crc, damaged, named, salvaged, text_crc, verify_run
 from seqcore.runs.liveness import Locks
 from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, damaged_run, ending, run_from_row, stored_event
@@ -131,6 +132,30 @@ class Reading:
         with self.database.reading() as connection:
             return _queue(connection)
 
+    def queued_together(self) -> list[list[str]]:
+        """The ids of the queued runs, in order; those of a group that were queued at the same moment are one entry."""
+        table = schema.runs
+        query = select(table.c.id, table.c.group, table.c.queued).where(table.c.status == "queued")
+        with self.database.reading() as connection:
+            rows = list(connection.execute(query.order_by(table.c.queued, table.c.number)))
+        together: dict[object, list[str]] = {}
+        for run, group, moment in rows:
+            together.setdefault(run if group is None else (group, moment), []).append(run)
+        return list(together.values())
+
+    def group(self, name: str) -> list[Run]:
+        """The runs of a group, in the order of creation. NotFoundError if there is none."""
+        with self.database.reading() as connection:
+            ids = self._of_group(connection, name)
+        if not ids:
+            raise NotFoundError(f"there is no group {name[:60]!r}; `show RUN` names the group of a run")
+        return self.runs(ids=ids)[::-1]
+
+    def _of_group(self, connection: Connection, name: str) -> list[str]:
+        table = schema.runs
+        query = select(table.c.id).where(table.c.group == name).order_by(table.c.number)
+        return list(connection.execute(query).scalars())
+
     def versions(self) -> dict[str, tuple[int, Status]]:
         """The version of each run, which changes whenever its row does, and its stored status; the newest first."""
         table = schema.runs
@@ -229,6 +254,12 @@ class Reading:
         with named(run), self.database.reading() as connection:
             key = self._find(connection, run)["id"]
             return read_replica_epochs(connection, key, names, after=after, every=every)
+
+    def epoch_scores(self, run: str, names: Sequence[str], *, after: int = 0) -> EpochScores:
+        """The scores `names` ("val_loss", "val_mae") and the duration of every epoch after the event `after`."""
+        with named(run), self.database.reading() as connection:
+            key = self._find(connection, run)["id"]
+            return read_epoch_scores(connection, key, names, after=after)
 
     def checkpoint(self, run: str, *, at: str | int = "last") -> bytes | None:
         """The newest checkpoint (with the best and the last weights) or the one at a step; None if there is none yet.

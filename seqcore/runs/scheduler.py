@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Literal, Protocol
@@ -54,6 +54,8 @@ class _Entry:
 class Scheduler:
     """Executes a store's queued runs in order, `slots` at a time. One for a server.
 
+    Runs that were submitted together start at the same time, up to `MOST_TOGETHER` in slots of their own: their turn
+    comes as that of one run, and later ones wait until a slot is free again.
     Paused runs take no slot. An idle worker is kept ready for a free slot, and dead workers are replaced. Without
     `keep_spare` that begins with `start_spare`: until then a worker is started for each queued run only.
     """
@@ -111,6 +113,14 @@ class Scheduler:
         """Queue a new run."""
         return self._woken(self.store.submit(experiment, recipe=recipe, group=group, owner=owner))
 
+    def submit_together(
+        self, experiments: Sequence[Experiment], *, group: str, recipe: str | None = None, owner: str | None = None
+    ) -> list[Run]:
+        """Queue new runs of a group that start at the same time, each in a slot of its own."""
+        runs = self.store.submit_together(experiments, group=group, recipe=recipe, owner=owner)
+        self._wake()
+        return runs
+
     def resume(self, run: str) -> Run:
         """Queue a run that has ended, to continue from its last checkpoint."""
         return self._woken(self.store.resume(run))
@@ -147,8 +157,9 @@ class Scheduler:
     def _loop(self) -> None:
         while not self._closed.is_set():
             try:
-                self._replace()
-                self._dispatch()
+                due = self._due()
+                self._replace(due)
+                self._dispatch(due)
                 self._listen()
                 self._round_error = None
             except SeqcoreError as error:  # the store is locked or its disk is full: show it and try again
@@ -190,32 +201,56 @@ class Scheduler:
             if entry in self._workers:
                 self._workers.remove(entry)
 
-    def _dispatch(self) -> None:
+    def _due(self) -> list[list[str]]:
+        """The queued runs that are next, in order: as many as there are free slots.
+
+        Runs that were submitted together need one free slot among them: the others get slots of their own.
+        """
+        due: list[list[str]] = []
         free = self.slots - self._count("busy")
         if free <= 0:
-            return
+            return due
         assigned = {entry.run for entry in self._workers}
-        for run in [run for run in self.store.queue() if run not in assigned][:free]:
-            entry = next((m for m in self._workers if m.state == "idle"), None)
-            if entry is None:
-                return
-            assert entry.worker is not None
-            if entry.worker.send(run):
-                entry.state, entry.run = "busy", run
-            else:
-                entry.state = "gone"  # the run stays queued
-                self._workers.remove(entry)
+        for runs in self.store.queued_together():
+            waiting = [run for run in runs if run not in assigned]
+            if waiting and free > 0:
+                due.append(waiting)
+                free -= len(waiting)
+        return due
 
-    def _replace(self) -> None:
-        """Start workers for the queued runs that have a free slot, and keep at least one idle with `keep_spare`."""
-        free = self.slots - self._count("busy")
+    def _dispatch(self, due: list[list[str]]) -> None:
+        """Assign the runs that are next to idle workers. Those that start together wait until there is one for each."""
+        for runs in due:
+            idle = [entry for entry in self._workers if entry.state == "idle"]
+            if len(idle) < len(runs):
+                return
+            for run, entry in zip(runs, idle, strict=False):
+                assert entry.worker is not None
+                if entry.worker.send(run):
+                    entry.state, entry.run = "busy", run
+                else:
+                    entry.state = "gone"  # the run stays queued
+                    self._workers.remove(entry)
+
+    def _replace(self, due: list[list[str]]) -> None:
+        """Start workers for the runs that are next, and keep at least one idle with `keep_spare`."""
+        least = int(self._keep_spare and self._count("busy") < self.slots)
+        wanted = max(least, sum(map(len, due)))
         ready = self._count("idle") + self._count("starting")
-        least = int(self._keep_spare)
-        waiting = least if least == free else len(self.store.queue())
-        wanted = min(free, max(least, waiting))
         while ready < wanted and time.monotonic() >= self._next_start:
             self._workers.append(self._start_worker())
             ready += 1
+        if not due:
+            self._retire()
+
+    def _retire(self) -> None:
+        """Close idle workers that runs which started together have left: beyond one for each slot."""
+        idle = [entry for entry in self._workers if entry.state == "idle"]
+        for entry in idle[self.slots :]:
+            assert entry.worker is not None
+            entry.state = "gone"
+            self._workers.remove(entry)
+            entry.worker.close()
 
     def _start_worker(self) -> _Entry:
         entry = _Entry()

@@ -6,7 +6,10 @@ import os
 
 from seqcore.errors import StoreError
 
-__all__ = ["default_slots"]
+__all__ = ["MOST_TOGETHER", "default_slots"]
+
+MOST_TOGETHER = 8
+"""Runs that are started at the same time, each in a slot of its own, however few slots there are."""
 
 
 def default_slots() -> int:

@@ -29,7 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@waits_for_database(once=("submit", "start", "more_epochs", "command", "resume", "restart"))
+@waits_for_database(once=("submit", "submit_together", "start", "more_epochs", "command", "resume", "restart"))
 class Store(Recording):
     """Runs with their events, curves and checkpoints, and the user's files.
 

@@ -27,8 +27,11 @@ from seqcore.results import (
     View,
     view_from_dict,
 )
+from seqcore.results.answers import AnswersView
 from seqcore.results.base import write_csv
+from seqcore.results.curves import CurvesView, OverlaidCurve, TradeoffPoint, TradeoffView
 from seqcore.results.formatting import format_duration
+from seqcore.results.predictions import FilmsView, PredictionsView
 
 EXAMPLES: list[View] = [
     SeriesView(
@@ -75,6 +78,21 @@ EXAMPLES: list[View] = [
         missing={"cell_state": "An RNN has no cell state."},
     ),
     TableView(("scaling", "error"), (("standard", 0.5), ("none", None)), "Scalings"),
+    CurvesView(
+        (
+            OverlaidCurve("GRU", np.array([1.0, 2.0]), np.array([0.5, np.nan])),
+            OverlaidCurve("RNN", np.array([1.0]), np.array([0.5]), np.array([0.4]), np.array([0.6]), place=7, seeds=2),
+        ),
+        "optimizer step",
+        "validation MAE",
+        title="Score",
+    ),
+    TradeoffView((TradeoffPoint("GRU", 2.0, 0.5, 0.4, 0.6), TradeoffPoint("RNN", 30.0, 0.7)), "parameters", "MAE"),
+    PredictionsView(
+        np.array([3.0, 4.0]), ("GRU", "RNN"), np.zeros((2, 2, 1)), np.ones((2, 1)), columns=("height",), of=9
+    ),
+    FilmsView(("GRU",), np.zeros((1, 2, 3, 3)), np.ones((2, 3, 3)), title="Film"),
+    AnswersView(("GRU", "RNN"), ("s", "t"), ("up", None), (("up", "down"), ("up", "up")), title="Classes"),
 ]
 
 

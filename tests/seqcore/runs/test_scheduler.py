@@ -248,3 +248,53 @@ def test_launching_leaves_nothing_of_the_server_s_behind(store: Store, wait_unti
     wait_until(lambda: words.count("gone") == 2, seconds=10.0)
     workers[1].wait(1.0)
     assert not workers[1].send("anything")
+
+
+def test_runs_submitted_together_start_together_and_later_ones_wait(
+    store: Store, jobs: Scheduler, endless: Experiment, quick: Experiment, wait_until: Wait
+) -> None:
+    """One slot: three competitors have slots of their own, the run behind them has none before they are done."""
+    race = jobs.submit_together([endless.with_changes({"training.seed": seed}) for seed in range(3)], group="race")
+    later = jobs.submit(quick)
+    wait_until(lambda: all(store.run(run.id).step > 0 for run in race))
+    begun = [run.started.timestamp() for run in store.group("race") if run.started]
+    assert len(begun) == 3
+    assert store.run(later.id).status == "queued"
+    jobs.stop(race[0].id)
+    wait_until(lambda: store.run(race[0].id).status == "stopped")
+    assert store.run(later.id).status == "queued"
+    for run in race[1:]:
+        jobs.stop(run.id)
+    wait_until(lambda: store.run(later.id).status == "completed")
+    wait_until(lambda: len(pids(jobs)) == 1)  # the workers that no slot needs have gone
+
+
+def test_a_race_starts_when_there_is_a_worker_for_each_competitor(store: Store, quick: Experiment) -> None:
+    """Nobody starts before the others: the launcher gives one worker after the other."""
+    sent: list[str] = []
+    tells: list[Callable[[str], None]] = []
+
+    class Slow:
+        def send(self, run: str) -> bool:
+            sent.append(run)
+            return True
+
+        def close(self) -> None: ...
+
+        def wait(self, seconds: float) -> None: ...
+
+    def launcher(store: Store, tell: Callable[[str], None]) -> Slow:
+        tells.append(tell)
+        return Slow()
+
+    jobs = Scheduler(store, slots=1, launcher=launcher)
+    race = store.submit_together([quick.with_changes({"training.seed": seed}) for seed in range(3)], group="race")
+    for ready in range(3):
+        due = jobs._due()
+        jobs._replace(due)
+        jobs._dispatch(due)
+        assert len(tells) == 3
+        assert sent == []
+        jobs._handle(jobs._workers[ready], "ready")
+    jobs._dispatch(jobs._due())
+    assert sent == [run.id for run in race]

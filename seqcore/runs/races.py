@@ -1,0 +1,86 @@
+"""Races and experiments over several seeds: the experiments of a group, and starting them together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from seqcore.errors import ExperimentError
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.records import Run
+from seqcore.runs.slots import MOST_TOGETHER
+
+__all__ = ["FAIRNESS", "is_race", "new_group", "race_experiments", "seed_experiments"]
+
+FAIRNESS = (
+    "Fair: the same data, splits, seed, order of windows, epochs and batch size. All start at the same moment, each in "
+    "a process and a slot of its own with one thread: the operating system gives them equal shares of the cores, "
+    "whatever their order. Other queued runs wait for a free slot, and what else runs slows all alike. Once the first "
+    "has finished the others run faster, so equal time is compared up to then."
+)
+"""How a race is made fair, for people."""
+MOST_SEEDS = 64
+
+
+def race_experiments(experiment: Experiment, over: Mapping[str, Sequence[Any]]) -> list[Experiment]:
+    """One experiment for each combination of values: `{"model.architecture": ["rnn", "lstm"]}`. Each has one thread.
+
+    ExperimentError, a line for each fault, where a combination is not allowed, and unless there are 2 to
+    `MOST_TOGETHER` different ones.
+    """
+    if not over:
+        raise ExperimentError("over: a race needs a field and its values, as in model.architecture=rnn,lstm")
+    found: list[Experiment] = []
+    lines: list[str] = []
+    combinations = list(product(*over.values()))
+    if len(combinations) > 10 * MOST_TOGETHER:
+        raise ExperimentError(f"over: {len(combinations)} combinations are too many; use 2 to {MOST_TOGETHER}")
+    for values in combinations:
+        changes = dict(zip(over, values, strict=True))
+        try:
+            # Threads first: a field that `over` names has the last word.
+            changed = experiment.with_changes({"training.threads": 1} | changes)
+        except ExperimentError as error:
+            name = ", ".join(map(str, values))
+            lines += [f"{name}: {line}" for line in error.lines]
+            continue
+        if changed not in found:
+            found.append(changed)
+    if lines:
+        raise ExperimentError(*lines)
+    if len(found) < 2:
+        raise ExperimentError(
+            "over: a race needs at least two competitors that differ; this is one, so train it by itself"
+        )
+    if len(found) > MOST_TOGETHER:
+        raise ExperimentError(
+            f"over: {len(found)} competitors are too many to start at the same time; use at most {MOST_TOGETHER}"
+        )
+    return found
+
+
+def seed_experiments(experiment: Experiment, seeds: int) -> list[Experiment]:
+    """The experiment with `seeds` consecutive seeds: as replicas of one run where the task has them, else one run each.
+
+    ExperimentError unless there are 2 to 64 seeds.
+    """
+    if not 2 <= seeds <= MOST_SEEDS:
+        raise ExperimentError(f"seeds: {seeds} is not allowed; use a whole number from 2 to {MOST_SEEDS}")
+    if experiment.why_not("training.replicas", seeds) is None:
+        return [experiment.with_changes({"training.replicas": seeds})]
+    first = experiment.training.seed
+    return [
+        experiment.with_changes({"training.replicas": 1, "training.seed": first + number}) for number in range(seeds)
+    ]
+
+
+def new_group(kind: str) -> str:
+    """A name for a new group: "race-1f3a9c02"."""
+    return f"{kind}-{uuid.uuid4().hex[:8]}"
+
+
+def is_race(runs: Sequence[Run]) -> bool:
+    """Whether runs are those of one race: of one group, submitted at the same moment."""
+    return len(runs) > 1 and runs[0].group is not None and len({(run.group, run.created) for run in runs}) == 1
