@@ -11,6 +11,7 @@ from typing import Any
 
 from seqcore.registry import load
 from seqcore.results.base import View, from_fields, plain
+from seqcore.results.equations import EquationsView
 from seqcore.results.frames import FramesView
 from seqcore.results.horizon import HorizonView
 from seqcore.results.internals import InternalsView
@@ -23,9 +24,9 @@ from seqcore.results.text import TextView
 from seqcore.results.translation import Translated, TranslationView
 
 __all__ = [
-    "RESULT_TYPES", "ConfusionView", "FramesView", "HorizonView", "InternalsView", "LabelsView", "ResultType",
-    "SeriesView", "SymbolsView", "TableView", "TextView", "Translated", "TranslationView", "View", "metric_named",
-    "plain", "view_from_dict",
+    "RESULT_TYPES", "ConfusionView", "EquationsView", "FramesView", "HorizonView", "InternalsView", "LabelsView",
+    "ResultType", "SeriesView", "SymbolsView", "TableView", "TextView", "Translated", "TranslationView", "View",
+    "metric_named", "plain", "view_from_dict",
 ]  # fmt: skip
 
 
@@ -72,6 +73,7 @@ RESULT_TYPES: dict[str, ResultType] = {
     "predictions": _drawn("predictions", "predictions:PredictionsView"),
     "films": _drawn("films", "predictions:FilmsView"),
     "answers": ResultType("seqcore.results.answers:AnswersView"),
+    "equations": ResultType("seqcore.results.equations:EquationsView"),
 }
 """`View.kind` -> its type."""
 

@@ -14,6 +14,7 @@ from seqcore.plots import plot_view
 from seqcore.results import (
     RESULT_TYPES,
     ConfusionView,
+    EquationsView,
     FramesView,
     HorizonView,
     InternalsView,
@@ -30,6 +31,7 @@ from seqcore.results import (
 from seqcore.results.answers import AnswersView
 from seqcore.results.base import write_csv
 from seqcore.results.curves import CurvesView, OverlaidCurve, TradeoffPoint, TradeoffView
+from seqcore.results.equations import FactorValue, GivenValue, SolvedEquation, TermValue
 from seqcore.results.formatting import format_duration
 from seqcore.results.predictions import FilmsView, PredictionsView
 
@@ -76,6 +78,33 @@ EXAMPLES: list[View] = [
         attention_rows=("step 1", "step 2"),
         attention_columns=("step 1", "step 2"),
         missing={"cell_state": "An RNN has no cell state."},
+    ),
+    EquationsView(
+        model_step=100,
+        step=1,
+        step_label="Tuesday",
+        layer=0,
+        layer_title="layer 1",
+        unit=0,
+        given=(GivenValue("x", "Input", "x_t", (1,), None),),
+        equations=(
+            SolvedEquation(
+                name="hidden_state",
+                title="Hidden state",
+                symbol="h_t",
+                formula="h_t = tanh(W_h x_t + b_h)",
+                activation="tanh",
+                size=2,
+                unit=0,
+                terms=(
+                    TermValue("W_h x_t", 0.5, (FactorValue("W_h", "W_h", "", (2, 1), None),)),
+                    TermValue("b_h", -0.5, (FactorValue("b_h", "b_h", "", (2,), -0.5),)),
+                ),
+                total=0.0,
+                value=0.0,
+            ),
+        ),
+        architecture="RNN",
     ),
     TableView(("scaling", "error"), (("standard", 0.5), ("none", None)), "Scalings"),
     CurvesView(
