@@ -151,6 +151,11 @@ class Dataset(ABC):
         return self.config.lead
 
     @property
+    def numeric_inputs(self) -> int:
+        """How many of the inputs, the first ones, are scaled numbers; 0 for symbols."""
+        return 0
+
+    @property
     def horizon(self) -> int:
         """Targets of one prediction."""
         return self.config.horizon
@@ -226,26 +231,37 @@ class Dataset(ABC):
         return evenly(len(self.windows[split]), most)
 
     def batches(
-        self, split: str, training: TrainingConfig, epoch: int
+        self, split: str, training: TrainingConfig, epoch: int, *, start: int = 0
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
         """The window numbers of one epoch by batch, determined by seed and epoch; for stateful training also whether
-        each window continues the previous one in its batch row."""
+        each window continues the previous one in its batch row. With `start`, which needs `divides_anew`, without the
+        first so many windows of the epoch."""
         n, size = len(self.windows[split]), training.batch_size
         if training.stateful:
             yield from self._streams(split, size)
             return
-        if self.whole and training.shuffle and not self.windows[split].uniform:
+        if self._sorts_by_length(split, training):
             yield from ((numbers, None) for numbers in self._bucketed(split, training, epoch))
             return
         rest = np.zeros(0, dtype=np.int64)
         for piece in _order(n, training, epoch):
-            numbers = np.concatenate([rest, piece])
+            left_out = min(start, len(piece))
+            start -= left_out
+            numbers = np.concatenate([rest, piece[left_out:]])
             whole = len(numbers) // size * size
-            for start in range(0, whole, size):
-                yield numbers[start : start + size], None
+            for first in range(0, whole, size):
+                yield numbers[first : first + size], None
             rest = numbers[whole:]
         if len(rest):
             yield rest, None
+
+    def divides_anew(self, split: str, training: TrainingConfig) -> bool:
+        """Whether batches are consecutive parts of the order of an epoch, whatever their size: then another size can
+        divide what is left of it. Parallel streams, and batches of similar length, are made for one size."""
+        return not training.stateful and not self._sorts_by_length(split, training)
+
+    def _sorts_by_length(self, split: str, training: TrainingConfig) -> bool:
+        return self.whole and training.shuffle and not self.windows[split].uniform
 
     def orders(
         self, split: str, training: TrainingConfig, seeds: Sequence[int], epoch: int
@@ -256,7 +272,7 @@ class Dataset(ABC):
         """
         n = len(self.windows[split])
         at_once = training.shuffle and not training.stateful and n <= _POOL
-        if not at_once or (self.whole and not self.windows[split].uniform):
+        if not at_once or self._sorts_by_length(split, training):
             return None
         generator = torch.Generator()
         drawn = np.empty((len(seeds), n), dtype=np.int64)

@@ -185,6 +185,11 @@ class LabelledDataset(Dataset):
         if codec is None:
             self.table = replace(self.table, notes=(*self.table.notes, *self._observations()))
 
+    @property
+    def numeric_inputs(self) -> int:
+        """How many of the inputs are scaled numbers: all, or none where they are symbols."""
+        return len(self.codec.input_names)
+
     def weigh(self, weights: NDArray[np.float64]) -> None:
         """Add loss weights by class, [C], to each batch (`extra["weight"]`, [B])."""
         self._weights = torch.from_numpy(weights.astype(np.float32)).to(self.device)

@@ -80,6 +80,11 @@ class NumericDataset(Dataset):
         return self.values[:, self.targets]
 
     @property
+    def numeric_inputs(self) -> int:
+        """How many of the inputs, the first ones, are scaled numbers: all but the calendar features."""
+        return len(self.inputs)
+
+    @property
     def at_each_step(self) -> bool:
         """Whether predictions are scored at each step; recursive ones begin at the end of the window."""
         return self.every_step and not self.recursive

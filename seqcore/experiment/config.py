@@ -149,13 +149,13 @@ class ModelConfig(Section):
     num_layers: int = setting(1, "Number of stacked layers.", minimum=1, maximum=16, basic=True, title="Layers")
     dropout: float = setting(
         0.0, "Dropout probability of each layer's outputs during training: reduces overfitting.", minimum=0.0,
-        maximum=0.95,
+        maximum=0.95, live=True,
     )  # fmt: skip
     recurrent_dropout: float = setting(
         0.0,
         "Dropout probability of the recurrent weights, resampled at each optimizer step (DropConnect): reduces "
         "overfitting.",
-        minimum=0.0, maximum=0.95,
+        minimum=0.0, maximum=0.95, live=True,
     )  # fmt: skip
     bidirectional: bool = setting(False, "Process the sequence in both directions.")
     embedding_size: int = setting(

@@ -72,8 +72,11 @@ class TrainingConfig(Section):
         applies_to=for_tasks("classification"),
     )  # fmt: skip
     batch_size: int = setting(
-        32, "Number of windows or sequences in one training step.", minimum=1, maximum=65_536, basic=True
-    )
+        32,
+        "Number of windows or sequences in one training step. A change during a run divides the windows left in the "
+        "epoch anew; in stateful training and for sequences of different lengths it waits for the next epoch.",
+        minimum=1, maximum=65_536, basic=True, live=True,
+    )  # fmt: skip
     epochs: int = setting(
         30, "Number of passes over the training split.", minimum=1, maximum=100_000, basic=True, live=True
     )
@@ -91,11 +94,11 @@ class TrainingConfig(Section):
     )
     teacher_forcing: float = setting(
         1.0, "Probability that the decoder receives the true previous word instead of its own prediction.", minimum=0.0,
-        maximum=1.0, applies_to=for_tasks("translation"),
+        maximum=1.0, applies_to=for_tasks("translation"), live=True,
     )  # fmt: skip
     teacher_forcing_end: float = setting(
         1.0, "Teacher forcing probability at the end of training.", minimum=0.0, maximum=1.0,
-        applies_to=for_tasks("translation") | {"training.forcing_schedule": ("linear", "inverse-sigmoid")},
+        applies_to=for_tasks("translation") | {"training.forcing_schedule": ("linear", "inverse-sigmoid")}, live=True,
     )  # fmt: skip
     forcing_schedule: str = setting(
         "constant", "Schedule of the teacher forcing probability.",
@@ -105,6 +108,12 @@ class TrainingConfig(Section):
             ("inverse-sigmoid", "Inverse sigmoid", "Inverse sigmoid decay (Bengio et al. 2015)."),
         ],
         applies_to=for_tasks("translation"),
+    )  # fmt: skip
+    input_noise: float = setting(
+        0.0,
+        "Standard deviation of Gaussian noise that is added to the scaled inputs in training, new at each step (Bishop "
+        "1995): reduces overfitting.",
+        minimum=0.0, maximum=10.0, applies_to=for_tasks("regression", "classification"), numbers=True, live=True,
     )  # fmt: skip
     augment: str = setting(
         "none", "Random augmentation of the training split.",

@@ -59,12 +59,13 @@ class DirectGradients:
         base = model.base if isinstance(model, Replicated) else model
         if loss not in LOSSES or type(base) is not SequenceModel or type(base.backbone) not in (RNN, GRU, LSTM):
             return None
-        network: Any = base.backbone.network
+        backbone: Any = base.backbone
+        network = backbone.network
         covered = (
             not network.bidirectional
-            and not base.backbone.recurrent_dropout
+            and not backbone.recurrent_dropout.p
             and not (network.dropout and network.num_layers > 1)
-            and isinstance(base.dropout, nn.Identity)
+            and not base.dropout.p
             and (base.embedding is None or type(base.embedding) is OneHot)
             and base.predict in ("last", "every")
             and type(base.head) is OutputLayer

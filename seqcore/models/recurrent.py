@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
 from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, Traced, last_step, watched
+from seqcore.models.dropout import RecurrentDropout
 from seqcore.models.equations import Cell, Equation, affine, given_steps
 from seqcore.models.options import LSTMOptions, RNNOptions
 from seqcore.models.recurrent_layers import GRULayers, LSTMLayers, RecurrentLayers, RNNLayers
@@ -41,20 +42,20 @@ class _Recurrent(Architecture):
     def __init__(self, network: RecurrentLayers, config: ModelConfig) -> None:
         super().__init__()
         self.network = network
-        self.recurrent_dropout = config.recurrent_dropout
+        self.recurrent_dropout = RecurrentDropout(config.recurrent_dropout)
         self.directions = 2 if network.bidirectional else 1
         self.output_size = network.hidden_size * self.directions
 
     def forward(self, x: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """See `Architecture`."""
         state = map_state(lambda part: part.transpose(0, 1).contiguous(), state)
-        weights = self._dropped_weights() if self.training and self.recurrent_dropout else None
+        weights = self._dropped_weights() if self.training and self.recurrent_dropout.p else None
         y, state = self.network(x, state, lengths, weights)
         return y, map_state(lambda part: part.transpose(0, 1), state)  # a view: most callers ignore it
 
     def _dropped_weights(self) -> dict[str, Tensor]:
         return {
-            name: nn.functional.dropout(weight, self.recurrent_dropout)
+            name: self.recurrent_dropout(weight)
             for name, weight in self.network.named_parameters()
             if name.startswith("weight_hh")
         }

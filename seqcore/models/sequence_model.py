@@ -38,7 +38,7 @@ class SequenceModel(nn.Module):
             self.embedding = nn.Embedding(symbols, size) if size else OneHot(symbols)
             context = context._replace(input_size=size or symbols)
         self.backbone = build_architecture(context, config)
-        self.dropout = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
+        self.dropout = nn.Dropout(config.dropout)
         self.head: nn.Linear = OutputLayer(self.backbone.output_size, outputs)
         self.backbone.initial_head(self.head)
         self.causal = self.backbone.capabilities.causal and not config.bidirectional

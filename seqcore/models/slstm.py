@@ -33,6 +33,7 @@ from seqcore.models.architecture import (
     layer_row,
     watched,
 )
+from seqcore.models.dropout import RecurrentDropout
 from seqcore.models.equations import Cell, Equation, affine, given_steps
 from seqcore.models.options import SLSTMOptions
 from seqcore.models.state import State
@@ -166,7 +167,7 @@ class _Layer(nn.Module):
         bias = torch.zeros(heads, 4, each)
         bias[:, 2] = options.forget_bias
         self.bias = nn.Parameter(bias.flatten())
-        self.recurrent_dropout = nn.Dropout(dropout)
+        self.recurrent_dropout = RecurrentDropout(dropout)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor, log_n: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x[T, F, B] and the state before, [D, B] each -> h, c / n, log n at all steps, [T, D, B] each."""

@@ -50,6 +50,7 @@ class CapturedStep:
         self._refused = why_not_captured(state)
         self._graph: Any = None
         self._baked: tuple[Any, ...] = ()  # what the graph holds as constants
+        self._shapes: list[torch.Size] = []  # of its batches
         self._inputs: Batch | None = None
         self._loss: Tensor | None = None
         self._norm: Tensor | None = None
@@ -62,16 +63,16 @@ class CapturedStep:
         state = self._state
         if self._refused is not None or state.progress.step == 0 or batch.lengths is not None:
             return None  # the first step makes the optimizer's state
-        training = state.experiment.training
-        baked = (training.clip_norm, training.weight_decay, *(t.shape for t in _tensors(batch)))
-        if baked != self._baked:
-            if self._graph is not None and baked[:2] == self._baked[:2]:
+        size, baked = state.progress.batch_size, _constants(state)
+        shapes = [t.shape for t in _tensors(batch)]
+        if (baked, shapes) != (self._baked, self._shapes):
+            if self._graph is not None and baked == self._baked:
                 return None  # a batch of another size
-            if len(batch.inputs) < training.batch_size <= len(state.dataset.windows["train"]):
+            if len(batch.inputs) < size <= len(state.dataset.windows["train"]):
                 return None  # wait for a whole batch
             if not self._capture(batch):
                 return None
-            self._baked = baked
+            self._baked, self._shapes = baked, shapes
         assert self._inputs is not None
         assert self._loss is not None
         assert self._norm is not None
@@ -140,6 +141,13 @@ class CapturedStep:
         """What there is to say since the last call."""
         finding, self._finding = self._finding, None
         return finding
+
+
+def _constants(state: TrainingState) -> tuple[float, ...]:
+    """What a captured step holds as constants, and what decides on its operations: other values need another graph."""
+    model, training = state.experiment.model, state.experiment.training
+    regularization = (model.dropout, model.recurrent_dropout, state.noise, training.weight_decay)
+    return training.clip_norm, state.progress.batch_size, *regularization
 
 
 def _tensors(batch: Batch) -> list[Tensor]:

@@ -167,34 +167,37 @@ class ReplicatedState(TrainingState):
         r = self.replicas
         return not r.active.any() and not r.diverged.all()
 
-    def remaining_batches(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
+    def _batches_left(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
         """As for one model; each replica has batches of its own, [K, B, ...]."""
-        p, training, data = self.progress, self.experiment.training, self.dataset
+        p, training, data = self.progress, self.batching, self.dataset
         numbers = self.count * training.batch_size * max(1, data.longest)
         together = max(1, min(TOGETHER, NUMBERS_TOGETHER // numbers))
-        left = islice(self._numbers(), p.step_in_epoch, None)
+        left = islice(self._numbers(), p.step_in_epoch - p.cut_step, None)
         while group := list(islice(left, together)):
             batches = data.gather("train", [numbers for numbers, _, _ in group])
             for batch, (_, rows, continues) in zip(batches, group, strict=True):
                 yield _stacked(batch, rows, self._taken), continues
 
     def _numbers(self) -> Iterator[tuple[Counts, Counts, NDArray[np.bool_] | None]]:
-        """For each step of the epoch: the windows of all replicas, how many each has, and which continue others."""
-        p, training, data = self.progress, self.experiment.training, self.dataset
+        """For each step of the epoch since its batch size changed: the windows of all replicas, how many each has, and
+        which continue others."""
+        p, training, data = self.progress, self.batching, self.dataset
         orders = data.orders("train", training, [own.seed for own in self._sections], p.epoch)
         if orders is not None:
-            for start in range(0, orders.shape[1], training.batch_size):
+            for start in range(p.cut_window, orders.shape[1], training.batch_size):
                 part = orders[:, start : start + training.batch_size]
                 yield part.reshape(-1), np.full(self.count, part.shape[1]), None
             return
-        for step in zip(*(data.batches("train", own, p.epoch) for own in self._sections), strict=True):
+        for step in zip(
+            *(data.batches("train", own, p.epoch, start=p.cut_window) for own in self._sections), strict=True
+        ):
             rows = np.array([len(numbers) for numbers, _ in step])
             yield _joined([numbers for numbers, _ in step]), rows, step[0][1]  # stateful training has one order
 
     @cached_property
     def _sections(self) -> list[TrainingConfig]:
-        """The training section of each replica; only what batches depend on, which never changes in a run."""
-        training = self.experiment.training
+        """The training section of each replica; only what batches depend on."""
+        training = self.batching
         return [training.model_copy(update={"seed": training.seed + k}) for k in range(self.count)]
 
     @cached_property
@@ -209,9 +212,9 @@ class ReplicatedState(TrainingState):
     def update_learning_rate(self) -> Numbers:
         """The learning rate of each replica for the next step; the optimizer's is the largest of them."""
         p, training, each = self.progress, self.experiment.training, self.steps_per_epoch
-        drops = self.replicas.drops.tolist()
+        step, drops = p.step + self.schedule_shift + 1, self.replicas.drops.tolist()
         by_drops = {
-            count: rate(training, step=p.step + 1, planned=p.planned, steps_per_epoch=each, drops=count)
+            count: rate(training, step=step, planned=p.planned, steps_per_epoch=each, drops=count)
             for count in set(drops)
         }
         self._rates = np.array([by_drops[count] for count in drops])
@@ -221,7 +224,7 @@ class ReplicatedState(TrainingState):
 
     def forward(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
         """The loss of each replica on its batch, [K], and their recurrent states after it, [K, B, ...]."""
-        model, task, fraction = self.replicated, self.task, self.progress.fraction
+        model, task, fraction = self.replicated, self.task, self.fraction
         assert model.random is not None
         model.random.sizes = cast(StackedBatch, batch).sizes
         before = self.state_for(continues)
@@ -234,6 +237,21 @@ class ReplicatedState(TrainingState):
 
         loss, after = model.run(one, batch.inputs, batch.targets, batch.lengths, tuple(batch.extra.values()), before)
         return loss, after
+
+    def _normal(self, batch: Batch) -> Tensor:
+        """As for one model: each replica draws what it would draw alone."""
+        random, like = self.replicated.random, batch.inputs
+        assert random is not None
+        random.sizes = cast(StackedBatch, batch).sizes
+
+        def normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+            return torch.randn(tuple(shape), generator=generator, dtype=like.dtype, device=like.device)
+
+        return random.draw(like.shape[1:], normal)
+
+    def _use_batch_size(self) -> None:
+        super()._use_batch_size()
+        self._forget("_sections")
 
     def backward(self, loss: Tensor) -> None:
         """Leave the gradients of the losses [K] in the parameters."""
@@ -303,7 +321,7 @@ class ReplicatedState(TrainingState):
         Returns whether the median of the validation losses is the lowest so far.
         """
         p, r, training = self.progress, self.replicas, self.experiment.training
-        p.epoch, p.step_in_epoch, p.epoch_seconds = p.epoch + 1, 0, 0.0
+        self._begin_epoch()
         r.loss_sum[:], r.windows[:] = 0.0, 0
         if "val_loss" not in scores.replicas:
             return False

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, Self
@@ -24,7 +24,9 @@ from seqcore.evaluation.metrics import Scores
 from seqcore.events import CheckpointReady, Finding, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.live import checked_changes
+from seqcore.experiment.training_config import TrainingConfig
 from seqcore.models.direct import DirectGradients
+from seqcore.models.dropout import set_dropout
 from seqcore.models.replicated import carried_state
 from seqcore.models.state import State, join_leaves, leaves, map_state
 from seqcore.tasks import TASKS
@@ -53,7 +55,12 @@ class Progress:
     step: int = 0
     epoch: int = 0  # whole epochs done
     step_in_epoch: int = 0
-    planned: int = 0  # steps that the schedule was made for
+    batch_size: int = 0  # of the batches of this epoch from now on; 0 in checkpoints of earlier versions
+    cut_step: int = 0  # steps of this epoch before its batch size changed, and the windows in them
+    cut_window: int = 0
+    planned: int = 0  # steps that the schedule was made for, of today's batch size
+    schedule_step: int = 0  # the step at which the batch size changed last, and the epochs of the schedule before it
+    schedule_epochs: float = 0.0
     loss_sum: float = 0.0  # over the current epoch, each window counted once
     windows: int = 0
     last_losses: list[float] = field(default_factory=list)  # of the last 20 steps
@@ -69,11 +76,6 @@ class Progress:
     epoch_seconds: float = 0.0
     seconds: float = 0.0
     threads: int = 0  # of the CPU; 0 in checkpoints of earlier versions
-
-    @property
-    def fraction(self) -> float:
-        """How much of the planned run is done, from 0 to 1."""
-        return min(1.0, self.step / max(1, self.planned))
 
 
 @dataclass
@@ -91,6 +93,7 @@ class TrainingState:
     best: dict[str, Tensor]
     recurrent_state: State = None
     saved_at: float = field(default_factory=time.perf_counter)  # of the last checkpoint
+    divisions: int = field(default=0, init=False)  # times that the windows left in an epoch were divided anew
 
     @classmethod
     def fresh(
@@ -104,7 +107,9 @@ class TrainingState:
             model = cls._built(experiment, task, dataset, device, seed)
         except (RuntimeError, MemoryError) as error:
             raise DeviceError(f"model.hidden_size: the model doesn't fit into memory ({str(error)[:120]})") from None
-        progress = Progress(planned=experiment.training.epochs * dataset.steps_per_epoch(experiment.training))
+        training = experiment.training
+        planned = training.epochs * dataset.steps_per_epoch(training)
+        progress = Progress(planned=planned, batch_size=training.batch_size)
         optimizer = make_optimizer(cls._trained(model), experiment.training)
         return cls(experiment, task, dataset, device, model, summary, optimizer, progress, {})
 
@@ -133,8 +138,14 @@ class TrainingState:
 
     @cached_property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps in one epoch."""
-        return self.dataset.steps_per_epoch(self.experiment.training)
+        """Optimizer steps in one epoch, of today's batch size."""
+        return self.dataset.steps_per_epoch(self.batching)
+
+    @property
+    def batching(self) -> TrainingConfig:
+        """The training section with the size of today's batches; a change of it may wait for the next epoch."""
+        training, size = self.experiment.training, self.progress.batch_size
+        return training if training.batch_size == size else training.model_copy(update={"batch_size": size})
 
     @property
     def has_epochs_left(self) -> bool:
@@ -150,10 +161,21 @@ class TrainingState:
     def remaining_batches(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
         """What is left of the current epoch: batches, and in stateful training which rows continue the batch before.
 
-        Several batches are gathered at a time, which costs hardly more than one.
+        A change of the batch size divides it anew.
         """
-        p, training = self.progress, self.experiment.training
-        left = islice(self.dataset.batches("train", training, p.epoch), p.step_in_epoch, None)
+        divisions = None
+        while divisions != self.divisions:
+            divisions = self.divisions
+            for step in self._batches_left():
+                yield step
+                if divisions != self.divisions:
+                    break
+
+    def _batches_left(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
+        """The same for one batch size. Several batches are gathered at a time, which costs hardly more than one."""
+        p, training = self.progress, self.batching
+        numbered = self.dataset.batches("train", training, p.epoch, start=p.cut_window)
+        left = islice(numbered, p.step_in_epoch - p.cut_step, None)
         together = max(1, min(TOGETHER, NUMBERS_TOGETHER // (training.batch_size * max(1, self.dataset.longest))))
         while group := list(islice(left, together)):
             batches = self.dataset.gather("train", [numbers for numbers, _ in group])
@@ -166,13 +188,26 @@ class TrainingState:
     def update_learning_rate(self) -> float | NDArray[np.float64]:
         """Set the optimizer's learning rate for the next step, and return it."""
         p, training, each = self.progress, self.experiment.training, self.steps_per_epoch
-        value = rate(training, step=p.step + 1, planned=p.planned, steps_per_epoch=each, drops=p.drops)
+        step = p.step + self.schedule_shift + 1
+        value = rate(training, step=step, planned=p.planned, steps_per_epoch=each, drops=p.drops)
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(value)
             else:
                 group["lr"] = value
         return value
+
+    @cached_property
+    def schedule_shift(self) -> int:
+        """What is added to the number of a step for the schedules: the same share of the run at any batch size."""
+        p = self.progress
+        return round(p.schedule_epochs * self.steps_per_epoch) - p.schedule_step
+
+    @property
+    def fraction(self) -> float:
+        """How much of the planned run is done, from 0 to 1."""
+        p = self.progress
+        return min(1.0, (p.step + self.schedule_shift) / max(1, p.planned))
 
     @cached_property
     def update(self) -> Update:
@@ -191,7 +226,7 @@ class TrainingState:
     def forward(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
         """The training loss of a batch, and the recurrent state after it."""
         with self.precision.autocast():
-            outputs, after = self.task.forward(self.model, batch, self.state_for(continues), self.progress.fraction)
+            outputs, after = self.task.forward(self.model, batch, self.state_for(continues), self.fraction)
         outputs, after = self.precision.widened(outputs, after)
         return self.task.loss(outputs, batch), after
 
@@ -202,6 +237,8 @@ class TrainingState:
 
     def gradients(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
         """The training loss of a batch, and the recurrent state after it; gradients are left in the parameters."""
+        if self.noise:
+            batch = self._with_noise(batch)
         if self.direct is None or batch.lengths is not None or batch.extra:
             loss, after = self.forward(batch, continues)
             self.backward(loss)
@@ -209,6 +246,23 @@ class TrainingState:
         loss, after, found = self.direct(batch.inputs, batch.targets, self.state_for(continues))
         self._give_gradients(found)
         return loss, after
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of the noise that is added to the inputs."""
+        return self.experiment.training.input_noise if self.dataset.numeric_inputs else 0.0
+
+    def _with_noise(self, batch: Batch) -> Batch:
+        """The batch with Gaussian noise on its numeric inputs."""
+        inputs, count = batch.inputs, self.dataset.numeric_inputs
+        noise = self.noise * self._normal(batch)
+        if count < inputs.shape[-1]:  # calendar features follow
+            noise[..., count:] = 0.0
+        return replace(batch, inputs=inputs + noise)
+
+    def _normal(self, batch: Batch) -> Tensor:
+        """Standard normal numbers in the shape of a batch's inputs, from the run's random state."""
+        return torch.randn_like(batch.inputs, memory_format=torch.contiguous_format)
 
     def _give_gradients(self, found: Sequence[Tensor]) -> None:
         """Leave gradients in the model's parameters. A tensor may stand for two of them."""
@@ -238,13 +292,47 @@ class TrainingState:
 
     def checked_changes(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Live changes with their values as the experiment holds them. ExperimentError where one is not allowed."""
+        if "training.input_noise" in changes and not self.dataset.numeric_inputs:
+            raise ExperimentError("training.input_noise: has no effect on this run: its inputs are symbols")
         return checked_changes(self.experiment, changes)
 
     def apply_changes(self, changes: Mapping[str, Any]) -> None:
-        """Apply live changes: a new learning rate, more epochs. ExperimentError where they are not allowed."""
-        self.experiment = self.experiment.with_changes(changes)
+        """Apply live changes from the next step on. ExperimentError where they are not allowed.
+
+        Applying a change again at the same step changes nothing, so that a change that a checkpoint contains may be
+        replayed.
+        """
+        self.experiment = self.task.experiment = self.experiment.with_changes(changes)
+        model, training = self.experiment.model, self.experiment.training
         for group in self.optimizer.param_groups:
-            group["weight_decay"] = self.experiment.training.weight_decay
+            group["weight_decay"] = training.weight_decay
+        set_dropout(self.model, dropout=model.dropout, recurrent_dropout=model.recurrent_dropout)
+        if self.progress.step_in_epoch == 0 or self.dataset.divides_anew("train", training):
+            self._use_batch_size()
+        self._forget("direct", "noise")
+
+    def _use_batch_size(self) -> None:
+        """Divide the windows that are left in the epoch into batches of the experiment's size."""
+        p, size, before = self.progress, self.experiment.training.batch_size, self.steps_per_epoch
+        if size == p.batch_size:
+            return
+        p.cut_window += (p.step_in_epoch - p.cut_step) * p.batch_size  # beyond the last one after the last batch
+        p.schedule_epochs += (p.step - p.schedule_step) / before
+        p.cut_step, p.schedule_step, p.batch_size = p.step_in_epoch, p.step, size
+        self._forget("steps_per_epoch", "schedule_shift")
+        p.planned = p.planned // before * self.steps_per_epoch
+        self.divisions += 1
+
+    def _forget(self, *names: str) -> None:
+        """Let cached properties be computed again."""
+        for name in names:
+            self.__dict__.pop(name, None)
+
+    def _begin_epoch(self) -> None:
+        """After an epoch: none of the next one's windows are used, and a batch size that waited for it counts."""
+        p = self.progress
+        p.epoch, p.step_in_epoch, p.cut_step, p.cut_window, p.epoch_seconds = p.epoch + 1, 0, 0, 0, 0.0
+        self._use_batch_size()
 
     def count_losses(self, losses: NDArray[np.float64], windows: Sequence[int]) -> None:
         """Count the losses [n] of steps over so many windows each."""
@@ -275,7 +363,8 @@ class TrainingState:
         """
         metrics = scores.metrics
         p, training, val_loss = self.progress, self.experiment.training, metrics.get("val_loss")
-        p.epoch, p.step_in_epoch, p.loss_sum, p.windows, p.epoch_seconds = p.epoch + 1, 0, 0.0, 0, 0.0
+        p.loss_sum, p.windows = 0.0, 0
+        self._begin_epoch()
         if val_loss is None:
             return False
         best = val_loss < p.best_loss
@@ -351,6 +440,7 @@ class TrainingState:
         state = cls.fresh(kept, task, task.make_dataset(table, device, task.frozen_codec(codec)), device)
         load_weights(state.model, checkpoint.group("model"))
         state.progress = restored_progress(checkpoint)
+        state.progress.batch_size = state.progress.batch_size or kept.training.batch_size
         with decoding("the checkpoint"):
             _restore_optimizer(state.optimizer, checkpoint)
             state.precision.restore(checkpoint.meta.get("scaler", {}))
@@ -400,8 +490,10 @@ def restored_progress(checkpoint: Checkpoint) -> Progress:
         numbers = [value for value in vars(progress).values() if isinstance(value, int)]
         if min(numbers) < 0 or max(numbers) > MOST:
             raise ValueError("a number is not possible")
-        if not (math.isfinite(progress.seconds) and math.isfinite(progress.epoch_seconds)):
-            raise ValueError("the time is not finite")
+        if not all(map(math.isfinite, (progress.seconds, progress.epoch_seconds, progress.schedule_epochs))):
+            raise ValueError("a time is not finite")
+        if progress.cut_step > progress.step_in_epoch:
+            raise ValueError("the batch size changed later than now")
         return progress
 
 

@@ -180,7 +180,8 @@ def test_a_run_shows_its_experiment_metrics_and_history(store: Store, name: str)
     events = store.events(run.id)
     assert [stored.event.name for stored in events] == old["events"]
     assert [stored.event.code for stored in events if isinstance(stored.event, Finding)] == old["findings"]
-    assert [stored.event.to_dict() for stored in events if isinstance(stored.event, Changed)] == old["changes"]
+    changes = [{**change, "before": {}, "by": None} for change in old["changes"]]  # which were not recorded
+    assert [stored.event.to_dict() for stored in events if isinstance(stored.event, Changed)] == changes
     for stored in events:
         json.dumps(stored.event.to_dict(), allow_nan=False)
     loss = store.curve(run.id, "loss", None)
@@ -258,8 +259,9 @@ def test_a_run_that_was_broken_off_resumes_to_its_end(tmp_path: Path, name: str)
     assert_close(done.last_metrics, old["last_metrics"], WEIGHTS_CLOSE)
     loss = store.curve(done.id, "loss", None)
     assert len(loss) == old["loss_points"]
-    changes = [stored.event for stored in store.events(done.id, kinds=["changed"])]
-    assert [event.to_dict() for event in changes] == old["changes"], "nothing is recorded twice"
+    changes = [stored.event.to_dict() for stored in store.events(done.id, kinds=["changed"])]
+    known = [{name: change[name] for name in ("event", "step", "changes")} for change in changes]
+    assert known == old["changes"], "nothing is recorded twice"
     weights = FORMATS["weights"](store, done.id)
     (tmp_path / "weights").write_bytes(weights)
     assert_close_weights(load_file(tmp_path / "weights"), load_file(FOLDER / "resumed" / f"{name}.safetensors"))

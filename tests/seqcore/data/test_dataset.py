@@ -308,3 +308,17 @@ def test_what_is_kept_for_a_split_is_made_again_for_other_windows() -> None:
     assert len(other.windows_of("train", np.arange(3)).inputs) == 3
     assert torch.equal(other.windows_of("train", np.array([0])).inputs, data.batch("val", np.array([0])).inputs)
     assert torch.equal(data.windows_of("train", np.array([0])).inputs, data.batch("train", np.array([0])).inputs)
+
+
+@pytest.mark.parametrize("first", [1, 16, 100, 1000, 2000])
+def test_an_epoch_can_begin_later_in_the_same_order(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqcore.data.dataset._POOL", 64)
+    monkeypatch.setattr("seqcore.data.dataset._BLOCK", 8)
+    data = NumericDataset(counting(1001), config(window=1, validation_fraction=0.0, test_fraction=0.0), CPU)
+    training = TrainingConfig(batch_size=16)
+    whole, rest = (
+        np.concatenate([np.zeros(0, dtype=np.int64), *(n for n, _ in data.batches("train", training, 3, start=start))])
+        for start in (0, first)
+    )
+    assert np.array_equal(rest, whole[first:])
+    assert len(whole) == 1000

@@ -82,8 +82,11 @@ def test_what_an_architecture_does_not_declare_is_refused_with_the_reason(
 
 
 def test_fields_declare_whether_they_may_change_while_a_run_is_going() -> None:
-    live = {"epochs", "learning_rate", "clip_norm", "weight_decay", "patience"}
-    assert set(LIVE_CHANGES) == {f"training.{name}" for name in live}
+    live = {
+        "epochs", "learning_rate", "clip_norm", "weight_decay", "patience", "batch_size", "input_noise",
+        "teacher_forcing", "teacher_forcing_end",
+    }  # fmt: skip
+    assert set(LIVE_CHANGES) == {f"training.{name}" for name in live} | {"model.dropout", "model.recurrent_dropout"}
 
 
 def test_a_task_has_the_traits_of_the_task_that_it_extends(monkeypatch: pytest.MonkeyPatch) -> None:
