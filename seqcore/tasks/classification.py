@@ -69,6 +69,8 @@ class Classification(Task):
     codec_type = LabelledCodec
     unit = "sequence"
     reference = ("majority",)
+    categorical = True
+    explained_unit = "probability"
 
     @property
     def causal(self) -> bool:
@@ -258,6 +260,14 @@ class Classification(Task):
     def typed_input(self, codec: LabelledCodec, given: Any) -> StepInput:
         """See `Task`."""
         return described_sequence(given, codec)
+
+    def explained_scores(self, outputs: Tensor) -> Tensor:
+        """Probabilities of the classes."""
+        return torch.softmax(outputs, dim=-1)
+
+    def output_names(self, codec: LabelledCodec) -> tuple[str, ...]:
+        """See `Task`."""
+        return codec.labels
 
     def can_score(self, table: Table) -> bool:
         """Whether the table has labels, at least for some sequences."""

@@ -23,7 +23,7 @@ from seqcore.results import SeriesView
 from seqcore.tasks.prediction_intervals import with_band
 from seqcore.tasks.rollout import Rollout
 
-__all__ = ["as_rows", "dates_of", "encoded_rows", "forecast_on", "parse_numbers", "predict_after"]
+__all__ = ["as_rows", "calendar_of", "dates_of", "encoded_rows", "forecast_on", "parse_numbers", "predict_after"]
 
 Values = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -251,3 +251,8 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
         replicas=each if count > 1 else None,
     )
     return with_band(view, codec, after="end")
+
+
+def calendar_of(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> Tensor | None:
+    """Calendar features of the rows and of the steps after them, [1, rows + ahead, E]; None where there are none."""
+    return _features(codec, _dates(codec, rows, ahead, times), 1)

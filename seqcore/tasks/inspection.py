@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,16 @@ from seqcore.models.architecture import Architecture
 from seqcore.models.state import State
 from seqcore.results.formatting import format_value
 
-__all__ = ["Stage", "StepInput", "carried_note", "carried_windows", "numbered", "numeric_input", "sequence_title"]
+__all__ = [
+    "ExplainedForecast",
+    "Stage",
+    "StepInput",
+    "carried_note",
+    "carried_windows",
+    "numbered",
+    "numeric_input",
+    "sequence_title",
+]
 
 MOST_CARRIED = 200  # steps of consecutive windows that are read one after another
 _MOST_NAMED = 6  # numbers of a target in its text
@@ -57,6 +67,16 @@ class Stage(NamedTuple):
     steps: Words = ()
     attention: Tensor | None = None
     rows: Words = ()
+
+
+class ExplainedForecast(NamedTuple):
+    """A forecast as a function that can be differentiated: `predict` maps rows [B, before + T, F] in original units to
+    its numbers [B, O] in original units, the predictions at the end of `rows[before + T, F]`; `outputs[O]` names them.
+    """
+
+    rows: Tensor
+    predict: Callable[[Tensor], Tensor]
+    outputs: tuple[str, ...]
 
 
 def carried_windows(data: Dataset, part: str, index: int, *, stateful: bool) -> NDArray[np.int64]:

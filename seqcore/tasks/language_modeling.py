@@ -57,6 +57,7 @@ class LanguageModeling(Task):
     codec_type = TokenCodec
     reference = ("most_frequent", "unigram")
     continuation = "generate"
+    categorical = True
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
@@ -280,6 +281,10 @@ class LanguageModeling(Task):
         """See `Task`."""
         symbols = tuple(given)
         return StepInput(symbols, "your input", symbols, columns=("symbol",))
+
+    def output_names(self, codec: TokenCodec) -> tuple[str, ...]:
+        """See `Task`."""
+        return codec.vocabulary.symbols
 
     def generate(
         self, model: nn.Module, codec: Any, prompt: str, steps: int, *, temperature: float, seed: int, top_k: int = 0

@@ -30,10 +30,11 @@ from seqcore.models.architecture import ModelContext, inside
 from seqcore.models.replicated import ensemble_mean, replica_count
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.results import FramesView, SeriesView, View
+from seqcore.tasks.explained_forecast import explained_forecast, forecast_names
 from seqcore.tasks.forecasting import as_rows, dates_of, encoded_rows, forecast_on, parse_numbers, predict_after
 from seqcore.tasks.frame_prediction import predicts_frames, recursive_frames_view
 from seqcore.tasks.frames import frames_view
-from seqcore.tasks.inspection import StepInput, carried_windows, numbered, numeric_input
+from seqcore.tasks.inspection import ExplainedForecast, StepInput, carried_windows, numbered, numeric_input
 from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of
 from seqcore.tasks.rollout import recursive_forecast
 from seqcore.tasks.scaling_search import Row, choice_view, scaling_trials
@@ -272,6 +273,21 @@ class Regression(Task):
         values = whole_window(self.experiment, as_rows(given, codec), before=codec.before)
         steps = numbered(codec.unit, len(values) - codec.before)
         return StepInput(given, "your input", steps, values[codec.before :], codec.input_names)
+
+    def output_names(self, codec: NumericCodec) -> tuple[str, ...]:
+        """See `Task`."""
+        steps = 1 if is_recursive(self.experiment.data) else self.experiment.data.horizon
+        return forecast_names(self.experiment.data, codec.target_names, steps=steps)
+
+    def explained_names(self, codec: NumericCodec) -> tuple[str, ...]:
+        """Every target at every step of the horizon."""
+        return forecast_names(self.experiment.data, codec.target_names)
+
+    def explained_forecast(self, model: nn.Module, codec: NumericCodec, given: Any) -> ExplainedForecast:
+        """See `Task`."""
+        rows, times = whole_window(self.experiment, as_rows(given, codec), before=codec.before), dates_of(given)
+        times = None if times is None else times[-len(rows) :]
+        return explained_forecast(model, self.experiment.data, codec, rows, times=times)
 
     def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
         """Forecast from the end of the codec's first series; recursive beyond the horizon."""

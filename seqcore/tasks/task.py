@@ -26,7 +26,7 @@ from seqcore.models.replicated import carried_state, of_each, replica_count
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import State
 from seqcore.results import SeriesView, View
-from seqcore.tasks.inspection import Stage, StepInput
+from seqcore.tasks.inspection import ExplainedForecast, Stage, StepInput
 
 __all__ = ["Example", "Task", "batches_by_length", "check_length", "predict_windows", "scored_windows", "whole_window"]
 
@@ -54,6 +54,9 @@ class Task(ABC):
     reference: ClassVar[tuple[str, ...]] = ()  # reference baselines of the summary, the first available one is used
     intervals: ClassVar[bool] = False  # whether prediction intervals are supported; see `errors`
     continuation: ClassVar[Literal["forecast", "generate"] | None] = None  # kind of continuation beyond the input
+    categorical: ClassVar[bool] = False  # whether outputs are logits of symbols or classes
+    writes_sequences: ClassVar[bool] = False  # whether a decoder writes an output of its own length
+    explained_unit: ClassVar[str] = "log-probability"  # of symbols or classes, in which attributions are given
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
@@ -187,6 +190,35 @@ class Task(ABC):
         """The architectures of a model and what each reads for an input of `encode`. Gradients flow to `inputs`."""
         assert isinstance(model, SequenceModel)
         return [Stage("", model.backbone, model.features(inputs))]
+
+    def single_batch(self, model: nn.Module, codec: Any, inputs: Tensor) -> Batch:
+        """An input of `encode` as a batch whose targets are not known; a translator is given its own translation."""
+        return Batch(inputs, inputs.new_zeros(1))
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        """Outputs [..., O] as what a prediction is: scaled numbers, or log-probabilities of symbols and classes."""
+        return torch.log_softmax(outputs, dim=-1) if self.categorical else outputs
+
+    def explained_scores(self, outputs: Tensor) -> Tensor:
+        """Outputs [..., O] of symbols or classes as what `explained_unit` names."""
+        return self.scores(outputs)
+
+    def output_names(self, codec: Any) -> tuple[str, ...]:
+        """What the outputs of a model are called, [O]."""
+        return ()
+
+    def explained_names(self, codec: Any) -> tuple[str, ...]:
+        """What can be explained of a prediction: by default the outputs."""
+        return self.output_names(codec)
+
+    def written(self, codec: Any, batch: Batch) -> tuple[str, ...]:
+        """What a decoder writes for a batch of one row, a word an output; empty where outputs belong to inputs."""
+        return ()
+
+    def explained_forecast(self, model: nn.Module, codec: Any, given: Any) -> ExplainedForecast | None:
+        """The prediction for an input of `predict` as a function of its rows, in original units; `model` in double
+        precision. None where predictions are probabilities. PredictionError."""
+        return None
 
     def check_input(self, codec: Any, given: Any) -> Iterator[Finding]:
         """Findings about an input that differs from the training data."""

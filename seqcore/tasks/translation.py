@@ -53,6 +53,8 @@ class Translation(Task):
     metric = "bleu"
     codec_type = ParallelTextCodec
     reference = ("nearest_sentence",)
+    categorical = True
+    writes_sequences = True
 
     @property
     def same_operations(self) -> bool:
@@ -215,6 +217,21 @@ class Translation(Task):
             (*words, "(end)"),
         )
         return [Stage("encoder", model.encoder, model.source(inputs)), decoder]
+
+    def single_batch(self, model: nn.Module, codec: ParallelTextCodec, inputs: Tensor) -> Batch:
+        """See `Task`."""
+        given = self.stages(model, codec, inputs)[-1].codes
+        assert given is not None
+        return Batch(inputs, torch.cat([given[:, 1:], given[:, :1]], dim=1))  # the end code begins and ends it
+
+    def output_names(self, codec: ParallelTextCodec) -> tuple[str, ...]:
+        """See `Task`."""
+        return (*codec.target.vocabulary.symbols, "(end)")
+
+    def written(self, codec: ParallelTextCodec, batch: Batch) -> tuple[str, ...]:
+        """See `Task`."""
+        names = self.output_names(codec)
+        return tuple(names[code] for code in batch.targets[0].tolist() if code != NOT_SCORED)
 
     def check_input(self, codec: ParallelTextCodec, given: Any) -> Iterator[Finding]:
         """Findings: unknown words, a length outside the training range."""

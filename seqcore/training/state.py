@@ -432,12 +432,18 @@ class TrainingState:
         return CheckpointReady(step=p.step, epoch=p.epoch, content=pack(meta, groups), best_step=p.best_step)
 
     @classmethod
-    def resumed(cls, checkpoint: Checkpoint, table: Any, device: torch.device, *, device_name: str) -> Self:
-        """As a checkpoint left it, random state included. CorruptError where it does not fit."""
+    def resumed(
+        cls, checkpoint: Checkpoint, table: Any, device: torch.device, *, device_name: str, dataset: Any = None
+    ) -> Self:
+        """As a checkpoint left it, random state included. CorruptError where it does not fit.
+
+        `dataset` is that of another checkpoint of the same run, so that it need not be made again.
+        """
         kept = restored_experiment(checkpoint).with_changes({"training.device": device_name})
         task: Task = TASKS[kept.data.task].load()(kept)
         codec = task.codec_type.from_dict(checkpoint.part("codec"), checkpoint.arrays("codec"))
-        state = cls.fresh(kept, task, task.make_dataset(table, device, task.frozen_codec(codec)), device)
+        dataset = task.make_dataset(table, device, task.frozen_codec(codec)) if dataset is None else dataset
+        state = cls.fresh(kept, task, dataset, device)
         load_weights(state.model, checkpoint.group("model"))
         state.progress = restored_progress(checkpoint)
         state.progress.batch_size = state.progress.batch_size or kept.training.batch_size

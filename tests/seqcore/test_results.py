@@ -29,11 +29,20 @@ from seqcore.results import (
     view_from_dict,
 )
 from seqcore.results.answers import AnswersView
+from seqcore.results.attributions import AttributionsView
 from seqcore.results.base import write_csv
 from seqcore.results.curves import CurvesView, OverlaidCurve, TradeoffPoint, TradeoffView
 from seqcore.results.equations import FactorValue, GivenValue, SolvedEquation, TermValue
 from seqcore.results.formatting import format_duration
+from seqcore.results.gradients import (
+    GradientByLagView,
+    InputGradientView,
+    LagCurve,
+    NeededMemory,
+    StateGradientsView,
+)
 from seqcore.results.predictions import FilmsView, PredictionsView
+from seqcore.results.updates import UpdatesView
 
 EXAMPLES: list[View] = [
     SeriesView(
@@ -106,6 +115,79 @@ EXAMPLES: list[View] = [
         ),
         architecture="RNN",
     ),
+    StateGradientsView(
+        model_step=10,
+        loss_steps=("step 1", "step 2"),
+        loss_places=(0, 1),
+        steps=("step 1", "step 2"),
+        names=("hidden_state",),
+        norms={"hidden_state": np.array([[[0.5, 0.0], [0.1, 0.4]]])},
+        layer_titles=("layer 1",),
+        loss=0.3,
+    ),
+    StateGradientsView(
+        10,
+        ("step 2",),
+        (1,),
+        ("step 1", "step 2"),
+        ("hidden_state", "cell_state"),
+        {"hidden_state": np.ones((2, 1, 2)), "cell_state": np.full((2, 1, 2), 0.5)},
+        ("layer 1", "layer 2"),
+        0.3,
+    ),
+    InputGradientView(10, ("a", "b"), ("symbol",), np.array([[0.1], [0.2]]), "c", 1, signed=False),
+    InputGradientView(10, ("1", "2"), tuple(f"band {i}" for i in range(8)), np.ones((2, 8)), "value", 0),
+    GradientByLagView(
+        tuple(
+            LagCurve(name, "LSTM", 10, np.array([0.7, 0.3]), np.array([0.6, 0.2]), np.array([0.8, 0.4]), 1, 1, 1, 32)
+            for name in ("one", "two")
+        ),
+        NeededMemory(0, 1, "the autocorrelation says so", False, np.array([0.9, 0.5]), "value"),
+    ),
+    AttributionsView(
+        10,
+        ("step 1", "step 2"),
+        ("value",),
+        np.array([[1.0], [2.0]]),
+        np.array([[0.5], [-0.2]]),
+        "value",
+        "original units",
+        "the mean of the training data",
+        1.5,
+        1.2,
+        0.0,
+        16,
+    ),
+    AttributionsView(
+        10,
+        ("a", "b"),
+        ("symbol",),
+        np.zeros((0, 1)),
+        np.array([[0.5], [-0.2]]),
+        "the log-probability of 'c'",
+        "nats",
+        "an input of unknown symbols",
+        -1.0,
+        -1.3,
+        0.0,
+        16,
+    ),
+    AttributionsView(
+        10,
+        ("frame 1", "frame 2"),
+        tuple(f"pixel {i}" for i in range(6)),
+        np.ones((2, 6)),
+        np.ones((2, 6)),
+        "the mean of all pixels",
+        "brightness",
+        "the mean of the training data",
+        2.0,
+        -10.0,
+        0.0,
+        16,
+        frame=(2, 3),
+    ),
+    UpdatesView((0, 10), ("weight_ih_l0", "head.weight"), np.array([[1e-3, 2e-2], [np.nan, 1e-3]])),
     TableView(("scaling", "error"), (("standard", 0.5), ("none", None)), "Scalings"),
     CurvesView(
         (

@@ -1,0 +1,98 @@
+"""Which inputs moved a prediction: integrated gradients, which add up to its difference from a baseline's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqcore.results.base import Rows, Values, View, Words, exact
+from seqcore.results.formatting import format_value
+
+__all__ = ["AttributionsView"]
+
+_SHOWN = 10  # rows of the summary
+
+
+@dataclass(frozen=True)
+class AttributionsView(View):
+    """Integrated gradients of one prediction (Sundararajan, Taly and Yan 2017).
+
+    `values[T, F]` is what the input of column `columns[f]` at step `steps[t]` added to `output`, in `unit`, as against
+    `baseline`, the input without information. They sum to `prediction - baseline_prediction`, up to `remainder`, the
+    error of the integral over `points` points. `inputs[T, F]` are the inputs in original units, empty for symbols.
+    `frame` is (height, width) where a step is an image, its pixels the columns.
+    """
+
+    kind = "attributions"
+    width_of = "columns"
+
+    model_step: int
+    steps: Words
+    columns: Words
+    inputs: Values
+    values: Values
+    output: str
+    unit: str
+    baseline: str
+    prediction: float
+    baseline_prediction: float
+    remainder: float
+    points: int
+    frame: tuple[int, int] | None = None
+    step_unit: str = "step"
+    title: str = ""
+    note: str = ""
+
+    @property
+    def caption(self) -> str:
+        """How to read the figure."""
+        return (
+            f"What each input added to {self.output} ({self.unit}), as against {self.baseline}. Blue raised it, "
+            f"vermilion lowered it.{' ' + self.note if self.note else ''}"
+        )
+
+    @property
+    def total(self) -> float:
+        """The sum of the attributions."""
+        return float(self.values.sum())
+
+    @property
+    def sum_sentence(self) -> str:
+        """How the attributions add up."""
+        difference = self.prediction - self.baseline_prediction
+        return (
+            f"Prediction {format_value(self.prediction)}, baseline {format_value(self.baseline_prediction)}: a "
+            f"difference of {format_value(difference)}, of which the attributions explain {format_value(self.total)}; "
+            f"the remainder {self.remainder:.2g} is the error of the integral over {self.points:,} points."
+        )
+
+    def largest(self, most: int) -> list[tuple[int, int]]:
+        """(step, column) of the largest attributions, the largest first."""
+        order = np.argsort(-np.abs(self.values).ravel(), kind="stable")[:most]
+        return [divmod(int(place), self.values.shape[1]) for place in order]
+
+    def table(self) -> Rows:
+        """One row for each step: inputs where there are some, and attributions."""
+        known = len(self.inputs) > 0
+        header = [
+            self.step_unit,
+            "label",
+            *(self.columns if known else ()),
+            *(f"{c} attribution" for c in self.columns),
+        ]
+        rows = [
+            [t + 1, label, *(map(exact, self.inputs[t]) if known else ()), *map(exact, self.values[t])]
+            for t, label in enumerate(self.steps)
+        ]
+        return header, rows
+
+    def summary(self) -> Rows:
+        """The largest attributions, and what is left over."""
+        rows = []
+        for t, f in self.largest(_SHOWN):
+            value = format_value(float(self.inputs[t, f])) if len(self.inputs) else ""
+            rows.append([self.steps[t], self.columns[f], value, f"{self.values[t, f]:+.4g}"])
+        rows.append(["all", "", "", f"{self.total:+.4g}"])
+        rows.append(["remainder", "", "", f"{self.remainder:+.2g}"])
+        return [self.step_unit, "column", "input", f"attribution ({self.unit})"], rows

@@ -1,0 +1,73 @@
+"""The update-to-weight ratio is that of the step which the run itself takes next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqcore.errors import PredictionError
+from seqcore.events import CheckpointReady
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.recipes import recipe
+from seqcore.insight.updates import update_ratios
+from seqcore.training.checkpoint import unpack
+from seqcore.training.fit import fit, load_table
+from seqcore.training.state import TrainingState
+
+
+def contents(experiment: Experiment) -> list[bytes]:
+    return [event.content for event in fit(experiment) if isinstance(event, CheckpointReady)]
+
+
+def small(**changes: Any) -> Experiment:
+    return recipe("sine-to-cosine").with_changes({"model.hidden_size": 4, "training.epochs": 2, **changes})
+
+
+def test_the_ratios_are_those_of_the_next_step_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = small()
+    table = load_table(experiment)
+    first = TrainingState.count_step
+    taken: list[tuple[int, bytes]] = []
+
+    def counted(self: TrainingState, recurrent_state: Any) -> None:
+        first(self, recurrent_state)
+        if self.progress.step in (3, 4):
+            taken.append((self.progress.step, self.checkpoint(seconds=0.0, epoch_seconds=0.0).content))
+
+    monkeypatch.setattr(TrainingState, "count_step", counted)
+    contents(experiment)
+    monkeypatch.undo()
+    before, after = (unpack(content).group("model") for _, content in taken[:2])
+    view = update_ratios([taken[0][1]], table)
+    assert view.model_steps == (3,)
+    assert view.names == ("weight_ih_l0", "weight_hh_l0", "head.weight")
+    for name, ratio in zip(view.names, view.ratios[0].tolist(), strict=True):
+        (full,) = [key for key in before if key.endswith(name)]
+        expected = (after[full] - before[full]).double().norm() / before[full].double().norm()
+        assert ratio == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_the_callers_random_numbers_are_left_alone() -> None:
+    experiment = small(**{"training.epochs": 1})
+    content = contents(experiment)[-1]
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    view = update_ratios([content, content], load_table(experiment))
+    assert torch.equal(torch.rand(3), expected)
+    np.testing.assert_array_equal(view.ratios[0], view.ratios[1])  # at the end of the run: the step that would follow
+
+
+def test_of_replicas_the_median_is_given() -> None:
+    experiment = recipe("ramp-next-value").with_changes({"training.epochs": 2, "training.replicas": 3})
+    view = update_ratios([contents(experiment)[-1]], load_table(experiment))
+    assert np.isfinite(view.ratios).all()
+    assert all("bias" not in name for name in view.names)
+
+
+def test_no_snapshot_is_an_error() -> None:
+    with pytest.raises(PredictionError, match="no snapshots"):
+        update_ratios([], load_table(small()))
