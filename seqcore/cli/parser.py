@@ -30,6 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_catalog(commands)
     _add_training(commands)
+    _add_comparison(commands)
     _add_runs(commands)
     _add_predict(commands)
     export = _add(commands, "export", "export.export", "Export a run to a file.", run=True)
@@ -100,6 +101,43 @@ def _add_training(commands: Any) -> None:
     _add_changes(cost)
     more = _add(commands, "more-epochs", "training.more_epochs", "Train a run for more epochs.", run=True)
     more.add_argument("epochs", metavar="N", type=_positive, help="number of epochs to add")
+
+
+def _add_comparison(commands: Any) -> None:
+    help = "Compare runs: what differs, curves on one axis, scores, and a paired test over seeds."
+    compare = _add(commands, "compare", "comparison.compare", help)
+    compare.add_argument("ids", metavar="RUN", nargs="*", help="ids of runs, or beginnings of them")
+    group_help = "the runs of a group, such as a race; can be repeated"
+    compare.add_argument("--group", metavar="NAME", dest="groups", action="append", default=[], help=group_help)
+    compare.add_argument(
+        "--by", metavar="AXIS", default="step", help="step, epoch, examples or seconds (default: step)"
+    )
+    what_help = "curves: score (validation score), val_loss or loss (training loss); default: score"
+    compare.add_argument("--what", choices=("score", "val_loss", "loss"), default="score", help=what_help)
+    split_help = "also the predictions of every model on this split, for the same rows: train, val or test"
+    compare.add_argument("--split", choices=SPLITS, help=split_help)
+    help = "name of a recipe, or a file as for `train`"
+    race = _add(
+        commands, "race", "comparison.race", "Train several variants of an experiment at the same time, fairly."
+    )
+    race.add_argument("what", metavar="RECIPE_OR_FILE", help=help)
+    over_help = "a field and the values that compete, as in model.architecture=rnn,lstm,gru,mingru; can be repeated"
+    race.add_argument(
+        "--over", metavar="FIELD=A,B,...", type=_assignment, action="append", required=True, help=over_help
+    )
+    _add_changes(race)
+    race.add_argument("--group", help="name of the race (default: a new one)")
+    seeds = _add(
+        commands, "seeds", "comparison.seeds", "Train an experiment with several seeds; compare two over them."
+    )
+    seeds.add_argument("what", metavar="RECIPE_OR_FILE", help=help)
+    seeds.add_argument("count", metavar="K", type=_positive, help="number of seeds, from 2 to 64")
+    _add_changes(seeds)
+    against_help = "train a second experiment with this change, over the same seeds, and test the two; can be repeated"
+    seeds.add_argument(
+        "--against", metavar="FIELD=VALUE", type=_assignment, action="append", default=[], help=against_help
+    )
+    seeds.add_argument("--group", help="name of the group of runs (default: a new one)")
 
 
 def _add_runs(commands: Any) -> None:

@@ -40,10 +40,12 @@ def train(
     data: pd.DataFrame | NDArray[np.float64] | None = None,
     store: Store | None = None,
     recipe: str | None = None,
+    group: str | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Run:
     """Train in this process, as a run of the store. Ctrl-C stops the run cleanly and is raised after it is stored.
 
+    `group` names runs that belong together.
     `data` is stored like a user's file, so that the run can be resumed and used later. `on_event` is called with every
     event. With `training.threads` above 1, `OMP_WAIT_POLICY=PASSIVE` is set if torch is not imported yet; a program
     that imports torch first sets it itself, before that import. SeqcoreError with the run's error if it failed.
@@ -54,7 +56,7 @@ def train(
     store = store or open_store()
     if data is not None:
         experiment = _with_data(store, experiment, data)
-    run = execute(store, store.start(experiment, recipe=recipe, owner=shell_user()), on_event=on_event)
+    run = execute(store, store.start(experiment, recipe=recipe, group=group, owner=shell_user()), on_event=on_event)
     if run.status == "failed":
         raise SeqcoreError(*(run.error or run.reason).splitlines())
     return run

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from seqcore.errors import ExperimentError
+from seqcore.errors import ExperimentError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
+from seqcore.runs.api import open_store, shell_user, train
 from seqcore.runs.records import Run
+from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.slots import MOST_TOGETHER
+from seqcore.runs.store import Store
 
-__all__ = ["FAIRNESS", "is_race", "new_group", "race_experiments", "seed_experiments"]
+__all__ = ["FAIRNESS", "is_race", "new_group", "race", "race_experiments", "seed_experiments", "train_seeds"]
+
+POLL = 0.2  # seconds between two looks at the runs of a race
 
 FAIRNESS = (
     "Fair: the same data, splits, seed, order of windows, epochs and batch size. All start at the same moment, each in "
@@ -84,3 +91,68 @@ def new_group(kind: str) -> str:
 def is_race(runs: Sequence[Run]) -> bool:
     """Whether runs are those of one race: of one group, submitted at the same moment."""
     return len(runs) > 1 and runs[0].group is not None and len({(run.group, run.created) for run in runs}) == 1
+
+
+def race(
+    experiment: Experiment,
+    over: Mapping[str, Sequence[Any]],
+    *,
+    store: Store | None = None,
+    recipe: str | None = None,
+    group: str | None = None,
+    on_update: Callable[[list[Run]], None] | None = None,
+) -> list[Run]:
+    """Run a race to its end in worker processes of this program, and return its runs in the order of the competitors.
+
+    `over` as for `race_experiments`; `on_update` is called with the runs whenever they were looked at. Ctrl-C stops all
+    of them and is raised once they have ended. ExperimentError, StoreError.
+    """
+    store = store or open_store()
+    experiments = race_experiments(experiment, over)
+    group = group or new_group("race")
+    scheduler = Scheduler(store, keep_spare=False, group=group).start()
+    try:
+        runs = scheduler.submit_together(experiments, group=group, recipe=recipe, owner=shell_user())
+        try:
+            return _to_the_end(store, scheduler, group, on_update)
+        except KeyboardInterrupt:
+            for run in runs:
+                with contextlib.suppress(SeqcoreError):  # it has ended
+                    store.command(run.id, "stop")
+            _to_the_end(store, scheduler, group, on_update)
+            raise
+    finally:
+        scheduler.close()
+
+
+def _to_the_end(
+    store: Store, scheduler: Scheduler, group: str, on_update: Callable[[list[Run]], None] | None
+) -> list[Run]:
+    """Wait until every run of a group has ended. SeqcoreError where its runs can't be started."""
+    while True:
+        runs = store.group(group)
+        if on_update is not None:
+            on_update(runs)
+        if all(run.ended for run in runs):
+            return runs
+        if scheduler.error and all(run.status == "queued" for run in runs):
+            raise SeqcoreError(scheduler.error)
+        time.sleep(POLL)
+
+
+def train_seeds(
+    experiment: Experiment,
+    seeds: int,
+    *,
+    store: Store | None = None,
+    recipe: str | None = None,
+    group: str | None = None,
+) -> list[Run]:
+    """Train an experiment with consecutive seeds in this process: as replicas where the task has them, else in turn.
+
+    ExperimentError; SeqcoreError where a run failed.
+    """
+    store = store or open_store()
+    experiments = seed_experiments(experiment, seeds)
+    group = group or new_group("seeds")
+    return [train(one, store=store, recipe=recipe, group=group) for one in experiments]

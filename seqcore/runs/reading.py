@@ -132,15 +132,20 @@ class Reading:
         with self.database.reading() as connection:
             return _queue(connection)
 
-    def queued_together(self) -> list[list[str]]:
-        """The ids of the queued runs, in order; those of a group that were queued at the same moment are one entry."""
+    def queued_together(self, group: str | None = None) -> list[list[str]]:
+        """The ids of the queued runs, in order; those of a group that were queued at the same moment are one entry.
+
+        With a `group`, those of that group alone.
+        """
         table = schema.runs
         query = select(table.c.id, table.c.group, table.c.queued).where(table.c.status == "queued")
+        if group is not None:
+            query = query.where(table.c.group == group)
         with self.database.reading() as connection:
             rows = list(connection.execute(query.order_by(table.c.queued, table.c.number)))
         together: dict[object, list[str]] = {}
-        for run, group, moment in rows:
-            together.setdefault(run if group is None else (group, moment), []).append(run)
+        for run, own, moment in rows:
+            together.setdefault(run if own is None else (own, moment), []).append(run)
         return list(together.values())
 
     def group(self, name: str) -> list[Run]:

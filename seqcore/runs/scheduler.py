@@ -57,7 +57,8 @@ class Scheduler:
     Runs that were submitted together start at the same time, up to `MOST_TOGETHER` in slots of their own: their turn
     comes as that of one run, and later ones wait until a slot is free again.
     Paused runs take no slot. An idle worker is kept ready for a free slot, and dead workers are replaced. Without
-    `keep_spare` that begins with `start_spare`: until then a worker is started for each queued run only.
+    `keep_spare` that begins with `start_spare`: until then a worker is started for each queued run only. With a `group`
+    it executes the runs of that group alone.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class Scheduler:
         slots: int | None = None,
         launcher: Launcher = local_launcher.launch,
         keep_spare: bool = True,
+        group: str | None = None,
     ) -> None:
         self.store = store
+        self._group = group
         self._keep_spare = keep_spare
         self.slots = slots if slots is not None else default_slots()
         self._launch = launcher
@@ -211,7 +214,7 @@ class Scheduler:
         if free <= 0:
             return due
         assigned = {entry.run for entry in self._workers}
-        for runs in self.store.queued_together():
+        for runs in self.store.queued_together(self._group):
             waiting = [run for run in runs if run not in assigned]
             if waiting and free > 0:
                 due.append(waiting)
