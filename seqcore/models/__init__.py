@@ -55,7 +55,9 @@ MODELS: dict[str, Entry] = {
         "seqcore.models.mingru:MinGRU",
         {
             "gates": 1,
-            "capabilities": Capabilities(stateful=True, state_transfer=True, probes=("hidden_state", "update_gate")),
+            "capabilities": Capabilities(
+                stateful=True, state_transfer=True, probes=("hidden_state", "update_gate", "candidate")
+            ),
         },
     ),
     "minlstm": Entry(
@@ -66,7 +68,7 @@ MODELS: dict[str, Entry] = {
         {
             "gates": 2,
             "capabilities": Capabilities(
-                stateful=True, state_transfer=True, probes=("hidden_state", "forget_gate", "input_gate")
+                stateful=True, state_transfer=True, probes=("hidden_state", "forget_gate", "input_gate", "candidate")
             ),
         },
     ),
@@ -80,7 +82,7 @@ MODELS: dict[str, Entry] = {
             "capabilities": Capabilities(
                 stateful=True,
                 state_transfer=True,
-                probes=("hidden_state", "state_magnitude", "eigenvalue_magnitude"),
+                probes=("hidden_state", "state_magnitude", "state_real", "state_imaginary", "eigenvalue_magnitude"),
             ),
         },
         options="seqcore.models.lru_options:LRUOptions",
@@ -90,7 +92,7 @@ MODELS: dict[str, Entry] = {
         "Temporal convolutional network: causal dilated convolutions, no recurrence (Bai et al. 2018). Take it where "
         "all that matters lies within a known number of steps.",
         "seqcore.models.tcn:TCN",
-        {"gates": 3, "capabilities": Capabilities(stateful=True)},
+        {"gates": 3, "capabilities": Capabilities(stateful=True, probes=("hidden_state",))},
         options="seqcore.models.options:TCNOptions",
     ),
     "nlinear": Entry(
@@ -112,7 +114,10 @@ MODELS: dict[str, Entry] = {
                 stateful=True,
                 recurrent_dropout=True,
                 state_transfer=True,
-                probes=("hidden_state", "cell_state", "candidate", "update_gate", "output_gate"),
+                probes=(
+                    *("hidden_state", "cell_state", "candidate", "update_gate", "output_gate"),
+                    *("input_log", "forget_log", "normalizer_log"),
+                ),
             ),
         },
         options="seqcore.models.options:SLSTMOptions",

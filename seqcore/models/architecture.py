@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,7 @@ class Architecture(nn.Module):
     """
 
     output_size: int
+    not_shown: ClassVar[dict[str, str]] = {}  # why `probe` lacks a name that a reader may look for
 
     @property
     def capabilities(self) -> Capabilities:
@@ -107,9 +108,28 @@ class Architecture(nn.Module):
         """A bidirectional state as that of one direction: the features of both, side by side in the last axis."""
         raise NotImplementedError(f"{type(self).__name__} reads in one direction")
 
-    def probe(self, x: Tensor) -> Probe:
-        """Internals over x[B, T, F] by the names in `capabilities.probes`, each [B, T, ...]."""
+    def probe(self, x: Tensor, state: State = None) -> Probe:
+        """Internals over x[B, T, F] by the names in `capabilities.probes`, each [B, T, L, D] with L layers.
+
+        "attention" is [B, T, L, heads, T]. `state` is the one before the first step (None: the initial state).
+        """
         raise NotImplementedError(f"{type(self).__name__} declares no probes")
+
+    def probed_layers(self, count: int) -> tuple[str, ...]:
+        """Titles of the `count` layers that `probe` tells of."""
+        return tuple(f"layer {i}" for i in range(1, count + 1))
+
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """The range of each value of `probe` that an activation function bounds; a unit near an end is saturated."""
+        return {name: (0.0, 1.0) for name in self.capabilities.probes if name.endswith("_gate")}
+
+    def spectra(self) -> dict[str, Tensor]:
+        """Title -> the complex eigenvalues of a matrix that leads from one state to the next, [D]."""
+        return {}
+
+    def reach(self) -> int | None:
+        """The steps that an output depends on, its own included; None for all steps so far."""
+        return None
 
     def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
         """`forward` of one sequence x[1 or R, T, F] for R equal rows, in plain operations with the states at hand.

@@ -103,23 +103,27 @@ class LRU(Architecture):
         return [layer_row("encoding", self.encoder, shape), *rows]
 
     @torch.no_grad()
-    def probe(self, x: Tensor) -> Probe:
-        """Outputs of the blocks [B, T, num_layers, D]; magnitudes of states and eigenvalues [B, T, num_layers, N].
+    def probe(self, x: Tensor, state: State = None) -> Probe:
+        """Outputs of the blocks [B, T, num_layers, D]; states and magnitudes of eigenvalues [B, T, num_layers, N].
 
         The eigenvalues are those of all steps: 1 / -log(magnitude) is the number of steps that a state remembers.
         """
-        before = self.initial_state(len(x))
-        x, outputs, magnitudes, eigenvalues = self.encoder(x), [], [], []
+        before = self.initial_state(len(x)) if state is None else state
+        x, found = self.encoder(x), []
         for i, block in enumerate(self._blocks()):
             x, states = block(x, before[:, i])
-            outputs.append(x)
-            magnitudes.append(states.norm(dim=-1))
-            eigenvalues.append(block.eigenvalues().abs().expand_as(magnitudes[-1]))
-        return {
-            "hidden_state": torch.stack(outputs, dim=2),
-            "state_magnitude": torch.stack(magnitudes, dim=2),
-            "eigenvalue_magnitude": torch.stack(eigenvalues, dim=2),
-        }
+            magnitude = states.norm(dim=-1)
+            found.append((x, magnitude, states[..., 0], states[..., 1], block.eigenvalues().abs().expand_as(magnitude)))
+        values = (torch.stack(parts, dim=2) for parts in zip(*found, strict=True))
+        return dict(zip(self.capabilities.probes, values, strict=True))
+
+    def probed_layers(self, count: int) -> tuple[str, ...]:
+        """See `Architecture`."""
+        return tuple(f"block {i}" for i in range(1, count + 1))
+
+    def spectra(self) -> dict[str, Tensor]:
+        """The eigenvalues of each block's diagonal recurrence."""
+        return {f"block {i}": block.eigenvalues().detach() for i, block in enumerate(self._blocks(), 1)}
 
     @torch.no_grad()
     def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:

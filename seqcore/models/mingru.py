@@ -97,14 +97,15 @@ class MinGRU(Architecture):
         return [layer_row(f"layer {i}", layer, shape, self.title) for i, layer in enumerate(self.projections, 1)]
 
     @torch.no_grad()
-    def probe(self, x: Tensor) -> Probe:
-        """States and gates, [B, T, num_layers, D]."""
+    def probe(self, x: Tensor, state: State = None) -> Probe:
+        """States, gates and candidates, [B, T, num_layers, D]."""
         found: list[Probe] = []
-        before = self.initial_state(len(x))
+        before = self.initial_state(len(x)) if state is None else state
         for layer, projection in enumerate(self.projections):
-            kept, added, gates = self.gates(projection(x))
+            projected = projection(x)
+            kept, added, gates = self.gates(projected)
             x = linear_scan(kept, added, before[:, layer])
-            found.append({"hidden_state": x, **gates})
+            found.append({"hidden_state": x, **gates, "candidate": positive(projected.chunk(self.parts, dim=2)[-1])})
         return {name: torch.stack([layer[name] for layer in found], dim=2) for name in found[0]}
 
     @torch.no_grad()

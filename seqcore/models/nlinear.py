@@ -6,6 +6,8 @@ window, map the window to the horizon with one linear layer that all features sh
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +27,10 @@ class NLinear(Architecture):
     The output layer starts as the identity where there is an output for each forecast, so that an untrained model
     predicts about the last value; trained, it mixes features, too.
     """
+
+    not_shown: ClassVar[dict[str, str]] = {
+        "hidden_state": "NLinear has no state: a linear layer maps the window to the forecast. See its weights by lag."
+    }
 
     def __init__(self, context: ModelContext, config: ModelConfig) -> None:
         super().__init__()
@@ -63,6 +69,10 @@ class NLinear(Architecture):
         )
         equation = Equation("forecast", "Forecast", "y", "", (("W", "X"), ("b",), ("x_T",)))
         return [Cell((equation,), weights, lambda step: given, recurrent=False)]
+
+    def reach(self) -> int:
+        """The window."""
+        return self.window
 
     def initial_head(self, head: nn.Linear) -> None:
         """The identity, where outputs and forecasts are as many."""

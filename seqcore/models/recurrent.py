@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -37,6 +38,7 @@ class _Recurrent(Architecture):
     """
 
     letters: str
+    blocks: tuple[str, ...] = ("",)  # what the gates compute
     equations: tuple[Equation, ...]
 
     def __init__(self, network: RecurrentLayers, config: ModelConfig) -> None:
@@ -91,14 +93,33 @@ class _Recurrent(Architecture):
         ]
 
     @torch.no_grad()
-    def probe(self, x: Tensor) -> Probe:
+    def probe(self, x: Tensor, state: State = None) -> Probe:
         """States and gates [B, T, num_layers * directions, D], computed step by step from the same weights."""
+        parts = list(leaves(self.initial_state(len(x)) if state is None else state))
         found: list[Probe] = []  # of each layer and direction
         for layer in range(self.network.num_layers):
-            ways = [self._probe_direction(x, f"l{layer}{suffix}") for suffix in ("", "_reverse")[: self.directions]]
+            ways: list[Probe] = []
+            for suffix in ("", "_reverse")[: self.directions]:
+                row = len(found) + len(ways)
+                before = {name: part[:, row] for name, part in zip(("hidden_state", "cell_state"), parts, strict=False)}
+                ways.append(self._probe_direction(x, f"l{layer}{suffix}", before))
             found += ways
             x = torch.cat([way["hidden_state"] for way in ways], dim=2)
         return {name: torch.stack([part[name] for part in found], dim=2) for name in self.capabilities.probes}
+
+    def probed_layers(self, count: int) -> tuple[str, ...]:
+        """A layer for each direction."""
+        ways = ("", ", backward")[: self.directions]
+        return tuple(f"layer {i // self.directions + 1}{ways[i % self.directions]}" for i in range(count))
+
+    def spectra(self) -> dict[str, Tensor]:
+        """Eigenvalues of the D by D blocks of each layer's recurrent weights, one for each gate."""
+        found, size = {}, self.network.hidden_size
+        weights = [w for name, w in self.network.named_parameters() if name.startswith("weight_hh")]
+        for title, weight in zip(self.probed_layers(len(weights)), weights, strict=True):
+            for gate, block in zip(self.blocks, weight.detach().double().view(-1, size, size), strict=True):
+                found[f"{title}: {gate}" if gate else title] = torch.linalg.eigvals(block)
+        return found
 
     def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
         """See `Architecture`: the hidden states and, of an LSTM, the cell states, step by step."""
@@ -153,31 +174,24 @@ class _Recurrent(Architecture):
         }
 
     def _traced_direction(self, x: Tensor, suffix: str, before: Probe) -> list[Probe]:
-        """One direction of a layer over its input [1 or R, T, F] -> names -> [R, D] of each step, in order of time."""
+        """As `_steps` of one sequence [1 or R, T, F], for R rows whose gradients can be asked for."""
+        return self._steps(x, suffix, {name: watched(part, len(part)) for name, part in before.items()})
+
+    def _steps(self, x: Tensor, suffix: str, step: Probe) -> list[Probe]:
+        """One direction of a layer over its input [B, T, F] -> names -> [B, D] of each step, in order of time."""
         parameters = dict(self.network.named_parameters())
         w_h, b_h = parameters[f"weight_hh_{suffix}"].T, parameters[f"bias_hh_{suffix}"]
         from_input = nn.functional.linear(x, parameters[f"weight_ih_{suffix}"], parameters[f"bias_ih_{suffix}"])
         backward = suffix.endswith("_reverse")
-        step = {name: watched(part, len(part)) for name, part in before.items()}
         steps = []
         for at_step in (from_input.flip(1) if backward else from_input).unbind(1):
             step = self._probe_step(at_step, torch.addmm(b_h, step["hidden_state"], w_h), step)
             steps.append(step)
         return steps[::-1] if backward else steps
 
-    def _probe_direction(self, x: Tensor, suffix: str) -> Probe:
-        """One direction of a layer over its input [B, T, F]: names -> [B, T, D]."""
-        parameters = dict(self.network.named_parameters())
-        w_x, w_h = parameters[f"weight_ih_{suffix}"], parameters[f"weight_hh_{suffix}"]
-        b_x, b_h = parameters[f"bias_ih_{suffix}"], parameters[f"bias_hh_{suffix}"]
-        backward = suffix.endswith("_reverse")
-        hidden = x.new_zeros(len(x), self.network.hidden_size)
-        step: Probe = {"hidden_state": hidden, "cell_state": hidden}
-        steps = []
-        for x_t in (x.flip(1) if backward else x).unbind(1):
-            step = self._probe_step(x_t @ w_x.T + b_x, step["hidden_state"] @ w_h.T + b_h, step)
-            steps.append(step)
-        steps = steps[::-1] if backward else steps
+    def _probe_direction(self, x: Tensor, suffix: str, before: Probe) -> Probe:
+        """One direction of a layer over its input [B, T, F] from a state: names -> [B, T, D]."""
+        steps = self._steps(x, suffix, before)
         return {name: torch.stack([step[name] for step in steps], dim=1) for name in self.capabilities.probes}
 
     def _probe_step(self, from_input: Tensor, from_state: Tensor, before: Probe) -> Probe:
@@ -218,11 +232,16 @@ class RNN(_Recurrent):
         activation = torch.tanh if self._is_tanh else torch.relu
         return {"hidden_state": activation(from_input + from_state)}
 
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Those of tanh, or of ReLU, below which a unit gives 0."""
+        return {"hidden_state": (-1.0, 1.0) if self.network.mode == "RNN_TANH" else (0.0, math.inf)}
+
 
 class GRU(_Recurrent):
     """Gated recurrent unit in the form of torch and cuDNN: the reset gate acts after the product with U."""
 
     letters = "rzn"
+    blocks = ("reset gate", "update gate", "candidate")
     equations = (
         affine("reset_gate", "Reset gate", "r", "σ", _BOTH),
         affine("update_gate", "Update gate", "z", "σ", _BOTH),
@@ -248,11 +267,16 @@ class GRU(_Recurrent):
         hidden = (1 - update) * candidate + update * before["hidden_state"]
         return {"hidden_state": hidden, "reset_gate": reset, "update_gate": update, "candidate": candidate}
 
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Those of the gates, and of tanh: a state is a mean of candidates."""
+        return {**super().bounds(), "candidate": (-1.0, 1.0), "hidden_state": (-1.0, 1.0)}
+
 
 class LSTM(_Recurrent):
     """Long short-term memory with a forget gate, whose bias starts at `forget_bias` (Jozefowicz et al. 2015)."""
 
     letters = "ifgo"
+    blocks = ("input gate", "forget gate", "candidate", "output gate")
     equations = (
         affine("forget_gate", "Forget gate", "f", "σ", _BOTH),
         affine("input_gate", "Input gate", "i", "σ", _BOTH),
@@ -285,3 +309,7 @@ class LSTM(_Recurrent):
         cell = gates["forget_gate"] * before["cell_state"] + gates["input_gate"] * candidate
         hidden = gates["output_gate"] * torch.tanh(cell)
         return {"hidden_state": hidden, "cell_state": cell, "candidate": candidate, **gates}
+
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Those of the gates, and of the candidate's tanh."""
+        return {**super().bounds(), "candidate": (-1.0, 1.0)}

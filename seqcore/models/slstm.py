@@ -128,17 +128,37 @@ class SLSTM(Architecture):
         return [layer_row(f"layer {i}", cell, shape, "sLSTM") for i, cell in enumerate(self.cells, 1)]
 
     @torch.no_grad()
-    def probe(self, x: Tensor) -> Probe:
-        """States and gates [B, T, num_layers, D]: `cell_state` is c / n, `update_gate` its share of the new value."""
+    def probe(self, x: Tensor, state: State = None) -> Probe:
+        """States and gates [B, T, num_layers, D]: `cell_state` is c / n, `update_gate` its share of the new value.
+
+        The exponential gates and the normalizer have no bound, so that their logarithms are given.
+        """
+        before = self.initial_state(len(x)) if state is None else state
         found, layers = x.permute(1, 2, 0), []
-        h, c, log_n = (part[:, 0].T for part in self.initial_state(len(x)))
-        for cell in cast(list[_Layer], list(self.cells)):
+        for layer, cell in enumerate(cast(list[_Layer], list(self.cells))):
+            h, c, log_n = (part[:, layer].T for part in before)
             out = cell.run(found, h, c, log_n)
-            z, share, _, o = (part.flatten(1, 2) for part in out.gates[:, 0].unbind(2))  # [T, D, B]
-            layers.append([part.permute(2, 0, 1) for part in (out.h[:, 0], out.c[:, 0], z, share, o)])
+            z, share, f, o = (part.flatten(1, 2) for part in out.gates[:, 0].unbind(2))  # [T, D, B]
+            log_i = cell.log_input(found, torch.cat([h[None], out.h[:-1, 0]]))
+            log_f = f if cell.exponential else logsigmoid(f)
+            parts = (out.h[:, 0], out.c[:, 0], z, share, o, log_i, log_f, out.log_n[:, 0])
+            layers.append([part.permute(2, 0, 1) for part in parts])
             found = out.h[:, 0]
         values = (torch.stack(parts, dim=2) for parts in zip(*layers, strict=True))
         return dict(zip(self.capabilities.probes, values, strict=True))
+
+    def spectra(self) -> dict[str, Tensor]:
+        """Eigenvalues of each layer's recurrent weights, those of all heads together, one set for each gate."""
+        found = {}
+        for layer, cell in enumerate(cast(list[_Layer], list(self.cells)), 1):
+            for i, gate in enumerate(("candidate", "input gate", "forget gate", "output gate")):
+                blocks = _by_gate(cell.weight_hh.detach().double())[:, i]  # [heads, D / heads, D / heads]
+                found[f"layer {layer}: {gate}"] = torch.linalg.eigvals(blocks).flatten()
+        return found
+
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Those of the gates between 0 and 1, and of the candidate's tanh."""
+        return {**super().bounds(), "candidate": (-1.0, 1.0)}
 
     @torch.no_grad()
     def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
@@ -184,12 +204,25 @@ class _Layer(nn.Module):
         }
         return {f"{kind}_{gate}": part[k] for kind, part in parts.items() for k, gate in enumerate("zifo")}
 
+    def log_input(self, x: Tensor, h: Tensor) -> Tensor:
+        """The logarithm of the input gate from x[T, F, B] and the states h[T, D, B] before each step, [T, D, B]."""
+        heads, _, each = self.weight_hh.shape
+        w, r = self.weight_ih.view(heads, 4, each, -1)[:, 1].flatten(0, 1), _by_gate(self.weight_hh)[:, 1]
+        from_state = torch.einsum("hij,thjb->thib", r, h.reshape(len(h), heads, each, -1)).flatten(1, 2)
+        return w @ x + from_state + self.bias.view(heads, 4, each)[:, 1].reshape(-1, 1)
+
     def run(self, x: Tensor, h: Tensor, c: Tensor, log_n: Tensor) -> _Outputs:
         """The same with all that the backward pass needs, for one replica."""
         recurrent = self.recurrent_dropout(self.weight_hh)
         with torch.autocast(x.device.type, enabled=False):  # the logarithms need float32
             given = (x[:, None].to(self.bias.dtype), self.weight_ih[None], self.bias[None], recurrent[None])
             return _Outputs(*_Recurrence.apply(*given, h[None], c[None], log_n[None], self.exponential))  # type: ignore[no-untyped-call]
+
+
+def _by_gate(weight_hh: Tensor) -> Tensor:
+    """[heads, 4 D / heads, D / heads] -> [heads, 4, D / heads, D / heads]."""
+    heads, rows, each = weight_hh.shape
+    return weight_hh.view(heads, 4, rows // 4, each)
 
 
 class _Outputs(NamedTuple):

@@ -8,6 +8,7 @@ computes them anew from its own parameters at the first step.
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from seqcore.experiment.config import ModelConfig
-from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Traced, inside, layer_row, watched
+from seqcore.models.architecture import Architecture, LayerRow, ModelContext, Probe, Traced, inside, layer_row, watched
 from seqcore.models.equations import Cell, Equation, Given
 from seqcore.models.options import TCNOptions
 from seqcore.models.state import State
@@ -91,6 +92,27 @@ class TCN(Architecture):
             found.append(block.cell(x, past))
             x, _ = block(x, past, None)
         return found
+
+    @torch.no_grad()
+    def probe(self, x: Tensor, state: State = None) -> Probe:
+        """Outputs of the residual blocks, [B, T, blocks, D]."""
+        before, found, x = self.initial_state(len(x)) if state is None else state, [], x.transpose(1, 2)
+        for block, past in zip(self.blocks, before, strict=True):
+            x, _ = block(x, past, None)
+            found.append(x.transpose(1, 2))
+        return {"hidden_state": torch.stack(found, dim=2)}
+
+    def probed_layers(self, count: int) -> tuple[str, ...]:
+        """The residual blocks with their dilations."""
+        return tuple(row.name for row in self.layers())
+
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """That of ReLU, below which a unit gives 0."""
+        return {"hidden_state": (0.0, math.inf)}
+
+    def reach(self) -> int:
+        """The receptive field: the steps before one that its convolutions read, and itself."""
+        return 1 + sum(conv.history for block in self._blocks() for conv in block.convolutions)
 
     def _blocks(self) -> list[_Block]:
         return cast(list[_Block], list(self.blocks))

@@ -105,11 +105,14 @@ class Transformer(Architecture):
         return [layer_row("projection", self.embed, shape), *blocks, layer_row("normalization", self.norm, shape)]
 
     @torch.no_grad()
-    def probe(self, x: Tensor) -> Probe:
+    def probe(self, x: Tensor, state: State = None) -> Probe:
         """Outputs of the layers [B, T, num_layers, D], the last normalized, and attention [B, T, num_layers, heads, T].
 
-        `attention[b, t, l, h, s]` is the weight of step s in the output of head h at step t.
+        `attention[b, t, l, h, s]` is the weight of step s in the output of head h at step t. PredictionError for a
+        state: what it holds are no steps of x.
         """
+        if state is not None:
+            raise PredictionError("probe: a Transformer is looked into from the start of a sequence, without a cache")
         steps, parts = x.shape[1], self._parts(x, None)
         x, states, weights = self.embed(x), [], []
         for block in self._blocks():
@@ -141,6 +144,10 @@ class Transformer(Architecture):
             found.append(Cell(equations, weights, block.given(x, cache, parts), recurrent=False))
             x, _ = block(x, cache, parts)
         return found
+
+    def reach(self) -> int:
+        """Each layer attends to the last `attention_window` steps."""
+        return 1 + len(self.blocks) * self.cached
 
     def _blocks(self) -> list[_Block]:
         return cast(list[_Block], list(self.blocks))

@@ -53,7 +53,7 @@ class StepInput(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """An architecture and what it reads: features x[1, T, E], from `state` on (None: its initial state).
+    """An architecture and what it reads: features x[B, T, E], from `state` on (None: its initial state).
 
     A translator has two, "encoder" and "decoder". `codes[1, T]` are the words that a decoder is given and `steps` their
     labels. `attention[1, S, T]` has the weights of each of its steps over the encoder's; `rows` are the words written.

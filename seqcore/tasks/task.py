@@ -186,10 +186,14 @@ class Task(ABC):
         """What the steps of a parsed input are."""
         raise PredictionError("probe: this task does not support looking into its models")
 
-    def stages(self, model: nn.Module, codec: Any, inputs: Tensor) -> list[Stage]:
-        """The architectures of a model and what each reads for an input of `encode`. Gradients flow to `inputs`."""
+    def first_stage(self, model: nn.Module, inputs: Tensor) -> Stage:
+        """The architecture that reads inputs [B, ...] of `encode`, and what of them it reads."""
         assert isinstance(model, SequenceModel)
-        return [Stage("", model.backbone, model.features(inputs))]
+        return Stage("", model.backbone, model.features(inputs))
+
+    def stages(self, model: nn.Module, codec: Any, inputs: Tensor) -> list[Stage]:
+        """All architectures of a model and what each reads for one input of `encode`, the first one first."""
+        return [self.first_stage(model, inputs)]
 
     def single_batch(self, model: nn.Module, codec: Any, inputs: Tensor) -> Batch:
         """An input of `encode` as a batch whose targets are not known; a translator is given its own translation."""

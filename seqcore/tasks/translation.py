@@ -197,6 +197,11 @@ class Translation(Task):
         """See `Task`."""
         return StepInput(tuple(given), "your input", tuple(given), columns=("word",))
 
+    def first_stage(self, model: nn.Module, inputs: Tensor) -> Stage:
+        """See `Task`: the encoder."""
+        assert isinstance(model, EncoderDecoder)
+        return Stage("encoder", model.encoder, model.source(inputs))
+
     def stages(self, model: nn.Module, codec: ParallelTextCodec, inputs: Tensor) -> list[Stage]:
         """The encoder, and the decoder given the words of the model's own translation."""
         assert isinstance(model, EncoderDecoder)
@@ -216,7 +221,7 @@ class Translation(Task):
             attention,
             (*words, "(end)"),
         )
-        return [Stage("encoder", model.encoder, model.source(inputs)), decoder]
+        return [self.first_stage(model, inputs), decoder]
 
     def single_batch(self, model: nn.Module, codec: ParallelTextCodec, inputs: Tensor) -> Batch:
         """See `Task`."""

@@ -19,10 +19,17 @@ __all__ = ["untrained"]
 @cache
 def untrained(name: str, **changes: Any) -> tuple[Predictor, Table]:
     """The model of a recipe with small layers, and its data; "model__num_layers" stands for "model.num_layers"."""
-    small = {"model.hidden_size": 6, **{key.replace("__", "."): value for key, value in changes.items()}}
-    experiment = recipe(name).with_changes(small)
-    table = load_table(experiment)
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    experiment = recipe(name).with_changes({"model.hidden_size": 6, **named})
+    table, codec = _data(name, tuple((key, value) for key, value in named.items() if key.startswith("data.")))
     task = TASKS[experiment.data.task].load()(experiment)
-    codec = task.make_windows(table, torch.device("cpu")).codec
     torch.manual_seed(0)
     return Predictor(experiment, task, codec, task.build_model(codec), 0, 0), table
+
+
+@cache
+def _data(name: str, changes: tuple[tuple[str, Any], ...]) -> tuple[Table, Any]:
+    """The data of a recipe and their codec."""
+    experiment = recipe(name).with_changes(dict(changes))
+    table = load_table(experiment)
+    return table, TASKS[experiment.data.task].load()(experiment).make_windows(table, torch.device("cpu")).codec

@@ -51,7 +51,7 @@ def test_equations_give_the_probe_and_the_output(case):
         last = list(solved_values(cells[-1], step).values())[-1]
         torch.testing.assert_close(last, y[min(step, len(y) - 1)], rtol=1e-9, atol=1e-9)
     declared = {name for name in probe if name.endswith(("_state", "_gate", "candidate"))}
-    assert shared == declared
+    assert shared >= declared
 
 
 @pytest.mark.parametrize("case", ["rnn", "gru", "lstm"])

@@ -1,0 +1,178 @@
+"""States, gates and attention of a model at every step of an example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqcore.errors import PredictionError
+from seqcore.inference.predictor import Predictor
+from seqcore.insight.examples import InspectExample
+from seqcore.models import MODELS
+from seqcore.models.architecture import Architecture, Probe
+from seqcore.results.base import Values, Words
+from seqcore.results.internals import InternalsView, readable
+from seqcore.tasks.inspection import Stage
+from seqcore.training.isolated_rng import on_one_thread
+
+__all__ = ["LayerStates", "architecture_of", "probe", "single", "states_of"]
+
+_AT_ONCE = 50_000  # steps of all examples of one pass
+_STATES = ("hidden_state", "cell_state", "attention")  # what a reader looks for first
+
+
+class LayerStates(NamedTuple):
+    """One value of one layer on one example, [T, D], and the encoded input that it was found on, [T, E]."""
+
+    example: InspectExample
+    values: Values
+    encoded: Values
+
+
+def probe(predictor: Predictor, example: InspectExample) -> InternalsView:
+    """The internals of one model on one example. PredictionError for replicas, or input that the model can't read.
+
+    Of a translator, the words of the sentence come first, then those of the model's own translation as its decoder is
+    given them. What an architecture doesn't have is named in `missing` with the reason.
+    """
+    model = single(predictor)
+    with on_one_thread(), torch.inference_mode():
+        inputs = predictor.task.encode(predictor.codec(example.series), example.given)
+        stages = predictor.task.stages(model, predictor.codec(example.series), inputs)
+        found = [_probed(stage) for stage in stages]
+    arrays = _joined([{k: v for k, v in probe.items() if k != "attention"} for probe in found])
+    first = stages[0].architecture
+    count = max((array.shape[1] for array in arrays.values()), default=0)
+    attention, titles, rows, columns = _attention(stages, found, example)
+    steps = example.steps + tuple(step for stage in stages[1:] for step in stage.steps)
+    encoded = _encoded(inputs, stages)
+    values = encoded if example.values is None else example.values
+    return InternalsView(
+        model_step=predictor.step,
+        steps=steps,
+        inputs=values,
+        columns=example.columns or ("symbol",),
+        names=tuple(arrays),
+        arrays=arrays,
+        layer_titles=first.probed_layers(count) if count else (),
+        encoded=encoded,
+        attention=attention,
+        attention_titles=titles,
+        attention_rows=rows,
+        attention_columns=columns,
+        missing=_missing(first, arrays, bool(titles)),
+        stages=tuple(s.name for s in stages for _ in range(s.x.shape[1])) if len(stages) > 1 else (),
+        architecture=MODELS[predictor.experiment.model.architecture].title,
+        truth=example.truth,
+        title=example.title,
+        note=example.note,
+    )
+
+
+def states_of(predictor: Predictor, examples: Sequence[InspectExample], name: str, layer: int) -> Iterator[LayerStates]:
+    """One value ("hidden_state", a gate) of one layer on many examples, those of equal length at once.
+
+    Of a translator, on the words of the sentences. PredictionError for a name or layer that the model doesn't have.
+    """
+    model = single(predictor)
+    groups: dict[tuple[int, ...], list[tuple[InspectExample, Tensor]]] = {}
+    for example in examples:
+        inputs = predictor.task.encode(predictor.codec(example.series), example.given)
+        groups.setdefault(tuple(inputs.shape[1:]), []).append((example, inputs))
+    for shape, group in groups.items():
+        most = max(1, _AT_ONCE // shape[0])
+        for start in range(0, len(group), most):
+            some = group[start : start + most]
+            together = torch.cat([inputs for _, inputs in some])
+            with on_one_thread(), torch.inference_mode():
+                stage = predictor.task.first_stage(model, together)
+                values = _layer(stage.architecture, stage.x, name, layer)
+            for (example, inputs), own in zip(some, values, strict=True):
+                yield LayerStates(example, _numpy(own), _numpy(inputs[0]))
+
+
+def architecture_of(predictor: Predictor) -> Architecture:
+    """The architecture of a model; of a translator its encoder's."""
+    model = single(predictor)
+    found = model.encoder if hasattr(model, "encoder") else model.backbone
+    assert isinstance(found, Architecture)
+    return found
+
+
+def single(predictor: Predictor) -> torch.nn.Module:
+    """The network of a predictor of one model. PredictionError for several replicas."""
+    if predictor.replicas > 1:
+        raise PredictionError(
+            f"replica: this run has {predictor.replicas} models with a seed each; choose one, from 0 to "
+            f"{predictor.replicas - 1}"
+        )
+    return predictor.model
+
+
+def _probed(stage: Stage) -> Probe:
+    """What an architecture shows; nothing where it declares no probes."""
+    return stage.architecture.probe(stage.x, stage.state) if stage.architecture.capabilities.probes else {}
+
+
+def _joined(found: list[dict[str, Tensor]]) -> dict[str, Values]:
+    """Arrays of consecutive stages [T, L, D], one after the other; NaN for a layer that one of them lacks."""
+    names = list(found[0])
+    arrays = {}
+    for name in names:
+        parts = [_numpy(probe[name][0]) for probe in found]
+        layers = max(part.shape[1] for part in parts)
+        missing = [np.full((len(part), layers - part.shape[1], part.shape[2]), np.nan) for part in parts]
+        arrays[name] = np.concatenate([np.concatenate(pair, axis=1) for pair in zip(parts, missing, strict=True)])
+    return arrays
+
+
+def _attention(stages: list[Stage], found: list[Probe], example: InspectExample) -> tuple[Values, Words, Words, Words]:
+    """Weights [A, T_out, T_in] of a translator over its sentence, or of each layer and head; titles, rows, columns."""
+    last = stages[-1]
+    if last.attention is not None:
+        return _numpy(last.attention), ("decoder over sentence",), last.rows, example.steps
+    if len(stages) > 1 or "attention" not in found[0]:
+        return np.zeros((0, 0, 0)), (), (), ()
+    weights = found[0]["attention"][0].permute(1, 2, 0, 3)  # [L, heads, T, T]
+    titles = [f"layer {i + 1}, head {h + 1}" for i in range(weights.shape[0]) for h in range(weights.shape[1])]
+    return _numpy(weights.flatten(0, 1)), tuple(titles), example.steps, example.steps
+
+
+def _encoded(inputs: Tensor, stages: list[Stage]) -> Values:
+    """What the model reads: numbers [T, E], or codes [T, 1], of a translator those of both languages."""
+    parts = [inputs, *(stage.codes for stage in stages[1:] if stage.codes is not None)]
+    return np.concatenate([_numpy(part[0]).reshape(part.shape[1], -1) for part in parts])
+
+
+def _missing(architecture: Architecture, arrays: dict[str, Values], attended: bool) -> dict[str, str]:
+    """Why names that other architectures show, or that a reader looks for, are not there."""
+    missing = dict(architecture.not_shown)
+    shown = {*arrays, *(["attention"] if attended else [])}
+    gated = any(name.endswith("_gate") for name in shown)
+    title = next(e.title for e in MODELS.values() if e.target.endswith(f":{type(architecture).__name__}"))
+    for name in _STATES:
+        if name not in shown:
+            missing.setdefault(name, f"{title} has no {readable(name).lower()}.")
+    if not gated:
+        missing.setdefault("gates", f"{title} has no gates.")
+    return missing
+
+
+def _layer(architecture: Architecture, x: Tensor, name: str, layer: int) -> Tensor:
+    """One name of one layer, [B, T, D]. PredictionError where there is none."""
+    known = [n for n in architecture.capabilities.probes if n != "attention"]
+    if name not in known:
+        what = f"use one of {', '.join(known)}" if known else "it has no states to show"
+        raise PredictionError(f"name: this model shows no {name[:60]!r}; {what}")
+    values = architecture.probe(x)[name]
+    if not 0 <= layer < values.shape[2]:
+        raise PredictionError(f"layer: {layer} is not allowed; use 0 to {values.shape[2] - 1}")
+    return values[:, :, layer]
+
+
+def _numpy(values: Tensor) -> Values:
+    return values.detach().double().cpu().numpy()
