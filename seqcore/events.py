@@ -22,12 +22,15 @@ __all__ = [
     "Preparing",
     "Preview",
     "Severity",
+    "SnapshotReady",
+    "SnapshotReason",
     "Started",
     "Steps",
     "event_from_dict",
 ]
 
 Severity = Literal["info", "warning", "error"]
+SnapshotReason = Literal["schedule", "change", "request"]
 Metrics = dict[str, float]  # "<part>_<metric>" -> value, e.g. "val_mse"; not-a-number where it isn't defined
 
 
@@ -143,6 +146,27 @@ class CheckpointReady(_Event):
 
 
 @dataclass(frozen=True)
+class SnapshotReady(_Event):
+    """The state after `step` steps, kept so that the run can be inspected and forked there.
+
+    It has all of a checkpoint, in two parts: `content`, and `shared`, which is the same in all snapshots of a run as
+    long as the fitted codec is. `seqcore.training.checkpoint.joined(shared, content)` can be resumed from.
+    """
+
+    step: int
+    epoch: int
+    seconds: float  # of training so far
+    content: bytes
+    shared: bytes
+    reason: SnapshotReason  # "change": before a change during the run
+
+    def to_dict(self) -> dict[str, Any]:
+        """As for every event, with `bytes`, the size of `content`, in the place of both parts."""
+        numbers = {"step": self.step, "epoch": self.epoch, "seconds": self.seconds, "bytes": len(self.content)}
+        return {"event": self.name, **numbers, "reason": self.reason}
+
+
+@dataclass(frozen=True)
 class Changed(_Event):
     """What was changed in mid-run: applied just before `step` + 1. Continuing a run replays it."""
 
@@ -185,10 +209,11 @@ class Finished(_Event):
     replicas: dict[str, list[float]] = field(default_factory=dict)  # as in `Epoch`; of the weights that were chosen
 
 
-Event = Preparing | Started | Steps | Epoch | Preview | CheckpointReady | Changed | Finding | Finished
+Event = Preparing | Started | Steps | Epoch | Preview | CheckpointReady | SnapshotReady | Changed | Finding | Finished
 
 _TYPES: dict[str, type[Any]] = {
-    t.name: t for t in (Preparing, Started, Steps, Epoch, Preview, CheckpointReady, Changed, Finding, Finished)
+    t.name: t
+    for t in (Preparing, Started, Steps, Epoch, Preview, CheckpointReady, SnapshotReady, Changed, Finding, Finished)
 }
 
 
@@ -203,7 +228,7 @@ _OLD_KEYS: dict[tuple[type[Any], str], str] = {
 
 
 def event_from_dict(d: dict[str, Any]) -> Event:
-    """The inverse of `to_dict`, for all but checkpoints. KeyError or TypeError where `d` is no event."""
+    """The inverse of `to_dict`, for all but checkpoints and snapshots. KeyError or TypeError where `d` is no event."""
     fields = dict(d)
     kind = _TYPES[fields.pop("event")]
     if kind is Preview:

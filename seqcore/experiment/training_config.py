@@ -154,3 +154,8 @@ class TrainingConfig(Section):
         None, "Number of CPU threads. Empty: as many as the model keeps busy, 1 for small models.", minimum=1,
         maximum=256,
     )  # fmt: skip
+    snapshots: bool = setting(
+        True, "Keep the state of training at step 0 and at ten steps per decade, to look inside the model at them and "
+        "to start other runs from there; up to 256 MB for one run.",
+        title="Keep snapshots",
+    )  # fmt: skip

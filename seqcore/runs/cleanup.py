@@ -19,6 +19,7 @@ from seqcore.runs.atomic_io import remove_abandoned
 from seqcore.runs.lifecycle import update_run
 from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, ending
+from seqcore.runs.snapshot_rows import files_of
 
 __all__ = ["clear_leftovers"]
 
@@ -60,7 +61,8 @@ def _clear_uploads(store: Reading) -> None:
 
 
 def _end_dead_runs(store: Reading) -> None:
-    """Give runs whose process was killed their status, and delete the files of a checkpoint that was not completed."""
+    """Give runs whose process was killed their status, and delete the files of checkpoints and snapshots that were not
+    completed."""
     table, kept = schema.runs, schema.checkpoints
     with store.database.reading() as connection:
         rows = list(connection.execute(select(table.c.id, table.c.status).where(table.c.status.in_(LIVE))))
@@ -77,6 +79,7 @@ def _end_dead_runs(store: Reading) -> None:
                 if status in LIVE:
                     update_run(connection, run, finished=time.time(), **values)
                 files = set(connection.execute(select(kept.c.file).where(kept.c.run == run)).scalars())
+                files |= files_of(connection, run)
             for name in _names(folder):
                 if f"{run}/{name}" not in files:
                     (folder / name).unlink(missing_ok=True)

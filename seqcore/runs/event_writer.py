@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from seqcore.errors import SeqcoreError, StoreError
-from seqcore.events import CheckpointReady, Event, Finished, Steps
+from seqcore.events import CheckpointReady, Event, Finished, SnapshotReady, Steps
 from seqcore.runs.records import Lease
 from seqcore.runs.store import Store
 from seqcore.training.control import Control
@@ -19,6 +19,8 @@ __all__ = ["EventWriter"]
 INTERVAL = 0.2  # seconds between two writes, and between two polls for commands
 FIRST_SECONDS, FIRST_INTERVAL = 1.0, 0.04  # at first, writes are more frequent, so that the first point shows at once
 CHECKPOINT_INTERVAL = 1.0  # seconds; of several checkpoints in less time, the last is written
+SNAPSHOT_INTERVAL = 1.0  # seconds; several snapshots in less time are written together
+SNAPSHOT_BYTES = 2**20  # more are written at once
 RARE = 0.5  # seconds between two events
 MAX_QUEUED = 1000  # events; `put` waits when so many are unwritten
 
@@ -44,6 +46,8 @@ class EventWriter:
         self._error: SeqcoreError | None = None
         self._checkpoint: CheckpointReady | None = None
         self._checkpoint_written = 0.0
+        self._snapshots: list[SnapshotReady] = []
+        self._snapshots_written = 0.0
         self._unwritten = 0
         self._guard = threading.Condition()
         self.pausing = False  # whether the run was asked to pause at its next checkpoint
@@ -154,13 +158,19 @@ class EventWriter:
         for event in events:
             if isinstance(event, CheckpointReady):
                 self._checkpoint = event
+            elif isinstance(event, SnapshotReady):
+                self._snapshots.append(event)
         last = [event for event in events if isinstance(event, Finished)]
-        others = [event for event in events if not isinstance(event, CheckpointReady | Finished)]
+        others = [event for event in events if not isinstance(event, CheckpointReady | SnapshotReady | Finished)]
         if others:
             self._store.append(self._lease, others, seconds=self._seconds())
         due = time.monotonic() - self._checkpoint_written >= CHECKPOINT_INTERVAL
-        if self._checkpoint is not None and (everything or due or last):
-            self._store.put_checkpoint(self._lease, self._checkpoint)
+        checkpoint = self._checkpoint if everything or due or last else None
+        if self._snapshots and (everything or last or checkpoint is not None or self._snapshots_due):
+            self._store.put_snapshots(self._lease, self._snapshots)
+            self._snapshots, self._snapshots_written = [], time.monotonic()
+        if checkpoint is not None:  # after the snapshots before it: a run that resumes makes only later ones
+            self._store.put_checkpoint(self._lease, checkpoint)
             self._checkpoint, self._checkpoint_written = None, time.monotonic()
         if last:
             for late in self._control.take().changes:  # `fit` has ended and does not read them
@@ -172,8 +182,13 @@ class EventWriter:
             self._stored.put(event)
         with self._guard:
             self._unwritten -= len(events)
-            if self._unwritten == 0 and self._checkpoint is None:
+            if self._unwritten == 0 and self._checkpoint is None and not self._snapshots:
                 self._guard.notify_all()
+
+    @property
+    def _snapshots_due(self) -> bool:
+        waited = time.monotonic() - self._snapshots_written >= SNAPSHOT_INTERVAL
+        return waited or sum(len(one.content) for one in self._snapshots) > SNAPSHOT_BYTES
 
     def _poll_commands(self) -> None:
         for command in self._store.take_commands(self._lease):
@@ -188,6 +203,8 @@ class EventWriter:
                         self._control.stop()
                     case "change":
                         self._control.change(command.arguments)
+                    case "snapshot":
+                        self._control.snapshot()
                 self._guard.notify_all()
 
     def _clock(self, running: bool) -> None:

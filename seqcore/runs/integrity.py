@@ -23,6 +23,8 @@ __all__ = ["block_crc", "damaged", "named", "rejoin", "run_crc", "salvaged", "te
 
 _UNCHECKED = ("number", "version", "crc", "title", "words", "skill")
 """Columns without a checksum: `version` changes without the others, and what lists are sorted by follows from them."""
+_LATER = ("parent", "parent_step")
+"""Columns that were added after rows had checksums: they count where they have a value."""
 _FAULTS = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, ArithmeticError),
     *(AssertionError, MemoryError, RecursionError, struct.error, OSError),
@@ -41,7 +43,11 @@ def block_crc(first_step: int, content: bytes, replicas: int = 1) -> str:
 
 def run_crc(row: Mapping[str, Any]) -> int:
     """CRC-32 of the columns of a run."""
-    values = [_plain(column, row[column.name]) for column in schema.runs.columns if column.name not in _UNCHECKED]
+    values = [
+        _plain(column, row[column.name])
+        for column in schema.runs.columns
+        if column.name not in _UNCHECKED and not (column.name in _LATER and row[column.name] is None)
+    ]
     return text_crc(repr(values))
 
 

@@ -26,7 +26,7 @@ from seqcore.runs.slots import MOST_TOGETHER
 
 __all__ = ["EPOCHS", "Lifecycle", "row_of", "update_run"]
 
-COMMANDS = ("pause", "continue", "stop", "change")
+COMMANDS = ("pause", "continue", "stop", "change", "snapshot")
 EPOCHS = "training.epochs"
 
 
@@ -152,7 +152,8 @@ class Lifecycle(Reading):
             raise
 
     def command(self, run: str, kind: str, arguments: Mapping[str, Any] | None = None) -> None:
-        """Ask the worker of a run to "pause", "continue", "stop" or "change" (`{"training.learning_rate": 0.1}`).
+        """Ask the worker of a run to "pause", "continue", "stop", "change" (`{"training.learning_rate": 0.1}`) or to
+        keep a "snapshot".
 
         A queued run can only be stopped. StoreError where the run's status doesn't allow the command, ExperimentError
         where a field can't change or its value is not allowed.
@@ -170,9 +171,11 @@ class Lifecycle(Reading):
                 raise StoreError(f"run {row['id']} is queued, so it can't {kind}; stop takes it out of the queue")
             if status not in LIVE:
                 raise StoreError(f"run {row['id']} is {status}; {kind} needs a running one")
+            if kind == "snapshot" and not Experiment.from_json(row["experiment"]).training.snapshots:
+                raise StoreError(f"run {row['id']} keeps no snapshots: it was started with training.snapshots = false")
             if kind == "change":
                 arguments = _checked(row, arguments or {})
-            elif kind != "stop" and (kind == "pause") == _wants_pause(connection, row):
+            elif kind in ("pause", "continue") and (kind == "pause") == _wants_pause(connection, row):
                 raise StoreError(f"run {row['id']} is already {'paused' if kind == 'pause' else 'running'}")
             _put_command(connection, row, kind, dict(arguments or {}))
 
@@ -195,7 +198,7 @@ class Lifecycle(Reading):
             run_id = row["id"]
             if row["status"] in LIVE and self.locks.held(run_id):
                 raise StoreError(f"run {run_id} is {row['status']}; stop it first")
-            for table in (schema.events, schema.blocks, schema.curves, schema.checkpoints, schema.commands):
+            for table in schema.OF_RUNS:
                 connection.execute(delete(table).where(table.c.run == run_id))
             connection.execute(delete(schema.runs).where(schema.runs.c.id == run_id))
         shutil.rmtree(self.folder / "checkpoints" / run_id, ignore_errors=True)

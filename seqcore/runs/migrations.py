@@ -84,6 +84,12 @@ def _tags(connection: sa.Connection) -> None:
                 _unless_damaged(connection, partial(save_epoch_curve, connection, run))
 
 
+def _snapshots(connection: sa.Connection) -> None:
+    for column in (schema.runs.c.parent, schema.runs.c.parent_step):
+        _add_column(connection, column)
+    schema.snapshots.create(connection, checkfirst=True)
+
+
 _LONG = 1000  # epochs; of fewer, the curve is made from the events in a few milliseconds
 
 
@@ -132,6 +138,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("checksums", _checksums),
     Migration("lists", _lists),
     Migration("tags", _tags),
+    Migration("snapshots", _snapshots),
 )
 """The nth leads to version n. `_first` makes today's tables; the others add what a store of their version lacks."""
 

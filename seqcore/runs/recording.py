@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, delete, func, select, update
 
 from seqcore.errors import LostLease, StoreError
-from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finding, Finished, Preparing, Started, Steps
+from seqcore.events import (
+    Changed,
+    CheckpointReady,
+    Epoch,
+    Event,
+    Finding,
+    Finished,
+    Preparing,
+    SnapshotReady,
+    Started,
+    Steps,
+)
 from seqcore.runs import schema
 from seqcore.runs.atomic_io import digest, pieces, write_durably
 from seqcore.runs.cleanup import clear_leftovers
@@ -22,6 +33,7 @@ from seqcore.runs.integrity import block_crc, text_crc
 from seqcore.runs.lifecycle import EPOCHS, Lifecycle, row_of, update_run
 from seqcore.runs.reading import grow, load_curve, rewind
 from seqcore.runs.records import LIVE, Lease
+from seqcore.runs.snapshot_rows import cut_rows
 
 __all__ = ["Recording"]
 
@@ -41,10 +53,11 @@ class Recording(Lifecycle):
     def append(self, lease: Lease, events: Sequence[Event], *, seconds: float | None = None) -> None:
         """Store events, all or none. `seconds` is the training time so far.
 
-        `CheckpointReady` is skipped (see `put_checkpoint`), and so is a `Preparing` that another event follows.
+        `CheckpointReady` and `SnapshotReady` are skipped, and so is a `Preparing` that another event follows.
         LostLease if the attempt is stale.
         """
         ended = any(isinstance(event, Finished) for event in events)
+        unused: set[str] = set()
         try:
             with self.database.writing() as connection:
                 pending = self._hold(connection, lease)
@@ -61,9 +74,13 @@ class Recording(Lifecycle):
                         connection.execute(delete(schema.events).where(*old))
                     connection.execute(schema.events.insert(), [_event_row(lease, event) for event in rows])
                 self._append_curves(connection, lease, events)
+                for event in events:
+                    if isinstance(event, Changed | Finished):
+                        unused |= cut_rows(connection, lease, event.step)
         except BaseException:
             self._writing.pop(lease.run, None)  # the curves in memory may be ahead of the database
             raise
+        self._delete_files(unused)
         if rows:
             preparing = isinstance(rows[-1], Preparing)
             (self._preparing.add if preparing else self._preparing.discard)(lease.run)
@@ -91,8 +108,12 @@ class Recording(Lifecycle):
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        for o in old:
-            self.checkpoint_path(o["file"]).unlink(missing_ok=True)
+        self._delete_files(o["file"] for o in old)
+
+    def _delete_files(self, files: Iterable[str]) -> None:
+        """Delete files of checkpoints and snapshots."""
+        for file in files:
+            self.checkpoint_path(file).unlink(missing_ok=True)
 
     def pause(self, lease: Lease, paused: bool) -> None:
         """Set the status to paused, or back to running."""
@@ -283,12 +304,13 @@ def _untaken_changes(connection: Connection, lease: Lease) -> dict[str, Any]:
 
 
 def _with_rows(events: Sequence[Event]) -> list[Event]:
-    """The events that get a row: all but steps and checkpoints, and `Preparing` only in the last place."""
+    """The events that get a row: all but steps, checkpoints and snapshots, and `Preparing` only in the last place."""
     last = len(events) - 1
     return [
         event
         for i, event in enumerate(events)
-        if not isinstance(event, Steps | CheckpointReady) and (i == last or not isinstance(event, Preparing))
+        if not isinstance(event, Steps | CheckpointReady | SnapshotReady)
+        and (i == last or not isinstance(event, Preparing))
     ]
 
 

@@ -19,7 +19,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.outline import Outline
 from seqcore.runs.integrity import damaged, text_crc
 
-__all__ = ["ENDED", "LIVE", "Command", "Curve", "Lease", "Run", "Status", "StoredEvent", "StoredFile"]
+__all__ = ["ENDED", "LIVE", "Command", "Curve", "Lease", "Run", "Snapshot", "Status", "StoredEvent", "StoredFile"]
 
 Status = Literal["queued", "running", "paused", "completed", "stopped", "failed", "interrupted", "damaged"]
 LIVE: tuple[Status, ...] = ("running", "paused")
@@ -27,7 +27,7 @@ ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted", "d
 GONE = "the worker process ended before the run did; resume continues from the last checkpoint"
 _AS_STORED = (  # columns that are fields of `Run` under the same name
     "id", "recipe", "group", "attempt", "step", "epoch", "epochs", "seconds", "metric", "parameters", "best_epoch",
-    "error", "owner",
+    "error", "owner", "parent", "parent_step",
 )  # fmt: skip
 
 
@@ -61,6 +61,8 @@ class Run:
     queue_position: int | None  # 1 is next
     stopping: bool = False  # live, and asked to stop
     owner: str | None = None  # the user who started it; None where nobody signs in
+    parent: str | None = None  # the id of the run that this one is a fork of, which may be deleted
+    parent_step: int | None = None  # the last step that both share
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -111,6 +113,18 @@ class Curve:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The kept state of a run after `step` steps. The time is UTC."""
+
+    step: int
+    epoch: int  # completed epochs
+    time: datetime
+    seconds: float  # of training until then
+    reason: str  # "schedule", "change" (the state before it), "request", or "end": the last checkpoint of an ended run
+    size: int  # bytes, without what snapshots share
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 __all__ = [
     "BEST",
     "COLUMNS",
+    "OF_RUNS",
     "blocks",
     "checkpoints",
     "commands",
@@ -19,6 +20,7 @@ __all__ = [
     "migrations",
     "runs",
     "runs_in_lists",
+    "snapshots",
     "uploads",
 ]
 
@@ -69,6 +71,8 @@ runs = sa.Table(
     sa.Column("title", sa.Text),
     sa.Column("words", sa.Text),
     sa.Column("skill", sa.Float),
+    sa.Column("parent", sa.String(36)),  # the run that this one is a fork of; it may be deleted
+    sa.Column("parent_step", sa.Integer),  # the last step that both share
     sa.Index("runs_by_status", "status", "queued"),
     sqlite_autoincrement=True,
 )
@@ -147,6 +151,20 @@ checkpoints = _table_by_run(
     sa.Column("sha256", sa.String(64), nullable=False),
 )
 
+snapshots = _table_by_run(
+    "snapshots",
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),  # of training until then
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("file", sa.String, nullable=False),  # below the checkpoints folder; several small snapshots share one
+    sa.Column("position", sa.BigInteger, nullable=False),  # of the first byte in it
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("shared", sa.String, nullable=False),  # file of the part that all snapshots with the same codec share
+    sa.Index("snapshots_by_step", "run", "step"),
+)
+
 commands = _table_by_run(
     "commands",
     sa.Column("time", sa.Float, nullable=False),
@@ -173,5 +191,8 @@ uploads = sa.Table(  # of users who sign in: the same content may be stored by s
     sa.Column("time", sa.Float, nullable=False),
 )
 
+
+OF_RUNS = (events, blocks, curves, checkpoints, snapshots, commands)
+"""The tables of rows that belong to a run."""
 
 COLUMNS = {table.name: {column.name for column in table.columns} for table in metadata.sorted_tables}

@@ -17,21 +17,22 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
 from seqcore.runs.atomic_io import digest, draft, pieces
 from seqcore.runs.database import waits_for_database
-from seqcore.runs.recording import Recording
-from seqcore.runs.records import Command, Curve, Lease, Run, Status, StoredEvent, StoredFile
+from seqcore.runs.records import Command, Curve, Lease, Run, Snapshot, Status, StoredEvent, StoredFile
 from seqcore.runs.run_list import RunFilter, RunPage
+from seqcore.runs.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from seqcore.inference.predictor import Predictor
 
 __all__ = [
-    "Command", "Curve", "Lease", "Run", "RunFilter", "RunPage", "Status", "Store", "StoredEvent", "StoredFile",
+    "Command", "Curve", "Lease", "Run", "RunFilter", "RunPage", "Snapshot", "Status", "Store", "StoredEvent",
+    "StoredFile",
 ]  # fmt: skip
 
 
 @waits_for_database(once=("submit", "submit_together", "start", "more_epochs", "command", "resume", "restart"))
-class Store(Recording):
-    """Runs with their events, curves and checkpoints, and the user's files.
+class Store(Snapshots):
+    """Runs with their events, curves, checkpoints and snapshots, and the user's files.
 
     `Store(url)` takes a folder, a database file or a URL (`sqlite:///...`, `postgresql://...`). Threads and processes
     may share it. Every error is a StoreError, a NotFoundError or a LostLease.
@@ -122,12 +123,14 @@ class Store(Recording):
         )
 
     def predictor(self, run: str, at: Literal["best", "last"] | int = "best") -> Predictor:
-        """A run's model with the best or the last weights, or those of a checkpoint that is kept at a step.
+        """A run's model with the best or the last weights, or those after a step that is kept, see `snapshots`.
 
-        NotFoundError if there is no checkpoint, or none at that step; it names the steps that are kept.
+        NotFoundError if there is no checkpoint yet, or nothing at that step; it names the nearest steps.
         """
         from seqcore.inference.predictor import Predictor
 
+        if at not in ("best", "last"):
+            return Predictor.from_checkpoint(self.snapshot(run, int(at)), at="last")
         content = self.checkpoint(run, at=at)
         if content is None:
             number = self.run(run).id

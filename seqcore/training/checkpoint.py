@@ -1,14 +1,15 @@
 """Checkpoints as bytes: safetensors for tensors, JSON for the rest, a checksum over both.
 
 Nothing in it is ever executed: no pickle. Layout: 8 bytes of magic, 32 bytes of SHA-256 over what follows, then a
-safetensors file whose metadata holds the JSON.
+safetensors file whose metadata holds the JSON. Snapshots are kept in parts, of which several share one: `joined` gives
+another magic, then for each part its length in 8 bytes and a checkpoint of the above layout.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,18 +18,23 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from seqcore.data.stored_codec import decoding
 from seqcore.errors import CorruptError
 
-__all__ = ["Checkpoint", "load_weights", "loaded_model", "pack", "unpack"]
+__all__ = ["Checkpoint", "is_intact", "joined", "load_weights", "loaded_model", "pack", "unpack"]
 
 _MAGIC = b"SEQLAB1\n"
+_MAGIC_OF_PARTS = b"SEQLABP\n"
+_MOST_PARTS = 4
 _FORMAT = 1
 _MOST_BYTES = 8 * 2**30
 _MOST_HEADER = 64 * 2**20
+_TYPES = {  # as safetensors names them
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.complex64: "C64",
+    torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,22 +62,71 @@ class Checkpoint:
 
 
 def pack(meta: Mapping[str, Any], groups: Mapping[str, Mapping[str, Tensor]]) -> bytes:
-    """Bytes that `unpack` reads. Tensors are copied to the CPU; two names may share one tensor."""
-    tensors = {
-        f"{prefix}.{name}": tensor.detach().cpu().contiguous().clone()
-        for prefix, group in groups.items()
-        for name, tensor in group.items()
-    }
-    body = save_tensors(tensors, metadata={"meta": json.dumps({"format": _FORMAT, **meta})})
-    return b"".join([_MAGIC, hashlib.sha256(body).digest(), body])
+    """Bytes that `unpack` reads. Tensors are copied to the CPU; two names may share one tensor.
+
+    safetensors' own `save` takes several times as long for many small tensors, and snapshots are made often.
+    """
+    header: dict[str, Any] = {"__metadata__": {"meta": json.dumps({"format": _FORMAT, **meta})}}
+    parts: list[Any] = []
+    end = 0
+    for prefix, group in groups.items():
+        for name, tensor in group.items():
+            part = tensor.detach().cpu().contiguous()
+            begin, end = end, end + part.numel() * part.element_size()
+            offsets = [begin, end]
+            header[f"{prefix}.{name}"] = {"dtype": _TYPES[part.dtype], "shape": [*part.shape], "data_offsets": offsets}
+            parts.append(part.reshape(-1).view(torch.uint8).numpy())
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    body = [len(text).to_bytes(8, "little"), text, *parts]
+    checksum = hashlib.sha256()
+    for piece in body:
+        checksum.update(piece)
+    return b"".join([_MAGIC, checksum.digest(), *body])
+
+
+def joined(*parts: bytes) -> bytes:
+    """A checkpoint in parts that `pack` made, as bytes that `unpack` reads. What several have is that of the last."""
+    return b"".join([_MAGIC_OF_PARTS, *(piece for part in parts for piece in (len(part).to_bytes(8, "little"), part))])
 
 
 def unpack(content: bytes) -> Checkpoint:
-    """The inverse of `pack`. CorruptError where the bytes are damaged or not a checkpoint."""
-    if not content.startswith(_MAGIC):
-        raise CorruptError("this is not a checkpoint of Sequence Lab")
+    """The inverse of `pack` and of `joined`. CorruptError where the bytes are damaged or not a checkpoint."""
     if len(content) > _MOST_BYTES:
         raise CorruptError(f"the checkpoint has {len(content)} bytes, more than {_MOST_BYTES}")
+    meta: dict[str, Any] = {}
+    tensors: dict[str, Tensor] = {}
+    for part in _parts(content):
+        own = _unpacked(part)
+        meta |= own.meta
+        tensors |= own.tensors
+    return Checkpoint(meta, tensors)
+
+
+def is_intact(content: bytes) -> bool:
+    """Whether these are the bytes of a checkpoint with a checksum that fits. Nothing is read of it."""
+    return content.startswith(_MAGIC) and hashlib.sha256(memoryview(content)[40:]).digest() == content[8:40]
+
+
+def _parts(content: bytes) -> Iterator[bytes]:
+    if not content.startswith(_MAGIC_OF_PARTS):
+        yield content
+        return
+    at = len(_MAGIC_OF_PARTS)
+    for _ in range(_MOST_PARTS):
+        length = int.from_bytes(content[at : at + 8], "little")
+        if not 40 <= length <= len(content) - at - 8:
+            break
+        yield content[at + 8 : at + 8 + length]
+        at += 8 + length
+        if at == len(content):
+            return
+    raise CorruptError("the checkpoint is damaged: its parts don't fit; use another one, or train again")
+
+
+def _unpacked(content: bytes) -> Checkpoint:
+    if not content.startswith(_MAGIC):
+        raise CorruptError("this is not a checkpoint of Sequence Lab")
     checksum, body = content[8:40], content[40:]
     if hashlib.sha256(body).digest() != checksum:
         raise CorruptError("the checkpoint is damaged: its checksum doesn't fit; use another one, or train again")

@@ -25,11 +25,12 @@ class ChangeRequest:
 
 @dataclass(frozen=True)
 class Requested:
-    """What was asked since the last look: changes in order, whether to save, steps to take, and how to end."""
+    """What was asked since the last look: changes in order, whether to save or to make a snapshot, steps, the end."""
 
     changes: list[ChangeRequest] = field(default_factory=list)
     save: bool = False
-    steps: int = 0
+    snapshot: bool = False
+    steps: int = 0  # to take
     ending: str | None = None  # "stop" or "leave"
 
 
@@ -40,7 +41,7 @@ class Control:
         # Reentrant, because a signal handler may interrupt its own thread in `take`.
         self._lock = threading.RLock()
         self._changes: list[ChangeRequest] = []
-        self._save = False
+        self._save = self._snapshot = False
         self._steps = 0
         self.ending: str | None = None  # "stop" or "leave" once the run was asked to end
         self._ending_asked = 0.0
@@ -60,6 +61,10 @@ class Control:
     def save(self) -> None:
         """Make a checkpoint now."""
         self._request(save=True)
+
+    def snapshot(self) -> None:
+        """Make a snapshot now, unless the step has one already."""
+        self._request(snapshot=True)
 
     def change(self, changes: Mapping[str, Any], *, by: str | None = None) -> None:
         """Change fields named in `LIVE_CHANGES`, e.g. `{"training.epochs": 40}`. Checked by `fit`."""
@@ -110,8 +115,9 @@ class Control:
             self.asked = False  # first, so that a request of a signal handler meanwhile is seen by the next call
             changes, self._changes = self._changes, []
             save, self._save = self._save, False
+            snapshot, self._snapshot = self._snapshot, False
             steps, self._steps = self._steps, 0
-            return Requested(changes, save, steps, self.ending)
+            return Requested(changes, save, snapshot, steps, self.ending)
 
     def wait(self, seconds: float) -> None:
         """For `fit`: wait in slow motion; a request ends it within a few milliseconds."""
@@ -121,9 +127,9 @@ class Control:
             now = time.perf_counter()
         self.waited += now - began
 
-    def _request(self, *, save: bool = False, ending: str | None = None) -> None:
+    def _request(self, *, save: bool = False, snapshot: bool = False, ending: str | None = None) -> None:
         with self._lock:
-            self._save = self._save or save
+            self._save, self._snapshot = self._save or save, self._snapshot or snapshot
             if self.ending is None and ending is not None:
                 self.ending, self._ending_asked = ending, time.monotonic()
             self.asked = True

@@ -20,7 +20,17 @@ from seqcore.data.table import Table, describe_table
 from seqcore.errors import DataError, ExperimentError
 from seqcore.evaluation.interruption import EvaluationInterrupted
 from seqcore.evaluation.leakage.detection import find_leaks
-from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finding, Finished, Preparing, Started
+from seqcore.events import (
+    Changed,
+    CheckpointReady,
+    Epoch,
+    Event,
+    Finding,
+    Finished,
+    Preparing,
+    SnapshotReason,
+    Started,
+)
 from seqcore.experiment.experiment import Experiment
 from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import summarize
@@ -35,6 +45,7 @@ from seqcore.training.precision import check_precision
 from seqcore.training.replicas import state_type
 from seqcore.training.requests import Requests
 from seqcore.training.scoring import Scoring
+from seqcore.training.snapshots import Snapshots
 from seqcore.training.state import TrainingState, restored_experiment
 from seqcore.training.step_buffer import StepBuffer
 from seqcore.training.threads import choose_threads
@@ -99,10 +110,15 @@ def _train(
     def checkpoint_now() -> CheckpointReady:
         return state.checkpoint(seconds=rng.seconds, epoch_seconds=rng.seconds - epoch_began)
 
+    def snapshot_now(reason: SnapshotReason) -> Iterator[Event]:
+        yield from snapshots.take(reason, seconds=rng.seconds, epoch_seconds=rng.seconds - epoch_began)
+
     def between_steps() -> Iterator[Event]:
         yield from _flush(state, steps, requests)
         if captured is not None and (finding := captured.take_finding()) is not None:
             yield finding
+        if not requests.should_stop() and snapshots.due:
+            yield from snapshot_now("schedule")
         if not requests.should_stop() and scoring.previews.due:
             scoring.previews.plan_next()
             yield scoring.preview()
@@ -110,19 +126,21 @@ def _train(
             yield checkpoint_now()
         yield from requests.apply()
 
-    requests = Requests(state, control, replay, checkpoint_now, rng.waiting)
+    snapshots = Snapshots(state)
+    requests = Requests(state, control, replay, checkpoint_now, snapshot_now, rng.waiting)
     yield from scoring.score_baselines()
     yield _started(state, scoring, device)
     yield from (Finding(step=p.step, code="note", message=note, severity="info") for note in state.dataset.table.notes)
     yield from (replace(leak, step=p.step) for leak in find_leaks(table, state.experiment.data))
     if p.step == 0:
         yield scoring.preview()
+        yield from snapshot_now("schedule")
     yield from requests.apply()
     while True:
         while state.has_epochs_left and not requests.should_stop():
             for batch, continues in state.remaining_batches():
                 steps.record(*train_step(state, batch, continues, captured), state.windows_in(batch))
-                if steps.due or requests.pending or scoring.previews.due:
+                if steps.due or requests.pending or scoring.previews.due or snapshots.due:
                     yield from between_steps()
                     if requests.should_stop():
                         break

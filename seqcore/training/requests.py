@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 
 from seqcore.errors import ExperimentError
-from seqcore.events import Changed, CheckpointReady, Event, Finding
+from seqcore.events import Changed, CheckpointReady, Event, Finding, SnapshotReason
 from seqcore.training.control import ChangeRequest, Control
 from seqcore.training.state import TrainingState
 
@@ -18,9 +18,10 @@ _NEVER = sys.maxsize
 
 
 class Requests:
-    """What `fit` was asked: live changes, a checkpoint, slow motion, steps of a paused run, an end.
+    """What `fit` was asked: live changes, a checkpoint, a snapshot, slow motion, steps of a paused run, an end.
 
-    `stop_reason` is why the loop ends early, or None. `waiting()` is a block in which the run's clock stands still.
+    Each change has a snapshot before it. `stop_reason` is why the loop ends early, or None. `waiting()` is a block in
+    which the run's clock stands still.
     """
 
     def __init__(
@@ -29,9 +30,11 @@ class Requests:
         control: Control,
         replay: Iterable[Changed],
         checkpoint: Callable[[], CheckpointReady],
+        snapshot: Callable[[SnapshotReason], Iterator[Event]],
         waiting: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        self._state, self._control, self._checkpoint, self._waiting = state, control, checkpoint, waiting
+        self._state, self._control, self._waiting = state, control, waiting
+        self._checkpoint, self._snapshot = checkpoint, snapshot
         self._replay = [change for change in replay if change.step >= state.progress.step]
         self._pause_at: int | None = None  # the last step of `Control.advance`
         self._due = 0  # the step from which something is to be done before the next one
@@ -54,6 +57,7 @@ class Requests:
         """Replay what an earlier attempt changed at this step, do what was asked, and wait in slow motion."""
         step = self._state.progress.step
         while self._replay and step >= self._replay[0].step:
+            yield from self._snapshot("change")
             self._state.apply_changes(self._replay.pop(0).changes)
         while self.stop_reason is None:  # a caller may ask for more between two events
             if self._control.asked:
@@ -79,6 +83,8 @@ class Requests:
             self._pause_at = start + asked.steps
         elif not self._control.advancing:
             self._pause_at = None
+        if asked.snapshot and self.stop_reason is None:
+            yield from self._snapshot("request")
         if asked.save and self.stop_reason is None:
             yield self._checkpoint()
 
@@ -91,6 +97,7 @@ class Requests:
             yield Finding(step=step, code="change-refused", message=" ".join(error.lines))
             return
         before = {path: state.experiment.get(path) for path in changes}
+        yield from self._snapshot("change")
         state.apply_changes(changes)
         yield Changed(step, changes, before, request.by)
 

@@ -94,6 +94,7 @@ class TrainingState:
     recurrent_state: State = None
     saved_at: float = field(default_factory=time.perf_counter)  # of the last checkpoint
     divisions: int = field(default=0, init=False)  # times that the windows left in an epoch were divided anew
+    _listed: tuple[Experiment, dict[str, Any]] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def fresh(
@@ -409,13 +410,16 @@ class TrainingState:
         """All of it as bytes, with the time that the run and its current epoch have taken so far."""
         p = self.progress
         p.seconds, p.epoch_seconds, self.saved_at = seconds, epoch_seconds, time.perf_counter()
-        codec = self.dataset.codec
+        (meta, groups), (codec, arrays) = self.contents(), self.codec_contents()
+        return CheckpointReady(p.step, p.epoch, pack(meta | codec, groups | arrays), p.best_step)
+
+    def contents(self) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:
+        """What a checkpoint holds beside the codec: plain values, and tensors by kind."""
         tensors, plain = _packed_optimizer(self.optimizer)
         numbers = iter(range(1_000_000))
         meta = {
-            "experiment": self.experiment.to_dict(),
-            "codec": codec.to_dict(),
-            "progress": asdict(p),
+            "experiment": self._experiment_values,
+            "progress": asdict(self.progress),
             "optimizer": plain,
             "recurrent_state": map_state(lambda _: next(numbers), self.recurrent_state),  # type: ignore[arg-type,return-value]
             **({"scaler": self.precision.to_dict()} if self.precision.scaler is not None else {}),
@@ -427,9 +431,21 @@ class TrainingState:
             "optimizer": tensors,
             "recurrent_state": {str(i): part for i, part in enumerate(leaves(self.recurrent_state))},
             "random": random_state(self.device) | self._more_random_states(),
-            "codec": {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in codec.arrays().items()},
         }
-        return CheckpointReady(step=p.step, epoch=p.epoch, content=pack(meta, groups), best_step=p.best_step)
+        return meta, groups
+
+    @property
+    def _experiment_values(self) -> dict[str, Any]:
+        """The experiment as plain values, made once: validating and listing its fields takes longer than a step."""
+        if self._listed is None or self._listed[0] is not self.experiment:
+            self._listed = (self.experiment, self.experiment.to_dict())
+        return self._listed[1]
+
+    def codec_contents(self) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:
+        """The fitted codec as a checkpoint holds it."""
+        codec = self.dataset.codec
+        arrays = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in codec.arrays().items()}
+        return {"codec": codec.to_dict()}, {"codec": arrays}
 
     @classmethod
     def resumed(

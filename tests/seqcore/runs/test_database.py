@@ -135,7 +135,7 @@ def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: 
     Store(used).close()
     with contextlib.closing(sqlite3.connect(used)) as connection:
         names = connection.execute("SELECT version, name FROM seqcore_migrations ORDER BY version").fetchall()
-        known = ("first-store", "owners", "checksums", "lists", "tags")
+        known = ("first-store", "owners", "checksums", "lists", "tags", "snapshots")
         assert names == list(enumerate([*known, "runs-have-colours"], start=1))
         assert connection.execute("SELECT colour FROM runs").fetchall() == [("blue",)]
 
@@ -168,9 +168,13 @@ def test_the_tables_are_those_that_the_migrations_make(used: Path) -> None:
             *("number", "id", "status", "experiment", "recipe", "group", "created", "queued", "started", "finished"),
             *("attempt", "version", "step", "epoch", "epochs", "seconds", "metrics", "last_metrics", "baselines"),
             *("headline", "metric", "parameters", "best_epoch", "error", "reason", "pending", "owner", "crc"),
-            *("title", "words", "skill"),
+            *("title", "words", "skill", "parent", "parent_step"),
         ],
         "seqcore_migrations": ["version", "name", "applied"],
+        "snapshots": [
+            *("seq", "run", "attempt", "time", "step", "epoch", "seconds", "reason", "file", "position", "size"),
+            "shared",
+        ],
         "uploads": ["hash", "owner", "name", "time"],
     }
 

@@ -51,7 +51,7 @@ def test_a_run_is_kept_from_start_to_end(store: Store, experiment: Experiment) -
     assert isinstance(next(event for event in told if not isinstance(event, Preparing)), Started)
     assert isinstance(told[-1], Finished)
     kept = [s.event.name for s in store.events(run.id)]
-    assert kept == [e.name for e in told if e.name not in ("steps", "checkpointready", "preparing")]
+    assert kept == [e.name for e in told if e.name not in ("steps", "checkpointready", "snapshotready", "preparing")]
     assert np.array_equal(store.curve(run.id, max_points=None).steps, np.arange(1, 181))
     assert store.checkpoint_step(run.id) == 180
     assert not store.locks.held(run.id)

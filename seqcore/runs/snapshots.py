@@ -1,0 +1,148 @@
+"""Snapshots in the store: the states of a run at steps, for looking inside the model and for forks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from seqcore.errors import CorruptError, NotFoundError, StoreError
+from seqcore.events import SnapshotReady
+from seqcore.runs.atomic_io import write_durably
+from seqcore.runs.integrity import named
+from seqcore.runs.lifecycle import row_of
+from seqcore.runs.recording import Recording
+from seqcore.runs.records import LIVE, Lease, Snapshot
+from seqcore.runs.snapshot_rows import add_rows, rows_of
+
+__all__ = ["Snapshots"]
+
+TOGETHER = 2**20  # bytes of small snapshots in one file: one write to disk for many of them
+
+
+class Snapshots(Recording):
+    """The part of a store that keeps snapshots."""
+
+    def snapshots(self, run: str) -> list[Snapshot]:
+        """The kept states of a run, by step; that of an ended run's last checkpoint, too.
+
+        A run of an earlier version, or with `training.snapshots = false`, has at most that one.
+        """
+        with named(run), self.database.reading() as connection:
+            row = self._find(connection, run)
+            found = {kept["step"]: _snapshot(kept) for kept in rows_of(connection, row["id"])}
+            alive = row["status"] == "queued" or (row["status"] in LIVE and self.locks.held(row["id"]))
+            for last in [] if alive else self._checkpoints(connection, row["id"])[:1]:
+                found.setdefault(last["step"], _snapshot({**last, "reason": "end", "seconds": row["seconds"]}))
+            return [found[step] for step in sorted(found)]
+
+    def snapshot(self, run: str, step: int) -> bytes:
+        """The state of a run after `step` steps, as `fit` resumes it.
+
+        NotFoundError, with the nearest steps, where none is kept; CorruptError where its file is missing or damaged.
+        """
+        with named(run), self.database.reading() as connection:
+            row = self._find(connection, run)
+            rows = rows_of(connection, row["id"])
+            kept = next((one for one in rows if one["step"] == step), None)
+            checkpoints = self._checkpoints(connection, row["id"])
+        if kept is not None:
+            return self._content(row["id"], kept)
+        there = [one for one in checkpoints if one["step"] == step and self.checkpoint_path(one["file"]).exists()]
+        if there:
+            return self._read_checkpoint(row["id"], there)
+        steps = {one["step"] for one in (*rows, *checkpoints[:1])}
+        raise NotFoundError(_not_kept(row, step, sorted(steps), any_snapshot=bool(rows)))
+
+    def put_snapshots(self, lease: Lease, ready: Sequence[SnapshotReady]) -> None:
+        """Store snapshots: their files, then their rows. LostLease if the attempt is stale."""
+        with self.database.reading() as connection:
+            self._pending(connection, lease)
+        new: list[Path] = []
+        try:
+            rows = [row for part in _bundles(ready) for row in self._written(lease, part, new)]
+            with self.database.writing() as connection:
+                self._hold(connection, lease)
+                unused = add_rows(connection, lease.run, rows)
+        except BaseException:
+            for path in new:
+                path.unlink(missing_ok=True)
+            raise
+        self._delete_files(unused)
+
+    def _written(self, lease: Lease, ready: Sequence[SnapshotReady], new: list[Path]) -> Iterator[dict[str, Any]]:
+        """Write snapshots to one file, add it to `new`, and give their rows."""
+        file = f"{lease.run}/{lease.attempt}-{ready[0].step}-{uuid.uuid4().hex[:8]}.snapshots"
+        new.append(self.checkpoint_path(file))
+        write_durably(new[-1], (one.content for one in ready))
+        position = 0
+        for one in ready:
+            shared = f"{lease.run}/{one.shared[8:24].hex()}.shared"  # its checksum: the same content has the same name
+            path = self.checkpoint_path(shared)
+            if not path.exists():
+                new.append(path)
+                write_durably(path, [one.shared])
+            place = {"file": file, "position": position, "size": len(one.content), "shared": shared}
+            numbers = {"step": one.step, "epoch": one.epoch, "seconds": one.seconds}
+            yield row_of(lease.run, lease.attempt, reason=one.reason, **numbers, **place)
+            position += len(one.content)
+
+    def _content(self, run_id: str, row: RowMapping) -> bytes:
+        """Both parts of a snapshot in one. CorruptError."""
+        from seqcore.training.checkpoint import is_intact, joined
+
+        parts = []
+        for file, position, size in ((row["shared"], 0, -1), (row["file"], row["position"], row["size"])):
+            path = self.checkpoint_path(file)
+            try:
+                with path.open("rb") as stream:
+                    stream.seek(position)
+                    parts.append(stream.read(size))
+            except FileNotFoundError:
+                raise CorruptError(
+                    f"the snapshot of run {run_id} at step {row['step']} is missing ({path}); use another step"
+                ) from None
+            except OSError as error:
+                raise StoreError(f"{path} can't be read ({error.strerror})") from error
+            if not is_intact(parts[-1]):
+                raise CorruptError(
+                    f"the snapshot of run {run_id} at step {row['step']} is damaged ({path}); use another step"
+                )
+        return joined(*parts)
+
+
+def _bundles(ready: Sequence[SnapshotReady]) -> Iterator[list[SnapshotReady]]:
+    """Consecutive snapshots of at most `TOGETHER` bytes, or a single larger one."""
+    part: list[SnapshotReady] = []
+    for one in ready:
+        if part and sum(len(other.content) for other in (*part, one)) > TOGETHER:
+            yield part
+            part = []
+        part.append(one)
+    if part:
+        yield part
+
+
+def _snapshot(row: Any) -> Snapshot:
+    names = ("step", "epoch", "seconds", "reason", "size")
+    return Snapshot(time=datetime.fromtimestamp(row["time"], UTC), **{name: row[name] for name in names})
+
+
+def _not_kept(row: RowMapping, step: int, steps: Sequence[int], *, any_snapshot: bool) -> str:
+    """Why a run has nothing at a step, and what it has."""
+    start = f"run {row['id']} has no snapshot at step {step}"
+    if not steps:
+        waits = row["status"] in ("queued", *LIVE)
+        return f"{start}: it has none yet" if waits else f"{start}: it has none at all; train it again"
+    if not any_snapshot:
+        why = "it was trained by an earlier version, or with training.snapshots = false"
+        return f"{start}: {why}; the only step that is kept is {steps[-1]}"
+    if step > steps[-1]:
+        return f"{start}; the last one is at {steps[-1]}"
+    below, above = max((s for s in steps if s < step), default=None), min(s for s in steps if s > step)
+    near = f"the first one is at {above}" if below is None else f"the nearest are at {below} and {above}"
+    return f"{start}; {near}"
