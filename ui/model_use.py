@@ -19,6 +19,7 @@ from seqcore.runs.records import Run
 from seqcore.tasks.auto_config import refit_experiment
 from seqcore.tasks.frames import frames_view
 from ui import permissions, run_labels, session
+from ui.attribution_section import explained_input
 from ui.evaluation_section import show_evaluation
 from ui.import_form import import_form
 from ui.import_report import ask
@@ -95,6 +96,7 @@ def own_input(run: Run, predictor: Predictor, table: Table) -> None:
         download_csv(view, name=file_stem(run_labels.title(run), "prediction"), key=f"csv-input-{run.id}")
     with right:
         show(view, key=f"own-{run.id}", label="Your input and the prediction")
+        explained_input(run, predictor, table, given)
 
 
 def _beam_size(run: Run, predictor: Predictor) -> int | None:

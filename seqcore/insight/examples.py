@@ -12,7 +12,7 @@ from seqcore.errors import PredictionError, did_you_mean
 from seqcore.inference.predictor import Predictor
 from seqcore.results.base import Values, Words
 
-__all__ = ["InspectExample", "load_example", "load_examples", "number_of_examples", "typed_example"]
+__all__ = ["InspectExample", "given_example", "load_example", "load_examples", "number_of_examples", "typed_example"]
 
 MOST_EXAMPLES = 60
 
@@ -63,7 +63,11 @@ def number_of_examples(predictor: Predictor, table: Table) -> dict[str, int]:
 
 def typed_example(predictor: Predictor, text: str) -> InspectExample:
     """Typed input, as `Predictor.parse_input` takes it. PredictionError."""
-    given = predictor.parse_input(text)
+    return given_example(predictor, predictor.parse_input(text))
+
+
+def given_example(predictor: Predictor, given: Any) -> InspectExample:
+    """An input as `Predictor.predict` takes it: numbers, symbols, words or a sound. PredictionError."""
     return InspectExample(**predictor.task.typed_input(predictor.codec(), given)._asdict())
 
 

@@ -92,5 +92,9 @@ def _lines(info: StateGradientsInfo, dark: bool) -> go.Figure:
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=320)
     label_ticks(figure, info.steps, title_text=f"{info.unit} of the state")
-    figure.update_yaxes(title_text="norm of the gradient of the loss", type="log", exponentformat="power")
+    known = np.concatenate([norms[norms > 0.0] for _, norms in info.lines])
+    wide = len(known) > 0 and float(known.max() / known.min()) > 30.0
+    figure.update_yaxes(
+        title_text="norm of the gradient of the loss", type="log", exponentformat="power", dtick=1 if wide else "D2"
+    )
     return figure

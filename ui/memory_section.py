@@ -1,0 +1,212 @@
+"""The Memory section of the Inspect page: how far back a model uses its input, beside other runs on the same data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from seqcore.errors import SeqcoreError
+from seqcore.plots.gradient_by_lag import gradient_by_lag_info, plot_gradient_by_lag
+from seqcore.plots.input_gradient import input_gradient_info, plot_input_gradient
+from seqcore.plots.state_gradients import plot_state_gradients, state_gradients_info
+from seqcore.results.formatting import counted
+from seqcore.results.gradients import GradientByLagView, InputGradientView, StateGradientsView, joined
+from seqcore.runs.records import Run
+from ui import run_labels
+from ui.inspect_context import Inspected, Position, load_predictor, load_table, positions
+from ui.live_chart import live_chart
+from ui.session import escape, store
+from ui.step_marks import step_marks
+
+if TYPE_CHECKING:
+    from seqcore.inference.predictor import Predictor
+
+__all__ = ["memory"]
+
+MOST_OTHERS = 5  # further runs in one picture
+_LISTED = 200  # runs to choose from
+POLL = 2.0  # seconds between two looks for snapshots of a further run that goes on
+_SAME, _NEWEST = "Same step", "Newest"
+
+
+def memory(inspected: Inspected) -> None:
+    """Gradient by lag, of other runs too; the loss by state, and the prediction by input, of the example."""
+    others = _choose_others(inspected)
+    live = any(not run.ended for run in others) and inspected.run.ended
+    st.fragment(_by_lag, run_every=POLL if live else None)(inspected, tuple(run.id for run in others))
+    _by_state(inspected)
+    _by_input(inspected)
+    charts = [f"memory-{name}-{inspected.run.id}" for name in ("states", "inputs")]
+    step_marks(charts, key=f"memory-marks-{inspected.run.id}")
+
+
+def _choose_others(inspected: Inspected) -> list[Run]:
+    """The further runs that the visitor selects, those on the same data first."""
+    known = {run.id: run for run in store().runs(limit=_LISTED) if run.id != inspected.run.id and run.step}
+    same = {key for key, run in known.items() if not _refusal(run, inspected.run)}
+    options = sorted(known, key=lambda key: key not in same)  # newest first within each group
+    chosen = st.multiselect(
+        "Compare with", options, key=f"memory-others-{inspected.run.id}", max_selections=MOST_OTHERS,
+        format_func=lambda key: run_labels.label(known[key]) + ("" if key in same else " (other data)"),
+        placeholder="Runs on the same data",
+        help="Other runs on the same data, such as other architectures, in one picture. Other data are refused.",
+    )  # fmt: skip
+    found = [known[key] for key in chosen]
+    for run in found:
+        if run.id not in same:
+            reason = _refusal(run, inspected.run)
+            st.warning(escape(f"{run_labels.label(run)} is not shown: {reason}, so their memory can't be compared."))
+    return [run for run in found if run.id in same]
+
+
+def _refusal(run: Run, shown: Run) -> str:
+    """Why a run can't be compared with the one that is shown; nothing where it can."""
+    from seqcore.insight.lag import other_data  # imports torch, which a page without a trained model does not need
+
+    try:
+        return other_data(run.experiment, shown.experiment)
+    except SeqcoreError:
+        return "it can't be read"
+
+
+def _by_lag(inspected: Inspected, others: tuple[str, ...]) -> None:
+    """The picture of gradient by lag, and what it says in words."""
+    at = _SAME
+    if others:
+        at = st.segmented_control(
+            "Weights of the other runs", [_SAME, _NEWEST], default=_SAME, key=f"memory-at-{inspected.run.id}",
+            help="Their snapshot at or before the step of the time slider, or their newest one.",
+        ) or _SAME  # fmt: skip
+    views: list[GradientByLagView] = []
+    try:
+        views.append(inspected.find("gradient-by-lag", _lag_of_shown))
+    except SeqcoreError as error:
+        st.info(escape(f"{run_labels.network(inspected.run)}: {_plain(error)}"))
+    for other in others:
+        run = store().run(other)
+        try:
+            found = _lag_of_other(inspected, run, newest=at == _NEWEST)
+        except SeqcoreError as error:
+            st.info(escape(f"{run_labels.label(run)}: {_plain(error)}"))
+            continue
+        if found is None:
+            st.info(escape(f"{run_labels.label(run)} has no weights yet."))
+        else:
+            views.append(found)
+    if not views:
+        return
+    view = joined(tuple(views))
+    sentences = view.sentences()
+    figure = plot_gradient_by_lag(gradient_by_lag_info(view))
+    live_chart(
+        figure, key=f"memory-lag-{inspected.run.id}", label=f"Gradient by lag. {' '.join(sentences)}",
+        height=int(figure.layout.height), revision="-".join((inspected.run.id, *others)),
+    )  # fmt: skip
+    st.caption(view.caption)
+    st.markdown("\n".join(f"- {escape(line)}" for line in sentences))
+
+
+def _lag_of_shown(inspected: Inspected) -> GradientByLagView:
+    return _lag(inspected.predictor, inspected.table, inspected.run, inspected.at)
+
+
+def _lag_of_other(inspected: Inspected, run: Run, *, newest: bool) -> GradientByLagView | None:
+    """Of a further run, at its snapshot at or before the step that is shown, or at its newest one."""
+    places = positions(store(), run)
+    if not places:
+        return None
+    place = places[-1] if newest else _at_or_before(places, inspected.at)
+    cache = inspected.cache
+    key = (run.id, run.attempt, place.step, place.reason, "gradient-by-lag")
+
+    def find() -> GradientByLagView:
+        predictor = load_predictor(cache, store(), run, place, 0)
+        return _lag(predictor, load_table(run.id), run, place.step)
+
+    return cache.result(key, find, locked=(run.id, place.step, 0))
+
+
+def _at_or_before(places: list[Position], step: int) -> Position:
+    return next((place for place in reversed(places) if place.step <= step), places[0])
+
+
+def _lag(predictor: Predictor, table: object, run: Run, step: int) -> GradientByLagView:
+    from seqcore.insight.lag import gradient_by_lag
+
+    name = f"{run_labels.network(run)}, step {step:,} ({run.id[:4]})"
+    return gradient_by_lag(predictor, table, name=name)  # type: ignore[arg-type]
+
+
+def _by_state(inspected: Inspected) -> None:
+    """The gradient of the loss by state: a map of one layer, or lines where the loss is at the end only."""
+    st.markdown("**Gradient of the loss by state**")
+    try:
+        view = inspected.find("state-gradients", _states)
+    except SeqcoreError as error:
+        st.caption(escape(_plain(error)))
+        return
+    name, layer = view.names[-1], len(view.layer_titles) - 1
+    choices = [(name, layer) for name in view.names for layer in range(len(view.layer_titles))]
+    if len(view.loss_steps) > 1 and len(choices) > 1:
+        name, layer = st.selectbox(
+            "State", choices, index=choices.index((name, layer)), key=f"memory-state-{inspected.run.id}", width=280,
+            format_func=lambda each: f"{each[0].replace('_', ' ').capitalize()}, {view.layer_titles[each[1]]}",
+            help="The state and the layer whose gradients are shown.",
+        )  # fmt: skip
+    figure = plot_state_gradients(state_gradients_info(view.with_title(""), name=name, layer=layer))
+    live_chart(
+        figure, key=f"memory-states-{inspected.run.id}", height=int(figure.layout.height), revision=inspected.of,
+        label=f"Gradient of the loss by state. {_spoken(view, name, layer)}",
+    )  # fmt: skip
+    st.caption(f"{view.caption} Loss of this example: {view.loss:.4g}.")
+
+
+def _spoken(view: StateGradientsView, name: str, layer: int) -> str:
+    """What the picture shows, in words."""
+    norms = view.norms[name][layer, -1]
+    place = view.loss_places[-1]
+    first, last = norms[0], norms[min(place, len(norms) - 1)]
+    ratio = f"{first / last:.2g} times that" if last > 0 else "not comparable"
+    return (
+        f"The loss of {view.unit} {place + 1} has a gradient of norm {last:.2g} with respect to the "
+        f"{name.replace('_', ' ')} there, and at {view.unit} 1 {ratio}; {counted(len(view.loss_steps), 'loss')[:-1]}"
+        f"{'es' if len(view.loss_steps) != 1 else 's'} shown."
+    )
+
+
+def _states(inspected: Inspected) -> StateGradientsView:
+    from seqcore.insight.gradients import state_gradients
+
+    return state_gradients(inspected.predictor, inspected.table, inspected.example)
+
+
+def _by_input(inspected: Inspected) -> None:
+    """The gradient of the prediction with respect to each input."""
+    st.markdown("**Gradient of the prediction by input**")
+    try:
+        view = inspected.find("input-gradient", _inputs)
+    except SeqcoreError as error:
+        st.caption(escape(_plain(error)))
+        return
+    figure = plot_input_gradient(input_gradient_info(view.with_title("")))
+    rows = view.summary()[1][:3]
+    largest = "; ".join(f"{view.unit} {place} ({label}): {size}" for place, label, size in rows)
+    live_chart(
+        figure, key=f"memory-inputs-{inspected.run.id}", height=int(figure.layout.height), revision=inspected.of,
+        label=f"Gradient of {view.output} by input. Largest at {largest}.",
+    )  # fmt: skip
+    st.caption(escape(view.caption))
+
+
+def _inputs(inspected: Inspected) -> InputGradientView:
+    from seqcore.insight.gradients import input_gradient
+
+    return input_gradient(inspected.predictor, inspected.example)
+
+
+def _plain(error: SeqcoreError) -> str:
+    """An error's message without the name of the argument that it is about."""
+    message = str(error)
+    head, colon, rest = message.partition(": ")
+    return rest[:1].upper() + rest[1:] if colon and " " not in head else message
