@@ -133,7 +133,8 @@ def normalized(name: str, title: str, symbol: str, of: str, scale: str, shift: s
 def solve(cell: Cell, step: int) -> tuple[tuple[Given, ...], list[Solved]]:
     """What the cell is given at a step, and every equation with its numbers."""
     given = tuple(cell.given(step))
-    known = {**cell.weights, **{part.symbol: part.values for part in given}}
+    known = {symbol: weight.detach() for symbol, weight in cell.weights.items()}
+    known |= {part.symbol: part.values for part in given}
     found = []
     for equation in cell.equations:
         operands = {factor: operand(factor, known) for term in equation.terms for factor in term}
