@@ -141,9 +141,10 @@ def _prediction(inspected: Inspected) -> str:
         view = inspected.find("unrolled-prediction", _predict)
     except SeqcoreError:  # the page says why, above
         return ""
-    parts = [
-        f"{name} {value}".strip() for name, value, *_ in view.highlights(ahead=inspected.run.experiment.data.lead > 0)
-    ]
+    boxes = view.highlights(ahead=inspected.run.experiment.data.lead > 0)
+    if len(boxes) == 1:
+        return f"{boxes[0][1]} ({boxes[0][0]})"
+    parts = [f"{name} {value}" for name, value, *_ in boxes]
     return "; ".join(parts[:MOST_PREDICTED]) + ("; ..." if len(parts) > MOST_PREDICTED else "")
 
 

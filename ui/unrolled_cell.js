@@ -9,14 +9,17 @@ function flow(cell) {
     const from = [...new Set(equation.terms.flatMap((term) => term.factors.map((factor) => factor.name)))].filter((name) => nodes.has(name))
     nodes.set(equation.name, { ...equation, from, depth: 1 + Math.max(0, ...from.map((name) => nodes.get(name).depth)) })
   }
+  // What is used last comes first, so that its line leads past the others.
+  const used = (node) => Math.min(...[...nodes.values()].filter(({ from }) => from.includes(node.name)).map(({ depth }) => depth))
   const columns = []
   for (const node of nodes.values()) (columns[node.depth] ??= []).push(node)
+  columns[0]?.sort((a, b) => used(b) - used(a))
+  columns[0]?.forEach((node, i) => (node.place = (i + 0.5) / columns[0].length))
   for (const column of columns.slice(1)) {
     column.forEach((node, i) => (node.order = node.from.length ? node.from.reduce((sum, name) => sum + (nodes.get(name).place ?? 0), 0) / node.from.length : i))
     if (column.length > 1 && column.some((node) => nodes.get(node.from[0])?.depth > 0)) column.sort((a, b) => a.order - b.order)
     column.forEach((node, i) => (node.place = (i + 0.5) / column.length))
   }
-  columns[0]?.forEach((node, i) => (node.place = (i + 0.5) / columns[0].length))
   return { nodes, columns: columns.filter(Boolean) }
 }
 

@@ -80,7 +80,7 @@ function small(text, kind) {
 
 /* A formula as plain text, for text alternatives. */
 function mathPlain(formula) {
-  return formula.replace(/[{}]/g, "")
+  return formula.replace(/\{([^}]{2,})\}/g, "($1)").replace(/[{}]/g, "")
 }
 
 function mathText(node, formula) {

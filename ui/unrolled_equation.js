@@ -48,7 +48,11 @@ function termRows(view, equation, fresh, { narrow, width, y }, parent) {
   const scale = (v) => barLeft + ((v - low) / (high - low || 1)) * (barRight - barLeft)
   const rise = narrow ? 58 : 40
   const bottom = y + rise * rows.length
-  scene.put("eq zero", "line", { class: "un-zero", x1: scale(0), x2: scale(0), y1: y - 4, y2: bottom + 30 }, parent)
+  for (let i = 0; i <= rows.length; i++) {
+    // on a narrow screen the symbols stand between the bars, where no line may cross them
+    const from = y + rise * i + (narrow ? 20 : -4)
+    scene.put(`eq zero ${i}`, "line", { class: "un-zero", x1: scale(0), x2: scale(0), y1: from, y2: from + (narrow ? 24 : rise) }, parent)
+  }
   sum = 0
   rows.forEach((term, i) => {
     const top = y + rise * i
@@ -63,7 +67,7 @@ function termRows(view, equation, fresh, { narrow, width, y }, parent) {
       const [from, to] = [scale(sum), scale(sum + term.value)]
       scene.put(`term ${i} bar`, "rect", { class: term.value < 0 ? "un-bar un-minus" : "un-bar", x: Math.min(from, to).toFixed(1), y: level, width: Math.max(1, Math.abs(to - from)).toFixed(1), height: 16, rx: 2 }, row)
       sum += term.value
-      const next = narrow ? top + rise + 24 : top + rise + 3
+      const next = narrow ? level + 22 : top + rise + 3
       scene.put(`term ${i} link`, "line", { class: "un-link", x1: to, x2: to, y1: level + 16, y2: next }, row)
     }
     scene.put(`term ${i} value`, "text", { class: "un-value", x: number.x, y: level + 13, "text-anchor": number.anchor, text: fresh ? full(term.value) : "…" }, row)

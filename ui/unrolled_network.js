@@ -18,7 +18,7 @@ function networkFrame(view, width) {
   const lines = clamp(data.columns.length, 1, 3)
   const labels = inputs + 26 + 15 * (lines - 1)
   const overview = labels + 42
-  return { narrow, gutter, pitch, ranks, shown, start, top, rise, inputs, lines, labels, overview, size: 48, height: overview + 46, width }
+  return { narrow, gutter, pitch, ranks, shown, start, top, rise, inputs, lines, labels, overview, size: 48, height: data.count > shown ? overview + 40 : labels + 20, width }
 }
 
 function columnX(frame, step) {
@@ -148,7 +148,8 @@ function cellAt(view, frame, step, layer, x, y, parent, quiet) {
     const k = focus.unit - first
     if (count > 1 && k >= 0 && k < count) scene.put(`${key} unit`, "rect", { class: "un-unit", x: (left + (k % across) * side).toFixed(2), y: (upper + Math.floor(k / across) * side).toFixed(2), width: side.toFixed(2), height: side.toFixed(2) }, group)
   }
-  scene.put(`${key} value`, "text", { class: "un-number", x: 0, y: back ? 9 : half + 12, text: short(value) }, group)
+  const strong = back && view.gradientShare(value) > 0.4 ? " on-gradient" : ""
+  scene.put(`${key} value`, "text", { class: `un-number${strong}`, x: 0, y: back ? 9 : half + 12, text: short(value) }, group)
 }
 
 /* The state that goes from one step to the next; in a layer that reads backward, from the next one to this. */
