@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from seqcore.errors import SeqcoreError, StoreError
-from seqcore.events import CheckpointReady, Event, Finished, SnapshotReady, Steps
+from seqcore.events import CheckpointReady, Event, Finished, Preparing, SnapshotReady, Steps
 from seqcore.runs.records import Lease
 from seqcore.runs.store import Store
 from seqcore.training.control import Control
@@ -52,10 +52,13 @@ class EventWriter:
         self._guard = threading.Condition()
         self.pausing = False  # whether the run was asked to pause at its next checkpoint
         self._spent = store.run(lease.run).seconds
+        self._waited = control.waited
+        self._paused = self._scoring = False
         self._since: float | None = time.monotonic()
         self._thread = threading.Thread(target=self._loop, name="event-writer", daemon=True)
 
     def __enter__(self) -> EventWriter:
+        self._poll_commands()  # a run may have been slowed while it was queued
         self._thread.start()
         return self
 
@@ -107,20 +110,39 @@ class EventWriter:
             self._guard.wait_for(lambda: self._unwritten == 0 or self._error is not None)
         self._raise()
 
+    def pauses_at(self, event: Event) -> bool:
+        """Whether the run waits after this event: at a checkpoint, unless it has steps to take, and while it is paused
+        before its final scores, where `fit` carries out no more requests."""
+        self._scoring = self._paused and isinstance(event, Preparing | Finished)
+        return self.pausing and not self._control.advancing and (self._scoring or isinstance(event, CheckpointReady))
+
     def wait_while_paused(self) -> None:
-        """Set the status to paused and wait for a command to continue, stop or leave."""
+        """Wait, with the status paused, for a command to continue, stop or leave, or for one that `fit` carries out
+        before it hands out a checkpoint again: a change, or steps to take."""
         self.flush()
-        self._clock(False)
-        self._store.pause(self._lease, True)
-        self._on_pause(True)
+        self._set_paused(True)
+        control = self._control
         with self._guard:
-            while self.pausing and self._control.ending is None and self._error is None:
+            while self.pausing and control.ending is None and self._error is None:
+                if control.asked and not self._scoring:
+                    break
                 self._guard.wait(0.1)
-            self.pausing = False
+            self.pausing = self.pausing and control.ending is None
         self._raise()
-        self._store.pause(self._lease, False)
-        self._on_pause(False)
-        self._clock(True)
+        if self.pausing and not control.advancing:
+            control.save()
+        else:
+            self._set_paused(False)
+
+    def _set_paused(self, paused: bool) -> None:
+        if paused != self._paused:
+            if paused:
+                self._clock(False)
+            self._store.pause(self._lease, paused)
+            self._on_pause(paused)
+            if not paused:
+                self._clock(True)
+            self._paused = paused
 
     def _loop(self) -> None:
         written, began = 0.0, time.monotonic()
@@ -196,21 +218,29 @@ class EventWriter:
                 match command.kind:
                     case "pause":
                         self.pausing = True
-                        self._control.save()
+                        self._control.end_advance()
                     case "continue":
                         self.pausing = False
                     case "stop":
                         self._control.stop()
                     case "change":
-                        self._control.change(command.arguments)
+                        self._control.change(command.arguments, by=command.by)
+                    case "slow":
+                        self._control.slow(command.arguments["steps_per_second"])
+                    case "advance":
+                        self._control.advance(command.arguments["steps"])
                     case "snapshot":
                         self._control.snapshot()
                 self._guard.notify_all()
 
     def _clock(self, running: bool) -> None:
-        self._spent, self._since = self._seconds(), time.monotonic() if running else None
+        self._spent, self._since = self._elapsed(), time.monotonic() if running else None
 
     def _seconds(self) -> float:
+        """Seconds of training, without pauses and the waits of slow motion."""
+        return self._elapsed() - (self._control.waited - self._waited)
+
+    def _elapsed(self) -> float:
         return self._spent + (0.0 if self._since is None else time.monotonic() - self._since)
 
     def _raise(self) -> None:

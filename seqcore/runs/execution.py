@@ -112,7 +112,7 @@ def _train(store: Store, lease: Lease, control: Control, writer: EventWriter, on
     for event in fit(experiment, data=data, resume=resume, changes=changes, control=control):
         finished = finished or isinstance(event, Finished)
         report(event)
-        if writer.pausing and isinstance(event, CheckpointReady):
+        if writer.pauses_at(event):
             writer.wait_while_paused()
             if control.ending == "leave":
                 break  # the checkpoint that it paused at is the last one

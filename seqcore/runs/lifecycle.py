@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from seqcore.errors import StoreError, did_you_mean
 from seqcore.experiment.experiment import Experiment
-from seqcore.experiment.live import checked_changes
+from seqcore.experiment.live import checked_changes, checked_rate
 from seqcore.runs import schema
 from seqcore.runs.integrity import run_crc, verify_run
 from seqcore.runs.labels import list_columns
@@ -24,9 +24,10 @@ from seqcore.runs.reading import Reading
 from seqcore.runs.records import LIVE, Command, Lease, Run
 from seqcore.runs.slots import MOST_TOGETHER
 
-__all__ = ["EPOCHS", "Lifecycle", "row_of", "update_run"]
+__all__ = ["EPOCHS", "Lifecycle", "read_arguments", "row_of", "update_run"]
 
-COMMANDS = ("pause", "continue", "stop", "change", "snapshot")
+COMMANDS = ("pause", "continue", "stop", "change", "slow", "advance", "snapshot")
+MOST_STEPS = 1_000_000  # that a paused run takes at once
 EPOCHS = "training.epochs"
 
 
@@ -110,7 +111,7 @@ class Lifecycle(Reading):
             self._requeue(connection, row, status, _checked(row, changes) if changes else {})
         return self.run(row["id"])
 
-    def more_epochs(self, run: str, n: int) -> Run:
+    def more_epochs(self, run: str, n: int, *, by: str | None = None) -> Run:
         """Train `n` more epochs: a live run gets a command, a queued one waits with them, an ended one is resumed."""
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise StoreError(f"{n!r} more epochs are not allowed; use a whole number from 1 up")
@@ -119,10 +120,9 @@ class Lifecycle(Reading):
             status = self._run(row, []).status
             changes = _checked(row, {EPOCHS: _planned(row, status) + n})
             if status == "queued":
-                pending = json.dumps(json.loads(row["pending"]) | changes)
-                update_run(connection, row["id"], pending=pending, epochs=changes[EPOCHS])
+                _add_pending(connection, row, changes)
             elif status in LIVE:
-                _put_command(connection, row, "change", changes)
+                _put_command(connection, row, "change", changes, by)
             else:
                 self._requeue(connection, row, status, changes)
         return self.run(row["id"])
@@ -151,33 +151,36 @@ class Lifecycle(Reading):
             holder.release()
             raise
 
-    def command(self, run: str, kind: str, arguments: Mapping[str, Any] | None = None) -> None:
-        """Ask the worker of a run to "pause", "continue", "stop", "change" (`{"training.learning_rate": 0.1}`) or to
-        keep a "snapshot".
+    def command(
+        self, run: str, kind: str, arguments: Mapping[str, Any] | None = None, *, by: str | None = None
+    ) -> None:
+        """Ask the worker of a run for something; `by` is the user who asks.
 
-        A queued run can only be stopped. StoreError where the run's status doesn't allow the command, ExperimentError
-        where a field can't change or its value is not allowed.
+        "pause", "continue", "stop", "snapshot"; "change" with the values of fields, as in
+        `{"training.learning_rate": 0.1}`; "slow" with `{"steps_per_second": 2.0}`, None for full speed; "advance" with
+        `{"steps": 3}`, which a paused run takes before it pauses again. A queued run can be stopped, slowed, and
+        changed: it begins with the changed values.
+        StoreError where the run's status doesn't allow the command, ExperimentError where a field can't change or a
+        value is not allowed.
         """
         if kind not in COMMANDS:
             raise StoreError(f"there is no command {kind!r}{did_you_mean(kind, COMMANDS)}")
         with self.database.writing() as connection:
             row = self._find(connection, run)
             status = self._run(row, []).status
+            given = _checked_arguments(row, kind, arguments or {})
             if status == "queued" and kind == "stop":
                 reason = "stopped before its first step" if row["step"] == 0 else "stopped while it was queued"
                 update_run(connection, row["id"], status="stopped", finished=time.time(), reason=reason)
-                return
-            if status == "queued":
+            elif status == "queued" and kind == "change":
+                _add_pending(connection, row, given)
+            elif status == "queued" and kind != "slow":
                 raise StoreError(f"run {row['id']} is queued, so it can't {kind}; stop takes it out of the queue")
-            if status not in LIVE:
+            elif status not in (*LIVE, "queued"):
                 raise StoreError(f"run {row['id']} is {status}; {kind} needs a running one")
-            if kind == "snapshot" and not Experiment.from_json(row["experiment"]).training.snapshots:
-                raise StoreError(f"run {row['id']} keeps no snapshots: it was started with training.snapshots = false")
-            if kind == "change":
-                arguments = _checked(row, arguments or {})
-            elif kind in ("pause", "continue") and (kind == "pause") == _wants_pause(connection, row):
-                raise StoreError(f"run {row['id']} is already {'paused' if kind == 'pause' else 'running'}")
-            _put_command(connection, row, kind, dict(arguments or {}))
+            else:
+                _check_live(connection, row, kind)
+                _put_command(connection, row, kind, given, by)
 
     def take_commands(self, lease: Lease) -> list[Command]:
         """The commands for this attempt that were not taken yet, in order. Writes only if there are some."""
@@ -189,7 +192,8 @@ class Lifecycle(Reading):
             with self.database.writing() as connection:
                 taken = table.c.seq.in_([row["seq"] for row in rows])
                 connection.execute(update(table).where(taken).values(taken=time.time()))
-        return [Command(row["seq"], row["kind"], json.loads(row["arguments"])) for row in rows]
+        commands = [(row, *read_arguments(row["arguments"])) for row in rows]
+        return [Command(row["seq"], row["kind"], arguments, by) for row, arguments, by in commands]
 
     def delete(self, run: str) -> None:
         """Delete a run with its history, checkpoints and log. StoreError while it is running or paused."""
@@ -274,19 +278,54 @@ def row_of(run_id: str, attempt: int, **values: Any) -> dict[str, Any]:
     return {"run": run_id, "attempt": attempt, "time": time.time(), **values}
 
 
-def _put_command(connection: Connection, row: RowMapping, kind: str, arguments: dict[str, Any]) -> None:
-    values = row_of(row["id"], row["attempt"], kind=kind, arguments=json.dumps(arguments))
+def read_arguments(text: str) -> tuple[dict[str, Any], str | None]:
+    """The arguments of a stored command, and who asked. Commands of earlier versions are their arguments alone."""
+    stored: dict[str, Any] = json.loads(text)
+    return (stored["arguments"], stored["by"]) if "by" in stored else (stored, None)
+
+
+def _put_command(connection: Connection, row: RowMapping, kind: str, arguments: dict[str, Any], by: str | None) -> None:
+    stored = json.dumps({"arguments": arguments, "by": by} if kind == "change" else arguments)
+    values = row_of(row["id"], row["attempt"], kind=kind, arguments=stored)
     connection.execute(schema.commands.insert().values(values))
     update_run(connection, row["id"], epochs=arguments.get(EPOCHS, row["epochs"]))
 
 
-def _wants_pause(connection: Connection, row: RowMapping) -> bool:
-    """Whether the last command was to pause, taken by the worker or not."""
+def _add_pending(connection: Connection, row: RowMapping, changes: dict[str, Any]) -> None:
+    """Let the next attempt begin with these changes."""
+    pending = json.dumps(json.loads(row["pending"]) | changes)
+    update_run(connection, row["id"], pending=pending, epochs=changes.get(EPOCHS, row["epochs"]))
+
+
+def _check_live(connection: Connection, row: RowMapping, kind: str) -> None:
+    """StoreError where a live run is asked to pause or continue twice, to take single steps while it is running, or for
+    a snapshot that it does not keep."""
+    if kind == "snapshot" and not Experiment.from_json(row["experiment"]).training.snapshots:
+        raise StoreError(f"run {row['id']} keeps no snapshots: it was started with training.snapshots = false")
     table = schema.commands
-    asked = (table.c.run == row["id"], table.c.attempt == row["attempt"], table.c.kind.in_(["pause", "continue"]))
+    kinds = ("pause", "continue", "advance")
+    asked = (table.c.run == row["id"], table.c.attempt == row["attempt"], table.c.kind.in_(kinds))
     query = select(table.c.kind).where(*asked).order_by(table.c.seq.desc()).limit(1)
-    last = connection.execute(query).scalar_one_or_none()
-    return bool((last or ("pause" if row["status"] == "paused" else "")) == "pause")
+    last = connection.execute(query).scalar_one_or_none()  # taken by the worker or not
+    last = last or ("pause" if row["status"] == "paused" else "continue")
+    if kind == last and kind != "advance":
+        raise StoreError(f"run {row['id']} is already {'paused' if kind == 'pause' else 'running'}")
+    if kind == "advance" and last == "continue":
+        raise StoreError(f"run {row['id']} is running; pause it to take single steps")
+
+
+def _checked_arguments(row: RowMapping, kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a command, with their values as the worker takes them."""
+    if kind == "change":
+        return _checked(row, arguments)
+    if kind == "slow":
+        return {"steps_per_second": checked_rate(arguments.get("steps_per_second"))}
+    if kind == "advance":
+        steps = arguments.get("steps", 1)
+        if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
+            raise StoreError(f"{steps!r} steps are not allowed; use a whole number from 1 to {MOST_STEPS}")
+        return {"steps": steps}
+    return {}
 
 
 def _checked(row: RowMapping, changes: Mapping[str, Any]) -> dict[str, Any]:

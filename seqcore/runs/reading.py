@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Collection, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -52,7 +54,8 @@ class Reading:
         with named(run), self.database.reading() as connection:
             row = self._find(connection, run)
             queue = _queue(connection) if row["status"] == "queued" else []
-            return self._run(row, queue, _stopping(connection) if row["status"] in LIVE else frozenset())
+            found = self._run(row, queue, _stopping(connection) if row["status"] in LIVE else frozenset())
+            return found if found.ended else replace(found, steps_per_second=_slow_motion(connection, row))
 
     def runs(self, limit: int | None = None, *, ids: Collection[str] | None = None) -> list[Run]:
         """All runs, or those of these ids that there are, newest first. A damaged one has the status `damaged`."""
@@ -290,11 +293,13 @@ class Reading:
         return self._read_checkpoint(row["id"], there)
 
     def changes(self, run: str, *, step: int) -> list[Changed]:
-        """The changes recorded from `step` on, each once: `fit` replays them when it resumes there."""
+        """The changes recorded from `step` on, in order: `fit` replays them when it resumes there.
+
+        Several may stand at one step, such as to a value and back; the last one counts.
+        """
         stored = (one.event for one in self.events(run, kinds=["changed"]))
         changes = [change for change in stored if isinstance(change, Changed) and change.step >= step]
-        once = {(change.step, repr(change.changes)): change for change in changes}
-        return sorted(once.values(), key=lambda change: change.step)
+        return sorted(changes, key=lambda change: change.step)  # stable: those at one step stay in order
 
     def checkpoint_step(self, run: str) -> int | None:
         """The step of the checkpoint that `checkpoint` returns."""
@@ -433,6 +438,15 @@ def _stopping(connection: Connection) -> Set[str]:
         .where(runs.c.status.in_(LIVE), asked.c.kind == "stop")
     )
     return frozenset(connection.execute(query).scalars())
+
+
+def _slow_motion(connection: Connection, row: RowMapping) -> float | None:
+    """The steps per second that this attempt of a run was slowed to last; None for full speed."""
+    table = schema.commands
+    asked = (table.c.run == row["id"], table.c.attempt == row["attempt"], table.c.kind == "slow")
+    query = select(table.c.arguments).where(*asked).order_by(table.c.seq.desc()).limit(1)
+    arguments = connection.execute(query).scalar_one_or_none()
+    return None if arguments is None else json.loads(arguments)["steps_per_second"]
 
 
 def _queue(connection: Connection) -> list[str]:

@@ -30,7 +30,7 @@ from seqcore.runs.cleanup import clear_leftovers
 from seqcore.runs.curves import NAMES, block_to_bytes
 from seqcore.runs.epoch_curve import EpochCurve
 from seqcore.runs.integrity import block_crc, text_crc
-from seqcore.runs.lifecycle import EPOCHS, Lifecycle, row_of, update_run
+from seqcore.runs.lifecycle import EPOCHS, Lifecycle, read_arguments, row_of, update_run
 from seqcore.runs.reading import grow, load_curve, rewind
 from seqcore.runs.records import LIVE, Lease
 from seqcore.runs.snapshot_rows import cut_rows
@@ -298,7 +298,7 @@ def _untaken_changes(connection: Connection, lease: Lease) -> dict[str, Any]:
     rows = connection.execute(select(table.c.arguments).where(*waiting).order_by(table.c.seq)).scalars()
     changes: dict[str, Any] = {}
     for arguments in rows:
-        changes |= json.loads(arguments)
+        changes |= read_arguments(arguments)[0]
     connection.execute(update(table).where(*waiting).values(taken=time.time()))
     return changes
 

@@ -63,6 +63,7 @@ class Run:
     owner: str | None = None  # the user who started it; None where nobody signs in
     parent: str | None = None  # the id of the run that this one is a fork of, which may be deleted
     parent_step: int | None = None  # the last step that both share
+    steps_per_second: float | None = None  # of slow motion, of a run that was read alone and has not ended
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -129,11 +130,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Command:
-    """A request to the worker of a run: "pause", "continue", "stop" or "change"."""
+    """A request to the worker of a run: see `Store.command`. `by` is who asked, where users sign in."""
 
     seq: int
     kind: str
     arguments: dict[str, Any]
+    by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -128,9 +128,9 @@ class Scheduler:
         """Queue a run that has ended, to continue from its last checkpoint."""
         return self._woken(self.store.resume(run))
 
-    def more_epochs(self, run: str, n: int) -> Run:
-        """Train `n` more epochs; a run that has ended is queued again."""
-        return self._woken(self.store.more_epochs(run, n))
+    def more_epochs(self, run: str, n: int, *, by: str | None = None) -> Run:
+        """Train `n` more epochs; a run that has ended is queued again. `by` is the user who asks."""
+        return self._woken(self.store.more_epochs(run, n, by=by))
 
     def pause(self, run: str) -> None:
         """Write a checkpoint and wait for `continue_`; the slot is free meanwhile."""

@@ -48,9 +48,9 @@ def run_in(
 
 
 ALLOWED = {
-    "queued": {"stop"},
-    "running": {"pause", "stop", "change"},
-    "paused": {"continue", "stop", "change"},
+    "queued": {"stop", "change", "slow"},
+    "running": {"pause", "stop", "change", "slow"},
+    "paused": {"continue", "stop", "change", "slow", "advance"},
     "completed": set(),
     "stopped": set(),
     "failed": set(),
@@ -59,13 +59,16 @@ ALLOWED = {
 }
 
 
-@pytest.mark.parametrize("kind", ["pause", "continue", "stop", "change"])
+ARGUMENTS = {"change": {"training.learning_rate": 0.5}, "slow": {"steps_per_second": 2.0}, "advance": {"steps": 3}}
+
+
+@pytest.mark.parametrize("kind", ["pause", "continue", "stop", *ARGUMENTS])
 @pytest.mark.parametrize("status", ALLOWED)
 def test_commands_go_where_the_status_allows_them(
     store: Store, run_in: Callable[[str], Lease], status: str, kind: str
 ) -> None:
     lease = run_in(status)
-    arguments = {"training.learning_rate": 0.5} if kind == "change" else None
+    arguments = ARGUMENTS.get(kind)
     if kind not in ALLOWED[status]:
         with pytest.raises(StoreError, match=lease.run) as caught:
             store.command(lease.run, kind, arguments)
@@ -73,7 +76,11 @@ def test_commands_go_where_the_status_allows_them(
         assert store.take_commands(lease) == []
         return
     store.command(lease.run, kind, arguments)
-    if status == "queued":
+    if status == "queued" and kind == "change":
+        assert store.claim(lease.run) is not None
+        assert store.pending(lease) == arguments
+        return
+    if status == "queued" and kind == "stop":
         assert store.run(lease.run).status == "stopped"
         assert store.queue() == []
         assert store.claim(lease.run) is None
@@ -248,7 +255,7 @@ def test_resuming_with_any_other_change_is_refused(
     assert store.run(lease.run).status == "stopped"
 
 
-def test_changes_are_replayed_once_from_the_checkpoint_on(
+def test_changes_are_replayed_in_order_from_the_checkpoint_on(
     store: Store, run_in: Callable[[str], Lease], steps: Callable[..., Steps]
 ) -> None:
     lease = run_in("running")
@@ -258,5 +265,7 @@ def test_changes_are_replayed_once_from_the_checkpoint_on(
     store.resume(lease.run)
     again = store.claim()
     assert again is not None
-    store.append(again, [Changed(92, {"training.clip_norm": 0.5}), changes[1]])
-    assert store.changes(lease.run, step=90) == [changes[1], Changed(92, {"training.clip_norm": 0.5}), changes[2]]
+    back = [Changed(90, {"training.learning_rate": rate}) for rate in (0.4, 0.2)]
+    store.append(again, [Changed(92, {"training.clip_norm": 0.5}), *back])
+    replayed = store.changes(lease.run, step=90)
+    assert replayed == [changes[1], *back, Changed(92, {"training.clip_norm": 0.5}), changes[2]]

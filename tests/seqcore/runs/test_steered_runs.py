@@ -1,0 +1,206 @@
+"""Runs that are steered through their store: changed while queued, running and paused; slow motion, single steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from seqcore.errors import ExperimentError, StoreError
+from seqcore.events import Changed, Finding
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.execution import execute
+from seqcore.runs.store import Lease, Run, Store
+from seqcore.training.checkpoint import unpack
+
+RATE = "training.learning_rate"
+
+
+@pytest.fixture
+def plan() -> Experiment:
+    data = {"options": {"samples": 150}, "window": 8}
+    return Experiment.make({"data": data, "model": {"hidden_size": 4}, "training": {"epochs": 100_000}})
+
+
+@contextmanager
+def executed(store: Store, lease: Lease) -> Iterator[Run]:
+    """A run that another thread executes. It is stopped at the end."""
+    thread = threading.Thread(target=execute, args=(store, lease))
+    thread.start()
+    try:
+        yield store.run(lease.run)
+    finally:
+        if not store.run(lease.run).ended:
+            store.command(lease.run, "stop")
+        thread.join()
+
+
+@pytest.fixture
+def paused(store: Store, plan: Experiment, wait_until: Callable[..., None]) -> Iterator[str]:
+    """A run that was paused after some steps."""
+    lease = store.start(plan)
+    with executed(store, lease) as run:
+        wait_until(lambda: store.run(run.id).step > 0)
+        store.command(run.id, "pause")
+        wait_until(lambda: store.run(run.id).status == "paused")
+        yield run.id
+
+
+def changed(store: Store, run: str) -> list[Changed]:
+    return [one.event for one in store.events(run, kinds=["changed"]) if isinstance(one.event, Changed)]
+
+
+def test_a_change_of_a_queued_run_holds_from_its_first_step(store: Store, plan: Experiment) -> None:
+    run = store.submit(plan.with_changes({"training.epochs": 5}))
+    store.command(run.id, "change", {RATE: "0.05"})
+    store.command(run.id, "change", {"training.epochs": 1, "training.batch_size": 16})
+    assert store.run(run.id).epochs == 1
+    with pytest.raises(ExperimentError, match=r"training\.teacher_forcing: has no effect on this run"):
+        store.command(run.id, "change", {"training.teacher_forcing": 0.5})
+    lease = store.claim(run.id)
+    assert lease is not None
+    done = execute(store, lease)
+    assert (done.status, done.epoch) == ("completed", 1)
+    assert store.curve(run.id, "learning_rate", None).values.tolist() == [0.05] * done.step
+    (change,) = changed(store, run.id)
+    assert change.step == 0
+    assert change.changes == {RATE: 0.05, "training.epochs": 1, "training.batch_size": 16}
+    assert store.run(run.id).experiment == run.experiment
+
+
+def test_a_paused_run_takes_steps_and_pauses_again(store: Store, paused: str, wait_until: Callable[..., None]) -> None:
+    before = store.run(paused).step
+    for steps, at in ((1, before + 1), (3, before + 4)):
+        store.command(paused, "advance", {"steps": steps})
+        wait_until(lambda at=at: store.run(paused).step == at and store.run(paused).status == "paused")
+        assert store.checkpoint_step(paused) == at
+    curve = store.curve(paused, "loss", None)
+    assert curve.steps.tolist() == list(range(1, before + 5))
+
+
+def test_a_paused_run_is_changed_without_a_step(store: Store, paused: str, wait_until: Callable[..., None]) -> None:
+    before = store.run(paused).step
+    for value, by in ((0.1, "ann"), (0.2, "ben"), (0.1, None)):
+        store.command(paused, "change", {RATE: value}, by=by)
+    wait_until(lambda: len(changed(store, paused)) == 3)
+    assert [(c.changes[RATE], c.before[RATE], c.by) for c in changed(store, paused)] == [
+        (0.1, 0.01, "ann"), (0.2, 0.1, "ben"), (0.1, 0.2, None),
+    ]  # fmt: skip
+    wait_until(lambda: unpack(store.checkpoint(paused) or b"").meta["experiment"]["training"]["learning_rate"] == 0.1)
+    assert store.run(paused).status == "paused"
+    assert store.run(paused).step == before
+    store.command(paused, "advance", {"steps": 2})
+    wait_until(lambda: store.run(paused).step == before + 2)
+    assert store.curve(paused, "learning_rate", None).values[-2:].tolist() == [0.1, 0.1]
+
+
+def test_a_long_advance_can_be_ended_and_continued(store: Store, paused: str, wait_until: Callable[..., None]) -> None:
+    before = store.run(paused).step
+    store.command(paused, "slow", {"steps_per_second": 20.0})
+    assert store.run(paused).steps_per_second == 20.0
+    store.command(paused, "advance", {"steps": 1_000_000})
+    wait_until(lambda: store.run(paused).step > before)
+    store.command(paused, "pause")
+    wait_until(lambda: store.run(paused).status == "paused")
+    rested = store.run(paused).step
+    assert before < rested < before + 1_000_000
+    store.command(paused, "slow", {"steps_per_second": None})
+    store.command(paused, "continue")
+    wait_until(lambda: store.run(paused).step > rested + 20)
+    assert store.run(paused).status == "running"
+    with pytest.raises(StoreError, match="is running; pause it to take single steps"):
+        store.command(paused, "advance")
+
+
+def test_slow_motion_of_a_queued_run_begins_with_its_first_step(
+    store: Store, plan: Experiment, wait_until: Callable[..., None]
+) -> None:
+    run = store.submit(plan)
+    store.command(run.id, "slow", {"steps_per_second": 0.01})
+    lease = store.claim(run.id)
+    assert lease is not None
+    with executed(store, lease):
+        wait_until(lambda: store.run(run.id).step == 1)
+        assert store.run(run.id).steps_per_second == 0.01
+    assert store.run(run.id).status == "stopped"
+    assert store.run(run.id).step == 1
+
+
+def test_a_refused_change_is_said_and_the_run_goes_on(
+    store: Store, plan: Experiment, wait_until: Callable[..., None]
+) -> None:
+    text = Experiment.make({"data": {"source": "alphabet", "task": "language-modeling", "window": 4}})
+    run = store.submit(text.with_changes({"training.epochs": 100_000}))
+    lease = store.claim(run.id)
+    assert lease is not None
+    with executed(store, lease):
+        wait_until(lambda: store.run(run.id).step > 0)
+        for wanted in ({RATE: -1}, {"training.input_noise": 0.1}, {"model.hidden_size": 7}, {}):
+            with pytest.raises(ExperimentError) as caught:
+                store.command(run.id, "change", wanted)
+            assert len(caught.value.lines) == 1
+        step = store.run(run.id).step
+        wait_until(lambda: store.run(run.id).step > step)
+    assert not changed(store, run.id)
+    assert "change-refused" not in [e.event.code for e in store.findings(run.id) if isinstance(e.event, Finding)]
+
+
+@pytest.mark.parametrize("arguments", [{"steps": 0}, {"steps": 1.5}, {"steps": True}, {"steps": 10**9}])
+def test_steps_of_a_paused_run_are_a_whole_number(store: Store, paused: str, arguments: dict[str, Any]) -> None:
+    with pytest.raises(StoreError, match="steps are not allowed; use a whole number from 1"):
+        store.command(paused, "advance", arguments)
+    with pytest.raises(ExperimentError, match="slow motion: 0 steps per second are not allowed"):
+        store.command(paused, "slow", {"steps_per_second": 0})
+
+
+def test_a_run_that_was_paused_before_its_scores_stays_so_when_it_is_changed(
+    store: Store, plan: Experiment, wait_until: Callable[..., None]
+) -> None:
+    lease = store.start(plan.with_changes({"training.epochs": 2}))
+    store.command(lease.run, "pause")
+    with executed(store, lease) as run:
+        wait_until(lambda: store.run(run.id).status == "paused")
+        store.command(run.id, "advance", {"steps": 1_000})  # to the end, which is no pause
+        wait_until(lambda: store.run(run.id).ended)
+    assert store.run(run.id).status == "completed"
+    assert store.run(run.id).epoch == 2
+
+
+def test_a_steered_run_that_is_left_resumes_to_the_same_bits(
+    store: Store, plan: Experiment, wait_until: Callable[..., None]
+) -> None:
+    """Paused, changed at several steps, left and resumed from its checkpoint, and once more in one piece by `fit`."""
+    from seqcore.training.control import Control
+    from seqcore.training.fit import fit
+
+    control = Control()
+    lease = store.start(plan.with_changes({"training.epochs": 4}))
+    thread = threading.Thread(target=execute, args=(store, lease), kwargs={"control": control})
+    store.command(lease.run, "pause")
+    thread.start()
+    wait_until(lambda: store.run(lease.run).status == "paused")
+    start = store.run(lease.run).step
+    wanted = [{"training.batch_size": 9}, {"model.dropout": 0.3}, {"training.input_noise": 0.2, RATE: 0.05}]
+    for number, changes in enumerate(wanted, 1):
+        store.command(lease.run, "change", changes)
+        store.command(lease.run, "advance", {"steps": 2})
+        at = start + 2 * number
+        wait_until(lambda at=at: store.run(lease.run).step == at and store.run(lease.run).status == "paused")
+    control.leave()
+    thread.join()
+    assert store.run(lease.run).status == "interrupted"
+    again = store.claim(store.resume(lease.run).id)
+    assert again is not None
+    done = execute(store, again)
+    assert done.status == "completed"
+    recorded = changed(store, done.id)
+    assert [change.changes for change in recorded] == wanted
+    content = b""
+    for event in fit(done.experiment, changes=recorded):
+        content = getattr(event, "content", content)
+    one, other = unpack(content).tensors, unpack(store.checkpoint(done.id) or b"").tensors
+    assert one.keys() == other.keys()
+    assert all(one[name].equal(other[name]) for name in one)
