@@ -21,9 +21,10 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-__all__ = ["Draft", "digest", "draft", "pieces", "remove_abandoned", "write_durably", "write_output"]
+__all__ = ["Draft", "digest", "draft", "link_file", "pieces", "remove_abandoned", "write_durably", "write_output"]
 
 PIECE = 2**20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def pieces(content: bytes | Path) -> Iterator[bytes]:
@@ -91,6 +92,28 @@ def write_durably(path: Path, content: Iterable[bytes]) -> int:
     return written.size
 
 
+def link_file(source: Path, target: Path) -> bool:
+    """Give a file of the store, which never changes, a second name, or copy it. False if it is missing. StoreError.
+
+    The name is durable once another file was written to the same folder durably.
+    """
+    with _reported(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+            return True
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno in _FULL:
+                raise
+    try:
+        write_durably(target, pieces(source))
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def write_output(path: Path, content: bytes) -> None:
     """Write a file that the user named, complete or not at all; a pipe or device is written to directly. DataError."""
     try:
@@ -140,7 +163,7 @@ def _reported(path: Path) -> Iterator[None]:
 
 
 def _message(path: Path, error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in _FULL:
         return f"{path}: can't be written ({error.strerror}); free disk space, stored runs are safe"
     return f"{path}: can't be written ({error.strerror}); check its folder and permissions"
 

@@ -88,6 +88,9 @@ def _snapshots(connection: sa.Connection) -> None:
     for column in (schema.runs.c.parent, schema.runs.c.parent_step):
         _add_column(connection, column)
     schema.snapshots.create(connection, checkfirst=True)
+    for index in schema.runs.indexes:
+        if index.name == "runs_by_parent":
+            _create_index(connection, index)
 
 
 _LONG = 1000  # epochs; of fewer, the curve is made from the events in a few milliseconds

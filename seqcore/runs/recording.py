@@ -35,7 +35,7 @@ from seqcore.runs.reading import grow, load_curve, rewind
 from seqcore.runs.records import LIVE, Lease
 from seqcore.runs.snapshot_rows import cut_rows
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "event_row", "save_curves"]
 
 KEPT_CHECKPOINTS = 2
 SAVE_INTERVAL = 1.0  # seconds between two writes of the downsampled curves
@@ -72,7 +72,7 @@ class Recording(Lifecycle):
                     ):  # the last attempt may have ended so
                         old = (schema.events.c.run == lease.run, schema.events.c.kind == Preparing.name)
                         connection.execute(delete(schema.events).where(*old))
-                    connection.execute(schema.events.insert(), [_event_row(lease, event) for event in rows])
+                    connection.execute(schema.events.insert(), [event_row(lease, event) for event in rows])
                 self._append_curves(connection, lease, events)
                 for event in events:
                     if isinstance(event, Changed | Finished):
@@ -314,7 +314,13 @@ def _with_rows(events: Sequence[Event]) -> list[Event]:
     ]
 
 
-def _event_row(lease: Lease, event: Event) -> dict[str, Any]:
+def save_curves(connection: Connection, lease: Lease) -> None:
+    """Make the downsampled curves of a run from its blocks and epochs."""
+    _Curves(connection, lease).save(connection, lease)
+
+
+def event_row(lease: Lease, event: Event) -> dict[str, Any]:
+    """The row of an event that is stored now."""
     content = json.dumps(event.to_dict(), allow_nan=False)
     stored = {"step": getattr(event, "step", 0), "content": content, "crc": text_crc(content), "tag": _tag(event)}
     return row_of(lease.run, lease.attempt, kind=event.name, **stored)

@@ -6,10 +6,10 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from seqcore.errors import SeqcoreError
 from seqcore.experiment.experiment import Experiment
@@ -123,6 +123,12 @@ class Scheduler:
         runs = self.store.submit_together(experiments, group=group, recipe=recipe, owner=owner)
         self._wake()
         return runs
+
+    def fork(
+        self, run: str, step: int | None = None, changes: Mapping[str, Any] | None = None, owner: str | None = None
+    ) -> Run:
+        """Queue a new run that equals `run` up to `step` and goes on from there with `changes`, see `Store.fork`."""
+        return self._woken(self.store.fork(run, step, changes, owner=owner))
 
     def resume(self, run: str) -> Run:
         """Queue a run that has ended, to continue from its last checkpoint."""

@@ -74,6 +74,7 @@ runs = sa.Table(
     sa.Column("parent", sa.String(36)),  # the run that this one is a fork of; it may be deleted
     sa.Column("parent_step", sa.Integer),  # the last step that both share
     sa.Index("runs_by_status", "status", "queued"),
+    sa.Index("runs_by_parent", "parent"),
     sqlite_autoincrement=True,
 )
 

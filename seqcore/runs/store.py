@@ -17,9 +17,9 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
 from seqcore.runs.atomic_io import digest, draft, pieces
 from seqcore.runs.database import waits_for_database
+from seqcore.runs.forking import Forking
 from seqcore.runs.records import Command, Curve, Lease, Run, Snapshot, Status, StoredEvent, StoredFile
 from seqcore.runs.run_list import RunFilter, RunPage
-from seqcore.runs.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from seqcore.inference.predictor import Predictor
@@ -30,8 +30,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-@waits_for_database(once=("submit", "submit_together", "start", "more_epochs", "command", "resume", "restart"))
-class Store(Snapshots):
+@waits_for_database(
+    once=("submit", "submit_together", "start", "more_epochs", "command", "resume", "restart", "fork", "start_fork")
+)
+class Store(Forking):
     """Runs with their events, curves, checkpoints and snapshots, and the user's files.
 
     `Store(url)` takes a folder, a database file or a URL (`sqlite:///...`, `postgresql://...`). Threads and processes
