@@ -19,18 +19,24 @@ from seqcore.results.internals import InternalsView, readable
 from seqcore.tasks.inspection import Stage
 from seqcore.training.isolated_rng import on_one_thread
 
-__all__ = ["LayerStates", "architecture_of", "probe", "single", "states_of"]
+__all__ = ["LayerStates", "ProbedBatch", "architecture_of", "batches_of", "check_name", "probe", "single", "states_of"]
 
-_AT_ONCE = 50_000  # steps of all examples of one pass
+_AT_ONCE = 5_000  # steps of all examples of one pass
 _STATES = ("hidden_state", "cell_state", "attention")  # what a reader looks for first
 
 
 class LayerStates(NamedTuple):
-    """One value of one layer on one example, [T, D], and the encoded input that it was found on, [T, E]."""
+    """One value of one layer on one example, [T, D]."""
 
     example: InspectExample
     values: Values
-    encoded: Values
+
+
+class ProbedBatch(NamedTuple):
+    """Examples of equal length and their internals by name, [B, T, L, D] each."""
+
+    examples: list[InspectExample]
+    found: Probe
 
 
 def probe(predictor: Predictor, example: InspectExample) -> InternalsView:
@@ -78,6 +84,17 @@ def states_of(predictor: Predictor, examples: Sequence[InspectExample], name: st
 
     Of a translator, on the words of the sentences. PredictionError for a name or layer that the model doesn't have.
     """
+    check_name(architecture_of(predictor), name)
+    for batch in batches_of(predictor, examples):
+        values = batch.found[name]
+        if not 0 <= layer < values.shape[2]:
+            raise PredictionError(f"layer: {layer} is not allowed; use 0 to {values.shape[2] - 1}")
+        for example, own in zip(batch.examples, values[:, :, layer], strict=True):
+            yield LayerStates(example, _numpy(own))
+
+
+def batches_of(predictor: Predictor, examples: Sequence[InspectExample]) -> Iterator[ProbedBatch]:
+    """What the first stage of a model shows on many examples, those of equal length at once."""
     model = single(predictor)
     groups: dict[tuple[int, ...], list[tuple[InspectExample, Tensor]]] = {}
     for example in examples:
@@ -87,12 +104,18 @@ def states_of(predictor: Predictor, examples: Sequence[InspectExample], name: st
         most = max(1, _AT_ONCE // shape[0])
         for start in range(0, len(group), most):
             some = group[start : start + most]
-            together = torch.cat([inputs for _, inputs in some])
             with on_one_thread(), torch.inference_mode():
-                stage = predictor.task.first_stage(model, together)
-                values = _layer(stage.architecture, stage.x, name, layer)
-            for (example, inputs), own in zip(some, values, strict=True):
-                yield LayerStates(example, _numpy(own), _numpy(inputs[0]))
+                stage = predictor.task.first_stage(model, torch.cat([inputs for _, inputs in some]))
+                found = stage.architecture.probe(stage.x)
+            yield ProbedBatch([example for example, _ in some], found)
+
+
+def check_name(architecture: Architecture, name: str) -> None:
+    """PredictionError for a name that an architecture doesn't show."""
+    known = [n for n in architecture.capabilities.probes if n != "attention"]
+    if name not in known:
+        what = f"use one of {', '.join(known)}" if known else "it has no states to show"
+        raise PredictionError(f"name: this model shows no {name[:60]!r}; {what}")
 
 
 def architecture_of(predictor: Predictor) -> Architecture:
@@ -160,18 +183,6 @@ def _missing(architecture: Architecture, arrays: dict[str, Values], attended: bo
     if not gated:
         missing.setdefault("gates", f"{title} has no gates.")
     return missing
-
-
-def _layer(architecture: Architecture, x: Tensor, name: str, layer: int) -> Tensor:
-    """One name of one layer, [B, T, D]. PredictionError where there is none."""
-    known = [n for n in architecture.capabilities.probes if n != "attention"]
-    if name not in known:
-        what = f"use one of {', '.join(known)}" if known else "it has no states to show"
-        raise PredictionError(f"name: this model shows no {name[:60]!r}; {what}")
-    values = architecture.probe(x)[name]
-    if not 0 <= layer < values.shape[2]:
-        raise PredictionError(f"layer: {layer} is not allowed; use 0 to {values.shape[2] - 1}")
-    return values[:, :, layer]
 
 
 def _numpy(values: Tensor) -> Values:

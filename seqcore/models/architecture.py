@@ -139,6 +139,10 @@ class Architecture(nn.Module):
         """
         raise PredictionError(f"gradients: {type(self).__name__} does not say which of its values are hidden states")
 
+    def lag_weights(self) -> Tensor | None:
+        """How much a linear model's forecasts change with the feature 0, 1, ... steps ago, [horizon, window]."""
+        return None
+
     def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:
         """The equations of each layer (and direction) over one sequence x[1, T, F], with its weights.
 

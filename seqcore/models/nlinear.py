@@ -74,6 +74,14 @@ class NLinear(Architecture):
         """The window."""
         return self.window
 
+    @torch.no_grad()
+    def lag_weights(self) -> Tensor:
+        """See `Architecture`: with what is subtracted and added again."""
+        weights = self.map.weight.detach().clone()
+        if self.subtract_last:
+            weights[:, -1] += 1.0 - weights.sum(dim=1)
+        return weights.flip(1)
+
     def initial_head(self, head: nn.Linear) -> None:
         """The identity, where outputs and forecasts are as many."""
         if head.in_features == head.out_features:

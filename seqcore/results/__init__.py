@@ -78,6 +78,13 @@ RESULT_TYPES: dict[str, ResultType] = {
     "predictions": _drawn("predictions", "predictions:PredictionsView"),
     "films": _drawn("films", "predictions:FilmsView"),
     "answers": ResultType("seqcore.results.answers:AnswersView"),
+    "saturation": _drawn("saturation", "saturation:SaturationView"),
+    "spectrum": _drawn("spectrum", "spectrum:SpectrumView"),
+    "similar": ResultType("seqcore.results.similar:SimilarView"),
+    "response": _drawn("response", "response:ResponseView"),
+    "projection": _drawn("projection", "projection:ProjectionView"),
+    "receptive_field": _drawn("receptive_field", "reach:ReceptiveFieldView"),
+    "lag_weights": _drawn("lag_weights", "reach:LagWeightsView"),
     "equations": ResultType("seqcore.results.equations:EquationsView"),
 }
 """`View.kind` -> its type."""

@@ -42,6 +42,12 @@ from seqcore.results.gradients import (
     StateGradientsView,
 )
 from seqcore.results.predictions import FilmsView, PredictionsView
+from seqcore.results.projection import ProjectionView
+from seqcore.results.reach import LagWeightsView, ReceptiveFieldView
+from seqcore.results.response import ResponseView
+from seqcore.results.saturation import SaturationView
+from seqcore.results.similar import SimilarMoment, SimilarView
+from seqcore.results.spectrum import SpectrumView
 from seqcore.results.updates import UpdatesView
 
 EXAMPLES: list[View] = [
@@ -188,6 +194,54 @@ EXAMPLES: list[View] = [
         frame=(2, 3),
     ),
     UpdatesView((0, 10), ("weight_ih_l0", "head.weight"), np.array([[1e-3, 2e-2], [np.nan, 1e-3]])),
+    SaturationView(
+        names=("forget_gate",),
+        layer_titles=("layer 1",),
+        low={"forget_gate": np.array([[0.0, 0.9]])},
+        high={"forget_gate": np.array([[0.5, 0.1]])},
+        bounds={"forget_gate": np.array([0.0, 1.0])},
+        steps=20,
+        examples=2,
+        margin=0.1,
+    ),
+    SpectrumView(("layer 1",), np.array([[0.5, 1.1]]), np.array([[0.5, 0.0]])),
+    SimilarView(
+        name="hidden_state",
+        layer_title="layer 1",
+        threshold=0.3,
+        first=1,
+        last=2,
+        inside=("a", "b"),
+        units=(0, 3),
+        moments=(SimilarMoment("val", 4, "window 5", 0, 1, (), ("a", "c"), ("d",), 2, 1, 2 / 3),),
+        searched=40,
+        separator="",
+    ),
+    ResponseView(
+        labels=("a", " "),
+        centers=np.array([0.0, 1.0]),
+        mean=np.array([0.2, -0.1]),
+        low=np.array([0.1, -0.3]),
+        high=np.array([0.3, 0.1]),
+        count=np.array([3.0, 4.0]),
+        name="hidden_state",
+        layer_title="layer 1",
+        unit=0,
+        column="symbol",
+        symbolic=True,
+    ),
+    ProjectionView(
+        points=np.array([[0.1, 0.2, 0.0], [0.3, -0.2, 0.1]]),
+        explained=np.array([0.7, 0.2, 0.1]),
+        directions=np.eye(3),
+        mean=np.zeros(3),
+        numbers=(0, 1),
+        steps=("a", "b"),
+        name="hidden_state",
+        layer_title="layer 1",
+    ),
+    ReceptiveFieldView(("a", "b", "c"), step=2, reach=2, gradient=np.array([0.0, 0.1, 0.9])),
+    LagWeightsView(np.array([[0.9, 0.1], [0.5, 0.5]])),
     TableView(("scaling", "error"), (("standard", 0.5), ("none", None)), "Scalings"),
     CurvesView(
         (

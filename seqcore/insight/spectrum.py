@@ -1,0 +1,26 @@
+"""Eigenvalues of a model's recurrent matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqcore.errors import PredictionError
+from seqcore.inference.predictor import Predictor
+from seqcore.insight.probes import architecture_of
+from seqcore.models import MODELS
+from seqcore.results.spectrum import SpectrumView
+
+__all__ = ["spectrum"]
+
+
+def spectrum(predictor: Predictor) -> SpectrumView:
+    """The eigenvalues of each matrix that leads from one state to the next; of a translator those of its encoder.
+
+    PredictionError for an architecture without such matrices.
+    """
+    found = architecture_of(predictor).spectra()
+    if not found:
+        title = MODELS[predictor.experiment.model.architecture].title
+        raise PredictionError(f"spectrum: {title} has no recurrent matrix; RNN, LSTM, GRU, sLSTM and LRU have")
+    values = np.stack([eigenvalues.cpu().numpy() for eigenvalues in found.values()]).astype(np.complex128)
+    return SpectrumView(tuple(found), values.real, values.imag, predictor.step)
