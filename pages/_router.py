@@ -16,6 +16,7 @@ page = st.navigation(
         st.Page("train.py", title="Train", icon=":material/play_circle:", default=True),
         st.Page("data.py", title="Data", icon=":material/ssid_chart:"),
         st.Page("predict.py", title="Predict", icon=":material/insights:"),
+        st.Page("inspect.py", title="Inspect", icon=":material/search_insights:"),
         st.Page("runs.py", title="Runs", icon=":material/table_rows:"),
     ],
     position="top",

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from seqcore.data.table import Table
-from seqcore.errors import SeqcoreError
 from seqcore.events import Finding
 from seqcore.runs.records import Run
 from ui import run_labels
 from ui.cards import finding_box
 from ui.evaluation_section import evaluation_section
 from ui.model_use import use_section
-from ui.session import escape, select_run, selected_run, show_errors, store
+from ui.run_choice import choose_run
+from ui.session import escape, store
 
 if TYPE_CHECKING:  # it imports torch, which a page without a trained model does not need
     from seqcore.inference.predictor import Predictor
@@ -37,7 +37,7 @@ def main() -> None:
     runs = store().runs(limit=500)
     if not runs:
         return no_runs()
-    run = choose(runs)
+    run = choose_run("Predict", runs)
     if run is None:
         return None
     step = store().checkpoint_step(run.id)
@@ -56,40 +56,6 @@ def no_runs() -> None:
     st.title("Predict", anchor=False)
     st.markdown("No trained models yet. Train one first, then use it here.")
     st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
-
-
-def choose(runs: list[Run]) -> Run | None:
-    """The run that is used: the selected one, else the newest that has finished an epoch."""
-    wanted = selected_run()
-    known = {run.id: run for run in runs}
-    if wanted is not None and wanted not in known:
-        try:
-            found = store().run(wanted)
-        except SeqcoreError as error:
-            st.title("Predict", anchor=False)
-            show_errors(error)
-            st.button("Show the newest run", on_click=select_run, args=(None,))
-            return None
-        known[found.id] = found
-        wanted = found.id
-    if wanted is None:
-        wanted = next((run.id for run in runs if run.epoch), runs[0].id)
-    ids = list(known)
-    title, box = st.columns([1, 2.2], vertical_alignment="bottom")
-    title.title("Predict", anchor=False)
-    # The key contains the run, so that the box follows a link or a selection on another page.
-    chosen = box.selectbox(
-        "Run",
-        ids,
-        index=ids.index(wanted),
-        format_func=lambda run: run_labels.label(known[run]),
-        key=f"run-{wanted}",
-        help="Trained models, newest first.",
-        label_visibility="collapsed",
-    )
-    if chosen != selected_run():
-        select_run(chosen)
-    return known[chosen]
 
 
 def introduce(run: Run, predictor: Predictor | None) -> None:

@@ -178,6 +178,11 @@ def actions(run: Run) -> None:
             _open(run, "train.py")
         if not unusable and st.button("Open in Predict", icon=":material/insights:", key=f"open-Predict-{run.id}"):
             _open(run, "predict.py")
+        if not unusable and st.button(
+            "Open in Inspect", icon=":material/search_insights:", key=f"open-Inspect-{run.id}",
+            help="See its states, gates and memory at any snapshot of its training.",
+        ):  # fmt: skip
+            _open(run, "inspect.py")
         refused = permissions.refused_help(run)
         if run.status not in ("running", "paused") and st.button(
             "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}",

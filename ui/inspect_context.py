@@ -14,37 +14,28 @@ import streamlit as st
 
 from seqcore.data.table import Table
 from seqcore.errors import NotFoundError, SeqcoreError
-from seqcore.registry import load
-from seqcore.runs.records import Run
+from seqcore.runs.records import Run, Snapshot
 from seqcore.runs.store import Store
 from ui import session
 from ui.inspect_cache import InspectCache, Token, inspect_cache
 
 if TYPE_CHECKING:  # these import torch, which a page without a trained model does not need
     from seqcore.inference.predictor import Predictor
+    from seqcore.insight.examples import InspectExample
+    from seqcore.results.internals import InternalsView
 
-__all__ = ["SELECTED", "Inspected", "Position", "Selection", "inspect", "load_table", "positions", "prefetch"]
+__all__ = [
+    "SELECTED", "SPAN", "Inspected", "Selection", "inspect", "load_predictor", "load_table", "prefetch",
+]  # fmt: skip
 
 T = TypeVar("T")
 Find = Callable[["Inspected"], Any]
 
 SELECTED = "inspect-selection"
 """The session-state key of what is selected in the pictures."""
+SPAN = "inspect-span"
+"""The session-state key of the span of steps [first, last] that is selected, or of None."""
 _AHEAD = "inspect-ahead"
-
-
-@dataclass(frozen=True)
-class Position:
-    """Weights that the time slider can show: of a snapshot, or the last ones of a run (`last`)."""
-
-    step: int
-    epoch: int
-    reason: str  # "schedule", "change", "request", or "last"
-
-    @property
-    def last(self) -> bool:
-        """Whether these are the weights of the last checkpoint, and no snapshot."""
-        return self.reason == "last"
 
 
 @dataclass(frozen=True)
@@ -72,8 +63,8 @@ class Inspected:
     at: int
     predictor: Predictor
     table: Table
-    example: Any  # seqcore.insight.examples.InspectExample
-    internals: Any  # seqcore.results.internals.InternalsView, or None
+    example: InspectExample
+    internals: InternalsView | None
     refusal: str
     replica: int
     selection: Selection = field(default_factory=Selection)
@@ -101,41 +92,31 @@ class Inspected:
         return self.cache.result((self.key, name), lambda: work(self), locked=(self.run.id, self.at, self.replica))
 
 
-def positions(store: Store, run: Run) -> list[Position]:
-    """The snapshots of a run by step, and after them its last weights where it has ended beyond the last snapshot."""
-    snapshots: Any = getattr(store, "snapshots", None)
-    found = [] if snapshots is None else [Position(s.step, s.epoch, s.reason) for s in snapshots(run.id)]
-    step = store.checkpoint_step(run.id)
-    if step is not None and (run.ended or not found) and (not found or step > found[-1].step):
-        found.append(Position(step, run.epoch, "last"))
-    return found
-
-
 @st.cache_resource(show_spinner="Loading the data", max_entries=4)
 def load_table(run: str) -> Table:
     """The run's own data."""
     return session.store().table(run)
 
 
-def load_predictor(cache: InspectCache, store: Store, run: Run, position: Position, replica: int) -> Predictor:
-    """The model with the weights of a position; of several seeds, one of them. NotFoundError, CorruptError."""
+def load_predictor(cache: InspectCache, store: Store, run: Run, snapshot: Snapshot, replica: int | None) -> Predictor:
+    """The weights of a snapshot: of several seeds all of them (`replica` None) or one. NotFoundError, CorruptError."""
 
     def load_it() -> Predictor:
-        return store.predictor(run.id, at="last" if position.last else position.step)
+        return store.predictor(run.id, at=snapshot.step)
 
-    every = cache.model((run.id, run.attempt, position.step, position.reason), load_it)
-    if every.replicas < 2:
+    every = cache.model((run.id, run.attempt, snapshot.step), load_it)
+    if every.replicas < 2 or replica is None:
         return every
-    return cache.model((run.id, run.attempt, position.step, replica), lambda: every.replica(replica))
+    return cache.model((run.id, run.attempt, snapshot.step, replica), lambda: every.replica(replica))
 
 
 def inspect(
-    run: Run, position: Position, example: Any, table: Table, *, replica: int = 0, selection: Selection
+    run: Run, snapshot: Snapshot, example: InspectExample, table: Table, *, replica: int = 0, selection: Selection
 ) -> Inspected:
     """What the sections are given, with the internals or the reason why there are none. NotFoundError, CorruptError."""
     cache = inspect_cache()
-    predictor = load_predictor(cache, session.store(), run, position, replica)
-    bare = Inspected(run, position.step, predictor, table, example, None, "", replica, selection, cache)
+    predictor = load_predictor(cache, session.store(), run, snapshot, replica)
+    bare = Inspected(run, snapshot.step, predictor, table, example, None, "", replica, selection, cache)
     return _with_internals(bare)
 
 
@@ -149,22 +130,24 @@ def _with_internals(bare: Inspected) -> Inspected:
     return replace(bare, internals=internals)
 
 
-def _probe(inspected: Inspected) -> Any:
-    return load("seqcore.insight.probes:probe")(inspected.predictor, inspected.example)
+def _probe(inspected: Inspected) -> InternalsView:
+    from seqcore.insight.probes import probe
+
+    return probe(inspected.predictor, inspected.example)
 
 
-def prefetch(inspected: Inspected, neighbours: Sequence[Position]) -> None:
-    """Find for other positions, in the background, what was asked for this one; earlier such work is given up."""
+def prefetch(inspected: Inspected, neighbours: Sequence[Snapshot]) -> None:
+    """Find for other snapshots, in the background, what was asked for this one; earlier such work is given up."""
     store, cache, asked = session.store(), inspected.cache, dict(inspected.asked)
     run, replica = inspected.run, inspected.replica
 
     def work(token: Token) -> None:
-        for position in neighbours:
+        for snapshot in neighbours:
             try:
                 if not token.wanted():
                     return
-                predictor = load_predictor(cache, store, run, position, replica)
-                other = replace(inspected, at=position.step, predictor=predictor, internals=None, asked={})
+                predictor = load_predictor(cache, store, run, snapshot, replica)
+                other = replace(inspected, at=snapshot.step, predictor=predictor, internals=None, asked={})
                 other = _with_internals(other)
                 for name, find in asked.items():
                     if not token.wanted():

@@ -1,5 +1,8 @@
 /* Draws a Plotly figure and updates it in place: Plotly.react on the same node keeps the zoom and the node.
- * ROUTE, TEMPLATES and PALETTE are defined above this text by live_chart.py. */
+ * ROUTE, TEMPLATES and PALETTE are defined above this text by live_chart.py, and selection.js stands there too.
+ *
+ * A trace whose meta is {select: "step"} or {select: "unit"} takes part in the selection of the page: its points are the
+ * steps or units in order, from meta.first on. A click on one selects it, and what is selected is marked. */
 
 const charts = new WeakMap() // node -> state of the chart across updates
 const drawn = new WeakMap() // node -> what was drawn on it last
@@ -128,6 +131,33 @@ function legendOver(node) {
   return Math.max(0, ...tops.filter((top) => top > legend.top).map((top) => legend.bottom - top))
 }
 
+/* Mark what is selected on the page: a line at a step, a ring of colour for a unit. */
+function markSelection(chart) {
+  const { node, Plotly } = chart
+  if (!node.data?.some((trace) => trace.meta?.select)) return
+  const lines = []
+  node.data.forEach((trace, i) => {
+    const { select, first = 0 } = trace.meta ?? {}
+    const place = select && selected()[select] !== null ? selected()[select] - first : null
+    const known = place !== null && place >= 0 && place < (trace.x?.length ?? 0)
+    if (select === "unit") Plotly.restyle(node, { selectedpoints: [known ? [place] : null] }, [i])
+    else if (select === "step" && known && !lines.some((line) => line.xref === (trace.xaxis ?? "x")))
+      lines.push({
+        type: "line", xref: trace.xaxis ?? "x", yref: "paper", x0: trace.x[place], x1: trace.x[place], y0: 0, y1: 1,
+        line: { color: isDark(node) ? "#EDEEF0" : "#1C1E21", width: 1 }, name: "selected",
+      })
+  })
+  const own = (node.layout.shapes ?? []).filter((shape) => shape.name !== "selected")
+  if (lines.length || own.length !== (node.layout.shapes ?? []).length) Plotly.relayout(node, { shapes: [...own, ...lines] })
+}
+
+function clicked(chart, { points }) {
+  const point = points.find(({ data }) => data.meta?.select)
+  if (!point) return
+  const { select, first = 0, ...others } = point.data.meta
+  announce({ source: chart.data.name, ...others, [select]: first + point.pointNumber })
+}
+
 /* A figure that can't be drawn must not break the page: an uncaught error here would leave it empty. */
 function draw(chart) {
   try {
@@ -178,8 +208,11 @@ function drawFigure(chart) {
       chart.over = over + 6
       draw(chart)
     }
+    markSelection(chart)
     if (chart.listens) return
     chart.listens = true
+    node.on("plotly_click", (event) => clicked(chart, event))
+    chart.end = onSelection(() => chart.node.isConnected && markSelection(chart))
     node.on("plotly_relayout", (update) => noteZoom(chart, update))
     node.on("plotly_doubleclick", () => {
       chart.reader.zoom = {}
@@ -235,6 +268,7 @@ export default function ({ data, parentElement }) {
   draw(chart)
   return () => {
     chart.observer.disconnect()
+    chart.end?.()
     charts.delete(node)
     // Later, and only if the node is not used again: a pending hover event would meet a purged chart.
     setTimeout(() => charts.has(node) || chart.Plotly?.purge(node), 500)

@@ -60,7 +60,7 @@ _component = st.components.v2.component(
     "sequence_lab_live_chart",
     html=_file("live_chart.html"),
     css=_file("live_chart.css"),
-    js=_constants() + _file("live_chart.js"),
+    js=_constants() + _file("selection.js") + _file("live_chart.js"),
     isolate_styles=False,  # Plotly puts its styles into the document's head
 )
 

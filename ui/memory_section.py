@@ -12,9 +12,9 @@ from seqcore.plots.input_gradient import input_gradient_info, plot_input_gradien
 from seqcore.plots.state_gradients import plot_state_gradients, state_gradients_info
 from seqcore.results.formatting import counted
 from seqcore.results.gradients import GradientByLagView, InputGradientView, StateGradientsView, joined
-from seqcore.runs.records import Run
+from seqcore.runs.records import Run, Snapshot
 from ui import run_labels
-from ui.inspect_context import Inspected, Position, load_predictor, load_table, positions
+from ui.inspect_context import Inspected, load_predictor, load_table
 from ui.live_chart import live_chart
 from ui.session import escape, store
 from ui.step_marks import step_marks
@@ -113,12 +113,12 @@ def _lag_of_shown(inspected: Inspected) -> GradientByLagView:
 
 def _lag_of_other(inspected: Inspected, run: Run, *, newest: bool) -> GradientByLagView | None:
     """Of a further run, at its snapshot at or before the step that is shown, or at its newest one."""
-    places = positions(store(), run)
+    places = store().snapshots(run.id)
     if not places:
         return None
     place = places[-1] if newest else _at_or_before(places, inspected.at)
     cache = inspected.cache
-    key = (run.id, run.attempt, place.step, place.reason, "gradient-by-lag")
+    key = (run.id, run.attempt, place.step, "gradient-by-lag")
 
     def find() -> GradientByLagView:
         predictor = load_predictor(cache, store(), run, place, 0)
@@ -127,7 +127,7 @@ def _lag_of_other(inspected: Inspected, run: Run, *, newest: bool) -> GradientBy
     return cache.result(key, find, locked=(run.id, place.step, 0))
 
 
-def _at_or_before(places: list[Position], step: int) -> Position:
+def _at_or_before(places: list[Snapshot], step: int) -> Snapshot:
     return next((place for place in reversed(places) if place.step <= step), places[0])
 
 

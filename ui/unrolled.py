@@ -92,8 +92,9 @@ def _focus(inspected: Inspected, asked: Any) -> Focus:
         values = [value for name in Focus._fields if isinstance(value := asked.get(name), int)]
         if len(values) == len(Focus._fields):
             return Focus(*values)
-    chosen = inspected.selection
-    last = len(inspected.internals.steps) - 1
+    chosen, internals = inspected.selection, inspected.internals
+    assert internals is not None  # else nothing is drawn
+    last = len(internals.steps) - 1
     return Focus(last if chosen.step is None else chosen.step, chosen.layer or 0, chosen.unit or 0)
 
 
@@ -102,7 +103,8 @@ def unrolled_data(inspected: Inspected, focus: Focus) -> dict[str, Any]:
 
     What can't be shown has its reason instead: "cellRefusal", "gradientRefusal", "missing".
     """
-    internals: InternalsView = inspected.internals
+    internals = inspected.internals
+    assert internals is not None  # else nothing is drawn
     gradient, gradient_refusal = _gradient(inspected)
     prediction = _prediction(inspected)
     symbolic = inspected.example.values is None
@@ -161,6 +163,7 @@ def _gradient(inspected: Inspected) -> tuple[Values | None, str]:
         view: StateGradientsView = inspected.find("state-gradients", _state_gradients)
     except SeqcoreError as error:
         return None, _reason(error)
+    assert inspected.internals is not None  # else nothing is drawn
     return aligned(view, inspected.internals), ""
 
 

@@ -17,8 +17,8 @@ from tests.servers import Server, running_server
 pytestmark = pytest.mark.timeout(600)
 
 MOST = 0.1
-PAGES = ("/", "/data", "/predict", "/runs")
-WITH_RUN = ("/?run=latest", "/data?run=latest", "/predict?run=latest", "/runs?run=latest")
+PAGES = ("/", "/data", "/predict", "/inspect", "/runs")
+WITH_RUN = ("/?run=latest", "/data?run=latest", "/predict?run=latest", "/inspect?run=latest", "/runs?run=latest")
 
 
 @pytest.fixture(scope="module")

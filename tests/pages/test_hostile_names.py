@@ -103,7 +103,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, l
     store.close()
 
 
-@pytest.mark.parametrize("page_name", ["train.py", "data.py", "predict.py", "runs.py"])
+@pytest.mark.parametrize("page_name", ["train.py", "data.py", "predict.py", "inspect.py", "runs.py"])
 @pytest.mark.parametrize("which", [0, 1], ids=["series", "sequences"])
 def test_no_page_shows_a_live_link(
     trained: tuple[Store, list[str]], monkeypatch: pytest.MonkeyPatch, page_name: str, which: int

@@ -83,7 +83,7 @@ class TestReadOnly:
         monkeypatch.setenv("SEQCORE_READ_ONLY", "1")
         return run
 
-    @pytest.mark.parametrize("page", ["train.py", "data.py", "predict.py", "runs.py"])
+    @pytest.mark.parametrize("page", ["train.py", "data.py", "predict.py", "inspect.py", "runs.py"])
     def test_every_page_opens_and_says_so_once(self, root: Path, run: str, page: str) -> None:
         del run
         app = opened(root, page)
@@ -96,7 +96,13 @@ class TestReadOnly:
         assert not app.button(key="do-open-in-predict").disabled
         app = opened(root, "runs.py", run)
         changing = {button.label: button.disabled for button in app.button}
-        assert changing == {"Resume": True, "Delete": True, "Open in Train": False, "Open in Predict": False}
+        assert changing == {
+            "Resume": True,
+            "Delete": True,
+            "Open in Train": False,
+            "Open in Predict": False,
+            "Open in Inspect": False,
+        }
 
     @pytest.mark.usefixtures("enabled")
     def test_a_pressed_button_changes_nothing(self, root: Path, run: str, store: Store) -> None:
@@ -124,7 +130,7 @@ class TestLogins:
         return {name: ended(store, owner) for name, owner in
                 {"anna": "anna@example.org", "ben": "ben@example.org", "shell": None}.items()}  # fmt: skip
 
-    @pytest.mark.parametrize("page", ["train.py", "data.py", "predict.py", "runs.py"])
+    @pytest.mark.parametrize("page", ["train.py", "data.py", "predict.py", "inspect.py", "runs.py"])
     def test_a_visitor_who_has_not_signed_in_sees_a_button_alone(
         self, root: Path, runs: dict[str, str], page: str
     ) -> None:
@@ -140,7 +146,13 @@ class TestLogins:
         assert app.button(key="do-one-more-epoch").disabled == off
         app = opened(root, "runs.py", runs[name], ANNA)
         changing = {button.label: button.disabled for button in app.button if button.label != "Sign out"}
-        assert changing == {"Resume": off, "Delete": off, "Open in Train": False, "Open in Predict": False}
+        assert changing == {
+            "Resume": off,
+            "Delete": off,
+            "Open in Train": False,
+            "Open in Predict": False,
+            "Open in Inspect": False,
+        }
         assert ("This run" in texts(app)) == off
 
     @pytest.mark.usefixtures("enabled")

@@ -1,0 +1,235 @@
+"""The Inspect page without a browser: snapshots, examples, the link, sections, and runs that can't be shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import seqcore
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.scheduler import Scheduler
+from seqcore.runs.store import Store
+from ui import session
+
+ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
+SMALL = {"training.epochs": 2, "model.hidden_size": 6}
+RECIPES: dict[str, dict[str, Any]] = {
+    "bouncing-ball": {"data.options.samples": 200},
+    "next-letter-of-four": {},
+    "spoken-vowels": {"training.epochs": 1, "data.options": {"speakers": 10, "repeats": 1}},
+    "moving-shapes": {"training.epochs": 1, "data.options": {"samples": 60}},
+    "temperature-tomorrow": {"training.epochs": 1},
+    "english-french": {"training.epochs": 1, "data.options.pairs": 300},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, dict[str, str]]]:
+    """A store with a small run of every task."""
+    store = Store(tmp_path_factory.mktemp("inspect") / "runs")
+    yield (
+        store,
+        {
+            name: seqcore.train(seqcore.recipe(name).with_changes({**SMALL, **changes}), store=store, recipe=name).id
+            for name, changes in RECIPES.items()
+        },
+    )
+    store.close()
+
+
+def use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    scheduler = Scheduler(store)
+    monkeypatch.setattr(session, "store", lambda: store)
+    monkeypatch.setattr(session, "scheduler", lambda: scheduler)
+
+
+@pytest.fixture
+def runs(trained: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    use(trained[0], monkeypatch)
+    yield trained[1]
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    store = Store(tmp_path / "runs")
+    use(store, monkeypatch)
+    yield store
+    store.close()
+
+
+def open_page(**link: str) -> AppTest:
+    page = AppTest.from_file(ROUTER, default_timeout=240)
+    for name, value in link.items():
+        page.query_params[name] = value
+    page.switch_page("inspect.py").run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    shown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info]
+    return "\n".join(element.value for element in shown).replace("\\", "")
+
+
+def components(page: AppTest) -> dict[str, dict[str, Any]]:
+    """The data of each component by its name."""
+    return {
+        element.proto.component_name.removeprefix("sequence_lab_"): json.loads(element.proto.json)
+        for element in page.get("bidi_component")
+    }
+
+
+def param(page: AppTest, name: str) -> str | None:
+    value = page.query_params.get(name)
+    return value[0] if isinstance(value, list) else value
+
+
+def test_an_empty_store_links_to_the_train_page(empty: Store) -> None:
+    assert "No trained models yet" in texts(open_page())
+
+
+@pytest.mark.parametrize("recipe", list(RECIPES))
+def test_every_task_shows_its_snapshots_states_and_prediction(runs: dict[str, str], recipe: str) -> None:
+    page = open_page(run=runs[recipe])
+    shown = components(page)
+    slider, maps = shown["time_slider"], shown["inspect_heat_maps"]
+    assert slider["steps"][:2] == [0, 1]
+    assert slider["at"] == slider["steps"][-1]
+    assert maps["at"] == slider["at"]
+    assert len(maps["maps"]) == {"next-letter-of-four": 1}.get(recipe, 4) + 2 * (recipe == "bouncing-ball")
+    assert maps["columns"] == len(maps["steps"])
+    assert [element.proto.body for element in page.get("html") if "sl-answer" in element.proto.body]
+    assert not page.error
+    kinds = {"moving-shapes": "frames", "spoken-vowels": "map", "next-letter-of-four": "letters"}
+    if recipe in kinds:
+        assert maps["input"]["kind"] == kinds[recipe]
+
+
+def test_the_link_chooses_snapshot_example_step_and_unit(runs: dict[str, str]) -> None:
+    link = {"run": runs["bouncing-ball"], "at": "5", "split": "train", "example": "5", "step": "3", "unit": "2"}
+    page = open_page(**link)
+    maps = components(page)["inspect_heat_maps"]
+    assert maps["at"] == 5
+    assert "window 5:" in texts(page)
+    assert (maps["selection"]["step"], maps["selection"]["unit"]) == (2, 1)
+    assert {name: param(page, name) for name in link} == link
+
+
+def test_a_step_between_snapshots_shows_the_nearest_one_and_says_so(runs: dict[str, str]) -> None:
+    page = open_page(run=runs["bouncing-ball"], at="99999")
+    steps = components(page)["time_slider"]["steps"]
+    assert f"there is no snapshot at step 99,999; the nearest one, at step {steps[-1]}, is shown" in texts(page)
+    assert param(page, "at") == str(steps[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("at", "-3", "at: '-3' is not allowed; use a whole number from 0"),
+        ("example", "0", "example: '0' is not allowed"),
+        ("example", "123456", "example: 123,456 is beyond the last one"),
+        ("step", "9" * 400, "step: '9"),
+        ("unit", "x", "unit: 'x' is not allowed"),
+        ("split", "nope", "split: 'nope' is not allowed; use one of"),
+    ],
+)
+def test_nonsense_in_the_link_is_one_line(runs: dict[str, str], name: str, value: str, words: str) -> None:
+    page = open_page(run=runs["bouncing-ball"], **{name: value})
+    assert [warning.value.replace("\\", "").startswith(words) for warning in page.warning] == [True]
+    assert "inspect_heat_maps" in components(page)
+
+
+def test_another_example_gives_other_states_and_changes_the_link(runs: dict[str, str]) -> None:
+    page = open_page(run=runs["bouncing-ball"])
+    before = components(page)["inspect_heat_maps"]
+    page.number_input(key=f"inspect-example-{runs['bouncing-ball']}-test").set_value(4).run()
+    assert not page.exception
+    after = components(page)["inspect_heat_maps"]
+    assert before["of"] != after["of"]
+    assert before["maps"][0]["layers"] != after["maps"][0]["layers"]
+    assert param(page, "example") == "4"
+
+
+def test_typed_input_is_inspected_and_kept_in_the_link(runs: dict[str, str]) -> None:
+    run = runs["next-letter-of-four"]
+    page = open_page(run=run, split="typed", input="bcde")
+    assert components(page)["inspect_heat_maps"]["steps"] == list("bcde")
+    assert param(page, "input") == "bcde"
+    page.text_input(key=f"inspect-typed-{run}").set_value("").run()
+    assert "Enter an input" in texts(page)
+
+
+def test_a_closed_section_draws_nothing_and_an_open_one_draws(runs: dict[str, str]) -> None:
+    page = open_page(run=runs["bouncing-ball"])
+    assert "inspect_heat_maps" in components(page)
+    page.session_state["section-heat-maps"] = False
+    page.run()
+    assert not page.exception
+    assert "inspect_heat_maps" not in components(page)
+
+
+def test_a_queued_run_says_that_it_is_queued(empty: Store) -> None:
+    run = empty.submit(Experiment().with_changes({"training.epochs": 1}))
+    assert "This run is queued" in texts(open_page(run=run.id))
+
+
+def test_a_failed_run_says_why(empty: Store) -> None:
+    lease = empty.start(Experiment().with_changes({"training.epochs": 1}))
+    empty.fail(lease, ["the disk is *full*"])
+    lease.release()
+    page = open_page(run=lease.run)
+    assert "failed before its first snapshot: the disk is *full*" in texts(page)
+    assert not components(page)
+
+
+def test_a_deleted_run_in_the_link_is_named(runs: dict[str, str]) -> None:
+    page = open_page(run="00000000-0000-4000-8000-000000000000")
+    assert [error.value for error in page.error]
+    assert [button.label for button in page.button if button.label] == ["Show the newest run"]
+
+
+def test_a_run_without_snapshots_shows_its_last_weights_and_says_why_there_are_no_others(empty: Store) -> None:
+    changes = {**SMALL, "training.snapshots": False, "data.options.samples": 200}
+    run = seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=empty)
+    page = open_page(run=run.id)
+    assert "This run has no snapshots" in texts(page)
+    shown = components(page)
+    assert shown["time_slider"]["steps"] == [run.step]
+    assert shown["inspect_heat_maps"]["at"] == run.step
+
+
+def test_an_architecture_without_states_says_so(empty: Store) -> None:
+    changes = {"training.epochs": 1, "model.architecture": "nlinear", "data.options.samples": 200}
+    run = seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=empty)
+    page = open_page(run=run.id)
+    assert "inspect_heat_maps" not in components(page)
+    assert "NLinear" in " ".join(info.value for info in page.info)
+    assert "live_chart" in components(page)  # its prediction is shown
+
+
+def test_a_transformer_shows_its_attention(empty: Store) -> None:
+    changes = {**SMALL, "model.hidden_size": 8, "model.architecture": "transformer", "data.options.samples": 200}
+    run = seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=empty)
+    data = components(open_page(run=run.id))["attention_maps"]
+    assert data["rows"] == data["columns"]
+    assert len(data["heads"]) == len(data["titles"]) >= 1
+
+
+def test_of_several_seeds_one_is_shown_at_a_time(empty: Store) -> None:
+    changes = {**SMALL, "training.replicas": 2, "data.options.samples": 200}
+    run = seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=empty)
+    page = open_page(run=run.id)
+    first = components(page)["inspect_heat_maps"]
+    page.selectbox(key=f"inspect-replica-{run.id}").set_value(1).run()
+    assert not page.exception
+    assert components(page)["inspect_heat_maps"]["maps"][0]["layers"] != first["maps"][0]["layers"]
+    assert param(page, "replica") == "2"

@@ -1,0 +1,112 @@
+/* What the canvases of the Inspect page share: colours of the theme, colour tables, numbers from the server, ticks.
+ * This text is put in front of the scripts of its components. */
+
+const PALETTE = {
+  light: { ink: "#1C1E21", quiet: "#6A6F76", line: "rgba(20,24,30,.10)", blue: "#0072B2", orange: "#D55E00", green: "#009E73" },
+  dark: { ink: "#EDEEF0", quiet: "#9BA1A9", line: "rgba(255,255,255,.14)", blue: "#2A93D1", orange: "#E8762B", green: "#00B383" },
+}
+
+function rgb(code) {
+  if (code.startsWith("#")) {
+    const full = code.length === 4 ? [...code.slice(1)].map((c) => c + c).join("") : code.slice(1, 7)
+    return [0, 2, 4].map((i) => parseInt(full.slice(i, i + 2), 16))
+  }
+  return code.match(/[\d.]+/g).slice(0, 3).map(Number)
+}
+
+/* The colours for the theme of a node: roles, and the background as red, green, blue. */
+function theme(node) {
+  const style = getComputedStyle(node)
+  const background = rgb(style.getPropertyValue("--st-background-color").trim() || "#ffffff")
+  const dark = 0.299 * background[0] + 0.587 * background[1] + 0.114 * background[2] < 128
+  const font = style.fontFamily || "sans-serif"
+  return { ...PALETTE[dark ? "dark" : "light"], background, dark, font }
+}
+
+const tables = new Map()
+
+/* 256 colours as [r, g, b] one after the other: from the background to blue, or from orange over it to blue. */
+function colourTable(colours, diverging) {
+  const key = `${colours.background}${diverging}`
+  if (tables.has(key)) return tables.get(key)
+  const table = new Uint8ClampedArray(768)
+  const mixed = (end, share) => colours.background.map((c, i) => c + (end[i] - c) * share)
+  const [low, high] = [rgb(colours.orange), rgb(colours.blue)]
+  for (let i = 0; i < 256; i++) {
+    const place = diverging ? (i - 127.5) / 127.5 : i / 255
+    table.set(mixed(place < 0 ? low : high, Math.abs(place) ** 0.85), 3 * i)
+  }
+  tables.set(key, table)
+  return table
+}
+
+const MISSING = -32768 // stands for a value that is no number
+
+/* Whole numbers of 16 bits from base64: a value is number / 32767 * scale. */
+function numbers(text) {
+  const raw = atob(text)
+  const bytes = new Uint8Array(raw.length)
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i)
+  return new Int16Array(bytes.buffer)
+}
+
+/* The colour's place in a table of 256, for a 16-bit number. */
+function placeOf(number, diverging) {
+  return diverging ? ((number + 32767) * 255) / 65534 : (Math.max(0, number) * 255) / 32767
+}
+
+/* Fit a canvas to its box and the screen; gives a context whose unit is a CSS pixel, and the box. */
+function fitted(canvas) {
+  const width = canvas.clientWidth
+  const height = canvas.clientHeight
+  const ratio = window.devicePixelRatio || 1
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)]
+  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h]
+  const context = canvas.getContext("2d")
+  context.setTransform(ratio, 0, 0, ratio, 0, 0)
+  context.clearRect(0, 0, width, height)
+  return { context, width, height }
+}
+
+/* Rows of 16-bit numbers [rows, columns] in the order given, as an image of one pixel a value. */
+function image(values, columns, order, table, diverging) {
+  const picture = new OffscreenCanvas(columns, order.length)
+  const context = picture.getContext("2d")
+  const pixels = context.createImageData(columns, order.length)
+  const data = pixels.data
+  let to = 0
+  for (const row of order) {
+    const start = row * columns
+    for (let t = 0; t < columns; t++, to += 4) {
+      const value = values[start + t]
+      if (value === MISSING) continue // stays transparent
+      const from = 3 * Math.round(placeOf(value, diverging))
+      data[to] = table[from]
+      data[to + 1] = table[from + 1]
+      data[to + 2] = table[from + 2]
+      data[to + 3] = 255
+    }
+  }
+  context.putImageData(pixels, 0, 0)
+  return picture
+}
+
+/* About `most` round numbers from low to high. */
+function ticks(low, high, most) {
+  const span = high - low || 1
+  const raw = span / Math.max(1, most)
+  const power = 10 ** Math.floor(Math.log10(raw))
+  const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= raw)
+  const found = []
+  for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + 1e-9 * span; v += step) found.push(+v.toPrecision(12))
+  return found
+}
+
+function formatted(value) {
+  if (!Number.isFinite(value)) return "–"
+  const size = Math.abs(value)
+  if (size !== 0 && (size < 0.001 || size >= 1e5)) return value.toExponential(2)
+  return value.toLocaleString("en", { maximumFractionDigits: size < 10 ? 3 : size < 100 ? 2 : 1 })
+}
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value))

@@ -1,0 +1,71 @@
+"""The time slider of the Inspect page: one place a snapshot, with buttons to step and to play."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from seqcore.results.formatting import counted
+from seqcore.runs.records import Run, Snapshot
+from ui import session
+
+__all__ = ["time_slider"]
+
+HEIGHT = 84  # pixels; more on a narrow screen
+NOTES = {"change": "before a change of settings", "request": "on request", "end": "end of the run"}
+
+_FOLDER = Path(__file__).parent
+
+
+def _file(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+_component = st.components.v2.component(
+    "sequence_lab_time_slider",
+    html=_file("time_slider.html"),
+    css=_file("time_slider.css"),
+    js=_file("time_slider.js"),
+    isolate_styles=False,
+)
+
+
+def time_slider(run: Run, snapshots: Sequence[Snapshot], at: int, on_move: Callable[[int], None]) -> None:
+    """Show the snapshots with the training loss above them; `on_move` is called with the step of a chosen one."""
+    key = f"time-{run.id}"
+
+    def moved() -> None:
+        if told := st.session_state[key].get("moved"):
+            on_move(int(told["step"]))
+
+    steps = tuple(one.step for one in snapshots)
+    data = {
+        "steps": list(steps),
+        "at": at,
+        "notes": [_note(one) for one in snapshots],
+        "changes": [i for i, one in enumerate(snapshots) if one.reason == "change"],
+        "loss": _losses(run.id, run.attempt, steps),
+    }
+    _component(key=key, data=data, on_moved_change=moved)
+
+
+def _note(one: Snapshot) -> str:
+    note = NOTES.get(one.reason)
+    if not one.step:
+        return "before training"
+    done = f"{counted(one.epoch, 'epoch')} done" if one.epoch else "in the first epoch"
+    return f"{done}, {note}" if note else done
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _losses(run: str, attempt: int, steps: tuple[int, ...]) -> list[float | None]:
+    """log10 of the training loss at these steps, as far as it is known. `attempt` is part of the cache's key."""
+    curve = session.store().curve(run, "loss", max_points=2_000)
+    if not len(curve):
+        return [None] * len(steps)
+    nearest = np.clip(np.searchsorted(curve.steps, steps), 0, len(curve) - 1)
+    values = [float(curve.values[i]) for i in nearest]
+    return [round(float(np.log10(v)), 4) if np.isfinite(v) and v > 0 else None for v in values]
