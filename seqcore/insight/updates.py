@@ -12,10 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqcore.data.dataset import Dataset
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
+from seqcore.experiment.experiment import Experiment
 from seqcore.results.updates import UpdatesView
-from seqcore.training.checkpoint import unpack
+from seqcore.tasks import TASKS
+from seqcore.tasks.task import Task
+from seqcore.training.checkpoint import Checkpoint, unpack
 from seqcore.training.fit import train_step
 from seqcore.training.isolated_rng import on_one_thread, random_state, set_random_state
 from seqcore.training.replicas import state_type
@@ -35,15 +39,17 @@ def update_ratios(snapshots: Iterable[bytes], table: Table) -> UpdatesView:
     """
     steps: list[int] = []
     rows: list[dict[str, float]] = []
-    dataset = None
+    dataset: Dataset | None = None
     generator = random_state(_CPU)
     try:
         with on_one_thread():
             for content in snapshots:
                 checkpoint = unpack(content)
-                kind = state_type(restored_experiment(checkpoint))
+                experiment = restored_experiment(checkpoint)
+                if dataset is None:
+                    dataset = _dataset(experiment, checkpoint, table)
+                kind = state_type(experiment)
                 state = kind.resumed(checkpoint, table, _CPU, device_name="cpu", dataset=dataset)
-                dataset = state.dataset
                 steps.append(state.progress.step)
                 rows.append(_ratios(state))
     finally:
@@ -52,6 +58,14 @@ def update_ratios(snapshots: Iterable[bytes], table: Table) -> UpdatesView:
         raise PredictionError("updates: this run has no snapshots")
     names = tuple(rows[0])
     return UpdatesView(tuple(steps), names, np.array([[row[name] for name in names] for row in rows]))
+
+
+def _dataset(experiment: Experiment, checkpoint: Checkpoint, table: Table) -> Dataset:
+    """The run's data as the snapshots know them: their baselines are not fitted again."""
+    task: Task = TASKS[experiment.data.task].load()(experiment)
+    codec = task.codec_type.from_dict(checkpoint.part("codec"), checkpoint.arrays("codec"))
+    dataset: Dataset = task.make_dataset(table, _CPU, codec)
+    return dataset
 
 
 def _ratios(state: TrainingState) -> dict[str, float]:
