@@ -61,7 +61,7 @@ def _sections() -> None:
 
     store = session.store()
     run = store.run(st.session_state["shown"])
-    place = inspect_context.positions(store, run)[-1]
+    place = store.snapshots(run.id)[-1]
     table = inspect_context.load_table(run.id)
     predictor = store.predictor(run.id, at="last")
     example = load_example(predictor, table, "train", 0)
