@@ -175,6 +175,19 @@ class Changed(_Event):
     before: dict[str, Any] = field(default_factory=dict)  # the values before; empty in runs of earlier versions
     by: str | None = None  # who asked for it, where users sign in
 
+    @property
+    def sentence(self) -> str:
+        """For people: "learning rate 0.01 → 0.1, batch size 32 → 64 (ann)"."""
+        texts = []
+        for path, value in self.changes.items():
+            before = f"{_shown(self.before[path])} → " if path in self.before else ""
+            texts.append(f"{path.rpartition('.')[2].replace('_', ' ')} {before}{_shown(value)}")
+        return ", ".join(texts) + (f" ({self.by})" if self.by else "")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
 
 @dataclass(frozen=True)
 class Finding(_Event):

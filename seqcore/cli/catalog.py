@@ -73,5 +73,7 @@ def _help(setting: Setting) -> str:
     text = setting.help
     if setting.unit:
         text = f"{text} [{setting.unit}]"
+    if setting.live:
+        text = f"{text} May change during a run."
     conditions = [f"{path} = {' or '.join(values)}" for path, values in (setting.applies_to or {}).items()]
     return f"{text} (for {', '.join(conditions)})" if conditions else text

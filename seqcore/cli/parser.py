@@ -160,6 +160,13 @@ def _add_runs(commands: Any) -> None:
     asked = {"pause": "Pause a running run.", "continue": "Continue a paused run."}
     for name, help in {**asked, "stop": "Stop a run; its checkpoint is kept."}.items():
         _add(commands, name, "runs.command", help, run=True).set_defaults(kind=name)
+    change = _add(commands, "set", "steering.set_fields", "Change fields of a run while it goes on.", run=True)
+    help = "live fields, as in training.learning_rate=0.003; `fields` marks them"
+    change.add_argument("changes", metavar="FIELD=VALUE", nargs="+", type=_assignment, help=help)
+    slow = _add(commands, "slow", "steering.slow", "Slow a run down, to watch its steps.", run=True)
+    slow.add_argument("rate", metavar="STEPS_PER_SECOND", help="most steps per second, as in 2; `off` for full speed")
+    step = _add(commands, "step", "steering.step", "Let a paused run take steps, and pause again.", run=True)
+    step.add_argument("steps", metavar="N", nargs="?", type=_positive, default=1, help="number of steps (default: 1)")
     delete = _add(commands, "delete", "runs.delete", "Delete a run with its checkpoints.", run=True)
     delete.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 

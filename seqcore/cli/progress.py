@@ -33,6 +33,8 @@ class ProgressDisplay:
         self.finished = False
         self.replicas: Replicas = {}  # the scores of each replica, at the end
         self._steps_per_epoch = 1
+        self._epochs = self._windows = 0  # planned; in the training split
+        self._epoch = (0, 0)  # the last one that ended, and its last step
         self._losses = ""
         self._busy: Status | None = None
         self._bar: Progress | None = None
@@ -58,6 +60,7 @@ class ProgressDisplay:
                 for title, name in (("train", "train_loss"), ("validation", "val_loss"))
                 if name in event.metrics
             )
+            self._epoch = (event.epoch, event.step)
             self._advance(event.step)
         elif isinstance(event, Changed):
             self._change(event)
@@ -93,6 +96,8 @@ class ProgressDisplay:
             f"{event.device} ({event.device_reason}), {event.threads} thread{'s' * (event.threads != 1)}"
         )
         self._steps_per_epoch = max(1, event.steps_per_epoch)
+        self._epochs, self._windows = event.epochs, event.split_sizes.get("train", 0)
+        self._epoch = (event.epoch, min(event.step, event.epoch * self._steps_per_epoch))
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]:>4} of {task.fields[epochs]}"),
             BarColumn(),
@@ -104,22 +109,31 @@ class ProgressDisplay:
             refresh_per_second=4,
             disable=not self.out.notes.is_terminal,
         )
-        total = event.epochs * self._steps_per_epoch
         self._task = self._bar.add_task(
-            "", total=total, completed=event.step, epoch=event.epoch, epochs=event.epochs, losses=""
+            "", total=self._total, completed=event.step, epoch=event.epoch, epochs=event.epochs, losses=""
         )
         self._bar.start()
 
     def _advance(self, step: int) -> None:
         if self._bar is not None and self._task is not None:
-            epoch = math.ceil(step / self._steps_per_epoch)
+            done, last = self._epoch
+            epoch = done + math.ceil((step - last) / self._steps_per_epoch)
             self._bar.update(self._task, completed=step, epoch=epoch, losses=self._losses)
 
+    @property
+    def _total(self) -> int:
+        """Steps until the planned end, at today's batch size."""
+        done, last = self._epoch
+        return last + (self._epochs - done) * self._steps_per_epoch
+
     def _change(self, event: Changed) -> None:
-        self._print("changed: " + ", ".join(f"{path} = {value}" for path, value in event.changes.items()))
-        epochs = event.changes.get("training.epochs")
-        if epochs is not None and self._bar is not None and self._task is not None:
-            self._bar.update(self._task, total=int(epochs) * self._steps_per_epoch, epochs=epochs)
+        self._print(f"changed: {event.sentence}")
+        self._epochs = int(event.changes.get("training.epochs", self._epochs))
+        size = event.changes.get("training.batch_size")
+        if size is not None and self._windows:
+            self._steps_per_epoch = -(-self._windows // min(int(size), self._windows))
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=self._total, epochs=self._epochs)
 
     def _print(self, text: str) -> None:
         console = self._bar.console if self._bar is not None else self.out.notes

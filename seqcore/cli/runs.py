@@ -84,8 +84,7 @@ def show(args: argparse.Namespace, out: Output) -> int:
         if isinstance(event, Finding):
             out.line(event.sentence)
         elif isinstance(event, Changed):
-            changes = ", ".join(f"{path} = {value}" for path, value in event.changes.items())
-            out.line(f"changed after step {event.step}: {changes}")
+            out.line(f"changed after step {event.step}: {event.sentence}")
     print_scores(out, run, replicas)
     if run.status == "failed":
         out.line(run.error or "")

@@ -1,0 +1,122 @@
+"""Steering in the shell: a run is changed while it is queued and paused, slowed, and taken step by step."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqcore.cli import main
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.execution import execute
+from seqcore.runs.store import Run, Store
+
+PLAN = Experiment.make(
+    {"data": {"options": {"samples": 150}, "window": 8}, "model": {"hidden_size": 4}, "training": {"epochs": 100_000}}
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setenv("SEQCORE_STORE", str(tmp_path))
+    monkeypatch.setenv("SEQCORE_USER", "ann")
+    opened = Store(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ask(store: Store, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(words)
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 60.0
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def paused(store: Store, ask: Any) -> Iterator[Run]:
+    """A run that was paused before or soon after its first step."""
+    lease = store.start(PLAN)
+    store.command(lease.run, "pause")
+    thread = threading.Thread(target=execute, args=(store, lease))
+    thread.start()
+    until(lambda: store.run(lease.run).status == "paused")
+    yield store.run(lease.run)
+    store.command(lease.run, "stop")
+    thread.join()
+
+
+def test_a_paused_run_is_changed_and_takes_steps(store: Store, ask: Any, paused: Run) -> None:
+    code, out, _ = ask("set", "latest", "training.learning_rate=0.003", "model.dropout=0.1")
+    assert code == 0
+    assert out.strip() == (
+        f"{paused.id[:8]} gets training.learning_rate = 0.003, model.dropout = 0.1 from the next step on"
+    )
+    code, out, _ = ask("step", paused.id, "2")
+    assert (code, out.strip()) == (0, f"{paused.id[:8]} takes 2 steps from step {paused.step} on")
+    until(lambda: store.run(paused.id).step == paused.step + 2)
+    assert store.curve(paused.id, "learning_rate", None).values[-2:].tolist() == [0.003, 0.003]
+    _, out, _ = ask("show", paused.id)
+    assert f"changed after step {paused.step}: learning rate 0.01 → 0.003, dropout 0 → 0.1 (ann)" in out
+    _, out, _ = ask("slow", paused.id, "5", "--json")
+    assert json.loads(out) == {"run": paused.id, "status": "paused", "steps_per_second": 5.0}
+    assert store.run(paused.id).steps_per_second == 5.0
+    _, out, _ = ask("slow", paused.id, "off")
+    assert out.strip() == f"{paused.id[:8]} goes on at full speed"
+    assert store.run(paused.id).steps_per_second is None
+
+
+def test_a_queued_run_is_changed_before_its_first_step(store: Store, ask: Any) -> None:
+    run = store.submit(PLAN)
+    code, out, _ = ask("set", run.id, "training.batch_size=64", "--json")
+    assert code == 0
+    assert json.loads(out) == {
+        "run": run.id, "status": "queued", "changes": {"training.batch_size": 64}, "after_step": 0,
+    }  # fmt: skip
+    _, out, _ = ask("set", run.id, "training.epochs=3")
+    assert out.strip().endswith("gets training.epochs = 3 before its first step")
+    code, _, err = ask("step", run.id)
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "is queued, so it can't advance" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("set", "latest", "training.learning_rate=-1"), "use a number above 0 and up to 100"),
+        (("set", "latest", "training.learning_rte=1"), "did you mean training.learning_rate?"),
+        (("set", "latest", "model.hidden_size=3"), "can't change after the start of a run"),
+        (("set", "latest", "training.teacher_forcing=0.5"), "has no effect on this run: it is for translation"),
+        (("slow", "latest", "0"), "use a number from 0.01 to 1000, or off"),
+        (("slow", "latest", "quick"), "use a number from 0.01 to 1000, or off"),
+        (("set", "nope", "training.epochs=1"), "nope"),
+    ],
+)
+def test_what_is_not_allowed_is_one_line(store: Store, ask: Any, words: tuple[str, ...], fault: str) -> None:
+    store.submit(PLAN)
+    code, out, err = ask(*words)
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert fault in err
+
+
+def test_a_run_that_has_ended_is_not_steered(store: Store, ask: Any) -> None:
+    run = store.submit(PLAN)
+    store.command(run.id, "stop")
+    for words in (("set", run.id, "training.epochs=3"), ("slow", run.id, "2"), ("step", run.id)):
+        code, _, err = ask(*words)
+        assert (code, len(err.splitlines())) == (1, 1)
+        assert "is stopped" in err
