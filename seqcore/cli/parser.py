@@ -99,6 +99,11 @@ def _add_training(commands: Any) -> None:
         "--counts", metavar="K", type=_positive, nargs="+", default=(4, 8, 16), help="numbers of seeds (4 8 16)"
     )
     _add_changes(cost)
+    fork = _add(commands, "fork", "forks.fork", "Train a new run that equals another one up to a step.", run=True)
+    step_help = "the last step that both share (default: the newest that is kept)"
+    fork.add_argument("--step", metavar="N", type=_count, help=step_help)
+    _add_changes(fork, "change a live field from there on, as in training.learning_rate=0.003; can be repeated")
+    fork.add_argument("--group", help="group name for runs that belong together")
     more = _add(commands, "more-epochs", "training.more_epochs", "Train a run for more epochs.", run=True)
     more.add_argument("epochs", metavar="N", type=_positive, help="number of epochs to add")
 
@@ -157,6 +162,8 @@ def _add_runs(commands: Any) -> None:
     help = "show the newest N changes and findings, and the newest finding of each kind (default: 1000)"
     show.add_argument("--events", type=_positive, default=1000, metavar="N", help=help)
     show.add_argument("--log", action="store_true", help="show the run's log, too")
+    kept = _add(commands, "snapshots", "forks.snapshots", "List the steps at which a run's state is kept.", run=True)
+    kept.add_argument("--take", action="store_true", help="keep the state that the run is in now")
     asked = {"pause": "Pause a running run.", "continue": "Continue a paused run."}
     for name, help in {**asked, "stop": "Stop a run; its checkpoint is kept."}.items():
         _add(commands, name, "runs.command", help, run=True).set_defaults(kind=name)
@@ -180,7 +187,7 @@ def _add_predict(commands: Any) -> None:
     what("--split", metavar="SPLIT", choices=SPLITS, help="evaluate a split of its data: train, val or test")
     what("--part", dest="split", choices=SPLITS, help=argparse.SUPPRESS)  # the former name
     what("--steps", metavar="N", type=_positive, help="forecast N steps beyond the end of the data")
-    at_help = "weights: best, last, or the step of a kept checkpoint (default: best)"
+    at_help = "weights: best, last, or a step that `snapshots` lists (default: best)"
     option("--at", metavar="WEIGHTS", type=_weights, default="best", help=at_help)
     option("--refit", action="store_true", help="with --steps: retrain on all data first")
     option("--series", metavar="NAME", help="with --steps or --input: one of several series (default: the first)")
@@ -201,7 +208,13 @@ def _weights(text: str) -> str | int:
         return text
     if text.isdecimal():
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use best, last, or the step of a kept checkpoint")
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use best, last, or a step that `snapshots` lists")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use a whole number from 0 up")
+    return int(text)
 
 
 def _positive(text: str) -> int:

@@ -19,7 +19,7 @@ from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.api import open_store
 from seqcore.runs.store import Run, RunFilter
 
-__all__ = ["command", "delete", "runs", "show"]
+__all__ = ["SHORT_ID", "command", "delete", "runs", "show", "when"]
 
 MOST = 1000  # runs that are listed if no limit is given
 SHORT_ID = 8  # characters of an id, if they are unique
@@ -51,7 +51,7 @@ def runs(args: argparse.Namespace, out: Output) -> int:
             score += ", on all data"
         source = run.recipe or run.outline.name or run.outline.source
         model = f"{run.outline.architecture} {run.outline.hidden_size}"
-        trained = (f"{run.epoch} of {run.epochs}", score, format_duration(run.seconds), _when(run.created))
+        trained = (f"{run.epoch} of {run.epochs}", score, format_duration(run.seconds), when(run.created))
         rows.append((run.id[:length], _status(run), source, model, *trained))
     columns = ("run", "status", "data", "model", "epochs", "metric", "time", "created")
     out.table(columns, rows, right=("epochs", "time"))
@@ -74,9 +74,11 @@ def show(args: argparse.Namespace, out: Output) -> int:
         out.object({**value, "events": [event.to_dict() for event in events]})
         return 0
     out.line(outcome(run) if run.ended else f"{run.id[:SHORT_ID]} {_status(run)}, epoch {run.epoch} of {run.epochs}")
-    facts = [("run", run.id), ("created", _when(run.created)), ("attempts", str(run.attempt))]
+    facts = [("run", run.id), ("created", when(run.created)), ("attempts", str(run.attempt))]
     parameters = None if run.parameters is None else f"{run.parameters:,}"
-    further = {"owner": run.owner, "recipe": run.recipe, "group": run.group, "parameters": parameters}
+    origin = run.parent and f"{run.parent} at step {run.parent_step:,}"
+    further = {"owner": run.owner, "recipe": run.recipe, "group": run.group, "fork of": origin}
+    further |= {"parameters": parameters}
     facts += [(name, value) for name, value in further.items() if value]
     facts += [(path, _written(value)) for path, value in run.experiment.differences(_base(run)).items()]
     out.facts(facts)
@@ -124,7 +126,7 @@ def _brief(run: Run) -> dict[str, Any]:
     times = {"created": run.created, "started": run.started, "finished": run.finished}
     return {
         "run": run.id,
-        **_attributes(run, "status", "stopping", "recipe", "group", "owner"),
+        **_attributes(run, "status", "stopping", "recipe", "group", "owner", "parent", "parent_step"),
         **_attributes(run.outline, "source", "task", "architecture"),
         **_attributes(run, "parameters", "attempt", "step", "epoch", "epochs", "best_epoch", "seconds"),
         **{name: time.isoformat() if time else None for name, time in times.items()},
@@ -160,7 +162,8 @@ def _status(run: Run) -> str:
     return f"queued, position {run.queue_position}" if run.queue_position else run.status
 
 
-def _when(time: datetime) -> str:
+def when(time: datetime) -> str:
+    """A time in the local zone."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M")
 
 

@@ -242,7 +242,7 @@ def test_runs_of_an_empty_store_says_how_to_make_one(ask: Ask) -> None:
     [
         ("show", "nope"), ("resume", "nope"), ("pause", "nope"), ("continue", "nope"), ("stop", "nope"),
         ("delete", "nope"), ("more-epochs", "nope", "1"), ("predict", "nope", "--steps", "1"),
-        ("export", "nope", "--format", "weights", "out"),
+        ("export", "nope", "--format", "weights", "out"), ("fork", "nope"), ("snapshots", "nope"),
     ],
 )  # fmt: skip
 def test_a_run_that_does_not_exist_is_one_line(ask: Ask, words: tuple[str, ...]) -> None:
@@ -255,6 +255,50 @@ def test_a_run_that_does_not_exist_is_one_line(ask: Ask, words: tuple[str, ...])
 def test_a_run_that_has_ended_takes_no_commands(ask: Ask, ball: str, kind: str) -> None:
     answer = ask(kind, ball)
     assert (answer.code, answer.out, len(answer.faults)) == (1, "", 1)
+
+
+def test_snapshots_lists_the_steps_at_which_predict_can_be_used(ask: Ask, ball: str) -> None:
+    kept = ask("snapshots", ball, "--json").objects
+    steps = [one["step"] for one in kept]
+    assert steps[:8] == [0, 1, 2, 3, 4, 5, 6, 8]
+    assert {one["reason"] for one in kept} == {"schedule"}
+    table = ask("snapshots", ball).out.splitlines()
+    assert len(table) == len(kept) + 1
+    assert ask("predict", ball, "--input", "1 2 3", "--at", "6").code == 0
+    refused = ask("predict", ball, "--input", "1 2 3", "--at", "7")
+    assert (refused.code, refused.out) == (1, "")
+    assert "the nearest are at 6 and 8" in refused.err
+    taken = ask("snapshots", ball, "--take")
+    assert (taken.code, taken.out, len(taken.faults)) == (1, "", 1)
+
+
+def test_a_fork_trains_in_the_shell_and_names_its_parent(ask: Ask, ball: str) -> None:
+    changes = ("--set", "training.learning_rate=0.1", "--set", "training.epochs=3")
+    events = ask("fork", ball, "--step", "7", *changes, "--json").objects
+    assert events[0] == {"event": "forked", "run": events[0]["run"], "parent": ball, "parent_step": 7}
+    assert (events[-1]["event"], events[-1]["status"], events[-1]["epochs"]) == ("finished", "completed", 3)
+    shown = ask("show", events[0]["run"], "--json").objects[0]
+    assert (shown["parent"], shown["parent_step"]) == (ball, 7)
+    changed = [event for event in shown["events"] if event["event"] == "changed"]
+    assert [(event["step"], event["changes"]) for event in changed] == [
+        (7, {"training.learning_rate": 0.1, "training.epochs": 3})
+    ]
+    assert f"{ball} at step 7" in ask("show", events[0]["run"]).out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--step", "100000"), "can't be forked at step 100,000"),
+        (("--step", "5", "--set", "model.hidden_size=9"), "model.hidden_size: can't change after the start of a run"),
+        (("--step", "5", "--set", "training.learning_rate=-1"), "training.learning_rate"),
+        ((), "no epochs left"),
+    ],
+)
+def test_a_fork_that_is_not_possible_is_one_line(ask: Ask, ball: str, words: tuple[str, ...], message: str) -> None:
+    answer = ask("fork", ball, *words)
+    assert (answer.code, answer.out, len(answer.faults)) == (1, "", 1)
+    assert message in answer.err
 
 
 def test_resume_of_a_completed_run_says_so_and_succeeds(ask: Ask, ball: str) -> None:
