@@ -128,7 +128,7 @@ def detail(run: Run) -> None:
     if not info.empty:
         figure = plot_loss(info)
         figure.update_layout(height=250)
-        picture(figure, key=f"loss-{run.id}", label="Training and validation loss over the steps of the run")
+        picture(figure, key=f"loss-{run.id}", label=info.sentence)
     scores = run_labels.scores(run)
     if scores.model is not None:
         st.markdown(escape(scores.sentence))

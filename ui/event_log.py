@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 from seqcore.events import Changed, Epoch, Finding, Finished, Started
@@ -57,13 +58,13 @@ def event_log(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
     """Newest first: the end, changes, the best epoch so far, and each start."""
     best = next((e for e in reversed(events) if isinstance(e.event, Epoch) and e.event.best), None)
     lines: list[Line] = []
+    numbers = count(1)  # of changes, as in the charts
     for stored in events:
         event = stored.event
         if isinstance(event, Started):
             lines.append(_started(event))
         elif isinstance(event, Changed):
-            changes = ", ".join(f"{path} = {_plain(value)}" for path, value in event.changes.items())
-            lines.append(Line(f"step {event.step:,}", f"Changed: {changes}.", "change"))
+            lines.append(Line(f"step {event.step:,}", f"Change {next(numbers)}: {event.sentence}.", "change"))
         elif isinstance(event, Finished):
             lines.append(_finished(event))
         elif isinstance(event, Epoch) and stored is best:
@@ -105,7 +106,3 @@ def _finished(event: Finished) -> Line:
     if event.best_epoch is not None and event.best_epoch != event.epochs:
         text += f" The weights of epoch {event.best_epoch} are kept: lowest validation loss."
     return Line(f"step {event.step:,}", text, "end")
-
-
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

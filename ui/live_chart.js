@@ -120,7 +120,10 @@ function fitNarrow(layout, width) {
       if (room < 22) axis.dtick *= Math.ceil(22 / room)
     }
   }
-  for (const note of layout.annotations ?? []) if (note.font?.size === 12) note.font.size = 10
+  for (const note of layout.annotations ?? []) {
+    if (note.font?.size === 12) note.font.size = 10
+    if (note.name === "wide" || note.name === "narrow") note.visible = note.name === "narrow"
+  }
 }
 
 /* How far a legend of several lines overlaps the subplot titles below it, in pixels. */

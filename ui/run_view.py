@@ -39,6 +39,7 @@ LOSS_HELP = "Loss per training step: lower is better."
 SEEDS = " Line: median of {} seeds; band: lowest to highest seed."
 SCORE_HEIGHT = 240  # pixels
 OVERFITTING = " Validation loss far above training loss means overfitting."
+CHANGES_HELP = " Dotted lines: changes during the run, numbered as in the event log."
 UNSEEN = "Not used for training."
 SEEN = "Used for training: no data are held out."
 
@@ -204,23 +205,25 @@ def loss_of(moment: Moment, title: str = "") -> LossInfo:
 
 
 def _loss(moment: Moment, history: SharedHistory | None) -> None:
-    def draw() -> tuple[str, bool]:
+    def draw() -> tuple[str, LossInfo]:
         info = loss_of(moment, "Loss")
-        return figure_text(plot_loss(info)), len(info.validation) > 0
+        return figure_text(plot_loss(info)), info
 
     state = (moment.step, moment.epoch, len(moment.validation.steps), _last_seq(moment), moment.run.attempt)
-    figure, validated = history.drawn("loss", state, draw) if history else draw()
+    figure, info = history.drawn("loss", state, draw) if history else draw()
     with st.container(key="loss-place"):  # keeps its height while Streamlit remounts the chart
         live_chart(
             figure,
             key="loss-chart",
-            label="Training and validation loss over the steps of the run",
+            label=info.sentence,
             height=320,
             revision=moment.run.id,
             scale="log",
         )
     band = SEEDS.format(moment.run.experiment.training.replicas) if moment.band else ""
-    st.caption(LOSS_HELP + band + (OVERFITTING if validated else ""))
+    st.caption(
+        LOSS_HELP + band + (OVERFITTING if len(info.validation) else "") + (CHANGES_HELP if info.changes else "")
+    )
 
 
 def _score(moment: Moment, history: SharedHistory | None) -> None:
@@ -235,10 +238,11 @@ def _score(moment: Moment, history: SharedHistory | None) -> None:
     def draw() -> tuple[str, str]:
         words = metric_named(run.metric)
         title = f"Validation {words.short}"
-        info = score_curve_info(replicas.steps, each, run.metric, reference=reference, title=title)
+        events = [e.event for e in moment.events]
+        info = score_curve_info(replicas.steps, each, run.metric, reference=reference, title=title, events=events)
         return figure_text(plot_score_curve(info)), info.sentence
 
-    state = (len(each), int(replicas.steps[-1]), run.attempt)
+    state = (len(each), int(replicas.steps[-1]), run.attempt, len(moment.changed), _last_seq(moment))
     figure, sentence = history.drawn("score", state, draw) if history else draw()
     live_chart(figure, key="score-chart", label=sentence, height=SCORE_HEIGHT, revision=run.id)
     st.caption(sentence)

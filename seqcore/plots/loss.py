@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from seqcore.events import Changed, Epoch
 from seqcore.plots.band import Band, add_band, extremes
+from seqcore.plots.changes import Change, add_changes, changes_of, described
 from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.results.thinning import thin
 
 __all__ = ["EpochLosses", "LossInfo", "loss_info", "plot_loss"]
 
 VALIDATION_POINTS = 200
-MOST_CHANGES = 20  # during a run, each a line with its text
 
 Values = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ class LossInfo(NamedTuple):
     validation: Values
     best_step: int | None  # the last step of the best epoch
     best: float | None  # its validation loss
-    changes: tuple[tuple[int, str], ...]  # step, what was changed
+    changes: tuple[Change, ...]
     logarithmic: bool
     title: str
     train_band: Band | None = None  # of replicas, over which `train` and `validation` are medians
@@ -54,6 +54,23 @@ class LossInfo(NamedTuple):
     def empty(self) -> bool:
         """Whether there is no point to draw."""
         return not (np.isfinite(self.train).any() or np.isfinite(self.validation).any())
+
+    @property
+    def sentence(self) -> str:
+        """What the figure shows, for those who don't see it."""
+        if self.empty:
+            return "Loss: no steps yet."
+        texts = [
+            f"{name} {values[known[-1]]:.3g} at step {steps[known[-1]]:,.0f}"
+            for name, steps, values in (
+                ("training loss", self.steps, self.train),
+                ("validation loss", self.validation_steps, self.validation),
+            )
+            if len(known := np.flatnonzero(np.isfinite(values)))
+        ]
+        texts += [f"lowest validation loss {self.best:.3g} at step {self.best_step:,}"] if self.best is not None else []
+        text = f"Loss over optimizer steps: {', '.join(texts)}."
+        return f"{text} {described(self.changes)}".strip()
 
 
 def loss_info(
@@ -71,16 +88,12 @@ def loss_info(
     `band` are the lowest and the highest loss of replicas, [n] each, of which `loss` is the median.
 
     An epoch that came twice (a resumed run) counts once, as it was the last time. `epochs` replaces those of `events`
-    and is thinned to about `VALIDATION_POINTS`; of the changes the last `MOST_CHANGES` are shown.
+    and is thinned to about `VALIDATION_POINTS`.
     """
     events = list(events)
     epochs = _epoch_losses(events) if epochs is None else epochs
     known = bool(np.isfinite(epochs.losses).any())
     kept = thin(epochs.losses, VALIDATION_POINTS) if known else np.zeros(0, dtype=np.int64)
-    changes = [
-        (event.step, ", ".join(f"{_field(k)} {_shown(v)}" for k, v in event.changes.items()))
-        for event in [event for event in events if isinstance(event, Changed)][-MOST_CHANGES:]
-    ]
     best = _drawable(epochs.losses[epochs.steps == epochs.best_step][-1:], logarithmic)
     marked = best.size > 0 and np.isfinite(best[0])
     return LossInfo(
@@ -90,7 +103,7 @@ def loss_info(
         validation=_drawable(epochs.losses[kept], logarithmic),
         best_step=epochs.best_step if marked else None,
         best=float(best[0]) if marked else None,
-        changes=tuple(changes),
+        changes=changes_of(events),
         logarithmic=logarithmic,
         title=title,
         train_band=_drawable_band(band, logarithmic),
@@ -112,7 +125,7 @@ def _epoch_losses(events: Iterable[Any]) -> EpochLosses:
 
 
 def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
-    """Training and validation loss; the best epoch is marked, a change during the run is a thin vertical line.
+    """Training and validation loss; the best epoch is marked, a change during the run is a dotted vertical line.
 
     Of replicas: the median as a line, and from the lowest to the highest value as a band.
     """
@@ -139,21 +152,8 @@ def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
             x=[info.best_step], y=[info.best], name="best", mode="markers", hoverinfo="skip", showlegend=False,
             marker={"symbol": "circle-open", "size": 12, "color": colour("validation", dark=dark)},
         )  # fmt: skip
-    dotted = {"color": colour("baseline"), "width": 1, "dash": "dot"}
-    small = {"size": 11, "color": colour("baseline")}
-    domain = {"xref": "x", "yref": "y domain"}
-    figure.update_layout(
-        shapes=[
-            {"type": "line", "x0": step, "x1": step, "y0": 0, "y1": 1, "line": dotted, **domain}
-            for step, _ in info.changes
-        ],
-        annotations=[
-            {"x": step, "y": 1, "xanchor": "left", "yanchor": "top", "text": text, "font": small,
-             "showarrow": False, **domain}
-            for step, text in info.changes
-        ],
-    )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title)
+    add_changes(figure, info.changes, info.steps, info.train, dark=dark)
     figure.update_xaxes(title_text="optimizer step", rangemode="tozero")
     figure.update_yaxes(title_text="loss")
     if info.logarithmic:
@@ -183,11 +183,3 @@ def _drawable_band(band: Band | None, logarithmic: bool) -> Band | None:
 def _drawable(values: Any, logarithmic: bool) -> Values:
     numbers = np.array(values, dtype=np.float64)
     return np.where(np.isfinite(numbers) & ((numbers > 0) | (not logarithmic)), numbers, np.nan)
-
-
-def _field(path: str) -> str:
-    return path.rpartition(".")[2].replace("_", " ")
-
-
-def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.band import Band, add_band, extremes
+from seqcore.plots.changes import Change, add_changes, changes_of
 from seqcore.plots.style import apply_style, colour, empty_figure, line
 from seqcore.results.metrics import Metric, metric_named
 from seqcore.results.thinning import thin
@@ -29,6 +31,7 @@ class ScoreCurveInfo(NamedTuple):
     words: Metric
     reference: tuple[str, float] | None  # title and score of the reference baseline
     title: str
+    changes: tuple[Change, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -45,9 +48,15 @@ class ScoreCurveInfo(NamedTuple):
 
 
 def score_curve_info(
-    steps: NDArray[np.int64], each: Values, metric: str, *, reference: tuple[str, float] | None = None, title: str = ""
+    steps: NDArray[np.int64],
+    each: Values,
+    metric: str,
+    *,
+    reference: tuple[str, float] | None = None,
+    title: str = "",
+    events: Iterable[Any] = (),
 ) -> ScoreCurveInfo:
-    """From the scores of K replicas `each`[n, K] at the last `steps`[n] of epochs."""
+    """From the scores of K replicas `each`[n, K] at the last `steps`[n] of epochs, and the changes among events."""
     words = metric_named(metric)
     scale = 100.0 if words.share else 1.0
     known = np.where(np.isfinite(each), each * scale, np.nan)
@@ -64,6 +73,7 @@ def score_curve_info(
         words=words,
         reference=None if reference is None or not np.isfinite(reference[1]) else (reference[0], reference[1] * scale),
         title=title,
+        changes=changes_of(events),
     )
 
 
@@ -87,6 +97,7 @@ def plot_score_curve(info: ScoreCurveInfo, dark: bool = False) -> go.Figure:
             hovertemplate="%{y:.4g}" + unit, marker={"color": colour("baseline", dark=dark)},
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=240)
+    add_changes(figure, info.changes, info.steps, info.median, dark=dark, height=240)
     figure.update_xaxes(title_text="optimizer step", rangemode="tozero")
     figure.update_yaxes(title_text=info.words.short + (" (%)" if info.words.share else ""))
     return figure

@@ -105,7 +105,7 @@ def test_the_event_log_has_the_newest_first_and_one_best_epoch() -> None:
     assert lines[0].text == (
         "Completed after 4 epochs in 2.0 s. All epochs done. The weights of epoch 2 are kept: lowest validation loss."
     )
-    assert lines[1].text == "Changed: training.learning_rate = 0.001."
+    assert lines[1].text == "Change 1: learning rate 0.001."
     assert lines[2].text == "Best so far at epoch 2: validation loss 0.400."
     assert "7 training windows, 2 validation" in lines[3].text
 
