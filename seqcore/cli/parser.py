@@ -9,6 +9,7 @@ from typing import Any
 
 from seqcore.cli.output import Output
 from seqcore.data.splits import SPLITS
+from seqcore.insight import PROBES
 
 __all__ = ["make_parser"]
 
@@ -33,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_comparison(commands)
     _add_runs(commands)
     _add_predict(commands)
+    _add_probe(commands)
     export = _add(commands, "export", "export.export", "Export a run to a file.", run=True)
     export.add_argument("--format", metavar="FORMAT", required=True, help="weights, experiment, predictions or history")
     export.add_argument("out", metavar="OUT", help="output file")
@@ -201,6 +203,43 @@ def _add_predict(commands: Any) -> None:
     option("--seed", metavar="N", type=int, help="with --generate: random seed (default: 0)")
     _add_changes(predict, "with --file: an import option, as in data.options.encoding=cp1252")
     predict.set_defaults(usage=predict.error)
+
+
+def _add_probe(commands: Any) -> None:
+    help = "Look into a model: states, gates, attention, memory, equations."
+    probe = _add(commands, "probe", "probe.probe", help, run=True)
+    option = probe.add_argument
+    at_help = "weights: best, last, or the step of a snapshot (default: best)"
+    option("--at", metavar="WEIGHTS", type=_weights, default="best", help=at_help)
+    option("--replica", metavar="K", type=_whole, help="one of several seeds, numbered from 0")
+    given = probe.add_mutually_exclusive_group().add_argument
+    given("--input", metavar="TEXT", help='look at this input: "70 80 90", "abcd" or a sentence')
+    given("--split", choices=SPLITS, help="look at examples of this split (default: val, or train)")
+    option("--index", metavar="I", type=_whole, help="number of the window or sequence in the split (default: 0)")
+    what_help = "; ".join(f"{name}: {entry.help.rstrip('.')}" for name, entry in PROBES.items())
+    option("--what", choices=PROBES, default="states", metavar="WHAT", help=f"{what_help} (default: states)")
+    option("--layer", metavar="L", type=_whole, default=0, help="layer, numbered from 0 (default: 0)")
+    option("--unit", metavar="U", type=_whole, default=0, help="unit, numbered from 0 (default: 0)")
+    option("--step", metavar="T", type=_whole, help="time step, numbered from 0 (default: the last)")
+    option("--name", default="hidden_state", metavar="NAME", help="hidden_state, cell_state, forget_gate, ...")
+    option("--span", metavar="FIRST:LAST", type=_span, help="with similar: steps, numbered from 0, as in 3:7")
+    threshold_help = "with similar: value from which a unit counts as active (default: 0.3)"
+    option("--threshold", metavar="X", type=float, default=0.3, help=threshold_help)
+    option("--column", metavar="NAME", help="with response: the input column (default: the first)")
+    probe.set_defaults(usage=probe.error)
+
+
+def _whole(text: str) -> int:
+    if text.isdecimal() and len(text) < 10:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use a whole number from 0 up")
+
+
+def _span(text: str) -> tuple[int, int]:
+    first, _, last = text.partition(":")
+    if first.isdecimal() and last.isdecimal():
+        return int(first), int(last)
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give the first and the last step, as in 3:7")
 
 
 def _weights(text: str) -> str | int:

@@ -1,1 +1,28 @@
-"""What happens inside a trained model: states, gates, attention, memory, and the equations of its cells."""
+"""What happens inside a trained model, and the registry of what `seqcore probe --what` shows.
+
+A new entry of `PROBES` names a function that takes a `seqcore.insight.requests.ProbeRequest` and returns a `View`.
+"""
+
+from __future__ import annotations
+
+from seqcore.registry import Entry
+
+__all__ = ["PROBES"]
+
+
+def _entry(title: str, help: str, function: str) -> Entry:
+    return Entry(title, help, f"seqcore.insight.requests:{function}")
+
+
+PROBES: dict[str, Entry] = {
+    "states": _entry("States", "States, gates and attention at every step.", "states"),
+    "equations": _entry("Equations", "The equations of --layer at --step with the numbers of --unit.", "solved"),
+    "saturation": _entry("Saturation", "Share of the steps of --split at which units are saturated.", "saturated"),
+    "spectrum": _entry("Spectrum", "Eigenvalues of the recurrent matrices.", "eigenvalues"),
+    "projection": _entry("State space", "The path of --name in its first three principal components.", "path"),
+    "similar": _entry("Similar moments", "Moments in the data that are like the steps --span.", "moments"),
+    "response": _entry("Response", "Mean response of --unit to each symbol, or to values of --column.", "responses"),
+    "reach": _entry("Receptive field", "The inputs that the output at --step can depend on, and does.", "field"),
+    "weights": _entry("Weights by lag", "The weights of a linear model by lag.", "weights"),
+}
+"""By the word of `--what`."""

@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from seqcore.data.dataset import Dataset
 from seqcore.data.splits import SPLITS
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError, did_you_mean
 from seqcore.inference.predictor import Predictor
 from seqcore.results.base import Values, Words
+from seqcore.results.thinning import evenly
+from seqcore.tasks.inspection import MOST_CARRIED
 
-__all__ = ["InspectExample", "given_example", "load_example", "load_examples", "number_of_examples", "typed_example"]
+__all__ = [
+    "InspectExample", "load_example", "load_examples", "number_of_examples", "separate_examples", "typed_example",
+]  # fmt: skip
 
 MOST_EXAMPLES = 60
+MOST_SEARCHED, MOST_STEPS = 400, 20_000  # examples and their steps that are looked into together
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,20 @@ def load_examples(predictor: Predictor, table: Table, split: str, limit: int = M
     """At most `limit` examples, evenly spread over a split of the run's data. PredictionError for an empty split."""
     data = _split_data(predictor, table, split)
     return [_example(predictor, data, split, index) for index in data.spread(split, limit).tolist()]
+
+
+def separate_examples(
+    predictor: Predictor, table: Table, split: str, *, limit: int = MOST_SEARCHED, steps: int = MOST_STEPS
+) -> list[InspectExample]:
+    """Examples without common steps, evenly spread over a split: at most `limit`, of about `steps` steps together."""
+    data = _split_data(predictor, table, split)
+    windows, length = data.windows[split], max(1, data.longest)
+    apart = 1 if data.whole else -(-length // windows.stride)
+    if predictor.experiment.training.stateful:
+        apart, length = max(apart, MOST_CARRIED // length), max(length, MOST_CARRIED)
+    numbers = np.arange(0, len(windows), apart)
+    numbers = numbers[evenly(len(numbers), max(1, min(limit, steps // length)))]
+    return [_example(predictor, data, split, index) for index in numbers.tolist()]
 
 
 def load_example(predictor: Predictor, table: Table, split: str, index: int) -> InspectExample:

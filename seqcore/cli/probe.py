@@ -1,0 +1,105 @@
+"""Command `probe`: look into a model of a run, at any of its snapshots, with any example."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from seqcore.cli.output import Output
+from seqcore.data.table import Table
+from seqcore.errors import PredictionError
+from seqcore.insight import PROBES
+from seqcore.results import View
+from seqcore.runs.api import open_store
+from seqcore.runs.store import Run, Store
+
+if TYPE_CHECKING:
+    from seqcore.inference.predictor import Predictor
+    from seqcore.insight.examples import InspectExample
+
+__all__ = ["probe"]
+
+_DEFAULT = "states"
+
+
+def probe(args: argparse.Namespace, out: Output) -> int:
+    """Show internals of a model on an example."""
+    if args.index is not None and args.input is not None:
+        args.usage("--index needs --split and not --input")
+    store = open_store(args.store)
+    run = store.run(args.id)
+    predictor = _predictor(args, store, run)
+    table = cache(lambda: store.table(run.id))
+    example = _example(args, predictor, table)
+    view = _found(args, store, run, predictor, example, table)
+    if out.json:
+        about = {"run": run.id, "model_step": predictor.step, "epoch": predictor.epoch, "what": args.what}
+        chosen = {"example": example.title, "split": example.split, "index": example.index}
+        chosen |= {"replica": args.replica} if args.replica is not None else {}
+        out.object({**about, **chosen, **view.to_dict()})
+        return 0
+    out.line(f"{run.id[:8]}: weights of step {predictor.step:,}, epoch {predictor.epoch:,}; {example.title}")
+    if example.note:
+        out.note(example.note)
+    columns, rows = view.summary() or view.table()
+    out.table(tuple(map(str, columns)), [tuple(map(str, row)) for row in rows])
+    return 0
+
+
+def _predictor(args: argparse.Namespace, store: Store, run: Run) -> Predictor:
+    """The model at the wanted step; of several seeds the one that is asked for."""
+    predictor = store.predictor(run.id, at=args.at)
+    if args.replica is not None:
+        return predictor.replica(args.replica)
+    if predictor.replicas > 1:
+        raise PredictionError(
+            f"replica: this run has {predictor.replicas} models with a seed each; choose one with --replica, from 0 to "
+            f"{predictor.replicas - 1}"
+        )
+    return predictor
+
+
+def _example(args: argparse.Namespace, predictor: Predictor, table: Callable[[], Table]) -> InspectExample:
+    from seqcore.insight.examples import load_example, typed_example
+
+    if args.input is not None:
+        return typed_example(predictor, args.input)
+    return load_example(predictor, table(), args.split or _held_back(predictor), args.index or 0)
+
+
+def _held_back(predictor: Predictor) -> str:
+    """The validation split, or the training split where there is none."""
+    return "val" if predictor.experiment.data.validation_fraction else "train"
+
+
+def _found(
+    args: argparse.Namespace,
+    store: Store,
+    run: Run,
+    predictor: Predictor,
+    example: InspectExample,
+    table: Callable[[], Table],
+) -> View:
+    from seqcore.insight.requests import ProbeRequest
+
+    def snapshots() -> Iterator[bytes]:
+        return (store.snapshot(run.id, snapshot.step) for snapshot in store.snapshots(run.id))
+
+    request = ProbeRequest(
+        predictor=predictor,
+        example=example,
+        load_table=table,
+        load_snapshots=snapshots,
+        split=args.split or _held_back(predictor),
+        name=args.name,
+        layer=args.layer,
+        unit=args.unit,
+        step=args.step,
+        span=args.span,
+        threshold=args.threshold,
+        column=args.column,
+    )
+    view: View = PROBES[args.what or _DEFAULT].load()(request)
+    return view

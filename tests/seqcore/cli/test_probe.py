@@ -1,0 +1,120 @@
+"""Command `probe`: every result in JSON and as text, every input, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqcore.cli import main
+from seqcore.insight import PROBES
+
+_NEEDS = {"similar": ("--span", "0:1", "--threshold", "-1")}
+_REFUSED = {"weights"}  # of an LSTM
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a run of an LSTM, and one of two replicas, which is the latest."""
+    folder = tmp_path_factory.mktemp("probe")
+    small = ["--set", "training.epochs=3", "--set", "model.hidden_size=4", "--store", str(folder)]
+    assert main(["train", "ramp-next-value-lstm", *small]) == 0
+    assert main(["train", "ramp-next-value", *small, "--set", "training.replicas=2"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lstm(store: Path) -> str:
+    from seqcore.runs.api import open_store
+
+    return next(run.id for run in open_store(str(store)).runs() if run.outline.architecture == "lstm")
+
+
+def asked(capsys: pytest.CaptureFixture[str], store: Path, run: str, *words: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["probe", run, "--store", str(store), "--json", *words]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def refusal(capsys: pytest.CaptureFixture[str], store: Path, run: str, *words: str) -> str:
+    capsys.readouterr()
+    assert main(["probe", run, "--store", str(store), *words]) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    (line,) = err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("what", [name for name in PROBES if name not in _REFUSED])
+def test_every_result_is_printed(capsys: pytest.CaptureFixture[str], store: Path, lstm: str, what: str) -> None:
+    words = ("--what", what, *_NEEDS.get(what, ()))
+    found = asked(capsys, store, lstm, *words)
+    assert (found["run"], found["what"], found["model_step"]) == (lstm, what, 3)
+    assert found["view"]
+    assert main(["probe", lstm, "--store", str(store), *words]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.startswith(f"{lstm[:8]}: weights of step 3, epoch 3; window 1: step 1 to step 3")
+    assert len(lines) > 1
+
+
+def test_states_are_those_of_the_example_and_the_snapshot(
+    capsys: pytest.CaptureFixture[str], store: Path, lstm: str
+) -> None:
+    typed = asked(capsys, store, lstm, "--input", "10 20 30")
+    first = asked(capsys, store, lstm, "--split", "train", "--index", "0")
+    assert typed["arrays"] == first["arrays"]
+    assert first["inputs"] == [[10.0], [20.0], [30.0]]
+    early = asked(capsys, store, lstm, "--at", "0")
+    assert early["model_step"] == 0
+    assert early["arrays"]["hidden_state"] != first["arrays"]["hidden_state"]
+
+
+def test_one_replica_is_looked_into(capsys: pytest.CaptureFixture[str], store: Path) -> None:
+    zero, one = (asked(capsys, store, "latest", "--replica", number) for number in ("0", "1"))
+    assert zero["arrays"] != one["arrays"]
+    assert one["replica"] == 1
+    line = refusal(capsys, store, "latest")
+    assert line == "replica: this run has 2 models with a seed each; choose one with --replica, from 0 to 1"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--at", "99999"), "has no snapshot at step 99999; the last one is at 3"),
+        (("--input", "abc"), "input: value 1: 'abc' is not a number"),
+        (("--split", "val"), "split: this run has no val split; use one of train"),
+        (("--index", "99"), "index: 99 is not allowed; the train split has 6, numbered from 0"),
+        (("--what", "equations", "--step", "3"), "step: 3 is not allowed; use 0 to 2"),
+        (("--what", "equations", "--layer", "1"), "layer: 1 is not allowed; use 0 to 0"),
+        (("--what", "response", "--unit", "4"), "unit: 4 is not allowed; use 0 to 3"),
+        (("--what", "projection", "--name", "reset_gate"), "name: this model shows no 'reset_gate'; use one of"),
+        (("--what", "similar"), "span: which steps should be found again?"),
+        (("--what", "weights"), "weights: those of LSTM do not belong to lags; NLinear's do"),
+        (("--replica", "1"), "replica: 1 is not allowed; this model has 1, numbered from 0"),
+    ],
+)
+def test_what_there_is_not_is_one_line(
+    capsys: pytest.CaptureFixture[str], store: Path, lstm: str, words: tuple[str, ...], message: str
+) -> None:
+    assert message in refusal(capsys, store, lstm, *words)
+
+
+def test_a_run_without_snapshots_says_so(capsys: pytest.CaptureFixture[str], store: Path, tmp_path: Path) -> None:
+    settings = ("training.epochs=3", "model.hidden_size=4", "training.snapshots=false")
+    words = [word for setting in settings for word in ("--set", setting)]
+    assert main(["train", "ramp-next-value", "--store", str(tmp_path), *words]) == 0
+    assert "snapshots" in refusal(capsys, tmp_path, "latest", "--at", "1")
+    assert asked(capsys, tmp_path, "latest")["view"] == "internals"
+    assert main(["delete", "latest", "--yes", "--store", str(tmp_path)]) == 0
+    assert "there is no run" in refusal(capsys, tmp_path, "latest")
+
+
+@pytest.mark.parametrize(
+    "words", [("--input", "1 2 3", "--index", "1"), ("--span", "3"), ("--what", "dreams"), ("--index", "-1")]
+)
+def test_wrong_usage_exits_with_2(store: Path, lstm: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["probe", lstm, "--store", str(store), *words])
