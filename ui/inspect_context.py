@@ -14,6 +14,7 @@ import streamlit as st
 
 from seqcore.data.table import Table
 from seqcore.errors import NotFoundError, SeqcoreError
+from seqcore.export import scored_split
 from seqcore.runs.records import Run, Snapshot
 from seqcore.runs.store import Store
 from ui import session
@@ -25,11 +26,14 @@ if TYPE_CHECKING:  # these import torch, which a page without a trained model do
     from seqcore.results.internals import InternalsView
 
 __all__ = [
-    "SELECTED", "SPAN", "Inspected", "Selection", "inspect", "load_predictor", "load_table", "prefetch",
+    "SELECTED", "SPAN", "Inspected", "Selection", "inspect", "load_examples_of", "load_predictor", "load_table",
+    "prefetch",
 ]  # fmt: skip
 
 T = TypeVar("T")
 Find = Callable[["Inspected"], Any]
+
+MOST_EXAMPLES = 60  # of the data that are searched, and that shares and means are taken over
 
 SELECTED = "inspect-selection"
 """The session-state key of what is selected in the pictures."""
@@ -96,6 +100,20 @@ class Inspected:
 def load_table(run: str) -> Table:
     """The run's own data."""
     return session.store().table(run)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _examples(run: str, split: str, _predictor: Predictor, _table: Table) -> list[InspectExample]:
+    """The key contains the run, whose data never change."""
+    from seqcore.insight.examples import load_examples
+
+    return load_examples(_predictor, _table, split, MOST_EXAMPLES)
+
+
+def load_examples_of(inspected: Inspected) -> list[InspectExample]:
+    """Examples that are evenly spread over the split of the inspected one; of typed input, over the scored split."""
+    split = inspected.example.split or scored_split(inspected.run.experiment)
+    return _examples(inspected.run.id, split, inspected.predictor, inspected.table)
 
 
 def load_predictor(cache: InspectCache, store: Store, run: Run, snapshot: Snapshot, replica: int | None) -> Predictor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import streamlit as st
 
@@ -38,6 +37,10 @@ SECTIONS = (
         "ui.inspect_sections:states_and_gates", open=True,
     ),
     Section(
+        "response", "Unit response", "What a unit does for each symbol or value that it reads.",
+        "ui.response_section:response",
+    ),
+    Section(
         "similar", "Similar moments", "Where else in the data the same units are active.",
         "ui.similar_section:similar",
     ),
@@ -51,7 +54,7 @@ SECTIONS = (
         "ui.attribution_section:explained",
     ),
     Section(
-        "dynamics", "Dynamics", "Eigenvalues, saturation, and the size of updates.",
+        "dynamics", "Dynamics", "Eigenvalues, saturation, receptive field, and the size of updates.",
         "ui.dynamics_section:dynamics",
     ),
 )  # fmt: skip
@@ -60,8 +63,6 @@ SECTIONS = (
 def draw_sections(inspected: Inspected) -> None:
     """Draw every section; an error in one is shown there."""
     for section in SECTIONS:
-        if find_spec(section.target.partition(":")[0]) is None:
-            continue
         with st.container(key=f"inspect-{section.key}"):
             box = st.expander(
                 f"**{section.title}**  :gray[{section.sentence}]", expanded=section.open, on_change="rerun",

@@ -2,7 +2,8 @@
  * ROUTE, TEMPLATES and PALETTE are defined above this text by live_chart.py, and selection.js stands there too.
  *
  * A trace whose meta is {select: "step"} or {select: "unit"} takes part in the selection of the page: its points are the
- * steps or units in order, from meta.first on. A click on one selects it, and what is selected is marked. */
+ * steps or units in order, from meta.first on; with meta.per units of several layers follow one another. A click on one
+ * selects it, and what is selected is marked. */
 
 const charts = new WeakMap() // node -> state of the chart across updates
 const drawn = new WeakMap() // node -> what was drawn on it last
@@ -140,13 +141,15 @@ function markSelection(chart) {
   if (!node.data?.some((trace) => trace.meta?.select)) return
   const lines = []
   node.data.forEach((trace, i) => {
-    const { select, first = 0 } = trace.meta ?? {}
-    const place = select && selected()[select] !== null ? selected()[select] - first : null
-    const known = place !== null && place >= 0 && place < (trace.x?.length ?? 0)
+    const { select, first = 0, per = 0 } = trace.meta ?? {}
+    const before = per * (selected().layer ?? 0) - first
+    const place = select && selected()[select] !== null ? selected()[select] + before : null
+    const x = node._fullData?.[i]?.x ?? [] // of the trace itself it may be packed
+    const known = place !== null && place >= 0 && place < x.length
     if (select === "unit") Plotly.restyle(node, { selectedpoints: [known ? [place] : null] }, [i])
     else if (select === "step" && known && !lines.some((line) => line.xref === (trace.xaxis ?? "x")))
       lines.push({
-        type: "line", xref: trace.xaxis ?? "x", yref: "paper", x0: trace.x[place], x1: trace.x[place], y0: 0, y1: 1,
+        type: "line", xref: trace.xaxis ?? "x", yref: "paper", x0: x[place], x1: x[place], y0: 0, y1: 1,
         line: { color: isDark(node) ? "#EDEEF0" : "#1C1E21", width: 1 }, name: "selected",
       })
   })
@@ -157,8 +160,10 @@ function markSelection(chart) {
 function clicked(chart, { points }) {
   const point = points.find(({ data }) => data.meta?.select)
   if (!point) return
-  const { select, first = 0, ...others } = point.data.meta
-  announce({ source: chart.data.name, ...others, [select]: first + point.pointNumber })
+  const { select, first = 0, per = Infinity, ...others } = point.data.meta
+  const place = first + point.pointNumber
+  const layer = per === Infinity ? {} : { layer: Math.floor(place / per) }
+  announce({ source: chart.data.name, ...others, ...layer, [select]: per === Infinity ? place : place % per })
 }
 
 /* A figure that can't be drawn must not break the page: an uncaught error here would leave it empty. */

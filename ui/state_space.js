@@ -63,19 +63,20 @@ function draw(space) {
     context.lineTo(...scene.at[t + 1])
     context.stroke()
   }
+  const { numbers } = space.path
   const labels = space.data.symbols && points.length <= 60
   scene.at.forEach(([x, y], t) => {
     context.fillStyle = mix(quiet, end, t / Math.max(1, last))
     context.beginPath()
     context.arc(x, y, points.length > 400 ? 1.5 : 3, 0, 7)
     context.fill()
-    if (labels) context.fillText(space.data.steps[t] === " " ? "␣" : space.data.steps[t], x + 6, y - 6)
+    if (labels) context.fillText(space.data.steps[numbers[t]] === " " ? "␣" : space.data.steps[numbers[t]], x + 6, y - 6)
   })
   ring(context, scene.at[0], colours.ink, "first step")
   ring(context, scene.at[last], colours.blue, "last step")
-  const { step } = selected()
-  if (step !== null && step <= last) {
-    const [x, y] = scene.at[step]
+  const place = numbers.indexOf(selected().step)
+  if (place >= 0) {
+    const [x, y] = scene.at[place]
     context.fillStyle = colours.orange
     context.beginPath()
     context.arc(x, y, 6, 0, 7)
@@ -165,13 +166,14 @@ function nearest(space, event) {
 }
 
 function say(space) {
-  const step = space.hover ?? selected().step
-  if (step === null || step >= space.data.steps.length) {
+  const { numbers } = space.path
+  const step = space.hover === null ? selected().step : numbers[space.hover]
+  if (!numbers.includes(step)) {
     space.readout.textContent = "Click a point to mark its step in every picture."
     return
   }
   const label = space.data.steps[step]
-  const place = space.path.points[step].slice(0, space.reader.dimensions).map(formatted).join(", ")
+  const place = space.path.points[numbers.indexOf(step)].slice(0, space.reader.dimensions).map(formatted).join(", ")
   space.readout.textContent = `Step ${step + 1}${[String(step + 1), `step ${step + 1}`].includes(label) ? "" : ` (${label === " " ? "space" : label})`}: ${place}`
 }
 
@@ -201,8 +203,8 @@ function mount(root, key) {
     draw(space)
   }
   space.stage.onpointerup = (event) => {
-    const step = nearest(space, event)
-    if (!space.drag?.moved && step !== null) announce({ source: "state-space", step })
+    const place = nearest(space, event)
+    if (!space.drag?.moved && place !== null) announce({ source: "state-space", step: space.path.numbers[place] })
     space.drag = null
   }
   space.stage.onpointerleave = () => {
@@ -210,11 +212,10 @@ function mount(root, key) {
     draw(space)
   }
   space.stage.onkeydown = (event) => {
-    const last = space.data.steps.length - 1
-    const step = selected().step
+    const { numbers } = space.path
     if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-      const by = event.key === "ArrowRight" ? 1 : -1
-      announce({ source: "state-space", step: step === null ? 0 : clamp(step + by, 0, last) })
+      const place = numbers.indexOf(selected().step) + (event.key === "ArrowRight" ? 1 : -1)
+      announce({ source: "state-space", step: numbers[clamp(place, 0, numbers.length - 1)] })
     } else if (event.key === "Escape") announce({ source: "state-space", step: null })
     else if (space.reader.dimensions === 3 && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       space.reader.yaw += event.key === "ArrowUp" ? 0.15 : -0.15

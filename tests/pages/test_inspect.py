@@ -233,3 +233,39 @@ def test_of_several_seeds_one_is_shown_at_a_time(empty: Store) -> None:
     assert not page.exception
     assert components(page)["inspect_heat_maps"]["maps"][0]["layers"] != first["maps"][0]["layers"]
     assert param(page, "replica") == "2"
+
+
+SECTIONS = {
+    "unrolled": "unrolled", "response": "live_chart", "space": "state_space", "memory": "live_chart",
+    "explained": "live_chart", "dynamics": "live_chart",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", ["bouncing-ball", "next-letter-of-four", "english-french"])
+def test_every_section_draws_for_numbers_text_and_translation(runs: dict[str, str], recipe: str) -> None:
+    page = AppTest.from_file(ROUTER, default_timeout=240)
+    page.query_params["run"] = runs[recipe]
+    for section in (*SECTIONS, "similar"):
+        page.session_state[f"section-{section}"] = True
+    page.switch_page("inspect.py").run()
+    assert not page.exception
+    assert not page.error
+    assert set(SECTIONS.values()) <= set(components(page))
+    space, maps = components(page)["state_space"], components(page)["inspect_heat_maps"]
+    assert space["steps"] == maps["steps"]
+    assert set(space["paths"][0]["numbers"]) <= set(range(len(space["steps"])))
+
+
+def test_similar_moments_open_the_example_where_they_are(runs: dict[str, str]) -> None:
+    page = AppTest.from_file(ROUTER, default_timeout=240)
+    run = runs["bouncing-ball"]
+    page.query_params["run"] = run
+    page.query_params["at"] = "5"
+    page.session_state["section-similar"] = True
+    page.switch_page("inspect.py").run()
+    page.slider(key=f"similar-threshold-{run}").set_value(0.05).run()
+    assert not page.exception
+    (body,) = [element.proto.body for element in page.get("html") if "sl-moments" in element.proto.body]
+    assert f"run={run}&amp;at=5&amp;split=test&amp;example=" in body
+    page.slider(key=f"similar-threshold-{run}").set_value(0.95).run()
+    assert any("No unit is at least 0.95" in info.value.replace("\\", "") for info in page.info)

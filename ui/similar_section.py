@@ -1,0 +1,134 @@
+"""The Similar moments section of the Inspect page: where else the units are active that are so in a span (LSTMVis)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape as html
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import numpy as np
+import streamlit as st
+
+from seqcore.errors import SeqcoreError
+from seqcore.results.similar import SimilarMoment, SimilarView
+from ui.inspect_chart import plain
+from ui.inspect_context import SPAN, Inspected, load_examples_of
+from ui.results import download_csv, file_stem
+from ui.run_labels import SPLITS, title
+from ui.session import escape
+
+if TYPE_CHECKING:
+    from seqcore.insight.examples import InspectExample
+
+__all__ = ["similar"]
+
+MOST_LINES = 8  # input columns of which the first is drawn; of more, as in sounds and films, the steps are named
+BESIDE = 12  # steps drawn before and after a moment
+NAMES = ("hidden_state", "cell_state")
+
+_STYLE = "<style>" + Path(__file__).with_name("similar_section.css").read_text(encoding="utf-8") + "</style>"
+
+
+def similar(inspected: Inspected) -> None:
+    """The controls, and the best matches in the data."""
+    internals = inspected.internals
+    names = [] if internals is None else [name for name in NAMES if name in internals.names]
+    if internals is None or not names:
+        st.info(escape(inspected.refusal or "This model has no states to compare."))
+        return
+    steps = len(internals.steps)
+    if steps < 2:
+        st.info("This example has one step; similar moments are found for a span of steps.")
+        return
+    run, span = inspected.run.id, _span(inspected, steps)
+    columns = st.columns([2, 1, 1], gap="medium")
+    first, last = columns[0].slider(
+        "Span of steps", 1, steps, span, key=f"similar-span-{inspected.of}-{span}",
+        help="Drag over a heat map to select a span, or set it here.",
+    )  # fmt: skip
+    threshold = columns[1].slider(
+        "Threshold", 0.05, 0.95, 0.3, 0.05, key=f"similar-threshold-{run}",
+        help="A unit counts as active at a step where its value is at least this.",
+    )  # fmt: skip
+    name = columns[2].selectbox(
+        "State", names, key=f"similar-name-{run}", format_func=lambda name: name.replace("_", " ").capitalize(),
+        help="The state whose units are compared.",
+    )  # fmt: skip
+    layer = min(inspected.selection.layer or 0, internals.arrays[name].shape[1] - 1)
+    examples = load_examples_of(inspected)
+
+    def find(inspected: Inspected) -> SimilarView:
+        from seqcore.insight.similar import similar
+
+        return similar(
+            inspected.predictor, inspected.example, examples, (first - 1, last - 1),
+            name=name, layer=layer, threshold=threshold,
+        )  # fmt: skip
+
+    try:
+        view = inspected.find(f"similar {first} {last} {threshold} {name} {layer}", find)
+    except SeqcoreError as error:
+        st.info(escape(plain(error)))
+        return
+    st.markdown(
+        f"{len(view.units)} of {internals.arrays[name].shape[2]} units are active in the whole span; "
+        f"the {len(view.moments)} most similar moments in {view.searched:,} steps of {len(examples)} examples:"
+    )
+    known = {(example.split, example.index): example for example in examples}
+    rows = "".join(_row(inspected, view, moment, known) for moment in view.moments)
+    st.html(f'{_STYLE}<ol class="sl-moments" data-testid="moments">{rows}</ol>')
+    st.caption("Dark: the moment; beside it what stands before and after. The title opens the example there.")
+    download_csv(view, name=file_stem(title(inspected.run), "similar-moments"), key=f"similar-csv-{run}")
+
+
+def _span(inspected: Inspected, steps: int) -> tuple[int, int]:
+    """The selected span as numbers from 1; without one, the selected step, or the middle of the example."""
+    span = st.session_state.get(SPAN)
+    step = inspected.selection.step
+    low, high = span if span else (step, step) if step is not None else (steps // 2, min(steps - 1, steps // 2 + 1))
+    return min(low, steps - 1) + 1, min(high, steps - 1) + 1
+
+
+def _row(
+    inspected: Inspected, view: SimilarView, moment: SimilarMoment, known: Mapping[tuple[str, int], InspectExample]
+) -> str:
+    link = urlencode(
+        {"run": inspected.run.id, "at": inspected.at, "split": moment.split, "example": moment.index + 1,
+         "step": moment.first + 1}
+    )  # fmt: skip
+    steps = f"step {moment.first + 1}" + (f" to {moment.last + 1}" if moment.last > moment.first else "")
+    where = f"{SPLITS.get(moment.split, moment.split)}, {moment.title}, {steps}"
+    shared = f"{moment.shared} of {len(view.units)} units" + (f", {moment.others} others" if moment.others else "")
+    return (
+        f'<li><a href="?{html(link)}" target="_self">{html(where)}</a><small>{shared}</small>'
+        f"{_picture(view, moment, known.get((moment.split, moment.index)))}</li>"
+    )
+
+
+def _picture(view: SimilarView, moment: SimilarMoment, example: InspectExample | None) -> str:
+    """The moment in its surroundings: symbols as text, a few columns as a line of the first, others by their steps."""
+    if example is not None and example.values is not None and len(example.columns) <= MOST_LINES:
+        return _line(example, moment)
+    before, inside, after = (text.replace("\n", "↵") for text in view.texts(moment))
+    return f"<p><i>{html(before)}</i><b>{html(inside)}</b><i>{html(after)}</i></p>"
+
+
+def _line(example: InspectExample, moment: SimilarMoment) -> str:
+    assert example.values is not None
+    low, high = max(0, moment.first - BESIDE), min(len(example.values), moment.last + 1 + BESIDE)
+    values = np.asarray(example.values[low:high, 0], dtype=np.float64)
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return ""
+    bottom, size = float(known.min()), float(np.ptp(known)) or 1.0
+    across = 100.0 / max(1, len(values) - 1)
+    points = " ".join(
+        f"{i * across:.1f},{26 - 24 * (v - bottom) / size:.1f}" for i, v in enumerate(values) if np.isfinite(v)
+    )
+    left, width = (moment.first - low - 0.5) * across, (moment.last - moment.first + 1) * across
+    return (
+        f'<svg viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label="{html(example.columns[0])}">'
+        f'<rect x="{max(0.0, left):.1f}" y="0" width="{width:.1f}" height="28"/><polyline points="{points}"/></svg>'
+    )
