@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.plots.gradient_by_lag import gradient_by_lag_info, plot_gradient_by_lag
 from seqcore.plots.input_gradient import input_gradient_info, plot_input_gradient
@@ -37,7 +38,8 @@ def memory(inspected: Inspected) -> None:
     st.fragment(_by_lag, run_every=POLL if live else None)(inspected, tuple(run.id for run in others))
     _by_state(inspected)
     _by_input(inspected)
-    charts = [f"memory-{name}-{inspected.run.id}" for name in ("states", "inputs")]
+    pictures = inspected.predictor.frame is not None  # the inputs are, and have no axis of steps
+    charts = [f"memory-{name}-{inspected.run.id}" for name in (("states",) if pictures else ("states", "inputs"))]
     step_marks(charts, key=f"memory-marks-{inspected.run.id}")
 
 
@@ -108,7 +110,7 @@ def _by_lag(inspected: Inspected, others: tuple[str, ...]) -> None:
 
 
 def _lag_of_shown(inspected: Inspected) -> GradientByLagView:
-    return _lag(inspected.predictor, inspected.table, inspected.run, inspected.at)
+    return _lag(inspected.predictor, inspected.table, inspected.run)
 
 
 def _lag_of_other(inspected: Inspected, run: Run, *, newest: bool) -> GradientByLagView | None:
@@ -122,7 +124,7 @@ def _lag_of_other(inspected: Inspected, run: Run, *, newest: bool) -> GradientBy
 
     def find() -> GradientByLagView:
         predictor = load_predictor(cache, store(), run, place, 0)
-        return _lag(predictor, load_table(run.id), run, place.step)
+        return _lag(predictor, load_table(run.id), run)
 
     return cache.result(key, find, locked=(run.id, place.step, 0))
 
@@ -131,11 +133,10 @@ def _at_or_before(places: list[Snapshot], step: int) -> Snapshot:
     return next((place for place in reversed(places) if place.step <= step), places[0])
 
 
-def _lag(predictor: Predictor, table: object, run: Run, step: int) -> GradientByLagView:
+def _lag(predictor: Predictor, table: Table, run: Run) -> GradientByLagView:
     from seqcore.insight.lag import gradient_by_lag
 
-    name = f"{run_labels.network(run)}, step {step:,} ({run.id[:4]})"
-    return gradient_by_lag(predictor, table, name=name)  # type: ignore[arg-type]
+    return gradient_by_lag(predictor, table, name=f"{run_labels.network(run)} ({run.id[:4]})")
 
 
 def _by_state(inspected: Inspected) -> None:
@@ -146,7 +147,7 @@ def _by_state(inspected: Inspected) -> None:
     except SeqcoreError as error:
         st.caption(escape(_plain(error)))
         return
-    name, layer = view.names[-1], len(view.layer_titles) - 1
+    name, layer = view.outermost
     choices = [(name, layer) for name in view.names for layer in range(len(view.layer_titles))]
     if len(view.loss_steps) > 1 and len(choices) > 1:
         name, layer = st.selectbox(

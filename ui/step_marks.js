@@ -1,4 +1,4 @@
-/* Marks the selected step in Plotly charts over the steps of an example, and selects the step that is clicked on.
+/* Marks the selected step in Plotly charts over steps 1, 2, ... of an example, and selects one that is clicked on.
  * `selection.js` stands above this text. A mark is a line over the chart, so that the chart itself is not redrawn. */
 
 const watchers = new Map() // chart name -> its plot node and what ends watching it
@@ -7,7 +7,7 @@ function place(plot) {
   const mark = plot.querySelector(":scope > .step-mark")
   const { xaxis, yaxis } = plot._fullLayout ?? {}
   const { step } = selected()
-  const at = xaxis && step !== null ? xaxis.l2p(xaxis.d2l(step)) : NaN
+  const at = xaxis && step !== null ? xaxis.l2p(step + 1) : NaN
   mark.hidden = !(at >= 0 && at <= xaxis?._length)
   if (mark.hidden) return
   const top = Math.min(...Object.values(plot._fullLayout._plots).map(({ yaxis }) => yaxis._offset))
@@ -25,7 +25,7 @@ function watch(plot, name) {
   plot.style.position = "relative"
   plot.append(mark)
   const again = () => place(plot)
-  const click = ({ points }) => announce({ source: name, step: Math.round(points[0].x) })
+  const click = ({ points }) => announce({ source: name, step: Math.round(points[0].x) - 1 })
   plot.on("plotly_afterplot", again)
   plot.on("plotly_click", click)
   const end = onSelection(again)

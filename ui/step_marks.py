@@ -24,5 +24,5 @@ _component = st.components.v2.component(
 
 
 def step_marks(charts: Sequence[str], *, key: str) -> None:
-    """Mark the selected step in these charts (`live_chart` keys) whose x axis counts steps from 0; a click selects."""
+    """Mark the selected step in these charts (`live_chart` keys) whose x axis counts steps from 1; a click selects."""
     _component(key=key, data={"charts": list(charts)}, height=1)

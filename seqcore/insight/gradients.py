@@ -141,6 +141,7 @@ def input_gradient(
         output=names[chosen] if chosen < len(names) else f"output {chosen + 1}",
         at=len(labels) - steps + place if steps > 1 else len(labels) - 1,
         signed=not encoded,
+        frame=codec.frame if not encoded and gradient.shape[1] == len(example.columns) else None,
         unit=predictor.unit.one,
         title=example.title,
     )

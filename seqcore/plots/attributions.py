@@ -9,36 +9,35 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from seqcore.plots.frame_strip import frame_strip
 from seqcore.plots.steps_axis import diverging, label_ticks, short_label
-from seqcore.plots.style import COLOURS, LINE_WIDTH, apply_style, colour, empty_figure, hide_axes
+from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
 from seqcore.results.attributions import AttributionsView
 
 __all__ = ["AttributionsInfo", "attributions_info", "html", "plot_attributions"]
 
 Values = NDArray[np.float64]
-_MOST_FRAMES = 12
 _FEW = 60  # columns whose names are shown
+_ON_TOP = 8  # up to so many columns the first is on top; of more, as frequencies, at the bottom
 
 
 class AttributionsInfo(NamedTuple):
-    """`values[T, F]` by step and column, `inputs[T, F]` or nothing; of frames `pictures[n]` are the steps shown."""
+    """`values[T, F]` by step and column, `inputs[T, F]` or nothing."""
 
     values: Values
     inputs: Values
     steps: tuple[str, ...]
     columns: tuple[str, ...]
     frame: tuple[int, int] | None
-    pictures: tuple[int, ...]
     unit: str
     step_unit: str
     title: str
 
 
 def attributions_info(view: AttributionsView) -> AttributionsInfo:
-    """From a view; of many frames the last ones."""
-    pictures = tuple(range(len(view.steps)))[-_MOST_FRAMES:] if view.frame is not None else ()
+    """From a view, all of it."""
     return AttributionsInfo(
-        view.values, view.inputs, view.steps, view.columns, view.frame, pictures, view.unit, view.step_unit, view.title
+        view.values, view.inputs, view.steps, view.columns, view.frame, view.unit, view.step_unit, view.title
     )
 
 
@@ -47,12 +46,14 @@ def plot_attributions(info: AttributionsInfo, dark: bool = False) -> go.Figure:
     if not info.values.size or not np.isfinite(info.values).all():
         return empty_figure(info.title, "nothing to show", dark=dark)
     if info.frame is not None:
-        return _pictures(info, info.frame, dark)
+        known = info.inputs if len(info.inputs) == len(info.steps) else None
+        what = ("attribution", info.unit.partition(",")[0])
+        return frame_strip(info.values, known, info.steps, info.frame, what=what, title=info.title, dark=dark)
     return _bars(info, dark) if len(info.columns) == 1 else _map(info, dark)
 
 
 def _bars(info: AttributionsInfo, dark: bool) -> go.Figure:
-    values, x = info.values[:, 0], list(range(len(info.steps)))
+    values, x = info.values[:, 0], list(range(1, len(info.steps) + 1))
     figure = go.Figure()
     for role, part, name in (("prediction", values >= 0, "raised it"), ("warning", values < 0, "lowered it")):
         figure.add_bar(
@@ -66,7 +67,7 @@ def _bars(info: AttributionsInfo, dark: bool) -> go.Figure:
             line={"color": colour("truth", dark=dark), "width": LINE_WIDTH},
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=360 if known else 280)
-    label_ticks(figure, info.steps, title_text=info.step_unit)
+    label_ticks(figure, info.steps, unit=info.step_unit, title_text=info.step_unit)
     figure.update_layout(bargap=0.15, barmode="relative", yaxis={"title": {"text": f"attribution ({info.unit})"}})
     if known:
         figure.update_layout(
@@ -81,7 +82,7 @@ def _map(info: AttributionsInfo, dark: bool) -> go.Figure:
     value = "" if shown is None else "<br>input %{customdata:.5g}"
     figure = go.Figure(
         go.Heatmap(
-            z=info.values.T, x=list(range(len(info.steps))), y=list(range(len(info.columns))), zmin=-largest,
+            z=info.values.T, x=list(range(1, len(info.steps) + 1)), y=list(range(len(info.columns))), zmin=-largest,
             zmax=largest, colorscale=diverging(dark=dark), showlegend=False, customdata=shown,
             text=[[f"{column}, {step}" for step in info.steps] for column in info.columns],
             hovertemplate=f"%{{text}}{value}<br>attribution %{{z:+.4g}}<extra></extra>",
@@ -90,48 +91,14 @@ def _map(info: AttributionsInfo, dark: bool) -> go.Figure:
         )
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=min(480, max(220, 140 + 24 * len(info.columns))))
-    label_ticks(figure, info.steps, title_text=info.step_unit)
+    label_ticks(figure, info.steps, unit=info.step_unit, title_text=info.step_unit)
     places = list(range(0, len(info.columns), max(1, -(-len(info.columns) // 12))))
     names = [short_label(info.columns[place]) for place in places] if len(info.columns) <= _FEW else None
     figure.update_yaxes(
-        title_text="input column", autorange="reversed", tickvals=places,
+        title_text="input column", autorange="reversed" if len(info.columns) <= _ON_TOP else None, tickvals=places,
         ticktext=names or [f"{place + 1}" for place in places],
     )  # fmt: skip
     figure.update_layout(hovermode="closest")
-    return figure
-
-
-def _pictures(info: AttributionsInfo, frame: tuple[int, int], dark: bool) -> go.Figure:
-    """Frames side by side: the inputs above, their attributions below."""
-    height, width = frame
-    largest = float(np.abs(info.values).max()) or 1.0
-    sheets = np.full((2, height, len(info.pictures) * (width + 1)), np.nan)
-    for place, step in enumerate(info.pictures):
-        columns = slice(place * (width + 1), place * (width + 1) + width)
-        if len(info.inputs) == len(info.steps):
-            sheets[0, :, columns] = info.inputs[step].reshape(frame)
-        sheets[1, :, columns] = info.values[step].reshape(frame)
-    figure = go.Figure()
-    if np.isfinite(sheets[0]).any():
-        ink = [(0.0, colour("truth", dark=dark, opacity=0.03)), (1.0, colour("truth", dark=dark))]
-        figure.add_heatmap(
-            z=sheets[0], colorscale=ink, showscale=False, hovertemplate="input %{z:.3g}<extra></extra>", name="input"
-        )
-    figure.add_heatmap(
-        z=sheets[1], y0=height + 1, dy=1, zmin=-largest, zmax=largest, colorscale=diverging(dark=dark),
-        name="attribution", hovertemplate="attribution %{z:+.3g}<extra></extra>",
-        colorbar={"title": {"text": info.unit.partition(",")[0], "font": {"size": 12}}, "thickness": 8,
-                  "outlinewidth": 0, "len": 0.9, "tickfont": {"size": 11}},
-    )  # fmt: skip
-    apply_style(figure, dark=dark, title=info.title, height=300)
-    hide_axes(figure, constrain="domain")
-    figure.update_yaxes(autorange="reversed", scaleanchor="x")
-    for place, step in enumerate(info.pictures):
-        figure.add_annotation(
-            x=place * (width + 1) + (width - 1) / 2, y=2 * height + 1.5, text=short_label(info.steps[step]),
-            showarrow=False, yanchor="top", font={"size": 10, "color": COLOURS["baseline"][dark]},
-        )  # fmt: skip
-    figure.update_layout(hovermode="closest", showlegend=False)
     return figure
 
 

@@ -35,18 +35,19 @@ class StateGradientsInfo(NamedTuple):
 def state_gradients_info(view: StateGradientsView, *, name: str = "", layer: int | None = None) -> StateGradientsInfo:
     """From a view: the map of one state and layer; by default of the last state (an LSTM's cell) in the last layer."""
     names = [(n, i) for n in view.names for i in range(len(view.layer_titles))]
-    chosen = name if name in view.names else view.names[-1] if view.names else ""
-    number = len(view.layer_titles) - 1 if layer is None else layer
+    first = view.outermost
+    chosen = name if name in view.names else first[0]
+    number = first[1] if layer is None else layer
     lines: tuple[tuple[str, Values], ...] = ()
     if len(view.loss_steps) == 1:
         lines = tuple((_named(view, n, i), view.norms[n][i, 0]) for n, i in names)
         lines = tuple((label, norms) for label, norms in lines if np.isfinite(norms).any())
-    norms = view.norms[chosen][number] if chosen else np.zeros((0, 0))
+    norms = view.norms[chosen][number]
     with np.errstate(divide="ignore"):
         logs = np.log10(norms)
     top = float(np.max(logs[np.isfinite(logs)], initial=-np.inf))
     logs = np.where(np.isnan(norms) | (norms == 0.0), np.nan, np.maximum(logs, top - _DECADES))
-    what = _named(view, chosen, number) if chosen else ""
+    what = _named(view, chosen, number)
     return StateGradientsInfo(logs, lines, view.loss_steps, view.loss_places, view.steps, view.unit, what, view.title)
 
 
@@ -66,8 +67,8 @@ def plot_state_gradients(info: StateGradientsInfo, dark: bool = False) -> go.Fig
     labels: list[Any] = [[[row, f"{t + 1} ({step})"] for t, step in enumerate(info.steps)] for row in rows]
     figure = go.Figure(
         go.Heatmap(
-            z=info.logs, zmin=top - _DECADES, zmax=top, colorscale=colour_scale("prediction", dark=dark, lowest=0.03),
-            customdata=labels, showlegend=False,
+            z=info.logs, x0=1, dx=1, zmin=top - _DECADES, zmax=top, customdata=labels, showlegend=False,
+            colorscale=colour_scale("prediction", dark=dark, lowest=0.03),
             hovertemplate=f"loss at {info.unit} %{{customdata[0]}}<br>state at {info.unit} %{{customdata[1]}}<br>"
             "norm 10^%{z:.2f}<extra></extra>",
             colorbar={"title": {"text": "log10 of<br>the norm", "font": {"size": 12}}, "thickness": 8,
@@ -75,8 +76,8 @@ def plot_state_gradients(info: StateGradientsInfo, dark: bool = False) -> go.Fig
         )
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=400)
-    label_ticks(figure, info.steps, title_text=f"{info.unit} of the {info.what}")
-    label_ticks(figure, info.rows, axis="y", title_text=f"{info.unit} of the loss", autorange="reversed")
+    label_ticks(figure, info.steps, unit=info.unit, title_text=f"{info.unit} of the {info.what}")
+    label_ticks(figure, info.rows, axis="y", first=0, title_text=f"{info.unit} of the loss", autorange="reversed")
     figure.update_layout(hovermode="closest")
     return figure
 
@@ -86,12 +87,12 @@ def _lines(info: StateGradientsInfo, dark: bool) -> go.Figure:
     for number, (name, norms) in enumerate(info.lines):
         role, dash = role_of(number)
         figure.add_scatter(
-            x=list(range(len(norms))), y=np.where(norms > 0.0, norms, np.nan), mode="lines", name=name,
+            x=list(range(1, len(norms) + 1)), y=np.where(norms > 0.0, norms, np.nan), mode="lines", name=name,
             line={"color": colour(role, dark=dark), "width": LINE_WIDTH, "dash": dash},
             hovertemplate="%{y:.3g}",
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=320)
-    label_ticks(figure, info.steps, title_text=f"{info.unit} of the state")
+    label_ticks(figure, info.steps, unit=info.unit, title_text=f"{info.unit} of the state")
     known = np.concatenate([norms[norms > 0.0] for _, norms in info.lines])
     wide = len(known) > 0 and float(known.max() / known.min()) > 30.0
     figure.update_yaxes(

@@ -42,10 +42,22 @@ def short_label(label: str) -> str:
     return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
-def label_ticks(figure: go.Figure, labels: Sequence[str], *, axis: str = "x", **options: Any) -> None:
-    """Tick labels for steps at 0, 1, ...: all of a few, else evenly spaced ones, the first and the last among them."""
+def label_ticks(
+    figure: go.Figure, labels: Sequence[str], *, axis: str = "x", first: int = 1, unit: str = "step", **options: Any
+) -> None:
+    """Tick labels for steps at `first`, `first` + 1, ...: all of a few, else evenly spaced ones, the ends among them.
+
+    On the x axis a pointer also shows the number of the step, and its label where that is more than the number.
+    """
     places = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), _MOST_TICKS)).round().astype(int)).tolist()
     if sum(len(short_label(label)) for label in labels) <= 48:  # single letters or words of a sentence
         places = list(range(len(labels)))
+    if axis == "x":
+        named = next((trace for trace in figure.data if trace.type in ("scatter", "bar")), None)
+        if named is not None and any(not label.endswith(f" {number}") for number, label in enumerate(labels, 1)):
+            named.update(customdata=[short_label(label) for label in labels])
+            named.update(hovertemplate=f"{named.hovertemplate} at %{{customdata}}")
+        figure.update_xaxes(unifiedhovertitle_text=f"{unit} %{{x}}")
     update = figure.update_xaxes if axis == "x" else figure.update_yaxes
-    update(tickvals=places, ticktext=[short_label(labels[place]) for place in places], **options)
+    texts = [short_label(labels[place]) for place in places]
+    update(tickvals=[place + first for place in places], ticktext=texts, **options)

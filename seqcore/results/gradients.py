@@ -48,12 +48,26 @@ class StateGradientsView(View):
     note: str = ""
 
     @property
+    def outermost(self) -> tuple[str, int]:
+        """The state and the layer to look at first: the last ones that the last loss reaches at its own step."""
+        place = self.loss_places[-1]
+        known = [
+            (name, layer)
+            for name in self.names
+            for layer in range(len(self.layer_titles))
+            if np.isfinite(self.norms[name][layer, -1, place])
+        ]
+        return known[-1]
+
+    @property
     def caption(self) -> str:
         """How to read the figure."""
-        rows = "" if len(self.loss_steps) == 1 else f" Rows: the {self.unit} that the loss comes from."
+        single = len(self.loss_steps) == 1
+        rows = "" if single else f" Rows: the {self.unit} that the loss comes from."
         return (
-            f"Gradient of the loss with respect to the state at each {self.unit}: the darker, the more that state "
-            f"counts.{rows}{' ' + self.note if self.note else ''}"
+            f"Gradient of the loss with respect to the state at each {self.unit}: the "
+            f"{'higher' if single else 'darker'}, the more that state counts.{rows}"
+            f"{' ' + self.note if self.note else ''}"
         )
 
     def table(self) -> Rows:
@@ -85,6 +99,7 @@ class InputGradientView(View):
 
     `gradient[T, F]` under `columns[F]`, with signs, of inputs as the model reads them (scaled); of symbols [T, 1]: the
     norm over the encoding of each. `output` says what is differentiated; `at` is the step that it is predicted from.
+    `frame` is (height, width) where a step is an image, its pixels the columns.
     """
 
     kind = "input_gradient"
@@ -97,6 +112,7 @@ class InputGradientView(View):
     output: str
     at: int
     signed: bool = True
+    frame: tuple[int, int] | None = None
     unit: str = "step"
     title: str = ""
 
@@ -105,7 +121,7 @@ class InputGradientView(View):
         """How to read the figure."""
         return (
             f"Gradient of {self.output} with respect to each input: what a small change of that input would do to it. "
-            f"Beyond the {self.unit}s with color, the model does not look."
+            "Where it is 0, the model does not look."
         )
 
     def table(self) -> Rows:
@@ -187,9 +203,9 @@ class GradientByLagView(View):
         lines = [
             f"{curve.name}: {REACH:.0%} of the gradient lies within {self._counted(curve.reach)}"
             + (
-                f" ({format_number(curve.reach_low)} to {format_number(curve.reach_high)} in half of "
+                f" ({format_number(curve.reach_low)} to {format_number(curve.reach_high)} in half of the "
                 f"{curve.examples:,} examples)"
-                if curve.examples > 1
+                if curve.reach_low < curve.reach_high
                 else ""
             )
             + f", after {curve.model_step:,} training steps."
