@@ -100,6 +100,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "M":
             return [None if text == "NaT" else text for text in np.datetime_as_string(value, unit="s").tolist()]
+        if value.dtype.kind == "f":  # a large array takes long number by number
+            finite = np.isfinite(value)
+            if finite.all():
+                return value.tolist()
+            known = value.astype(object)
+            known[~finite] = None
+            return known.tolist()
         return plain(value.tolist())
     if isinstance(value, np.generic):
         return plain(value.item())

@@ -19,7 +19,7 @@ TASKS = {
     "next-letter": ("a", "b"),
     "next-frame": ("frame 1", None),
     "spoken-vowels": ("0.00 s", "heed /i/"),
-    "english-french": ("We", "Nous restions à l'école."),
+    "english-french": ("Marie", "Marie est drôle."),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqcore.data.table import symbol_table
 from seqcore.errors import PredictionError
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample, load_example, typed_example
@@ -17,7 +18,7 @@ from seqcore.models import MODELS, capabilities_of
 from seqcore.models.recurrent import GRU, LSTM, RNN
 from seqcore.models.replicated import Replicated
 from seqcore.results.internals import InternalsView
-from tests.seqcore.insight.untrained import untrained
+from tests.seqcore.insight.untrained import untrained, untrained_on
 
 RECURRENT = [name for name in MODELS if capabilities_of(name).state_transfer]
 
@@ -158,6 +159,46 @@ def test_a_bidirectional_translator_has_no_backward_decoder() -> None:
     count = internals.stages.count("encoder")
     assert internals.layer_titles == ("layer 1", "layer 1, backward")
     assert np.isnan(internals.arrays["hidden_state"][count:, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("next-frame", {}),
+        ("next-frame", {"data__multi_step": "recursive", "data__horizon": 3}),
+        ("moving-shapes", {}),
+        ("spoken-vowels", {}),
+        ("spoken-vowels", {"model__bidirectional": True}),
+        ("adding-problem", {}),
+        ("python-prose", {"training__stateful": False}),
+        ("bouncing-ball", {"data__multi_step": "recursive", "data__horizon": 3, "model__architecture": "tcn"}),
+    ],
+)
+def test_every_task_shows_its_states(name: str, changes: dict[str, object]) -> None:
+    predictor, table = untrained(name, **changes)
+    example = load_example(predictor, table, "train", 0)
+    internals = probe(predictor, example)
+    hidden = internals.arrays["hidden_state"]
+    assert hidden.shape == (len(example.steps), len(internals.layer_titles), 6)
+    encoded = predictor.task.encode(predictor.codec(), example.given)
+    with torch.inference_mode():
+        y, _ = predictor.model.backbone(predictor.model.features(encoded))  # type: ignore[operator, union-attr]
+    directions = 2 if predictor.experiment.model.bidirectional else 1
+    assert hidden[:, -directions:].reshape(len(hidden), -1) == pytest.approx(y[0].numpy(), abs=1e-5)
+    assert internals.inputs.shape[0] == len(example.steps)
+
+
+def test_texts_show_their_symbols() -> None:
+    words = [list("ababab" * 2), list("bbbaa")] * 8
+    table = symbol_table(words, independent=True, labels=np.array(["even", "odd"] * 8))
+    predictor = untrained_on(table, data__task="classification", model__architecture="gru")
+    example = load_example(predictor, table, "train", 0)
+    internals = probe(predictor, example)
+    assert "".join(internals.steps) in ("abababababab", "bbbaa")
+    assert internals.columns == ("symbol",)
+    assert internals.truth in ("even", "odd")
+    assert internals.inputs.shape == (len(internals.steps), 1)
+    assert probe(predictor, typed_example(predictor, "abba")).steps == tuple("abba")
 
 
 def test_a_carried_state_is_in_the_states() -> None:
