@@ -226,6 +226,10 @@ def _add_probe(commands: Any) -> None:
     threshold_help = "with similar: value from which a unit counts as active (default: 0.3)"
     option("--threshold", metavar="X", type=float, default=0.3, help=threshold_help)
     option("--column", metavar="NAME", help="with response: the input column (default: the first)")
+    output_help = "with attributions or inputs: a target, class, symbol or word, by name or by number from 0"
+    option("--output", metavar="OUTPUT", help=output_help)
+    beside_help = "with lag: another run on the same data, at the same --at; can be repeated"
+    option("--beside", metavar="RUN", action="append", default=[], help=beside_help)
     probe.set_defaults(usage=probe.error)
 
 

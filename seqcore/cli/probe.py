@@ -13,6 +13,7 @@ from seqcore.errors import PredictionError
 from seqcore.insight import PROBES
 from seqcore.results import View
 from seqcore.runs.api import open_store
+from seqcore.runs.labels import network
 from seqcore.runs.store import Run, Store
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ def _found(
     def snapshots() -> Iterator[bytes]:
         return (store.snapshot(run.id, snapshot.step) for snapshot in store.snapshots(run.id))
 
+    def others() -> Iterator[tuple[str, Predictor, Table]]:
+        for other in map(store.run, args.beside):
+            beside = store.predictor(other.id, at=args.at)
+            yield _named(other), beside if beside.replicas < 2 else beside.replica(0), store.table(other.id)
+
     request = ProbeRequest(
         predictor=predictor,
         example=example,
@@ -100,6 +106,14 @@ def _found(
         span=args.span,
         threshold=args.threshold,
         column=args.column,
+        output=args.output,
+        run=_named(run),
+        load_others=others,
     )
     view: View = PROBES[args.what or _DEFAULT].load()(request)
     return view
+
+
+def _named(run: Run) -> str:
+    """The architecture of a run with its sizes, and the beginning of its id."""
+    return f"{network(run.outline)} ({run.id[:8]})"

@@ -10,8 +10,12 @@ from seqcore.registry import Entry
 __all__ = ["PROBES"]
 
 
-def _entry(title: str, help: str, function: str) -> Entry:
-    return Entry(title, help, f"seqcore.insight.requests:{function}")
+def _entry(title: str, help: str, function: str, module: str = "requests") -> Entry:
+    return Entry(title, help, f"seqcore.insight.{module}:{function}")
+
+
+def _memory(title: str, help: str, function: str) -> Entry:
+    return _entry(title, help, function, "memory_requests")
 
 
 PROBES: dict[str, Entry] = {
@@ -24,5 +28,14 @@ PROBES: dict[str, Entry] = {
     "response": _entry("Response", "Mean response of --unit to each symbol, or to values of --column.", "responses"),
     "reach": _entry("Receptive field", "The inputs that the output at --step can depend on, and does.", "field"),
     "weights": _entry("Weights by lag", "The weights of a linear model by lag.", "weights"),
+    "gradients": _memory("Gradient by state", "Gradient of the loss of each step with respect to states.", "by_state"),
+    "inputs": _memory(
+        "Gradient by input", "Gradient of --output, predicted at --step, with respect to inputs.", "by_input"
+    ),
+    "lag": _memory(
+        "Memory", "Share of the gradient of predictions by lag, with --beside of other runs, too.", "by_lag"
+    ),
+    "attributions": _memory("Explained prediction", "What each input added to --output, in its units.", "explained"),
+    "updates": _memory("Updates", "Size of the next update relative to the weights, at each snapshot.", "updated"),
 }
 """By the word of `--what`."""

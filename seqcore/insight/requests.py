@@ -28,7 +28,8 @@ class ProbeRequest:
     """One model, one example, and what is asked about them; steps, layers and units are numbered from 0.
 
     `load_table` gives the run's own data and `load_snapshots` the contents of its snapshots in order; both are called
-    only where they are needed. `split` is where many examples are taken from.
+    only where they are needed. `split` is where many examples are taken from. `output` is what is explained of a
+    prediction, by its number or name. `run` names the run; `load_others` gives names, models and data of further ones.
     """
 
     predictor: Predictor
@@ -43,6 +44,9 @@ class ProbeRequest:
     span: tuple[int, int] | None = None
     threshold: float = THRESHOLD
     column: str | None = None
+    output: str | None = None
+    run: str = ""
+    load_others: Callable[[], Iterable[tuple[str, Predictor, Table]]] = tuple
 
     @cached_property
     def table(self) -> Table:

@@ -118,3 +118,22 @@ def test_a_run_without_snapshots_says_so(capsys: pytest.CaptureFixture[str], sto
 def test_wrong_usage_exits_with_2(store: Path, lstm: str, words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["probe", lstm, "--store", str(store), *words])
+
+
+def test_the_memory_of_two_runs_on_the_same_data_is_one_result(
+    capsys: pytest.CaptureFixture[str], store: Path, lstm: str
+) -> None:
+    found = asked(capsys, store, lstm, "--what", "lag", "--beside", "latest")
+    assert [curve["architecture"] for curve in found["curves"]] == ["LSTM", "RNN"]
+    assert all(sum(curve["median"]) == pytest.approx(1.0) for curve in found["curves"])
+
+
+def test_what_is_explained_is_chosen_by_name_or_number(
+    capsys: pytest.CaptureFixture[str], store: Path, lstm: str
+) -> None:
+    by_name = asked(capsys, store, lstm, "--what", "attributions", "--input", "10 20 30", "--output", "value")
+    assert by_name == asked(capsys, store, lstm, "--what", "attributions", "--input", "10 20 30", "--output", "0")
+    difference = by_name["prediction"] - by_name["baseline_prediction"]
+    assert sum(map(sum, by_name["values"])) + by_name["remainder"] == pytest.approx(difference)
+    refused = refusal(capsys, store, lstm, "--what", "attributions", "--output", "nothing")
+    assert refused.endswith("output: 'nothing' is not allowed; use one of value")
