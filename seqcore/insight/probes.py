@@ -12,7 +12,7 @@ from torch import Tensor
 from seqcore.errors import PredictionError
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
-from seqcore.models import MODELS
+from seqcore.models import MODELS, capabilities_of
 from seqcore.models.architecture import Architecture, Probe
 from seqcore.results.base import Values, Words
 from seqcore.results.internals import InternalsView, readable
@@ -21,6 +21,8 @@ from seqcore.training.isolated_rng import on_one_thread
 
 __all__ = ["LayerStates", "ProbedBatch", "architecture_of", "batches_of", "check_name", "probe", "single", "states_of"]
 
+MOST_ATTENDED = 1_000  # steps with attention weights, whose number is their square
+MOST_NUMBERS = 30_000_000  # in the states and gates of one example
 _AT_ONCE = 5_000  # steps of all examples of one pass
 _STATES = ("hidden_state", "cell_state", "attention")  # what a reader looks for first
 
@@ -48,6 +50,7 @@ def probe(predictor: Predictor, example: InspectExample) -> InternalsView:
     model = single(predictor)
     with on_one_thread(), torch.inference_mode():
         inputs = predictor.task.encode(predictor.codec(example.series), example.given)
+        _check_size(predictor, inputs.shape[1])
         stages = predictor.task.stages(model, predictor.codec(example.series), inputs)
         found = [_probed(stage) for stage in stages]
     arrays = _joined([{k: v for k, v in probe.items() if k != "attention"} for probe in found])
@@ -70,7 +73,7 @@ def probe(predictor: Predictor, example: InspectExample) -> InternalsView:
         attention_titles=titles,
         attention_rows=rows,
         attention_columns=columns,
-        missing=_missing(first, arrays, bool(titles)),
+        missing=_missing(first, arrays, len(titles), inputs.shape[1]),
         stages=tuple(s.name for s in stages for _ in range(s.x.shape[1])) if len(stages) > 1 else (),
         architecture=MODELS[predictor.experiment.model.architecture].title,
         truth=example.truth,
@@ -106,7 +109,7 @@ def batches_of(predictor: Predictor, examples: Sequence[InspectExample]) -> Iter
             some = group[start : start + most]
             with on_one_thread(), torch.inference_mode():
                 stage = predictor.task.first_stage(model, torch.cat([inputs for _, inputs in some]))
-                found = stage.architecture.probe(stage.x)
+                found = stage.architecture.probe_states(stage.x)
             yield ProbedBatch([example for example, _ in some], found)
 
 
@@ -136,9 +139,27 @@ def single(predictor: Predictor) -> torch.nn.Module:
     return predictor.model
 
 
+def _check_size(predictor: Predictor, steps: int) -> None:
+    """PredictionError where the states of so many steps would take too much memory."""
+    config = predictor.experiment.model
+    layers = config.num_layers * (2 if config.bidirectional else 1)
+    names = max(1, len(capabilities_of(config.architecture).probes))
+    most = MOST_NUMBERS // (config.hidden_size * layers * names)
+    if steps > most:
+        raise PredictionError(
+            f"probe: {steps:,} steps are too many for {config.hidden_size:,} units in {layers} layers; give at most "
+            f"{most:,} steps"
+        )
+
+
 def _probed(stage: Stage) -> Probe:
     """What an architecture shows; nothing where it declares no probes."""
-    return stage.architecture.probe(stage.x, stage.state) if stage.architecture.capabilities.probes else {}
+    architecture, steps = stage.architecture, stage.x.shape[1]
+    if not architecture.capabilities.probes:
+        return {}
+    if steps > MOST_ATTENDED:
+        return architecture.probe_states(stage.x, stage.state)
+    return architecture.probe(stage.x, stage.state)
 
 
 def _joined(found: list[dict[str, Tensor]]) -> dict[str, Values]:
@@ -171,10 +192,12 @@ def _encoded(inputs: Tensor, stages: list[Stage]) -> Values:
     return np.concatenate([_numpy(part[0]).reshape(part.shape[1], -1) for part in parts])
 
 
-def _missing(architecture: Architecture, arrays: dict[str, Values], attended: bool) -> dict[str, str]:
+def _missing(architecture: Architecture, arrays: dict[str, Values], heads: int, steps: int) -> dict[str, str]:
     """Why names that other architectures show, or that a reader looks for, are not there."""
     missing = dict(architecture.not_shown)
-    shown = {*arrays, *(["attention"] if attended else [])}
+    shown = {*arrays, *(["attention"] if heads else [])}
+    if "attention" in architecture.capabilities.probes and steps > MOST_ATTENDED:
+        missing["attention"] = f"Attention is shown for up to {MOST_ATTENDED:,} steps, and these are {steps:,}."
     gated = any(name.endswith("_gate") for name in shown)
     title = next(e.title for e in MODELS.values() if e.target.endswith(f":{type(architecture).__name__}"))
     for name in _STATES:

@@ -115,6 +115,10 @@ class Architecture(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} declares no probes")
 
+    def probe_states(self, x: Tensor, state: State = None) -> Probe:
+        """`probe` without attention, whose size grows with the square of the steps."""
+        return {name: values for name, values in self.probe(x, state).items() if name != "attention"}
+
     def probed_layers(self, count: int) -> tuple[str, ...]:
         """Titles of the `count` layers that `probe` tells of."""
         return tuple(f"layer {i}" for i in range(1, count + 1))

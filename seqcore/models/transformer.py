@@ -104,27 +104,36 @@ class Transformer(Architecture):
         blocks = [layer_row(f"layer {i}", block, shape, "Transformer") for i, block in enumerate(self.blocks, 1)]
         return [layer_row("projection", self.embed, shape), *blocks, layer_row("normalization", self.norm, shape)]
 
-    @torch.no_grad()
     def probe(self, x: Tensor, state: State = None) -> Probe:
         """Outputs of the layers [B, T, num_layers, D], the last normalized, and attention [B, T, num_layers, heads, T].
 
         `attention[b, t, l, h, s]` is the weight of step s in the output of head h at step t. PredictionError for a
         state: what it holds are no steps of x.
         """
+        return self._probed(x, state, attention=True)
+
+    def probe_states(self, x: Tensor, state: State = None) -> Probe:
+        """See `Architecture`."""
+        return self._probed(x, state, attention=False)
+
+    @torch.no_grad()
+    def _probed(self, x: Tensor, state: State, *, attention: bool) -> Probe:
         if state is not None:
             raise PredictionError("probe: a Transformer is looked into from the start of a sequence, without a cache")
         steps, parts = x.shape[1], self._parts(x, None)
         x, states, weights = self.embed(x), [], []
         for block in self._blocks():
-            found = x.new_zeros(len(x), steps, block.heads, steps)
-            queries, keys_values = block.projected(x, None)
-            for part in parts:
-                found[:, part.queries, :, part.keys] = block.weights(queries, keys_values, part)
+            if attention:
+                found = x.new_zeros(len(x), steps, block.heads, steps)
+                queries, keys_values = block.projected(x, None)
+                for part in parts:
+                    found[:, part.queries, :, part.keys] = block.weights(queries, keys_values, part)
+                weights.append(found)
             x, _ = block(x, None, parts)
             states.append(x)
-            weights.append(found)
         states[-1] = self.norm(x)
-        return {"hidden_state": torch.stack(states, dim=2), "attention": torch.stack(weights, dim=2)}
+        shown = {"hidden_state": torch.stack(states, dim=2)}
+        return {**shown, "attention": torch.stack(weights, dim=2)} if attention else shown
 
     @torch.no_grad()
     def cell_equations(self, x: Tensor, state: State = None) -> list[Cell]:

@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from seqcore.data.table import Table
 from seqcore.errors import PredictionError
-from seqcore.insight.examples import load_example, load_examples, number_of_examples, typed_example
-from tests.seqcore.insight.untrained import untrained
+from seqcore.insight.examples import (
+    load_example,
+    load_examples,
+    number_of_examples,
+    separate_examples,
+    typed_example,
+)
+from seqcore.insight.probes import probe, states_of
+from tests.seqcore.insight.untrained import untrained, untrained_on
 
 # the label of the first step of the first training example, and its target
 TASKS = {
@@ -35,6 +43,40 @@ def test_an_example_is_read_as_in_training(name: str) -> None:
         assert example.values is None or example.values.shape == (len(example.steps), len(example.columns))
     first = load_example(predictor, table, "train", 0)
     assert (first.steps[0], first.truth) == TASKS[name]
+
+
+@pytest.mark.parametrize("scaling", ["seasonal", "last-value", "window-mean"])
+def test_relative_scaling_reads_what_it_needs(scaling: str) -> None:
+    predictor, table = untrained("bouncing-ball", data__scaling=scaling)
+    data = predictor.task.split_data(table, predictor.codec())
+    example = load_example(predictor, table, "train", 4)
+    encoded = predictor.task.encode(predictor.codec(), example.given)
+    assert torch.allclose(encoded, data.batch("train", np.array([4])).inputs, atol=1e-6)
+    assert len(example.given) == len(example.steps) + predictor.codec().before
+
+
+def test_numbers_belong_to_their_series() -> None:
+    rows = np.arange(80.0).reshape(-1, 1) % 7 * np.repeat([[1.0], [100.0]], 40, axis=0)
+    table = Table(rows, ("value",), offsets=np.array([0, 40, 80]), names=("small", "large"))
+    predictor = untrained_on(table, data__window=5, data__scaling="standard", data__validation_fraction=0.0)
+    data = predictor.task.split_data(table, predictor.codec())
+    for index in (0, len(data.windows["train"]) - 1):
+        example = load_example(predictor, table, "train", index)
+        assert example.series == ("large" if index else "small")
+        encoded = predictor.task.encode(predictor.codec(example.series), example.given)
+        assert torch.allclose(encoded, data.batch("train", np.array([index])).inputs, atol=1e-6)
+        assert probe(predictor, example).encoded == pytest.approx(encoded[0].double().numpy())
+    many = list(states_of(predictor, separate_examples(predictor, table, "train"), "hidden_state", 0))
+    assert {each.example.series for each in many} == {"small", "large"}
+
+
+def test_separate_examples_have_no_step_in_common() -> None:
+    predictor, table = untrained("temperature-next-week")
+    examples = separate_examples(predictor, table, "train", limit=5)
+    days = [step for example in examples for step in example.steps]
+    assert len(examples) == 5
+    assert len(set(days)) == len(days)
+    assert len(separate_examples(predictor, table, "train", steps=90)) == 3
 
 
 @pytest.mark.parametrize(("name", "size"), [("sine-to-cosine", 10), ("python-prose", 64)])

@@ -12,6 +12,7 @@ from torch import Tensor
 from seqcore.data.table import symbol_table
 from seqcore.errors import PredictionError
 from seqcore.inference.predictor import Predictor
+from seqcore.insight import probes
 from seqcore.insight.examples import InspectExample, load_example, typed_example
 from seqcore.insight.probes import architecture_of, probe, states_of
 from seqcore.models import MODELS, capabilities_of
@@ -215,6 +216,20 @@ def test_states_of_many_examples_are_those_of_each() -> None:
     for found in states_of(predictor, examples, "hidden_state", 1):
         own = probe(predictor, found.example).arrays["hidden_state"][: len(found.values), 1]
         assert found.values == pytest.approx(own, abs=1e-6)
+
+
+def test_long_sequences_are_shown_without_attention_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor, table = untrained("temperature-next-week", model__architecture="transformer")
+    example = load_example(predictor, table, "train", 1)
+    whole = probe(predictor, example)
+    monkeypatch.setattr(probes, "MOST_ATTENDED", 29)
+    short = probe(predictor, example)
+    assert short.missing["attention"] == "Attention is shown for up to 29 steps, and these are 30."
+    assert not short.attention.size
+    assert short.arrays["hidden_state"] == pytest.approx(whole.arrays["hidden_state"], abs=1e-6)
+    monkeypatch.setattr(probes, "MOST_NUMBERS", 6 * 2 * 20)
+    with pytest.raises(PredictionError, match="30 steps are too many for 6 units in 1 layers; give at most 20 steps"):
+        probe(predictor, example)
 
 
 def test_what_there_is_not_is_refused() -> None:
