@@ -149,7 +149,9 @@ function onColour(value, limit) {
 
 /* Base64 of little-endian float32 numbers. */
 function numbers(text) {
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+  const letters = atob(text)
+  const bytes = new Uint8Array(letters.length)
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i)
   return new Float32Array(bytes.buffer)
 }
 
