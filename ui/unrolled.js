@@ -114,7 +114,10 @@ function received(view, data) {
   reader.focus.step = clamp(reader.focus.step, 0, data.count - 1)
   reader.focus.layer = clamp(reader.focus.layer, 0, Math.max(0, data.layers.length - 1))
   reader.focus.unit = clamp(reader.focus.unit, 0, Math.max(0, view.unitCount(view.name) - 1))
-  if (!data.gradient && view.pass.direction < 0) Object.assign(view.pass, { direction: 1, started: false, playing: false })
+  if (!same) reader.parts = null
+  const equations = data.cell?.equations
+  if (view.level === "equation" && equations && !equations.some(({ name }) => name === reader.focus.name)) reader.focus.name = equations[0].name
+  if (data.gradientRefusal && view.pass.direction < 0) Object.assign(view.pass, { direction: 1, started: false, playing: false })
   fillNames(view)
   draw(view)
   ask(view)
@@ -143,13 +146,20 @@ function ask(view) {
   const edge = Math.min(12, Math.floor(data.sent / 4))
   const stepIsHere = focus.step >= data.first + (data.first > 0 ? edge : 0) && focus.step < data.first + data.sent - (data.first + data.sent < data.count ? edge : 0)
   const unitIsHere = !count || (focus.unit >= first && focus.unit < first + count)
-  if (stepIsHere && unitIsHere && (level === "network" || view.cellIsFresh() || (data.cellRefusal && !data.cell))) return
-  const wanted = JSON.stringify([data.of, data.modelStep, focus.step, focus.layer, focus.unit])
+  const cell = level !== "network"
+  const gradient = view.pass.direction < 0
+  const cellIsHere = !cell || view.cellIsFresh() || data.cellRefusal
+  const gradientIsHere = !gradient || data.gradient || data.gradientRefusal
+  const before = view.reader.parts ?? {} // what the server computes at each change of the page until told otherwise
+  const less = (before.cell && !cell) || (before.gradient && !gradient)
+  if (stepIsHere && unitIsHere && cellIsHere && gradientIsHere && !less) return
+  const wanted = JSON.stringify([data.of, data.modelStep, focus.step, focus.layer, focus.unit, cell, gradient])
   clearTimeout(view.asking)
   view.asking = setTimeout(() => {
     if (wanted === view.asked) return
     view.asked = wanted
-    view.setStateValue("focus", { of: data.of, step: focus.step, layer: focus.layer, unit: focus.unit })
+    view.reader.parts = { cell, gradient }
+    view.setStateValue("focus", { of: data.of, step: focus.step, layer: focus.layer, unit: focus.unit, cell, gradient })
   }, WAIT)
 }
 
@@ -176,7 +186,7 @@ function choose(view, changes) {
 
 function go(view, level, changes = {}) {
   view.reader.level = level
-  if (level === "equation" && !(changes.name ?? view.focus.name) && view.data.cell) changes.name = view.data.cell.equations[0]?.name
+  if (level === "equation" && !(changes.name ?? view.focus.name)) changes.name = view.data.cell?.equations[0]?.name ?? null
   choose(view, changes)
 }
 
@@ -295,14 +305,14 @@ function controls(view) {
     const names = { network: "Network", cell: level === "network" ? "Cell" : `${view.layerAt(focus.step, focus.layer).title}, step ${focus.step + 1}`, equation: level === "equation" && equation ? equation.title : "Equation" }
     button.textContent = names[button.dataset.level]
     button.setAttribute("aria-current", depth === levels.indexOf(level) ? "true" : "false")
-    button.disabled = depth > 0 && !data.cell
-    button.title = depth > 0 && !data.cell ? data.cellRefusal : { network: "The whole network over time", cell: "Gates and states of the chosen layer and step", equation: "The equation with its numbers" }[button.dataset.level]
+    button.disabled = depth > 0 && Boolean(data.cellRefusal)
+    button.title = depth > 0 && data.cellRefusal ? data.cellRefusal : { network: "The whole network over time", cell: "Gates and states of the chosen layer and step", equation: "The equation with its numbers" }[button.dataset.level]
   }
   for (const button of root.querySelectorAll("[data-direction]")) {
     button.setAttribute("aria-pressed", String(Number(button.dataset.direction) === pass.direction))
     if (button.dataset.direction === "-1") {
-      button.disabled = !data.gradient
-      if (!data.gradient) button.title = data.gradientRefusal
+      button.disabled = Boolean(data.gradientRefusal)
+      if (data.gradientRefusal) button.title = data.gradientRefusal
     }
   }
   const player = root.querySelector("[data-do=play]")
@@ -314,7 +324,7 @@ function controls(view) {
   root.querySelector("output").textContent = speed >= 1 ? `${Number(speed.toFixed(1))} step${speed === 1 ? "" : "s"}/s` : `1 step in ${Number((1 / speed).toFixed(1))} s`
   root.querySelector(".unrolled-reading").textContent = [READING[level](view), data.note].filter(Boolean).join(" ")
   const missing = level === "network" ? data.missing.map(([name, reason]) => `${name}: ${reason}`).join(" ") : ""
-  root.querySelector(".unrolled-note").textContent = data.gradient ? "" : data.gradientRefusal
+  root.querySelector(".unrolled-note").textContent = data.gradientRefusal || (pass.direction < 0 && !data.gradient ? "Computing the gradient" : "")
   root.querySelector(".unrolled-reading").dataset.missing = missing
   if (missing) root.querySelector(".unrolled-reading").textContent += ` Not shown: ${missing}`
   const gates = root.querySelector(".unrolled-gates")
@@ -375,7 +385,7 @@ function key(view, event) {
     PageDown: () => choose(view, { layer: layers[Math.max(0, layers.indexOf(focus.layer) - 1)] ?? focus.layer }),
     Home: () => choose(view, { step: 0 }),
     End: () => choose(view, { step: data.count - 1 }),
-    Enter: () => (on ? pressed(view, on) : level === "network" ? data.cell && go(view, "cell") : level === "cell" && go(view, "equation")),
+    Enter: () => (on ? pressed(view, on) : level === "network" ? !data.cellRefusal && go(view, "cell") : level === "cell" && go(view, "equation")),
     Escape: () => level !== "network" && go(view, level === "equation" ? "cell" : "network"),
     " ": () => play(view),
   }
@@ -426,6 +436,7 @@ function listen(view) {
     if (button.dataset.direction) {
       Object.assign(view.pass, { direction: Number(button.dataset.direction), started: false, playing: false })
       draw(view)
+      ask(view)
       return
     }
     const acts = {

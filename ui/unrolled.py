@@ -7,6 +7,7 @@ asks for those of another cell when it is opened.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
+from seqcore.models import capabilities_of
 from seqcore.registry import load
 from seqcore.results.base import Values
 from seqcore.results.equations import EquationsView
@@ -82,34 +84,37 @@ def unrolled(inspected: Inspected) -> None:
 def _draw(inspected: Inspected) -> None:
     """Redrawn alone when the picture asks for other numbers."""
     asked = st.session_state.get(KEY, {}).get("focus")
-    data = unrolled_data(inspected, _focus(inspected, asked))
+    if not isinstance(asked, dict) or asked.get("of") != inspected.of:
+        asked = {}
+    parts = [name for name in ("cell", "gradient") if asked.get(name) is True]
+    data = unrolled_data(inspected, _focus(inspected, asked), parts=parts)
     _component(key=KEY, data={**data, "name": KEY}, on_focus_change=lambda: None)
 
 
-def _focus(inspected: Inspected, asked: Any) -> Focus:
+def _focus(inspected: Inspected, asked: Mapping[str, Any]) -> Focus:
     """What the picture has asked for, else what is selected on the page, else the last step."""
-    if isinstance(asked, dict) and asked.get("of") == inspected.of:
-        values = [value for name in Focus._fields if isinstance(value := asked.get(name), int)]
-        if len(values) == len(Focus._fields):
-            return Focus(*values)
+    values = [value for name in Focus._fields if isinstance(value := asked.get(name), int)]
+    if len(values) == len(Focus._fields):
+        return Focus(*values)
     chosen, internals = inspected.selection, inspected.internals
     assert internals is not None  # else nothing is drawn
     last = len(internals.steps) - 1
     return Focus(last if chosen.step is None else chosen.step, chosen.layer or 0, chosen.unit or 0)
 
 
-def unrolled_data(inspected: Inspected, focus: Focus) -> dict[str, Any]:
-    """All that the picture is sent: numbers around `focus`, the equations of its cell, the prediction, gradients.
+def unrolled_data(inspected: Inspected, focus: Focus, *, parts: Collection[str] = ()) -> dict[str, Any]:
+    """All that the picture is sent: numbers around `focus`, the prediction, and two parts that it asks for.
 
-    What can't be shown has its reason instead: "cellRefusal", "gradientRefusal", "missing".
+    These are "cell", the equations of the cell in focus, and "gradient", that of the loss for the backward pass. What
+    can't be shown has its reason instead: "cellRefusal", "gradientRefusal", "missing".
     """
     internals = inspected.internals
     assert internals is not None  # else nothing is drawn
-    gradient, gradient_refusal = _gradient(inspected)
+    gradient, gradient_refusal = _gradient(inspected) if "gradient" in parts else (None, "")
     prediction = _prediction(inspected)
     symbolic = inspected.example.values is None
     data = internals_data(internals, focus, prediction=prediction, gradient=gradient, symbolic=symbolic)
-    cell, refusal = _cell(inspected, Focus(**data["focus"]))
+    cell, refusal = _cell(inspected, Focus(**data["focus"])) if "cell" in parts else (None, "")
     architecture = internals.architecture or "model"
     title = f"{run_labels.title(inspected.run)}: {architecture} unrolled over {len(internals.steps):,} steps"
     return {
@@ -117,7 +122,7 @@ def unrolled_data(inspected: Inspected, focus: Focus) -> dict[str, Any]:
         "of": inspected.of,
         "title": f"{title}, after {inspected.at:,} training steps",
         "fileName": file_stem(run_labels.title(inspected.run), "step", str(inspected.at)),
-        "recurrent": cell is None or cell.recurrent,
+        "recurrent": capabilities_of(inspected.predictor.experiment.model.architecture).state_transfer,
         "cell": None if cell is None else cell_data(cell),
         "cellRefusal": refusal,
         "gradientRefusal": gradient_refusal,

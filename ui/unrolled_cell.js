@@ -67,7 +67,7 @@ function cellFrame(view, width) {
 
 function drawCell(view, width) {
   const { scene, data, focus } = view
-  if (!data.cell) return refusal(view, width, data.cellRefusal || "The equations of this cell are not known.")
+  if (!data.cell) return refusal(view, width, data.cellRefusal || "Computing the numbers of this cell")
   const frame = cellFrame(view, width)
   const [edges, boxes, texts] = ["edges", "boxes", "texts"].map((name) => scene.put(`cell ${name}`, "g", {}))
   const heading = `${view.layerAt(focus.step, focus.layer).title}, ${view.stepTitle(focus.step)}, unit ${focus.unit + 1} of ${view.unitCount(data.state)}`

@@ -13,7 +13,7 @@ const CURVES = {
 function drawEquation(view, width) {
   const { scene, data, focus } = view
   const equation = data.cell?.equations.find(({ name }) => name === focus.name)
-  if (!equation) return refusal(view, width, data.cellRefusal || "The cell of this layer has no such equation.")
+  if (!equation) return refusal(view, width, data.cellRefusal || (data.cell ? "The cell of this layer has no such equation." : "Computing the numbers of this cell"))
   const narrow = width < NARROW_SCREEN
   const fresh = view.cellIsFresh()
   const value = view.nodeValue(equation)

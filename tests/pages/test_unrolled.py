@@ -22,6 +22,8 @@ from ui.inspect_context import Inspected
 from ui.unrolled import unrolled_data
 from ui.unrolled_data import MOST_BUCKETS, MOST_STEPS, MOST_UNITS, Focus, internals_data
 
+PARTS = ("cell", "gradient")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
@@ -47,7 +49,7 @@ def decoded(text: str) -> np.ndarray:
 
 def test_the_numbers_are_those_of_the_probe(run):
     page = inspected(run, "bouncing-ball", model__architecture="lstm", model__num_layers=2)
-    data = unrolled_data(page, Focus(step=7, layer=1, unit=3))
+    data = unrolled_data(page, Focus(step=7, layer=1, unit=3), parts=PARTS)
     assert data["count"] == data["sent"] == len(page.example.steps)
     assert list(data["arrays"]) == list(page.internals.names)
     for name, array in data["arrays"].items():
@@ -62,7 +64,7 @@ def test_the_numbers_are_those_of_the_probe(run):
 
 def test_the_equations_are_those_of_the_cell_in_focus(run):
     page = inspected(run, "bouncing-ball", model__architecture="lstm", model__num_layers=2)
-    data = unrolled_data(page, Focus(step=7, layer=1, unit=3))
+    data = unrolled_data(page, Focus(step=7, layer=1, unit=3), parts=PARTS)
     cell = data["cell"]
     assert (cell["step"], cell["layer"], cell["unit"]) == (7, 1, 3)
     values = {equation["name"]: equation["value"] for equation in cell["equations"]}
@@ -76,16 +78,24 @@ def test_the_equations_are_those_of_the_cell_in_focus(run):
 
 def test_the_backward_pass_has_the_gradient_of_the_loss(run):
     page = inspected(run, "bouncing-ball", model__architecture="gru")
-    data = unrolled_data(page, Focus())
+    data = unrolled_data(page, Focus(), parts=PARTS)
     norms = state_gradients(page.predictor, page.table, page.example).norms["hidden_state"]  # [L, R, T]
     assert decoded(data["gradient"]) == pytest.approx(norms.sum(axis=1)[0], rel=1e-5)
     assert data["gradientLimit"] == pytest.approx(norms.sum(axis=1).max())
 
 
+def test_equations_and_gradients_are_computed_only_where_they_are_asked_for(run):
+    page = inspected(run, "bouncing-ball", model__architecture="gru")
+    data = unrolled_data(page, Focus())
+    assert data["cell"] is data["gradient"] is None
+    assert data["cellRefusal"] == data["gradientRefusal"] == ""
+    assert not {"cells", "state-gradients"} & set(page.asked)
+
+
 def test_typed_input_has_no_backward_pass_and_says_why(run):
     predictor, _ = untrained("bouncing-ball")
     page = inspected(run, "bouncing-ball", example=typed_example(predictor, "1, 2, 3, 4"))
-    data = unrolled_data(page, Focus())
+    data = unrolled_data(page, Focus(), parts=PARTS)
     assert data["gradient"] is None
     assert data["gradientRefusal"].endswith(".")
     assert data["cell"] is not None
@@ -95,7 +105,7 @@ def test_typed_input_has_no_backward_pass_and_says_why(run):
     ("architecture", "recurrent"), [("tcn", False), ("nlinear", False), ("transformer", False), ("lru", True)]
 )
 def test_every_architecture_has_a_cell(run, architecture, recurrent):
-    data = unrolled_data(inspected(run, "bouncing-ball", model__architecture=architecture), Focus(step=3))
+    data = unrolled_data(inspected(run, "bouncing-ball", model__architecture=architecture), Focus(step=3), parts=PARTS)
     assert data["cell"]["equations"]
     assert data["recurrent"] is recurrent
     assert data["missing"] or data["arrays"]
@@ -144,7 +154,7 @@ def test_long_sequences_and_many_units_are_sent_around_the_focus(steps, units, s
 
 def test_a_focus_beyond_the_end_is_the_nearest_that_exists(run):
     page = inspected(run, "bouncing-ball")
-    data = unrolled_data(page, Focus(step=10**6, layer=9, unit=10**6))
+    data = unrolled_data(page, Focus(step=10**6, layer=9, unit=10**6), parts=PARTS)
     assert data["focus"] == {"step": data["count"] - 1, "layer": 0, "unit": 5}
     assert data["cell"]["unit"] == 5
 
