@@ -228,13 +228,14 @@ function play(view) {
   const frame = (now) => {
     if (!pass.playing || !view.svg.isConnected) return
     const step = Math.floor(pass.at)
-    const moved = ((now - before) / 1000) * 2 ** view.reader.speed * pass.direction
-    before = now
+    // The time of a frame may lie before the click that began the pass.
+    const moved = (Math.max(0, now - before) / 1000) * 2 ** view.reader.speed * pass.direction
+    before = Math.max(before, now)
     // A step whose numbers have not come yet is waited for.
-    const here = view.focus.step >= data.first && view.focus.step < view.data.first + view.data.sent
+    const here = view.focus.step >= view.data.first && view.focus.step < view.data.first + view.data.sent
     if (here) pass.at += moved
-    if (pass.at >= view.data.count - 0.001 || pass.at <= 0) {
-      pass.at = clamp(pass.at, 0, view.data.count - 1)
+    if (pass.direction > 0 ? pass.at >= view.data.count - 0.001 : pass.at <= 0) {
+      pass.at = pass.direction > 0 ? view.data.count - 1 : 0
       pass.playing = false
     }
     if (!view.still || Math.floor(pass.at) !== step || !pass.playing) follow(view)
