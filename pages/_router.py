@@ -18,6 +18,7 @@ page = st.navigation(
         st.Page("predict.py", title="Predict", icon=":material/insights:"),
         st.Page("inspect.py", title="Inspect", icon=":material/search_insights:"),
         st.Page("runs.py", title="Runs", icon=":material/table_rows:"),
+        st.Page("compare.py", title="Compare", icon=":material/stacked_line_chart:"),
     ],
     position="top",
 )

@@ -12,7 +12,7 @@ from seqcore.results import metric_named
 from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import ENDED, Run, Status
 from seqcore.runs.store import RunFilter
-from ui import permissions, run_labels
+from ui import compare_state, permissions, run_labels
 from ui.results import picture
 from ui.run_index import run_index
 from ui.run_list import run_list, shown_score
@@ -21,6 +21,7 @@ from ui.session import escape, select_run, selected_run, show_errors, store
 from ui.shared_history import shared_history
 
 PAGE_SIZE = 25  # rows; more on request
+CHECKED = "runs-checked"  # the session-state key of the runs that are chosen for a comparison
 POLL = 1.0  # seconds between two updates while a run is active
 ORDERS = {"Newest first": "newest", "Best score first": "skill", "Longest first": "longest", "Name": "title"}
 
@@ -94,7 +95,9 @@ def show_list(runs: list[Run], selected: str | None, *, total: int) -> None:
     if not runs:
         st.caption("No matching runs. Remove a filter.")
         return
-    run_list(runs, selected=selected, on_select=select_run, key="run-list")
+    checked: list[str] = st.session_state.setdefault(CHECKED, [])
+    run_list(runs, selected=selected, on_select=select_run, checked=checked, on_check=check, key="run-list")
+    compare_button(checked)
     count = st.session_state["runs-count"]
     if total > count:
         st.button(
@@ -102,6 +105,27 @@ def show_list(runs: list[Run], selected: str | None, *, total: int) -> None:
             type="tertiary", icon=":material/expand_more:", key="runs-more",
             on_click=lambda: st.session_state.update({"runs-count": count + PAGE_SIZE}),
         )  # fmt: skip
+
+
+def check(run: str, chosen: bool) -> None:
+    """Choose a run for a comparison, or not any more."""
+    checked = [other for other in st.session_state.get(CHECKED, []) if other != run]
+    st.session_state[CHECKED] = [*checked, run] if chosen else checked
+
+
+def compare_button(checked: list[str]) -> None:
+    """Below the list: a comparison of the runs whose box is ticked."""
+    count = len(checked)
+    with st.container(horizontal=True, vertical_alignment="center", key="runs-compare"):
+        if st.button(
+            f"Compare {counted(count, 'run')}" if count else "Compare", icon=":material/stacked_line_chart:",
+            key="compare", disabled=not count, help="Tick the boxes of runs to show them side by side.",
+        ):  # fmt: skip
+            compare_state.open_comparison(checked)
+        if count:
+            st.button("Clear", key="compare-clear", type="tertiary", on_click=checked.clear, help="Tick no run.")
+        else:
+            st.caption("Tick runs in the list to compare them.")
 
 
 def missing(run: str) -> None:

@@ -31,6 +31,7 @@ __all__ = [
 
 WIDTHS = {
     "do-train": 100,
+    "do-race": 96,
     "do-pause": 118,
     "do-stop": 90,
     "do-one-more-epoch": 162,
@@ -64,10 +65,38 @@ def buttons(
     off = same or experiment is None or refused is not None
     shown = (_data_of(drafts.on_page()),)
     _button("Train", "play_arrow", refused or help, _train, shown, primary=True, off=off)
+    if run is None or run.ended:
+        _race(experiment, refused)
     if run is not None:
         _run_buttons(run, experiment, changed or {})
     if st.session_state.pop(_DONE, False):  # pressed in the fragment of a run: the page is that of another one now
         st.rerun()
+
+
+def _race(experiment: Experiment | None, refused: str | None) -> None:
+    """One press races the recurrent networks with the settings of the page, and goes to the Compare page."""
+    pressed = st.button(
+        "Race", key="do-race", width=WIDTHS["do-race"], icon=":material/sports_score:",
+        disabled=experiment is None or refused is not None,
+        help=refused or "Train RNN, LSTM, GRU and minGRU with these settings at the same time, shown side by side.",
+    )  # fmt: skip
+    if not pressed:
+        return
+    from ui import compare_state, race_section  # not needed before: they take time from the first page
+
+    st.session_state.pop(_ERRORS, None)
+    draft = drafts.on_page()
+    draft.collect()
+    try:
+        raced = draft.experiment()
+    except SeqcoreError as error:
+        st.session_state[_ERRORS] = error.lines
+        return
+    lines = race_section.race_architectures(raced, recipe=draft.recipe)
+    if lines:
+        st.session_state[_ERRORS] = lines
+        return
+    st.switch_page(compare_state.PAGE)
 
 
 def seeds_offer(experiment: Experiment | None, table: Table | None) -> None:

@@ -5,7 +5,7 @@ A disabled button is not enough: a page may have been drawn before. So each func
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -17,7 +17,7 @@ from ui import replica_offers, session
 
 __all__ = [
     "change", "continue_", "delete", "files", "has_logins", "more_epochs", "pause", "put_file", "refusal",
-    "refused_help", "resume", "stop", "submit", "user",
+    "refused_help", "resume", "stop", "submit", "submit_together", "user",
 ]  # fmt: skip
 
 
@@ -62,11 +62,18 @@ def refused_help(run: Run | None = None) -> str | None:
     return None if reason is None else session.escape(reason)
 
 
-def submit(experiment: Experiment, *, recipe: str | None) -> Run:
+def submit(experiment: Experiment, *, recipe: str | None, group: str | None = None) -> Run:
     """Queue a new run of the visitor. StoreError if it is refused, as in every function below."""
     _check()
     replica_offers.current.cancel()  # it would take time from the run
-    return session.scheduler().submit(experiment, recipe=recipe, owner=user())
+    return session.scheduler().submit(experiment, recipe=recipe, group=group, owner=user())
+
+
+def submit_together(experiments: Sequence[Experiment], *, group: str, recipe: str | None) -> list[Run]:
+    """Queue new runs of the visitor that start at the same time."""
+    _check()
+    replica_offers.current.cancel()
+    return session.scheduler().submit_together(experiments, group=group, recipe=recipe, owner=user())
 
 
 def put_file(content: bytes, name: str) -> StoredFile:

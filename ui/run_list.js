@@ -42,6 +42,16 @@ function twoLines(className, first, second, tone) {
   return cell
 }
 
+/* The box that chooses a run for a comparison. */
+function makeBox() {
+  const label = element("label", "pick")
+  label.title = "Choose for a comparison"
+  const box = element("input")
+  box.type = "checkbox"
+  label.append(box)
+  return label
+}
+
 function fill(button, row) {
   const name = element("span", "name")
   name.append(element("b", "", row.title), element("span", "quiet", row.network))
@@ -75,12 +85,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const text = JSON.stringify(row)
     if (item.dataset.row !== text) {
       item.dataset.row = text
-      const button = item.firstChild ?? item.appendChild(element("button"))
+      if (!item.firstChild) item.append(makeBox(), element("button"))
+      const button = item.lastChild
       button.type = "button"
       fill(button, row)
+      item.firstChild.firstChild.setAttribute("aria-label", `Compare ${row.title}, ${row.network}`)
     }
-    item.firstChild.setAttribute("aria-pressed", String(row.id === data.selected))
-    item.firstChild.onclick = () => {
+    const box = item.firstChild.firstChild
+    box.checked = data.checked.includes(row.id)
+    box.onchange = () => setTriggerValue("ticked", { run: row.id, checked: box.checked })
+    item.lastChild.setAttribute("aria-pressed", String(row.id === data.selected))
+    item.lastChild.onclick = () => {
       setTriggerValue("clicked", row.id)
       // On a small screen the details are below the list.
       setTimeout(() => {

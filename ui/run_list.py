@@ -29,15 +29,31 @@ _component = st.components.v2.component(
 )
 
 
-def run_list(runs: Sequence[Run], *, selected: str | None, on_select: Callable[[str], None], key: str) -> None:
-    """Show these runs; `on_select` is called with the id of a clicked run, before the page is redrawn."""
+def run_list(
+    runs: Sequence[Run],
+    *,
+    selected: str | None,
+    on_select: Callable[[str], None],
+    checked: Sequence[str],
+    on_check: Callable[[str, bool], None],
+    key: str,
+) -> None:
+    """Show these runs; `on_select` is called with the id of a clicked run, before the page is redrawn.
+
+    `checked` are the runs whose box is ticked; `on_check` is called with the id of one whose box was changed.
+    """
     rows = [run_row(run, _curve(run.id, run.attempt, run.step)) for run in runs]
 
     def clicked() -> None:
         if run := st.session_state[key].get("clicked"):
             on_select(run)
 
-    _component(key=key, data={"rows": rows, "selected": selected}, on_clicked_change=clicked)
+    def ticked() -> None:
+        if change := st.session_state[key].get("ticked"):
+            on_check(str(change["run"]), bool(change["checked"]))
+
+    data = {"rows": rows, "selected": selected, "checked": list(checked)}
+    _component(key=key, data=data, on_clicked_change=clicked, on_ticked_change=ticked)
 
 
 def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ MODULES = (
 LATER = (
     "seqcore.training.fit", "seqcore.inference.predictor",
     "ui.evaluation_section", "ui.model_use", "ui.data_sections", "ui.run_list", "ui.run_index", "ui.inspect_sections",
+    "ui.compare_section", "ui.race_section",
 )  # fmt: skip
 """What brings torch, and what the other pages import."""
 UNVISITED = 3.0  # seconds after which a server without a visitor goes on

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.band import Band, add_band
-from seqcore.plots.style import apply_style, compared_colour, compared_line, empty_figure
+from seqcore.plots.style import apply_style, compared_colour, compared_line, empty_figure, log_ticks
 from seqcore.results.curves import CurvesView, OverlaidCurve
 from seqcore.results.thinning import thin
 
@@ -83,5 +83,5 @@ def plot_curves(info: CurvesInfo, dark: bool = False) -> go.Figure:
     figure.update_xaxes(title_text=info.x_title, rangemode="tozero")
     figure.update_yaxes(title_text=info.y_title)
     if info.logarithmic:
-        figure.update_yaxes(type="log", exponentformat="power", tickformat="~g")
+        figure.update_yaxes(type="log", **log_ticks(np.concatenate([curve.y for curve in info.curves])))
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from seqcore.events import Changed, Epoch
 from seqcore.plots.band import Band, add_band, extremes
 from seqcore.plots.changes import Change, add_changes, changes_of, described
-from seqcore.plots.style import apply_style, colour, empty_figure, line
+from seqcore.plots.style import apply_style, colour, empty_figure, line, log_ticks
 from seqcore.results.thinning import thin
 
 __all__ = ["EpochLosses", "LossInfo", "loss_info", "plot_loss"]
@@ -164,16 +163,8 @@ def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
 
 
 def _log_ticks(info: LossInfo) -> dict[str, Any]:
-    """At most about six ticks in one notation: powers of ten, or digits that are written out where losses lie close."""
     bands = [part for band in (info.train_band, info.validation_band) if band is not None for part in band]
-    both = np.concatenate([info.train, info.validation, *bands])
-    known = both[np.isfinite(both)]
-    decades = float(np.log10(known.max() / known.min()))
-    if decades >= 2.0:
-        return {"exponentformat": "power", "dtick": max(1, math.ceil(decades / 6))}
-    # Between two powers of ten bare digits would be misread, and zeros can't be counted.
-    written = "~e" if known.min() < 1e-4 else "~g"
-    return {"tickformat": written, "dtick": "D2"} if decades >= 0.5 else {"tickformat": written}
+    return log_ticks(np.concatenate([info.train, info.validation, *bands]))
 
 
 def _drawable_band(band: Band | None, logarithmic: bool) -> Band | None:

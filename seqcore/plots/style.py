@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "COLOURS", "COMPARED", "FONT", "LINE_WIDTH", "apply_style", "colour", "colour_scale", "compared_colour",
-    "compared_line", "empty_figure", "hide_axes", "line", "percent_heat_map", "rgba", "stack_panels",
+    "compared_line", "empty_figure", "hide_axes", "line", "log_ticks", "percent_heat_map", "rgba", "stack_panels",
 ]  # fmt: skip
 
 # Okabe-Ito: everybody can tell these apart. Truth is ink: near black on light, near white on dark.
@@ -125,6 +126,20 @@ def hide_axes(figure: go.Figure, **options: Any) -> None:
     """Hide both axes; `options` are set on both."""
     figure.update_xaxes(visible=False, **options)
     figure.update_yaxes(visible=False, **options)
+
+
+def log_ticks(values: NDArray[np.float64]) -> dict[str, Any]:
+    """At most about six ticks in one notation: powers of ten, or digits that are written out where values lie close.
+
+    `values` are drawn on the logarithmic axis; one of them is above 0, and those that are not finite don't count.
+    """
+    known = values[np.isfinite(values) & (values > 0)]
+    decades = float(np.log10(known.max() / known.min()))
+    if decades >= 2.0:
+        return {"exponentformat": "power", "dtick": max(1, math.ceil(decades / 6))}
+    # Between two powers of ten bare digits would be misread, and zeros can't be counted.
+    written = "~e" if known.min() < 1e-4 else "~g"
+    return {"tickformat": written, "dtick": "D2"} if decades >= 0.5 else {"tickformat": written}
 
 
 def stack_panels(figure: go.Figure, titles: Sequence[str], x_title: str) -> None:

@@ -211,8 +211,11 @@ def read_curves(store: Store, run: str, known: RunCurves | None = None) -> RunCu
     if now.outline.replicas > 1:
         every = 1 + now.epochs // _EPOCHS_OF_REPLICAS
         replicas = store.replica_epochs(now.id, names, every=every)
-    started = next((e.event for e in store.events(now.id, kinds=("started",), newest=1)), None)
-    sizes = (started.split_sizes.get("train", 0), started.steps_per_epoch) if isinstance(started, Started) else (0, 0)
+    sizes = (old.progress.examples, old.progress.steps_per_epoch) if old else (0, 0)
+    if not all(sizes):
+        started = next((e.event for e in store.events(now.id, kinds=("started",), newest=1)), None)
+        if isinstance(started, Started):
+            sizes = (started.split_sizes.get("train", 0), started.steps_per_epoch)
     progress = Progress(epochs.steps, epochs.epochs, epochs.seconds, *sizes)
     return RunCurves(now, store.curve(now.id, "loss", 600), epochs, replicas, progress, version)
 

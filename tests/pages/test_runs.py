@@ -84,7 +84,8 @@ def texts(page: AppTest) -> str:
 
 
 def labels(page: AppTest) -> set[str]:
-    return {button.label for button in page.button}
+    """Labels of the buttons of the selected run."""
+    return {button.label for button in page.button} - {"Compare"}
 
 
 def test_an_empty_store_links_to_the_train_page(store):
@@ -273,3 +274,18 @@ class TestWords:
     def test_a_run_on_all_data_says_so(self, store):
         run = store.run(complete(store, data__validation_fraction=0.0, data__test_fraction=0.0))
         assert run_labels.trained_on(run) == "20 steps to 1, on all data"
+
+
+class TestComparing:
+    def test_ticked_runs_open_on_the_compare_page(self, store):
+        runs = [complete(store, model__architecture=name) for name in ("gru", "rnn")]
+        page = open_page()
+        assert page.button(key="compare").disabled
+        page.session_state["runs-checked"] = list(runs)
+        page.run()
+        assert page.button(key="compare").label == "Compare 2 runs"
+        page.button(key="compare").click().run()
+        assert not page.exception
+        assert page.title[0].value == "Compare"
+        assert page.session_state["compare-runs"] == runs
+        assert page.query_params["runs"] in (",".join(run[:8] for run in runs), [",".join(run[:8] for run in runs)])

@@ -1,0 +1,205 @@
+"""The Compare page without a browser: links, missing runs, different problems, races and seeds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import seqcore
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.races import race_experiments
+from seqcore.runs.scheduler import Scheduler
+from seqcore.runs.store import Store
+from ui import session
+
+ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
+QUICK = {"training.epochs": 2, "data.options.samples": 200, "model.hidden_size": 4}
+BASE = Experiment.make().with_changes(QUICK)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A store with small trained runs."""
+    folder = tmp_path_factory.mktemp("compared")
+    store = Store(folder / "runs")
+    changes: dict[str, dict[str, Any]] = {
+        "gru": {"model.architecture": "gru"},
+        "rnn": {"model.architecture": "rnn"},
+        "two ahead": {"data.horizon": 2},
+        "seeds": {"training.replicas": 6, "training.learning_rate": 0.02},
+        "more seeds": {"training.replicas": 6, "training.learning_rate": 0.0001},
+    }
+    runs = {name: seqcore.train(BASE.with_changes(own), store=store).id for name, own in changes.items()}
+    store.close()
+    return folder / "runs", runs
+
+
+@pytest.fixture
+def runs(trained: tuple[Path, dict[str, str]]) -> dict[str, str]:
+    return trained[1]
+
+
+def use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    scheduler = Scheduler(store)  # not started: runs stay queued
+    monkeypatch.setattr(session, "store", lambda: store)
+    monkeypatch.setattr(session, "scheduler", lambda: scheduler)
+
+
+@pytest.fixture
+def kept(trained: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch):
+    store = Store(trained[0])
+    use(store, monkeypatch)
+    yield store
+    store.close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = Store(tmp_path / "runs")
+    use(store, monkeypatch)
+    yield store
+    store.close()
+    st.cache_resource.clear()
+
+
+def open_page(page_name: str = "compare.py", **link: str) -> AppTest:
+    page = AppTest.from_file(ROUTER, default_timeout=240)
+    for name, value in link.items():
+        page.query_params[name] = value
+    page.switch_page(page_name).run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    shown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info, *page.subheader]
+    return "\n".join(element.value for element in shown)
+
+
+def tables(page: AppTest) -> str:
+    return "\n".join(table.value.to_csv() for table in page.table)
+
+
+def charts(page: AppTest) -> dict[str, dict[str, Any]]:
+    """The data of the charts and of the board, by their names."""
+    found = [json.loads(element.proto.json) for element in page.get("bidi_component")]
+    return {str(data.get("name", "board")): data for data in found}
+
+
+def test_an_empty_page_offers_a_race(empty: Store) -> None:
+    page = open_page()
+    assert page.button(key="race-start").label == "Race RNN, LSTM, GRU and minGRU"
+    assert "choose runs" in texts(page)
+
+
+def test_runs_of_a_link_are_overlaid_in_colors_that_are_the_same_everywhere(kept: Store, runs: dict[str, str]) -> None:
+    page = open_page(runs=f"{runs['gru'][:8]},{runs['rnn']}")
+    drawn = charts(page)
+    for name in ("compare-curves-0", "compare-time-0", "compare-parameters-0", "compare-truth-0-test"):
+        figure = json.loads(drawn[name]["figure"])
+        colors = {
+            trace["name"]: trace["line" if "line" in trace else "marker"]["color"]
+            for trace in figure["data"]
+            if trace["name"] in ("GRU", "RNN")
+        }
+        assert colors == {"GRU": "#0072B2", "RNN": "#E69F00"}, name
+        assert "GRU" in drawn[name]["label"]
+    assert "`model.architecture`,GRU,RNN" in tables(page)
+    assert "With one seed" in texts(page)
+    by_seconds = page.button_group(key="compare-by").set_value("seconds").run()
+    figure = json.loads(charts(by_seconds)["compare-curves-0"]["figure"])
+    assert figure["layout"]["xaxis"]["title"]["text"] == "training time (s)"
+    assert "interpolated" in texts(by_seconds)
+
+
+def test_different_problems_have_charts_of_their_own_and_are_said_to_be(kept: Store, runs: dict[str, str]) -> None:
+    page = open_page(runs=f"{runs['gru']},{runs['two ahead']}")
+    assert "must not be ranked" in page.warning[0].value
+    assert {"compare-curves-0", "compare-curves-1"} <= charts(page).keys()
+    assert "Problem 2" in texts(page)
+
+
+def test_a_test_over_seeds_says_which_is_better(kept: Store, runs: dict[str, str]) -> None:
+    page = open_page(runs=f"{runs['seeds']},{runs['more seeds']}")
+    assert "learning rate 0" in tables(page)
+    assert "is better" in tables(page)
+    assert "sign-flip" in texts(page)
+
+
+def test_what_is_gone_is_said_and_the_rest_is_shown(kept: Store, runs: dict[str, str]) -> None:
+    page = open_page(runs=f"{runs['gru']},feedfeed", group="nowhere")
+    warnings = "\n".join(warning.value for warning in page.warning)
+    assert "feedfeed" in warnings
+    assert "nowhere" in warnings
+    assert "compare-curves-0" in charts(page)
+    page = open_page(runs="feedfeed")
+    assert "feedfeed" in page.error[0].value
+    assert page.button(key="race-start")
+
+
+def test_one_press_starts_a_race_and_its_board_is_shown(empty: Store) -> None:
+    page = open_page()
+    page.button(key="race-start").click().run()
+    assert not page.exception
+    queued = empty.runs()
+    assert [run.outline.architecture for run in queued[::-1]] == ["rnn", "lstm", "gru", "mingru"]
+    assert len(empty.queued_together()) == 1
+    assert page.query_params["group"] in (queued[0].group, [queued[0].group])
+    board = charts(page)["board"]
+    assert [one["name"] for one in board["competitors"]] == ["RNN", "LSTM", "GRU", "minGRU"]
+    assert len({one["light"] for one in board["competitors"]}) == 4
+    assert "Waiting for 4 workers" in board["summary"]
+    page.button(key="race-stop-all").click().run()
+    assert {run.status for run in empty.runs()} == {"stopped"}
+
+
+def test_the_train_page_races_its_settings(empty: Store) -> None:
+    page = open_page("train.py")
+    page.button(key="do-race").click().run()
+    assert not page.exception
+    assert page.title[0].value == "Compare"
+    assert len(empty.queued_together()[0]) == 4
+
+
+def test_a_race_of_one_is_refused_with_the_reason(empty: Store) -> None:
+    page = open_page()
+    page.multiselect(key="race-values-model.architecture-regression").set_value(["gru"]).run()
+    page.button(key="race-start-other").click().run()
+    assert "at least two competitors" in page.error[0].value
+    assert empty.runs() == []
+
+
+def test_seeds_of_everything_that_is_compared_are_queued_in_one_group(kept: Store, runs: dict[str, str]) -> None:
+    page = open_page(runs=f"{runs['gru']},{runs['rnn']}")
+    before = {run.id for run in kept.runs()}
+    page.button(key="seeds-train-all").click().run()
+    new = [run for run in kept.runs() if run.id not in before]
+    assert [run.outline.replicas for run in new] == [6, 6]
+    assert len({run.group for run in new}) == 1
+    for run in new:
+        kept.command(run.id, "stop")
+        kept.delete(run.id)
+
+
+def test_a_finished_race_is_understood_from_its_board(empty: Store) -> None:
+    made = race_experiments(BASE, {"model.architecture": ["rnn", "gru"]})
+    empty.submit_together(made, group="done")
+    from seqcore.runs.execution import execute
+
+    while (lease := empty.claim()) is not None:
+        execute(empty, lease)
+    page = open_page(group="done")
+    board = charts(page)["board"]
+    assert board["summary"].startswith("Finished.")
+    assert sorted(one["rank"] for one in board["competitors"]) == [1, 2]
+    assert all(one["progress"] == 1.0 for one in board["competitors"])
+    assert all(len(one["byTime"][0]) == len(one["byStep"][0]) == 2 for one in board["competitors"])
+    assert page.button(key="race-again")
