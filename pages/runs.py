@@ -117,15 +117,15 @@ def compare_button(checked: list[str]) -> None:
     """Below the list: a comparison of the runs whose box is ticked."""
     count = len(checked)
     with st.container(horizontal=True, vertical_alignment="center", key="runs-compare"):
-        if st.button(
-            f"Compare {counted(count, 'run')}" if count else "Compare", icon=":material/stacked_line_chart:",
-            key="compare", disabled=not count, help="Tick the boxes of runs to show them side by side.",
-        ):  # fmt: skip
-            compare_state.open_comparison(checked)
-        if count:
-            st.button("Clear", key="compare-clear", type="tertiary", on_click=checked.clear, help="Tick no run.")
-        else:
+        if not count:
             st.caption("Tick runs in the list to compare them.")
+            return
+        help = "Show the ticked runs side by side on the Compare page."
+        if st.button(
+            f"Compare {counted(count, 'run')}", icon=":material/stacked_line_chart:", key="compare", help=help
+        ):
+            compare_state.open_comparison(checked)
+        st.button("Clear", key="compare-clear", type="tertiary", on_click=checked.clear, help="Tick no run.")
 
 
 def missing(run: str) -> None:

@@ -17,7 +17,7 @@ from tests.servers import Server, running_server
 pytestmark = pytest.mark.timeout(600)
 
 MOST = 0.1
-PAGES = ("/", "/data", "/predict", "/inspect", "/runs")
+PAGES = ("/", "/data", "/predict", "/inspect", "/runs", "/compare")
 WITH_RUN = ("/?run=latest", "/data?run=latest", "/predict?run=latest", "/inspect?run=latest", "/runs?run=latest")
 
 

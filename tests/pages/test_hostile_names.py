@@ -103,7 +103,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, l
     store.close()
 
 
-@pytest.mark.parametrize("page_name", ["train.py", "data.py", "predict.py", "inspect.py", "runs.py"])
+@pytest.mark.parametrize("page_name", ["train.py", "data.py", "predict.py", "inspect.py", "runs.py", "compare.py"])
 @pytest.mark.parametrize("which", [0, 1], ids=["series", "sequences"])
 def test_no_page_shows_a_live_link(
     trained: tuple[Store, list[str]], monkeypatch: pytest.MonkeyPatch, page_name: str, which: int
@@ -120,6 +120,12 @@ def test_no_page_shows_a_live_link(
     page.switch_page(page_name).run()
     assert not page.exception
     assert _live(page) == []
+    if page_name == "compare.py":
+        page.session_state["compare-runs"] = list(runs)
+        page.run()
+        assert not page.exception
+        assert len(page.table) > 0
+        assert _live(page) == []
     if page_name == "predict.py":
         for tab in ("New data", "Export", "Forecast"):
             page.session_state[f"use-{runs[which]}"] = tab

@@ -83,7 +83,7 @@ class TestReadOnly:
         monkeypatch.setenv("SEQCORE_READ_ONLY", "1")
         return run
 
-    @pytest.mark.parametrize("page", ["train.py", "data.py", "predict.py", "inspect.py", "runs.py"])
+    @pytest.mark.parametrize("page", ["train.py", "data.py", "predict.py", "inspect.py", "runs.py", "compare.py"])
     def test_every_page_opens_and_says_so_once(self, root: Path, run: str, page: str) -> None:
         del run
         app = opened(root, page)
@@ -130,7 +130,7 @@ class TestLogins:
         return {name: ended(store, owner) for name, owner in
                 {"anna": "anna@example.org", "ben": "ben@example.org", "shell": None}.items()}  # fmt: skip
 
-    @pytest.mark.parametrize("page", ["train.py", "data.py", "predict.py", "inspect.py", "runs.py"])
+    @pytest.mark.parametrize("page", ["train.py", "data.py", "predict.py", "inspect.py", "runs.py", "compare.py"])
     def test_a_visitor_who_has_not_signed_in_sees_a_button_alone(
         self, root: Path, runs: dict[str, str], page: str
     ) -> None:

@@ -115,13 +115,13 @@ def test_without_a_validation_split_none_is_mentioned(page: AppTest, store: Path
     assert "overfitting" not in texts(page)
 
 
-def test_a_first_visit_shows_the_first_recipe_and_one_button(page: AppTest) -> None:
+def test_a_first_visit_shows_the_first_recipe_and_two_buttons(page: AppTest) -> None:
     page.run()
     assert not page.exception
     assert errors(page) == []
     assert page.header[0].value == recipes()[0].title
     assert not button(page, "train").disabled
-    assert [b.key for b in page.button if b.key.startswith("do-")] == ["do-train"]
+    assert [b.key for b in page.button if b.key.startswith("do-")] == ["do-train", "do-race"]
     assert link(page) == {"recipe": "bouncing-ball@1"}
 
 
