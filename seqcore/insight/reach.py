@@ -15,7 +15,7 @@ from seqcore.training.isolated_rng import on_one_thread
 
 __all__ = ["lag_weights", "receptive_field"]
 
-_MOST_OUTPUTS = 64  # whose gradients are taken; of more, an evenly spaced sample
+_MOST_OUTPUTS = 32  # whose gradients are taken; of more, an evenly spaced sample
 
 
 def receptive_field(predictor: Predictor, example: InspectExample, step: int = -1) -> ReceptiveFieldView:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.style import apply_style, colour, line
-from seqcore.results.formatting import named
+from seqcore.results.formatting import marked
 from seqcore.results.response import ResponseView
 
 __all__ = ["ResponseInfo", "plot_response", "response_info"]
@@ -31,8 +31,8 @@ class ResponseInfo(NamedTuple):
 
 
 def response_info(view: ResponseView) -> ResponseInfo:
-    """From a view; a blank by its name."""
-    labels = tuple(map(named, view.labels)) if view.symbolic else view.labels
+    """From a view; a blank as a visible sign."""
+    labels = tuple(map(marked, view.labels)) if view.symbolic else view.labels
     return ResponseInfo(
         labels, view.centers, view.mean, view.low, view.high, view.count, view.symbolic, view.column, view.what,
         view.title,

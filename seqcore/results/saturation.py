@@ -38,7 +38,7 @@ class SaturationView(View):
         """How to read the figure."""
         return (
             f"Each point is a unit: the share of {self.steps:,} steps near its lower bound (right) and near its upper "
-            "bound (up). Points near the right or upper end hardly ever change; on the diagonal line they are a switch."
+            "bound (up). Close to an end of an axis a unit hardly ever changes; on the dashed line it acts as a switch."
         )
 
     def table(self) -> Rows:
