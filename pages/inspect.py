@@ -177,13 +177,13 @@ def follow(run: Run, now: Shown) -> None:
         now.follow = False
         return
 
-    def switched() -> None:
-        now.follow = not now.follow
+    key = f"inspect-follow-{run.id}"
 
-    st.toggle(
-        "Follow", value=now.follow, key=f"inspect-follow-{run.id}-{now.follow}", on_change=switched,
-        help="Show each new snapshot as soon as it is there.",
-    )  # fmt: skip
+    def switched() -> None:
+        now.follow = st.session_state[key]
+
+    st.session_state[key] = now.follow  # the time slider switches it off
+    st.toggle("Follow", key=key, on_change=switched, help="Show each new snapshot as soon as it is there.")
 
 
 main()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["similar"]
 
-MOST_LINES = 8  # input columns of which the first is drawn; of more, as in sounds and films, the steps are named
+MOST_LINES = 8  # input columns of which the first is drawn; of more, as in sounds and films, their mean
 BESIDE = 12  # steps drawn before and after a moment
 NAMES = ("hidden_state", "cell_state")
 
@@ -70,7 +70,7 @@ def similar(inspected: Inspected) -> None:
     try:
         view = inspected.find(f"similar {first} {last} {threshold} {name} {layer}", find)
     except SeqcoreError as error:
-        st.info(escape(plain(error)))
+        st.info(escape(f"{plain(error)} Lower the threshold, or choose another span."))
         return
     st.markdown(
         f"{len(view.units)} of {internals.arrays[name].shape[2]} units are active in the whole span; "
@@ -79,7 +79,13 @@ def similar(inspected: Inspected) -> None:
     known = {(example.split, example.index): example for example in examples}
     rows = "".join(_row(inspected, view, moment, known) for moment in view.moments)
     st.html(f'{_STYLE}<ol class="sl-moments" data-testid="moments">{rows}</ol>')
-    st.caption("Dark: the moment; beside it what stands before and after. The title opens the example there.")
+    columns_of = inspected.example.columns
+    drawn = (
+        "" if inspected.example.values is None
+        else "Line: the mean of the input's columns. " if len(columns_of) > MOST_LINES
+        else f"Line: {escape(columns_of[0])}. "
+    )  # fmt: skip
+    st.caption(f"{drawn}Shaded: the moment; beside it what comes before and after. The title opens the example there.")
     download_csv(view, name=file_stem(title(inspected.run), "similar-moments"), key=f"similar-csv-{run}")
 
 
@@ -108,8 +114,8 @@ def _row(
 
 
 def _picture(view: SimilarView, moment: SimilarMoment, example: InspectExample | None) -> str:
-    """The moment in its surroundings: symbols as text, a few columns as a line of the first, others by their steps."""
-    if example is not None and example.values is not None and len(example.columns) <= MOST_LINES:
+    """The moment in its surroundings: symbols as text, numbers as a line of the first column or of the mean of many."""
+    if example is not None and example.values is not None:
         return _line(example, moment)
     before, inside, after = (text.replace("\n", "↵") for text in view.texts(moment))
     return f"<p><i>{html(before)}</i><b>{html(inside)}</b><i>{html(after)}</i></p>"
@@ -118,7 +124,9 @@ def _picture(view: SimilarView, moment: SimilarMoment, example: InspectExample |
 def _line(example: InspectExample, moment: SimilarMoment) -> str:
     assert example.values is not None
     low, high = max(0, moment.first - BESIDE), min(len(example.values), moment.last + 1 + BESIDE)
-    values = np.asarray(example.values[low:high, 0], dtype=np.float64)
+    many = len(example.columns) > MOST_LINES
+    rows = np.asarray(example.values[low:high], dtype=np.float64)
+    values, name = (rows.mean(axis=1), "mean of the columns") if many else (rows[:, 0], example.columns[0])
     known = values[np.isfinite(values)]
     if not known.size:
         return ""
@@ -129,6 +137,6 @@ def _line(example: InspectExample, moment: SimilarMoment) -> str:
     )
     left, width = (moment.first - low - 0.5) * across, (moment.last - moment.first + 1) * across
     return (
-        f'<svg viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label="{html(example.columns[0])}">'
+        f'<svg viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label="{html(name)}">'
         f'<rect x="{max(0.0, left):.1f}" y="0" width="{width:.1f}" height="28"/><polyline points="{points}"/></svg>'
     )
