@@ -28,8 +28,9 @@ from seqcore.training.isolated_rng import on_one_thread
 __all__ = ["attributable", "attributions"]
 
 _FIRST, _MOST = 16, 512  # points of the integral
+_MOST_WORK = 10_000_000_000  # steps times weights of all points: more than about two seconds
 _NUMBERS_AT_ONCE = 4_000_000  # of inputs in one pass
-_TOLERANCE = 1e-3  # of the difference
+_TOLERANCE = 2e-3  # of the difference
 _MEAN = "the mean of the training data"
 _UNKNOWN = "an input of unknown symbols"
 _ALL_PIXELS = "the mean of all pixels"
@@ -90,7 +91,7 @@ def _of_forecast(
 
     rows = explained.rows
     baseline = torch.from_numpy(training_means(predictor, table, example)).expand_as(rows)
-    integral = _integrated(function, [rows], [baseline])
+    integral = _integrated(function, [rows], [baseline], most=_most_points(predictor, len(rows)))
     before = len(rows) - len(example.steps)
     steps = (*(f"{before - i} before" for i in range(before)), *example.steps)[-len(rows) :]
     whole = chosen is None and frame is not None
@@ -139,7 +140,8 @@ def _of_scores(
         outputs = read_inputs(task, model, repeated, lambda i, _: inputs[i]).outputs
         return task.explained_scores(outputs[:, place])[:, chosen]
 
-    integral = _integrated(function, [x[0].detach() for x in end.inputs], [x[0].detach() for x in start.inputs])
+    ends, starts = ([x[0].detach() for x in reading.inputs] for reading in (end, start))
+    integral = _integrated(function, ends, starts, most=_most_points(predictor, sum(map(len, ends))))
     parts = [part.sum(dim=1, keepdim=True) if symbolic else part for part in integral.contributions]
     written = task.written(codec, batch)
     names = written if task.writes_sequences else task.output_names(codec)
@@ -165,9 +167,9 @@ def _of_scores(
 
 
 def _integrated(
-    function: Callable[[Sequence[Tensor]], Tensor], ends: Sequence[Tensor], starts: Sequence[Tensor]
+    function: Callable[[Sequence[Tensor]], Tensor], ends: Sequence[Tensor], starts: Sequence[Tensor], *, most: int
 ) -> _Integral:
-    """Of `function`, which maps tensors [B, ...] to [B], from `starts` to `ends`, [...] each."""
+    """Of `function`, which maps tensors [B, ...] to [B], from `starts` to `ends`, [...] each; at most `most` points."""
     differences = [end - start for end, start in zip(ends, starts, strict=True)]
     with torch.no_grad():
         value, baseline = (float(function([part[None] for part in side])[0]) for side in (ends, starts))
@@ -189,9 +191,15 @@ def _integrated(
         integral = _Integral(found, value, baseline, points)
         if not np.isfinite(integral.remainder):
             raise PredictionError("attributions: the prediction or its gradient is not finite for this input")
-        if points >= _MOST or abs(integral.remainder) <= _TOLERANCE * abs(value - baseline):
+        if 2 * points > most or abs(integral.remainder) <= _TOLERANCE * abs(value - baseline):
             return integral
         points *= 2
+
+
+def _most_points(predictor: Predictor, steps: int) -> int:
+    """Points of the integral that the model's size allows. Where it has kinks (ReLU), even many leave a remainder."""
+    weights = sum(parameter.numel() for parameter in predictor.model.parameters())
+    return max(_FIRST, min(_MOST, _MOST_WORK // (weights * steps)))
 
 
 def training_means(predictor: Predictor, table: Table, example: InspectExample) -> Values:

@@ -29,7 +29,8 @@ from seqcore.training.isolated_rng import on_one_thread
 __all__ = ["MOST_ROWS", "batch_of", "input_gradient", "predicted_from", "state_gradients"]
 
 MOST_ROWS = 200
-"""Steps of the loss that are itemised; of more, evenly spaced ones."""
+"""Steps of the loss that are itemised; of more, or of fewer in a large model, evenly spaced ones."""
+_MOST_WORK = 15_000_000_000  # losses times steps times weights: about a second
 START, END = "(start)", "(end)"
 
 
@@ -51,7 +52,9 @@ def state_gradients(predictor: Predictor, table: Table, example: InspectExample)
             raise PredictionError(
                 f"gradients: the loss of this example is {float(loss):.3g} and its gradient 0; choose another example"
             )
-        kept = scored[np.linspace(0, len(scored) - 1, min(len(scored), MOST_ROWS)).round().astype(np.int64)]
+        work = sum(weight.numel() for weight in model.parameters()) * max(batch.inputs.shape[1], outputs.shape[1])
+        most = min(len(scored), MOST_ROWS, max(10, _MOST_WORK // work))
+        kept = scored[np.unique(np.linspace(0, len(scored) - 1, most).round().astype(np.int64))]
         traced_outputs, parts = trace_states(task, model, batch, len(kept))
         rows, places = torch.arange(len(kept)), torch.from_numpy(kept)
         each = torch.zeros_like(traced_outputs)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seqcore.errors import PredictionError
+from seqcore.insight.differentiation import differentiable, trace_states
 from seqcore.insight.examples import load_example, typed_example
 from seqcore.insight.gradients import batch_of, input_gradient, state_gradients
 from seqcore.plots.state_gradients import state_gradients_info
@@ -69,6 +70,29 @@ def test_the_loss_is_that_of_training_and_reaches_the_state_of_its_own_step(name
         last = norms[0, -1]
         assert last[view.loss_places[-1]] > 0
         assert np.isfinite(norms[0]).all()
+
+
+@pytest.mark.parametrize("name", ["sine-to-cosine", "spoken-vowels", "english-french"])
+def test_the_gradients_of_all_losses_add_up_to_that_of_the_whole_loss(name: str) -> None:
+    predictor, table = untrained(name)
+    task, model = predictor.task, differentiable(predictor)
+    batch = batch_of(predictor, table, load_example(predictor, table, "train", 1))
+    outputs, parts = trace_states(task, model, batch, 1)
+    tensors = [tensor for part in parts for layers in part.states.values() for layer in layers for tensor in layer]
+    whole = torch.autograd.grad(task.loss(outputs, batch), tensors, retain_graph=True, allow_unused=True)
+    detached = outputs.detach().requires_grad_()
+    (of_outputs,) = torch.autograd.grad(task.loss(detached, batch), detached)
+    steps = outputs.shape[1]
+    rows, more = trace_states(task, model, batch, steps)
+    each = torch.diag_embed(of_outputs[0].T).permute(1, 2, 0)  # row r: the gradient of step r alone
+    itemised = torch.autograd.grad(
+        rows, [t for part in more for layers in part.states.values() for layer in layers for t in layer], each,
+        allow_unused=True,
+    )  # fmt: skip
+    for one, all_rows in zip(whole, itemised, strict=True):
+        assert (one is None) == (all_rows is None)
+        if one is not None and all_rows is not None:
+            torch.testing.assert_close(all_rows.sum(dim=0, keepdim=True), one, rtol=1e-3, atol=1e-6)
 
 
 def test_losses_that_are_not_scored_have_no_row() -> None:
