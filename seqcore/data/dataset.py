@@ -275,10 +275,11 @@ class Dataset(ABC):
         if not at_once or self._sorts_by_length(split, training):
             return None
         generator = torch.Generator()
-        drawn = np.empty((len(seeds), n), dtype=np.int64)
+        drawn = torch.empty(len(seeds), n, dtype=torch.int64)
         for row, seed in zip(drawn, seeds, strict=True):
-            row[:] = torch.randperm(n, generator=generator.manual_seed(_order_seed(seed, epoch))).numpy()
-        return drawn
+            torch.randperm(n, generator=generator.manual_seed(_order_seed(seed, epoch)), out=row)
+        numbers: NDArray[np.int64] = drawn.numpy()
+        return numbers
 
     def _bucketed(self, split: str, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
         """Batches of sequences of similar length in random order, to reduce padding."""

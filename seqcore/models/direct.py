@@ -21,6 +21,7 @@ from seqcore.models.recurrent_function import layer_gradients
 from seqcore.models.recurrent_layers import own_kernels
 from seqcore.models.replicated import Replicated
 from seqcore.models.sequence_model import OneHot, SequenceModel
+from seqcore.models.small_products import are_small, product_by_numpy
 from seqcore.models.state import State
 from seqcore.models.workspace import Workspace
 
@@ -169,14 +170,15 @@ class DirectGradients:
     def _few_outputs(self, y: Tensor, targets: Tensor, d: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """The same for replicas with few outputs at every step, without moving y[T, K, B, D] in memory."""
         weight, bias = self._model.head.weight, self._model.head.bias
-        outputs = torch.matmul(weight, y.mT).permute(1, 0, 3, 2)  # [K, T, B, O]
+        multiply = product_by_numpy if are_small(y) else torch.matmul
+        outputs = multiply(weight, y.mT).permute(1, 0, 3, 2)  # [K, T, B, O]
         loss, delta = self._loss(torch.add(outputs, bias[:, None, None]).flatten(1, 2), targets)
         by_step = delta.view(outputs.shape).transpose(0, 1)
         if delta.shape[-1] == 1:
             torch.mul(by_step, weight, out=d)
         else:
             torch.matmul(by_step, weight, out=d)
-        return loss, d, [torch.matmul(by_step.mT, y).sum(0), delta.sum(1)]
+        return loss, d, [multiply(by_step.mT, y).sum(0), delta.sum(1)]
 
 
 _LSTM = 2  # oneDNN's kind of layer

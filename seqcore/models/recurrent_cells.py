@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from seqcore.models.small_products import SmallProducts, are_small
 from seqcore.models.workspace import Workspace
 
 __all__ = ["CELLS", "Cell", "Gradient", "Weights", "product"]
@@ -92,7 +93,7 @@ class _RNN(Cell):
         size = w.hh.shape[-1]
         states = space.buffer("states", size)
         steps = space.plan(reverse, lambda: _steps(states, reverse))
-        recurrent, add_product, bias = _transposed(w.hh, len(x)), _add_product(x), _sum(w.bias_ih, w.bias_hh)
+        recurrent, add_product, bias = _transposed(w.hh, len(x)), _add_product(states), _sum(w.bias_ih, w.bias_hh)
         if self.relu or not _large(x, size):
             activation = Tensor.relu_ if self.relu else Tensor.tanh_
             product(x, w.ih, bias, out=states)
@@ -114,7 +115,10 @@ class _RNN(Cell):
     def backward(
         self, start: Gradient, y: Tensor, state: State, w: Weights, space: Workspace, *, reverse: bool
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        d, slope = start.y, space.buffer("slope", y.shape[-1])
+        d = start.y
+        if self.relu and y.dim() == 4:  # replicas: torch's sign is slow for many numbers
+            return self._backward_by_threshold(d, y, state, w, reverse=reverse)
+        slope = space.buffer("slope", y.shape[-1])
         if self.relu:
             torch.sign(y, out=slope)
         else:
@@ -126,6 +130,19 @@ class _RNN(Cell):
                 if later is not None:
                     add_product(delta, later, recurrent)
                 later = delta.mul_(factor)
+        return d, () if state is None or later is None else (later @ recurrent,)
+
+    def _backward_by_threshold(
+        self, d: Tensor, y: Tensor, state: State, w: Weights, *, reverse: bool
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """`backward` of a ReLU, whose factor is not computed for all steps at once."""
+        add_product, later, recurrent = _add_product(d), None, w.hh
+        keep_where_positive = torch.ops.aten.threshold_backward.grad_input
+        with _without_graph(len(d)):
+            for delta, output in _each(not reverse, d, y):
+                if later is not None:
+                    add_product(delta, later, recurrent)
+                later = keep_where_positive(delta, output, 0, grad_input=delta)
         return d, () if state is None or later is None else (later @ recurrent,)
 
 
@@ -141,7 +158,7 @@ class _GRU(Cell):
             reverse,
             lambda: _each(reverse, gates, gates[..., : 2 * size], *gates.chunk(3, -1), candidates, states),
         )
-        recurrent, add_product, scale = _transposed(w.hh, len(x)), _add_product(x), 2 if large else 1
+        recurrent, add_product, scale = _transposed(w.hh, len(x)), _add_product(states), 2 if large else 1
         own = w.bias_hh
         if large:
             own = -w.hh.sum(-1) if own is None else own - w.hh.sum(-1)
@@ -221,7 +238,7 @@ class _LSTM(Cell):
         minus_one = space.plan("minus one", lambda: torch.full_like(steps[0][-1], -1.0))
         bias = _sum(w.bias_ih, w.bias_hh)
         product(x, w.ih * scale[:, None], None if bias is None else bias * scale, out=gates)
-        recurrent, add_product = (w.hh * scale[:, None]).mT, _add_product(x)
+        recurrent, add_product = (w.hh * scale[:, None]).mT, _add_product(states)
         h, c = (None, torch.zeros_like(minus_one)) if state is None else (state[0], state[1] * 2)
         large = _large(x, size)
         with _without_graph(len(steps)):
@@ -330,7 +347,10 @@ def _transposed(weight: Tensor, steps: int) -> Tensor:
 
 
 def _add_product(like: Tensor) -> Callable[..., Tensor]:
-    return Tensor.addmm_ if like.dim() == 3 else Tensor.baddbmm_
+    """Adds the product of a step of states like these, [T, B, D] or [T, K, B, D], to another one in place."""
+    if like.dim() == 3:
+        return Tensor.addmm_
+    return SmallProducts() if are_small(like) else Tensor.baddbmm_
 
 
 def _row(vector: Tensor) -> Tensor:

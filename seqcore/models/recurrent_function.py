@@ -17,6 +17,7 @@ from torch._functorch.pyfunctorch import VmapInterpreter, retrieve_current_funct
 from torch.autograd.function import once_differentiable
 
 from seqcore.models.recurrent_cells import CELLS, Cell, Gradient, Weights, product
+from seqcore.models.small_products import SmallProducts, are_small, product_by_numpy
 from seqcore.models.workspace import Lease, Workspace
 
 __all__ = ["layer_gradients", "run_layer", "under_vmap"]
@@ -262,13 +263,16 @@ def _replica_sums(
     """The same for K replicas, [K, I, J] and [K, I]: step by step, for the axes of time and batch lie apart."""
     if bias is None:
         bias = deltas.sum(0).sum(1)  # several times as fast as a sum over both axes at once
+    small = are_small(deltas)
     if factors.shape[-1] == 1:
-        return torch.matmul(factors.mT, deltas).sum(0).mT, bias
+        multiply = product_by_numpy if small else torch.matmul
+        return multiply(factors.mT, deltas).sum(0).mT, bias
     steps = space.plan("transposed", lambda: deltas.mT.unbind(0))
     later, before = (steps[:-1], factors[1:].unbind(0)) if reverse else (steps[1:], factors[:-1].unbind(0))
     found = deltas.new_zeros(*deltas.shape[1:2], deltas.shape[-1], factors.shape[-1])
+    add_product = SmallProducts() if small else Tensor.baddbmm_
     for delta, factor in zip(later, before, strict=True) if shifted else zip(steps, factors.unbind(0), strict=True):
-        found.baddbmm_(delta, factor)
+        add_product(found, delta, factor)
     return found, bias
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from seqcore.experiment.config import ModelConfig
+from seqcore.models import small_products
 from seqcore.models.architecture import ModelContext
 from seqcore.models.direct import DirectGradients
 from seqcore.models.losses import LOSSES
@@ -99,9 +101,18 @@ def test_one_model_has_autograds_loss_state_and_gradients(
     features=st.integers(1, 2),
     outputs=st.sampled_from([1, 2, 20]),
     carried=st.booleans(),
+    by_numpy=st.booleans(),
     seed=st.integers(0, 999),
 )
 def test_replicas_have_the_results_of_each_alone(
+    kind: str, layers: int, predict: str, loss: str, batch: int, steps: int, features: int, outputs: int,
+    carried: bool, by_numpy: bool, seed: int,
+) -> None:  # fmt: skip
+    with mock.patch.object(small_products, "_LEAST", 0 if by_numpy else 2**14):
+        compare_replicas(kind, layers, predict, loss, batch, steps, features, outputs, carried, seed)
+
+
+def compare_replicas(
     kind: str, layers: int, predict: str, loss: str, batch: int, steps: int, features: int, outputs: int,
     carried: bool, seed: int,
 ) -> None:  # fmt: skip
