@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from ui import warm_up
 from ui.frontend import Frontend
+from ui.live_feed import LiveFeed
 from ui.middleware import BrowserMessages, RequestGuard, SafeHeaders, UploadLimit
 from ui.return_link import ReturnLink
 
@@ -59,7 +60,7 @@ def unexpected(error: Exception) -> bool:
     return True
 
 
-PARTS = (SafeHeaders, RequestGuard, BrowserMessages, UploadLimit, ReturnLink, Frontend)
+PARTS = (SafeHeaders, RequestGuard, BrowserMessages, UploadLimit, ReturnLink, LiveFeed, Frontend)
 app = st.App(
     "pages/_router.py",
     routes=[Route("/train", first_page)],

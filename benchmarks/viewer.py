@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -19,10 +22,14 @@ LIMIT = 120.0  # seconds for a script run
 
 
 class Viewer:
-    """One connection. `runs` and `polls` are the seconds of its complete script runs and of its fragment reruns."""
+    """One connection. `runs` and `polls` are the seconds of its complete script runs and of its updates: reruns of
+    fragments, and what a live chart asks for (`ui/live_feed.py`).
+    """
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
+    def __init__(self, socket: ClientConnection, address: str) -> None:
+        self._socket, self._address = socket, address
+        self._feed: dict[str, Any] | None = None
+        self._following = asyncio.create_task(self._follow())
         self._cached: set[str] = set()  # hashes of the messages that a browser would keep
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._query = self._page = ""
@@ -73,8 +80,31 @@ class Viewer:
                     self._stop_polling(message.stop_auto_rerun.fragment_ids)
                 case "delta" if message.delta.new_element.WhichOneof("type") == "exception":
                     self.error = message.delta.new_element.exception.message
+                case "delta" if message.delta.new_element.WhichOneof("type") == "bidi_component":
+                    self._take_feed(message.delta.new_element.bidi_component.json)
                 case "script_finished":
                     self._ended(message.script_finished)
+
+    def _take_feed(self, content: str) -> None:
+        data = json.loads(content or "{}")
+        if data.get("name") == "loss-chart":
+            self._feed = data["feed"]
+
+    async def _follow(self) -> None:
+        """Ask for what a live chart shows, as `ui/live_chart.js` does."""
+        while True:
+            feed = self._feed
+            await asyncio.sleep(feed["again"] if feed else 0.1)
+            if not feed:
+                continue
+            began = time.perf_counter()
+            query = urlencode({"run": feed["run"], "viewer": feed["viewer"], "seen": feed["version"]})
+            status, content = await asyncio.to_thread(_asked, f"{self._address}/live-run?{query}")
+            self.bytes += len(content)
+            if status == 200 and self._feed is feed:
+                found = json.loads(content)
+                feed.update(version=found["version"], again=found["again"])
+                self.polls.append(time.perf_counter() - began)
 
     def _ended(self, status: int) -> None:
         seconds = time.perf_counter() - self._began
@@ -100,6 +130,7 @@ class Viewer:
 
     def close(self) -> None:
         """Stop the timers."""
+        self._following.cancel()
         self._stop_polling(list(self._timers))
 
 
@@ -108,7 +139,7 @@ async def viewer(address: str) -> AsyncIterator[Viewer]:
     """A viewer connected to the server at `address` ("http://127.0.0.1:8600"), with the origin of its own page."""
     url = f"ws://{urlsplit(address).netloc}/_stcore/stream"
     async with connect(url, origin=address, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[arg-type,list-item]
-        one = Viewer(socket)
+        one = Viewer(socket, address)
         try:
             yield one
         finally:
@@ -116,3 +147,12 @@ async def viewer(address: str) -> AsyncIterator[Viewer]:
             one.reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await one.reading
+
+
+def _asked(address: str) -> tuple[int, bytes]:
+    """Status and content of a request; status 0 where there is no answer."""
+    try:
+        with urllib.request.urlopen(address, timeout=LIMIT) as answer:
+            return answer.status, answer.read()
+    except OSError:
+        return 0, b""

@@ -22,9 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import warm_up
 
-__all__ = ["PLOTLY_ROUTE", "Frontend", "page"]
+__all__ = ["FEED_ROUTE", "PLOTLY_ROUTE", "Frontend", "below_base", "page", "send_content"]
 
 PLOTLY_ROUTE = f"/plotly-{plotly.__version__}.min.js"
+FEED_ROUTE = "/live-run"  # see live_feed.py
 START_ROUTE = "/start.js"
 CONTROLS = (
     "ButtonGroup", "Selectbox", "NumberInput", "Multiselect", "Checkbox", "Button", "BidiComponent", "Html",
@@ -64,12 +65,12 @@ class Frontend:
             await self.app(scope, receive, send)
             return
         names = [name for name, _ in scope["headers"]]
-        path = _below_base(scope["path"])
+        path = below_base(scope["path"])
         if path in self._files and b"range" not in names:
             compressed = path == PLOTLY_ROUTE and _is_remote(scope) and _takes_gzip(scope)
             await _send_file(self._files[path], scope, send, compressed=compressed)
         elif path == START_ROUTE:
-            await _send_content(_start_script(), "text/javascript", scope, send, (b"cache-control", b"no-cache"))
+            await send_content(_start_script(), "text/javascript", scope, send, (b"cache-control", b"no-cache"))
         elif any(name == b"accept" and b"text/html" in value for name, value in scope["headers"]):
             headers = [(name, value) for name, value in scope["headers"] if name not in _DROPPED]
             await self.app({**scope, "headers": headers}, receive, _Completed(self._index, send))
@@ -121,12 +122,15 @@ async def _send_file(file: Path, scope: Scope, send: Send, *, compressed: bool) 
         headers.append((b"content-encoding", b"gzip"))
     else:
         content = file.read_bytes()
-    await _send_content(content, kind or "application/octet-stream", scope, send, *headers)
+    await send_content(content, kind or "application/octet-stream", scope, send, *headers)
 
 
-async def _send_content(content: bytes, kind: str, scope: Scope, send: Send, *headers: tuple[bytes, bytes]) -> None:
+async def send_content(
+    content: bytes, kind: str, scope: Scope, send: Send, *headers: tuple[bytes, bytes], status: int = 200
+) -> None:
+    """Send a whole response, without its body to a HEAD request."""
     first = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": [*first, *headers]})
+    await send({"type": "http.response.start", "status": status, "headers": [*first, *headers]})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
 
 
@@ -154,7 +158,8 @@ def _start_script() -> bytes:
     return (route + Path(__file__).with_name("start.js").read_text(encoding="utf-8")).encode()
 
 
-def _below_base(path: str) -> str:
+def below_base(path: str) -> str:
+    """A path without the setting server.baseUrlPath."""
     base = str(st.config.get_option("server.baseUrlPath")).strip("/")
     return path.removeprefix(f"/{base}") if base and path.startswith(f"/{base}/") else path
 

@@ -1,5 +1,5 @@
 /* Draws a Plotly figure and updates it in place: Plotly.react on the same node keeps the zoom and the node.
- * ROUTE, TEMPLATES and PALETTE are defined above this text by live_chart.py, and selection.js stands there too.
+ * ROUTE, FEED, TEMPLATES and PALETTE are defined above this text by live_chart.py, and selection.js stands there too.
  *
  * A trace whose meta is {select: "step"} or {select: "unit"} takes part in the selection of the page: its points are the
  * steps or units in order, from meta.first on; with meta.per units of several layers follow one another. A click on one
@@ -199,6 +199,8 @@ function drawFigure(chart) {
   }
   setScale(chart, layout)
   applyZoom(chart, layout)
+  // Whether a label sticks out is asked for each, which takes a third of the time of an update; margins have room.
+  if (data.feed) for (const name of ["xaxis", "yaxis"]) layout[name] = { ...layout[name], ticklabeloverflow: "allow" }
   // Plotly uses ".cb" + uid as a selector, so characters as in "90% interval" and "Verbrauch (kWh)" are replaced.
   figure.data.forEach((trace, i) => (trace.uid ??= `${trace.name ?? "trace"}-${i}`.replace(/[^\p{L}\p{N}_-]/gu, "_")))
   const config = {
@@ -231,6 +233,72 @@ function drawFigure(chart) {
   })
 }
 
+/* The chart of a live run asks for newer versions of its figure and of the cards; see live_feed.py. */
+
+const RETRY = 2 // seconds after an answer that did not come
+
+async function look(chart) {
+  const { node, feed } = chart
+  if (charts.get(node) !== chart || !node.isConnected || !feed) return (chart.looking = false)
+  const began = performance.now()
+  let again = chart.again
+  if (!document.hidden) {
+    const query = new URLSearchParams({ run: feed.run, viewer: feed.viewer, seen: chart.version })
+    try {
+      const answer = await fetch(new URL(`.${FEED}?${query}`, location.href), { cache: "no-store" })
+      if (answer.status === 200) take(chart, feed, await answer.json())
+      else if (answer.status !== 204) again = RETRY
+      if (answer.status === 200) again = chart.again
+    } catch {
+      again = RETRY // the server is away; Streamlit says so
+    }
+  }
+  setTimeout(() => look(chart), Math.max(50, 1000 * again - (performance.now() - began)))
+}
+
+function take(chart, feed, found) {
+  if (chart.feed?.run !== feed.run || isOlder(found.version, chart.version)) return
+  chart.version = found.version
+  chart.again = found.again
+  chart.data = { ...chart.data, figure: found.figure }
+  draw(chart)
+  const cards = document.querySelector(".st-key-live [data-testid=cards]")
+  if (cards) renew(cards, new DOMParser().parseFromString(found.cards, "text/html").querySelector("[data-testid=cards]"))
+  if (found.rest !== chart.feed.rest && found.rest !== chart.asked) {
+    chart.asked = found.rest
+    chart.trigger("rest", found.rest) // reruns the fragment
+  }
+}
+
+/* Versions are "name:number"; one of another name is from another process. */
+function isOlder(version, than) {
+  const [name, number] = version.split(":")
+  const [known, last] = than.split(":")
+  return name === known && Number(number) < Number(last)
+}
+
+/* Changes texts and bars of a node to those of another one of the same structure; the rest waits for the fragment. */
+function renew(node, other) {
+  if (node.nodeName !== other?.nodeName || node.childNodes.length !== other.childNodes.length) return
+  if (node.nodeType === Node.TEXT_NODE && node.data !== other.data) node.data = other.data
+  else if (node.style && node.style.width !== other.style.width) node.style.width = other.style.width
+  node.childNodes.forEach((child, i) => renew(child, other.childNodes[i]))
+}
+
+function follow(chart, data) {
+  if (data.feed && chart.feed?.run === data.feed.run && isOlder(data.feed.version, chart.version)) {
+    data = { ...data, figure: chart.data.figure } // the chart is ahead of the fragment
+  } else if (data.feed) {
+    chart.version = data.feed.version
+  }
+  chart.feed = data.feed
+  chart.data = data
+  if (!chart.feed || chart.looking) return
+  chart.looking = true
+  chart.again = data.feed.again
+  setTimeout(() => look(chart), 1000 * chart.again)
+}
+
 function showScales(chart, root) {
   const bar = root.querySelector(".live-chart-scales")
   bar.hidden = !chart.reader.scale
@@ -244,7 +312,7 @@ function showScales(chart, root) {
   }
 }
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".live-chart")
   const node = root.querySelector(".live-chart-plot")
   let chart = charts.get(node)
@@ -265,7 +333,8 @@ export default function ({ data, parentElement }) {
       (error) => (node.textContent = error.message),
     )
   }
-  chart.data = data
+  chart.trigger = setTriggerValue
+  follow(chart, data)
   if (!data.scale) chart.reader.scale = undefined
   else chart.reader.scale ??= data.scale
   root.dataset.testid = data.testid
@@ -274,11 +343,15 @@ export default function ({ data, parentElement }) {
   node.setAttribute("aria-label", data.label)
   showScales(chart, root)
   draw(chart)
-  return () => {
-    chart.observer.disconnect()
-    chart.end?.()
-    charts.delete(node)
-    // Later, and only if the node is not used again: a pending hover event would meet a purged chart.
-    setTimeout(() => charts.has(node) || chart.Plotly?.purge(node), 500)
-  }
+  // Streamlit also calls this for an update that the next one has overtaken. Later, because a pending hover event would
+  // meet a purged chart.
+  const call = (chart.calls = (chart.calls ?? 0) + 1)
+  return () =>
+    setTimeout(() => {
+      if (chart.calls !== call) return
+      chart.observer.disconnect()
+      chart.end?.()
+      charts.delete(node)
+      chart.Plotly?.purge(node)
+    }, 500)
 }

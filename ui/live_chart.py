@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,13 +19,23 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from seqcore.plots.style import COLOURS, apply_style
-from ui.frontend import PLOTLY_ROUTE
+from ui.frontend import FEED_ROUTE, PLOTLY_ROUTE
 
-__all__ = ["figure_text", "live_chart"]
+__all__ = ["Feed", "figure_text", "live_chart"]
 
 _PANDAS = pd.__version__  # imported here: Plotly uses it where it is loaded, and another thread may be importing it
 _FOLDER = Path(__file__).parent
 _LINK = re.compile(r"(?:<|\\u003c)(?=\s*/?\s*a\b)", re.IGNORECASE)  # Plotly draws links in names that users give
+
+
+class Feed(NamedTuple):
+    """Where a chart asks for newer versions of itself (`live_feed.py`): run, viewer, and what it is given already."""
+
+    run: str
+    viewer: str
+    version: str
+    again: float  # seconds between two requests
+    rest: str  # what the page around the chart was drawn of; where that has changed, its fragment is rerun
 
 
 def _rgb(code: str) -> str:
@@ -48,7 +59,7 @@ def _constants() -> str:
     pairs = [(light, dark) for light, dark in COLOURS.values() if light != dark]
     pairs += [(f"rgba({_rgb(light)},", f"rgba({_rgb(dark)},") for light, dark in pairs]
     pairs += _different(templates["light"], templates["dark"])  # some figures contain colours of the template
-    values = {"ROUTE": PLOTLY_ROUTE, "TEMPLATES": templates, "PALETTE": pairs}
+    values = {"ROUTE": PLOTLY_ROUTE, "FEED": FEED_ROUTE, "TEMPLATES": templates, "PALETTE": pairs}
     return "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
 
 
@@ -65,17 +76,36 @@ _component = st.components.v2.component(
 )
 
 
-def figure_text(figure: go.Figure) -> str:
-    """A figure in the light theme as JSON for the component, without the template, which the component has."""
+def figure_text(figure: go.Figure | dict[str, Any]) -> str:
+    """A figure in the light theme as JSON for the component, without the template, which the component has.
+
+    A dict has plain values, and arrays of numbers as `x` and `y` of its traces.
+    """
+    if isinstance(figure, dict):
+        traces = [{name: _encoded(value) for name, value in trace.items()} for trace in figure["data"]]
+        return _LINK.sub("&lt;", json.dumps({**figure, "data": traces}, separators=(",", ":")))
     figure.layout.template = None
     for trace in figure.data:
         for name in ("x", "y"):
             values = trace[name] if name in trace else None  # noqa: SIM401  (a trace has no get)
-            if isinstance(values, np.ndarray) and values.dtype == np.float64 and _fits(values):
-                trace[name] = values.astype(np.float32)  # half the size; sufficient for a screen
+            if isinstance(values, np.ndarray) and values.dtype == np.float64:
+                trace[name] = _smaller(values)
     text: str = figure.to_json(validate=False)
     text = re.sub(r'"template":\s*\{\},?', "", text)
     return _LINK.sub("&lt;", text)
+
+
+def _encoded(value: Any) -> Any:
+    """An array as Plotly's script reads it; anything else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    array = _smaller(np.asarray(value, dtype=np.float64))
+    return {"dtype": f"f{array.itemsize}", "bdata": b64encode(array.tobytes()).decode()}
+
+
+def _smaller(values: NDArray[np.float64]) -> NDArray[Any]:
+    """As float32 where that is sufficient for a screen: half the size."""
+    return values.astype(np.float32) if _fits(values) else values
 
 
 def _fits(values: NDArray[np.float64]) -> bool:
@@ -92,11 +122,13 @@ def live_chart(
     height: int = 320,
     revision: str = "",
     scale: Literal["linear", "log"] | None = None,
+    feed: Feed | None = None,
 ) -> None:
     """Draw a figure in the light theme, or the text that `figure_text` made from one.
 
     `label` is the accessible description. The user's zoom is kept while `revision` stays the same. `scale` is the
-    initial scale of the vertical axis, with a switch between linear and log; None for no switch.
+    initial scale of the vertical axis, with a switch between linear and log; None for no switch. With a `feed` the
+    chart looks for newer versions by itself.
     """
     text = figure if isinstance(figure, str) else figure_text(figure)
     _component(
@@ -109,6 +141,12 @@ def live_chart(
             "scale": scale,
             "testid": key,
             "name": key,
+            "feed": None if feed is None else feed._asdict(),
         },
         height=height,
+        on_rest_change=_rerun,
     )
+
+
+def _rerun() -> None:
+    """A chart that finds the rest of the page changed has its fragment rerun."""

@@ -52,7 +52,7 @@ def _new_run(experiment: Experiment | None, drawn: list[Run | None]) -> None:
         st.rerun()
     first = len(drawn) == 1
     drawn.append(run)
-    run_view.live_area(run, experiment, wait=not first)
+    run_view.live_area(run, experiment, wait=not first, soon=True)
     if first:
         run_view.await_first_step(run)
         st.rerun(scope="fragment")

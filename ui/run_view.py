@@ -6,13 +6,14 @@ import html
 import time
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import streamlit as st
 
-from seqcore.events import Preview
+from seqcore.events import Epoch, Preview
 from seqcore.experiment.experiment import Experiment
 from seqcore.plots import plot_view
-from seqcore.plots.loss import LossInfo, loss_info, plot_loss
+from seqcore.plots.loss import LossInfo, loss_figure, loss_info, plot_loss
 from seqcore.plots.score_curve import plot_score_curve, score_curve_info
 from seqcore.registry import baseline_title
 from seqcore.results import metric_named
@@ -20,16 +21,17 @@ from seqcore.runs.records import Run
 from ui import actions, permissions, session
 from ui.cards import cards, finding_box, log
 from ui.event_log import event_log, findings
-from ui.live_chart import figure_text, live_chart
+from ui.live_chart import Feed, figure_text, live_chart
 from ui.results import written
 from ui.run_history import REPLAY_BELOW, SPEEDS, Moment, Replay
 from ui.run_labels import SPLITS, STATUSES
 from ui.shared_history import UNSLOWED, Same, SharedHistory, shared_history
 
-__all__ = ["await_first_step", "live_area", "loss_of", "preview_caption"]
+__all__ = ["await_first_step", "live_area", "live_state", "loss_of", "preview_caption"]
 
-POLL = 0.4  # seconds: the chart has to be updated at least twice a second
+POLL = 0.45  # seconds between two updates of chart and cards: the chart has to be updated at least twice a second
 SLOWEST_POLL = 3.0  # seconds, of any number of viewers
+RERUN = 6  # updates of chart and cards by the browser (`live_feed.py`) in the time between two reruns of all the rest
 WAIT, SHORT_POLL, YOUNG = 0.25, 0.02, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay
 PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
@@ -44,19 +46,41 @@ UNSEEN = "Not used for training."
 SEEN = "Used for training: no data are held out."
 
 
-def live_area(run: Run, experiment: Experiment | None, *, wait: bool = True) -> None:
-    """Draw a run, and redraw it periodically while it is active or replayed. `wait` for the first step of a new run."""
+def live_area(run: Run, experiment: Experiment | None, *, wait: bool = True, soon: bool = False) -> None:
+    """Draw a run, and redraw it periodically while it is active or replayed. `wait` for the first step of a new run.
+
+    `soon`: the page is about to be drawn as a whole (`actions.redraw_page_later`).
+    """
     replay = _replay(run)
     active = not run.ended
     poll = poll_interval(shared_history(run).viewers)
-    interval = poll if active else FRAME if replay else None
+    interval = (poll if soon else RERUN * poll) if active else FRAME if replay else None
     with st.container(key="live"):
         st.fragment(_live, run_every=interval)(run, experiment, active, poll, wait)
 
 
 def poll_interval(viewers: int) -> float:
-    """Seconds between two polls of each viewer: many viewers poll less often, so that they don't slow training down."""
+    """Seconds between two updates for each viewer: many of them poll less often, not to slow training down."""
     return min(SLOWEST_POLL, POLL * max(1.0, viewers / UNSLOWED))
+
+
+def live_state(history: SharedHistory) -> dict[str, Any]:
+    """What the chart of a live run is told between two reruns of the fragment."""
+    version, moment = history.version, history.moment()
+    return {
+        "version": version,
+        "figure": _loss_figure(moment, history)[0],
+        "cards": history.drawn("cards", Same(moment), lambda: cards(moment)),
+        "rest": _rest(moment),
+        "again": poll_interval(history.viewers),
+    }
+
+
+def _rest(moment: Moment) -> str:
+    """What of the rest of the view should not wait for the next rerun; anything else in it changes with most epochs."""
+    run, last = moment.run, max((e.seq for e in moment.events if not isinstance(e.event, Epoch)), default=0)
+    first = (moment.step > 0, len(moment.validation.steps) > 0)
+    return " ".join(map(str, (run.status, run.attempt, run.stopping, run.epochs, moment.preparing, last, *first)))
 
 
 def _replay(run: Run) -> Replay | None:
@@ -86,13 +110,14 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     if replay is not None and step is None:
         del st.session_state[REPLAY]
         st.rerun()
+    version = history.version
     moment = history.moment() if step is None else history.moment(step, store=session.store())
     _head(moment, experiment, replay)
     shared = history if step is None else None
     st.html(shared.drawn("cards", Same(moment), lambda: cards(moment)) if shared else cards(moment))
     for finding in findings(moment.events):
         finding_box(finding)
-    _loss(moment, shared)
+    _loss(moment, shared, version)
     _score(moment, history if step is None else None)
     _prediction(moment, history)
     st.subheader("Event log", anchor=False)
@@ -204,13 +229,25 @@ def loss_of(moment: Moment, title: str = "") -> LossInfo:
     return loss_info(moment.curve_steps, moment.curve, events, epochs=moment.validation, band=moment.band, title=title)
 
 
-def _loss(moment: Moment, history: SharedHistory | None) -> None:
+def _loss_figure(moment: Moment, history: SharedHistory | None) -> tuple[str, LossInfo]:
+    """The figure for the component, and what it shows."""
+
     def draw() -> tuple[str, LossInfo]:
         info = loss_of(moment, "Loss")
-        return figure_text(plot_loss(info)), info
+        return figure_text(plot_loss(info) if info.empty or info.changes else loss_figure(info)), info
 
     state = (moment.step, moment.epoch, len(moment.validation.steps), _last_seq(moment), moment.run.attempt)
-    figure, info = history.drawn("loss", state, draw) if history else draw()
+    return history.drawn("loss", state, draw) if history else draw()
+
+
+def _feed(moment: Moment, history: SharedHistory, version: str) -> Feed:
+    again = poll_interval(history.viewers)
+    return Feed(moment.run.id, st.session_state[VIEWER], version, again, _rest(moment))
+
+
+def _loss(moment: Moment, history: SharedHistory | None, version: str) -> None:
+    figure, info = _loss_figure(moment, history)
+    feed = None if history is None or moment.run.ended else _feed(moment, history, version)
     with st.container(key="loss-place"):  # keeps its height while Streamlit remounts the chart
         live_chart(
             figure,
@@ -219,6 +256,7 @@ def _loss(moment: Moment, history: SharedHistory | None) -> None:
             height=320,
             revision=moment.run.id,
             scale="log",
+            feed=feed,
         )
     band = SEEDS.format(moment.run.experiment.training.replicas) if moment.band else ""
     st.caption(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
+import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,7 +16,7 @@ from seqcore.runs.store import Store
 from ui import session
 from ui.run_history import History, Moment
 
-__all__ = ["Same", "SharedHistory", "shared_history"]
+__all__ = ["Same", "SharedHistory", "shared_history", "viewed"]
 
 INTERVAL = 0.2  # seconds between two looks at the store, however many visitors ask
 UNSLOWED, SLOWEST = 4, 1.0  # viewers at that interval; seconds between two looks, of any number of viewers
@@ -22,6 +24,9 @@ MOST = 16  # runs in memory
 PRESENT = 30.0  # seconds after which a viewer counts as gone
 
 T = TypeVar("T")
+
+_VIEWED: weakref.WeakValueDictionary[str, SharedHistory] = weakref.WeakValueDictionary()
+"""The histories that viewers have been shown, by the id of their run."""
 
 
 class Same:
@@ -44,6 +49,7 @@ class SharedHistory:
         self._guard = threading.Lock()
         self._drawing = threading.Lock()
         self._viewers: dict[str, float] = {}  # when each was here last
+        self._name, self._changes = uuid.uuid4().hex[:8], 0
         self._looked: float | None = None
         self._moment: Moment | None = None
         self._drawn: dict[str, tuple[object, object]] = {}
@@ -63,9 +69,18 @@ class SharedHistory:
             if interval is None:
                 interval = min(SLOWEST, INTERVAL * max(1.0, self.viewers / UNSLOWED))
             if self._looked is None or time.monotonic() - self._looked >= interval:
-                self._history.update(store)
+                self._changes += self._history.update(store)
                 self._moment = self._history.moment()
                 self._looked = time.monotonic()
+
+    @property
+    def version(self) -> str:
+        """Changes with what the store has: "name:number", where the number grows while the name is the same."""
+        return f"{self._name}:{self._changes}"
+
+    def is_viewer(self, viewer: str) -> bool:
+        """Whether this viewer was shown the run within the last `PRESENT` seconds."""
+        return time.monotonic() - self._viewers.get(viewer, -PRESENT) < PRESENT
 
     @property
     def viewers(self) -> int:
@@ -77,6 +92,7 @@ class SharedHistory:
         self._viewers = {name: last for name, last in self._viewers.items() if now - last < PRESENT}
         if viewer is not None:
             self._viewers[viewer] = now
+            _VIEWED[self.run.id] = self
 
     def moment(self, at: int | None = None, *, store: Store | None = None) -> Moment:
         """The state at the last update; with a store, the state after `at` steps of a short run."""
@@ -105,3 +121,9 @@ def _shared(url: str, run_id: str, _run: Run) -> SharedHistory:
 def shared_history(run: Run) -> SharedHistory:
     """The history that all sessions of this server share; it may not have been read yet."""
     return _shared(session.store().url, run.id, run)
+
+
+def viewed(run: str, viewer: str) -> SharedHistory | None:
+    """The history of a run for one of its viewers (see `SharedHistory.is_viewer`); None for anybody else."""
+    history = _VIEWED.get(run)
+    return history if history is not None and history.is_viewer(viewer) else None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.plots.style import colour
 
-__all__ = ["Band", "add_band", "extremes"]
+__all__ = ["Band", "add_band", "band_trace", "extremes"]
 
 Values = NDArray[np.float64]
 Band = tuple[Values, Values]  # lowest and highest value, [n] each
@@ -28,6 +28,11 @@ def extremes(each: Sequence[Sequence[float]] | Values) -> Band:
 
 
 def add_band(figure: go.Figure, x: NDArray[Any], band: Band, *, role: str, dark: bool, **options: Any) -> None:
+    """Add `band_trace` to a figure; `options` replace its settings."""
+    figure.add_trace(band_trace(x, band, role=role, dark=dark) | options)
+
+
+def band_trace(x: NDArray[Any], band: Band, *, role: str, dark: bool) -> dict[str, Any]:
     """An area in the colour of `role` for each stretch without missing values; a single point has none."""
     low, high = band
     known = np.isfinite(low) & np.isfinite(high)
@@ -39,9 +44,8 @@ def add_band(figure: go.Figure, x: NDArray[Any], band: Band, *, role: str, dark:
         there = x[start:stop]
         xs += [*gap, *there, *there[::-1]]
         ys += [*gap, *low[start:stop].tolist(), *high[start:stop][::-1].tolist()]
-    defaults = {
-        "name": f"{role}, lowest to highest seed", "legendgroup": role, "showlegend": False, "mode": "lines",
-        "line": {"width": 0}, "hoverinfo": "skip", "fill": "toself",
+    return {
+        "type": "scatter", "x": xs, "y": ys, "name": f"{role}, lowest to highest seed", "legendgroup": role,
+        "showlegend": False, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "fill": "toself",
         "fillcolor": colour(role, dark=dark, opacity=0.22 if dark else 0.16),
     }  # fmt: skip
-    figure.add_scatter(x=xs, y=ys, **(defaults | options))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 __all__ = [
     "COLOURS", "COMPARED", "FONT", "LINE_WIDTH", "apply_style", "colour", "colour_scale", "compared_colour",
     "compared_line", "empty_figure", "hide_axes", "line", "log_ticks", "percent_heat_map", "rgba", "stack_panels",
+    "style_layout",
 ]  # fmt: skip
 
 # Okabe-Ito: everybody can tell these apart. Truth is ink: near black on light, near white on dark.
@@ -101,14 +102,19 @@ _TEMPLATES = {dark: _template(dark=dark) for dark in (False, True)}
 
 def apply_style(figure: go.Figure, *, dark: bool = False, title: str = "", height: int = 340) -> go.Figure:
     """Give a figure the template, a title where it has one, and room for title and legend."""
-    has_legend = sum(trace.showlegend is not False for trace in figure.data) > 1
-    top = 12 + (28 if title else 0) + (24 if has_legend else 0)
-    figure.update_layout(template=_TEMPLATES[dark], height=height, showlegend=has_legend, margin={"t": top})
-    if title:
-        figure.update_layout(
-            title={"text": title, "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 8}, "automargin": False}
-        )
+    figure.update_layout(template=_TEMPLATES[dark], **style_layout(figure.data, title=title, height=height))
     return figure
+
+
+def style_layout(traces: Sequence[Any], *, title: str = "", height: int = 340) -> dict[str, Any]:
+    """What a figure of these traces (dicts or Plotly's own) has in its layout besides the template."""
+    has_legend = sum(trace["showlegend"] is not False if "showlegend" in trace else True for trace in traces) > 1
+    top = 12 + (28 if title else 0) + (24 if has_legend else 0)
+    layout: dict[str, Any] = {"height": height, "showlegend": has_legend, "margin": {"t": top}}
+    if title:
+        place = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 8}, "automargin": False}
+        layout["title"] = {"text": title, **place}
+    return layout
 
 
 def empty_figure(title: str, message: str, *, dark: bool = False, height: int = 340) -> go.Figure:

@@ -115,6 +115,13 @@ def test_the_chart_is_updated_twice_a_second_and_keeps_the_zoom(running: Page) -
     )
     until(running, "window.times.length >= 6 && window.times.some((t, i) => i >= 5 && t - window.times[i - 5] < 2500)")
     assert running.evaluate(f"{plot}.layout.xaxis.range") == pytest.approx(zoomed)
+    # So are the cards. Streamlit's own updates, of the whole view, are less frequent.
+    running.evaluate(
+        "window.times = []; const steps = () => document.querySelector('[data-testid=cards] .sl-note')?.innerText;"
+        "let last = steps();"
+        "setInterval(() => steps() === last || (window.times.push(performance.now()), last = steps()), 20)"
+    )
+    until(running, "window.times.some((t, i) => i >= 3 && t - window.times[i - 3] < 2000)")
     running.get_by_role("button", name="linear").click()
     until(running, f"{plot}._fullLayout.yaxis.type === 'linear'")
     assert running.evaluate(f"{plot}.layout.xaxis.range") == pytest.approx(zoomed)

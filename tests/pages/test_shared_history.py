@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +18,10 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.results.series import SeriesView
 from seqcore.runs import reading
 from seqcore.runs.store import Lease, Store
-from ui import run_history, shared_history
+from ui import run_history, session, shared_history
 from ui.event_log import findings
+from ui.frontend import FEED_ROUTE
+from ui.live_feed import LiveFeed
 from ui.run_history import KEPT, History
 from ui.run_view import poll_interval
 from ui.shared_history import Same, SharedHistory
@@ -146,8 +151,8 @@ def test_viewers_are_counted_until_they_are_gone(store: Store, lease: Lease, mon
 
 
 def test_many_viewers_poll_less_often() -> None:
-    assert poll_interval(0) == poll_interval(4) == 0.4
-    assert poll_interval(20) == pytest.approx(2.0)
+    assert poll_interval(0) == poll_interval(4) == 0.45
+    assert poll_interval(20) == pytest.approx(2.25)
     assert poll_interval(500) == 3.0
 
 
@@ -181,3 +186,55 @@ def test_visitors_at_the_same_time_wait_for_one_drawing(store: Store, lease: Lea
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(visit, range(8))) == ["figure"] * 8
     assert len(drawn) == 1
+
+
+def asked(**query: str) -> tuple[int, dict[str, Any]]:
+    """Status and content of what a chart is answered."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    query_string = "&".join(f"{name}={value}" for name, value in query.items()).encode()
+    scope = {"type": "http", "method": "GET", "path": FEED_ROUTE, "query_string": query_string, "headers": []}
+    asyncio.run(LiveFeed(None)(scope, None, send))  # type: ignore[arg-type]
+    return sent[0]["status"], json.loads(sent[1]["body"] or b"{}")
+
+
+def test_a_chart_is_told_what_is_new_and_what_else_the_page_has_to_draw(
+    store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "store", lambda: store)
+    monkeypatch.setattr(shared_history, "INTERVAL", 0.0)
+    shared = SharedHistory(store.run(lease.run))
+    shared.update(store, viewer="one")
+    shown = {"run": lease.run, "viewer": "one"}
+    _, before = asked(**shown, seen="")
+    assert asked(**shown, seen=before["version"]) == (204, {})
+    train(store, lease, 1, 2)
+    status, found = asked(**shown, seen=before["version"])
+    assert (status, found["again"]) == (200, 0.45)
+    assert [trace["name"] for trace in json.loads(found["figure"])["data"]][:3] == ["training", "validation", "best"]
+    assert "step 4 of 60" in found["cards"]
+    assert found["rest"] != before["rest"]  # the first steps, a note and a change
+    loss = np.array([0.1])
+    store.append(lease, [Steps(5, loss, loss, loss)])
+    status, later = asked(**shown, seen=found["version"])
+    assert "step 5 of 60" in later["cards"]
+    assert later["rest"] == found["rest"]  # more steps alone don't redraw the page
+
+
+def test_only_those_whose_page_shows_a_run_are_told_of_it(
+    store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(run_history.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(session, "store", lambda: store)
+    shared = SharedHistory(store.run(lease.run))
+    assert asked(run=lease.run, viewer="one", seen="") == (404, {})
+    shared.update(store, viewer="one")
+    assert asked(run=lease.run, viewer="one", seen="")[0] == 200
+    assert asked(run=lease.run, viewer="two", seen="") == (404, {})
+    assert asked(run=lease.run, seen="") == asked(run="other", viewer="one", seen="") == (404, {})
+    clock[0] += shared_history.PRESENT  # their page is gone; asking does not keep them
+    assert asked(run=lease.run, viewer="one", seen="") == (404, {})

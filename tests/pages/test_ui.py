@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ import pytest
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Preview, Started
 from seqcore.experiment.outline import Outline
 from seqcore.experiment.recipes import load_recipe
+from seqcore.plots.loss import loss_figure, loss_info, plot_loss
 from seqcore.results import SeriesView
 from seqcore.results.formatting import format_duration
 from seqcore.runs.records import Curve, Run, StoredEvent
@@ -207,6 +209,21 @@ def test_a_figure_is_sent_without_its_template_and_in_single_precision() -> None
     (trace,) = sent["data"]
     assert trace["y"]["dtype"] == "f4"
     assert trace["x"]["dtype"] == "f8"  # seven digits would not tell such neighbours apart
+
+
+def test_a_live_loss_is_sent_as_its_figure_is() -> None:
+    steps, ends = np.arange(1.0, 41.0), (np.full(40, 0.5), np.full(40, 2.0))
+    ends[0][7] = math.nan
+    reported = [Epoch(n, 10 * n, {"val_loss": 1.0 / n}, 0.1, best=n < 3) for n in range(1, 5)]
+    for events, band in (([], None), (reported, ends)):
+        info = loss_info(steps, 1.0 / steps, events, band=band, title="Loss")
+        quick, checked = (json.loads(figure_text(figure)) for figure in (loss_figure(info), plot_loss(info)))
+        for trace in [*quick["data"], *checked["data"]]:
+            for axis in ("x", "y"):
+                if isinstance(trace[axis], dict):
+                    kind, content = trace[axis]["dtype"], b64decode(trace[axis]["bdata"])
+                    trace[axis] = np.frombuffer(content, kind).astype(np.float32).tolist()
+        assert quick == checked
 
 
 @pytest.mark.parametrize(
