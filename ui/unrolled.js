@@ -12,7 +12,9 @@ const KEYS_HELP = "Arrow keys choose the step and the unit, page keys the layer,
 const READING = {
   network: (view) =>
     view.pass.direction < 0
-      ? "Time runs from left to right, and the gradient from the loss back to earlier steps: the more orange a cell, the larger the gradient of the loss with respect to its state (the number; colors are logarithmic). Press a cell to open it."
+      ? `Time runs from left to right, and the gradient from the loss back to earlier steps: the more orange a cell, the larger the gradient of the loss with respect to its state (the number; colors are logarithmic). ${view.data.gradientNote} Press a cell to open it.`
+      : view.lacksLayers
+      ? `${view.data.architecture} reads all steps of the window at once and has no state. Press the box to open its equation.`
       : `Time runs from left to right; each cell is one layer at one step, each of its small squares one unit: blue above zero, orange-red below, paler nearer to zero. Press a cell to open it. ${unitNote(view)}`,
   cell: () => "Each box is one equation of the cell, with its value for the chosen unit; lines show what it is computed from, × an elementwise product. Press a box to read its equation.",
   equation: () => "Each bar is one summand of the chosen unit and begins where the one before ends; their sum goes through the activation function and gives the value.",
@@ -32,7 +34,7 @@ function created(root, data) {
   const motion = matchMedia("(prefers-reduced-motion: reduce)")
   const reader = readers.get(data.name) ?? { level: "network", of: null, focus: null, shown: null, speed: 0 }
   readers.set(data.name, reader)
-  const view = { root, svg, reader, motion, scene: drawing(svg), hovered: null, asked: "", still: motion.matches }
+  const view = { root, svg, reader, motion, scene: drawing(svg), pictures: {}, hovered: null, asked: "", still: motion.matches }
   view.pass = { direction: 1, at: 0, started: false, playing: false }
   Object.defineProperties(view, {
     focus: { get: () => reader.focus },
@@ -64,6 +66,7 @@ function addReading(view) {
     if (unit < first || unit >= first + count || step < view.data.first || step >= view.data.first + view.data.sent) return NaN
     return array.numbers[(at(step) * view.data.layers.length + layer) * count + unit - first]
   }
+  view.frameAt = (step) => picture(view, at(step))
   view.gradientAt = (step, layer) => (view.gradient ? view.gradient[at(step) * view.data.layers.length + layer] : NaN)
   // Logarithmic over six powers of ten: gradients shrink and grow exponentially with the distance.
   view.gradientShare = (value) => (value > 0 ? clamp(1 + Math.log10(value / view.data.gradientLimit) / 6, 0, 1) : 0)
@@ -121,6 +124,27 @@ function received(view, data) {
   fillNames(view)
   draw(view)
   ask(view)
+}
+
+/* A frame of the input as the address of a small picture. */
+function picture(view, place) {
+  const { frames } = view.data
+  if (view.pictures.of !== frames.pixels) view.pictures = { of: frames.pixels, bytes: atob(frames.pixels), made: new Map() }
+  const { bytes, made } = view.pictures
+  if (!made.has(place)) {
+    const canvas = document.createElement("canvas")
+    Object.assign(canvas, { width: frames.width, height: frames.height })
+    const context = canvas.getContext("2d")
+    const image = context.createImageData(frames.width, frames.height)
+    const size = frames.width * frames.height
+    for (let i = 0; i < size; i++) {
+      const value = bytes.charCodeAt(place * size + i)
+      image.data.set([value, value, value, 255], 4 * i)
+    }
+    context.putImageData(image, 0, 0)
+    made.set(place, canvas.toDataURL())
+  }
+  return made.get(place)
 }
 
 /* A number of an equation, which is text where JSON has none for it. */
@@ -352,7 +376,7 @@ function unitNote(view) {
   const all = view.unitCount(view.name)
   if (!all) return ""
   const which = count < all ? `Units ${first + 1} to ${first + count} of ${all} are shown, around unit ${view.focus.unit + 1}` : all === 1 ? "There is one unit" : `All ${all} units are shown`
-  return `${which}; the number is that of unit ${view.focus.unit + 1}, which has a frame.`
+  return `${which}; the number is that of unit ${view.focus.unit + 1}, which has a frame. Full color: ${view.limitOf(view.name) === 1 && view.name.endsWith("_gate") ? "1" : `±${Number(view.limitOf(view.name).toPrecision(2))}`}.`
 }
 
 /* Read out what was chosen, once the keys are at rest. */

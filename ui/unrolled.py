@@ -110,10 +110,12 @@ def unrolled_data(inspected: Inspected, focus: Focus, *, parts: Collection[str] 
     """
     internals = inspected.internals
     assert internals is not None  # else nothing is drawn
-    gradient, gradient_refusal = _gradient(inspected) if "gradient" in parts else (None, "")
+    gradient, gradient_note, gradient_refusal = _gradient(inspected) if "gradient" in parts else (None, "", "")
     prediction = _prediction(inspected)
     symbolic = inspected.example.values is None
-    data = internals_data(internals, focus, prediction=prediction, gradient=gradient, symbolic=symbolic)
+    data = internals_data(
+        internals, focus, prediction=prediction, gradient=gradient, symbolic=symbolic, frame=_frame(inspected)
+    )
     cell, refusal = _cell(inspected, Focus(**data["focus"])) if "cell" in parts else (None, "")
     architecture = internals.architecture or "model"
     title = f"{run_labels.title(inspected.run)}: {architecture} unrolled over {len(internals.steps):,} steps"
@@ -125,8 +127,15 @@ def unrolled_data(inspected: Inspected, focus: Focus, *, parts: Collection[str] 
         "recurrent": capabilities_of(inspected.predictor.experiment.model.architecture).state_transfer,
         "cell": None if cell is None else cell_data(cell),
         "cellRefusal": refusal,
+        "gradientNote": gradient_note,
         "gradientRefusal": gradient_refusal,
     }
+
+
+def _frame(inspected: Inspected) -> tuple[int, int] | None:
+    """The height and width of the frames that the model reads, None where it reads something else."""
+    frame, values = inspected.table.frame, inspected.example.values
+    return frame if frame is not None and values is not None and values.shape[1] == frame[0] * frame[1] else None
 
 
 def _cell(inspected: Inspected, focus: Focus) -> tuple[EquationsView | None, str]:
@@ -159,17 +168,16 @@ def _predict(inspected: Inspected) -> Any:
     return inspected.predictor.predict(inspected.example.given, series=inspected.example.series)
 
 
-def _gradient(inspected: Inspected) -> tuple[Values | None, str]:
-    """The magnitude [T, L] of the gradient of the loss with respect to the state of each step and layer, or why not.
-
-    Where the loss comes from several steps, the norms of their gradients are added.
-    """
+def _gradient(inspected: Inspected) -> tuple[Values | None, str, str]:
+    """The magnitude [T, L] of the gradient of the loss by step and layer, a note about it, and why there is none."""
     try:
         view: StateGradientsView = inspected.find("state-gradients", _state_gradients)
     except SeqcoreError as error:
-        return None, _reason(error)
+        return None, "", _reason(error)
     assert inspected.internals is not None  # else nothing is drawn
-    return aligned(view, inspected.internals), ""
+    parts = len(view.loss_places)
+    note = f"The loss comes from {parts:,} steps; the norms of their gradients are added." if parts > 1 else ""
+    return aligned(view, inspected.internals), note, ""
 
 
 def _state_gradients(inspected: Inspected) -> Any:

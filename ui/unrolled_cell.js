@@ -70,7 +70,7 @@ function drawCell(view, width) {
   if (!data.cell) return refusal(view, width, data.cellRefusal || "Computing the numbers of this cell")
   const frame = cellFrame(view, width)
   const [edges, boxes, texts] = ["edges", "boxes", "texts"].map((name) => scene.put(`cell ${name}`, "g", {}))
-  const heading = `${view.layerAt(focus.step, focus.layer).title}, ${view.stepTitle(focus.step)}, unit ${focus.unit + 1} of ${view.unitCount(data.state)}`
+  const heading = `${view.layerAt(focus.step, focus.layer).title}, ${view.stepTitle(focus.step)}, unit ${focus.unit + 1}${view.unitCount(data.state) ? ` of ${view.unitCount(data.state)}` : ""}`
   scene.put("cell heading", "text", { class: "un-title", x: 4, y: 20, "text-anchor": "start", text: frame.narrow ? cut(heading, 52) : heading, label: heading }, texts)
   scene.put("cell note", "text", { class: "un-row", x: 4, y: 40, "text-anchor": "start", text: frame.narrow ? "Press a box for its equation" : "Values flow from left to right. Press a box to read its equation." }, texts)
   const stage = view.cellStage(frame.columns.length)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from seqcore.results.base import Values
 from seqcore.results.equations import EquationsView
 from seqcore.results.internals import InternalsView, readable
+from ui.inspect_heat_maps import rounded_up
 
 __all__ = ["Focus", "cell_data", "internals_data"]
 
@@ -23,6 +24,7 @@ MOST_UNITS = 36  # of a cell
 MOST_NUMBERS = 60_000  # of all states and gates that are sent at once
 MOST_COLUMNS = 8  # of the input
 MOST_BUCKETS = 600  # of the overview
+MOST_PIXELS = 32  # of a frame's height and width
 _STATE = "hidden_state"
 
 
@@ -46,11 +48,13 @@ def internals_data(
     prediction: str = "",
     gradient: Values | None = None,
     symbolic: bool = False,
+    frame: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """The numbers of `internals` around `focus` for the browser: float32 as base64, steps [n] of the T there are.
 
     `gradient[T, L]` is the magnitude of the gradient of the loss with respect to the state of each step and layer.
-    The inputs of a `symbolic` model are their labels.
+    The inputs of a `symbolic` model are their labels, those of one that reads frames of height and width `frame`
+    small pictures.
     """
     names = [name for name in internals.names if internals.arrays[name].ndim == 3 and internals.arrays[name].size]
     state = _STATE if _STATE in names else next(iter(names), "")
@@ -71,6 +75,7 @@ def internals_data(
         "columns": list(columns[:MOST_COLUMNS]),
         "columnsLeft": max(0, len(columns) - MOST_COLUMNS),
         "inputs": _numbers(internals.inputs[steps, :MOST_COLUMNS] if len(columns) else np.zeros(0)),
+        "frames": None if frame is None else _frames(internals.inputs, frame, steps),
         "layers": _layers(internals, state),
         "state": state,
         "arrays": {name: _array(internals.arrays[name], name, steps, focus.unit, most) for name in names},
@@ -132,16 +137,16 @@ def _around(place: int, size: int, count: int) -> slice:
 def _array(values: Values, name: str, steps: slice, unit: int, most: int) -> dict[str, Any]:
     """One state or gate of all layers: `values` [n, L, U] of `units` (first, U) out of `size`.
 
-    `limit` is the value with the full color: 1 where no value lies beyond it, so that states that grow in training are
-    seen to grow.
+    `limit` is the value with the full color, the same as in the heat maps.
     """
-    size = values.shape[2]
+    size, largest = values.shape[2], _largest(values)
+    gate = name.endswith("_gate") and largest <= 1.0
     units = _around(min(unit, size - 1), min(size, most, MOST_UNITS), size)
     return {
         "title": readable(name),
         "size": size,
         "units": [units.start, units.stop - units.start],
-        "limit": max(1.0, _largest(values)),
+        "limit": 1.0 if gate else rounded_up(largest),
         "values": _numbers(values[steps, :, units]),
     }
 
@@ -160,6 +165,16 @@ def _layers(internals: InternalsView, state: str) -> list[dict[str, Any]]:
             own[stage] = {"title": words[:1].upper() + words[1:], "reverse": "backward" in plain}
         found.append({"row": title[:1].upper() + title[1:].replace(", backward", " ←"), "stages": own})
     return found
+
+
+def _frames(inputs: Values, frame: tuple[int, int], steps: slice) -> dict[str, Any]:
+    """Frames [n, H, W] as bytes from 0 (the lowest value of all) to 255, with fewer pixels where they are large."""
+    pictures = inputs.reshape(len(inputs), *frame)
+    stride = max(1, -(-max(frame) // MOST_PIXELS))
+    low, high = float(np.nanmin(pictures)), float(np.nanmax(pictures))
+    small = (pictures[steps, ::stride, ::stride] - low) / ((high - low) or 1.0) * 255
+    height, width = small.shape[1:]
+    return {"height": height, "width": width, "pixels": base64.b64encode(small.round().astype("u1").tobytes()).decode()}
 
 
 def _attention(internals: InternalsView, steps: slice) -> dict[str, Any]:

@@ -15,7 +15,7 @@ function networkFrame(view, width) {
   const top = narrow ? 84 : 62
   const rise = narrow ? 104 : 98
   const inputs = top + ranks * rise + (data.attention ? 38 : 16)
-  const lines = clamp(data.columns.length, 1, 3)
+  const lines = data.frames ? 2 : clamp(data.columns.length, 1, 3)
   const labels = inputs + 26 + 15 * (lines - 1)
   const overview = labels + 42
   return { narrow, gutter, pitch, ranks, shown, start, top, rise, inputs, lines, labels, overview, size: 48, height: data.count > shown ? overview + 40 : labels + 20, width }
@@ -107,12 +107,13 @@ function band(view, frame, parent) {
 function inputAt(view, frame, step, x, parent, quiet) {
   const { data, scene } = view
   const i = step - data.first
-  const words = data.columns.length ? data.columns.map((name, k) => `${name} ${full(view.inputs[i * data.columns.length + k])}`) : []
+  const words = data.columns.length && !data.frames ? data.columns.map((name, k) => `${name} ${full(view.inputs[i * data.columns.length + k])}`) : []
   const label = `Step ${step + 1} of ${data.count}, ${data.steps[i]}${words.length ? `: input ${words.join(", ")}${data.columnsLeft ? ` and ${data.columnsLeft} more` : ""}` : ""}. Select the step`
   const group = scene.put(`input ${step}`, "g", { class: `un-input un-press${quiet}`, "data-go": "step", "data-step": step, role: "button", label }, parent)
   scene.put(`input ${step} back`, "rect", { class: "un-hit", x: x - frame.pitch / 2 + 2, y: frame.inputs - 12, width: frame.pitch - 4, height: frame.labels - frame.inputs + 22, rx: 6 }, group)
   const many = data.columns.length + data.columnsLeft
-  for (let k = 0; k < Math.min(frame.lines, data.columns.length); k++) {
+  if (data.frames) scene.put(`input ${step} frame`, "image", { href: view.frameAt(step), x: x - 19, y: frame.inputs - 12, width: 38, height: 38, preserveAspectRatio: "xMidYMid meet", class: "un-frame" }, group)
+  else for (let k = 0; k < Math.min(frame.lines, data.columns.length); k++) {
     const more = k === frame.lines - 1 && many > frame.lines ? ` +${many - frame.lines}` : ""
     const text = more && frame.lines > 1 ? `${many - frame.lines + 1} more` : short(view.inputs[i * data.columns.length + k])
     scene.put(`input ${step} ${k}`, "text", { class: "un-number", x, y: frame.inputs + 4 + 15 * k, text }, group)

@@ -172,3 +172,16 @@ def test_the_scripts_are_one_module_with_the_fonts_in_front():
         if line.startswith(("function ", "async function "))
     ]
     assert len(functions) == len(set(functions))
+
+
+def test_frames_are_sent_as_pictures(run):
+    page = inspected(run, "moving-shapes")
+    data = unrolled_data(page, Focus())
+    frames = data["frames"]
+    pixels = np.frombuffer(base64.b64decode(frames["pixels"]), "u1").reshape(-1, frames["height"], frames["width"])
+    assert page.table.frame is not None
+    inputs = page.internals.inputs.reshape(-1, *page.table.frame)
+    assert pixels.shape == inputs.shape
+    brightest = np.unravel_index(inputs.argmax(), inputs.shape)
+    assert pixels[brightest] == 255
+    assert unrolled_data(inspected(run, "bouncing-ball"), Focus())["frames"] is None
