@@ -243,6 +243,8 @@ def _live_changes(run: Run, experiment: Experiment | None, changed: Mapping[str,
     if experiment is None or run.status not in ("running", "paused"):
         return {}
     changes = experiment.differences(run.experiment.with_changes(changed))
+    edited = experiment.differences(run.experiment)  # other controls show what was in force at the start
+    changes = {path: value for path, value in changes.items() if path in edited}
     if experiment.training.epochs == run.experiment.training.epochs:  # the control is behind by the added epochs
         changes.pop("training.epochs", None)
     return changes if changes and set(changes) <= set(LIVE_CHANGES) else {}

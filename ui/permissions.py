@@ -16,8 +16,8 @@ from seqcore.runs.records import Run, StoredFile
 from ui import replica_offers, session
 
 __all__ = [
-    "change", "continue_", "delete", "files", "has_logins", "more_epochs", "pause", "put_file", "refusal",
-    "refused_help", "resume", "stop", "submit", "submit_together", "user",
+    "advance", "change", "continue_", "delete", "files", "has_logins", "more_epochs", "pause", "put_file", "refusal",
+    "refused_help", "resume", "slow", "stop", "submit", "submit_together", "user",
 ]  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def resume(run: str) -> None:
 
 def more_epochs(run: str, n: int) -> None:
     """Train `n` more epochs."""
-    session.scheduler().more_epochs(_own(run), n)
+    session.scheduler().more_epochs(_own(run), n, by=user())
 
 
 def pause(run: str) -> None:
@@ -113,8 +113,18 @@ def stop(run: str) -> None:
 
 
 def change(run: str, changes: Mapping[str, Any]) -> None:
-    """Change fields of an active run."""
-    session.store().command(_own(run), "change", changes)
+    """Change fields of a run that has not ended."""
+    session.store().command(_own(run), "change", changes, by=user())
+
+
+def slow(run: str, steps_per_second: float | None) -> None:
+    """Slow a run down, or let it go on at full speed."""
+    session.store().command(_own(run), "slow", {"steps_per_second": steps_per_second})
+
+
+def advance(run: str, steps: int) -> None:
+    """Let a paused run take steps."""
+    session.store().command(_own(run), "advance", {"steps": steps})
 
 
 def delete(run: str) -> None:

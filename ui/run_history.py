@@ -181,10 +181,10 @@ class History:
 
     def _moment(self, *, step: int, preparing: str, rate: float | None) -> Moment:
         started = next((e.event for e in reversed(self.events) if isinstance(e.event, Started)), None)
-        planned = started.steps_per_epoch * self.run.epochs if isinstance(started, Started) else None
         best = None if self.best is None else self.best.event
         last = self.recent[-1].event if self.recent else None
         best, last = best if isinstance(best, Epoch) else None, last if isinstance(last, Epoch) else None
+        planned = self._planned(started, last) if isinstance(started, Started) else None
         return Moment(
             run=self.run,
             step=step,
@@ -206,6 +206,13 @@ class History:
             band=self.band,
             replicas=self.replicas,
         )
+
+    def _planned(self, started: Started, last: Epoch | None) -> int:
+        """The steps of the whole run, those that are left at today's batch size."""
+        each, size, windows = started.steps_per_epoch, self.changed.get("training.batch_size"), started.split_sizes
+        if size is not None and windows.get("train"):
+            each = -(-windows["train"] // min(size, windows["train"]))
+        return each * self.run.epochs if last is None else last.step + (self.run.epochs - last.epoch) * each
 
     def _validation(self, best: Epoch | None) -> EpochLosses:
         """The validation loss of each epoch; of replicas the median and the extremes."""

@@ -26,6 +26,7 @@ from ui.results import written
 from ui.run_history import REPLAY_BELOW, SPEEDS, Moment, Replay
 from ui.run_labels import SPLITS, STATUSES
 from ui.shared_history import UNSLOWED, Same, SharedHistory, shared_history
+from ui.steering import steering_panel
 
 __all__ = ["await_first_step", "live_area", "live_state", "loss_of", "preview_caption"]
 
@@ -113,6 +114,8 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     version = history.version
     moment = history.moment() if step is None else history.moment(step, store=session.store())
     _head(moment, experiment, replay)
+    if replay is None:
+        steering_panel(moment)
     shared = history if step is None else None
     st.html(shared.drawn("cards", Same(moment), lambda: cards(moment)) if shared else cards(moment))
     for finding in findings(moment.events):

@@ -63,6 +63,7 @@ class Run:
     owner: str | None = None  # the user who started it; None where nobody signs in
     parent: str | None = None  # the id of the run that this one is a fork of, which may be deleted
     parent_step: int | None = None  # the last step that both share
+    pending: dict[str, Any] = field(default_factory=dict)  # changes that wait for its next attempt
     steps_per_second: float | None = None  # of slow motion, of a run that was read alone and has not ended
 
     @cached_property
@@ -182,6 +183,7 @@ def run_from_row(
         **times,
         queue_position=queue_position,
         stopping=stopping and status in LIVE,
+        pending=json.loads(row["pending"]),
     )
 
 

@@ -270,6 +270,8 @@ def test_an_unknown_visitor_may_change_nothing(store: Store, monkeypatch: pytest
         lambda: permissions.put_file(b"1", "x.csv"),
         lambda: permissions.more_epochs(run, 1),
         lambda: permissions.change(run, {"training.learning_rate": 0.1}),
+        lambda: permissions.slow(run, 2.0),
+        lambda: permissions.advance(run, 1),
     ):
         with pytest.raises(StoreError, match="Sign in"):
             refused()

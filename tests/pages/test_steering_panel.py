@@ -1,0 +1,188 @@
+"""The steering panel of the Train page: present values, changes, refusals, slow motion and single steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from seqcore.events import Changed, Started, Steps
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.scheduler import Scheduler
+from seqcore.runs.store import Lease, Store
+
+RATE = "training.learning_rate"
+STARTED = Started(
+    device="cpu", device_reason="", threads=1, versions={}, parameters=4513, split_sizes={"train": 320, "val": 3},
+    baselines={}, reference_baseline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=10, epochs=30,
+)  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store for the pages, without workers."""
+    monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
+    monkeypatch.setattr(Scheduler, "start", lambda self: self)
+    st.cache_resource.clear()
+    opened = Store(tmp_path / "runs")
+    yield opened
+    opened.close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def live(store: Store) -> Iterator[Lease]:
+    """A run that trains somewhere else, after two steps."""
+    lease = store.start(Experiment(), recipe="bouncing-ball", owner="anna@example.org")
+    two = np.array([2.0, 1.0])
+    store.append(lease, [STARTED, Steps(1, two, two, two)])
+    yield lease
+    lease.release()
+
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def panel(root: Path) -> Open:
+    """The Train page of a run with its panel open."""
+
+    def make(run: str, user: dict[str, Any] | None = None) -> AppTest:
+        app = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240)
+        app.user = user or {}
+        app.query_params["run"] = run
+        app.session_state[f"steer-{run}"] = True
+        app.switch_page("train.py").run()
+        assert not app.exception
+        return app
+
+    return make
+
+
+def field(app: AppTest, title: str) -> Any:
+    (found,) = [one for one in app.number_input if one.label == title and "steer-" in str(one.key)]
+    return found
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    (button,) = [one for one in app.button if one.label == label]
+    button.click()
+    app.run()
+    assert not app.exception
+    return app
+
+
+def asked(store: Store, lease: Lease) -> list[tuple[str, dict[str, Any]]]:
+    return [(command.kind, command.arguments) for command in store.take_commands(lease)]
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(one.value for one in (*app.caption, *app.error)).replace("\\", "").replace("\u2060", "")
+
+
+def test_what_is_typed_is_asked_for_and_nothing_else(store: Store, live: Lease, panel: Open) -> None:
+    app = panel(live.run)
+    field(app, "Learning rate").set_value(0.05)
+    field(app, "Batch size").set_value(64)
+    press(app, "Apply")
+    assert asked(store, live) == [("change", {RATE: 0.05, "training.batch_size": 64})]
+    press(app, "Apply")  # not recorded yet, so it is asked for again; nothing else is
+    assert asked(store, live) == [("change", {RATE: 0.05, "training.batch_size": 64})]
+
+
+def test_the_panel_follows_changes_of_others_and_does_not_undo_them(store: Store, live: Lease, panel: Open) -> None:
+    app = panel(live.run)
+    store.append(live, [Changed(2, {RATE: 0.2, "training.batch_size": 8}, {RATE: 0.01, "training.batch_size": 32})])
+    field(app, "Input noise").set_value(0.25)  # on a page that still shows the old values
+    press(app, "Apply")
+    assert asked(store, live) == [("change", {"training.input_noise": 0.25})]
+    app.run()
+    assert field(app, "Learning rate").value == 0.2
+    assert field(app, "Batch size").value == 8
+    assert field(app, "Input noise").value == 0.25
+    assert "In force: learning rate 0.2, batch size 8" in text(app)
+    assert "input noise 0." in text(app)
+    assert "Change 1: learning rate 0.01 → 0.2, batch size 32 → 8." in "".join(one.body for one in app.get("html"))
+    assert "step 2 of 1,200" in "".join(one.body for one in app.get("html"))  # 40 steps of 8 windows in 30 epochs
+
+
+def test_a_value_out_of_range_is_refused_in_the_panel_and_stays_typed(store: Store, live: Lease, panel: Open) -> None:
+    app = panel(live.run)
+    field(app, "Learning rate").set_value(-1.0)
+    press(app, "Apply")
+    assert "training.learning_rate: -1.0 is not allowed; use a number above 0 and up to 100" in text(app)
+    assert field(app, "Learning rate").value == -1.0
+    assert asked(store, live) == []
+    field(app, "Learning rate").set_value(0.5)
+    press(app, "Apply")
+    assert "is not allowed" not in text(app)
+    assert asked(store, live) == [("change", {RATE: 0.5})]
+
+
+def test_fields_without_effect_on_the_run_are_not_offered(store: Store, panel: Open) -> None:
+    lease = store.start(Experiment.make({"model": {"architecture": "tcn"}}))
+    app = panel(lease.run)
+    titles = {one.label for one in app.number_input if "steer-" in str(one.key)}
+    assert {"Learning rate", "Dropout", "Batch size", "Input noise"} <= titles
+    assert not {"Recurrent dropout", "Teacher forcing"} & titles
+    assert "No recurrent dropout: TCN has no recurrent weights to drop." in text(app)
+    lease.release()
+
+
+def test_slow_motion_and_steps_of_a_paused_run(store: Store, live: Lease, panel: Open) -> None:
+    app = panel(live.run)
+    (button,) = [one for one in app.button if one.label == "Take steps"]
+    assert button.disabled
+    assert "Pause the run" in button.help
+    (slider,) = [one for one in app.select_slider if "Slow motion" in one.label]
+    assert slider.value == "full speed"
+    slider.set_value("2")
+    app.run()
+    assert asked(store, live) == [("slow", {"steps_per_second": 2.0})]
+    store.command(live.run, "slow", {"steps_per_second": 3.0})  # from the shell: not one of the slider's own
+    store.pause(live, True)
+    app.run()
+    app.run()
+    (slider,) = [one for one in app.select_slider if "Slow motion" in one.label]
+    assert slider.value == "3"
+    asked(store, live)
+    field(app, "Steps").set_value(4)
+    press(app, "Take steps")
+    assert asked(store, live) == [("advance", {"steps": 4})]
+
+
+def test_a_queued_run_shows_what_waits_for_its_first_step(store: Store, panel: Open) -> None:
+    run = store.submit(Experiment())
+    app = panel(run.id)
+    field(app, "Learning rate").set_value(0.02)
+    press(app, "Apply")
+    app.run()
+    assert "In force: learning rate 0.02" in text(app)
+    assert field(app, "Learning rate").value == 0.02
+    assert store.run(run.id).pending == {RATE: 0.02}
+
+
+def test_who_asked_is_recorded_and_others_see_why_they_may_not(store: Store, live: Lease, panel: Open) -> None:
+    anna = {"is_logged_in": True, "email": "anna@example.org", "sub": "1", "provider": "default"}
+    app = panel(live.run, anna)
+    field(app, "Dropout").set_value(0.1)
+    press(app, "Apply")
+    assert [(c.arguments, c.by) for c in store.take_commands(live)] == [({"model.dropout": 0.1}, "anna@example.org")]
+    app = panel(live.run, {**anna, "email": "ben@example.org", "sub": "2"})
+    assert "This run belongs to anna@example.org." in text(app)
+    assert field(app, "Dropout").disabled
+    assert all(one.disabled for one in app.button if one.label in ("Apply", "Take steps"))
+    assert all(one.disabled for one in app.select_slider if "Slow motion" in one.label)
+
+
+def test_a_run_that_has_ended_has_no_panel(store: Store, panel: Open) -> None:
+    run = store.submit(Experiment())
+    store.command(run.id, "stop")
+    assert not [one for one in panel(run.id).button if one.label == "Apply"]
+    assert json.loads(store.run(run.id).experiment_json)

@@ -1,0 +1,188 @@
+"""The steering panel of a live run: its fields that may change, slow motion, and single steps while it is paused.
+
+The panel shows what holds in the run now. When somebody else has changed a field, its control shows that value from the
+next update on; a value that this visitor has typed and not applied yet stays in the other controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from seqcore.errors import SeqcoreError
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.fields import Setting
+from seqcore.experiment.live import live_settings
+from seqcore.runs.records import Run
+from ui import permissions, session
+from ui.run_history import Moment
+
+__all__ = ["steering_panel"]
+
+RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # steps per second
+FULL_SPEED = "full speed"
+WIDTH = 152  # pixels of a control: two in a row on a phone
+_ERRORS = "steering-errors"
+
+
+def steering_panel(moment: Moment) -> None:
+    """The panel in an expander; nothing for a run that has ended."""
+    run = moment.run
+    if run.ended:
+        return
+    box = st.expander("Steer this run", icon=":material/tune:", key=f"steer-{run.id}", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        refused = permissions.refused_help(run)
+        if refused is not None:
+            st.caption(refused)
+        _pace(run, refused)
+        _fields(run, present_experiment(moment), refused)
+
+
+def present_experiment(moment: Moment) -> Experiment:
+    """The experiment as it holds now: with the changes so far and, before the first step, those that wait for it."""
+    run = moment.run
+    waiting = run.pending if run.status == "queued" else {}
+    return run.experiment.with_changes({**moment.changed, **waiting})
+
+
+def _pace(run: Run, refused: str | None) -> None:
+    """Slow motion, and steps of a paused run."""
+    now = FULL_SPEED if run.steps_per_second is None else _rate_text(run.steps_per_second)
+    key = _key(run, "pace", now)
+    rates = sorted({*RATES, *([run.steps_per_second] if run.steps_per_second else [])})
+    with st.container(horizontal=True, vertical_alignment="bottom", key="steer-pace-row"):
+        st.select_slider(
+            "Slow motion, steps per second",
+            [*map(_rate_text, rates), FULL_SPEED],
+            value=now,
+            key=key,
+            help=refused or "Most steps per second. Each step is shown as it is taken; the numbers stay the same.",
+            disabled=refused is not None,
+            on_change=_slow,
+            args=(run.id, key),
+            width=300,
+        )
+        count = f"steer-count-{run.id}"
+        paused = run.status == "paused"
+        st.number_input(
+            "Steps",
+            min_value=1,
+            max_value=1_000_000,
+            value=1,
+            key=count,
+            help=refused or "How many steps a paused run takes before it pauses again.",
+            disabled=refused is not None,
+            width=WIDTH,
+        )
+        st.button(
+            "Take steps",
+            key=f"steer-step-{run.id}",
+            icon=":material/skip_next:",
+            help=refused or ("The run pauses again after them." if paused else "Pause the run to take single steps."),
+            disabled=refused is not None or not paused,
+            on_click=_advance,
+            args=(run.id, count),
+        )
+
+
+def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
+    """The fields with their present values, and the button that applies what was typed."""
+    known = live_settings(experiment)
+    fields = sorted((setting for setting, reason in known if reason is None), key=lambda setting: not setting.basic)
+    values = {s.path: float(experiment.get(s.path)) if s.kind == "number" else experiment.get(s.path) for s in fields}
+    keys = {path: _key(run, path, value) for path, value in values.items()}
+    with st.form(f"steer-form-{run.id}", border=False):
+        with st.container(horizontal=True, vertical_alignment="bottom", key="steer-fields"):
+            for setting in fields:
+                _control(setting, keys[setting.path], values[setting.path], refused)
+        st.form_submit_button(
+            "Apply",
+            icon=":material/check:",
+            help=refused or f"Use these values {_when(run)}. Each change is a mark on the charts.",
+            disabled=refused is not None,
+            on_click=_apply,
+            args=(run.id, keys, values),
+        )
+    for line in st.session_state.get(_ERRORS, {}).get(run.id, ()):
+        st.error(session.escape(line))
+    now = ", ".join(f"{s.title.lower()} {values[s.path]:g}" for s in fields)
+    others = "".join(
+        f" No {setting.title.lower()}: {reason}."
+        for setting, reason in known
+        if reason is not None and experiment.applies(setting)
+    )
+    st.caption(session.escape(f"In force: {now}.{others}"))
+
+
+def _control(setting: Setting, key: str, value: Any, refused: str | None) -> None:
+    whole = setting.kind == "whole"
+    allowed = setting.allowed[0].upper() + setting.allowed[1:]
+    # No limits here: the browser would reject a value without a reason; the store says what is allowed.
+    st.number_input(
+        session.escape(setting.title),
+        value=value,
+        key=key,
+        step=1 if whole else _increment(setting, value),
+        format="%d" if whole else "%g",
+        help=refused or f"{session.escape(setting.help)}\n\n{session.escape(allowed)}.",
+        disabled=refused is not None,
+        width=WIDTH,
+    )
+
+
+def _increment(setting: Setting, value: float) -> float:
+    """What one press of a button adds: half of a rate, which acts as a ratio, or a twentieth of a share."""
+    if setting.logarithmic and value > 0.0:
+        return float(f"{value / 2:.2g}")
+    return 0.05 if setting.maximum is not None and setting.maximum <= 1.0 else 0.1
+
+
+def _when(run: Run) -> str:
+    return "before the first step" if run.status == "queued" and not run.step else "from the next step on"
+
+
+def _rate_text(rate: float) -> str:
+    return f"{rate:g}"
+
+
+def _key(run: Run, name: str, present: Any) -> str:
+    """The key of a control that shows a present value: another one once that value has changed.
+
+    A control with a new key begins with its value; one that keeps its key keeps what was typed.
+    """
+    seen: dict[str, tuple[Any, int]] = st.session_state.setdefault(f"steer-seen-{run.id}", {})
+    before, number = seen.get(name, (present, 0))
+    seen[name] = (present, number + (before != present))
+    return f"steer-{run.id}-{name}-{seen[name][1]}"
+
+
+def _apply(run: str, keys: Mapping[str, str], drawn: Mapping[str, Any]) -> None:
+    """Ask for what differs from the values that the panel was drawn with."""
+    wanted = {path: st.session_state[key] for path, key in keys.items()}
+    changes = {path: value for path, value in wanted.items() if value is not None and value != drawn[path]}
+    _ask(run, lambda: permissions.change(run, changes) if changes else None)
+
+
+def _slow(run: str, key: str) -> None:
+    rate = st.session_state[key]
+    _ask(run, lambda: permissions.slow(run, None if rate == FULL_SPEED else float(rate)))
+
+
+def _advance(run: str, key: str) -> None:
+    steps = int(st.session_state[key])
+    _ask(run, lambda: permissions.advance(run, steps))
+
+
+def _ask(run: str, action: Callable[[], None]) -> None:
+    """Do it, and keep its errors for the panel until the next action."""
+    errors: dict[str, tuple[str, ...]] = st.session_state.setdefault(_ERRORS, {})
+    errors.clear()
+    try:
+        action()
+    except SeqcoreError as error:
+        errors[run] = error.lines
