@@ -149,8 +149,8 @@ class CheckpointReady(_Event):
 class SnapshotReady(_Event):
     """The state after `step` steps, kept so that the run can be inspected and forked there.
 
-    It has all of a checkpoint, in two parts: `content`, and `shared`, which is the same in all snapshots of a run as
-    long as the fitted codec is. `seqcore.training.checkpoint.joined(shared, content)` can be resumed from.
+    It has all of a checkpoint, in two parts: `content`, and `shared`, which is the same in all snapshots as long as the
+    fitted codec is. `seqcore.training.checkpoint.joined(shared, content)` can be resumed from.
     """
 
     step: int

@@ -19,8 +19,8 @@ __all__ = ["EventWriter"]
 INTERVAL = 0.2  # seconds between two writes, and between two polls for commands
 FIRST_SECONDS, FIRST_INTERVAL = 1.0, 0.04  # at first, writes are more frequent, so that the first point shows at once
 CHECKPOINT_INTERVAL = 1.0  # seconds; of several checkpoints in less time, the last is written
-SNAPSHOT_INTERVAL = 1.0  # seconds; several snapshots in less time are written together
-SNAPSHOT_BYTES = 2**20  # more are written at once
+SNAPSHOT_INTERVAL = 2.0  # seconds; several snapshots in less time are written together
+SNAPSHOT_BYTES = 2**22  # more are written at once
 RARE = 0.5  # seconds between two events
 MAX_QUEUED = 1000  # events; `put` waits when so many are unwritten
 

@@ -125,7 +125,7 @@ class Forking(Snapshots):
         if first is not None:
             raise NotFoundError(f"run {run} has no snapshot before step {first:,}; fork it there or later")
         if parent["status"] in ("queued", *LIVE) and Experiment.from_json(parent["experiment"]).training.snapshots:
-            raise NotFoundError(f"run {run} has no snapshot yet; wait until it has trained for a second")
+            raise NotFoundError(f"run {run} has no snapshot yet; wait until it has trained for a few seconds")
         raise NotFoundError(
             f"run {run} can't be forked at step {until:,}: it has no snapshots, because it was trained by an earlier "
             "version or with training.snapshots = false"

@@ -37,13 +37,17 @@ def add_rows(connection: Connection, run: str, rows: Sequence[dict[str, Any]]) -
 
     Returns the files that are no longer needed.
     """
-    table = schema.snapshots
-    at_same_steps = (table.c.run == run, table.c.step.in_([row["step"] for row in rows]))
-    before = files_of(connection, run) | {row[name] for row in rows for name in ("file", "shared")}
-    connection.execute(delete(table).where(*at_same_steps))
-    connection.execute(table.insert(), list(rows))
-    _drop(connection, (row["seq"] for row in _too_many(rows_of(connection, run))))
-    return before - files_of(connection, run)
+    kept = rows_of(connection, run)
+    steps = {row["step"] for row in rows}
+    gone = [row for row in kept if row["step"] in steps]
+    _drop(connection, gone)
+    connection.execute(schema.snapshots.insert(), list(rows))
+    if _bytes([*kept, *rows]) - _bytes(gone) > MOST_BYTES:
+        kept = rows_of(connection, run)
+        thinned = _too_many(kept)
+        _drop(connection, thinned)
+        gone += thinned
+    return _files(gone) - files_of(connection, run) if gone else set()
 
 
 def cut_rows(connection: Connection, lease: Lease, step: int) -> set[str]:
@@ -53,36 +57,37 @@ def cut_rows(connection: Connection, lease: Lease, step: int) -> set[str]:
     """
     table = schema.snapshots
     later = (table.c.run == lease.run, table.c.attempt < lease.attempt, table.c.step > step)
-    gone = list(connection.execute(select(table.c.seq).where(*later)).scalars())
-    if not gone:
-        return set()
-    before = files_of(connection, lease.run)
+    gone = list(connection.execute(select(table).where(*later)).mappings())
     _drop(connection, gone)
-    return before - files_of(connection, lease.run)
+    return _files(gone) - files_of(connection, lease.run) if gone else set()
 
 
-def _drop(connection: Connection, seqs: Iterable[int]) -> None:
-    if chosen := list(seqs):
-        connection.execute(delete(schema.snapshots).where(schema.snapshots.c.seq.in_(chosen)))
+def _drop(connection: Connection, rows: Sequence[RowMapping]) -> None:
+    if rows:
+        table = schema.snapshots
+        connection.execute(delete(table).where(table.c.seq.in_([row["seq"] for row in rows])))
 
 
-def _too_many(rows: Sequence[RowMapping], most: int | None = None) -> list[RowMapping]:
-    """The snapshots to drop, of those of a run by step, so that the others take at most `most` bytes.
+def _files(rows: Iterable[RowMapping]) -> set[str]:
+    return {row[name] for row in rows for name in ("file", "shared")}
+
+
+def _too_many(rows: Sequence[RowMapping]) -> list[RowMapping]:
+    """The snapshots to drop, of those of a run by step, so that the others take at most `MOST_BYTES`.
 
     Of the schedule every second one goes, then every second of the rest, and so on; then the oldest of the others. The
     first and the last stay.
     """
-    most = MOST_BYTES if most is None else most
     kept, every = list(rows), 1
-    while _bytes(kept) > most and every < SPARSEST:
+    while _bytes(kept) > MOST_BYTES and every < SPARSEST:
         every *= 2
         kept = [row for row in kept if row["reason"] != "schedule" or (place_of(row["step"]) or 0) % every == 0]
         kept = kept if rows[-1] in kept else [*kept, rows[-1]]
     others = [row for row in kept[1:-1] if row["reason"] != "schedule"]
-    while others and _bytes(kept) > most:
+    while others and _bytes(kept) > MOST_BYTES:
         kept.remove(others.pop(0))
     return [row for row in rows if row not in kept]
 
 
-def _bytes(rows: Iterable[RowMapping]) -> int:
+def _bytes(rows: Iterable[Any]) -> int:
     return sum(row["size"] for row in rows)

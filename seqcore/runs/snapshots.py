@@ -21,7 +21,7 @@ from seqcore.runs.snapshot_rows import add_rows, rows_of
 
 __all__ = ["Snapshots"]
 
-TOGETHER = 2**20  # bytes of small snapshots in one file: one write to disk for many of them
+TOGETHER = 2**22  # bytes of small snapshots in one file: one write to disk for many of them
 
 
 class Snapshots(Recording):
@@ -60,8 +60,6 @@ class Snapshots(Recording):
 
     def put_snapshots(self, lease: Lease, ready: Sequence[SnapshotReady]) -> None:
         """Store snapshots: their files, then their rows. LostLease if the attempt is stale."""
-        with self.database.reading() as connection:
-            self._pending(connection, lease)
         new: list[Path] = []
         try:
             rows = [row for part in _bundles(ready) for row in self._written(lease, part, new)]

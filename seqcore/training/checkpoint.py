@@ -67,22 +67,27 @@ def pack(meta: Mapping[str, Any], groups: Mapping[str, Mapping[str, Tensor]]) ->
     safetensors' own `save` takes several times as long for many small tensors, and snapshots are made often.
     """
     header: dict[str, Any] = {"__metadata__": {"meta": json.dumps({"format": _FORMAT, **meta})}}
-    parts: list[Any] = []
+    parts: list[Any] = [b"", b""]
     end = 0
     for prefix, group in groups.items():
         for name, tensor in group.items():
-            part = tensor.detach().cpu().contiguous()
-            begin, end = end, end + part.numel() * part.element_size()
+            plain = (
+                tensor.contiguous().view(torch.int16) if tensor.dtype is torch.bfloat16 else tensor
+            )  # numpy has none
+            values = np.ascontiguousarray(plain.numpy(force=True))
+            begin, end = end, end + values.nbytes
             offsets = [begin, end]
-            header[f"{prefix}.{name}"] = {"dtype": _TYPES[part.dtype], "shape": [*part.shape], "data_offsets": offsets}
-            parts.append(part.reshape(-1).view(torch.uint8).numpy())
+            header[f"{prefix}.{name}"] = {
+                "dtype": _TYPES[tensor.dtype],
+                "shape": [*tensor.shape],
+                "data_offsets": offsets,
+            }
+            parts.append(values)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    body = [len(text).to_bytes(8, "little"), text, *parts]
-    checksum = hashlib.sha256()
-    for piece in body:
-        checksum.update(piece)
-    return b"".join([_MAGIC, checksum.digest(), *body])
+    parts[:2] = len(text).to_bytes(8, "little"), text
+    body = b"".join(parts)
+    return b"".join([_MAGIC, hashlib.sha256(body).digest(), body])
 
 
 def joined(*parts: bytes) -> bytes:

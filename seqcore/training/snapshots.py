@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from seqcore.data.codec import Codec
 from seqcore.events import SnapshotReady, SnapshotReason
+from seqcore.experiment.experiment import Experiment
 from seqcore.training.checkpoint import pack
 from seqcore.training.snapshot_schedule import MOST_BYTES, PER_DECADE, next_scheduled
 from seqcore.training.state import TrainingState
@@ -29,7 +30,9 @@ class Snapshots:
         self._next = first if self._kept else math.inf
         self._last: int | None = None
         self._every = 1
-        self._shared: tuple[Codec, bytes] | None = None
+        self._codec: Codec | None = None  # of the shared part, as the experiment is
+        self._experiment: Experiment | None = None
+        self._shared = b""
 
     @property
     def due(self) -> bool:
@@ -42,17 +45,24 @@ class Snapshots:
         if self._kept and self._last != p.step:
             self._last = p.step
             p.seconds, p.epoch_seconds = seconds, epoch_seconds
-            content = pack(*self._state.contents())
+            shared = self._shared_part()
+            meta, groups = self._state.contents()
+            if self._state.experiment is self._experiment:  # which is in the shared part
+                del meta["experiment"]
+            content = pack(meta, groups)
             self._every = max(self._every, _every(len(content), p.planned))  # at step 0 the optimizer has no state yet
-            yield SnapshotReady(p.step, p.epoch, seconds, content, self._shared_part(), reason)
+            yield SnapshotReady(p.step, p.epoch, seconds, content, shared, reason)
         if self.due:
             self._next = next_scheduled(p.step, self._every)
 
     def _shared_part(self) -> bytes:
-        codec = self._state.dataset.codec
-        if self._shared is None or self._shared[0] is not codec:
-            self._shared = (codec, pack(*self._state.codec_contents()))
-        return self._shared[1]
+        """What is the same in all snapshots: the fitted codec, and the experiment until a change."""
+        state = self._state
+        if self._codec is not state.dataset.codec:
+            self._codec, self._experiment = state.dataset.codec, state.experiment
+            meta, groups = state.codec_contents()
+            self._shared = pack({"experiment": state.experiment.to_dict(), **meta}, groups)
+        return self._shared
 
 
 def _every(size: int, planned: int) -> int:

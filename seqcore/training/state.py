@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, Self
@@ -94,7 +94,6 @@ class TrainingState:
     recurrent_state: State = None
     saved_at: float = field(default_factory=time.perf_counter)  # of the last checkpoint
     divisions: int = field(default=0, init=False)  # times that the windows left in an epoch were divided anew
-    _listed: tuple[Experiment, dict[str, Any]] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def fresh(
@@ -414,12 +413,12 @@ class TrainingState:
         return CheckpointReady(p.step, p.epoch, pack(meta | codec, groups | arrays), p.best_step)
 
     def contents(self) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:
-        """What a checkpoint holds beside the codec: plain values, and tensors by kind."""
+        """What a checkpoint holds beside the codec: plain values, and tensors by kind, for `pack`: they change."""
         tensors, plain = _packed_optimizer(self.optimizer)
         numbers = iter(range(1_000_000))
         meta = {
-            "experiment": self._experiment_values,
-            "progress": asdict(self.progress),
+            "experiment": self.experiment.to_dict(),
+            "progress": vars(self.progress),
             "optimizer": plain,
             "recurrent_state": map_state(lambda _: next(numbers), self.recurrent_state),  # type: ignore[arg-type,return-value]
             **({"scaler": self.precision.to_dict()} if self.precision.scaler is not None else {}),
@@ -433,13 +432,6 @@ class TrainingState:
             "random": random_state(self.device) | self._more_random_states(),
         }
         return meta, groups
-
-    @property
-    def _experiment_values(self) -> dict[str, Any]:
-        """The experiment as plain values, made once: validating and listing its fields takes longer than a step."""
-        if self._listed is None or self._listed[0] is not self.experiment:
-            self._listed = (self.experiment, self.experiment.to_dict())
-        return self._listed[1]
 
     def codec_contents(self) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:
         """The fitted codec as a checkpoint holds it."""

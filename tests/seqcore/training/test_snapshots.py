@@ -166,5 +166,5 @@ def test_parts_that_are_damaged_are_refused_with_one_line() -> None:
         with pytest.raises(CorruptError) as error:
             unpack(content)
         assert len(error.value.lines) == 1
-    with pytest.raises(CorruptError, match="codec is missing"):
+    with pytest.raises(CorruptError, match="experiment is missing"):
         list(islice(fit(experiment(), resume=first.content), 9))
