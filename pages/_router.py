@@ -7,7 +7,7 @@ from ui import warm_up
 warm_up.current.wait_for_modules()  # before they are imported here, too
 
 from seqcore.errors import SeqcoreError  # noqa: E402
-from ui import account, session, theme  # noqa: E402
+from ui import account, fork_dialog, session, theme  # noqa: E402
 
 st.set_page_config(page_title="Sequence Lab", page_icon=session.icon(), layout="wide")
 st.logo(theme.wordmark(), size="medium")
@@ -28,6 +28,7 @@ try:
         session.scheduler()
         account.account_bar()
         page.run()
+        fork_dialog.open_dialog()
 except SeqcoreError as error:
     session.show_errors(error)
 finally:

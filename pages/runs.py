@@ -13,6 +13,8 @@ from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import ENDED, Run, Status
 from seqcore.runs.store import RunFilter
 from ui import compare_state, permissions, run_labels
+from ui.fork_dialog import fork_button
+from ui.parent import parent_line, parent_losses
 from ui.results import picture
 from ui.run_index import run_index
 from ui.run_list import run_list, shown_score
@@ -144,11 +146,12 @@ def detail(run: Run) -> None:
         f"#### {escape(run_labels.title(run))}\n:{status.colour}-badge[{status.icon} {status.word}] "
         f":gray[{run_labels.network(run)}, {run_labels.trained_on(run)}]"
     )
+    parent_line(run)
     explain(run)
     actions(run)
     history = shared_history(run)
     history.update(store())
-    info = loss_of(history.moment())
+    info = loss_of(history.moment(), parent=parent_losses(run))
     if not info.empty:
         figure = plot_loss(info)
         figure.update_layout(height=250)
@@ -207,6 +210,8 @@ def actions(run: Run) -> None:
             help="See its states, gates and memory at any snapshot of its training.",
         ):  # fmt: skip
             _open(run, "inspect.py")
+        if run.step and not unusable:
+            fork_button(run, key=f"fork-{run.id}")
         refused = permissions.refused_help(run)
         if run.status not in ("running", "paused") and st.button(
             "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}",

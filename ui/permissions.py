@@ -16,8 +16,8 @@ from seqcore.runs.records import Run, StoredFile
 from ui import replica_offers, session
 
 __all__ = [
-    "advance", "change", "continue_", "delete", "files", "has_logins", "more_epochs", "pause", "put_file", "refusal",
-    "refused_help", "resume", "slow", "stop", "submit", "submit_together", "user",
+    "advance", "change", "continue_", "delete", "files", "fork", "has_logins", "more_epochs", "pause", "put_file",
+    "refusal", "refused_help", "resume", "slow", "stop", "submit", "submit_together", "user",
 ]  # fmt: skip
 
 
@@ -74,6 +74,13 @@ def submit_together(experiments: Sequence[Experiment], *, group: str, recipe: st
     _check()
     replica_offers.current.cancel()
     return session.scheduler().submit_together(experiments, group=group, recipe=recipe, owner=user())
+
+
+def fork(run: str, step: int, changes: Mapping[str, Any]) -> Run:
+    """Queue a fork of any run, which is the visitor's own."""
+    _check()
+    replica_offers.current.cancel()
+    return session.scheduler().fork(run, step, changes, owner=user())
 
 
 def put_file(content: bytes, name: str) -> StoredFile:

@@ -13,15 +13,17 @@ import streamlit as st
 from seqcore.events import Epoch, Preview
 from seqcore.experiment.experiment import Experiment
 from seqcore.plots import plot_view
+from seqcore.plots.fork import ParentLosses
 from seqcore.plots.loss import LossInfo, loss_figure, loss_info, plot_loss
 from seqcore.plots.score_curve import plot_score_curve, score_curve_info
 from seqcore.registry import baseline_title
 from seqcore.results import metric_named
 from seqcore.runs.records import Run
-from ui import actions, permissions, session
+from ui import actions, fork_dialog, permissions, session
 from ui.cards import cards, finding_box, log
 from ui.event_log import event_log, findings
 from ui.live_chart import Feed, figure_text, live_chart
+from ui.parent import parent_line, parent_losses
 from ui.results import written
 from ui.run_history import REPLAY_BELOW, SPEEDS, Moment, Replay
 from ui.run_labels import SPLITS, STATUSES
@@ -43,6 +45,7 @@ SEEDS = " Line: median of {} seeds; band: lowest to highest seed."
 SCORE_HEIGHT = 240  # pixels
 OVERFITTING = " Validation loss far above training loss means overfitting."
 CHANGES_HELP = " Dotted lines: changes during the run, numbered as in the event log."
+FORK_HELP = " Lighter: the run that this one is a fork of; both are the same before the solid vertical line."
 UNSEEN = "Not used for training."
 SEEN = "Used for training: no data are held out."
 
@@ -114,6 +117,7 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     version = history.version
     moment = history.moment() if step is None else history.moment(step, store=session.store())
     _head(moment, experiment, replay)
+    parent_line(run)
     if replay is None:
         steering_panel(moment)
     shared = history if step is None else None
@@ -158,6 +162,7 @@ def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) 
     with st.container(horizontal=True, vertical_alignment="center", key="actions"):
         actions.buttons(run, experiment, changed=moment.changed)
         actions.open_in_predict(run)
+        fork_dialog.fork_button(run)
         if run.ended and run.seconds < REPLAY_BELOW and run.step:
             _replay_controls(run, replay)
         st.html(_status(moment, replay), width="stretch")
@@ -226,20 +231,25 @@ def _speed_changed(key: str) -> None:
         st.session_state[REPLAY] = replay.with_speed(st.session_state[key])
 
 
-def loss_of(moment: Moment, title: str = "") -> LossInfo:
-    """The loss curve of a run at a moment."""
+def loss_of(moment: Moment, title: str = "", parent: ParentLosses | None = None) -> LossInfo:
+    """The loss curve of a run at a moment, beside that of its parent."""
     events = [e.event for e in moment.events]
-    return loss_info(moment.curve_steps, moment.curve, events, epochs=moment.validation, band=moment.band, title=title)
+    return loss_info(
+        moment.curve_steps, moment.curve, events, epochs=moment.validation, band=moment.band, parent=parent, title=title
+    )
 
 
 def _loss_figure(moment: Moment, history: SharedHistory | None) -> tuple[str, LossInfo]:
     """The figure for the component, and what it shows."""
+    parent = parent_losses(moment.run)
 
     def draw() -> tuple[str, LossInfo]:
-        info = loss_of(moment, "Loss")
-        return figure_text(plot_loss(info) if info.empty or info.changes else loss_figure(info)), info
+        info = loss_of(moment, "Loss", parent)
+        marked = info.empty or info.changes or info.parent is not None
+        return figure_text(plot_loss(info) if marked else loss_figure(info)), info
 
-    state = (moment.step, moment.epoch, len(moment.validation.steps), _last_seq(moment), moment.run.attempt)
+    reached = None if parent is None else (len(parent.steps), parent.steps[-1:].tolist())
+    state = (moment.step, moment.epoch, len(moment.validation.steps), _last_seq(moment), moment.run.attempt, reached)
     return history.drawn("loss", state, draw) if history else draw()
 
 
@@ -262,8 +272,13 @@ def _loss(moment: Moment, history: SharedHistory | None, version: str) -> None:
             feed=feed,
         )
     band = SEEDS.format(moment.run.experiment.training.replicas) if moment.band else ""
+    forked = FORK_HELP if info.parent is not None else ""
     st.caption(
-        LOSS_HELP + band + (OVERFITTING if len(info.validation) else "") + (CHANGES_HELP if info.changes else "")
+        LOSS_HELP
+        + band
+        + (OVERFITTING if len(info.validation) else "")
+        + forked
+        + (CHANGES_HELP if info.changes else "")
     )
 
 

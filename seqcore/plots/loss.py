@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from seqcore.events import Changed, Epoch
 from seqcore.plots.band import Band, band_trace, extremes
 from seqcore.plots.changes import Change, add_changes, changes_of, described
+from seqcore.plots.fork import ParentLosses, mark_fork, parent_traces
 from seqcore.plots.style import apply_style, colour, empty_figure, line, log_ticks, style_layout
 from seqcore.results.thinning import thin
 
@@ -48,6 +49,7 @@ class LossInfo(NamedTuple):
     title: str
     train_band: Band | None = None  # of replicas, over which `train` and `validation` are medians
     validation_band: Band | None = None
+    parent: ParentLosses | None = None  # of a fork
 
     @property
     def empty(self) -> bool:
@@ -69,7 +71,8 @@ class LossInfo(NamedTuple):
         ]
         texts += [f"lowest validation loss {self.best:.3g} at step {self.best_step:,}"] if self.best is not None else []
         text = f"Loss over optimizer steps: {', '.join(texts)}."
-        return f"{text} {described(self.changes)}".strip()
+        parent = "" if self.parent is None else self.parent.sentence
+        return " ".join(filter(None, (text, parent, described(self.changes))))
 
 
 def loss_info(
@@ -79,12 +82,14 @@ def loss_info(
     *,
     epochs: EpochLosses | None = None,
     band: Band | None = None,
+    parent: ParentLosses | None = None,
     logarithmic: bool = True,
     title: str = "",
 ) -> LossInfo:
     """From a curve (`steps[n]`, `loss[n]`) and a run's events, of which `Epoch` and `Changed` are looked at.
 
-    `band` are the lowest and the highest loss of replicas, [n] each, of which `loss` is the median.
+    `band` are the lowest and the highest loss of replicas, [n] each, of which `loss` is the median. `parent` are the
+    losses of the run that this one is a fork of.
 
     An epoch that came twice (a resumed run) counts once, as it was the last time. `epochs` replaces those of `events`
     and is thinned to about `VALIDATION_POINTS`.
@@ -109,6 +114,11 @@ def loss_info(
         validation_band=None
         if epochs.band is None
         else _drawable_band((epochs.band[0][kept], epochs.band[1][kept]), logarithmic),
+        parent=None
+        if parent is None
+        else parent._replace(
+            train=_drawable(parent.train, logarithmic), validation=_drawable(parent.validation, logarithmic)
+        ),
     )
 
 
@@ -126,17 +136,20 @@ def _epoch_losses(events: Iterable[Any]) -> EpochLosses:
 def plot_loss(info: LossInfo, dark: bool = False) -> go.Figure:
     """Training and validation loss; the best epoch is marked, a change during the run is a dotted vertical line.
 
-    Of replicas: the median as a line, and from the lowest to the highest value as a band.
+    Of replicas: the median as a line, and from the lowest to the highest value as a band. Of a fork: its parent's
+    curves from the step on where both part, lighter.
     """
     if info.empty:
         return empty_figure(info.title, "no steps yet", dark=dark)
     figure = apply_style(go.Figure(loss_figure(info, dark)), dark=dark, title=info.title)
     add_changes(figure, info.changes, info.steps, info.train, dark=dark)
+    if info.parent is not None:
+        mark_fork(figure, info.parent, dark=dark)
     return figure
 
 
 def loss_figure(info: LossInfo, dark: bool = False) -> dict[str, Any]:
-    """The figure of `plot_loss` as plain values and arrays, without its template and the changes.
+    """The figure of `plot_loss` as plain values and arrays, without its template and the marks of changes and a fork.
 
     A live chart is drawn several times a second, and Plotly's checks take ten times as long as all the rest.
     """
@@ -155,6 +168,7 @@ def loss_figure(info: LossInfo, dark: bool = False) -> dict[str, Any]:
          "mode": "lines+markers" if few else "lines", "line": line("validation", dark=dark), "marker": {"size": 5},
          "hovertemplate": "%{y:.4g}"},
     ]  # fmt: skip
+    traces += [] if info.parent is None else parent_traces(info.parent, dark=dark)
     if info.best is not None:
         ring = {"symbol": "circle-open", "size": 12, "color": colour("validation", dark=dark)}
         traces.append(
@@ -172,6 +186,7 @@ def loss_figure(info: LossInfo, dark: bool = False) -> dict[str, Any]:
 
 def _log_ticks(info: LossInfo) -> dict[str, Any]:
     bands = [part for band in (info.train_band, info.validation_band) if band is not None for part in band]
+    bands += [] if info.parent is None else [info.parent.train, info.parent.validation]
     return log_ticks(np.concatenate([info.train, info.validation, *bands]))
 
 

@@ -68,6 +68,11 @@ class Forking(Snapshots):
         """The same for a caller that executes the new run: created and claimed at once."""
         return self._forked(run, step, changes or {}, status="running", group=group, owner=owner)
 
+    def experiment_at(self, run: str, step: int) -> Experiment:
+        """The experiment as it held for the step `step` of a run: with the changes before it."""
+        with named(run), self.database.reading() as connection:
+            return _experiment_at(connection, self._find(connection, run), step)
+
     def forks(self, run: str) -> list[Run]:
         """The forks of a run, the newest first."""
         table = schema.runs
@@ -142,10 +147,7 @@ class Forking(Snapshots):
         names: Mapping[str, str | None],
     ) -> None:
         """The row of a fork, and all that it has of its parent."""
-        past = _past_changes(connection, parent["id"], step)
-        before = Experiment.from_json(parent["experiment"])
-        for change in past:
-            before = before.with_changes(change.changes)
+        before = _experiment_at(connection, parent, step)
         wanted = checked_changes(before, changes) if changes else {}
         wanted = {path: value for path, value in wanted.items() if value != before.get(path)}
         epoch, best = (_last_epoch(connection, parent["id"], step, tag) for tag in (None, schema.BEST))
@@ -197,12 +199,16 @@ class Forking(Snapshots):
         connection.execute(schema.checkpoints.insert().values(values))
 
 
-def _past_changes(connection: Connection, run: str, step: int) -> list[Changed]:
-    """The changes of a run that its step `step` knows, in order."""
+def _experiment_at(connection: Connection, run: RowMapping, step: int) -> Experiment:
+    """A run's experiment with the changes that its step `step` knows."""
     table = schema.events
-    query = select(table).where(table.c.run == run, table.c.kind == Changed.name, table.c.step < step)
+    query = select(table).where(table.c.run == run["id"], table.c.kind == Changed.name, table.c.step < step)
     stored = [stored_event(dict(row)).event for row in connection.execute(query.order_by(table.c.seq)).mappings()]
-    return sorted((event for event in stored if isinstance(event, Changed)), key=lambda change: change.step)
+    changes = sorted((event for event in stored if isinstance(event, Changed)), key=lambda change: change.step)
+    experiment = Experiment.from_json(run["experiment"])
+    for change in changes:
+        experiment = experiment.with_changes(change.changes)
+    return experiment
 
 
 def _last_epoch(connection: Connection, run: str, step: int, tag: str | None) -> Epoch | None:

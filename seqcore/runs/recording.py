@@ -63,7 +63,9 @@ class Recording(Lifecycle):
                 pending = self._hold(connection, lease)
                 if ended:
                     pending |= _untaken_changes(connection, lease)
-                columns = ({} if seconds is None else {"seconds": seconds}) | _columns(events, pending)
+                starts = any(isinstance(event, Started) for event in events)
+                replayed = _recorded_epochs(connection, lease.run) if starts else None
+                columns = ({} if seconds is None else {"seconds": seconds}) | _columns(events, pending, replayed)
                 if columns:
                     update_run(connection, lease.run, **columns)
                 if rows := _with_rows(events):
@@ -246,8 +248,16 @@ class _Curves:
         self.saved = time.monotonic()
 
 
-def _columns(events: Sequence[Event], pending: dict[str, Any]) -> dict[str, Any]:
-    """Columns of a run's row that its events change."""
+def _recorded_epochs(connection: Connection, run: str) -> int | None:
+    """The epochs to which a run was changed last, which an attempt that replays changes will have; None if never."""
+    table = schema.events
+    query = select(table.c.content).where(table.c.run == run, table.c.kind == Changed.name).order_by(table.c.seq)
+    recorded = [json.loads(content)["changes"] for content in connection.execute(query).scalars()]
+    return next((changes[EPOCHS] for changes in reversed(recorded) if EPOCHS in changes), None)
+
+
+def _columns(events: Sequence[Event], pending: dict[str, Any], replayed: int | None = None) -> dict[str, Any]:
+    """Columns of a run's row that its events change. `replayed`: see `_recorded_epochs`."""
     columns: dict[str, Any] = {}
     for event in events:
         match event:
@@ -259,7 +269,7 @@ def _columns(events: Sequence[Event], pending: dict[str, Any]) -> dict[str, Any]
                     "metric": event.metric,
                     "step": event.step,
                     "epoch": event.epoch,
-                    "epochs": pending.get(EPOCHS, event.epochs),
+                    "epochs": pending.get(EPOCHS, replayed or event.epochs),
                 }
             case Steps():
                 columns["step"] = _last(event)

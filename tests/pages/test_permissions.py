@@ -92,13 +92,14 @@ class TestReadOnly:
 
     def test_nothing_can_be_started_or_changed(self, root: Path, run: str) -> None:
         app = opened(root, "train.py", run)
-        assert all(app.button(key=key).disabled for key in CHANGES)
+        assert all(app.button(key=key).disabled for key in (*CHANGES, "do-fork"))
         assert not app.button(key="do-open-in-predict").disabled
         app = opened(root, "runs.py", run)
         changing = {button.label: button.disabled for button in app.button}
         assert changing == {
             "Resume": True,
             "Delete": True,
+            "Fork": True,
             "Open in Train": False,
             "Open in Predict": False,
             "Open in Inspect": False,
@@ -149,6 +150,7 @@ class TestLogins:
         assert changing == {
             "Resume": off,
             "Delete": off,
+            "Fork": False,  # the fork is theirs
             "Open in Train": False,
             "Open in Predict": False,
             "Open in Inspect": False,
@@ -244,7 +246,7 @@ def test_pages_change_runs_and_files_through_permissions_alone(root: Path) -> No
         name
         for source in (Scheduler, Store)
         for name in ("submit", "start", "claim", "resume", "more_epochs", "pause", "continue_", "stop", "delete",
-                     "command", "put_file", "files")
+                     "command", "put_file", "files", "fork", "start_fork")
         if hasattr(source, name)
     }  # fmt: skip
     found = []
@@ -269,6 +271,7 @@ def test_an_unknown_visitor_may_change_nothing(store: Store, monkeypatch: pytest
         lambda: permissions.submit(Experiment(), recipe=None),
         lambda: permissions.put_file(b"1", "x.csv"),
         lambda: permissions.more_epochs(run, 1),
+        lambda: permissions.fork(run, 4, {}),
         lambda: permissions.change(run, {"training.learning_rate": 0.1}),
         lambda: permissions.slow(run, 2.0),
         lambda: permissions.advance(run, 1),

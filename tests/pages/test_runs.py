@@ -96,7 +96,7 @@ def test_a_completed_run_shows_its_skill_and_its_actions(store):
     page = open_page(complete(store, recipe="bouncing-ball"))
     assert "MAE 6× lower than last value" in texts(page)
     assert "3× lower than the best baseline, linear regression on the window" in texts(page)
-    assert labels(page) == {"Open in Train", "Open in Predict", "Open in Inspect", "Delete"}
+    assert labels(page) == {"Open in Train", "Open in Predict", "Open in Inspect", "Fork", "Delete"}
 
 
 @pytest.mark.parametrize("page_name", ["Train", "Predict", "Inspect"])
@@ -123,7 +123,7 @@ def test_a_failed_run_with_a_checkpoint_can_be_resumed(store):
     store.fail(lease, ["the disk is full"])
     lease.release()
     page = open_page(lease.run)
-    assert labels(page) == {"Resume", "Open in Train", "Open in Predict", "Open in Inspect", "Delete"}
+    assert labels(page) == {"Resume", "Open in Train", "Open in Predict", "Open in Inspect", "Fork", "Delete"}
     page.button(key=f"Resume-{store.runs()[0].id}").click().run()
     assert store.runs()[0].status == "queued"
 
@@ -142,7 +142,7 @@ def test_a_running_run_can_be_paused_and_stopped_but_not_deleted(store):
     lease = begin(store)
     try:
         page = open_page(lease.run)
-        assert labels(page) == {"Pause", "Stop", "Open in Train", "Open in Predict", "Open in Inspect"}
+        assert labels(page) == {"Pause", "Stop", "Open in Train", "Open in Predict", "Open in Inspect", "Fork"}
         page.button(key=f"Pause-{lease.run}").click().run()
         assert [command.kind for command in store.take_commands(lease)] == ["pause"]
     finally:

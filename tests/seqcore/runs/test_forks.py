@@ -213,6 +213,12 @@ def test_the_end_of_a_run_can_be_forked_with_more_epochs_only(kept: Store, paren
         kept.fork(parent.id, 50, {"training.epochs": 10})
     fork = carry_out(kept, kept.fork(parent.id, 125, {"training.epochs": 27}))
     assert (fork.step, fork.epoch) == (135, 27)
+    later = kept.fork(parent.id, 113, {"training.epochs": 26})
+    planned: list[int] = []
+    lease = kept.claim(later.id)
+    assert lease is not None
+    execute(kept, lease, on_event=lambda event: planned.append(kept.run(later.id).epochs))
+    assert set(planned) == {26}  # also while it repeats its parent, which had 25
     assert_shared(kept, parent, fork, 125, differ=False)
 
 

@@ -121,7 +121,10 @@ def test_a_snapshot_can_be_asked_for_where_the_run_keeps_any(
     other.release()
 
 
-def test_several_small_snapshots_share_a_file_and_large_ones_have_their_own(store: Store, lease: Lease) -> None:
+def test_several_small_snapshots_share_a_file_and_large_ones_have_their_own(
+    store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqcore.runs.snapshots.TOGETHER", 2**20)
     store.put_snapshots(lease, [ready(0), ready(1), ready(2, size=300_000), ready(3, shared=2)])
     assert steps_of(store, lease.run) == [0, 1, 2, 3]
     assert len(files(store, lease.run)) == 3 + 2  # one with 0 and 1, and two codecs

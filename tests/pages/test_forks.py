@@ -1,0 +1,107 @@
+"""Forks on pages: the dialog, the parent of a run, and both curves in one picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from seqcore.experiment.experiment import Experiment
+from seqcore.runs.execution import execute
+from seqcore.runs.scheduler import Scheduler
+from seqcore.runs.store import Run, Store
+from ui import session
+
+ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store that the pages use; its runs stay queued: no worker is started."""
+    monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
+    st.cache_resource.clear()
+    kept = Store(tmp_path / "runs")
+    scheduler = Scheduler(kept)
+    monkeypatch.setattr(session, "store", lambda: kept)
+    monkeypatch.setattr(session, "scheduler", lambda: scheduler)
+    yield kept
+    kept.close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def parent(store: Store) -> Run:
+    """A run of 10 epochs and 50 steps."""
+    plan = {
+        "data": {"options": {"samples": 120}, "window": 10},
+        "model": {"hidden_size": 4},
+        "training": {"epochs": 10, "batch_size": 16, "device": "cpu"},
+    }
+    return execute(store, store.start(Experiment.make(plan), recipe="bouncing-ball"))
+
+
+def opened(run: str, page: str = "train.py") -> AppTest:
+    app = AppTest.from_file(ROUTER, default_timeout=240)
+    app.query_params["run"] = run
+    app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(e.value for e in (*app.markdown, *app.caption, *app.error)).replace("\\", "")
+
+
+def test_the_dialog_starts_a_fork_with_what_was_changed_alone(store: Store, parent: Run) -> None:
+    app = opened(parent.id)
+    app.button(key="do-fork").click().run()
+    assert app.number_input(key="fork:step").value == 25  # a snapshot in the middle of the run
+    assert "There is a snapshot at this step." in said(app)
+    app.number_input(key="fork:step").set_value(30).run()
+    assert "from the snapshot at step 25, and repeats 5 steps first" in said(app)
+    app.number_input(key="fork:training.learning_rate").set_value(0.003).run()
+    app.button(key="fork-start").click().run()
+    assert not app.exception
+    [fork] = store.forks(parent.id)
+    assert (fork.status, fork.parent_step, fork.recipe) == ("queued", 30, "bouncing-ball")
+    assert [c.changes for c in store.changes(fork.id, step=0)] == [{"training.learning_rate": 0.003}]
+    assert app.session_state["run"] == fork.id
+    assert f"Fork at step 30 of Bouncing ball `{parent.id[:8]}`" in {b.label.replace("\\", "") for b in app.button}
+    assert "Apply to this run" not in {b.label for b in app.button}
+
+
+def test_a_step_or_a_value_that_is_not_allowed_is_said_in_the_dialog(store: Store, parent: Run) -> None:
+    app = opened(parent.id)
+    app.button(key="do-fork").click().run()
+    app.number_input(key="fork:step").set_value(51).run()
+    assert "This run has no such step." in said(app)
+    app.button(key="fork-start").click().run()
+    assert "has 50 steps, so it can't be forked at step 51" in said(app)
+    app.number_input(key="fork:step").set_value(50).run()
+    app.button(key="fork-start").click().run()
+    assert "no epochs left after step 50" in said(app)
+    app.number_input(key="fork:training.learning_rate").set_value(-1.0).run()
+    app.button(key="fork-start").click().run()
+    assert "training.learning_rate" in said(app)
+    assert store.forks(parent.id) == []
+    app.button(key="fork-cancel").click().run()
+    assert "fork:step" not in app.session_state
+
+
+@pytest.mark.parametrize("page", ["train.py", "runs.py"])
+def test_a_fork_is_shown_with_its_parent_until_that_is_deleted(store: Store, parent: Run, page: str) -> None:
+    lease = store.start_fork(parent.id, 30, {"training.learning_rate": 0.1})
+    fork = execute(store, lease)
+    app = opened(fork.id, page)
+    link = next(b for b in app.button if b.label.startswith("Fork at step 30 of"))
+    figures = json.dumps([str(element.proto) for element in (*app.get("bidi_component"), *app.get("plotly_chart"))])
+    assert "training, parent" in figures
+    link.click().run()
+    assert app.session_state["run"] == parent.id
+    store.delete(parent.id)
+    app = opened(fork.id, page)
+    assert f"Fork at step 30 of a deleted run, `{parent.id[:8]}`." in said(app)

@@ -1,0 +1,168 @@
+"""Forks on pages: the button, and the dialog that asks for the step and for changes.
+
+The dialog is drawn by the router, outside of every fragment, so that the periodic updates of a live run do not close
+it. Until it is closed, the session remembers for which run it is open, and its values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from seqcore.errors import SeqcoreError
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.fields import Setting
+from seqcore.experiment.live import live_settings
+from seqcore.results.formatting import counted
+from seqcore.runs.records import Run, Snapshot
+from ui import drafts, permissions, run_labels, session
+
+__all__ = ["fork_button", "open_dialog"]
+
+_OPEN, _BASES, _FORKED = "fork-open", "fork-bases", "fork-made"
+FEW = 4  # fields that are shown at once; the others are in an expander
+FIRST = ("training.learning_rate", "training.epochs", "training.batch_size", "model.dropout")
+
+
+def fork_button(run: Run, step: int | None = None, *, key: str = "do-fork") -> None:
+    """A button that opens the dialog for a fork of this run at a step; by default the present one of a live run, and a
+    snapshot in the middle of one that has ended."""
+    refused = permissions.refused_help()
+    reason = refused or (None if run.step else "This run has not trained a step yet.")
+    help = "Start a new run that equals this one up to a step of your choice, and goes on from there with changes."
+    pressed = st.button(
+        "Fork", key=key, icon=":material/fork_right:", help=reason or help, disabled=reason is not None, on_click=_ask,
+        args=(run.id, step),
+    )  # fmt: skip
+    if pressed:
+        st.rerun()  # the whole page: the dialog belongs to none of its fragments
+
+
+def open_dialog() -> None:
+    """Draw the dialog if it is open; called once, at the end of a page."""
+    made = st.session_state.pop(_FORKED, None)
+    if made is not None:
+        st.switch_page("train.py")
+    wanted = st.session_state.get(_OPEN)
+    if wanted is None:
+        return
+    try:
+        run = session.store().run(wanted[0])
+    except SeqcoreError as error:  # deleted meanwhile
+        _close()
+        session.show_errors(error)
+        return
+    st.dialog("Fork this run", width="medium", icon=":material/fork_right:", on_dismiss=_close)(_dialog)(run, wanted[1])
+
+
+def _ask(run: str, step: int | None) -> None:
+    _close()
+    st.session_state[_OPEN] = (run, step)
+
+
+def _close() -> None:
+    for key in [_OPEN, *(key for key in st.session_state if str(key).startswith("fork:"))]:
+        st.session_state.pop(key, None)
+    st.session_state[_BASES] = {}
+
+
+def _dialog(run: Run, wanted: int | None) -> None:
+    store = session.store()
+    run = store.run(run.id)  # it may train
+    kept = store.snapshots(run.id)
+    st.markdown(
+        f"**{session.escape(run_labels.title(run))}**, {run_labels.network(run)} `{run.id[:8]}`. The new run equals it "
+        "up to the step, then goes on with the values below."
+    )
+    if "fork:step" not in st.session_state:
+        st.session_state["fork:step"] = _first_step(run, kept) if wanted is None else min(wanted, run.step)
+    step = st.number_input(
+        f"Step :gray[/ 0 to {run.step:,}]", step=1, format="%d", key="fork:step",
+        help="The last step that both runs share. It need not have a snapshot.",
+    )  # fmt: skip
+    step = int(step or 0)  # an emptied control has none
+    try:
+        known = 0 <= step <= run.step
+        st.caption(_start(kept, step) if known else "This run has no such step.")
+        base = store.experiment_at(run.id, min(max(step, 0), run.step))
+    except SeqcoreError as error:
+        session.show_errors(error)
+        return
+    changes = _fields(base)
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="fork-cancel", on_click=_close):
+            st.rerun()
+        pressed = st.button("Start the fork", key="fork-start", type="primary", icon=":material/fork_right:")
+    if not pressed:
+        return
+    try:
+        fork = permissions.fork(run.id, step, changes)
+    except SeqcoreError as error:
+        session.show_errors(error)
+        return
+    _close()
+    drafts.reset(store.experiment_at(fork.id, step + 1), fork.recipe)
+    drafts.set_run(fork.id)
+    session.select_run(fork.id)
+    st.session_state[_FORKED] = fork.id
+    st.rerun()
+
+
+def _first_step(run: Run, kept: list[Snapshot]) -> int:
+    """The step that is proposed: after the last one of a run there would be nothing left to train."""
+    return max((one.step for one in kept if 2 * one.step <= run.step), default=0) if run.ended else run.step
+
+
+def _start(kept: list[Snapshot], step: int) -> str:
+    """From which snapshot training goes on."""
+    before = [one.step for one in kept if one.step <= step]
+    if not before:
+        return "This run has no snapshot at or before this step."
+    if before[-1] == step:
+        return "There is a snapshot at this step."
+    repeated = counted(step - before[-1], "step")
+    return f"Training goes on from the snapshot at step {before[-1]:,}, and repeats {repeated} first."
+
+
+def _fields(base: Experiment) -> dict[str, Any]:
+    """The controls of the live fields that apply. Returns those that differ from `base`, the values at the step."""
+    settings = [setting for setting, reason in live_settings(base) if reason is None]
+    settings.sort(key=lambda s: FIRST.index(s.path) if s.path in FIRST else len(FIRST))
+    bases: dict[str, Any] = st.session_state.setdefault(_BASES, {})
+    values: dict[str, Any] = {}
+    places = st.columns(2)
+    for i, setting in enumerate(settings[:FEW]):
+        with places[i % 2]:
+            values[setting.path] = _control(setting, base, bases)
+    if settings[FEW:]:
+        with st.expander("More fields"):
+            places = st.columns(2)
+            for i, setting in enumerate(settings[FEW:]):
+                with places[i % 2]:
+                    values[setting.path] = _control(setting, base, bases)
+    return {path: value for path, value in values.items() if value is not None and value != base.get(path)}
+
+
+def _control(setting: Setting, base: Experiment, bases: dict[str, Any]) -> Any:
+    """The control of a field; one that was not touched follows the value that the run has at the step."""
+    key, value = f"fork:{setting.path}", base.get(setting.path)
+    if setting.kind == "number" and value is not None:
+        value = float(value)
+    if key not in st.session_state or st.session_state[key] == bases.get(setting.path):
+        st.session_state[key] = value
+    bases[setting.path] = value
+    whole = setting.kind == "whole"
+    allowed = f"{setting.allowed[0].upper()}{setting.allowed[1:]}."
+    # No limits here: the browser would reject a value without a reason; the store says what is allowed.
+    return st.number_input(
+        session.escape(setting.title), step=1 if whole else _increment(setting, value), format="%d" if whole else "%g",
+        key=key, help=f"{session.escape(setting.help)}\n\n{session.escape(allowed)}",
+    )  # fmt: skip
+
+
+def _increment(setting: Setting, value: float) -> float:
+    """What one press of a button adds: half of a rate, which acts as a ratio, or a twentieth of a share."""
+    if setting.logarithmic and value > 0.0:
+        return float(f"{value / 2:.2g}")
+    return 0.05 if setting.maximum is not None and setting.maximum <= 1.0 else 0.1
