@@ -115,7 +115,7 @@ def _draw(
         )  # fmt: skip
     st.caption(escape(view.caption))
     st.markdown(escape(view.sum_sentence))
-    download_csv(view, name=file_stem(title, "attributions"), key=f"{key}-csv")
+    download_csv(view, name=file_stem(title, "attributions"), key=f"{key}-csv", label="Download attributions (CSV)")
 
 
 def _choose(names: tuple[str, ...], frame: tuple[int, int] | None, key: str) -> int | None:

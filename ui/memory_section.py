@@ -45,7 +45,9 @@ def memory(inspected: Inspected) -> None:
 
 def _choose_others(inspected: Inspected) -> list[Run]:
     """The further runs that the visitor selects, those on the same data first."""
-    known = {run.id: run for run in store().runs(limit=_LISTED) if run.id != inspected.run.id and run.step}
+    known = {
+        run.id: run for run in store().runs(limit=_LISTED) if run.id != inspected.run.id and (run.step or not run.ended)
+    }
     same = {key for key, run in known.items() if not _refusal(run, inspected.run)}
     options = sorted(known, key=lambda key: key not in same)  # newest first within each group
     chosen = st.multiselect(

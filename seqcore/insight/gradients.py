@@ -136,12 +136,13 @@ def input_gradient(
     count = len(example.columns) if not encoded else 1
     further = tuple(f"calendar {i + 1}" for i in range(gradient.shape[1] - count))
     labels = _labels(predictor, batch, example)
+    label = names[chosen] if chosen < len(names) else f"output {chosen + 1}"
     return InputGradientView(
         model_step=predictor.step,
         steps=labels,
         columns=("symbol",) if encoded else (*example.columns, *further),
         gradient=gradient,
-        output=names[chosen] if chosen < len(names) else f"output {chosen + 1}",
+        output=f"the log-probability of {label!r}" if task.categorical else label,
         at=len(labels) - steps + place if steps > 1 else len(labels) - 1,
         signed=not encoded,
         frame=codec.frame if not encoded and gradient.shape[1] == len(example.columns) else None,

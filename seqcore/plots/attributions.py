@@ -68,7 +68,9 @@ def _bars(info: AttributionsInfo, dark: bool) -> go.Figure:
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=360 if known else 280)
     label_ticks(figure, info.steps, unit=info.step_unit, title_text=info.step_unit)
-    figure.update_layout(bargap=0.15, barmode="relative", yaxis={"title": {"text": f"attribution ({info.unit})"}})
+    figure.update_layout(
+        bargap=0.15, barmode="relative", yaxis={"title": {"text": f"attribution ({info.unit})"}, "exponentformat": "e"}
+    )
     if known:
         figure.update_layout(
             yaxis={"domain": [0, 0.58]}, yaxis2={"domain": [0.68, 1], "title": {"text": "input"}, "nticks": 4}
@@ -87,7 +89,7 @@ def _map(info: AttributionsInfo, dark: bool) -> go.Figure:
             text=[[f"{column}, {step}" for step in info.steps] for column in info.columns],
             hovertemplate=f"%{{text}}{value}<br>attribution %{{z:+.4g}}<extra></extra>",
             colorbar={"title": {"text": info.unit, "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0,
-                      "len": 0.9, "tickfont": {"size": 11}},
+                      "len": 0.9, "tickfont": {"size": 11}, "exponentformat": "e"},
         )
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=min(480, max(220, 140 + 24 * len(info.columns))))

@@ -52,7 +52,7 @@ def frame_strip(
         z=sheets[1], y0=height + 1 if inputs is not None else 0, dy=1, zmin=-largest, zmax=largest, name=name,
         colorscale=diverging(dark=dark), hovertemplate=f"{name} %{{z:+.3g}}<extra></extra>",
         colorbar={"title": {"text": unit, "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0, "len": 0.9,
-                  "tickfont": {"size": 11}},
+                  "tickfont": {"size": 11}, "exponentformat": "e"},
     )  # fmt: skip
     apply_style(figure, dark=dark, title=title, height=300 if inputs is not None else 200)
     hide_axes(figure, constrain="domain")

@@ -95,9 +95,11 @@ def plot_gradient_by_lag(info: GradientByLagInfo, dark: bool = False) -> go.Figu
     apply_style(figure, dark=dark, title=info.title, height=420 if correlated else 340)
     if info.needed is not None and info.known:
         _mark_needed(figure, info.needed, dark)
-    powers = [10.0**n for n in range(-6, 1)]
+    drawn = np.concatenate([part[np.isfinite(part)] for each in info.lines for part in (each.low, each.high)])
+    wide = len(drawn) > 0 and float(drawn.max() / drawn.min()) > 100.0
+    places = [factor * 10.0**n for n in range(-6, 1) for factor in ((1,) if wide else (1, 2, 5))]
     share = {"title": {"text": "share of the gradient"}, "type": "log"}
-    ticks = {"tickvals": powers, "ticktext": [f"{100 * power:.4f}".rstrip("0").rstrip(".") + "%" for power in powers]}
+    ticks = {"tickvals": places, "ticktext": [f"{100 * place:.4f}".rstrip("0").rstrip(".") + "%" for place in places]}
     figure.update_layout(
         yaxis={**share, **ticks, "domain": [0.34, 1] if correlated else [0, 1]},
         xaxis={"title": {"text": f"lag ({info.unit}s before the last input)"}, "rangemode": "tozero"},

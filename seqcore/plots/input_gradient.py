@@ -73,7 +73,7 @@ def _lines(info: InputGradientInfo, dark: bool) -> go.Figure:
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=300)
     what = "gradient (scaled units)" if info.signed else "norm of the gradient"
-    figure.update_yaxes(title_text=what)
+    figure.update_yaxes(title_text=what, exponentformat="e")
     return figure
 
 
@@ -86,7 +86,7 @@ def _map(info: InputGradientInfo, dark: bool) -> go.Figure:
             colorscale=scale, showlegend=False,
             hovertemplate="%{y}, step %{x}: %{z:.3g}<extra></extra>",
             colorbar={"title": {"text": "gradient", "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0,
-                      "len": 0.9, "tickfont": {"size": 11}},
+                      "len": 0.9, "tickfont": {"size": 11}, "exponentformat": "e"},
         )
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=360)

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.steps_axis import label_ticks, role_of
+from seqcore.plots.steps_axis import label_ticks, role_of, short_label
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure
 from seqcore.results.gradients import StateGradientsView
 
@@ -62,15 +62,15 @@ def plot_state_gradients(info: StateGradientsInfo, dark: bool = False) -> go.Fig
         return empty_figure(info.title, "no gradient reaches a state", dark=dark)
     if info.lines:
         return _lines(info, dark)
-    rows = [f"{place + 1} ({label})" for place, label in zip(info.places, info.rows, strict=True)]
+    rows = [_numbered(info.unit, place + 1, label) for place, label in zip(info.places, info.rows, strict=True)]
     top = float(np.nanmax(info.logs))
-    labels: list[Any] = [[[row, f"{t + 1} ({step})"] for t, step in enumerate(info.steps)] for row in rows]
+    steps = [_numbered(info.unit, number, step) for number, step in enumerate(info.steps, 1)]
+    labels: list[Any] = [[[row, step] for step in steps] for row in rows]
     figure = go.Figure(
         go.Heatmap(
             z=info.logs, x0=1, dx=1, zmin=top - _DECADES, zmax=top, customdata=labels, showlegend=False,
             colorscale=colour_scale("prediction", dark=dark, lowest=0.03),
-            hovertemplate=f"loss at {info.unit} %{{customdata[0]}}<br>state at {info.unit} %{{customdata[1]}}<br>"
-            "norm 10^%{z:.2f}<extra></extra>",
+            hovertemplate="loss at %{customdata[0]}<br>state at %{customdata[1]}<br>norm 10^%{z:.2f}<extra></extra>",
             colorbar={"title": {"text": "log10 of<br>the norm", "font": {"size": 12}}, "thickness": 8,
                       "outlinewidth": 0, "len": 0.9, "tickfont": {"size": 11}},
         )
@@ -80,6 +80,11 @@ def plot_state_gradients(info: StateGradientsInfo, dark: bool = False) -> go.Fig
     label_ticks(figure, info.rows, axis="y", first=0, title_text=f"{info.unit} of the loss", autorange="reversed")
     figure.update_layout(hovermode="closest")
     return figure
+
+
+def _numbered(unit: str, number: int, label: str) -> str:
+    """ "step 3", with the label of the step where that says more."""
+    return f"{unit} {number}" if label.endswith(f" {number}") else f"{unit} {number} ({short_label(label)})"
 
 
 def _lines(info: StateGradientsInfo, dark: bool) -> go.Figure:

@@ -66,7 +66,7 @@ class StateGradientsView(View):
         rows = "" if single else f" Rows: the {self.unit} that the loss comes from."
         return (
             f"Gradient of the loss with respect to the state at each {self.unit}: the "
-            f"{'higher' if single else 'darker'}, the more that state counts.{rows}"
+            f"{'higher' if single else 'stronger the color'}, the more that state counts.{rows}"
             f"{' ' + self.note if self.note else ''}"
         )
 
