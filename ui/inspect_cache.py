@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, cast
 
-import numpy as np
 import streamlit as st
 
 __all__ = ["InspectCache", "Token", "inspect_cache"]
@@ -120,8 +119,9 @@ def _fulfil(future: Future[Any], make: Callable[[], Any]) -> None:
 
 def _bytes(value: Any) -> int:
     """The size of all arrays within a value."""
-    if isinstance(value, np.ndarray):
-        return int(value.nbytes)
+    size = getattr(value, "nbytes", None)  # of an array, and of a result that says how much it keeps
+    if isinstance(size, int):
+        return size
     if is_dataclass(value):
         return sum(_bytes(getattr(value, field.name)) for field in fields(value))
     if isinstance(value, dict):

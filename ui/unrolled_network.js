@@ -64,6 +64,11 @@ function drawNetwork(view, width) {
     outputAt(view, frame, step, x, texts, lines, quiet)
   }
   if (view.lacksLayers) wholeModel(view, frame, cells)
+  if (data.prediction && shownTo < data.count) {
+    // The last step, which it is made at, is not in the picture.
+    const text = `${data.prediction} at step ${data.count.toLocaleString("en")} →`
+    scene.put("prediction", "text", { class: "un-prediction un-far", x: frame.width - 8, y: 18, "text-anchor": "end", text: cut(text, Math.floor((frame.width - 16) / 7.2)), label: `Prediction at the last step: ${data.prediction}` }, texts)
+  }
   attentionLines(view, frame, lines)
   tokens(view, frame)
   overview(view, frame, texts)

@@ -41,6 +41,7 @@ class Cells:
     architecture: str
     steps: tuple[str, ...]
     stages: tuple[tuple[str, int, tuple[Cell, ...]], ...]
+    nbytes: int = 0  # about, of what is kept beside the weights of the model
 
     @property
     def count(self) -> int:
@@ -87,11 +88,13 @@ def cells_of(predictor: Predictor, example: InspectExample) -> Cells:
         for stage in stages:
             found.append((stage.name, first, tuple(stage.architecture.cell_equations(stage.x, stage.state))))
             first += stage.x.shape[1]
+        kept = sum(part.values.nbytes for _, _, cells in found for cell in cells for part in cell.given(0))
     return Cells(
         model_step=predictor.step,
         architecture=MODELS[predictor.experiment.model.architecture].title,
         steps=(*example.steps, *(step for stage in stages[1:] for step in stage.steps)),
         stages=tuple(found),
+        nbytes=kept * first,
     )
 
 

@@ -88,3 +88,9 @@ def test_replicas_are_refused():
     two = Predictor(one.experiment, one.task, one.codec(), Replicated.untrained(one.model, 2), 0, 0)
     with pytest.raises(PredictionError, match="replica: choose one of the 2 models"):
         equations(two, example)
+
+
+def test_cells_say_how_much_they_keep():
+    predictor, table = untrained("bouncing-ball", model__architecture="lstm")
+    cells = cells_of(predictor, load_example(predictor, table, "test", 0))
+    assert cells.nbytes == cells.count * (6 + 6 + 1) * 4  # h and c before and x at every step, in float32
