@@ -1,0 +1,111 @@
+"""The Inspect page in a browser: the time slider moves every picture, and a selection is marked in all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import seqcore
+from seqcore.runs.store import Store
+from tests.browser.conftest import PATIENCE, new_context
+from tests.servers import Server, running_server
+
+expect.set_options(timeout=PATIENCE)
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one run of numbers."""
+    folder = tmp_path_factory.mktemp("inspect")
+    store = Store(folder / "runs")
+    changes = {"training.epochs": 2, "model.hidden_size": 8, "data.options.samples": 300}
+    seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=store, recipe="bouncing-ball")
+    store.close()
+    with running_server(root, folder) as running:
+        yield running
+
+
+@pytest.fixture
+def inspected(browser: Browser, trained: Server) -> Iterator[Page]:
+    context = new_context(browser, trained)
+    page = context.new_page()
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.goto(f"{trained.url}/inspect?run=latest")
+    expect(page.locator(".heat-maps[data-at]")).to_be_visible(timeout=PATIENCE)
+    yield page
+    assert not broken
+    context.close()
+
+
+def open_section(page: Page, section: str, picture: str) -> None:
+    page.locator(f".st-key-inspect-{section} summary").click()
+    expect(page.locator(picture).first).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_time_slider_moves_every_picture_and_the_link(inspected: Page) -> None:
+    open_section(inspected, "space", ".state-space[data-at]")
+    last = int(inspected.locator(".heat-maps").get_attribute("data-at") or -1)
+    slider = inspected.get_by_role("slider", name="Snapshot")
+    slider.press("Home")
+    for picture in (".heat-maps", ".state-space", ".time-slider"):
+        expect(inspected.locator(picture)).to_have_attribute("data-at", "0")
+    expect(inspected).to_have_url(re.compile(r"[?&]at=0(&|$)"))
+    slider.press("ArrowRight")
+    for picture in (".heat-maps", ".state-space"):
+        expect(inspected.locator(picture)).to_have_attribute("data-at", "1")
+    play = inspected.get_by_test_id("time-slider").get_by_role("button", name="Play")
+    play.click()
+    expect(inspected.locator(".heat-maps")).to_have_attribute("data-at", str(last), timeout=PATIENCE)
+    expect(play).to_be_visible()  # it was "Pause" meanwhile
+
+
+def test_a_selection_is_marked_in_every_picture_before_the_server_knows(inspected: Page) -> None:
+    open_section(inspected, "space", ".state-space[data-at]")
+    words = inspected.evaluate(
+        """() => {
+          const detail = { source: "test", step: 6, unit: 2, name: "forget_gate" }
+          window.dispatchEvent(new CustomEvent("sequence-lab-select", { detail }))
+          return [".heat-maps-readout", ".heat-maps-unit-title", ".state-space-readout"].map(
+            (name) => document.querySelector(name).textContent)
+        }"""
+    )
+    assert "Forget gate, unit 3, step 7" in words[0]
+    assert words[1].startswith("Forget gate, unit 3")
+    assert words[2].startswith("Step 7")
+
+
+def test_arrow_keys_select_steps_and_units_and_the_link_follows(inspected: Page) -> None:
+    stage = inspected.locator(".heat-maps-stage")
+    stage.press("Home")
+    stage.press("ArrowRight")
+    stage.press("ArrowRight")
+    expect(inspected.locator(".heat-maps-readout")).to_contain_text("step 3")
+    before = inspected.locator(".heat-maps-readout").text_content()
+    stage.press("ArrowDown")
+    expect(inspected.locator(".heat-maps-readout")).not_to_have_text(before or "")
+    expect(inspected).to_have_url(re.compile(r"[?&]step=3(&|$)"))
+    expect(inspected).to_have_url(re.compile(r"[?&]unit=\d"))
+    stage.press("Escape")
+    expect(inspected).not_to_have_url(re.compile(r"[?&]step="))
+
+
+def test_a_drag_over_a_heat_map_is_the_span_of_similar_moments(inspected: Page) -> None:
+    open_section(inspected, "similar", ".st-key-inspect-similar [data-testid=stSlider]")
+    inspected.locator(".heat-maps-stage").scroll_into_view_if_needed()
+    box = inspected.locator(".heat-maps-stage").bounding_box()
+    assert box is not None
+    across = (box["width"] - 54) / 20  # a window has 20 steps
+    inspected.mouse.move(box["x"] + 44 + 4.5 * across, box["y"] + 60)
+    inspected.mouse.down()
+    inspected.mouse.move(box["x"] + 44 + 7.5 * across, box["y"] + 60, steps=4)
+    inspected.mouse.up()
+    thumbs = inspected.locator(".st-key-inspect-similar").get_by_role("slider")
+    expect(thumbs.first).to_have_value("5")
+    expect(thumbs.nth(1)).to_have_value("8")
