@@ -51,11 +51,13 @@ def controls(known: list[Run], group: str | None) -> None:
         race_section.race_button(primary=not known)
     with st.expander("Another race", icon=":material/sports_score:"):
         race_section.race_form(known)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="compare-choice"):
+    left, right = st.columns([1, 4], vertical_alignment="bottom")
+    with left:
         words = st.text_input(
-            "Search", key="compare-find", placeholder="Name, architecture or id", width=220,
+            "Search", key="compare-find", placeholder="Name, architecture or id",
             help="Part of the name of a recipe, a file or an architecture, or the beginning of an id.",
         )  # fmt: skip
+    with right:
         page = run_index().page(RunFilter(words), OFFERED)
         options = {run.id: run for run in (*known, *page.runs) if run.status != "damaged"}
         st.session_state["compare-picked"] = [run.id for run in known]

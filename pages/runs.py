@@ -212,6 +212,11 @@ def actions(run: Run) -> None:
             _open(run, "inspect.py")
         if run.step and not unusable:
             fork_button(run, key=f"fork-{run.id}")
+        if run.group is not None and st.button(
+            "Compare group", icon=":material/stacked_line_chart:", key=f"group-{run.id}",
+            help=f"Show every run of the group {escape(run.group)} side by side.",
+        ):  # fmt: skip
+            compare_state.open_comparison(group=run.group)
         refused = permissions.refused_help(run)
         if run.status not in ("running", "paused") and st.button(
             "Delete", icon=":material/delete:", type="tertiary", key=f"delete-{run.id}",

@@ -20,6 +20,7 @@ __all__ = [
     "buttons",
     "errors",
     "open_in_predict",
+    "open_race",
     "page_begins",
     "pending_request",
     "redraw_page_if_due",
@@ -46,6 +47,7 @@ RESULTING_STATUS = {"Pause": "paused", "Continue": "running", "Stop": "stopped"}
 _ERRORS, _SUBMITTED, _STARTED_HERE, _DONE = "action-errors", "submitted", "started-here", "action-done"
 _PENDING = "pending-request"
 _LATER = "redraw-page-later"
+_RACING = "race-started-here"
 
 
 def buttons(
@@ -56,6 +58,7 @@ def buttons(
     `experiment` is None if training would reject it; `missing` means that no file has been uploaded yet. `changed` are
     the fields that were changed during the run.
     """
+    open_race()
     same = run is not None and not run.ended and experiment == run.experiment
     # None while this run is active: the pointer is still on the button, so the tooltip would stay on the page.
     help = None if same else "Start a run with these settings."
@@ -66,37 +69,37 @@ def buttons(
     shown = (_data_of(drafts.on_page()),)
     _button("Train", "play_arrow", refused or help, _train, shown, primary=True, off=off)
     if run is None or run.ended:
-        _race(experiment, refused)
+        help = "Train RNN, LSTM, GRU and minGRU with these settings at the same time, side by side."
+        _button("Race", "sports_score", refused or help, _race, off=experiment is None or refused is not None)
     if run is not None:
         _run_buttons(run, experiment, changed or {})
     if st.session_state.pop(_DONE, False):  # pressed in the fragment of a run: the page is that of another one now
         st.rerun()
 
 
-def _race(experiment: Experiment | None, refused: str | None) -> None:
-    """One press races the recurrent networks with the settings of the page, and goes to the Compare page."""
-    pressed = st.button(
-        "Race", key="do-race", width=WIDTHS["do-race"], icon=":material/sports_score:",
-        disabled=experiment is None or refused is not None,
-        help=refused or "Train RNN, LSTM, GRU and minGRU with these settings at the same time, shown side by side.",
-    )  # fmt: skip
-    if not pressed:
-        return
-    from ui import compare_state, race_section  # not needed before: they take time from the first page
+def _race() -> None:
+    """Race the recurrent networks with the settings of the page; `open_race` then goes to the Compare page."""
+    from ui import race_section  # not needed before: it takes time from the first page
 
     st.session_state.pop(_ERRORS, None)
     draft = drafts.on_page()
     draft.collect()
     try:
-        raced = draft.experiment()
+        lines = race_section.race_architectures(draft.experiment(), recipe=draft.recipe)
     except SeqcoreError as error:
-        st.session_state[_ERRORS] = error.lines
-        return
-    lines = race_section.race_architectures(raced, recipe=draft.recipe)
+        lines = error.lines
     if lines:
         st.session_state[_ERRORS] = lines
-        return
-    st.switch_page(compare_state.PAGE)
+    else:
+        st.session_state[_RACING] = True
+
+
+def open_race() -> None:
+    """Go to the race that was just started."""
+    if st.session_state.pop(_RACING, False):
+        from ui import compare_state
+
+        st.switch_page(compare_state.PAGE)
 
 
 def seeds_offer(experiment: Experiment | None, table: Table | None) -> None:
@@ -165,6 +168,7 @@ def open_in_predict(run: Run) -> None:
 
 def page_begins() -> None:
     """Say that the whole page is drawn, after the action of a button: `buttons` need not have it drawn again."""
+    open_race()
     st.session_state.pop(_DONE, None)
     st.session_state.pop(_LATER, None)
 
