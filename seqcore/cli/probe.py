@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from seqcore.cli.output import Output
+from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.table import Table
 from seqcore.errors import PredictionError
 from seqcore.insight import PROBES
@@ -22,28 +23,33 @@ if TYPE_CHECKING:
 
 __all__ = ["probe"]
 
-_DEFAULT = "states"
-
 
 def probe(args: argparse.Namespace, out: Output) -> int:
     """Show internals of a model on an example."""
+    of = PROBES[args.what].traits["of"]
     if args.index is not None and args.input is not None:
         args.usage("--index needs --split and not --input")
+    if of != "example" and (args.index is not None or args.input is not None):
+        args.usage(f"--what {args.what} takes no --input or --index: it is found for a whole {of}")
     store = open_store(args.store)
     run = store.run(args.id)
     predictor = _predictor(args, store, run)
     table = cache(lambda: store.table(run.id))
-    example = _example(args, predictor, table)
+    example = cache(lambda: _example(args, predictor, table))
     view = _found(args, store, run, predictor, example, table)
+    split = args.split or _held_back(predictor)
     if out.json:
         about = {"run": run.id, "model_step": predictor.step, "epoch": predictor.epoch, "what": args.what}
-        chosen = {"example": example.title, "split": example.split, "index": example.index}
-        chosen |= {"replica": args.replica} if args.replica is not None else {}
-        out.object({**about, **chosen, **view.to_dict()})
+        about |= {"replica": args.replica} if args.replica is not None else {}
+        if of == "example":
+            about |= {"example": example().title, "split": example().split, "index": example().index}
+        out.object({**about, **({"split": split} if of == "split" else {}), **view.to_dict()})
         return 0
-    out.line(f"{run.id[:8]}: weights of step {predictor.step:,}, epoch {predictor.epoch:,}; {example.title}")
-    if example.note:
-        out.note(example.note)
+    shown = example().title if of == "example" else f"{SPLIT_TITLES[split]} split" if of == "split" else ""
+    weights = f"{run.id[:8]}: weights of step {predictor.step:,}, epoch {predictor.epoch:,}"
+    out.line(f"{weights}; {shown}" if shown else weights)
+    if of == "example" and example().note:
+        out.note(example().note)
     columns, rows = view.summary() or view.table()
     out.table(tuple(map(str, columns)), [tuple(map(str, row)) for row in rows])
     return 0
@@ -80,7 +86,7 @@ def _found(
     store: Store,
     run: Run,
     predictor: Predictor,
-    example: InspectExample,
+    example: Callable[[], InspectExample],
     table: Callable[[], Table],
 ) -> View:
     from seqcore.insight.requests import ProbeRequest
@@ -95,7 +101,7 @@ def _found(
 
     request = ProbeRequest(
         predictor=predictor,
-        example=example,
+        load_example=example,
         load_table=table,
         load_snapshots=snapshots,
         split=args.split or _held_back(predictor),
@@ -110,7 +116,7 @@ def _found(
         run=_named(run),
         load_others=others,
     )
-    view: View = PROBES[args.what or _DEFAULT].load()(request)
+    view: View = PROBES[args.what].load()(request)
     return view
 
 

@@ -33,7 +33,7 @@ class ProbeRequest:
     """
 
     predictor: Predictor
-    example: InspectExample
+    load_example: Callable[[], InspectExample]
     load_table: Callable[[], Table]
     load_snapshots: Callable[[], Iterable[bytes]]
     split: str
@@ -47,6 +47,11 @@ class ProbeRequest:
     output: str | None = None
     run: str = ""
     load_others: Callable[[], Iterable[tuple[str, Predictor, Table]]] = tuple
+
+    @cached_property
+    def example(self) -> InspectExample:
+        """The example."""
+        return self.load_example()
 
     @cached_property
     def table(self) -> Table:

@@ -56,7 +56,8 @@ def test_every_result_is_printed(capsys: pytest.CaptureFixture[str], store: Path
     assert found["view"]
     assert main(["probe", lstm, "--store", str(store), *words]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
-    assert header.startswith(f"{lstm[:8]}: weights of step 3, epoch 3; window 1: step 1 to step 3")
+    about = {"example": "; window 1: step 1 to step 3", "split": "; training split", "model": ""}
+    assert header == f"{lstm[:8]}: weights of step 3, epoch 3{about[PROBES[what].traits['of']]}"
     assert len(lines) > 1
 
 
@@ -113,7 +114,14 @@ def test_a_run_without_snapshots_says_so(capsys: pytest.CaptureFixture[str], sto
 
 
 @pytest.mark.parametrize(
-    "words", [("--input", "1 2 3", "--index", "1"), ("--span", "3"), ("--what", "dreams"), ("--index", "-1")]
+    "words",
+    [
+        ("--input", "1 2 3", "--index", "1"),
+        ("--span", "3"),
+        ("--what", "dreams"),
+        ("--index", "-1"),
+        ("--what", "spectrum", "--input", "1 2 3"),
+    ],
 )
 def test_wrong_usage_exits_with_2(store: Path, lstm: str, words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit, match="2"):
