@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,7 +17,7 @@ from seqcore.results.gradients import GradientByLagView, InputGradientView, Stat
 from seqcore.runs.records import Run, Snapshot
 from ui import run_labels
 from ui.inspect_context import Inspected, load_predictor, load_table
-from ui.live_chart import live_chart
+from ui.live_chart import figure_text, live_chart
 from ui.session import escape, store
 from ui.step_marks import step_marks
 
@@ -48,28 +49,34 @@ def _choose_others(inspected: Inspected) -> list[Run]:
     known = {
         run.id: run for run in store().runs(limit=_LISTED) if run.id != inspected.run.id and (run.step or not run.ended)
     }
-    same = {key for key, run in known.items() if not _refusal(run, inspected.run)}
+    same = {key for key, run in known.items() if not _refusal(key, inspected.run.id, run, inspected.run)}
     options = sorted(known, key=lambda key: key not in same)  # newest first within each group
     chosen = st.multiselect(
         "Compare with", options, key=f"memory-others-{inspected.run.id}", max_selections=MOST_OTHERS,
-        format_func=lambda key: run_labels.label(known[key]) + ("" if key in same else " (other data)"),
+        format_func=lambda key: _name(known[key]) + ("" if key in same else " (other data)"),
         placeholder="Runs on the same data",
         help="Other runs on the same data, such as other architectures, in one picture. Other data are refused.",
     )  # fmt: skip
     found = [known[key] for key in chosen]
     for run in found:
         if run.id not in same:
-            reason = _refusal(run, inspected.run)
-            st.warning(escape(f"{run_labels.label(run)} is not shown: {reason}, so their memory can't be compared."))
+            reason = _refusal(run.id, inspected.run.id, run, inspected.run)
+            st.warning(escape(f"{_name(run)} is not shown: {reason}, so their memory can't be compared."))
     return [run for run in found if run.id in same]
 
 
-def _refusal(run: Run, shown: Run) -> str:
-    """Why a run can't be compared with the one that is shown; nothing where it can."""
+def _name(run: Run) -> str:
+    """A run in words that don't change while it goes on: a changed label would clear the selection."""
+    return f"{run_labels.title(run)} · {run_labels.network(run)} · {run.id[:8]}"
+
+
+@st.cache_data(show_spinner=False, max_entries=5000)
+def _refusal(run: str, shown: str, _run: Run, _shown: Run) -> str:
+    """Why a run can't be compared with the one that is shown; nothing where it can. A run's data never change."""
     from seqcore.insight.lag import other_data  # imports torch, which a page without a trained model does not need
 
     try:
-        return other_data(run.experiment, shown.experiment)
+        return other_data(_run.experiment, _shown.experiment)
     except SeqcoreError:
         return "it can't be read"
 
@@ -92,10 +99,10 @@ def _by_lag(inspected: Inspected, others: tuple[str, ...]) -> None:
         try:
             found = _lag_of_other(inspected, run, newest=at == _NEWEST)
         except SeqcoreError as error:
-            st.info(escape(f"{run_labels.label(run)}: {_plain(error)}"))
+            st.info(escape(f"{_name(run)}: {_plain(error)}"))
             continue
         if found is None:
-            st.info(escape(f"{run_labels.label(run)} has no weights yet."))
+            st.info(escape(f"{_name(run)} has no weights yet."))
         else:
             views.append(found)
     if not views:
@@ -157,9 +164,9 @@ def _by_state(inspected: Inspected) -> None:
             format_func=lambda each: f"{each[0].replace('_', ' ').capitalize()}, {view.layer_titles[each[1]]}",
             help="The state and the layer whose gradients are shown.",
         )  # fmt: skip
-    figure = plot_state_gradients(state_gradients_info(view.with_title(""), name=name, layer=layer))
+    figure, height = inspected.find(f"state-gradients-{name}-{layer}", partial(_states_figure, name=name, layer=layer))
     live_chart(
-        figure, key=f"memory-states-{inspected.run.id}", height=int(figure.layout.height), revision=inspected.of,
+        figure, key=f"memory-states-{inspected.run.id}", height=height, revision=inspected.of,
         label=f"Gradient of the loss by state. {_spoken(view, name, layer)}",
     )  # fmt: skip
     st.caption(f"{view.caption} Loss of this example: {view.loss:.4g}.")
@@ -184,6 +191,18 @@ def _states(inspected: Inspected) -> StateGradientsView:
     return state_gradients(inspected.predictor, inspected.table, inspected.example)
 
 
+def _states_figure(inspected: Inspected, *, name: str, layer: int) -> tuple[str, int]:
+    """The picture as text, and its height in pixels: drawn once, and ahead for the neighbouring snapshots."""
+    view = inspected.find("state-gradients", _states).with_title("")
+    figure = plot_state_gradients(state_gradients_info(view, name=name, layer=layer))
+    return figure_text(figure), int(figure.layout.height)
+
+
+def _inputs_figure(inspected: Inspected) -> tuple[str, int]:
+    figure = plot_input_gradient(input_gradient_info(inspected.find("input-gradient", _inputs).with_title("")))
+    return figure_text(figure), int(figure.layout.height)
+
+
 def _by_input(inspected: Inspected) -> None:
     """The gradient of the prediction with respect to each input."""
     st.markdown("**Gradient of the prediction by input**")
@@ -192,11 +211,11 @@ def _by_input(inspected: Inspected) -> None:
     except SeqcoreError as error:
         st.caption(escape(_plain(error)))
         return
-    figure = plot_input_gradient(input_gradient_info(view.with_title("")))
+    figure, height = inspected.find("input-gradient-figure", _inputs_figure)
     rows = view.summary()[1][:3]
     largest = "; ".join(f"{view.unit} {place} ({label}): {size}" for place, label, size in rows)
     live_chart(
-        figure, key=f"memory-inputs-{inspected.run.id}", height=int(figure.layout.height), revision=inspected.of,
+        figure, key=f"memory-inputs-{inspected.run.id}", height=height, revision=inspected.of,
         label=f"Gradient of {view.output} by input. Largest at {largest}.",
     )  # fmt: skip
     st.caption(escape(view.caption))
