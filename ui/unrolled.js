@@ -412,7 +412,7 @@ function key(view, event) {
     End: () => choose(view, { step: data.count - 1 }),
     Enter: () => (on ? pressed(view, on) : level === "network" ? !data.cellRefusal && go(view, "cell") : level === "cell" && go(view, "equation")),
     Escape: () => level !== "network" && go(view, level === "equation" ? "cell" : "network"),
-    " ": () => play(view),
+    " ": () => (on ? pressed(view, on) : play(view)),
   }
   const move = moves[event.key]
   if (!move || event.ctrlKey || event.metaKey || event.altKey) return

@@ -259,7 +259,7 @@ function overview(view, frame, parent) {
   const values = view.data.gradient && view.pass.direction < 0 ? view.overviewGradient : view.overviewState
   const [left, width, y] = [frame.gutter, frame.width - frame.gutter - 8, frame.overview]
   if (!values.length || data.count <= frame.shown) return
-  const group = scene.put("overview", "g", { class: "un-overview un-press", "data-go": "overview", role: "slider", "aria-valuemin": 1, "aria-valuemax": data.count, "aria-valuenow": view.focus.step + 1, label: `All ${data.count} steps; steps ${frame.start + 1} to ${frame.start + frame.shown} are shown above. Click to go to a step` }, parent)
+  const group = scene.put("overview", "g", { class: "un-overview un-press", "data-go": "overview", role: "button", label: `All ${data.count} steps; steps ${frame.start + 1} to ${frame.start + frame.shown} are shown above. Click to go to a step` }, parent)
   const most = Math.max(...values) || 1
   const buckets = Math.min(values.length, Math.floor(width / 2))
   for (let k = 0; k < buckets; k++) {

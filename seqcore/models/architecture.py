@@ -152,7 +152,7 @@ class Architecture(nn.Module):
 
         Solved at a step, those that have the name of a probe give its numbers. PredictionError where there are none.
         """
-        raise PredictionError(f"equations: {type(self).__name__} declares none")
+        raise PredictionError(f"equations: {type(self).__name__} does not declare the equations of its cell")
 
     def initial_head(self, head: nn.Linear) -> None:
         """Initialize the linear output layer [output_size -> outputs]; by default it keeps torch's values."""

@@ -112,7 +112,7 @@ class EquationsView(View):
         """One line for each equation, with the numbers of its summands."""
         rows = []
         for eq in self.equations:
-            numbers = " + ".join(format_number(term.value) for term in eq.terms)
+            numbers = " + ".join(format_number(term.value) for term in eq.terms).replace("+ -", "- ")
             applied = f"{eq.activation}({numbers})" if eq.activation else numbers
             rows.append([eq.title, eq.formula, f"{applied} = {format_number(eq.value)}"])
         return ["equation", "formula", f"unit {self.unit + 1}"], rows
