@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from seqcore.errors import CorruptError, NotFoundError
+from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.runs.records import Run, Snapshot
 from ui import permissions, run_labels
 from ui.inspect_context import (
@@ -59,21 +59,20 @@ def inspect_run(run_id: str, *, was_active: bool) -> None:
         st.rerun()  # deleted since the page was drawn: which says so
     if was_active == run.ended:
         st.rerun()  # it has ended or goes on: other polling
-    introduce(run)
-    now = shown(run)
-    places = store().snapshots(run.id)
-    if not places:
-        nothing_yet(run)
-        return
     try:
-        look(run, now, places)
-    except (NotFoundError, CorruptError) as error:
+        introduce(run)
+        snapshots = store().snapshots(run.id)
+        if snapshots:
+            look(run, shown(run), snapshots)
+        else:
+            nothing_yet(run)
+    except SeqcoreError as error:  # data or snapshots that are gone or damaged
         show_errors(error)
 
 
-def look(run: Run, now: Shown, places: list[Snapshot]) -> None:
+def look(run: Run, now: Shown, snapshots: list[Snapshot]) -> None:
     """The controls, the time slider and the pictures."""
-    place = chosen(now, places)
+    place = chosen(now, snapshots)
     table, cache = load_table(run.id), inspect_cache()
     models = load_predictor(cache, store(), run, place, None)
     predictor = models if models.replicas < 2 else load_predictor(cache, store(), run, place, replica_of(now, models))
@@ -86,15 +85,15 @@ def look(run: Run, now: Shown, places: list[Snapshot]) -> None:
     if example is None:
         return
     st.markdown(f":gray[{describe(example)}]")
-    time_slider(run, places, place.step, partial(move, now))
-    if place.reason == "end" and len(places) == 1:
+    time_slider(run, snapshots, place.step, partial(move, now))
+    if place.reason == "end" and len(snapshots) == 1:
         st.caption(OLD)
     selection = st.session_state.get(SELECTED) or Selection()
     inspected = inspect(run, place, example, table, replica=now.replica, selection=selection)
     draw(inspected)
     write_link(now, at=place.step, split=now.split, replicas=models.replicas)
-    i = places.index(place)
-    prefetch(inspected, [places[j] for j in (i + 1, i - 1) if 0 <= j < len(places)])
+    i = snapshots.index(place)
+    prefetch(inspected, [snapshots[j] for j in (i + 1, i - 1) if 0 <= j < len(snapshots)])
 
 
 def draw(inspected: Inspected) -> None:
@@ -103,11 +102,11 @@ def draw(inspected: Inspected) -> None:
     draw_sections(inspected)
 
 
-def chosen(now: Shown, places: list[Snapshot]) -> Snapshot:
+def chosen(now: Shown, snapshots: list[Snapshot]) -> Snapshot:
     """The snapshot that the visitor looks at: the wanted one, else the nearest, else the newest."""
     if now.follow or now.at is None:
-        now.at = places[-1].step
-    nearest = min(places, key=lambda place: abs(place.step - (now.at or 0)))
+        now.at = snapshots[-1].step
+    nearest = min(snapshots, key=lambda place: abs(place.step - (now.at or 0)))
     if nearest.step != now.at:
         now.faults.append(
             f"at: there is no snapshot at step {now.at:,}; the nearest one, at step {nearest.step:,}, is shown"
@@ -130,6 +129,8 @@ def introduce(run: Run) -> None:
         f"**{escape(run_labels.title(run))}** :{status.colour}-badge[{status.word}]  \n"
         f":gray[{run_labels.network(run)} · {run_labels.trained_on(run)}{size}]"
     )
+    if run.status in ("failed", "interrupted", "damaged") and run.step:
+        st.caption(escape(f"It ended early: {(run.error or run.reason).splitlines()[0]}"))
     refused = permissions.refused_help(run)
     if refused is not None:
         st.caption(f"{refused} Everything on this page can be looked at.")

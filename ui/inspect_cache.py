@@ -118,7 +118,7 @@ def _fulfil(future: Future[Any], make: Callable[[], Any]) -> None:
 
 
 def _bytes(value: Any) -> int:
-    """The size of all arrays within a value."""
+    """The size of all arrays and texts within a value."""
     size = getattr(value, "nbytes", None)  # of an array, and of a result that says how much it keeps
     if isinstance(size, int):
         return size
@@ -128,6 +128,8 @@ def _bytes(value: Any) -> int:
         return sum(map(_bytes, value.values()))
     if isinstance(value, list | tuple):
         return sum(map(_bytes, value))
+    if isinstance(value, str):
+        return len(value)
     return 64
 
 

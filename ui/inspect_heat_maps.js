@@ -437,15 +437,6 @@ function say(view) {
   view.readout.textContent = known ? words(view, { ...shown, step }) : "Point at a cell, or click one to mark it in every picture."
 }
 
-function describe(view) {
-  const names = view.data.maps.map((map) => map.title.toLowerCase()).join(", ")
-  return (
-    `Heat maps of ${names}: ${view.data.maps[0]?.units ?? 0} units over ${view.data.steps.length} steps, after ` +
-    `${view.data.at.toLocaleString("en")} training steps. Arrow keys select a step and a unit, Shift with them a span ` +
-    "of steps, Escape clears the selection."
-  )
-}
-
 /* ---- selecting ---- */
 
 function tellServer(view) {
@@ -603,7 +594,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   options(view.controls.layer, data.layers.map((title, i) => [String(i), title]), String(view.layer))
   view.controls.layer.disabled = data.layers.length < 2
   view.controls.name.disabled = data.maps.length < 2
-  view.stage.setAttribute("aria-label", describe(view))
+  view.stage.setAttribute("aria-label", data.label)
   view.end?.()
   let first = true
   view.end = onSelection(({ layer }) => {

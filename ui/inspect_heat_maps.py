@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,24 +55,33 @@ def heat_maps(inspected: Inspected) -> None:
         st.session_state[SELECTED] = Selection(**{name: told.get(name) for name in ("step", "layer", "unit", "name")})
         st.session_state[SPAN] = told.get("span")
 
-    data = heat_maps_data(inspected, view)
-    _component(key=key, data={**data, "name": key}, on_selected_change=selected)
+    layer = _sent_layer(view, inspected.selection)
+    data = inspected.find(f"heat-maps {layer}", partial(_data, layer))
+    selection = {name: getattr(inspected.selection, name) for name in ("step", "layer", "unit", "name")}
+    _component(key=key, data={**data, "selection": selection, "name": key}, on_selected_change=selected)
     st.caption(
         "Rows: units. Columns: steps of the input. Color: the value, as the scale at the right of each title says. "
         f"Drag over steps to select a span.{_also_missing(view)}{f' {escape(view.note)}' if view.note else ''}"
     )
 
 
-def heat_maps_data(inspected: Inspected, view: InternalsView) -> dict[str, Any]:
-    """What the component draws; values as 16-bit numbers. The internals must have at least one array."""
-    selection = inspected.selection
-    count = len(view.steps)
+def _sent_layer(view: InternalsView, selection: Selection) -> int | None:
+    """The one layer that is sent, or None for all of them."""
     layers = len(view.layer_titles)
-    shown = range(layers)
-    total = sum(array.size for array in view.arrays.values())
-    if total > MOST_VALUES and layers > 1:
-        shown = range(min(selection.layer or 0, layers - 1), min(selection.layer or 0, layers - 1) + 1)
-        total //= layers
+    large = sum(array.size for array in view.arrays.values()) > MOST_VALUES and layers > 1
+    return min(selection.layer or 0, layers - 1) if large else None
+
+
+def _data(layer: int | None, inspected: Inspected) -> dict[str, Any]:
+    assert inspected.internals is not None  # else nothing is drawn
+    return heat_maps_data(inspected, inspected.internals, layer)
+
+
+def heat_maps_data(inspected: Inspected, view: InternalsView, layer: int | None = None) -> dict[str, Any]:
+    """What the component draws of one layer or of all; values as 16-bit numbers. There is at least one array."""
+    count, layers = len(view.steps), len(view.layer_titles)
+    shown = range(layers) if layer is None else range(layer, layer + 1)
+    total = sum(array.size for array in view.arrays.values()) * len(shown) // max(1, layers)
     stride = max(1, math.ceil(count / MOST_STEPS), math.ceil(total / MOST_VALUES))
     maps = [_map(name, view.arrays[name], shown, stride) for name in view.names]
     columns = math.ceil(count / stride)
@@ -92,7 +102,7 @@ def heat_maps_data(inspected: Inspected, view: InternalsView) -> dict[str, Any]:
         "layers": list(view.layer_titles),
         "maps": maps,
         "input": _input(inspected, stride),
-        "selection": {name: getattr(selection, name) for name in ("step", "layer", "unit", "name")},
+        "label": _label(inspected, view),
         "stage": stage,
         "unit": unit,
     }
@@ -130,6 +140,18 @@ def _map(name: str, array: NDArray[np.float64], layers: range, stride: int) -> d
         "scale": scale,
         "layers": {layer: encoded(array[::stride, layer].T, scale) for layer in layers if layer < array.shape[1]},
     }
+
+
+def _label(inspected: Inspected, view: InternalsView) -> str:
+    """What the pictures show, in words."""
+    _, rows = view.summary()
+    ranges = "; ".join(
+        f"{name}, {title}: {low} to {high}, mean {mean}" for name, title, low, mean, high in rows if high
+    )
+    return (
+        f"Heat maps of {len(view.names)} states and gates over {len(view.steps):,} steps, after {inspected.at:,} "
+        f"training steps. {ranges}. Arrow keys select a step and a unit, with Shift a span of steps; Escape clears."
+    )
 
 
 def _step_title(unit: str) -> str:
