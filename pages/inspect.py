@@ -10,6 +10,7 @@ import streamlit as st
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.runs.records import Run, Snapshot
 from ui import permissions, run_labels
+from ui.fork_dialog import fork_button
 from ui.inspect_context import (
     SELECTED,
     Inspected,
@@ -80,6 +81,7 @@ def look(run: Run, now: Shown, snapshots: list[Snapshot]) -> None:
         example = choose_example(run, now, predictor, table)
         choose_replica(run, now, models)
         follow(run, now)
+        fork_button(run, place.step, key="inspect-fork")
     for fault in now.faults:
         st.warning(escape(fault))
     if example is None:

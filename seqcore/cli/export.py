@@ -17,7 +17,7 @@ def export(args: argparse.Namespace, out: Output) -> int:
     """Write a run to a file in one of `FORMATS`."""
     store = open_store(args.store)
     run = store.run(args.id)
-    content = make(store, run.id, args.format)
+    content = make(store, run.id, args.format, args.at)
     path = Path(args.out)
     write_output(path, content)
     out.result(

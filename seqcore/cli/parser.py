@@ -37,6 +37,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_probe(commands)
     export = _add(commands, "export", "export.export", "Export a run to a file.", run=True)
     export.add_argument("--format", metavar="FORMAT", required=True, help="weights, experiment, predictions or history")
+    at_help = "weights or predictions of: best, last, or a step that `snapshots` lists (default: best)"
+    export.add_argument("--at", metavar="WEIGHTS", type=_weights, default="best", help=at_help)
     export.add_argument("out", metavar="OUT", help="output file")
     return parser
 

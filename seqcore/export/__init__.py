@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from seqcore.errors import NotFoundError, did_you_mean
 from seqcore.events import Epoch
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seqcore.data.table import Table
     from seqcore.inference.predictor import Predictor
 
+At = Literal["best", "last"] | int
 ALL_POINTS = 1_000_000  # steps of one file of predictions
 
 __all__ = ["FORMATS", "Format", "Runs", "export", "history_to_csv", "scored_split", "weights_of"]
@@ -27,11 +28,14 @@ class Runs(Protocol):
     def run(self, run: str) -> Any:
         """A run with its `experiment`."""
 
-    def predictor(self, run: str) -> Predictor:
-        """Its model with the best weights."""
+    def predictor(self, run: str, at: At = "best") -> Predictor:
+        """Its model with the best or last weights, or those of a step that is kept."""
 
     def checkpoint(self, run: str) -> bytes | None:
         """Its newest checkpoint."""
+
+    def snapshot(self, run: str, step: int) -> bytes:
+        """Its state at a step that is kept."""
 
     def table(self, run: Any) -> Table:
         """Its data."""
@@ -48,22 +52,28 @@ class Format:
     help: str
     suffix: str
     media_type: str
-    make: Callable[[Runs, str], bytes]
+    make: Callable[[Runs, str, At], bytes]
+    of_weights: bool = False  # whether it differs between the best weights and those of a step
 
-    def __call__(self, runs: Runs, run: str) -> bytes:
-        """Content of the file. SeqcoreError if the run has nothing to export."""
-        return self.make(runs, run)
+    def __call__(self, runs: Runs, run: str, at: At = "best") -> bytes:
+        """Content of the file. SeqcoreError if the run has nothing to export, or nothing `at` a step."""
+        if at != "best" and not self.of_weights:
+            raise NotFoundError(f"at: {self.title.lower()} is the same for all weights of a run; leave it out")
+        return self.make(runs, run, at)
 
 
-def export(runs: Runs, run: str, format: str) -> bytes:
-    """Export a run in one of `FORMATS`. NotFoundError if there is no such format."""
+def export(runs: Runs, run: str, format: str, at: At = "best") -> bytes:
+    """Export a run in one of `FORMATS`: its best or last weights, or those of a step that is kept.
+
+    NotFoundError if there is no such format.
+    """
     if format not in FORMATS:
         raise NotFoundError(f"format: {format!r} is not allowed{did_you_mean(format, FORMATS)}")
-    return FORMATS[format](runs, run)
+    return FORMATS[format](runs, run, at)
 
 
-def weights_of(checkpoint: bytes, experiment: Experiment) -> bytes:
-    """The best weights as safetensors, with the names of the `state_dict` and the experiment as metadata.
+def weights_of(checkpoint: bytes, experiment: Experiment, *, best: bool = True) -> bytes:
+    """The best weights (not `best`: the last) as safetensors, with the names of the `state_dict` and the experiment.
 
     Those of K replicas are stacked, [K, ...]: `{name: weights[k] for name, weights in file.items()}` is the
     `state_dict` of replica k.
@@ -73,7 +83,7 @@ def weights_of(checkpoint: bytes, experiment: Experiment) -> bytes:
     from seqcore.training.checkpoint import unpack
 
     unpacked = unpack(checkpoint)
-    tensors = unpacked.group("best") or unpacked.group("model")
+    tensors = (unpacked.group("best") if best else {}) or unpacked.group("model")
     content: bytes = save(tensors, {"format": "pt", "experiment": experiment.to_json()})
     return content
 
@@ -105,25 +115,25 @@ def scored_split(experiment: Experiment) -> str:
     return "test" if data.test_fraction else "val" if data.validation_fraction else "train"
 
 
-def _weights(runs: Runs, run: str) -> bytes:
-    checkpoint = runs.checkpoint(run)
+def _weights(runs: Runs, run: str, at: At) -> bytes:
+    checkpoint = runs.checkpoint(run) if at in ("best", "last") else runs.snapshot(run, int(at))
     if checkpoint is None:
         raise NotFoundError(f"run {run} has no weights yet; wait for its first checkpoint")
-    return weights_of(checkpoint, runs.run(run).experiment)
+    return weights_of(checkpoint, runs.run(run).experiment, best=at == "best")
 
 
-def _experiment(runs: Runs, run: str) -> bytes:
+def _experiment(runs: Runs, run: str, at: At) -> bytes:
     experiment: Experiment = runs.run(run).experiment
     return experiment.to_toml().encode()
 
 
-def _predictions(runs: Runs, run: str) -> bytes:
-    predictor = runs.predictor(run)
+def _predictions(runs: Runs, run: str, at: At) -> bytes:
+    predictor = runs.predictor(run, at=at)
     split = scored_split(predictor.experiment)
     return predictor.evaluate(runs.table(run), split=split, points=ALL_POINTS).view.to_csv().encode()
 
 
-def _history(runs: Runs, run: str) -> bytes:
+def _history(runs: Runs, run: str, at: At) -> bytes:
     events = (stored.event for stored in runs.events(run, kinds=("epoch",)))
     return history_to_csv(event for event in events if isinstance(event, Epoch)).encode()
 
@@ -131,7 +141,7 @@ def _history(runs: Runs, run: str) -> bytes:
 FORMATS: dict[str, Format] = {
     "weights": Format(
         "Weights", "Best weights, for safetensors.torch.load_file.", ".safetensors", "application/octet-stream",
-        _weights,
+        _weights, of_weights=True,
     ),
     "experiment": Format(
         "Configuration", "Experiment as TOML, for python -m seqcore train FILE.", ".toml",
@@ -139,7 +149,7 @@ FORMATS: dict[str, Format] = {
     ),
     "predictions": Format(
         "Predictions", "Targets and predictions on the test split (else validation), as CSV.", ".csv", "text/csv",
-        _predictions,
+        _predictions, of_weights=True,
     ),
     "history": Format(
         "History", "Metrics of every epoch, as CSV.", ".csv", "text/csv", _history,

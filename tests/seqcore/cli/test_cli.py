@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from seqcore.cli import main
 from seqcore.experiment.experiment import Experiment, settings_of
@@ -268,6 +270,13 @@ def test_snapshots_lists_the_steps_at_which_predict_can_be_used(ask: Ask, ball: 
     refused = ask("predict", ball, "--input", "1 2 3", "--at", "7")
     assert (refused.code, refused.out) == (1, "")
     assert "the nearest are at 6 and 8" in refused.err
+    for step in ("0", "6"):
+        assert ask("export", ball, "--format", "weights", "--at", step, f"{step}.safetensors").code == 0
+    early, late = (load_file(f"{step}.safetensors") for step in ("0", "6"))
+    assert early.keys() == late.keys()
+    assert any(not torch.equal(early[name], late[name]) for name in early)
+    same = ask("export", ball, "--format", "history", "--at", "6", "history.csv")
+    assert (same.code, same.out, len(same.faults)) == (1, "", 1)
     taken = ask("snapshots", ball, "--take")
     assert (taken.code, taken.out, len(taken.faults)) == (1, "", 1)
 

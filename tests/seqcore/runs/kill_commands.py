@@ -1,8 +1,9 @@
 """Kill commands at random moments: `python tests/seqcore/runs/kill_commands.py [KILLS] [SEED]`.
 
-Each kill (SIGKILL) hits one of: train, resume, retrain on all data, upload, delete. At the next opening of the store,
-everything that was printed or seen before must be there, and nothing may be left of what was not completed. Commands
-run in forked processes, so that a kill hits the command and not its imports. Exits with 1 and a line if it isn't so.
+Each kill (SIGKILL) hits one of: train, resume, fork, retrain on all data, upload, delete. At the next opening of the
+store, everything that was printed or seen before must be there, and nothing may be left of what was not completed.
+Commands run in forked processes, so that a kill hits the command and not its imports. Exits with 1 and a line if it
+isn't so.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from seqcore.runs.records import LIVE  # noqa: E402
 from seqcore.runs.store import Store  # noqa: E402
 
 SMALL = ("--set", "model.hidden_size=8", "--set", "data.options.samples=300", "--set", "training.device=cpu", "--json")
-COMMANDS = ("train", "resume", "refit", "upload", "delete")
+COMMANDS = ("train", "resume", "fork", "refit", "upload", "delete")
+TRAINING = ("train", "resume", "fork", "refit")
 UPLOAD = 4_000_000  # bytes
 
 
@@ -78,6 +80,7 @@ class Witness:
         self.folder = folder
         self.points: dict[str, dict[int, float]] = {}
         self.epochs: dict[str, int] = {}
+        self.snapshots: dict[str, set[int]] = {}
         self.files: set[str] = set()
         self.deleted: set[str] = set()
         self.deleting: str | None = None
@@ -102,6 +105,7 @@ class Witness:
                     check(run in self.deleted or run == self.deleting, f"run {run} is still there")
                     self.points.pop(run)
                     self.epochs.pop(run, None)
+                    self.snapshots.pop(run, None)
             check(not self.deleted & runs.keys(), "what was deleted stays deleted")
             for run, epoch in self.epochs.items():
                 stored = {getattr(e.event, "epoch", 0) for e in store.events(run, kinds=["epoch"])}
@@ -111,6 +115,12 @@ class Witness:
                 now = dict(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
                 check(self.points.get(run, {}).items() <= now.items(), f"run {run} has all of its points")
                 self.points[run] = now
+                steps = {one.step for one in store.snapshots(run) if one.reason != "end"}
+                check(self.snapshots.get(run, set()) <= steps, f"run {run} has all of its snapshots")
+                check(max(steps, default=0) <= max(now, default=0), f"run {run} has the steps before its snapshots")
+                for step in {*[*sorted(steps)][:1], *[*sorted(steps)][-1:]}:
+                    check(store.predictor(run, at=step).step == step, f"the snapshot of run {run} at {step} is intact")
+                self.snapshots[run] = steps
             for key in self.files:
                 check(digest(pieces(store.file(key))) == key, f"the file {key} is as it was uploaded")
             self._no_leftovers(store, set(runs))
@@ -125,6 +135,8 @@ class Witness:
         with store.database.reading() as connection:
             states = {row["status"] for row in connection.execute(schema.runs.select()).mappings()}
             kept = {row["file"] for row in connection.execute(schema.checkpoints.select()).mappings()}
+            taken = connection.execute(schema.snapshots.select()).mappings()
+            kept |= {row[name] for row in taken for name in ("file", "shared")}
             files = {row["hash"] for row in connection.execute(schema.files.select()).mappings()}
         check(not states & {*LIVE, "queued"}, f"no run is live or queued: {states}")
         there = {str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file()}
@@ -136,7 +148,7 @@ class Witness:
         )
         wanted |= {f"logs/{run}.log" for run in runs}
         check(there <= wanted, f"no file is left over: {sorted(there - wanted)[:3]}")
-        check({f"checkpoints/{name}" for name in kept} <= there, "every checkpoint has its file")
+        check({f"checkpoints/{name}" for name in kept} <= there, "every checkpoint and snapshot has its file")
         check({f"files/{key}" for key in files} <= there, "every upload has its file")
         folders = {path.name for path in (self.folder / "checkpoints").glob("*")}
         check(folders <= runs, "no folder of a deleted run is left over")
@@ -151,6 +163,9 @@ def act(name: str, witness: Witness, ended: list[str], moment: random.Random) ->
     if name == "resume":
         chosen = moment.choice(ended)
         return lambda: command(["resume", chosen, "--json"])
+    if name == "fork":
+        step = str(moment.randrange(0, 200))
+        return lambda: command(["fork", witness.base, "--step", step, "--set", "training.epochs=100000", "--json"])
     if name == "refit":
         return lambda: command(["predict", witness.base, "--steps", "3", "--refit", "--json"])
     if name == "delete":
@@ -175,7 +190,7 @@ def main() -> int:
         witness.base = lines[-1]["run"]
         uploaded, storing = timed(act("upload", witness, [], moment))
         witness.told(uploaded)
-        latest = {name: training if name in ("train", "resume", "refit") else 1.3 * storing for name in COMMANDS}
+        latest = {name: training if name in TRAINING else 1.3 * storing for name in COMMANDS}
         ended, points = witness.look()
         counts: Counter[str] = Counter()
         for kill in range(kills):
