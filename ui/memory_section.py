@@ -119,7 +119,11 @@ def _by_lag(inspected: Inspected, others: tuple[str, ...]) -> None:
 
 
 def _lag_of_shown(inspected: Inspected) -> GradientByLagView:
-    return _lag(inspected.predictor, inspected.table, inspected.run)
+    """Kept for all examples: it is found from many of them."""
+    run = inspected.run
+    key = (run.id, run.attempt, inspected.at, inspected.replica, "gradient-by-lag")
+    locked = (run.id, inspected.at, inspected.replica)
+    return inspected.cache.result(key, lambda: _lag(inspected.predictor, inspected.table, run), locked=locked)
 
 
 def _lag_of_other(inspected: Inspected, run: Run, *, newest: bool) -> GradientByLagView | None:
@@ -129,7 +133,7 @@ def _lag_of_other(inspected: Inspected, run: Run, *, newest: bool) -> GradientBy
         return None
     place = places[-1] if newest else _at_or_before(places, inspected.at)
     cache = inspected.cache
-    key = (run.id, run.attempt, place.step, "gradient-by-lag")
+    key = (run.id, run.attempt, place.step, 0, "gradient-by-lag")
 
     def find() -> GradientByLagView:
         predictor = load_predictor(cache, store(), run, place, 0)
