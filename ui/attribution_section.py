@@ -38,9 +38,10 @@ def explained(inspected: Inspected) -> None:
     def find(output: int | None) -> AttributionsView:
         return inspected.find(f"attributions-{output}", partial(_found, output=output))
 
-    _draw(find, names, frame, key=key, revision=inspected.of, title=run_labels.title(inspected.run))
-    if frame is None:
-        step_marks([f"{key}-picture"], key=f"{key}-marks")
+    view = _draw(find, names, frame, key=key, revision=inspected.of, title=run_labels.title(inspected.run))
+    if view.frame is None:
+        earlier = min(0, len(inspected.example.steps) - len(view.inputs)) if len(view.inputs) else 0
+        step_marks({f"{key}-picture": earlier}, key=f"{key}-marks")
 
 
 def explained_input(run: Run, predictor: Predictor, table: Table, given: Any) -> None:
@@ -99,7 +100,7 @@ def _draw(
     key: str,
     revision: str,
     title: str,
-) -> None:
+) -> AttributionsView:
     """The choice of what is explained, the picture, and how the attributions add up."""
     output = _choose(names, frame, key)
     view = find(output)
@@ -116,6 +117,7 @@ def _draw(
     st.caption(escape(view.caption))
     st.markdown(escape(view.sum_sentence))
     download_csv(view, name=file_stem(title, "attributions"), key=f"{key}-csv", label="Download attributions (CSV)")
+    return view
 
 
 def _choose(names: tuple[str, ...], frame: tuple[int, int] | None, key: str) -> int | None:

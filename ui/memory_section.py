@@ -12,7 +12,6 @@ from seqcore.errors import SeqcoreError
 from seqcore.plots.gradient_by_lag import gradient_by_lag_info, plot_gradient_by_lag
 from seqcore.plots.input_gradient import input_gradient_info, plot_input_gradient
 from seqcore.plots.state_gradients import plot_state_gradients, state_gradients_info
-from seqcore.results.formatting import counted
 from seqcore.results.gradients import GradientByLagView, InputGradientView, StateGradientsView, joined
 from seqcore.runs.records import Run, Snapshot
 from ui import run_labels
@@ -37,10 +36,7 @@ def memory(inspected: Inspected) -> None:
     others = _choose_others(inspected)
     live = any(not run.ended for run in others) and inspected.run.ended
     st.fragment(_by_lag, run_every=POLL if live else None)(inspected, tuple(run.id for run in others))
-    _by_state(inspected)
-    _by_input(inspected)
-    pictures = inspected.predictor.frame is not None  # the inputs are, and have no axis of steps
-    charts = [f"memory-{name}-{inspected.run.id}" for name in (("states",) if pictures else ("states", "inputs"))]
+    charts = {**_by_state(inspected), **_by_input(inspected)}
     step_marks(charts, key=f"memory-marks-{inspected.run.id}")
 
 
@@ -152,14 +148,17 @@ def _lag(predictor: Predictor, table: Table, run: Run) -> GradientByLagView:
     return gradient_by_lag(predictor, table, name=f"{run_labels.network(run)} ({run.id[:4]})")
 
 
-def _by_state(inspected: Inspected) -> None:
-    """The gradient of the loss by state: a map of one layer, or lines where the loss is at the end only."""
+def _by_state(inspected: Inspected) -> dict[str, int]:
+    """The gradient of the loss by state: a map of one layer, or lines where the loss is at the end only.
+
+    Gives the chart for `step_marks`, if there is one.
+    """
     st.markdown("**Gradient of the loss by state**")
     try:
         view = inspected.find("state-gradients", _states)
     except SeqcoreError as error:
         st.caption(escape(_plain(error)))
-        return
+        return {}
     name, layer = view.outermost
     choices = [(name, layer) for name in view.names for layer in range(len(view.layer_titles))]
     if len(view.loss_steps) > 1 and len(choices) > 1:
@@ -174,6 +173,7 @@ def _by_state(inspected: Inspected) -> None:
         label=f"Gradient of the loss by state. {_spoken(view, name, layer)}",
     )  # fmt: skip
     st.caption(f"{view.caption} Loss of this example: {view.loss:.4g}.")
+    return {f"memory-states-{inspected.run.id}": max(0, len(inspected.example.steps) - len(view.steps))}
 
 
 def _spoken(view: StateGradientsView, name: str, layer: int) -> str:
@@ -182,10 +182,11 @@ def _spoken(view: StateGradientsView, name: str, layer: int) -> str:
     place = view.loss_places[-1]
     first, last = norms[0], norms[min(place, len(norms) - 1)]
     ratio = f"{first / last:.2g} times that" if last > 0 else "not comparable"
+    count = len(view.loss_steps)
     return (
         f"The loss of {view.unit} {place + 1} has a gradient of norm {last:.2g} with respect to the "
-        f"{name.replace('_', ' ')} there, and at {view.unit} 1 {ratio}; {counted(len(view.loss_steps), 'loss')[:-1]}"
-        f"{'es' if len(view.loss_steps) != 1 else 's'} shown."
+        f"{name.replace('_', ' ')} there, and at {view.unit} 1 {ratio}; {count:,} {'loss' if count == 1 else 'losses'} "
+        "shown."
     )
 
 
@@ -207,14 +208,14 @@ def _inputs_figure(inspected: Inspected) -> tuple[str, int]:
     return figure_text(figure), int(figure.layout.height)
 
 
-def _by_input(inspected: Inspected) -> None:
-    """The gradient of the prediction with respect to each input."""
+def _by_input(inspected: Inspected) -> dict[str, int]:
+    """The gradient of the prediction with respect to each input; gives the chart as `_by_state`."""
     st.markdown("**Gradient of the prediction by input**")
     try:
         view = inspected.find("input-gradient", _inputs)
     except SeqcoreError as error:
         st.caption(escape(_plain(error)))
-        return
+        return {}
     figure, height = inspected.find("input-gradient-figure", _inputs_figure)
     rows = view.summary()[1][:3]
     largest = "; ".join(f"{view.unit} {place} ({label}): {size}" for place, label, size in rows)
@@ -223,6 +224,8 @@ def _by_input(inspected: Inspected) -> None:
         label=f"Gradient of {view.output} by input. Largest at {largest}.",
     )  # fmt: skip
     st.caption(escape(view.caption))
+    # pictures have no axis of steps
+    return {} if view.frame is not None else {f"memory-inputs-{inspected.run.id}": 0}
 
 
 def _inputs(inspected: Inspected) -> InputGradientView:

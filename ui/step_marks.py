@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -23,6 +23,9 @@ _component = st.components.v2.component(
 )
 
 
-def step_marks(charts: Sequence[str], *, key: str) -> None:
-    """Mark the selected step in these charts (`live_chart` keys) whose x axis counts steps from 1; a click selects."""
-    _component(key=key, data={"charts": list(charts)}, height=1)
+def step_marks(charts: Mapping[str, int], *, key: str) -> None:
+    """Mark the selected step in these charts (`live_chart` keys) whose x axis counts steps from 1; a click selects.
+
+    The value of a chart is the number of the example's steps before its first one; negative where it begins earlier.
+    """
+    _component(key=key, data={"charts": dict(charts)}, height=1)
