@@ -85,11 +85,11 @@ function addReading(view) {
     const value = view.valueAt(node.name, view.focus.step, view.focus.layer, view.focus.unit)
     return Number.isNaN(value) && view.cellIsFresh() ? node.value : value
   }
-  view.cellStage = (columns) => {
+  // Which nodes of a cell a pass has not reached: values come from the left, the gradient from the right.
+  view.laterInCell = (columns) => {
     const { pass } = view
-    if (!pass.started) return Infinity
-    const part = pass.at - Math.floor(pass.at)
-    return pass.direction < 0 && part === 0 ? Infinity : Math.floor(part * columns + 1e-6)
+    const place = Math.floor((pass.at - Math.floor(pass.at)) * columns + 1e-6)
+    return (node) => (pass.started && (pass.direction < 0 ? node.depth < place : node.depth > place) ? " un-later" : "")
   }
 }
 
@@ -224,7 +224,7 @@ function advance(view, by) {
   pass.playing = false
   if (!pass.started) {
     Object.assign(pass, { started: true, at: pass.direction < 0 ? view.data.count - 1 : view.focus.step })
-    if (view.level === "cell") pass.at = view.focus.step
+    if (view.level === "cell") pass.at = view.focus.step + (pass.direction < 0 ? 0.999 : 0)
   } else {
     const step = (by * pass.direction) / parts(view)
     pass.at = clamp(Math.round((pass.at + step) * 1000) / 1000, 0, view.data.count - 1 + (parts(view) > 1 ? 0.999 : 0))
@@ -278,7 +278,7 @@ function fillNames(view) {
     select.replaceChildren(...names.map(([name, title]) => new Option(title, name)))
   }
   select.value = view.name
-  select.parentElement.hidden = names.length < 2
+  select.parentElement.hidden = names.length < 2 || view.level === "equation"
 }
 
 /* A picture that can't be drawn must not break the page. */
@@ -323,6 +323,7 @@ function description(view) {
 
 function controls(view) {
   const { root, data, level, focus, pass, reader } = view
+  fillNames(view)
   const levels = ["network", "cell", "equation"]
   const equation = data.cell?.equations.find(({ name }) => name === focus.name)
   for (const button of root.querySelectorAll(".unrolled-path button")) {

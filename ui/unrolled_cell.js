@@ -73,9 +73,9 @@ function drawCell(view, width) {
   const heading = `${view.layerAt(focus.step, focus.layer).title}, ${view.stepTitle(focus.step)}, unit ${focus.unit + 1}${view.unitCount(data.state) ? ` of ${view.unitCount(data.state)}` : ""}`
   scene.put("cell heading", "text", { class: "un-title", x: 4, y: 20, "text-anchor": "start", text: frame.narrow ? cut(heading, 52) : heading, label: heading }, texts)
   scene.put("cell note", "text", { class: "un-row", x: 4, y: 40, "text-anchor": "start", text: frame.narrow ? "Press a box for its equation" : "Values flow from left to right. Press a box to read its equation." }, texts)
-  const stage = view.cellStage(frame.columns.length)
-  for (const node of frame.nodes.values()) edgesTo(view, frame, node, edges, stage)
-  for (const node of frame.nodes.values()) node.source ? sourceBox(view, frame, node, boxes) : nodeBox(view, frame, node, boxes, stage)
+  const late = view.laterInCell(frame.columns.length)
+  for (const node of frame.nodes.values()) edgesTo(view, frame, node, edges, late(node))
+  for (const node of frame.nodes.values()) node.source ? sourceBox(view, frame, node, boxes) : nodeBox(view, frame, node, boxes, late(node))
   gradientNote(view, frame, texts)
   unitStrip(view, frame, texts)
   return frame.height
@@ -115,10 +115,9 @@ function along(segments, share) {
 }
 
 /* Lines to a node from all that it is computed from; where values are multiplied with each other, a sign joins them. */
-function edgesTo(view, frame, node, parent, stage) {
+function edgesTo(view, frame, node, parent, late) {
   const { scene } = view
   if (node.source) return
-  const late = node.depth > stage ? " un-later" : ""
   const products = node.terms.filter((term) => term.factors.filter((factor) => frame.nodes.has(factor.name)).length > 1)
   const joined = new Set()
   const ends = products.map((term, i) => {
@@ -160,18 +159,18 @@ function edge(view, frame, key, from, to, parent, late, target) {
 
 function sourceBox(view, frame, node, parent) {
   const { scene } = view
-  const value = node.value
-  const words = `${node.title}${node.shape ? `, ${node.shape}` : ""}${value === null || value === undefined ? "" : `: ${full(value)}`}`
+  const known = node.value !== null && node.value !== undefined
+  const value = known && view.cellIsFresh() ? node.value : null
+  const words = `${node.title}${node.shape ? `, ${node.shape}` : ""}${value === null ? "" : `: ${full(value)}`}`
   const group = scene.put(`node ${node.name}`, "g", { class: "un-source", role: "img", label: words, transform: `translate(${node.x} ${node.y})` }, parent)
   scene.put(`node ${node.name} box`, "rect", { class: "un-source-box", x: -node.w / 2, y: -node.h / 2, width: node.w, height: node.h, rx: node.h / 2 }, group)
-  scene.put(`node ${node.name} symbol`, "text", { class: "un-formula", x: 0, y: value === undefined || value === null ? -4 : -12, math: node.symbol }, group)
-  scene.put(`node ${node.name} title`, "text", { class: "un-small", x: 0, y: value === undefined || value === null ? 17 : 8, text: cut(node.title, Math.floor(node.w / 6.2)) }, group)
-  if (value !== null && value !== undefined) scene.put(`node ${node.name} value`, "text", { class: "un-number", x: 0, y: 24, text: short(value) }, group)
+  scene.put(`node ${node.name} symbol`, "text", { class: "un-formula", x: 0, y: known ? -12 : -4, math: node.symbol }, group)
+  scene.put(`node ${node.name} title`, "text", { class: "un-small", x: 0, y: known ? 8 : 17, text: cut(node.title, Math.floor(node.w / 6.2)) }, group)
+  if (known) scene.put(`node ${node.name} value`, "text", { class: "un-number", x: 0, y: 24, text: value === null ? "…" : short(value) }, group)
 }
 
-function nodeBox(view, frame, node, parent, stage) {
+function nodeBox(view, frame, node, parent, late) {
   const { scene, focus } = view
-  const late = node.depth > stage ? " un-later" : ""
   const value = view.nodeValue(node)
   const limit = node.name.endsWith("_gate") ? 1 : view.limitOf(node.name)
   const strong = onColour(value, limit)

@@ -56,7 +56,7 @@ function termRows(view, equation, fresh, { narrow, width, y }, parent) {
   sum = 0
   rows.forEach((term, i) => {
     const top = y + rise * i
-    const shapes = term.factors.filter((factor) => factor.shape).map((factor) => `${factor.symbol}: ${factor.shape}${Number.isFinite(factor.value) ? `, here ${short(factor.value)}` : ""}`)
+    const shapes = term.factors.filter((factor) => factor.shape).map((factor) => `${factor.symbol}: ${factor.shape}${fresh && Number.isFinite(factor.value) ? `, here ${short(factor.value)}` : ""}`)
     const words = `${i ? "plus " : ""}${mathPlain(term.text)}${shapes.length ? ` (${mathPlain(shapes.join("; "))})` : ""}: ${full(term.value)}`
     const row = scene.put(`term ${i}`, "g", { class: "un-term", role: "img", label: words }, parent)
     scene.put(`term ${i} sign`, "text", { class: "un-formula", x: narrow ? 10 : 18, y: top + 14, text: i ? "+" : "" }, row)

@@ -106,12 +106,22 @@ def test_a_pass_is_played_forward_and_backward_step_by_step(page, lstm):
     assert ahead > 0
     picture.get_by_role("button", name="One step forward").click()
     assert later.count() < ahead
+    picture.get_by_role("button", name="Show all steps").click()
+    expect(later).to_have_count(0)
     picture.get_by_role("button", name="Backward pass").click()
     expect(picture.locator(".un-cell[aria-label*='gradient of the loss']").first).to_be_visible()
     picture.get_by_role("button", name="Play").click()
     expect(picture.locator(".un-token.un-gradient").first).to_be_visible()
     picture.get_by_role("button", name="Pause").click()
     expect(picture.locator(".un-token")).to_have_count(0)
+    picture.get_by_role("button", name="Show all steps").click()
+    picture.get_by_role("button", name="Forward pass").click()
+    picture.locator(".un-cell.un-chosen").click()
+    nodes = picture.locator(".un-node")
+    expect(nodes).to_have_count(6)
+    for reached in (0, 4, 5, 6):  # what comes in; the gates; the cell state; the hidden state
+        picture.get_by_role("button", name="One step forward").click()
+        expect(picture.locator(".un-node:not(.un-later)")).to_have_count(reached)
 
 
 def test_a_selection_of_another_picture_is_marked(page, lstm):
