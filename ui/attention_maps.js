@@ -137,13 +137,21 @@ export default function ({ data, parentElement }) {
   if (view.data?.key !== data.key) view.cells = data.heads.map(numbers)
   view.data = data
   view.head = Math.min(view.head, data.heads.length - 1)
-  view.heads.replaceChildren(...data.titles.map((title, i) => new Option(title, i)))
+  if (view.heads.options.length !== data.titles.length)
+    view.heads.replaceChildren(...data.titles.map((title, i) => new Option(title, i)))
   view.heads.value = String(view.head)
   view.heads.disabled = data.titles.length < 2
   root.dataset.testid = data.name
   view.stage.setAttribute("aria-label", data.label)
+  const state = `${data.key} ${theme(view.stage).background}`
+  const same = view.state === state // a page that is redrawn while a run goes on mostly sends the same weights again
+  view.state = state
   view.end?.()
-  view.end = onSelection(() => draw(view))
+  let first = true
+  view.end = onSelection(() => {
+    if (!first || !same) draw(view)
+    first = false
+  })
   return () => {
     view.end()
     view.observer.disconnect()

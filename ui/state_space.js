@@ -238,8 +238,15 @@ export default function ({ data, parentElement }) {
   space.data = data
   root.dataset.testid = data.name
   space.stage.setAttribute("aria-label", data.label)
+  const state = `${data.key} ${theme(space.stage).background}`
+  const same = space.state === state // a page that is redrawn while a run goes on mostly sends the same path again
+  space.state = state
   space.end?.()
-  space.end = onSelection(() => draw(space))
+  let first = true
+  space.end = onSelection(() => {
+    if (!first || !same) draw(space)
+    first = false
+  })
   return () => {
     space.end()
     space.observer.disconnect()
