@@ -19,7 +19,7 @@ from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.memory import is_out_of_memory
 from seqcore.training.state import TrainingState
 
-__all__ = ["CapturedStep", "why_not_captured"]
+__all__ = ["CapturedStep", "constants_of", "why_not_captured"]
 
 MOST_PARAMETERS = 5_000_000  # larger models keep a GPU busy without a graph
 _WARM_UP = 3  # steps
@@ -63,7 +63,7 @@ class CapturedStep:
         state = self._state
         if self._refused is not None or state.progress.step == 0 or batch.lengths is not None:
             return None  # the first step makes the optimizer's state
-        size, baked = state.progress.batch_size, _constants(state)
+        size, baked = state.progress.batch_size, constants_of(state)
         shapes = [t.shape for t in _tensors(batch)]
         if (baked, shapes) != (self._baked, self._shapes):
             if self._graph is not None and baked == self._baked:
@@ -143,7 +143,7 @@ class CapturedStep:
         return finding
 
 
-def _constants(state: TrainingState) -> tuple[float, ...]:
+def constants_of(state: TrainingState) -> tuple[float, ...]:
     """What a captured step holds as constants, and what decides on its operations: other values need another graph."""
     model, training = state.experiment.model, state.experiment.training
     regularization = (model.dropout, model.recurrent_dropout, state.noise, training.weight_decay)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from seqcore.errors import DeviceError, ExperimentError
-from seqcore.events import CheckpointReady, Epoch, Event, Finding, Finished, Started, Steps
+from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finding, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import recipe
 from seqcore.inference.predictor import Predictor
@@ -124,6 +124,21 @@ def test_a_live_change_reaches_captured_steps() -> None:
 
         sizes.append(sum(float(t.square().sum()) for t in unpack(content).group("model").values()))
     assert sizes[0] < 0.8 * sizes[1]
+
+
+@pytest.mark.parametrize(
+    "change", [{"model.dropout": 0.4}, {"training.input_noise": 0.3}, {"training.batch_size": 16}], ids=str
+)
+def test_a_live_change_of_a_captured_step_is_that_of_one_that_is_not(
+    change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = [Changed(10, change)]
+    with_graph = list(fit(plan(model__num_layers=2), changes=recorded))
+    monkeypatch.setattr(captured, "MOST_PARAMETERS", 0)
+    without = list(fit(plan(model__num_layers=2), changes=recorded))
+    assert losses(with_graph) == pytest.approx(losses(without), rel=1e-3)
+    plain = losses(list(fit(plan(model__num_layers=2))))
+    assert len(plain) != len(losses(with_graph)) or not np.allclose(plain, losses(with_graph))
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

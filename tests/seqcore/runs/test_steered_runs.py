@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from seqcore.errors import ExperimentError, StoreError
-from seqcore.events import Changed, Finding
+from seqcore.events import Changed, CheckpointReady, Finding
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.execution import execute
 from seqcore.runs.store import Lease, Run, Store
 from seqcore.training.checkpoint import unpack
+from seqcore.training.control import Control
+from seqcore.training.fit import fit
 
 RATE = "training.learning_rate"
 
@@ -172,10 +174,7 @@ def test_a_run_that_was_paused_before_its_scores_stays_so_when_it_is_changed(
 def test_a_steered_run_that_is_left_resumes_to_the_same_bits(
     store: Store, plan: Experiment, wait_until: Callable[..., None]
 ) -> None:
-    """Paused, changed at several steps, left and resumed from its checkpoint, and once more in one piece by `fit`."""
-    from seqcore.training.control import Control
-    from seqcore.training.fit import fit
-
+    """Paused, changed at several steps, left and resumed from its checkpoint."""
     control = Control()
     lease = store.start(plan.with_changes({"training.epochs": 4}))
     thread = threading.Thread(target=execute, args=(store, lease), kwargs={"control": control})
@@ -196,11 +195,39 @@ def test_a_steered_run_that_is_left_resumes_to_the_same_bits(
     assert again is not None
     done = execute(store, again)
     assert done.status == "completed"
-    recorded = changed(store, done.id)
-    assert [change.changes for change in recorded] == wanted
+    assert [change.changes for change in changed(store, done.id)] == wanted
+    assert_replays(store, done)
+
+
+def assert_replays(store: Store, done: Run) -> None:
+    """`fit` in one piece ends with the same bits, from the experiment and what was recorded."""
     content = b""
-    for event in fit(done.experiment, changes=recorded):
-        content = getattr(event, "content", content)
+    for event in fit(done.experiment, changes=changed(store, done.id)):
+        content = event.content if isinstance(event, CheckpointReady) else content
     one, other = unpack(content).tensors, unpack(store.checkpoint(done.id) or b"").tensors
     assert one.keys() == other.keys()
     assert all(one[name].equal(other[name]) for name in one)
+
+
+@pytest.mark.timeout(300)  # a worker imports torch
+def test_a_steered_run_that_is_killed_resumes_to_the_same_bits(
+    store: Store, plan: Experiment, worker: Callable[[Store], Any], wait_until: Callable[..., None]
+) -> None:
+    run = store.submit(plan.with_changes({"training.epochs": 60, "training.replicas": 2}))
+    store.command(run.id, "slow", {"steps_per_second": 20.0})  # so that it is not over before it is changed
+    process = worker(store)
+    process.process.send(run.id)
+    wanted = [{"training.batch_size": 20}, {"model.dropout": 0.3}, {"training.input_noise": 0.1, RATE: 0.003}]
+    for number, changes in enumerate(wanted, 1):
+        before = store.run(run.id).step
+        wait_until(lambda before=before: store.run(run.id).step > before)
+        store.command(run.id, "change", changes)
+        wait_until(lambda number=number: len(changed(store, run.id)) == number)
+    process.kill()
+    assert store.run(run.id).status == "interrupted"
+    lease = store.claim(store.resume(run.id).id)
+    assert lease is not None
+    done = execute(store, lease)
+    assert (done.status, done.attempt) == ("completed", 2)
+    assert [change.changes for change in changed(store, done.id)] == wanted
+    assert_replays(store, done)

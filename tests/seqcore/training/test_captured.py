@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.live import live_settings
 from seqcore.tasks import TASKS
-from seqcore.training.captured import CapturedStep, why_not_captured
+from seqcore.training.captured import CapturedStep, constants_of, why_not_captured
 from seqcore.training.fit import load_table
 from seqcore.training.replicas import state_type
 from seqcore.training.state import TrainingState
@@ -61,6 +62,18 @@ def test_the_reason_is_said_once_on_a_gpu() -> None:
     assert finding.code == "cuda-graph"
     assert "not captured" in finding.message
     assert step.take_finding() is None
+
+
+def test_a_live_change_that_a_graph_holds_asks_for_another_graph() -> None:
+    """Only the learning rate, a tensor, and what does not concern steps may change under the same graph."""
+    made = state(training__snapshots=False)
+    value = {"whole": 7, "number": 0.25}
+    for setting, reason in live_settings(made.experiment):
+        if reason is None:
+            before = constants_of(made)
+            made.apply_changes({setting.path: value[setting.kind]})
+            unaffected = setting.path in ("training.learning_rate", "training.epochs", "training.patience")
+            assert (constants_of(made) == before) == unaffected, setting.path
 
 
 def test_tasks_whose_steps_differ() -> None:

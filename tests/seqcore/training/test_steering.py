@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqcore.data.parallel_text import pairs_table
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import CorruptError, ExperimentError
 from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finding, Finished, Steps
@@ -110,18 +111,56 @@ STEERED: dict[str, tuple[dict[str, Any], dict[int, dict[str, Any]]]] = {
 def test_a_steered_run_replays_to_the_bit_from_any_checkpoint(
     changes: dict[str, Any], wanted: dict[int, dict[str, Any]]
 ) -> None:
-    experiment = Experiment.make().with_changes({**BALL, **changes})
-    whole = steered(experiment, wanted)
+    own = {"data.source": changes["data.source"]} if "data.source" in changes else {}
+    small = {path: value for path, value in BALL.items() if not (own and path.startswith("data."))}
+    experiment = Experiment.make().with_changes(own).with_changes({**small, **changes})
+    assert_replays(experiment, wanted)
+
+
+def test_teacher_forcing_is_steered_too() -> None:
+    pairs = [(f"the {a} {b}", f"le {a}o {b}e") for a in ("cat", "dog", "cow") for b in ("eats", "runs", "sees", "naps")]
+    small = {"model.hidden_size": 4, "training.batch_size": 3, "training.epochs": 3}
+    experiment = Experiment.make().with_changes(
+        {"data.source": "everyday-phrases", "data.task": "translation", **small}
+    )
+    wanted = {2: {"training.teacher_forcing": 0.2}, 4: {"training.teacher_forcing": 1.0, "model.dropout": 0.2}}
+    assert_replays(experiment, wanted, data=pairs_table(pairs, name="pairs"))
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_batches_of_similar_length_get_another_size_with_the_next_epoch(replicas: int) -> None:
+    """They are made for one size; with replicas the smaller last batch of each comes at another step."""
+    lengths = np.array([5 + i % 7 for i in range(33)])
+    values = np.random.default_rng(0).normal(size=(lengths.sum(), 1))
+    labels = np.array(["up" if i % 2 else "down" for i in range(33)])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    table = Table(values=values, columns=("value",), offsets=offsets, labels=labels, independent=True)
+    experiment = Experiment.make().with_changes(
+        {
+            "data.source": "moving-shapes", "data.task": "classification", "data.validation_fraction": 0.0,
+            "data.test_fraction": 0.0, "model.hidden_size": 4, "training.batch_size": 8, "training.epochs": 3,
+            "training.replicas": replicas,
+        }
+    )  # fmt: skip
+    wanted = {2: {"training.batch_size": 12, "training.input_noise": 0.5}, 6: {"training.batch_size": 5}}
+    assert_replays(experiment, wanted, data=table)
+    epochs = of(steered(experiment, wanted, data=table), Epoch)
+    assert [epoch.step for epoch in epochs] == [5, 8, 15]  # 5 steps of 8, 3 of 12, 7 of 5 sequences
+
+
+def assert_replays(experiment: Experiment, wanted: dict[int, dict[str, Any]], **data: Any) -> None:
+    """A run that is steered so goes on to the same bits from its checkpoints, and is another one than without."""
+    whole = steered(experiment, wanted, **data)
     recorded = of(whole, Changed)
     assert [(change.step, change.changes) for change in recorded] == list(wanted.items())
     last = max(wanted)
     for kept in [event for event in of(whole, CheckpointReady) if event.step in (1, *wanted, last + 1)]:
-        rest = list(fit(experiment_at(kept), resume=kept.content, changes=recorded))
+        rest = list(fit(experiment_at(kept), resume=kept.content, changes=recorded, **data))
         assert not of(rest, Changed)
         found = losses(rest)
         assert found == {step: loss for step, loss in losses(whole).items() if step > kept.step}
         assert same_tensors(tensors(rest), tensors(whole))
-    plain = losses(list(fit(experiment)))
+    plain = losses(list(fit(experiment, **data)))
     first = min(wanted)
     assert all(plain[step] == losses(whole)[step] for step in range(1, first + 1))
     assert plain != losses(whole)
