@@ -105,9 +105,9 @@ def load_table(run: str) -> Table:
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _examples(run: str, split: str, _predictor: Predictor, _table: Table) -> list[InspectExample]:
     """The key contains the run, whose data never change."""
-    from seqcore.insight.examples import load_examples
+    from seqcore.insight.examples import separate_examples
 
-    return load_examples(_predictor, _table, split, MOST_EXAMPLES)
+    return separate_examples(_predictor, _table, split, limit=MOST_EXAMPLES)
 
 
 def load_examples_of(inspected: Inspected) -> list[InspectExample]:

@@ -19,6 +19,7 @@ __all__ = ["response"]
 
 MOST_SYMBOLS = 60
 _RANGES = 12  # of a column, with about as many steps in each
+_SAME = 1e-6  # of the range of a column: values that are closer count as one
 
 
 def response(
@@ -55,7 +56,7 @@ def response(
     values, inputs = np.concatenate(responses), np.concatenate(read)
     if not len(values):
         raise PredictionError("response: the examples have one step each, and a response needs a step before")
-    groups, labels = _by_symbol(inputs) if symbolic else _by_range(inputs.astype(np.float64))
+    groups, labels = _by_symbol(inputs) if symbolic else by_range(inputs.astype(np.float64))
     own = [values[groups == i] for i in range(len(labels))]
     centers = np.arange(len(own), dtype=np.float64)
     if not symbolic:
@@ -88,8 +89,10 @@ def _by_symbol(inputs: NDArray[np.generic]) -> tuple[NDArray[np.int64], list[str
     return number[inverse.reshape(-1)], [str(symbols[i]) for i in kept]
 
 
-def _by_range(values: Values) -> tuple[NDArray[np.int64], list[str]]:
+def by_range(values: Values) -> tuple[NDArray[np.int64], list[str]]:
     """The group of each step, and the ranges: each value by itself where there are few."""
+    unit = _SAME * float(np.ptp(values))
+    values = np.round(values / unit) * unit if unit > 0.0 else values  # 0 and 1e-16 are one value
     different = np.unique(values)
     if len(different) <= _RANGES:
         return np.searchsorted(different, values), [format_number(v) for v in different.tolist()]

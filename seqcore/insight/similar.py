@@ -11,7 +11,7 @@ from seqcore.errors import PredictionError
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
 from seqcore.insight.probes import architecture_of, states_of
-from seqcore.results.base import Words
+from seqcore.results.base import Values, Words
 from seqcore.results.formatting import format_number
 from seqcore.results.similar import SimilarMoment, SimilarView
 
@@ -36,8 +36,9 @@ def similar(
     """The moments in `examples` that are most like steps `span` (first and last, from 0) of `example`.
 
     Chosen are the units whose value is at least `threshold` at each step of the span. A moment has as many steps; it is
-    the more alike the more of these units, and the fewer others, are so at each of its steps. PredictionError for a
-    span that is not in the example, and where no unit is chosen.
+    the more alike the more of these units, and the fewer others, are so at each of its steps. Where the same units
+    stay active for longer, that is one moment, its first steps; of moments that are equally alike, those of different
+    examples come first. PredictionError for a span that is not in the example, and where no unit is chosen.
     """
     pattern = next(states_of(predictor, [example], name, layer)).values
     first, last = span
@@ -50,7 +51,8 @@ def similar(
             f"threshold: no unit is at least {threshold:g} at each step of the span; the highest that one keeps is "
             f"{lowest.max():.3g}"
         )
-    length, found, searched = last - first + 1, [], 0
+    length, searched = last - first + 1, 0
+    found: list[tuple[int, SimilarMoment]] = []  # with the rank within its example
     for each in states_of(predictor, examples, name, layer):
         searched += len(each.values)
         if len(each.values) < length:
@@ -61,9 +63,12 @@ def similar(
         score = shared / (len(units) + others)
         if (each.example.split, each.example.index) == (example.split, example.index):
             score[max(0, first - length + 1) : last + 1] = 0.0  # the span itself
-        found += [(score[t], each.example, int(t), int(shared[t]), int(others[t])) for t in _apart(score, length, most)]
-    found.sort(key=lambda moment: -moment[0])
-    moments = tuple(_moment(*moment, length=length) for moment in found[:most])
+        found += [
+            (rank, _moment(float(score[t]), each.example, t, int(shared[t]), int(others[t]), length=length))
+            for rank, t in enumerate(_apart(score, held, length, most))
+        ]
+    found.sort(key=lambda place: (-place[1].score, place[0]))  # stable: then in the order of the examples
+    moments = tuple(moment for _, moment in found[:most])
     vocabulary = predictor.codec().symbols_known
     return SimilarView(
         name=name,
@@ -87,13 +92,17 @@ def _held(active: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
     return held
 
 
-def _apart(score: NDArray[np.float64], length: int, most: int) -> list[int]:
-    """The places with the highest scores above 0 that are `length` apart, the best first."""
+def _apart(score: Values, held: NDArray[np.bool_], length: int, most: int) -> list[int]:
+    """The places with the highest scores above 0 that are `length` apart, the best first.
+
+    Of consecutive places with the same units only the first counts.
+    """
+    first = np.concatenate([[True], (held[1:] != held[:-1]).any(axis=1)])
     chosen: list[int] = []
     for place in np.argsort(-score, kind="stable").tolist():
         if score[place] <= 0.0 or len(chosen) == most:
             break
-        if all(abs(place - other) >= length for other in chosen):
+        if first[place] and all(abs(place - other) >= length for other in chosen):
             chosen.append(place)
     return chosen
 
@@ -113,7 +122,7 @@ def _moment(
         after=_texts(example, end, min(len(example.steps), end + _BESIDE)),
         shared=shared,
         others=others,
-        score=float(score),
+        score=score,
     )
 
 

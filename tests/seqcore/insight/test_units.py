@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from seqcore.insight.examples import load_examples, typed_example
 from seqcore.insight.probes import architecture_of, probe, states_of
 from seqcore.insight.projection import projection
 from seqcore.insight.reach import lag_weights, receptive_field
-from seqcore.insight.response import response
+from seqcore.insight.response import by_range, response
 from seqcore.insight.saturation import saturation
 from seqcore.insight.similar import similar
 from seqcore.insight.spectrum import spectrum
@@ -129,6 +130,20 @@ def test_similar_moments_share_units_with_the_span() -> None:
     assert (examples[0].index, first) not in places
 
 
+def test_a_moment_that_lasts_is_found_once_and_in_different_examples_first() -> None:
+    predictor, _ = untrained("next-letter")
+    with torch.no_grad():
+        for weight in predictor.model.parameters():
+            weight.zero_()
+        predictor.model.backbone.network.weight_ih_l0[0, 1] = 2.0  # type: ignore[union-attr, index]
+    steady, twice = (
+        replace(typed_example(predictor, text), split="val", index=index)
+        for index, text in enumerate(("aaaaaab", "aabbaaa"))
+    )  # the first unit is active at "a" alone
+    view = similar(predictor, typed_example(predictor, "aab"), [steady, twice], (0, 1))
+    assert [(m.index, m.first, m.score) for m in view.moments] == [(0, 0, 1.0), (1, 0, 1.0), (1, 4, 1.0)]
+
+
 def test_a_span_that_is_not_there_or_chooses_no_unit_is_refused() -> None:
     predictor, table = untrained("python-prose", training__stateful=False)
     examples = load_examples(predictor, table, "train", 2)
@@ -153,6 +168,12 @@ def test_the_response_to_a_symbol_is_the_mean_change_at_it() -> None:
     assert view.mean[place] == pytest.approx(np.mean(changes))
     assert (view.low[place], view.high[place]) == pytest.approx(tuple(np.percentile(changes, [25, 75])))
     assert (np.diff(view.mean) <= 0).all()
+
+
+def test_values_that_differ_by_rounding_are_one() -> None:
+    groups, labels = by_range(np.array([0.0, 1e-17, 1.0, 1.0 - 1e-16, 0.5]))
+    assert labels == ["0", "0.5", "1"]
+    assert groups.tolist() == [0, 0, 2, 2, 1]
 
 
 def test_the_response_to_values_is_by_range() -> None:
