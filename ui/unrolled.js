@@ -85,6 +85,13 @@ function addReading(view) {
     const value = view.valueAt(node.name, view.focus.step, view.focus.layer, view.focus.unit)
     return Number.isNaN(value) && view.cellIsFresh() ? node.value : value
   }
+  // What a cell is given: of a state before, the probe's number one step earlier is here at once.
+  view.sourceValue = (node) => {
+    if (view.cellIsFresh()) return node.value
+    const { step, layer, unit } = view.focus
+    const value = view.valueAt(node.name.replace(/_before$/, ""), step + (view.layerAt(step, layer).reverse ? 1 : -1), layer, unit)
+    return Number.isNaN(value) ? null : value
+  }
   // Which nodes of a cell a pass has not reached: values come from the left, the gradient from the right.
   view.laterInCell = (columns) => {
     const { pass } = view

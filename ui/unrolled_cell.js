@@ -160,7 +160,7 @@ function edge(view, frame, key, from, to, parent, late, target) {
 function sourceBox(view, frame, node, parent) {
   const { scene } = view
   const known = node.value !== null && node.value !== undefined
-  const value = known && view.cellIsFresh() ? node.value : null
+  const value = known ? view.sourceValue(node) : null
   const words = `${node.title}${node.shape ? `, ${node.shape}` : ""}${value === null ? "" : `: ${full(value)}`}`
   const group = scene.put(`node ${node.name}`, "g", { class: "un-source", role: "img", label: words, transform: `translate(${node.x} ${node.y})` }, parent)
   scene.put(`node ${node.name} box`, "rect", { class: "un-source-box", x: -node.w / 2, y: -node.h / 2, width: node.w, height: node.h, rx: node.h / 2 }, group)
