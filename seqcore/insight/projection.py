@@ -34,6 +34,8 @@ def projection(
         raise PredictionError(f"layer: {layer} is not allowed; use 0 to {len(internals.layer_titles) - 1}")
     values = internals.values(name, layer)
     known_steps = np.flatnonzero(np.isfinite(values).all(axis=1))
+    if not len(known_steps):
+        raise PredictionError("projection: the states of this step are not finite; choose an earlier step")
     values = values[known_steps]
     mean = values.mean(axis=0)
     _, sizes, directions = np.linalg.svd(values - mean, full_matrices=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from seqcore.errors import PredictionError
 from seqcore.inference.predictor import Predictor
@@ -18,7 +19,10 @@ def spectrum(predictor: Predictor) -> SpectrumView:
 
     PredictionError for an architecture without such matrices.
     """
-    found = architecture_of(predictor).spectra()
+    architecture = architecture_of(predictor)
+    if not all(bool(torch.isfinite(weight).all()) for weight in architecture.parameters()):
+        raise PredictionError("spectrum: weights of this step are not finite; choose an earlier step")
+    found = architecture.spectra()
     if not found:
         title = MODELS[predictor.experiment.model.architecture].title
         raise PredictionError(f"spectrum: {title} has no recurrent matrix; RNN, LSTM, GRU, sLSTM and LRU have")

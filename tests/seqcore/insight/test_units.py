@@ -233,6 +233,22 @@ def test_the_weights_of_a_linear_model_are_its_gradient() -> None:
         lag_weights(untrained("ramp-next-value")[0])
 
 
+def test_weights_that_are_not_finite_are_said_to_be_so() -> None:
+    predictor, table = untrained(SERIES, model__architecture="gru", training__seed=9)
+    with torch.no_grad():
+        next(predictor.model.parameters()).fill_(torch.nan)
+    examples = load_examples(predictor, table, "train", 3)
+    internals = probe(predictor, examples[0])
+    assert np.isnan(internals.arrays["hidden_state"]).all()
+    assert all(row[2:] == ["", "", ""] for row in internals.summary()[1])
+    with pytest.raises(PredictionError, match="spectrum: weights of this step are not finite"):
+        spectrum(predictor)
+    with pytest.raises(PredictionError, match="projection: the states of this step are not finite"):
+        projection(internals)
+    assert not saturation(predictor, examples).low["hidden_state"].any()
+    assert np.isnan(response(predictor, examples, unit=0).mean).all()
+
+
 def test_a_bidirectional_model_sees_later_steps_too() -> None:
     predictor, table = untrained(SERIES, model__architecture="gru", model__bidirectional=True)
     view = receptive_field(predictor, load_examples(predictor, table, "train", 1)[0], 3)
