@@ -26,7 +26,7 @@ from seqcore.results.data import PreviewWindow, WindowPreview
 from seqcore.results.formatting import counted, marked
 from ui import session
 from ui.cards import finding_box
-from ui.live_chart import live_chart
+from ui.live_chart import figure_text, live_chart
 
 __all__ = ["details", "facts", "findings", "profile_of", "sample_inputs_section"]
 
@@ -151,10 +151,10 @@ def details(profile: Profile, experiment: Experiment, table: Table) -> None:
     if profile.autocorrelation is not None:
         sections.append(lambda: _seasonality(profile, experiment))
     if profile.classes is not None:
-        sections.append(lambda: _classes(profile))
-    sections += [partial(_vocabulary, profile, i) for i in range(len(profile.vocabularies))]
+        sections.append(lambda: _classes(profile, experiment))
+    sections += [partial(_vocabulary, profile, experiment, i) for i in range(len(profile.vocabularies))]
     if profile.independent and profile.lengths.longest > profile.lengths.shortest:
-        sections.append(lambda: _lengths(profile, table))
+        sections.append(lambda: _lengths(profile, experiment, table))
     few = profile.classes is None or len(profile.columns) <= MAX_LABELLED_COLUMNS
     if table.tabular and few:
         sections.append(lambda: _columns(profile))
@@ -165,8 +165,17 @@ def details(profile: Profile, experiment: Experiment, table: Table) -> None:
                 section()
 
 
-def _picture(figure: go.Figure, *, key: str, label: str, reading: str) -> None:
-    live_chart(figure, key=key, label=label, height=int(figure.layout.height or 240), revision=label + reading)
+@st.cache_data(show_spinner=False, max_entries=64)
+def _drawn(of: str, key: str, _draw: Callable[[], go.Figure]) -> tuple[str, int]:
+    """A figure as the chart takes it, and its height. Plotly's checks of its figures take half of a visit."""
+    figure = _draw()
+    return figure_text(figure), int(figure.layout.height or 240)
+
+
+def _picture(draw: Callable[[], go.Figure], *, of: str, key: str, label: str, reading: str) -> None:
+    """Show what `draw` returns; `of` is all that this depends on."""
+    figure, height = _drawn(of, key, draw)
+    live_chart(figure, key=key, label=label, height=height, revision=label + reading)
     st.caption(reading)
 
 
@@ -180,31 +189,36 @@ def _seasonality(profile: Profile, experiment: Experiment) -> None:
         reading = f"period {period:,}, autocorrelation {correlation[period]:.2f}."
     if period and window < period:
         reading += f" The window of {window:,} (shaded) is shorter than the period."
+    info = autocorrelation_info(profile.autocorrelation, window=window)
     _picture(
-        plot_autocorrelation(autocorrelation_info(profile.autocorrelation, window=window)),
+        lambda: plot_autocorrelation(info),
+        of=experiment.to_json(),
         key="autocorrelation",
         label="Autocorrelation by lag",
         reading=f"Autocorrelation of {session.escape(profile.autocorrelation.column)} by lag. Seasonality: {reading}",
     )
 
 
-def _classes(profile: Profile) -> None:
+def _classes(profile: Profile, experiment: Experiment) -> None:
     assert profile.classes is not None
     st.subheader("Classes", anchor=False)
+    info = classes_info(profile.classes)
     _picture(
-        plot_bars(classes_info(profile.classes)),
+        lambda: plot_bars(info),
+        of=experiment.to_json(),
         key="classes",
         label="Sequences of each class, by split",
         reading="Number of sequences of each class in each split. Classes with few sequences are hard to learn.",
     )
 
 
-def _lengths(profile: Profile, table: Table) -> None:
+def _lengths(profile: Profile, experiment: Experiment, table: Table) -> None:
     st.subheader("Lengths", anchor=False)
     unit, whole = table.unit, table.sequence_unit.one
     name = unit.many if unit.seconds is None else f"{unit.many} of {unit.counted(1)}"
     _picture(
-        plot_bars(lengths_info(profile.lengths, x_title=f"{name} in a {whole}")),
+        lambda: plot_bars(lengths_info(profile.lengths, x_title=f"{name} in a {whole}")),
+        of=experiment.to_json(),
         key="lengths",
         label="Number of sequences by length",
         reading=f"{unit.span(profile.lengths.shortest, profile.lengths.longest)}, median "
@@ -212,7 +226,7 @@ def _lengths(profile: Profile, table: Table) -> None:
     )
 
 
-def _vocabulary(profile: Profile, i: int) -> None:
+def _vocabulary(profile: Profile, experiment: Experiment, i: int) -> None:
     words = profile.vocabularies[i]
     of = f": {words.of}" if len(profile.vocabularies) > 1 else ""  # a column's name, as it is in the data
     st.subheader(session.escape(f"Vocabulary{of}"), anchor=False)
@@ -223,7 +237,8 @@ def _vocabulary(profile: Profile, i: int) -> None:
     if unknown and words.unknown_symbols:
         rest += f" Examples: {', '.join(repr(s) for s in words.unknown_symbols[:4])}."
     _picture(
-        plot_bars(vocabulary_info(words)),
+        lambda: plot_bars(vocabulary_info(words)),
+        of=experiment.to_json(),
         key=f"vocabulary-{i}",
         label="The most frequent symbols",
         reading=session.escape(
@@ -269,27 +284,29 @@ def sample_inputs_section(experiment: Experiment, table: Table) -> None:
     if not preview.windows:
         st.caption("This split has no windows.")
     elif preview.windows[0].original is not None:
-        _number_windows(preview, table, trial=experiment.data.scaling == "auto")
+        _number_windows(preview, experiment, table)
     else:
         _word_windows(preview)
     return None
 
 
-def _number_windows(preview: WindowPreview, table: Table, *, trial: bool) -> None:
+def _number_windows(preview: WindowPreview, experiment: Experiment, table: Table) -> None:
+    trial, of = experiment.data.scaling == "auto", f"{preview.split} {experiment.to_json()}"
     left, right = st.columns(2, gap="large")
     targets = " Rings: targets." if 0 < len(preview.targets) <= MAX_MARKED else ""
     targets = " Last frame: target." if preview.targets and preview.frame else targets
     with left:
         st.caption("Original units")
-        before = plot_windows(windows_info(preview, scaled=False))
-        _picture(before, key="windows-before", label="Windows in original units", reading=f"Before scaling.{targets}")
+        _picture(
+            lambda: plot_windows(windows_info(preview, scaled=False)), of=of, key="windows-before",
+            label="Windows in original units", reading=f"Before scaling.{targets}",
+        )  # fmt: skip
     with right:
         st.caption(f"Scaled ({preview.scaling})" + (": a candidate of the scaling search" if trial else ""))
-        after = plot_windows(windows_info(preview, scaled=True))
         calendar = " Calendar features are further inputs." if preview.inputs > len(preview.columns) else ""
         _picture(
-            after, key="windows-after", label="The same windows, scaled",
-            reading="After scaling, fitted on the training split." + calendar,
+            lambda: plot_windows(windows_info(preview, scaled=True)), of=of, key="windows-after",
+            label="The same windows, scaled", reading="After scaling, fitted on the training split." + calendar,
         )  # fmt: skip
     answers = [w for w in preview.windows if w.answer]
     if answers:
