@@ -100,9 +100,6 @@ def _logged(store: Store, run: str) -> Iterator[None]:
 
 def _warm_up() -> None:
     """Import what a run needs and train a tiny model, so that the first run starts at once."""
-    import torch._dynamo
-    import torch.optim  # noqa: F401
-
     from seqcore.experiment.experiment import Experiment
     from seqcore.training.fit import fit
 

@@ -17,6 +17,7 @@ from seqcore.errors import DataError, ExperimentError, SeqcoreError
 from seqcore.evaluation.baselines.naive import fit_naive
 from seqcore.events import Preparing
 from seqcore.experiment.experiment import Experiment
+from seqcore.models.without_compiler import leave_compiler_out, step_of
 from seqcore.results import TableView
 
 __all__ = ["KINDS", "choice_view", "scaling_trials"]
@@ -99,6 +100,7 @@ def _trial(task: Any, table: Table, device: torch.device) -> float:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         model = task.build_model(data.codec).to(device)
+        leave_compiler_out()
         optimizer = torch.optim.Adam(model.parameters(), lr=_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         batches = (numbers for epoch in count() for numbers, _ in data.batches("train", training, epoch))
@@ -108,7 +110,7 @@ def _trial(task: Any, table: Table, device: torch.device) -> float:
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            step_of(optimizer)
             schedule.step()
     return _error(task, model, data)
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn, optim
 
 from seqcore.experiment.config import TrainingConfig
+from seqcore.models.without_compiler import leave_compiler_out
 
 __all__ = ["OPTIMIZERS", "make_optimizer"]
 
@@ -29,6 +30,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: TrainingConfig) -
     On an NVIDIA GPU step count and learning rate are tensors where the optimizer allows it, so that a step can be
     captured in a CUDA graph.
     """
+    leave_compiler_out()
     weights = list(parameters)
     common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
     if weights and weights[0].device.type == "cuda" and config.optimizer in _ON_GPU:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, optim
 
+from seqcore.models.without_compiler import step_of
+
 __all__ = ["Update"]
 
 Tensors = list[Tensor]
@@ -37,16 +39,16 @@ class Update:
         """Change the parameters by their gradients."""
         gradients = [p.grad for p in self._parameters]
         if self._apply is None:
-            self._optimizer.step()
+            step_of(self._optimizer)
             return
         if any(g is None for g in gradients):
             self._divide_counters()
-            self._optimizer.step()
+            step_of(self._optimizer)
             return
         if self._state is None:
             self._state = self._shared_state()
             if self._state is None:
-                self._optimizer.step()
+                step_of(self._optimizer)
                 return
         self._apply(self._parameters, gradients, self._state, self._group)  # type: ignore[arg-type]
 
