@@ -40,3 +40,14 @@ def chromium() -> Path:
     if path is None:
         pytest.fail(ADVICE)
     return path
+
+
+@pytest.fixture
+def short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts that are generated for previews and scores have a tenth of their length: they take most of the time of a
+    small run, each symbol as long as the one before.
+    """
+    from seqcore.tasks import language_modeling
+
+    for separator, length in (("", 12), (" ", 6)):
+        monkeypatch.setitem(language_modeling._WRITTEN, separator, length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from seqcore.runs.api import open_store
+from seqcore.runs.records import Run
 
 ROOT = Path(__file__).resolve().parents[3]
 ENDLESS = ("train", "bouncing-ball", "--set", "training.epochs=100000", "--set", "data.options.samples=200", "--json")
@@ -57,7 +61,13 @@ def answer(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-def test_ctrl_c_stops_cleanly_and_the_run_can_go_on(start: Start) -> None:
+def kept(folder: Path, run: str) -> Run:
+    """A run as the store has it."""
+    with contextlib.closing(open_store(f"sqlite:///{folder / 'seqcore.db'}")) as store:
+        return store.run(run)
+
+
+def test_ctrl_c_stops_cleanly_and_the_run_can_go_on(tmp_path: Path, start: Start) -> None:
     training = start(*ENDLESS)
     run = until(training, "epoch")["run"]
     training.send_signal(signal.SIGINT)
@@ -66,26 +76,26 @@ def test_ctrl_c_stops_cleanly_and_the_run_can_go_on(start: Start) -> None:
     assert "Traceback" not in err
     finished = json.loads(out.splitlines()[-1])
     assert (finished["event"], finished["status"]) == ("finished", "stopped")
-    (shown,) = answer(start("show", run, "--json"))
-    assert shown["status"] == "stopped"
+    shown = kept(tmp_path, run)
+    assert shown.status == "stopped"
     going_on = start("resume", run, "--json")
-    assert until(going_on, "started")["step"] == shown["step"]
+    assert until(going_on, "started")["step"] == shown.step
     going_on.send_signal(signal.SIGINT)
     going_on.communicate(timeout=120)
     assert going_on.returncode == 130
 
 
-def test_sigterm_writes_a_checkpoint_and_exits(start: Start) -> None:
+def test_sigterm_writes_a_checkpoint_and_exits(tmp_path: Path, start: Start) -> None:
     training = start(*ENDLESS)
     run = until(training, "epoch")["run"]
     training.terminate()
     _, err = training.communicate(timeout=120)
     assert training.returncode == 143
     assert "Traceback" not in err
-    (shown,) = answer(start("show", run, "--json"))
-    assert shown["status"] == "interrupted"
+    shown = kept(tmp_path, run)
+    assert shown.status == "interrupted"
     going_on = start("resume", run, "--json")
-    assert until(going_on, "started")["step"] == shown["step"]
+    assert until(going_on, "started")["step"] == shown.step
 
 
 def test_another_terminal_pauses_continues_and_stops_a_run(start: Start) -> None:
@@ -143,7 +153,7 @@ def test_a_very_long_name_is_shortened_in_an_error(start: Start) -> None:
         assert "no " in err or "too long" in err
 
 
-def test_training_stops_cleanly_when_its_reader_goes_away(start: Start) -> None:
+def test_training_stops_cleanly_when_its_reader_goes_away(tmp_path: Path, start: Start) -> None:
     training = start(*ENDLESS)
     run = until(training, "epoch")["run"]
     assert training.stdout is not None
@@ -151,8 +161,8 @@ def test_training_stops_cleanly_when_its_reader_goes_away(start: Start) -> None:
     assert training.stderr is not None
     assert "Traceback" not in training.stderr.read()
     assert training.wait(timeout=120) == 141
-    (shown,) = answer(start("show", run, "--json"))
-    assert shown["status"] == "stopped"
+    shown = kept(tmp_path, run)
+    assert shown.status == "stopped"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -174,23 +184,23 @@ def _status_of(pid: int, name: str) -> str:
     return next(line.split()[1] for line in lines if line.startswith(f"{name}:"))
 
 
-def test_a_burst_of_ctrl_c_aborts_a_run_that_keeps_what_was_printed(start: Start) -> None:
+def test_a_burst_of_ctrl_c_aborts_a_run_that_keeps_what_was_printed(tmp_path: Path, start: Start) -> None:
     training = start(*ENDLESS)
     epoch = until(training, "epoch")
     for _ in range(8):
         training.send_signal(signal.SIGINT)
     _, err = training.communicate(timeout=120)
     assert (training.returncode, err) == (130, "")
-    (shown,) = answer(start("show", epoch["run"], "--json"))
-    assert shown["status"] == "stopped"
-    assert shown["epoch"] >= epoch["epoch"]
+    shown = kept(tmp_path, epoch["run"])
+    assert shown.status == "stopped"
+    assert shown.epoch >= epoch["epoch"]
 
 
-def test_an_epoch_is_printed_after_it_is_stored(start: Start) -> None:
+def test_an_epoch_is_printed_after_it_is_stored(tmp_path: Path, start: Start) -> None:
     training = start(*ENDLESS)
     epoch = until(training, "epoch")
     training.kill()
     training.communicate()
-    (shown,) = answer(start("show", epoch["run"], "--json"))
-    assert shown["epoch"] >= epoch["epoch"]
-    assert shown["status"] == "interrupted"
+    shown = kept(tmp_path, epoch["run"])
+    assert shown.epoch >= epoch["epoch"]
+    assert shown.status == "interrupted"

@@ -21,6 +21,7 @@ from seqcore.training.checkpoint import unpack
 from seqcore.training.control import Control
 from seqcore.training.fit import fit, load_table
 
+pytestmark = pytest.mark.usefixtures("short_samples")
 TEXT = "The cat sat on the mat and the dog sat on the log. " * 20
 SMALL = {"model.hidden_size": 6, "model.num_layers": 2, "training.epochs": 2, "training.batch_size": 16}
 PLANS: dict[str, dict[str, Any]] = {

@@ -14,6 +14,8 @@ from seqcore.training.fit import fit
 from seqcore.training.previews import PREVIEW_SHARE, PreviewSchedule, next_preview
 from seqcore.training.state import Progress
 
+pytestmark = pytest.mark.usefixtures("short_samples")
+
 
 def test_at_least_twenty_previews_are_planned_and_their_gaps_grow() -> None:
     steps = [1]
@@ -53,7 +55,7 @@ def test_previews_take_at_most_their_share_of_the_time(cost: float) -> None:
             "data.predict": "every",
             "data.window": 8,
         },
-        {"data.source": "moving-shapes", "data.task": "classification"},
+        {"data.source": "moving-shapes", "data.task": "classification", "data.options": {"samples": 100}},
     ],
     ids=["regression", "language-modeling", "classification"],
 )

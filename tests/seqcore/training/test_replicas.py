@@ -25,6 +25,7 @@ from seqcore.training.replica_cost import ReplicaCost, replica_cost
 from seqcore.training.replicas import ReplicatedState, state_type
 from seqcore.training.state import TrainingState
 
+pytestmark = pytest.mark.usefixtures("short_samples")
 CPU = torch.device("cpu")
 TEXT = "The cat sat on the mat and the dog sat on the log. " * 20
 WORDS = "\n".join(
