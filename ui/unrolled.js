@@ -258,7 +258,8 @@ function play(view) {
   let before = performance.now()
   const frame = (now) => {
     if (!pass.playing || !view.svg.isConnected) return
-    const step = Math.floor(pass.at)
+    const stage = () => Math.floor(pass.at * parts(view))
+    const drawn = stage()
     // The time of a frame may lie before the click that began the pass.
     const moved = (Math.max(0, now - before) / 1000) * 2 ** view.reader.speed * pass.direction
     before = Math.max(before, now)
@@ -266,10 +267,11 @@ function play(view) {
     const here = view.focus.step >= view.data.first && view.focus.step < view.data.first + view.data.sent
     if (here) pass.at += moved
     if (pass.direction > 0 ? pass.at >= view.data.count - 0.001 : pass.at <= 0) {
-      pass.at = pass.direction > 0 ? view.data.count - 1 : 0
+      pass.at = pass.direction > 0 ? view.data.count - 0.001 : 0 // all of the last cell is reached
       pass.playing = false
     }
-    if (!view.still || Math.floor(pass.at) !== step || !pass.playing) follow(view)
+    // Without motion, only what a pass has reached changes.
+    if (!view.still || stage() !== drawn || !pass.playing) follow(view)
     if (pass.playing) requestAnimationFrame(frame)
   }
   requestAnimationFrame(frame)

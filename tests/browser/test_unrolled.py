@@ -119,6 +119,12 @@ def test_a_pass_is_played_forward_and_backward_step_by_step(page, lstm):
     picture.locator(".un-cell.un-chosen").click()
     nodes = picture.locator(".un-node")
     expect(nodes).to_have_count(6)
+    page.emulate_media(reduced_motion="reduce")
+    picture.get_by_role("button", name="Play").click()
+    expect(picture.locator(".un-node:not(.un-later)")).to_have_count(4)
+    expect(picture.locator(".un-token")).to_have_count(0)
+    picture.get_by_role("button", name="Pause").click()
+    picture.get_by_role("button", name="Show all steps").click()
     for reached in (0, 4, 5, 6):  # what comes in; the gates; the cell state; the hidden state
         picture.get_by_role("button", name="One step forward").click()
         expect(picture.locator(".un-node:not(.un-later)")).to_have_count(reached)
