@@ -107,6 +107,8 @@ def _draw(
     text = written(view)
     if text is not None:
         st.html(text)
+        largest = ", ".join(f"{view.steps[t]!r} {view.values[t, f]:+.3g}" for t, f in view.largest(5))
+        st.caption(escape(f"Largest: {largest}."))
     else:
         figure = plot_attributions(attributions_info(view.with_title("")))
         largest = "; ".join(f"{view.steps[t]}, {view.columns[f]}: {view.values[t, f]:+.3g}" for t, f in view.largest(3))

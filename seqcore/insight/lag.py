@@ -41,7 +41,8 @@ def gradient_by_lag(
     them (scaled numbers, encoded symbols) and over the numbers of the prediction, of symbols and classes the
     log-probability of the most probable one. Of more than 4 numbers it is estimated from 4 random signs each
     (Hutchinson 1990), the same ones at every call. `examples` are evenly spread over the `split` (default: validation).
-    The lag of a translation counts back over the words written to those of the sentence. PredictionError where no
+    The lag of a translation counts back over the words written to those of the sentence. Where a state is carried from
+    window to window, each example begins with the initial state all the same. PredictionError where no
     prediction depends on the input, for an empty split, and for replicas.
     """
     if examples < 1:
