@@ -20,6 +20,7 @@ INTERVAL = 0.2  # seconds between two writes, and between two polls for commands
 FIRST_SECONDS, FIRST_INTERVAL = 1.0, 0.04  # at first, writes are more frequent, so that the first point shows at once
 CHECKPOINT_INTERVAL = 1.0  # seconds; of several checkpoints in less time, the last is written
 SNAPSHOT_INTERVAL = 2.0  # seconds; several snapshots in less time are written together
+FIRST_SNAPSHOTS = 0.5  # seconds after the start; a shorter run writes all of them at its end
 SNAPSHOT_BYTES = 2**22  # more are written at once
 RARE = 0.5  # seconds between two events
 MAX_QUEUED = 1000  # events; `put` waits when so many are unwritten
@@ -41,13 +42,14 @@ class EventWriter:
         self._last_put = time.monotonic()
         self._wake = threading.Event()
         self._flushing = threading.Event()
+        self._everything = False  # with checkpoints and snapshots that could wait
         self._closing = False
         self._stepped = False
         self._error: SeqcoreError | None = None
         self._checkpoint: CheckpointReady | None = None
         self._checkpoint_written = 0.0
         self._snapshots: list[SnapshotReady] = []
-        self._snapshots_written = 0.0
+        self._snapshots_written = time.monotonic() - SNAPSHOT_INTERVAL + FIRST_SNAPSHOTS
         self._unwritten = 0
         self._guard = threading.Condition()
         self.pausing = False  # whether the run was asked to pause at its next checkpoint
@@ -63,7 +65,7 @@ class EventWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self._closing = True
+        self._closing = self._everything = True
         self._flushing.set()
         self._wake.set()
         self._thread.join()
@@ -104,6 +106,7 @@ class EventWriter:
 
     def flush(self) -> None:
         """Wait until every queued event is in the store."""
+        self._everything = True
         self._flushing.set()
         self._wake.set()
         with self._guard:
@@ -154,10 +157,10 @@ class EventWriter:
                     # Collect events for a while: one write for many of them.
                     self._flushing.wait(max(0.0, written + interval - time.monotonic()))
                 closing = self._closing
-                flushing = self._flushing.is_set()
                 self._flushing.clear()
                 self._wake.clear()
-                self._write(everything=flushing)
+                everything, self._everything = self._everything or closing, False
+                self._write(everything=everything)
                 written = time.monotonic()
                 if closing and self._events.empty():
                     return

@@ -193,14 +193,24 @@ def test_a_live_run_can_be_forked(store: Store) -> None:
     forks: list[Run] = []
 
     def on_event(event: object) -> None:
-        if isinstance(event, Steps) and event.first_step > 30 and not forks:
+        if isinstance(event, Steps) and event.first_step > 30 and not forks and store.snapshots(live.run):
+            assert store.run(live.run).status == "running"
             forks.append(store.fork(live.run, 27, RATE))
             forks.append(store.fork(live.run))
 
-    live = store.start(small({"training.epochs": 60}))
+    live = store.start(small({"training.epochs": 500}))
     base = execute(store, live, on_event=on_event)
     assert forks
-    ended = carry_out(store, forks[0])
+    lease = store.claim(forks[0].id)
+    assert lease is not None
+    control = Control()
+
+    def stop(event: object) -> None:
+        if isinstance(event, Steps) and event.first_step > 40:
+            control.stop()
+
+    ended = execute(store, lease, control=control, on_event=stop)
+    assert ended.step > 28
     assert_shared(store, base, ended, 27)
     assert forks[1].parent_step is not None
     assert 0 <= forks[1].parent_step <= base.step
