@@ -331,8 +331,9 @@ function drawLine(view, map, values) {
   const x = (t) => LEFT + (t + 0.5) * each
   if (input.kind === "lines") {
     const roles = [colours.ink, colours.green, colours.orange]
-    input.lines.forEach((row, i) => path(context, row, x, 6, split - 14, input.low, input.high, roles[i % 3]))
-    scale(context, colours, input.low, input.high, 6, split - 14)
+    input.lines.forEach((row, i) => path(context, row, x, 12, split - 14, input.low, input.high, roles[i % 3]))
+    scale(context, colours, input.low, input.high, 12, split - 14)
+    legend(context, input.names, roles, width - RIGHT)
   } else if (input.kind === "frames") drawFrames(context, colours, view, inner, split - 14)
   else if (input.kind === "map") {
     const cells = (view.inputCells ??= numbers(input.cells))
@@ -345,16 +346,17 @@ function drawLine(view, map, values) {
   }
   context.fillStyle = colours.quiet
   context.textAlign = "left"
-  const low = map.diverging ? -map.scale : 0
+  const high = ownScale(map, values)
+  const low = map.diverging ? -high : 0
   const [top, bottom] = [split + 4, height - AXIS - 2]
   context.strokeStyle = colours.line
   context.beginPath()
-  const zero = bottom - ((0 - low) / (map.scale - low)) * (bottom - top)
+  const zero = bottom - ((0 - low) / (high - low)) * (bottom - top)
   context.moveTo(LEFT, zero)
   context.lineTo(LEFT + inner, zero)
   context.stroke()
-  path(context, values, x, top, bottom, low, map.scale, colours.blue, 1.75)
-  scale(context, colours, low, map.scale, top, bottom)
+  path(context, values, x, top, bottom, low, high, colours.blue, 1.75)
+  scale(context, colours, low, high, top, bottom)
   drawSteps(view, context, colours, width, height - AXIS)
   const { step } = selected()
   if (step === null || step >= view.data.steps.length) return
@@ -368,8 +370,27 @@ function drawLine(view, map, values) {
   if (!Number.isFinite(value)) return
   context.fillStyle = colours.blue
   context.beginPath()
-  context.arc(x(column), bottom - ((value - low) / (map.scale - low)) * (bottom - top), 3.5, 0, 7)
+  context.arc(x(column), bottom - ((value - low) / (high - low)) * (bottom - top), 3.5, 0, 7)
   context.fill()
+}
+
+/* The end of a unit's axis: 1 for gates, else the next of 1, 2, 5, 10, ... above its largest value. */
+function ownScale(map, values) {
+  const most = Math.max(...values.filter(Number.isFinite).map(Math.abs), 0)
+  if (map.name.endsWith("_gate") || !(most > 0)) return map.scale
+  const power = 10 ** Math.floor(Math.log10(most))
+  return Math.min(map.scale, [1, 2, 5, 10].map((f) => f * power).find((end) => end >= most * (1 - 1e-6)))
+}
+
+/* The names of the lines in their colours, from the right. */
+function legend(context, names, roles, right) {
+  context.textAlign = "right"
+  for (let i = names.length - 1; i >= 0; i--) {
+    const name = names[i].length > 24 ? `${names[i].slice(0, 23)}…` : names[i]
+    context.fillStyle = roles[i % roles.length]
+    context.fillText(name, right, 6)
+    right -= context.measureText(name).width + 14
+  }
 }
 
 function path(context, row, x, top, bottom, low, high, colour, thick = 1.3) {

@@ -180,10 +180,10 @@ def _input(inspected: Inspected, stride: int) -> dict[str, Any]:
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     lines = [[float(v) if math.isfinite(v) else None for v in column] for column in values.T]
-    colours = ("black", "green", "orange")
-    names = "; ".join(f"{colour}: {name}" for colour, name in zip(colours, example.columns, strict=False))
-    reading = f"Above: the input ({names}). Blue: the unit's value."
-    return {"kind": "lines", "lines": lines, "low": low, "high": high, "reading": reading}
+    reading = "Above: the input. Blue: the unit's value."
+    return {
+        "kind": "lines", "lines": lines, "names": list(example.columns), "low": low, "high": high, "reading": reading,
+    }  # fmt: skip
 
 
 def _cells(values: NDArray[np.float64], kind: str, reading: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from seqcore.errors import SeqcoreError
+from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.runs.records import Run
 from ui import run_labels
 from ui.session import select_run, selected_run, show_errors, store
@@ -24,7 +24,10 @@ def choose_run(title: str, runs: list[Run]) -> Run | None:
             found = store().run(wanted)
         except SeqcoreError as error:
             st.title(title, anchor=False)
-            show_errors(error)
+            gone = isinstance(error, NotFoundError)
+            show_errors(
+                NotFoundError(f"{error.lines[0].partition('; ')[0]}; it may have been deleted") if gone else error
+            )
             st.button("Show the newest run", on_click=select_run, args=(None,))
             return None
         known[found.id] = found
