@@ -190,6 +190,7 @@ function render(root) {
   const board = boards.get(root)
   if (!board || !root.isConnected) return
   const { data } = board
+  root.classList.add("drawn")
   const dark = isDark(root)
   setText(root.querySelector(".race-summary"), data.summary)
   const cards = root.querySelector(".race-cards")
@@ -274,7 +275,7 @@ export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".race-board")
   let board = boards.get(root)
   if (!board) {
-    board = { axis: "byStep" }
+    board = { axis: "byStep", calls: 0 }
     boards.set(root, board)
     board.observer = new ResizeObserver(() => render(root))
     board.observer.observe(root)
@@ -289,8 +290,12 @@ export default function ({ data, parentElement }) {
   }
   board.data = data
   render(root)
-  return () => {
-    board.observer.disconnect()
-    boards.delete(root)
-  }
+  // Streamlit also calls this for an update that the next one has overtaken.
+  const call = ++board.calls
+  return () =>
+    setTimeout(() => {
+      if (board.calls !== call) return
+      board.observer.disconnect()
+      boards.delete(root)
+    }, 500)
 }

@@ -136,7 +136,8 @@ def _summary(
         return "Nobody leads yet: every competitor needs a validation score first."
     step = f"validation {words.short} {format_number(state.at_step[by_step])}{unit} up to step {state.step:,}"
     time = f"{format_number(state.at_time[by_time])}{unit} up to {format_duration(state.seconds)}"
-    start = "Finished. " if ended else ""
+    whole = all(source.run.status == "completed" for source in sources)
+    start = "" if not ended else "Finished. " if whole else "Ended before every competitor had finished. "
     if by_step == by_time:
         return f"{start}{titles[by_step]} leads at equal steps ({step}) and at equal time ({time})."
     return f"{start}{titles[by_step]} leads at equal steps ({step}), {titles[by_time]} at equal time ({time})."

@@ -177,28 +177,26 @@ def _live_race(entries: Sequence[Entry], group: str, was_active: bool) -> None:
 
 
 def _buttons(runs: Sequence[Run], *, active: bool) -> None:
-    """Pause or continue all, and stop all; after the end, race again."""
+    """Pause, continue and stop all; after the end, race again."""
     refused = next((text for run in runs if (text := permissions.refused_help(run))), None)
-    going = [run for run in runs if run.status == "running"]
-    paused = [run for run in runs if run.status == "paused"]
+    of = {status: [run for run in runs if run.status == status] for status in ("running", "paused")}
+    live = [run for run in runs if not run.ended]
     with st.container(horizontal=True, key="race-buttons"):
-        if not active:
-            again = permissions.refused_help()
-            pressed = st.button(
-                "Race again", key="race-again", icon=":material/replay:", disabled=again is not None,
-                help=again or "The same competitors once more. The same seed gives the same scores.",
-            )  # fmt: skip
-            if pressed:
-                _race_again(runs)
-                st.rerun()
-        elif paused and not going:
-            _button("Continue all", "play_arrow", "Continue every competitor.", permissions.continue_, paused, refused)
-        else:
-            help = "Pause every competitor; their slots are free meanwhile."
-            _button("Pause all", "pause", help, permissions.pause, going, refused)
-        live = [run for run in runs if not run.ended]
         if active:
+            help = "Pause every competitor; their slots are free meanwhile."
+            _button("Pause all", "pause", help, permissions.pause, of["running"], refused)
+            help = "Continue every paused competitor."
+            _button("Continue all", "play_arrow", help, permissions.continue_, of["paused"], refused)
             _button("Stop all", "stop", "End the race. The weights are kept.", permissions.stop, live, refused)
+            return
+        again = permissions.refused_help()
+        pressed = st.button(
+            "Race again", key="race-again", icon=":material/replay:", disabled=again is not None,
+            help=again or "The same competitors once more. The same seed gives the same scores.",
+        )  # fmt: skip
+    if pressed:
+        _race_again(runs)
+        st.rerun()
 
 
 def _race_again(runs: Sequence[Run]) -> None:

@@ -18,7 +18,14 @@ pytestmark = pytest.mark.timeout(600)
 
 MOST = 0.1
 PAGES = ("/", "/data", "/predict", "/inspect", "/runs", "/compare")
-WITH_RUN = ("/?run=latest", "/data?run=latest", "/predict?run=latest", "/inspect?run=latest", "/runs?run=latest")
+WITH_RUN = (
+    "/?run=latest",
+    "/data?run=latest",
+    "/predict?run=latest",
+    "/inspect?run=latest",
+    "/runs?run=latest",
+    "/compare?runs=latest",
+)
 
 
 @pytest.fixture(scope="module")

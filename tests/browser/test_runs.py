@@ -60,3 +60,14 @@ def test_deleting_asks_for_confirmation_and_removes_the_run(page, store):
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("button", name=re.compile("LSTM 19"))).to_have_count(0)
     assert run.id not in [known.id for known in store.runs()]
+
+
+def test_ticked_runs_are_compared_and_the_link_names_them(page, store):
+    runs = [seqcore.train(short(**{"model.architecture": name}), store=store) for name in ("gru", "mingru")]
+    page.goto("/runs")
+    for name in ("GRU 32", "minGRU 32"):
+        page.get_by_role("checkbox", name=re.compile(f", {name} ")).first.check()
+    page.get_by_role("button", name="Compare 2 runs").click()
+    expect(page.get_by_role("heading", name="Compare", level=1)).to_be_visible()
+    expect(page.get_by_test_id("compare-curves-0").locator(".trace")).to_have_count(2)
+    assert all(run.id[:8] in page.url for run in runs)
