@@ -47,6 +47,10 @@ def state_gradients(predictor: Predictor, table: Table, example: InspectExample)
         outputs = read_inputs(task, model, batch).outputs.detach().requires_grad_()
         loss = task.loss(outputs, batch)
         (of_outputs,) = torch.autograd.grad(loss, outputs)  # [1, S, O]
+        if not bool(torch.isfinite(of_outputs).all()):
+            raise PredictionError(
+                "gradients: the loss of this example or its gradient is not finite; the model diverged"
+            )
         scored = np.flatnonzero(of_outputs[0].abs().sum(dim=1).numpy())
         if not len(scored):
             raise PredictionError(

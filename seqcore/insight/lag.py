@@ -56,7 +56,9 @@ def gradient_by_lag(
         indices = data.spread(split, examples)
         shares = [share for share in _shares(predictor, data, split, indices) if share is not None]
     if not shares:
-        raise PredictionError("gradients: the prediction does not depend on the input; every gradient is 0")
+        raise PredictionError(
+            "gradients: the prediction does not depend on the input; every gradient is 0 or not finite"
+        )
     longest = max(map(len, shares))
     by_lag = np.full((len(shares), longest), np.nan)
     for row, share in zip(by_lag, shares, strict=True):

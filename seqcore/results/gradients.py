@@ -57,7 +57,7 @@ class StateGradientsView(View):
             for layer in range(len(self.layer_titles))
             if np.isfinite(self.norms[name][layer, -1, place])
         ]
-        return known[-1]
+        return known[-1] if known else (self.names[-1], len(self.layer_titles) - 1)
 
     @property
     def caption(self) -> str:

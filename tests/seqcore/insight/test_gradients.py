@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from seqcore.errors import PredictionError
+from seqcore.insight.attributions import attributions
 from seqcore.insight.differentiation import differentiable, trace_states
 from seqcore.insight.examples import load_example, typed_example
 from seqcore.insight.gradients import batch_of, input_gradient, state_gradients
+from seqcore.insight.lag import gradient_by_lag
 from seqcore.plots.state_gradients import state_gradients_info
 from tests.seqcore.insight.untrained import untrained
 
@@ -175,3 +177,16 @@ def test_what_has_no_gradients_says_why() -> None:
     if together.replicas == 2:
         with pytest.raises(PredictionError, match="choose one"):
             input_gradient(together, typed_example(predictor, "70 80 90"))
+
+
+def test_a_model_that_has_diverged_says_so() -> None:
+    predictor, table = untrained("sine-to-cosine", model__hidden_size=7)
+    with torch.no_grad():
+        next(predictor.model.parameters()).fill_(float("nan"))
+    example = load_example(predictor, table, "train", 0)
+    with pytest.raises(PredictionError, match="diverged"):
+        state_gradients(predictor, table, example)
+    with pytest.raises(PredictionError, match="not finite"):
+        gradient_by_lag(predictor, table)
+    with pytest.raises(PredictionError, match="not finite"):
+        attributions(predictor, table, example)
