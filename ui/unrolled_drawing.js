@@ -102,13 +102,14 @@ function mathText(node, formula) {
   }
 }
 
-/* A number in at most five characters for the picture. */
+/* A number in few characters for the picture. */
 function short(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–"
   const size = Math.abs(value)
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞"
   let text
-  if (size !== 0 && size < 0.005) text = powerOfTen(value, 0)
+  if (size !== 0 && size < 0.0005) text = powerOfTen(value, 0)
+  else if (size !== 0 && size < 0.01) text = value.toFixed(3)
   else if (size < 10) text = value.toFixed(2)
   else if (size < 100) text = value.toFixed(1)
   else if (size < 100000) text = value.toFixed(0)
