@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -31,11 +32,19 @@ def process(name: str, folder: Path) -> FrameworkProcess:
     return FrameworkProcess(name, sys.executable, folder / f"{name}.log")
 
 
-def test_processes_train_the_same_model_on_command(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrameworkProcess]:
+    """A process of plain PyTorch that waits for a case."""
+    with closing(process("pytorch", tmp_path_factory.mktemp("pytorch"))) as one:
+        one.wait()
+        yield one
+
+
+def test_processes_train_the_same_model_on_command(folder: Path, plain: FrameworkProcess) -> None:
     losses = []
-    with closing(process("seqcore", folder)) as ours, closing(process("pytorch", folder)) as plain:
+    with closing(process("seqcore", folder)) as ours:
+        ours.wait()
         for one in (ours, plain):
-            one.wait()
             assert one.versions["torch"] == torch.__version__
             one.prepare(CASE, folder / "weights.npz")
             rounds = [one.train(1), one.train(29)]
@@ -76,14 +85,13 @@ def test_a_process_that_fails_says_why_in_one_line(folder: Path) -> None:
     assert str(raised.value) == "ModuleNotFoundError: No module named 'skorch'"
 
 
-def test_a_case_that_fails_leaves_the_process_for_the_next(folder: Path) -> None:
-    with closing(process("pytorch", folder)) as one:
-        one.wait()
-        np.savez(folder / "wrong.npz", weight_ih_l0=np.zeros(1, np.float32))
-        with pytest.raises(Failed, match=r"KeyError: .*weight_hh_l0"):
-            one.prepare(CASE, folder / "wrong.npz")
-        one.prepare(CASE, folder / "weights.npz")
-        assert one.train().steps == 20
+def test_a_case_that_fails_leaves_the_process_for_the_next(folder: Path, plain: FrameworkProcess) -> None:
+    np.savez(folder / "wrong.npz", weight_ih_l0=np.zeros(1, np.float32))
+    with pytest.raises(Failed, match=r"KeyError: .*weight_hh_l0"):
+        plain.prepare(CASE, folder / "wrong.npz")
+    plain.prepare(CASE, folder / "weights.npz")
+    assert plain.train().steps == 20
+    plain.finish()
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
