@@ -269,3 +269,12 @@ def test_similar_moments_open_the_example_where_they_are(runs: dict[str, str]) -
     assert f"run={run}&amp;at=5&amp;split=test&amp;example=" in body
     page.slider(key=f"similar-threshold-{run}").set_value(0.95).run()
     assert any("No unit is at least 0.95" in info.value.replace("\\", "") for info in page.info)
+
+
+def test_a_long_input_is_thinned_and_says_so(runs: dict[str, str]) -> None:
+    page = open_page(run=runs["next-letter-of-four"], split="typed", input="abcd" * 700, step="2700")
+    maps = components(page)["inspect_heat_maps"]
+    assert len(maps["steps"]) == 2800
+    assert (maps["stride"], maps["columns"]) == (2, 1400)
+    assert maps["selection"]["step"] == 2699
+    assert param(page, "input") is None  # too long for a link
