@@ -154,7 +154,7 @@ def detail(run: Run) -> None:
     info = loss_of(history.moment(), parent=parent_losses(run))
     if not info.empty:
         figure = plot_loss(info)
-        figure.update_layout(height=250)
+        figure.update_layout(height=250 if info.parent is None else 290)  # its legend has more lines
         picture(figure, key=f"loss-{run.id}", label=info.sentence)
     scores = run_labels.scores(run)
     if scores.model is not None:

@@ -84,7 +84,7 @@ def _dialog(run: Run, wanted: int | None) -> None:
     step = int(step or 0)  # an emptied control has none
     try:
         known = 0 <= step <= run.step
-        st.caption(_start(kept, step) if known else "This run has no such step.")
+        st.caption(_start(run, kept, step) if known else "This run has no such step.")
         base = store.experiment_at(run.id, min(max(step, 0), run.step))
     except SeqcoreError as error:
         session.show_errors(error)
@@ -114,8 +114,10 @@ def _first_step(run: Run, kept: list[Snapshot]) -> int:
     return max((one.step for one in kept if 2 * one.step <= run.step), default=0) if run.ended else run.step
 
 
-def _start(kept: list[Snapshot], step: int) -> str:
+def _start(run: Run, kept: list[Snapshot], step: int) -> str:
     """From which snapshot training goes on."""
+    if run.status == "completed" and step == run.step:
+        return "This is the end of the run: a fork from here needs more epochs."
     before = [one.step for one in kept if one.step <= step]
     if not before:
         return "This run has no snapshot at or before this step."

@@ -12,7 +12,7 @@ from seqcore.plots.style import colour
 
 __all__ = ["ParentLosses", "mark_fork", "parent_traces"]
 
-_OPACITY, _WIDTH = 0.4, 1.25
+_OPACITY, _WIDTH = 0.5, 1.25
 
 Values = NDArray[np.float64]
 
