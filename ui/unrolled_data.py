@@ -156,7 +156,9 @@ def _layers(internals: InternalsView, state: str) -> list[dict[str, Any]]:
     stages = np.array(internals.stages or ("",) * len(internals.steps))
     found = []
     for layer, title in enumerate(internals.layer_titles):
-        known = np.isfinite(internals.arrays[state][:, layer]).any(axis=1) if state else np.ones(len(stages), bool)
+        known: NDArray[np.bool_] = np.ones(len(stages), bool)
+        if internals.stages and state:  # NaN in a stage that lacks the layer; of one stage, all are there
+            known = np.asarray(np.isfinite(internals.arrays[state][:, layer]).any(axis=1))
         own = {}
         for stage in dict.fromkeys(stages[known].tolist()):
             # the titles are those of the first stage; a decoder reads in one direction only
@@ -191,7 +193,9 @@ def _attention(internals: InternalsView, steps: slice) -> dict[str, Any]:
         row = step - first
         inside = 0 <= row < weights.shape[1]
         columns = slice(max(0, steps.start), None) if not first else slice(None)
-        rows.append([round(float(w), 4) for w in weights[:, row, columns].mean(axis=0)] if inside else None)
+        rows.append(
+            [round(float(w), 4) for w in np.nan_to_num(weights[:, row, columns].mean(axis=0))] if inside else None
+        )
     return {"attention": rows, "attentionFirst": 0 if first else steps.start}
 
 

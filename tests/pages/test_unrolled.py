@@ -185,3 +185,15 @@ def test_frames_are_sent_as_pictures(run):
     brightest = np.unravel_index(inputs.argmax(), inputs.shape)
     assert pixels[brightest] == 255
     assert unrolled_data(inspected(run, "bouncing-ball"), Focus())["frames"] is None
+
+
+def test_a_model_that_has_diverged_is_sent_without_numbers_that_json_lacks():
+    values = np.full((3, 1, 2), np.nan)
+    view = InternalsView(
+        0, ("a", "b", "c"), np.zeros((3, 1)), ("value",), ("hidden_state",), {"hidden_state": values}, ("layer 1",),
+        attention=np.full((1, 3, 3), np.nan),
+    )  # fmt: skip
+    data = internals_data(view, Focus(2), gradient=np.full((3, 1), np.nan))
+    json.dumps(data, allow_nan=False)
+    assert np.isnan(decoded(data["arrays"]["hidden_state"]["values"])).all()
+    assert data["layers"] == [{"row": "Layer 1", "stages": {"": {"title": "Layer 1", "reverse": False}}}]
