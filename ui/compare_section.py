@@ -168,6 +168,8 @@ def tradeoff_section(found: Comparison) -> None:
         if not drawn:
             st.subheader("Score against cost", anchor=False)
             drawn = True
+        if len(found.sets) > 1:
+            st.markdown(f"**Problem {place + 1}: {escape(_problem(entries[0]))}**")
         for column, view, cost in zip(st.columns(2, gap="medium"), views, ("time", "parameters"), strict=True):
             points = "; ".join(f"{p.name}: {format_number(p.y)} at {format_number(p.x)}" for p in view.points)
             label = f"{view.y_title} against {view.x_title}. {points}"

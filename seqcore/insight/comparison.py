@@ -19,15 +19,15 @@ from seqcore.results.predictions import FilmsView, PredictionsView
 from seqcore.results.spacing import join_sentence
 
 __all__ = [
-    "AXES", "Axis", "Difference", "Progress", "axis_named", "comparable_sets", "differences", "same_but_seeds",
-    "same_loss", "short_titles", "side_by_side", "written",
+    "AXES", "HARMLESS", "Axis", "Difference", "Progress", "axis_named", "comparable_sets", "differences",
+    "same_but_seeds", "same_loss", "short_titles", "side_by_side", "written",
 ]  # fmt: skip
 
 Values = NDArray[np.float64]
 ABSENT = "–"
 """In place of a value: the field does not apply to this experiment."""
 
-_HARMLESS = ("data.scaling", "data.inputs", "data.calendar")
+HARMLESS = ("data.scaling", "data.inputs", "data.calendar")
 """Fields of the data section that change neither what is scored nor its unit."""
 _LOSS = ("data.scaling", "data.burn_in", "training.loss", "training.class_weights")
 """Fields that change the unit or the terms of the loss, which is in scaled units."""
@@ -109,7 +109,7 @@ def _problem(experiment: Experiment) -> str:
     kept = {
         path: value
         for path, value in values.items()
-        if path.startswith("data.") and path in applying and path not in _HARMLESS and path != "data.options.name"
+        if path.startswith("data.") and path in applying and path not in HARMLESS and path != "data.options.name"
     }
     return repr(sorted(kept.items(), key=lambda item: item[0]))
 

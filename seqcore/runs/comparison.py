@@ -15,6 +15,7 @@ from seqcore.events import Finished, Started
 from seqcore.experiment.experiment import Experiment
 from seqcore.insight.comparison import (
     ABSENT,
+    HARMLESS,
     Difference,
     Progress,
     axis_named,
@@ -106,7 +107,8 @@ class Comparison:
         """Why scores of some entries can't be compared; empty where all can."""
         if len(self.sets) < 2:
             return ""
-        fields = ", ".join(d.path for d in self.differences if d.path.startswith("data."))
+        paths = [d.path for d in self.differences if d.path.startswith("data.") and d.path not in HARMLESS]
+        fields = ", ".join(paths)
         return (
             f"These runs are of {len(self.sets)} different problems ({fields} differ): their scores and losses do not "
             "measure the same thing and must not be ranked against each other. Each problem is shown by itself."
