@@ -6,6 +6,7 @@ draws through `Inspected.find`, and the same is found for the neighbouring snaps
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,6 +34,7 @@ __all__ = [
 T = TypeVar("T")
 Find = Callable[["Inspected"], Any]
 
+PAUSE = 0.15  # seconds that the browser has for drawing before the server works ahead
 MOST_EXAMPLES = 60  # of the data that are searched, and that shares and means are taken over
 
 SELECTED = "inspect-selection"
@@ -160,6 +162,7 @@ def prefetch(inspected: Inspected, neighbours: Sequence[Snapshot]) -> None:
     run, replica = inspected.run, inspected.replica
 
     def work(token: Token) -> None:
+        time.sleep(PAUSE)
         for snapshot in neighbours:
             try:
                 if not token.wanted():
