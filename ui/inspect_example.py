@@ -58,6 +58,7 @@ def choose_example(run: Run, now: Shown, predictor: Predictor, table: Table) -> 
     )  # fmt: skip
     if split != now.split:
         now.split, now.example = split, 0
+        now.faults.clear()
     return _typed(run, now, predictor, table) if split == TYPED else _numbered(run, now, sizes[split], predictor, table)
 
 
@@ -69,7 +70,9 @@ def _numbered(run: Run, now: Shown, size: int, predictor: Predictor, table: Tabl
         f"Number, 1 to {size:,}", 1, size, now.example + 1, key=f"inspect-example-{run.id}-{now.split}", width=150,
         help="The number of the example in its split, in the order of the data.",
     )  # fmt: skip
-    now.example = int(number) - 1
+    if now.example != int(number) - 1:
+        now.example = int(number) - 1
+        now.faults.clear()
     try:
         return _example(run.id, now.split, now.example, predictor, table)
     except SeqcoreError as error:

@@ -149,7 +149,8 @@ def test_nonsense_in_the_link_is_one_line(runs: dict[str, str], name: str, value
 
 
 def test_another_example_gives_other_states_and_changes_the_link(runs: dict[str, str]) -> None:
-    page = open_page(run=runs["bouncing-ball"])
+    page = open_page(run=runs["bouncing-ball"], unit="x")
+    assert page.warning
     before = components(page)["inspect_heat_maps"]
     page.number_input(key=f"inspect-example-{runs['bouncing-ball']}-test").set_value(4).run()
     assert not page.exception
@@ -157,6 +158,7 @@ def test_another_example_gives_other_states_and_changes_the_link(runs: dict[str,
     assert before["of"] != after["of"]
     assert before["maps"][0]["layers"] != after["maps"][0]["layers"]
     assert param(page, "example") == "4"
+    assert not page.warning  # what was wrong in the link is said until something else is chosen
 
 
 def test_typed_input_is_inspected_and_kept_in_the_link(runs: dict[str, str]) -> None:
