@@ -28,7 +28,7 @@ __all__ = ["board_data", "race_board"]
 _FOLDER = Path(__file__).parent
 _POINTS = 120  # of a line
 _DASHES = ("", "6 3", "2 3", "6 3 2 3")
-_OUT = ("failed", "interrupted", "stopped", "damaged")
+_OUT = ("failed", "interrupted", "damaged")  # one that was stopped is ranked by what it has reached
 
 _component = st.components.v2.component(
     "sequence_lab_race_board",

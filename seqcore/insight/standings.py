@@ -18,7 +18,7 @@ Values = NDArray[np.float64]
 class Lap:
     """The epochs of one competitor: the validation score `scores[n]` at the last step and at the time of each.
 
-    `counts` is False for one that failed or was stopped: it does not hold the others back.
+    `counts` is False for one that failed: it does not hold the others back.
     """
 
     steps: NDArray[np.int64]
