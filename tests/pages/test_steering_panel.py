@@ -26,8 +26,9 @@ STARTED = Started(
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A store for the pages, without workers."""
+    """A store for the pages, without workers, and looked at in every script run."""
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
+    monkeypatch.setattr("ui.shared_history.INTERVAL", 0.0)
     monkeypatch.setattr(Scheduler, "start", lambda self: self)
     st.cache_resource.clear()
     opened = Store(tmp_path / "runs")
