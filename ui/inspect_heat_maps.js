@@ -590,6 +590,16 @@ function mount(root, key) {
   return view
 }
 
+/* Scroll to the picture that the followed link leads to: once, and again when what is above it has its height. */
+function reveal(stage) {
+  if (window.sequenceLabRevealed) return
+  window.sequenceLabRevealed = true
+  const show = () => stage.isConnected && stage.scrollIntoView({ block: "center" })
+  const waiting = [0, 300, 1000].map((delay) => setTimeout(show, delay))
+  const stop = () => waiting.forEach(clearTimeout)
+  for (const event of ["wheel", "touchstart", "keydown", "pointerdown"]) window.addEventListener(event, stop, { once: true, passive: true })
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".heat-maps")
   let view = views.get(root)
@@ -635,6 +645,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const state = [data.key, data.sent, view.layer, theme(view.stage).background].join()
   if (view.state !== state) redraw(view)
   view.state = state
+  if (data.reveal) reveal(view.stage)
   return () => {
     view.end()
     view.observer.disconnect()

@@ -13,6 +13,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from ui.inspect_context import SELECTED, SPAN, Inspected, Selection
+from ui.inspect_link import revealed
 from ui.session import escape
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def heat_maps(inspected: Inspected) -> None:
     layer = _sent_layer(view, inspected.selection)
     data = inspected.find(f"heat-maps {layer}", partial(_data, layer))
     selection = {name: getattr(inspected.selection, name) for name in ("step", "layer", "unit", "name")}
-    _component(key=key, data={**data, "selection": selection, "name": key}, on_selected_change=selected)
+    sent = {**data, "selection": selection, "name": key, "reveal": revealed("states")}
+    _component(key=key, data=sent, on_selected_change=selected)
     st.caption(
         "Rows: units. Columns: steps of the input. Color: the value, as the scale at the right of each title says. "
         f"Drag over steps to select a span.{_also_missing(view)}{f' {escape(view.note)}' if view.note else ''}"

@@ -10,11 +10,12 @@ from seqcore.runs.records import Run
 from ui.inspect_context import SELECTED, SPAN, Selection
 from ui.session import RUN
 
-__all__ = ["Shown", "shown", "write_link"]
+__all__ = ["REVEAL", "Shown", "revealed", "shown", "write_link"]
 
 KEYS = ("at", "split", "example", "input", "step", "unit", "replica")
 SPLITS = ("train", "val", "test", "typed")
 LONGEST = 1_000  # characters of a typed input in the link
+REVEAL = "show"  # in a link: the picture that is scrolled into view, once
 _SHOWN = "inspect-shown"
 
 
@@ -22,7 +23,8 @@ _SHOWN = "inspect-shown"
 class Shown:
     """What a visitor looks at. Numbers in the link begin at 1, as on the page; here they begin at 0.
 
-    `at` is None for the newest snapshot; `split` "" for the one that is scored; `faults` are lines about the link.
+    `at` is None for the newest snapshot; `split` "" for the one that is scored; `faults` are lines about the link. `reveal` names the
+    picture that the link leads to, "" for the top of the page.
     """
 
     run: str
@@ -32,6 +34,7 @@ class Shown:
     typed: str | None = None
     replica: int = 0
     follow: bool = True
+    reveal: str = ""
     faults: list[str] = field(default_factory=list)
 
 
@@ -61,7 +64,7 @@ def _of_link(run: Run) -> Shown:
     typed = st.query_params.get("input")
     return Shown(
         run.id, at, split, (example or 1) - 1, typed, (replica or 1) - 1, follow=at is None and not run.ended,
-        faults=faults,
+        reveal=st.query_params.pop(REVEAL, ""), faults=faults,
     )  # fmt: skip
 
 
@@ -73,6 +76,12 @@ def _number(name: str, faults: list[str], least: int) -> int | None:
         return int(text)
     faults.append(f"{name}: {text[:40]!r} is not allowed; use a whole number from {least}")
     return None
+
+
+def revealed(picture: str) -> bool:
+    """Whether the link that was followed leads to a picture of the page."""
+    now: Shown | None = st.session_state.get(_SHOWN)
+    return now is not None and now.reveal == picture
 
 
 def write_link(now: Shown, *, at: int, split: str, replicas: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from html import escape as html
 from pathlib import Path
@@ -12,9 +13,12 @@ import numpy as np
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
+from seqcore.plots.style import COLOURS
+from seqcore.results.formatting import format_number
 from seqcore.results.similar import SimilarMoment, SimilarView
 from ui.inspect_chart import plain
 from ui.inspect_context import SPAN, Inspected, load_examples_of
+from ui.inspect_link import REVEAL
 from ui.results import download_csv, file_stem
 from ui.run_labels import SPLITS, title
 from ui.session import escape
@@ -102,11 +106,13 @@ def _row(
 ) -> str:
     link = urlencode(
         {"run": inspected.run.id, "at": inspected.at, "split": moment.split, "example": moment.index + 1,
-         "step": moment.first + 1}
+         "step": moment.first + 1, REVEAL: "states"}
     )  # fmt: skip
-    steps = f"step {moment.first + 1}" + (f" to {moment.last + 1}" if moment.last > moment.first else "")
-    where = f"{SPLITS.get(moment.split, moment.split)}, {moment.title}, {steps}"
-    shared = f"{moment.shared} of {len(view.units)} units" + (f", {moment.others} others" if moment.others else "")
+    many = moment.last > moment.first
+    steps = f"Steps {moment.first + 1} to {moment.last + 1}" if many else f"Step {moment.first + 1}"
+    where = f"{steps} of {moment.title} ({SPLITS.get(moment.split, moment.split)})"
+    others = f", {moment.others} other{'' if moment.others == 1 else 's'}" if moment.others else ""
+    shared = f"{moment.shared} of {len(view.units)} units{others}"
     return (
         f'<li><a href="?{html(link)}" target="_self">{html(where)}</a><small>{shared}</small>'
         f"{_picture(view, moment, known.get((moment.split, moment.index)))}</li>"
@@ -122,6 +128,7 @@ def _picture(view: SimilarView, moment: SimilarMoment, example: InspectExample |
 
 
 def _line(example: InspectExample, moment: SimilarMoment) -> str:
+    """The curve as an image: `st.html` removes inline SVG."""
     assert example.values is not None
     low, high = max(0, moment.first - BESIDE), min(len(example.values), moment.last + 1 + BESIDE)
     many = len(example.columns) > MOST_LINES
@@ -136,7 +143,11 @@ def _line(example: InspectExample, moment: SimilarMoment) -> str:
         f"{i * across:.1f},{26 - 24 * (v - bottom) / size:.1f}" for i, v in enumerate(values) if np.isfinite(v)
     )
     left, width = (moment.first - low - 0.5) * across, (moment.last - moment.first + 1) * across
-    return (
-        f'<svg viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label="{html(name)}">'
-        f'<rect x="{max(0.0, left):.1f}" y="0" width="{width:.1f}" height="28"/><polyline points="{points}"/></svg>'
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 28" preserveAspectRatio="none">'
+        f'<rect x="{max(0.0, left):.1f}" y="0" width="{width:.1f}" height="28" fill="{COLOURS["prediction"][0]}" '
+        f'fill-opacity="0.24"/><polyline points="{points}" fill="none" stroke="{COLOURS["prediction"][0]}" '
+        'stroke-width="1.6" vector-effect="non-scaling-stroke"/></svg>'
     )
+    words = f"{name} from {format_number(bottom)} to {format_number(float(known.max()))}, the moment shaded"
+    return f'<img alt="{html(words)}" src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'

@@ -109,3 +109,17 @@ def test_a_drag_over_a_heat_map_is_the_span_of_similar_moments(inspected: Page) 
     thumbs = inspected.locator(".st-key-inspect-similar").get_by_role("slider")
     expect(thumbs.first).to_have_value("5")
     expect(thumbs.nth(1)).to_have_value("8")
+
+
+def test_a_similar_moment_has_its_curve_and_its_link_leads_to_the_moment(inspected: Page) -> None:
+    open_section(inspected, "similar", ".sl-moments img")
+    curve = inspected.locator(".sl-moments img").first
+    expect(curve).to_have_attribute("alt", re.compile("height from .* to .*, the moment shaded"))
+    size = curve.evaluate("image => image.decode().then(() => [image.naturalWidth, image.clientWidth])")
+    assert min(size) > 0  # st.html removes inline SVG, and an image that is no picture has no size
+    link = inspected.locator(".sl-moments a").first
+    assert re.match(r"Steps \d+ to \d+ of ", link.text_content() or "")
+    link.click()
+    expect(inspected.locator(".heat-maps-stage")).to_be_in_viewport(ratio=0.5, timeout=PATIENCE)
+    expect(inspected.locator(".heat-maps-readout")).to_contain_text("step ")
+    expect(inspected).not_to_have_url(re.compile("show="))
