@@ -23,8 +23,8 @@ _SHOWN = "inspect-shown"
 class Shown:
     """What a visitor looks at. Numbers in the link begin at 1, as on the page; here they begin at 0.
 
-    `at` is None for the newest snapshot; `split` "" for the one that is scored; `faults` are lines about the link. `reveal` names the
-    picture that the link leads to, "" for the top of the page.
+    `at` is None for the newest snapshot; `split` "" for the one that is scored; `faults` are lines about the link.
+    `reveal` names the picture that the link leads to, "" for the top of the page.
     """
 
     run: str
