@@ -51,9 +51,11 @@ function cellFrame(view, width) {
   } else {
     const room = (width - 16) / columns.length
     const space = Math.max(most * 92, 250)
+    const functions = view.data.cell.equations.some(({ terms }) => terms.some(({ factors }) => factors.some((factor) => factor.function && nodes.has(factor.name))))
+    const gap = functions ? 112 : 64 // with room for the function that stands on a line
     columns.forEach((column, depth) => {
       const rise = space / column.length
-      column.forEach((node, i) => Object.assign(node, { x: 8 + room * (depth + 0.5), y: top + rise * (i + 0.5), w: clamp(room - 64, 76, 158), h: 66 }))
+      column.forEach((node, i) => Object.assign(node, { x: 8 + room * (depth + 0.5), y: top + rise * (i + 0.5), w: clamp(room - gap, 76, 158), h: 66 }))
     })
     height = top + space + 14
   }
@@ -130,7 +132,8 @@ function edgesTo(view, frame, node, parent, late) {
       const from = frame.nodes.get(factor.name)
       if (!from) continue
       joined.add(factor.name)
-      edge(view, frame, `${factor.name} ${node.name} ${i}`, from, sign, parent, late, node)
+      const way = edge(view, frame, `${factor.name} ${node.name} ${i}`, from, sign, parent, late, node)
+      applied(view, frame, `${factor.name} ${node.name} ${i}`, factor, from, way, parent, late)
     }
     const group = scene.put(`sign ${node.name} ${i}`, "g", { class: `un-sign${late}`, label: `elementwise product ${mathPlain(term.text)}` }, parent)
     scene.put(`sign ${node.name} ${i} c`, "circle", { cx: sign.x, cy: sign.y, r: 8 }, group)
@@ -139,9 +142,24 @@ function edgesTo(view, frame, node, parent, late) {
     scene.put(`sign ${node.name} ${i} l`, "path", { class: `un-arrow${late}`, d }, parent)
   })
   for (const name of node.from) {
-    const alone = node.terms.some((term) => !products.includes(term) && term.factors.some((factor) => factor.name === name))
-    if (!joined.has(name) || alone) edge(view, frame, `${name} ${node.name}`, frame.nodes.get(name), node, parent, late, node)
+    const alone = node.terms.filter((term) => !products.includes(term)).flatMap((term) => term.factors).filter((factor) => factor.name === name)
+    if (joined.has(name) && !alone.length) continue
+    const way = edge(view, frame, `${name} ${node.name}`, frame.nodes.get(name), node, parent, late, node)
+    for (const factor of alone) applied(view, frame, `${name} ${node.name}`, factor, frame.nodes.get(name), way, parent, late)
   }
+}
+
+/* On its line, the function that a value goes through before it is used, such as tanh, and what it gives. */
+function applied(view, frame, key, factor, from, way, parent, late) {
+  if (!factor.function) return
+  const { scene } = view
+  const [x, y] = along(way, (way.length - 0.55) / way.length)
+  const value = view.cellIsFresh() ? factor.value : null
+  const group = scene.put(`applied ${key}`, "g", { class: `un-applied${late}`, role: "img", label: `${mathPlain(factor.symbol)}, of ${from.title.toLowerCase()}: ${full(value)}`, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }, parent)
+  const wide = 12 + 6.4 * factor.function.length
+  scene.put(`applied ${key} box`, "rect", { class: "un-badge", x: -wide / 2, y: -9, width: wide, height: 18, rx: 9 }, group)
+  scene.put(`applied ${key} name`, "text", { class: "un-formula un-badge-text", x: 0, y: 4, math: factor.function }, group)
+  if (value !== null && value !== undefined) scene.put(`applied ${key} value`, "text", { class: "un-number", ...(frame.narrow ? { x: wide / 2 + 18, y: 4 } : { x: 0, y: -13 }), text: short(value) }, group)
 }
 
 function edge(view, frame, key, from, to, parent, late, target) {
@@ -149,24 +167,32 @@ function edge(view, frame, key, from, to, parent, late, target) {
   const touched = view.hovered === from.name || view.hovered === target.name ? " un-touched" : ""
   view.scene.put(`edge ${key}`, "path", { class: `un-edge${late}${touched}`, d: curve(points), "aria-hidden": "true" }, parent)
   const { pass } = view
-  if (!pass.playing || view.still) return
+  if (!pass.playing || view.still) return points
   const part = (pass.at - Math.floor(pass.at)) * frame.columns.length - (target.depth - 1)
-  if (part < 0 || part > 1) return
+  if (part < 0 || part > 1) return points
   const back = pass.direction < 0
   const [x, y] = along(points, part)
   view.scene.put(`token ${key}`, "circle", { class: `un-token${back ? " un-gradient" : ""}`, cx: x.toFixed(1), cy: y.toFixed(1), r: 4 }, parent)
+  return points
 }
 
 function sourceBox(view, frame, node, parent) {
   const { scene } = view
-  const known = node.value !== null && node.value !== undefined
-  const value = known ? view.sourceValue(node) : null
-  const words = `${node.title}${node.shape ? `, ${node.shape}` : ""}${value === null ? "" : `: ${full(value)}`}`
+  const several = node.numbers.length > 1
+  const known = several || (node.value !== null && node.value !== undefined)
+  const value = known && !several ? view.sourceValue(node) : null
+  const all = several && view.cellIsFresh() ? node.numbers : null
+  const whose = node.name === "x" ? "" : ` of unit ${view.focus.unit + 1}`
+  const words = `${node.title}${node.shape ? `, ${node.shape}` : ""}${all ? `: ${all.map(full).join(", ")}` : value === null ? "" : `${whose}: ${full(value)}`}`
   const group = scene.put(`node ${node.name}`, "g", { class: "un-source", role: "img", label: words, transform: `translate(${node.x} ${node.y})` }, parent)
   scene.put(`node ${node.name} box`, "rect", { class: "un-source-box", x: -node.w / 2, y: -node.h / 2, width: node.w, height: node.h, rx: node.h / 2 }, group)
-  scene.put(`node ${node.name} symbol`, "text", { class: "un-formula", x: 0, y: known ? -12 : -4, math: node.symbol }, group)
-  scene.put(`node ${node.name} title`, "text", { class: "un-small", x: 0, y: known ? 8 : 17, text: cut(node.title, Math.floor(node.w / 6.2)) }, group)
-  if (known) scene.put(`node ${node.name} value`, "text", { class: "un-number", x: 0, y: 24, text: value === null ? "…" : short(value) }, group)
+  const most = Math.floor(node.w / 6.2)
+  const lines = [...node.title].length > most ? wrapText(node.title, most + 1) : [node.title]
+  const lift = 9 * (lines.length - 1)
+  scene.put(`node ${node.name} symbol`, "text", { class: "un-formula", x: 0, y: (known ? -12 : -4) - (lift ? 6 : 0), math: node.symbol }, group)
+  lines.slice(0, 2).forEach((line, i) => scene.put(`node ${node.name} title ${i}`, "text", { class: "un-small", x: 0, y: (known ? 8 : 17) - lift + 10 * i, text: cut(line, most) }, group))
+  const number = all ? cut(all.map(short).join(", "), most) : value === null ? "…" : short(value)
+  if (known) scene.put(`node ${node.name} value`, "text", { class: "un-number", x: 0, y: 24, text: number }, group)
 }
 
 function nodeBox(view, frame, node, parent, late) {

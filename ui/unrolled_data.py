@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.results.base import Values
-from seqcore.results.equations import EquationsView
+from seqcore.results.equations import EquationsView, FactorValue
 from seqcore.results.internals import InternalsView, readable
 from ui.inspect_heat_maps import rounded_up
 
@@ -100,7 +100,8 @@ def cell_data(view: EquationsView) -> dict[str, Any]:
         "unit": view.unit,
         "sources": [
             {"name": part.name, "title": part.title, "symbol": part.symbol, "shape": _shape(part.shape),
-             "value": _number(part.value)}
+             "value": _number(part.numbers[0] if part.value is None and len(part.numbers) == 1 else part.value),
+             "numbers": [_number(number) for number in part.numbers]}
             for part in view.given
         ],
         "equations": [
@@ -110,7 +111,7 @@ def cell_data(view: EquationsView) -> dict[str, Any]:
                 "terms": [
                     {"text": term.text, "value": _number(term.value), "factors": [
                         {"name": factor.of, "symbol": factor.text, "shape": _shape(factor.shape),
-                         "value": _number(factor.value)}
+                         "function": _function(factor), "value": _number(factor.value)}
                         for factor in term.factors
                     ]}
                     for term in eq.terms
@@ -119,6 +120,11 @@ def cell_data(view: EquationsView) -> dict[str, Any]:
             for eq in view.equations
         ],
     }  # fmt: skip
+
+
+def _function(factor: FactorValue) -> str:
+    """What is done with a value before it is used: "tanh" of "tanh(c_t)", "1 −" of "1 − z_t"; "" for nothing."""
+    return factor.text.replace(factor.symbol, "").replace("()", "").strip()
 
 
 def _shape(sizes: tuple[int, ...]) -> str:

@@ -36,7 +36,7 @@ function drawEquation(view, width) {
 
 /* One row for each summand: its symbols, the shapes of what it is made of, a bar, and its number. */
 function termRows(view, equation, fresh, { narrow, width, y }, parent) {
-  const { scene, focus } = view
+  const { scene, data, focus } = view
   const rows = equation.terms.map((term) => ({ ...term, value: fresh ? term.value : null }))
   const total = fresh ? equation.total : null
   const known = rows.map((row) => row.value).filter((v) => Number.isFinite(v))
@@ -56,7 +56,7 @@ function termRows(view, equation, fresh, { narrow, width, y }, parent) {
   sum = 0
   rows.forEach((term, i) => {
     const top = y + rise * i
-    const shapes = term.factors.filter((factor) => factor.shape).map((factor) => `${factor.symbol}: ${factor.shape}${fresh && Number.isFinite(factor.value) ? `, here ${short(factor.value)}` : ""}`)
+    const shapes = term.factors.filter((factor) => factor.shape).map((factor) => `${factor.symbol}: ${factor.shape}${fresh ? factorNumbers(data, factor) : ""}`)
     const words = `${i ? "plus " : ""}${mathPlain(term.text)}${shapes.length ? ` (${mathPlain(shapes.join("; "))})` : ""}: ${full(term.value)}`
     const row = scene.put(`term ${i}`, "g", { class: "un-term", role: "img", label: words }, parent)
     scene.put(`term ${i} sign`, "text", { class: "un-formula", x: narrow ? 10 : 18, y: top + 14, text: i ? "+" : "" }, row)
@@ -79,6 +79,14 @@ function termRows(view, equation, fresh, { narrow, width, y }, parent) {
   if (Number.isFinite(total) && Math.abs(total - sum) < 1e-3 * (1 + Math.abs(total))) scene.put("term total bar", "rect", { class: "un-bar un-sum", x: Math.min(scale(0), scale(total)).toFixed(1), y: level, width: Math.max(1, Math.abs(scale(total) - scale(0))).toFixed(1), height: 16, rx: 2 }, row)
   scene.put("term total value", "text", { class: "un-value", "data-part": "total", x: number.x, y: level + 13, "text-anchor": number.anchor, text: fresh ? full(total) : "…" }, row)
   return bottom + (narrow ? 60 : 48)
+}
+
+/* The number of a factor for the unit; of the input of a matrix product all of its few numbers, as the model reads them. */
+function factorNumbers(data, factor) {
+  if (Number.isFinite(factor.value)) return `, here ${short(factor.value)}`
+  const source = factor.name === "x" ? data.cell.sources.find(({ name }) => name === "x") : null
+  if (!source?.numbers.length) return ""
+  return `, ${source.title.startsWith("Scaled") ? "scaled, " : ""}here ${source.numbers.map(short).join(", ")}`
 }
 
 /* The activation function with the sum on it, and the value. */

@@ -17,6 +17,8 @@ from seqcore.training.isolated_rng import on_one_thread
 
 __all__ = ["Cells", "cells_of", "equations"]
 
+_FEW = 3  # columns of an input whose numbers are shown
+
 
 def equations(
     predictor: Predictor, example: InspectExample, *, step: int = -1, layer: int = 0, unit: int = 0
@@ -34,7 +36,8 @@ def equations(
 class Cells:
     """The cells of a model over one example: what the numbers of any step, layer and unit are computed from.
 
-    `stages` are those of `Task.stages`: the number of the first step, and the cells of the layers.
+    `stages` are those of `Task.stages`: the number of the first step, and the cells of the layers. `scaled[T, F]` are
+    the numbers as the model reads them, scaled; None for symbols, which have none.
     """
 
     model_step: int
@@ -42,6 +45,7 @@ class Cells:
     steps: tuple[str, ...]
     stages: tuple[tuple[str, int, tuple[Cell, ...]], ...]
     nbytes: int = 0  # about, of what is kept beside the weights of the model
+    scaled: Tensor | None = None
 
     @property
     def count(self) -> int:
@@ -70,11 +74,18 @@ class Cells:
             layer=layer,
             layer_title=f"{stage} layer {layer + 1}".strip(),
             unit=unit,
-            given=tuple(_given(part, found, unit) for part in given),
+            given=tuple(_given(self._named(part, step), found, unit) for part in given),
             equations=tuple(_equation(part, names, unit) for part in found),
             recurrent=cells[layer].recurrent,
             architecture=self.architecture,
         )
+
+    def _named(self, part: Given, step: int) -> Given:
+        """With a title that says so, where it is the input of the model, which has other units in the data."""
+        known = part.name == "x" and self.scaled is not None and step < len(self.scaled)
+        if not known or self.scaled is None or not torch.equal(part.values, self.scaled[step]):
+            return part
+        return part._replace(title="Scaled input")
 
 
 def cells_of(predictor: Predictor, example: InspectExample) -> Cells:
@@ -95,6 +106,7 @@ def cells_of(predictor: Predictor, example: InspectExample) -> Cells:
         steps=(*example.steps, *(step for stage in stages[1:] for step in stage.steps)),
         stages=tuple(found),
         nbytes=kept * first,
+        scaled=None if example.values is None else stages[0].x[0],
     )
 
 
@@ -112,7 +124,14 @@ def _given(part: Given, found: list[Solved], unit: int) -> GivenValue:
         part.symbol,
         tuple(part.values.shape),
         _of_unit(part.values, unit) if elementwise else None,
+        _numbers(part, unit),
     )
+
+
+def _numbers(part: Given, unit: int) -> tuple[float, ...]:
+    if part.values.dim() != 1 or (part.name == "x" and len(part.values) > _FEW):
+        return ()
+    return tuple(part.values.tolist()) if part.name == "x" else (_of_unit(part.values, unit),)
 
 
 def _equation(part: Solved, names: dict[str, str], unit: int) -> SolvedEquation:

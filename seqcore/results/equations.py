@@ -36,13 +36,18 @@ class TermValue:
 
 @dataclass(frozen=True)
 class GivenValue:
-    """What the cell is given: its input or a state before. `value` as that of a factor."""
+    """What the cell is given: its input or a state before. `value` as that of a factor.
+
+    `numbers` are those to show where a matrix stands before it: of a state that of the unit, of an input with at most
+    three columns all of them.
+    """
 
     name: str
     title: str
     symbol: str
     shape: tuple[int, ...]
     value: float | None
+    numbers: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

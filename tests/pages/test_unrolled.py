@@ -72,6 +72,14 @@ def test_the_equations_are_those_of_the_cell_in_focus(run):
     gate = next(equation for equation in cell["equations"] if equation["name"] == "forget_gate")
     assert next([factor["shape"] for factor in term["factors"]] for term in gate["terms"]) == ["[6, 6]", "[6]"]
     assert sum(term["value"] for term in gate["terms"]) == pytest.approx(gate["total"], abs=1e-6)
+    output = next(equation for equation in cell["equations"] if equation["name"] == "hidden_state")
+    gate, state = output["terms"][0]["factors"]
+    assert [gate["function"], state["function"]] == [
+        "",
+        "tanh",
+    ]  # which the drawing has on the line from the cell state
+    assert gate["value"] * state["value"] == pytest.approx(output["value"], abs=1e-6)
+    assert all(source["value"] is not None for source in cell["sources"] if source["name"] != "x")
     assert {source["name"] for source in cell["sources"]} == {"hidden_state_before", "cell_state_before", "x"}
     assert data["recurrent"]
 
@@ -99,6 +107,17 @@ def test_typed_input_has_no_backward_pass_and_says_why(run):
     assert data["gradient"] is None
     assert data["gradientRefusal"].endswith(".")
     assert data["cell"] is not None
+
+
+@pytest.mark.parametrize(
+    ("architecture", "functions"),
+    [("gru", {"1 −"}), ("mingru", {"1 −"}), ("minlstm", {"−", "1 −"}), ("slstm", {"−", "1 −", "softplus"})],
+)
+def test_functions_of_values_are_sent_with_what_they_give(run, architecture, functions):
+    data = unrolled_data(inspected(run, "bouncing-ball", model__architecture=architecture), Focus(7), parts=PARTS)
+    found = [f for eq in data["cell"]["equations"] for term in eq["terms"] for f in term["factors"] if f["function"]]
+    assert {factor["function"] for factor in found if factor["name"]} == functions
+    assert all(isinstance(factor["value"], float) for factor in found)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,21 @@ def test_elementwise_factors_have_the_number_of_the_unit():
     assert {part.name: part.value for part in view.given}["x"] is None  # a matrix stands before it
 
 
+def test_a_cell_names_its_scaled_input_and_has_its_numbers():
+    predictor, table = untrained("bouncing-ball", model__architecture="lstm", model__num_layers=2)
+    example = load_example(predictor, table, "test", 3)
+    scaled = float(predictor.task.encode(predictor.codec(), example.given)[0, 4, 0])
+    assert scaled != pytest.approx(float(example.values[4, 0]), abs=1e-3)
+    lower, upper = (
+        {part.name: part for part in equations(predictor, example, step=4, layer=layer, unit=2).given}
+        for layer in (0, 1)
+    )
+    assert (lower["x"].title, lower["x"].numbers) == ("Scaled input", (pytest.approx(scaled),))
+    before = equations(predictor, example, step=3, unit=2).equation("hidden_state").value
+    assert lower["hidden_state_before"].numbers == (pytest.approx(before, abs=1e-6),)
+    assert (upper["x"].title, upper["x"].numbers) == ("Input", ())  # the layer below has six units
+
+
 def test_the_steps_of_a_decoder_come_after_those_of_the_encoder():
     predictor, _ = untrained("english-french", model__architecture="gru")
     example = typed_example(predictor, "I am cold")
