@@ -100,6 +100,8 @@ def _map(info: AttributionsInfo, dark: bool) -> go.Figure:
         title_text="input column", autorange="reversed" if len(info.columns) <= _ON_TOP else None, tickvals=places,
         ticktext=names or [f"{place + 1}" for place in places],
     )  # fmt: skip
+    figure.update_xaxes(showgrid=False)  # lines over the colors would look like data
+    figure.update_yaxes(showgrid=False)
     figure.update_layout(hovermode="closest")
     return figure
 

@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import COLOURS, apply_style, colour, line
+from seqcore.plots.gates import gate_role
+from seqcore.plots.style import apply_style, colour, line
 from seqcore.results.internals import readable
 from seqcore.results.saturation import SaturationView
 
@@ -44,14 +45,14 @@ def saturation_info(view: SaturationView) -> SaturationInfo:
 
 def plot_saturation(info: SaturationInfo, dark: bool = False) -> go.Figure:
     """A trace for each name; a unit on the dashed line is always at one of its bounds."""
-    figure, roles = go.Figure(), [role for role in COLOURS if role not in ("truth", "baseline")]
+    figure = go.Figure()
     figure.add_scatter(
         x=[0, 100], y=[100, 0], mode="lines", line=line("baseline", dark=dark), hoverinfo="skip", showlegend=False
     )
     for i, title in enumerate(info.titles):
         figure.add_scatter(
             x=info.low[i], y=info.high[i], mode="markers", name=title, customdata=info.units[i],
-            marker={"color": colour(roles[i % len(roles)], dark=dark, opacity=0.75), "size": 7,
+            marker={"color": colour(gate_role(title, i), dark=dark, opacity=0.75), "size": 7,
                     "symbol": _SYMBOLS[i % len(_SYMBOLS)]},
             hovertemplate=f"{title}, %{{customdata}}: %{{x:.0f}} % low, %{{y:.0f}} % high<extra></extra>",
         )  # fmt: skip

@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import COLOURS, apply_style, colour, line
+from seqcore.plots.gates import gate_role
+from seqcore.plots.style import apply_style, colour, line
 from seqcore.results.spectrum import SpectrumView
 
 __all__ = ["SpectrumInfo", "plot_spectrum", "spectrum_info"]
@@ -34,7 +35,7 @@ def spectrum_info(view: SpectrumView) -> SpectrumInfo:
 
 def plot_spectrum(info: SpectrumInfo, dark: bool = False) -> go.Figure:
     """A trace for each matrix, both axes in the same scale."""
-    figure, roles = go.Figure(), [role for role in COLOURS if role not in ("truth", "baseline")]
+    figure = go.Figure()
     turn = np.linspace(0, 2 * np.pi, 200)
     figure.add_scatter(
         x=np.cos(turn), y=np.sin(turn), mode="lines", line=line("baseline", dark=dark), hoverinfo="skip",
@@ -44,7 +45,7 @@ def plot_spectrum(info: SpectrumInfo, dark: bool = False) -> go.Figure:
         figure.add_scatter(
             x=info.real[i], y=info.imaginary[i], mode="markers", name=title,
             customdata=np.hypot(info.real[i], info.imaginary[i]),
-            marker={"color": colour(roles[i % len(roles)], dark=dark, opacity=0.75), "size": 7,
+            marker={"color": colour(gate_role(title, i), dark=dark, opacity=0.75), "size": 7,
                     "symbol": _SYMBOLS[i % len(_SYMBOLS)]},
             hovertemplate=f"{title}: %{{x:.3f}} + %{{y:.3f}} i, magnitude %{{customdata:.4f}}<extra></extra>",
         )  # fmt: skip

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 
 from seqcore.plots.style import colour
 
-__all__ = ["LINES", "diverging", "label_ticks", "role_of", "short_label"]
+__all__ = ["LINES", "diverging", "label_ticks", "role_of", "short_label", "short_labels"]
 
 LINES = ("prediction", "training", "validation", "test", "warning", "baseline")
 """Roles whose colors tell several lines apart, in this order."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _MOST_TICKS = 12
 _LONGEST = 12  # characters of a tick label
+_COUNTED = ("step", "row", "frame", "image")  # words that stand before the number of a step
 _BLANKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
 
 
@@ -42,14 +42,23 @@ def short_label(label: str) -> str:
     return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
+def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
+    """The word that all labels begin with, "row" of "row 1258", or nothing; and the labels as ticks without it."""
+    first = labels[0].partition(" ")[0] if len(labels) else ""
+    shared = first in _COUNTED and all(label.startswith(f"{first} ") and label[len(first) + 1 :] for label in labels)
+    word = first if shared else ""
+    return word, [short_label(label.removeprefix(f"{word} ") if word else label) for label in labels]
+
+
 def label_ticks(
     figure: go.Figure, labels: Sequence[str], *, axis: str = "x", first: int = 1, unit: str = "step", **options: Any
 ) -> None:
-    """Tick labels for steps at `first`, `first` + 1, ...: all of a few, else evenly spaced ones, the ends among them.
+    """Tick labels for steps at `first`, `first` + 1, ...: all of a few, else every n-th from the first one.
 
     On the x axis a pointer also shows the number of the step, and its label where that is more than the number.
     """
-    places = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), _MOST_TICKS)).round().astype(int)).tolist()
+    # every n-th, so that ticks lie evenly
+    places = list(range(0, len(labels), max(1, -(-(len(labels) - 1) // (_MOST_TICKS - 1)))))
     if sum(len(short_label(label)) for label in labels) <= 48:  # single letters or words of a sentence
         places = list(range(len(labels)))
     if axis == "x":
@@ -59,5 +68,7 @@ def label_ticks(
             named.update(hovertemplate=f"{named.hovertemplate} at %{{customdata}}")
         figure.update_xaxes(unifiedhovertitle_text=f"{unit} %{{x}}")
     update = figure.update_xaxes if axis == "x" else figure.update_yaxes
-    texts = [short_label(labels[place]) for place in places]
+    word, texts = short_labels([labels[place] for place in places])
+    if word and word != unit and "title_text" in options:
+        options["title_text"] = f"{options['title_text']} ({word} of the data)"
     update(tickvals=[place + first for place in places], ticktext=texts, **options)

@@ -12,6 +12,7 @@ from seqcore.results.formatting import format_value
 __all__ = ["AttributionsView"]
 
 _SHOWN = 10  # rows of the summary
+_EXACT = 1e-3  # share of the difference up to which a remainder is not worth a word
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,16 @@ class AttributionsView(View):
     def sum_sentence(self) -> str:
         """How the attributions add up."""
         difference = self.prediction - self.baseline_prediction
+        beginning = (
+            f"Prediction {format_value(self.prediction)}, baseline {format_value(self.baseline_prediction)}: the "
+            f"attributions add up to "
+        )
+        if abs(self.remainder) <= _EXACT * abs(difference):
+            return f"{beginning}the difference of {format_value(difference)}."
         return (
-            f"Prediction {format_value(self.prediction)}, baseline {format_value(self.baseline_prediction)}: a "
-            f"difference of {format_value(difference)}, of which the attributions explain {format_value(self.total)}; "
-            f"the remainder {self.remainder:.2g} is the error of the integral over {self.points:,} points."
+            f"{beginning}{format_value(self.total)} of the difference of {format_value(difference)}; the rest, "
+            f"{self.remainder:.2g}, is left over because they are found from {self.points:,} points between the "
+            f"baseline and the input."
         )
 
     def largest(self, most: int) -> list[tuple[int, int]]:

@@ -92,7 +92,7 @@ def test_memory_and_explanation_of_every_kind_of_run_are_drawn(runs: dict[str, s
     assert "95% of the gradient lies within" in said
     assert "Gradient of the loss by state" in said
     assert "Gradient of the prediction by input" in said
-    assert "of which the attributions explain" in said
+    assert "the attributions add up to" in said
     assert "a rule of thumb" in said
 
 
@@ -120,7 +120,7 @@ def test_an_architecture_without_hidden_states_says_so_and_shows_the_rest(runs: 
     said = texts(draw(runs["linear"]))
     assert "NLinear has no hidden states" in said
     assert "95% of the gradient lies within" in said
-    assert "of which the attributions explain" in said
+    assert "the attributions add up to" in said
 
 
 def test_another_class_symbol_or_step_can_be_explained(runs: dict[str, str]) -> None:
