@@ -30,6 +30,7 @@ from seqcore.runs.store import Run, Store
 __all__ = ["compare", "race", "seeds"]
 
 POSITIONS = 6  # of a curve that are printed
+WHOLE = ("step", "examples")  # axes whose positions are whole numbers
 
 
 def compare(args: argparse.Namespace, out: Output) -> int:
@@ -136,7 +137,7 @@ def _print(store: Store, found: Comparison, out: Output, *, by: str, what: str) 
         columns = ("differs", *(entry.title for entry in found.entries))
         out.table(columns, [(d.path, *d.texts) for d in found.differences])
     for view in views:
-        _print_curves(view, out)
+        _print_curves(view, out, by=by)
     for test in tests:
         out.line(test.sentence)
     if tests:
@@ -181,7 +182,7 @@ def _print_entries(store: Store, entries: tuple[Entry, ...], out: Output) -> Non
     out.table(columns, rows, right=("epochs", "seeds", "parameters", "time"))
 
 
-def _print_curves(view: CurvesView, out: Output) -> None:
+def _print_curves(view: CurvesView, out: Output, *, by: str) -> None:
     """The curves at a few positions that are the same for all."""
     known = [curve for curve in view.curves if np.isfinite(curve.y).any()]
     if not known:
@@ -191,6 +192,8 @@ def _print_curves(view: CurvesView, out: Output) -> None:
     first = max(float(np.nanmin(curve.x)) for curve in known if np.isfinite(curve.x).any())
     out.line("")
     positions = np.unique(np.linspace(first, end, POSITIONS))
+    if by in WHOLE:
+        positions = np.unique(np.clip(np.rint(positions), np.ceil(first), np.floor(end)))
     rows = [(curve.name, *(format_number(curve.at(float(x))) for x in positions)) for curve in known]
     out.table((f"{view.y_title} at {view.x_title}", *map(format_number, positions.tolist())), rows)
 

@@ -8,7 +8,7 @@ from typing import Any
 from seqcore.errors import ExperimentError, did_you_mean
 from seqcore.experiment.config import DataConfig, ModelConfig, TrainingConfig
 from seqcore.experiment.constraints import RULES
-from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.fields import Setting, describe, shown
 from seqcore.experiment.migration import migrate_paths
 
@@ -53,8 +53,11 @@ def checked_changes(experiment: Experiment, changes: Mapping[str, Any]) -> dict[
     by_path = {setting.path: setting for setting in _LIVE}
     changes = migrate_paths(changes, experiment.model.architecture)
     lines = []
+    known = [setting.path for setting in settings_of(experiment)]
     for path in changes:
-        if path not in by_path:
+        if path not in by_path and path not in known:
+            lines.append(f"{path}: unknown field{did_you_mean(path, known)}")
+        elif path not in by_path:
             lines.append(f"{path}: can't change after the start of a run{did_you_mean(path, LIVE_CHANGES)}")
         elif (reason := why_not_live(experiment, by_path[path])) is not None:
             lines.append(f"{path}: has no effect on this run: {reason}")

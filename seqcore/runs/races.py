@@ -51,12 +51,12 @@ def race_experiments(experiment: Experiment, over: Mapping[str, Sequence[Any]]) 
             changed = experiment.with_changes({"training.threads": 1} | changes)
         except ExperimentError as error:
             name = ", ".join(map(str, values))
-            lines += [f"{name}: {line}" for line in error.lines]
+            lines += [line if "unknown field" in line else f"{name}: {line}" for line in error.lines]
             continue
         if changed not in found:
             found.append(changed)
     if lines:
-        raise ExperimentError(*lines)
+        raise ExperimentError(*dict.fromkeys(lines))
     if len(found) < 2:
         raise ExperimentError(
             "over: a race needs at least two competitors that differ; this is one, so train it by itself"

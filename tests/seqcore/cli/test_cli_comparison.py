@@ -68,6 +68,7 @@ def test_different_problems_are_said_not_to_be_comparable(ask: Any) -> None:
     [
         (("race", "bouncing-ball", "--over", "model.architecture=gru"), "at least two competitors"),
         (("race", "bouncing-ball", "--over", "model.architecture=gru,nonsense"), "nonsense"),
+        (("race", "bouncing-ball", "--over", "foo.bar=1,2"), "foo.bar: unknown field"),
         (("seeds", "bouncing-ball", "1"), "2 to 64"),
         (("seeds", "bouncing-ball", "6", "--against", "model.architecture=lstm"), "the same experiment"),
         (("compare",), "no runs to compare"),
@@ -80,6 +81,7 @@ def test_what_can_not_be_compared_is_refused_in_one_line_and_nothing_is_stored(
     code, out, error = ask(*words)
     assert (code, out) == (1, "")
     assert line in error
+    assert not error.startswith("1: ")
     assert len(error.splitlines()) == 1
     assert open_store().runs() == []
 

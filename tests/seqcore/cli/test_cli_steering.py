@@ -64,7 +64,7 @@ def test_a_paused_run_is_changed_and_takes_steps(store: Store, ask: Any, paused:
     code, out, _ = ask("set", "latest", "training.learning_rate=0.003", "model.dropout=0.1")
     assert code == 0
     assert out.strip() == (
-        f"{paused.id[:8]} gets training.learning_rate = 0.003, model.dropout = 0.1 from the next step on"
+        f"{paused.id[:8]} gets training.learning_rate = 0.003, model.dropout = 0.1 after step {paused.step}"
     )
     code, out, _ = ask("step", paused.id, "2")
     assert (code, out.strip()) == (0, f"{paused.id[:8]} takes 2 steps from step {paused.step} on")
@@ -85,13 +85,14 @@ def test_a_queued_run_is_changed_before_its_first_step(store: Store, ask: Any) -
     code, out, _ = ask("set", run.id, "training.batch_size=64", "--json")
     assert code == 0
     assert json.loads(out) == {
-        "run": run.id, "status": "queued", "changes": {"training.batch_size": 64}, "after_step": 0,
+        "run": run.id, "status": "queued", "changes": {"training.batch_size": 64}, "requested_at_step": 0,
+        "step": None,
     }  # fmt: skip
     _, out, _ = ask("set", run.id, "training.epochs=3")
     assert out.strip().endswith("gets training.epochs = 3 before its first step")
     code, _, err = ask("step", run.id)
     assert (code, len(err.splitlines())) == (1, 1)
-    assert "is queued, so it can't advance" in err
+    assert "is queued; step needs a paused one" in err
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ def test_a_queued_run_is_changed_before_its_first_step(store: Store, ask: Any) -
     [
         (("set", "latest", "training.learning_rate=-1"), "use a number above 0 and up to 100"),
         (("set", "latest", "training.learning_rte=1"), "did you mean training.learning_rate?"),
+        (("set", "latest", "training.foo=3"), "training.foo: unknown field"),
         (("set", "latest", "model.hidden_size=3"), "can't change after the start of a run"),
         (("set", "latest", "training.teacher_forcing=0.5"), "has no effect on this run: it is for translation"),
         (("slow", "latest", "0"), "use a number from 0.01 to 1000, or off"),
@@ -119,4 +121,4 @@ def test_a_run_that_has_ended_is_not_steered(store: Store, ask: Any) -> None:
     for words in (("set", run.id, "training.epochs=3"), ("slow", run.id, "2"), ("step", run.id)):
         code, _, err = ask(*words)
         assert (code, len(err.splitlines())) == (1, 1)
-        assert "is stopped" in err
+        assert f"is stopped; {words[0]} needs a" in err
