@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from seqcore.data.columns import PredictedColumns
 from seqcore.data.profile.diagnostics import few_windows
 from seqcore.data.profile.examples_info import MANY_COLUMNS, examples_info
 from seqcore.data.profile.profile import count_splits
@@ -134,12 +135,10 @@ def predicted(experiment: Experiment, table: Table) -> None:
     field = next(s for s in settings_of(experiment) if s.path == "data.target")
     if not experiment.applies(field):
         return
-    data = experiment.data
-    target = data.target or (data.inputs[:1] if data.inputs and data.lead else table.columns[:1])
-    past = "its own past" if len(target) == 1 else "their own past"
-    inputs = f"**{session.escape(', '.join(data.inputs))}**" if set(data.inputs) - set(target) else past
-    calendar = " and the calendar" if data.calendar else ""
-    st.caption(f"Predicts **{session.escape(', '.join(target))}** from {inputs}{calendar}.")
+    columns = PredictedColumns.of(table.columns, experiment.data)
+    inputs = columns.past or f"**{session.escape(', '.join(columns.inputs))}**"
+    calendar = " and the calendar" if columns.calendar else ""
+    st.caption(f"Predicts **{session.escape(', '.join(columns.targets))}** from {inputs}{calendar}.")
 
 
 def known_errors(experiment: Experiment, table: Table) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from seqcore.cli.import_report import print_questions, print_roles, report_object
 from seqcore.cli.output import Output
-from seqcore.cli.training import changed_values
+from seqcore.cli.training import changed_values, predicted_columns
 from seqcore.data.columns import column_errors
 from seqcore.data.profile.facts import Profile
 from seqcore.data.sources import SOURCES
@@ -96,7 +96,14 @@ def _summary(what: str, profile: Profile, table: Table, experiment: Experiment) 
             f"sequences of {table.unit.span(profile.lengths.shortest, profile.lengths.longest)}, "
             f"median {table.unit.counted(round(profile.lengths.median))}"
         )
-    lines.append("split sizes: " + ", ".join(f"{one.windows:,} {SPLIT_TITLES[one.split]}" for one in profile.splits))
+    if predicted := predicted_columns(experiment, table):
+        lines.append(predicted)
+    whole = all(one.windows == one.sequences for one in profile.splits) and profile.independent
+    counted_in = "sequences" if whole else f"windows of {counted(experiment.data.window, 'step')}, not rows"
+    lines.append(
+        f"split sizes (in {counted_in}): "
+        + ", ".join(f"{one.windows:,} {SPLIT_TITLES[one.split]}" for one in profile.splits)
+    )
     if profile.autocorrelation is not None and profile.autocorrelation.period:
         lines.append(f"seasonality of {profile.autocorrelation.column}: period {profile.autocorrelation.period:,} rows")
     return [*lines, *profile.notes, *([profile.sampled] if profile.sampled else [])]

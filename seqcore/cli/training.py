@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import argparse
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 from seqcore.cli.import_report import print_questions, report_object
 from seqcore.cli.output import Output
 from seqcore.cli.progress import ProgressDisplay, outcome, print_scores, reading
+from seqcore.data.columns import PredictedColumns
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, NotFoundError, StoreError
@@ -29,9 +31,10 @@ from seqcore.runs.records import LIVE
 from seqcore.runs.store import Lease, Run, Store
 from seqcore.training.control import Control
 
-__all__ = ["changed_values", "experiment_of", "foreground", "more_epochs", "resume", "train"]
+__all__ = ["changed_values", "experiment_of", "foreground", "more_epochs", "predicted_columns", "resume", "train"]
 
 ABORT_SECONDS = 3.0  # for an aborted run to be recorded before the process exits
+MOST_ADDED = 3  # columns that are not inputs, named in an option that adds them
 EXPERIMENTS = {".toml": Experiment.from_toml, ".json": Experiment.from_json}
 
 
@@ -43,6 +46,8 @@ def train(args: argparse.Namespace, out: Output) -> int:
         out.object({"event": "read", "file": experiment.data.options["name"], **report_object(table.report)})
     elif table is not None and not out.json:
         print_questions(out, table.report)
+        if predicted := predicted_columns(experiment, table):
+            out.note(predicted)
     from seqcore.training.fit import check  # torch
 
     check(experiment, table)
@@ -209,6 +214,19 @@ def changed_values(experiment: Experiment, changes: list[tuple[str, str]]) -> di
         several = path in names and "," in text and not text.lstrip().startswith("[")
         values[path] = [name.strip() for name in text.split(",")] if several else text
     return migrate_paths(values, experiment.model.architecture)
+
+
+def predicted_columns(experiment: Experiment, table: Table) -> str:
+    """One sentence: which columns are predicted from which, and how others become inputs; empty for other tasks."""
+    target = next(setting for setting in settings_of(experiment) if setting.path == "data.target")
+    if not experiment.applies(target) or table.frame is not None:
+        return ""
+    columns = PredictedColumns.of(table.columns, experiment.data)
+    if not columns.others:
+        return f"{columns.sentence}."
+    added, words = (columns.others, "them") if len(columns.others) <= MOST_ADDED else (columns.others[:1], "the first")
+    inputs = shlex.quote(f"data.inputs={','.join((*columns.inputs, *added))}")
+    return f"{columns.sentence} (--set {inputs} adds {'it' if len(columns.others) == 1 else words})."
 
 
 def _own_data(store: Store, path: Path, changes: list[tuple[str, str]], out: Output) -> tuple[Experiment, Table]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,9 +14,50 @@ from seqcore.errors import DataError, did_you_mean
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.fields import shown
 
-__all__ = ["Columns", "choose_columns", "column_errors", "fill_missing", "target_names"]
+__all__ = ["Columns", "PredictedColumns", "choose_columns", "column_errors", "fill_missing", "target_names"]
 
+MOST_NAMED = 6  # columns in a sentence
 LISTED = 3  # columns that don't exist, by name, for each field
+
+
+@dataclass(frozen=True)
+class PredictedColumns:
+    """The names of the target columns, of those that they are predicted from, and of the other ones of a table."""
+
+    targets: tuple[str, ...]
+    inputs: tuple[str, ...]
+    others: tuple[str, ...]
+    calendar: bool
+
+    @classmethod
+    def of(cls, columns: Sequence[str], config: DataConfig) -> PredictedColumns:
+        """Of a table with these columns."""
+        first = config.inputs if config.inputs and config.lead else columns
+        targets = tuple(config.target or first[:1])
+        inputs = tuple(config.inputs or targets)
+        others = tuple(name for name in columns if name not in targets and name not in inputs)
+        return cls(targets, inputs, others, bool(config.calendar))
+
+    @property
+    def past(self) -> str:
+        """What the targets are predicted from, if from nothing else: "its own past"; empty where there is more."""
+        return (
+            "" if set(self.inputs) - set(self.targets) else f"{'its' if len(self.targets) == 1 else 'their'} own past"
+        )
+
+    @property
+    def sentence(self) -> str:
+        """For people: "Predicts sales from its own past; not an input: price"."""
+        calendar = " and the calendar" if self.calendar else ""
+        text = f"Predicts {_listed(self.targets)} from {self.past or _listed(self.inputs)}{calendar}"
+        if not self.others:
+            return text
+        return f"{text}; not {'an input' if len(self.others) == 1 else 'inputs'}: {_listed(self.others)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 @dataclass(frozen=True)

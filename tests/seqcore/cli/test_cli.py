@@ -568,6 +568,9 @@ def test_data_uses_the_columns_that_are_named(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "load.csv").write_text(f"load,tomorrow,wind\n{rows}")
     shown = ask("data", str(tmp_path / "load.csv"), "--set", "data.inputs=load,tomorrow")
     assert "Column 'tomorrow' leaks the target: it is load, 1 row later." in shown.out
+    text = "Predicts load from load, tomorrow; not an input: wind (--set data.inputs=load,tomorrow,wind adds it)."
+    assert text in shown.out
+    assert "split sizes (in windows of " in shown.out
     wrong = ask("data", str(tmp_path / "load.csv"), "--set", "data.inputs=load,winds", "--set", "data.target=loads")
     assert wrong.faults == [
         "data.inputs: there is no column 'winds'; did you mean wind?",
