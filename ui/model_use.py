@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # it imports torch, which a page without a trained model does
 __all__ = ["use_section"]
 
 MAX_UPLOAD = 200  # MB
+MOST_FORECAST = 1000  # steps
 KEPT = 600  # seconds that a file's values and predictions are kept
 
 
@@ -124,10 +125,19 @@ def forecast(run: Run, predictor: Predictor, table: Table) -> None:
     columns = st.columns([1, 2.4], gap="medium")
     with columns[0]:
         predictor, key = _of_series(run, predictor, "forecast")
+        limit = predictor.forecast_limit
+        most = MOST_FORECAST if limit is None else min(limit[0], MOST_FORECAST)
         steps = st.number_input(
-            "Steps", 1, 1000, value=max(24, predictor.experiment.data.horizon), key=f"steps-{run.id}",
-            help="Number of steps after the end of the data. Predictions are fed back as inputs, so errors accumulate.",
+            "Steps", 1, most, value=min(most, max(24, predictor.experiment.data.horizon)), key=f"steps-{run.id}",
+            help="Number of steps after the end of the data. Predictions are fed back as inputs, so errors accumulate."
+            if limit is None else "Number of steps after the end of the data.",
         )  # fmt: skip
+        if limit is not None:
+            st.caption(
+                f"At most {counted(most, 'step')}: more would need future values of the input **{escape(limit[1])}**, "
+                "which this model does not predict. To forecast further, train with it as a target too, or with a "
+                "larger horizon that is predicted directly."
+            )
         values = predictor.forecast(int(steps))
         view: View = values if predictor.frame is None else frames_view(values, predictor.frame)
         answer(view)

@@ -256,6 +256,11 @@ class Predictor:
         with on_one_thread():
             return self._task.forecast(self._model, self.codec(series), steps)
 
+    @property
+    def forecast_limit(self) -> tuple[int, str] | None:
+        """The most steps of a forecast, and the input whose future values more steps would need; None without one."""
+        return self._task.forecast_limit(self._codec)
+
     def generate(self, prompt: str, steps: int, *, temperature: float = 1.0, seed: int = 0, top_k: int = 0) -> str:
         """Sample `steps` symbols after a prompt. PredictionError.
 

@@ -20,10 +20,14 @@ from seqcore.errors import DataError, PredictionError
 from seqcore.experiment.config import DataConfig
 from seqcore.models.replicated import Folded, Replicated, ensemble_mean, replica_count
 from seqcore.results import SeriesView
+from seqcore.results.formatting import counted
 from seqcore.tasks.prediction_intervals import with_band
 from seqcore.tasks.rollout import Rollout
 
-__all__ = ["as_rows", "calendar_of", "dates_of", "encoded_rows", "forecast_on", "parse_numbers", "predict_after"]
+__all__ = [
+    "as_rows", "calendar_of", "dates_of", "direct_steps", "encoded_rows", "forecast_on", "parse_numbers",
+    "predict_after", "unknown_input",
+]  # fmt: skip
 
 Values = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -210,20 +214,32 @@ def _features(codec: NumericCodec, dates: Times | None, count: int) -> Tensor | 
     return None if dates is None else torch.from_numpy(calendar_features(dates, codec.calendar)).expand(count, -1, -1)
 
 
+def direct_steps(config: DataConfig) -> int:
+    """The number of steps after the end of the data that need no predicted value as an input."""
+    return config.lead - 1 + (1 if is_recursive(config) else config.horizon)
+
+
+def unknown_input(codec: NumericCodec) -> str | None:
+    """The first input column that is not predicted, whose future values no forecast can know; None without one."""
+    targets = set(codec.targets)
+    return next((codec.columns[i] for i in codec.inputs if i not in targets), None)
+
+
 def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps: int) -> SeriesView:
     """`steps` rows after the end of the codec's first series: direct up to the horizon, recursive beyond."""
     if config.lead == 0:
         raise PredictionError(
             "forecast: this model predicts the current step (lead 0) and cannot forecast; use predict with an input"
         )
-    rollout = _rollout(model, config, codec)
-    direct = config.lead - 1 + rollout.at_once
-    if steps > direct and not set(codec.inputs) <= set(codec.targets):
-        unknown = next(codec.columns[i] for i in codec.inputs if i not in codec.targets)
+    direct, unknown = direct_steps(config), unknown_input(codec)
+    if steps > direct and unknown is not None:
+        at_once = " and data.multi_step = direct" if config.multi_step == "recursive" else ""
         raise PredictionError(
-            f"forecast: {steps} steps need future values of the input {unknown!r}, which the model does not predict; "
-            f"use at most {direct} steps, or train with a larger data.horizon"
+            f"forecast: {counted(steps, 'step')} need future values of the input {unknown!r}, which the model does not "
+            f"predict; use at most {counted(direct, 'step')}, or train with {unknown!r} in data.target as well, or "
+            f"with a larger data.horizon{at_once}"
         )
+    rollout = _rollout(model, config, codec)
     _check_tail(codec)
     tail = codec.tails[0]
     used = config.window + codec.before + config.lead  # rows needed by the first prediction

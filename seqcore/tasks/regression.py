@@ -31,7 +31,16 @@ from seqcore.models.replicated import ensemble_mean, replica_count
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.results import FramesView, SeriesView, View
 from seqcore.tasks.explained_forecast import explained_forecast, forecast_names
-from seqcore.tasks.forecasting import as_rows, dates_of, encoded_rows, forecast_on, parse_numbers, predict_after
+from seqcore.tasks.forecasting import (
+    as_rows,
+    dates_of,
+    direct_steps,
+    encoded_rows,
+    forecast_on,
+    parse_numbers,
+    predict_after,
+    unknown_input,
+)
 from seqcore.tasks.frame_prediction import predicts_frames, recursive_frames_view
 from seqcore.tasks.frames import frames_view
 from seqcore.tasks.inspection import ExplainedForecast, StepInput, carried_windows, numbered, numeric_input
@@ -292,6 +301,11 @@ class Regression(Task):
     def forecast(self, model: nn.Module, codec: NumericCodec, steps: int) -> SeriesView:
         """Forecast from the end of the codec's first series; recursive beyond the horizon."""
         return forecast_on(model, self.experiment.data, codec, steps)
+
+    def forecast_limit(self, codec: NumericCodec) -> tuple[int, str] | None:
+        """The steps that are predicted directly, where an input is not a target."""
+        data, unknown = self.experiment.data, unknown_input(codec)
+        return None if unknown is None or data.lead == 0 else (direct_steps(data), unknown)
 
     def diagnose(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> Iterator[Finding]:
         """Findings: predictions of the mean only, broadcast targets, selected scaling, exact baselines."""

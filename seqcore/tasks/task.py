@@ -232,6 +232,10 @@ class Task(ABC):
         """Forecast beyond the end of the data. PredictionError if not supported."""
         raise PredictionError("forecast: this task does not support forecasting; use predict")
 
+    def forecast_limit(self, codec: Any) -> tuple[int, str] | None:
+        """The most steps of a forecast, and the input whose future values more steps would need; None without one."""
+        return None
+
     def generate(
         self, model: nn.Module, codec: Any, prompt: str, steps: int, *, temperature: float, seed: int, top_k: int = 0
     ) -> str:

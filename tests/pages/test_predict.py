@@ -229,6 +229,18 @@ class TestForecast:
         assert "1955-01-01" in html(page)
         assert "air\\.csv" in texts(page)
 
+    def test_a_model_with_an_input_that_it_does_not_predict_opens_with_the_steps_that_it_can(self, empty):
+        rows = "".join(f"{day % 7},{day % 5}\n" for day in range(80))
+        kept = empty.put_file(f"sales,price\n{rows}".encode(), "shop.csv")
+        data = {"data.source": "file", "data.options.hash": kept.hash, "data.options.name": kept.name}
+        columns = {"data.inputs": ["sales", "price"], "data.target": ["sales"], "data.window": 4}
+        experiment = Experiment().with_changes({**data, **columns, "data.horizon": 2, "training.epochs": 1})
+        run = seqcore.train(experiment, store=empty).id
+        page = open_tab(open_page(run), run, "Forecast")
+        steps = page.number_input(key=f"steps-{run}")
+        assert (steps.value, steps.max, len(page.error)) == (2, 2, 0)
+        assert "At most 2 steps: more would need future values of the input **price**" in texts(page)
+
     def test_several_steps_and_series_are_evaluated_per_series(self, empty):
         rows = "".join(f"2024-01-{d:02},{s},{d * size % 7}\n" for s, size in (("a", 1), ("b", 3)) for d in range(1, 32))
         kept = empty.put_file(f"day,shop,sold\n{rows}".encode(), "shops.csv")

@@ -166,8 +166,12 @@ def test_a_forecast_that_would_need_unknown_inputs_says_which() -> None:
     plan = Experiment.make({"data": {"inputs": ["a", "b"], "target": ["a"], "window": 5}, "training": {"epochs": 1}})
     predictor, _, _ = finished(plan, frame)
     assert predictor.forecast(1).prediction.shape == (1, 1)
-    with pytest.raises(PredictionError, match="future values of the input 'b'"):
+    assert predictor.forecast_limit == (1, "b")
+    with pytest.raises(
+        PredictionError, match=r"future values of the input 'b'.*; use at most 1 step, or train"
+    ) as error:
         predictor.forecast(2)
+    assert "train with 'b' in data.target as well, or with a larger data.horizon" in error.value.lines[0]
 
 
 def test_same_step_models_answer_inputs_and_have_no_future() -> None:
