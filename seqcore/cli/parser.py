@@ -217,11 +217,18 @@ def _add_probe(commands: Any) -> None:
     given = probe.add_mutually_exclusive_group().add_argument
     given("--input", metavar="TEXT", help='look at this input: "70 80 90", "abcd" or a sentence')
     given("--split", choices=SPLITS, help="look at examples of this split (default: val, or train)")
-    option("--index", metavar="I", type=_whole, help="number of the window or sequence in the split (default: 0)")
+    option(
+        "--index",
+        metavar="I",
+        type=_whole,
+        help="number of the window or sequence in the split, from 0: 3 is shown as window 4 (default: 0)",
+    )
     what_help = "; ".join(f"{name}: {entry.help.rstrip('.')}" for name, entry in PROBES.items())
     option("--what", choices=PROBES, default="states", metavar="WHAT", help=f"{what_help} (default: states)")
     option("--layer", metavar="L", type=_whole, default=0, help="layer, numbered from 0 (default: 0)")
-    option("--unit", metavar="U", type=_whole, default=0, help="unit, numbered from 0 (default: 0)")
+    option(
+        "--unit", metavar="U", type=_whole, default=0, help="unit, numbered from 0: 4 is shown as unit 5 (default: 0)"
+    )
     option("--step", metavar="T", type=_whole, help="time step, numbered from 0 (default: the last)")
     option("--name", default="hidden_state", metavar="NAME", help="hidden_state, cell_state, forget_gate, ...")
     option("--span", metavar="FIRST:LAST", type=_span, help="with similar: steps, numbered from 0, as in 3:7")

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["probe"]
 
+NUMBERING = (
+    "The options count from 0 (--unit 4 is the fifth unit); names such as unit 5, step 3 or window 4 in the output "
+    "count from 1, as on the pages."
+)
+
 
 def probe(args: argparse.Namespace, out: Output) -> int:
     """Show internals of a model on an example."""
@@ -50,6 +55,8 @@ def probe(args: argparse.Namespace, out: Output) -> int:
     out.line(f"{weights}; {shown}" if shown else weights)
     if of == "example" and example().note:
         out.note(example().note)
+    if args.unit or args.layer or args.step is not None or args.index is not None or args.span:
+        out.note(NUMBERING)
     columns, rows = view.summary() or view.table()
     out.table(tuple(map(str, columns)), [tuple(map(str, row)) for row in rows])
     return 0

@@ -118,6 +118,15 @@ class EquationsView(View):
         rows = []
         for eq in self.equations:
             numbers = " + ".join(format_number(term.value) for term in eq.terms).replace("+ -", "- ")
+            if len(eq.terms) == 1 and not eq.activation:  # its value again would say nothing
+                numbers = _product(eq.terms[0])
             applied = f"{eq.activation}({numbers})" if eq.activation else numbers
             rows.append([eq.title, eq.formula, f"{applied} = {format_number(eq.value)}"])
         return ["equation", "formula", f"unit {self.unit + 1}"], rows
+
+
+def _product(term: TermValue) -> str:
+    """The numbers of a term's factors, or the term's own number where one of them is not a single number."""
+    values = [factor.value for factor in term.factors]
+    known = [format_number(value) for value in values if value is not None]
+    return " × ".join(known) if len(known) == len(values) > 1 else format_number(term.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,17 @@ def test_states_are_those_of_the_example_and_the_snapshot(
     early = asked(capsys, store, lstm, "--at", "0")
     assert early["model_step"] == 0
     assert early["arrays"]["hidden_state"] != first["arrays"]["hidden_state"]
+
+
+def test_equations_say_how_units_are_numbered_and_show_the_factors_of_a_product(
+    capsys: pytest.CaptureFixture[str], store: Path, lstm: str
+) -> None:
+    assert main(["probe", lstm, "--store", str(store), "--what", "equations", "--unit", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert "unit 3" in out
+    assert "--unit 4 is the fifth unit" in " ".join(err.split())
+    (hidden,) = (line for line in out.splitlines() if line.startswith("Hidden state"))
+    assert re.search(r"-?[\d.e-]+ × -?[\d.e-]+ = -?[\d.e-]+$", hidden.strip())
 
 
 def test_one_replica_is_looked_into(capsys: pytest.CaptureFixture[str], store: Path) -> None:
