@@ -8,7 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from seqcore.data.splits import SPLIT_TITLES
-from seqcore.events import Finished
+from seqcore.events import Changed, Finished
 from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.registry import task_trait
 from seqcore.results.formatting import counted
@@ -17,12 +17,13 @@ from seqcore.runs.records import Run
 from ui import session
 
 __all__ = [
-    "SPLITS", "STATUSES", "StatusLabel", "ago", "label", "network", "replica_scores", "scored_split",
-    "scores", "title", "trained_on", "weights",
+    "SPLITS", "STATUSES", "StatusLabel", "ago", "fork_of", "label", "network", "origin", "replica_scores",
+    "scored_split", "scores", "title", "trained_on", "weights",
 ]  # fmt: skip
 
 SPLITS = {split: SPLIT_TITLES[split] for split in labels.SCORED}
 """The splits with their names; the score on the first that a run has is the one that counts."""
+MOST_CHANGED = 3  # fields that are named
 
 
 class StatusLabel(NamedTuple):
@@ -70,9 +71,31 @@ def weights(run: Run, epoch: int, step: int) -> str:
     return f"{chosen} from epoch {epoch:,} of {max(epoch, run.epochs):,}"
 
 
+def origin(run: Run) -> str:
+    """What tells a run from others of the same experiment: "fork of 1a2b3c4d at step 100, changed epochs", or ""."""
+    fork = fork_of(run)
+    changed = _changed(run.id, run.attempt, run.step) if run.step else ()
+    more = f" and {len(changed) - MOST_CHANGED} more" if len(changed) > MOST_CHANGED else ""
+    return ", ".join(filter(None, (fork, f"changed {', '.join(changed[:MOST_CHANGED])}{more}" if changed else "")))
+
+
+def fork_of(run: Run) -> str:
+    """The run and step that a fork comes from; empty for other runs."""
+    return "" if run.parent is None else f"fork of {run.parent[:8]} at step {run.parent_step or 0:,}"
+
+
+@st.cache_data(show_spinner=False, max_entries=1000)
+def _changed(run: str, attempt: int, step: int) -> tuple[str, ...]:
+    """The fields that were changed in mid-run. `attempt` and `step` are part of the cache's key."""
+    events = session.store().events(run, kinds=("changed",), newest=20)
+    paths = [path for stored in events if isinstance(stored.event, Changed) for path in stored.event.changes]
+    return tuple(dict.fromkeys(path.rpartition(".")[2].replace("_", " ") for path in paths))
+
+
 def label(run: Run, now: datetime | None = None) -> str:
     """One line for a list of choices: title, architecture, status, age and id. Not escaped."""
-    return f"{title(run)} · {network(run)} · {STATUSES[run.status].word} · {ago(run.created, now)} · {run.id[:8]}"
+    parts = (title(run), network(run), fork_of(run), STATUSES[run.status].word, ago(run.created, now), run.id[:8])
+    return " · ".join(filter(None, parts))
 
 
 def ago(when: datetime, now: datetime | None = None) -> str:

@@ -65,7 +65,9 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
     return {
         "id": run.id,
         "title": run_labels.title(run),
-        "network": " · ".join(filter(None, (run_labels.network(run), run_labels.trained_on(run), run.owner))),
+        "network": " · ".join(
+            filter(None, (run_labels.network(run), run_labels.trained_on(run), run_labels.origin(run), run.owner))
+        ),
         "status": status.word,
         "tone": status.colour,
         "hollow": run.status in ("queued", "stopped", "interrupted"),

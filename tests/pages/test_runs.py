@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from seqcore.events import CheckpointReady, Epoch, Finished, Started, Steps
+from seqcore.events import Changed, CheckpointReady, Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.scheduler import Scheduler
@@ -269,6 +269,19 @@ class TestWords:
         run = store.run(complete(store, data__window=1, training__epochs=1))
         assert run_labels.trained_on(run) == "1 step to 1"
         assert run_row(replace(run, epochs=1, epoch=1), [])["progressText"] == "1 of 1 epoch"
+
+    def test_a_fork_and_a_changed_run_are_told_apart_from_their_original(self, store):
+        run = store.run(complete(store))
+        changed = {"training.learning_rate": 0.1, "training.epochs": 9}
+        assert run_labels.origin(run) == ""
+        fork = replace(run, parent="1a2b3c4d5e", parent_step=1200)
+        assert "fork of 1a2b3c4d at step 1,200" in run_row(fork, [])["network"]
+        assert "fork of 1a2b3c4d at step 1,200" in run_labels.label(fork)
+        lease = begin(store)
+        store.append(lease, [Changed(12, changed)])
+        row = run_row(store.run(lease.run), [])
+        lease.release()
+        assert row["network"].endswith("changed learning rate, epochs")
 
     def test_a_run_on_all_data_says_so(self, store):
         run = store.run(complete(store, data__validation_fraction=0.0, data__test_fraction=0.0))
