@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from seqcore.errors import SeqcoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import local_launcher
-from seqcore.runs.slots import default_slots
+from seqcore.runs.slots import MOST_TOGETHER, default_slots
 from seqcore.runs.store import Run, Store
 
 __all__ = ["Launcher", "Scheduler", "Worker", "default_slots"]
@@ -22,6 +22,7 @@ __all__ = ["Launcher", "Scheduler", "Worker", "default_slots"]
 _LOGGER = logging.getLogger(__name__)
 POLL_INTERVAL = 1.0  # seconds; other processes may queue runs, too
 EXIT_SECONDS = 5.0  # for workers to exit
+GIVEN_UP = 2  # failed starts in a row, after which runs that need several workers hold up no others
 RESTART_DELAYS = (0.0, 0.0, 2.0, 10.0, 60.0)  # seconds before the next start, by the number of failed starts in a row
 
 
@@ -79,6 +80,7 @@ class Scheduler:
         self._workers: list[_Entry] = []
         self._failed_starts = 0
         self._next_start = 0.0
+        self._prepared, self._prepared_until = 0, 0.0
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self._start_error: str | None = None  # until a worker is ready
@@ -102,6 +104,14 @@ class Scheduler:
         self._keep_spare = True
         self._wake()
 
+    def prepare(self, workers: int, seconds: float) -> None:
+        """Keep up to `workers` idle for `seconds` from now, for runs that will soon be submitted together.
+
+        Nothing before `start_spare`, and not more than `MOST_TOGETHER`.
+        """
+        self._prepared, self._prepared_until = min(workers, MOST_TOGETHER), time.monotonic() + seconds
+        self._wake()
+
     def close(self) -> None:
         """Ask every worker to write a checkpoint and exit. Their runs are interrupted and can be resumed."""
         self._closed.set()
@@ -121,6 +131,7 @@ class Scheduler:
     ) -> list[Run]:
         """Queue new runs of a group that start at the same time, each in a slot of its own."""
         runs = self.store.submit_together(experiments, group=group, recipe=recipe, owner=owner)
+        self._prepared = 0  # those that were kept for it
         self._wake()
         return runs
 
@@ -213,7 +224,8 @@ class Scheduler:
     def _due(self) -> list[list[str]]:
         """The queued runs that are next, in order: as many as there are free slots.
 
-        Runs that were submitted together need one free slot among them: the others get slots of their own.
+        Runs that were submitted together need one free slot among them: the others get slots of their own. They hold
+        up the runs behind them until there is a worker for each, but not where workers can't be started.
         """
         due: list[list[str]] = []
         free = self.slots - self._count("busy")
@@ -224,7 +236,8 @@ class Scheduler:
             waiting = [run for run in runs if run not in assigned]
             if waiting and free > 0:
                 due.append(waiting)
-                free -= len(waiting)
+                if len(waiting) == 1 or self._failed_starts < GIVEN_UP:
+                    free -= len(waiting)
         return due
 
     def _dispatch(self, due: list[list[str]]) -> None:
@@ -232,7 +245,9 @@ class Scheduler:
         for runs in due:
             idle = [entry for entry in self._workers if entry.state == "idle"]
             if len(idle) < len(runs):
-                return
+                if self._failed_starts < GIVEN_UP:
+                    return
+                continue
             for run, entry in zip(runs, idle, strict=False):
                 assert entry.worker is not None
                 if entry.worker.send(run):
@@ -244,6 +259,8 @@ class Scheduler:
     def _replace(self, due: list[list[str]]) -> None:
         """Start workers for the runs that are next, and keep at least one idle with `keep_spare`."""
         least = int(self._keep_spare and self._count("busy") < self.slots)
+        if self._keep_spare and not self._count("busy"):
+            least = max(least, self._kept_ready())
         wanted = max(least, sum(map(len, due)))
         ready = self._count("idle") + self._count("starting")
         while ready < wanted and time.monotonic() >= self._next_start:
@@ -255,11 +272,15 @@ class Scheduler:
     def _retire(self) -> None:
         """Close idle workers that runs which started together have left: beyond one for each slot."""
         idle = [entry for entry in self._workers if entry.state == "idle"]
-        for entry in idle[self.slots :]:
+        for entry in idle[max(self.slots, self._kept_ready()) :]:
             assert entry.worker is not None
             entry.state = "gone"
             self._workers.remove(entry)
             entry.worker.close()
+
+    def _kept_ready(self) -> int:
+        """Workers that are kept for runs which will soon be submitted together."""
+        return self._prepared if time.monotonic() < self._prepared_until else 0
 
     def _start_worker(self) -> _Entry:
         entry = _Entry()

@@ -269,32 +269,120 @@ def test_runs_submitted_together_start_together_and_later_ones_wait(
     wait_until(lambda: len(pids(jobs)) == 1)  # the workers that no slot needs have gone
 
 
+class Workers:
+    """A launcher whose workers say only what a test lets them say."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.closed = 0
+        self.tells: list[Callable[[str], None]] = []
+
+    def __call__(self, store: Store, tell: Callable[[str], None]) -> Workers:
+        self.tells.append(tell)
+        return self
+
+    def send(self, run: str) -> bool:
+        self.sent.append(run)
+        return True
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def wait(self, seconds: float) -> None: ...
+
+
+def take_round(jobs: Scheduler) -> None:
+    """A round of the scheduler, without waiting for messages."""
+    due = jobs._due()
+    jobs._replace(due)
+    jobs._dispatch(due)
+
+
+def say(jobs: Scheduler, message: str, *, state: str = "starting") -> None:
+    """Let the first worker in a state say something."""
+    entry = next(entry for entry in jobs._workers if entry.state == state)
+    jobs._handle(entry, f"{message} {entry.run}" if entry.run else message)
+
+
+def competitors(quick: Experiment, count: int = 3) -> list[Experiment]:
+    return [quick.with_changes({"training.seed": seed}) for seed in range(count)]
+
+
 def test_a_race_starts_when_there_is_a_worker_for_each_competitor(store: Store, quick: Experiment) -> None:
     """Nobody starts before the others: the launcher gives one worker after the other."""
-    sent: list[str] = []
-    tells: list[Callable[[str], None]] = []
+    workers = Workers()
+    jobs = Scheduler(store, slots=1, launcher=workers)
+    race = store.submit_together(competitors(quick), group="race")
+    for _ in range(3):
+        take_round(jobs)
+        assert len(workers.tells) == 3
+        assert workers.sent == []
+        say(jobs, "ready")
+    take_round(jobs)
+    assert workers.sent == [run.id for run in race]
 
-    class Slow:
-        def send(self, run: str) -> bool:
-            sent.append(run)
-            return True
 
-        def close(self) -> None: ...
+def test_after_a_race_the_next_run_has_a_worker_at_once(store: Store, quick: Experiment) -> None:
+    """Of the workers that a race has left one stays, and it takes what is queued then without another start."""
+    workers = Workers()
+    jobs = Scheduler(store, slots=1, launcher=workers)
+    race = store.submit_together(competitors(quick), group="race")
+    take_round(jobs)
+    for _ in race:
+        say(jobs, "ready")
+    take_round(jobs)
+    for run in race:
+        store.command(run.id, "stop")
+        say(jobs, "done", state="busy")
+        take_round(jobs)
+    assert workers.closed == 2
+    later = store.submit(quick)
+    take_round(jobs)
+    assert workers.sent[3:] == [later.id]
+    assert len(workers.tells) == 3
 
-        def wait(self, seconds: float) -> None: ...
 
-    def launcher(store: Store, tell: Callable[[str], None]) -> Slow:
-        tells.append(tell)
-        return Slow()
+def test_a_race_whose_workers_can_not_start_holds_up_no_other_run(store: Store, quick: Experiment) -> None:
+    """The race is tried again and again; a single run behind it takes the one worker that there is."""
+    workers = Workers()
+    jobs = Scheduler(store, slots=1, launcher=workers)
+    store.submit_together(competitors(quick), group="race")
+    later = store.submit(quick)
+    take_round(jobs)
+    say(jobs, "ready")
+    take_round(jobs)
+    assert workers.sent == []
+    for _ in range(2):
+        say(jobs, "gone")
+    take_round(jobs)
+    assert workers.sent == [later.id]
 
-    jobs = Scheduler(store, slots=1, launcher=launcher)
-    race = store.submit_together([quick.with_changes({"training.seed": seed}) for seed in range(3)], group="race")
-    for ready in range(3):
-        due = jobs._due()
-        jobs._replace(due)
-        jobs._dispatch(due)
-        assert len(tells) == 3
-        assert sent == []
-        jobs._handle(jobs._workers[ready], "ready")
-    jobs._dispatch(jobs._due())
-    assert sent == [run.id for run in race]
+
+def test_workers_are_prepared_for_a_race_and_go_when_none_comes(store: Store, quick: Experiment) -> None:
+    workers = Workers()
+    jobs = Scheduler(store, slots=1, launcher=workers, keep_spare=False)
+    jobs.prepare(3, 60.0)
+    take_round(jobs)
+    assert workers.tells == []  # not before the server has warmed up
+    jobs.start_spare()
+    take_round(jobs)
+    assert len(workers.tells) == 3
+    for _ in range(3):
+        say(jobs, "ready")
+    take_round(jobs)
+    assert workers.closed == 0
+    race = jobs.submit_together(competitors(quick), group="race")
+    take_round(jobs)
+    assert workers.sent == [run.id for run in race]  # no worker had to be started
+    for run in race:
+        store.command(run.id, "stop")
+        say(jobs, "done", state="busy")
+        take_round(jobs)
+    assert workers.closed == 2  # those of the race are not kept for another
+    jobs.prepare(3, 60.0)
+    take_round(jobs)
+    for _ in range(2):
+        say(jobs, "ready")
+    jobs.prepare(3, -1.0)  # the time is over
+    take_round(jobs)
+    assert workers.closed == 4
