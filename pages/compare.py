@@ -3,6 +3,7 @@
 import streamlit as st
 
 from seqcore.errors import NotFoundError
+from seqcore.results.formatting import counted
 from seqcore.runs.comparison import MOST, Comparison, compare
 from seqcore.runs.races import FAIRNESS, is_race
 from seqcore.runs.records import Run
@@ -49,6 +50,8 @@ def controls(known: list[Run], group: str | None) -> None:
     """Start a race or seeds, and choose runs."""
     with st.container(horizontal=True, key="compare-start"):
         race_section.race_button(primary=not known)
+    if not known:
+        race_section.prepare_race()
     with st.expander("Another race", icon=":material/sports_score:"):
         race_section.race_form(known)
     left, right = st.columns([1, 4], vertical_alignment="bottom")
@@ -63,11 +66,18 @@ def controls(known: list[Run], group: str | None) -> None:
         st.session_state["compare-picked"] = [run.id for run in known]
         st.multiselect(
             "Runs", list(options), key="compare-picked", max_selections=MOST, placeholder="Choose runs to compare",
-            format_func=lambda run: run_labels.label(options[run]) if run in options else run[:8],
+            format_func=lambda run: _label(options[run]) if run in options else run[:8],
             on_change=picked, help=f"Up to {MOST} runs. Colors are the same in every chart of this page.",
         )  # fmt: skip
     if group:
-        st.caption(f"Group {escape(group)}: {len(known)} runs. The link of this page shows them.")
+        st.caption(f"Group {escape(group)}: {counted(len(known), 'run')}. The link of this page shows them.")
+
+
+def _label(run: Run) -> str:
+    """A run in the list, which is drawn once: an active one without status and age, which change."""
+    if run.ended:
+        return run_labels.label(run)
+    return f"{run_labels.title(run)} · {run_labels.network(run)} · {run.id[:8]}"
 
 
 def picked() -> None:
@@ -89,7 +99,7 @@ def compared(found: Comparison, group: str | None) -> None:
             st.caption("More curves, scores, tests and predictions appear below when the race has ended.")
             return
     st.subheader("Curves and scores", anchor=False)
-    compare_section.curves_section(found, active=active)
+    compare_section.curves_section(found, active=active, first="loss" if race and len(found.sets) == 1 else "score")
     compare_section.differences_section(found)
     if active:
         st.caption("Scores against cost, tests over seeds and predictions appear when every run has ended.")

@@ -99,7 +99,7 @@ def open_race() -> None:
     if st.session_state.pop(_RACING, False):
         from ui import compare_state
 
-        st.switch_page(compare_state.PAGE)
+        compare_state.open_chosen()
 
 
 def seeds_offer(experiment: Experiment | None, table: Table | None) -> None:

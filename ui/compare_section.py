@@ -47,8 +47,11 @@ EVALUATION_POLL = 0.7  # seconds
 MOST_EVALUATED = 12  # models whose predictions are shown
 
 
-def curves_section(found: Comparison, *, active: bool) -> None:
-    """The curves of every problem and the scores of its runs, updated while a run is active."""
+def curves_section(found: Comparison, *, active: bool, first: str = "score") -> None:
+    """The curves of every problem and the scores of its runs, updated while a run is active.
+
+    `first` is shown until another is chosen: below the board of a race, a curve that the board has not.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare-axes"):
         by = st.segmented_control(
             "Horizontal axis", list(AXES), default="step", required=True, key="compare-by",
@@ -57,7 +60,8 @@ def curves_section(found: Comparison, *, active: bool) -> None:
             help="What the curves are drawn over. " + " ".join(axis.help for axis in AXES.values()),
         )  # fmt: skip
         what = st.segmented_control(
-            "Curves", list(CURVES), default="score", required=True, key="compare-what", format_func=CURVES.__getitem__,
+            "Curves", list(CURVES), default=first, required=True, key=f"compare-what-{first}",
+            format_func=CURVES.__getitem__,
             help="The validation score is in original units; losses are in the units of the scaled data.",
         )  # fmt: skip
     st.fragment(_curves, run_every=POLL if active else None)(found, by, what, active)

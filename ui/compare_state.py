@@ -11,7 +11,7 @@ import streamlit as st
 from seqcore.runs.comparison import MOST, RunCurves, read_curves
 from ui import session
 
-__all__ = ["CHOSEN", "PAGE", "choose", "chosen", "curves_of", "keep_link", "open_comparison"]
+__all__ = ["CHOSEN", "PAGE", "choose", "chosen", "curves_of", "keep_link", "open_chosen", "open_comparison"]
 
 PAGE = "compare.py"
 CHOSEN, GROUP = "compare-runs", "compare-group"
@@ -36,20 +36,30 @@ def choose(runs: Sequence[str] = (), group: str | None = None) -> None:
 
 def keep_link() -> None:
     """Write what is chosen into the link of the page."""
-    runs, group = chosen()
-    short = [run[:SHORT] for run in runs]
-    text = ",".join(short if len(set(short)) == len(runs) else runs)
-    for key, value in ((RUNS_KEY, text), (GROUP_KEY, group or "")):
+    for key, value in _link().items():
         if not value:
             st.query_params.pop(key, None)
         elif st.query_params.get(key) != value:
             st.query_params[key] = value
 
 
+def _link() -> dict[str, str]:
+    """The parameters of the link; an empty one is left out."""
+    runs, group = chosen()
+    short = [run[:SHORT] for run in runs]
+    return {RUNS_KEY: ",".join(short if len(set(short)) == len(runs) else runs), GROUP_KEY: group or ""}
+
+
 def open_comparison(runs: Sequence[str] = (), group: str | None = None) -> None:
     """Go to the Compare page with these runs, or with those of a group."""
     choose(runs, group)
-    st.switch_page(PAGE)
+    open_chosen()
+
+
+def open_chosen() -> None:
+    """Go to the Compare page, by its whole link: a link that is completed later takes a second step back."""
+    parameters = {**_link(), session.RUN: session.selected_run() or ""}
+    st.switch_page(PAGE, query_params={key: value for key, value in parameters.items() if value})
 
 
 class _Curves:

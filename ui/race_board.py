@@ -100,7 +100,7 @@ def _competitor(
         "rank": rank,
         "best": shown,
         "done": done,
-        "time": format_duration(float(lap.seconds[-1]) if len(lap.seconds) else run.seconds),
+        "time": format_duration(run.seconds),  # as in every table
         "parameters": counted(run.parameters, "parameter") if run.parameters else "",
         "why": run.reason if run.status in _OUT else "",
         "progress": round(progress, 4),
@@ -132,7 +132,7 @@ def _summary(
             return "Nobody leads: no competitor has a validation score."
         waiting = sum(source.run.status == "queued" for source in sources)
         if waiting:
-            return f"Waiting for {counted(waiting, 'worker')}: all competitors start at the same moment."
+            return f"Waiting for {counted(waiting, 'worker')}: the race begins when each competitor has one."
         return "Nobody leads yet: every competitor needs a validation score first."
     step = f"validation {words.short} {format_number(state.at_step[by_step])}{unit} up to step {state.step:,}"
     time = f"{format_number(state.at_time[by_time])}{unit} up to {format_duration(state.seconds)}"

@@ -17,13 +17,14 @@ from seqcore.runs.comparison import Comparison, Entry
 from seqcore.runs.races import FAIRNESS, new_group, race_experiments, seed_experiments
 from seqcore.runs.records import Run
 from seqcore.runs.slots import MOST_TOGETHER
+from seqcore.runs.store import RunFilter
 from ui import compare_state, overview, permissions, run_labels, session
 from ui.data_picker import table_of
 from ui.race_board import board_data, race_board
 
 __all__ = [
-    "ARCHITECTURES", "errors", "live_race", "race_architectures", "race_button", "race_form", "start_race",
-    "train_seeds",
+    "ARCHITECTURES", "errors", "live_race", "prepare_race", "race_architectures", "race_button", "race_form",
+    "start_race", "train_seeds",
 ]  # fmt: skip
 
 ARCHITECTURES = ("rnn", "lstm", "gru", "mingru")
@@ -36,7 +37,9 @@ FIELDS = {
     "training.optimizer": "Optimizer",
     "training.learning_rate": "Learning rate",
 }
-_ERRORS, _STARTED = "race-errors", "race-started"
+_ERRORS, _STARTED, _REFUSED = "race-errors", "race-started", "race-refused"
+PREPARED = 60.0  # seconds for which workers wait for the press
+_ACTIVE = RunFilter(statuses=("queued", "running", "paused"))
 _FACTORS = (0.1, 0.3, 1.0, 3.0)  # of the learning rate of an experiment
 
 
@@ -82,6 +85,12 @@ def race_button(*, primary: bool) -> None:
         help=refused or "Trains the four on the recipe Bouncing ball at the same time and shows them side by side.",
         on_click=_race_architectures,
     )  # fmt: skip
+
+
+def prepare_race() -> None:
+    """Start the workers of a race ahead, if no run is active: they take seconds to be ready and wait for a minute."""
+    if permissions.refusal() is None and not session.store().find_runs(_ACTIVE, limit=1).total:
+        session.scheduler().prepare(len(ARCHITECTURES), PREPARED)
 
 
 def _race_architectures() -> None:
@@ -171,6 +180,8 @@ def _live_race(entries: Sequence[Entry], group: str, was_active: bool) -> None:
     if was_active != active:
         st.rerun()
     _buttons(runs, active=active)
+    for line in st.session_state.get(_REFUSED, ()):
+        st.error(session.escape(line))
     if active and (error := session.scheduler().error) is not None:
         st.warning(session.escape(error))
     race_board(board_data(entries, sources), key=f"race-board-{group}")
@@ -221,7 +232,7 @@ def _button(
 
 
 def _all(action: Callable[[str], object], runs: Sequence[str]) -> None:
-    st.session_state.pop(_ERRORS, None)
+    """Act on every run. The session is touched last: Streamlit ends a callback there if a rerun of the page waits."""
     lines: list[str] = []
     for run in runs:
         try:
@@ -229,8 +240,7 @@ def _all(action: Callable[[str], object], runs: Sequence[str]) -> None:
         except SeqcoreError as error:
             ended = session.store().run(run).ended  # it has ended since the buttons were drawn
             lines += [] if ended else error.lines
-    if lines:
-        st.session_state[_ERRORS] = tuple(lines)
+    st.session_state[_REFUSED] = tuple(lines)
 
 
 def train_seeds(found: Comparison | None, runs: Sequence[Run]) -> None:

@@ -65,6 +65,10 @@ def test_the_train_page_starts_the_race_by_one_press_and_stop_all_ends_it(page: 
     press(page, "/", "Race")
     page.get_by_role("button", name="Stop all").click()
     expect(page.get_by_role("button", name="Race again")).to_be_visible()
+    page.reload()
+    expect(page.get_by_test_id("race-card")).to_have_count(4)
+    page.go_back()  # once
+    expect(page.get_by_role("button", name="Race", exact=True)).to_be_visible()
     store = Store(server.store)
     assert all(run.ended for run in store.runs(4))
     store.close()

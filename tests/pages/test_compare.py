@@ -15,7 +15,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.runs.races import race_experiments
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
-from ui import session
+from ui import race_section, session
 
 ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
 QUICK = {"training.epochs": 2, "data.options.samples": 200, "model.hidden_size": 4}
@@ -157,6 +157,7 @@ def test_one_press_starts_a_race_and_its_board_is_shown(empty: Store) -> None:
     assert [one["name"] for one in board["competitors"]] == ["RNN", "LSTM", "GRU", "minGRU"]
     assert len({one["light"] for one in board["competitors"]}) == 4
     assert "Waiting for 4 workers" in board["summary"]
+    assert not any("queued" in label for label in page.multiselect(key="compare-picked").options[:4])
     page.button(key="race-stop-all").click().run()
     assert {run.status for run in empty.runs()} == {"stopped"}
 
@@ -203,3 +204,41 @@ def test_a_finished_race_is_understood_from_its_board(empty: Store) -> None:
     assert all(one["progress"] == 1.0 for one in board["competitors"])
     assert all(len(one["byTime"][0]) == len(one["byStep"][0]) == 2 for one in board["competitors"])
     assert page.button(key="race-again")
+    curves = json.loads(charts(page)["compare-curves-0"]["figure"])
+    assert "loss" in curves["layout"]["yaxis"]["title"]["text"]  # the board has the scores
+    times = {row["Experiment"]: row["Time"] for row in page.table[0].value.to_dict("records")}
+    assert times == {one["name"]: one["time"] for one in board["competitors"]}
+
+
+def test_a_press_acts_on_every_run_before_streamlit_can_end_it(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a rerun of the page waits, Streamlit ends a callback as soon as it touches the session."""
+
+    class Interrupted(Exception):
+        pass
+
+    class Waiting(dict[str, Any]):
+        def interrupt(self, *given: Any) -> None:
+            raise Interrupted
+
+        pop = get = __getitem__ = __setitem__ = __contains__ = interrupt
+
+    empty.submit_together(race_experiments(BASE, {"model.architecture": ["rnn", "gru"]}), group="pressed")
+    ids = [run.id for run in empty.runs()]
+    monkeypatch.setattr(race_section.st, "session_state", Waiting())
+    with pytest.raises(Interrupted):
+        race_section._all(lambda run: empty.command(run, "stop"), ids)
+    assert {run.status for run in empty.runs()} == {"stopped"}
+
+
+def test_a_group_of_one_run_is_counted_as_one(empty: Store) -> None:
+    empty.submit(BASE, group="alone")
+    assert "Group alone: 1 run." in texts(open_page(group="alone"))
+
+
+def test_the_page_prepares_workers_for_a_race_while_nothing_trains(empty: Store) -> None:
+    open_page()
+    assert session.scheduler()._kept_ready() == 4
+    empty.submit(BASE)
+    session.scheduler().prepare(0, 0.0)
+    open_page()
+    assert session.scheduler()._kept_ready() == 0
