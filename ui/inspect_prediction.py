@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
 from seqcore.plots import plot_view
-from seqcore.results import View
+from seqcore.results import SeriesView, View
 from ui.inspect_context import Inspected
 from ui.live_chart import figure_text, live_chart
 from ui.results import answer, written
@@ -58,7 +58,10 @@ def _predict(inspected: Inspected) -> _Drawn:
     html = written(view)
     if html is not None:
         return _Drawn(view, html, "", 0)
-    figure = plot_view(view)
+    if isinstance(view, SeriesView) and example.target is not None and example.target.shape == view.prediction.shape:
+        figure = plot_view(replace(view, truth=example.target))
+    else:
+        figure = plot_view(view)
     height = min(MOST_HEIGHT, int(figure.layout.height or 340))
     figure.update_layout(height=height)
     return _Drawn(view, None, figure_text(figure), height)

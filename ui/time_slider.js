@@ -47,7 +47,7 @@ function show(slider) {
   slider.back.disabled = place <= 0
   slider.next.disabled = place >= last
   slider.play.disabled = last < 1
-  slider.step.textContent = `Step ${whole(data.steps[place])}`
+  slider.step.textContent = `Training step ${whole(data.steps[place])}`
   slider.note.textContent = data.notes[place]
 }
 

@@ -165,3 +165,11 @@ function cut(text, most) {
   const letters = [...text]
   return letters.length <= most ? text : `${letters.slice(0, Math.max(1, most - 1)).join("")}…`
 }
+
+/* The label of a step that is cut at its beginning, since neighbours differ at their ends: "1258" of "row 1258". */
+function cutBefore(text, most) {
+  const letters = [...text]
+  if (letters.length <= most) return text
+  const last = text.split(" ").at(-1)
+  return text.startsWith("row ") || text.startsWith("step ") ? last : `…${letters.slice(1 - most).join("")}`
+}

@@ -125,7 +125,7 @@ function inputAt(view, frame, step, x, parent, quiet) {
   }
   if (!data.columns.length) scene.put(`input ${step} symbol`, "text", { class: "un-symbol", x, y: frame.inputs + 5, text: cut(data.steps[i], 7) }, group)
   const chosen = step === view.focus.step ? " un-chosen-text" : ""
-  scene.put(`input ${step} label`, "text", { class: `un-step${chosen}`, x, y: frame.labels + 4, text: data.columns.length ? cut(data.steps[i], frame.narrow ? 8 : 10) : String(step + 1) }, group)
+  scene.put(`input ${step} label`, "text", { class: `un-step${chosen}`, x, y: frame.labels + 4, text: data.columns.length ? cutBefore(data.steps[i], frame.narrow ? 8 : 10) : String(step + 1) }, group)
 }
 
 function cellAt(view, frame, step, layer, x, y, parent, quiet) {

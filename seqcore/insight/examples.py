@@ -32,7 +32,8 @@ class InspectExample:
     several. `steps[T]` are the labels of its steps: a date, a symbol, "frame 3". `values[T, F]` are the inputs under
     `columns[F]` in original units; None for symbols. `split` is "train", "val", "test", or "" for typed input; `index`
     is the number of the window or sequence in it, from 0. `truth` is the target as text, where it is known; `note` says
-    what else is read, such as earlier windows whose state is carried.
+    what else is read, such as earlier windows whose state is carried. `target[H, K]` are the numbers of a target in
+    original units, None where it has none or is not known.
     """
 
     given: Any
@@ -45,6 +46,7 @@ class InspectExample:
     truth: str | None = None
     series: str | None = None
     note: str = ""
+    target: Values | None = None
 
 
 def load_examples(predictor: Predictor, table: Table, split: str, limit: int = MOST_EXAMPLES) -> list[InspectExample]:

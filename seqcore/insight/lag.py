@@ -166,7 +166,8 @@ def _by_autocorrelation(table: Table, column: int, *, window: int, lead: int) ->
     chance = 2.0 / np.sqrt(max(rows, 1))
     within = np.flatnonzero(np.abs(mean[1:]) < chance)
     reach = int(within[0]) if len(within) else shortest - 1
-    reason = f"the autocorrelation of {name} is above chance up to a lag of {reach:,}"
+    of_input = f", which is {reach - lead:,} before the last one read" if 0 < lead <= reach else ""
+    reason = f"the autocorrelation of {name} is above chance up to {reach:,} steps before the predicted one{of_input}"
     if not len(within):
         reason = f"the autocorrelation of {name} is above chance over the whole window"
     if period is not None and reach < period < shortest:

@@ -39,7 +39,8 @@ class StepInput(NamedTuple):
     """One input of `predict`, and what its T steps are.
 
     `steps[T]` are labels, `values[T, F]` the inputs under `columns` in original units (None for symbols), `truth` the
-    target as text, `series` the one that the numbers belong to.
+    target as text, `series` the one that the numbers belong to. `target[H, K]` are its numbers in original units, None
+    where it has none.
     """
 
     given: Any
@@ -50,6 +51,7 @@ class StepInput(NamedTuple):
     truth: str | None = None
     series: str | None = None
     note: str = ""
+    target: Values | None = None
 
 
 class Stage(NamedTuple):
@@ -129,6 +131,7 @@ def numeric_input(data: NumericDataset, part: str, numbers: NDArray[np.int64]) -
         truth=_target_text(data, part, index),
         series=series,
         note=carried_note(numbers),
+        target=None if table.frame is not None else data.truth(part, np.array([index]))[0, -1],
     )
 
 
@@ -151,7 +154,7 @@ def _row_labels(table: Table, rows: NDArray[np.int64], start: int) -> Words:
         from seqcore.data.calendar import short_time  # imports pandas: only for data with dates
 
         return tuple(short_time(time) for time in table.times[rows])
-    word = table.unit.one if table.unit is IMAGE else "step"
+    word = table.unit.one if table.unit is IMAGE else "row" if len(table.lengths) == 1 else "step"
     return tuple(f"{word} {row + 1}" for row in (rows - start).tolist())
 
 

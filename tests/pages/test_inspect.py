@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -271,6 +273,17 @@ def test_similar_moments_open_the_example_where_they_are(runs: dict[str, str]) -
     assert f"run={run}&amp;at=5&amp;split=test&amp;example=" in body
     page.slider(key=f"similar-threshold-{run}").set_value(0.95).run()
     assert any("No unit is at least 0.95" in info.value.replace("\\", "") for info in page.info)
+
+
+def test_the_truth_is_drawn_beside_the_prediction(runs: dict[str, str]) -> None:
+    page = open_page(run=runs["bouncing-ball"], split="test", example="1")
+    figure = json.loads(components(page)["live_chart"]["figure"])
+    places = {trace.get("name"): trace["x"] for trace in figure["data"]}
+    observed, predicted = (
+        np.frombuffer(base64.b64decode(x["bdata"]), x["dtype"]) for x in (places["observed"], places["prediction"])
+    )
+    assert len(observed) == 21  # the window of 20 rows, and the truth of the one that is predicted
+    assert observed[-1] == predicted[-1]
 
 
 def test_a_long_input_is_thinned_and_says_so(runs: dict[str, str]) -> None:

@@ -57,7 +57,7 @@ def test_every_result_is_printed(capsys: pytest.CaptureFixture[str], store: Path
     assert found["view"]
     assert main(["probe", lstm, "--store", str(store), *words]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
-    about = {"example": "; window 1: step 1 to step 3", "split": "; training split", "model": ""}
+    about = {"example": "; window 1: row 1 to row 3", "split": "; training split", "model": ""}
     assert header == f"{lstm[:8]}: weights of step 3, epoch 3{about[PROBES[what].traits['of']]}"
     assert len(lines) > 1
 

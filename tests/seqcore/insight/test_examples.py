@@ -22,7 +22,7 @@ from tests.seqcore.insight.untrained import untrained, untrained_on
 
 # the label of the first step of the first training example, and its target
 TASKS = {
-    "ramp-next-value": ("step 1", "40"),
+    "ramp-next-value": ("row 1", "40"),
     "temperature-next-week": ("2012-01-01", "9.4, 8.9, 8.3, 14.4, 15.6, 13.9, ..."),
     "next-letter": ("a", "b"),
     "next-frame": ("frame 1", None),
