@@ -1,7 +1,7 @@
 """Marks of the changes that were made during a run, in figures over its steps.
 
-Each change is a thin vertical line. Above the figure stands its text where there is room; changes that lie close
-together have numbers there, as in the event log, one label for each group of them.
+Each change is a thin vertical line. Above the figure stands its number, as in the event log, and its text where there
+is room; changes that lie close together have their numbers there, one label for each group of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A label above the figure at a step: the text of a change, or the numbers of several, "3–7"."""
+    """A label above the figure at a step: number and text of a change, or the numbers of several, "3–7"."""
 
     step: int
     text: str
@@ -69,8 +69,9 @@ def labels_of(changes: Sequence[Change], end: float, *, narrow: bool = False) ->
         following = groups[i + 1][0].step / max(end, 1.0) if i + 1 < len(groups) else 1.0
         first, last = min(c.number for c in group), max(c.number for c in group)
         numbers = str(first) if first == last else f"{first}–{last}"
-        width = len(group[0].text) * _LETTER + _GAP
-        text = group[0].text if len(group) == 1 and not narrow else numbers
+        full = f"{group[0].number}: {group[0].text}"
+        width = len(full) * _LETTER + _GAP
+        text = full if len(group) == 1 and not narrow else numbers
         left = False
         if len(group) == 1 and not narrow and start + width > following:
             left = i + 1 == len(groups) and start - width >= free

@@ -30,12 +30,12 @@ def test_a_change_says_from_what_to_what_and_by_whom() -> None:
 
 
 def test_a_change_with_room_has_its_text_and_near_ones_their_numbers() -> None:
-    assert labels_of(numbered(200), 1000) == (Label(200, "learning rate 0.01 → 0.1"),)
+    assert labels_of(numbered(200), 1000) == (Label(200, "1: learning rate 0.01 → 0.1"),)
     assert [label.text for label in labels_of(numbered(100, 110, 120, 600), 1000)] == [
-        "1–3", "learning rate 0.01 → 0.1",
+        "1–3", "4: learning rate 0.01 → 0.1",
     ]  # fmt: skip
-    assert labels_of(numbered(990), 1000) == (Label(990, "learning rate 0.01 → 0.1", to_the_left=True),)
-    assert [label.text for label in labels_of(numbered(200, 300), 1000)] == ["1", "learning rate 0.01 → 0.1"]
+    assert labels_of(numbered(990), 1000) == (Label(990, "1: learning rate 0.01 → 0.1", to_the_left=True),)
+    assert [label.text for label in labels_of(numbered(200, 300), 1000)] == ["1", "2: learning rate 0.01 → 0.1"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 30, 100, 500])
