@@ -28,6 +28,7 @@ REPLAY_LENGTH = 7.0  # seconds that a replay takes by default
 SPEEDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # of a replay, relative to the run
 RECENT = 6  # epochs from which the rate is estimated
 MIN_RATE_SECONDS = 2.0  # seconds of steps needed for an estimate of the remaining time: the first steps are slow
+PACED_SECONDS = 1.0  # of steps from which the rate is taken once the speed was changed
 KINDS = ("preparing", "started", "changed", "finding", "finished")  # of events that are kept as such
 KEPT = 500  # events
 MOST_EPOCHS = 1000  # whose scores of each replica are kept
@@ -83,6 +84,7 @@ class History:
     _version: int | None = None
     _seen: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=30))  # (time, step) as first seen
     _was_running: bool = False
+    _pace: tuple[float | None, float] = (None, -math.inf)  # steps per second in slow motion, when that was first seen
 
     @classmethod
     def of_events(cls, run: Run, steps: Values, losses: Values, events: Sequence[StoredEvent]) -> History:
@@ -109,6 +111,9 @@ class History:
             self._version = version
         running = self.run.status == "running"
         if running and not self._was_running:
+            self._seen.clear()
+        if self.run.steps_per_second != self._pace[0]:
+            self._pace = (self.run.steps_per_second, time.monotonic())
             self._seen.clear()
         if running and self.run.step and (not self._seen or self.run.step != self._seen[-1][1]):
             self._seen.append((time.monotonic(), self.run.step))
@@ -237,7 +242,14 @@ class History:
         """Recent steps per second, from the steps seen here or the attempt's last epochs; None if too few are known."""
         if self.run.ended:
             return None
-        seen = list(self._seen)
+        seen, pace = list(self._seen), self._pace[0]
+        if pace is not None or math.isfinite(self._pace[1]):  # epochs before the last change of speed say nothing
+            if len(seen) < 2:
+                return pace
+            newest = seen[-1]
+            first = next((s for s in reversed(seen) if newest[0] - s[0] >= PACED_SECONDS), seen[0])
+            rate = (newest[1] - first[1]) / (newest[0] - first[0])
+            return rate if pace is None else min(rate, pace)
         if not seen or seen[-1][0] - seen[0][0] < MIN_RATE_SECONDS:
             known = [e for e in self.recent if e.attempt == self.run.attempt]
             seen = [(e.time.timestamp(), _step(e)) for e in known]

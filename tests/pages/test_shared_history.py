@@ -111,6 +111,30 @@ def test_a_growing_history_forgets_old_notes_and_no_finding(store: Store, lease:
     assert history.changed == {"training.learning_rate": 1.0 / (4 * KEPT)}
 
 
+def test_the_rate_is_that_since_the_last_change_of_speed(
+    store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, step = [100.0], 0
+    monkeypatch.setattr(run_history.time, "monotonic", lambda: clock[0])
+    history = History(store.run(lease.run))
+
+    def goes_on(seconds: float, rate: int) -> float | None:
+        nonlocal step
+        for _ in range(round(5 * seconds)):
+            losses = np.ones(rate // 5)
+            store.append(lease, [Steps(step + 1, losses, losses, losses)])
+            step, clock[0] = step + len(losses), clock[0] + 0.2
+            history.update(store)
+        return history.moment().rate
+
+    assert goes_on(4.0, 400) == pytest.approx(400)
+    store.command(lease.run, "slow", {"steps_per_second": 5.0})
+    assert goes_on(0.4, 5) == pytest.approx(5)
+    assert goes_on(2.0, 5) == pytest.approx(5)
+    store.command(lease.run, "slow", {"steps_per_second": None})
+    assert goes_on(1.4, 400) == pytest.approx(400)
+
+
 def test_many_visitors_cause_one_look_at_the_store(store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, looks = [100.0], []
     monkeypatch.setattr(run_history.time, "monotonic", lambda: clock[0])
