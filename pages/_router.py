@@ -23,6 +23,7 @@ page = st.navigation(
     position="top",
 )
 session.keep_link()
+session.go()
 try:
     if account.sign_in():
         session.scheduler()

@@ -10,7 +10,7 @@ import streamlit as st
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.runs.records import Run, Snapshot
 from ui import permissions, run_labels
-from ui.fork_dialog import fork_button
+from ui.fork_dialog import fork_button, interval
 from ui.inspect_context import (
     SELECTED,
     Inspected,
@@ -49,7 +49,7 @@ def main() -> None:
         return
     run = choose_run("Inspect", runs)
     if run is not None:
-        st.fragment(inspect_run, run_every=None if run.ended else POLL)(run.id, was_active=not run.ended)
+        st.fragment(inspect_run, run_every=interval(None if run.ended else POLL))(run.id, was_active=not run.ended)
 
 
 def inspect_run(run_id: str, *, was_active: bool) -> None:

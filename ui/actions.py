@@ -19,6 +19,7 @@ from ui.run_index import run_index
 __all__ = [
     "buttons",
     "errors",
+    "open_in_inspect",
     "open_in_predict",
     "open_race",
     "page_begins",
@@ -37,6 +38,7 @@ WIDTHS = {
     "do-stop": 90,
     "do-one-more-epoch": 162,
     "do-apply-to-this-run": 172,
+    "do-open-in-inspect": 154,
     "do-open-in-predict": 154,
 }
 DEBOUNCE = 2.0  # seconds within which the same experiment is not submitted again: a double click starts one run
@@ -163,7 +165,19 @@ def open_in_predict(run: Run) -> None:
     )  # fmt: skip
     if pressed:
         session.select_run(run.id)
-        st.switch_page("predict.py")
+        session.go_to("predict.py")
+
+
+def open_in_inspect(run: Run) -> None:
+    """A link to the Inspect page, for a run that has taken a step."""
+    pressed = st.button(
+        "Open in Inspect", key="do-open-in-inspect", width=WIDTHS["do-open-in-inspect"],
+        icon=":material/search_insights:", disabled=not run.step,
+        help="What happens inside the network, at any snapshot of this run." if run.step else "No step was taken yet.",
+    )  # fmt: skip
+    if pressed:
+        session.select_run(run.id)
+        session.go_to("inspect.py")
 
 
 def page_begins() -> None:

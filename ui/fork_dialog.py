@@ -18,9 +18,9 @@ from seqcore.results.formatting import counted
 from seqcore.runs.records import Run, Snapshot
 from ui import drafts, permissions, run_labels, session
 
-__all__ = ["fork_button", "open_dialog"]
+__all__ = ["fork_button", "interval", "open_dialog"]
 
-_OPEN, _BASES, _FORKED = "fork-open", "fork-bases", "fork-made"
+_OPEN, _BASES = "fork-open", "fork-bases"
 FEW = 4  # fields that are shown at once; the others are in an expander
 FIRST = ("training.learning_rate", "training.epochs", "training.batch_size", "model.dropout")
 
@@ -39,11 +39,14 @@ def fork_button(run: Run, step: int | None = None, *, key: str = "do-fork") -> N
         st.rerun()  # the whole page: the dialog belongs to none of its fragments
 
 
+def interval(seconds: float | None) -> float | None:
+    """Seconds between two updates of the page: while the dialog covers it there are none, which could meet the start of
+    the fork."""
+    return None if st.session_state.get(_OPEN) is not None else seconds
+
+
 def open_dialog() -> None:
     """Draw the dialog if it is open; called once, at the end of a page."""
-    made = st.session_state.pop(_FORKED, None)
-    if made is not None:
-        st.switch_page("train.py")
     wanted = st.session_state.get(_OPEN)
     if wanted is None:
         return
@@ -78,7 +81,7 @@ def _dialog(run: Run, wanted: int | None) -> None:
     if "fork:step" not in st.session_state:
         st.session_state["fork:step"] = _first_step(run, kept) if wanted is None else min(wanted, run.step)
     step = st.number_input(
-        f"Step :gray[/ 0 to {run.step:,}]", step=1, format="%d", key="fork:step",
+        f"Step (0 to {run.step:,})", step=1, format="%d", key="fork:step",
         help="The last step that both runs share. It need not have a snapshot.",
     )  # fmt: skip
     step = int(step or 0)  # an emptied control has none
@@ -105,8 +108,7 @@ def _dialog(run: Run, wanted: int | None) -> None:
     drafts.reset(store.experiment_at(fork.id, step + 1), fork.recipe)
     drafts.set_run(fork.id)
     session.select_run(fork.id)
-    st.session_state[_FORKED] = fork.id
-    st.rerun()
+    session.go_to("train.py")
 
 
 def _first_step(run: Run, kept: list[Snapshot]) -> int:

@@ -185,6 +185,8 @@ def _unavailable(reasons: dict[str, str]) -> None:
 
 
 def _choice_changed(draft: Draft, path: str, key: str) -> None:
+    if key not in st.session_state:  # the control of a page that is not drawn any more
+        return
     draft.choose(path, st.session_state[key])
     if path == "data.source":
         for dependent in ("data.task", "data.inputs", "data.target"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 
@@ -16,6 +18,8 @@ from seqcore.runs.store import Store
 __all__ = [
     "RUN",
     "escape",
+    "go",
+    "go_to",
     "icon",
     "keep_link",
     "scheduler",
@@ -28,6 +32,9 @@ __all__ = [
 
 RUN = "run"
 """The query parameter and the session-state key that hold the id of the selected run."""
+
+_GO = "go-to-page"
+_IN_FLIGHT = 0.15  # seconds for requests that the browser sent before it stopped its timers
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=])")
 _LINES = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*")
@@ -67,6 +74,9 @@ def shown_run() -> Run | None:
         run = store().run(name)
     except NotFoundError as error:
         show_errors(NotFoundError(str(error).partition("; ")[0]))  # the rest is for the command line
+        newest = store().runs(limit=1)
+        label = "Show the newest run" if newest else "Go on without a run"
+        st.button(label, key="show-newest", on_click=select_run, args=(newest[0].id if newest else None,))
         return None
     except SeqcoreError as error:
         show_errors(error)
@@ -85,6 +95,25 @@ def keep_link() -> None:
         st.query_params.pop(RUN, None)
     elif st.query_params.get(RUN) != run:
         st.query_params[RUN] = run
+
+
+def go_to(page: str) -> NoReturn:
+    """Go to another page, the name of its file, from anywhere: a dialog, a fragment or a whole page."""
+    st.session_state[_GO] = page
+    st.rerun()
+
+
+def go() -> None:
+    """Go where `go_to` wants; called by the router before it draws a page.
+
+    The run of the whole script that `go_to` asks for ends the timers of the old page's fragments. What they have sent
+    already arrives during the pause and is merged into the switch. Later it would be run for the old page, whereupon
+    the browser empties the new one and can't place what fragments draw next.
+    """
+    page = st.session_state.pop(_GO, None)
+    if page is not None:
+        time.sleep(_IN_FLIGHT)
+        st.switch_page(page)
 
 
 def show_errors(*errors: SeqcoreError) -> None:

@@ -163,18 +163,20 @@ def _key(run: Run, name: str, present: Any) -> str:
 
 def _apply(run: str, keys: Mapping[str, str], drawn: Mapping[str, Any]) -> None:
     """Ask for what differs from the values that the panel was drawn with."""
-    wanted = {path: st.session_state[key] for path, key in keys.items()}
+    wanted = {path: st.session_state.get(key) for path, key in keys.items()}  # None: of a page not drawn any more
     changes = {path: value for path, value in wanted.items() if value is not None and value != drawn[path]}
     _ask(run, lambda: permissions.change(run, changes) if changes else None)
 
 
 def _slow(run: str, key: str) -> None:
+    if key not in st.session_state:  # the control of a page that is not drawn any more
+        return
     rate = st.session_state[key]
     _ask(run, lambda: permissions.slow(run, None if rate == FULL_SPEED else float(rate)))
 
 
 def _advance(run: str, key: str) -> None:
-    steps = int(st.session_state[key])
+    steps = int(st.session_state.get(key, 1))
     _ask(run, lambda: permissions.advance(run, steps))
 
 

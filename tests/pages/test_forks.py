@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from seqcore.events import Started, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.execution import execute
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Run, Store
 from ui import session
 
+STARTED = Started(
+    device="cpu", device_reason="", threads=1, versions={}, parameters=10, split_sizes={"train": 7, "val": 2},
+    baselines={}, reference_baseline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=2, epochs=30,
+)  # fmt: skip
 ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
 
 
@@ -72,6 +79,44 @@ def test_the_dialog_starts_a_fork_with_what_was_changed_alone(store: Store, pare
     assert app.session_state["run"] == fork.id
     assert f"Fork at step 30 of Bouncing ball `{parent.id[:8]}`" in {b.label.replace("\\", "") for b in app.button}
     assert "Apply to this run" not in {b.label for b in app.button}
+
+
+def test_a_fork_from_the_inspect_page_is_shown_on_the_train_page(store: Store, parent: Run) -> None:
+    app = opened(parent.id, "inspect.py")
+    app.button(key="inspect-fork").click().run()
+    app.number_input(key="fork:step").set_value(30).run()
+    app.button(key="fork-start").click().run()
+    assert not app.exception
+    [fork] = store.forks(parent.id)
+    assert app.session_state["run"] == fork.id
+    assert app.button(key="do-train").label == "Train"
+    assert "fork:step" not in app.session_state
+
+
+def test_a_live_page_is_not_updated_while_the_dialog_covers_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update on its way when the fork starts would be run for the page that was left."""
+    lease = store.start(Experiment())
+    losses = np.ones(3)
+    store.append(lease, [STARTED, Steps(1, losses, losses, losses)])
+    intervals: list[float] = []
+    original = st.fragment
+
+    def fragment(function: Any, *, run_every: float | None = None) -> Any:
+        intervals.extend([] if run_every is None else [run_every])
+        return original(function, run_every=run_every)
+
+    monkeypatch.setattr(st, "fragment", fragment)
+    app = opened(lease.run)
+    assert intervals
+    intervals.clear()
+    app.button(key="do-fork").click().run()
+    assert app.button(key="fork-cancel")
+    intervals.clear()  # pressing the button has rerun the old fragment first
+    app.number_input(key="fork:step").set_value(1).run()
+    assert not intervals
+    app.button(key="fork-cancel").click().run()
+    assert intervals
+    lease.release()
 
 
 def test_a_step_or_a_value_that_is_not_allowed_is_said_in_the_dialog(store: Store, parent: Run) -> None:

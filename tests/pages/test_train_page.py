@@ -13,11 +13,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from seqcore.events import Changed, Epoch, Finished, Preview, Started
+from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe, recipes
 from seqcore.models import MODELS
 from seqcore.results import SeriesView
 from seqcore.runs.api import open_store
-from ui import session
+from ui import drafts, forms, session
 
 
 @pytest.fixture
@@ -527,3 +528,17 @@ def test_a_link_to_an_unknown_run_says_so_without_advice_for_the_command_line(pa
     page.query_params["run"] = "doesnotexist"
     page.run()
     assert errors(page) == ["there is no run 'doesnotexist'"]
+    assert page.button(key="show-newest").label == "Go on without a run"
+    newest = session.store().submit(Experiment())
+    page.run()
+    assert page.button(key="show-newest").label == "Show the newest run"
+    page.button(key="show-newest").click().run()
+    assert errors(page) == []
+    assert page.session_state["run"] == newest.id
+
+
+def test_the_change_of_a_control_that_is_not_on_the_page_any_more_does_nothing() -> None:
+    draft = drafts.draft_of(Experiment.make(), None)
+    before = dict(draft.values)
+    forms._choice_changed(draft, "data.source", "field:data.source")
+    assert draft.values == before
