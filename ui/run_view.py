@@ -60,7 +60,7 @@ def live_area(run: Run, experiment: Experiment | None, *, wait: bool = True, soo
     poll = poll_interval(shared_history(run).viewers)
     interval = (poll if soon else RERUN * poll) if active else FRAME if replay else None
     with st.container(key="live"):
-        st.fragment(_live, run_every=interval)(run, experiment, active, poll, wait)
+        st.fragment(_live, run_every=fork_dialog.interval(interval))(run, experiment, active, poll, wait)
 
 
 def poll_interval(viewers: int) -> float:
@@ -118,13 +118,13 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     moment = history.moment() if step is None else history.moment(step, store=session.store())
     _head(moment, experiment, replay)
     parent_line(run)
-    if replay is None:
-        steering_panel(moment)
     shared = history if step is None else None
     st.html(shared.drawn("cards", Same(moment), lambda: cards(moment)) if shared else cards(moment))
     for finding in findings(moment.events):
         finding_box(finding)
     _loss(moment, shared, version)
+    if replay is None:
+        steering_panel(moment)  # below the loss: what a change does is seen
     _score(moment, history if step is None else None)
     _prediction(moment, history)
     st.subheader("Event log", anchor=False)
@@ -161,11 +161,13 @@ def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) 
     run = moment.run
     with st.container(horizontal=True, vertical_alignment="center", key="actions"):
         actions.buttons(run, experiment, changed=moment.changed)
-        actions.open_in_predict(run)
-        fork_dialog.fork_button(run)
+    with st.container(horizontal=True, vertical_alignment="center", key="run-line"):  # of one height, ended or not
+        st.html(_status(moment, replay), width="stretch")
         if run.ended and run.seconds < REPLAY_BELOW and run.step:
             _replay_controls(run, replay)
-        st.html(_status(moment, replay), width="stretch")
+        fork_dialog.fork_button(run)
+        actions.open_in_inspect(run)
+        actions.open_in_predict(run)
     if permissions.has_logins() and (refused := permissions.refused_help(run)):
         st.caption(refused)
     actions.errors()
@@ -209,10 +211,10 @@ def _replay_controls(run: Run, replay: Replay | None) -> None:
         SPEEDS,
         value=(replay or Replay.of(run)).speed,
         key=key,
-        format_func=lambda speed: f"{speed:g}×",
+        format_func=lambda speed: f"{speed:g}× speed",
         help="Relative to the run: at 0.1× one second of training takes ten.",
         label_visibility="collapsed",
-        width=104,
+        width=120,
         on_change=_speed_changed,
         args=(key,),
     )
@@ -221,13 +223,14 @@ def _replay_controls(run: Run, replay: Replay | None) -> None:
 
 
 def _replay_again(run: Run, key: str) -> None:
-    st.session_state[REPLAY] = Replay(run.id, time.monotonic(), st.session_state[key])
+    speed = st.session_state.get(key) or Replay.of(run).speed
+    st.session_state[REPLAY] = Replay(run.id, time.monotonic(), speed)
     st.session_state[REPLAY_STARTED] = True
 
 
 def _speed_changed(key: str) -> None:
     replay: Replay | None = st.session_state.get(REPLAY)
-    if replay is not None:
+    if replay is not None and key in st.session_state:
         st.session_state[REPLAY] = replay.with_speed(st.session_state[key])
 
 
