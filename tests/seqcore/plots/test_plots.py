@@ -101,7 +101,7 @@ class TestLoss:
     def test_a_change_in_mid_run_is_named_at_its_step(self):
         info = loss_info([1], [1.0], [Changed(step=7, changes={"training.learning_rate": 0.001})])
         assert info.changes == ((1, 7, "learning rate 0.001"),)
-        assert plot_loss(info).layout.annotations[0].text == "learning rate 0.001"
+        assert plot_loss(info).layout.annotations[0].text == "1: learning rate 0.001"
 
     @pytest.mark.parametrize(
         ("low", "ticks"), [(1e-13, {"dtick": 3}), (1e-4, {"dtick": 1}), (0.05, {"dtick": "D2"}), (0.7, {})]
