@@ -98,7 +98,7 @@ def show_list(runs: list[Run], selected: str | None, *, total: int) -> None:
         st.caption("No matching runs. Remove a filter.")
         return
     checked: list[str] = st.session_state.setdefault(CHECKED, [])
-    run_list(runs, selected=selected, on_select=select_run, checked=checked, on_check=check, key="run-list")
+    run_list(runs, selected=selected, on_select=select_run, checked=checked, on_check=keep_checked, key="run-list")
     compare_button(checked)
     count = st.session_state["runs-count"]
     if total > count:
@@ -109,10 +109,9 @@ def show_list(runs: list[Run], selected: str | None, *, total: int) -> None:
         )  # fmt: skip
 
 
-def check(run: str, chosen: bool) -> None:
-    """Choose a run for a comparison, or not any more."""
-    checked = [other for other in st.session_state.get(CHECKED, []) if other != run]
-    st.session_state[CHECKED] = [*checked, run] if chosen else checked
+def keep_checked(runs: list[str]) -> None:
+    """Keep the ids of the runs that are chosen for a comparison."""
+    st.session_state[CHECKED] = runs
 
 
 def compare_button(checked: list[str]) -> None:

@@ -76,8 +76,23 @@ function fill(button, row) {
   )
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+/* A tick counts at once: the page may still be drawing what came before it, so what it says about the boxes is taken only
+   when it has seen the last tick. All ticked runs are sent each time, so none is lost when two come in one update. */
+function makeTicks(list, data, setStateValue) {
+  list.ticks ??= { count: data.seen, runs: new Set(data.checked) }
+  if (data.seen >= list.ticks.count) list.ticks = { count: data.seen, runs: new Set(data.checked) }
+  return (run, checked) => {
+    const ticks = list.ticks
+    ticks.runs.delete(run)
+    if (checked) ticks.runs.add(run)
+    ticks.count += 1
+    setStateValue("ticks", { count: ticks.count, runs: [...ticks.runs] })
+  }
+}
+
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const list = parentElement.querySelector(".run-list ul")
+  const tick = makeTicks(list, data, setStateValue)
   const rows = new Map([...list.children].map((item) => [item.dataset.run, item]))
   const items = data.rows.map((row) => {
     const item = rows.get(row.id) ?? element("li")
@@ -92,8 +107,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       item.firstChild.firstChild.setAttribute("aria-label", `Compare ${row.title}, ${row.network}`)
     }
     const box = item.firstChild.firstChild
-    box.checked = data.checked.includes(row.id)
-    box.onchange = () => setTriggerValue("ticked", { run: row.id, checked: box.checked })
+    box.checked = list.ticks.runs.has(row.id)
+    box.onchange = () => tick(row.id, box.checked)
     item.lastChild.setAttribute("aria-pressed", String(row.id === data.selected))
     item.lastChild.onclick = () => {
       setTriggerValue("clicked", row.id)

@@ -35,12 +35,12 @@ def run_list(
     selected: str | None,
     on_select: Callable[[str], None],
     checked: Sequence[str],
-    on_check: Callable[[str, bool], None],
+    on_check: Callable[[list[str]], None],
     key: str,
 ) -> None:
     """Show these runs; `on_select` is called with the id of a clicked run, before the page is redrawn.
 
-    `checked` are the runs whose box is ticked; `on_check` is called with the id of one whose box was changed.
+    `checked` are the runs whose box is ticked, in the order of the ticks; `on_check` gets them when one changes.
     """
     rows = [run_row(run, _curve(run.id, run.attempt, run.step)) for run in runs]
 
@@ -48,12 +48,18 @@ def run_list(
         if run := st.session_state[key].get("clicked"):
             on_select(run)
 
-    def ticked() -> None:
-        if change := st.session_state[key].get("ticked"):
-            on_check(str(change["run"]), bool(change["checked"]))
+    seen = f"{key}-ticks-seen"  # the session-state key of the number of the last tick that was taken
 
-    data = {"rows": rows, "selected": selected, "checked": list(checked)}
-    _component(key=key, data=data, on_clicked_change=clicked, on_ticked_change=ticked)
+    def ticked() -> None:
+        ticks = st.session_state[key].get("ticks")
+        if ticks and ticks["count"] > st.session_state.get(seen, 0):
+            st.session_state[seen] = int(ticks["count"])
+            on_check([str(run) for run in ticks["runs"]])
+
+    data = {
+        "rows": rows, "selected": selected, "checked": list(checked), "seen": st.session_state.get(seen, 0),
+    }  # fmt: skip
+    _component(key=key, data=data, on_clicked_change=clicked, on_ticks_change=ticked)
 
 
 def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:

@@ -71,3 +71,20 @@ def test_ticked_runs_are_compared_and_the_link_names_them(page, store):
     expect(page.get_by_role("heading", name="Compare", level=1)).to_be_visible()
     expect(page.get_by_test_id("compare-curves-0").locator(".trace")).to_have_count(2)
     assert all(run.id[:8] in page.url for run in runs)
+
+
+def test_ticks_that_follow_each_other_at_once_all_count(page, store):
+    for size in (11, 12, 13):
+        seqcore.train(short(**{"model.hidden_size": size}), store=store)
+    page.goto("/runs")
+    boxes = page.get_by_role("checkbox", name=re.compile("LSTM 1[123]"))
+    expect(boxes).to_have_count(3)
+    boxes.evaluate_all("boxes => boxes.forEach(box => box.click())")
+    expect(page.get_by_role("button", name="Compare 3 runs")).to_be_visible()
+    boxes.first.evaluate("box => { box.click(); box.click(); box.click() }")
+    expect(page.get_by_role("button", name="Compare 2 runs")).to_be_visible()
+    expect(boxes.first).not_to_be_checked()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("Tick runs in the list to compare them.")).to_be_visible()
+    for box in boxes.all():
+        expect(box).not_to_be_checked()
