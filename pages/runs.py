@@ -19,7 +19,7 @@ from ui.results import picture
 from ui.run_index import run_index
 from ui.run_list import run_list, shown_score
 from ui.run_view import loss_of
-from ui.session import escape, select_run, selected_run, show_errors, store
+from ui.session import escape, go_to, select_run, selected_run, show_errors, store
 from ui.shared_history import shared_history
 
 PAGE_SIZE = 25  # rows; more on request
@@ -227,7 +227,7 @@ def actions(run: Run) -> None:
 def _open(run: Run, page: str) -> None:
     """Another page with this run; the first run of the list is shown without being selected."""
     select_run(run.id)
-    st.switch_page(page)
+    go_to(page)
 
 
 def _action(

@@ -213,6 +213,12 @@ def test_pages_start_no_threads_or_processes_and_do_not_compute(name: str) -> No
     assert not [i for i in IMPORTS[name] if any(within(i, wall) for wall in NOT_ON_PAGES)]
 
 
+@pytest.mark.parametrize("name", sorted({**UI, **PAGES}.keys() - {"ui.session"}))
+def test_pages_are_left_through_go_to(name: str) -> None:
+    """A direct `switch_page` from a dialog or a fragment may leave an empty page, see `ui.session.go`."""
+    assert "switch_page" not in {**UI, **PAGES}[name].read_text(encoding="utf-8")
+
+
 def test_the_public_names_are_pinned() -> None:
     assert sorted(seqcore.__all__) == [
         "Control", "Experiment", "Predictor", "SeqcoreError", "Store", "fit", "open_store", "recipe",

@@ -95,7 +95,7 @@ function cellAt(view, event) {
 
 function mount(root, key) {
   const find = (name) => root.querySelector(name)
-  const view = { root, key, hover: null, heads: find("select"), readout: find("output"), stage: find(".attention-maps-stage"), canvas: find("canvas") }
+  const view = { root, key, hover: null, heads: find("select"), readout: find("output"), stage: find(".inspect-canvas-stage"), canvas: find("canvas") }
   view.head = heads.get(key) ?? 0
   view.heads.onchange = () => {
     view.head = Number(view.heads.value)

@@ -28,7 +28,7 @@ def _file(name: str) -> str:
 _component = st.components.v2.component(
     "sequence_lab_attention_maps",
     html=_file("attention_maps.html"),
-    css=_file("attention_maps.css"),
+    css=_file("inspect_canvas.css"),
     js=_file("selection.js") + _file("inspect_canvas.js") + _file("attention_maps.js"),
     isolate_styles=False,
 )

@@ -114,7 +114,7 @@ def train_button(*, ready: bool) -> None:
             disabled=not ready,
         )
     if pressed:
-        st.switch_page("train.py")
+        session.go_to("train.py")
 
 
 def _copy_to_train() -> None:

@@ -168,7 +168,7 @@ def _refit(run: Run, predictor: Predictor) -> None:
     ):  # fmt: skip
         new = permissions.submit(refit_experiment(predictor.resolved_experiment, epochs), recipe=run.recipe)
         select_run(new.id)
-        st.switch_page("train.py")
+        session.go_to("train.py")
 
 
 def generate(run: Run, predictor: Predictor, table: Table) -> None:

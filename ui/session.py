@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -97,9 +98,9 @@ def keep_link() -> None:
         st.query_params[RUN] = run
 
 
-def go_to(page: str) -> NoReturn:
+def go_to(page: str, query_params: Mapping[str, str] | None = None) -> NoReturn:
     """Go to another page, the name of its file, from anywhere: a dialog, a fragment or a whole page."""
-    st.session_state[_GO] = page
+    st.session_state[_GO] = (page, query_params)
     st.rerun()
 
 
@@ -110,10 +111,11 @@ def go() -> None:
     already arrives during the pause and is merged into the switch. Later it would be run for the old page, whereupon
     the browser empties the new one and can't place what fragments draw next.
     """
-    page = st.session_state.pop(_GO, None)
-    if page is not None:
+    wanted = st.session_state.pop(_GO, None)
+    if wanted is not None:
+        page, query_params = wanted
         time.sleep(_IN_FLIGHT)
-        st.switch_page(page)
+        st.switch_page(page, query_params=query_params)
 
 
 def show_errors(*errors: SeqcoreError) -> None:

@@ -182,7 +182,7 @@ function mount(root, key) {
   const find = (name) => root.querySelector(name)
   const space = {
     root, reader: turned.get(key), hover: null, dimensions: find("select"), readout: find("output"),
-    stage: find(".state-space-stage"), canvas: find("canvas"),
+    stage: find(".inspect-canvas-stage"), canvas: find("canvas"),
   }
   space.dimensions.value = String(space.reader.dimensions)
   space.dimensions.onchange = () => {

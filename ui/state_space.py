@@ -28,7 +28,7 @@ def _file(name: str) -> str:
 _component = st.components.v2.component(
     "sequence_lab_state_space",
     html=_file("state_space.html"),
-    css=_file("state_space.css"),
+    css=_file("inspect_canvas.css"),
     js=_file("selection.js") + _file("inspect_canvas.js") + _file("state_space.js"),
     isolate_styles=False,
 )

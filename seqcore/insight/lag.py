@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch, Dataset
+from seqcore.data.profile.mutual_information import mutual_information
 from seqcore.data.profile.seasonality import LONGEST_LOOK, autocorrelation, find_period
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
@@ -18,6 +19,7 @@ from seqcore.insight.differentiation import differentiable, read_inputs
 from seqcore.insight.gradients import predicted_from
 from seqcore.models import MODELS
 from seqcore.results.base import Values
+from seqcore.results.formatting import counted
 from seqcore.results.gradients import REACH, GradientByLagView, LagCurve, NeededMemory
 from seqcore.tasks.task import Task
 from seqcore.training.isolated_rng import on_one_thread
@@ -128,19 +130,22 @@ def _repeated(batch: Batch, times: int) -> Batch:
 
 
 def needed_memory(experiment: Experiment, table: Table) -> NeededMemory:
-    """How far back the task needs to look: as the source declares, else as far as the data's autocorrelation reaches.
+    """How far back the task needs to look: as the source declares, else as far as the data depend on themselves.
 
-    Lags count from the last step that a prediction is made from.
+    Lags count from the last step that a prediction is made from. Numbers depend on each other by their autocorrelation,
+    symbols by their mutual information.
     """
     data = experiment.data
     if not SOURCES[data.source].stored:
         declared = SOURCES[data.source].load()(**data.options).memory_distance()
         if declared is not None:
             return NeededMemory(declared.shortest, declared.longest, declared.reason, True, _NOTHING)
-    if table.symbolic:
-        return NeededMemory(None, None, "symbols have no autocorrelation", False, _NOTHING)
     if table.labels is not None:
         return NeededMemory(None, None, "a class may depend on any step", False, _NOTHING)
+    if table.paired is not None:
+        return NeededMemory(None, None, "a word may depend on any word of the sentence", False, _NOTHING)
+    if table.symbolic:
+        return _by_mutual_information(table, window=data.window, lead=data.lead)
     if table.frame is not None:
         return NeededMemory(None, None, "the autocorrelation of single pixels says little", False, _NOTHING)
     column = table.columns.index(data.target[0]) if data.target and data.target[0] in table.columns else 0
@@ -172,7 +177,21 @@ def _by_autocorrelation(table: Table, column: int, *, window: int, lead: int) ->
         reason = f"the autocorrelation of {name} is above chance over the whole window"
     if period is not None and reach < period < shortest:
         reach, reason = period, f"{name} has a season of {period:,} steps"
-    return NeededMemory(0, max(0, reach - lead), reason, False, mean[lead:], name)
+    return NeededMemory(0, max(0, reach - lead), reason, False, mean[lead:], f"autocorrelation of {name}")
+
+
+def _by_mutual_information(table: Table, *, window: int, lead: int) -> NeededMemory:
+    """Up to the longest lag within a window at which symbols depend on each other."""
+    found = mutual_information(table.values[:, 0], table.lengths, window + lead - 1)
+    reach, many = found.longest, table.unit.many
+    reason = (
+        f"two {many} depend on each other, by their mutual information, up to {counted(reach, table.unit.one)} apart"
+    )
+    if not reach:
+        reason = f"{many} do not depend on earlier ones, by their mutual information"
+    elif reach >= window + lead - 1:
+        reason = f"the mutual information of two {many} is above chance over the whole window"
+    return NeededMemory(0, max(0, reach - lead), reason, False, found.values[lead:], "mutual information (bits)")
 
 
 def other_data(one: Experiment, other: Experiment) -> str:

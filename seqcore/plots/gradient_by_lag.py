@@ -32,13 +32,13 @@ class LagLine(NamedTuple):
 
 
 class GradientByLagInfo(NamedTuple):
-    """What the figure shows: lines, the needed lags (from, to), and autocorrelation[n] from lag 0 on, or nothing."""
+    """What the figure shows: lines, the needed lags (from, to), and dependence[n] of the data by lag, or nothing."""
 
     lines: tuple[LagLine, ...]
     needed: tuple[int, int] | None
     known: bool
-    autocorrelation: Values
-    of: str
+    dependence: Values
+    measure: str
     unit: str
     title: str
 
@@ -57,15 +57,15 @@ def gradient_by_lag_info(view: GradientByLagView) -> GradientByLagInfo:
     if needed is not None and needed.shortest is not None and needed.longest is not None:
         span = (needed.shortest, needed.longest)
     longest = max((len(curve.median) for curve in view.curves), default=0)
-    correlation = np.zeros(0) if needed is None else needed.autocorrelation[:longest]
+    dependence = np.zeros(0) if needed is None else needed.dependence[:longest]
     return GradientByLagInfo(
-        tuple(lines), span, needed is not None and needed.known, correlation, "" if needed is None else needed.of,
+        tuple(lines), span, needed is not None and needed.known, dependence, "" if needed is None else needed.measure,
         view.unit, view.title,
     )  # fmt: skip
 
 
 def plot_gradient_by_lag(info: GradientByLagInfo, dark: bool = False) -> go.Figure:
-    """Shares on a logarithmic axis over the lag; below them the autocorrelation, where it says what is needed."""
+    """Shares on a logarithmic axis over the lag; below them how far the data depend on themselves, if known."""
     if not info.lines:
         return empty_figure(info.title, "no model to show", dark=dark)
     figure = go.Figure()
@@ -85,14 +85,14 @@ def plot_gradient_by_lag(info: GradientByLagInfo, dark: bool = False) -> go.Figu
             marker={"symbol": "triangle-down", "size": 12, "color": shade},
             hovertemplate=f"{REACH:.0%} within %{{x:,.4g}} {info.unit}s",
         )  # fmt: skip
-    correlated = len(info.autocorrelation) > 1
-    if correlated:
+    dependent = len(info.dependence) > 1
+    if dependent:
         figure.add_scatter(
-            x=np.arange(len(info.autocorrelation)), y=info.autocorrelation, mode="lines", yaxis="y2", showlegend=False,
-            name=f"autocorrelation of {info.of}", hovertemplate="%{y:.2f}",
+            x=np.arange(len(info.dependence)), y=info.dependence, mode="lines", yaxis="y2", showlegend=False,
+            name=info.measure, hovertemplate="%{y:.2g}",
             line={"color": colour("truth", dark=dark), "width": LINE_WIDTH / 1.5},
         )  # fmt: skip
-    apply_style(figure, dark=dark, title=info.title, height=420 if correlated else 340)
+    apply_style(figure, dark=dark, title=info.title, height=420 if dependent else 340)
     if info.needed is not None and info.known:
         _mark_needed(figure, info.needed, dark)
     drawn = np.concatenate([part[np.isfinite(part)] for each in info.lines for part in (each.low, each.high)])
@@ -101,13 +101,15 @@ def plot_gradient_by_lag(info: GradientByLagInfo, dark: bool = False) -> go.Figu
     share = {"title": {"text": "share of the gradient"}, "type": "log"}
     ticks = {"tickvals": places, "ticktext": [f"{100 * place:.4f}".rstrip("0").rstrip(".") + "%" for place in places]}
     figure.update_layout(
-        yaxis={**share, **ticks, "domain": [0.34, 1] if correlated else [0, 1]},
+        yaxis={**share, **ticks, "domain": [0.34, 1] if dependent else [0, 1]},
         xaxis={"title": {"text": f"lag ({info.unit}s before the last input)"}, "rangemode": "tozero"},
     )
-    if correlated:
+    if dependent:
         zero = {"zeroline": True, "zerolinecolor": colour("baseline"), "nticks": 3}
+        signed = info.measure.startswith("autocorrelation")
+        reach = {"range": [-1.05, 1.1]} if signed else {"rangemode": "tozero"}
         figure.update_layout(
-            yaxis2={"domain": [0, 0.24], "title": {"text": "autocorr."}, **zero, "range": [-1.05, 1.1]},
+            yaxis2={"domain": [0, 0.24], "title": {"text": "autocorr." if signed else "bits"}, **zero, **reach},
             xaxis={"anchor": "y2"},
         )
     return figure

@@ -143,16 +143,17 @@ class InputGradientView(View):
 class NeededMemory:
     """How far back the task needs to look: `shortest` to `longest` steps, because of `reason`.
 
-    `known` where the source of the data declares it; else the autocorrelation of the data is a hint, [lags] from lag 0
-    on, empty where there is none. Without any, the lags are None and `reason` says why.
+    `known` where the source of the data declares it; else a hint is how far the data depend on themselves: `dependence`
+    [lags] from lag 0 on by a `measure`, empty where it is not known. Without any, the lags are None and `reason` says
+    why.
     """
 
     shortest: int | None
     longest: int | None
     reason: str
     known: bool
-    autocorrelation: Values
-    of: str = ""  # the column whose autocorrelation this is
+    dependence: Values
+    measure: str = ""  # "autocorrelation of " and the column, or "mutual information (bits)"
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ EXAMPLES: list[View] = [
             LagCurve(name, "LSTM", 10, np.array([0.7, 0.3]), np.array([0.6, 0.2]), np.array([0.8, 0.4]), 1, 1, 1, 32)
             for name in ("one", "two")
         ),
-        NeededMemory(0, 1, "the autocorrelation says so", False, np.array([0.9, 0.5]), "value"),
+        NeededMemory(0, 1, "the autocorrelation says so", False, np.array([0.9, 0.5]), "autocorrelation of value"),
     ),
     AttributionsView(
         10,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqcore.data.table import Table
+from seqcore.data.table import Table, symbol_table
 from seqcore.errors import PredictionError
 from seqcore.experiment.experiment import Experiment
 from seqcore.insight.lag import gradient_by_lag, needed_memory, other_data
@@ -81,12 +81,35 @@ def test_otherwise_the_autocorrelation_says_how_far_the_data_reach() -> None:
     found = needed_memory(experiment, table)
     assert not found.known
     assert found.longest == 3  # a lag of 4 rows, from the last known row of a forecast one step ahead
-    assert found.of == "value"
-    assert found.autocorrelation[0] == pytest.approx(0.8, abs=0.05)
+    assert found.measure == "autocorrelation of value"
+    assert found.dependence[0] == pytest.approx(0.8, abs=0.05)
 
 
-def test_what_has_no_autocorrelation_says_so() -> None:
-    for name in ("python-prose", "spoken-vowels", "next-frame"):
+def symbols_of(bits: np.ndarray, lag: int) -> Table:
+    """Symbols that hold a random bit and the one `lag` places before: two depend on each other at that lag alone."""
+    return symbol_table([np.array(list("abcd"))[2 * bits[lag:] + bits[:-lag]]])
+
+
+@pytest.mark.parametrize(("lag", "longest"), [(3, 2), (20, 19)])
+def test_of_symbols_the_mutual_information_says_how_far_they_reach(lag: int, longest: int) -> None:
+    table = symbols_of(np.random.default_rng(0).integers(0, 2, 3000), lag)
+    experiment = Experiment.make({"data": {"source": "text", "task": "language-modeling", "window": 24}})
+    found = needed_memory(experiment, table)
+    assert (found.shortest, found.longest, found.known) == (0, longest, False)  # a lag from the last symbol read
+    assert found.dependence[longest] == pytest.approx(1.0, abs=0.01)  # they share one bit
+    assert f"up to {lag} characters apart" in found.reason
+
+
+def test_random_symbols_need_no_memory() -> None:
+    letters = "".join(np.random.default_rng(1).choice(list("abcdefgh"), 2000))
+    experiment = Experiment.make({"data": {"source": "text", "task": "language-modeling", "window": 40}})
+    found = needed_memory(experiment, symbol_table([list(letters)]))
+    assert found.longest == 0
+    assert "do not depend on earlier ones" in found.reason
+
+
+def test_what_depends_on_no_lag_says_so() -> None:
+    for name in ("english-french", "spoken-vowels", "next-frame"):
         predictor, table = untrained(name)
         assert needed_memory(predictor.experiment, table).longest is None
 
