@@ -16,15 +16,15 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-import plotly
 import streamlit as st
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui import warm_up
+from ui import plotly_script, warm_up
 
-__all__ = ["FEED_ROUTE", "PLOTLY_ROUTE", "Frontend", "below_base", "page", "send_content"]
+__all__ = ["FEED_ROUTE", "PLOTLY_ROUTE", "WHOLE_ROUTE", "Frontend", "below_base", "page", "send_content"]
 
-PLOTLY_ROUTE = f"/plotly-{plotly.__version__}.min.js"
+PLOTLY_ROUTE = f"/{plotly_script.NAME}"
+WHOLE_ROUTE = f"/{plotly_script.WHOLE}"  # for figures that need it
 FEED_ROUTE = "/live-run"  # see live_feed.py
 START_ROUTE = "/start.js"
 CONTROLS = (
@@ -37,7 +37,7 @@ HEAD = 10_000  # characters of a module that contain its imports
 
 _STATIC = Path(st.__file__).with_name("static")
 _IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*["']\./([\w.\-]+\.js)["']""")
-_IMMUTABLE = b"public, immutable, max-age=31536000"  # the names contain a hash of the content
+_KEPT = (b"cache-control", b"public, immutable, max-age=31536000")  # the names change with the content
 _DROPPED = (b"if-none-match", b"if-modified-since", b"accept-encoding")  # for the page as it is in the package
 
 
@@ -56,7 +56,6 @@ class Frontend:
             for path in (_STATIC / "static").rglob("*")
             if path.is_file()
         }
-        self._files[PLOTLY_ROUTE] = Path(plotly.__file__).with_name("package_data") / "plotly.min.js"
         self._index = (_STATIC / "index.html").read_bytes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,8 +66,9 @@ class Frontend:
         names = [name for name, _ in scope["headers"]]
         path = below_base(scope["path"])
         if path in self._files and b"range" not in names:
-            compressed = path == PLOTLY_ROUTE and _is_remote(scope) and _takes_gzip(scope)
-            await _send_file(self._files[path], scope, send, compressed=compressed)
+            await _send_file(self._files[path], scope, send)
+        elif path in (PLOTLY_ROUTE, WHOLE_ROUTE):
+            await _send_plotly(scope, send, whole=path == WHOLE_ROUTE)
         elif path == START_ROUTE:
             await send_content(_start_script(), "text/javascript", scope, send, (b"cache-control", b"no-cache"))
         elif any(name == b"accept" and b"text/html" in value for name, value in scope["headers"]):
@@ -114,15 +114,16 @@ def _is_page(message: Message, length: int) -> bool:
     return page and message["status"] == 200 and headers.get(b"content-length") == str(length).encode()
 
 
-async def _send_file(file: Path, scope: Scope, send: Send, *, compressed: bool) -> None:
+async def _send_file(file: Path, scope: Scope, send: Send) -> None:
     kind = {".js": "text/javascript", ".woff2": "font/woff2"}.get(file.suffix) or mimetypes.guess_type(file.name)[0]
-    headers = [(b"cache-control", _IMMUTABLE), (b"vary", b"accept-encoding")]
-    if compressed:
-        content = await asyncio.to_thread(_gzip, file)
-        headers.append((b"content-encoding", b"gzip"))
-    else:
-        content = file.read_bytes()
-    await send_content(content, kind or "application/octet-stream", scope, send, *headers)
+    await send_content(file.read_bytes(), kind or "application/octet-stream", scope, send, _KEPT)
+
+
+async def _send_plotly(scope: Scope, send: Send, *, whole: bool) -> None:
+    compressed = _is_remote(scope) and _takes_gzip(scope)
+    content = await asyncio.to_thread(_plotly, whole=whole, compressed=compressed)
+    encoding = [(b"content-encoding", b"gzip")] * compressed
+    await send_content(content, "text/javascript", scope, send, _KEPT, (b"vary", b"accept-encoding"), *encoding)
 
 
 async def send_content(
@@ -135,8 +136,9 @@ async def send_content(
 
 
 @functools.cache
-def _gzip(file: Path) -> bytes:
-    return gzip.compress(file.read_bytes(), 6, mtime=0)
+def _plotly(*, whole: bool, compressed: bool) -> bytes:
+    content = plotly_script.FILE.read_bytes() if whole else plotly_script.script()
+    return gzip.compress(content, 6, mtime=0) if compressed else content
 
 
 def _is_remote(scope: Scope) -> bool:

@@ -1,5 +1,6 @@
 /* Draws a Plotly figure and updates it in place: Plotly.react on the same node keeps the zoom and the node.
- * ROUTE, FEED, TEMPLATES and PALETTE are defined above this text by live_chart.py, and selection.js stands there too.
+ * ROUTE, WHOLE, TRACES, FEED, TEMPLATES and PALETTE are defined above this text by live_chart.py, and selection.js stands
+ * there too.
  *
  * A trace whose meta is {select: "step"} or {select: "unit"} takes part in the selection of the page: its points are the
  * steps or units in order, from meta.first on; with meta.per units of several layers follow one another. A click on one
@@ -9,16 +10,30 @@ const charts = new WeakMap() // node -> state of the chart across updates
 const drawn = new WeakMap() // node -> what was drawn on it last
 const readers = new Map() // chart name -> {revision, zoom, scale} chosen by the user: kept when a node is remounted
 
-function loadPlotly() {
-  if (window.Plotly) return Promise.resolve(window.Plotly)
-  window.__plotlyLoading ??= new Promise((resolve, reject) => {
+function loadPlotly(route) {
+  const loading = (window.__plotlyLoading ??= {}) // see start.js
+  return (loading[route] ??= new Promise((resolve, reject) => {
     const script = document.createElement("script")
-    script.src = ROUTE
+    script.src = new URL(`.${route}`, location.href)
     script.onload = () => resolve(window.Plotly)
     script.onerror = () => reject(new Error("Plotly could not be loaded from this server"))
     document.head.append(script)
-  })
-  return window.__plotlyLoading
+  }))
+}
+
+/* Has the chart drawn once a script is loaded: ROUTE, or WHOLE for a figure with a trace that ROUTE can't draw. */
+function drawWith(chart, route) {
+  chart.route = route
+  chart.Plotly = undefined
+  loadPlotly(route).then(
+    (Plotly) => {
+      if (chart.route !== route) return
+      chart.Plotly = Plotly
+      drawn.delete(chart.node)
+      draw(chart)
+    },
+    (error) => (chart.node.textContent = error.message),
+  )
 }
 
 const darkness = new Map() // background colour -> whether it is dark: asking the browser takes a layout
@@ -138,7 +153,7 @@ function legendOver(node) {
 /* Mark what is selected on the page: a line at a step, a ring of colour for a unit. */
 function markSelection(chart) {
   const { node, Plotly } = chart
-  if (!node.data?.some((trace) => trace.meta?.select)) return
+  if (!Plotly || !node.data?.some((trace) => trace.meta?.select)) return
   const lines = []
   node.data.forEach((trace, i) => {
     const { select, first = 0, per = 0 } = trace.meta ?? {}
@@ -187,6 +202,8 @@ function drawFigure(chart) {
   if (node.data && drawn.get(node) === state) return
   drawn.set(node, state)
   const figure = themed(data.figure, dark)
+  const more = figure.data.some(({ type = "scatter" }) => !TRACES.includes(type))
+  if (more && chart.route === ROUTE) return drawWith(chart, WHOLE)
   const layout = { ...figure.layout, autosize: true, height: data.height, uirevision: data.revision }
   if (chart.reader.revision !== data.revision) {
     chart.reader.revision = data.revision
@@ -321,17 +338,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     chart = { node, reader: readers.get(data.name) }
     charts.set(node, chart)
     chart.observer = new ResizeObserver(() => {
-      if (node.data && node.clientWidth && node.clientWidth !== node._fullLayout?.width) chart.Plotly.Plots.resize(node)
+      if (node.data && node.clientWidth && node.clientWidth !== node._fullLayout?.width) chart.Plotly?.Plots.resize(node)
       if (node.data && chart.narrow !== node.clientWidth < NARROW) draw(chart)
     })
     chart.observer.observe(root)
-    loadPlotly().then(
-      (Plotly) => {
-        chart.Plotly = Plotly
-        draw(chart)
-      },
-      (error) => (node.textContent = error.message),
-    )
+    drawWith(chart, ROUTE)
   }
   chart.trigger = setTriggerValue
   follow(chart, data)

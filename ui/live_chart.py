@@ -19,7 +19,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from seqcore.plots.style import COLOURS, apply_style
-from ui.frontend import FEED_ROUTE, PLOTLY_ROUTE
+from ui.frontend import FEED_ROUTE, PLOTLY_ROUTE, WHOLE_ROUTE
+from ui.plotly_script import TRACES
 
 __all__ = ["Feed", "figure_text", "live_chart"]
 
@@ -59,7 +60,10 @@ def _constants() -> str:
     pairs = [(light, dark) for light, dark in COLOURS.values() if light != dark]
     pairs += [(f"rgba({_rgb(light)},", f"rgba({_rgb(dark)},") for light, dark in pairs]
     pairs += _different(templates["light"], templates["dark"])  # some figures contain colours of the template
-    values = {"ROUTE": PLOTLY_ROUTE, "FEED": FEED_ROUTE, "TEMPLATES": templates, "PALETTE": pairs}
+    values = {
+        "ROUTE": PLOTLY_ROUTE, "WHOLE": WHOLE_ROUTE, "TRACES": ("scatter", *TRACES), "FEED": FEED_ROUTE,
+        "TEMPLATES": templates, "PALETTE": pairs,
+    }  # fmt: skip
     return "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
 
 

@@ -9,7 +9,8 @@
 
   /* Plotly's script runs once the page is connected to the server, while it waits for its first elements. */
   function loadPlotly() {
-    window.__plotlyLoading ??= new Promise((resolve, reject) => {
+    const loading = (window.__plotlyLoading ??= {}) // as in live_chart.js
+    loading[ROUTE] ??= new Promise((resolve, reject) => {
       const script = document.createElement("script")
       script.src = address
       script.onload = () => resolve(window.Plotly)

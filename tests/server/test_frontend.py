@@ -15,8 +15,8 @@ import requests
 import streamlit as st
 
 from tests.servers import Server, running_server, status_of
-from ui import frontend
-from ui.frontend import PLOTLY_ROUTE, Frontend
+from ui import frontend, plotly_script
+from ui.frontend import PLOTLY_ROUTE, WHOLE_ROUTE, Frontend
 
 pytestmark = pytest.mark.timeout(240)
 STATIC = Path(st.__file__).with_name("static")
@@ -70,9 +70,10 @@ def test_no_other_file_is_sent(server: Server, path: str) -> None:
 
 
 def test_plotly_comes_from_the_installed_package(server: Server) -> None:
-    answer = get(server, PLOTLY_ROUTE)
-    assert answer.content == PLOTLY.read_bytes()
-    assert "content-encoding" not in answer.headers, "compressing takes longer than it saves on the same machine"
+    for route, content in ((PLOTLY_ROUTE, plotly_script.script()), (WHOLE_ROUTE, PLOTLY.read_bytes())):
+        answer = get(server, route)
+        assert answer.content == content
+        assert "content-encoding" not in answer.headers, "compressing takes longer than it saves on the same machine"
 
 
 @pytest.mark.parametrize(("client", "compressed"), [("127.0.0.1", False), ("::1", False), ("192.168.1.7", True)])
@@ -90,7 +91,23 @@ def test_plotly_is_compressed_for_other_machines(client: str, compressed: bool) 
     start, body = sent
     assert ((b"content-encoding", b"gzip") in start["headers"]) == compressed
     content = gzip.decompress(body["body"]) if compressed else body["body"]
-    assert content == PLOTLY.read_bytes()
+    assert content == plotly_script.script()
+
+
+def test_the_short_script_of_plotly_has_all_modules_that_it_uses() -> None:
+    whole, short = PLOTLY.read_bytes(), plotly_script.script()
+    assert len(short) < 0.3 * len(whole), "the bundle is built in another way, see plotly_script.py"
+    definition = re.compile(rb";var ([\w$]+)=W\(\(")
+    missing = set(definition.findall(whole)) - set(definition.findall(short))
+    assert len(missing) > 500
+    assert missing.isdisjoint(re.findall(rb"(?<![\w$.])([\w$]+)\(\)", short))
+
+
+@pytest.mark.parametrize("traces", [("bar", "no-such-trace"), ("bar", "cartesian")])
+def test_a_bundle_that_is_built_in_another_way_is_sent_whole(traces: tuple[str, ...]) -> None:
+    other = b"(() => { globalThis.Plotly = {} })()"
+    assert plotly_script.shortened(other, plotly_script.TRACES) == other
+    assert plotly_script.shortened(PLOTLY.read_bytes(), traces) == PLOTLY.read_bytes()
 
 
 def test_the_named_modules_exist_in_this_version_of_streamlit() -> None:

@@ -1,0 +1,45 @@
+"""Plotly's script as pages load it: a part with the traces of most figures, and the whole for the others."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, Route, expect
+
+import seqcore
+from seqcore.runs.api import open_store
+from tests.browser.conftest import PATIENCE
+from tests.servers import Server
+from ui.frontend import FEED_ROUTE, PLOTLY_ROUTE, WHOLE_ROUTE
+from ui.plotly_script import TRACES
+
+
+def loaded(page: Page) -> list[str]:
+    """The scripts of Plotly that the page has run, in order."""
+    sources: list[str] = page.evaluate("[...document.querySelectorAll('script[src*=plotly]')].map(s => s.src)")
+    return ["/" + source.rpartition("/")[2] for source in sources]
+
+
+def test_a_page_loads_the_traces_of_most_figures_alone(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    expect(page.locator(".live-chart-plot .scatterlayer").first).to_be_attached(timeout=PATIENCE)
+    assert loaded(page) == [PLOTLY_ROUTE]
+    assert sorted(page.evaluate("Object.keys(Plotly.PlotSchema.get().traces)")) == sorted(("scatter", *TRACES))
+
+
+def test_a_figure_with_another_trace_is_drawn_by_the_whole_script(page: Page, server: Server) -> None:
+    """The live chart of a run, whose next figure has boxes, which it would draw as lines without that script."""
+
+    def with_boxes(route: Route) -> None:
+        answer = route.fetch()
+        found = answer.json() if answer.status == 200 else {}
+        if found:
+            found["figure"] = found["figure"].replace('"type":"scatter"', '"type":"box"')
+        route.fulfill(response=answer, **({"json": found} if found else {}))
+
+    page.route(f"**{FEED_ROUTE}*", with_boxes)
+    store = open_store(server.store)
+    changes = {"training.epochs": 100_000, "training.threads": 1}
+    run = store.submit(seqcore.recipe("sine-next-step").with_changes(changes), recipe="sine-next-step")
+    page.goto(f"{server.url}/?run={run.id}")
+    expect(page.locator("[data-testid=loss-chart] .boxlayer .trace.boxes").first).to_be_attached(timeout=PATIENCE)
+    assert loaded(page) == [PLOTLY_ROUTE, WHOLE_ROUTE]
+    page.unroute_all(behavior="ignoreErrors")
