@@ -60,7 +60,7 @@ SOURCES: dict[str, SourceEntry] = {
         "Selective copying",
         "A few random letters at random places among blanks, then a cue: repeat the letters in order. Only these are "
         "scored. Without memory the accuracy is that of chance: 1 / number of letters.",
-        f"{__name__}.selective_copying:SelectiveCopying",
+        f"{__name__}.memory_tests:SelectiveCopying",
         tasks=("language-modeling",),
     ),
     "parity": SourceEntry(

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from seqcore.data.sources.memory_tests import MOST_ROWS
 from seqcore.data.sources.source import MemoryDistance, Source, check_size
 from seqcore.data.table import Table, equal_sequences
 from seqcore.experiment.fields import setting
 
 __all__ = ["Parity"]
-
-MOST_ROWS = 30_000_000
 
 
 class Parity(Source):

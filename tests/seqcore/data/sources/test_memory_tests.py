@@ -102,8 +102,8 @@ def test_the_declared_distance_of_the_adding_problem_is_that_of_its_first_marked
 
 def test_the_declared_distance_of_copy_memory_is_that_of_each_letter() -> None:
     source = CopyMemory(delay=4, remembered=3, samples=20)
-    words = source.table().values[:, 0].reshape(20, source.length)
+    words = source.table().values[:, 0].reshape(20, -1)
     shortest, longest, _ = source.memory_distance()
     assert shortest == longest
     predicted = words[:, -3:]  # at the step before each of these
-    assert np.array_equal(predicted, words[:, source.length - 4 - shortest : source.length - 1 - shortest])
+    assert np.array_equal(predicted, words[:, -4 - shortest : -1 - shortest])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqcore.data.sources.selective_copying import SelectiveCopying
+from seqcore.data.sources.memory_tests import SelectiveCopying
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import DataError
 from seqcore.experiment.experiment import Experiment
