@@ -13,7 +13,7 @@ from seqcore.cli.training import changed_values, experiment_of, foreground
 from seqcore.data.table import Table
 from seqcore.errors import ExperimentError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
-from seqcore.insight.comparison import axis_named, side_by_side
+from seqcore.insight.comparison import axis_named, same_but_seeds, side_by_side
 from seqcore.insight.paired_test import METHOD
 from seqcore.insight.standings import Lap, standings
 from seqcore.results import RESULT_TYPES, metric_named
@@ -48,14 +48,14 @@ def race(args: argparse.Namespace, out: Output) -> int:
     """Run a race in worker processes of this command, then print its outcome."""
     store = open_store(args.store)
     experiment, recipe, table = experiment_of(store, args.what, args.changes, out)
-    over = {path: _values(experiment, path, text) for path, text in args.over}
+    over = _competing(experiment, args.over)
     experiments = races.race_experiments(experiment, over)
     _check(experiments, table)
-    if not out.json:
-        out.note(races.FAIRNESS)
     shown: dict[str, str] = {}
 
     def on_update(runs: list[Run]) -> None:
+        if not shown and not out.json:
+            out.note(races.FAIRNESS)
         for run in runs:
             text = f"{run.status}, epoch {run.epoch} of {run.epochs}"
             if shown.get(run.id) != text and out.json:
@@ -79,8 +79,8 @@ def seeds(args: argparse.Namespace, out: Output) -> int:
     both = [experiment]
     if args.against:
         both.append(experiment.with_changes(changed_values(experiment, args.against)))
-        if both[1] == experiment:
-            raise ExperimentError("against: this is the same experiment; change a field")
+        if same_but_seeds(both[1]) == same_but_seeds(experiment):
+            raise ExperimentError("against: this is the same experiment; change another field than its seeds")
     every = [one for each in both for one in races.seed_experiments(each, args.count)]
     _check(every, table)
     group = args.group or races.new_group("seeds")
@@ -96,9 +96,20 @@ def seeds(args: argparse.Namespace, out: Output) -> int:
     return code
 
 
-def _values(experiment: Experiment, path: str, text: str) -> list[Any]:
-    """The values of a field in `--over`, checked with the others when the experiments are made."""
-    return [changed_values(experiment, [(path, value.strip())])[path] for value in text.split(",") if value.strip()]
+def _competing(experiment: Experiment, over: list[tuple[str, str]]) -> dict[str, list[Any]]:
+    """The fields of `--over` under today's names with their values, which are checked when experiments are made."""
+    values: dict[str, list[Any]] = {}
+    for path, text in over:
+        each = [changed_values(experiment, [(path, value.strip())]) for value in text.split(",") if value.strip()]
+        if not each:
+            raise ExperimentError(f"over: {path} has no values; list them, as in {path}=A,B")
+        if not all(each):
+            raise ExperimentError(f"over: {path} is an option of another architecture than this experiment's")
+        (field,) = each[0]
+        if field in values:
+            raise ExperimentError(f"over: {field} is given twice; list all of its values in one --over")
+        values[field] = [one[field] for one in each]
+    return values
 
 
 def _check(experiments: list[Experiment], table: Table | None) -> None:

@@ -16,6 +16,7 @@ __all__ = ["make_parser"]
 Command = Callable[[argparse.Namespace, Output], int]
 SET_HELP = "change a field, as in model.hidden_size=64; can be repeated; `fields` lists the fields"
 JSON_HELP = "print one JSON object a line instead of text"
+_MOST_DIGITS = 9  # of a whole number
 STORE_HELP = "folder, database file or URL of the runs (default: SEQCORE_STORE, else runs/)"
 
 
@@ -100,12 +101,12 @@ def _add_training(commands: Any) -> None:
     cost = _add(commands, "replica-cost", "replica_cost.replica_cost", "Measure what several seeds together cost.")
     cost.add_argument("what", metavar="RECIPE_OR_FILE", help=help)
     cost.add_argument(
-        "--counts", metavar="K", type=_positive, nargs="+", default=(4, 8, 16), help="numbers of seeds (4 8 16)"
+        "--counts", metavar="K", type=_several, nargs="+", default=(4, 8, 16), help="numbers of seeds (4 8 16)"
     )
     _add_changes(cost)
     fork = _add(commands, "fork", "forks.fork", "Train a new run that equals another one up to a step.", run=True)
     step_help = "the last step that both share (default: the newest that is kept)"
-    fork.add_argument("--step", metavar="N", type=_count, help=step_help)
+    fork.add_argument("--step", metavar="N", type=_whole, help=step_help)
     _add_changes(fork, "change a live field from there on, as in training.learning_rate=0.003; can be repeated")
     fork.add_argument("--group", help="group name for runs that belong together")
     more = _add(commands, "more-epochs", "training.more_epochs", "Train a run for more epochs.", run=True)
@@ -202,7 +203,7 @@ def _add_predict(commands: Any) -> None:
     option("--top-k", metavar="K", type=_positive, help=top_k_help)
     beam_help = "beam size of a translation; 1 is greedy (default: as in the experiment)"
     option("--beam", metavar="N", type=_positive, help=beam_help)
-    option("--seed", metavar="N", type=int, help="with --generate: random seed (default: 0)")
+    option("--seed", metavar="N", type=_whole, help="with --generate: random seed (default: 0)")
     _add_changes(predict, "with --file: an import option, as in data.options.encoding=cp1252")
     predict.set_defaults(usage=predict.error)
 
@@ -225,55 +226,46 @@ def _add_probe(commands: Any) -> None:
     )
     what_help = "; ".join(f"{name}: {entry.help.rstrip('.')}" for name, entry in PROBES.items())
     option("--what", choices=PROBES, default="states", metavar="WHAT", help=f"{what_help} (default: states)")
-    option("--layer", metavar="L", type=_whole, default=0, help="layer, numbered from 0 (default: 0)")
-    option(
-        "--unit", metavar="U", type=_whole, default=0, help="unit, numbered from 0: 4 is shown as unit 5 (default: 0)"
-    )
+    option("--layer", metavar="L", type=_whole, help="layer, numbered from 0 (default: 0)")
+    option("--unit", metavar="U", type=_whole, help="unit, numbered from 0: 4 is shown as unit 5 (default: 0)")
     option("--step", metavar="T", type=_whole, help="time step, numbered from 0 (default: the last)")
-    option("--name", default="hidden_state", metavar="NAME", help="hidden_state, cell_state, forget_gate, ...")
+    option("--name", metavar="NAME", help="hidden_state (default), cell_state, forget_gate, ...")
     option("--span", metavar="FIRST:LAST", type=_span, help="with similar: steps, numbered from 0, as in 3:7")
     threshold_help = "with similar: value from which a unit counts as active (default: 0.3)"
-    option("--threshold", metavar="X", type=float, default=0.3, help=threshold_help)
+    option("--threshold", metavar="X", type=float, help=threshold_help)
     option("--column", metavar="NAME", help="with response: the input column (default: the first)")
     output_help = "with attributions or inputs: a target, class, symbol or word, by name or by number from 0"
     option("--output", metavar="OUTPUT", help=output_help)
     beside_help = "with lag: another run on the same data, at the same --at; can be repeated"
-    option("--beside", metavar="RUN", action="append", default=[], help=beside_help)
+    option("--beside", metavar="RUN", action="append", help=beside_help)
     probe.set_defaults(usage=probe.error)
 
 
-def _whole(text: str) -> int:
-    if text.isdecimal() and len(text) < 10:
+def _whole(text: str, least: int = 0) -> int:
+    if text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) >= least:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use a whole number from 0 up")
+    highest = f"to {10**_MOST_DIGITS - 1:,}" if text.isdecimal() and len(text) > _MOST_DIGITS else "up"
+    raise argparse.ArgumentTypeError(f"{text[:60]!r} is not allowed; use a whole number from {least} {highest}")
+
+
+def _positive(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _several(text: str) -> int:
+    return _whole(text, 2)
 
 
 def _span(text: str) -> tuple[int, int]:
     first, _, last = text.partition(":")
     if first.isdecimal() and last.isdecimal():
-        return int(first), int(last)
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give the first and the last step, as in 3:7")
+        return _whole(first), _whole(last)
+    raise argparse.ArgumentTypeError(f"{text[:60]!r} is not allowed; give the first and the last step, as in 3:7")
 
 
 def _weights(text: str) -> str | int:
     if text in ("best", "last"):
         return text
     if text.isdecimal():
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use best, last, or a step that `snapshots` lists")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use a whole number from 0 up")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; use a whole number from 1 up")
-    return value
+        return _whole(text)
+    raise argparse.ArgumentTypeError(f"{text[:60]!r} is not allowed; use best, last, or a step that `snapshots` lists")

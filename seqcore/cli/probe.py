@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seqcore.cli.output import Output
 from seqcore.data.splits import SPLIT_TITLES
@@ -32,16 +32,13 @@ NUMBERING = (
 def probe(args: argparse.Namespace, out: Output) -> int:
     """Show internals of a model on an example."""
     of = PROBES[args.what].traits["of"]
-    if args.index is not None and args.input is not None:
-        args.usage("--index needs --split and not --input")
-    if of != "example" and (args.index is not None or args.input is not None):
-        args.usage(f"--what {args.what} takes no --input or --index: it is found for a whole {of}")
+    options = _options(args)
     store = open_store(args.store)
     run = store.run(args.id)
     predictor = _predictor(args, store, run)
     table = cache(lambda: store.table(run.id))
     example = cache(lambda: _example(args, predictor, table))
-    view = _found(args, store, run, predictor, example, table)
+    view = _found(args, options, store, run, predictor, example, table)
     split = args.split or _held_back(predictor)
     if out.json:
         about = {"run": run.id, "model_step": predictor.step, "epoch": predictor.epoch, "what": args.what}
@@ -55,11 +52,30 @@ def probe(args: argparse.Namespace, out: Output) -> int:
     out.line(f"{weights}; {shown}" if shown else weights)
     if of == "example" and example().note:
         out.note(example().note)
-    if args.unit or args.layer or args.step is not None or args.index is not None or args.span:
+    if args.index is not None or options.keys() & {"layer", "unit", "step", "span"}:
         out.note(NUMBERING)
     columns, rows = view.summary() or view.table()
     out.table(tuple(map(str, columns)), [tuple(map(str, row)) for row in rows])
     return 0
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """The given options that say more about what is shown. Exits with code 2 for one without effect."""
+    entry = PROBES[args.what]
+    of, read = entry.traits["of"], entry.traits["options"]
+    if args.index is not None and args.input is not None:
+        args.usage("--index needs --split and not --input")
+    if of != "example" and (args.index is not None or args.input is not None):
+        args.usage(f"--what {args.what} takes no --input or --index: it is found for a whole {of}")
+    if of == "model" and args.split is not None:
+        args.usage(f"--what {args.what} takes no --split: it is found for the model alone")
+    every = dict.fromkeys(name for other in PROBES.values() for name in other.traits["options"])
+    given = {name: value for name in every if (value := getattr(args, name)) is not None}
+    for name in given:
+        if name not in read:
+            those = ", ".join(what for what, other in PROBES.items() if name in other.traits["options"])
+            args.usage(f"--what {args.what} takes no --{name}, which is for --what {those}")
+    return given
 
 
 def _predictor(args: argparse.Namespace, store: Store, run: Run) -> Predictor:
@@ -90,6 +106,7 @@ def _held_back(predictor: Predictor) -> str:
 
 def _found(
     args: argparse.Namespace,
+    options: dict[str, Any],
     store: Store,
     run: Run,
     predictor: Predictor,
@@ -102,7 +119,7 @@ def _found(
         return (store.snapshot(run.id, snapshot.step) for snapshot in store.snapshots(run.id))
 
     def others() -> Iterator[tuple[str, Predictor, Table]]:
-        for other in map(store.run, args.beside):
+        for other in map(store.run, args.beside or ()):
             beside = store.predictor(other.id, at=args.at)
             yield _named(other), beside if beside.replicas < 2 else beside.replica(0), store.table(other.id)
 
@@ -112,16 +129,9 @@ def _found(
         load_table=table,
         load_snapshots=snapshots,
         split=args.split or _held_back(predictor),
-        name=args.name,
-        layer=args.layer,
-        unit=args.unit,
-        step=args.step,
-        span=args.span,
-        threshold=args.threshold,
-        column=args.column,
-        output=args.output,
         run=_named(run),
         load_others=others,
+        **{name: value for name, value in options.items() if name != "beside"},
     )
     view: View = PROBES[args.what].load()(request)
     return view

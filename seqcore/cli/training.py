@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -207,9 +208,15 @@ def _changed(experiment: Experiment, changes: list[tuple[str, str]]) -> Experime
 
 
 def changed_values(experiment: Experiment, changes: list[tuple[str, str]]) -> dict[str, Any]:
-    """`--set` options under today's names, for `with_changes`. Fields of names take them separated by commas."""
+    """`--set` options under today's names, for `with_changes`. Fields of names take them separated by commas.
+
+    ExperimentError, a line each, for fields that are given several values.
+    """
     names = {setting.path for setting in settings_of(experiment) if setting.kind == "names"}
     values: dict[str, Any] = {}
+    given = Counter(path for path, _ in dict.fromkeys(changes))
+    if twice := [path for path, count in given.items() if count > 1]:
+        raise ExperimentError(*(f"{path}: {given[path]} values are given; give one" for path in twice))
     for path, text in changes:
         several = path in names and "," in text and not text.lstrip().startswith("[")
         values[path] = [name.strip() for name in text.split(",")] if several else text

@@ -270,6 +270,8 @@ class Predictor:
         _check_steps(steps)
         if not (np.isfinite(temperature) and 0.0 <= temperature <= 100.0):
             raise PredictionError(f"temperature: {temperature} is not allowed; use a number from 0 to 100")
+        if seed < 0:
+            raise PredictionError(f"seed: {seed} is not allowed; use a whole number from 0 up")
         with on_one_thread():
             return self._task.generate(
                 self._model, self._codec, prompt, steps, temperature=temperature, seed=seed, top_k=top_k

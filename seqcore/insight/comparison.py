@@ -182,7 +182,7 @@ AXES: dict[str, Axis] = {
 def axis_named(name: str) -> Axis:
     """An axis. SeqcoreError if there is none of this name."""
     if name not in AXES:
-        raise SeqcoreError(f"there is no axis {name!r}{did_you_mean(name, AXES)}; use one of {', '.join(AXES)}")
+        raise SeqcoreError(f"there is no axis {name!r}{did_you_mean(name, AXES)}")
     return AXES[name]
 
 

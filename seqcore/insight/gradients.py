@@ -23,6 +23,7 @@ from seqcore.insight.differentiation import differentiable, read_inputs, trace_s
 from seqcore.insight.examples import InspectExample
 from seqcore.models.architecture import Traced
 from seqcore.results.base import Values, Words
+from seqcore.results.formatting import counted
 from seqcore.results.gradients import InputGradientView, StateGradientsView
 from seqcore.training.isolated_rng import on_one_thread
 
@@ -127,7 +128,9 @@ def input_gradient(
         steps = reading.outputs.shape[1]
         place = steps - 1 if at is None else at
         if not 0 <= place < steps:
-            raise PredictionError(f"at: {at} is not allowed; this model predicts at {steps} steps, numbered from 0")
+            raise PredictionError(
+                f"step: {at} is not allowed; this model predicts at {counted(steps, 'step')}, numbered from 0"
+            )
         scores = task.scores(reading.outputs[0, place])
         chosen = int(scores.argmax()) if output is None and task.categorical else output or 0
         if not 0 <= chosen < len(scores):

@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from seqcore.errors import CorruptError, StoreError
+from seqcore.experiment.fields import shown
 from seqcore.runs.first_page import has_known_first_page, mend_first_page
 from seqcore.runs.integrity import rejoin
 from seqcore.runs.migrations import MIGRATIONS, is_current, migrate
@@ -252,6 +253,8 @@ class Database:
             raise _translate(error, self.place) from error
         except UnicodeDecodeError as error:
             raise _corrupt(self.place.name, str(error)) from error
+        except UnicodeEncodeError as error:
+            raise StoreError(f"{shown(error.object)} is not valid Unicode text; correct it") from None
         except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise StoreError(f"{self.place.name}: no driver for this database is installed ({error})") from error
         except SQLAlchemyError as error:

@@ -80,7 +80,23 @@ def as_rows(given: Any, codec: NumericCodec | LabelledCodec) -> Values:
         raise PredictionError(f"input: shape {rows.shape} is not allowed; give [T] or [T, {len(codec.inputs)}] numbers")
     if not np.isfinite(rows).all():
         raise PredictionError("input: a value is missing or infinite; give finite numbers")
+    _check_scaled(rows, codec)
     return rows
+
+
+def _check_scaled(rows: Values, codec: NumericCodec | LabelledCodec) -> None:
+    """PredictionError where a model would read a number as infinite: scaled, in single precision."""
+    if codec.scaler is None or codec.scaler.logarithmic:
+        return
+    center, scale = (part[codec.inputs] for part in (codec.scaler.center, codec.scaler.scale))
+    with np.errstate(over="ignore"):
+        read = ((rows - center) / scale).astype(np.float32)
+    if not np.isfinite(read).all():
+        row, column = np.argwhere(~np.isfinite(read))[0].tolist()
+        raise PredictionError(
+            f"input: {codec.input_names[column]} is {rows[row, column]:g} in row {row + 1}, which is too far from the "
+            "training data; give smaller values"
+        )
 
 
 def dates_of(given: Any) -> Times | None:

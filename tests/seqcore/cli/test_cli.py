@@ -118,6 +118,12 @@ def test_fields_names_what_was_probably_meant(ask: Ask) -> None:
         ("train",),
         ("train", "bouncing-ball", "--set", "training.epochs"),
         ("more-epochs", "latest", "0"),
+        ("runs", "--limit", "9" * 25),
+        ("runs", "--offset", "9" * 5000),
+        ("show", "latest", "--events", "9" * 25),
+        ("fork", "latest", "--step", "9" * 5000),
+        ("replica-cost", "bouncing-ball", "--counts", "1"),
+        ("predict", "latest", "--input", "a", "--generate", "2", "--seed", "-5"),
         ("predict", "latest"),
         ("predict", "latest", "--input", "1", "--steps", "3"),
         ("predict", "latest", "--input", "1", "--refit"),
@@ -169,6 +175,28 @@ def test_every_fault_in_what_was_set_is_a_line_and_no_run_is_made(ask: Ask) -> N
     assert len(answer.faults) == 4
     assert "did you mean lstm?" in answer.err
     assert "did you mean window?" in answer.err
+    assert ask("runs", "--json").objects == []
+
+
+def test_a_field_that_is_given_two_values_is_refused(ask: Ask) -> None:
+    answer = ask("train", "bouncing-ball", *QUICK, "--set", "training.epochs=3")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.faults == ["training.epochs: 2 values are given; give one"]
+    assert ask("runs", "--json").objects == []
+    assert ask("train", "bouncing-ball", *QUICK, *QUICK).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "\udcff"), ("runs", "--search", "\udcff"), ("runs", "--owner", "\udcff"),
+        ("train", "bouncing-ball", "--group", "\udcff"),
+    ],
+)  # fmt: skip
+def test_bytes_that_are_no_text_are_one_line_and_damage_nothing(ask: Ask, words: tuple[str, ...]) -> None:
+    answer = ask(*words)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.faults == ["'\\udcff' is not valid Unicode text; correct it"]
     assert ask("runs", "--json").objects == []
 
 

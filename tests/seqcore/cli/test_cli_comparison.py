@@ -69,12 +69,20 @@ def test_different_problems_are_said_not_to_be_comparable(ask: Any) -> None:
         (("race", "bouncing-ball", "--over", "model.architecture=gru"), "at least two competitors"),
         (("race", "bouncing-ball", "--over", "model.architecture=gru,nonsense"), "nonsense"),
         (("race", "bouncing-ball", "--over", "foo.bar=1,2"), "foo.bar: unknown field"),
+        (("race", "bouncing-ball", "--over", "model.architecture=,"), "model.architecture has no values"),
+        (("race", "bouncing-ball", "--over", "model.architecture=rnn,gru", "--over", "model.architecture=lstm"),
+         "over: model.architecture is given twice"),
+        (("race", "bouncing-ball", "--over", "data.gaps=drop,refuse", "--over", "data.missing=drop"),
+         "over: data.missing is given twice"),
+        (("race", "bouncing-ball", "--over", "model.nonlinearity=tanh,relu"), "an option of another architecture"),
+        (("race", "bouncing-ball", "--over", "model.architecture=rnn,gru", "--group", "\udcff"), "not valid Unicode"),
         (("seeds", "bouncing-ball", "1"), "2 to 64"),
+        (("seeds", "bouncing-ball", "6", "--against", "training.seed=9"), "the same experiment"),
         (("seeds", "bouncing-ball", "6", "--against", "model.architecture=lstm"), "the same experiment"),
         (("compare",), "no runs to compare"),
-        (("compare", "feed", "--by", "hours"), "there is no axis 'hours'"),
+        (("compare", "feed", "--by", "hours"), "there is no axis 'hours'; use one of step, epoch, examples, seconds\n"),
     ],
-)
+)  # fmt: skip
 def test_what_can_not_be_compared_is_refused_in_one_line_and_nothing_is_stored(
     ask: Any, words: tuple[str, ...], line: str
 ) -> None:

@@ -101,6 +101,8 @@ def test_one_replica_is_looked_into(capsys: pytest.CaptureFixture[str], store: P
         (("--split", "val"), "split: this run has no val split; use one of train"),
         (("--index", "99"), "index: 99 is not allowed; the train split has 6, numbered from 0"),
         (("--what", "equations", "--step", "3"), "step: 3 is not allowed; use 0 to 2"),
+        (("--what", "inputs", "--step", "3"), "step: 3 is not allowed; this model predicts at 1 step, numbered from 0"),
+        (("--input", "1 1e300"), "input: value is 1e+300 in row 2, which is too far from the training data"),
         (("--what", "equations", "--layer", "1"), "layer: 1 is not allowed; use 0 to 0"),
         (("--what", "response", "--unit", "4"), "unit: 4 is not allowed; use 0 to 3"),
         (("--what", "projection", "--name", "reset_gate"), "name: this model shows no 'reset_gate'; use one of"),
@@ -133,6 +135,9 @@ def test_a_run_without_snapshots_says_so(capsys: pytest.CaptureFixture[str], sto
         ("--what", "dreams"),
         ("--index", "-1"),
         ("--what", "spectrum", "--input", "1 2 3"),
+        ("--what", "spectrum", "--split", "train"),
+        *(("--step", "99"), ("--unit", "99"), ("--layer", "99"), ("--name", "nothing"), ("--span", "0:1")),
+        *(("--what", "lag", "--output", "value"), ("--what", "equations", "--beside", "latest")),
     ],
 )
 def test_wrong_usage_exits_with_2(store: Path, lstm: str, words: tuple[str, ...]) -> None:

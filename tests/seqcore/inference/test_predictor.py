@@ -93,7 +93,7 @@ def test_inputs_of_any_length_are_accepted_and_an_unusual_one_is_a_finding() -> 
         ("ramp-next-value", "1 nan", "'nan' is not a number"),
         ("ramp-next-value", "1 1e400", "'1e400' is too large"),
         ("ramp-next-value", "1,500 2,500", "can be 1500 or 1.500"),
-        ("ramp-next-value", "1e300 2e300 3e300", "the prediction is not finite: the input is too far"),
+        ("ramp-next-value", "1e300 2e300 3e300", "value is 1e[+]300 in row 1, which is too far from the training data"),
         ("next-letter", "É", "was not in the training split"),
         ("next-letter", "", "the prompt is empty"),
     ],
@@ -102,6 +102,11 @@ def test_an_input_that_can_not_be_used_is_one_line(name: str, typed: str, words:
     with pytest.raises(PredictionError, match=words) as caught:
         trained(name)[0].predict(typed)
     assert len(caught.value.lines) == 1
+
+
+def test_text_is_generated_with_a_seed_from_0_up() -> None:
+    with pytest.raises(PredictionError, match="seed: -1 is not allowed; use a whole number from 0 up"):
+        trained("next-letter")[0].generate("a", 2, seed=-1)
 
 
 def test_scores_of_the_runs_own_parts_are_those_that_the_run_reported() -> None:

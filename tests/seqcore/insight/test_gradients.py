@@ -168,7 +168,7 @@ def test_what_has_no_gradients_says_why() -> None:
         state_gradients(predictor, table, typed_example(predictor, "70 80 90"))
     with pytest.raises(PredictionError, match="output: 5 is not allowed"):
         input_gradient(predictor, typed_example(predictor, "70 80 90"), output=5)
-    with pytest.raises(PredictionError, match="at: 3 is not allowed"):
+    with pytest.raises(PredictionError, match="step: 3 is not allowed"):
         input_gradient(predictor, typed_example(predictor, "70 80 90"), at=3)
     linear, table = untrained("ramp-next-value", model__architecture="nlinear")
     with pytest.raises(PredictionError, match="no hidden states"):
