@@ -1,6 +1,4 @@
-"""Tests of long memory: the adding problem and copy memory (Hochreiter and Schmidhuber 1997), and selective copying (Gu
-and Dao 2023).
-"""
+"""Sources that need long memory: the adding problem, copy memory and selective copying."""
 
 from __future__ import annotations
 
@@ -28,7 +26,10 @@ _DIFFERENT = setting(8, "Number of different letters.", minimum=2, maximum=26)
 
 
 class AddingProblem(Source):
-    """Random numbers, two of them marked: predict their sum at the end of the sequence."""
+    """Random numbers, two of them marked: predict their sum at the end of the sequence.
+
+    Hochreiter and Schmidhuber 1997.
+    """
 
     length: int = setting(100, "Numbers in each sequence.", minimum=4, maximum=1000, basic=True, slider=True)
     samples: int = _SAMPLES
@@ -67,7 +68,10 @@ class AddingProblem(Source):
 
 
 class CopyMemory(Source):
-    """A few letters, a delay of blanks, a cue: repeat the letters. Only predictions after the cue are scored."""
+    """A few letters, a delay of blanks, a cue: repeat the letters. Only predictions after the cue are scored.
+
+    Hochreiter and Schmidhuber 1997.
+    """
 
     delay: int = setting(30, "Blanks between the letters and the cue.", minimum=1, maximum=500, basic=True, slider=True)
     remembered: int = _REMEMBERED
@@ -101,7 +105,10 @@ class CopyMemory(Source):
 
 
 class SelectiveCopying(Source):
-    """A few letters among blanks, a cue: repeat the letters. Only predictions after the cue are scored."""
+    """A few letters among blanks, a cue: repeat the letters. Only predictions after the cue are scored.
+
+    Gu and Dao 2023.
+    """
 
     length: int = setting(
         50, "Letters and blanks before the cue.", minimum=2, maximum=1000, basic=True, slider=True, unit="steps"
