@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.table import Table
 from seqcore.plots.labels import with_class
+from seqcore.results.thinning import evenly
 
 __all__ = ["play", "recordings_player"]
 
@@ -28,7 +29,7 @@ def recordings_player(table: Table, *, key: str) -> None:
     if sound is None:
         return
     count = len(sound.samples)
-    listed = np.unique(np.linspace(0, count - 1, min(count, MAX_LISTED)).round().astype(np.int64)).tolist()
+    listed = evenly(count, MAX_LISTED).tolist()
     left, right = st.columns([1, 1.4], vertical_alignment="bottom")
     place = left.selectbox(
         "Recording",

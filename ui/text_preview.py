@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from html import escape
 
-import numpy as np
 import streamlit as st
 
 from seqcore.data.splits import SPLIT_TITLES, SPLITS, split_bounds
@@ -13,6 +12,7 @@ from seqcore.data.table import Table
 from seqcore.data.text import join_words
 from seqcore.results.formatting import marked
 from seqcore.results.spacing import join_sentence
+from seqcore.results.thinning import evenly
 
 __all__ = ["text_preview"]
 
@@ -43,8 +43,7 @@ def _chosen(bounds: dict[str, list[tuple[int, int, int]]], most: int) -> list[tu
     each = max(1, most // max(1, len(present)))
     found = []
     for split in present:
-        places = np.unique(np.linspace(0, len(bounds[split]) - 1, min(each, len(bounds[split]))).astype(int))
-        found += [(split, *bounds[split][i]) for i in places.tolist()]
+        found += [(split, *bounds[split][i]) for i in evenly(len(bounds[split]), each).tolist()]
     return found
 
 

@@ -25,6 +25,7 @@ from seqcore.models.architecture import Traced
 from seqcore.results.base import Values, Words
 from seqcore.results.formatting import counted
 from seqcore.results.gradients import InputGradientView, StateGradientsView
+from seqcore.results.thinning import evenly
 from seqcore.training.isolated_rng import on_one_thread
 
 __all__ = ["MOST_ROWS", "batch_of", "input_gradient", "predicted_from", "state_gradients"]
@@ -58,8 +59,8 @@ def state_gradients(predictor: Predictor, table: Table, example: InspectExample)
                 f"gradients: the loss of this example is {float(loss):.3g} and its gradient 0; choose another example"
             )
         work = sum(weight.numel() for weight in model.parameters()) * max(batch.inputs.shape[1], outputs.shape[1])
-        most = min(len(scored), MOST_ROWS, max(10, _MOST_WORK // work))
-        kept = scored[np.unique(np.linspace(0, len(scored) - 1, most).round().astype(np.int64))]
+        most = min(MOST_ROWS, max(10, _MOST_WORK // work))
+        kept = scored[evenly(len(scored), most)]
         traced_outputs, parts = trace_states(task, model, batch, len(kept))
         rows, places = torch.arange(len(kept)), torch.from_numpy(kept)
         each = torch.zeros_like(traced_outputs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from seqcore.errors import PredictionError
@@ -11,6 +10,7 @@ from seqcore.insight.examples import InspectExample
 from seqcore.insight.probes import architecture_of, single
 from seqcore.models import MODELS
 from seqcore.results.reach import LagWeightsView, ReceptiveFieldView
+from seqcore.results.thinning import evenly
 from seqcore.training.isolated_rng import on_one_thread
 
 __all__ = ["lag_weights", "receptive_field"]
@@ -31,7 +31,7 @@ def receptive_field(predictor: Predictor, example: InspectExample, step: int = -
     if not -steps <= step < steps:
         raise PredictionError(f"step: {step} is not allowed; use 0 to {steps - 1}")
     step %= steps
-    chosen = np.unique(np.linspace(0, architecture.output_size - 1, _MOST_OUTPUTS).round().astype(np.int64))
+    chosen = evenly(architecture.output_size, _MOST_OUTPUTS)
     with on_one_thread(), torch.enable_grad():
         x = stage.x.detach().expand(len(chosen), -1, -1).clone().requires_grad_()
         y, _ = architecture(x)

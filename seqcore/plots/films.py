@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqcore.plots.style import COLOURS, apply_style, colour_scale, empty_figure, hide_axes
 from seqcore.results.predictions import FilmsView
+from seqcore.results.thinning import evenly
 
 __all__ = ["FilmsInfo", "films_info", "plot_films"]
 
@@ -30,15 +31,15 @@ class FilmsInfo(NamedTuple):
 def films_info(view: FilmsView) -> FilmsInfo:
     """From a view: at most 12 frames, evenly spread."""
     _, count, height, width = view.predictions.shape
-    kept = np.unique(np.linspace(0, max(0, count - 1), min(count, MOST_FRAMES)).round().astype(np.int64))
+    kept = evenly(count, MOST_FRAMES)
     films = ([] if view.truth is None else [view.truth]) + list(view.predictions)
     names = ((),) if view.truth is None else (("truth",),)
     sheet = np.full((len(films) * (height + 1) - 1, max(0, len(kept) * (width + 1) - 1)), np.nan)
     for row, film in enumerate(films):
-        for column, frame in enumerate(kept[:count].tolist()):
+        for column, frame in enumerate(kept.tolist()):
             top, left = row * (height + 1), column * (width + 1)
             sheet[top : top + height, left : left + width] = film[frame]
-    numbers = tuple((kept[:count] + 1).tolist())
+    numbers = tuple((kept + 1).tolist())
     return FilmsInfo(sheet, (*names[0], *view.models), numbers, (height, width), view.title)
 
 

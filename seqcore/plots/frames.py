@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from seqcore.plots.style import COLOURS, apply_style, colour_scale, empty_figure, hide_axes
 from seqcore.results import FramesView
+from seqcore.results.thinning import evenly
 
 __all__ = ["FramesInfo", "frames_info", "plot_frames"]
 
@@ -40,13 +41,11 @@ def frames_info(view: FramesView) -> FramesInfo:
     """From a view: the last frames of the context, and up to 60 predicted ones, 12 of them side by side."""
     predicted = view.prediction[:MOST_PLAYED]
     before = predicted[:0] if view.context is None or not len(view.context) else view.context[-MOST_BEFORE:]
-    ahead = np.arange(len(predicted))
-    shown = ahead if len(ahead) <= MOST_AHEAD else np.unique(np.linspace(0, len(ahead) - 1, MOST_AHEAD).round())
     return FramesInfo(
         moments=np.arange(1 - len(before), len(predicted) + 1),
         prediction=np.concatenate([before, predicted]),
         truth=None if view.truth is None else np.concatenate([before, view.truth[: len(predicted)]]),
-        strip=np.concatenate([np.arange(len(before)), len(before) + shown.astype(np.int64)]),
+        strip=np.concatenate([np.arange(len(before)), len(before) + evenly(len(predicted), MOST_AHEAD)]),
         left_out=len(view.prediction) - len(predicted),
         title=view.title,
     )

@@ -18,6 +18,7 @@ from plotly.subplots import make_subplots
 from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure, rgba
 from seqcore.results import LabelsView
 from seqcore.results.formatting import marked
+from seqcore.results.thinning import evenly
 
 __all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels", "with_class"]
 
@@ -266,7 +267,7 @@ def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: 
             customdata=[[name] * len(sequence.steps) for name in names], row=1, col=1,
             hovertemplate=f"{info.x_title} %{{x}}, " + "%{customdata}: %{z:.4g}<extra></extra>",
         )  # fmt: skip
-        shown = np.unique(np.linspace(0, len(names) - 1, _NAMED).round().astype(int)).tolist()
+        shown = evenly(len(names), _NAMED).tolist()
         figure.update_yaxes(tickvals=shown, ticktext=[names[i] for i in shown], showgrid=False, row=1, col=1)
         return
     for channel in range(signal.shape[1]):

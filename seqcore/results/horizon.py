@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from seqcore.results.base import Rows, Values, View, exact
 from seqcore.results.formatting import format_number
+from seqcore.results.thinning import evenly
 
 __all__ = ["MODEL", "HorizonView"]
 
@@ -35,6 +34,6 @@ class HorizonView(View):
     def summary(self) -> Rows:
         """The same for a few numbers of steps, in few digits."""
         steps = max(map(len, self.errors.values()), default=0)
-        shown = sorted({int(i) for i in np.linspace(0, steps - 1, min(steps, MOST_STEPS)).round()})
+        shown = evenly(steps, MOST_STEPS).tolist()
         rows = [(f"{i + 1:,}", *(format_number(float(error[i])) for error in self.errors.values())) for i in shown]
         return ("steps ahead", *self.errors), rows

@@ -30,6 +30,7 @@ from seqcore.models.architecture import ModelContext, inside
 from seqcore.models.replicated import ensemble_mean, replica_count
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.results import FramesView, SeriesView, View
+from seqcore.results.thinning import evenly
 from seqcore.tasks.explained_forecast import explained_forecast, forecast_names
 from seqcore.tasks.forecasting import (
     as_rows,
@@ -179,7 +180,7 @@ class Regression(Task):
         """One-step loss over all these windows; metrics of the recursive forecast from an evenly spaced sample."""
         _, loss = predict_windows(model, self, dataset, part, indices, stateful=False)
         most = max(_FEWEST_SAMPLED, _MOST_SAMPLED // (dataset.config.window * dataset.horizon))
-        some = indices[np.linspace(0, len(indices) - 1, min(most, len(indices))).astype(np.int64)]
+        some = indices[evenly(len(indices), most)]
         with np.errstate(over="ignore", invalid="ignore"):
             prediction = recursive_forecast(model, dataset, part, some)
         scores = _scores(prediction, loss, dataset.truth(part, some), _unit(dataset, part, some))

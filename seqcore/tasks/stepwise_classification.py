@@ -19,6 +19,7 @@ from seqcore.models.replicated import Replicated, as_single, mean_log_probabilit
 from seqcore.results import LabelsView
 from seqcore.results.formatting import listed
 from seqcore.results.spacing import join_sentence
+from seqcore.results.thinning import evenly
 from seqcore.tasks.forecasting import as_rows, parse_numbers
 from seqcore.tasks.inspection import StepInput, numbered, sequence_title
 from seqcore.tasks.task import Example, Task, batches_by_length
@@ -83,9 +84,7 @@ def labels_view(
     inputs of the sequences are left out.
     """
     each, scores, model = scores, ensemble_logits(model, scores), as_single(model)
-    kept = np.arange(len(indices))
-    if len(kept) > most:
-        kept = np.linspace(0, len(indices) - 1, max(1, most)).astype(np.int64)
+    kept = evenly(len(indices), max(1, most))
     codes = data.truth(part, indices[kept])
     classes = codes if (codes != UNKNOWN_CLASS).any() else scores[kept].argmax(axis=1)
     first = (round_robin(classes) if mixed else np.arange(len(kept)))[:shown]
@@ -127,13 +126,13 @@ def _stepwise(
     wide = 1 if data.table.symbolic else data.table.values.shape[1]
     most = max(2, min(_MOST_STEPS, _MOST_SIGNALS // wide))
     # a subsampled signal has the rows after which predictions are shown
-    places = _evenly(count, most)
+    places = evenly(count, most)
     inputs = data.batch(part, np.array([index])).inputs
     with evaluation_mode(model):
         if cast(SequenceClassifier, model).causal:
             logits = model(inputs)[0][0].double().cpu().numpy()[places]
         else:
-            prefixes = places[_evenly(len(places), _MOST_PREFIXES)]
+            prefixes = places[evenly(len(places), _MOST_PREFIXES)]
             size = max(1, _STEPS_AT_ONCE // (int(prefixes[-1]) + 1))
             parts = []
             for start in range(0, len(prefixes), size):
@@ -146,11 +145,6 @@ def _stepwise(
     words = tuple(data.table.symbols[data.table.values[rows, 0]].tolist()) if data.table.symbols is not None else ()
     signal = np.zeros((len(places), 0)) if words else _rounded(data.table.values[rows])
     return _rounded(_probabilities(logits)), signal, words, (places + 1).astype(np.float64)
-
-
-def _evenly(count: int, most: int) -> NDArray[np.int64]:
-    """At most `most` evenly spaced indices below `count`, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def _probabilities(scores: Values) -> Values:

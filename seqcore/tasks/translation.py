@@ -28,6 +28,7 @@ from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.models.state import State
 from seqcore.results import TranslationView, View
 from seqcore.results.spacing import bare, is_word
+from seqcore.results.thinning import evenly
 from seqcore.tasks.inspection import Stage, StepInput
 from seqcore.tasks.task import Task, batches_by_length
 from seqcore.tasks.translation_eval import (
@@ -132,7 +133,7 @@ class Translation(Task):
         )
         if not full:
             return Evaluation(metrics, TranslationView(()), len(indices), of, unit="sentence")
-        shown = found if len(found) <= points else [found[int(i)] for i in np.linspace(0, len(found) - 1, points)]
+        shown = [found[i] for i in evenly(len(found), points)]
         view = TranslationView(tuple(rounded_for_view(t, attention=i < _ATTENDED) for i, t in enumerate(shown)))
         attended = next((t for t in shown if t.attention is not None and len(t.prediction) > 1), None)
         more: tuple[View, ...] = () if attended is None else (TranslationView((attended,), "Attention weights"),)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcore.results.thinning import evenly
+
 __all__ = ["Copy", "find_copies"]
 
 Values = NDArray[np.float64]
@@ -85,8 +87,7 @@ def find_copies(
 def _pieces(values: Values, spans: Sequence[tuple[int, int]]) -> list[Values]:
     """Segments of rows to compare: all of a short table, else some spread over it."""
     usable = [(low, high) for low, high in spans if high - low > 2]
-    if len(usable) > _MOST_SEQUENCES:
-        usable = [usable[i] for i in np.linspace(0, len(usable) - 1, _MOST_SEQUENCES).astype(int)]
+    usable = [usable[i] for i in evenly(len(usable), _MOST_SEQUENCES)]
     rows = sum(high - low for low, high in usable)
     if rows <= _ROWS:
         return [values[low:high] for low, high in usable]
