@@ -77,10 +77,10 @@ function say(view, row) {
   const named = (label) => (label === " " ? "space" : label)
   if (view.hover) {
     const { row, column } = view.hover
-    view.readout.textContent = `${named(rows[row])} attends to ${named(columns[column])}: ${(100 * weight(view, row, column)).toFixed(1)} %`
+    view.readout.textContent = `${named(rows[row])} attends to ${named(columns[column])}: ${(100 * weight(view, row, column)).toFixed(1)}%`
   } else if (row >= 0) {
     const ranked = columns.map((label, j) => [weight(view, row, j), label]).sort((a, b) => b[0] - a[0]).slice(0, 3)
-    view.readout.textContent = `${named(rows[row])} attends to ${ranked.map(([w, label]) => `${named(label)} ${(100 * w).toFixed(0)} %`).join(", ")}`
+    view.readout.textContent = `${named(rows[row])} attends to ${ranked.map(([w, label]) => `${named(label)} ${(100 * w).toFixed(0)}%`).join(", ")}`
   } else view.readout.textContent = "Point at a cell, or click a row to mark its step in every picture."
 }
 

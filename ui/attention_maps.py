@@ -44,7 +44,7 @@ def attention_maps(inspected: Inspected) -> None:
     _component(key=f"attention-{inspected.run.id}", data=data)
     left_out = data["leftOut"]
     st.caption(
-        "Each row adds up to 100 %: how much of each earlier step a step reads. Dark: most of it."
+        "Each row adds up to 100%: how much of each earlier step a step reads. Dark: most of it."
         + (f" The last {len(data['rows']):,} steps are shown; {left_out:,} come before them." if left_out else "")
     )
 

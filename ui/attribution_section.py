@@ -12,6 +12,7 @@ from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.plots.attributions import attributions_info, plot_attributions
 from seqcore.results.attributions import AttributionsView
+from seqcore.results.formatting import typeset
 from seqcore.runs.records import Run
 from ui import run_labels
 from ui.live_chart import live_chart
@@ -108,16 +109,16 @@ def _draw(
     if text is not None:
         st.html(text)
         largest = ", ".join(f"{view.steps[t]!r} {view.values[t, f]:+.3g}" for t, f in view.largest(5))
-        st.caption(escape(f"Largest: {largest}."))
+        st.caption(escape(typeset(f"Largest: {largest}.")))
     else:
         figure = plot_attributions(attributions_info(view.with_title("")))
         largest = "; ".join(f"{view.steps[t]}, {view.columns[f]}: {view.values[t, f]:+.3g}" for t, f in view.largest(3))
         live_chart(
             figure, key=f"{key}-picture", height=int(figure.layout.height), revision=revision,
-            label=f"What each input added to {view.output}. {view.sum_sentence} Largest: {largest}.",
+            label=typeset(f"What each input added to {view.output}. {view.sum_sentence} Largest: {largest}."),
         )  # fmt: skip
     st.caption(escape(view.caption))
-    st.markdown(escape(view.sum_sentence))
+    st.markdown(escape(typeset(view.sum_sentence)))
     download_csv(view, name=file_stem(title, "attributions"), key=f"{key}-csv", label="Download attributions (CSV)")
     return view
 

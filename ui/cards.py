@@ -89,7 +89,7 @@ def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:
     if scores.model is None:
         return _card("Skill", scores.short, "", "", wide=True)
     words = metric_named(scores.metric)
-    value = f"{100 * scores.model:.1f} %" if words.share else number(scores.model)
+    value = f"{100 * scores.model:.1f}%" if words.share else number(scores.model)
     seeds = ""
     if scores.ends is not None:
         low, high = (f"{100 * end:.1f}" if words.share else number(end) for end in scores.ends)

@@ -18,7 +18,7 @@ from seqcore.plots import plot_view
 from seqcore.results import View, metric_named
 from seqcore.results.answers import AnswersView
 from seqcore.results.curves import CurvesView
-from seqcore.results.formatting import format_duration, format_number
+from seqcore.results.formatting import format_duration, format_number, typeset
 from seqcore.results.predictions import PredictionsView
 from seqcore.runs.comparison import (
     CURVES,
@@ -134,7 +134,8 @@ def _scaled(entry: Entry, split: str | None) -> list[float]:
 
 def _spread(scores: Sequence[float]) -> str:
     text = format_number(float(np.median(scores)))
-    return text if len(scores) == 1 else f"{text} ({format_number(min(scores))} to {format_number(max(scores))})"
+    spread = "" if len(scores) == 1 else f" ({format_number(min(scores))} to {format_number(max(scores))})"
+    return typeset(text + spread)
 
 
 def _why_none(entry: Entry) -> str:
@@ -196,8 +197,8 @@ def seeds_section(found: Comparison) -> None:
         rows.append({
             "Compared": escape(f"{test.first} − {test.second}"),
             "Seeds": str(len(test.seeds)),
-            f"Mean difference, {test.split} {metric_named(test.metric).short}": format_number(mean),
-            "Differences": ", ".join(format_number(scale * d) for d in test.differences[:12])
+            f"Mean difference, {test.split} {metric_named(test.metric).short}": typeset(format_number(mean)),
+            "Differences": typeset(", ".join(format_number(scale * d) for d in test.differences[:12]))
             + (" ..." if len(test.differences) > 12 else ""),
             "p": "–" if test.p is None else f"{test.p:.3g}",
             "Outcome": {True: f"{escape(test.better or '')} is better", False: "not shown to be different",

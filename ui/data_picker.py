@@ -65,7 +65,7 @@ class _Tables:
         place = st.empty()
         try:
             while not future.done():
-                place.progress(min(1.0, done[0]), text=f"Reading {session.escape(name)}: {100 * done[0]:.0f} %")
+                place.progress(min(1.0, done[0]), text=f"Reading {session.escape(name)}: {100 * done[0]:.0f}%")
                 wait([future], timeout=POLL)
         finally:
             if future.done():

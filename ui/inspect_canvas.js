@@ -105,8 +105,11 @@ function ticks(low, high, most) {
 function formatted(value) {
   if (!Number.isFinite(value)) return "–"
   const size = Math.abs(value)
-  if (size !== 0 && (size < 0.001 || size >= 1e5)) return value.toExponential(2)
-  return value.toLocaleString("en", { maximumFractionDigits: size < 10 ? 3 : size < 100 ? 2 : 1 })
+  const text =
+    size !== 0 && (size < 0.001 || size >= 1e5)
+      ? value.toExponential(2)
+      : value.toLocaleString("en", { maximumFractionDigits: size < 10 ? 3 : size < 100 ? 2 : 1 })
+  return text.replaceAll("-", "−") // as in Plotly's charts
 }
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value))

@@ -9,6 +9,7 @@ import streamlit as st
 from seqcore.data.table import Table
 from seqcore.errors import SeqcoreError
 from seqcore.export import scored_split
+from seqcore.results.formatting import typeset
 from seqcore.runs.records import Run
 from ui import run_labels
 from ui.inputs import INPUTS
@@ -100,5 +101,5 @@ def _typed(run: Run, now: Shown, predictor: Predictor, table: Table) -> InspectE
 
 def describe(example: InspectExample) -> str:
     """The example in one line, escaped."""
-    truth = f" · true: {escape(example.truth)}" if example.truth else ""
+    truth = f" · true: {escape(typeset(example.truth))}" if example.truth else ""
     return f"{escape(example.title)}{truth}"

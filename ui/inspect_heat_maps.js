@@ -253,25 +253,12 @@ function drawMarks(view) {
 
 /* ---- the selected unit over the input ---- */
 
-/* What the unit view shows: the selected unit and name, else the unit of the first map that varies most. */
+/* What the unit view shows: the selected unit and name, else the first unit, as the other pictures do. */
 function shownUnit(view) {
   const chosen = selected()
   const maps = view.data.maps
   const map = maps.find((m) => m.name === chosen.name) ?? shownMaps(view)[0] ?? maps[0]
-  if (!map) return null
-  if (chosen.unit !== null && chosen.unit < map.units) return { map, unit: chosen.unit }
-  const key = `${view.data.of} ${map.name} ${view.layer}`
-  if (view.reader.liveliest?.key !== key) {
-    let [best, most] = [0, -1]
-    for (let unit = 0; unit < map.units; unit++) {
-      const row = series(view, map, view.layer, unit).filter(Number.isFinite)
-      const mean = row.reduce((a, b) => a + b, 0) / (row.length || 1)
-      const spread = row.reduce((sum, v) => sum + (v - mean) ** 2, 0)
-      if (spread > most) [best, most] = [unit, spread]
-    }
-    view.reader.liveliest = { key, unit: best }
-  }
-  return { map, unit: view.reader.liveliest.unit }
+  return map ? { map, unit: chosen.unit !== null && chosen.unit < map.units ? chosen.unit : 0 } : null
 }
 
 function drawUnit(view) {

@@ -9,6 +9,7 @@ import streamlit as st
 from seqcore.errors import SeqcoreError
 from seqcore.plots import plot_view
 from seqcore.results import SeriesView, View
+from seqcore.results.formatting import typeset
 from ui.inspect_context import Inspected
 from ui.live_chart import figure_text, live_chart
 from ui.results import answer, written
@@ -41,13 +42,15 @@ def prediction(inspected: Inspected) -> None:
     with left:
         answer(drawn.view, ahead=inspected.run.experiment.data.lead > 0)
         if inspected.example.truth:
-            st.caption(f"True: {escape(inspected.example.truth)}")
+            st.caption(f"True: {escape(typeset(inspected.example.truth))}")
     with right:
         if drawn.html is not None:
             st.html(drawn.html)
         else:
             key = f"inspect-prediction-{inspected.run.id}"
-            label = "The example and the prediction of the weights at the chosen step"
+            boxes = drawn.view.highlights(ahead=inspected.run.experiment.data.lead > 0)
+            words = "; ".join(f"{name} {value}" for name, value, *_ in boxes)
+            label = f"The example and its prediction after {inspected.at:,} training steps. {words}"
             live_chart(drawn.figure, key=key, label=label, height=drawn.height, revision=inspected.of)
         st.caption(drawn.view.caption)
 

@@ -93,7 +93,6 @@ function setScale(chart, layout) {
   const axis = { ...layout.yaxis, type: chart.reader.scale }
   if (chart.reader.scale === "linear") {
     delete axis.dtick
-    delete axis.exponentformat
     delete axis.tickformat
     axis.rangemode = "tozero"
   }

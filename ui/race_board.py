@@ -54,7 +54,7 @@ def board_data(entries: Sequence[Entry], sources: Sequence[RunCurves]) -> dict[s
     state = standings(laps, higher_is_better=words.higher_is_better)
     ended = all(s.run.ended for s in sources)
     ranks = {place: rank for rank, place in enumerate(state.order(state.at_step), 1)}
-    unit = " %" if words.share else ""
+    unit = "%" if words.share else ""
     competitors = [
         _competitor(entry, source, lap, rank=ranks.get(place), best=state.at_step[place], words=words, unit=unit)
         for place, (entry, source, lap) in enumerate(zip(entries, sources, laps, strict=True))

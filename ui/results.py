@@ -15,7 +15,7 @@ from seqcore.evaluation.metrics import Evaluation
 from seqcore.plots import plot_view
 from seqcore.registry import baseline_title
 from seqcore.results import RESULT_TYPES, View
-from seqcore.results.formatting import counted, format_number
+from seqcore.results.formatting import counted, format_number, typeset
 from ui.live_chart import live_chart
 from ui.session import escape
 
@@ -94,8 +94,8 @@ def _cell(value: Any, column: str = "") -> str:
     if value is None:
         return "–"
     if column == "coverage" and isinstance(value, int | float):
-        return f"{100 * value:.1f} %"
-    return format_number(value) if isinstance(value, float) else escape(str(value))
+        return f"{100 * value:.1f}%"
+    return typeset(format_number(value)) if isinstance(value, float) else escape(str(value))
 
 
 def letters(prompt: str, generated: str) -> None:

@@ -94,7 +94,7 @@ def shown_score(value: float, metric: str) -> str:
     """A score in four digits; fractions in percent."""
     if not math.isfinite(value):
         return "–"
-    return f"{100 * value:.1f} %" if metric_named(metric).share else f"{value:.4g}"
+    return f"{100 * value:.1f}%" if metric_named(metric).share else f"{value:.4g}"
 
 
 def _against(scores: ScoresInfo) -> str:

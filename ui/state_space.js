@@ -97,16 +97,39 @@ function draw(space) {
     context.beginPath()
     context.arc(x, y, 5.5, 0, 7)
     context.stroke()
+    if (labels) return
+    const [left, top] = free(scene.at, [x, y], context.measureText(words).width, width, height)
     context.fillStyle = colours.quiet
-    context.textAlign = x > width - 90 ? "right" : "left"
-    context.textBaseline = "middle"
-    if (!labels) context.fillText(words, x + (x > width - 90 ? -10 : 10), y)
-    context.textAlign = "left"
+    context.textBaseline = "top"
+    context.fillText(words, left, top)
   }
 }
 
+/* Where a text beside a point covers the least of the path: its left upper corner. */
+function free(path, [x, y], wide, width, height) {
+  const high = 14
+  let [best, least] = [null, Infinity]
+  for (const [left, top] of [
+    [x + 10, y - high / 2], [x - 10 - wide, y - high / 2], [x - wide / 2, y - 10 - high], [x - wide / 2, y + 10],
+    [x + 8, y - 6 - high], [x - 8 - wide, y - 6 - high], [x + 8, y + 6], [x - 8 - wide, y + 6],
+  ]) {
+    if (left < EDGE.left || left + wide > width || top < 0 || top + high > height - EDGE.bottom) continue
+    let covered = 0
+    for (let t = 0; t + 1 < path.length; t++) {
+      const [[x1, y1], [x2, y2]] = [path[t], path[t + 1]]
+      const parts = clamp(Math.ceil(Math.hypot(x2 - x1, y2 - y1) / 4), 1, 400)
+      for (let k = 0; k <= parts; k++) {
+        const [px, py] = [x1 + ((x2 - x1) * k) / parts - left, y1 + ((y2 - y1) * k) / parts - top]
+        if (px > -2 && px < wide + 2 && py > -2 && py < high + 2) covered++
+      }
+    }
+    if (covered < least) [best, least] = [[left, top], covered]
+  }
+  return best ?? [x + 10, y - high / 2]
+}
+
 function axes(context, colours, scene, width, height, explained, dimensions) {
-  const title = (c) => `component ${c + 1} (${(100 * explained[c]).toFixed(0)} % of the variance)`
+  const title = (c) => `component ${c + 1} (${(100 * explained[c]).toFixed(0)}% of the variance)`
   context.strokeStyle = colours.line
   context.fillStyle = colours.quiet
   context.textBaseline = "middle"
@@ -126,7 +149,7 @@ function axes(context, colours, scene, width, height, explained, dimensions) {
     }
     context.textAlign = "center"
     context.fillText(
-      `components 1, 2, 3: ${explained.slice(0, 3).map((e) => `${(100 * e).toFixed(0)} %`).join(", ")} of the variance; drag to turn`,
+      `components 1, 2, 3: ${explained.slice(0, 3).map((e) => `${(100 * e).toFixed(0)}%`).join(", ")} of the variance; drag to turn`,
       width / 2,
       height - 12,
     )

@@ -43,12 +43,15 @@ function show(slider) {
   slider.input.max = String(last)
   slider.input.value = String(place)
   slider.input.disabled = last < 1
-  slider.input.setAttribute("aria-valuetext", `step ${whole(data.steps[place])}, ${data.notes[place]}`)
+  const log = data.loss[place]
+  const loss = log === null ? "" : `training loss ${Number((10 ** log).toPrecision(3))}`
+  slider.input.setAttribute("aria-valuetext", [`step ${whole(data.steps[place])}`, data.notes[place], loss].filter(Boolean).join(", "))
   slider.back.disabled = place <= 0
   slider.next.disabled = place >= last
   slider.play.disabled = last < 1
   slider.step.textContent = `Training step ${whole(data.steps[place])}`
   slider.note.textContent = data.notes[place]
+  slider.key.textContent = loss
 }
 
 function ticks(slider) {
@@ -102,7 +105,7 @@ function mount(root) {
   const slider = {
     root, asked: null, askedAt: 0, place: 0, playing: false,
     input: find("input"), back: find(".time-slider-back"), play: find(".time-slider-play"), next: find(".time-slider-next"),
-    loss: find("svg"), box: find(".time-slider-ticks"), step: find("b"), note: find(".time-slider-label span"),
+    loss: find("svg"), box: find(".time-slider-ticks"), step: find("b"), note: find(".time-slider-note"), key: find(".time-slider-key"),
   }
   slider.input.oninput = () => {
     play(slider, false)

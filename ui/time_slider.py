@@ -14,7 +14,6 @@ from ui import session
 
 __all__ = ["time_slider"]
 
-HEIGHT = 84  # pixels; more on a narrow screen
 NOTES = {"change": "before a change of settings", "request": "on request", "end": "end of the run"}
 
 _FOLDER = Path(__file__).parent

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seqcore.results.base import Values
 from seqcore.results.equations import EquationsView, FactorValue
+from seqcore.results.formatting import typeset
 from seqcore.results.internals import InternalsView, readable
 from ui.inspect_heat_maps import rounded_up
 
@@ -85,7 +86,7 @@ def internals_data(
         "overviewGradient": None if gradient is None else _numbers(_overview(gradient[..., None], average=False)),
         "focus": focus._asdict(),
         "prediction": prediction,
-        "truth": internals.truth or "",
+        "truth": typeset(internals.truth or ""),
         "missing": [[readable(name), reason] for name, reason in internals.missing.items()],
         "note": internals.note,
         **_attention(internals, steps),

@@ -311,7 +311,7 @@ def _labels(titles: tuple[str, ...], views: Sequence[LabelsView], rows: int, sta
     for name in names[start : start + rows]:
         of = [(view, place[name]) for view, place in zip(views, places, strict=True)]
         answers.append(tuple(view.predictions[i] for view, i in of))
-        notes.append(tuple(f"{100 * view.probabilities[i].max():.0f} %" for view, i in of))
+        notes.append(tuple(f"{100 * view.probabilities[i].max():.0f}%" for view, i in of))
     truths = [views[0].truth[places[0][name]] if views[0].truth else None for name in names[start : start + rows]]
     texts = [views[0].texts[places[0][name]] if views[0].texts else name for name in names[start : start + rows]]
     return AnswersView(titles, tuple(texts), tuple(truths), tuple(answers), tuple(notes), item="sequence")
@@ -328,7 +328,7 @@ def _symbols(titles: tuple[str, ...], views: Sequence[SymbolsView], rows: int, s
         tuple(views[0].separator.join(context) for context in shown),
         tuple(views[0].truth[places[0][context]] if views[0].truth else None for context in shown),
         tuple(tuple(view.predictions[i] for view, i in each) for each in of),
-        tuple(tuple(f"{100 * view.probabilities[i].max():.0f} %" for view, i in each) for each in of),
+        tuple(tuple(f"{100 * view.probabilities[i].max():.0f}%" for view, i in each) for each in of),
         item="context",
     )
 

@@ -58,7 +58,7 @@ def plot_confusion(info: ConfusionInfo, dark: bool = False) -> go.Figure:
             customdata=np.array([[[f"{n:.0f}", t, p] for n, p in zip(row, info.labels, strict=True)]
                                  for row, t in zip(info.counts, info.labels, strict=True)]),
             hovertemplate="true %{customdata[1]}, predicted %{customdata[2]}: "
-                          "%{customdata[0]} (%{z:.3g} %)<extra></extra>",
+                          "%{customdata[0]} (%{z:.3g}%)<extra></extra>",
         )  # fmt: skip
     if count <= MOST_COUNTED:
         for t, p in np.argwhere(info.counts > 0).tolist():

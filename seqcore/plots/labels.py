@@ -187,9 +187,9 @@ def _heading(sequence: Unfolding) -> str:
 
 
 def _answer(sequence: Unfolding) -> str:
-    share = f"{100 * sequence.probability:.0f} %"
+    share = f"{100 * sequence.probability:.0f}%"
     if sequence.low is not None and sequence.high is not None:
-        share += f", seeds {100 * sequence.low:.0f} to {100 * sequence.high:.0f} %"
+        share += f", seeds {100 * sequence.low:.0f} to {100 * sequence.high:.0f}%"
     if sequence.truth is None:
         return f"{sequence.name}: {sequence.prediction} ({share})"
     name = with_class(sequence.name, sequence.truth)
@@ -210,7 +210,7 @@ def _draw(
         figure.add_scatter(
             x=steps, y=percent[:, place], name=label, legendgroup=label, showlegend=legend, stackgroup="all",
             mode="lines", line={"width": 0, "color": code}, fillcolor=rgba(code, 0.92 if true else 0.62),
-            hovertemplate="%{y:.3g} %", row=row, col=column,
+            hovertemplate="%{y:.3g}%", row=row, col=column,
         )  # fmt: skip
     if sequence.truth in info.labels:  # a bar in the truth's own colour: what it should all become
         code = CLASS_COLOURS[info.labels.index(sequence.truth)]
@@ -219,7 +219,7 @@ def _draw(
             showlegend=False, row=row, col=column,
         )  # fmt: skip
     ticks = [0, 50, 100]
-    figure.update_yaxes(range=[0, 110], tickvals=ticks, ticktext=[f"{t} %" for t in ticks], row=row, col=column)
+    figure.update_yaxes(range=[0, 110], tickvals=ticks, ticktext=[f"{t}%" for t in ticks], row=row, col=column)
     beyond = 0.5 if sequence.symbols or sequence.frame else 0.0  # the first and the last of them are not cut
     figure.update_xaxes(range=[steps[0] - beyond, steps[-1] + beyond], row=row, col=column)
     if not bool(np.all(steps == np.round(steps))):  # of time
@@ -235,7 +235,7 @@ def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: in
         x=sequence.steps, y=list(range(len(names))), z=100 * sequence.probabilities.T, zmin=0, zmax=100,
         colorscale=colour_scale("prediction", dark=dark), showscale=False, ygap=1,
         customdata=[[label] * len(sequence.steps) for label in info.labels],
-        hovertemplate=f"{info.x_title} %{{x}}: " + "%{customdata} %{z:.3g} %<extra></extra>", row=row, col=column,
+        hovertemplate=f"{info.x_title} %{{x}}: " + "%{customdata} %{z:.3g}%<extra></extra>", row=row, col=column,
     )  # fmt: skip
     figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, autorange="reversed", showgrid=False, row=row, col=column

@@ -54,7 +54,7 @@ def plot_saturation(info: SaturationInfo, dark: bool = False) -> go.Figure:
             x=info.low[i], y=info.high[i], mode="markers", name=title, customdata=info.units[i],
             marker={"color": colour(gate_role(title, i), dark=dark, opacity=0.75), "size": 7,
                     "symbol": _SYMBOLS[i % len(_SYMBOLS)]},
-            hovertemplate=f"{title}, %{{customdata}}: %{{x:.0f}} % low, %{{y:.0f}} % high<extra></extra>",
+            hovertemplate=f"{title}, %{{customdata}}: %{{x:.0f}}% low, %{{y:.0f}}% high<extra></extra>",
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=420)
     figure.update_xaxes(title_text="steps near the lower bound, %", range=[-3, 103])

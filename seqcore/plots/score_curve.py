@@ -42,7 +42,7 @@ class ScoreCurveInfo(NamedTuple):
         known = np.flatnonzero(np.isfinite(self.median))
         if known.size:
             low, middle, high = (float(v[known[-1]]) for v in (self.band[0], self.median, self.band[1]))
-            unit = " %" if self.words.share else ""
+            unit = "%" if self.words.share else ""
             text += f" Now {middle:.4g}{unit} ({low:.4g} to {high:.4g}{unit})."
         return text
 
@@ -83,7 +83,7 @@ def plot_score_curve(info: ScoreCurveInfo, dark: bool = False) -> go.Figure:
         return empty_figure(info.title, "no epochs yet", dark=dark, height=240)
     figure = go.Figure()
     add_band(figure, info.steps, info.band, role="validation", dark=dark)
-    unit = " %" if info.words.share else ""
+    unit = "%" if info.words.share else ""
     figure.add_scatter(
         x=info.steps, y=info.median, name=f"median of {info.replicas} seeds",
         mode="lines+markers" if len(info.steps) <= 30 else "lines", line=line("validation", dark=dark),

@@ -296,7 +296,7 @@ def _in_times(model: float, base: float) -> str:
     if low <= EXACT * high:
         return f"far {word}"
     ratio = high / low
-    return f"{ratio:.3g}× {word}" if ratio >= 2 else f"{100 * (high - low) / abs(base):.3g} % {word}"
+    return f"{ratio:.3g}× {word}" if ratio >= 2 else f"{100 * (high - low) / abs(base):.3g}% {word}"
 
 
 def _joint(comparison: str) -> str:

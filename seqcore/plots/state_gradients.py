@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.steps_axis import label_ticks, role_of, short_label
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure
+from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure, log_ticks
 from seqcore.results.gradients import StateGradientsView
 
 __all__ = ["StateGradientsInfo", "plot_state_gradients", "state_gradients_info"]
@@ -99,8 +99,7 @@ def _lines(info: StateGradientsInfo, dark: bool) -> go.Figure:
     apply_style(figure, dark=dark, title=info.title, height=320)
     label_ticks(figure, info.steps, unit=info.unit, title_text=f"{info.unit} of the state")
     known = np.concatenate([norms[norms > 0.0] for _, norms in info.lines])
-    wide = len(known) > 0 and float(known.max() / known.min()) > 30.0
     figure.update_yaxes(
-        title_text="norm of the gradient of the loss", type="log", exponentformat="power", dtick=1 if wide else "D2"
+        title_text="norm of the gradient of the loss", type="log", **(log_ticks(known) if len(known) else {})
     )
     return figure

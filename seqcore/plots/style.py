@@ -135,16 +135,17 @@ def hide_axes(figure: go.Figure, **options: Any) -> None:
 
 
 def log_ticks(values: NDArray[np.float64]) -> dict[str, Any]:
-    """At most about six ticks in one notation: powers of ten, or digits that are written out where values lie close.
+    """At most about six ticks in one notation: digits that are written out, or "1e-5" where a value is small or large.
 
     `values` are drawn on the logarithmic axis; one of them is above 0, and those that are not finite don't count.
     """
     known = values[np.isfinite(values) & (values > 0)]
     decades = float(np.log10(known.max() / known.min()))
+    # Zeros beyond these can't be counted; Plotly's own powers of ten are larger than the ticks of other axes.
+    written = "~e" if known.min() < 1e-4 or known.max() >= 1e6 else ",~g"
     if decades >= 2.0:
-        return {"exponentformat": "power", "dtick": max(1, math.ceil(decades / 6))}
-    # Between two powers of ten bare digits would be misread, and zeros can't be counted.
-    written = "~e" if known.min() < 1e-4 else "~g"
+        return {"tickformat": written, "dtick": max(1, math.ceil(decades / 6))}
+    # Between two powers of ten Plotly's bare digits would be misread.
     return {"tickformat": written, "dtick": "D2"} if decades >= 0.5 else {"tickformat": written}
 
 

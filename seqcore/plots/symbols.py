@@ -74,7 +74,7 @@ def _bars(info: SymbolsInfo, dark: bool) -> go.Figure:
         go.Bar(
             x=percent, y=list(info.symbols), orientation="h", marker={"color": colours, "cornerradius": 3},
             text=[_percent(p) for p in percent], textposition="outside", cliponaxis=False,
-            hovertemplate="%{y}: %{x:.3g} %<extra></extra>",
+            hovertemplate="%{y}: %{x:.3g}%<extra></extra>",
         )
     )  # fmt: skip
     if info.low is not None and info.high is not None:
@@ -108,7 +108,7 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
     places = list(range(len(rows)))
     columns = {symbol: i for i, symbol in enumerate(info.symbols)}
     labels = [[[row.strip(), symbol] for symbol in info.symbols] for row in rows]
-    hover = "after “%{customdata[0]}”: %{customdata[1]} %{z:.3g} %"
+    hover = "after “%{customdata[0]}”: %{customdata[1]} %{z:.3g}%"
     if info.low is not None and info.high is not None:
         ends = zip((100 * info.low).tolist(), (100 * info.high).tolist(), strict=True)
         for own, low, high in ((own, *pair) for own, pair in zip(labels, ends, strict=True)):
@@ -153,8 +153,8 @@ def _context(symbols: tuple[str, ...], separator: str) -> str:
 
 def _range(low: float, high: float) -> str:
     """Two percentages over seeds."""
-    return f"{low:.3g} to {high:.3g} %" if low >= 0.1 else f"below 0.1 to {high:.3g} %"
+    return f"{low:.3g} to {high:.3g}%" if low >= 0.1 else f"below 0.1 to {high:.3g}%"
 
 
 def _percent(value: float) -> str:
-    return "below 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %" if value < 99.95 else "100 %"
+    return "below 0.1%" if 0 < value < 0.1 else f"{value:.1f}%" if value < 99.95 else "100%"

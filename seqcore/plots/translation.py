@@ -183,7 +183,7 @@ def _heat_map(info: TranslationInfo, attention: NDArray[np.float64], dark: bool)
     weights = attention[:MOST_WORDS, :MOST_WORDS]
     source = [bare(word) for word, _ in row.source][: weights.shape[1]]
     written = [bare(word) for word, _ in row.prediction][: weights.shape[0]]
-    hover = "“%{customdata[0]}” attends to “%{customdata[1]}”: %{z:.3g} %"
+    hover = "“%{customdata[0]}” attends to “%{customdata[1]}”: %{z:.3g}%"
     figure = percent_heat_map(100 * weights, [[[w, s] for s in source] for w in written], hover, dark=dark)
     apply_style(figure, dark=dark, title=info.title, height=120 + 24 * max(4, len(written)))
     rest = f" (first {MOST_WORDS} shown)" if attention.shape != weights.shape else ""

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.steps_axis import role_of
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
+from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure, log_ticks
 from seqcore.results.thinning import thin
 from seqcore.results.updates import RULE_OF_THUMB, UpdatesView
 
@@ -59,5 +59,5 @@ def plot_updates(info: UpdatesInfo, dark: bool = False) -> go.Figure:
         title_text="training step of the snapshot", type="log", tickvals=[*start, *powers],
         ticktext=[*("0" for _ in start), *(f"{power:,}" for power in powers)],
     )  # fmt: skip
-    figure.update_yaxes(title_text="update / weight (norms)", type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(title_text="update / weight (norms)", type="log", **log_ticks(info.ratios))
     return figure

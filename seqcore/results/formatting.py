@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
-__all__ = ["counted", "format_duration", "format_number", "format_value", "listed", "marked", "named"]
+__all__ = ["counted", "format_duration", "format_number", "format_value", "listed", "marked", "named", "typeset"]
 
 _MARKS = {" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"}
+_HYPHEN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)|(?<=\de)-(?=\d)")  # before a number or in its exponent
 _NAMES = {" ": "space", "\n": "new line", "\t": "tab"}
 
 
@@ -56,3 +58,8 @@ def listed(items: Iterable[object], most: int, *, of: int | None = None) -> str:
     texts = [str(item) for item in items]
     left = (len(texts) if of is None else of) - min(most, len(texts))
     return ", ".join(texts[:most]) + (f" and {left:,} more" if left > 0 else "")
+
+
+def typeset(text: str) -> str:
+    """A text for a page, with minus signs before numbers, as Plotly's charts have; a terminal keeps hyphens."""
+    return _HYPHEN.sub("\N{MINUS SIGN}", text)

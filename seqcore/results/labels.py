@@ -102,7 +102,7 @@ class LabelsView(View):
     def highlights(self, *, ahead: bool = True) -> list[Words]:
         """The last sequence's class."""
         note = over_seeds(self.probabilities, self.replicas)
-        return [(f"probability {100 * self.probabilities[-1].max():.3g} %", self.predictions[-1], *note)]
+        return [(f"probability {100 * self.probabilities[-1].max():.3g}%", self.predictions[-1], *note)]
 
 
 @dataclass(frozen=True)

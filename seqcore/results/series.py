@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqcore.results.base import Answer, Positions, Rows, Values, View, Words, exact
-from seqcore.results.formatting import format_number, format_value
+from seqcore.results.formatting import format_number, format_value, typeset
 
 __all__ = ["SeriesView", "flat_rows", "positions"]
 
@@ -109,7 +109,7 @@ class SeriesView(View):
             step = step if dates is None else dates[row].replace("T", " ")
             for k, column in enumerate(self.columns):
                 name = f"{step}, {column}" if several and step else f"{step} {column}" if several or single else step
-                boxes.append((name.strip(), *self._with_interval(row, k), *self._over_seeds(row, k)))
+                boxes.append((name.strip(), *map(typeset, (*self._with_interval(row, k), *self._over_seeds(row, k)))))
         return boxes
 
     def _over_seeds(self, row: int, k: int) -> Words:

@@ -72,7 +72,7 @@ class SymbolsView(View):
     def highlights(self, *, ahead: bool = True) -> list[Words]:
         """The most probable symbol."""
         note = over_seeds(self.probabilities, self.replicas)
-        return [(f"next, probability {100 * self.probabilities[-1].max():.3g} %", named(self.predictions[-1]), *note)]
+        return [(f"next, probability {100 * self.probabilities[-1].max():.3g}%", named(self.predictions[-1]), *note)]
 
 
 def over_seeds(probabilities: Values, replicas: Values | None) -> Words:
@@ -83,7 +83,7 @@ def over_seeds(probabilities: Values, replicas: Values | None) -> Words:
     own = 100 * replicas[:, -1, best]
     agreeing = int((np.argmax(np.nan_to_num(replicas[:, -1], nan=-1.0), axis=1) == best).sum())
     low, high = np.nanmin(own), np.nanmax(own)
-    return (f"{len(own)} seeds: {low:.3g} to {high:.3g} %; {agreeing} agree",)
+    return (f"{len(own)} seeds: {low:.3g} to {high:.3g}%; {agreeing} agree",)
 
 
 def join_replicas(header: Words | list[str], rows: list[list[Any]], choices: Words, replicas: Values | None) -> Rows:

@@ -79,5 +79,5 @@ class TranslationView(View):
     def highlights(self, *, ahead: bool = True) -> list[Words]:
         """The last sentence's translation, and the mean probability of its words."""
         last = self.sentences[-1]
-        mean = "" if last.probability is None else f", mean word probability {100 * last.probability:.0f} %"
+        mean = "" if last.probability is None else f", mean word probability {100 * last.probability:.0f}%"
         return [(f"translation{mean}", last.written)]

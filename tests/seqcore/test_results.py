@@ -33,7 +33,7 @@ from seqcore.results.attributions import AttributionsView
 from seqcore.results.base import write_csv
 from seqcore.results.curves import CurvesView, OverlaidCurve, TradeoffPoint, TradeoffView
 from seqcore.results.equations import FactorValue, GivenValue, SolvedEquation, TermValue
-from seqcore.results.formatting import format_duration
+from seqcore.results.formatting import format_duration, typeset
 from seqcore.results.gradients import (
     GradientByLagView,
     InputGradientView,
@@ -342,3 +342,15 @@ def test_text_that_is_a_formula_in_a_spreadsheet_is_quoted_in_csv(cell: str) -> 
 def test_numbers_stay_as_they_are_in_csv(cell: object) -> None:
     shown = "" if cell is None else str(cell)
     assert list(csv.reader(io.StringIO(write_csv(["a", "b"], [[cell, 1]])))) == [["a", "b"], [shown, "1"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the difference of -0.089", "the difference of −0.089"),
+        ("-1 to -.5 (-2e-05)", "−1 to −.5 (−2e−05)"),
+        ("2020-01-05, mean-of-3, one - two, x[-1]", "2020-01-05, mean-of-3, one - two, x[−1]"),
+    ],
+)
+def test_numbers_on_a_page_have_minus_signs(text, shown):
+    assert typeset(text) == shown

@@ -70,7 +70,7 @@ def test_a_class_and_a_symbol_come_with_how_many_replicas_agree(
     [
         ([1.0, 2.0, 3.0], "Skill: MAE 2× lower than last value (median; all 3 seeds agree)."),
         ([1.0, 3.0, 5.0], "Skill: MAE better than last value in 2 of 3 seeds only."),
-        ([5.0, 6.0, 8.0], "Skill: MAE 50 % higher than last value (median; all 3 seeds agree)."),
+        ([5.0, 6.0, 8.0], "Skill: MAE 50% higher than last value (median; all 3 seeds agree)."),
     ],
 )
 def test_a_model_is_better_than_a_baseline_only_where_every_replica_is(each: list[float], expected: str) -> None:

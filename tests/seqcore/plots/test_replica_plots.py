@@ -53,7 +53,7 @@ def test_a_score_curve_has_median_band_and_reference_in_percent() -> None:
     each = np.array([[0.5, 0.7, 0.6], [0.8, 0.9, 1.0]])
     info = score_curve_info(np.array([10, 20]), each, "accuracy", reference=("Most frequent class", 0.4), title="Score")
     assert info.median.tolist() == pytest.approx([60.0, 90.0])
-    assert "Now 90 % (80 to 100 %)" in info.sentence
+    assert "Now 90% (80 to 100%)" in info.sentence
     assert "Higher is better" in info.sentence
     figure = plot_score_curve(info)
     assert [trace.name for trace in figure.data][1:] == ["median of 3 seeds", "Most frequent class"]
@@ -98,16 +98,16 @@ def test_the_bars_of_next_symbols_have_whiskers_from_the_lowest_to_the_highest_s
     bars, text = plot_symbols(info).data
     np.testing.assert_allclose(bars.error_x.array, [20.0, 30.0])
     np.testing.assert_allclose(bars.error_x.arrayminus, [30.0, 20.0])
-    assert text.text[0].strip() == "70.0 % (40 to 90 %)"
+    assert text.text[0].strip() == "70.0% (40 to 90%)"
     assert "3 seeds" in plot_symbols(info).layout.xaxis.title.text
-    assert view.highlights() == [("next, probability 70 %", "b", "3 seeds: 40 to 90 %; 2 agree")]
+    assert view.highlights() == [("next, probability 70%", "b", "3 seeds: 40 to 90%; 2 agree")]
     assert "3 seeds" in view.caption
 
 
 def test_several_contexts_tell_the_range_of_each_probability() -> None:
     view = SymbolsView((("x",), ("y",)), ("a", "b"), SEEDS.mean(axis=0), replicas=SEEDS)
     heat = plot_symbols(symbols_info(view)).data[0]
-    assert heat.customdata[1][0] == ["y", "a", "70 to 90 %"]
+    assert heat.customdata[1][0] == ["y", "a", "70 to 90%"]
     assert "3 seeds" in heat.hovertemplate
 
 
@@ -116,9 +116,9 @@ def test_a_class_has_the_range_of_its_probability_over_seeds() -> None:
     info = labels_info(view)
     assert [(s.prediction, s.low, s.high) for s in info.sequences] == [("down", 0.4, 0.9), ("up", 0.7, 0.9)]
     figure = plot_labels(info)
-    assert figure.layout.annotations[0].text == "1: down (70 %, seeds 40 to 90 %)"
+    assert figure.layout.annotations[0].text == "1: down (70%, seeds 40 to 90%)"
     assert figure.layout.xaxis.title.text == "step; mean of 3 seeds"
-    assert view.highlights() == [("probability 80 %", "up", "3 seeds: 70 to 90 %; 3 agree")]
+    assert view.highlights() == [("probability 80%", "up", "3 seeds: 70 to 90%; 3 agree")]
 
 
 def test_the_csv_of_probabilities_has_those_of_each_replica() -> None:
