@@ -7,6 +7,7 @@ import re
 import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 from pydantic import PrivateAttr, field_validator
@@ -32,6 +33,12 @@ def base_name(name: str) -> str:
 def written_codes(codes: Iterable[float]) -> str:
     """Numbers as text, separated by commas: "-200, 999.9, 1e+20"."""
     return ", ".join(f"{code:.0f}" if code.is_integer() and abs(code) < 1e15 else f"{code:.7g}" for code in codes)
+
+
+@cache
+def _time_zones() -> dict[str, str]:
+    """The names of all time zones, by their lower case. They are found by reading hundreds of files."""
+    return {name.lower(): name for name in zoneinfo.available_timezones()}
 
 
 @dataclass(frozen=True)
@@ -225,7 +232,7 @@ class FileOptions(Source):
     @field_validator("time_zone", mode="after")
     @classmethod
     def _is_a_zone(cls, value: str) -> str:
-        known = {name.lower(): name for name in zoneinfo.available_timezones()}
+        known = _time_zones()
         wanted = value.strip().replace(" ", "_").lower()
         if wanted == "auto" or wanted in known:
             return known.get(wanted, "auto")
