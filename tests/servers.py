@@ -135,7 +135,8 @@ def _websocket(server: Server, *, origin: str | None, **headers: str) -> Iterato
     more = {name.replace("_", "-"): value for name, value in headers.items()}
     host = more.pop("host", f"127.0.0.1:{server.port}")
     address = f"ws://{host}{server.base}/_stcore/stream"
-    options: dict[str, Any] = {"origin": origin, "subprotocols": ["streamlit"], "max_size": None}
+    # What a visitor has not read yet must not hold up what comes behind it, as the end of the connection.
+    options: dict[str, Any] = {"origin": origin, "subprotocols": ["streamlit"], "max_size": None, "max_queue": None}
     with (
         socket.create_connection(("127.0.0.1", server.port)) as raw,
         connect(address, sock=raw, additional_headers=more, **options) as connection,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table
@@ -17,6 +19,14 @@ from ui import scoring
 
 _GENERATED: dict[str, Table] = {}
 _READ: Callable[..., Table] = Store.table
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scanned_once() -> Iterator[None]:
+    """Look for components of Streamlit in the installed packages once: AppTest does it for each page."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True)

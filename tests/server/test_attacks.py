@@ -41,7 +41,13 @@ def store(server: Server) -> Iterator[Store]:
 @pytest.fixture(scope="module")
 def training(store: Store) -> str:
     """A run that trains until the server ends."""
+    return begun(store)
+
+
+def begun(store: Store) -> str:
+    """A run that trains without an end, slowly: it leaves the cores to what is tested."""
     run = store.submit(ENDLESS).id
+    store.command(run, "slow", {"steps_per_second": 20.0})
     wait_until(lambda: store.run(run).step > 0)
     return run
 
@@ -221,24 +227,31 @@ def test_names_of_the_settings_and_of_a_proxy_are_accepted(root: Path, tmp_path:
         assert status_of(server, "/deep/lab/_stcore/metrics")[0] == 404
 
 
-def test_a_proxy_s_address_in_the_settings_is_an_origin_of_the_server(root: Path, tmp_path: Path) -> None:
-    with running_server(root, tmp_path, "--browser.serverAddress", "lab.example.org") as server:
-        assert not is_refused(server, origin="https://lab.example.org")
-        assert is_refused(server, origin="https://lab.example.org:1234")
-        assert is_refused(server, origin="https://evil.example")
+@pytest.fixture(scope="module")
+def configured(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the address of a proxy and a small size of uploads in its settings."""
+    options = ("--browser.serverAddress", "lab.example.org", "--server.maxUploadSize", "1")
+    with running_server(root, tmp_path_factory.mktemp("configured"), *options) as server:
+        yield server
 
 
-def test_uploads_do_not_fill_the_memory(root: Path, tmp_path: Path) -> None:
-    with running_server(root, tmp_path, "--server.maxUploadSize", "1") as server, visit(server) as visitor:
+def test_a_proxy_s_address_in_the_settings_is_an_origin_of_the_server(configured: Server) -> None:
+    assert not is_refused(configured, origin="https://lab.example.org")
+    assert is_refused(configured, origin="https://lab.example.org:1234")
+    assert is_refused(configured, origin="https://evil.example")
+
+
+def test_uploads_do_not_fill_the_memory(configured: Server) -> None:
+    with visit(configured) as visitor:
         visitor.see_page()
 
         def upload(n: int) -> int:
-            place, headers = f"/_stcore/upload_file/{visitor.session}/{n}", {"Origin": server.origin}
+            place, headers = f"/_stcore/upload_file/{visitor.session}/{n}", {"Origin": configured.origin}
             files = {"file": (f"{n}.csv", b"x" * 900_000)}
-            return http.put(server.url + place, files=files, headers={**headers, "X-Xsrftoken": token}).status_code
+            return http.put(configured.url + place, files=files, headers={**headers, "X-Xsrftoken": token}).status_code
 
         with requests.Session() as http:
-            http.get(f"{server.url}/_stcore/health", timeout=PATIENCE)
+            http.get(f"{configured.url}/_stcore/health", timeout=PATIENCE)
             token = http.cookies["_streamlit_xsrf"]
             assert [upload(n) for n in range(12)] == [204] * 11 + [413]
             visitor.is_answered()
@@ -257,8 +270,7 @@ def test_an_edited_page_is_reloaded_and_trainings_go_on(root: Path, tmp_path: Pa
     options = ("--server.fileWatcherType", "poll", "--server.runOnSave", "true")
     with running_server(copy, tmp_path, *options, environment={"PYTHONPATH": str(copy)}) as server:
         store = Store(server.store)
-        run = store.submit(ENDLESS).id
-        wait_until(lambda: store.run(run).step > 0)
+        run = begun(store)
         with visit(server) as visitor:
             visitor.see_page()
             edited = copy / "ui" / "run_labels.py"
@@ -281,10 +293,9 @@ def test_trainings_are_left_with_a_checkpoint_when_the_server_ends(
 ) -> None:
     with running_server(root, tmp_path) as server:
         store = Store(server.store)
-        run = store.submit(ENDLESS).id
-        wait_until(lambda: store.run(run).step > 0)
+        run = begun(store)
         with visit(server) as visitor:
-            visitor.see_page()
+            visitor.see_page("runs")
             server.process.send_signal(number)
             server.process.wait(timeout=30)
         ended = store.run(run)

@@ -16,24 +16,38 @@ import pytest
 
 from seqcore.runs.api import open_store
 from seqcore.runs.records import Run
+from tests.forked import Forked, start_server
 
 ROOT = Path(__file__).resolve().parents[3]
 ENDLESS = ("train", "bouncing-ball", "--set", "training.epochs=100000", "--set", "data.options.samples=200", "--json")
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Command = subprocess.Popen[str] | Forked
+Start = Callable[..., Command]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks(root: Path) -> None:
+    start_server(root)
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts `python -m seqcore ...` with a store of its own; ends what is left of it afterwards."""
-    started: list[subprocess.Popen[str]] = []
+    """Starts `python -m seqcore ...` with a store of its own; ends what is left of it afterwards.
+
+    A `fresh` command imports for itself what the others have at their start.
+    """
+    started: list[Command] = []
     environment = {**os.environ, "SEQCORE_STORE": f"sqlite:///{tmp_path / 'seqcore.db'}", "PYTHONPATH": str(ROOT)}
 
-    def run(*words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "seqcore", *words], cwd=tmp_path, env=environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+    def run(*words: str, fresh: bool = False) -> Command:
+        process: Command
+        if fresh:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "seqcore", *words], cwd=tmp_path, env=environment, text=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
+        else:
+            process = Forked("seqcore", *words, environment=environment, folder=tmp_path)
         started.append(process)
         return process
 
@@ -44,7 +58,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.communicate()
 
 
-def until(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
+def until(process: Command, event: str) -> dict[str, Any]:
     """Read events until one of this name comes."""
     assert process.stdout is not None
     for line in process.stdout:
@@ -54,7 +68,7 @@ def until(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
     raise AssertionError(f"it ended without {event}: {process.stderr.read() if process.stderr else ''}")
 
 
-def answer(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+def answer(process: Command) -> list[dict[str, Any]]:
     """All that a command printed, once it has ended well."""
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
@@ -68,7 +82,7 @@ def kept(folder: Path, run: str) -> Run:
 
 
 def test_ctrl_c_stops_cleanly_and_the_run_can_go_on(tmp_path: Path, start: Start) -> None:
-    training = start(*ENDLESS)
+    training = start(*ENDLESS, fresh=True)
     run = until(training, "epoch")["run"]
     training.send_signal(signal.SIGINT)
     out, err = training.communicate(timeout=120)
@@ -110,7 +124,7 @@ def test_another_terminal_pauses_continues_and_stops_a_run(start: Start) -> None
 
 
 def test_a_reader_who_goes_away_is_no_fault_of_the_program(start: Start) -> None:
-    listing = start("fields", "--json")
+    listing = start("fields", "--json", fresh=True)
     assert listing.stdout is not None
     assert listing.stdout.readline()
     listing.stdout.close()
@@ -170,7 +184,7 @@ def test_training_stops_cleanly_when_its_reader_goes_away(tmp_path: Path, start:
 def test_a_burst_of_signals_during_the_imports_ends_a_command_without_a_traceback(
     start: Start, words: tuple[str, ...], number: int
 ) -> None:
-    command = start(*words)
+    command = start(*words, fresh=True)
     while not int(_status_of(command.pid, "SigCgt"), 16) >> (signal.SIGTERM - 1) & 1:  # handled
         assert command.poll() is None
     for _ in range(8):

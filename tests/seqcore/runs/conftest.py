@@ -16,9 +16,9 @@ import torch
 
 from seqcore.events import Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs.local_launcher import launch
 from seqcore.runs.store import Store
 from seqcore.training.checkpoint import unpack
+from tests.forked import launch, start_server
 
 SERVER = os.environ.get("SEQCORE_TEST_POSTGRESQL", "")  # URL of a database on a server where others may be made
 
@@ -131,8 +131,14 @@ def long_experiment(experiment: Experiment) -> Experiment:
     return experiment.with_changes({"training.epochs": 150})
 
 
+@pytest.fixture(scope="session")
+def forks(root: Path) -> None:
+    """Workers can be forked: they are those of `local_launcher`, which have imported torch already."""
+    start_server(root)
+
+
 @pytest.fixture
-def worker(wait_until: Callable[..., None]) -> Iterator[Callable[[Store], Worker]]:
+def worker(forks: None, wait_until: Callable[..., None]) -> Iterator[Callable[[Store], Worker]]:
     """`worker(store)`: a real worker process, warm. Those that are left are ended."""
     workers: list[Worker] = []
 

@@ -17,6 +17,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.runs.local_launcher import LocalWorker, launch
 from seqcore.runs.scheduler import Scheduler, default_slots
 from seqcore.runs.store import Store
+from tests import forked
 
 Wait = Callable[..., None]
 
@@ -29,9 +30,9 @@ def store(folder: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def jobs(store: Store) -> Iterator[Scheduler]:
-    """One slot, as on a machine with two cores."""
-    started = Scheduler(store, slots=1).start()
+def jobs(store: Store, forks: None) -> Iterator[Scheduler]:
+    """One slot, as on a machine with two cores. (The workers of a killed server, below, start as they always do.)"""
+    started = Scheduler(store, slots=1, launcher=forked.launch).start()
     yield started
     started.close()
 
@@ -133,8 +134,10 @@ def test_runs_that_others_submit_are_executed_too(
     assert jobs.error is None
 
 
-def test_closing_lets_workers_write_a_checkpoint_and_exit(store: Store, endless: Experiment, wait_until: Wait) -> None:
-    jobs = Scheduler(store, slots=1).start()
+def test_closing_lets_workers_write_a_checkpoint_and_exit(
+    store: Store, forks: None, endless: Experiment, wait_until: Wait
+) -> None:
+    jobs = Scheduler(store, slots=1, launcher=forked.launch).start()
     run = jobs.submit(endless)
     wait_until(lambda: store.run(run.id).step > 50)
     [pid] = pids(jobs)
@@ -146,7 +149,7 @@ def test_closing_lets_workers_write_a_checkpoint_and_exit(store: Store, endless:
 
 
 def test_a_killed_server_leaves_no_orphans_and_its_runs_resume(
-    store: Store, endless: Experiment, root: Path, wait_until: Wait
+    store: Store, forks: None, endless: Experiment, root: Path, wait_until: Wait
 ) -> None:
     script = """
 import json, sys, time
@@ -174,7 +177,7 @@ while True:
         assert left.status == "interrupted"
         assert store.checkpoint_step(left.id) == left.step > 0
     before = store.run(run.id).step
-    with_new_server = Scheduler(store, slots=1).start()
+    with_new_server = Scheduler(store, slots=1, launcher=forked.launch).start()
     try:
         with_new_server.resume(run.id)
         wait_until(lambda: store.run(run.id).step > before)
@@ -196,14 +199,14 @@ def test_a_worker_that_can_not_start_is_an_error_of_the_scheduler(
     jobs.close()
 
 
-def test_a_launch_that_fails_once_is_tried_again(store: Store, wait_until: Wait) -> None:
+def test_a_launch_that_fails_once_is_tried_again(store: Store, forks: None, wait_until: Wait) -> None:
     """No memory for another process must not end the scheduler: runs that train need it for their commands."""
     failures = [OSError(12, "Cannot allocate memory")]
 
     def flaky(where: Store, on_message: Callable[[str], None]) -> LocalWorker:
         if failures:
             raise failures.pop()
-        return launch(where, on_message)
+        return forked.launch(where, on_message)
 
     jobs = Scheduler(store, slots=1, launcher=flaky).start()
     try:

@@ -118,9 +118,10 @@ def test_a_run_that_was_paused_and_stopped_resumes_bit_for_bit(
     same_run: Compare,
     wait_until: Wait,
 ) -> None:
-    experiment = long_experiment.with_changes({"training.epochs": 400})  # not over before it is stopped
+    experiment = long_experiment.with_changes({"training.epochs": 60})
     process = worker(store)
     run = store.submit(experiment)
+    store.command(run.id, "slow", {"steps_per_second": 50.0})  # not over before it is stopped
     process.process.send(run.id)
     wait_until(lambda: store.run(run.id).step > 0)
     store.command(run.id, "pause")
@@ -142,6 +143,7 @@ def test_a_run_that_was_paused_and_stopped_resumes_bit_for_bit(
     assert stopped.metrics["val_mse"] > 0
     assert resting.step < stopped.step == store.checkpoint_step(run.id)
     store.resume(run.id)
+    store.command(run.id, "slow", {"steps_per_second": None})
     process.process.send(run.id)
     wait_until(lambda: store.run(run.id).ended)
     assert (store.run(run.id).status, store.run(run.id).attempt) == ("completed", 2)
