@@ -23,45 +23,40 @@ from seqcore.training.fit import fit
 CASE = Case("gru", 6, 3, 8, steps=20)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
-
-
-def process(name: str, folder: Path) -> FrameworkProcess:
-    return FrameworkProcess(name, sys.executable, folder / f"{name}.log")
+NAMES = ("seqcore", "pytorch", "skorch", "darts")
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrameworkProcess]:
-    """A process of plain PyTorch that waits for a case."""
-    with closing(process("pytorch", tmp_path_factory.mktemp("pytorch"))) as one:
-        one.wait()
-        yield one
+def frameworks() -> Iterator[side_by_side.Field]:
+    """This project and plain PyTorch, one framework that is not installed here, and one without an environment."""
+    where = {"skorch": sys.executable, "darts": None}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(side_by_side, "python_of", lambda name: where.get(name, sys.executable))
+        with side_by_side.field_of(NAMES) as found:
+            yield found
 
 
-def test_processes_train_the_same_model_on_command(folder: Path, plain: FrameworkProcess) -> None:
+def test_processes_train_the_same_model_on_command(frameworks: side_by_side.Field, tmp_path: Path) -> None:
     losses = []
-    with closing(process("seqcore", folder)) as ours:
-        ours.wait()
-        for one in (ours, plain):
-            assert one.versions["torch"] == torch.__version__
-            one.prepare(CASE, folder / "weights.npz")
-            rounds = [one.train(1), one.train(29)]
-            one.finish()
-            assert [(found.epochs, found.steps) for found in rounds] == [(1, 20), (29, 580)]
-            assert all(found.seconds > 0 and found.cpu > 0 and found.memory > 10 for found in rounds)
-            losses.append([found.loss for found in rounds])
+    for name in ("seqcore", "pytorch"):
+        one = frameworks.processes[name]
+        assert one.versions["torch"] == torch.__version__
+        one.prepare(CASE, tmp_path / "weights.npz")
+        rounds = [one.train(1), one.train(29)]
+        one.finish()
+        assert [(found.epochs, found.steps) for found in rounds] == [(1, 20), (29, 580)]
+        assert all(found.seconds > 0 and found.cpu > 0 and found.memory > 10 for found in rounds)
+        losses.append([found.loss for found in rounds])
     assert losses[0] == pytest.approx(losses[1], rel=0.2)  # the same weights; another order of the batches
     assert losses[0][1] < 0.1 * losses[0][0]
 
 
-def test_whole_epochs_have_validation_and_start_anew_with_each_case(folder: Path) -> None:
-    with closing(process("seqcore-epoch", folder)) as whole:
+def test_whole_epochs_have_validation_and_start_anew_with_each_case(tmp_path: Path) -> None:
+    with closing(FrameworkProcess("seqcore-epoch", sys.executable, tmp_path / "log")) as whole:
         whole.wait()
         losses = []
         for _ in range(2):
-            whole.prepare(CASE, folder / "weights.npz")
+            whole.prepare(CASE, tmp_path / "weights.npz")
             found = whole.train(3)
             whole.finish()
             assert found.steps == 60
@@ -79,17 +74,12 @@ def test_this_project_trains_on_as_many_windows_as_the_others(case: Case, valida
     assert (started.split_sizes["val"] > 0) == (validation > 0)
 
 
-def test_a_process_that_fails_says_why_in_one_line(folder: Path) -> None:
-    with closing(process("skorch", folder)) as missing, pytest.raises(Failed) as raised:
-        missing.wait()
-    assert str(raised.value) == "ModuleNotFoundError: No module named 'skorch'"
-
-
-def test_a_case_that_fails_leaves_the_process_for_the_next(folder: Path, plain: FrameworkProcess) -> None:
-    np.savez(folder / "wrong.npz", weight_ih_l0=np.zeros(1, np.float32))
+def test_a_case_that_fails_leaves_the_process_for_the_next(frameworks: side_by_side.Field, tmp_path: Path) -> None:
+    plain = frameworks.processes["pytorch"]
+    np.savez(tmp_path / "wrong.npz", weight_ih_l0=np.zeros(1, np.float32))
     with pytest.raises(Failed, match=r"KeyError: .*weight_hh_l0"):
-        plain.prepare(CASE, folder / "wrong.npz")
-    plain.prepare(CASE, folder / "weights.npz")
+        plain.prepare(CASE, tmp_path / "wrong.npz")
+    plain.prepare(CASE, tmp_path / "weights.npz")
     assert plain.train().steps == 20
     plain.finish()
 
@@ -128,12 +118,8 @@ def test_keras_gets_the_weights_of_torch(architecture: str) -> None:
     np.testing.assert_allclose(state[0], expected[:, -1].detach().numpy(), atol=1e-6)
 
 
-def test_a_framework_that_is_missing_is_reported_and_the_others_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    where = {"skorch": sys.executable, "darts": None}  # not installed here; no environment at all
-    monkeypatch.setattr(side_by_side, "python_of", lambda name: where.get(name, sys.executable))
-    names = ("seqcore", "pytorch", "skorch", "darts")
-    with side_by_side.field_of(names) as frameworks:
-        measured = frameworks.train(CASE, 2, names)
+def test_a_framework_that_is_missing_is_reported_and_the_others_are_measured(frameworks: side_by_side.Field) -> None:
+    measured = frameworks.train(CASE, 2, NAMES)
     assert [(name, len(found)) for name, found in measured.rounds.items()] == [("seqcore", 2), ("pytorch", 2)]
     assert measured.failures["skorch"] == "ModuleNotFoundError: No module named 'skorch'"
     assert "make benchmark" in measured.failures["darts"]

@@ -31,7 +31,7 @@ def _fails(how: str) -> Any:
         if how == "exception":
             raise KeyError("x")
         if how == "memory":
-            block = np.ones(160_000_000)  # 1.28 GB
+            block = np.ones(16_000_000)  # 128 MB
             return f"file of {len(block)}"
         while how == "hang":
             pass
@@ -42,7 +42,8 @@ def _fails(how: str) -> Any:
 
 @pytest.mark.parametrize(("how", "kind"), [("exception", "KeyError"), ("memory", "memory"), ("hang", "hang")])
 def test_exceptions_growth_and_hangs_are_failures(how: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "SECONDS", 0.5 if how == "hang" else run.SECONDS)
+    monkeypatch.setattr(run, "SECONDS", 0.2 if how == "hang" else run.SECONDS)
+    monkeypatch.setattr(run, "MOST_GROWTH", 100_000_000)
     monkeypatch.setattr(run, "run_item", _fails(how))
     _, failures = run.fuzz(1, seed=1)
     assert [failure.kind for failure in failures] == [kind]

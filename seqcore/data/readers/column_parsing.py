@@ -21,6 +21,7 @@ from seqcore.results.thinning import evenly
 __all__ = [
     "Columns",
     "Origin",
+    "distinct",
     "encode",
     "example_of",
     "is_text",
@@ -73,6 +74,15 @@ def wanted_column(wanted: str, columns: Iterable[str], origin: Origin, what: str
     if len(near) == 1:
         return near[0]
     raise DataError(f"{origin.name}: there is no column {wanted!r} for {what}{did_you_mean(wanted, names)}")
+
+
+def distinct(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
+    """The distinct cells of a column in order of first appearance, and the place of each cell among them, [N]; -1 for
+    an empty cell.
+    """
+    coded = column.combine_chunks().dictionary_encode()
+    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded  # too large for one array
+    return coded.dictionary, np.asarray(coded.indices.fill_null(-1)).astype(np.int64)
 
 
 def encode(name: str, column: pa.ChunkedArray, origin: Origin, what: str) -> tuple[NDArray[np.int32], list[str]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seqcore.data.readers.column_parsing import Columns, Origin, take_values
+from seqcore.data.readers.column_parsing import Columns, Origin, distinct, take_values
 from seqcore.data.readers.numbers import is_number
 from seqcore.data.readers.profiles import Profile, as_level, levels_of
 from seqcore.data.readers.roles import MOST_LEVELS, Roles, is_id
@@ -125,18 +125,16 @@ def _coded(name: str, column: pa.ChunkedArray, levels: tuple[str, ...], origin: 
     """The level of each cell, [N]; -1 for an empty cell, and for one that the model doesn't know, which is said."""
     places = {level: i for i, level in enumerate(levels)}
     rest = places.get(OTHER, -1)
-    coded = column.combine_chunks().dictionary_encode()
-    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
-    texts = [as_level(value) for value in coded.dictionary.to_pylist()]
-    known = np.array([*(places.get(text, rest) for text in texts), -1], dtype=np.int64)
-    codes: NDArray[np.int64] = known[np.asarray(coded.indices.fill_null(len(texts)))]
+    cells, codes = distinct(column)
+    texts = [as_level(value) for value in cells.to_pylist()]
+    known = np.array([*(places.get(text, rest) for text in texts), -1], dtype=np.int64)  # -1 takes the last
     shown = f"{name} is a category, one input of 0 or 1 for each of {listed(levels, 5)}"
     empty = f"; {column.null_count:,} empty cells are none of them" if column.null_count else ""
     origin.notes.append(f"{shown}{empty}.")
     unknown = [text for text in texts if text not in places]
     if unknown and rest < 0:
         origin.notes.append(f"{name}: {listed(map(repr, unknown), 5)} is not in the training data: no input is 1.")
-    return codes
+    return known[codes]
 
 
 def _say_ignored(chosen: dict[str, tuple[str, str]], origin: Origin) -> None:

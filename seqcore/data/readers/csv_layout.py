@@ -11,24 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seqcore.data.import_report import Answer, Question
+from seqcore.data.readers.delimited_rows import SAMPLE_ROWS, Row, find_delimiter, rows_of
 from seqcore.data.readers.formats.input_file import refuse_width
 from seqcore.data.readers.numbers import find_decimal
-from seqcore.data.readers.table_start import (
-    Row,
-    TableStart,
-    find_comment,
-    find_delimiter,
-    find_start,
-    marked_names,
-    rows_of,
-)
+from seqcore.data.readers.table_start import TableStart, find_comment, find_start, marked_names
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
 
 __all__ = ["Layout", "find_layout", "unique_names"]
 
-SAMPLE_ROWS = 400
 SAMPLE_CELLS = 200_000
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 _DECIMALS = {"point": ".", "comma": ","}

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, is_whole, sample
+from seqcore.data.readers.column_parsing import Columns, Origin, distinct, example_of, is_text, is_whole, sample
 from seqcore.data.readers.numbers import find_unit, number_share
 
 __all__ = [
@@ -241,9 +241,7 @@ def are_labels(cells: list[str]) -> bool:
 
 def codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Codes of the distinct values in the first rows; -1 for an empty cell."""
-    coded = column.slice(0, _ROWS).combine_chunks().dictionary_encode()
-    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
-    return np.asarray(coded.indices.fill_null(-1)).astype(np.int64)
+    return distinct(column.slice(0, _ROWS))[1]
 
 
 def is_constant_within(values: pa.ChunkedArray, ids: pa.ChunkedArray) -> float:

@@ -71,7 +71,12 @@ def _frequencies(times: Times, offsets: Whole) -> dict[int, Frequency]:
     """The frequency of each regular series; of very many series only if all examined ones share it."""
     count = len(offsets) - 1
     examined = evenly(count, _EXAMINED).tolist()
-    found = {s: find_frequency(times[offsets[s] : offsets[s + 1]]) for s in examined}
+    known: dict[bytes, Frequency | None] = {}  # many series have the same times
+    found: dict[int, Frequency | None] = {}
+    for s in examined:
+        own = times[offsets[s] : offsets[s + 1]]
+        key = own.tobytes()
+        found[s] = known[key] if key in known else known.setdefault(key, find_frequency(own))
     regular = {s: f for s, f in found.items() if f is not None and f.regular}
     if count <= _EXAMINED or not regular:
         return regular

@@ -81,7 +81,7 @@ def long_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles)
     own = np.zeros(0, dtype=np.int32) if labels is None else _label_of_each(labels, ids, first, origin)
     groups = take_groups(columns, ids, first, origin, roles)
     pa.default_memory_pool().release_unused()  # the names are encoded now
-    along = None if axis is None else axis.times if axis.times is not None else axis.steps
+    along = None if axis is None else axis.along
     by = "" if axis is None else axis.name
     origin.notes.append(
         f"Read as long format: one sequence per {ids.column}{f', ordered by {by}' if by else ''}{_class_note(labels)}."

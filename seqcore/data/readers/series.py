@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seqcore.data.calendar import short_time
-from seqcore.data.readers.column_parsing import Columns, Origin, encode, rows_of_missing
+from seqcore.data.readers.column_parsing import Columns, Origin, distinct, encode, rows_of_missing
 from seqcore.data.readers.column_values import read_values
 from seqcore.data.readers.detect_kind import Reading
 from seqcore.data.readers.reindexing import fill_missing_times
@@ -50,7 +50,7 @@ def series_table(columns: Columns, origin: Origin, reading: Reading, roles: Role
     axis = axis or _take_counter(columns, origin, roles)
     ids = _take_ids(columns, axis, origin, roles)
     names, values = read_values(columns, origin, roles, dated=axis is not None)
-    along = None if axis is None else axis.times if axis.times is not None else axis.steps
+    along = None if axis is None else axis.along
     order = ordered(ids, along, "" if axis is None else axis.name, origin)
     times = None if axis is None else axis.times
     if order is not None:
@@ -197,7 +197,7 @@ def _take_ids(columns: Columns, axis: TimeAxis | None, origin: Origin, roles: Ro
     elif "series" in roles.given.refused:
         return None
     else:
-        along: NDArray[Any] | None = None if axis is None else axis.times if axis.times is not None else axis.steps
+        along = None if axis is None else axis.along
         if along is not None and bool(np.all(along[1:] > along[:-1])):
             return None
         candidates = _candidates(columns, origin, roles, repeated=along is not None)
@@ -222,9 +222,7 @@ def _other_names(ids: Ids, columns: Columns, roles: Roles) -> list[str]:
         free = p.name in columns and p.name not in roles.given.roles and p.text and not p.numeric
         if not free or p.filled < 1 or pc.count_distinct(p.column).as_py() != len(ids.names):
             continue
-        coded = p.column.combine_chunks().dictionary_encode()
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        pairs = ids.codes.astype(np.int64) * len(ids.names) + np.asarray(coded.indices)
+        pairs = ids.codes.astype(np.int64) * len(ids.names) + distinct(p.column)[1]
         if len(np.unique(pairs)) == len(ids.names):
             found.append(p.name)
     return found

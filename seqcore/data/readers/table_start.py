@@ -6,61 +6,38 @@ digits, text); rows at the top whose cells are of other kinds than those below a
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from seqcore.data.readers.delimited_rows import (
+    SAMPLE_ROWS,
+    TYPED,
+    Row,
+    cell_kind,
+    find_delimiter,
+    rows_of,
+    split_line,
+    usual_width,
+)
 from seqcore.data.readers.header_times import header_times
-from seqcore.data.readers.numbers import MISSING, is_number
+from seqcore.data.readers.numbers import MISSING
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
-from seqcore.results.thinning import evenly
 
-__all__ = [
-    "SIGNS",
-    "Row",
-    "TableStart",
-    "find_comment",
-    "find_delimiter",
-    "find_start",
-    "marked_names",
-    "rows_of",
-    "uncommented",
-]
-
-csv.field_size_limit(1 << 22)  # the longest row that is read, see delimited.BLOCK_BYTES
+__all__ = ["SIGNS", "TableStart", "find_comment", "find_start", "marked_names"]
 
 SIGNS = ("#", "%", "!", "//", ";")
 """What begins a comment line, most usual first."""
 
-_SAMPLE = 400  # rows that decide
-_TYPED = ("number", "time")
 _MOST_NAMES = 6  # rows of names, units and descriptions above the rows of values
-_LONGEST_KIND = 100  # characters of a number or time
 _LONGEST_TIME = 30  # characters of a date in words
-_TIME = re.compile(
-    r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([T ,]+\d{1,2}[:.h]\d\d[^,;|\t]*)?|\d{1,2}[:.]\d\d([:.]\d\d(\.\d+)?)?", re.A
-)
 _TIME_NAME = re.compile("time|date|datum|zeit|year|month|day|jahr|monat|mois|fecha|ann", re.I)
 _UNIT = re.compile(
     r"[\[(].{0,20}[\])]|\d{1,3}[sdnf]|%|°\S*|\S{1,8}[/²³]\S{1,8}|deg\S{0,3}|[kmµuchMG]?(m|g|s|W|Wh|Pa|V|A|Hz|bar|l|L|J)"
     r"|[CFK]|in|ft|mi|mph|kn|kts?|knots|inHg|min|h|hr|hours?|days?|sec|seconds|UTC|GMT|TS|RN|ppm|ppb|NTU|pH|mEq|m[23]"
     r"|yr|mo|dy|mn|(?i:yyyy\S*|dd[./-]mm\S*|deg [CF]|celsius|percent|USD|EUR|GBP|count|unitless|none)|-|#"
 )
-
-
-class Row(NamedTuple):
-    """One row: its cells without outer spaces, and the last line of the text that it takes, counted from 1."""
-
-    cells: list[str]
-    line: int
-
-    @property
-    def first_line(self) -> int:
-        """Its first line: cells in quotation marks may contain line breaks."""
-        return self.line - sum(cell.count("\n") for cell in self.cells)
 
 
 class TableStart(NamedTuple):
@@ -77,108 +54,6 @@ class TableStart(NamedTuple):
     named: frozenset[int] = frozenset()
 
 
-def uncommented(lines: Iterable[str], comment: str, *, quotes: bool = True) -> Iterator[tuple[int, str]]:
-    """The lines that are no comments, numbered from 1. A line inside quotation marks is no comment."""
-    inside = False
-    for number, line in enumerate(lines, 1):
-        if comment and not inside and line.lstrip().startswith(comment):
-            continue
-        inside ^= quotes and line.count('"') % 2 == 1
-        yield number, line
-
-
-def rows_of(
-    lines: Iterable[str], delimiter: str, name: str, *, quotes: bool = True, comment: str = "", blank: bool = False
-) -> Iterator[Row]:
-    """The rows of these lines, without comments; with `blank`, empty lines are rows with one empty cell.
-
-    DataError for a row that can't be parsed.
-    """
-    last = 0
-
-    def remember() -> Iterator[str]:
-        nonlocal last
-        for last, line in uncommented(lines, comment, quotes=quotes):  # noqa: B007  (read below)
-            line = re.sub(r"[ \t]+", " ", line.strip()) if delimiter == " " else line
-            yield line if line.endswith(("\n", "\r")) else line + "\n"
-
-    reader = csv.reader(remember(), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE)
-    try:
-        for cells in reader:
-            row = Row([cell.strip() for cell in cells] or [""], last)
-            if blank or row.cells != [""]:
-                yield row
-    except csv.Error as error:
-        raise DataError(f"{name}, row {last}: this row can't be parsed ({error}); give a CSV file") from None
-
-
-def _kind(cell: str) -> str:
-    """number, time, digits, text, or "" for a missing cell."""
-    if cell in MISSING:
-        return ""
-    if len(cell) > _LONGEST_KIND or not re.search(r"\d", cell):
-        return "text"
-    if is_number(cell) or is_number(cell, ","):
-        return "number"
-    return "time" if _TIME.fullmatch(cell) else "digits"
-
-
-def find_delimiter(lines: list[str], name: str, comment: str) -> str:
-    """The delimiter that gives the most rows of one width with a number or time; a comma if there is none."""
-    best, most = ",", (0.0, 0.0)
-    head = "\n".join(lines)
-    for sign in (";", "\t", "|", ","):  # the comma last: it may be a decimal comma
-        if sign not in head:
-            continue
-        try:
-            rows = list(rows_of(lines, sign, name, comment=comment))
-        except DataError:
-            continue
-        width = _width([row.cells for row in rows])
-        if width > 1:
-            some = _spread(rows)
-            alike = [row for row in some if len(row) == width]
-            found = sum(any(_kind(cell) in ("number", "time") for cell in row) for row in alike), len(alike) / len(some)
-            if found > (1.1 * most[0], most[1]):  # lines above the table may have a few more
-                best, most = sign, found
-    return " " if _are_spaced(lines, name, comment, most[0]) else best
-
-
-def _are_spaced(lines: list[str], name: str, comment: str, most: float) -> bool:
-    """Whether spaces divide the lines into numbers and times, more of them than the `most` of any delimiter."""
-    rows = [row.cells for row in rows_of(lines, " ", name, quotes=False, comment=comment)]
-    width = _width(rows)
-    start = next((i for i, row in enumerate(rows) if len(row) == width), 0)
-    if width < 2 or len(rows) < 2 or (start == 1 and len(rows[0]) == 1):  # one name above numbers such as 1 234
-        return False
-    below = [row for row in rows[start + 1 :] if len(row) == width][:_SAMPLE]
-    good = sum(all(_kind(cell) in ("number", "time", "") for cell in row) for row in below)
-    return good > max(most, 0.9 * len(rows[start + 1 :][:_SAMPLE]) - 1, 0) and any(
-        _kind(cell) == "number" for row in below[:5] for cell in row
-    )
-
-
-def _spread(rows: list[Row]) -> list[list[str]]:
-    return [rows[i].cells for i in evenly(len(rows), _SAMPLE)]
-
-
-def _width(rows: list[list[str]]) -> int:
-    """The number of cells of the table's rows: the one whose rows hold the most numbers and times."""
-    some = [rows[i] for i in evenly(len(rows), _SAMPLE)]
-    counts = Counter(len(row) for row in some)
-    typed: Counter[int] = Counter()  # rows with a number or time
-    cells: Counter[int] = Counter()  # numbers and times
-    for row in some:
-        kinds = [_kind(cell) for cell in row[:50]]
-        found = sum(kind in _TYPED for kind in kinds) if len(row) > 1 else kinds == ["number"]
-        typed[len(row)] += found > 0
-        cells[len(row)] += found
-    most = max(typed.values(), default=0)
-    enough = min(most, max(3, most // 4))  # metadata may have more rows than the table
-    likely = [width for width in counts if typed[width] >= enough]
-    return max(likely, key=lambda width: (cells[width], counts[width]), default=1)
-
-
 def find_comment(lines: list[str], name: str, delimiter: str) -> str:
     """The sign that begins comment lines, or "". Rows of the table that begin with it are no comments."""
     for sign in SIGNS:
@@ -189,10 +64,10 @@ def find_comment(lines: list[str], name: str, delimiter: str) -> str:
         rows = [] if by == sign else list(rows_of(lines, by, name, comment=sign))
         if not rows:
             continue
-        width = _width([row.cells for row in rows])
+        width = usual_width([row.cells for row in rows])
         table = _Table(rows, width)
-        below = [lines[number - 1].strip() for number in marked if number > rows[0].line][:_SAMPLE]
-        cells = [_split(line, by, name) for line in below]
+        below = [lines[number - 1].strip() for number in marked if number > rows[0].line][:SAMPLE_ROWS]
+        cells = [split_line(line, by, name) for line in below]
         if width > 1 and sum(len(row) == width and table.is_data(row) for row in cells) > 0.5 * len(below):
             continue
         if width == 1 and marked[0] > rows[0].line and not all(line[len(sign) :][:1] in " \t" for line in below):
@@ -206,20 +81,13 @@ def marked_names(lines: list[str], before: int, delimiter: str, comment: str, na
     units: Row | None = None
     for number in range(before - 1, 0, -1) if comment else ():
         text = lines[number - 1].strip().lstrip(comment[:1]).strip()
-        row = Row(_split(text, delimiter, name), number)
+        row = Row(split_line(text, delimiter, name), number)
         if units is not None:
             return row if len(row.cells) == len(units.cells) else units
         if text and not _are_units(row.cells):
             return row
         units = row if text else None
     return units
-
-
-def _split(line: str, delimiter: str, name: str) -> list[str]:
-    try:
-        return next((row.cells for row in rows_of([line], delimiter, name)), [])
-    except DataError:
-        return []
 
 
 def find_start(rows: list[Row], name: str, *, header: str, given: bool, marked: Row | None = None) -> TableStart:
@@ -229,7 +97,7 @@ def find_start(rows: list[Row], name: str, *, header: str, given: bool, marked: 
     last comment line above the first row, which may be the header. DataError if the header has another
     number of names than the rows have values.
     """
-    table = _Table(rows, _width([row.cells for row in rows]))
+    table = _Table(rows, usual_width([row.cells for row in rows]))
     first = 0 if given else table.first()
     at = table.header(first, given) if header != "no" else None
     if at is None and (header == "yes" or (header == "auto" and table.is_named(first))):
@@ -276,12 +144,12 @@ class _Table:
         last = alike[min(1, len(alike) - 1) :][-max(3, min(len(alike) // 4, 100)) :]
         self.kinds: list[str] = []
         for column in zip(*last, strict=True):
-            counts = Counter(kind for kind in map(_kind, column) if kind)
+            counts = Counter(kind for kind in map(cell_kind, column) if kind)
             steady = counts["text"] == 0 and max(map(len, column)) <= _LONGEST_TIME
-            best = max(counts, key=lambda kind: (counts[kind], kind in _TYPED), default="")
+            best = max(counts, key=lambda kind: (counts[kind], kind in TYPED), default="")
             self.kinds.append("text" if best == "digits" and not steady else best)
-        self.typed = [i for i, kind in enumerate(self.kinds) if kind in _TYPED]
-        self.lead = next((i for i, kind in enumerate(self.kinds) if kind in (*_TYPED, "digits")), None)
+        self.typed = [i for i, kind in enumerate(self.kinds) if kind in TYPED]
+        self.lead = next((i for i, kind in enumerate(self.kinds) if kind in (*TYPED, "digits")), None)
         if not self.typed:
             self.lead = None
 
@@ -303,23 +171,23 @@ class _Table:
         return self.rows[i].line + 1 == self.rows[i + 1].first_line
 
     def _is_values(self, row: Row) -> bool:
-        kinds = {_kind(cell) for cell in row.cells} - {""}
+        kinds = {cell_kind(cell) for cell in row.cells} - {""}
         return bool(kinds) and kinds <= {"number", "time"}
 
     def is_data(self, cells: list[str]) -> bool:
         """Whether the first number, time or text with digits of a row is where the table has one."""
-        lead = "" if self.lead is None else _kind(cells[self.lead])
+        lead = "" if self.lead is None else cell_kind(cells[self.lead])
         if self.lead is None or (lead and self.kinds[self.lead] == "digits"):
             return lead != "text"
         if lead:
             return lead == self.kinds[self.lead]
-        kinds = [(_kind(cells[i]), self.kinds[i]) for i in self.typed if cells[i] not in MISSING]
+        kinds = [(cell_kind(cells[i]), self.kinds[i]) for i in self.typed if cells[i] not in MISSING]
         return not kinds or any(kind == usual for kind, usual in kinds)
 
     def _is_words(self, cells: list[str]) -> bool:
         """Whether a row has words and no number or time where the table has one."""
-        return any(_kind(cell) in ("text", "digits") for cell in cells) and not any(
-            _kind(cells[i]) == self.kinds[i] for i in self.typed
+        return any(cell_kind(cell) in ("text", "digits") for cell in cells) and not any(
+            cell_kind(cells[i]) == self.kinds[i] for i in self.typed
         )
 
     def header(self, first: int, given: bool) -> int | None:
@@ -366,7 +234,7 @@ class _Table:
 
     def _recurs(self, at: int) -> bool:
         """Whether a word where the table has numbers or times comes again below: it means a missing value."""
-        cells, later = self.rows[at].cells, self.rows[at + 1 :][:_SAMPLE]
+        cells, later = self.rows[at].cells, self.rows[at + 1 :][:SAMPLE_ROWS]
         words = {i: cells[i] for i in self.typed if cells[i] and cells[i] not in MISSING}
         rows = [row.cells for row in later if len(row.cells) == self.width]
         if len(self.typed) > 1:
@@ -387,7 +255,7 @@ class _Table:
         if first == 0 or not self._adjoin(first - 1) or len(self.rows[first - 1].cells) < 2:
             return None
         above = self.rows[first - 1]
-        if any(_kind(cell) in _TYPED for cell in above.cells):
+        if any(cell_kind(cell) in TYPED for cell in above.cells):
             return None
         body = [row.cells for row in self.rows[first:] if len(row.cells) == self.width]
         if len(above.cells) == self.width - 1:
@@ -400,7 +268,7 @@ class _Table:
     def is_named(self, first: int) -> bool:
         """Whether the first row holds names, though numbers may be among them."""
         cells, body = self.rows[first].cells, [row.cells for row in self.rows[first + 1 :]]
-        if not any(_kind(cell) in ("number", "time") for cell in cells):
+        if not any(cell_kind(cell) in ("number", "time") for cell in cells):
             if self.typed or not body:
                 return any(cell not in MISSING for cell in cells)
             filled = [i for i, cell in enumerate(cells) if cell not in MISSING]
@@ -413,12 +281,12 @@ class _Table:
             )
         if len(cells) > 1 and cells == ["", *(str(i) for i in range(len(cells) - 1))]:
             return True  # a DataFrame without names, saved with its index
-        return any(_kind(cells[i]) == "text" for i in self.typed if i < len(cells)) or _counts_columns(cells, body)
+        return any(cell_kind(cells[i]) == "text" for i in self.typed if i < len(cells)) or _counts_columns(cells, body)
 
 
 def _is_sentence(cell: str, below: list[str]) -> bool:
     """Whether a cell of several words is no name, but a text like those below it."""
-    words = sorted(len(text.split()) for text in below[:_SAMPLE] if text)
+    words = sorted(len(text.split()) for text in below[:SAMPLE_ROWS] if text)
     usual = words[len(words) // 2] if words else 0
     return usual > 3 and len(cell.split()) > max(3, 0.5 * usual)
 
@@ -429,7 +297,7 @@ def _counts_columns(first: list[str], body: list[list[str]]) -> bool:
     if times is None:
         return False
     words = [i for i, cell in enumerate(first) if cell and cell not in times.columns]
-    if not 1 <= len(words) <= 10 or any(_kind(first[i]) in _TYPED for i in words):
+    if not 1 <= len(words) <= 10 or any(cell_kind(first[i]) in TYPED for i in words):
         return False
     return not any(i < len(row) and row[i] == first[i] for row in body for i in words)
 

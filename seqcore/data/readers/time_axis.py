@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,9 +51,15 @@ class TimeAxis:
     left_out: NDArray[np.bool_] | None = None
     fixed_offset: bool = False
 
+    @property
+    def along(self) -> NDArray[Any]:
+        """The times or steps, whichever there are."""
+        values = self.steps if self.times is None else self.times
+        assert values is not None
+        return values
+
     def __len__(self) -> int:
-        values = self.times if self.times is not None else self.steps
-        return 0 if values is None else len(values)
+        return len(self.along)
 
 
 def find_time(columns: Columns, origin: Origin, overrides: Mapping[str, str] | None = None) -> TimeAxis | None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seqcore.data.readers.column_parsing import Columns, Origin, example_of, is_text, is_whole, sample
+from seqcore.data.readers.column_parsing import Columns, Origin, distinct, example_of, is_text, is_whole, sample
 from seqcore.data.readers.dates import (
     Groups,
     ParsedDates,
@@ -151,20 +151,23 @@ class TimeColumns:
     def number(self, name: str, values: Numbers, *, leading: bool, given: bool) -> Candidate | None:
         """A numeric column as times or counted steps."""
         missing = np.isnan(values)
-        first = values[~missing]
+        gaps = bool(missing.any())
+        first = values[~missing] if gaps else values  # of long columns each copy counts
         if not (leading or given or is_dated(name) or first[0] >= 16_780_101) or missing.mean() > 0.1:
             return None
         times = read_number_times(first, self.called.get(name, name), leading=leading, given=given)
         if times is not None:
-            full = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[ns]")
-            bad = np.zeros(len(values), dtype=bool)
-            full[~missing], bad[~missing] = times.times, times.bad
+            full, bad = times.times, times.bad
+            if gaps:
+                full = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[ns]")
+                bad = np.zeros(len(values), dtype=bool)
+                full[~missing], bad[~missing] = times.times, times.bad
             return Candidate(
                 name, ParsedDates(full, bad, times.unit), None, times.score, f"numbers read as {times.what}"
             )
-        if missing.any() or len(values) < 2 or not (given or self.has_values(name)):
+        if gaps or len(values) < 2 or not (given or self.has_values(name)):
             return None
-        return self.steps(name, values.astype(np.float64), leading=leading, given=given)
+        return self.steps(name, values.astype(np.float64, copy=False), leading=leading, given=given)
 
     def counted(self, name: str, cells: list[str], *, given: bool) -> Candidate | None:
         """Text that counts: 1-01 to 1-12 and 2-01, "Week 7", or elapsed time such as 0:01:30."""
@@ -247,9 +250,7 @@ class TimeColumns:
     def codes(self, name: str) -> Codes:
         """A column as integers, equal for equal cells."""
         if name not in self._coded:
-            coded = self.columns[name].combine_chunks().dictionary_encode()
-            coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-            self._coded[name] = np.asarray(coded.indices.fill_null(-1)).astype(np.int64)
+            self._coded[name] = distinct(self.columns[name])[1]
         return self._coded[name]
 
     def is_blockwise(self, name: str) -> bool:

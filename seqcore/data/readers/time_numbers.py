@@ -81,7 +81,8 @@ def read_number_times(
     """
     if len(values) == 0 or not (values.min() >= 1 and values.max() < 9e18):
         return None
-    whole = bool(np.all(values == np.floor(values)))
+    some = values[:1_000]
+    whole = bool(np.all(some == np.floor(some))) and bool(np.all(values == np.floor(values)))
     hinted = given or is_dated(name)
     number = values.astype(np.int64) if whole else values
     low, high = float(values.min()), float(values.max())

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seqcore.data.readers.column_parsing import is_text, is_whole
+from seqcore.data.readers.column_parsing import distinct, is_text, is_whole
 from seqcore.data.readers.dates import (
     DAY,
     LETTER,
@@ -151,11 +151,10 @@ def read_part(name: str, column: pa.ChunkedArray, kind: str) -> TimePart | None:
     if pa.types.is_time(column.type) and kind == "clock":
         return TimePart(kind, np.asarray(column.cast(pa.time64("ns")).cast(pa.int64())), certain=True, hinted=hinted)
     if is_text(column):
-        coded = column.combine_chunks().dictionary_encode()
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        if len(coded.dictionary) > 100_000:
+        texts, places = distinct(column)
+        if len(texts) > 100_000:
             return None
-        part = _read_texts(name, simple(coded.dictionary.cast(pa.string())), kind, hinted, np.asarray(coded.indices))
+        part = _read_texts(name, simple(texts.cast(pa.string())), kind, hinted, places)
     elif is_whole(column, most=len(column)):
         part = _read_numbers(name, np.asarray(column).astype(np.int64), kind, hinted)
     elif pa.types.is_floating(column.type) and kind == "clock" and hinted:

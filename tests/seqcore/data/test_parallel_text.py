@@ -56,7 +56,7 @@ def test_words_come_apart_where_a_grammar_would_cut_them(text: str, words: str) 
         max_size=60,
     )
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_any_sentence_comes_back_to_the_letter(text: str) -> None:
     clean = normalised(text)
     assert join_sentence(cut_sentence(clean)) == clean

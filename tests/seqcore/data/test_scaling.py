@@ -190,7 +190,7 @@ def test_a_codec_of_an_earlier_version_is_still_read() -> None:
 
 
 def test_the_ends_of_very_many_series_are_bounded() -> None:
-    rows, series = 30, 20_000
+    rows, series = 30, 8_000
     values = np.random.default_rng(0).normal(size=(rows * series, 1))
     data = dataset(Table(values, ("v",), offsets=np.arange(series + 1) * rows))
     kept = sum(len(tail.values) for tail in data.codec.tails)

@@ -15,7 +15,7 @@ from seqcore.evaluation.baselines import BASELINES, Baseline, predict_baselines
 from seqcore.evaluation.baselines.naive import BaselineInputs, baseline_inputs
 from seqcore.experiment.experiment import Experiment
 from seqcore.tasks import TASKS
-from tests.tables import default_table
+from tests.tables import small_table
 
 CPU = torch.device("cpu")
 REGRESSION = [name for name, entry in BASELINES.items() if entry.task == "regression"]
@@ -117,7 +117,7 @@ def test_a_new_baseline_with_facts_per_series_is_right_on_new_data(monkeypatch: 
 def test_the_baselines_of_other_tasks_are_scored_on_every_split(task: str, source: str) -> None:
     experiment = Experiment.make({"data": {"task": task, "source": source}})
     task_of = TASKS[task].load()(experiment)
-    dataset = task_of.make_dataset(default_table(source), CPU)
+    dataset = task_of.make_dataset(small_table(source), CPU)
     scores = task_of.baseline_metrics(dataset, "test")
     assert {*task_of.reference} & scores.keys()
     assert scores.keys() <= {name for name, entry in BASELINES.items() if entry.task == task}

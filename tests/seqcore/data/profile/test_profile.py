@@ -15,7 +15,7 @@ from seqcore.data.profile.profile import profile_table
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table, symbol_table
 from seqcore.experiment.config import DataConfig
-from tests.tables import default_table
+from tests.tables import small_table
 
 BUILT_IN = [name for name, source in SOURCES.items() if not source.stored]
 
@@ -43,7 +43,7 @@ def codes(seen: Profile) -> set[str]:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_source_has_a_profile_that_is_valid_json(name: str) -> None:
-    table = default_table(name)
+    table = small_table(name)
     seen = profile_table(table)
     found = json.loads(json.dumps(seen.to_dict(), allow_nan=False))
     assert found["rows"] == len(table)

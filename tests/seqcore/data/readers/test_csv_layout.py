@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from seqcore.data.readers.csv_layout import unique_names
 from seqcore.data.readers.read_table import FileOptions, read_table
+from seqcore.data.readers.text_encoding import SAMPLE_BYTES
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.experiment import Experiment
@@ -214,9 +216,9 @@ def test_what_is_no_table_is_one_line(text: str, message: str) -> None:
 
 
 def test_a_header_longer_than_the_sample_is_read() -> None:
-    names = [f"a long name of the column number {i} of this table" for i in range(5_000)]
-    text = ",".join(names) + "\n" + (",".join(["1", *["2"] * 4_999]) + "\n") * 3
-    assert len(text.partition("\n")[0]) > 1 << 17
+    names = [f"{i} is the number of a column whose name is long" + "g" * 450 for i in range(600)]
+    text = ",".join(names) + "\n" + (",".join(["1", *["2"] * 599]) + "\n") * 3
+    assert len(text.partition("\n")[0]) > SAMPLE_BYTES
     assert read(text, kind="series").values.shape[0] == 3
 
 
@@ -242,15 +244,17 @@ LINES = [
 ]
 
 
-@given(st.lists(st.sampled_from(LINES), max_size=12), st.integers(0, 8), st.sampled_from(["auto", "yes", "no"]))
-@settings(deadline=None, max_examples=300)
-def test_any_lines_give_a_table_or_one_of_our_errors(lines: list[str], skip: int, header: str) -> None:
-    for options in ({}, {"skip_rows": skip}, {"header": header}):
-        try:
-            rows = len(read("\n".join(lines), **options))
-        except DataError:
-            continue
-        assert rows > 0
+@given(
+    st.lists(st.sampled_from(LINES), max_size=12),
+    st.sampled_from([{}, *({"skip_rows": skip} for skip in range(9)), {"header": "yes"}, {"header": "no"}]),
+)
+@settings(deadline=None, max_examples=100)
+def test_any_lines_give_a_table_or_one_of_our_errors(lines: list[str], options: dict[str, Any]) -> None:
+    try:
+        rows = len(read("\n".join(lines), **options))
+    except DataError:
+        return
+    assert rows > 0
 
 
 def test_a_byte_order_mark_does_not_hide_names_in_angle_brackets() -> None:

@@ -211,7 +211,7 @@ DAILY = [
 
 
 @given(st.dates(EARLIEST.date(), LATEST.date()), st.integers(60, 200), st.sampled_from(DAILY))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_calendar_of_days_is_read_back(start: datetime.date, count: int, form: str) -> None:
     if "%y" in form:  # two digits are years from 1970 to 2069
         start = start.replace(year=1970 + start.year % 99, day=min(start.day, 28))
@@ -227,7 +227,7 @@ def test_a_calendar_of_days_is_read_back(start: datetime.date, count: int, form:
     st.integers(8, 40),
     st.sampled_from(["{y}Q{q}", "{y}-Q{q}", "Q{q} {y}", "{q}Q{y}", "{y} {q}. Quartal"]),
 )
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 def test_a_calendar_of_quarters_is_read_back(year: int, count: int, form: str) -> None:
     parsed = parse(*(form.format(y=year + i // 4, q=i % 4 + 1) for i in range(count)))
     assert parsed.unit == "quarter"
@@ -238,7 +238,7 @@ def test_a_calendar_of_quarters_is_read_back(year: int, count: int, form: str) -
     st.lists(st.datetimes(EARLIEST, LATEST), min_size=1, max_size=20),
     st.sampled_from(["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%d %b %Y %H:%M:%S"]),
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_what_python_writes_reads_back(moments: list[datetime.datetime], form: str) -> None:
     whole = [moment.replace(microsecond=0) for moment in moments]
     order = "month-first" if form.startswith("%m") else "day-first"

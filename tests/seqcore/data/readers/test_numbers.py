@@ -83,7 +83,7 @@ def test_a_decimal_comma_is_one_where_it_is_known(cell: str, value: float) -> No
 
 
 @given(st.lists(st.one_of(st.text(max_size=12), st.from_regex(r"[-+(]?\$?[\d,.' ]{0,8}[eE%KM)-]?\d*", fullmatch=True))))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=80)
 def test_a_cell_and_a_column_agree_on_what_a_number_is(cells: list[str]) -> None:
     for decimal in ".,":
         values, unread = TextNumbers(decimal).read(pa.array(cells, pa.string()))
@@ -96,7 +96,7 @@ def _is_word(cell: str) -> bool:
 
 
 @given(st.lists(st.text(max_size=20), min_size=3, max_size=30), st.sampled_from(["auto", "point", "comma"]))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=60)
 def test_any_cells_give_a_table_or_one_of_our_errors(cells: list[str], decimal: str) -> None:
     body = "".join('"' + cell.replace('"', '""') + '",1\n' for cell in cells)
     for text in ("a,b\n" + body, body):

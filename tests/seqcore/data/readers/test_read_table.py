@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from hypothesis import strategies as st
 import seqcore.data.readers.text_encoding
 from seqcore.data.columns import fill_missing, row_name
 from seqcore.data.readers.read_table import FileOptions, read_table
+from seqcore.data.readers.text_encoding import SAMPLE_BYTES
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
@@ -80,9 +79,10 @@ def test_encodings_are_recognised(encoding: str) -> None:
 
 
 def test_a_letter_that_is_not_utf_8_is_found_far_from_the_beginning() -> None:
-    content = b"a,b\n" + b"1,x\n" * 200_000 + b"2,\xe9\n"
+    content = b"a,b\n" + b"1,a cell of some length\n" * 12_000 + b"2,\xe9\n"
+    assert len(content) > SAMPLE_BYTES
     assert "Windows 1252" in read(content).notes[0]
-    assert lines_of(content, encoding="utf-8")[0].startswith("sales.csv, row 200002: this is not utf-8-sig")
+    assert lines_of(content, encoding="utf-8")[0].startswith("sales.csv, row 12002: this is not utf-8-sig")
 
 
 @pytest.mark.parametrize(
@@ -153,11 +153,11 @@ def test_an_empty_line_is_a_gap_in_a_single_column_and_nothing_elsewhere() -> No
 
 @pytest.mark.parametrize("blocks", [True, False])
 def test_many_short_series_are_told_apart_by_their_id(blocks: bool) -> None:
-    rows = [(f"c{i:04d}", f"2024-0{month}-01", i + month) for i in range(2000) for month in (1, 2, 3)]
+    rows = [(f"c{i:04d}", f"2024-0{month}-01", i + month) for i in range(500) for month in (1, 2, 3)]
     rows = rows if blocks else sorted(rows, key=lambda row: row[1])
     text = "customer,date,sales\n" + "".join(f"{customer},{day},{sales}\n" for customer, day, sales in rows)
     table = read_table(text.encode(), name="sales.csv")
-    assert table.lengths.tolist() == [3] * 2000
+    assert table.lengths.tolist() == [3] * 500
     assert table.columns == ("sales",)
 
 
@@ -310,7 +310,7 @@ def test_rows_longer_than_a_block_are_refused() -> None:
     ),
     st.sampled_from([(",", "."), (";", "."), (";", ","), ("\t", ","), ("|", ".")]),
 )  # fmt: skip
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_what_is_written_reads_back_exactly(rows: list[tuple[float, float | None]], signs: tuple[str, str]) -> None:
     delimiter, decimal = signs
     cells = [["" if v is None else repr(v).replace(".", decimal) for v in row] for row in rows]
@@ -323,7 +323,7 @@ def test_what_is_written_reads_back_exactly(rows: list[tuple[float, float | None
 
 
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace"))))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=80)
 def test_any_bytes_give_a_table_of_finite_values_or_one_of_our_errors(content: bytes) -> None:
     try:
         table = read(content)
@@ -336,7 +336,7 @@ def test_any_bytes_give_a_table_of_finite_values_or_one_of_our_errors(content: b
 
 
 @given(st.lists(st.sampled_from(["1", "2,5", "", "x", "2024-01-01", "01/02/2024", '"', "\n", ",", ";", "inf", "NA"])))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=80)
 def test_any_mixture_of_pieces_of_csv_gives_a_table_or_one_of_our_errors(pieces: list[str]) -> None:
     try:
         table = read(",".join(pieces))
@@ -348,23 +348,3 @@ def test_any_mixture_of_pieces_of_csv_gives_a_table_or_one_of_our_errors(pieces:
 def test_zip_bombs_and_pictures_are_recognised_by_their_first_bytes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seqcore.data.readers.text_encoding, "_fault", lambda *_: pytest.fail("all was read"))
     lines_of(b"PK\x03\x04" + bytes(1_000_000))
-
-
-MEASURE = """
-import resource, sys
-from seqcore.data.readers.read_table import read_table
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-before = peak()
-table = read_table(sys.argv[1], name="large.csv")
-print(len(table), peak() - before)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no resource module")
-def test_a_large_file_is_read_in_less_than_three_times_its_size(tmp_path: Path) -> None:
-    path = tmp_path / "large.csv"
-    path.write_bytes(b"value\n" + b"3.141592\n2.718281\n" * 2_500_000)
-    done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
-    rows, memory = map(int, done.stdout.split())
-    assert rows == 5_000_000
-    assert memory < 3 * path.stat().st_size

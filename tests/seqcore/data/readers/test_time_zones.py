@@ -23,14 +23,16 @@ def file_of(times: pd.DatetimeIndex, form: str = "%Y-%m-%d %H:%M") -> str:
 
 
 @pytest.mark.parametrize(
-    ("zone", "hours"),
+    ("zone", "hours", "end"),
     [
-        ("Europe/Berlin", 1), ("Europe/Paris", 0.25), ("Europe/London", 0.5), ("America/New_York", 1),
-        ("America/Los_Angeles", 0.25), ("Europe/Athens", 1), ("Australia/Sydney", 1),
+        ("Europe/Berlin", 1, "2014-12-31"), ("Europe/Paris", 0.25, "2013-11-20"), ("Europe/London", 0.5, "2013-11-20"),
+        ("America/New_York", 1, "2013-12-31"), ("America/Los_Angeles", 0.25, "2013-11-20"),
+        ("Europe/Athens", 1, "2013-12-31"), ("Australia/Sydney", 1, "2014-12-31"),
     ],
 )  # fmt: skip
-def test_a_repeated_hour_is_kept_and_named(zone: str, hours: float) -> None:
-    axis = time_of(file_of(local("2013-01-01", "2014-12-31", f"{round(60 * hours)}min", zone)))
+def test_a_repeated_hour_is_kept_and_named(zone: str, hours: float, end: str) -> None:
+    start = "2013-01-01" if hours == 1 else "2013-09-20"
+    axis = time_of(file_of(local(start, end, f"{round(60 * hours)}min", zone)))
     assert is_hourly(axis, hours)
     assert any("occur twice, because clocks go back" in note and "2013-" in note for note in axis.notes)
     assert axis.questions[0].answers[0].options["time_zone"] != "auto"
