@@ -51,7 +51,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
 
 
 @given(experiments(), st.sampled_from([None, *(r.name for r in recipes())]))
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 def test_a_link_reads_back_as_the_same_experiment(experiment: Experiment, recipe: str | None) -> None:
     params = link_of(experiment, recipe)
     assert all(isinstance(value, str) for value in params.values())
@@ -62,7 +62,7 @@ def test_a_link_reads_back_as_the_same_experiment(experiment: Experiment, recipe
     st.dictionaries(TEXT, TEXT, max_size=4),
     st.dictionaries(st.sampled_from([s.path for s in settings_of(Experiment.make())]), TEXT),
 )
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_arbitrary_parameters_give_an_experiment_or_an_experiment_error(
     anything: dict[str, str], fields: dict[str, str]
 ) -> None:

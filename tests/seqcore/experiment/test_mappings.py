@@ -24,7 +24,7 @@ def _own(columns: Any) -> Experiment:
 
 
 @given(st.dictionaries(NAMES, st.sampled_from(sorted(ROLES)), max_size=4))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=30)
 def test_it_round_trips_through_toml_json_and_links(columns: dict[str, str]) -> None:
     experiment = _own(columns)
     assert experiment.get(PATH) == columns

@@ -23,7 +23,9 @@ def contents(experiment: Experiment) -> list[bytes]:
 
 
 def small(**changes: Any) -> Experiment:
-    return recipe("sine-to-cosine").with_changes({"model.hidden_size": 4, "training.epochs": 2, **changes})
+    return recipe("sine-to-cosine").with_changes(
+        {"model.hidden_size": 4, "training.epochs": 2, "data.options.steps": 40, **changes}
+    )
 
 
 def test_the_ratios_are_those_of_the_next_step_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,8 @@ def test_every_task_has_a_suggestion() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_suggested_task_fits_the_file_and_trains(name: str) -> None:
+def test_the_suggested_task_fits_the_file_and_trains(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqcore.tasks.scaling_search._MOST_STEPS", 10)
     table = table_of(name)
     experiment = suggest_experiment(table, data=DATA, changes={"training.epochs": 2})
     assert experiment.data.task == suggest_task(table) == FILES[name][1]

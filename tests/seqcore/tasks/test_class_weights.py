@@ -100,8 +100,8 @@ def test_combined_batches_keep_their_class_weights() -> None:
 
 def test_balanced_weights_improve_macro_f1_of_a_rare_class() -> None:
     better = []
-    for seed in range(3):  # plain training never names the rare class: it is unlikely, whatever the values are
-        table = uneven(0.05, 2_000, seed=seed)
+    for seed in range(2):  # plain training never names the rare class: it is unlikely, whatever the values are
+        table = uneven(0.05, 1_400, seed=seed)
         plain, balanced = (trained(table, weights, **{"training.epochs": 6})[0] for weights in ("none", "balanced"))
         assert plain["test_accuracy"] == pytest.approx(0.95, abs=0.005)
         better.append(balanced["test_macro_f1"] - plain["test_macro_f1"])

@@ -85,7 +85,7 @@ def test_bits_per_character_are_compared_with_uniform_and_n_gram_baselines(
 
 def test_parallel_segments_score_as_one_pass() -> None:
     task = LanguageModeling(experiment(data__window=10, data__stride=10))
-    data = task.make_dataset(text_table(prose(4000)), CPU)
+    data = task.make_dataset(text_table(prose(1500)), CPU)
     torch.manual_seed(0)
     model = task.build_model(data.codec).eval()
     torch.nn.init.normal_(model.backbone.network.weight_hh_l0, std=0.15)
@@ -192,7 +192,7 @@ def test_unknown_symbols_are_all_listed(reader: tuple[Predictor, dict[str, Any]]
 
 
 def test_words_are_parsed_scored_and_generated_as_text() -> None:
-    predictor, seen = trained(prose(4000), level="words", training__epochs=4)
+    predictor, seen = trained(prose(2500), level="words", training__epochs=4)
     metrics = seen["finished"].metrics
     assert metrics["test_bits_per_word"] == pytest.approx(metrics["test_loss"] / np.log(2))
     assert 2.5 < metrics["test_bits_per_word"] / metrics["test_bits_per_character"] < 5.0
@@ -200,12 +200,12 @@ def test_words_are_parsed_scored_and_generated_as_text() -> None:
     assert " ." not in text
     assert all(word.strip(".") in prose() for word in text.split())
     assert predictor.predict("the dog ran").contexts == (("the", "dog", "ran"),)
-    assert predictor.example() in prose(4000)
+    assert predictor.example() in prose(2500)
 
 
 def test_rare_words_of_a_large_vocabulary_are_unknown_and_reported() -> None:
     random = np.random.default_rng(0)
-    words = [f"w{i}" for i in (random.pareto(0.8, 12_000) * 5).astype(int) % 20_000]
+    words = [f"w{i}" for i in (random.pareto(0.8, 7_000) * 5).astype(int) % 20_000]
     _, seen = trained(" ".join(words), level="words", training__epochs=1, model__hidden_size=8, model__embedding_size=8)
     said = next(f for f in seen["findings"] if f.code == "unknown-symbols")
     assert "% of the scored words" in said.message

@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """As few steps as a trial may have."""
-    monkeypatch.setattr("seqcore.tasks.scaling_search._MOST_STEPS", 60)
+    monkeypatch.setattr("seqcore.tasks.scaling_search._MOST_STEPS", 40)
 
 
 def growing(rows: int = 120) -> np.ndarray:

@@ -51,9 +51,9 @@ TINY = {
     "data.test_fraction": 0.0,
     "model.architecture": "gru",
     "model.hidden_size": 32,
-    "training.epochs": 60,
+    "training.epochs": 40,
     "training.batch_size": 4,
-    "training.learning_rate": 0.01,
+    "training.learning_rate": 0.02,
 }
 
 
@@ -133,7 +133,7 @@ def test_a_translation_does_not_depend_on_the_batch(attention: str, beam: int) -
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_beam_search_is_never_worse_than_greedy_decoding(attention: str) -> None:
-    for seed in range(6):
+    for seed in range(3):
         torch.manual_seed(seed)
         net = EncoderDecoder(20, 16, ModelConfig(attention=attention, hidden_size=12), window=9).eval()
         with torch.no_grad():
@@ -171,7 +171,7 @@ def test_the_unknown_token_is_only_generated_for_unknown_words() -> None:
     [
         {"model.architecture": "lstm", "model.attention": "multiplicative", "model.bidirectional": True},
         {"model.architecture": "gru", "model.attention": "none", "model.beam": 3},
-        {"model.architecture": "rnn", "model.attention": "additive", "training.learning_rate": 0.005},
+        {"model.architecture": "rnn", "model.attention": "additive"},
         {
             "training.teacher_forcing": 1.0,
             "training.teacher_forcing_end": 0.3,
@@ -221,7 +221,7 @@ def test_an_unknown_word_is_copied_where_training_translations_copy_it() -> None
     names = ["Ann", "Bob", "Carl", "Dora", "Emil", "Fritz", "Gina", "Hugo"]
     pairs = [(f"{n} sees the {w}.", f"{n} voit le {f}.") for n in names for w, f in (("dog", "chien"), ("cat", "chat"))]
     pairs += [(f"The {w} sees x{i}.", f"Le {f} voit x{i}.") for i, (w, f) in enumerate([("dog", "chien")] * 12)]
-    _, predictor = trained({"data.min_count": 2}, pairs)
+    _, predictor = trained({"data.min_count": 2, "training.epochs": 20}, pairs)
     view = predictor.predict("The dog sees Wolfgang.")
     assert isinstance(view, TranslationView)
     assert view.sentences[0].text == "Le chien voit Wolfgang."
@@ -353,14 +353,14 @@ HARD = {
 
 @pytest.mark.parametrize("changes", HARD.values(), ids=HARD.keys())
 def test_a_run_resumed_anywhere_has_the_same_bits(changes: dict[str, Any]) -> None:
-    plan = tiny({"training.epochs": 5, "data.validation_fraction": 0.25, **changes})
+    plan = tiny({"training.epochs": 3, "data.validation_fraction": 0.25, **changes})
     whole = list(fit(plan, data=table()))
     control, cut = Control(), []
     for event in fit(plan, data=table(), control=control):
         cut.append(event)
-        if isinstance(event, Epoch) and event.epoch == 2:
+        if isinstance(event, Epoch) and event.epoch == 1:
             control.save()
-        if isinstance(event, CheckpointReady) and event.epoch == 2:
+        if isinstance(event, CheckpointReady) and event.epoch == 1:
             break
     rest = list(fit(plan, data=table(), resume=of(cut, CheckpointReady)[-1].content))
     ends = [unpack(of(events, CheckpointReady)[-1].content).tensors for events in (whole, rest)]
@@ -409,19 +409,19 @@ def test_noisy_pairs_of_mixed_lengths_train_within_memory_bounds() -> None:
     rng = np.random.default_rng(0)
     words = [f"w{n}" for n in (rng.zipf(1.4, 6000) % 3000).tolist()]
     pairs = []
-    for i in range(400):
+    for i in range(150):
         n = int(rng.integers(1, 60)) if i % 10 == 0 else int(rng.integers(1, 9))
         some = rng.choice(words, n).tolist()
         pairs.append((" ".join(some) + ".", " ".join(w.upper() for w in some[::-1]) + " !"))
     plan = tiny(
-        {"data.validation_fraction": 0.2, "data.test_fraction": 0.2, "training.epochs": 1, "data.vocabulary": 200}
+        {"data.validation_fraction": 0.2, "data.test_fraction": 0.2, "training.epochs": 1, "data.vocabulary": 100}
     )
     events = list(fit(plan, data=table(pairs)))
     finished = of(events, Finished)[0]
     assert finished.status == "completed"
     assert math.isfinite(finished.metrics["test_bleu"])
     predictor = Predictor.from_checkpoint(of(events, CheckpointReady)[-1].content)
-    assert len(predictor.symbols) == 200
+    assert len(predictor.symbols) == 100
 
 
 def test_a_parallel_table_returns_its_sentences() -> None:

@@ -48,8 +48,8 @@ def codes(said: list[Event]) -> list[str]:
 
 
 def test_ninety_percent_of_ten_thousand_exchangeable_targets_lie_in_their_interval() -> None:
-    whole = experiment({"test_fraction": 0.5, "validation_fraction": 0.1}, epochs=1, batch_size=512)
-    end, content, said = finished(fit(whole, data=series(noise(20_000))))
+    whole = experiment({"test_fraction": 0.85, "validation_fraction": 0.08}, epochs=1, batch_size=512)
+    end, content, said = finished(fit(whole, data=series(noise(12_000))))
     assert 0.88 <= end.metrics["test_coverage"] <= 0.92
     assert [code for code in codes(said) if "calibrat" in code] == ["calibrating", "calibrated"]
     view = Predictor.from_checkpoint(content).predict([0.1] * 6)
@@ -64,7 +64,7 @@ def test_ninety_percent_of_ten_thousand_exchangeable_targets_lie_in_their_interv
 @pytest.mark.parametrize(("column", "horizon"), [("temp_max", 1), ("wind", 7)])
 def test_daily_weather_is_covered_over_all_seasons(column: str, horizon: int) -> None:
     data = {"source": "weather", "target": [column], "window": 10, "horizon": horizon}
-    end, content, _ = finished(fit(experiment(data, epochs=4, batch_size=32)))
+    end, content, _ = finished(fit(experiment(data, epochs=2, batch_size=32)))
     assert 0.86 <= end.metrics["test_coverage"] <= 0.94
     evaluation = Predictor.from_checkpoint(content).evaluate(Weather().table(), split="test")
     assert isinstance(evaluation.view, SeriesView)

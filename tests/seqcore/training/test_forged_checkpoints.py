@@ -26,8 +26,8 @@ SMALL = {"model": {"hidden_size": 4}, "training": {"epochs": 1, "device": "cpu"}
 SOURCES: dict[str, dict[str, Any]] = {
     "regression": {"source": "bouncing-ball", "options": {"samples": 60}, "window": 10},
     "language-modeling": {"source": "alphabet", "task": "language-modeling"},
-    "classification": {"source": "turning-shapes", "options": {"samples": 40}, "task": "classification"},
-    "translation": {"source": "everyday-phrases", "options": {"pairs": 200}, "task": "translation"},
+    "classification": {"source": "turning-shapes", "options": {"samples": 24}, "task": "classification"},
+    "translation": {"source": "everyday-phrases", "options": {"pairs": 100}, "task": "translation"},
 }
 DEEP = json.loads("[" * 400 + "]" * 400)
 REPLACEMENTS: tuple[Any, ...] = (None, "x", [], {}, -1, 2**70, float("inf"), True, [-1, "x"], DEEP)

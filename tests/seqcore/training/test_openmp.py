@@ -29,15 +29,20 @@ def environment(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("words", PYTHON.values(), ids=PYTHON.keys())
-@pytest.mark.parametrize(("wanted", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+@pytest.mark.parametrize(
+    ("way", "wanted", "found"), [*((way, None, "PASSIVE") for way in PYTHON), ("worker", "ACTIVE", "ACTIVE")]
+)
 def test_the_policy_is_passive_unless_the_user_set_it(
-    words: tuple[str, ...], wanted: str | None, found: str, monkeypatch: pytest.MonkeyPatch
+    way: str, wanted: str | None, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if wanted is not None:
         monkeypatch.setenv("OMP_WAIT_POLICY", wanted)
     with subprocess.Popen(
-        [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, *PYTHON[way]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stderr is not None
         assert f"policy {found}\n" in process.stderr

@@ -27,33 +27,35 @@ from seqcore.training.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("short_samples")
 CPU = torch.device("cpu")
-TEXT = "The cat sat on the mat and the dog sat on the log. " * 20
+TEXT = "The cat sat on the mat and the dog sat on the log. " * 8
 WORDS = "\n".join(
     f"{'good' if i % 2 else 'bad'}\t{'so ' * (i % 7)}{'fine' if i % 2 else 'poor'} day" for i in range(40)
 )
-SMALL = {"model.hidden_size": 6, "model.num_layers": 2, "training.epochs": 3, "training.batch_size": 16}
+SMALL = {"model.hidden_size": 5, "model.num_layers": 2, "training.epochs": 2, "training.batch_size": 16}
 KINDS: dict[str, dict[str, Any]] = {
-    "forecast": {"data.options.samples": 120, "data.window": 12, "data.horizon": 3},
+    "forecast": {"data.options.samples": 80, "data.window": 12, "data.horizon": 3},
     "recursive": {
-        "data.options.samples": 120, "data.window": 12, "data.horizon": 3, "data.multi_step": "recursive",
+        "data.options.samples": 80, "data.window": 12, "data.horizon": 3, "data.multi_step": "recursive",
     },
-    "every step": {"data.options.samples": 120, "data.window": 12, "data.predict": "every"},
-    "shorter windows": {"data.options.samples": 120, "data.window": 12, "data.min_window": 4},
-    "burn-in": {"data.options.samples": 120, "data.window": 12, "data.predict": "every", "data.burn_in": 3},
+    "every step": {"data.options.samples": 80, "data.window": 12, "data.predict": "every"},
+    "shorter windows": {"data.options.samples": 80, "data.window": 12, "data.min_window": 4},
+    "burn-in": {"data.options.samples": 80, "data.window": 12, "data.predict": "every", "data.burn_in": 3},
     "stateful": {
-        "data.options.samples": 200, "data.window": 8, "data.stride": 8, "data.predict": "every",
+        "data.options.samples": 120, "data.window": 8, "data.stride": 8, "data.predict": "every",
         "training.stateful": True, "training.shuffle": False, "training.batch_size": 4,
     },
-    "bidirectional": {"data.options.samples": 120, "data.window": 12, "model.bidirectional": True},
+    "bidirectional": {"data.options.samples": 80, "data.window": 12, "model.bidirectional": True},
     "frames": {"data.source": "bouncing-shapes", "data.window": 4, "data.options.samples": 20},
-    "symbols": {"data.source": "alphabet", "data.task": "language-modeling", "data.window": 4},
+    "symbols": {
+        "data.source": "alphabet", "data.options.repeats": 4, "data.task": "language-modeling", "data.window": 4,
+    },
     "text": {
         "data.source": "text", "data.options.text": TEXT, "data.task": "language-modeling", "data.predict": "every",
         "data.window": 20, "data.stride": 20,
     },
-    "classes": {"data.source": "moving-shapes", "data.task": "classification", "data.options.samples": 60},
+    "classes": {"data.source": "moving-shapes", "data.task": "classification", "data.options.samples": 40},
     "both directions": {
-        "data.source": "moving-shapes", "data.task": "classification", "data.options.samples": 60,
+        "data.source": "moving-shapes", "data.task": "classification", "data.options.samples": 40,
         "model.bidirectional": True, "training.class_weights": "balanced",
     },
 }  # fmt: skip
@@ -93,7 +95,7 @@ def fresh(experiment: Experiment) -> TrainingState:
     return state_type(experiment).fresh(experiment, task, data, CPU)
 
 
-def steps_of(state: TrainingState, most: int = 6, epochs: int = 2) -> tuple[np.ndarray[Any, Any], ...]:
+def steps_of(state: TrainingState, most: int = 3, epochs: int = 2) -> tuple[np.ndarray[Any, Any], ...]:
     """Losses and gradient norms of the first steps of each epoch."""
     losses, norms = [], []
     for _ in range(epochs):
@@ -126,13 +128,13 @@ def assert_equal_to_lone_seeds(experiment: Experiment) -> None:
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("kind", ["forecast", "every step", "text", "classes"])
+@pytest.mark.parametrize("kind", ["forecast", "text", "classes"])
 def test_every_architecture_trains_as_with_each_seed_alone(name: str, kind: str) -> None:
     assert_equal_to_lone_seeds(plan(name, kind, training__replicas=2, training__seed=3))
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"forecast", "every step", "text", "classes"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"forecast", "text", "classes"}))
 def test_every_kind_of_prediction_trains_as_with_each_seed_alone(kind: str) -> None:
     name = "gru" if kind in ("bidirectional", "both directions") else "mingru"
     assert_equal_to_lone_seeds(plan(name, kind, training__replicas=2, training__seed=3))
@@ -172,12 +174,12 @@ def losses(events: list[Event]) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize("kind", ["forecast", "recursive", "stateful", "symbols", "text", "classes"])
 def test_a_run_scores_previews_resumes_and_predicts_as_its_seeds_do(kind: str) -> None:
-    experiment = plan("gru", kind, training__replicas=3, training__seed=5, training__epochs=2)
+    experiment = plan("gru", kind, training__replicas=2, training__seed=5)
     events = list(fit(experiment))
     finished, epochs = of(events, Finished)[0], of(events, Epoch)
-    assert of(events, Started)[0].replicas == 3
-    assert losses(events).shape == (finished.step, 3)
-    for k in range(3):
+    assert of(events, Started)[0].replicas == 2
+    assert losses(events).shape == (finished.step, 2)
+    for k in range(2):
         own = list(fit(alone(experiment, k)))
         for name, value in of(own, Finished)[0].metrics.items():
             assert finished.replicas[name][k] == pytest.approx(value, rel=2e-3, abs=1e-4, nan_ok=True), name
@@ -194,18 +196,18 @@ def test_a_run_scores_previews_resumes_and_predicts_as_its_seeds_do(kind: str) -
     assert of(again, Finished)[0].replicas == finished.replicas
 
     predictor = Predictor.from_checkpoint(of(events, CheckpointReady)[-1].content)
-    assert predictor.replicas == 3
+    assert predictor.replicas == 2
     given = predictor.parse_input(predictor.example())
     view = predictor.predict(given)
     assert isinstance(view, SeriesView | SymbolsView | LabelsView)
     assert view.replicas is not None
     field = "prediction" if isinstance(view, SeriesView) else "probabilities"
-    for k in range(3):
+    for k in range(2):
         one = getattr(predictor.replica(k).predict(given), field)
         np.testing.assert_allclose(view.replicas[k], one, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(getattr(view, field), view.replicas.mean(axis=0), rtol=1e-4, atol=1e-6)
     with pytest.raises(PredictionError, match="numbered from 0"):
-        predictor.replica(3)
+        predictor.replica(2)
 
 
 def _checkpoint_after_an_epoch(experiment: Experiment) -> CheckpointReady:
@@ -228,10 +230,9 @@ def test_a_forecast_is_the_mean_of_what_each_replica_continues_from_its_own_pred
     each = np.stack([predictor.replica(k).forecast(10).prediction for k in range(2)])
     np.testing.assert_allclose(view.replicas, each, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(view.prediction, each.mean(axis=0), rtol=1e-4, atol=1e-5)
-    text = Predictor.from_checkpoint(
-        of(list(fit(plan("gru", "text", training__replicas=2))), CheckpointReady)[-1].content
-    )
-    assert len(text.generate("The ", 12)) == 12
+    text = plan("gru", "text", training__replicas=2, training__epochs=1)
+    content = of(list(fit(text)), CheckpointReady)[-1].content
+    assert len(Predictor.from_checkpoint(content).generate("The ", 12)) == 12
 
 
 def test_early_stopping_ends_each_replica_at_its_own_epoch_and_keeps_its_weights() -> None:
