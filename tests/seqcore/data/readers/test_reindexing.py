@@ -48,6 +48,17 @@ def test_times_left_out_of_a_clear_calendar_are_rows_of_gaps_in_their_place(freq
     assert any("3 rows inserted" in note for note in table.notes)
 
 
+def test_each_of_many_series_has_its_own_calendar() -> None:
+    calendars = [pd.date_range("2023-01-02", periods=40, freq=freq) for freq in ("D", "D", "h", "W")]
+    lines = [
+        f"{name},{t},{i}" for name, of in zip("abcd", calendars, strict=True) for i, t in enumerate(of.delete([9]))
+    ]
+    table = read("shop,date,sales\n" + "\n".join(lines) + "\n")
+    assert table.times is not None
+    assert table.lengths.tolist() == [40] * 4
+    assert (table.times == np.concatenate([np.asarray(of, dtype="datetime64[ns]") for of in calendars])).all()
+
+
 def test_business_days_have_no_weekends_and_no_holidays_but_a_lost_fortnight_comes_back() -> None:
     year = pd.bdate_range("2023-01-02", periods=200)
     assert read(file(year)).inserted == 0
