@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -150,15 +152,21 @@ class SnapshotReady(_Event):
     """The state after `step` steps, kept so that the run can be inspected and forked there.
 
     It has all of a checkpoint, in two parts: `content`, and `shared`, which is the same in all snapshots as long as the
-    fitted codec is. `seqcore.training.checkpoint.joined(shared, content)` can be resumed from.
+    fitted codec is. `seqcore.training.checkpoint.joined(shared, content)` can be resumed from. `content` is made by
+    `pack` when it is first asked for: in a thread that writes it, rather than in the one that trains.
     """
 
     step: int
     epoch: int
     seconds: float  # of training so far
-    content: bytes
-    shared: bytes
+    pack: Callable[[], bytes] = field(repr=False)
+    shared: bytes = field(repr=False)
     reason: SnapshotReason  # "change": before a change during the run
+
+    @cached_property
+    def content(self) -> bytes:
+        """What changes from one snapshot to the next."""
+        return self.pack()
 
     def to_dict(self) -> dict[str, Any]:
         """As for every event, with `bytes`, the size of `content`, in the place of both parts."""

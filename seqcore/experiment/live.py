@@ -29,8 +29,13 @@ def live_settings(experiment: Experiment) -> tuple[tuple[Setting, str | None], .
     return tuple((setting, why_not_live(experiment, setting)) for setting in _LIVE)
 
 
-def why_not_live(experiment: Experiment, setting: Setting) -> str | None:
-    """Why a live field has no effect on a run of this experiment, or None if it has."""
+def why_not_live(experiment: Experiment, setting: Setting, *, numeric: bool = True) -> str | None:
+    """Why a live field has no effect on a run of this experiment, or None if it has.
+
+    `numeric`: whether the run's inputs are numbers and not symbols, which only its data say.
+    """
+    if setting.numbers and not numeric:
+        return "its inputs are symbols"
     for path, values in (setting.applies_to or {}).items():
         now = experiment.get(path)
         if now not in values:
@@ -43,8 +48,8 @@ def why_not_live(experiment: Experiment, setting: Setting) -> str | None:
     return None if reason is None else reason.partition("; ")[0]
 
 
-def checked_changes(experiment: Experiment, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Live changes of a run, with their values as the experiment holds them.
+def checked_changes(experiment: Experiment, changes: Mapping[str, Any], *, numeric: bool = True) -> dict[str, Any]:
+    """Live changes of a run, with their values as the experiment holds them. `numeric` as in `why_not_live`.
 
     ExperimentError has one line for each field that can't change or does not apply, or whose value is not allowed.
     """
@@ -59,7 +64,7 @@ def checked_changes(experiment: Experiment, changes: Mapping[str, Any]) -> dict[
             lines.append(f"{path}: unknown field{did_you_mean(path, known)}")
         elif path not in by_path:
             lines.append(f"{path}: can't change after the start of a run{did_you_mean(path, LIVE_CHANGES)}")
-        elif (reason := why_not_live(experiment, by_path[path])) is not None:
+        elif (reason := why_not_live(experiment, by_path[path], numeric=numeric)) is not None:
             lines.append(f"{path}: has no effect on this run: {reason}")
     if lines:
         raise ExperimentError(*lines)

@@ -30,7 +30,8 @@ from seqcore.tasks.model_summary import Summary, summarize
 from seqcore.tasks.task import Example, Task
 from seqcore.training.checkpoint import loaded_model, unpack
 from seqcore.training.isolated_rng import on_one_thread
-from seqcore.training.state import restored_experiment, restored_progress
+from seqcore.training.progress import restored_progress
+from seqcore.training.stored_state import restored_experiment
 
 __all__ = ["At", "Evaluation", "Predictor", "Summary", "summarize"]
 

@@ -23,7 +23,8 @@ from seqcore.training.checkpoint import Checkpoint, unpack
 from seqcore.training.fit import train_step
 from seqcore.training.isolated_rng import on_one_thread, random_state, set_random_state
 from seqcore.training.replicas import state_type
-from seqcore.training.state import TrainingState, restored_experiment
+from seqcore.training.state import TrainingState
+from seqcore.training.stored_state import restored_experiment
 
 __all__ = ["update_ratios"]
 

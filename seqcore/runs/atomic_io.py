@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,10 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-__all__ = ["Draft", "digest", "draft", "link_file", "pieces", "remove_abandoned", "write_durably", "write_output"]
+__all__ = [
+    "Draft", "digest", "draft", "link_file", "pieces", "remove_abandoned", "write_durably", "write_output",
+    "write_together",
+]  # fmt: skip
 
 PIECE = 2**20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -53,10 +56,15 @@ class Draft:
         self.name = temporary.name
         self.size = size
 
-    def place(self) -> None:
-        """Rename it, so that a crash at any moment leaves either the old or the new file. StoreError."""
+    def rename(self) -> None:
+        """Give it its name, so that a crash at any moment leaves either the old or the new file. StoreError."""
         with _reported(self._path):
             os.replace(self._temporary, self._path)
+
+    def place(self) -> None:
+        """The same, and make the name durable."""
+        self.rename()
+        with _reported(self._path):
             _sync_folder(self._path.parent)
 
 
@@ -90,6 +98,18 @@ def write_durably(path: Path, content: Iterable[bytes]) -> int:
     with draft(path, content) as written:
         written.place()
     return written.size
+
+
+def write_together(folder: Path, contents: Mapping[str, Iterable[bytes]]) -> None:
+    """The same for several files of a folder, by name: waiting for the disk takes hardly longer than for one."""
+    with _reported(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        drafts = [stack.enter_context(draft(folder / name, content)) for name, content in contents.items()]
+        for written in drafts:
+            written.rename()
+        with _reported(folder):
+            _sync_folder(folder)
 
 
 def link_file(source: Path, target: Path) -> bool:

@@ -189,14 +189,7 @@ class EventWriter:
         others = [event for event in events if not isinstance(event, CheckpointReady | SnapshotReady | Finished)]
         if others:
             self._store.append(self._lease, others, seconds=self._seconds())
-        due = time.monotonic() - self._checkpoint_written >= CHECKPOINT_INTERVAL
-        checkpoint = self._checkpoint if everything or due or last else None
-        if self._snapshots and (everything or last or checkpoint is not None or self._snapshots_due):
-            self._store.put_snapshots(self._lease, self._snapshots)
-            self._snapshots, self._snapshots_written = [], time.monotonic()
-        if checkpoint is not None:  # after the snapshots before it: a run that resumes makes only later ones
-            self._store.put_checkpoint(self._lease, checkpoint)
-            self._checkpoint, self._checkpoint_written = None, time.monotonic()
+        self._write_states(everything=everything or bool(last))
         if last:
             for late in self._control.take().changes:  # `fit` has ended and does not read them
                 self._store.postpone(self._lease, late.changes)
@@ -209,6 +202,19 @@ class EventWriter:
             self._unwritten -= len(events)
             if self._unwritten == 0 and self._checkpoint is None and not self._snapshots:
                 self._guard.notify_all()
+
+    def _write_states(self, *, everything: bool) -> None:
+        """Write the last checkpoint with all snapshots before it, which a resumed run does not make again, or snapshots
+        alone, as far as they do not wait for more."""
+        checkpoint, now = self._checkpoint, time.monotonic()
+        if checkpoint is not None and (everything or now - self._checkpoint_written >= CHECKPOINT_INTERVAL):
+            self._store.put_checkpoint(self._lease, checkpoint, self._snapshots)
+            self._checkpoint, self._checkpoint_written = None, time.monotonic()
+        elif self._snapshots and (everything or self._snapshots_due):
+            self._store.put_snapshots(self._lease, self._snapshots)
+        else:
+            return
+        self._snapshots, self._snapshots_written = [], time.monotonic()
 
     @property
     def _snapshots_due(self) -> bool:

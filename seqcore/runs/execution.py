@@ -127,7 +127,7 @@ def _with_live_changes(experiment: Experiment, checkpoint: bytes) -> Experiment:
     `fit` replays later changes. All other fields are the run's own, so that it refuses a checkpoint of another one.
     """
     from seqcore.training.checkpoint import unpack
-    from seqcore.training.state import restored_experiment
+    from seqcore.training.stored_state import restored_experiment
 
     at_checkpoint = restored_experiment(unpack(checkpoint))
     return experiment.with_changes({path: at_checkpoint.get(path) for path in LIVE_CHANGES})

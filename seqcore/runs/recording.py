@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,7 +24,6 @@ from seqcore.events import (
     Steps,
 )
 from seqcore.runs import schema
-from seqcore.runs.atomic_io import digest, pieces, write_durably
 from seqcore.runs.cleanup import clear_leftovers
 from seqcore.runs.curves import NAMES, block_to_bytes
 from seqcore.runs.epoch_curve import EpochCurve
@@ -37,7 +35,6 @@ from seqcore.runs.snapshot_rows import cut_rows
 
 __all__ = ["Recording", "event_row", "save_curves"]
 
-KEPT_CHECKPOINTS = 2
 SAVE_INTERVAL = 1.0  # seconds between two writes of the downsampled curves
 
 
@@ -88,29 +85,6 @@ class Recording(Lifecycle):
             (self._preparing.add if preparing else self._preparing.discard)(lease.run)
         if ended:
             self._writing.pop(lease.run, None)
-
-    def put_checkpoint(self, lease: Lease, ready: CheckpointReady) -> None:
-        """Store a checkpoint: its file, then its row; the last two are kept. LostLease if the attempt is stale."""
-        with self.database.reading() as connection:
-            self._pending(connection, lease)
-        file = f"{lease.run}/{lease.attempt}-{ready.step}-{uuid.uuid4().hex[:8]}.checkpoint"
-        path = self.checkpoint_path(file)
-        size = write_durably(path, pieces(ready.content))
-        table = schema.checkpoints
-        stored = {"file": file, "size": size, "sha256": digest(pieces(ready.content))}
-        steps = {"step": ready.step, "epoch": ready.epoch, "best_step": ready.best_step}
-        row = row_of(lease.run, lease.attempt, **stored, **steps)
-        try:
-            with self.database.writing() as connection:
-                self._hold(connection, lease)
-                connection.execute(table.insert().values(row))
-                old = self._checkpoints(connection, lease.run)[KEPT_CHECKPOINTS:]
-                if old:
-                    connection.execute(delete(table).where(table.c.seq.in_([o["seq"] for o in old])))
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        self._delete_files(o["file"] for o in old)
 
     def _delete_files(self, files: Iterable[str]) -> None:
         """Delete files of checkpoints and snapshots."""

@@ -1,18 +1,18 @@
-"""Snapshots in the store: the states of a run at steps, for looking inside the model and for forks."""
+"""States of a run in the store: its last checkpoints, and snapshots for looking inside the model and for forks."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping, delete
 
 from seqcore.errors import CorruptError, NotFoundError, StoreError
-from seqcore.events import SnapshotReady
-from seqcore.runs.atomic_io import write_durably
+from seqcore.events import CheckpointReady, SnapshotReady
+from seqcore.runs import schema
+from seqcore.runs.atomic_io import digest, pieces, write_together
 from seqcore.runs.integrity import named
 from seqcore.runs.lifecycle import row_of
 from seqcore.runs.recording import Recording
@@ -21,11 +21,12 @@ from seqcore.runs.snapshot_rows import add_rows, rows_of
 
 __all__ = ["Snapshots"]
 
+KEPT_CHECKPOINTS = 2
 TOGETHER = 2**22  # bytes of small snapshots in one file: one write to disk for many of them
 
 
 class Snapshots(Recording):
-    """The part of a store that keeps snapshots."""
+    """The part of a store that keeps checkpoints and snapshots."""
 
     def snapshots(self, run: str) -> list[Snapshot]:
         """The kept states of a run, by step; that of an ended run's last checkpoint, too.
@@ -58,36 +59,68 @@ class Snapshots(Recording):
         steps = {one["step"] for one in (*rows, *checkpoints[:1])}
         raise NotFoundError(_not_kept(row, step, sorted(steps), any_snapshot=bool(rows)))
 
+    def put_checkpoint(self, lease: Lease, ready: CheckpointReady, snapshots: Sequence[SnapshotReady] = ()) -> None:
+        """Store a checkpoint, of which the last two are kept, and snapshots before it. LostLease as below."""
+        name, content = _name(lease, ready.step, "checkpoint"), ready.content
+        stored = {"file": f"{lease.run}/{name}", "size": len(content), "sha256": digest(pieces(content))}
+        steps = {"step": ready.step, "epoch": ready.epoch, "best_step": ready.best_step}
+        row = row_of(lease.run, lease.attempt, **stored, **steps)
+        self._put_states(lease, snapshots, {name: pieces(content)}, row)
+
     def put_snapshots(self, lease: Lease, ready: Sequence[SnapshotReady]) -> None:
         """Store snapshots: their files, then their rows. LostLease if the attempt is stale."""
-        new: list[Path] = []
+        self._put_states(lease, ready, {}, None)
+
+    def _put_states(
+        self,
+        lease: Lease,
+        snapshots: Sequence[SnapshotReady],
+        files: dict[str, Iterable[bytes]],
+        checkpoint: dict[str, Any] | None,
+    ) -> None:
+        """Write all files at once, then all rows in one transaction: a short run waits for the disk once."""
+        with self.database.reading() as connection:
+            self._pending(connection, lease)
+        rows = [row for part in _bundles(snapshots) for row in self._bundled(lease, part, files)]
+        unused: set[str] = set()
         try:
-            rows = [row for part in _bundles(ready) for row in self._written(lease, part, new)]
+            write_together(self.checkpoint_path(lease.run), files)
             with self.database.writing() as connection:
                 self._hold(connection, lease)
-                unused = add_rows(connection, lease.run, rows)
+                if rows:
+                    unused |= add_rows(connection, lease.run, rows)
+                if checkpoint is not None:
+                    unused |= self._add_checkpoint(connection, checkpoint)
         except BaseException:
-            for path in new:
-                path.unlink(missing_ok=True)
+            self._delete_files(f"{lease.run}/{name}" for name in files)
             raise
         self._delete_files(unused)
 
-    def _written(self, lease: Lease, ready: Sequence[SnapshotReady], new: list[Path]) -> Iterator[dict[str, Any]]:
-        """Write snapshots to one file, add it to `new`, and give their rows."""
-        file = f"{lease.run}/{lease.attempt}-{ready[0].step}-{uuid.uuid4().hex[:8]}.snapshots"
-        new.append(self.checkpoint_path(file))
-        write_durably(new[-1], (one.content for one in ready))
+    def _bundled(
+        self, lease: Lease, ready: Sequence[SnapshotReady], files: dict[str, Iterable[bytes]]
+    ) -> Iterator[dict[str, Any]]:
+        """Add the file of some snapshots, and that of their shared part if it is new; gives their rows."""
+        name = _name(lease, ready[0].step, "snapshots")
+        files[name] = [one.content for one in ready]
         position = 0
         for one in ready:
-            shared = f"{lease.run}/{one.shared[8:24].hex()}.shared"  # its checksum: the same content has the same name
-            path = self.checkpoint_path(shared)
-            if not path.exists():
-                new.append(path)
-                write_durably(path, [one.shared])
-            place = {"file": file, "position": position, "size": len(one.content), "shared": shared}
+            shared = f"{one.shared[8:24].hex()}.shared"  # its checksum: the same content has the same name
+            if shared not in files and not self.checkpoint_path(f"{lease.run}/{shared}").exists():
+                files[shared] = [one.shared]
+            own = {"file": f"{lease.run}/{name}", "shared": f"{lease.run}/{shared}"}
+            place = {"position": position, "size": len(one.content)}
             numbers = {"step": one.step, "epoch": one.epoch, "seconds": one.seconds}
-            yield row_of(lease.run, lease.attempt, reason=one.reason, **numbers, **place)
+            yield row_of(lease.run, lease.attempt, reason=one.reason, **numbers, **own, **place)
             position += len(one.content)
+
+    def _add_checkpoint(self, connection: Connection, row: dict[str, Any]) -> set[str]:
+        """Add the row of a checkpoint; gives the files of older ones that are not kept."""
+        table = schema.checkpoints
+        connection.execute(table.insert().values(row))
+        old = self._checkpoints(connection, row["run"])[KEPT_CHECKPOINTS:]
+        if old:
+            connection.execute(delete(table).where(table.c.seq.in_([one["seq"] for one in old])))
+        return {one["file"] for one in old}
 
     def _content(self, run_id: str, row: RowMapping) -> bytes:
         """Both parts of a snapshot in one. CorruptError."""
@@ -111,6 +144,11 @@ class Snapshots(Recording):
                     f"the snapshot of run {run_id} at step {row['step']} is damaged ({path}); use another step"
                 )
         return joined(*parts)
+
+
+def _name(lease: Lease, step: int, kind: str) -> str:
+    """A name for a file of a run's folder that no other one has."""
+    return f"{lease.attempt}-{step}-{uuid.uuid4().hex[:8]}.{kind}"
 
 
 def _bundles(ready: Sequence[SnapshotReady]) -> Iterator[list[SnapshotReady]]:

@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from seqcore.data.stored_codec import decoding
 from seqcore.errors import CorruptError
 
-__all__ = ["Checkpoint", "is_intact", "joined", "load_weights", "loaded_model", "pack", "unpack"]
+__all__ = ["Checkpoint", "Copied", "copied", "is_intact", "joined", "load_weights", "loaded_model", "pack", "unpack"]
 
 _MAGIC = b"SEQLAB1\n"
 _MAGIC_OF_PARTS = b"SEQLABP\n"
@@ -61,33 +62,55 @@ class Checkpoint:
         return found
 
 
-def pack(meta: Mapping[str, Any], groups: Mapping[str, Mapping[str, Tensor]]) -> bytes:
-    """Bytes that `unpack` reads. Tensors are copied to the CPU; two names may share one tensor.
+class Copied(NamedTuple):
+    """Copies of all that a checkpoint holds, which another thread can `pack` while training goes on."""
 
-    safetensors' own `save` takes several times as long for many small tensors, and snapshots are made often.
+    meta: Mapping[str, Any]
+    entries: tuple[tuple[str, torch.dtype, tuple[int, ...], int], ...]  # name, type, shape, bytes
+    data: bytes
+
+    def pack(self) -> bytes:
+        """Bytes that `unpack` reads."""
+        meta = json.dumps({"meta": json.dumps({"format": _FORMAT, **self.meta})}, separators=(",", ":"))
+        text = f'{{"__metadata__":{meta}{_entries(self.entries)}}}'.encode()
+        text += b" " * (-len(text) % 8)
+        length = len(text).to_bytes(8, "little")
+        checksum = hashlib.sha256(length + text)
+        checksum.update(self.data)
+        return b"".join([_MAGIC, checksum.digest(), length, text, self.data])
+
+
+def copied(meta: Mapping[str, Any], groups: Mapping[str, Mapping[str, Tensor]]) -> Copied:
+    """Plain values `meta`, which must not change later, and copies of tensors on the CPU.
+
+    safetensors' own `save` takes several times as long for many small tensors, and snapshots are made often. Two names
+    may share one tensor.
     """
-    header: dict[str, Any] = {"__metadata__": {"meta": json.dumps({"format": _FORMAT, **meta})}}
-    parts: list[Any] = [b"", b""]
-    end = 0
+    parts: list[Any] = []
+    entries = []
     for prefix, group in groups.items():
         for name, tensor in group.items():
-            plain = (
-                tensor.contiguous().view(torch.int16) if tensor.dtype is torch.bfloat16 else tensor
-            )  # numpy has none
+            plain = tensor.contiguous().view(torch.int16) if tensor.dtype is torch.bfloat16 else tensor  # as numpy
             values = np.ascontiguousarray(plain.numpy(force=True))
-            begin, end = end, end + values.nbytes
-            offsets = [begin, end]
-            header[f"{prefix}.{name}"] = {
-                "dtype": _TYPES[tensor.dtype],
-                "shape": [*tensor.shape],
-                "data_offsets": offsets,
-            }
             parts.append(values)
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    parts[:2] = len(text).to_bytes(8, "little"), text
-    body = b"".join(parts)
-    return b"".join([_MAGIC, hashlib.sha256(body).digest(), body])
+            entries.append((f"{prefix}.{name}", tensor.dtype, tuple(tensor.shape), values.nbytes))
+    return Copied(meta, tuple(entries), b"".join(parts))
+
+
+def pack(meta: Mapping[str, Any], groups: Mapping[str, Mapping[str, Tensor]]) -> bytes:
+    """Bytes that `unpack` reads."""
+    return copied(meta, groups).pack()
+
+
+@lru_cache(4)  # all snapshots of a run have the same
+def _entries(entries: tuple[tuple[str, torch.dtype, tuple[int, ...], int], ...]) -> str:
+    """The part of a header that describes tensors which lie one after the other."""
+    texts, end = [""], 0
+    for name, dtype, shape, size in entries:
+        begin, end = end, end + size
+        place = {"dtype": _TYPES[dtype], "shape": shape, "data_offsets": (begin, end)}
+        texts.append(f"{json.dumps(name)}:{json.dumps(place, separators=(',', ':'))}")
+    return ",".join(texts)
 
 
 def joined(*parts: bytes) -> bytes:

@@ -46,8 +46,9 @@ from seqcore.training.replicas import state_type
 from seqcore.training.requests import Requests
 from seqcore.training.scoring import Scoring
 from seqcore.training.snapshots import Snapshots
-from seqcore.training.state import TrainingState, restored_experiment
+from seqcore.training.state import TrainingState
 from seqcore.training.step_buffer import StepBuffer
+from seqcore.training.stored_state import restored_experiment
 from seqcore.training.threads import choose_threads
 
 __all__ = ["check", "fit", "load_table", "train_step"]

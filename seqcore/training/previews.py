@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from seqcore.training.state import Progress
+from seqcore.training.progress import Progress
 
 __all__ = ["PREVIEW_SHARE", "PreviewSchedule", "next_preview"]
 

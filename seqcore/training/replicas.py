@@ -29,8 +29,9 @@ from seqcore.models.replicated import Replicated
 from seqcore.models.state import State
 from seqcore.tasks.task import Task
 from seqcore.training.checkpoint import Checkpoint
+from seqcore.training.progress import LAST_LOSSES
 from seqcore.training.schedules import rate
-from seqcore.training.state import LAST_LOSSES, NUMBERS_TOGETHER, TOGETHER, TrainingState, not_finite
+from seqcore.training.state import NUMBERS_TOGETHER, TOGETHER, TrainingState, not_finite
 
 __all__ = ["ReplicaProgress", "ReplicatedState", "state_type"]
 
@@ -256,7 +257,9 @@ class ReplicatedState(TrainingState):
     def backward(self, loss: Tensor) -> None:
         """Leave the gradients of the losses [K] in the parameters."""
         stacked = self.replicated.stacked
-        found = torch.autograd.grad(loss, stacked, torch.ones_like(loss), allow_unused=True)
+        found = torch.autograd.grad(
+            loss.sum(), stacked, allow_unused=True
+        )  # see `insight.gradients._norms` for the sum
         self._give_gradients([torch.zeros_like(p) if g is None else g for g, p in zip(found, stacked, strict=True)])
 
     def _give_gradients(self, found: Sequence[Tensor]) -> None:

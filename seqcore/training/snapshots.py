@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from seqcore.data.codec import Codec
 from seqcore.events import SnapshotReady, SnapshotReason
 from seqcore.experiment.experiment import Experiment
-from seqcore.training.checkpoint import pack
+from seqcore.training.checkpoint import copied, pack
 from seqcore.training.snapshot_schedule import MOST_BYTES, PER_DECADE, next_scheduled
 from seqcore.training.state import TrainingState
 
@@ -47,11 +47,11 @@ class Snapshots:
             p.seconds, p.epoch_seconds = seconds, epoch_seconds
             shared = self._shared_part()
             meta, groups = self._state.contents()
-            if self._state.experiment is self._experiment:  # which is in the shared part
-                del meta["experiment"]
-            content = pack(meta, groups)
-            self._every = max(self._every, _every(len(content), p.planned))  # at step 0 the optimizer has no state yet
-            yield SnapshotReady(p.step, p.epoch, seconds, content, shared, reason)
+            if self._state.experiment is not self._experiment:  # which is in the shared part
+                meta["experiment"] = self._state.experiment.to_dict()
+            content = copied(meta, groups)
+            self._every = max(self._every, _every(len(content.data), p.planned))  # at step 0 no state of the optimizer
+            yield SnapshotReady(p.step, p.epoch, seconds, content.pack, shared, reason)
         if self.due:
             self._next = next_scheduled(p.step, self._every)
 

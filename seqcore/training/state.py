@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +13,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch, Dataset
-from seqcore.data.stored_codec import MOST, decoding
-from seqcore.errors import CorruptError, DeviceError, ExperimentError
+from seqcore.data.stored_codec import decoding
+from seqcore.errors import DeviceError
 from seqcore.evaluation.metrics import Scores
 from seqcore.events import CheckpointReady, Finding, Steps
 from seqcore.experiment.experiment import Experiment
@@ -28,7 +26,7 @@ from seqcore.experiment.training_config import TrainingConfig
 from seqcore.models.direct import DirectGradients
 from seqcore.models.dropout import set_dropout
 from seqcore.models.replicated import carried_state
-from seqcore.models.state import State, join_leaves, leaves, map_state
+from seqcore.models.state import State, leaves, map_state
 from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import Summary, summarize_model
 from seqcore.tasks.task import Task
@@ -38,44 +36,20 @@ from seqcore.training.gradients import backward, clip_gradients
 from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.optimizers import make_optimizer
 from seqcore.training.precision import Precision
+from seqcore.training.progress import Progress, restored_progress
 from seqcore.training.schedules import rate
+from seqcore.training.stored_state import (
+    packed_optimizer,
+    restore_optimizer,
+    restored_experiment,
+    restored_recurrent_state,
+)
 from seqcore.training.updates import Update
 
-__all__ = ["Progress", "TrainingState", "not_finite", "restored_experiment", "restored_progress"]
+__all__ = ["TrainingState", "not_finite"]
 
-LAST_LOSSES = 20  # steps whose mean loss is reported
 TOGETHER = 64  # batches that are gathered at once, as long as they are small
 NUMBERS_TOGETHER = 500_000
-
-
-@dataclass
-class Progress:
-    """Where a run is: plain numbers, kept in every checkpoint."""
-
-    step: int = 0
-    epoch: int = 0  # whole epochs done
-    step_in_epoch: int = 0
-    batch_size: int = 0  # of the batches of this epoch from now on; 0 in checkpoints of earlier versions
-    cut_step: int = 0  # steps of this epoch before its batch size changed, and the windows in them
-    cut_window: int = 0
-    planned: int = 0  # steps that the schedule was made for, of today's batch size
-    schedule_step: int = 0  # the step at which the batch size changed last, and the epochs of the schedule before it
-    schedule_epochs: float = 0.0
-    loss_sum: float = 0.0  # over the current epoch, each window counted once
-    windows: int = 0
-    last_losses: list[float] = field(default_factory=list)  # of the last 20 steps
-    best_loss: float = math.inf
-    best_epoch: int | None = None
-    best_step: int | None = None
-    best_metrics: dict[str, float] = field(default_factory=dict)  # at the end of the best epoch
-    waited: int = 0  # epochs since the best one
-    drops: int = 0  # times that a plateau schedule has lowered the learning rate
-    plateau_best: float = math.inf
-    plateau_waited: int = 0
-    next_preview: int = 1
-    epoch_seconds: float = 0.0
-    seconds: float = 0.0
-    threads: int = 0  # of the CPU; 0 in checkpoints of earlier versions
 
 
 @dataclass
@@ -292,9 +266,7 @@ class TrainingState:
 
     def checked_changes(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Live changes with their values as the experiment holds them. ExperimentError where one is not allowed."""
-        if "training.input_noise" in changes and not self.dataset.numeric_inputs:
-            raise ExperimentError("training.input_noise: has no effect on this run: its inputs are symbols")
-        return checked_changes(self.experiment, changes)
+        return checked_changes(self.experiment, changes, numeric=self.dataset.numeric_inputs > 0)
 
     def apply_changes(self, changes: Mapping[str, Any]) -> None:
         """Apply live changes from the next step on. ExperimentError where they are not allowed.
@@ -316,9 +288,7 @@ class TrainingState:
         p, size, before = self.progress, self.experiment.training.batch_size, self.steps_per_epoch
         if size == p.batch_size:
             return
-        p.cut_window += (p.step_in_epoch - p.cut_step) * p.batch_size  # beyond the last one after the last batch
-        p.schedule_epochs += (p.step - p.schedule_step) / before
-        p.cut_step, p.schedule_step, p.batch_size = p.step_in_epoch, p.step, size
+        p.change_batch_size(size, steps_per_epoch=before)
         self._forget("steps_per_epoch", "schedule_shift")
         p.planned = p.planned // before * self.steps_per_epoch
         self.divisions += 1
@@ -330,17 +300,12 @@ class TrainingState:
 
     def _begin_epoch(self) -> None:
         """After an epoch: none of the next one's windows are used, and a batch size that waited for it counts."""
-        p = self.progress
-        p.epoch, p.step_in_epoch, p.cut_step, p.cut_window, p.epoch_seconds = p.epoch + 1, 0, 0, 0, 0.0
+        self.progress.begin_epoch()
         self._use_batch_size()
 
     def count_losses(self, losses: NDArray[np.float64], windows: Sequence[int]) -> None:
         """Count the losses [n] of steps over so many windows each."""
-        p = self.progress
-        for value, count in zip(losses.tolist(), windows, strict=True):
-            p.loss_sum += value * count
-            p.windows += count
-        p.last_losses = [*p.last_losses, *losses.tolist()][-LAST_LOSSES:]
+        self.progress.count_losses(losses.tolist(), windows)
 
     def epoch_scores(self, validation: Scores) -> Scores:
         """The training loss of the current epoch, each window counted once, and the scores on the validation split."""
@@ -361,23 +326,15 @@ class TrainingState:
 
         Without a validation split the last weights count.
         """
-        metrics = scores.metrics
-        p, training, val_loss = self.progress, self.experiment.training, metrics.get("val_loss")
+        p, metrics = self.progress, scores.metrics
         p.loss_sum, p.windows = 0.0, 0
         self._begin_epoch()
-        if val_loss is None:
+        if "val_loss" not in metrics:
             return False
-        best = val_loss < p.best_loss
-        p.waited = 0 if best else p.waited + 1
+        best = p.is_best(metrics)
         if best:
-            p.best_loss, p.best_epoch, p.best_step, p.best_metrics = val_loss, p.epoch, p.step, metrics
             self.best = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
-        if val_loss < p.plateau_best:
-            p.plateau_best, p.plateau_waited = val_loss, 0
-        else:
-            p.plateau_waited += 1
-            if p.plateau_waited >= training.schedule_epochs:
-                p.drops, p.plateau_waited = p.drops + 1, 0
+        p.count_plateau(metrics["val_loss"], self.experiment.training.schedule_epochs)
         return best
 
     def diverged(self, block: Steps) -> Iterator[Finding]:
@@ -410,15 +367,15 @@ class TrainingState:
         p = self.progress
         p.seconds, p.epoch_seconds, self.saved_at = seconds, epoch_seconds, time.perf_counter()
         (meta, groups), (codec, arrays) = self.contents(), self.codec_contents()
-        return CheckpointReady(p.step, p.epoch, pack(meta | codec, groups | arrays), p.best_step)
+        plain = {"experiment": self.experiment.to_dict(), **meta, **codec}
+        return CheckpointReady(p.step, p.epoch, pack(plain, groups | arrays), p.best_step)
 
     def contents(self) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:
-        """What a checkpoint holds beside the codec: plain values, and tensors by kind, for `pack`: they change."""
-        tensors, plain = _packed_optimizer(self.optimizer)
+        """What a checkpoint holds beside experiment and codec: plain values, and tensors by kind, which change."""
+        tensors, plain = packed_optimizer(self.optimizer)
         numbers = iter(range(1_000_000))
         meta = {
-            "experiment": self.experiment.to_dict(),
-            "progress": vars(self.progress),
+            "progress": dict(vars(self.progress)),
             "optimizer": plain,
             "recurrent_state": map_state(lambda _: next(numbers), self.recurrent_state),  # type: ignore[arg-type,return-value]
             **({"scaler": self.precision.to_dict()} if self.precision.scaler is not None else {}),
@@ -456,10 +413,10 @@ class TrainingState:
         state.progress = restored_progress(checkpoint)
         state.progress.batch_size = state.progress.batch_size or kept.training.batch_size
         with decoding("the checkpoint"):
-            _restore_optimizer(state.optimizer, checkpoint)
+            restore_optimizer(state.optimizer, checkpoint)
             state.precision.restore(checkpoint.meta.get("scaler", {}))
             state.best = {name: t.to(device) for name, t in checkpoint.group("best").items()}
-            state.recurrent_state = _restored_state(checkpoint, device)
+            state.recurrent_state = restored_recurrent_state(checkpoint, device)
             set_random_state(checkpoint.group("random"), device)
             state._restore_more(checkpoint)
         return state
@@ -485,63 +442,3 @@ def not_finite(step: int, first: int, *, what: str = "The loss and the weights")
         evidence="An optimizer step was so large that the numbers overflowed.",
         remedy="Lower the learning rate, or clip the gradient norm (training.clip_norm = 1).",
     )
-
-
-def restored_experiment(checkpoint: Checkpoint) -> Experiment:
-    """The experiment that a checkpoint holds, live changes included. CorruptError."""
-    try:
-        with decoding("the checkpoint's experiment"):
-            return Experiment.make(checkpoint.part("experiment"))
-    except ExperimentError as error:
-        raise CorruptError(f"the checkpoint's experiment can't be read: {error.lines[0]}") from None
-
-
-def restored_progress(checkpoint: Checkpoint) -> Progress:
-    """Where the run was at a checkpoint. CorruptError where its numbers are not possible."""
-    stored = checkpoint.part("progress")
-    with decoding("the checkpoint's progress"):
-        progress = TypeAdapter(Progress).validate_json(json.dumps(stored), strict=True)
-        numbers = [value for value in vars(progress).values() if isinstance(value, int)]
-        if min(numbers) < 0 or max(numbers) > MOST:
-            raise ValueError("a number is not possible")
-        if not all(map(math.isfinite, (progress.seconds, progress.epoch_seconds, progress.schedule_epochs))):
-            raise ValueError("a time is not finite")
-        if progress.cut_step > progress.step_in_epoch:
-            raise ValueError("the batch size changed later than now")
-        return progress
-
-
-def _restored_state(checkpoint: Checkpoint, device: torch.device) -> State:
-    if "recurrent_state" in checkpoint.meta:
-        tensors = checkpoint.group("recurrent_state")
-        tree = _as_tuples(checkpoint.meta["recurrent_state"])
-        return join_leaves((tensors[str(i)].to(device) for i in range(len(tensors))), like=tree)
-    # version 0.2 kept the layers before the batch
-    old = checkpoint.group("carried")
-    parts = tuple(old[str(i)].to(device).transpose(0, 1).contiguous() for i in range(len(old)))
-    return parts if checkpoint.meta["carried"] else parts[0] if parts else None
-
-
-def _as_tuples(tree: Any) -> Any:
-    """JSON's lists as tuples."""
-    return tuple(map(_as_tuples, tree)) if isinstance(tree, list) else tree
-
-
-def _packed_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    states = optimizer.state_dict()["state"]
-    values = {f"{index}.{name}": value for index, entries in states.items() for name, value in entries.items()}
-    tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-    return tensors, {name: value for name, value in values.items() if name not in tensors}
-
-
-def _restore_optimizer(optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> None:
-    entries: dict[int, dict[str, Any]] = {}
-    for key, value in [*checkpoint.group("optimizer").items(), *checkpoint.meta["optimizer"].items()]:
-        index, _, name = key.partition(".")
-        entries.setdefault(int(index), {})[name] = value
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for key, tensor in checkpoint.group("optimizer").items():
-        shape = parameters[int(key.partition(".")[0])].shape
-        if tensor.numel() != 1 and tensor.shape != shape:
-            raise ValueError(f"optimizer.{key} doesn't fit its parameter")
-    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -46,7 +46,7 @@ def lease(store: Store, experiment: Experiment) -> Iterator[Lease]:
 def ready(step: int, reason: str = "schedule", *, size: int = 10, shared: int = 1) -> SnapshotReady:
     """A snapshot of some bytes; `shared` stands for the codec."""
     content = pack({"step": step}, {"model": {"weight": torch.full((size,), float(step))}})
-    return SnapshotReady(step, 0, float(step), content, pack({"codec": shared}, {}), reason)  # type: ignore[arg-type]
+    return SnapshotReady(step, 0, float(step), lambda: content, pack({"codec": shared}, {}), reason)  # type: ignore[arg-type]
 
 
 def files(store: Store, run: str) -> set[str]:

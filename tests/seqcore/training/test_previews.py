@@ -12,7 +12,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.training import previews
 from seqcore.training.fit import fit
 from seqcore.training.previews import PREVIEW_SHARE, PreviewSchedule, next_preview
-from seqcore.training.state import Progress
+from seqcore.training.progress import Progress
 
 pytestmark = pytest.mark.usefixtures("short_samples")
 

@@ -149,9 +149,9 @@ def test_a_snapshot_predicts_with_the_weights_of_its_step() -> None:
 
 
 def test_a_large_model_has_fewer_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = snapshots(list(fit(experiment())))
+    usual = snapshots(list(fit(experiment(model_hidden_size=32))))
     monkeypatch.setattr(module, "MOST_BYTES", len(usual[-1].content) * 12)
-    fewer = snapshots(list(fit(experiment())))
+    fewer = snapshots(list(fit(experiment(model_hidden_size=32))))
     assert sum(len(one.content) for one in fewer) <= 12 * len(usual[-1].content)
     assert {0, 1, 10} <= {one.step for one in fewer} < {one.step for one in usual}
 
