@@ -91,7 +91,8 @@ def _norms(parts: Sequence[Traced], outputs: Tensor, of_outputs: Tensor) -> tupl
     A layer that a part does not have is NaN there.
     """
     tensors = [tensor for part in parts for layers in part.states.values() for layer in layers for tensor in layer]
-    found = iter(torch.autograd.grad(outputs, tensors, of_outputs, allow_unused=True))
+    # of a number: torch checks the shape of gradients that it is given by a package that takes a second to import
+    found = iter(torch.autograd.grad((outputs * of_outputs).sum(), tensors, allow_unused=True))
     titles = max((part.titles for part in parts), key=len)
     by_name: dict[str, list[Values]] = {}
     for part in parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -65,7 +65,7 @@ def plot_state_gradients(info: StateGradientsInfo, dark: bool = False) -> go.Fig
     rows = [_numbered(info.unit, place + 1, label) for place, label in zip(info.places, info.rows, strict=True)]
     top = float(np.nanmax(info.logs))
     steps = [_numbered(info.unit, number, step) for number, step in enumerate(info.steps, 1)]
-    labels: list[Any] = [[[row, step] for step in steps] for row in rows]
+    labels = np.stack(np.meshgrid(np.array(rows, object), np.array(steps, object), indexing="ij"), axis=-1)
     figure = go.Figure(
         go.Heatmap(
             z=info.logs, x0=1, dx=1, zmin=top - _DECADES, zmax=top, customdata=labels, showlegend=False,

@@ -1,4 +1,4 @@
-"""Training does not import torch's compiler, and its first step has the bits of torch's own."""
+"""Training and gradients do not import torch's compiler or sympy, and the first step has the bits of torch's own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from typing import Any
 
 import torch
 
+from seqcore.events import CheckpointReady
 from seqcore.experiment.experiment import Experiment
+from seqcore.inference.predictor import Predictor
+from seqcore.insight.examples import load_example
+from seqcore.insight.gradients import state_gradients
 from seqcore.models.without_compiler import step_of
-from seqcore.training.fit import fit
+from seqcore.training.fit import fit, load_table
 from seqcore.training.optimizers import OPTIMIZERS, make_optimizer
 
 
@@ -40,7 +44,13 @@ if __name__ == "__main__":  # a process of its own, without the compiler
         training = {"epochs": 1, "optimizer": name}
         small = {"data": {"options": {"samples": 60}}, "model": {"hidden_size": 4}, "training": training}
         list(fit(Experiment.make(small)))
-    assert "torch._dynamo" not in sys.modules
+    small = {"data": {"options": {"samples": 120}, "window": 8, "predict": "every"}}
+    plan = Experiment.make({**small, "model": {"hidden_size": 4, "dropout": 0.1}, "training": {"epochs": 1}})
+    list(fit(plan.with_changes({"training.replicas": 2})))
+    *_, last = (event for event in fit(plan) if isinstance(event, CheckpointReady))
+    predictor, table = Predictor.from_checkpoint(last.content), load_table(plan)
+    assert len(state_gradients(predictor, table, load_example(predictor, table, "train", 0)).loss_steps) > 1
+    assert not {"torch._dynamo", "sympy"} & set(sys.modules)
     found = {name: trained(name, step_of) for name in OPTIMIZERS}
     assert "torch._dynamo" not in sys.modules
     torch.save(found, sys.argv[1])
