@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from seqcore.errors import ExperimentError, StoreError
-from seqcore.events import Changed, CheckpointReady, Finding
+from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.execution import execute
 from seqcore.runs.store import Lease, Run, Store
 from seqcore.training.checkpoint import unpack
 from seqcore.training.control import Control
-from seqcore.training.fit import fit
+from tests.replays import assert_replays, changed
 
 RATE = "training.learning_rate"
 
@@ -49,10 +49,6 @@ def paused(store: Store, plan: Experiment, wait_until: Callable[..., None]) -> I
         store.command(run.id, "pause")
         wait_until(lambda: store.run(run.id).status == "paused")
         yield run.id
-
-
-def changed(store: Store, run: str) -> list[Changed]:
-    return [one.event for one in store.events(run, kinds=["changed"]) if isinstance(one.event, Changed)]
 
 
 def test_a_change_of_a_queued_run_holds_from_its_first_step(store: Store, plan: Experiment) -> None:
@@ -197,16 +193,6 @@ def test_a_steered_run_that_is_left_resumes_to_the_same_bits(
     assert done.status == "completed"
     assert [change.changes for change in changed(store, done.id)] == wanted
     assert_replays(store, done)
-
-
-def assert_replays(store: Store, done: Run) -> None:
-    """`fit` in one piece ends with the same bits, from the experiment and what was recorded."""
-    content = b""
-    for event in fit(done.experiment, changes=changed(store, done.id)):
-        content = event.content if isinstance(event, CheckpointReady) else content
-    one, other = unpack(content).tensors, unpack(store.checkpoint(done.id) or b"").tensors
-    assert one.keys() == other.keys()
-    assert all(one[name].equal(other[name]) for name in one)
 
 
 @pytest.mark.timeout(300)  # a worker imports torch
