@@ -1,4 +1,8 @@
-"""Sixteen replicas of a recipe trained as one model, relative to one: whole runs, in turn, on one thread."""
+"""Sixteen replicas of a recipe trained as one model, relative to one: whole runs, in turn.
+
+One model of these recipes has one thread; its replicas have as many as the run chooses on this machine, and one thread
+for comparison.
+"""
 
 from __future__ import annotations
 
@@ -44,25 +48,26 @@ def measure(options: Options) -> None:
         except (SeqcoreError, RuntimeError) as error:
             options.add(Row(title, requirement="replicas", limit=limit, skipped=str(error)))
             continue
-        whole, steps = (
-            ratios([run[i] for run in found[True]], [run[i] for run in found[False]]) for i in (0, 1)
-        )  # [rounds] each
+        whole, steps = zip(*found["one"], strict=True)
+        together, their_steps = zip(*found["replicas"], strict=True)
+        alone, _ = zip(*found["replicas, one thread"], strict=True)
         options.add(
-            Row(f"{title}, whole runs", whole, requirement="replicas", limit=limit),
-            Row(f"{title}, training steps alone", steps),
-            Row(f"{name}: one, whole run", tuple(run[0] for run in found[False]), unit="s"),
+            Row(f"{title}, whole runs", ratios(together, whole), requirement="replicas", limit=limit),
+            Row(f"{title}, whole runs, one thread", ratios(alone, whole)),
+            Row(f"{title}, training steps alone", ratios(their_steps, steps)),
+            Row(f"{name}: one, whole run", whole, unit="s"),
         )
 
 
-def in_turn(name: str, epochs: int, rounds: int) -> dict[bool, list[tuple[float, float]]]:
-    """What `trained` returns for all replicas (True) and for one (False), in alternating order after a warm-up."""
-    changes = {"training.epochs": epochs, "training.threads": 1, "training.device": "cpu"}
-    one = recipe(name).with_changes(changes)
+def in_turn(name: str, epochs: int, rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """What `trained` returns for each case, in alternating order after a warm-up."""
+    one = recipe(name).with_changes({"training.epochs": epochs, "training.threads": 1, "training.device": "cpu"})
     many = one.with_changes({"training.replicas": REPLICAS})
-    found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    cases = {"one": one, "replicas": many.with_changes({"training.threads": None}), "replicas, one thread": many}
+    found: dict[str, list[tuple[float, float]]] = {case: [] for case in cases}
     for number in range(rounds + 1):
-        for batched in (True, False) if number % 2 else (False, True):
-            taken = trained(many if batched else one)
+        for case in reversed(cases) if number % 2 else cases:
+            taken = trained(cases[case])
             if number:
-                found[batched].append(taken)
+                found[case].append(taken)
     return found

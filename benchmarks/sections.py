@@ -19,7 +19,7 @@ SECTIONS = {
     "frameworks": SectionEntry("steps and epochs of all frameworks side by side", "side_by_side:measure"),
     "busy": SectionEntry("steps of all frameworks beside a busy process", "side_by_side:measure_beside_busy"),
     "watched": SectionEntry("a run watched by a browser, and memory", "watched:measure"),
-    "replicas": SectionEntry("16 replicas as one model", "replicas:measure"),
+    "replicas": SectionEntry("16 replicas as one model", "replicas:measure", False),
     "threads": SectionEntry("one and two threads, alone and beside a busy process", "threads:measure", False),
     "click": SectionEntry("first point after a click, chart updates a second", "click_to_point:measure"),
     "start": SectionEntry("cold start, visits of pages, layout shift", "start:measure"),

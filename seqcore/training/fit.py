@@ -104,8 +104,8 @@ def _train(
     p, steps, scoring = state.progress, StepBuffer(), Scoring(state, control)
     captured = CapturedStep(state) if state.device.type == "cuda" else None
     rng.start_at(p.seconds)
-    p.threads = experiment.training.threads or _threads(state, resumed=checkpoint is not None)
-    rng.use_threads(p.threads)
+    state.use_threads(experiment.training.threads or _threads(state, resumed=checkpoint is not None))
+    rng.use_threads(state.operation_threads)
     epoch_began = rng.seconds - p.epoch_seconds
 
     def checkpoint_now() -> CheckpointReady:
@@ -125,7 +125,11 @@ def _train(
             yield scoring.preview()
         if not requests.should_stop() and time.perf_counter() - state.saved_at > _CHECKPOINT_SECONDS:
             yield checkpoint_now()
+        yield from apply_requests()
+
+    def apply_requests() -> Iterator[Event]:
         yield from requests.apply()
+        rng.use_threads(state.operation_threads)
 
     snapshots = Snapshots(state)
     requests = Requests(state, control, replay, checkpoint_now, snapshot_now, rng.waiting)
@@ -136,7 +140,7 @@ def _train(
     if p.step == 0:
         yield scoring.preview()
         yield from snapshot_now("schedule")
-    yield from requests.apply()
+    yield from apply_requests()
     while True:
         while state.has_epochs_left and not requests.should_stop():
             for batch, continues in state.remaining_batches():
@@ -232,7 +236,7 @@ def _threads(state: TrainingState, *, resumed: bool) -> int:
         return state.progress.threads
     if resumed or state.device.type != "cpu":  # checkpoints of earlier versions are of one thread
         return 1
-    return choose_threads(state.model, state.experiment.training.batch_size)
+    return choose_threads(state.model, state.experiment.training.batch_size, divided=state.divided)
 
 
 def _flush(state: TrainingState, steps: StepBuffer, requests: Requests) -> Iterator[Event]:
@@ -252,7 +256,7 @@ def _started(state: TrainingState, scoring: Scoring, device: tuple[torch.device,
     return Started(
         device=str(device[0]),
         device_reason=device[1],
-        threads=torch.get_num_threads(),
+        threads=p.threads,
         versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         parameters=state.summary.parameters,
         split_sizes=state.dataset.sizes(),

@@ -183,7 +183,7 @@ class ReplicatedState(TrainingState):
         """For each step of the epoch since its batch size changed: the windows of all replicas, how many each has, and
         which continue others."""
         p, training, data = self.progress, self.batching, self.dataset
-        orders = data.orders("train", training, [own.seed for own in self._sections], p.epoch)
+        orders = data.orders("train", training, range(training.seed, training.seed + self.count), p.epoch)
         if orders is not None:
             for start in range(p.cut_window, orders.shape[1], training.batch_size):
                 part = orders[:, start : start + training.batch_size]
@@ -251,8 +251,15 @@ class ReplicatedState(TrainingState):
         return random.draw(like.shape[1:], normal)
 
     def _use_batch_size(self) -> None:
+        before = self.progress.batch_size
         super()._use_batch_size()
-        self._forget("_sections")
+        if self.progress.batch_size != before:
+            self._forget("_sections")
+
+    @property
+    def divided(self) -> bool:
+        """As for one model: where gradients are by formula."""
+        return self.direct is not None
 
     def backward(self, loss: Tensor) -> None:
         """Leave the gradients of the losses [K] in the parameters."""

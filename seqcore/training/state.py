@@ -23,7 +23,7 @@ from seqcore.events import CheckpointReady, Finding, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.live import checked_changes
 from seqcore.experiment.training_config import TrainingConfig
-from seqcore.models.direct import DirectGradients
+from seqcore.models.direct import DirectGradients, DividedGradients
 from seqcore.models.dropout import set_dropout
 from seqcore.models.replicated import carried_state
 from seqcore.models.state import State, leaves, map_state
@@ -205,9 +205,26 @@ class TrainingState:
         return self.task.loss(outputs, batch), after
 
     @cached_property
-    def direct(self) -> DirectGradients | None:
+    def direct(self) -> DirectGradients | DividedGradients | None:
         """Loss and gradients by formula, where model and loss are covered."""
-        return None if self.precision.mixed else DirectGradients.of(self.model, self.task.plain_loss)
+        if self.precision.mixed:
+            return None
+        return DirectGradients.of(self.model, self.task.plain_loss, threads=self.progress.threads or 1)
+
+    def use_threads(self, threads: int) -> None:
+        """Train on so many threads from now on."""
+        self.progress.threads = threads
+        self._forget("direct")
+
+    @property
+    def operation_threads(self) -> int:
+        """The threads of torch's operations: 1 where threads share the replicas."""
+        return 1 if self.divided else self.progress.threads
+
+    @property
+    def divided(self) -> bool:
+        """Whether threads share the replicas; otherwise they share each operation."""
+        return False
 
     def gradients(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
         """The training loss of a batch, and the recurrent state after it; gradients are left in the parameters."""

@@ -14,21 +14,25 @@ __all__ = ["CORES_VARIABLE", "available_cores", "choose_threads", "cores_of_a_sl
 
 CORES_VARIABLE = "SEQCORE_CORES"  # cores of one run in a worker; set by the launcher
 _PRODUCTS = 4_000_000  # multiplications of one time step that occupy a thread: about 0.1 ms, ten times a barrier
+_PRODUCTS_OF_REPLICAS = 500_000  # the same where threads meet once in a training step: several times Python's share
 
 
-def choose_threads(model: nn.Module, batch_size: int) -> int:
+def choose_threads(model: nn.Module, batch_size: int, *, divided: bool = False) -> int:
     """Threads for a model that is trained on batches of `batch_size`; 1 for small models.
+
+    `divided` says that threads share replicas (`DirectGradients`), not the operations.
 
     It depends on the model and on this machine, not on how busy the machine is: the same run on the same machine has
     the same number, and with it the same numbers to the bit. A time step multiplies each weight matrix with one row
     for each sequence of the batch. Where that is less work than `_PRODUCTS`, threads would wait for each other longer
-    than they compute.
+    than they compute. Threads that share replicas meet only once in a training step, but hold Python's lock in turn
+    between operations.
     """
     from torch import nn
 
     tables = {id(p) for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
     weights = sum(p.numel() for p in model.parameters() if p.dim() > 1 and id(p) not in tables)
-    return max(1, min(_cores(), weights * batch_size // _PRODUCTS))
+    return max(1, min(_cores(), weights * batch_size // (_PRODUCTS_OF_REPLICAS if divided else _PRODUCTS)))
 
 
 def available_cores() -> int:

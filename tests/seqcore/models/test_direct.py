@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from seqcore.experiment.config import ModelConfig
 from seqcore.models import small_products
 from seqcore.models.architecture import ModelContext
-from seqcore.models.direct import DirectGradients
+from seqcore.models.direct import DirectGradients, DividedGradients
 from seqcore.models.losses import LOSSES
+from seqcore.models.replica_rnn import ReplicaRNN
 from seqcore.models.replicated import Replicated
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import leaves, map_state
@@ -106,27 +107,43 @@ def test_one_model_has_autograds_loss_state_and_gradients(
     outputs=st.sampled_from([1, 2, 20]),
     carried=st.booleans(),
     by_numpy=st.booleans(),
+    threads=st.integers(1, 4),
+    relu=st.booleans(),
     seed=st.integers(0, 999),
 )
 def test_replicas_have_the_results_of_each_alone(
     kind: str, loss: str, layers: int, predict: str, batch: int, steps: int, features: int, outputs: int,
-    carried: bool, by_numpy: bool, seed: int,
+    carried: bool, by_numpy: bool, threads: int, relu: bool, seed: int,
 ) -> None:  # fmt: skip
     with mock.patch.object(small_products, "_LEAST", 0 if by_numpy else 2**14):
-        compare_replicas(kind, layers, predict, loss, batch, steps, features, outputs, carried, seed)
+        compare_replicas(kind, layers, predict, loss, batch, steps, features, outputs, carried, threads, relu, seed)
+
+
+@pytest.mark.parametrize("predict", ["last", "every"])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("relu", [False, True])
+def test_small_rnn_layers_of_replicas(relu: bool, layers: int, predict: str) -> None:
+    for threads, carried in product((1, 2), (False, True)):
+        with (
+            mock.patch.object(small_products, "_LEAST", 0),
+            mock.patch.object(ReplicaRNN, "backward", autospec=True, side_effect=ReplicaRNN.backward) as used,
+        ):
+            compare_replicas("rnn", layers, predict, "mse", 4, 20, 2, 3, carried, threads, relu, seed=1)
+        assert used.call_count == layers * threads
 
 
 def compare_replicas(
     kind: str, layers: int, predict: str, loss: str, batch: int, steps: int, features: int, outputs: int,
-    carried: bool, seed: int,
+    carried: bool, threads: int, relu: bool, seed: int,
 ) -> None:  # fmt: skip
     torch.manual_seed(seed)
     symbolic = loss == "cross_entropy"
     size = {"features": features, "outputs": outputs}
-    models = [model_of(kind, layers, predict, symbolic=symbolic, **size) for _ in range(3)]
-    together, alone = (DirectGradients.of(m, loss) for m in (Replicated(models), models[0]))
+    options = {"nonlinearity": "relu"} if relu and kind == "rnn" else {}
+    models = [model_of(kind, layers, predict, symbolic=symbolic, **size, **options) for _ in range(3)]
+    together = DirectGradients.of(Replicated(models), loss, threads=threads)
     assert together is not None
-    assert alone is not None
+    assert isinstance(together, DividedGradients) is (threads > 1)
     inputs, targets = batch_of(loss, 3, batch, steps, predict=predict, **size)
     before = map_state(lambda part: torch.randn(3, *part.shape), models[0].initial_state(batch)) if carried else None
     losses, after, gradients = together(inputs, targets, before)

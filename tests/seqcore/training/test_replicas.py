@@ -15,6 +15,7 @@ from seqcore.events import CheckpointReady, Epoch, Event, Finding, Finished, Pre
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.inference.predictor import Predictor
 from seqcore.models import MODELS, capabilities_of
+from seqcore.models.direct import DividedGradients
 from seqcore.models.replicated import Replicated
 from seqcore.results import LabelsView, SeriesView, SymbolsView
 from seqcore.tasks import TASKS
@@ -92,7 +93,9 @@ def fresh(experiment: Experiment) -> TrainingState:
         if isinstance(values, torch.Tensor) and values.is_floating_point():
             setattr(data, name, values.double())
     torch.manual_seed(experiment.training.seed)
-    return state_type(experiment).fresh(experiment, task, data, CPU)
+    state = state_type(experiment).fresh(experiment, task, data, CPU)
+    state.use_threads(experiment.training.threads or 1)
+    return state
 
 
 def steps_of(state: TrainingState, most: int = 3, epochs: int = 2) -> tuple[np.ndarray[Any, Any], ...]:
@@ -145,6 +148,40 @@ def test_every_kind_of_prediction_trains_as_with_each_seed_alone(kind: str) -> N
 def test_every_optimizer_trains_as_with_each_seed_alone(optimizer: str) -> None:
     changes = {"training__optimizer": optimizer, "training__weight_decay": 0.01, "training__clip_norm": 0.1}
     assert_equal_to_lone_seeds(plan("mingru", "forecast", training__replicas=2, **changes))
+
+
+def undropped(name: str, kind: str, **changes: Any) -> Experiment:
+    """A small experiment whose gradients are by formula."""
+    experiment = plan(name, kind, **changes)
+    return experiment.with_changes({"model.dropout": 0.0, "model.recurrent_dropout": 0.0})
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("kind", ["forecast", "stateful", "text"])
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+def test_threads_share_replicas_without_a_change_of_their_numbers(name: str, kind: str) -> None:
+    experiment = undropped(name, kind, training__replicas=3, training__threads=2)
+    assert isinstance(fresh(experiment).direct, DividedGradients)
+    assert_equal_to_lone_seeds(experiment)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_a_run_whose_threads_share_replicas_resumes_to_the_bit(dropout: float) -> None:
+    experiment = undropped("rnn", "every step", training__replicas=3, training__threads=2)
+    control, events, cut = Control(), [], None
+    for event in fit(experiment, control=control):
+        events.append(event)
+        if isinstance(event, Started):
+            control.change({"model.dropout": dropout})  # more than 0: threads share the operations from now on
+        if isinstance(event, Epoch):
+            control.save()
+        if isinstance(event, CheckpointReady) and event.step and cut is None:
+            cut = event
+    assert of(events, Started)[0].threads == 2
+    assert cut is not None
+    again = list(fit(experiment.with_changes({"model.dropout": dropout}), resume=cut.content))
+    assert np.array_equal(losses(again), losses(events)[cut.step :])
+    assert of(again, Finished)[0].replicas == of(events, Finished)[0].replicas
 
 
 @pytest.mark.usefixtures("float64")

@@ -74,7 +74,7 @@ def started(events: list[Any]) -> Started:
 
 def test_a_resumed_run_keeps_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = Experiment.make().with_changes(PLAN)
-    monkeypatch.setattr("seqcore.training.fit.choose_threads", lambda model, batch_size: 2)
+    monkeypatch.setattr("seqcore.training.fit.choose_threads", lambda model, batch_size, divided: 2)
     before = torch.get_num_threads()
     seen = []
     events = []
@@ -84,7 +84,7 @@ def test_a_resumed_run_keeps_its_number(monkeypatch: pytest.MonkeyPatch) -> None
     assert started(events).threads == 2
     assert set(seen) == {before}  # the caller's own, between two events
     content = next(e.content for e in events if isinstance(e, CheckpointReady))
-    monkeypatch.setattr("seqcore.training.fit.choose_threads", lambda model, batch_size: 1)
+    monkeypatch.setattr("seqcore.training.fit.choose_threads", lambda model, batch_size, divided: 1)
     assert started(list(fit(experiment, resume=content))).threads == 2
     assert started(list(fit(experiment.with_changes({"training.threads": 1}), resume=content))).threads == 1
 
@@ -94,7 +94,7 @@ def test_a_checkpoint_without_a_number_is_of_one_thread(monkeypatch: pytest.Monk
     content = next(e.content for e in fit(experiment) if isinstance(e, CheckpointReady))
     kept = unpack(content)
     older = {k: v for k, v in kept.part("progress").items() if k != "threads"}
-    monkeypatch.setattr("seqcore.training.fit.choose_threads", lambda model, batch_size: 2)
+    monkeypatch.setattr("seqcore.training.fit.choose_threads", lambda model, batch_size, divided: 2)
     events = list(fit(experiment, resume=repacked(kept, {**kept.meta, "progress": older})))
     assert started(events).threads == 1
 
