@@ -148,6 +148,7 @@ def known_errors(experiment: Experiment, table: Table) -> tuple[str, ...] | None
 
 def check(experiment: Experiment, table: Table) -> tuple[str, ...]:
     """Why training would be refused before its first step, one line each; empty if it would start."""
+    warm_up.current.wait_for_torch()  # not in the cached function, which would keep what this draws and draw it again
     return _check(experiment.to_json(), table)
 
 
@@ -198,7 +199,6 @@ def _data_warnings(experiment: str, _table: Table) -> list[Finding]:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _check(experiment: str, _table: Table) -> tuple[str, ...]:
-    warm_up.current.wait_for_torch()
     from seqcore.training.fit import check
 
     try:

@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from seqcore.runs import service
 from seqcore.runs.service import Service
@@ -74,3 +76,27 @@ def test_closing_ends_the_wait_for_a_visitor(warm: WarmUp, monkeypatch: pytest.M
     thread.join(60)
     assert not thread.is_alive()
     service.current.close()
+
+
+def test_what_is_drawn_during_the_wait_for_torch_is_not_drawn_again(
+    warm: WarmUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would move all that follows, so that the browser makes the charts anew."""
+
+    def page() -> None:
+        from seqcore.experiment.recipes import load_recipe
+        from ui import data_picker, overview
+
+        experiment = load_recipe("ramp-next-value").experiment
+        overview.check(experiment, data_picker.table_of(experiment))
+
+    torch = iter((False, True))
+    monkeypatch.setattr(warm_up, "current", warm)
+    monkeypatch.setattr(warm_up, "has_torch", lambda: next(torch))
+    warm._began = True
+    warm._ready.set()
+    st.cache_data.clear()
+    app = AppTest.from_function(page, default_timeout=240).run()
+    assert [html.proto.body for html in app.get("html")] == ['<span class="sl-sent"></span>']
+    assert not app.run().get("html")
+    assert not app.exception
