@@ -189,16 +189,10 @@ class _Source:
     def ragged_numbers(self, positions: list[int]) -> list[int]:
         """The same for rows with another number of values."""
         width = len(self.layout.columns)
-        found = _at(positions, (row.line for row in self._rows() if len(row.cells) != width))
-        return [found.get(position, position + 1 + self.layout.skip) for position in positions]
-
-
-def _at(positions: list[int], lines: Iterator[int]) -> dict[int, int]:
-    """The lines at these positions, read no further than the last of them."""
-    wanted, last = set(positions), max(positions, default=-1)
-    with contextlib.suppress(DataError):  # a row that can't be parsed
-        return {place: line for place, line in enumerate(itertools.islice(lines, last + 1)) if place in wanted}
-    return {}
+        lines, found = (row.line for row in self._rows() if len(row.cells) != width), list[int]()
+        with contextlib.suppress(DataError):  # a row that can't be parsed
+            found.extend(itertools.islice(lines, max(positions, default=-1) + 1))
+        return [found[place] if place < len(found) else place + 1 + self.layout.skip for place in positions]
 
 
 def _with_decimal(column: pa.ChunkedArray, own: str, decimal: str) -> pa.ChunkedArray:

@@ -88,12 +88,6 @@ class Unclosable:
 
     read1 = read
 
-    def readinto(self, buffer: Any) -> int:
-        """The next bytes, into `buffer`."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
     def close(self) -> None:
         """Do nothing: the owner closes the stream."""
 

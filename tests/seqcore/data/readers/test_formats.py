@@ -260,7 +260,7 @@ class TestRecordings:
         noise = RNG.normal(0, 0.1, rate)
         held = io.BytesIO()
         soundfile.write(held, noise.astype(np.float32), rate, format="WAV")
-        count = 2_500_000 // len(held.getvalue())
+        count = 1_500_000 // len(held.getvalue())
         packed = zipped({f"{'ab'[i % 2]}/{i}.wav": held.getvalue() for i in range(count)})
         size = count * len(held.getvalue())
         read(packed, "first.zip")  # libraries and their tables
@@ -408,32 +408,58 @@ def test_progress_rises_to_one(content: str | bytes, name: str) -> None:
     assert told[-1] == 1.0
 
 
-@given(st.sampled_from([*SUFFIXES, "", "xlsx"]), st.sampled_from([b"", b"PAR1", b"PK\x03\x04", b"RIFF\0\0\0\0WAVE",
-       b"\x1f\x8b", b"@data\n", b"label,", b"a\tb\n", b"id,label,t\n"]), st.binary(max_size=120))  # fmt: skip
-@settings(deadline=None, max_examples=80)
-def test_any_bytes_under_any_name_give_a_table_or_our_own_error(suffix: str, start: bytes, rest: bytes) -> None:
+def check_any(content: bytes, name: str) -> None:
+    """Reading gives a table as every table is, or our own error."""
     try:
-        table = read(start + rest, f"x.{suffix}")
+        table = read(content, name)
     except DataError as error:
         check_lines(error)
         return
     assert len(table.lengths) >= 1
+    assert len(table) >= 1
+    assert table.labels is None or len(table.labels) == len(table.lengths)
+    assert table.symbolic or not np.isinf(table.values).any()
+    if table.times is not None:
+        later = np.diff(table.times) > np.timedelta64(0)
+        later[table.offsets[1:-1] - 1] = True
+        assert later.all()
+
+
+STARTS = (
+    b"",
+    b"PAR1",
+    b"PK\x03\x04",
+    b"RIFF\0\0\0\0WAVE",
+    b"\x1f\x8b",
+    b"@data\n",
+    b"label,",
+    b"a\tb\n",
+    b"id,label,t\n",
+)
+PIECES = (
+    *("1", "2.5", "2,5", "", "a", "b c", "label", "id", "2024-01-01", "01/02/2024", "inf", "NA", "?", ":", '"', ";"),
+    *("\t", ",", ",", ",", "\n", "\n", "\n"),
+)
+
+
+@given(
+    st.sampled_from([*SUFFIXES, "", "xlsx"]),
+    st.sampled_from(STARTS),
+    st.one_of(st.binary(max_size=120), st.text(max_size=120).map(lambda text: text.encode("utf-8", "replace"))),
+)
+@settings(deadline=None, max_examples=100)
+def test_any_bytes_under_any_name_give_a_table_or_our_own_error(suffix: str, start: bytes, rest: bytes) -> None:
+    check_any(start + rest, f"x.{suffix}")
 
 
 @given(
     st.sampled_from(["csv", "tsv", "txt", "ts"]),
-    st.lists(
-        st.sampled_from(["1", "2.5", "", "a", "b c", "label", "id", "2024-01-01", "?", ":", "\t", ",", "\n", "\n"])
-    ),
+    st.sampled_from(["", ","]),
+    st.lists(st.sampled_from(PIECES), max_size=40),
 )
-@settings(deadline=None, max_examples=80)
-def test_any_pieces_of_rows_give_a_table_or_our_own_error(suffix: str, pieces: list[str]) -> None:
-    try:
-        table = read("".join(pieces), f"x.{suffix}")
-    except DataError as error:
-        check_lines(error)
-        return
-    assert table.labels is None or len(table.labels) == len(table.lengths)
+@settings(deadline=None, max_examples=100)
+def test_any_pieces_of_rows_give_a_table_or_our_own_error(suffix: str, between: str, pieces: list[str]) -> None:
+    check_any(between.join(pieces).encode(), f"x.{suffix}")
 
 
 MEASURE = """
@@ -454,12 +480,12 @@ for name in sys.argv[3:]:
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
 """
-LARGE = {"large.csv": 3, "panel.csv": 6.5, "two.parquet": 4.5, "x.ts": 2, "t.txt": 4.5, "pairs.tsv": 9.5}
-"""Large files by kind, and the memory that reading one may take, relative to its size: a fifth more than measured."""
+LARGE = {"large.csv": 4.4, "panel.csv": 8.5, "two.parquet": 4.6, "x.ts": 2, "t.txt": 7.2, "pairs.tsv": 11.2}
+"""Large files by kind, and the memory that reading one may take, relative to its size: 15% more than measured."""
 
 
 def write_files(folder: Path, size: int) -> Path:
-    """A file of each of the kinds. With a size of 1,000 they are so large that what any file takes does not count."""
+    """A file of each of the kinds, of up to 18 MB with a size of 400."""
     folder.mkdir()
     (folder / "large.csv").write_bytes(b"value\n" + b"3.141592\n2.718281\n" * 2_500 * size)
     dates = (np.datetime64("2000-01-01") + np.arange(6 * size)).astype(str).tolist()
@@ -478,7 +504,7 @@ def write_files(folder: Path, size: int) -> Path:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, float]]:
     """Rows, and the memory that reading takes relative to the size of the file, of each large file."""
     folder = tmp_path_factory.mktemp("files")
-    small, large = write_files(folder / "small", 1), write_files(folder / "large", 1_000)
+    small, large = write_files(folder / "small", 1), write_files(folder / "large", 400)
     command = [sys.executable, "-c", MEASURE, str(small), str(large), *LARGE]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     found = {name: tuple(map(int, line.split())) for name, line in zip(LARGE, lines, strict=True)}
@@ -491,7 +517,7 @@ def test_a_large_file_of_any_kind_is_read_in_a_few_times_its_size(
     kind: str, measured: dict[str, tuple[int, float]]
 ) -> None:
     rows, memory = measured[kind]
-    assert rows > 100_000
+    assert rows > 30_000
     assert 0.5 < memory < LARGE[kind]  # less is a measurement that went wrong
 
 

@@ -322,29 +322,6 @@ def test_what_is_written_reads_back_exactly(rows: list[tuple[float, float | None
     assert values_of(table) == [list(row) for row in rows]
 
 
-@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace"))))
-@settings(deadline=None, max_examples=80)
-def test_any_bytes_give_a_table_of_finite_values_or_one_of_our_errors(content: bytes) -> None:
-    try:
-        table = read(content)
-    except DataError:
-        return
-    assert not np.isinf(table.values).any()
-    assert len(table) >= 1
-    if table.times is not None:
-        assert np.all(np.diff(table.times) > np.timedelta64(0))
-
-
-@given(st.lists(st.sampled_from(["1", "2,5", "", "x", "2024-01-01", "01/02/2024", '"', "\n", ",", ";", "inf", "NA"])))
-@settings(deadline=None, max_examples=80)
-def test_any_mixture_of_pieces_of_csv_gives_a_table_or_one_of_our_errors(pieces: list[str]) -> None:
-    try:
-        table = read(",".join(pieces))
-    except DataError:
-        return
-    assert not np.isinf(table.values).any()
-
-
 def test_zip_bombs_and_pictures_are_recognised_by_their_first_bytes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seqcore.data.readers.text_encoding, "_fault", lambda *_: pytest.fail("all was read"))
     lines_of(b"PK\x03\x04" + bytes(1_000_000))
