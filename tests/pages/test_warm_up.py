@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,12 +29,13 @@ AppTest.from_file(os.path.abspath("pages/_router.py"), default_timeout=240).run(
 
 
 @pytest.fixture
-def warm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WarmUp:
+def warm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmUp]:
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
     monkeypatch.setattr(service, "current", Service())
     monkeypatch.setattr(warm_up, "LEAST", 0.0)
     monkeypatch.setattr(warm_up, "MOST", 0.0)
-    return WarmUp()
+    yield WarmUp()
+    gc.unfreeze()
 
 
 def in_thread(warm: WarmUp) -> threading.Thread:
@@ -61,9 +64,12 @@ def test_a_worker_is_started_and_torch_imported_after_the_first_page(
     warm.visited()
     thread.join(0.3)
     assert started == []
+    assert not gc.isenabled()
     warm.wait_for_torch()
     thread.join(60)
     assert started == ["spare"]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 100_000
     service.current.close()
 
 
