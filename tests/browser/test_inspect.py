@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 import seqcore
 from seqcore.runs.store import Store
-from tests.browser.conftest import PATIENCE, new_context
-from tests.servers import Server, running_server
+from tests.browser.conftest import PATIENCE
+from tests.servers import Server
 
 expect.set_options(timeout=PATIENCE)
 
@@ -20,28 +18,20 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with one run of numbers."""
-    folder = tmp_path_factory.mktemp("inspect")
-    store = Store(folder / "runs")
+def trained(server: Server) -> str:
+    """A run of numbers in the server's store."""
+    store = Store(server.store)
     changes = {"training.epochs": 2, "model.hidden_size": 8, "data.options.samples": 300}
-    seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=store, recipe="bouncing-ball")
+    run = seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=store, recipe="bouncing-ball").id
     store.close()
-    with running_server(root, folder) as running:
-        yield running
+    return run
 
 
 @pytest.fixture
-def inspected(browser: Browser, trained: Server) -> Iterator[Page]:
-    context = new_context(browser, trained)
-    page = context.new_page()
-    broken: list[str] = []
-    page.on("pageerror", lambda error: broken.append(str(error)))
-    page.goto(f"{trained.url}/inspect?run=latest")
+def inspected(page: Page, trained: str) -> Page:
+    page.goto(f"/inspect?run={trained}")
     expect(page.locator(".heat-maps[data-at]")).to_be_visible(timeout=PATIENCE)
-    yield page
-    assert not broken
-    context.close()
+    return page
 
 
 def open_section(page: Page, section: str, picture: str) -> None:

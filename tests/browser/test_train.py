@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from seqcore.runs.api import open_store
 from tests.browser.conftest import PATIENCE, Server, new_context
 
 expect.set_options(timeout=PATIENCE)
@@ -66,12 +67,21 @@ def until(page: Page, condition: str) -> None:
         page.wait_for_timeout(50)
 
 
+def train_slowly(page: Page, server: Server) -> None:
+    """Train in slow motion, which leaves the cores to the browser and the server."""
+    train(page)
+    expect(page).to_have_url(re.compile(r"[?&]run="))
+    store = open_store(server.store)
+    store.command(query(page)["run"], "slow", {"steps_per_second": 100.0})
+    store.close()
+    status(page, "running")
+
+
 @pytest.fixture
-def running(page: Page) -> Page:
+def running(page: Page, server: Server) -> Page:
     """A page with a run that trains until it is stopped."""
     open_page(page, LONG)
-    train(page)
-    status(page, "running")
+    train_slowly(page, server)
     wait_for_step(page, 20)
     return page
 
@@ -173,9 +183,9 @@ def test_a_refresh_a_second_tab_and_a_second_browser_show_the_same_live_run(
     other.close()
 
 
-def test_four_seeds_draw_a_band_while_they_train(page: Page) -> None:
+def test_four_seeds_draw_a_band_while_they_train(page: Page, server: Server) -> None:
     open_page(page, f"{LONG}&training.replicas=4")
-    train(page)
+    train_slowly(page, server)
     wait_for_step(page, 40)
     status(page, "running")
     band = page.locator("[data-testid=loss-chart] .scatterlayer .trace path.js-fill").first
