@@ -243,7 +243,7 @@ def test_a_proxy_s_address_in_the_settings_is_an_origin_of_the_server(configured
 
 def test_uploads_do_not_fill_the_memory(configured: Server) -> None:
     with visit(configured) as visitor:
-        visitor.see_page()
+        visitor.see_page("runs")
 
         def upload(n: int) -> int:
             place, headers = f"/_stcore/upload_file/{visitor.session}/{n}", {"Origin": configured.origin}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -70,10 +72,20 @@ def ask(store_url: str, capsys: pytest.CaptureFixture[str]) -> Ask:
     return run
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store with a small finished run."""
+    folder = tmp_path_factory.mktemp("trained")
+    assert main(["train", "bouncing-ball", "--store", str(folder), *QUICK]) == 0
+    return folder
+
+
 @pytest.fixture
-def ball(ask: Ask) -> str:
-    """The id of a small finished run."""
-    return ask("train", "bouncing-ball", "--json", *QUICK).objects[-1]["run"]
+def ball(trained: Path, tmp_path: Path, store_url: str) -> str:
+    """The id of a small finished run, in the store of the test."""
+    shutil.copytree(trained, tmp_path / "store")
+    with contextlib.closing(open_store(store_url)) as store:
+        return store.run("latest").id
 
 
 @pytest.fixture
