@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from seqcore.errors import StoreError
 from seqcore.runs.api import open_store
 from tests.servers import Server, running_server
 
-PATIENCE = 60_000  # milliseconds: a busy machine is slow, not broken
+PATIENCE = 120_000  # milliseconds: a busy machine is slow, not broken
+expect.set_options(timeout=PATIENCE)  # of the whole process: in a module it would depend on the order of imports
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from playwright.sync_api import Page, expect
 
 from seqcore.runs.store import Store
 
-expect.set_options(timeout=120_000)  # a busy machine is slow, not broken
 pytestmark = pytest.mark.timeout(600)
 
 NAMES = ["RNN", "LSTM", "GRU", "minGRU"]

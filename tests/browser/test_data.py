@@ -7,10 +7,6 @@ import math
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE
-
-expect.set_options(timeout=PATIENCE)
-
 
 def test_a_file_is_uploaded_shown_and_trained_on(page: Page) -> None:
     days = np.datetime64("2020-01-01") + np.arange(300)

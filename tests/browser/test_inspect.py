@@ -12,8 +12,6 @@ from seqcore.runs.store import Store
 from tests.browser.conftest import PATIENCE
 from tests.servers import Server
 
-expect.set_options(timeout=PATIENCE)
-
 pytestmark = pytest.mark.timeout(600)
 
 

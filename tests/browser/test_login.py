@@ -13,7 +13,6 @@ from tests.browser.conftest import new_context
 from tests.oidc_provider import Provider, running_provider
 from tests.servers import Server, running_server
 
-expect.set_options(timeout=60_000)  # a busy machine is slow, not broken
 pytestmark = pytest.mark.timeout(240)
 
 

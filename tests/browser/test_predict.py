@@ -10,7 +10,6 @@ from playwright.sync_api import expect
 import seqcore
 from seqcore.runs.store import Store
 
-expect.set_options(timeout=60_000)  # a busy machine is slow, not broken
 pytestmark = pytest.mark.timeout(240)
 
 

@@ -11,7 +11,6 @@ import seqcore
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.store import Store
 
-expect.set_options(timeout=60_000)  # a busy machine is slow, not broken
 pytestmark = pytest.mark.timeout(240)
 
 

@@ -12,7 +12,6 @@ from seqcore.runs.api import open_store
 from tests.browser.conftest import PATIENCE
 from tests.servers import Server
 
-expect.set_options(timeout=PATIENCE)
 PLOT = "document.querySelector('[data-testid=loss-chart] .live-chart-plot')"
 
 

@@ -14,7 +14,6 @@ from seqcore.insight.examples import load_example
 from seqcore.insight.probes import probe
 from seqcore.runs.store import Store
 
-expect.set_options(timeout=60_000)  # a busy machine is slow, not broken
 pytestmark = pytest.mark.timeout(240)
 
 AT, EXAMPLE, STEP, UNIT = 10, 3, 12, 4  # numbers from 0
