@@ -12,6 +12,7 @@ from seqcore.errors import SeqcoreError
 from seqcore.plots.gradient_by_lag import gradient_by_lag_info, plot_gradient_by_lag
 from seqcore.plots.input_gradient import input_gradient_info, plot_input_gradient
 from seqcore.plots.state_gradients import plot_state_gradients, state_gradients_info
+from seqcore.results.formatting import typeset
 from seqcore.results.gradients import GradientByLagView, InputGradientView, StateGradientsView, joined
 from seqcore.runs.records import Run, Snapshot
 from ui import run_labels
@@ -105,6 +106,9 @@ def _by_lag(inspected: Inspected, others: tuple[str, ...]) -> None:
         return
     view = joined(tuple(views))
     sentences = view.sentences()
+    if max(len(curve.median) for curve in view.curves) < 2:
+        st.caption("The model reads one step, so that all of the gradient lies there.")
+        return
     figure = plot_gradient_by_lag(gradient_by_lag_info(view))
     live_chart(
         figure, key=f"memory-lag-{inspected.run.id}", label=f"Gradient by lag. {' '.join(sentences)}",
@@ -172,7 +176,7 @@ def _by_state(inspected: Inspected) -> dict[str, int]:
         figure, key=f"memory-states-{inspected.run.id}", height=height, revision=inspected.of,
         label=f"Gradient of the loss by state. {_spoken(view, name, layer)}",
     )  # fmt: skip
-    st.caption(f"{view.caption} Loss of this example: {view.loss:.4g}.")
+    st.caption(typeset(f"{view.caption} Loss of this example: {view.loss:.4g}."))
     return {f"memory-states-{inspected.run.id}": max(0, len(inspected.example.steps) - len(view.steps))}
 
 

@@ -42,7 +42,9 @@ def similar(inspected: Inspected) -> None:
     if internals is None or not names:
         st.info(escape(inspected.refusal or "This model has no states to compare."))
         return
-    steps = len(internals.steps)
+    steps = len(
+        inspected.example.steps
+    )  # those of the first stage, as only it is searched: of a translator the encoder
     if steps < 2:
         st.info("This example has one step; similar moments are found for a span of steps.")
         return
@@ -89,7 +91,10 @@ def similar(inspected: Inspected) -> None:
         else "Line: the mean of the input's columns. " if len(columns_of) > MOST_LINES
         else f"Line: {escape(columns_of[0])}. "
     )  # fmt: skip
-    st.caption(f"{drawn}Shaded: the moment; beside it what comes before and after. The title opens the example there.")
+    stage = "Compared are the steps of the encoder. " if steps < len(internals.steps) else ""
+    st.caption(
+        f"{drawn}Shaded: the moment; beside it what comes before and after. {stage}The title opens the example there."
+    )
     download_csv(view, name=file_stem(title(inspected.run), "similar-moments"), key=f"similar-csv-{run}")
 
 

@@ -70,6 +70,7 @@ function draw(space) {
     context.beginPath()
     context.arc(x, y, points.length > 400 ? 1.5 : 3, 0, 7)
     context.fill()
+    context.fillStyle = colours.quiet
     if (labels) context.fillText(space.data.steps[numbers[t]] === " " ? "␣" : space.data.steps[numbers[t]], x + 6, y - 6)
   })
   ring(context, scene.at[0], colours.ink, "first step")
@@ -99,8 +100,12 @@ function draw(space) {
     context.stroke()
     if (labels) return
     const [left, top] = free(scene.at, [x, y], context.measureText(words).width, width, height)
-    context.fillStyle = colours.quiet
     context.textBaseline = "top"
+    context.strokeStyle = `rgb(${colours.background.join(",")})`
+    context.lineWidth = 4
+    context.lineJoin = "round"
+    context.strokeText(words, left, top)
+    context.fillStyle = colours.quiet
     context.fillText(words, left, top)
   }
 }

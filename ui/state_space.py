@@ -39,6 +39,9 @@ def state_space(inspected: Inspected) -> None:
     if inspected.internals is None or not inspected.internals.names:
         st.info(escape(inspected.refusal or "This model has no states, so there is no path to draw."))
         return
+    if len(inspected.internals.steps) < 2:
+        st.info("This example has one step; a path needs at least two.")
+        return
     data = inspected.find("state-space", state_space_data)
     key = f"state-space-{inspected.run.id}"
     _component(key=key, data={**data, "name": key})

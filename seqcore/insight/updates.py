@@ -95,5 +95,8 @@ def _ratio(update: Tensor, weight: Tensor, replicas: int) -> float:
 
 
 def _readable(name: str) -> str:
-    """The name of a weight without the parts that all names share."""
-    return name.removeprefix("backbone.").removeprefix("network.")
+    """The name of a weight without the parts that all names share; normalized weights have a length and a direction."""
+    name = name.removeprefix("backbone.").removeprefix("network.")
+    for place, part in enumerate(("length", "direction")):
+        name = name.replace(f".parametrizations.weight.original{place}", f" ({part})")
+    return name

@@ -91,8 +91,11 @@ def _lines(info: StateGradientsInfo, dark: bool) -> go.Figure:
     figure = go.Figure()
     for number, (name, norms) in enumerate(info.lines):
         role, dash = role_of(number)
+        known = np.concatenate([[False], norms > 0.0, [False]])
+        alone = known[1:-1] & ~known[:-2] & ~known[2:]  # a point that no line reaches
         figure.add_scatter(
-            x=list(range(1, len(norms) + 1)), y=np.where(norms > 0.0, norms, np.nan), mode="lines", name=name,
+            x=list(range(1, len(norms) + 1)), y=np.where(norms > 0.0, norms, np.nan), name=name,
+            mode="lines+markers" if alone.any() else "lines", marker={"size": 6},
             line={"color": colour(role, dark=dark), "width": LINE_WIDTH, "dash": dash},
             hovertemplate="%{y:.3g}",
         )  # fmt: skip

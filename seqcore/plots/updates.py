@@ -48,7 +48,8 @@ def plot_updates(info: UpdatesInfo, dark: bool = False) -> go.Figure:
             line={"color": colour(role, dark=dark), "width": LINE_WIDTH, "dash": dash},
             hovertemplate="%{y:.2g}",
         )  # fmt: skip
-    apply_style(figure, dark=dark, title=info.title, height=340)
+    # On a narrow screen each name has a line of the legend, which takes up to half of the figure.
+    apply_style(figure, dark=dark, title=info.title, height=min(600, 340 + 20 * max(0, len(info.names) - 6)))
     figure.add_hrect(
         y0=RULE_OF_THUMB[0], y1=RULE_OF_THUMB[1], fillcolor=colour("truth", dark=dark, opacity=0.08), line_width=0,
         layer="below",

@@ -64,6 +64,8 @@ class StateGradientsView(View):
         """How to read the figure."""
         single = len(self.loss_steps) == 1
         rows = "" if single else f" Rows: the {self.unit} that the loss comes from."
+        if single and any((norms == 0.0).any() for norms in self.norms.values()):
+            rows += " Where it is 0, nothing is drawn."
         return (
             f"Gradient of the loss with respect to the state at each {self.unit}: the "
             f"{'higher' if single else 'stronger the color'}, the more that state counts.{rows}"

@@ -39,6 +39,8 @@ class SymbolsView(View):
     @property
     def caption(self) -> str:
         """How to read the figure."""
+        if self.replicas is None and len(self.contexts) == 1:
+            return "Bars: probability of each next symbol, the most probable first."
         if self.replicas is None:
             return "Rows: contexts. Color: probability of the next symbol. Ring: the true one."
         count = len(self.replicas)

@@ -254,6 +254,7 @@ def test_every_section_draws_for_numbers_text_and_translation(runs: dict[str, st
     page.switch_page("inspect.py").run()
     assert not page.exception
     assert not page.error
+    assert not any("not allowed" in info.value for info in page.info)  # every control keeps to what is possible
     assert set(SECTIONS.values()) <= set(components(page))
     space, maps = components(page)["state_space"], components(page)["inspect_heat_maps"]
     assert space["steps"] == maps["steps"]

@@ -15,7 +15,7 @@ from seqcore.insight.differentiation import differentiable, trace_states
 from seqcore.insight.examples import load_example, typed_example
 from seqcore.insight.gradients import batch_of, input_gradient, state_gradients
 from seqcore.insight.lag import gradient_by_lag
-from seqcore.plots.state_gradients import state_gradients_info
+from seqcore.plots.state_gradients import plot_state_gradients, state_gradients_info
 from tests.seqcore.insight.untrained import untrained
 
 EVERY_TASK = (
@@ -109,6 +109,14 @@ def test_a_loss_at_the_end_has_one_row() -> None:
     assert view.loss_places == (99,)
     info = state_gradients_info(view)
     assert [name for name, _ in info.lines] == ["hidden state"]
+
+
+def test_a_gradient_at_a_single_step_is_drawn_as_a_point() -> None:
+    predictor, table = untrained("bouncing-ball", model__architecture="transformer")
+    view = state_gradients(predictor, table, load_example(predictor, table, "train", 0))
+    assert (view.norms["hidden_state"][-1, 0] > 0).tolist() == [False] * 19 + [True]  # the last layer
+    assert plot_state_gradients(state_gradients_info(view)).data[-1].mode == "lines+markers"
+    assert "Where it is 0, nothing is drawn." in view.caption
 
 
 def test_a_translation_is_one_chain_of_the_sentence_and_the_words_given_to_the_decoder() -> None:

@@ -73,3 +73,9 @@ def test_of_replicas_the_median_is_given() -> None:
 def test_no_snapshot_is_an_error() -> None:
     with pytest.raises(PredictionError, match="no snapshots"):
         update_ratios([], load_table(small()))
+
+
+def test_a_normalized_weight_has_a_length_and_a_direction() -> None:
+    experiment = small(**{"training.epochs": 1, "model.architecture": "tcn"})
+    names = update_ratios([contents(experiment)[0]], load_table(experiment)).names
+    assert {"blocks.0.first (length)", "blocks.0.first (direction)"} <= set(names)
