@@ -80,8 +80,13 @@ def cards(moment: Moment) -> str:
 
 
 def _test_note(run: Run) -> str:
-    """Where the test score is: the validation split chose the weights, so its score is optimistic."""
-    return "; test score in Predict" if run.ended and run.experiment.data.test_fraction and run.metrics else ""
+    """Where the test score is: the validation split chose the weights, so its score is optimistic.
+
+    During the run it takes as many lines, so that nothing below moves at the end.
+    """
+    if not run.experiment.data.test_fraction or (run.ended and not run.metrics):
+        return ""
+    return "; test score in Predict" if run.ended else "; test score at the end"
 
 
 def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:

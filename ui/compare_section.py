@@ -281,7 +281,14 @@ def _side_by_side(view: View, entries: Sequence[Entry], split: str, place: int) 
         if isinstance(view, PredictionsView):
             sizes = zip(view.models, view.errors, strict=True)
             errors = (
-                " Mean absolute error on these rows: " + ", ".join(f"{n} {format_number(e)}" for n, e in sizes) + "."
+                " Mean absolute error on these rows: "
+                + ", ".join(f"{n} {format_number(e)}" for n, e in sizes)
+                + "."
+                + (
+                    " Of several seeds it is that of their mean prediction."
+                    if any(e.seeds > 1 for e in entries)
+                    else ""
+                )
             )
         picture(plot_view(view), key=f"compare-truth-{place}-{split}", label=label + "." + errors,
                 reading=escape(view.caption + errors))  # fmt: skip

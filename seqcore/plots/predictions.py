@@ -55,7 +55,7 @@ def plot_predictions(info: PredictionsInfo, dark: bool = False) -> go.Figure:
         axis = {"yaxis": f"y{k + 1 if k else ''}", "hovertemplate": "%{y:.5~g}", "marker": {"size": 4}}
         figure.add_scatter(
             x=info.x, y=info.truth[:, k], name="truth", legendgroup="truth", showlegend=k == 0, mode=mode,
-            line={**line("truth", dark=dark), "width": 3}, opacity=0.55, **axis,
+            line={**line("truth", dark=dark), "width": 3}, **axis,
         )  # fmt: skip
         for own, place, model in zip(info.predictions, info.places, info.models, strict=True):
             figure.add_scatter(

@@ -142,7 +142,7 @@ def log_ticks(values: NDArray[np.float64]) -> dict[str, Any]:
     known = values[np.isfinite(values) & (values > 0)]
     decades = float(np.log10(known.max() / known.min()))
     # Zeros beyond these can't be counted; Plotly's own powers of ten are larger than the ticks of other axes.
-    written = "~e" if known.min() < 1e-4 or known.max() >= 1e6 else ",~g"
+    written = "~e" if known.min() < (1e-5 if decades >= 2.0 else 1e-4) or known.max() >= 1e6 else ",~g"
     if decades >= 2.0:
         return {"tickformat": written, "dtick": max(1, math.ceil(decades / 6))}
     # Between two powers of ten Plotly's bare digits would be misread.
