@@ -16,7 +16,7 @@ const READING = {
       : view.lacksLayers
       ? `${view.data.architecture} reads all steps of the window at once and has no state. Press the box to open its equation.`
       : `Time runs from left to right; each cell is one layer at one step, each of its small squares one unit: blue above zero, orange-red below, paler nearer to zero. Press a cell to open it. ${unitNote(view)}`,
-  cell: () => "Each box is one equation of the cell, with its value for the chosen unit; lines show what it is computed from, × an elementwise product. Press a box to read its equation.",
+  cell: (view) => `Each box is one equation of the cell, with its value for the chosen unit; lines show what it is computed from, × an elementwise product. Press a box to read its equation. ${view.data.cell?.note ?? ""}`,
   equation: () => "Each bar is one summand of the chosen unit and begins where the one before ends; their sum goes through the activation function and gives the value.",
 }
 

@@ -99,6 +99,7 @@ def cell_data(view: EquationsView) -> dict[str, Any]:
         "step": view.step,
         "layer": view.layer,
         "unit": view.unit,
+        "note": view.note,
         "sources": [
             {"name": part.name, "title": part.title, "symbol": part.symbol, "shape": _shape(part.shape),
              "value": _number(part.numbers[0] if part.value is None and len(part.numbers) == 1 else part.value),

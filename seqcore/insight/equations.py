@@ -78,6 +78,7 @@ class Cells:
             equations=tuple(_equation(part, names, unit) for part in found),
             recurrent=cells[layer].recurrent,
             architecture=self.architecture,
+            note=cells[layer].note,
         )
 
     def _named(self, part: Given, step: int) -> Given:

@@ -79,13 +79,14 @@ class Cell:
     """One layer in one direction: its equations in the order of computation, its weights by symbol, and its inputs.
 
     `given(step)` is what the equations of a step of the sequence start from. Weights are matrices [n, m] or vectors
-    [n]. `recurrent` is whether a state goes from step to step.
+    [n]. `recurrent` is whether a state goes from step to step. `note` says what has no equation here, and why.
     """
 
     equations: tuple[Equation, ...]
     weights: Mapping[str, Tensor]
     given: Callable[[int], Sequence[Given]]
     recurrent: bool = True
+    note: str = ""
 
 
 def given_steps(

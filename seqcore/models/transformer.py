@@ -36,6 +36,11 @@ _EQUATIONS = (
     normalized("normalized", "Normalized", "n_t", "r_t", "γ", "β"),
     affine("widened", "Hidden features", "g", "GELU", (("W", "n_t"),)),
 )
+_NOTE = (
+    "The attention weights A_t are given here, as a weight belongs to a head and a step rather than to a unit: the "
+    "softmax of the products of the step's query with the keys of the steps, rotated by their distance and divided by "
+    "the root of the head's size. Attention, under States and gates, shows all of them."
+)
 _RESIDUAL = (("r_t",), ("W_y", "g_t"), ("b_y",))
 
 
@@ -150,7 +155,7 @@ class Transformer(Architecture):
             if last:
                 equations += (normalized("hidden_state", "Output, normalized", "h_t", "y_t", "γ_y", "β_y"),)
             weights = {**block.symbols(), "γ_y": self.norm.weight, "β_y": self.norm.bias}
-            found.append(Cell(equations, weights, block.given(x, cache, parts), recurrent=False))
+            found.append(Cell(equations, weights, block.given(x, cache, parts), recurrent=False, note=_NOTE))
             x, _ = block(x, cache, parts)
         return found
 

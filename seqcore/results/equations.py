@@ -74,7 +74,7 @@ class EquationsView(View):
     """All equations of one layer at one step of an example, for one unit; steps, layers and units are from 0.
 
     `given` is what the cell starts from; `recurrent` says whether a state goes from step to step. Equations stand in
-    the order in which they are computed.
+    the order in which they are computed. `note` says what has no equation, and why.
     """
 
     kind = "equations"
@@ -89,6 +89,7 @@ class EquationsView(View):
     equations: tuple[SolvedEquation, ...]
     recurrent: bool = True
     architecture: str = ""
+    note: str = ""
     title: str = ""
 
     @property
