@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from seqcore.cli.output import Output
-from seqcore.cli.training import changed_values, experiment_of, foreground
+from seqcore.cli.training import changed_values, experiment_of, foreground, handled_signals
 from seqcore.data.table import Table
 from seqcore.errors import ExperimentError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
@@ -45,7 +47,8 @@ def compare(args: argparse.Namespace, out: Output) -> int:
 
 
 def race(args: argparse.Namespace, out: Output) -> int:
-    """Run a race in worker processes of this command, then print its outcome."""
+    """Run a race in worker processes of this command, then print its outcome. A signal stops all of its runs; a second
+    one leaves them to their workers, which write a checkpoint and exit."""
     store = open_store(args.store)
     experiment, recipe, table = experiment_of(store, args.what, args.changes, out)
     over = _competing(experiment, args.over)
@@ -65,11 +68,22 @@ def race(args: argparse.Namespace, out: Output) -> int:
                 out.note(f"{run.id[:8]} {run.outline.architecture} {run.status}")
             shown[run.id] = text
 
-    runs = races.race(experiment, over, store=store, recipe=recipe, group=args.group, on_update=on_update)
+    received: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        received.append(128 + number)
+        if len(received) > 1:
+            os._exit(received[0])
+
+    with handled_signals(handle):
+        runs = races.race(
+            experiment, over, store=store, recipe=recipe, group=args.group, on_update=on_update,
+            should_stop=lambda: bool(received),
+        )  # fmt: skip
     found = compared.compare(store, [run.id for run in runs])
     _print(store, found, out, by="step", what="score")
     _print_standings(store, found, out)
-    return int(any(run.status == "failed" for run in runs))
+    return received[0] if received else int(any(run.status == "failed" for run in runs))
 
 
 def seeds(args: argparse.Namespace, out: Output) -> int:

@@ -9,7 +9,7 @@ import shlex
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -32,7 +32,10 @@ from seqcore.runs.records import LIVE
 from seqcore.runs.store import Lease, Run, Store
 from seqcore.training.control import Control
 
-__all__ = ["changed_values", "experiment_of", "foreground", "more_epochs", "predicted_columns", "resume", "train"]
+__all__ = [
+    "changed_values", "experiment_of", "foreground", "handled_signals", "more_epochs", "predicted_columns", "resume",
+    "train",
+]  # fmt: skip
 
 ABORT_SECONDS = 3.0  # for an aborted run to be recorded before the process exits
 MOST_ADDED = 3  # columns that are not inputs, named in an option that adds them
@@ -154,11 +157,18 @@ def _signals(store: Store, lease: Lease, control: Control) -> Iterator[list[int]
             # Not an exception, which may be raised where it is lost, nor `threading`, whose locks this thread may hold.
             _thread.start_new_thread(_abort, (store, lease, received[0]))
 
+    with handled_signals(handle):
+        yield received
+
+
+@contextmanager
+def handled_signals(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Call `handle` for SIGINT, SIGTERM and SIGHUP, except for those that are ignored."""
     known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     wanted = [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in wanted}
     try:
-        yield received
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

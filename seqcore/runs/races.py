@@ -102,11 +102,13 @@ def race(
     recipe: str | None = None,
     group: str | None = None,
     on_update: Callable[[list[Run]], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> list[Run]:
     """Run a race to its end in worker processes of this program, and return its runs in the order of the competitors.
 
-    `over` as for `race_experiments`; `on_update` is called with the runs whenever they were looked at. Ctrl-C stops all
-    of them and is raised once they have ended. ExperimentError, StoreError.
+    `over` as for `race_experiments`; `on_update` is called with the runs whenever they were looked at. All of them are
+    stopped once `should_stop()` is true, and by Ctrl-C, which is raised once they have ended. ExperimentError,
+    StoreError.
     """
     store = store or open_store()
     experiments = race_experiments(experiment, over)
@@ -115,19 +117,27 @@ def race(
     try:
         runs = scheduler.submit_together(experiments, group=group, recipe=recipe, owner=shell_user())
         try:
-            return _to_the_end(store, scheduler, group, on_update)
+            return _to_the_end(store, scheduler, group, on_update, should_stop)
         except KeyboardInterrupt:
-            for run in runs:
-                with contextlib.suppress(SeqcoreError):  # it has ended
-                    store.command(run.id, "stop")
+            _stop(store, runs)
             _to_the_end(store, scheduler, group, on_update)
             raise
     finally:
         scheduler.close()
 
 
+def _stop(store: Store, runs: Sequence[Run]) -> None:
+    for run in runs:
+        with contextlib.suppress(SeqcoreError):  # it has ended
+            store.command(run.id, "stop")
+
+
 def _to_the_end(
-    store: Store, scheduler: Scheduler, group: str, on_update: Callable[[list[Run]], None] | None
+    store: Store,
+    scheduler: Scheduler,
+    group: str,
+    on_update: Callable[[list[Run]], None] | None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> list[Run]:
     """Wait until every run of a group has ended. SeqcoreError where its runs can't be started."""
     while True:
@@ -136,6 +146,9 @@ def _to_the_end(
             on_update(runs)
         if all(run.ended for run in runs):
             return runs
+        if should_stop is not None and should_stop():
+            _stop(store, runs)
+            should_stop = None
         if scheduler.error and all(run.status == "queued" for run in runs):
             raise SeqcoreError(scheduler.error)
         time.sleep(POLL)

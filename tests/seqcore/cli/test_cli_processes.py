@@ -112,6 +112,18 @@ def test_sigterm_writes_a_checkpoint_and_exits(tmp_path: Path, start: Start) -> 
     assert until(going_on, "started")["step"] == shown.step
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_every_run_of_a_race(tmp_path: Path, start: Start, number: signal.Signals, code: int) -> None:
+    race = start("race", *ENDLESS[1:], "--over", "model.architecture=rnn,gru")
+    until(race, "race")  # while the workers start, or later
+    race.send_signal(number)
+    _, err = race.communicate(timeout=240)
+    assert race.returncode == code
+    assert "Traceback" not in err
+    with contextlib.closing(open_store(f"sqlite:///{tmp_path / 'seqcore.db'}")) as store:
+        assert [run.status for run in store.runs()] == ["stopped", "stopped"]
+
+
 def test_another_terminal_pauses_continues_and_stops_a_run(start: Start) -> None:
     training = start(*ENDLESS)
     run = until(training, "epoch")["run"]
