@@ -23,7 +23,7 @@ from seqcore.training.fit import fit, load_table
 
 pytestmark = pytest.mark.usefixtures("short_samples")
 TEXT = "The cat sat on the mat and the dog sat on the log. " * 8
-SMALL = {"model.hidden_size": 4, "model.num_layers": 2, "training.epochs": 2, "training.batch_size": 16}
+SMALL = {"model.hidden_size": 4, "model.num_layers": 2, "training.epochs": 1, "training.batch_size": 16}
 PLANS: dict[str, dict[str, Any]] = {
     "forecast": {"data.options.samples": 70, "data.window": 12, "data.horizon": 3},
     "recursive forecast": {
@@ -42,6 +42,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "text": {
         "data.source": "text", "data.options.text": TEXT,
         "data.task": "language-modeling", "data.predict": "every", "data.window": 20, "data.stride": 20,
+        "training.batch_size": 4,
     },
     "classes": {"data.source": "moving-shapes", "data.task": "classification", "data.options.samples": 40},
     "translation": {"data.source": "everyday-phrases", "data.task": "translation", "data.options.pairs": 100},
@@ -101,7 +102,12 @@ def test_it_trains_with_finite_losses_and_scores_beside_the_baselines(runs: Any,
     assert started.parameters == sum(layer["parameters"] for layer in started.summary) > 0
 
 
-@CASES
+# the other kinds are trained and restored as one of these
+RESUMED = ["forecast", "shorter windows", "stateful", "text", "classes", "translation"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("kind", RESUMED)
 def test_a_resumed_run_has_the_same_bits(runs: Any, name: str, kind: str) -> None:
     experiment, events = trained(runs, name, kind)
     cut, end = of(events, CheckpointReady)[0], of(events, CheckpointReady)[-1]
@@ -164,12 +170,12 @@ def test_links_toml_and_forms_hold_its_options(name: str) -> None:
     assert Experiment.from_toml(changed.to_toml()) == changed == Experiment.from_json(changed.to_json())
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_the_command_line_lists_and_trains_it(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
+def test_the_command_line_lists_each_and_trains_one(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
     assert main(["fields", "--json"]) == 0
-    assert f'"{name}"' in capsys.readouterr().out
-    settings = ["model.hidden_size=4", "training.epochs=1", "data.options.samples=100"]
-    arguments = [word for s in [f"model.architecture={name}", *settings] for word in ("--set", s)]
+    listed = capsys.readouterr().out
+    assert all(f'"{name}"' in listed for name in MODELS)
+    settings = ["model.architecture=mingru", "model.hidden_size=4", "training.epochs=1", "data.options.samples=100"]
+    arguments = [word for s in settings for word in ("--set", s)]
     assert main(["train", "bouncing-ball", "--store", str(tmp_path), *arguments]) == 0
 
 
