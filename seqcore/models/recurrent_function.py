@@ -22,6 +22,8 @@ from seqcore.models.workspace import Lease, Workspace
 
 __all__ = ["layer_gradients", "run_layer", "under_vmap"]
 
+_FEW_STEPS = 8  # below so many, steps of replicas are copied to be multiplied together
+
 
 def run_layer(
     mode: str, x: Tensor, state: Sequence[Tensor] | None, weights: Weights, lengths: Tensor | None, *, reverse: bool
@@ -131,6 +133,11 @@ def layer_gradients(
     be one tensor.
     """
     deltas, of_state = cell.backward(start, y, state, weights, space, reverse=reverse)
+    if y.dim() == 4 and len(y) < _FEW_STEPS and not cell.own_input_gradients and weights.bias_ih is not None:
+        found = _short_sums(deltas, x, y, state, space, reverse=reverse)
+        if out is not None:
+            product(deltas, weights.ih.mT, None, out=out)
+        return of_state, found
     sums = _replica_sums if y.dim() == 4 else _sums
     of_hh, bias_hh = sums(deltas, y, space, reverse, shifted=True)
     if state is not None:
@@ -274,6 +281,30 @@ def _replica_sums(
     for delta, factor in zip(later, before, strict=True) if shifted else zip(steps, factors.unbind(0), strict=True):
         add_product(found, delta, factor)
     return found, bias
+
+
+def _short_sums(
+    deltas: Tensor, x: Tensor, y: Tensor, state: Sequence[Tensor] | None, space: Workspace, *, reverse: bool
+) -> Weights:
+    """The gradients of the weights of K replicas, all by one product: for few steps, which are copied for it."""
+    size, features = y.shape[-1], x.shape[-1]
+
+    def make() -> tuple[Tensor, ...]:
+        factors = y.new_ones(y.shape[1], len(y), y.shape[2], size + features + 1)  # [K, T, B, D + F + 1]
+        by_step = factors.transpose(0, 1)
+        states = by_step[..., :size]
+        steps = (states[-1], states[:-1]) if reverse else (states[0], states[1:])
+        return factors.flatten(1, 2), by_step[..., size:-1], *steps
+
+    factors, inputs, first, others = space.plan(("factors", reverse, features), make)
+    inputs.copy_(x)
+    others.copy_(y[1:] if reverse else y[:-1])
+    if state is None:
+        first.zero_()
+    else:
+        first.copy_(state[0])
+    found = torch.bmm(deltas.transpose(0, 1).flatten(1, 2).mT, factors)
+    return Weights(found[..., size:-1], found[..., :size], found[..., -1], found[..., -1])
 
 
 def _with_replicas(tensor: Tensor | None, axis: int | None, wanted: int, replicas: int) -> Tensor | None:

@@ -270,7 +270,20 @@ class ReplicatedState(TrainingState):
         self._give_gradients([torch.zeros_like(p) if g is None else g for g, p in zip(found, stacked, strict=True)])
 
     def _give_gradients(self, found: Sequence[Tensor]) -> None:
-        self._flat.grad = torch.cat([part.reshape(self.count, -1) for part in found], dim=1)
+        torch._foreach_copy_(self._gradient_parts, list(found))
+        self._flat.grad = self._gradient
+
+    @cached_property
+    def _gradient(self) -> Tensor:
+        """The gradients of all weights, [K, N]."""
+        return torch.empty_like(self._flat, requires_grad=False)
+
+    @cached_property
+    def _gradient_parts(self) -> list[Tensor]:
+        """Views of it, in the shapes of the weights."""
+        shapes = [parameter.shape for parameter in self.replicated.stacked]
+        parts = torch.split(self._gradient, [shape[1:].numel() for shape in shapes], dim=1)
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def descend(self) -> Tensor:
         """One step of the optimizer for each replica; returns the gradient norm of each before clipping, [K]."""
