@@ -18,7 +18,7 @@ from seqcore.events import Finding, Steps
 from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
 from seqcore.training.fit import fit
-from tests.tables import default_table
+from tests.tables import small_table
 
 Values = NDArray[np.float64]
 QUICK = ("regression", "language-modeling")  # the others' tables take long to make, and have no columns to compare
@@ -108,7 +108,7 @@ def test_unrelated_columns_are_no_leakage(n: int, seed: int, one: str, other: st
 
 @pytest.mark.parametrize("name", MADE)
 def test_packaged_sources_have_no_leakage(name: str) -> None:
-    table = default_table(name)
+    table = small_table(name)
     config = {} if table.symbolic else {"inputs": table.columns, "target": table.columns[:1]}
     leaks = find_leaks(table, DataConfig(task=MADE[name].tasks[0], **config))
     assert [leak for leak in leaks if leak.severity != "info"] == []
