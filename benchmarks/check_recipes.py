@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,27 @@ def metric_and_best_baseline(outcome: Outcome) -> str:
     return ""
 
 
+def report(name: str, every: Sequence[Outcome]) -> tuple[tuple[str, ...], int]:
+    """Print what came out of a recipe -> (its row of the table, how many expectations are not met)."""
+    mine = [outcome for outcome in every if not outcome.changes]
+    seconds = statistics.median(o.seconds for o in mine)
+    seeds = ", ".join(str(o.seed) for o in mine)
+    print(f"\n{name}: {metric_and_best_baseline(mine[0])}; {seconds:.1f} s; seeds {seeds}")
+    figures, failures = [], 0
+    for expectation in expectations_of(name):
+        value = expectation.value_of([outcome for outcome in every if outcome.changes == expectation.changes])
+        limit = (
+            f"at most {expectation.at_most:g}"
+            if expectation.at_most is not None
+            else f"at least {expectation.at_least:g}"
+        )
+        held = expectation.held(value)
+        failures += not held
+        print(f"  {'ok    ' if held else 'FAILED'} {expectation.what} {value:.4g} ({limit})", flush=True)
+        figures.append(f"{expectation.what} {value:.3g}")
+    return (f"`{name}`", "; ".join(figures), metric_and_best_baseline(mine[0]), f"{seconds:.1f} s"), failures
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", help="recipes to train; all by default")
@@ -259,34 +281,18 @@ def main() -> int:
         for changes in distinct_changes(expectation.changes for expectation in expectations_of(name))
         for seed in SEEDS.get(name, (0,))
     ]
-    with ProcessPoolExecutor(max_workers=2) as pool:
-        outcomes = list(pool.map(train, *zip(*asked, strict=True)))
     failed, rows = 0, []
-    for name in names:
-        every = [outcome for outcome in outcomes if outcome.recipe == name]
-        mine = [outcome for outcome in every if not outcome.changes]
-        seconds = statistics.median(o.seconds for o in mine)
-        print(
-            f"\n{name}: {metric_and_best_baseline(mine[0])}; {seconds:.1f} s; seeds "
-            f"{', '.join(str(o.seed) for o in mine)}"
-        )
-        figures = []
-        for expectation in expectations_of(name):
-            value = expectation.value_of([outcome for outcome in every if outcome.changes == expectation.changes])
-            limit = (
-                f"at most {expectation.at_most:g}"
-                if expectation.at_most is not None
-                else f"at least {expectation.at_least:g}"
-            )
-            held = expectation.held(value)
-            failed += not held
-            print(f"  {'ok    ' if held else 'FAILED'} {expectation.what} {value:.4g} ({limit})")
-            figures.append(f"{expectation.what} {value:.3g}")
-        rows.append((f"`{name}`", "; ".join(figures), metric_and_best_baseline(mine[0]), f"{seconds:.1f} s"))
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        trained = pool.map(train, *zip(*asked, strict=True))  # in the order of `asked`, each as soon as it is there
+        for name, group in groupby(zip(asked, trained, strict=True), key=lambda pair: pair[0][0]):
+            every = [outcome for _, outcome in group]
+            row, failures = report(name, every)
+            rows.append(row)
+            failed += failures
     if args.markdown:
         print("\n| recipe | measured | metric; best baseline | time |\n| --- | --- | --- | --- |")
         print("\n".join(f"| {' | '.join(row)} |" for row in rows))
-    print(f"\n{len(outcomes)} runs, {failed} failed")
+    print(f"\n{len(asked)} runs, {failed} failed")
     return failed > 0
 
 
