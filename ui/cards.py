@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqcore.events import Finding, Finished
 from seqcore.plots.band import Band
-from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.plots.style import COLOURS
 from seqcore.results import metric_named
 from seqcore.results.formatting import format_duration
+from seqcore.results.scores import ScoresInfo, scores_info
 from seqcore.results.thinning import sparkline
 from seqcore.runs.records import Run
 from ui.event_log import Line, number

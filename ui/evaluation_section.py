@@ -10,8 +10,9 @@ from seqcore.data.table import Table
 from seqcore.evaluation.interruption import EvaluationInterrupted
 from seqcore.evaluation.metrics import Evaluation
 from seqcore.export import scored_split
-from seqcore.plots.scores import plot_scores, scores_info
+from seqcore.plots.scores import plot_scores
 from seqcore.results import SeriesView
+from seqcore.results.scores import scores_info
 from seqcore.runs.records import Run
 from ui import run_labels, scoring
 from ui.results import download_csv, file_stem, further, picture, score_table, show

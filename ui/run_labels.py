@@ -9,9 +9,9 @@ import streamlit as st
 
 from seqcore.data.splits import SPLIT_TITLES
 from seqcore.events import Changed, Finished
-from seqcore.plots.scores import ScoresInfo, scores_info
 from seqcore.registry import task_trait
 from seqcore.results.formatting import counted
+from seqcore.results.scores import ScoresInfo, scores_info
 from seqcore.runs import labels
 from seqcore.runs.records import Run
 from ui import session

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from seqcore.plots.scores import ScoresInfo
 from seqcore.results import metric_named
 from seqcore.results.formatting import counted, format_duration
+from seqcore.results.scores import ScoresInfo
 from seqcore.results.thinning import sparkline
 from seqcore.runs.records import Run
 from ui import run_labels, session

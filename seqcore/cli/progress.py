@@ -16,6 +16,7 @@ from seqcore.data.splits import SPLIT_TITLES, SPLITS
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Metrics, Preparing, Started, Steps
 from seqcore.registry import baseline_title
 from seqcore.results.formatting import format_duration, format_number
+from seqcore.results.scores import scores_info
 from seqcore.runs.store import Run
 
 __all__ = ["ProgressDisplay", "outcome", "print_scores", "reading", "score_rows"]
@@ -167,8 +168,6 @@ def print_scores(out: Output, run: Run, replicas: Replicas | None = None) -> Non
     baselines = {name: scores for name, scores in run.baselines.items() if any(metric in scores for metric in shown)}
     out.table(columns, score_rows(shown, run.metrics, baselines, replicas), right=columns[1:])
     if run.baselines and run.metric:
-        from seqcore.plots.scores import scores_info  # plotly
-
         info = scores_info(
             run.metrics, run.baselines, metric=run.metric, part=split, reference=run.reference_baseline,
             replicas=replicas,

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.data.calendar import calendar_features, future_times, past_times
 from seqcore.data.labelled_dataset import LabelledCodec
 from seqcore.data.numeric_dataset import NumericCodec, is_recursive
 from seqcore.data.scaling import Scaler
@@ -171,6 +170,8 @@ def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> T
     """The times of the rows and of the steps after them; None without calendar features."""
     if not codec.calendar:
         return None
+    from seqcore.data.calendar import future_times, past_times  # imports pandas: only for data with dates
+
     if times is None:
         _check_tail(codec)
         known = codec.tails[0].times
@@ -227,7 +228,11 @@ def _check_tail(codec: NumericCodec) -> None:
 
 def _features(codec: NumericCodec, dates: Times | None, count: int) -> Tensor | None:
     """Calendar features, [count, T, E], all rows alike."""
-    return None if dates is None else torch.from_numpy(calendar_features(dates, codec.calendar)).expand(count, -1, -1)
+    if dates is None:
+        return None
+    from seqcore.data.calendar import calendar_features  # imports pandas: only for data with dates
+
+    return torch.from_numpy(calendar_features(dates, codec.calendar)).expand(count, -1, -1)
 
 
 def direct_steps(config: DataConfig) -> int:
@@ -262,6 +267,8 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
     scaler = codec.scaler
     rows, times = tail.values[-used:], None
     if tail.times is not None:
+        from seqcore.data.calendar import future_times  # imports pandas: only for data with dates
+
         times = np.concatenate([tail.times[-used:], future_times(tail.times, steps + direct + config.lead)])
     with torch.inference_mode():
         count = replica_count(model)

@@ -10,7 +10,7 @@ import pytest
 
 from seqcore.cli import main
 from seqcore.export import export, history_to_csv
-from seqcore.plots.scores import scores_info
+from seqcore.results.scores import scores_info
 from seqcore.runs.store import Store
 
 

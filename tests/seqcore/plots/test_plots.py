@@ -13,12 +13,13 @@ from seqcore.events import Changed, Epoch
 from seqcore.plots import plot_view
 from seqcore.plots.data import plot_table
 from seqcore.plots.loss import loss_info, plot_loss
-from seqcore.plots.scores import plot_scores, scores_info
+from seqcore.plots.scores import plot_scores
 from seqcore.plots.series import plot_series, series_info
 from seqcore.plots.style import COLOURS, LINE_WIDTH, colour, empty_figure
 from seqcore.plots.symbols import plot_symbols, symbols_info
 from seqcore.plots.text import plot_text, text_info
 from seqcore.results import SeriesView, SymbolsView, TextView
+from seqcore.results.scores import scores_info
 from seqcore.results.thinning import sparkline, thin
 
 NAN = float("nan")

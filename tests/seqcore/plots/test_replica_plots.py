@@ -10,10 +10,11 @@ from seqcore.plots.band import extremes
 from seqcore.plots.labels import labels_info, plot_labels
 from seqcore.plots.loss import loss_info, plot_loss
 from seqcore.plots.score_curve import plot_score_curve, score_curve_info
-from seqcore.plots.scores import plot_scores, scores_info
+from seqcore.plots.scores import plot_scores
 from seqcore.plots.series import plot_series, series_info
 from seqcore.plots.symbols import plot_symbols, symbols_info
 from seqcore.results import FramesView, LabelsView, SeriesView, SymbolsView
+from seqcore.results.scores import scores_info
 
 NAN = float("nan")
 EACH = np.array([[3.0, 1.0, 2.0], [NAN, 4.0, 6.0], [NAN, NAN, NAN]])

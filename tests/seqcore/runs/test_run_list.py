@@ -21,7 +21,7 @@ from seqcore.errors import CorruptError, StoreError
 from seqcore.events import Epoch, Started
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import recipes
-from seqcore.plots.scores import scores_info
+from seqcore.results.scores import scores_info
 from seqcore.runs import reading, run_list, schema
 from seqcore.runs.labels import SCORED, network, skill, title
 from seqcore.runs.lifecycle import update_run
