@@ -108,7 +108,7 @@ def _against(scores: ScoresInfo) -> str:
 def _progress(run: Run) -> str:
     if run.status == "queued":
         return f"position {run.queue_position}" if run.queue_position else ""
-    return f"{run.epoch} of {counted(run.epochs, 'epoch')}" if run.epochs else ""
+    return f"{run.epoch:,} of {counted(run.epochs, 'epoch')}" if run.epochs else ""
 
 
 @st.cache_data(show_spinner=False, max_entries=1000)

@@ -42,20 +42,20 @@ function cellFrame(view, width) {
   const top = (narrow ? 70 : 66) + (narrow ? 0 : LANE * Math.max(0, sides[0].length - 1))
   let height
   if (narrow) {
-    const rise = 118
+    const rise = 126
     columns.forEach((column, depth) => {
       const room = (width - 8) / column.length
-      column.forEach((node, i) => Object.assign(node, { x: 4 + room * (i + 0.5), y: top + 40 + rise * depth, w: Math.min(124, room - 8), h: 62 }))
+      column.forEach((node, i) => Object.assign(node, { x: 4 + room * (i + 0.5), y: top + 40 + rise * depth, w: Math.min(124, room - 8), h: 74 }))
     })
     height = top + rise * columns.length
   } else {
     const room = (width - 16) / columns.length
-    const space = Math.max(most * 92, 250)
+    const space = Math.max(most * 98, 250)
     const functions = view.data.cell.equations.some(({ terms }) => terms.some(({ factors }) => factors.some((factor) => factor.function && nodes.has(factor.name))))
     const gap = functions ? 112 : 64 // with room for the function that stands on a line
     columns.forEach((column, depth) => {
       const rise = space / column.length
-      column.forEach((node, i) => Object.assign(node, { x: 8 + room * (depth + 0.5), y: top + rise * (i + 0.5), w: clamp(room - gap, 76, 158), h: 66 }))
+      column.forEach((node, i) => Object.assign(node, { x: 8 + room * (depth + 0.5), y: top + rise * (i + 0.5), w: clamp(room - gap, 76, 158), h: 78 }))
     })
     height = top + space + 14
   }
@@ -186,13 +186,20 @@ function sourceBox(view, frame, node, parent) {
   const words = `${node.title}${node.shape ? `, ${node.shape}` : ""}${all ? `: ${all.map(full).join(", ")}` : value === null ? "" : `${whose}: ${full(value)}`}`
   const group = scene.put(`node ${node.name}`, "g", { class: "un-source", role: "img", label: words, transform: `translate(${node.x} ${node.y})` }, parent)
   scene.put(`node ${node.name} box`, "rect", { class: "un-source-box", x: -node.w / 2, y: -node.h / 2, width: node.w, height: node.h, rx: node.h / 2 }, group)
-  const most = Math.floor(node.w / 6.2)
-  const lines = [...node.title].length > most ? wrapText(node.title, most + 1) : [node.title]
+  const most = Math.floor(node.w / 5.8)
+  const lines = titleLines(node)
   const lift = 9 * (lines.length - 1)
   scene.put(`node ${node.name} symbol`, "text", { class: "un-formula", x: 0, y: (known ? -12 : -4) - (lift ? 6 : 0), math: node.symbol }, group)
-  lines.slice(0, 2).forEach((line, i) => scene.put(`node ${node.name} title ${i}`, "text", { class: "un-small", x: 0, y: (known ? 8 : 17) - lift + 10 * i, text: cut(line, most) }, group))
+  lines.forEach((line, i) => scene.put(`node ${node.name} title ${i}`, "text", { class: "un-small", x: 0, y: (known ? 8 : 17) - lift + 10 * i, text: line }, group))
   const number = all ? cut(all.map(short).join(", "), most) : value === null ? "…" : short(value)
   if (known) scene.put(`node ${node.name} value`, "text", { class: "un-number", x: 0, y: 24, text: number }, group)
+}
+
+/* The title of a node in at most two lines of its width. */
+function titleLines(node) {
+  const most = Math.floor(node.w / 5.8)
+  const lines = [...node.title].length > most ? wrapText(node.title, most + 1) : [node.title]
+  return [lines[0], lines.slice(1).join(" ")].filter(Boolean).map((line) => cut(line, most))
 }
 
 function nodeBox(view, frame, node, parent, late) {
@@ -203,9 +210,9 @@ function nodeBox(view, frame, node, parent, late) {
   const label = `${node.title}, unit ${focus.unit + 1}: ${full(value)}. ${mathPlain(node.formula)}. Open its equation`
   const group = scene.put(`node ${node.name}`, "g", { class: `un-node un-press${late}${focus.name === node.name ? " un-chosen" : ""}`, "data-go": "equation", "data-name": node.name, role: "button", tabindex: 0, label, transform: `translate(${node.x} ${node.y})` }, parent)
   scene.put(`node ${node.name} box`, "rect", { class: "un-box", x: -node.w / 2, y: -node.h / 2, width: node.w, height: node.h, rx: 9, style: valueColour(value, limit) }, group)
-  const title = node.w > 118 ? node.title : cut(node.title, Math.floor(node.w / 6.4))
-  scene.put(`node ${node.name} title`, "text", { class: `un-small ${strong}`, x: 0, y: -node.h / 2 + 14, text: title }, group)
-  scene.put(`node ${node.name} symbol`, "text", { class: `un-formula ${strong}`, x: 0, y: 6, math: node.symbol }, group)
+  const lines = titleLines(node)
+  lines.forEach((line, i) => scene.put(`node ${node.name} title ${i}`, "text", { class: `un-small ${strong}`, x: 0, y: -node.h / 2 + (lines.length > 1 ? 14 : 19) + 11 * i, text: line }, group))
+  scene.put(`node ${node.name} symbol`, "text", { class: `un-formula ${strong}`, x: 0, y: 9, math: node.symbol }, group)
   scene.put(`node ${node.name} value`, "text", { class: `un-number un-large ${strong}`, x: 0, y: node.h / 2 - 7, text: short(value) }, group)
   if (!node.activation) return
   const wide = 12 + (/^\p{Lu}+$/u.test(node.activation) ? 9 : 6.4) * node.activation.length

@@ -37,7 +37,7 @@ _EQUATIONS = (
     affine("widened", "Hidden features", "g", "GELU", (("W", "n_t"),)),
 )
 _NOTE = (
-    "The attention weights A_t are given here, as a weight belongs to a head and a step rather than to a unit: the "
+    "The attention weights are given here, as a weight belongs to a head and a step rather than to a unit: the "
     "softmax of the products of the step's query with the keys of the steps, rotated by their distance and divided by "
     "the root of the head's size. Attention, under States and gates, shows all of them."
 )

@@ -128,7 +128,7 @@ def test_every_architecture_has_a_cell(run, architecture, recurrent):
     assert data["cell"]["equations"]
     assert data["recurrent"] is recurrent
     assert data["missing"] or data["arrays"]
-    assert ("attention weights A_t are given" in data["cell"]["note"]) == (architecture == "transformer")
+    assert ("attention weights are given" in data["cell"]["note"]) == (architecture == "transformer")
     if architecture == "transformer":
         assert sum(data["attention"][3]) == pytest.approx(1.0, abs=1e-3)
 
