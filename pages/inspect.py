@@ -128,7 +128,7 @@ def introduce(run: Run) -> None:
     status = run_labels.STATUSES[run.status]
     size = f" · {run.parameters:,} parameters" if run.parameters else ""
     st.markdown(
-        f"**{escape(run_labels.title(run))}** :{status.colour}-badge[{status.word}]  \n"
+        f"**{escape(run_labels.title(run))}** :{status.color}-badge[{status.word}]  \n"
         f":gray[{run_labels.network(run)} · {run_labels.trained_on(run)}{size}]"
     )
     if run.status in ("failed", "interrupted", "damaged") and run.step:

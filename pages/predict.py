@@ -64,7 +64,7 @@ def introduce(run: Run, predictor: Predictor | None) -> None:
     size = f" · {run.parameters:,} parameters" if run.parameters else ""
     best = "" if predictor is None else f" · {run_labels.weights(run, predictor.epoch, predictor.step)}"
     st.markdown(
-        f"**{escape(run_labels.title(run))}** :{status.colour}-badge[{status.word}]  \n"
+        f"**{escape(run_labels.title(run))}** :{status.color}-badge[{status.word}]  \n"
         f":gray[{run_labels.network(run)} · {run_labels.trained_on(run)}{size}{best}]"
     )
     if not run.ended:

@@ -142,7 +142,7 @@ def detail(run: Run) -> None:
     """One run: status, actions, loss curve, scores and facts."""
     status = run_labels.STATUSES[run.status]
     st.markdown(
-        f"#### {escape(run_labels.title(run))}\n:{status.colour}-badge[{status.icon} {status.word}] "
+        f"#### {escape(run_labels.title(run))}\n:{status.color}-badge[{status.icon} {status.word}] "
         f":gray[{run_labels.network(run)}, {run_labels.trained_on(run)}]"
     )
     parent_line(run)

@@ -20,7 +20,7 @@ function box(view, width, height) {
 
 function draw(view) {
   if (!view.data) return
-  const colours = theme(view.stage)
+  const colors = theme(view.stage)
   const { context, width, height } = fitted(view.canvas)
   if (width < 120) return
   const { rows, columns } = view.data
@@ -28,12 +28,12 @@ function draw(view) {
   const order = rows.map((_, i) => i)
   const [cellWidth, cellHeight] = [area.width / columns.length, area.height / rows.length]
   context.imageSmoothingEnabled = columns.length > area.width || rows.length > area.height
-  const picture = image(view.cells[view.head], columns.length, order, colourTable(colours, false), false)
+  const picture = image(view.cells[view.head], columns.length, order, colorTable(colors, false), false)
   context.drawImage(picture, area.left, area.top, area.width, area.height)
-  context.strokeStyle = colours.line
+  context.strokeStyle = colors.line
   context.strokeRect(area.left + 0.5, area.top + 0.5, area.width - 1, area.height - 1)
-  context.font = `12px ${colours.font}`
-  context.fillStyle = colours.quiet
+  context.font = `12px ${colors.font}`
+  context.fillStyle = colors.quiet
   context.textBaseline = "middle"
   const every = Math.max(1, Math.ceil(15 / cellHeight))
   context.textAlign = "right"
@@ -59,11 +59,11 @@ function draw(view) {
   context.restore()
   const { step } = selected()
   const [row, column] = [view.data.rowSteps.indexOf(step), view.data.columnSteps.indexOf(step)]
-  context.strokeStyle = colours.ink
+  context.strokeStyle = colors.ink
   if (row >= 0) context.strokeRect(area.left, area.top + row * cellHeight, area.width, cellHeight)
   if (column >= 0) context.strokeRect(area.left + column * cellWidth, area.top, cellWidth, area.height)
   if (view.hover) {
-    context.strokeStyle = colours.orange
+    context.strokeStyle = colors.orange
     context.strokeRect(area.left + view.hover.column * cellWidth, area.top + view.hover.row * cellHeight, cellWidth, cellHeight)
   }
   say(view, row)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqcore.events import Finding, Finished
 from seqcore.plots.band import Band
-from seqcore.plots.style import COLOURS
+from seqcore.plots.style import COLORS
 from seqcore.results import metric_named
 from seqcore.results.formatting import format_duration
 from seqcore.results.scores import ScoresInfo, scores_info
@@ -191,7 +191,7 @@ def _line(values: NDArray[np.float64], role: str) -> str:
         x = np.linspace(0.0, 100.0, len(shown))
         y = 22.0 - 20.0 * (shown - low) / ((high - low) or 1.0)
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b, ok in zip(x, y, known, strict=True) if ok)
-    code = COLOURS[role][0]
+    code = COLORS[role][0]
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 24" preserveAspectRatio="none">'
         f'<polyline points="{points}" fill="none" stroke="{code}" stroke-width="1.5" '

@@ -1,4 +1,4 @@
-/* What the canvases of the Inspect page share: colours of the theme, colour tables, numbers from the server, ticks.
+/* What the canvases of the Inspect page share: colors of the theme, color tables, numbers from the server, ticks.
  * This text is put in front of the scripts of its components. */
 
 const PALETTE = {
@@ -14,7 +14,7 @@ function rgb(code) {
   return code.match(/[\d.]+/g).slice(0, 3).map(Number)
 }
 
-/* The colours for the theme of a node: roles, and the background as red, green, blue. */
+/* The colors for the theme of a node: roles, and the background as red, green, blue. */
 function theme(node) {
   const style = getComputedStyle(node)
   const background = rgb(style.getPropertyValue("--st-background-color").trim() || "#ffffff")
@@ -25,13 +25,13 @@ function theme(node) {
 
 const tables = new Map()
 
-/* 256 colours as [r, g, b] one after the other: from the background to blue, or from orange over it to blue. */
-function colourTable(colours, diverging) {
-  const key = `${colours.background}${diverging}`
+/* 256 colors as [r, g, b] one after the other: from the background to blue, or from orange over it to blue. */
+function colorTable(colors, diverging) {
+  const key = `${colors.background}${diverging}`
   if (tables.has(key)) return tables.get(key)
   const table = new Uint8ClampedArray(768)
-  const mixed = (end, share) => colours.background.map((c, i) => c + (end[i] - c) * share)
-  const [low, high] = [rgb(colours.orange), rgb(colours.blue)]
+  const mixed = (end, share) => colors.background.map((c, i) => c + (end[i] - c) * share)
+  const [low, high] = [rgb(colors.orange), rgb(colors.blue)]
   for (let i = 0; i < 256; i++) {
     const place = diverging ? (i - 127.5) / 127.5 : i / 255
     table.set(mixed(place < 0 ? low : high, Math.abs(place) ** 0.85), 3 * i)
@@ -50,7 +50,7 @@ function numbers(text) {
   return new Int16Array(bytes.buffer)
 }
 
-/* The colour's place in a table of 256, for a 16-bit number. */
+/* The color's place in a table of 256, for a 16-bit number. */
 function placeOf(number, diverging) {
   return diverging ? ((number + 32767) * 255) / 65534 : (Math.max(0, number) * 255) / 32767
 }

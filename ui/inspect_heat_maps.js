@@ -112,32 +112,32 @@ function at(view, event) {
 /* ---- drawing ---- */
 
 function drawMaps(view) {
-  const colours = (view.colours = theme(view.stage))
+  const colors = (view.colors = theme(view.stage))
   const { context, width, height } = fitted(view.picture)
   const inner = width - LEFT - RIGHT
   if (inner < 20) return
-  context.font = `12px ${colours.font}`
+  context.font = `12px ${colors.font}`
   context.textBaseline = "middle"
   for (const { map, top, height: tall } of boxes(view, height)) {
     const values = valuesOf(view, map, view.layer)
     context.textAlign = "left"
-    context.fillStyle = colours.ink
-    context.font = `600 12.5px ${colours.font}`
+    context.fillStyle = colors.ink
+    context.font = `600 12.5px ${colors.font}`
     context.fillText(map.title, LEFT, top - TITLE / 2 - 1)
-    context.font = `12px ${colours.font}`
+    context.font = `12px ${colors.font}`
     if (!values) {
-      context.fillStyle = colours.quiet
+      context.fillStyle = colors.quiet
       context.fillText("This layer is on its way.", LEFT, top + tall / 2)
       continue
     }
-    const table = colourTable(colours, map.diverging)
+    const table = colorTable(colors, map.diverging)
     const order = orderOf(view, map)
     context.imageSmoothingEnabled = false
     context.drawImage(squeezed(image(values, view.columns, order, table, map.diverging), tall), LEFT, top, inner, tall)
-    context.strokeStyle = colours.line
+    context.strokeStyle = colors.line
     context.strokeRect(LEFT + 0.5, top + 0.5, inner - 1, tall - 1)
-    drawScale(context, colours, map, width - RIGHT, top - TITLE / 2 - 1, table)
-    context.fillStyle = colours.quiet
+    drawScale(context, colors, map, width - RIGHT, top - TITLE / 2 - 1, table)
+    context.fillStyle = colors.quiet
     context.textAlign = "right"
     if (view.reader.order === "index") {
       context.fillText("1", LEFT - 6, top + 7)
@@ -150,7 +150,7 @@ function drawMaps(view) {
     context.fillText("unit", 0, 0)
     context.restore()
   }
-  drawSteps(view, context, colours, width, height - AXIS)
+  drawSteps(view, context, colors, width, height - AXIS)
   view.root.dataset.at = String(view.data.at)
 }
 
@@ -165,10 +165,10 @@ function squeezed(picture, tall) {
   return smaller
 }
 
-/* The colours with their values, at the right of a map's title. */
-function drawScale(context, colours, map, right, middle, table) {
+/* The colors with their values, at the right of a map's title. */
+function drawScale(context, colors, map, right, middle, table) {
   const [low, high] = [map.diverging ? formatted(-map.scale) : "0", formatted(map.scale)]
-  context.fillStyle = colours.quiet
+  context.fillStyle = colors.quiet
   context.textAlign = "right"
   context.fillText(high, right, middle)
   const end = right - context.measureText(high).width - 5
@@ -177,18 +177,18 @@ function drawScale(context, colours, map, right, middle, table) {
     context.fillStyle = `rgb(${table[from]},${table[from + 1]},${table[from + 2]})`
     context.fillRect(end - 64 + i, middle - 4, 1.2, 8)
   }
-  context.strokeStyle = colours.line
+  context.strokeStyle = colors.line
   context.strokeRect(end - 64.5, middle - 4.5, 65, 9)
-  context.fillStyle = colours.quiet
+  context.fillStyle = colors.quiet
   context.fillText(low, end - 69, middle)
 }
 
 /* The axis of steps: symbols where they fit, else numbers. */
-function drawSteps(view, context, colours, width, top) {
+function drawSteps(view, context, colors, width, top) {
   const inner = width - LEFT - RIGHT
   const each = inner / view.columns
   const { steps, stepTitle } = view.data
-  context.fillStyle = colours.quiet
+  context.fillStyle = colors.quiet
   context.textAlign = "center"
   context.textBaseline = "middle"
   const dated = steps.every((label) => label.length <= 12 && !/ /.test(label.trim())) && !view.data.symbols
@@ -208,8 +208,8 @@ function drawSteps(view, context, colours, width, top) {
 
 function drawMarks(view) {
   const { context, width, height } = fitted(view.marks)
-  const { colours } = view
-  if (!colours) return
+  const { colors } = view
+  if (!colors) return
   const inner = width - LEFT - RIGHT
   const each = inner / view.columns
   const all = boxes(view, height)
@@ -217,16 +217,16 @@ function drawMarks(view) {
   const bottom = height - AXIS
   if (view.span) {
     const [a, b] = view.span.map((s) => columnOf(view, s)).sort((p, q) => p - q)
-    context.fillStyle = colours.dark ? "rgba(255,255,255,.13)" : "rgba(20,24,30,.11)"
+    context.fillStyle = colors.dark ? "rgba(255,255,255,.13)" : "rgba(20,24,30,.11)"
     for (const box of all) context.fillRect(LEFT + a * each, box.top, (b - a + 1) * each, box.height)
   }
   context.lineWidth = 1
-  if (view.hover) mark(context, all, view.hover, colours.quiet, [2, 3])
+  if (view.hover) mark(context, all, view.hover, colors.quiet, [2, 3])
   const column = step === null || step >= view.data.steps.length ? null : columnOf(view, step)
-  mark(context, all, { column, unit }, colours.ink, [])
+  mark(context, all, { column, unit }, colors.ink, [])
 
-  function mark(context, all, { column, unit }, colour, dash) {
-    context.strokeStyle = colour
+  function mark(context, all, { column, unit }, color, dash) {
+    context.strokeStyle = color
     context.setLineDash(dash)
     context.beginPath()
     if (column !== null && column !== undefined) {
@@ -290,13 +290,13 @@ function drawLetters(view, map, values) {
       }),
     )
   }
-  const colours = theme(view.stage)
+  const colors = theme(view.stage)
   const { step } = selected()
   for (const span of letters.children) {
     const t = Number(span.dataset.step)
     const value = values[columnOf(view, t)]
     const share = Math.min(1, Math.abs(value) / map.scale) || 0
-    const [r, g, b] = rgb(value < 0 ? colours.orange : colours.blue)
+    const [r, g, b] = rgb(value < 0 ? colors.orange : colors.blue)
     span.style.background = `rgba(${r},${g},${b},${(0.78 * share).toFixed(3)})`
     span.style.color = share > 0.62 ? "#fff" : ""
     span.classList.toggle("selected", t === step)
@@ -306,56 +306,56 @@ function drawLetters(view, map, values) {
 
 /* The input above (lines, a map of many columns, or frames), the unit's activation below, over the same steps. */
 function drawLine(view, map, values) {
-  const colours = theme(view.stage)
+  const colors = theme(view.stage)
   const { context, width, height } = fitted(view.line)
   const inner = width - LEFT - RIGHT
   if (inner < 20) return
   const { input } = view.data
   const split = Math.round(height * 0.42)
-  context.font = `12px ${colours.font}`
+  context.font = `12px ${colors.font}`
   context.textBaseline = "middle"
   const each = inner / view.columns
   const x = (t) => LEFT + (t + 0.5) * each
   if (input.kind === "lines") {
-    const roles = [colours.ink, colours.green, colours.orange]
+    const roles = [colors.ink, colors.green, colors.orange]
     input.lines.forEach((row, i) => path(context, row, x, 12, split - 14, input.low, input.high, roles[i % 3]))
-    scale(context, colours, input.low, input.high, 12, split - 14)
+    scale(context, colors, input.low, input.high, 12, split - 14)
     legend(context, input.names, roles, width - RIGHT)
-  } else if (input.kind === "frames") drawFrames(context, colours, view, inner, split - 14)
+  } else if (input.kind === "frames") drawFrames(context, colors, view, inner, split - 14)
   else if (input.kind === "map") {
     const cells = (view.inputCells ??= numbers(input.cells))
     const rows = Array.from({ length: input.rows }, (_, i) => input.rows - 1 - i)
     const grey = new Uint8ClampedArray(768)
-    const ink = rgb(colours.ink)
-    for (let i = 0; i < 256; i++) grey.set(colours.background.map((c, j) => c + ((ink[j] - c) * i) / 255), 3 * i)
+    const ink = rgb(colors.ink)
+    for (let i = 0; i < 256; i++) grey.set(colors.background.map((c, j) => c + ((ink[j] - c) * i) / 255), 3 * i)
     context.imageSmoothingEnabled = false
     context.drawImage(image(cells, view.columns, rows, grey, false), LEFT, 6, inner, split - 20)
   }
-  context.fillStyle = colours.quiet
+  context.fillStyle = colors.quiet
   context.textAlign = "left"
   const high = ownScale(map, values)
   const low = map.diverging ? -high : 0
   const [top, bottom] = [split + 4, height - AXIS - 2]
-  context.strokeStyle = colours.line
+  context.strokeStyle = colors.line
   context.beginPath()
   const zero = bottom - ((0 - low) / (high - low)) * (bottom - top)
   context.moveTo(LEFT, zero)
   context.lineTo(LEFT + inner, zero)
   context.stroke()
-  path(context, values, x, top, bottom, low, high, colours.blue, 1.75)
-  scale(context, colours, low, high, top, bottom)
-  drawSteps(view, context, colours, width, height - AXIS)
+  path(context, values, x, top, bottom, low, high, colors.blue, 1.75)
+  scale(context, colors, low, high, top, bottom)
+  drawSteps(view, context, colors, width, height - AXIS)
   const { step } = selected()
   if (step === null || step >= view.data.steps.length) return
   const column = columnOf(view, step)
-  context.strokeStyle = colours.ink
+  context.strokeStyle = colors.ink
   context.beginPath()
   context.moveTo(Math.round(x(column)) + 0.5, 4)
   context.lineTo(Math.round(x(column)) + 0.5, height - AXIS)
   context.stroke()
   const value = values[column]
   if (!Number.isFinite(value)) return
-  context.fillStyle = colours.blue
+  context.fillStyle = colors.blue
   context.beginPath()
   context.arc(x(column), bottom - ((value - low) / (high - low)) * (bottom - top), 3.5, 0, 7)
   context.fill()
@@ -369,7 +369,7 @@ function ownScale(map, values) {
   return Math.min(map.scale, [1, 2, 5, 10].map((f) => f * power).find((end) => end >= most * (1 - 1e-6)))
 }
 
-/* The names of the lines in their colours, from the right. */
+/* The names of the lines in their colors, from the right. */
 function legend(context, names, roles, right) {
   context.textAlign = "right"
   for (let i = names.length - 1; i >= 0; i--) {
@@ -380,8 +380,8 @@ function legend(context, names, roles, right) {
   }
 }
 
-function path(context, row, x, top, bottom, low, high, colour, thick = 1.3) {
-  context.strokeStyle = colour
+function path(context, row, x, top, bottom, low, high, color, thick = 1.3) {
+  context.strokeStyle = color
   context.lineWidth = thick
   context.beginPath()
   let down = false
@@ -395,22 +395,22 @@ function path(context, row, x, top, bottom, low, high, colour, thick = 1.3) {
   context.lineWidth = 1
 }
 
-function scale(context, colours, low, high, top, bottom) {
-  context.fillStyle = colours.quiet
+function scale(context, colors, low, high, top, bottom) {
+  context.fillStyle = colors.quiet
   context.textAlign = "right"
   context.fillText(formatted(high), LEFT - 6, top + 5)
   context.fillText(formatted(low), LEFT - 6, bottom - 5)
 }
 
 /* As many frames as fit, each over its own steps. */
-function drawFrames(context, colours, view, inner, room) {
+function drawFrames(context, colors, view, inner, room) {
   const { input } = view.data
   const [tall, wide] = input.frame
   const cells = (view.inputCells ??= numbers(input.cells)) // [height * width, columns]
   const side = Math.min(room, 64)
   const width = (side * wide) / tall
   const every = Math.max(1, Math.ceil((width + 3) / (inner / view.columns)))
-  const ink = rgb(colours.ink)
+  const ink = rgb(colors.ink)
   for (let t = 0; t < view.columns; t += every) {
     const frame = new OffscreenCanvas(wide, tall)
     const inside = frame.getContext("2d")
@@ -423,7 +423,7 @@ function drawFrames(context, colours, view, inner, room) {
     const left = LEFT + (t + 0.5) * (inner / view.columns) - width / 2
     context.imageSmoothingEnabled = false
     context.drawImage(frame, left, 4, width, side)
-    context.strokeStyle = colours.line
+    context.strokeStyle = colors.line
     context.strokeRect(left - 0.5, 3.5, width + 1, side + 1)
   }
 }

@@ -36,7 +36,7 @@ function drawWith(chart, route) {
   )
 }
 
-const darkness = new Map() // background colour -> whether it is dark: asking the browser takes a layout
+const darkness = new Map() // background color -> whether it is dark: asking the browser takes a layout
 
 function isDark(node) {
   const background = getComputedStyle(node).getPropertyValue("--st-background-color") || "#fff"
@@ -149,7 +149,7 @@ function legendOver(node) {
   return Math.max(0, ...tops.filter((top) => top > legend.top).map((top) => legend.bottom - top))
 }
 
-/* Mark what is selected on the page: a line at a step, a ring of colour for a unit. */
+/* Mark what is selected on the page: a line at a step, a ring of color for a unit. */
 function markSelection(chart) {
   const { node, Plotly } = chart
   if (!Plotly || !node.data?.some((trace) => trace.meta?.select)) return

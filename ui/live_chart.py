@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from seqcore.plots.style import COLOURS, apply_style
+from seqcore.plots.style import COLORS, apply_style
 from ui.frontend import FEED_ROUTE, PLOTLY_ROUTE, WHOLE_ROUTE
 from ui.plotly_script import TRACES
 
@@ -44,7 +44,7 @@ def _rgb(code: str) -> str:
 
 
 def _different(light: Any, dark: Any) -> list[tuple[str, str]]:
-    """Pairs of colours at the same keys of two templates, where they differ."""
+    """Pairs of colors at the same keys of two templates, where they differ."""
     if isinstance(light, dict):
         found = [pair for key in light if key in dark for pair in _different(light[key], dark[key])]
         return list(dict.fromkeys(found))
@@ -52,14 +52,14 @@ def _different(light: Any, dark: Any) -> list[tuple[str, str]]:
 
 
 def _constants() -> str:
-    """The script's constants: both templates, and the dark equivalent of each light colour."""
+    """The script's constants: both templates, and the dark equivalent of each light color."""
     templates = {
         name: apply_style(go.Figure(), dark=dark).layout.template.to_plotly_json()
         for name, dark in (("light", False), ("dark", True))
     }
-    pairs = [(light, dark) for light, dark in COLOURS.values() if light != dark]
+    pairs = [(light, dark) for light, dark in COLORS.values() if light != dark]
     pairs += [(f"rgba({_rgb(light)},", f"rgba({_rgb(dark)},") for light, dark in pairs]
-    pairs += _different(templates["light"], templates["dark"])  # some figures contain colours of the template
+    pairs += _different(templates["light"], templates["dark"])  # some figures contain colors of the template
     values = {
         "ROUTE": PLOTLY_ROUTE, "WHOLE": WHOLE_ROUTE, "TRACES": ("scatter", *TRACES), "FEED": FEED_ROUTE,
         "TEMPLATES": templates, "PALETTE": pairs,

@@ -31,7 +31,7 @@ __all__ = ["check", "data_plot", "data_warnings", "known_errors", "parameters", 
 
 SMALL = {"lines": 130, "examples": 220, "maps": 220, "videos": 150}  # heights of the small plots, in pixels
 FEW_PANELS = 2  # of more panels in a small plot, the tick labels would overlap
-SPLIT_COLOURS = (
+SPLIT_COLORS = (
     "Orange: training split. Green: validation split, scored during training. Pink: test split, scored at the end."
 )
 ONE_OF_EACH = "One sequence of each class, one line per column."
@@ -73,7 +73,7 @@ def table(draft: Draft) -> Table | None:
 
 
 def data_plot(experiment: Experiment | None, table: Table | None, *, small: bool = False) -> None:
-    """The data, with the splits in their colours: as text, as lines over time, or as examples."""
+    """The data, with the splits in their colors: as text, as lines over time, or as examples."""
     if experiment is None or table is None:
         return
     data, form = experiment.data, _form(experiment.data, table)
@@ -82,10 +82,10 @@ def data_plot(experiment: Experiment | None, table: Table | None, *, small: bool
         text_preview(table, data.validation_fraction, data.test_fraction, small=small, testid=key)
     else:
         figure, height = _figure(data.model_dump_json(), table, small=small)
-        live_chart(figure, key=key, label="The data, coloured by split", height=height, revision=experiment.to_json())
+        live_chart(figure, key=key, label="The data, colored by split", height=height, revision=experiment.to_json())
     if small:
         return
-    reading = SPLIT_COLOURS if data.validation_fraction and data.test_fraction else ""
+    reading = SPLIT_COLORS if data.validation_fraction and data.test_fraction else ""
     if form == "examples" and len(_named_columns(data) or table.columns) > 1:
         reading = ONE_OF_EACH
     shown = reading if form in ("text", "lines", "examples") else ""

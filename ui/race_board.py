@@ -15,7 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from seqcore.insight.standings import Lap, Standings, standings
-from seqcore.plots.style import COMPARED, compared_colour
+from seqcore.plots.style import COMPARED, compared_color
 from seqcore.results import metric_named
 from seqcore.results.formatting import counted, format_duration, format_number
 from seqcore.results.metrics import Metric
@@ -92,8 +92,8 @@ def _competitor(
     return {
         "name": entry.title,
         "run": run.id,
-        "light": compared_colour(entry.place),
-        "dark": compared_colour(entry.place, dark=True),
+        "light": compared_color(entry.place),
+        "dark": compared_color(entry.place, dark=True),
         "dash": _DASHES[entry.place // len(COMPARED) % len(_DASHES)],
         "status": status,
         "out": run.status in _OUT,

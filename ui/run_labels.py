@@ -27,10 +27,10 @@ MOST_CHANGED = 3  # fields that are named
 
 
 class StatusLabel(NamedTuple):
-    """A status as it is shown: its word, the colour of its badge, and its icon."""
+    """A status as it is shown: its word, the color of its badge, and its icon."""
 
     word: str
-    colour: str
+    color: str
     icon: str
 
 

@@ -75,7 +75,7 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
             filter(None, (run_labels.network(run), run_labels.trained_on(run), run_labels.origin(run), run.owner))
         ),
         "status": status.word,
-        "tone": status.colour,
+        "tone": status.color,
         "hollow": run.status in ("queued", "stopped", "interrupted"),
         "progress": min(1.0, run.epoch / max(1, run.epochs)) if active else None,
         "progressText": _progress(run),

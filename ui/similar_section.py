@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
-from seqcore.plots.style import COLOURS
+from seqcore.plots.style import COLORS
 from seqcore.results.formatting import format_number
 from seqcore.results.similar import SimilarMoment, SimilarView
 from ui.inspect_chart import plain
@@ -150,8 +150,8 @@ def _line(example: InspectExample, moment: SimilarMoment) -> str:
     left, width = (moment.first - low - 0.5) * across, (moment.last - moment.first + 1) * across
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 28" preserveAspectRatio="none">'
-        f'<rect x="{max(0.0, left):.1f}" y="0" width="{width:.1f}" height="28" fill="{COLOURS["prediction"][0]}" '
-        f'fill-opacity="0.24"/><polyline points="{points}" fill="none" stroke="{COLOURS["prediction"][0]}" '
+        f'<rect x="{max(0.0, left):.1f}" y="0" width="{width:.1f}" height="28" fill="{COLORS["prediction"][0]}" '
+        f'fill-opacity="0.24"/><polyline points="{points}" fill="none" stroke="{COLORS["prediction"][0]}" '
         'stroke-width="1.6" vector-effect="non-scaling-stroke"/></svg>'
     )
     words = f"{name} from {format_number(bottom)} to {format_number(float(known.max()))}, the moment shaded"

@@ -40,7 +40,7 @@ function mix(from, to, share) {
 
 function draw(space) {
   if (!space.data) return
-  const colours = theme(space.stage)
+  const colors = theme(space.stage)
   const { context, width, height } = fitted(space.canvas)
   if (width < 120) return
   const layer = clamp(selected().layer ?? 0, 0, space.data.paths.length - 1)
@@ -49,11 +49,11 @@ function draw(space) {
   space.dimensions.disabled = points[0].length < 3
   if (points[0].length < 3) space.reader.dimensions = 2
   const scene = (space.scene = placed(space, width, height))
-  context.font = `12px ${colours.font}`
+  context.font = `12px ${colors.font}`
   context.lineWidth = 1
-  axes(context, colours, scene, width, height, explained, space.reader.dimensions)
-  const quiet = rgb(colours.quiet).map((c, i) => c + (colours.background[i] - c) * 0.45)
-  const end = rgb(colours.blue)
+  axes(context, colors, scene, width, height, explained, space.reader.dimensions)
+  const quiet = rgb(colors.quiet).map((c, i) => c + (colors.background[i] - c) * 0.45)
+  const end = rgb(colors.blue)
   context.lineWidth = 1.6
   const last = points.length - 1
   for (let t = 0; t < last; t++) {
@@ -70,21 +70,21 @@ function draw(space) {
     context.beginPath()
     context.arc(x, y, points.length > 400 ? 1.5 : 3, 0, 7)
     context.fill()
-    context.fillStyle = colours.quiet
+    context.fillStyle = colors.quiet
     if (labels) context.fillText(space.data.steps[numbers[t]] === " " ? "␣" : space.data.steps[numbers[t]], x + 6, y - 6)
   })
-  ring(context, scene.at[0], colours.ink, "first step")
-  ring(context, scene.at[last], colours.blue, "last step")
+  ring(context, scene.at[0], colors.ink, "first step")
+  ring(context, scene.at[last], colors.blue, "last step")
   const place = numbers.indexOf(selected().step)
   if (place >= 0) {
     const [x, y] = scene.at[place]
-    context.fillStyle = colours.orange
+    context.fillStyle = colors.orange
     context.beginPath()
     context.arc(x, y, 6, 0, 7)
     context.fill()
   }
   if (space.hover !== null && space.hover <= last) {
-    context.strokeStyle = colours.ink
+    context.strokeStyle = colors.ink
     context.beginPath()
     context.arc(...scene.at[space.hover], 8, 0, 7)
     context.stroke()
@@ -92,8 +92,8 @@ function draw(space) {
   say(space)
   space.root.dataset.at = String(space.data.at)
 
-  function ring(context, [x, y], colour, words) {
-    context.strokeStyle = colour
+  function ring(context, [x, y], color, words) {
+    context.strokeStyle = color
     context.lineWidth = 1.6
     context.beginPath()
     context.arc(x, y, 5.5, 0, 7)
@@ -101,11 +101,11 @@ function draw(space) {
     if (labels) return
     const [left, top] = free(scene.at, [x, y], context.measureText(words).width, width, height)
     context.textBaseline = "top"
-    context.strokeStyle = `rgb(${colours.background.join(",")})`
+    context.strokeStyle = `rgb(${colors.background.join(",")})`
     context.lineWidth = 4
     context.lineJoin = "round"
     context.strokeText(words, left, top)
-    context.fillStyle = colours.quiet
+    context.fillStyle = colors.quiet
     context.fillText(words, left, top)
   }
 }
@@ -133,10 +133,10 @@ function free(path, [x, y], wide, width, height) {
   return best ?? [x + 10, y - high / 2]
 }
 
-function axes(context, colours, scene, width, height, explained, dimensions) {
+function axes(context, colors, scene, width, height, explained, dimensions) {
   const title = (c) => `component ${c + 1} (${(100 * explained[c]).toFixed(0)}% of the variance)`
-  context.strokeStyle = colours.line
-  context.fillStyle = colours.quiet
+  context.strokeStyle = colors.line
+  context.fillStyle = colors.quiet
   context.textBaseline = "middle"
   if (dimensions === 3) {
     for (const c of [0, 1, 2]) {

@@ -1,4 +1,4 @@
-"""Preview of text data: each split in its colour, with the label or the translation beside the text."""
+"""Preview of text data: each split in its color, with the label or the translation beside the text."""
 
 from __future__ import annotations
 

@@ -206,10 +206,10 @@ function nodeBox(view, frame, node, parent, late) {
   const { scene, focus } = view
   const value = view.nodeValue(node)
   const limit = node.name.endsWith("_gate") ? 1 : view.limitOf(node.name)
-  const strong = onColour(value, limit)
+  const strong = onColor(value, limit)
   const label = `${node.title}, unit ${focus.unit + 1}: ${full(value)}. ${mathPlain(node.formula)}. Open its equation`
   const group = scene.put(`node ${node.name}`, "g", { class: `un-node un-press${late}${focus.name === node.name ? " un-chosen" : ""}`, "data-go": "equation", "data-name": node.name, role: "button", tabindex: 0, label, transform: `translate(${node.x} ${node.y})` }, parent)
-  scene.put(`node ${node.name} box`, "rect", { class: "un-box", x: -node.w / 2, y: -node.h / 2, width: node.w, height: node.h, rx: 9, style: valueColour(value, limit) }, group)
+  scene.put(`node ${node.name} box`, "rect", { class: "un-box", x: -node.w / 2, y: -node.h / 2, width: node.w, height: node.h, rx: 9, style: valueColor(value, limit) }, group)
   const lines = titleLines(node)
   lines.forEach((line, i) => scene.put(`node ${node.name} title ${i}`, "text", { class: `un-small ${strong}`, x: 0, y: -node.h / 2 + (lines.length > 1 ? 14 : 19) + 11 * i, text: line }, group))
   scene.put(`node ${node.name} symbol`, "text", { class: `un-formula ${strong}`, x: 0, y: 9, math: node.symbol }, group)
@@ -245,7 +245,7 @@ function unitStrip(view, frame, parent) {
   for (let k = 0; k < most; k++) {
     const unit = from + k
     const value = view.valueAt(view.name, focus.step, focus.layer, unit)
-    scene.put(`strip ${k}`, "rect", { class: `un-strip un-press${unit === focus.unit ? " un-chosen" : ""}`, "data-go": "unit", "data-unit": unit, role: "button", x: (4 + k * side).toFixed(1), y, width: (side - 1.5).toFixed(1), height: 26, rx: 3, style: valueColour(value, view.limitOf(view.name)), label: `Unit ${unit + 1}: ${full(value)}. Select the unit` }, parent)
+    scene.put(`strip ${k}`, "rect", { class: `un-strip un-press${unit === focus.unit ? " un-chosen" : ""}`, "data-go": "unit", "data-unit": unit, role: "button", x: (4 + k * side).toFixed(1), y, width: (side - 1.5).toFixed(1), height: 26, rx: 3, style: valueColor(value, view.limitOf(view.name)), label: `Unit ${unit + 1}: ${full(value)}. Select the unit` }, parent)
     if (side >= 17 || unit === focus.unit) scene.put(`strip ${k} text`, "text", { class: "un-step", x: (4 + (k + 0.5) * side).toFixed(1), y: y + 42, text: String(unit + 1) }, parent)
   }
 }

@@ -1,4 +1,4 @@
-/* What the three levels of the unrolled network are drawn with: keyed SVG elements, formulas, numbers, colours. */
+/* What the three levels of the unrolled network are drawn with: keyed SVG elements, formulas, numbers, colors. */
 
 const SVG = "http://www.w3.org/2000/svg"
 
@@ -131,20 +131,20 @@ function powerOfTen(value, digits) {
   return `${mantissa}e${Number(exponent) < 0 ? "−" : ""}${Math.abs(Number(exponent))}`
 }
 
-/* The colour of a number between -limit and limit: vermilion below zero, blue above, the page's own at zero. */
-function valueColour(value, limit) {
+/* The color of a number between -limit and limit: vermilion below zero, blue above, the page's own at zero. */
+function valueColor(value, limit) {
   if (value === null || value === undefined || Number.isNaN(value)) return "fill: var(--st-secondary-background-color)"
   const share = Math.round(100 * Math.min(1, Math.abs(value) / (limit || 1)))
   return `fill: color-mix(in srgb, var(--sl-${value < 0 ? "negative" : "positive"}) ${share}%, var(--sl-paper))`
 }
 
-/* The colour of a magnitude from 0 to 1: the page's own to orange. */
-function amountColour(share) {
+/* The color of a magnitude from 0 to 1: the page's own to orange. */
+function amountColor(share) {
   return `fill: color-mix(in srgb, var(--sl-gradient) ${Math.round(100 * share)}%, var(--sl-paper))`
 }
 
-/* Where text of a colour stays readable on `valueColour`. */
-function onColour(value, limit) {
+/* Where text of a color stays readable on `valueColor`. */
+function onColor(value, limit) {
   return Math.abs(value ?? 0) / (limit || 1) > 0.55 ? "on-strong" : ""
 }
 

@@ -139,7 +139,7 @@ function cellAt(view, frame, step, layer, x, y, parent, quiet) {
   const half = frame.size / 2
   const group = scene.put(key, "g", { class: `un-cell un-press${chosen ? " un-chosen" : ""}${quiet}`, "data-go": "cell", "data-step": step, "data-layer": layer, role: "button", label, transform: `translate(${x} ${y})` }, parent)
   const [first, count] = view.unitsOf(view.name)
-  scene.put(`${key} box`, "rect", { class: "un-box", x: -half, y: -half, width: frame.size, height: frame.size + 17, rx: 7, style: back ? amountColour(view.gradientShare(value)) : null }, group)
+  scene.put(`${key} box`, "rect", { class: "un-box", x: -half, y: -half, width: frame.size, height: frame.size + 17, rx: 7, style: back ? amountColor(view.gradientShare(value)) : null }, group)
   if (!back) {
     const across = Math.ceil(Math.sqrt(count))
     const side = (frame.size - 8) / across
@@ -148,7 +148,7 @@ function cellAt(view, frame, step, layer, x, y, parent, quiet) {
     const upper = -(rows * side) / 2
     const gap = side > 5 ? 1 : 0.4
     for (let k = 0; k < count; k++) {
-      const style = valueColour(view.valueAt(view.name, step, layer, first + k), view.limitOf(view.name))
+      const style = valueColor(view.valueAt(view.name, step, layer, first + k), view.limitOf(view.name))
       scene.put(`${key} u${k}`, "rect", { x: (left + (k % across) * side + gap / 2).toFixed(2), y: (upper + Math.floor(k / across) * side + gap / 2).toFixed(2), width: (side - gap).toFixed(2), height: (side - gap).toFixed(2), style }, group)
     }
     const k = focus.unit - first
@@ -264,7 +264,7 @@ function overview(view, frame, parent) {
   const buckets = Math.min(values.length, Math.floor(width / 2))
   for (let k = 0; k < buckets; k++) {
     const value = values[Math.floor((k * values.length) / buckets)]
-    const style = view.pass.direction < 0 && data.gradient ? amountColour(view.gradientShare(value)) : valueColour(value, most)
+    const style = view.pass.direction < 0 && data.gradient ? amountColor(view.gradientShare(value)) : valueColor(value, most)
     scene.put(`overview ${k}`, "rect", { x: (left + (k * width) / buckets).toFixed(1), y, width: (width / buckets + 0.3).toFixed(2), height: 16, style }, group)
   }
   const [from, to] = [frame.start, frame.start + frame.shown].map((step) => left + (step * width) / data.count)

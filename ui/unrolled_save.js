@@ -1,4 +1,4 @@
-/* Saves a drawing as one SVG file: colours and fonts are in the file, and so are its title and description. */
+/* Saves a drawing as one SVG file: colors and fonts are in the file, and so are its title and description. */
 
 const KEPT = [
   "fill", "fill-opacity", "stroke", "stroke-opacity", "stroke-width", "stroke-dasharray", "stroke-linecap", "opacity",
@@ -6,7 +6,7 @@ const KEPT = [
 ]
 
 /* "color(srgb 0.1 0.2 0.3 / 0.5)", which programs that draw SVG do not know, as rgb() or rgba(). */
-function plainColour(value) {
+function plainColor(value) {
   return value.replace(/color\(srgb ([^)]*)\)/g, (_, inner) => {
     const [rgb, alpha] = inner.split("/")
     const parts = rgb.trim().split(/\s+/).map((part) => Math.round(255 * Number(part)))
@@ -18,7 +18,7 @@ function inlined(from, to) {
   const style = getComputedStyle(from)
   for (const name of ["class", "style", "tabindex", "data-go", "role", "aria-pressed"]) to.removeAttribute(name)
   if (!["title", "desc", "g", "defs", "marker"].includes(from.tagName) || style.opacity !== "1") {
-    to.setAttribute("style", KEPT.map((name) => `${name}: ${plainColour(style.getPropertyValue(name))}`).join("; "))
+    to.setAttribute("style", KEPT.map((name) => `${name}: ${plainColor(style.getPropertyValue(name))}`).join("; "))
   }
   if (style.transform && style.transform !== "none" && from.style?.transform) {
     const { a, b, c, d, e, f } = new DOMMatrix(style.transform)

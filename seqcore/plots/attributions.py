@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.plots.frame_strip import frame_strip
 from seqcore.plots.steps_axis import diverging, label_ticks, short_label
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure
+from seqcore.plots.style import LINE_WIDTH, apply_style, color, empty_figure
 from seqcore.results.attributions import AttributionsView
 
 __all__ = ["AttributionsInfo", "attributions_info", "html", "plot_attributions"]
@@ -58,13 +58,13 @@ def _bars(info: AttributionsInfo, dark: bool) -> go.Figure:
     for role, part, name in (("prediction", values >= 0, "raised it"), ("warning", values < 0, "lowered it")):
         figure.add_bar(
             x=x, y=np.where(part, values, np.nan), name=name, hovertemplate="%{y:+.4g}",
-            marker={"color": colour(role, dark=dark), "line_width": 0},
+            marker={"color": color(role, dark=dark), "line_width": 0},
         )  # fmt: skip
     known = len(info.inputs) == len(info.steps)
     if known:
         figure.add_scatter(
             x=x, y=info.inputs[:, 0], mode="lines", name=info.columns[0], yaxis="y2", hovertemplate="%{y:.5g}",
-            line={"color": colour("truth", dark=dark), "width": LINE_WIDTH},
+            line={"color": color("truth", dark=dark), "width": LINE_WIDTH},
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=360 if known else 280)
     label_ticks(figure, info.steps, unit=info.step_unit, title_text=info.step_unit)

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure, line
+from seqcore.plots.style import LINE_WIDTH, apply_style, color, empty_figure, line
 from seqcore.results.data import Autocorrelation
 
 __all__ = ["AutocorrelationInfo", "autocorrelation_info", "plot_autocorrelation"]
@@ -50,15 +50,15 @@ def plot_autocorrelation(info: AutocorrelationInfo, dark: bool = False) -> go.Fi
         figure.add_scatter(
             x=[info.period], y=[at], mode="markers+text", name="period", text=[f"  {info.period:,}"],
             textposition="top center", showlegend=False, hoverinfo="skip", cliponaxis=False,
-            marker={"size": 9, "color": colour("prediction", dark=dark)},
-            textfont={"color": colour("prediction", dark=dark), "size": 13},
+            marker={"size": 9, "color": color("prediction", dark=dark)},
+            textfont={"color": color("prediction", dark=dark), "size": 13},
         )  # fmt: skip
     apply_style(figure, dark=dark, height=230)
     if info.window is not None:
         figure.add_vrect(
-            x0=0, x1=info.window, fillcolor=colour("training", dark=dark, opacity=0.13), line_width=0, layer="below"
+            x0=0, x1=info.window, fillcolor=color("training", dark=dark, opacity=0.13), line_width=0, layer="below"
         )
-    figure.add_hline(y=0, line={"color": colour("baseline"), "width": LINE_WIDTH / 2})
+    figure.add_hline(y=0, line={"color": color("baseline"), "width": LINE_WIDTH / 2})
     figure.update_xaxes(title_text="lag (rows)")
     low = min(-0.25, float(info.correlation.min()) - 0.08)
     figure.update_yaxes(title_text="autocorrelation", range=[low, 1.15], nticks=5)

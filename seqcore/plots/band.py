@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import colour
+from seqcore.plots.style import color
 
 __all__ = ["Band", "add_band", "band_trace", "extremes"]
 
@@ -33,7 +33,7 @@ def add_band(figure: go.Figure, x: NDArray[Any], band: Band, *, role: str, dark:
 
 
 def band_trace(x: NDArray[Any], band: Band, *, role: str, dark: bool) -> dict[str, Any]:
-    """An area in the colour of `role` for each stretch without missing values; a single point has none."""
+    """An area in the color of `role` for each stretch without missing values; a single point has none."""
     low, high = band
     known = np.isfinite(low) & np.isfinite(high)
     ends = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(np.int8), [0]])))
@@ -47,5 +47,5 @@ def band_trace(x: NDArray[Any], band: Band, *, role: str, dark: bool) -> dict[st
     return {
         "type": "scatter", "x": xs, "y": ys, "name": f"{role}, lowest to highest seed", "legendgroup": role,
         "showlegend": False, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "fill": "toself",
-        "fillcolor": colour(role, dark=dark, opacity=0.22 if dark else 0.16),
+        "fillcolor": color(role, dark=dark, opacity=0.22 if dark else 0.16),
     }  # fmt: skip

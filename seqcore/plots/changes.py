@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.events import Changed
-from seqcore.plots.style import colour
+from seqcore.plots.style import color
 
 __all__ = ["Change", "Label", "add_changes", "changes_of", "described", "labels_of"]
 
@@ -104,7 +104,7 @@ def add_changes(
     if not changes:
         return
     end = max(float(x[-1]) if len(x) else 0.0, float(changes[-1].step), 1.0)
-    grey = colour("baseline", dark=dark)
+    grey = color("baseline", dark=dark)
     domain = {"xref": "x", "yref": "y domain"}
     steps = list(dict.fromkeys(change.step for change in changes[-_MOST_LINES:]))
     line = {"color": grey, "width": 1, "dash": "dot"}
@@ -125,7 +125,7 @@ def add_changes(
         figure.add_scatter(
             x=steps, y=np.interp(steps, x[known], y[known]), name="change", mode="markers", customdata=texts,
             hovertemplate="%{customdata}<extra></extra>",
-            marker={"symbol": "diamond", "size": 7, "color": colour("truth", dark=dark)},
+            marker={"symbol": "diamond", "size": 7, "color": color("truth", dark=dark)},
         )  # fmt: skip
     top = int(figure.layout.margin.t or 0)
     figure.update_layout(margin={"t": top + STRIP}, legend={"y": 1.0 + STRIP / (0.6 * height)})

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, colour_scale, empty_figure
+from seqcore.plots.style import apply_style, color, color_scale, empty_figure
 from seqcore.results import ConfusionView
 
 __all__ = ["ConfusionInfo", "confusion_info", "plot_confusion"]
@@ -54,7 +54,7 @@ def plot_confusion(info: ConfusionInfo, dark: bool = False) -> go.Figure:
         seen = mask & (info.counts > 0)
         figure.add_heatmap(
             x=places, y=places, z=np.where(seen, 100 * info.shares, np.nan), zmin=0, zmax=100, showscale=False,
-            colorscale=colour_scale(role, dark=dark, lowest=0.1), xgap=1, ygap=1, hoverongaps=False,
+            colorscale=color_scale(role, dark=dark, lowest=0.1), xgap=1, ygap=1, hoverongaps=False,
             customdata=np.array([[[f"{n:.0f}", t, p] for n, p in zip(row, info.labels, strict=True)]
                                  for row, t in zip(info.counts, info.labels, strict=True)]),
             hovertemplate="true %{customdata[1]}, predicted %{customdata[2]}: "
@@ -65,7 +65,7 @@ def plot_confusion(info: ConfusionInfo, dark: bool = False) -> go.Figure:
             deep = info.shares[t, p] > 0.5
             figure.add_annotation(
                 x=p, y=t, text=f"{info.counts[t, p]:.0f}", showarrow=False,
-                font={"size": 13, "color": "#FFFFFF" if deep else colour("truth", dark=dark)},
+                font={"size": 13, "color": "#FFFFFF" if deep else color("truth", dark=dark)},
             )  # fmt: skip
     else:
         places = places[:: -(-count // MOST_COUNTED)]

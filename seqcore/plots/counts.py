@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.plots.style import apply_style, color, empty_figure
 from seqcore.results.data import SPLIT_TITLES, LengthFacts, VocabularyFacts
 from seqcore.results.formatting import marked
 
@@ -22,7 +22,7 @@ INK = "truth"
 
 
 class BarsInfo(NamedTuple):
-    """`counts[series][i]` for `names[i]`; each series has a colour.
+    """`counts[series][i]` for `names[i]`; each series has a color.
 
     With `edges` a histogram, else horizontal bars, or vertical ones under names of a letter or two.
     """
@@ -65,7 +65,7 @@ def lengths_info(lengths: LengthFacts, *, x_title: str = "rows in a sequence") -
 
 
 def plot_bars(info: BarsInfo, dark: bool = False) -> go.Figure:
-    """Bars in the colours of the splits where counted by split, else in one colour."""
+    """Bars in the colors of the splits where counted by split, else in one color."""
     if not any(map(any, info.counts.values())):
         return empty_figure("", "nothing to count", dark=dark, height=200)
     if info.edges:
@@ -75,11 +75,11 @@ def plot_bars(info: BarsInfo, dark: bool = False) -> go.Figure:
 
 
 def _vertical(info: BarsInfo, dark: bool, x: list[float], names: list[str], y_title: str, **bars: Any) -> go.Figure:
-    """Vertical bars of one colour at `x`; `bars` are attributes of the trace."""
+    """Vertical bars of one color at `x`; `bars` are attributes of the trace."""
     figure = go.Figure()
     figure.add_bar(
         x=x, y=list(info.counts[INK]), customdata=names, showlegend=False, **bars,
-        marker={"color": colour(INK, dark=dark, opacity=0.55)}, hovertemplate="%{customdata}: %{y:,}<extra></extra>",
+        marker={"color": color(INK, dark=dark, opacity=0.55)}, hovertemplate="%{customdata}: %{y:,}<extra></extra>",
     )  # fmt: skip
     apply_style(figure, dark=dark, height=230)
     figure.update_yaxes(title_text=y_title, rangemode="tozero", nticks=4)
@@ -102,7 +102,7 @@ def _below_each_other(info: BarsInfo, dark: bool) -> go.Figure:
     for role, counts in info.counts.items():
         figure.add_bar(
             x=list(counts), y=places, orientation="h", name=role, customdata=list(info.names),
-            marker={"color": colour(role, dark=dark, opacity=1.0 if role != INK else 0.55)},
+            marker={"color": color(role, dark=dark, opacity=1.0 if role != INK else 0.55)},
             showlegend=len(info.counts) > 1 and any(counts), hovertemplate="%{customdata}: %{x:,}<extra></extra>",
         )  # fmt: skip
     apply_style(figure, dark=dark, height=84 + 22 * len(places))

@@ -1,4 +1,4 @@
-"""Tables over time, coloured by split: lines of numbers, or running text."""
+"""Tables over time, colored by split: lines of numbers, or running text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from seqcore.plots.style import apply_style, colour, empty_figure, line, stack_panels
+from seqcore.plots.style import apply_style, color, empty_figure, line, stack_panels
 from seqcore.results.data import TableInfo
 from seqcore.results.formatting import named
 
@@ -19,7 +19,7 @@ SYMBOLS_A_ROW = 24
 
 
 def plot_table(info: TableInfo, dark: bool = False) -> go.Figure:
-    """Lines over time, or symbols as running text, in the colours of the splits."""
+    """Lines over time, or symbols as running text, in the colors of the splits."""
     if not info.segments:
         return empty_figure("", "no data yet", dark=dark, height=240)
     figure = _text(info, dark) if info.symbolic else _lines(info, dark)
@@ -81,7 +81,7 @@ def _text(info: TableInfo, dark: bool) -> go.Figure:
         figure.add_scatter(
             x=places % SYMBOLS_A_ROW, y=places // SYMBOLS_A_ROW, mode="text", name=segment.split,
             text=[named(str(s)) for s in segment.y], showlegend=False, hoverinfo="skip",
-            textfont={"color": colour(segment.split, dark=dark), "size": 15},
+            textfont={"color": color(segment.split, dark=dark), "size": 15},
         )  # fmt: skip
     rows = -(-at // SYMBOLS_A_ROW)
     apply_style(figure, dark=dark, height=max(120, 60 + 26 * rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure
+from seqcore.plots.style import LINE_WIDTH, apply_style, color, color_scale, empty_figure
 from seqcore.results.data import ExamplesInfo
 
 __all__ = ["plot_examples"]
@@ -28,7 +28,7 @@ def _videos(info: ExamplesInfo, dark: bool) -> go.Figure:
     for example in info.examples:
         figure.add_heatmap(
             z=example.values, x=example.x, y=np.arange(at, at + height, dtype=np.float64), showscale=False,
-            colorscale=colour_scale("truth", dark=dark), zmin=0.0, zmax=1.0, hoverinfo="skip",
+            colorscale=color_scale("truth", dark=dark), zmin=0.0, zmax=1.0, hoverinfo="skip",
         )  # fmt: skip
         places.append(at + height / 2)
         at += height + 3
@@ -57,7 +57,7 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
         axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         if info.kind == "maps":
             figure.add_heatmap(
-                z=example.values, x=example.x, showscale=False, colorscale=colour_scale("truth", dark=dark),
+                z=example.values, x=example.x, showscale=False, colorscale=color_scale("truth", dark=dark),
                 hovertemplate="%{x:~g}: %{z:.3~g}<extra></extra>", **axes,
             )  # fmt: skip
             continue
@@ -65,7 +65,7 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
         dash = DASHES[info.columns.index(example.column)]
         figure.add_scatter(
             x=example.x, y=example.values, mode="lines", name=name, legendgroup=name,
-            line={"color": colour(example.split, dark=dark), "width": LINE_WIDTH, "dash": dash},
+            line={"color": color(example.split, dark=dark), "width": LINE_WIDTH, "dash": dash},
             hovertemplate="%{y:.5~g}", showlegend=name not in named, **axes,
         )  # fmt: skip
         named.add(name)
@@ -96,7 +96,7 @@ def _grid(info: ExamplesInfo, dark: bool) -> go.Figure:
     if info.omitted:
         figure.add_annotation(
             text=f"not drawn: {info.omitted}", x=1, xanchor="right", y=1, yanchor="bottom", xref="paper",
-            yref="paper", showarrow=False, font={"size": 12, "color": colour("baseline", dark=dark)},
+            yref="paper", showarrow=False, font={"size": 12, "color": color("baseline", dark=dark)},
         )  # fmt: skip
     figure.update_layout(hovermode="closest", showlegend=len(named) > 1)
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import COLOURS, apply_style, colour_scale, empty_figure, hide_axes
+from seqcore.plots.style import COLORS, apply_style, color_scale, empty_figure, hide_axes
 from seqcore.results.predictions import FilmsView
 from seqcore.results.thinning import evenly
 
@@ -50,13 +50,13 @@ def plot_films(info: FilmsInfo, dark: bool = False) -> go.Figure:
     height, width = info.size
     figure = go.Figure(
         go.Heatmap(
-            z=info.sheet, zmin=0.0, zmax=1.0, colorscale=colour_scale("truth", dark=dark, lowest=0.06), showscale=False,
+            z=info.sheet, zmin=0.0, zmax=1.0, colorscale=color_scale("truth", dark=dark, lowest=0.06), showscale=False,
             hovertemplate="%{z:.2f}<extra></extra>", hoverongaps=False,
         )
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=60 + _ROW * len(info.names))
     hide_axes(figure, constrain="domain")
-    quiet = {"size": 12, "color": COLOURS["baseline"][dark]}
+    quiet = {"size": 12, "color": COLORS["baseline"][dark]}
     figure.update_yaxes(
         visible=True, autorange="reversed", scaleanchor="x", showgrid=False, tickfont=quiet,
         tickvals=[row * (height + 1) + (height - 1) / 2 for row in range(len(info.names))], ticktext=list(info.names),

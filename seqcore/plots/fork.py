@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import colour
+from seqcore.plots.style import color
 
 __all__ = ["ParentLosses", "mark_fork", "parent_traces"]
 
@@ -50,7 +50,7 @@ def parent_traces(parent: ParentLosses, *, dark: bool = False) -> list[dict[str,
     return [
         {
             "type": "scatter", "x": x, "y": y, "name": f"{name}, parent", "mode": "lines", "hovertemplate": "%{y:.4g}",
-            "line": {"color": colour(name, dark=dark, opacity=_OPACITY), "width": _WIDTH},
+            "line": {"color": color(name, dark=dark, opacity=_OPACITY), "width": _WIDTH},
         }
         for name, x, y in (
             ("training", parent.steps, parent.train), ("validation", parent.validation_steps, parent.validation),
@@ -61,7 +61,7 @@ def parent_traces(parent: ParentLosses, *, dark: bool = False) -> list[dict[str,
 
 def mark_fork(figure: go.Figure, parent: ParentLosses, *, dark: bool = False) -> None:
     """Mark the step where both part; after marks of changes, which replace others."""
-    ink = colour("truth", dark=dark)
+    ink = color("truth", dark=dark)
     domain = {"xref": "x", "yref": "y domain"}
     figure.add_shape(
         type="line", x0=parent.fork_step, x1=parent.fork_step, y0=0, y1=1, line={"color": ink, "width": 1}, **domain

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.steps_axis import diverging, short_label
-from seqcore.plots.style import COLOURS, apply_style, colour, hide_axes
+from seqcore.plots.style import COLORS, apply_style, color, hide_axes
 
 __all__ = ["MOST_FRAMES", "frame_strip"]
 
@@ -43,7 +43,7 @@ def frame_strip(
         sheets[1, :, columns] = values[step].reshape(frame)
     figure = go.Figure()
     if inputs is not None:
-        ink = [(0.0, colour("truth", dark=dark, opacity=0.03)), (1.0, colour("truth", dark=dark))]
+        ink = [(0.0, color("truth", dark=dark, opacity=0.03)), (1.0, color("truth", dark=dark))]
         figure.add_heatmap(
             z=sheets[0], colorscale=ink, showscale=False, hovertemplate="input %{z:.3g}<extra></extra>", name="input"
         )
@@ -61,7 +61,7 @@ def frame_strip(
     for place, step in enumerate(shown):
         figure.add_annotation(
             x=place * (width + 1) + (width - 1) / 2, y=bottom, text=short_label(steps[step]), showarrow=False,
-            yanchor="top", font={"size": 10, "color": COLOURS["baseline"][dark]},
+            yanchor="top", font={"size": 10, "color": COLORS["baseline"][dark]},
         )  # fmt: skip
     figure.update_layout(hovermode="closest", showlegend=False)
     return figure

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from seqcore.plots.style import COLOURS, apply_style, colour_scale, empty_figure, hide_axes
+from seqcore.plots.style import COLORS, apply_style, color_scale, empty_figure, hide_axes
 from seqcore.results import FramesView
 from seqcore.results.thinning import evenly
 
@@ -73,7 +73,7 @@ def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:
     for axis in ("", *range(2, len(films) + 2)):
         figure.update_layout({f"yaxis{axis}": {"scaleanchor": f"x{axis}"}})
     for note in figure.layout.annotations[: len(films)]:
-        note.update(font={"size": 12, "color": COLOURS["baseline"][dark]})
+        note.update(font={"size": 12, "color": COLORS["baseline"][dark]})
     _make_playable(figure, info, films, start, dark)
     figure.update_layout(hovermode="closest", margin={"t": 34 + (28 if info.title else 0), "b": 18})
     return figure
@@ -81,7 +81,7 @@ def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:
 
 def _picture(picture: Values, role: str, name: str, dark: bool) -> go.Heatmap:
     return go.Heatmap(
-        z=picture, zmin=0.0, zmax=1.0, colorscale=colour_scale(role, dark=dark, lowest=0.06), showscale=False,
+        z=picture, zmin=0.0, zmax=1.0, colorscale=color_scale(role, dark=dark, lowest=0.06), showscale=False,
         showlegend=False, name=name,
         hovertemplate=f"{name}: row %{{y}}, column %{{x}}: %{{z:.2f}}<extra></extra>",
     )  # fmt: skip
@@ -106,7 +106,7 @@ def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str,
         moment = int(info.moments[i])
         figure.add_annotation(
             x=place * (width + 1) + (width - 1) / 2, y=bottom, text="input" if moment <= 0 else f"+{moment}",
-            showarrow=False, font={"size": 10, "color": COLOURS["baseline"][dark]}, yanchor="top", row=2, col=1,
+            showarrow=False, font={"size": 10, "color": COLORS["baseline"][dark]}, yanchor="top", row=2, col=1,
         )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def _make_playable(
     ]
     at_once = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
     play = {**at_once, "frame": {"duration": _PACE, "redraw": True}, "fromcurrent": False}
-    quiet = COLOURS["baseline"][dark]
+    quiet = COLORS["baseline"][dark]
     figure.update_layout(
         updatemenus=[{
             "type": "buttons", "direction": "left", "x": 0, "xanchor": "left", "y": 0.37, "yanchor": "middle",

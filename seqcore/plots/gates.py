@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqcore.plots.style import COLOURS
+from seqcore.plots.style import COLORS
 
 __all__ = ["gate_role"]
 
@@ -16,7 +16,7 @@ _ROLES = {
     "hidden state": "warning",
     "cell state": "sixth",
 }
-_OTHERS = [role for role in COLOURS if role not in ("truth", "baseline")]
+_OTHERS = [role for role in COLORS if role not in ("truth", "baseline")]
 
 
 def gate_role(title: str, place: int) -> str:

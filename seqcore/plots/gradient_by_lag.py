@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.steps_axis import role_of
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure, rgba
+from seqcore.plots.style import LINE_WIDTH, apply_style, color, empty_figure, rgba
 from seqcore.results.gradients import REACH, GradientByLagView
 
 __all__ = ["GradientByLagInfo", "LagLine", "gradient_by_lag_info", "plot_gradient_by_lag"]
@@ -71,7 +71,7 @@ def plot_gradient_by_lag(info: GradientByLagInfo, dark: bool = False) -> go.Figu
     figure = go.Figure()
     for number, each in enumerate(info.lines):
         role, dash = role_of(number)
-        shade = colour(role, dark=dark)
+        shade = color(role, dark=dark)
         if each.banded:
             _add_band(figure, each, shade, dark=dark)
         figure.add_scatter(
@@ -90,7 +90,7 @@ def plot_gradient_by_lag(info: GradientByLagInfo, dark: bool = False) -> go.Figu
         figure.add_scatter(
             x=np.arange(len(info.dependence)), y=info.dependence, mode="lines", yaxis="y2", showlegend=False,
             name=info.measure, hovertemplate="%{y:.2g}",
-            line={"color": colour("truth", dark=dark), "width": LINE_WIDTH / 1.5},
+            line={"color": color("truth", dark=dark), "width": LINE_WIDTH / 1.5},
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=420 if dependent else 340)
     if info.needed is not None and info.known:
@@ -105,7 +105,7 @@ def plot_gradient_by_lag(info: GradientByLagInfo, dark: bool = False) -> go.Figu
         xaxis={"title": {"text": f"lag ({info.unit}s before the last input)"}, "rangemode": "tozero"},
     )
     if dependent:
-        zero = {"zeroline": True, "zerolinecolor": colour("baseline"), "nticks": 3}
+        zero = {"zeroline": True, "zerolinecolor": color("baseline"), "nticks": 3}
         signed = info.measure.startswith("autocorrelation")
         reach = {"range": [-1.05, 1.1]} if signed else {"rangemode": "tozero"}
         figure.update_layout(
@@ -127,12 +127,12 @@ def _add_band(figure: go.Figure, each: LagLine, shade: str, *, dark: bool) -> No
 def _mark_needed(figure: go.Figure, needed: tuple[int, int], dark: bool) -> None:
     """Shade the lags that the task needs; a single one is a line."""
     first, last = needed
-    ink = colour("truth", dark=dark, opacity=0.07)
+    ink = color("truth", dark=dark, opacity=0.07)
     if first == last:
-        figure.add_vline(x=first, line={"color": colour("truth", dark=dark, opacity=0.45), "dash": "dash"})
+        figure.add_vline(x=first, line={"color": color("truth", dark=dark, opacity=0.45), "dash": "dash"})
     else:
         figure.add_vrect(x0=first, x1=last, fillcolor=ink, line_width=0, layer="below")
     figure.add_annotation(
         x=(first + last) / 2, y=1, yref="paper", yanchor="top", text="needed", showarrow=False,
-        font={"size": 12, "color": colour("truth", dark=dark)},
+        font={"size": 12, "color": color("truth", dark=dark)},
     )  # fmt: skip

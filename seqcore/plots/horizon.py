@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, empty_figure, line
+from seqcore.plots.style import apply_style, color, empty_figure, line
 from seqcore.results import metric_named
 from seqcore.results.horizon import MODEL, HorizonView
 
@@ -51,5 +51,5 @@ def plot_horizon(info: HorizonInfo, dark: bool = False) -> go.Figure:
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text="steps ahead", dtick=max(1, len(info.steps) // 12))
     figure.update_yaxes(title_text=f"{metric_named(info.metric).title}, in original units", rangemode="tozero")
-    figure.update_layout(hoverlabel={"bordercolor": colour("baseline")})
+    figure.update_layout(hoverlabel={"bordercolor": color("baseline")})
     return figure

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seqcore.plots.frame_strip import frame_strip
 from seqcore.plots.steps_axis import diverging, label_ticks, role_of
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure
+from seqcore.plots.style import LINE_WIDTH, apply_style, color, color_scale, empty_figure
 from seqcore.results.gradients import InputGradientView
 
 __all__ = ["InputGradientInfo", "input_gradient_info", "plot_input_gradient"]
@@ -58,7 +58,7 @@ def plot_input_gradient(info: InputGradientInfo, dark: bool = False) -> go.Figur
     figure = _lines(info, dark) if len(info.columns) <= FEW else _map(info, dark)
     label_ticks(figure, info.steps, unit=info.unit, title_text=f"{info.unit} of the input")
     if info.at < len(info.steps) - 1:
-        figure.add_vline(x=info.at + 1, line={"color": colour("baseline"), "dash": "dot", "width": 1})
+        figure.add_vline(x=info.at + 1, line={"color": color("baseline"), "dash": "dot", "width": 1})
     return figure
 
 
@@ -69,7 +69,7 @@ def _lines(info: InputGradientInfo, dark: bool) -> go.Figure:
         role, dash = role_of(number)
         figure.add_scatter(
             x=x, y=info.gradient[:, number], mode=mode, name=column, marker={"size": 5}, hovertemplate="%{y:.3g}",
-            line={"color": colour(role, dark=dark), "width": LINE_WIDTH, "dash": dash},
+            line={"color": color(role, dark=dark), "width": LINE_WIDTH, "dash": dash},
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=300)
     what = "gradient (scaled units)" if info.signed else "norm of the gradient"
@@ -79,7 +79,7 @@ def _lines(info: InputGradientInfo, dark: bool) -> go.Figure:
 
 def _map(info: InputGradientInfo, dark: bool) -> go.Figure:
     largest = float(np.abs(info.gradient).max()) or 1.0
-    scale: Any = diverging(dark=dark) if info.signed else colour_scale("prediction", dark=dark)
+    scale: Any = diverging(dark=dark) if info.signed else color_scale("prediction", dark=dark)
     figure = go.Figure(
         go.Heatmap(
             z=info.gradient.T, x0=1, dx=1, y=list(info.columns), zmin=-largest if info.signed else 0.0, zmax=largest,

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import COLOURS, apply_style, empty_figure, stack_panels
+from seqcore.plots.style import COLORS, apply_style, empty_figure, stack_panels
 from seqcore.results.internals import InternalsView, readable
 from seqcore.results.thinning import evenly
 
@@ -56,7 +56,7 @@ def plot_internals(info: InternalsInfo, dark: bool = False) -> go.Figure:
     if not info.values.size:
         return empty_figure(info.title, "no states to show", dark=dark)
     figure, background = go.Figure(), "#14171C" if dark else "#FFFFFF"
-    blue, red = COLOURS["prediction"][dark], COLOURS["warning"][dark]
+    blue, red = COLORS["prediction"][dark], COLORS["warning"][dark]
     scale = [(0.0, background), (1.0, blue)] if info.low >= 0 else [(0.0, red), (0.5, background), (1.0, blue)]
     for i, (values, title) in enumerate(zip(info.values, info.layers, strict=True)):
         figure.add_heatmap(

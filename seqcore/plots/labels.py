@@ -15,14 +15,14 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure, rgba
+from seqcore.plots.style import LINE_WIDTH, apply_style, color, color_scale, empty_figure, rgba
 from seqcore.results import LabelsView
 from seqcore.results.formatting import marked
 from seqcore.results.thinning import evenly
 
-__all__ = ["CLASS_COLOURS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels", "with_class"]
+__all__ = ["CLASS_COLORS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels", "with_class"]
 
-CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A8A8A")
+CLASS_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A8A8A")
 MOST_SEQUENCES = 8
 MOST_ROWS = 16  # classes of a heat map
 MOST_LINES = 6  # channels of a signal that are lines; more are a heat map
@@ -70,8 +70,8 @@ class LabelsInfo(NamedTuple):
 
     @property
     def areas(self) -> bool:
-        """Whether classes are few enough for a colour each."""
-        return len(self.labels) + self.left_out <= len(CLASS_COLOURS)
+        """Whether classes are few enough for a color each."""
+        return len(self.labels) + self.left_out <= len(CLASS_COLORS)
 
 
 def with_class(name: str, label: str | None) -> str:
@@ -86,7 +86,7 @@ def labels_info(view: LabelsView) -> LabelsInfo:
     unfolding = view.unfolding or tuple(row[None] for row in view.probabilities)
     count = min(len(unfolding), MOST_SEQUENCES)
     classes = np.arange(len(view.labels))
-    if len(classes) > len(CLASS_COLOURS) and count:
+    if len(classes) > len(CLASS_COLORS) and count:
         highest = np.max([u.max(axis=0) for u in unfolding[:count]], axis=0)
         true = np.isin(view.labels, [t for t in view.truth[:count] if t is not None])
         classes = np.sort(np.argsort(-(highest + true), kind="stable")[:MOST_ROWS])
@@ -163,10 +163,10 @@ def _several(info: LabelsInfo, dark: bool) -> go.Figure:
         _draw(figure, info, sequence, i // _ACROSS + 1, i % _ACROSS + 1, dark, legend=info.areas and i == 0)
     above = _LINE * lines
     apply_style(figure, dark=dark, title=info.title, height=70 + above + tall * rows + (28 if info.title else 0))
-    quiet = colour("baseline", dark=dark)
+    quiet = color("baseline", dark=dark)
     for note, sequence in zip(figure.layout.annotations, info.sequences, strict=False):
         wrong = sequence.right is False
-        note.update(font={"size": 12, "color": colour("warning", dark=dark) if wrong else quiet}, yshift=2)
+        note.update(font={"size": 12, "color": color("warning", dark=dark) if wrong else quiet}, yshift=2)
     for column in range(1, _ACROSS + 1):
         figure.update_xaxes(title_text=_with_seeds(info), row=rows, col=column)
     figure.update_layout(showlegend=info.areas, hovermode="x unified" if info.areas else "closest")
@@ -205,15 +205,15 @@ def _draw(
         _draw_rows(figure, info, sequence, row, column, dark)
         return
     for place, label in enumerate(info.labels):
-        code = CLASS_COLOURS[place]
+        code = CLASS_COLORS[place]
         true = label == sequence.truth
         figure.add_scatter(
             x=steps, y=percent[:, place], name=label, legendgroup=label, showlegend=legend, stackgroup="all",
             mode="lines", line={"width": 0, "color": code}, fillcolor=rgba(code, 0.92 if true else 0.62),
             hovertemplate="%{y:.3g}%", row=row, col=column,
         )  # fmt: skip
-    if sequence.truth in info.labels:  # a bar in the truth's own colour: what it should all become
-        code = CLASS_COLOURS[info.labels.index(sequence.truth)]
+    if sequence.truth in info.labels:  # a bar in the truth's own color: what it should all become
+        code = CLASS_COLORS[info.labels.index(sequence.truth)]
         figure.add_scatter(
             x=[steps[0], steps[-1]], y=[106, 106], mode="lines", line={"width": 5, "color": code}, hoverinfo="skip",
             showlegend=False, row=row, col=column,
@@ -233,7 +233,7 @@ def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: in
     names = [f"▸ {label}" if label == sequence.truth else label for label in info.labels]
     figure.add_heatmap(
         x=sequence.steps, y=list(range(len(names))), z=100 * sequence.probabilities.T, zmin=0, zmax=100,
-        colorscale=colour_scale("prediction", dark=dark), showscale=False, ygap=1,
+        colorscale=color_scale("prediction", dark=dark), showscale=False, ygap=1,
         customdata=[[label] * len(sequence.steps) for label in info.labels],
         hovertemplate=f"{info.x_title} %{{x}}: " + "%{customdata} %{z:.3g}%<extra></extra>", row=row, col=column,
     )  # fmt: skip
@@ -244,7 +244,7 @@ def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: in
 
 def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: bool) -> None:
     """The input: words over their steps, few channels as lines, many as a heat map."""
-    ink = colour("truth", dark=dark)
+    ink = color("truth", dark=dark)
     if sequence.symbols:
         few = len(sequence.symbols) <= MOST_WORDS
         figure.add_scatter(
@@ -263,7 +263,7 @@ def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: 
     names = sequence.channels or tuple(f"channel {i + 1}" for i in range(signal.shape[1]))
     if signal.shape[1] > MOST_LINES:
         figure.add_heatmap(
-            x=sequence.steps, z=signal.T, colorscale=colour_scale("truth", dark=dark, lowest=0.02), showscale=False,
+            x=sequence.steps, z=signal.T, colorscale=color_scale("truth", dark=dark, lowest=0.02), showscale=False,
             customdata=[[name] * len(sequence.steps) for name in names], row=1, col=1,
             hovertemplate=f"{info.x_title} %{{x}}, " + "%{customdata}: %{z:.4g}<extra></extra>",
         )  # fmt: skip
@@ -291,7 +291,7 @@ def _draw_film(figure: go.Figure, steps: Values, frames: Values, dark: bool) -> 
     strip[:, :, :width] = shown.transpose(1, 0, 2)
     figure.add_heatmap(
         x=places.ravel(), z=strip.reshape(height, -1), zmin=0, zmax=1,
-        colorscale=colour_scale("truth", dark=dark, lowest=0.06), showscale=False, hoverinfo="skip", row=1, col=1,
+        colorscale=color_scale("truth", dark=dark, lowest=0.06), showscale=False, hoverinfo="skip", row=1, col=1,
     )  # fmt: skip
     figure.update_yaxes(visible=False, autorange="reversed", row=1, col=1)
 

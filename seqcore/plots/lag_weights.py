@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import COLOURS, apply_style, line
+from seqcore.plots.style import COLORS, apply_style, line
 from seqcore.results.reach import LagWeightsView
 
 __all__ = ["LagWeightsInfo", "lag_weights_info", "plot_lag_weights"]
@@ -32,7 +32,7 @@ def plot_lag_weights(info: LagWeightsInfo, dark: bool = False) -> go.Figure:
     """Lines for a short horizon, else a heat map."""
     figure, (horizon, window) = go.Figure(), info.weights.shape
     if horizon <= _FEW:
-        roles = [role for role in COLOURS if role not in ("truth", "baseline")]
+        roles = [role for role in COLORS if role not in ("truth", "baseline")]
         for h, row in enumerate(info.weights):
             figure.add_scatter(
                 x=list(range(window)), y=row, mode="lines+markers", name=f"step {h + 1} ahead",
@@ -42,7 +42,7 @@ def plot_lag_weights(info: LagWeightsInfo, dark: bool = False) -> go.Figure:
         figure.update_yaxes(title_text="weight")
     else:
         size, background = float(np.abs(info.weights).max()) or 1.0, "#14171C" if dark else "#FFFFFF"
-        scale = [(0.0, COLOURS["warning"][dark]), (0.5, background), (1.0, COLOURS["prediction"][dark])]
+        scale = [(0.0, COLORS["warning"][dark]), (0.5, background), (1.0, COLORS["prediction"][dark])]
         figure.add_heatmap(
             z=info.weights, x=list(range(window)), y=list(range(1, horizon + 1)), zmin=-size, zmax=size,
             colorscale=scale, showlegend=False, hovertemplate="lag %{x}, step %{y} ahead: %{z:.3f}<extra></extra>",

@@ -13,7 +13,7 @@ from seqcore.events import Changed, Epoch
 from seqcore.plots.band import Band, band_trace, extremes
 from seqcore.plots.changes import Change, add_changes, changes_of, described
 from seqcore.plots.fork import ParentLosses, mark_fork, parent_traces
-from seqcore.plots.style import apply_style, colour, empty_figure, line, log_ticks, style_layout
+from seqcore.plots.style import apply_style, color, empty_figure, line, log_ticks, style_layout
 from seqcore.results.thinning import thin
 
 __all__ = ["EpochLosses", "LossInfo", "loss_figure", "loss_info", "plot_loss"]
@@ -170,7 +170,7 @@ def loss_figure(info: LossInfo, dark: bool = False) -> dict[str, Any]:
     ]  # fmt: skip
     traces += [] if info.parent is None else parent_traces(info.parent, dark=dark)
     if info.best is not None:
-        ring = {"symbol": "circle-open", "size": 12, "color": colour("validation", dark=dark)}
+        ring = {"symbol": "circle-open", "size": 12, "color": color("validation", dark=dark)}
         traces.append(
             {"type": "scatter", "x": [info.best_step], "y": [info.best], "name": "best", "mode": "markers",
              "hoverinfo": "skip", "showlegend": False, "marker": ring}

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.plots.style import apply_style, color, empty_figure
 from seqcore.results.projection import ProjectionView
 from seqcore.results.thinning import evenly
 
@@ -45,9 +45,9 @@ def plot_projection(info: ProjectionInfo, dark: bool = False) -> go.Figure:
     """A thin line through the steps, each a point; the later, the deeper its color."""
     if not len(info.points) or not info.points.shape[1]:
         return empty_figure(info.title, "no states to show", dark=dark)
-    scale = [(0.0, colour("prediction", dark=dark, opacity=0.2)), (1.0, colour("prediction", dark=dark))]
+    scale = [(0.0, color("prediction", dark=dark, opacity=0.2)), (1.0, color("prediction", dark=dark))]
     marker = {"color": info.numbers, "colorscale": scale, "size": 6, "showscale": False}
-    path = {"color": colour("baseline", dark=dark, opacity=0.5), "width": 1}
+    path = {"color": color("baseline", dark=dark, opacity=0.5), "width": 1}
     text = [f"step {n} ({label})" for n, label in zip(info.numbers.tolist(), info.steps, strict=True)]
     figure, hover = go.Figure(), "%{customdata}<extra></extra>"
     x, y = info.points[:, 0], info.points[:, 1] if info.points.shape[1] > 1 else np.zeros(len(info.points))

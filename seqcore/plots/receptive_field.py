@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour
+from seqcore.plots.style import apply_style, color
 from seqcore.results.reach import ReceptiveFieldView
 
 __all__ = ["ReceptiveFieldInfo", "plot_receptive_field", "receptive_field_info"]
@@ -47,11 +47,11 @@ def plot_receptive_field(info: ReceptiveFieldInfo, dark: bool = False) -> go.Fig
     """Bars, and a shade over what can be seen."""
     figure = go.Figure()
     figure.add_bar(
-        x=info.numbers, y=info.gradient, marker_color=colour("prediction", dark=dark), customdata=info.labels,
+        x=info.numbers, y=info.gradient, marker_color=color("prediction", dark=dark), customdata=info.labels,
         showlegend=False, hovertemplate="step %{x} (%{customdata}): %{y:.3g}<extra></extra>",
     )  # fmt: skip
     figure.add_vrect(
-        x0=info.first - 0.5, x1=info.last + 0.5, fillcolor=colour("prediction", dark=dark, opacity=0.1), line_width=0
+        x0=info.first - 0.5, x1=info.last + 0.5, fillcolor=color("prediction", dark=dark, opacity=0.1), line_width=0
     )
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text="input step")

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, line
+from seqcore.plots.style import apply_style, color, line
 from seqcore.results.formatting import marked
 from seqcore.results.response import ResponseView
 
@@ -46,12 +46,12 @@ def plot_response(info: ResponseInfo, dark: bool = False) -> go.Figure:
     figure.add_scatter(
         x=list(range(len(info.labels))) if info.symbolic else info.x, y=info.mean,
         mode="markers" if info.symbolic else "lines+markers", line=line("prediction", dark=dark),
-        marker={"color": colour("prediction", dark=dark), "size": 7}, customdata=data, showlegend=False,
+        marker={"color": color("prediction", dark=dark), "size": 7}, customdata=data, showlegend=False,
         error_y={"type": "data", "symmetric": False, "array": info.high - info.mean, "arrayminus": info.mean - info.low,
-                 "color": colour("prediction", dark=dark, opacity=0.45), "thickness": 1.5, "width": 0},
+                 "color": color("prediction", dark=dark, opacity=0.45), "thickness": 1.5, "width": 0},
         hovertemplate="%{customdata}, mean %{y:.3f}<extra></extra>",
     )  # fmt: skip
-    figure.add_hline(y=0, line={"color": colour("baseline", dark=dark), "width": 1, "dash": "dash"})
+    figure.add_hline(y=0, line={"color": color("baseline", dark=dark), "width": 1, "dash": "dash"})
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text=info.x_title)
     if info.symbolic:

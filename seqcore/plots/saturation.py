@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.gates import gate_role
-from seqcore.plots.style import apply_style, colour, line
+from seqcore.plots.style import apply_style, color, line
 from seqcore.results.internals import readable
 from seqcore.results.saturation import SaturationView
 
@@ -52,7 +52,7 @@ def plot_saturation(info: SaturationInfo, dark: bool = False) -> go.Figure:
     for i, title in enumerate(info.titles):
         figure.add_scatter(
             x=info.low[i], y=info.high[i], mode="markers", name=title, customdata=info.units[i],
-            marker={"color": colour(gate_role(title, i), dark=dark, opacity=0.75), "size": 7,
+            marker={"color": color(gate_role(title, i), dark=dark, opacity=0.75), "size": 7,
                     "symbol": _SYMBOLS[i % len(_SYMBOLS)]},
             hovertemplate=f"{title}, %{{customdata}}: %{{x:.0f}}% low, %{{y:.0f}}% high<extra></extra>",
         )  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.plots.band import Band, add_band, extremes
 from seqcore.plots.changes import Change, add_changes, changes_of
-from seqcore.plots.style import apply_style, colour, empty_figure, line
+from seqcore.plots.style import apply_style, color, empty_figure, line
 from seqcore.results.metrics import Metric, metric_named
 from seqcore.results.thinning import thin
 
@@ -94,7 +94,7 @@ def plot_score_curve(info: ScoreCurveInfo, dark: bool = False) -> go.Figure:
         name, value = info.reference
         figure.add_scatter(
             x=info.steps[[0, -1]], y=[value, value], name=name, mode="lines", line=line("baseline", dark=dark),
-            hovertemplate="%{y:.4g}" + unit, marker={"color": colour("baseline", dark=dark)},
+            hovertemplate="%{y:.4g}" + unit, marker={"color": color("baseline", dark=dark)},
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=240)
     add_changes(figure, info.changes, info.steps, info.median, dark=dark, height=240)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from seqcore.plots.style import apply_style, colour, empty_figure
+from seqcore.plots.style import apply_style, color, empty_figure
 from seqcore.results.scores import MODEL, ScoresInfo
 
 __all__ = ["plot_scores"]
@@ -20,7 +20,7 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
     factor = 100.0 if words.share else 1.0
     unit = "%" if words.share or info.metric == "mape" else info.unit
     values = [factor * s.value for s in info.scores]
-    blue, grey = colour("prediction", dark=dark), colour("baseline", dark=dark, opacity=0.55)
+    blue, grey = color("prediction", dark=dark), color("baseline", dark=dark, opacity=0.55)
     figure = go.Figure(
         go.Bar(
             x=values, y=[f"{s.name} " for s in info.scores], orientation="h",
@@ -36,8 +36,8 @@ def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
         figure.add_scatter(
             x=[low, high], y=[f"{MODEL} "] * 2, mode="lines+markers+text", showlegend=False, cliponaxis=False,
             text=["", f"  {texts[place]}<br>  {low:.3g} to {high:.3g}"], textposition="middle right", hoverinfo="skip",
-            line={"width": 1.5, "color": colour("truth", dark=dark)},
-            marker={"symbol": "line-ns-open", "size": 7, "color": colour("truth", dark=dark)},
+            line={"width": 1.5, "color": color("truth", dark=dark)},
+            marker={"symbol": "line-ns-open", "size": 7, "color": color("truth", dark=dark)},
         )  # fmt: skip
         texts[place] = ""
         figure.update_traces(text=texts, selector={"type": "bar"})

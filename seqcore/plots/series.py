@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.band import add_band
-from seqcore.plots.style import apply_style, colour, empty_figure, line, stack_panels
+from seqcore.plots.style import apply_style, color, empty_figure, line, stack_panels
 from seqcore.results import SeriesView
 from seqcore.results.thinning import thin
 
@@ -142,7 +142,7 @@ def _against_truth(info: SeriesInfo, dark: bool) -> go.Figure:
     )
     figure.add_scatter(
         x=panel.truth, y=panel.prediction, name="prediction", mode="markers",
-        marker={"size": 5, "color": colour("prediction", dark=dark, opacity=0.5)},
+        marker={"size": 5, "color": color("prediction", dark=dark, opacity=0.5)},
         hovertemplate="true %{x:.5~g}, predicted %{y:.5~g}<extra></extra>",
     )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=340)
@@ -203,8 +203,8 @@ def _add_each(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, l
     figure.add_scatter(
         x=[*x, None] * len(panel.each), y=y.reshape(-1), name=f"each of {len(panel.each)} seeds",
         legendgroup="replicas", showlegend=legend, mode="markers" if single else "lines", hoverinfo="skip",
-        line={"width": 0.75, "color": colour("prediction", dark=dark, opacity=0.45)}, connectgaps=False,
-        marker={"size": 4, "color": colour("prediction", dark=dark, opacity=0.45)}, yaxis=axis,
+        line={"width": 0.75, "color": color("prediction", dark=dark, opacity=0.45)}, connectgaps=False,
+        marker={"size": 4, "color": color("prediction", dark=dark, opacity=0.45)}, yaxis=axis,
     )  # fmt: skip
 
 
@@ -231,7 +231,7 @@ def _add_panel(figure: go.Figure, panel: SeriesPanel, *, axis: str, dark: bool, 
         if len(panel.x) == 1:  # an area over a single point has no width
             common["error_y"] = {
                 "type": "data", "symmetric": False, "array": panel.high - panel.prediction, "thickness": 6, "width": 0,
-                "arrayminus": panel.prediction - panel.low, "color": colour("prediction", dark=dark, opacity=0.3),
+                "arrayminus": panel.prediction - panel.low, "color": color("prediction", dark=dark, opacity=0.3),
             }  # fmt: skip
     figure.add_scatter(
         x=panel.x, y=panel.prediction, name="prediction" if panel.each is None else "mean prediction",

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.gates import gate_role
-from seqcore.plots.style import apply_style, colour, line
+from seqcore.plots.style import apply_style, color, line
 from seqcore.results.spectrum import SpectrumView
 
 __all__ = ["SpectrumInfo", "plot_spectrum", "spectrum_info"]
@@ -45,7 +45,7 @@ def plot_spectrum(info: SpectrumInfo, dark: bool = False) -> go.Figure:
         figure.add_scatter(
             x=info.real[i], y=info.imaginary[i], mode="markers", name=title,
             customdata=np.hypot(info.real[i], info.imaginary[i]),
-            marker={"color": colour(gate_role(title, i), dark=dark, opacity=0.75), "size": 7,
+            marker={"color": color(gate_role(title, i), dark=dark, opacity=0.75), "size": 7,
                     "symbol": _SYMBOLS[i % len(_SYMBOLS)]},
             hovertemplate=f"{title}: %{{x:.3f}} + %{{y:.3f}} i, magnitude %{{customdata:.4f}}<extra></extra>",
         )  # fmt: skip

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.steps_axis import label_ticks, role_of, short_label
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure, log_ticks
+from seqcore.plots.style import LINE_WIDTH, apply_style, color, color_scale, empty_figure, log_ticks
 from seqcore.results.gradients import StateGradientsView
 
 __all__ = ["StateGradientsInfo", "plot_state_gradients", "state_gradients_info"]
@@ -69,7 +69,7 @@ def plot_state_gradients(info: StateGradientsInfo, dark: bool = False) -> go.Fig
     figure = go.Figure(
         go.Heatmap(
             z=info.logs, x0=1, dx=1, zmin=top - _DECADES, zmax=top, customdata=labels, showlegend=False,
-            colorscale=colour_scale("prediction", dark=dark, lowest=0.03),
+            colorscale=color_scale("prediction", dark=dark, lowest=0.03),
             hovertemplate="loss at %{customdata[0]}<br>state at %{customdata[1]}<br>norm 10^%{z:.2f}<extra></extra>",
             colorbar={"title": {"text": "log10 of<br>the norm", "font": {"size": 12}}, "thickness": 8,
                       "outlinewidth": 0, "len": 0.9, "tickfont": {"size": 11}},
@@ -96,7 +96,7 @@ def _lines(info: StateGradientsInfo, dark: bool) -> go.Figure:
         figure.add_scatter(
             x=list(range(1, len(norms) + 1)), y=np.where(norms > 0.0, norms, np.nan), name=name,
             mode="lines+markers" if alone.any() else "lines", marker={"size": 6},
-            line={"color": colour(role, dark=dark), "width": LINE_WIDTH, "dash": dash},
+            line={"color": color(role, dark=dark), "width": LINE_WIDTH, "dash": dash},
             hovertemplate="%{y:.3g}",
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=320)

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from seqcore.plots.style import colour
+from seqcore.plots.style import color
 
 __all__ = ["LINES", "diverging", "label_ticks", "role_of", "short_label", "short_labels"]
 
@@ -29,10 +29,10 @@ def diverging(*, dark: bool = False) -> list[tuple[float, str]]:
     """Vermilion for the lowest value, nothing for 0 in the middle, blue for the highest."""
     low, high = "warning", "prediction"
     return [
-        (0.0, colour(low, dark=dark)),
-        (0.5, colour(low, dark=dark, opacity=0.02)),
-        (0.5, colour(high, dark=dark, opacity=0.02)),
-        (1.0, colour(high, dark=dark)),
+        (0.0, color(low, dark=dark)),
+        (0.5, color(low, dark=dark, opacity=0.02)),
+        (0.5, color(high, dark=dark, opacity=0.02)),
+        (1.0, color(high, dark=dark)),
     ]
 
 

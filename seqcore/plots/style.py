@@ -1,4 +1,4 @@
-"""The style of all figures: one colour per role, one line width, a light and a dark template."""
+"""The style of all figures: one color per role, one line width, a light and a dark template."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 __all__ = [
-    "COLOURS", "COMPARED", "FONT", "LINE_WIDTH", "apply_style", "colour", "colour_scale", "compared_colour",
+    "COLORS", "COMPARED", "FONT", "LINE_WIDTH", "apply_style", "color", "color_scale", "compared_color",
     "compared_line", "empty_figure", "hide_axes", "line", "log_ticks", "percent_heat_map", "rgba", "stack_panels",
     "style_layout",
 ]  # fmt: skip
 
 # Okabe-Ito: everybody can tell these apart. Truth is ink: near black on light, near white on dark.
-COLOURS: dict[str, tuple[str, str]] = {  # role -> on light, on dark
+COLORS: dict[str, tuple[str, str]] = {  # role -> on light, on dark
     "truth": ("#1C1E21", "#EDEEF0"),
     "prediction": ("#0072B2", "#2A93D1"),
     "training": ("#E69F00", "#E69F00"),
@@ -36,36 +36,36 @@ FONT = '"Source Sans", "Source Sans Pro", system-ui, sans-serif'
 _MARGIN = {"l": 8, "r": 12, "t": 12, "b": 8, "pad": 2}
 
 
-def colour(role: str, *, dark: bool = False, opacity: float = 1.0) -> str:
-    """The colour of a role, as CSS. KeyError where there is no such role."""
-    return COLOURS[role][dark] if opacity == 1.0 else rgba(COLOURS[role][dark], opacity)
+def color(role: str, *, dark: bool = False, opacity: float = 1.0) -> str:
+    """The color of a role, as CSS. KeyError where there is no such role."""
+    return COLORS[role][dark] if opacity == 1.0 else rgba(COLORS[role][dark], opacity)
 
 
 def rgba(code: str, opacity: float) -> str:
-    """A colour "#rrggbb" with an opacity, as CSS."""
+    """A color "#rrggbb" with an opacity, as CSS."""
     red, green, blue = (int(code[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
-def colour_scale(role: str, *, dark: bool = False, lowest: float = 0.04) -> list[tuple[float, str]]:
-    """A heat map's colours: of a role, from the opacity `lowest` up to 1."""
-    return [(0.0, colour(role, dark=dark, opacity=lowest)), (1.0, colour(role, dark=dark))]
+def color_scale(role: str, *, dark: bool = False, lowest: float = 0.04) -> list[tuple[float, str]]:
+    """A heat map's colors: of a role, from the opacity `lowest` up to 1."""
+    return [(0.0, color(role, dark=dark, opacity=lowest)), (1.0, color(role, dark=dark))]
 
 
 def line(role: str, *, dark: bool = False) -> dict[str, Any]:
     """How a line of this role is drawn."""
-    return {"color": colour(role, dark=dark), "width": LINE_WIDTH, "dash": DASHES.get(role, "solid")}
+    return {"color": color(role, dark=dark), "width": LINE_WIDTH, "dash": DASHES.get(role, "solid")}
 
 
-def compared_colour(place: int, *, dark: bool = False, opacity: float = 1.0) -> str:
+def compared_color(place: int, *, dark: bool = False, opacity: float = 1.0) -> str:
     """The color of the run at a place among those that are compared, the same in every figure of a page."""
-    return colour(COMPARED[place % len(COMPARED)], dark=dark, opacity=opacity)
+    return color(COMPARED[place % len(COMPARED)], dark=dark, opacity=opacity)
 
 
 def compared_line(place: int, *, dark: bool = False) -> dict[str, Any]:
     """How the line of a compared run is drawn: six colors, then the same ones with dashes."""
     dash = _COMPARED_DASHES[place // len(COMPARED) % len(_COMPARED_DASHES)]
-    return {"color": compared_colour(place, dark=dark), "width": LINE_WIDTH, "dash": dash}
+    return {"color": compared_color(place, dark=dark), "width": LINE_WIDTH, "dash": dash}
 
 
 def _template(*, dark: bool) -> go.layout.Template:
@@ -75,10 +75,10 @@ def _template(*, dark: bool) -> go.layout.Template:
         "gridcolor": hairline, "zeroline": False, "showline": False, "ticks": "", "automargin": True,
         "tickfont": {"color": quiet, "size": 12}, "title": {"font": {"color": quiet, "size": 12}, "standoff": 8},
     }  # fmt: skip
-    hover = {"family": FONT, "size": 12, "color": colour("truth", dark=dark)}
+    hover = {"family": FONT, "size": 12, "color": color("truth", dark=dark)}
     return go.layout.Template(
         layout={
-            "font": {"family": FONT, "size": 13, "color": colour("truth", dark=dark)},
+            "font": {"family": FONT, "size": 13, "color": color("truth", dark=dark)},
             "title": {"font": {"size": 15, "weight": 600}, "x": 0, "xref": "container", "xanchor": "left"},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
@@ -92,7 +92,7 @@ def _template(*, dark: bool) -> go.layout.Template:
                 "bgcolor": "rgba(0,0,0,0)", "font": {"size": 12},
             },
             "dragmode": "zoom",
-            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": quiet, "activecolor": colour("prediction", dark=dark)},
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": quiet, "activecolor": color("prediction", dark=dark)},
         }
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ def empty_figure(title: str, message: str, *, dark: bool = False, height: int = 
     apply_style(figure, dark=dark, title=title, height=height)
     hide_axes(figure)
     figure.add_annotation(
-        text=message, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"color": COLOURS["baseline"][0]}
+        text=message, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"color": COLORS["baseline"][0]}
     )
     return figure
 
@@ -162,11 +162,11 @@ def stack_panels(figure: go.Figure, titles: Sequence[str], x_title: str) -> None
 
 
 def percent_heat_map(percent: NDArray[np.float64], customdata: list[Any], hover: str, *, dark: bool) -> go.Figure:
-    """A heat map of percentages [n, m] at 0 to n - 1 and 0 to m - 1, with a colour bar."""
+    """A heat map of percentages [n, m] at 0 to n - 1 and 0 to m - 1, with a color bar."""
     return go.Figure(
         go.Heatmap(
             z=percent, x=list(range(percent.shape[1])), y=list(range(percent.shape[0])), zmin=0, zmax=100,
-            colorscale=colour_scale("prediction", dark=dark), xgap=1, ygap=1, showlegend=False, customdata=customdata,
+            colorscale=color_scale("prediction", dark=dark), xgap=1, ygap=1, showlegend=False, customdata=customdata,
             hovertemplate=f"{hover}<extra></extra>",
             colorbar={"title": {"text": "%", "font": {"size": 12}}, "thickness": 8, "outlinewidth": 0, "len": 0.9,
                       "tickvals": [0, 50, 100], "tickfont": {"size": 11}},

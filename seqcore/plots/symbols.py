@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, empty_figure, percent_heat_map
+from seqcore.plots.style import apply_style, color, empty_figure, percent_heat_map
 from seqcore.results import SymbolsView
 from seqcore.results.formatting import marked, named
 
@@ -69,10 +69,10 @@ def plot_symbols(info: SymbolsInfo, dark: bool = False) -> go.Figure:
 
 def _bars(info: SymbolsInfo, dark: bool) -> go.Figure:
     percent = 100 * info.probabilities[0]
-    colours = [colour("prediction", dark=dark, opacity=1.0 if i == 0 else 0.45) for i in range(len(percent))]
+    colors = [color("prediction", dark=dark, opacity=1.0 if i == 0 else 0.45) for i in range(len(percent))]
     figure = go.Figure(
         go.Bar(
-            x=percent, y=list(info.symbols), orientation="h", marker={"color": colours, "cornerradius": 3},
+            x=percent, y=list(info.symbols), orientation="h", marker={"color": colors, "cornerradius": 3},
             text=[_percent(p) for p in percent], textposition="outside", cliponaxis=False,
             hovertemplate="%{y}: %{x:.3g}%<extra></extra>",
         )
@@ -81,7 +81,7 @@ def _bars(info: SymbolsInfo, dark: bool) -> go.Figure:
         low, high = 100 * info.low[0], 100 * info.high[0]
         places = [_percent(p) if b < 0.1 else f"{_percent(p)} ({_range(a, b)})" for p, a, b in
                   zip(percent, low, high, strict=True)]  # fmt: skip
-        ink = colour("truth", dark=dark, opacity=0.75)
+        ink = color("truth", dark=dark, opacity=0.75)
         # Beyond the whiskers, not over them.
         figure.update_traces(
             error_x={"type": "data", "symmetric": False, "array": high - percent, "arrayminus": percent - low,
@@ -120,7 +120,7 @@ def _heat_map(info: SymbolsInfo, dark: bool) -> go.Figure:
     if known:
         figure.add_scatter(
             x=[x for x, _ in known], y=[y for _, y in known], mode="markers", name="true symbol", hoverinfo="skip",
-            marker={"symbol": "circle-open", "size": 9, "color": colour("truth", dark=dark), "line": {"width": 1.5}},
+            marker={"symbol": "circle-open", "size": 9, "color": color("truth", dark=dark), "line": {"width": 1.5}},
             showlegend=False,
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=min(720, 110 + 19 * len(rows)))

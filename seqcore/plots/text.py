@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from seqcore.plots.style import apply_style, colour, empty_figure, hide_axes
+from seqcore.plots.style import apply_style, color, empty_figure, hide_axes
 from seqcore.results import TextView
 
 __all__ = ["TextInfo", "html", "plot_text", "text_info"]
@@ -45,12 +45,12 @@ def plot_text(info: TextInfo, dark: bool = False) -> go.Figure:
     """The lines in a monospaced font."""
     if not any(map(any, info.lines)):
         return empty_figure(info.title, "no text generated yet", dark=dark, height=160)
-    quiet, blue = colour("truth", dark=dark, opacity=0.55), colour("prediction", dark=dark)
+    quiet, blue = color("truth", dark=dark, opacity=0.55), color("prediction", dark=dark)
     rows = [_span(given, quiet) + _span(written, blue) for given, written in info.lines]
     if info.lines_left_out:
         rows.append(_span(f"... {info.lines_left_out} more lines", quiet))
     if info.truth:
-        dark_ink = colour("truth", dark=dark)
+        dark_ink = color("truth", dark=dark)
         rows += ["", _span("Original text:", quiet), *(_span(line, dark_ink) for line in info.truth)]
     figure = go.Figure()
     height = 20 + _LINE * max(_FEWEST, len(rows)) + (28 if info.title else 0)
@@ -85,7 +85,7 @@ def _lines(text: str, end: int) -> list[tuple[str, str]]:
 
 
 def _span(text: str, css: str) -> str:
-    """Text as Plotly shows it literally, in a colour."""
+    """Text as Plotly shows it literally, in a color."""
     if not text:
         return ""
     kept = escape(text, quote=False).replace("\t", "    ").replace(" ", "\u00a0")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from seqcore.plots.style import apply_style, compared_colour, empty_figure
+from seqcore.plots.style import apply_style, compared_color, empty_figure
 from seqcore.results.curves import TradeoffPoint, TradeoffView
 
 __all__ = ["TradeoffInfo", "plot_tradeoff", "tradeoff_info"]
@@ -50,7 +50,7 @@ def plot_tradeoff(info: TradeoffInfo, dark: bool = False) -> go.Figure:
             spread = {"error_y": {"type": "data", "symmetric": False, **ends}}
         figure.add_scatter(
             x=[point.x], y=[point.y], name=point.name, mode="markers", showlegend=True,
-            marker={"size": 12, "color": compared_colour(point.place, dark=dark),
+            marker={"size": 12, "color": compared_color(point.place, dark=dark),
                     "symbol": SYMBOLS[point.place // 6 % len(SYMBOLS)]},
             hovertemplate=f"{info.x_title} %{{x:.4~g}}<br>{info.y_title} %{{y:.4~g}}", **spread,
         )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import apply_style, colour, empty_figure, hide_axes, percent_heat_map
+from seqcore.plots.style import apply_style, color, empty_figure, hide_axes, percent_heat_map
 from seqcore.results import Translated, TranslationView
 from seqcore.results.spacing import bare, is_word, spaces
 
@@ -122,7 +122,7 @@ def _sentences(info: TranslationInfo, dark: bool) -> go.Figure:
     """Columns of wrapped text, one below the other, each row as high as its longest cell."""
     known = any(row.truth is not None for row in info.rows)
     heads = [(_HEADS[0], "truth"), (_HEADS[1], "prediction"), *([(_HEADS[2], "truth")] if known else [])]
-    warning = colour("warning", dark=dark)
+    warning = color("warning", dark=dark)
     cells = []
     for row in info.rows:
         texts = [row.source, row.prediction, *([row.truth or ()] if known else [])]
@@ -133,16 +133,16 @@ def _sentences(info: TranslationInfo, dark: bool) -> go.Figure:
     figure = go.Figure()
     apply_style(figure, dark=dark, title=info.title, height=whole + top + 34)
     place = 1.0
-    quiet = colour("baseline", dark=dark)
+    quiet = color("baseline", dark=dark)
     for x, (head, _) in zip(_COLUMNS, heads, strict=False):
         _note(figure, head, x, 1.0, quiet, shift=20)
     for columns, height in zip(cells, heights, strict=True):
         for x, lines, (_, role) in zip(_COLUMNS, columns, heads, strict=False):
-            _note(figure, "<br>".join(lines), x, place - 4 / whole, colour(role, dark=dark))
+            _note(figure, "<br>".join(lines), x, place - 4 / whole, color(role, dark=dark))
         place -= height / whole
         figure.add_shape(
             type="line", xref="paper", yref="paper", x0=0, x1=1, y0=place, y1=place,
-            line={"width": 1, "color": colour("baseline", dark=dark, opacity=0.25)},
+            line={"width": 1, "color": color("baseline", dark=dark, opacity=0.25)},
         )  # fmt: skip
     legend = ["<i><b>Marked</b></i>: wrong, missing, or not in the vocabulary"] if _any_marked(info) else []
     legend = legend or (["all words correct"] if known else [])

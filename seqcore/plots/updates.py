@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.steps_axis import role_of
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, empty_figure, log_ticks
+from seqcore.plots.style import LINE_WIDTH, apply_style, color, empty_figure, log_ticks
 from seqcore.results.thinning import thin
 from seqcore.results.updates import RULE_OF_THUMB, UpdatesView
 
@@ -45,13 +45,13 @@ def plot_updates(info: UpdatesInfo, dark: bool = False) -> go.Figure:
         ratios = info.ratios[:, number]
         figure.add_scatter(
             x=x, y=np.where(ratios > 0.0, ratios, np.nan), mode="lines+markers", name=name, marker={"size": 4},
-            line={"color": colour(role, dark=dark), "width": LINE_WIDTH, "dash": dash},
+            line={"color": color(role, dark=dark), "width": LINE_WIDTH, "dash": dash},
             hovertemplate="%{y:.2g}",
         )  # fmt: skip
     # On a narrow screen each name has a line of the legend, which takes up to half of the figure.
     apply_style(figure, dark=dark, title=info.title, height=min(600, 340 + 20 * max(0, len(info.names) - 6)))
     figure.add_hrect(
-        y0=RULE_OF_THUMB[0], y1=RULE_OF_THUMB[1], fillcolor=colour("truth", dark=dark, opacity=0.08), line_width=0,
+        y0=RULE_OF_THUMB[0], y1=RULE_OF_THUMB[1], fillcolor=color("truth", dark=dark, opacity=0.08), line_width=0,
         layer="below",
     )  # fmt: skip
     powers = [10**n for n in range(int(np.log10(max(1.0, float(info.steps.max())))) + 1)]

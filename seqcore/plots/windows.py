@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import LINE_WIDTH, apply_style, colour, colour_scale, empty_figure
+from seqcore.plots.style import LINE_WIDTH, apply_style, color, color_scale, empty_figure
 from seqcore.results.data import SPLIT_TITLES, PreviewWindow, WindowPreview
 from seqcore.results.thinning import evenly, thin
 
@@ -86,7 +86,7 @@ def _video(inputs: Values, targets: Values, frame: tuple[int, int]) -> Values:
 
 
 def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
-    """Panels below each other: inputs as lines, targets as rings in the colour of the split."""
+    """Panels below each other: inputs as lines, targets as rings in the color of the split."""
     if info.empty:
         return empty_figure("", "no numeric window", dark=dark, height=200)
     figure = go.Figure()
@@ -97,7 +97,7 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
             figure.add_heatmap(
                 z=panel.heat, x=None if panel.video else panel.x, showscale=False, name="window", **axes,
                 hovertemplate="%{z:.3~g}<extra></extra>",
-                colorscale=colour_scale("truth", dark=dark, lowest=0.02),
+                colorscale=color_scale("truth", dark=dark, lowest=0.02),
             )  # fmt: skip
         else:
             _lines(figure, info, panel, axes, first=i == 0, dark=dark)
@@ -124,7 +124,7 @@ def plot_windows(info: WindowsInfo, dark: bool = False) -> go.Figure:
             )
         figure.add_annotation(
             text=panel.name, x=0, xanchor="left", y=high, yanchor="bottom", xref="paper", yref="paper",
-            showarrow=False, font={"size": 12, "color": colour("baseline", dark=dark)}, yshift=1,
+            showarrow=False, font={"size": 12, "color": color("baseline", dark=dark)}, yshift=1,
         )  # fmt: skip
     figure.update_xaxes(exponentformat="none", separatethousands=True)
     if info.x_title == "seconds":
@@ -142,13 +142,13 @@ def _lines(
         name = info.columns[k] if k < len(info.columns) else f"input {k + 1}"
         figure.add_scatter(
             x=panel.x, y=panel.inputs[:, k], name=name, mode="lines+markers" if few else "lines", marker={"size": 4},
-            line={"color": colour("truth", dark=dark, opacity=1.0 if k == 0 else 0.6), "width": LINE_WIDTH,
+            line={"color": color("truth", dark=dark, opacity=1.0 if k == 0 else 0.6), "width": LINE_WIDTH,
                   "dash": DASHES[k % len(DASHES)]},
             legendgroup=name, showlegend=first and panel.inputs.shape[1] > 1, hovertemplate="%{y:.5~g}", **axes,
         )  # fmt: skip
     for k in range(panel.targets.shape[1] if len(panel.targets) else 0):
         figure.add_scatter(
             x=panel.targets_x, y=panel.targets[:, k], name="target", mode="markers", legendgroup="target",
-            marker={"symbol": "circle-open", "size": 8, "color": colour(info.split, dark=dark), "line": {"width": 2}},
+            marker={"symbol": "circle-open", "size": 8, "color": color(info.split, dark=dark), "line": {"width": 2}},
             showlegend=first and k == 0, hovertemplate="target: %{y:.5~g}<extra></extra>", **axes,
         )  # fmt: skip

@@ -46,7 +46,7 @@ def table_info(
         for column in drawn:
             values = table.values[start:stop, table.columns.index(column)]
             for split, low, high in spans[s]:
-                # A line continues to the first value of the next split, so that there is no break between colours.
+                # A line continues to the first value of the next split, so that there is no break between colors.
                 high_drawn = min(high, low + MAX_SYMBOLS) if table.symbolic else min(high + 1, stop - start)
                 y, place = values[low:high_drawn], x[low:high_drawn]
                 if table.symbols is not None:

@@ -36,7 +36,7 @@ def classes(count: int, of: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_class_counts_have_the_colours_of_their_splits(dark: bool) -> None:
+def test_class_counts_have_the_colors_of_their_splits(dark: bool) -> None:
     counted = {"a": {"train": 3, "val": 1, "test": 1}, "b": {"train": 9, "val": 0, "test": 2}}
     info = classes_info(counted)
     assert info.names == ("b", "a")

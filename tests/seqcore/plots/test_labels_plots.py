@@ -10,7 +10,7 @@ import pytest
 from seqcore.plots import plot_view
 from seqcore.plots.confusion import confusion_info, plot_confusion
 from seqcore.plots.labels import (
-    CLASS_COLOURS,
+    CLASS_COLORS,
     MOST_ROWS,
     MOST_SEQUENCES,
     labels_info,
@@ -84,16 +84,16 @@ def test_at_most_eight_sequences_are_drawn() -> None:
     assert len(labels_info(view(20)).sequences) == MOST_SEQUENCES
 
 
-def test_few_classes_have_a_colour_each_and_many_are_rows() -> None:
-    few, many = labels_info(view(classes=len(CLASS_COLOURS))), labels_info(view(1, classes=40))
+def test_few_classes_have_a_color_each_and_many_are_rows() -> None:
+    few, many = labels_info(view(classes=len(CLASS_COLORS))), labels_info(view(1, classes=40))
     assert few.areas
     assert not many.areas
     assert len(many.labels) == MOST_ROWS
     assert many.left_out == 40 - MOST_ROWS
     assert "class 0" in many.labels  # the true one stays
     assert any(trace.type == "heatmap" for trace in plot_labels(many).data)
-    colours = {trace.fillcolor for trace in plot_labels(labels_info(view(1))).data if trace.stackgroup}
-    assert len(colours) == 3
+    colors = {trace.fillcolor for trace in plot_labels(labels_info(view(1))).data if trace.stackgroup}
+    assert len(colors) == 3
 
 
 def test_one_sequence_stands_below_what_was_seen_on_the_same_steps() -> None:
@@ -106,10 +106,10 @@ def test_one_sequence_stands_below_what_was_seen_on_the_same_steps() -> None:
     assert words.data[0].text == ("it", "was", "a", "good", "film")
 
 
-def test_the_truth_is_marked_in_its_own_colour() -> None:
+def test_the_truth_is_marked_in_its_own_color() -> None:
     figure = plot_labels(labels_info(view(1)))
     bar = next(trace for trace in figure.data if trace.hoverinfo == "skip")
-    assert bar.line.color == CLASS_COLOURS[0]
+    assert bar.line.color == CLASS_COLORS[0]
     unknown = plot_labels(labels_info(view(1, truth=(None,))))
     assert not any(trace.hoverinfo == "skip" for trace in unknown.data)
 

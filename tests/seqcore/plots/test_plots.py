@@ -1,4 +1,4 @@
-"""What each picture shows, and that it is drawn in the house's colours."""
+"""What each picture shows, and that it is drawn in the house's colors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqcore.plots.data import plot_table
 from seqcore.plots.loss import loss_info, plot_loss
 from seqcore.plots.scores import plot_scores
 from seqcore.plots.series import plot_series, series_info
-from seqcore.plots.style import COLOURS, LINE_WIDTH, colour, empty_figure
+from seqcore.plots.style import COLORS, LINE_WIDTH, color, empty_figure
 from seqcore.plots.symbols import plot_symbols, symbols_info
 from seqcore.plots.text import plot_text, text_info
 from seqcore.results import SeriesView, SymbolsView, TextView
@@ -47,11 +47,11 @@ def by_name(figure, name: str):
 
 class TestStyle:
     def test_truth_is_dark_on_light_and_light_on_dark(self):
-        assert colour("truth") < "#333333"
-        assert colour("truth", dark=True) > "#CCCCCC"
+        assert color("truth") < "#333333"
+        assert color("truth", dark=True) > "#CCCCCC"
 
     def test_an_opacity_keeps_the_hue(self):
-        assert colour("prediction", opacity=0.5) == "rgba(0,114,178,0.5)"
+        assert color("prediction", opacity=0.5) == "rgba(0,114,178,0.5)"
 
     def test_a_baseline_is_a_grey_dashed_line(self):
         from seqcore.plots.style import line
@@ -124,8 +124,8 @@ class TestLoss:
         assert figure.layout.yaxis.type == kind
         assert figure.layout.yaxis.title.text == "loss"
         assert figure.layout.xaxis.title.text == "optimizer step"
-        assert by_name(figure, "training").line.color == COLOURS["training"][0]
-        assert by_name(figure, "validation").line.color == COLOURS["validation"][0]
+        assert by_name(figure, "training").line.color == COLORS["training"][0]
+        assert by_name(figure, "validation").line.color == COLORS["validation"][0]
         assert {t.line.width for t in figure.data if t.mode == "lines"} == {LINE_WIDTH}
 
 
@@ -152,7 +152,7 @@ class TestSeries:
         assert info.panels[0].joined
         figure = plot_series(info)
         assert by_name(figure, "observed").y.tolist() == [70.0, 80.0, 90.0]
-        assert by_name(figure, "prediction").line.color == COLOURS["prediction"][0]
+        assert by_name(figure, "prediction").line.color == COLORS["prediction"][0]
 
     def test_times_stay_times(self):
         view = series(3)
@@ -210,7 +210,7 @@ class TestSeries:
 
     @pytest.mark.parametrize("dark", [False, True])
     def test_truth_is_ink_on_its_ground(self, dark):
-        assert by_name(plot_series(series_info(series()), dark), "observed").line.color == COLOURS["truth"][dark]
+        assert by_name(plot_series(series_info(series()), dark), "observed").line.color == COLORS["truth"][dark]
 
 
 class TestSymbols:
@@ -260,7 +260,7 @@ class TestText:
         shown = figure.layout.annotations[0].text
         assert "&lt;b&gt;&amp;amp;&lt;/b&gt;" in shown
         assert "\u00a0" * 4 in shown
-        assert colour("prediction") in shown
+        assert color("prediction") in shown
 
     def test_a_very_long_text_says_what_is_left_out(self):
         info = text_info(TextView("", "line\n" * 100))
@@ -366,7 +366,7 @@ class TestTable:
         assert [s.split for s in info.segments] == ["training", "validation", "test"]
         assert [s.x[0] for s in info.segments] == [0, 70, 90]
         assert info.segments[0].x[-1] == 70
-        assert by_name(plot_table(info), "test").line.color == COLOURS["test"][0]
+        assert by_name(plot_table(info), "test").line.color == COLORS["test"][0]
 
     def test_a_long_part_is_drawn_as_finely_as_a_short_one(self):
         table = Table(np.random.default_rng(0).random((4000, 2)), ("a", "b"))

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from seqcore.plots import plot_view
-from seqcore.plots.style import colour
+from seqcore.plots.style import color
 from seqcore.plots.translation import MOST_ROWS, plot_translation, translation_info
 from seqcore.results import Translated, TranslationView, view_from_dict
 
@@ -36,7 +36,7 @@ def test_several_sentences_stand_side_by_side_and_nothing_typed_is_markup(dark: 
     shown = texts(figure)
     assert "&lt;b&gt;zebras&lt;/b&gt;" in shown
     assert "<b>zebras" not in shown
-    assert f'<span style="color:{colour("warning", dark=dark)}"><i><b>bois</b></i></span>' in shown
+    assert f'<span style="color:{color("warning", dark=dark)}"><i><b>bois</b></i></span>' in shown
     assert len({note.x for note in figure.layout.annotations}) == 3
     assert len({note.x for note in plot_view(TranslationView((Translated(("a",), ("b",)),))).layout.annotations}) == 2
 
@@ -50,7 +50,7 @@ def test_one_sentence_is_a_heat_map_of_read_and_written_words(dark: bool) -> Non
     assert figure.layout.yaxis.ticktext == ("je", "bois")
     assert figure.layout.yaxis.autorange == "reversed"
     assert figure.layout.title.text == "Look"
-    assert heat.colorscale[1][1] == colour("prediction", dark=dark)
+    assert heat.colorscale[1][1] == color("prediction", dark=dark)
 
 
 def test_without_attention_one_sentence_is_a_row_and_nothing_is_said_so() -> None:

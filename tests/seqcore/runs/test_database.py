@@ -127,22 +127,22 @@ def test_a_newer_store_is_refused(used: Path) -> None:
 
 def test_an_older_store_is_migrated_and_keeps_its_runs(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def add(connection: Connection) -> None:
-        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT DEFAULT 'blue'")
+        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN color TEXT DEFAULT 'blue'")
 
-    newer = (*migrations.MIGRATIONS, migrations.Migration("runs-have-colours", add))
+    newer = (*migrations.MIGRATIONS, migrations.Migration("runs-have-colors", add))
     monkeypatch.setattr(migrations, "MIGRATIONS", newer)
     assert [run.step for run in Store(used).runs()] == [4000]
     Store(used).close()
     with contextlib.closing(sqlite3.connect(used)) as connection:
         names = connection.execute("SELECT version, name FROM seqcore_migrations ORDER BY version").fetchall()
         known = ("first-store", "owners", "checksums", "lists", "tags", "snapshots")
-        assert names == list(enumerate([*known, "runs-have-colours"], start=1))
-        assert connection.execute("SELECT colour FROM runs").fetchall() == [("blue",)]
+        assert names == list(enumerate([*known, "runs-have-colors"], start=1))
+        assert connection.execute("SELECT color FROM runs").fetchall() == [("blue",)]
 
 
 def test_a_failed_migration_leaves_the_store_as_it_was(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(connection: Connection) -> None:
-        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT")
+        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN color TEXT")
         connection.exec_driver_sql("nonsense")
 
     with monkeypatch.context() as patch:

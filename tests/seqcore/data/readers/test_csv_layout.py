@@ -276,7 +276,7 @@ def test_a_class_beside_two_tab_separated_texts_makes_no_sentence_pairs() -> Non
 
 
 def test_control_characters_of_cells_are_not_in_column_names() -> None:
-    colours = "r\x0ced", "blue"
-    rows = "".join(f"2024-01-{day:02},{day * 7 % 5}.5,{colours[day % 2]}\n" for day in range(1, 30))
-    table = read_table(("date,x,colour\n" + rows).encode(), name="colours.csv")
-    assert table.columns == ("x", "colour=blue", "colour=r ed")
+    colors = "r\x0ced", "blue"
+    rows = "".join(f"2024-01-{day:02},{day * 7 % 5}.5,{colors[day % 2]}\n" for day in range(1, 30))
+    table = read_table(("date,x,color\n" + rows).encode(), name="colors.csv")
+    assert table.columns == ("x", "color=blue", "color=r ed")
