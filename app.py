@@ -1,4 +1,4 @@
-"""The launcher: pages, warm-up, start and stop of the workers, and middleware.
+"""The launcher: pages, warm-up, start and stop of the workers, middleware, and the allocator.
 
 streamlit run app.py
 
@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from ui import warm_up
+from ui import allocator, warm_up
 from ui.frontend import Frontend
 from ui.live_feed import LiveFeed
 from ui.middleware import BrowserMessages, RequestGuard, SafeHeaders, UploadLimit
@@ -60,6 +60,7 @@ def unexpected(error: Exception) -> bool:
     return True
 
 
+allocator.use_one_arena()
 PARTS = (SafeHeaders, RequestGuard, BrowserMessages, UploadLimit, ReturnLink, LiveFeed, Frontend)
 app = st.App(
     "pages/_router.py",
