@@ -7,18 +7,18 @@ from collections.abc import Callable
 import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
-from seqcore.plots.loss import plot_loss
+from seqcore.plots.loss import LossInfo, plot_loss
 from seqcore.results import metric_named
 from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import ENDED, Run, Status
 from seqcore.runs.store import RunFilter
 from ui import compare_state, permissions, run_labels
 from ui.fork_dialog import fork_button
+from ui.live_chart import figure_text, live_chart
 from ui.parent import parent_line, parent_losses
-from ui.results import picture
 from ui.run_index import run_index
 from ui.run_list import run_list, shown_score
-from ui.run_view import loss_of
+from ui.run_view import loss_of, loss_state
 from ui.session import escape, go_to, select_run, selected_run, show_errors, store
 from ui.shared_history import shared_history
 
@@ -148,13 +148,7 @@ def detail(run: Run) -> None:
     parent_line(run)
     explain(run)
     actions(run)
-    history = shared_history(run)
-    history.update(store())
-    info = loss_of(history.moment(), parent=parent_losses(run))
-    if not info.empty:
-        figure = plot_loss(info)
-        figure.update_layout(height=250 if info.parent is None else 290)  # its legend has more lines
-        picture(figure, key=f"loss-{run.id}", label=info.sentence)
+    loss(run)
     scores = run_labels.scores(run)
     if scores.model is not None:
         st.markdown(escape(scores.sentence))
@@ -164,6 +158,22 @@ def detail(run: Run) -> None:
             median = shown_score(scores.model, scores.metric)
             st.caption(f"{words.short} over {len(scores.replicas)} seeds: median {median}, range {low} to {high}.")
     facts(run)
+
+
+def loss(run: Run) -> None:
+    """The loss curve of a run, drawn once for all visitors."""
+    history = shared_history(run)
+    history.update(store())
+    moment, parent = history.moment(), parent_losses(run)
+
+    def draw() -> tuple[str, LossInfo]:
+        info = loss_of(moment, parent=parent)
+        return figure_text(plot_loss(info).update_layout(height=height)), info
+
+    height = 250 if parent is None else 290  # its legend has more lines
+    figure, info = history.drawn("small-loss", loss_state(moment, parent), draw)
+    if not info.empty:
+        live_chart(figure, key=f"loss-{run.id}", label=info.sentence, height=height, revision=f"loss-{run.id}")
 
 
 def explain(run: Run) -> None:

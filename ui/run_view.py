@@ -30,7 +30,7 @@ from ui.run_labels import SPLITS, STATUSES
 from ui.shared_history import UNSLOWED, Same, SharedHistory, shared_history
 from ui.steering import steering_panel
 
-__all__ = ["await_first_step", "live_area", "live_state", "loss_of", "preview_caption"]
+__all__ = ["await_first_step", "live_area", "live_state", "loss_of", "loss_state", "preview_caption"]
 
 POLL = 0.45  # seconds between two updates of chart and cards: the chart has to be updated at least twice a second
 SLOWEST_POLL = 3.0  # seconds, of any number of viewers
@@ -242,6 +242,12 @@ def loss_of(moment: Moment, title: str = "", parent: ParentLosses | None = None)
     )
 
 
+def loss_state(moment: Moment, parent: ParentLosses | None) -> object:
+    """What the figure of a run's loss depends on, for `SharedHistory.drawn`."""
+    reached = None if parent is None else (len(parent.steps), parent.steps[-1:].tolist())
+    return moment.step, moment.epoch, len(moment.validation.steps), _last_seq(moment), moment.run.attempt, reached
+
+
 def _loss_figure(moment: Moment, history: SharedHistory | None) -> tuple[str, LossInfo]:
     """The figure for the component, and what it shows."""
     parent = parent_losses(moment.run)
@@ -251,9 +257,7 @@ def _loss_figure(moment: Moment, history: SharedHistory | None) -> tuple[str, Lo
         marked = info.empty or info.changes or info.parent is not None
         return figure_text(plot_loss(info) if marked else loss_figure(info)), info
 
-    reached = None if parent is None else (len(parent.steps), parent.steps[-1:].tolist())
-    state = (moment.step, moment.epoch, len(moment.validation.steps), _last_seq(moment), moment.run.attempt, reached)
-    return history.drawn("loss", state, draw) if history else draw()
+    return history.drawn("loss", loss_state(moment, parent), draw) if history else draw()
 
 
 def _feed(moment: Moment, history: SharedHistory, version: str) -> Feed:

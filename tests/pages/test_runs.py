@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from seqcore.events import Changed, CheckpointReady, Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
+from seqcore.plots import loss
 from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Lease, Store
@@ -108,6 +111,31 @@ def test_the_run_shown_by_default_is_the_one_that_opens(store, page_name):
     assert not page.exception
     assert page.session_state["run"] == run
     assert page.query_params["run"] in (run, [run])
+
+
+def test_the_loss_is_drawn_once_for_all_visitors_until_it_changes(store, monkeypatch):
+    drawn, plot = [], loss.plot_loss
+    monkeypatch.setattr(loss, "plot_loss", lambda info: drawn.append(info) or plot(info))
+    lease = begin(store, epochs=1)
+    page, other = open_page(lease.run), open_page(lease.run)
+    assert len(drawn) == 1
+    assert charts(page) == charts(other)
+    assert len(charts(page)) == 1
+    values = np.array([0.2, 0.1])
+    store.append(lease, [Steps(5, values, values, values)])
+    deadline = time.monotonic() + 60
+    while len(drawn) == 1 and time.monotonic() < deadline:  # the store is looked at a few times a second
+        page.run()
+    assert len(drawn) == 2
+    assert charts(page) != charts(other)
+    assert drawn[1].steps[-1] == 6
+    lease.release()
+
+
+def charts(page: AppTest) -> list[str]:
+    """The figures of the charts on a page."""
+    shown = [json.loads(element.proto.json) for element in page.get("bidi_component")]
+    return [data["figure"] for data in shown if "figure" in data]
 
 
 def test_a_failed_run_without_weights_shows_why_and_opens_its_settings(store):
