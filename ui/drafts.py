@@ -78,7 +78,8 @@ class Draft:
         """Why a field can't have a value beside the last valid values and the chosen source and architecture."""
         chosen = {choice: self._chosen(choice) for choice in OPTIONS if self._chosen(choice) != self.base.get(choice)}
         try:
-            return self.base.with_changes(chosen).why_not(path, value)
+            base = self.base.with_changes(chosen) if chosen else self.base
+            return base.why_not(path, value)
         except ExperimentError:  # the choice itself conflicts, which is reported in its place
             return self.base.why_not(path, value)
 

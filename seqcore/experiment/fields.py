@@ -83,19 +83,26 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _is_a_choice(cls, value: Any, info: ValidationInfo) -> Any:
-        field = cls.model_fields[info.field_name or ""]
-        names = [choice.value for choice in _extra(field).get("choices", ())]
+        kind, names = _text_choices(cls, info.field_name or "")
         _check_text(value)
         given = {"": value}
-        if field.annotation == dict[str, str]:
+        if kind is dict:
             value = given = _named_choices(value)
-        elif field.annotation is not str:
+        elif kind is not str:
             return value
         for name, choice in given.items() if names and isinstance(given, dict) else ():
             if choice not in names:
                 near = did_you_mean(str(choice), names) or f"; use one of {', '.join(names)}"
                 raise ValueError(f"{shown(choice)}{f' for {shown(name)}' if name else ''} is not allowed{near}")
         return value
+
+
+@lru_cache(maxsize=1024)  # a form makes tens of experiments, each of about 70 fields
+def _text_choices(section: type[Section], name: str) -> tuple[type[Any] | None, list[str]]:
+    """Whether a field is text or a mapping of text, and the values that it may have."""
+    field = section.model_fields[name]
+    kind = dict if field.annotation == dict[str, str] else str if field.annotation is str else None
+    return kind, [choice.value for choice in _extra(field).get("choices", ())]
 
 
 def _check_text(value: Any) -> None:

@@ -543,3 +543,14 @@ def test_the_change_of_a_control_that_is_not_on_the_page_any_more_does_nothing()
     before = dict(draft.values)
     forms._choice_changed(draft, "data.source", "field:data.source")
     assert draft.values == before
+
+
+def test_a_reason_is_found_with_one_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, make = [], Experiment.make.__func__
+    monkeypatch.setattr(Experiment, "make", classmethod(lambda cls, values: made.append(values) or make(cls, values)))
+    draft = drafts.Draft(Experiment(), None)
+    assert draft.why_not("model.architecture", "gru") is None
+    assert len(made) == 1
+    draft.values["model.architecture"] = "nlinear"
+    assert "no recurrent state" in str(draft.why_not("training.stateful", True))
+    assert len(made) == 3  # that of the chosen architecture first

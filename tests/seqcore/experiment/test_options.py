@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from seqcore.errors import ExperimentError
+from seqcore.experiment import fields
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.fields import Setting
 from seqcore.experiment.links import experiment_from_link, link_of
@@ -125,3 +126,12 @@ def test_replicas_are_refused_where_models_can_not_be_trained_together() -> None
         Experiment.make({"training": {"replicas": 3, "seed": 2**31 - 2}})
     assert Experiment.make({"training": {"replicas": 2, "seed": 2**31 - 2}}).training.replicas == 2
     assert "training.replicas" not in LIVE_CHANGES
+
+
+def test_the_choices_of_a_field_are_looked_up_once() -> None:
+    Experiment.make({"model": {"hidden_size": 7}})
+    before = fields._text_choices.cache_info()
+    Experiment.make({"model": {"hidden_size": 8}})
+    after = fields._text_choices.cache_info()
+    assert after.misses == before.misses
+    assert after.hits > before.hits
