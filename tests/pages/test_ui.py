@@ -7,10 +7,13 @@ import math
 from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from streamlit.runtime.scriptrunner.magic import MAGIC_MODULE_NAME
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Preview, Started
 from seqcore.experiment.outline import Outline
@@ -255,3 +258,8 @@ def test_the_elapsed_time_grows_during_preparation() -> None:
     assert told.run.seconds == 424.0
     told.run = replace(told.run, status="stopped")
     assert told.moment().run.seconds == 424.0
+
+
+def test_pages_are_compiled_as_they_are(root: Path) -> None:
+    code = ScriptCache().get_bytecode(str(root / "pages" / "runs.py"))
+    assert MAGIC_MODULE_NAME not in code.co_names
