@@ -5,6 +5,7 @@ import streamlit as st
 from seqcore.errors import NotFoundError
 from seqcore.results.formatting import counted
 from seqcore.runs.comparison import MOST, Comparison, compare
+from seqcore.runs.labels import short_id
 from seqcore.runs.races import FAIRNESS, is_race
 from seqcore.runs.records import Run
 from seqcore.runs.store import RunFilter
@@ -66,7 +67,7 @@ def controls(known: list[Run], group: str | None) -> None:
         st.session_state["compare-picked"] = [run.id for run in known]
         st.multiselect(
             "Runs", list(options), key="compare-picked", max_selections=MOST, placeholder="Choose runs to compare",
-            format_func=lambda run: _label(options[run]) if run in options else run[:8],
+            format_func=lambda run: _label(options[run]) if run in options else short_id(run),
             on_change=picked, help=f"Up to {MOST} runs. Colors are the same in every chart of this page.",
         )  # fmt: skip
     if group:
@@ -77,7 +78,7 @@ def _label(run: Run) -> str:
     """A run in the list, which is drawn once: an active one without status and age, which change."""
     if run.ended:
         return run_labels.label(run)
-    return f"{run_labels.title(run)} · {run_labels.network(run)} · {run.id[:8]}"
+    return f"{run_labels.title(run)} · {run_labels.network(run)} · {short_id(run.id)}"
 
 
 def picked() -> None:

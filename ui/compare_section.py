@@ -31,6 +31,7 @@ from seqcore.runs.comparison import (
     shared_split,
     tradeoff_view,
 )
+from seqcore.runs.labels import short_id
 from ui import run_labels, scoring, session
 from ui.compare_state import curves_of
 from ui.data_picker import table_of
@@ -121,7 +122,7 @@ def _scores(entries: Sequence[Entry]) -> None:
             name[:1].upper() + name[1:]: _spread(scores) if scores else _why_none(entry),
             "Parameters": f"{entry.parameters:,}" if entry.parameters else "–",
             "Time": format_duration(sum(one.seconds for one in entry.runs) / len(entry.runs)),
-            "Id": f"`{run.id[:8]}`" + (f" and {len(entry.runs) - 1} more" if len(entry.runs) > 1 else ""),
+            "Id": f"`{short_id(run.id)}`" + (f" and {len(entry.runs) - 1} more" if len(entry.runs) > 1 else ""),
         })  # fmt: skip
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Scores of the compared runs")
 

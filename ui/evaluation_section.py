@@ -13,6 +13,7 @@ from seqcore.export import scored_split
 from seqcore.plots.scores import plot_scores
 from seqcore.results import SeriesView
 from seqcore.results.scores import scores_info
+from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run
 from ui import run_labels, scoring
 from ui.results import download_csv, file_stem, further, picture, score_table, show
@@ -50,7 +51,7 @@ def evaluation_section(run: Run, step: int, table: Table) -> None:
         evaluation = task.result()
     except EvaluationInterrupted:  # its place was taken by the evaluations of other visitors
         st.rerun()
-    name = file_stem(run_labels.title(run), split, run.id[:8])
+    name = file_stem(run_labels.title(run), split, short_id(run.id))
     show_evaluation(run, evaluation, key=f"truth-{run.id}-{split}", name=name, reading=READING[split])
 
 

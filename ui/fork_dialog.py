@@ -15,6 +15,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.fields import Setting
 from seqcore.experiment.live import live_settings
 from seqcore.results.formatting import counted
+from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run, Snapshot
 from ui import drafts, permissions, run_labels, session
 
@@ -75,8 +76,8 @@ def _dialog(run: Run, wanted: int | None) -> None:
     run = store.run(run.id)  # it may train
     kept = store.snapshots(run.id)
     st.markdown(
-        f"**{session.escape(run_labels.title(run))}**, {run_labels.network(run)} `{run.id[:8]}`. The new run equals it "
-        "up to the step, then goes on with the values below."
+        f"**{session.escape(run_labels.title(run))}**, {run_labels.network(run)} `{short_id(run.id)}`. The new run "
+        "equals it up to the step, then goes on with the values below."
     )
     if "fork:step" not in st.session_state:
         st.session_state["fork:step"] = _first_step(run, kept) if wanted is None else min(wanted, run.step)

@@ -14,6 +14,7 @@ from seqcore.plots.input_gradient import input_gradient_info, plot_input_gradien
 from seqcore.plots.state_gradients import plot_state_gradients, state_gradients_info
 from seqcore.results.formatting import typeset
 from seqcore.results.gradients import GradientByLagView, InputGradientView, StateGradientsView, joined
+from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run, Snapshot
 from ui import run_labels
 from ui.inspect_context import Inspected, load_predictor, load_table
@@ -64,7 +65,7 @@ def _choose_others(inspected: Inspected) -> list[Run]:
 
 def _name(run: Run) -> str:
     """A run in words that don't change while it goes on: a changed label would clear the selection."""
-    return f"{run_labels.title(run)} · {run_labels.network(run)} · {run.id[:8]}"
+    return f"{run_labels.title(run)} · {run_labels.network(run)} · {short_id(run.id)}"
 
 
 @st.cache_data(show_spinner=False, max_entries=5000)

@@ -15,6 +15,7 @@ from seqcore.export import FORMATS
 from seqcore.plots import plot_view
 from seqcore.results import View
 from seqcore.results.formatting import counted
+from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run
 from seqcore.tasks.auto_config import refit_experiment
 from seqcore.tasks.frames import frames_view
@@ -291,7 +292,7 @@ def export(run: Run, predictor: Predictor, table: Table) -> None:
     for name, form in FORMATS.items():
         text, button = st.columns([3, 1], vertical_alignment="center")
         text.markdown(f"**{form.title}**  \n:gray[{form.help}]")
-        file = f"{file_stem(run_labels.title(run), run.id[:8])}-{name}{form.suffix}"
+        file = f"{file_stem(run_labels.title(run), short_id(run.id))}-{name}{form.suffix}"
         button.download_button(
             "Download", partial(form, session.store(), run.id), file, form.media_type, key=f"export-{name}-{run.id}",
             icon=":material/download:", width="stretch", on_click="ignore",

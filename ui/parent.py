@@ -8,6 +8,7 @@ import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.plots.fork import ParentLosses
+from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run
 from ui import run_labels, session
 from ui.shared_history import SharedHistory
@@ -37,13 +38,13 @@ def parent_line(run: Run, *, key: str = "parent") -> None:
     try:
         parent = session.store().run(run.parent)
     except NotFoundError:
-        st.caption(f"Fork {place} of a deleted run, `{run.parent[:8]}`.")
+        st.caption(f"Fork {place} of a deleted run, `{short_id(run.parent)}`.")
         return
     except SeqcoreError:
-        st.caption(f"Fork {place} of a damaged run, `{run.parent[:8]}`.")
+        st.caption(f"Fork {place} of a damaged run, `{short_id(run.parent)}`.")
         return
     pressed = st.button(
-        f"Fork {place} of {session.escape(run_labels.title(parent))} `{parent.id[:8]}`",
+        f"Fork {place} of {session.escape(run_labels.title(parent))} `{short_id(parent.id)}`",
         key=f"{key}-{run.id}", type="tertiary", icon=":material/fork_right:",
         help="Show the run that this one equals up to that step.", on_click=session.select_run, args=(parent.id,),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.recipes import load_recipe, recipes
 from seqcore.models import MODELS
 from seqcore.runs.comparison import Comparison, Entry
+from seqcore.runs.labels import short_id
 from seqcore.runs.races import FAIRNESS, new_group, race_experiments, seed_experiments
 from seqcore.runs.records import Run
 from seqcore.runs.slots import MOST_TOGETHER
@@ -129,7 +130,7 @@ def _base(runs: Sequence[Run], *, key: str) -> tuple[Experiment, str | None]:
     known: dict[str, tuple[str, Callable[[], tuple[Experiment, str | None]]]] = {}
     for run in runs:
         known[run.id] = (
-            f"as in {run_labels.title(run)}, {run_labels.network(run)} ({run.id[:8]})",
+            f"as in {run_labels.title(run)}, {run_labels.network(run)} ({short_id(run.id)})",
             lambda run=run: (run.experiment, run.recipe),  # type: ignore[misc]
         )
     for recipe in recipes():

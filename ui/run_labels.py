@@ -81,7 +81,7 @@ def origin(run: Run) -> str:
 
 def fork_of(run: Run) -> str:
     """The run and step that a fork comes from; empty for other runs."""
-    return "" if run.parent is None else f"fork of {run.parent[:8]} at step {run.parent_step or 0:,}"
+    return "" if run.parent is None else f"fork of {labels.short_id(run.parent)} at step {run.parent_step or 0:,}"
 
 
 @st.cache_data(show_spinner=False, max_entries=1000)
@@ -94,7 +94,8 @@ def _changed(run: str, attempt: int, step: int) -> tuple[str, ...]:
 
 def label(run: Run, now: datetime | None = None) -> str:
     """One line for a list of choices: title, architecture, status, age and id. Not escaped."""
-    parts = (title(run), network(run), fork_of(run), STATUSES[run.status].word, ago(run.created, now), run.id[:8])
+    age, short = ago(run.created, now), labels.short_id(run.id)
+    parts = (title(run), network(run), fork_of(run), STATUSES[run.status].word, age, short)
     return " · ".join(filter(None, parts))
 
 

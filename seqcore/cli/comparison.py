@@ -27,6 +27,7 @@ from seqcore.runs import comparison as compared
 from seqcore.runs import races
 from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.comparison import Comparison, Entry
+from seqcore.runs.labels import short_id
 from seqcore.runs.store import Run, Store
 
 __all__ = ["compare", "race", "seeds"]
@@ -65,7 +66,7 @@ def race(args: argparse.Namespace, out: Output) -> int:
                 state = {"event": "race", "run": run.id, "group": run.group, "status": run.status, "epoch": run.epoch}
                 out.object({**state, "epochs": run.epochs, "step": run.step, "seconds": run.seconds})
             elif shown.get(run.id, "").partition(",")[0] != run.status:
-                out.note(f"{run.id[:8]} {run.outline.architecture} {run.status}")
+                out.note(f"{short_id(run.id)} {run.outline.architecture} {run.status}")
             shown[run.id] = text
 
     received: list[int] = []
@@ -202,7 +203,7 @@ def _print_entries(store: Store, entries: tuple[Entry, ...], out: Output) -> Non
         parameters = f"{entry.parameters:,}" if entry.parameters else "-"
         seconds = format_duration(sum(r.seconds for r in entry.runs) / len(entry.runs))
         epochs = f"{run.epoch} of {run.epochs}"
-        rows.append((run.id[:8], entry.title, status, epochs, str(entry.seeds), score, parameters, seconds))
+        rows.append((short_id(run.id), entry.title, status, epochs, str(entry.seeds), score, parameters, seconds))
     columns = ("run", "experiment", "status", "epochs", "seeds", name, "parameters", "time")
     out.table(columns, rows, right=("epochs", "seeds", "parameters", "time"))
 

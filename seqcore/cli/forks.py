@@ -6,10 +6,11 @@ import argparse
 from dataclasses import asdict
 
 from seqcore.cli.output import Output
-from seqcore.cli.runs import SHORT_ID, when
+from seqcore.cli.runs import when
 from seqcore.cli.training import changed_values, foreground
 from seqcore.results.formatting import format_duration
 from seqcore.runs.api import open_store, shell_user
+from seqcore.runs.labels import short_id
 
 __all__ = ["fork", "snapshots"]
 
@@ -27,7 +28,7 @@ def snapshots(args: argparse.Namespace, out: Output) -> int:
     run = store.run(args.id)
     if args.take:
         store.command(run.id, "snapshot")
-        out.result({"run": run.id, "command": "snapshot"}, f"{run.id[:SHORT_ID]} keeps a snapshot of its next step")
+        out.result({"run": run.id, "command": "snapshot"}, f"{short_id(run.id)} keeps a snapshot of its next step")
         return 0
     found = store.snapshots(run.id)
     if out.json:
@@ -55,7 +56,7 @@ def fork(args: argparse.Namespace, out: Output) -> int:
     changes = changed_values(parent.experiment, args.changes)
     lease = store.start_fork(parent.id, args.step, changes, group=args.group, owner=shell_user())
     run = store.run(lease.run)
-    text = f"fork of {parent.id[:SHORT_ID]} at step {run.parent_step:,}"
+    text = f"fork of {short_id(parent.id)} at step {run.parent_step:,}"
     if out.json:
         out.object({"event": "forked", "run": run.id, "parent": parent.id, "parent_step": run.parent_step})
     else:

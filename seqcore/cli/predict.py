@@ -24,6 +24,7 @@ from seqcore.results.formatting import format_number
 from seqcore.results.series import flat_rows
 from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.atomic_io import write_output
+from seqcore.runs.labels import short_id
 from seqcore.runs.store import Run, Store
 from seqcore.tasks.auto_config import refit_experiment
 
@@ -141,7 +142,7 @@ def _weights(out: Output, run: Run, predictor: Predictor) -> dict[str, int]:
     """Step and epoch of the loaded weights, because the run may train on meanwhile."""
     if not out.json:
         planned = max(run.epochs, predictor.epoch)
-        out.line(f"{run.id[:8]}: weights of step {predictor.step:,}, epoch {predictor.epoch:,} of {planned:,}")
+        out.line(f"{short_id(run.id)}: weights of step {predictor.step:,}, epoch {predictor.epoch:,} of {planned:,}")
     return {"step": predictor.step, "epoch": predictor.epoch}
 
 
@@ -217,7 +218,7 @@ def _refit(store: Store, run: Run, out: Output) -> Run | int:
     """
     epochs = run.best_epoch or run.epoch
     if not epochs:
-        raise PredictionError(f"{run.id[:8]} has not finished an epoch; `resume` it before --refit")
+        raise PredictionError(f"{short_id(run.id)} has not finished an epoch; `resume` it before --refit")
     experiment = refit_experiment(store.predictor(run.id).resolved_experiment, epochs)
     for known in store.runs():
         if known.experiment == experiment and known.status == "completed":

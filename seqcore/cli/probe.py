@@ -14,7 +14,7 @@ from seqcore.errors import PredictionError
 from seqcore.insight import PROBES
 from seqcore.results import View
 from seqcore.runs.api import open_store
-from seqcore.runs.labels import network
+from seqcore.runs.labels import network, short_id
 from seqcore.runs.store import Run, Store
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def probe(args: argparse.Namespace, out: Output) -> int:
         out.object({**about, **({"split": split} if of == "split" else {}), **view.to_dict()})
         return 0
     shown = example().title if of == "example" else f"{SPLIT_TITLES[split]} split" if of == "split" else ""
-    weights = f"{run.id[:8]}: weights of step {predictor.step:,}, epoch {predictor.epoch:,}"
+    weights = f"{short_id(run.id)}: weights of step {predictor.step:,}, epoch {predictor.epoch:,}"
     out.line(f"{weights}; {shown}" if shown else weights)
     if of == "example" and example().note:
         out.note(example().note)
@@ -139,4 +139,4 @@ def _found(
 
 def _named(run: Run) -> str:
     """The architecture of a run with its sizes, and the beginning of its id."""
-    return f"{network(run.outline)} ({run.id[:8]})"
+    return f"{network(run.outline)} ({short_id(run.id)})"

@@ -17,6 +17,7 @@ from seqcore.events import Changed, Epoch, Event, Finding, Finished, Metrics, Pr
 from seqcore.registry import baseline_title
 from seqcore.results.formatting import format_duration, format_number
 from seqcore.results.scores import scores_info
+from seqcore.runs.labels import short_id
 from seqcore.runs.store import Run
 
 __all__ = ["ProgressDisplay", "outcome", "print_scores", "reading", "score_rows"]
@@ -200,7 +201,7 @@ def _range(values: Sequence[float]) -> str:
 
 def outcome(run: Run) -> str:
     """How a run ended, in one line."""
-    short = run.id[:8]
+    short = short_id(run.id)
     epochs = f"{run.epoch} epoch{'s' * (run.epoch != 1)} in {format_duration(run.seconds)}"
     best = f", best epoch {run.best_epoch}" if run.best_epoch else ""
     reason = f": {run.reason}" if run.reason and run.status != "failed" else ""

@@ -17,12 +17,12 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
 from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.api import open_store
+from seqcore.runs.labels import SHORT_ID, short_id
 from seqcore.runs.store import Run, RunFilter
 
-__all__ = ["SHORT_ID", "command", "delete", "runs", "show", "when"]
+__all__ = ["command", "delete", "runs", "show", "when"]
 
 MOST = 1000  # runs that are listed if no limit is given
-SHORT_ID = 8  # characters of an id, if they are unique
 
 
 def runs(args: argparse.Namespace, out: Output) -> int:
@@ -73,7 +73,7 @@ def show(args: argparse.Namespace, out: Output) -> int:
         value |= {"replicas": replicas} if replicas else {}
         out.object({**value, "events": [event.to_dict() for event in events]})
         return 0
-    out.line(outcome(run) if run.ended else f"{run.id[:SHORT_ID]} {_status(run)}, epoch {run.epoch} of {run.epochs}")
+    out.line(outcome(run) if run.ended else f"{short_id(run.id)} {_status(run)}, epoch {run.epoch} of {run.epochs}")
     facts = [("run", run.id), ("created", when(run.created)), ("attempts", str(run.attempt))]
     parameters = None if run.parameters is None else f"{run.parameters:,}"
     origin = run.parent and f"{run.parent} at step {run.parent_step:,}"
@@ -102,7 +102,7 @@ def command(args: argparse.Namespace, out: Output) -> int:
     store.command(run.id, args.kind)
     doing = {"pause": "pausing", "continue": "continuing", "stop": "stopping"}[args.kind]
     value = {"run": run.id, "command": args.kind, "status": store.run(run.id).status}
-    out.result(value, f"{run.id[:SHORT_ID]} {doing}")
+    out.result(value, f"{short_id(run.id)} {doing}")
     return 0
 
 
@@ -117,7 +117,7 @@ def delete(args: argparse.Namespace, out: Output) -> int:
             out.note("not deleted")
             return 1
     store.delete(run.id)
-    out.result({"run": run.id, "deleted": True}, f"{run.id[:SHORT_ID]} deleted")
+    out.result({"run": run.id, "deleted": True}, f"{short_id(run.id)} deleted")
     return 0
 
 

@@ -14,11 +14,11 @@ from seqcore.events import Changed
 from seqcore.experiment.live import checked_changes, checked_rate
 from seqcore.results.formatting import counted
 from seqcore.runs.api import open_store, shell_user
+from seqcore.runs.labels import short_id
 from seqcore.runs.store import Run, Store
 
 __all__ = ["set_fields", "slow", "step"]
 
-SHORT_ID = 8
 WAIT, POLL = 1.5, 0.05  # seconds: for the worker of a live run to apply a change, and between looks
 
 
@@ -37,7 +37,7 @@ def set_fields(args: argparse.Namespace, out: Output) -> int:
     text = ", ".join(f"{path} = {value:g}" if isinstance(value, float) else f"{path} = {value}"
                      for path, value in changes.items())  # fmt: skip
     value = {"run": run.id, "status": run.status, "changes": changes, "requested_at_step": run.step, "step": step}
-    out.result(value, f"{run.id[:SHORT_ID]} gets {text} {when}")
+    out.result(value, f"{short_id(run.id)} gets {text} {when}")
     return 0
 
 
@@ -49,7 +49,7 @@ def slow(args: argparse.Namespace, out: Output) -> int:
     rate = checked_rate(args.rate)
     store.command(run.id, "slow", {"steps_per_second": rate}, by=shell_user())
     speed = "goes on at full speed" if rate is None else f"takes at most {rate:g} steps per second"
-    out.result({"run": run.id, "status": run.status, "steps_per_second": rate}, f"{run.id[:SHORT_ID]} {speed}")
+    out.result({"run": run.id, "status": run.status, "steps_per_second": rate}, f"{short_id(run.id)} {speed}")
     return 0
 
 
@@ -61,7 +61,7 @@ def step(args: argparse.Namespace, out: Output) -> int:
     if run.status == "queued":
         raise StoreError(f"run {run.id} is queued; step needs a paused one")
     store.command(run.id, "advance", {"steps": args.steps}, by=shell_user())
-    text = f"{run.id[:SHORT_ID]} takes {counted(args.steps, 'step')} from step {run.step:,} on"
+    text = f"{short_id(run.id)} takes {counted(args.steps, 'step')} from step {run.step:,} on"
     out.result({"run": run.id, "status": run.status, "steps": args.steps, "after_step": run.step}, text)
     return 0
 

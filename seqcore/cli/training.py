@@ -28,6 +28,7 @@ from seqcore.experiment.migration import migrate_paths
 from seqcore.experiment.recipes import load_recipe
 from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.execution import execute
+from seqcore.runs.labels import short_id
 from seqcore.runs.records import LIVE
 from seqcore.runs.store import Lease, Run, Store
 from seqcore.training.control import Control
@@ -64,7 +65,7 @@ def resume(args: argparse.Namespace, out: Output) -> int:
     run = store.run(args.id)
     changes = changed_values(run.experiment, args.changes)
     if run.status == "completed" and run.epoch >= run.epochs and not changes:
-        short = run.id[:8]
+        short = short_id(run.id)
         text = f"{short} is completed, {run.epoch} of {run.epochs} epochs; `more-epochs {short} N` adds epochs"
         out.result({"run": run.id, "status": run.status, "epochs": run.epoch, "message": text}, text)
         return 0
@@ -81,7 +82,7 @@ def more_epochs(args: argparse.Namespace, out: Output) -> int:
     changed = store.more_epochs(run.id, args.epochs)
     out.result(
         {"run": run.id, "status": changed.status, "more_epochs": args.epochs},
-        f"{run.id[:8]} gets {args.epochs} more epoch{'s' * (args.epochs != 1)}",
+        f"{short_id(run.id)} gets {args.epochs} more epoch{'s' * (args.epochs != 1)}",
     )
     return 0
 
@@ -122,7 +123,7 @@ def _end(run: Run, report: ProgressDisplay, out: Output) -> None:
         out.line(outcome(run))
         print_scores(out, run, report.replicas)
         if run.status in ("stopped", "interrupted"):
-            out.note(f"continue with `python -m seqcore resume {run.id[:8]}`")
+            out.note(f"continue with `python -m seqcore resume {short_id(run.id)}`")
     if run.status == "failed":
         for line in (run.error or run.reason or "the run failed").splitlines():
             out.note(line)
@@ -136,7 +137,7 @@ def _continue(store: Store, run: Run, lease: Lease | None, out: Output) -> int:
     # The dashboard server has claimed the run first.
     out.result(
         {"run": run.id, "status": store.run(run.id).status},
-        f"{run.id[:8]} continues in a worker of the dashboard; `show {run.id[:8]}` shows its progress",
+        f"{short_id(run.id)} continues in a worker of the dashboard; `show {short_id(run.id)}` shows its progress",
     )
     return 0
 

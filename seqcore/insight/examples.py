@@ -17,7 +17,7 @@ from seqcore.results.thinning import evenly
 from seqcore.tasks.inspection import MOST_CARRIED
 
 __all__ = [
-    "InspectExample", "load_example", "load_examples", "number_of_examples", "separate_examples", "typed_example",
+    "InspectExample", "load_example", "load_examples", "separate_examples", "typed_example",
 ]  # fmt: skip
 
 MOST_EXAMPLES = 60
@@ -76,12 +76,6 @@ def load_example(predictor: Predictor, table: Table, split: str, index: int) -> 
     if not 0 <= index < count:
         raise PredictionError(f"index: {index} is not allowed; the {split} split has {count:,}, numbered from 0")
     return _example(predictor, data, split, index)
-
-
-def number_of_examples(predictor: Predictor, table: Table) -> dict[str, int]:
-    """The windows or sequences of each split of the run's own data."""
-    sizes: dict[str, int] = predictor.task.split_data(table, predictor.codec()).sizes()
-    return sizes
 
 
 def typed_example(predictor: Predictor, text: str) -> InspectExample:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from seqcore.registry import baseline_title
 from seqcore.results.metrics import Metric, metric_named
 
-__all__ = ["MODEL", "Score", "ScoresInfo", "scores_info"]
+__all__ = ["FINER", "MODEL", "NOTHING", "Score", "ScoresInfo", "scores_info"]
 
 MODEL = "This model"
 EQUAL = "about equal"

@@ -167,7 +167,7 @@ def _comparison(store: Store, runs: list[Run], missing: tuple[str, ...]) -> Comp
 
 def _name(bundle: Sequence[Run]) -> str:
     first = bundle[0]
-    return f"{labels.title(first.recipe, first.outline)}, {labels.network(first.outline)} ({first.id[:8]})"
+    return f"{labels.title(first.recipe, first.outline)}, {labels.network(first.outline)} ({labels.short_id(first.id)})"
 
 
 def _seeds_of(run: Run) -> range:

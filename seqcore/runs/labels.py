@@ -15,13 +15,18 @@ from seqcore.experiment.outline import Outline
 from seqcore.experiment.recipes import load_recipe
 from seqcore.models import MODELS
 from seqcore.results.metrics import metric_named
+from seqcore.results.scores import FINER, NOTHING
 
-__all__ = ["SCORED", "list_columns", "network", "scored_split", "skill", "title"]
+__all__ = ["SCORED", "SHORT_ID", "list_columns", "network", "scored_split", "short_id", "skill", "title"]
 
 SCORED = ("test", "val", "train")
 """The splits; the score on the first that a run has is the one that counts."""
-_FINER = {"bleu": "chrf"}  # compared where a metric is 0 for all, as in `plots.scores`
-_NOTHING = 0.05  # points: what is scored lower is as good as never right
+SHORT_ID = 8  # characters of an id
+
+
+def short_id(run: str) -> str:
+    """The first characters of a run's id; commands and links take them where no other run begins alike."""
+    return run[:SHORT_ID]
 
 
 def title(recipe: str | None, outline: Outline) -> str:
@@ -50,11 +55,11 @@ def skill(metrics: Metrics, baselines: Mapping[str, Metrics], *, metric: str, re
     """By which factor a run is better than its reference baseline, else than its best one; 0 where it is not known."""
     split = scored_split(metrics, metric) or "val"
     scores, direction = _scores(metrics, baselines, f"{split}_{metric}"), metric_named(metric)
-    nothing = _NOTHING / 100 if direction.share else _NOTHING
+    nothing = NOTHING / 100 if direction.share else NOTHING
     if direction.higher_is_better and len(scores) > 1 and all(0 <= score < nothing for score in scores.values()):
-        finer = _scores(metrics, baselines, f"{split}_{_FINER.get(metric, metric)}")
+        finer = _scores(metrics, baselines, f"{split}_{FINER.get(metric, metric)}")
         if len(finer) == len(baselines) + 1:
-            scores, direction = finer, metric_named(_FINER.get(metric, metric))
+            scores, direction = finer, metric_named(FINER.get(metric, metric))
     known = {name: score for name, score in scores.items() if math.isfinite(score)}
     model = known.pop("", None)
     if model is None or not known:

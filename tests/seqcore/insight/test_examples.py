@@ -13,7 +13,6 @@ from seqcore.errors import PredictionError
 from seqcore.insight.examples import (
     load_example,
     load_examples,
-    number_of_examples,
     separate_examples,
     typed_example,
 )
@@ -116,10 +115,3 @@ def test_wrong_text_is_refused() -> None:
         typed_example(untrained("ramp-next-value")[0], "abc")
     with pytest.raises(PredictionError, match="the prompt is empty"):
         typed_example(untrained("next-letter")[0], "")
-
-
-def test_the_examples_of_every_split_are_counted() -> None:
-    predictor, table = untrained("temperature-next-week")
-    sizes = number_of_examples(predictor, table)
-    assert set(sizes) == {"train", "val", "test"}
-    assert min(sizes.values()) > 0
