@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.data.table import Table
+from seqcore.errors import ExperimentError
 from seqcore.experiment.experiment import Experiment
 
 __all__ = ["SUGGESTIONS", "refit_experiment", "suggest_experiment", "suggest_task"]
@@ -28,6 +29,7 @@ SEASONS = {  # range of days between rows -> rows in a typical season
 STREAM = 20_000  # symbols from which on training is stateful
 _EXAMINED = 5_000  # rows from which the default target is chosen
 _MOST_CODES = 25  # distinct values of a column of codes; more are counts, such as rented bikes
+_MADE_FOR = {"training.stateful": "training.shuffle"}  # a suggestion -> another that is made for its sake
 BOOK = 1_000_000  # symbols up to which such a text is trained for many epochs
 
 Fields = dict[str, Any]
@@ -38,17 +40,27 @@ def suggest_experiment(
 ) -> Experiment:
     """An experiment for `table`, with the data section `data` (source and options) and the user's `changes`.
 
-    The task follows from the table unless `changes` sets it. ExperimentError lists the errors in `changes`.
+    The task follows from the table unless `changes` sets it. A suggestion that `changes` rule out, such as recurrent
+    dropout with an architecture that has no recurrent weights, is not made. ExperimentError lists the errors in
+    `changes`.
     """
     requested = dict(changes or {})
     task = str(requested.get("data.task", suggest_task(table)))
     base = Experiment.make({"data": {**data, "task": task}})
-    if task in SUGGESTIONS:
-        fields = SUGGESTIONS[task](table)
-        if "data.inputs" in requested:  # the first of them is the target
-            fields.pop("data.target", None)
-        base = base.with_changes(fields)
-    return base.with_changes(requested)
+    fields = SUGGESTIONS[task](table) if task in SUGGESTIONS else {}
+    if "data.inputs" in requested:  # the first of them is the target
+        fields.pop("data.target", None)
+    while True:
+        suggested = base.with_changes(fields)
+        try:
+            return suggested.with_changes(requested)
+        except ExperimentError as error:
+            ruled_out = {line.partition(":")[0] for line in error.lines} & (fields.keys() - requested.keys())
+            if not ruled_out:
+                raise
+            for path in ruled_out:
+                del fields[path]
+                fields.pop(_MADE_FOR.get(path, ""), None)
 
 
 def suggest_task(table: Table) -> str:

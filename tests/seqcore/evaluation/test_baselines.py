@@ -56,6 +56,22 @@ def test_regression_baselines_predict_every_place_step_and_target(name: str, pre
 
 
 @pytest.mark.parametrize("name", REGRESSION)
+def test_regression_baselines_do_not_see_what_follows_a_prediction(name: str) -> None:
+    given = inputs_of(prepared(table_of("a", "b", "c"), predict="every"))
+    predicted = BASELINES[name].load()(given)
+    if predicted is None:
+        return
+    for window in (0, len(given.first) - HORIZON - 1):
+        for place in (0, WINDOW // 2, WINDOW - 1):
+            own, inputs, scaled = given.own.copy(), given.inputs.copy(), np.array(given.scaled())
+            own[given.origin[window, place] + 1 :] += 1000
+            inputs[window, place + 1 :] += 1000
+            scaled[window, place + 1 :] += 1000
+            other = BASELINES[name].load()(replace(given, own=own, inputs=inputs, scaled=lambda scaled=scaled: scaled))
+            assert (other[window, place] == predicted[window, place]).all()
+
+
+@pytest.mark.parametrize("name", REGRESSION)
 def test_regression_baselines_without_facts_or_past_of_the_target_predict_or_do_not_apply(name: str) -> None:
     nowcast = prepared(table_of("a", "b"), inputs=["v"], target=["w"], lead=0, horizon=1)
     for given, targets in ((inputs_of(nowcast), 1), (inputs_of(prepared(table_of("a", "b"))), 2)):

@@ -9,6 +9,8 @@ from seqcore.data.readers.read_table import read_table
 from seqcore.data.table import Recordings, Table
 from seqcore.errors import ExperimentError
 from seqcore.events import Finished
+from seqcore.experiment.experiment import Experiment
+from seqcore.models import MODELS
 from seqcore.tasks import TASKS
 from seqcore.tasks.auto_config import SUGGESTIONS, suggest_experiment, suggest_task
 from seqcore.training.fit import fit
@@ -103,6 +105,22 @@ def test_user_changes_take_precedence_and_their_errors_are_reported() -> None:
     assert (experiment.data.scaling, experiment.model.hidden_size) == ("auto", 7)
     with pytest.raises(ExperimentError, match=r"model\.hidden_size"):
         suggest_experiment(table, data=DATA, changes={"model.hidden_size": 0})
+
+
+@pytest.mark.parametrize("name", [*FILES, "book.txt", "library.txt"])
+def test_suggestions_that_an_architecture_rules_out_are_not_made(name: str) -> None:
+    words = "".join(RNG.choice(["one ", "two ", "three "], size=8_000))
+    texts = {"book.txt": words, "library.txt": words * 40}
+    table = read_table(texts[name].encode(), name=name) if name in texts else table_of(name)
+    base = Experiment.make({"data": {**DATA, "task": suggest_task(table)}})
+    able = [name for name in MODELS if base.why_not("model.architecture", name) is None]  # for this task at all
+    assert len(able) >= 8
+    for architecture in able:
+        experiment = suggest_experiment(table, data=DATA, changes={"model.architecture": architecture})
+        assert experiment.model.architecture == architecture
+        assert experiment.training.shuffle != experiment.training.stateful
+    with pytest.raises(ExperimentError, match=r"model\.recurrent_dropout"):  # what the user asks for is refused
+        suggest_experiment(table, data=DATA, changes={"model.architecture": "mingru", "model.recurrent_dropout": 0.1})
 
 
 def test_missing_values_get_a_filling_that_trains() -> None:
