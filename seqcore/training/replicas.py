@@ -7,8 +7,8 @@ replica that has ended keeps its weights while the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any, cast
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch
-from seqcore.data.labelled_dataset import UNKNOWN_CLASS
 from seqcore.evaluation.metrics import Scores, median
 from seqcore.events import Finding, Steps
 from seqcore.experiment.experiment import Experiment
@@ -30,10 +29,12 @@ from seqcore.models.state import State
 from seqcore.tasks.task import Task
 from seqcore.training.checkpoint import Checkpoint
 from seqcore.training.progress import LAST_LOSSES
+from seqcore.training.replica_progress import ReplicaProgress
 from seqcore.training.schedules import rate
+from seqcore.training.stacked_batch import StackedBatch, join_numbers, stack_batch
 from seqcore.training.state import NUMBERS_TOGETHER, TOGETHER, TrainingState, not_finite
 
-__all__ = ["ReplicaProgress", "ReplicatedState", "state_type"]
+__all__ = ["ReplicatedState", "state_type"]
 
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -43,77 +44,6 @@ _RANDOM = "replica."
 def state_type(experiment: Experiment) -> type[TrainingState]:
     """The training state of an experiment: of one model or of replicas."""
     return ReplicatedState if experiment.training.replicas > 1 else TrainingState
-
-
-@dataclass
-class ReplicaProgress:
-    """Where each replica is, [K]; a step or epoch of 0 means none. Kept in every checkpoint."""
-
-    loss_sum: Numbers  # over the current epoch, each window counted once
-    windows: Counts
-    best_loss: Numbers
-    best_epoch: Counts
-    best_step: Counts
-    waited: Counts  # epochs since the best one
-    drops: Counts  # times that a plateau schedule has lowered the learning rate
-    plateau_best: Numbers
-    plateau_waited: Counts
-    ended: Counts  # step after which it was no longer trained
-    diverged: NDArray[np.bool_]
-    last_losses: list[list[float]] = field(default_factory=list)  # of the last 20 steps
-    best_metrics: dict[str, list[float]] = field(default_factory=dict)  # at the end of each one's best epoch
-
-    @classmethod
-    def start(cls, count: int) -> ReplicaProgress:
-        """Before the first step."""
-
-        def zeros() -> Counts:
-            return np.zeros(count, dtype=np.int64)
-
-        return cls(
-            loss_sum=np.zeros(count), windows=zeros(), best_loss=np.full(count, np.inf), best_epoch=zeros(),
-            best_step=zeros(), waited=zeros(), drops=zeros(), plateau_best=np.full(count, np.inf),
-            plateau_waited=zeros(), ended=zeros(), diverged=np.zeros(count, dtype=bool),
-        )  # fmt: skip
-
-    @property
-    def active(self) -> NDArray[np.bool_]:
-        """Which are still trained."""
-        active: NDArray[np.bool_] = self.ended == 0
-        return active
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in values.items()}
-
-    @classmethod
-    def from_dict(cls, d: Mapping[str, Any], count: int) -> ReplicaProgress:
-        """The inverse of `to_dict`. ValueError or TypeError where the values do not fit so many replicas."""
-        found = cls.start(count)
-        for name, default in vars(found).items():
-            if isinstance(default, np.ndarray):
-                value = np.array(d[name], dtype=default.dtype)
-                if value.shape != default.shape or (value.dtype.kind == "i" and value.min() < 0):
-                    raise ValueError(f"{name} does not fit {count} replicas")
-                setattr(found, name, value)
-        found.last_losses = np.array(d["last_losses"], dtype=np.float64).reshape(-1, count).tolist()
-        found.best_metrics = {
-            str(name): np.array(values, dtype=np.float64).reshape(count).tolist()
-            for name, values in d["best_metrics"].items()
-        }
-        return found
-
-
-@dataclass(frozen=True)
-class StackedBatch(Batch):
-    """Batches of all replicas, [K, B, ...], padded to a common size: `rows[K]` windows are each one's own.
-
-    `sizes` is as in `ReplicaRandom`.
-    """
-
-    rows: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    sizes: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -177,7 +107,7 @@ class ReplicatedState(TrainingState):
         while group := list(islice(left, together)):
             batches = data.gather("train", [numbers for numbers, _, _ in group])
             for batch, (_, rows, continues) in zip(batches, group, strict=True):
-                yield _stacked(batch, rows, self._taken), continues
+                yield stack_batch(batch, rows, self._taken), continues
 
     def _numbers(self) -> Iterator[tuple[Counts, Counts, NDArray[np.bool_] | None]]:
         """For each step of the epoch since its batch size changed: the windows of all replicas, how many each has, and
@@ -193,7 +123,7 @@ class ReplicatedState(TrainingState):
             *(data.batches("train", own, p.epoch, start=p.cut_window) for own in self._sections), strict=True
         ):
             rows = np.array([len(numbers) for numbers, _ in step])
-            yield _joined([numbers for numbers, _ in step]), rows, step[0][1]  # stateful training has one order
+            yield join_numbers([numbers for numbers, _ in step]), rows, step[0][1]  # stateful training has one order
 
     @cached_property
     def _sections(self) -> list[TrainingConfig]:
@@ -429,62 +359,3 @@ class ReplicatedState(TrainingState):
         self.replicas = ReplicaProgress.from_dict(checkpoint.part("replicas"), self.count)
         states = checkpoint.group("random")
         self.replicated.random.restore([states[f"{_RANDOM}{k}"] for k in range(self.count)])
-
-
-def _joined(each: Sequence[Counts]) -> Counts:
-    """The window numbers of all replicas in one row; a smaller batch repeats its last window.
-
-    With sequences sorted by length, the smaller last batch comes at another step with each seed.
-    """
-    most = max(len(numbers) for numbers in each)
-    if all(len(numbers) == most for numbers in each):
-        return np.concatenate(each)
-    return np.concatenate([np.pad(numbers, (0, most - len(numbers)), mode="edge") for numbers in each])
-
-
-def _stacked(batch: Batch, rows: Counts, taken: set[int]) -> StackedBatch:
-    """A batch of all replicas' windows, one replica after the other, as [K, B, ...]; `rows[K]` are each one's own.
-
-    Padded axes get sizes that are not `taken`, so that they are found in the shape of any random numbers.
-    """
-    count, sizes = len(rows), {}
-
-    def split(values: Tensor) -> Tensor:
-        return values.view(count, -1, *values.shape[1:])
-
-    inputs, targets = split(batch.inputs), split(batch.targets)
-    lengths = None if batch.lengths is None else split(batch.lengths)
-    extra = {name: split(values) for name, values in batch.extra.items()}
-    longest = [] if lengths is None else [int(own[:n].max()) for own, n in zip(lengths, rows.tolist(), strict=True)]
-    if (rows != inputs.shape[1]).any():
-        most = _free(inputs.shape[1], taken)
-        sizes[most] = rows.tolist()
-        inputs, targets = _longer(inputs, 1, most), _longer(targets, 1, most)
-        extra = {name: _longer(values, 1, most) for name, values in extra.items()}
-        lengths = None if lengths is None else _longer(lengths, 1, most)
-        beyond = torch.arange(most) >= torch.from_numpy(rows)[:, None]
-        targets = targets.masked_fill(beyond.to(targets.device), UNKNOWN_CLASS)  # which has no loss
-    steps = inputs.shape[2]
-    if longest and min(longest) < steps:
-        wide = _free(steps, taken | set(sizes))
-        sizes[wide] = longest
-        if targets.dim() > 2 and targets.shape[2] == steps:
-            targets = _longer(targets, 2, wide)
-        inputs = _longer(inputs, 2, wide)
-    return StackedBatch(inputs, targets, lengths, extra, rows, sizes)
-
-
-def _free(size: int, taken: set[int]) -> int:
-    """The smallest size from `size` up that is not taken."""
-    while size in taken:
-        size += 1
-    return size
-
-
-def _longer(values: Tensor, axis: int, size: int) -> Tensor:
-    """An axis enlarged by repeating its last entry."""
-    missing = size - values.shape[axis]
-    if missing == 0:
-        return values
-    last = values.narrow(axis, -1, 1)
-    return torch.cat([values, last.expand(*values.shape[:axis], missing, *values.shape[axis + 1 :])], dim=axis)
