@@ -180,6 +180,11 @@ function clicked(chart, { points }) {
   announce({ source: chart.data.name, ...others, ...layer, [select]: per === Infinity ? place : place % per })
 }
 
+/* Keeps Plotly's buttons, which are for a pointer, out of the tab order: six for each chart, before its text. */
+function skipToolbar(node) {
+  for (const button of node.querySelectorAll(".modebar-btn")) button.tabIndex = -1
+}
+
 /* A figure that can't be drawn must not break the page: an uncaught error here would leave it empty. */
 function draw(chart) {
   try {
@@ -235,8 +240,10 @@ function drawFigure(chart) {
       draw(chart)
     }
     markSelection(chart)
+    skipToolbar(node)
     if (chart.listens) return
     chart.listens = true
+    node.on("plotly_afterplot", () => skipToolbar(node)) // Plotly may have made new ones
     node.on("plotly_click", (event) => clicked(chart, event))
     chart.end = onSelection(() => chart.node.isConnected && markSelection(chart))
     node.on("plotly_relayout", (update) => noteZoom(chart, update))
