@@ -91,7 +91,7 @@ def compared(found: Comparison, group: str | None) -> None:
     active = any(not run.ended for run in found.runs)
     race = group is not None and is_race(found.runs) and all(len(entry.runs) == 1 for entry in found.entries)
     if found.warning:
-        st.warning(escape(found.warning))
+        st.warning(escape(found.titled_warning))
     if race and len(found.sets) == 1:
         st.subheader("Race", anchor=False)
         race_section.live_race(found.entries, group or "", active)

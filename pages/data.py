@@ -47,7 +47,7 @@ with right:
         data_state.write_link(draft, experiment)
         table = data_picker.table_of(experiment)
     except SeqcoreError as error:
-        session.show_errors(error)
+        session.show_errors(error, settings=draft.settings())
         import_report.questions_box(None)
         import_report.changed_options(draft)
     if experiment is not None and table is not None:

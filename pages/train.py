@@ -15,6 +15,7 @@ from ui import (
     run_area,
     session,
 )  # fmt: skip
+from ui.field_titles import by_titles
 
 actions.page_begins()
 run = session.shown_run()
@@ -53,7 +54,7 @@ with right:
         drafts.write_link(draft, experiment)
         table = None if data_picker.awaits_file(draft) else data_picker.table_of(experiment)
     except SeqcoreError as error:
-        session.show_errors(error)
+        session.show_errors(error, settings=draft.settings())
         import_report.changed_options(draft)
     with heading:
         overview.title(draft)
@@ -61,7 +62,7 @@ with right:
     if experiment is not None and table is not None:
         errors = overview.known_errors(experiment, table)
     for line in errors or ():
-        st.warning(session.escape(line))
+        st.warning(session.escape(by_titles(line, draft.settings())))
     ready = experiment if table is not None and not errors else None
     run_area.run_area(run, draft, experiment, table, ready=ready is not None)
 

@@ -14,6 +14,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.runs.records import ENDED, Run
 from seqcore.training.control import LIVE_CHANGES
 from ui import data_picker, drafts, overview, permissions, replica_offers, session, warm_up
+from ui.field_titles import by_titles
 from ui.run_index import run_index
 
 __all__ = [
@@ -206,7 +207,7 @@ def redraw_page_if_due() -> None:
 def errors() -> None:
     """The errors of the last action, one line each, until the next action."""
     for line in st.session_state.get(_ERRORS, ()):
-        st.error(session.escape(line))
+        st.error(session.escape(by_titles(line)))
 
 
 def was_started_here(run: Run) -> bool:

@@ -35,6 +35,7 @@ from seqcore.runs.labels import short_id
 from ui import run_labels, scoring, session
 from ui.compare_state import curves_of
 from ui.data_picker import table_of
+from ui.field_titles import by_titles
 from ui.live_chart import figure_text, live_chart
 from ui.results import download_csv, picture
 from ui.session import escape
@@ -254,7 +255,7 @@ def _predictions(entries: Sequence[Entry], split: str, place: int) -> None:
         st.rerun()
     except SeqcoreError as error:
         for line in error.lines:
-            st.info(f"Not shown: {escape(line)}.")
+            st.info(f"Not shown: {escape(by_titles(line))}.")
         return
     _side_by_side(view, ready, split, place)
 

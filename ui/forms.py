@@ -17,6 +17,7 @@ from seqcore.experiment.experiment import OPTIONS, settings_of
 from seqcore.experiment.fields import Choice, Setting
 from ui import warm_up
 from ui.drafts import Draft, widget_key
+from ui.field_titles import by_titles
 from ui.session import escape
 
 __all__ = ["field_control", "inapplicable", "section"]
@@ -145,9 +146,8 @@ def _advice_by_titles(draft: Draft, setting: Setting, reason: str) -> str:
     why, _, advice = reason.partition("; ")
     if not advice or setting.path in advice:
         return why
-    titles = {s.path: s.title for s in settings_of(draft.base)}
     advice = re.sub(r"set ([\w.]+) = false", r"turn off \1", advice)
-    return f"{why}; " + re.sub(r"\w+\.\w+", lambda path: titles.get(path[0], path[0]), advice)
+    return f"{why}; {by_titles(advice, settings_of(draft.base))}"
 
 
 def _choice(draft: Draft, setting: Setting, label: str, common: dict[str, Any], columns: Sequence[str]) -> Any:

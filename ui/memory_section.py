@@ -17,6 +17,7 @@ from seqcore.results.gradients import GradientByLagView, InputGradientView, Stat
 from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run, Snapshot
 from ui import run_labels
+from ui.field_titles import by_titles
 from ui.inspect_context import Inspected, load_predictor, load_table
 from ui.live_chart import figure_text, live_chart
 from ui.session import escape, store
@@ -59,7 +60,7 @@ def _choose_others(inspected: Inspected) -> list[Run]:
     for run in found:
         if run.id not in same:
             reason = _refusal(run.id, inspected.run.id, run, inspected.run)
-            st.warning(escape(f"{_name(run)} is not shown: {reason}, so their memory can't be compared."))
+            st.warning(escape(f"{_name(run)} is not shown: {by_titles(reason)}, so their memory can't be compared."))
     return [run for run in found if run.id in same]
 
 

@@ -21,6 +21,7 @@ from seqcore.runs.slots import MOST_TOGETHER
 from seqcore.runs.store import RunFilter
 from ui import compare_state, overview, permissions, run_labels, session
 from ui.data_picker import table_of
+from ui.field_titles import by_titles
 from ui.race_board import board_data, race_board
 
 __all__ = [
@@ -102,7 +103,7 @@ def _race_architectures() -> None:
 def errors() -> None:
     """The errors of the last start, one line each."""
     for line in st.session_state.get(_ERRORS, ()):
-        st.error(session.escape(line))
+        st.error(session.escape(by_titles(line)))
 
 
 def race_form(runs: Sequence[Run]) -> None:
@@ -165,7 +166,7 @@ def _competitors(base: Experiment, field: str) -> list[Any]:
     )  # fmt: skip
     refused = [f"{titles[value]}: {reason}" for value, reason in reasons.items() if reason is not None]
     if refused:
-        st.caption("Not possible: " + session.escape("; ".join(refused)))
+        st.caption("Not possible: " + session.escape(by_titles("; ".join(refused))))
     return list(chosen)
 
 
@@ -182,7 +183,7 @@ def _live_race(entries: Sequence[Entry], group: str, was_active: bool) -> None:
         st.rerun()
     _buttons(runs, active=active)
     for line in st.session_state.get(_REFUSED, ()):
-        st.error(session.escape(line))
+        st.error(session.escape(by_titles(line)))
     if active and (error := session.scheduler().error) is not None:
         st.warning(session.escape(error))
     race_board(board_data(entries, sources), key=f"race-board-{group}")

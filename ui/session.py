@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
+from seqcore.experiment.fields import Setting
 from seqcore.runs import service
 from seqcore.runs.records import Run
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
+from ui.field_titles import by_titles
 
 __all__ = [
     "RUN",
@@ -118,11 +120,15 @@ def go() -> None:
         st.switch_page(page, query_params=query_params)
 
 
-def show_errors(*errors: SeqcoreError) -> None:
-    """Show errors, one box per line. The prefix "input: " is dropped: the message is shown beside the input."""
+def show_errors(*errors: SeqcoreError, settings: Iterable[Setting] = ()) -> None:
+    """Show errors, one box per line. The prefix "input: " is dropped: the message is shown beside the input.
+
+    Fields are named by their titles, options among `settings` too.
+    """
     for line in (line for error in errors for line in error.lines):
         message = line.removeprefix("input: ")
-        st.error(escape(line if message == line else message[:1].upper() + message[1:]))
+        shown = line if message == line else message[:1].upper() + message[1:]
+        st.error(escape(by_titles(shown, settings)))
 
 
 def escape(text: str) -> str:

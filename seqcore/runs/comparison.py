@@ -104,13 +104,24 @@ class Comparison:
 
     @property
     def warning(self) -> str:
-        """Why scores of some entries can't be compared; empty where all can."""
+        """Why scores of some entries can't be compared, with the paths of fields; empty where all can."""
+        return self._warning([d.path for d in self._of_problems])
+
+    @property
+    def titled_warning(self) -> str:
+        """The `warning` with the titles of fields, as forms have them."""
+        return self._warning([d.title for d in self._of_problems])
+
+    @property
+    def _of_problems(self) -> list[Difference]:
+        return [d for d in self.differences if d.path.startswith("data.") and d.path not in HARMLESS]
+
+    def _warning(self, names: Sequence[str]) -> str:
         if len(self.sets) < 2:
             return ""
-        paths = [d.path for d in self.differences if d.path.startswith("data.") and d.path not in HARMLESS]
-        fields = ", ".join(paths)
+        fields, verb = ", ".join(names), "differs" if len(names) == 1 else "differ"
         return (
-            f"These runs are of {len(self.sets)} different problems ({fields} differ): their scores and losses do not "
+            f"These runs are of {len(self.sets)} different problems ({fields} {verb}): their scores and losses do not "
             "measure the same thing and must not be ranked against each other. Each problem is shown by itself."
         )
 

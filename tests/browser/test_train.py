@@ -277,7 +277,7 @@ def test_an_invalid_value_is_named_and_kept(page: Page) -> None:
     page.get_by_role("spinbutton", name="Hidden size").fill("1000000")
     page.get_by_role("spinbutton", name="Hidden size").press("Enter")
     alert = page.locator("[data-testid=stAlert]")
-    expect(alert).to_contain_text("model.hidden_size: 1000000 is not allowed")
+    expect(alert).to_contain_text("Hidden size: 1000000 is not allowed")
     expect(alert).to_contain_text("memory")
     expect(button(page, "Train")).to_be_disabled()
     expect(page.get_by_role("spinbutton", name="Hidden size")).to_have_value("1000000")

@@ -112,7 +112,7 @@ def test_other_architectures_on_the_same_data_are_in_one_picture_and_other_data_
     choice.set_value([runs["lstm"], runs["other"]]).run()
     said = texts(page)
     assert "LSTM 4 (" in said
-    assert "is not shown: it was trained on other data (data.options)" in said
+    assert "is not shown: it was trained on other data (options of the source)" in said
     assert "GRU" not in "".join(line for line in said.splitlines() if "lies within" in line)
 
 

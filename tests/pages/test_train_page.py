@@ -154,7 +154,7 @@ def test_every_error_has_a_line_and_values_are_kept(page: AppTest) -> None:
     control(page, "number_input", "training.learning_rate").set_value(-1.0)
     page.run()
     assert [line.partition(":")[0].replace("\\", "") for line in errors(page)] == [
-        "model.hidden_size", "training.learning_rate",
+        "Hidden size", "Learning rate",
     ]  # fmt: skip
     assert button(page, "train").disabled
     assert control(page, "number_input", "model.hidden_size").value == 0
@@ -401,7 +401,7 @@ def test_missing_values_are_filled_as_suggested_and_refusing_them_is_an_error(pa
     assert not button(page, "train").disabled
     control(page, "selectbox", "data.missing").select("refuse").run()
     assert len(warnings(page)) == 1
-    assert "data.missing" in warnings(page)[0].replace("\\", "")
+    assert "Missing values" in warnings(page)[0].replace("\\", "")
     assert button(page, "train").disabled
     (folded,) = [e for e in page.expander if e.label == "More data settings"]
     assert "field:data.missing" not in [box.key for box in folded.selectbox]
@@ -414,7 +414,7 @@ def test_an_experiment_that_training_rejects_disables_train(page: AppTest) -> No
     page.query_params["data.window"] = "5000"
     page.run()
     assert len(warnings(page)) == 1
-    assert "data.window" in warnings(page)[0].replace("\\", "")
+    assert "Window" in warnings(page)[0].replace("\\", "")
     assert button(page, "train").disabled
 
 

@@ -16,6 +16,7 @@ from streamlit.runtime.scriptrunner.magic import MAGIC_MODULE_NAME
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Preparing, Preview, Started
+from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.outline import Outline
 from seqcore.experiment.recipes import load_recipe
 from seqcore.plots.loss import loss_figure, loss_info, plot_loss
@@ -23,6 +24,7 @@ from seqcore.results import SeriesView
 from seqcore.results.formatting import format_duration
 from seqcore.runs.records import Curve, Run, StoredEvent
 from ui.event_log import event_log, findings, number
+from ui.field_titles import by_titles
 from ui.live_chart import figure_text
 from ui.run_history import History, Replay
 from ui.session import escape
@@ -263,3 +265,17 @@ def test_the_elapsed_time_grows_during_preparation() -> None:
 def test_pages_are_compiled_as_they_are(root: Path) -> None:
     code = ScriptCache().get_bytecode(str(root / "pages" / "runs.py"))
     assert MAGIC_MODULE_NAME not in code.co_names
+
+
+def test_fields_in_sentences_have_the_titles_of_forms_and_values_of_users_stay() -> None:
+    assert by_titles("training.learning_rate: -1 is not allowed; see data.window.") == (
+        "Learning rate: -1 is not allowed; see Window."
+    )
+    assert by_titles("column 'data.window' of /tmp/data.target has no data.unknown") == (
+        "column 'data.window' of /tmp/data.target has no data.unknown"
+    )
+    option = "data.options.forecast_column: 3 is not allowed"
+    samples = Experiment.make({"data": {"source": "bouncing-ball"}})
+    title = next(s.title for s in settings_of(samples) if s.path == "data.options.samples")
+    assert by_titles("data.options.samples: 3 is not allowed", settings_of(samples)) == f"{title}: 3 is not allowed"
+    assert by_titles(option, settings_of(samples)) == option
