@@ -23,7 +23,8 @@ __all__ = ["fork_button", "interval", "open_dialog"]
 
 _OPEN, _BASES = "fork-open", "fork-bases"
 FEW = 4  # fields that are shown at once; the others are in an expander
-FIRST = ("training.learning_rate", "training.epochs", "training.batch_size", "model.dropout")
+EPOCHS = "training.epochs"
+FIRST = ("training.learning_rate", EPOCHS, "training.batch_size", "model.dropout")
 
 
 def fork_button(run: Run, step: int | None = None, *, key: str = "do-fork") -> None:
@@ -87,13 +88,16 @@ def _dialog(run: Run, wanted: int | None) -> None:
     )  # fmt: skip
     step = int(step or 0)  # an emptied control has none
     try:
-        known = 0 <= step <= run.step
-        st.caption(_start(run, kept, step) if known else "This run has no such step.")
         base = store.experiment_at(run.id, min(max(step, 0), run.step))
     except SeqcoreError as error:
         session.show_errors(error)
         return
-    changes = _fields(base)
+    more = _more_epochs(run, base) if step == run.step else {}
+    if 0 <= step <= run.step:
+        st.caption(_end(run, more) if more else _start(kept, step))
+    else:
+        st.caption("This run has no such step.")
+    changes = _fields(base, more)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="fork-cancel", on_click=_close):
             st.rerun()
@@ -117,10 +121,23 @@ def _first_step(run: Run, kept: list[Snapshot]) -> int:
     return max((one.step for one in kept if 2 * one.step <= run.step), default=0) if run.ended else run.step
 
 
-def _start(run: Run, kept: list[Snapshot], step: int) -> str:
+def _more_epochs(run: Run, base: Experiment) -> dict[str, Any]:
+    """The proposed number of epochs of a fork from the last step of a run that has trained all of its epochs."""
+    epochs = base.training.epochs
+    most = next(setting.maximum for setting, _ in live_settings(base) if setting.path == EPOCHS)
+    proposed = run.epoch + epochs if most is None else min(run.epoch + epochs, int(most))
+    return {EPOCHS: proposed} if epochs <= run.epoch < proposed else {}
+
+
+def _end(run: Run, more: dict[str, Any]) -> str:
+    return (
+        f"This is the end of the run, which has trained all of its {counted(run.epoch, 'epoch')}. Proposed: "
+        f"{more[EPOCHS]:,} epochs, of which the fork trains {more[EPOCHS] - run.epoch:,}."
+    )
+
+
+def _start(kept: list[Snapshot], step: int) -> str:
     """From which snapshot training goes on."""
-    if run.status == "completed" and step == run.step:
-        return "This is the end of the run: a fork from here needs more epochs."
     before = [one.step for one in kept if one.step <= step]
     if not before:
         return "This run has no snapshot at or before this step."
@@ -130,8 +147,12 @@ def _start(run: Run, kept: list[Snapshot], step: int) -> str:
     return f"Training goes on from the snapshot at step {before[-1]:,}, and repeats {repeated} first."
 
 
-def _fields(base: Experiment) -> dict[str, Any]:
-    """The controls of the live fields that apply. Returns those that differ from `base`, the values at the step."""
+def _fields(base: Experiment, proposed: dict[str, Any]) -> dict[str, Any]:
+    """The controls of the live fields that apply. Returns those that differ from `base`, the values at the step.
+
+    A control shows the `proposed` value of its field, if there is one, until another is typed.
+    """
+    shown = base.with_changes(proposed)
     settings = [setting for setting, reason in live_settings(base) if reason is None]
     settings.sort(key=lambda s: FIRST.index(s.path) if s.path in FIRST else len(FIRST))
     bases: dict[str, Any] = st.session_state.setdefault(_BASES, {})
@@ -139,13 +160,13 @@ def _fields(base: Experiment) -> dict[str, Any]:
     places = st.columns(2)
     for i, setting in enumerate(settings[:FEW]):
         with places[i % 2]:
-            values[setting.path] = _control(setting, base, bases)
+            values[setting.path] = _control(setting, shown, bases)
     if settings[FEW:]:
         with st.expander("More fields"):
             places = st.columns(2)
             for i, setting in enumerate(settings[FEW:]):
                 with places[i % 2]:
-                    values[setting.path] = _control(setting, base, bases)
+                    values[setting.path] = _control(setting, shown, bases)
     return {path: value for path, value in values.items() if value is not None and value != base.get(path)}
 
 

@@ -93,6 +93,30 @@ def test_a_fork_from_the_inspect_page_is_shown_on_the_train_page(store: Store, p
     assert "fork:step" not in app.session_state
 
 
+def test_a_fork_from_the_end_of_a_run_starts_with_as_many_epochs_more(store: Store, parent: Run) -> None:
+    app = opened(parent.id, "inspect.py")
+    app.button(key="inspect-fork").click().run()
+    assert app.number_input(key="fork:step").value == 50  # the last step, which Inspect shows
+    assert app.number_input(key="fork:training.epochs").value == 20
+    assert "has trained all of its 10 epochs. Proposed: 20 epochs, of which the fork trains 10." in said(app)
+    app.button(key="fork-start").click().run()
+    assert not app.exception
+    assert not app.error
+    [fork] = store.forks(parent.id)
+    assert (fork.parent_step, fork.epochs) == (50, 20)
+    assert [c.changes for c in store.changes(fork.id, step=50)] == [{"training.epochs": 20}]
+
+
+def test_epochs_are_proposed_for_the_last_step_alone(store: Store, parent: Run) -> None:
+    app = opened(parent.id)
+    app.button(key="do-fork").click().run()
+    epochs = [app.number_input(key="fork:training.epochs").value]
+    for step in (50, 49):
+        app.number_input(key="fork:step").set_value(step).run()
+        epochs.append(app.number_input(key="fork:training.epochs").value)
+    assert epochs == [10, 20, 10]
+
+
 def test_a_live_page_is_not_updated_while_the_dialog_covers_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """An update on its way when the fork starts would be run for the page that was left."""
     lease = store.start(Experiment())
@@ -127,11 +151,12 @@ def test_a_step_or_a_value_that_is_not_allowed_is_said_in_the_dialog(store: Stor
     app.button(key="fork-start").click().run()
     assert "has 50 steps, so it can't be forked at step 51" in said(app)
     app.number_input(key="fork:step").set_value(50).run()
+    app.number_input(key="fork:training.epochs").set_value(10).run()
     app.button(key="fork-start").click().run()
     assert "no epochs left after step 50" in said(app)
     app.number_input(key="fork:training.learning_rate").set_value(-1.0).run()
     app.button(key="fork-start").click().run()
-    assert "training.learning_rate" in said(app)
+    assert "Learning rate: -1.0 is not allowed" in said(app)
     assert store.forks(parent.id) == []
     app.button(key="fork-cancel").click().run()
     assert "fork:step" not in app.session_state
