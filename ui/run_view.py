@@ -123,8 +123,7 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     for finding in findings(moment.events):
         finding_box(finding)
     _loss(moment, shared, version)
-    if replay is None:
-        steering_panel(moment)  # below the loss: what a change does is seen
+    steering_panel(moment)  # below the loss: what a change does is seen
     _score(moment, history if step is None else None)
     _prediction(moment, history)
     st.subheader("Event log", anchor=False)

@@ -1,7 +1,8 @@
 """The steering panel of a live run: its fields that may change, slow motion, and single steps while it is paused.
 
 The panel shows what holds in the run now. When somebody else has changed a field, its control shows that value from the
-next update on; a value that this visitor has typed and not applied yet stays in the other controls.
+next update on; a value that this visitor has typed and not applied yet stays in the other controls. When the run ends,
+the panel stays in its place, disabled, so that nothing below it moves.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from seqcore.experiment.fields import Setting
 from seqcore.experiment.live import live_settings
 from seqcore.runs.records import Run
 from ui import permissions, session
+from ui.field_titles import by_titles
 from ui.run_history import Moment
 
 __all__ = ["steering_panel"]
@@ -24,21 +26,24 @@ __all__ = ["steering_panel"]
 RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # steps per second
 FULL_SPEED = "full speed"
 WIDTH = 152  # pixels of a control: two in a row on a phone
-_ERRORS = "steering-errors"
+ENDED = "This run has ended: its values can't change any more."
+_ERRORS, _DRAWN = "steering-errors", "steering-drawn"
 
 
 def steering_panel(moment: Moment) -> None:
-    """The panel in an expander; nothing for a run that has ended."""
+    """The panel in an expander; nothing for a run that had ended before this session showed its panel."""
     run = moment.run
-    if run.ended:
+    drawn: set[str] = st.session_state.setdefault(_DRAWN, set())
+    if not run.ended:
+        drawn.add(run.id)
+    elif run.id not in drawn:
         return
     box = st.expander("Steer this run", icon=":material/tune:", key=f"steer-{run.id}", on_change="rerun")
     if not box.open:
         return
     with box:
-        refused = permissions.refused_help(run)
-        if refused is not None:
-            st.caption(refused)
+        refused = permissions.refused_help(run) or (ENDED if run.ended else None)
+        st.caption(refused or f"Values can change until the run ends; they hold {_when(run)}.")  # always: of one height
         _pace(run, refused)
         _fields(run, present_experiment(moment), refused)
 
@@ -95,7 +100,7 @@ def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
     known = live_settings(experiment)
     fields = sorted((setting for setting, reason in known if reason is None), key=lambda setting: not setting.basic)
     values = {s.path: float(experiment.get(s.path)) if s.kind == "number" else experiment.get(s.path) for s in fields}
-    keys = {path: _key(run, path, value) for path, value in values.items()}
+    keys = {path: _key(run, path, (value, run.ended)) for path, value in values.items()}  # the end drops what was typed
     with st.form(f"steer-form-{run.id}", border=False):
         with st.container(horizontal=True, vertical_alignment="bottom", key="steer-fields"):
             for setting in fields:
@@ -109,7 +114,7 @@ def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
             args=(run.id, keys, values),
         )
     for line in st.session_state.get(_ERRORS, {}).get(run.id, ()):
-        st.error(session.escape(line))
+        st.error(session.escape(by_titles(line)))
     now = ", ".join(f"{s.title.lower()} {values[s.path]:g}" for s in fields)
     others = "".join(
         f" No {setting.title.lower()}: {reason}."

@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from seqcore.events import Changed, Started, Steps
+from seqcore.events import Changed, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Lease, Store
@@ -83,6 +83,18 @@ def asked(store: Store, lease: Lease) -> list[tuple[str, dict[str, Any]]]:
     return [(command.kind, command.arguments) for command in store.take_commands(lease)]
 
 
+def outline(app: AppTest) -> list[str]:
+    """What the panel consists of, in order."""
+    (box,) = [one for one in app.expander if one.label == "Steer this run"]
+    return [f"{one.type} {getattr(one, 'label', '')}" for one in elements(box)]
+
+
+def elements(block: Any) -> list[Any]:
+    return [
+        one for child in block.children.values() for one in (elements(child) if hasattr(child, "children") else [child])
+    ]
+
+
 def text(app: AppTest) -> str:
     return "\n".join(one.value for one in (*app.caption, *app.error)).replace("\\", "").replace("\u2060", "")
 
@@ -117,7 +129,7 @@ def test_a_value_out_of_range_is_refused_in_the_panel_and_stays_typed(store: Sto
     app = panel(live.run)
     field(app, "Learning rate").set_value(-1.0)
     press(app, "Apply")
-    assert "training.learning_rate: -1.0 is not allowed; use a number above 0 and up to 100" in text(app)
+    assert "Learning rate: -1.0 is not allowed; use a number above 0 and up to 100" in text(app)
     assert field(app, "Learning rate").value == -1.0
     assert asked(store, live) == []
     field(app, "Learning rate").set_value(0.5)
@@ -180,6 +192,23 @@ def test_who_asked_is_recorded_and_others_see_why_they_may_not(store: Store, liv
     assert field(app, "Dropout").disabled
     assert all(one.disabled for one in app.button if one.label in ("Apply", "Take steps"))
     assert all(one.disabled for one in app.select_slider if "Slow motion" in one.label)
+
+
+def test_the_panel_stays_in_its_place_disabled_when_the_run_ends(store: Store, live: Lease, panel: Open) -> None:
+    app = panel(live.run)
+    before = outline(app)
+    field(app, "Learning rate").set_value(0.05)  # not applied
+    store.append(live, [Finished("stopped", "stopped", 0, 2, 1.0, {}, {}, {}, None)])
+    live.release()
+    app.run()
+    assert not app.exception
+    assert store.run(live.run).ended
+    assert outline(app) == before
+    assert "This run has ended" in text(app)
+    assert all(one.disabled for one in app.number_input if "steer-" in str(one.key))
+    assert all(one.disabled for one in app.button if one.label in ("Apply", "Take steps"))
+    assert all(one.disabled for one in app.select_slider if "Slow motion" in one.label)
+    assert field(app, "Learning rate").value == 0.01  # what held, not what was typed
 
 
 def test_a_run_that_has_ended_has_no_panel(store: Store, panel: Open) -> None:
