@@ -245,6 +245,7 @@ for code, absent in (
     ("import seqcore.cli; seqcore.cli.main(['recipes']); seqcore.cli.main(['fields', 'training'])", "torch plotly"),
     ("from seqcore.tasks import TASKS; [entry.load() for entry in TASKS.values()]", "plotly pandas"),
     ("import seqcore.cli.predict, seqcore.cli.probe, seqcore.insight.requests", "plotly pandas"),
+    ("import seqcore.runs.execution", "plotly pandas"),
 ):
     exec(code)
     if found := {*absent.split()} & {*sys.modules}:

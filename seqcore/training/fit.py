@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqcore.data.dataset import Batch
-from seqcore.data.readers.read_table import table_from_frame
 from seqcore.data.sources import SOURCES
 from seqcore.data.table import Table, describe_table
 from seqcore.errors import DataError, ExperimentError
@@ -203,6 +202,8 @@ def load_table(experiment: Experiment, data: Any = None) -> Table:
     if isinstance(data, Table):
         return data
     if data is not None:
+        from seqcore.data.dataframes import table_from_frame  # imports pandas: only for data of the caller
+
         return table_from_frame(data, experiment.data)
     source = SOURCES[experiment.data.source]
     if source.stored:
