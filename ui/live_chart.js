@@ -180,9 +180,18 @@ function clicked(chart, { points }) {
   announce({ source: chart.data.name, ...others, ...layer, [select]: per === Infinity ? place : place % per })
 }
 
-/* Keeps Plotly's buttons, which are for a pointer, out of the tab order: six for each chart, before its text. */
-function skipToolbar(node) {
-  for (const button of node.querySelectorAll(".modebar-btn")) button.tabIndex = -1
+/* Plotly's buttons are one stop of the Tab key, not six for each chart: the arrow keys go from one to the next. */
+function joinToolbar(node) {
+  const buttons = [...node.querySelectorAll(".modebar-btn")]
+  buttons.forEach((button, i) => {
+    button.tabIndex = i === 0 ? 0 : -1
+    button.onkeydown = (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key]
+      if (!step) return
+      event.preventDefault()
+      buttons[(i + step + buttons.length) % buttons.length].focus()
+    }
+  })
 }
 
 /* A figure that can't be drawn must not break the page: an uncaught error here would leave it empty. */
@@ -240,10 +249,10 @@ function drawFigure(chart) {
       draw(chart)
     }
     markSelection(chart)
-    skipToolbar(node)
+    joinToolbar(node)
     if (chart.listens) return
     chart.listens = true
-    node.on("plotly_afterplot", () => skipToolbar(node)) // Plotly may have made new ones
+    node.on("plotly_afterplot", () => joinToolbar(node)) // Plotly may have made new ones
     node.on("plotly_click", (event) => clicked(chart, event))
     chart.end = onSelection(() => chart.node.isConnected && markSelection(chart))
     node.on("plotly_relayout", (update) => noteZoom(chart, update))

@@ -25,14 +25,22 @@ def test_a_page_loads_the_traces_of_most_figures_alone(page: Page, server: Serve
     assert sorted(page.evaluate("Object.keys(Plotly.PlotSchema.get().traces)")) == sorted(("scatter", *TRACES))
 
 
-def test_the_toolbars_of_charts_are_not_in_the_tab_order(page: Page, server: Server) -> None:
+def test_the_toolbar_of_a_chart_is_one_stop_of_the_tab_key(page: Page, server: Server) -> None:
     page.goto(server.url)
     expect(page.locator(".live-chart-plot .modebar-btn").first).to_be_attached(timeout=PATIENCE)
-    stops = "[...document.querySelectorAll('.modebar-btn')].filter((button) => button.tabIndex >= 0).length"
-    assert page.evaluate(stops) == 0
+    stops = """[...document.querySelectorAll('.modebar')].map(
+        (bar) => [...bar.querySelectorAll('.modebar-btn')].filter((button) => button.tabIndex >= 0).length)"""
+    assert set(page.evaluate(stops)) == {1}
+    bar = page.locator(".live-chart-plot .modebar").first
+    bar.locator(".modebar-btn").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(bar.locator(".modebar-btn").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(bar.locator(".modebar-btn").last).to_be_focused()
     page.set_viewport_size({"width": 1000, "height": 900})  # the chart is laid out again
     expect(page.locator(".live-chart-plot .main-svg").first).not_to_have_attribute("width", "0")
-    assert page.evaluate(stops) == 0
+    assert set(page.evaluate(stops)) == {1}
 
 
 def test_a_figure_with_another_trace_is_drawn_by_the_whole_script(page: Page, server: Server) -> None:
