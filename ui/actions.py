@@ -29,7 +29,6 @@ __all__ = [
     "redraw_page_later",
     "seeds_offer",
     "take_started",
-    "was_started_here",
 ]
 
 WIDTHS = {
@@ -47,7 +46,7 @@ OFFER_POLL = 2.0  # seconds between two looks whether the cost of several seeds 
 MOST_VALUES = 1_000_000  # of a table: measuring the cost with a larger one would take long
 SEEDS = "training.replicas"
 RESULTING_STATUS = {"Pause": "paused", "Continue": "running", "Stop": "stopped"}  # request -> status once it is done
-_ERRORS, _SUBMITTED, _STARTED_HERE, _DONE = "action-errors", "submitted", "started-here", "action-done"
+_ERRORS, _SUBMITTED, _DONE = "action-errors", "submitted", "action-done"
 _PENDING = "pending-request"
 _LATER = "redraw-page-later"
 _RACING = "race-started-here"
@@ -210,11 +209,6 @@ def errors() -> None:
         st.error(session.escape(by_titles(line)))
 
 
-def was_started_here(run: Run) -> bool:
-    """Whether this session started the run: only then is it replayed automatically."""
-    return run.id in st.session_state.get(_STARTED_HERE, ())
-
-
 def pending_request(run: Run) -> str | None:
     """This session's request ("Pause", "Continue", "Stop") that the run's worker has not carried out yet, or None."""
     run_id, request = st.session_state.get(_PENDING, (None, None))
@@ -320,7 +314,6 @@ def _train(shown: tuple[Any, Any]) -> None:
         return
     draft.link_errors = ()
     st.session_state[_SUBMITTED] = (time.monotonic(), experiment)
-    st.session_state[_STARTED_HERE] = (*st.session_state.get(_STARTED_HERE, ()), run.id)
     drafts.set_run(run.id)
     session.select_run(run.id)
     st.session_state[_DONE] = True

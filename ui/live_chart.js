@@ -141,6 +141,24 @@ function fitNarrow(layout, width) {
   }
 }
 
+const TOOLBAR = 30 // pixels: the row above legend and plot that has the title, Plotly's buttons and our switch
+const SMALL = 200 // pixels: a lower chart has no toolbar
+
+function hasToolbar(chart) {
+  return chart.data.height >= SMALL && !matchMedia("(max-width: 640px)").matches // as in live_chart.css
+}
+
+/* Keeps the row of the toolbar free: what is below it begins lower. `chart.legend` is the height of a drawn legend. */
+function placeBelowToolbar(chart, layout) {
+  if (!layout.title?.text && !chart.reader.scale && !hasToolbar(chart)) return
+  const legend = layout.showlegend ? Math.max(24, chart.legend ?? 0) : 0
+  layout.margin = { ...layout.margin, t: Math.max(layout.margin?.t ?? 12, TOOLBAR + legend + 6) }
+}
+
+function legendHeight(node) {
+  return Math.ceil(node.querySelector(".legend")?.getBoundingClientRect().height ?? 0)
+}
+
 /* How far a legend of several lines overlaps the subplot titles below it, in pixels. */
 function legendOver(node) {
   const legend = node.querySelector(".legend")?.getBoundingClientRect()
@@ -211,7 +229,7 @@ function drawFigure(chart) {
   // A page that is redrawn several times a second mostly sends the same figure again.
   const { scale, zoom } = chart.reader
   const width = chart.narrow ? node.clientWidth : 0
-  const state = [data.figure, data.height, data.revision, scale, JSON.stringify(zoom), dark, width, chart.over].join()
+  const state = [data.figure, data.height, data.revision, scale, JSON.stringify(zoom), dark, width, chart.over, chart.legend, hasToolbar(chart)].join()
   if (node.data && drawn.get(node) === state) return
   drawn.set(node, state)
   const figure = themed(data.figure, dark)
@@ -227,6 +245,7 @@ function drawFigure(chart) {
     fitNarrow(layout, node.clientWidth)
     layout.margin = { ...layout.margin, t: (layout.margin?.t ?? 12) + (chart.over ?? 0) }
   }
+  placeBelowToolbar(chart, layout)
   setScale(chart, layout)
   applyZoom(chart, layout)
   // Whether a label sticks out is asked for each, which takes a third of the time of an update; margins have room.
@@ -235,6 +254,7 @@ function drawFigure(chart) {
   figure.data.forEach((trace, i) => (trace.uid ??= `${trace.name ?? "trace"}-${i}`.replace(/[^\p{L}\p{N}_-]/gu, "_")))
   const config = {
     displaylogo: false,
+    displayModeBar: hasToolbar(chart) ? "hover" : false,
     showSendToCloud: false,
     responsive: false,
     doubleClick: "reset+autosize",
@@ -244,8 +264,10 @@ function drawFigure(chart) {
   Plotly.react(node, { data: figure.data, layout, config, frames: figure.frames ?? [] }).then(() => {
     node.dataset.updates = String(Number(node.dataset.updates ?? 0) + 1)
     const over = chart.narrow && chart.over === undefined ? legendOver(node) : 0
-    if (over > 2) {
-      chart.over = over + 6
+    const legend = legendHeight(node)
+    if (over > 2 || legend > Math.max(30, chart.legend ?? 0)) {
+      if (over > 2) chart.over = over + 6
+      chart.legend = legend
       draw(chart)
     }
     markSelection(chart)
@@ -334,6 +356,7 @@ function follow(chart, data) {
 function showScales(chart, root) {
   const bar = root.querySelector(".live-chart-scales")
   bar.hidden = !chart.reader.scale
+  if (!bar.hidden) root.style.setProperty("--live-chart-switch", `${bar.offsetWidth + 14}px`)
   for (const button of bar.querySelectorAll("button")) {
     button.setAttribute("aria-pressed", String(button.value === chart.reader.scale))
     button.onclick = () => {

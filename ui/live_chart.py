@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from seqcore.plots.style import COLORS, apply_style
+from seqcore.plots.style import BAND_OPACITY, COLORS, apply_style, color
 from ui.frontend import FEED_ROUTE, PLOTLY_ROUTE, WHOLE_ROUTE
 from ui.plotly_script import TRACES
 
@@ -57,8 +57,10 @@ def _constants() -> str:
         name: apply_style(go.Figure(), dark=dark).layout.template.to_plotly_json()
         for name, dark in (("light", False), ("dark", True))
     }
-    pairs = [(light, dark) for light, dark in COLORS.values() if light != dark]
-    pairs += [(f"rgba({_rgb(light)},", f"rgba({_rgb(dark)},") for light, dark in pairs]
+    shades = [[color(role, dark=dark, opacity=BAND_OPACITY[dark]) for dark in (False, True)] for role in COLORS]
+    solid = [(light, dark) for light, dark in COLORS.values() if light != dark]
+    pairs = [(light, dark) for light, dark in shades]  # first: the others change a color, but not its opacity
+    pairs += [*solid, *((f"rgba({_rgb(light)},", f"rgba({_rgb(dark)},") for light, dark in solid)]
     pairs += _different(templates["light"], templates["dark"])  # some figures contain colors of the template
     values = {
         "ROUTE": PLOTLY_ROUTE, "WHOLE": WHOLE_ROUTE, "TRACES": ("scatter", *TRACES), "FEED": FEED_ROUTE,

@@ -38,7 +38,7 @@ RERUN = 6  # updates of chart and cards by the browser (`live_feed.py`) in the t
 WAIT, SHORT_POLL, YOUNG = 0.25, 0.02, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay
 PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
-REPLAY, REPLAY_STARTED, REPLAYED, VIEWER = "replay-now", "replay-started", "replayed-runs", "viewer"
+REPLAY, REPLAY_STARTED, VIEWER = "replay-now", "replay-started", "viewer"
 
 LOSS_HELP = "Loss per training step: lower is better."
 SEEDS = " Line: median of {} seeds; band: lowest to highest seed."
@@ -104,10 +104,7 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
             _await_first_step(history)
     run = history.run
     if was_active == run.ended:  # started or ended since the page was drawn: other buttons, another interval
-        _replay_once(run)
         st.rerun()
-    if not was_active and replay is None and _replay_once(run):
-        st.rerun()  # over before it was drawn for the first time
     if was_active and not 0.5 < poll_interval(history.viewers) / poll < 2.0:
         st.rerun()  # many viewers have come or gone: another interval
     step = replay.step(run) if replay else None
@@ -128,17 +125,6 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     _prediction(moment, history)
     st.subheader("Event log", anchor=False)
     st.html(log(event_log(run, moment.events)))
-
-
-def _replay_once(run: Run) -> bool:
-    """Begin the replay of a short run that this session started and that was not replayed yet; whether it did."""
-    replayed: set[str] = st.session_state.setdefault(REPLAYED, set())
-    due = run.status == "completed" and run.seconds < REPLAY_BELOW and actions.was_started_here(run)
-    if not due or run.id in replayed:
-        return False
-    replayed.add(run.id)
-    st.session_state[REPLAY] = Replay.of(run)
-    return True
 
 
 def await_first_step(run: Run) -> None:
@@ -188,7 +174,7 @@ def _status(moment: Moment, replay: Replay | None) -> str:
     if pending is not None:
         text = PENDING[pending] + (f" {text}" if pending == "Stop" and moment.preparing else "")
     if replay is not None:
-        text = f"Replay {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
+        text = f"{text}. Replay: {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
     return (
         f'<div class="sl-status" data-testid="status" data-status="{run.status}">'
         f'<span class="sl-dot sl-{run.status}"></span>{text}</div>'
@@ -198,12 +184,12 @@ def _status(moment: Moment, replay: Replay | None) -> str:
 def _replay_controls(run: Run, replay: Replay | None) -> None:
     key = f"replay-speed-{run.id}"
     st.button(
-        "Replay",
+        "End replay" if replay else "Replay",
         key="replay",
-        icon=":material/replay:",
-        help="Replay this short run from its stored events.",
-        on_click=_replay_again,
-        args=(run, key),
+        icon=":material/stop:" if replay else ":material/replay:",
+        help="Replay this short run from its stored events. It is not trained again.",
+        on_click=_replay_end if replay else _replay_again,
+        args=() if replay else (run, key),
     )
     st.select_slider(
         "Replay speed",
@@ -225,6 +211,11 @@ def _replay_again(run: Run, key: str) -> None:
     speed = st.session_state.get(key) or Replay.of(run).speed
     st.session_state[REPLAY] = Replay(run.id, time.monotonic(), speed)
     st.session_state[REPLAY_STARTED] = True
+
+
+def _replay_end() -> None:
+    st.session_state.pop(REPLAY, None)
+    st.session_state[REPLAY_STARTED] = True  # the page is drawn without the replay's interval
 
 
 def _speed_changed(key: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from seqcore.plots.style import color
+from seqcore.plots.style import BAND_OPACITY, color
 
 __all__ = ["Band", "add_band", "band_trace", "extremes"]
 
@@ -47,5 +47,5 @@ def band_trace(x: NDArray[Any], band: Band, *, role: str, dark: bool) -> dict[st
     return {
         "type": "scatter", "x": xs, "y": ys, "name": f"{role}, lowest to highest seed", "legendgroup": role,
         "showlegend": False, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "fill": "toself",
-        "fillcolor": color(role, dark=dark, opacity=0.22 if dark else 0.16),
+        "fillcolor": color(role, dark=dark, opacity=BAND_OPACITY[dark]),
     }  # fmt: skip

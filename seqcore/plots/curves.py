@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.band import Band, add_band
-from seqcore.plots.style import apply_style, compared_color, compared_line, empty_figure, log_ticks
+from seqcore.plots.style import BAND_OPACITY, apply_style, compared_color, compared_line, empty_figure, log_ticks
 from seqcore.results.curves import CurvesView, OverlaidCurve
 from seqcore.results.thinning import thin
 
@@ -68,7 +68,7 @@ def plot_curves(info: CurvesInfo, dark: bool = False) -> go.Figure:
     figure = go.Figure()
     for curve in info.curves:
         if curve.band is not None:
-            fill = compared_color(curve.place, dark=dark, opacity=0.22 if dark else 0.16)
+            fill = compared_color(curve.place, dark=dark, opacity=BAND_OPACITY[dark])
             add_band(
                 figure, curve.x, curve.band, role="validation", dark=dark, fillcolor=fill, legendgroup=curve.name,
                 name=f"{curve.name}, lowest to highest seed",

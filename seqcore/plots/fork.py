@@ -31,6 +31,14 @@ class ParentLosses(NamedTuple):
         """From curves (steps[n], losses[n]) of the whole parent; each begins with its last point before the fork."""
         return cls(fork_step, *_after(fork_step, *train), *_after(fork_step, *validation))
 
+    def until(self, step: float) -> ParentLosses:
+        """Without what comes after a step: a fork is compared with as much of its parent as it has itself."""
+        train, validation = self.steps <= step, self.validation_steps <= step
+        return self._replace(
+            steps=self.steps[train], train=self.train[train],
+            validation_steps=self.validation_steps[validation], validation=self.validation[validation],
+        )  # fmt: skip
+
     @property
     def sentence(self) -> str:
         """What it shows, for those who don't see it."""

@@ -19,6 +19,7 @@ from seqcore.results.thinning import thin
 __all__ = ["EpochLosses", "LossInfo", "loss_figure", "loss_info", "plot_loss"]
 
 VALIDATION_POINTS = 200
+PARENT_BEYOND = 1.1  # times a fork's own steps: so far its parent is drawn
 
 Values = NDArray[np.float64]
 
@@ -89,19 +90,20 @@ def loss_info(
     """From a curve (`steps[n]`, `loss[n]`) and a run's events, of which `Epoch` and `Changed` are looked at.
 
     `band` are the lowest and the highest loss of replicas, [n] each, of which `loss` is the median. `parent` are the
-    losses of the run that this one is a fork of.
+    losses of the run that this one is a fork of; they are shown about as far as this run has come.
 
     An epoch that came twice (a resumed run) counts once, as it was the last time. `epochs` replaces those of `events`
     and is thinned to about `VALIDATION_POINTS`.
     """
     events = list(events)
+    steps = np.asarray(steps, dtype=np.float64)
     epochs = _epoch_losses(events) if epochs is None else epochs
     known = bool(np.isfinite(epochs.losses).any())
     kept = thin(epochs.losses, VALIDATION_POINTS) if known else np.zeros(0, dtype=np.int64)
     best = _drawable(epochs.losses[epochs.steps == epochs.best_step][-1:], logarithmic)
     marked = best.size > 0 and np.isfinite(best[0])
     return LossInfo(
-        steps=np.asarray(steps, dtype=np.float64),
+        steps=steps,
         train=_drawable(loss, logarithmic),
         validation_steps=epochs.steps[kept].astype(np.float64),
         validation=_drawable(epochs.losses[kept], logarithmic),
@@ -116,9 +118,7 @@ def loss_info(
         else _drawable_band((epochs.band[0][kept], epochs.band[1][kept]), logarithmic),
         parent=None
         if parent is None
-        else parent._replace(
-            train=_drawable(parent.train, logarithmic), validation=_drawable(parent.validation, logarithmic)
-        ),
+        else _drawable_parent(parent, float(steps.max(initial=parent.fork_step)), logarithmic),
     )
 
 
@@ -188,6 +188,12 @@ def _log_ticks(info: LossInfo) -> dict[str, Any]:
     bands = [part for band in (info.train_band, info.validation_band) if band is not None for part in band]
     bands += [] if info.parent is None else [info.parent.train, info.parent.validation]
     return log_ticks(np.concatenate([info.train, info.validation, *bands]))
+
+
+def _drawable_parent(parent: ParentLosses, last_step: float, logarithmic: bool) -> ParentLosses:
+    shown = parent.until(PARENT_BEYOND * last_step)
+    train, validation = _drawable(shown.train, logarithmic), _drawable(shown.validation, logarithmic)
+    return shown._replace(train=train, validation=validation)
 
 
 def _drawable_band(band: Band | None, logarithmic: bool) -> Band | None:

@@ -55,6 +55,6 @@ def plot_receptive_field(info: ReceptiveFieldInfo, dark: bool = False) -> go.Fig
     )
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text="input step")
-    figure.update_yaxes(title_text=f"gradient of the output at step {info.step}", rangemode="tozero")
+    figure.update_yaxes(title_text=f"gradient of all features at step {info.step}", rangemode="tozero")
     figure.update_layout(hovermode="closest", bargap=0.15)
     return figure

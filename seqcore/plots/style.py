@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 __all__ = [
-    "COLORS", "COMPARED", "FONT", "LINE_WIDTH", "apply_style", "color", "color_scale", "compared_color",
+    "BAND_OPACITY", "COLORS", "COMPARED", "FONT", "LINE_WIDTH", "apply_style", "color", "color_scale", "compared_color",
     "compared_line", "empty_figure", "hide_axes", "line", "log_ticks", "percent_heat_map", "rgba", "stack_panels",
     "style_layout",
 ]  # fmt: skip
@@ -32,6 +32,7 @@ COMPARED = ("prediction", "training", "validation", "test", "warning", "sixth")
 _COMPARED_DASHES = ("solid", "dash", "dot", "dashdot")
 DASHES = {"baseline": "dash"}
 LINE_WIDTH = 1.75
+BAND_OPACITY = (0.16, 0.4)  # of an interval: on light, on dark, where less can hardly be seen
 FONT = '"Source Sans", "Source Sans Pro", system-ui, sans-serif'
 _MARGIN = {"l": 8, "r": 12, "t": 12, "b": 8, "pad": 2}
 

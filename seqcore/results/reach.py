@@ -40,8 +40,10 @@ class ReceptiveFieldView(View):
             else f"the last {counted(self.reach, 'step')}"
         )  # fmt: skip
         return (
-            f"Bars: how much the output at step {self.step + 1} changes with each input. By its construction the model "
-            f"sees {sees} (shaded)."
+            f"Output here: all features at step {self.step + 1} from which the output layer makes the prediction, not "
+            "the prediction itself. Bars: the norm of the gradient of all of them together with respect to each input; "
+            "the prediction weights them, so its own gradient can differ. By its construction the model sees "
+            f"{sees} (shaded)."
         )
 
     @property

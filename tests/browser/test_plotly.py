@@ -43,6 +43,26 @@ def test_the_toolbar_of_a_chart_is_one_stop_of_the_tab_key(page: Page, server: S
     assert set(page.evaluate(stops)) == {1}
 
 
+COVERED = """[...document.querySelectorAll('.live-chart')].flatMap((chart) => {
+  const bar = chart.querySelector('.modebar')?.getBoundingClientRect()
+  return ['.live-chart-scales:not([hidden])', '.legend', '.plot', '.gtitle'].filter((name) => {
+    const other = chart.querySelector(name)?.getBoundingClientRect()
+    if (!bar?.width || !other?.width) return false
+    return other.left < bar.right && other.right > bar.left && other.top < bar.bottom && other.bottom > bar.top
+  })
+})"""
+
+
+def test_the_toolbars_of_charts_cover_nothing(page: Page, server: Server) -> None:
+    store = open_store(server.store)
+    run = seqcore.train(seqcore.recipe("ramp-next-value").with_changes({"training.epochs": 2}), store=store)
+    for address in (f"/?run={run.id}", f"/predict?run={run.id}", f"/compare?runs={run.id}"):
+        page.goto(server.url + address)
+        expect(page.locator(".live-chart-plot .legend").first).to_be_attached(timeout=PATIENCE)
+        expect(page.locator(".live-chart-plot .modebar-btn").first).to_be_attached(timeout=PATIENCE)
+        assert page.evaluate(COVERED) == [], address
+
+
 def test_a_figure_with_another_trace_is_drawn_by_the_whole_script(page: Page, server: Server) -> None:
     """The live chart of a run, whose next figure has boxes, which it would draw as lines without that script."""
 

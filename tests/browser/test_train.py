@@ -227,10 +227,9 @@ def test_a_double_click_starts_one_run(page: Page) -> None:
     expect(page.locator("[class*=st-key-active-runs]")).to_have_count(0)
 
 
-def test_a_short_run_is_replayed(page: Page) -> None:
+def test_a_short_run_is_replayed_when_asked(page: Page) -> None:
     open_page(page, "/?recipe=bouncing-ball@1&training.epochs=2&model.hidden_size=4")
     train(page)
-    expect(page.get_by_test_id("status")).to_contain_text("Replay")
     status(page, "completed")
     expect(page.get_by_test_id("status")).to_have_text("Completed")
     page.evaluate(
@@ -241,6 +240,10 @@ def test_a_short_run_is_replayed(page: Page) -> None:
     expect(page.get_by_test_id("status")).to_contain_text("Replay")
     expect(page.get_by_test_id("status")).to_have_text("Completed")
     assert page.evaluate("window.steps.size") > 1  # the last step, and some before it
+    button(page, "Replay").click()
+    button(page, "End replay").click()
+    expect(page.get_by_test_id("status")).to_have_text("Completed")
+    expect(button(page, "Replay")).to_be_visible()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -37,7 +37,16 @@ def test_the_figure_of_a_fork_has_both_curves_and_a_mark_at_the_fork() -> None:
         assert len(figure.layout.shapes) == 2  # the change and the fork
         assert "fork, step 4" in [note.text for note in figure.layout.annotations]
     assert "Fork at step 4, up to which it equals its parent." in info.sentence
-    assert "its validation loss is 0.2 at step 20" in info.sentence
+    assert "its validation loss is 0.5 at step 10" in info.sentence
+
+
+def test_the_parent_is_shown_about_as_far_as_the_fork_has_come() -> None:
+    info = loss_info(STEPS, np.ones(10), parent=PARENT)
+    assert info.parent is not None
+    assert (info.parent.steps[-1], info.parent.validation_steps[-1]) == (11.0, 10.0)
+    started = loss_info([], [], parent=PARENT)
+    assert started.parent is not None
+    assert started.parent.steps.tolist() == [4.0]
 
 
 def test_losses_that_a_logarithmic_axis_can_t_show_break_the_parent_s_lines() -> None:
