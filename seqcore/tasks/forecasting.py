@@ -148,7 +148,7 @@ def predict_after(
         title=codec.series[0] if codec.series else "",
         replicas=each.reshape(len(each), len(x), -1) if len(each) > 1 else None,
     )
-    return with_band(view, codec, after="steps" if whole else "window")
+    return with_band(view, codec, config, after="steps" if whole else "window")
 
 
 def encoded_rows(config: DataConfig, codec: NumericCodec, rows: Values, *, times: Times | None = None) -> Tensor:
@@ -289,7 +289,7 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
         title=codec.series[0] if codec.series else "",
         replicas=each if count > 1 else None,
     )
-    return with_band(view, codec, after="end")
+    return with_band(view, codec, config, after="end")
 
 
 def calendar_of(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> Tensor | None:

@@ -23,6 +23,7 @@ from seqcore.evaluation.intervals import (
     nominal_coverage,
     scaled_errors,
 )
+from seqcore.experiment.config import DataConfig
 from seqcore.models.replicated import ensemble_mean
 from seqcore.results import SeriesView
 from seqcore.tasks.rollout import recursive_forecast
@@ -117,20 +118,34 @@ def band_of(data: NumericDataset, part: str, indices: NDArray[np.int64], predict
 
 
 @decoding("the prediction interval")
-def with_band(view: SeriesView, codec: NumericCodec, *, after: str) -> SeriesView:
+def with_band(view: SeriesView, codec: NumericCodec, config: DataConfig, *, after: str) -> SeriesView:
     """A prediction for the first series with its interval, if the model has intervals; NaN beyond the calibrated steps.
 
     `after`: "window" (the step after an input), "steps" (each step of an input) or "end" (a forecast).
     """
-    half = codec.fitted.get(AHEAD if after == "end" else IN_WINDOW)
+    half = codec.fitted.get(IN_WINDOW)  # [S, H, K]
     if half is None:
         return view
-    half = half if after == "end" else half[-1] if after == "window" else half[:, 0]  # [R or H or S, K]
+    if after == "end":
+        half = _forecast_widths(half[-1], codec.fitted.get(AHEAD), config)  # [R, K]
+    else:
+        half = half[-1] if after == "window" else half[:, 0]  # [H or S, K]
     known = np.full(view.prediction.shape, np.nan)
     known[: len(half)] = half[: len(known)]
     scale, logarithmic = codec.scaler.scale[codec.targets], codec.scaler.logarithmic
     low, high = _band(codec, view.prediction, known, scale, logarithmic=logarithmic)
     return replace(view, low=low, high=high, coverage=nominal_coverage(codec.fitted))
+
+
+def _forecast_widths(window: Values, ahead: Values | None, config: DataConfig) -> Values:
+    """Half-widths of a forecast, [R, K]: those after a window, [H, K], up to the horizon; then the recursive ones.
+
+    Both are calibrated on errors of the same predictions up to the horizon, `ahead` on a sample of the windows, so that
+    its quantiles differ a little. One rule for these steps gives a forecast and an input the same interval.
+    """
+    blocks = -(-config.lead // len(window))  # so many horizons need known inputs only: one without a longer lead
+    window = np.tile(window, (blocks, 1))
+    return window if ahead is None else np.concatenate([window, ahead[len(window) :]])
 
 
 def _band(codec: NumericCodec, prediction: Values, half: Values, scale: Values, *, logarithmic: bool) -> Band:

@@ -91,6 +91,43 @@ def test_each_target_and_horizon_has_its_own_width_and_forecasts_have_theirs() -
     assert np.isnan(long.low[-1]).all()  # further than anything that was tried
 
 
+@pytest.mark.parametrize(
+    "data", [{"horizon": 3}, {"horizon": 3, "multi_step": "recursive"}, {"horizon": 2, "predict": "every"}]
+)
+def test_a_forecast_has_the_intervals_of_an_input_up_to_the_horizon(data: dict[str, Any]) -> None:
+    given = noise(2_500).cumsum()  # more windows than the forecasts are calibrated on
+    _, content, _ = finished(fit(experiment({"scaling": "last-value", **data}, epochs=1), data=series(given)))
+    predictor = Predictor.from_checkpoint(content)
+    view, ahead = predictor.predict(given[-6:]), predictor.forecast(20)
+    assert isinstance(view, SeriesView)
+    assert view.low is not None
+    assert ahead.low is not None
+    horizon = data["horizon"]
+    np.testing.assert_allclose(ahead.prediction[:horizon], view.prediction, rtol=1e-6)
+    np.testing.assert_allclose(ahead.low[:horizon], view.low, rtol=1e-6)
+    assert np.isfinite(ahead.low).all()
+
+
+def test_steps_before_a_longer_lead_are_predictions_at_that_lead() -> None:
+    data = {"lead": 3, "scaling": "last-value"}
+    _, content, _ = finished(fit(experiment(data, epochs=1), data=series(noise(1_000).cumsum())))
+    predictor = Predictor.from_checkpoint(content)
+    view, ahead = predictor.predict([0.0] * 6), predictor.forecast(5)
+    assert isinstance(view, SeriesView)
+    assert view.low is not None
+    assert ahead.low is not None
+    np.testing.assert_allclose((ahead.prediction - ahead.low)[:3, 0], (view.prediction - view.low)[0, 0], rtol=1e-6)
+
+
+def test_a_forecast_with_an_input_that_is_not_predicted_has_intervals() -> None:
+    table = series(noise(600).cumsum(), noise(600, 1))
+    data = {"inputs": ["c0", "c1"], "target": ["c0"], "horizon": 3}
+    _, content, _ = finished(fit(experiment(data, epochs=1), data=table))
+    ahead = Predictor.from_checkpoint(content).forecast(3)
+    assert ahead.low is not None
+    assert np.isfinite(ahead.low).all()
+
+
 def test_a_model_that_runs_free_is_calibrated_as_it_runs() -> None:
     data = {"horizon": 4, "multi_step": "recursive", "scaling": "last-value"}
     end, content, _ = finished(fit(experiment(data), data=series(noise(1_500).cumsum())))
