@@ -99,9 +99,10 @@ def _started(event: Started) -> Line:
 
 
 def _finished(event: Finished) -> Line:
-    verb = "Completed" if event.status == "completed" else "Stopped"
+    on_request = event.reason.startswith("stopped on request")  # the line begins with its step
+    verb = "Completed" if event.status == "completed" else "Stopped on request" if on_request else "Stopped"
     text = f"{verb} after {counted(event.epochs, 'epoch')} in {format_duration(event.seconds)}."
-    if event.reason:
+    if event.reason and not on_request:
         text += f" {event.reason[:1].upper()}{event.reason[1:].rstrip('.')}."
     if event.best_epoch is not None and event.best_epoch != event.epochs:
         text += f" The weights of epoch {event.best_epoch} are kept: lowest validation loss."

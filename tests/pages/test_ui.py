@@ -117,6 +117,12 @@ def test_the_event_log_has_the_newest_first_and_one_best_epoch() -> None:
     assert "7 training windows, 2 validation" in lines[3].text
 
 
+def test_a_run_stopped_on_request_says_so_once() -> None:
+    finished = Finished("stopped", "stopped on request after step 1455", 44, 1455, 2.0, {}, {}, {}, 44)
+    (line,) = event_log(replace(RUN, status="stopped"), stored(finished))
+    assert (line.when, line.text) == ("step 1,455", "Stopped on request after 44 epochs in 2.0 s.")
+
+
 def test_a_failed_run_logs_each_error() -> None:
     lines = event_log(replace(RUN, status="failed", error="no room\non the disk"), stored(STARTED))
     assert [line.text for line in lines if line.kind == "bad"] == ["on the disk", "no room"]
