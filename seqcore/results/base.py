@@ -18,7 +18,19 @@ from numpy.typing import NDArray
 
 from seqcore.errors import PredictionError
 
-__all__ = ["Answer", "Positions", "Rows", "Values", "View", "Words", "exact", "from_fields", "plain", "write_csv"]
+__all__ = [
+    "Answer",
+    "Positions",
+    "Rows",
+    "Values",
+    "View",
+    "Words",
+    "exact",
+    "exact_column",
+    "from_fields",
+    "plain",
+    "write_csv",
+]
 
 Positions = NDArray[Any]  # row numbers (float64) or times (datetime64[ns])
 Values = NDArray[np.float64]
@@ -143,6 +155,14 @@ def _no_formula(cell: Any) -> Any:
 def exact(value: float) -> str:
     """The shortest text that reads back as the same number; nothing where it isn't one."""
     return repr(float(value)) if math.isfinite(value) else ""
+
+
+def exact_column(values: Values) -> list[str]:
+    """A column of data in the form of `exact`; without decimals where all its numbers are whole."""
+    known = values[np.isfinite(values)]
+    if np.all((known == np.floor(known)) & (np.abs(known) < 2**53)):
+        return [f"{value:.0f}" if math.isfinite(value) else "" for value in values.tolist()]
+    return [exact(value) for value in values.tolist()]
 
 
 def from_fields(kind: type, d: dict[str, Any]) -> Any:

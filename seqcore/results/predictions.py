@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqcore.results.base import Positions, Rows, Values, View, Words, exact
+from seqcore.results.base import Positions, Rows, Values, View, Words, exact, exact_column
 from seqcore.results.series import positions
 
 __all__ = ["FilmsView", "PredictionsView"]
@@ -51,11 +51,12 @@ class PredictionsView(View):
         header = [self.x_title]
         for column in self.columns:
             header += [column, *(f"{column} {model}" for model in self.models)]
+        truth = [exact_column(own) for own in self.truth.T]
         rows = []
         for place, x in enumerate(positions(self.x)):
             row = [x]
             for k in range(len(self.columns)):
-                row += [exact(self.truth[place, k]), *(exact(own[place, k]) for own in self.predictions)]
+                row += [truth[k][place], *(exact(own[place, k]) for own in self.predictions)]
             rows.append(row)
         return header, rows
 

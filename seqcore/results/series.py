@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from seqcore.results.base import Answer, Positions, Rows, Values, View, Words, exact
+from seqcore.results.base import Answer, Positions, Rows, Values, View, Words, exact, exact_column, write_csv
 from seqcore.results.formatting import format_number, format_value, typeset
 
-__all__ = ["SeriesView", "flat_rows", "positions"]
+__all__ = ["SeriesView", "flat_rows", "positions", "series_csv"]
 
 SINGLE_ANSWERS = 30  # from so many on predictions are plotted against true values
 MOST_HIGHLIGHTS = 6
@@ -72,13 +73,14 @@ class SeriesView(View):
             header += [column] if self.truth is not None else []
             header += [f"{column} predicted", *(f"{column} {word}" for word, _ in limits)]
             header += [f"{column} replica {number}" for number in range(1, 1 + len(each))]
+        truth = None if self.truth is None else [exact_column(own) for own in self.truth.T]
         rows = []
         for place, x in enumerate(positions(self.x)):
             if not np.isfinite(self.prediction[place]).any():
                 continue  # the break between two stretches
             row = [x]
             for k in range(len(self.columns)):
-                row += [exact(self.truth[place, k])] if self.truth is not None else []
+                row += [truth[k][place]] if truth is not None else []
                 row += [exact(self.prediction[place, k]), *(exact(limit[place, k]) for _, limit in limits)]
                 row += [exact(own[place, k]) for own in each]
             rows.append(row)
@@ -136,6 +138,13 @@ class SeriesView(View):
             return (format_value(value),)
         places = max(0, 1 - math.floor(math.log10(half)))
         return f"{value:,.{places}f}", f"{low:,.{places}f} to {high:,.{places}f} ({self.coverage:.0%})"
+
+
+def series_csv(views: Sequence[SeriesView], *, column: str) -> str:
+    """Views of several series, below each other, as CSV: the title of each, which names its series, is in `column`."""
+    tables = [view.table() for view in views]
+    rows = ([view.title, *row] for view, (_, own) in zip(views, tables, strict=True) for row in own)
+    return write_csv([column, *tables[0][0]], rows)
 
 
 def flat_rows(values: Any, *, whole: bool = True) -> list[Any]:

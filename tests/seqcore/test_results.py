@@ -46,6 +46,7 @@ from seqcore.results.projection import ProjectionView
 from seqcore.results.reach import LagWeightsView, ReceptiveFieldView
 from seqcore.results.response import ResponseView
 from seqcore.results.saturation import SaturationView
+from seqcore.results.series import series_csv
 from seqcore.results.similar import SimilarMoment, SimilarView
 from seqcore.results.spectrum import SpectrumView
 from seqcore.results.updates import UpdatesView
@@ -310,6 +311,24 @@ class TestEveryResultType:
         form = RESULT_TYPES[view.kind].load("html")
         if form is not None and view.kind == "text":
             assert "&lt;b&gt;" in form(TextView("<b>", "x"))
+
+
+def test_whole_numbers_of_the_data_have_no_decimals_in_csv() -> None:
+    x, guess = np.arange(2.0), np.array([[65.0, 1.5], [50.5, 2.0]])
+    view = SeriesView(
+        x=x, prediction=guess, truth=np.array([[65.0, 1.0], [np.nan, 2.5]]), columns=("customers", "price")
+    )
+    assert view.to_csv().splitlines()[1:] == ["0,65,65.0,1.0,1.5", "1,,50.5,2.5,2.0"]
+    several = PredictionsView(x=x, models=("a",), predictions=guess[None], truth=np.array([[65.0, 1.0], [50.0, 2.5]]),
+                              columns=("customers", "price"))  # fmt: skip
+    assert several.to_csv().splitlines()[1:] == ["0,65,65.0,1.0,1.5", "1,50,50.5,2.5,2.0"]
+
+
+def test_several_series_are_one_table_with_their_names() -> None:
+    views = [
+        SeriesView(x=np.arange(1.0), prediction=np.array([[v]]), title=name) for name, v in (("a", 1.0), ("=b", 2.0))
+    ]
+    assert series_csv(views, column="shop").splitlines() == ["shop,step,value predicted", "a,0,1.0", "'=b,0,2.0"]
 
 
 def test_arrays_without_rows_keep_their_width() -> None:

@@ -213,8 +213,10 @@ def sample(column: pa.ChunkedArray, count: int = 400) -> list[str]:
 
 
 def example_of(column: pa.ChunkedArray) -> str:
-    """The first non-empty cell, or ""."""
+    """The first non-empty cell, or ""; without decimals in a column of whole numbers."""
     filled = column.slice(0, 1000).drop_null()
+    if pa.types.is_floating(column.type) and is_whole(column, len(column)):
+        return f"{filled[0].as_py():.0f}"[:40] if len(filled) else ""
     return str(filled[0])[:40].removesuffix(" 00:00:00") if len(filled) else ""
 
 

@@ -27,7 +27,7 @@ class TestSeries:
             x=np.array([0.0, 1.0]), prediction=np.array([[0.1], [0.2]]), truth=np.array([[0.0], [NAN]]),
             columns=("height",), x_title="row",
         )  # fmt: skip
-        assert rows(view.to_csv()) == [["row", "height", "height predicted"], ["0", "0.0", "0.1"], ["1", "", "0.2"]]
+        assert rows(view.to_csv()) == [["row", "height", "height predicted"], ["0", "0", "0.1"], ["1", "", "0.2"]]
 
     def test_a_forecast_has_no_truth_column(self):
         view = SeriesView(x=np.array([3.0]), prediction=np.array([[100.0, 5.0]]), columns=("a", "b"))

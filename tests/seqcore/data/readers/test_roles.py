@@ -129,13 +129,18 @@ def test_the_default_target_is_measured() -> None:
     assert suggest_experiment(table, data={"source": "file"}, changes={"data.inputs": ("Open",)}).data.target == ()
 
 
+def test_the_example_of_whole_numbers_has_no_decimals() -> None:
+    table = read("day,customers,price\n2024-01-01,65,2.0\n2024-01-02,,2.5\n2024-01-03,50,3.0\n")
+    assert [role.example for role in table.report.roles] == ["2024-01-01", "65", "2.0"]
+
+
 def test_every_column_is_reported_in_the_order_of_the_file() -> None:
     table = read("2024-01-01,5,,a\n2024-01-02,6,,b\n2024-01-03,4,,c\n")
     report = table.report.roles
     assert [role.column for role in report] == ["column 1", "column 2", "column 3", "column 4"]
     assert [role.role for role in report] == ["time", "value", "ignore", "ignore"]
     assert all(role.reason and set(role.alternatives) <= set(ROLES) for role in report)
-    assert [role.example for role in report] == ["2024-01-01", "5.0", "", "a"]
+    assert [role.example for role in report] == ["2024-01-01", "5", "", "a"]
     assert all(role.role not in role.alternatives for role in report)
 
 
