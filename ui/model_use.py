@@ -13,8 +13,9 @@ from seqcore.errors import SeqcoreError
 from seqcore.experiment.experiment import settings_of
 from seqcore.export import FORMATS
 from seqcore.plots import plot_view
-from seqcore.results import View
+from seqcore.results import SeriesView, View
 from seqcore.results.formatting import counted
+from seqcore.results.series import series_csv
 from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run
 from seqcore.tasks.auto_config import refit_experiment
@@ -38,6 +39,7 @@ __all__ = ["use_section"]
 
 MAX_UPLOAD = 200  # MB
 MOST_FORECAST = 1000  # steps
+ONE_STEP_FORECAST = 24  # steps of a forecast with a model of one step, which feeds them back, at first
 KEPT = 600  # seconds that a file's values and predictions are kept
 
 
@@ -95,7 +97,7 @@ def own_input(run: Run, predictor: Predictor, table: Table) -> None:
         for finding in checked:
             if finding.severity == "info":
                 st.caption(escape(finding.sentence))
-        download_csv(view, name=file_stem(run_labels.title(run), "prediction"), key=f"csv-input-{run.id}")
+        _download(run, predictor, view, "prediction", key=f"csv-input-{run.id}")
     with right:
         show(view, key=f"own-{run.id}", label="Your input and the prediction")
         explained_input(run, predictor, table, given)
@@ -115,21 +117,47 @@ def _of_series(run: Run, predictor: Predictor, use: str) -> tuple[Predictor, str
     key = f"{use}-{run.id}"
     if not predictor.series:
         return predictor, key
+    _keep_chosen(f"series-{key}", predictor.series[0])
     selected = st.selectbox(
         "Series", predictor.series, key=f"series-{key}", help="The model was trained on all of these, each scaled."
     )
     return predictor.of(selected), f"{key}-{selected}"
 
 
+def _keep_chosen(key: str, default: Any) -> None:
+    """Give a widget the value that the user last chose, which Streamlit forgets when the widget is not drawn."""
+    chosen = st.session_state.setdefault("chosen-on-predict", {})
+    if key not in st.session_state:
+        st.session_state[key] = chosen.get(key, default)
+    chosen[key] = st.session_state[key]
+
+
+def _download(run: Run, predictor: Predictor, view: View, *words: str, key: str) -> None:
+    """A view as CSV; that of one of several series has its name in the file's name and in a column."""
+    if not (predictor.series and isinstance(view, SeriesView)):
+        return download_csv(view, name=file_stem(run_labels.title(run), *words), key=key)
+    content = series_csv([view], column=predictor.series_title)
+    return download_csv(content, name=file_stem(run_labels.title(run), view.title[:60], *words), key=key)
+
+
+def forecasts_csv(predictor: Predictor, steps: int) -> str:
+    """The forecasts of all series, below each other."""
+    views = [predictor.forecast(steps, series=name) for name in predictor.forecast_series]
+    return series_csv(views, column=predictor.series_title)
+
+
 def forecast(run: Run, predictor: Predictor, table: Table) -> None:
     """Values after the end of the data, in original units and with dates."""
     columns = st.columns([1, 2.4], gap="medium")
+    of_all = predictor
     with columns[0]:
         predictor, key = _of_series(run, predictor, "forecast")
         limit = predictor.forecast_limit
         most = MOST_FORECAST if limit is None else min(limit[0], MOST_FORECAST)
+        horizon = predictor.experiment.data.horizon
+        _keep_chosen(f"steps-{run.id}", min(most, horizon if horizon > 1 else ONE_STEP_FORECAST))
         steps = st.number_input(
-            "Steps", 1, most, value=min(most, max(24, predictor.experiment.data.horizon)), key=f"steps-{run.id}",
+            "Steps", 1, most, key=f"steps-{run.id}",
             help="Number of steps after the end of the data. Predictions are fed back as inputs, so errors accumulate."
             if limit is None else "Number of steps after the end of the data.",
         )  # fmt: skip
@@ -142,7 +170,13 @@ def forecast(run: Run, predictor: Predictor, table: Table) -> None:
         values = predictor.forecast(int(steps))
         view: View = values if predictor.frame is None else frames_view(values, predictor.frame)
         answer(view)
-        download_csv(view, name=file_stem(run_labels.title(run), "forecast", str(steps)), key=f"csv-forecast-{run.id}")
+        _download(run, predictor, view, "forecast", str(steps), key=f"csv-forecast-{run.id}")
+        if len(of_all.forecast_series) > 1:
+            download_csv(
+                partial(forecasts_csv, of_all, int(steps)), key=f"csv-forecasts-{run.id}", label="Download all series",
+                name=file_stem(run_labels.title(run), "all series forecast", str(steps)),
+                help=f"The forecasts of {len(of_all.forecast_series):,} series, below each other.",
+            )  # fmt: skip
     with columns[1]:
         picture(
             plot_view(view), key=key, label="The end of the data and the forecast",

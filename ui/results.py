@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import escape as html
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _STYLE = "<style>" + Path(__file__).with_name("results.css").read_text(encoding="utf-8") + "</style>"
+CSV_HELP = "The values shown here, in full precision."
 _TEXT_STYLE = "<style>" + Path(__file__).with_name("text_views.css").read_text(encoding="utf-8") + "</style>"
 
 
@@ -118,17 +120,20 @@ def answer_table(view: View) -> None:
     st.caption(f"{len(rows):,} inputs. The figure shows the first ones.")
 
 
-def download_csv(view: View, *, name: str, key: str, label: str = "Download CSV") -> None:
-    """A button that gives a view as CSV."""
+def download_csv(
+    content: View | str | Callable[[], str], *, name: str, key: str, label: str = "Download CSV", help: str = CSV_HELP
+) -> None:
+    """A button that gives a view as CSV, or CSV as text, which a function makes at the click."""
+    data = content.to_csv() if isinstance(content, View) else content
     st.download_button(
-        label, view.to_csv(), f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore",
-        help="The values shown here, in full precision.",
+        label, data, f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore",
+        help=help,
     )  # fmt: skip
 
 
 def file_stem(*words: str) -> str:
-    """A file's name from words: small letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-") or "sequence-lab"
+    """A file's name from words: small letters of any script, digits and hyphens."""
+    return re.sub(r"[\W_]+", "-", " ".join(words).lower()).strip("-") or "sequence-lab"
 
 
 def _model_rows(evaluation: Evaluation) -> dict[str, dict[str, float]]:

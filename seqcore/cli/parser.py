@@ -195,7 +195,10 @@ def _add_predict(commands: Any) -> None:
     at_help = "weights: best, last, or a step that `snapshots` lists (default: best)"
     option("--at", metavar="WEIGHTS", type=_weights, default="best", help=at_help)
     option("--refit", action="store_true", help="with --steps: retrain on all data first")
-    option("--series", metavar="NAME", help="with --steps or --input: one of several series (default: the first)")
+    series_help = (
+        "with --steps or --input: one of several series (default: the first); with --steps also several, or all"
+    )
+    option("--series", metavar="NAME", action="append", help=series_help)
     option("--csv", metavar="OUT", help="write the predictions to a CSV file")
     option("--generate", metavar="N", type=_positive, help="with --input: generate N symbols")
     option("--temperature", metavar="T", type=float, help="with --generate: 0 is greedy (default: 1)")

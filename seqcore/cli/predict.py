@@ -20,8 +20,8 @@ from seqcore.data.splits import SPLIT_TITLES
 from seqcore.errors import NotFoundError, PredictionError
 from seqcore.experiment.experiment import Experiment
 from seqcore.results import SeriesView, View, plain
-from seqcore.results.formatting import format_number
-from seqcore.results.series import flat_rows
+from seqcore.results.formatting import format_number, listed
+from seqcore.results.series import flat_rows, series_csv
 from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.atomic_io import write_output
 from seqcore.runs.labels import short_id
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from seqcore.inference.predictor import Predictor
 
 __all__ = ["predict"]
+
+MOST_LISTED = 20  # other series named below a forecast
 
 
 def predict(args: argparse.Namespace, out: Output) -> int:
@@ -61,6 +63,8 @@ def _check(args: argparse.Namespace) -> None:
         args.usage("--refit needs --steps")
     if args.series is not None and args.steps is None and args.input is None:
         args.usage("--series needs --steps or --input")
+    if args.input is not None and len(args.series or ()) > 1:
+        args.usage("--input takes one --series")
     if args.generate is not None and args.input is None:
         args.usage("--generate needs --input")
     if args.beam is not None and (args.steps is not None or args.generate is not None):
@@ -84,8 +88,9 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
                 f"input: {args.input!r} is a file, and --input takes values; use --file {args.input}"
             ) from None
         raise
-    view = predictor.predict(given, series=args.series, beam=args.beam)
-    warning = " ".join(finding.sentence for finding in predictor.check_input(given, series=args.series))
+    series = args.series[0] if args.series else None
+    view = predictor.predict(given, series=series, beam=args.beam)
+    warning = " ".join(finding.sentence for finding in predictor.check_input(given, series=series))
     answer = view.answer(given, args.input)
     out.result({"run": run.id, **answer.value, **({"note": warning} if warning else {})}, answer.sentence)
     if warning and not out.json:
@@ -167,23 +172,45 @@ def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what:
 
 
 def _forecast(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
-    view = predictor.forecast(args.steps, series=args.series)
-    series = {"series": view.title} if predictor.series else {}
-    _write_csv(args.csv, view)
-    if out.json:
-        value = {"run": run.id, **series, "steps": args.steps, "columns": list(view.columns), "x_title": view.x_title}
-        value |= {"x": plain(view.x), "prediction": flat_rows(view.prediction, whole=False)}
-        if view.low is not None and view.high is not None:
-            limits = {"low": flat_rows(view.low, whole=False), "high": flat_rows(view.high, whole=False)}
-            value |= {**limits, "coverage": view.coverage}
-        if view.replicas is not None:
-            value["replicas"] = [flat_rows(own, whole=False) for own in view.replicas]
-        out.object(value)
-        return 0
-    if len(predictor.series) > 1:
-        out.note(f"{view.title}; with --series: {', '.join(name for name in predictor.series if name != view.title)}")
-    _forecast_table(out, view)
+    views = [predictor.forecast(args.steps, series=name) for name in _series_names(args.series, predictor)]
+    if args.csv:
+        text = series_csv(views, column=predictor.series_title) if predictor.series else views[0].to_csv()
+        write_output(Path(args.csv), text.encode())
+    shown = [view.title for view in views]
+    others = [name for name in predictor.forecast_series if name not in shown]
+    for view in views:
+        if out.json:
+            series = {"series": view.title} if predictor.series else {}
+            out.object({"run": run.id, **series, "steps": args.steps, **_forecast_object(view)})
+            continue
+        if len(predictor.series) > 1:
+            hint = f"; with --series: {listed(others, MOST_LISTED)}, or all" if others else ""
+            out.line(f"{view.title}{hint if view is views[-1] else ''}")
+        _forecast_table(out, view)
     return 0
+
+
+def _series_names(asked: list[str] | None, predictor: Predictor) -> list[str | None]:
+    """The series to forecast: those asked for, each once, by default the first; None if the model has only one."""
+    if not predictor.series and asked in (None, ["all"]):
+        return [None]
+    if asked is None:
+        return [predictor.series[0]]
+    if "all" in asked and "all" not in predictor.series:
+        return [*predictor.forecast_series]
+    return [*dict.fromkeys(asked)]
+
+
+def _forecast_object(view: SeriesView) -> dict[str, Any]:
+    """A forecast as JSON."""
+    value = {"columns": list(view.columns), "x_title": view.x_title, "x": plain(view.x)}
+    value["prediction"] = flat_rows(view.prediction, whole=False)
+    if view.low is not None and view.high is not None:
+        limits = {"low": flat_rows(view.low, whole=False), "high": flat_rows(view.high, whole=False)}
+        value |= {**limits, "coverage": view.coverage}
+    if view.replicas is not None:
+        value["replicas"] = [flat_rows(own, whole=False) for own in view.replicas]
+    return value
 
 
 def _forecast_table(out: Output, view: SeriesView) -> None:

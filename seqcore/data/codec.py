@@ -20,6 +20,7 @@ class Codec(ABC):
     """A frozen dataclass fitted on the training split. Properties that don't apply are empty."""
 
     series: tuple[str, ...] = ()  # names of the series with their own scale
+    series_title: str = "series"  # the name of the column that names them
     choice: tuple[tuple[Any, ...], ...] = ()  # the scaling search: (scaling, validation error, remark), the best first
     frame: tuple[int, int] | None = None  # (height, width) if a step is a frame
     fitted: Mapping[str, NDArray[Any]] = MappingProxyType({})  # what baselines and intervals learned
@@ -61,6 +62,11 @@ class Codec(ABC):
     def unit(self) -> StepUnit:
         """What a time step is called."""
         return STEP
+
+    @property
+    def with_ends(self) -> tuple[str, ...]:
+        """The series whose last rows are kept, from which a forecast starts."""
+        return ()
 
     @property
     def symbols_known(self) -> Vocabulary | None:

@@ -64,5 +64,10 @@ class ImportReport:
     roles: tuple[ColumnRole, ...] = ()
     questions: tuple[Question, ...] = ()
 
+    @property
+    def series_title(self) -> str:
+        """The name of the column that names the series; several are joined. "series" where there is none."""
+        return " / ".join(role.column for role in self.roles if role.role == "series") or "series"
+
 
 NO_REPORT = ImportReport()

@@ -40,6 +40,7 @@ class NumericCodec(Codec):
     `series` names the G series with their own scale, or is empty for one scale; `tails` are the ends of the first ones.
     `choice` records how "auto" chose the scaling: rows of (scaling, validation error, remark). `frame` is (height,
     width) if the targets are frames. `fitted`: what baselines and intervals learned from the training split.
+    `series_title` is the name of the column that names the series.
     """
 
     columns: tuple[str, ...]
@@ -53,6 +54,7 @@ class NumericCodec(Codec):
     choice: tuple[tuple[Any, ...], ...] = ()
     frame: tuple[int, int] | None = None
     fitted: dict[str, Values] = field(default_factory=dict)
+    series_title: str = "series"
 
     @property
     def input_kind(self) -> str:
@@ -80,6 +82,11 @@ class NumericCodec(Codec):
         return self.tails[0].values
 
     @property
+    def with_ends(self) -> tuple[str, ...]:
+        """See `Codec`."""
+        return self.series[: len(self.tails)]
+
+    @property
     def before(self) -> int:
         """Rows needed before a window: a period for seasonal scaling."""
         return int(self.scalers.period.max())
@@ -95,7 +102,7 @@ class NumericCodec(Codec):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without `arrays`."""
-        names = ("columns", "inputs", "targets", "series", "calendar", "x_title", "choice", "frame")
+        names = ("columns", "inputs", "targets", "series", "calendar", "x_title", "choice", "frame", "series_title")
         return {"scaling": self.scalers.kind, **{name: getattr(self, name) for name in names}}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -143,6 +150,7 @@ class NumericCodec(Codec):
                 x_title=stored.x_title,
                 choice=tuple((current_scaling(kind), error, remark) for kind, error, remark in stored.choice),
                 frame=stored.frame,
+                series_title=stored.series_title,
                 fitted=fitted_in(arrays),
             )
 
@@ -159,6 +167,7 @@ class _StoredCodec(Stored):
     x_title: StrictStr
     choice: tuple[tuple[StrictStr, float | None, StrictStr], ...] = ()
     frame: tuple[Size, Size] | None = None
+    series_title: StrictStr = "series"
 
 
 def _as_many_series(

@@ -235,6 +235,7 @@ class NumericDataset(Dataset):
             calendar=self.config.calendar,
             x_title=self.table.x_title,
             frame=self.table.frame if self.targets == list(range(len(self.table.columns))) else None,
+            series_title=self.table.report.series_title,
         )
 
 

@@ -138,6 +138,16 @@ class Predictor:
         return self._codec.series
 
     @property
+    def series_title(self) -> str:
+        """The name of the column of the training data that names the series; "series" where none is known."""
+        return self._codec.series_title
+
+    @property
+    def forecast_series(self) -> tuple[str, ...]:
+        """The series that can be forecast: of very many, a model keeps the ends of the first ones only."""
+        return self._codec.with_ends
+
+    @property
     def frame(self) -> tuple[int, int] | None:
         """(height, width) of the frames that the model predicts, else None."""
         return self._codec.frame if self.input_kind == "frames" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -206,6 +207,17 @@ class TestOwnInput:
         assert all("![x](y)" not in error.value for error in page.error)
 
 
+@pytest.fixture
+def shops(empty):
+    """A run on two shops, with a horizon of 4 days."""
+    days = [f"2024-{month:02}-{day:02}" for month in (1, 2, 3) for day in range(1, 29)]
+    rows = "".join(f"{d},{s},{i * size % 7}\n" for s, size in (("Nord", 1), ("Süd", 3)) for i, d in enumerate(days))
+    kept = empty.put_file(f"day,Filiale,sold\n{rows}".encode(), "shops.csv")
+    data = {"data.source": "file", "data.options.hash": kept.hash, "data.options.name": kept.name}
+    few = {"data.window": 5, "data.horizon": 4, "training.epochs": 1, "data.scaling": "window-mean"}
+    return empty, seqcore.train(Experiment().with_changes({**data, **few}), store=empty).id
+
+
 class TestForecast:
     def test_the_number_of_steps_can_be_chosen(self, runs):
         page = open_tab(open_page(runs["ramp"]), runs["ramp"], "Forecast")
@@ -252,6 +264,44 @@ class TestForecast:
         assert "Predictions restart from the true values every 2 steps" in texts(page)
         (table,) = [t.value for t in page.table if "best baseline" in t.value.columns]
         assert table["series"].tolist() == ["a", "b"]
+
+    def test_a_forecast_opens_with_the_horizon_and_keeps_what_was_chosen(self, shops):
+        _, run = shops
+        page = open_tab(open_page(run), run, "Forecast")
+        assert page.number_input(key=f"steps-{run}").value == 4
+        page.number_input(key=f"steps-{run}").set_value(9).run()
+        page.selectbox(key=f"series-forecast-{run}").set_value("Süd").run()
+        open_tab(page, run, "Export")
+        assert not page.number_input
+        open_tab(page, run, "Forecast")
+        assert page.number_input(key=f"steps-{run}").value == 9
+        assert page.selectbox(key=f"series-forecast-{run}").value == "Süd"
+
+    def test_downloads_of_several_series_name_them(self, shops, monkeypatch):
+        store, run = shops
+        files, draw = {}, st.download_button
+
+        def record(label, data, file_name, *rest, **options):
+            files[file_name] = data() if callable(data) else data
+            return draw(label, data, file_name, *rest, **options)
+
+        page = open_page(run)
+        monkeypatch.setattr(st, "download_button", record)
+        open_tab(page, run, "Forecast")
+        page.selectbox(key=f"series-forecast-{run}").set_value("Süd").run()
+        assert {"shops-csv-nord-forecast-4.csv", "shops-csv-süd-forecast-4.csv"} <= set(files)
+        predictor = store.predictor(run)
+        for name, file in (
+            ("Nord", files["shops-csv-nord-forecast-4.csv"]),
+            ("Süd", files["shops-csv-süd-forecast-4.csv"]),
+        ):
+            header, *rows = list(csv.reader(file.splitlines()))
+            assert header[:3] == ["Filiale", "day", "sold predicted"]
+            assert [row[0] for row in rows] == [name] * 4
+            assert [float(row[2]) for row in rows] == predictor.forecast(4, series=name).prediction[:, 0].tolist()
+        both = files["shops-csv-all-series-forecast-4.csv"].splitlines()
+        alone = [files[f"shops-csv-{name}-forecast-4.csv"].splitlines() for name in ("nord", "süd")]
+        assert both == alone[0] + alone[1][1:]
 
     def test_retraining_on_all_data_is_a_new_run_of_the_best_number_of_epochs(self, trained, runs):
         store = trained[0]

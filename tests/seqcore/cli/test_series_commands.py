@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,47 @@ def test_a_series_is_named(run: str, capsys: pytest.CaptureFixture[str]) -> None
     assert first["series"] == "GOOG"
     assert first["prediction"] != ahead["prediction"]
     assert main(["predict", run, "--steps", "3"]) == 0
-    assert capsys.readouterr().err.startswith("GOOG; with --series: AAPL, ")
+    assert capsys.readouterr().out.startswith("GOOG; with --series: AAPL, AMZN, FB, NFLX, MSFT, or all\n")
     assert main(["predict", run, "--input", "1 1.1 1.2", "--json"]) == 0
     assert "scaled as 'GOOG', the first of 6 series" in json.loads(capsys.readouterr().out)["note"]
     assert main(["predict", run, "--input", "1 1.1 1.2", "--series", "FB", "--json"]) == 0
     assert "GOOG" not in json.loads(capsys.readouterr().out)["note"]
+
+
+def test_several_series_or_all_are_one_json_line_or_block_each(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = []
+    for name in ("MSFT", "FB"):
+        assert main(["predict", run, "--steps", "2", "--series", name, "--json"]) == 0
+        alone.append(json.loads(capsys.readouterr().out))
+    assert main(["predict", run, "--steps", "2", "--series", "MSFT", "--series", "FB", "--json"]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == alone
+    assert main(["predict", run, "--steps", "2", "--series", "all", "--json"]) == 0
+    every = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["series"] for line in every] == ["GOOG", "AAPL", "AMZN", "FB", "NFLX", "MSFT"]
+    assert [line for line in every if line["series"] in ("FB", "MSFT")] == alone[::-1]
+    assert main(["predict", run, "--steps", "2", "--series", "all"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (len(lines), lines[0], lines[4]) == (6 * 4, "GOOG", "AAPL")
+
+
+def test_the_csv_names_the_series(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "ahead.csv"
+    assert main(["predict", run, "--steps", "2", "--series", "all", "--csv", str(out)]) == 0
+    header, *rows = list(csv.reader(out.read_text().splitlines()))
+    assert header == ["series", "date", "price predicted"]
+    assert (
+        [row[0] for row in rows[::2]]
+        == [row[0] for row in rows[1::2]]
+        == ["GOOG", "AAPL", "AMZN", "FB", "NFLX", "MSFT"]
+    )
+    assert main(["predict", run, "--steps", "2", "--series", "FB", "--csv", str(out)]) == 0
+    assert list(csv.reader(out.read_text().splitlines())) == [header, *rows[6:8]]
+
+
+def test_an_input_belongs_to_one_series(run: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["predict", run, "--input", "1 2 3", "--series", "FB", "--series", "GOOG"])
+    assert end.value.code == 2
 
 
 def test_a_wrong_name_is_one_line_and_a_name_alone_is_a_mistake_in_usage(
