@@ -1,4 +1,4 @@
-"""Frequency of time series (monthly, business days, every 15 minutes), future times, and calendar features."""
+"""Frequency of time series (monthly, business days, every 15 minutes), missing times, and calendar features."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqcore.errors import DataError
-
 __all__ = [
     "Frequency",
     "calendar_features",
     "find_frequency",
-    "future_times",
     "missing_after",
     "missing_times_note",
-    "past_times",
     "short_time",
 ]
 
@@ -94,37 +90,10 @@ def find_frequency(times: Times) -> Frequency | None:
     return _months(last) or _business_days(last) or _steps(last)
 
 
-def future_times(times: Times, steps: int) -> Times:
-    """The next `steps` times: month ends stay month ends, business days stay business days.
-
-    Irregular times continue with their median distance. DataError after the year 2261.
-    """
-    if len(times) == 0:
-        raise DataError("there are no times to continue; give data with dates")
-    frequency = find_frequency(times)
-    offset = frequency.offset if frequency else pd.Timedelta(days=1)
-    last = pd.Timestamp(times[-1])
-    try:
-        ahead = [last + offset * i for i in range(1, steps + 1)]
-        return np.array(ahead, dtype="datetime64[ns]")
-    except (OverflowError, pd.errors.OutOfBoundsDatetime):
-        raise DataError(f"{steps:,} steps after {last:%Y-%m-%d} end after the year 2261; use fewer steps") from None
-
-
-def past_times(times: Times, steps: int) -> Times:
-    """The last `steps` of `times`; if there are fewer, preceded by times at their median distance."""
-    short = steps - len(times)
-    if short <= 0:
-        return times[len(times) - steps :]
-    distance = np.median(np.diff(times).astype(np.int64)) if len(times) > 1 else 86_400 * 10**9
-    before = times[0] - np.arange(short, 0, -1) * np.timedelta64(int(distance), "ns")
-    return np.concatenate([before, times])
-
-
-def missing_times_note(times: Times, *, inserted: bool = False) -> str | None:
+def missing_times_note(times: Times, *, inserted: bool = False, pattern: str = "") -> str | None:
     """A note on the missing steps of ascending, regular times: how many, where, and what to do. None if there are none.
 
-    `inserted`: rows were inserted for them.
+    `inserted`: rows were inserted for them. `pattern` names times without rows, which forecasts leave out.
     """
     frequency = find_frequency(times)
     if frequency is None or not frequency.regular:
@@ -144,6 +113,12 @@ def missing_times_note(times: Times, *, inserted: bool = False) -> str | None:
     if inserted:
         return (
             f"{what}{count:,} row{'' if count == 1 else 's'} inserted, filled as set by Missing values (data.missing)."
+        )
+    if pattern:
+        return (
+            f"{what}{pattern}. The rows are treated as consecutive, and forecasts leave the same times out. "
+            "Missing time steps (missing_times): leave keeps this; insert adds rows for these times, filled as set by "
+            "data.missing, and forecasts include them."
         )
     return (
         f"{what}the rows are treated as consecutive. Add the missing rows, with empty cells where there is no value, "

@@ -170,14 +170,14 @@ def _dates(codec: NumericCodec, rows: int, ahead: int, times: Times | None) -> T
     """The times of the rows and of the steps after them; None without calendar features."""
     if not codec.calendar:
         return None
-    from seqcore.data.calendar import future_times, past_times  # imports pandas: only for data with dates
+    from seqcore.data.time_pattern import future_times, past_times  # imports pandas: only for data with dates
 
+    history = codec.tails[0].times if codec.tails else None
     if times is None:
         _check_tail(codec)
-        known = codec.tails[0].times
-        assert known is not None
-        times = past_times(known, rows)
-    return np.concatenate([times, future_times(times, ahead)])
+        assert history is not None
+        times = past_times(history, rows)
+    return np.concatenate([times, future_times(times, ahead, history=history)])
 
 
 def _predict(model: nn.Module, config: DataConfig, codec: NumericCodec, rows: Values, dates: Times | None) -> Values:
@@ -267,7 +267,7 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
     scaler = codec.scaler
     rows, times = tail.values[-used:], None
     if tail.times is not None:
-        from seqcore.data.calendar import future_times  # imports pandas: only for data with dates
+        from seqcore.data.time_pattern import future_times  # imports pandas: only for data with dates
 
         times = np.concatenate([tail.times[-used:], future_times(tail.times, steps + direct + config.lead)])
     with torch.inference_mode():

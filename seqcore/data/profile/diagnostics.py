@@ -158,7 +158,20 @@ def _missing(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
 
 
 def _times(table: Table, config: DataConfig, profile: Profile) -> Iterator[Finding]:
-    if profile.frequency is not None and profile.frequency.startswith("irregular"):
+    if profile.time_patterns:
+        count = counted(profile.missing_times, "time stamp")
+        what = f"{count} {'is' if profile.missing_times == 1 else 'are'} missing: " if profile.missing_times else ""
+        pattern = "; ".join(profile.time_patterns[:3])
+        yield Finding(
+            "missing-times",
+            f"{what}{pattern if what else pattern[:1].upper() + pattern[1:]}. The rows around are treated as "
+            "consecutive, and forecasts leave the same times out.",
+            remedy="data.options.missing_times = leave keeps the rows consecutive, which suits times that never have a "
+            "value; missing_times = insert adds rows for them (at most as many as a regular series has), filled as set "
+            "by data.missing, and forecasts include these times.",
+            severity="info",
+        )
+    elif profile.frequency is not None and profile.frequency.startswith("irregular"):
         yield Finding(
             "irregular-times",
             f"The time stamps are irregular ({profile.frequency}); the model sees rows as equally spaced.",

@@ -61,6 +61,7 @@ class Profile:
     span: dict[str, str] | None
     frequency: str | None
     missing_times: int
+    time_patterns: tuple[str, ...]  # times without rows: "no rows on Sundays", with the names of the series
     inserted_times: int
     missing: int
     splits: tuple[SplitFacts, ...]

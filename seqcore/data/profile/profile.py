@@ -26,6 +26,7 @@ from seqcore.experiment.config import DataConfig
 from seqcore.experiment.fields import describe
 from seqcore.registry import task_trait
 from seqcore.results.data import Autocorrelation, LengthFacts, VocabularyFacts
+from seqcore.results.formatting import listed
 
 __all__ = ["Profile", "count_splits", "default_config", "profile_table"]
 
@@ -58,6 +59,7 @@ def profile_table(table: Table, config: DataConfig | None = None, *, leakage: It
         span=described["span"],
         frequency=described["frequency"],
         missing_times=_missing_times(table),
+        time_patterns=_time_patterns(table),
         inserted_times=table.inserted,
         missing=sum(described["gaps"].values()),
         splits=count_splits(table, config),
@@ -148,6 +150,26 @@ def _missing_times(table: Table) -> int:
     spans = zip(table.offsets[:-1][:MOST_SERIES].tolist(), table.offsets[1:].tolist(), strict=False)
     holed = [table.times[low:high] for low, high in spans if missing_times_note(table.times[low:high])]
     return sum(frequency.missing for times in holed if (frequency := find_frequency(times)) is not None)
+
+
+def _time_patterns(table: Table) -> tuple[str, ...]:
+    """Weekdays, hours and months without rows, each with the series where this holds (at most 200 are examined)."""
+    if table.times is None or not len(table):
+        return ()
+    from seqcore.data.time_pattern import find_pattern  # imports pandas: only for data with dates
+
+    known: dict[bytes, str] = {}  # many series have the same times
+    series: dict[str, list[str]] = {}
+    spans = list(zip(table.offsets[:-1].tolist(), table.offsets[1:].tolist(), strict=True))[:MOST_SERIES]
+    for s, (low, high) in enumerate(spans):
+        key = table.times[low:high].tobytes()
+        if key not in known:
+            found = find_pattern(table.times[low:high])
+            known[key] = found.text if found else ""
+        if known[key]:
+            series.setdefault(known[key], []).append(table.names[s] if table.names else "")
+    whole = len(spans) == 1 or (len(series) == 1 and len(next(iter(series.values()))) == len(spans))
+    return tuple(text if whole else f"{text} ({listed(names, 3)})" for text, names in series.items())
 
 
 def _lengths(table: Table) -> LengthFacts:

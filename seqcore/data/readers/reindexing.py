@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seqcore.data.calendar import Frequency, find_frequency, missing_after, missing_times_note
 from seqcore.data.readers.column_parsing import Origin
 from seqcore.data.table import Table
+from seqcore.data.time_pattern import find_pattern
 from seqcore.results.thinning import evenly
 
 __all__ = ["MOST_MISSING", "fill_missing_times"]
@@ -51,7 +52,9 @@ def fill_missing_times(table: Table, origin: Origin) -> Table:
         if new is not None:
             found.append((rows + low, counts, new))
         if len(lacking[new is not None]) <= _NAMED:
-            note = missing_times_note(own, inserted=new is not None) or ""
+            pattern = find_pattern(own) if new is None else None
+            text = "" if pattern is None else pattern.text
+            note = missing_times_note(own, inserted=new is not None, pattern=text) or ""
             lacking[new is not None].append(f"{names[s]}: {note}" if names else note)
     for of in lacking.values():
         if of:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcore.data.calendar import find_frequency, future_times, missing_times_note
+from seqcore.data.calendar import find_frequency, missing_times_note
 from seqcore.data.sources.generators import Alphabet, Stocks
 from seqcore.data.table import Table, describe_table
+from seqcore.data.time_pattern import future_times
 from seqcore.errors import DataError
 
 KNOWN = {

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import torch
 
-from seqcore.data.calendar import calendar_features, past_times
+from seqcore.data.calendar import calendar_features
 from seqcore.data.numeric_dataset import NumericDataset
+from seqcore.data.readers.read_table import FileOptions, read_table
 from seqcore.data.table import Table
+from seqcore.data.time_pattern import past_times
 from seqcore.errors import DataError, ExperimentError, PredictionError
 from seqcore.evaluation.baselines import fit_baselines, predict_baselines
 from seqcore.evaluation.baselines.naive import baseline_inputs
@@ -291,3 +293,22 @@ def test_linear_regression_on_the_scaled_window_is_exact_for_log_growth() -> Non
     growth = np.exp(0.03 * np.arange(120) + 0.3 * np.sin(np.arange(120)))
     _, end = finished(plan(window=4, scaling="log-last-value"), growth)
     assert end.baselines["linear_scaled"]["test_mae"] < 0.01 * end.baselines["linear"]["test_mae"]
+
+
+@pytest.mark.parametrize("multi_step", ["direct", "recursive"])
+def test_a_forecast_leaves_out_the_days_on_which_its_series_has_no_rows(multi_step: str) -> None:
+    frame = daily(400)
+    closed = frame[frame["date"].dt.day_of_week != 6]
+    text = pd.concat([frame.assign(shop="a"), closed.assign(shop="b")]).to_csv(index=False)
+    table = read_table(text.encode(), name="shops.csv", options=FileOptions())
+    data = {"window": 3, "horizon": 7, "multi_step": multi_step, "calendar": ["weekday"], "stride": 1}
+    predictor, _ = finished(plan(15, **data), table)
+    ahead = pd.date_range("2022-04-05", periods=24)
+    for name, days in (("a", ahead[:20]), ("b", ahead[ahead.day_of_week != 6][:20])):
+        view = predictor.forecast(20, series=name)
+        assert view.x.astype("datetime64[D]").astype(str).tolist() == days.strftime("%F").tolist()
+        week = 20.0 + 10.0 * np.cos(2 * np.pi * days.day_of_week.to_numpy() / 7)
+        assert np.abs(view.prediction[:, 0] - week).mean() < 2.5
+    view = predictor.predict(closed.iloc[100:103], series="b")
+    assert isinstance(view, SeriesView)
+    assert view.x.tolist() == closed["date"].iloc[103:110].to_numpy().astype("datetime64[ns]").tolist()

@@ -164,3 +164,26 @@ def test_an_unknown_choice_is_refused() -> None:
         FileOptions(missing_times="guess")
     with pytest.raises((DataError, Exception), match="missing_times"):
         Experiment.make({"data": {"source": "file", "options": {"missing_times": "guess"}}})
+
+
+def test_the_data_page_names_days_without_rows_and_both_ways_to_treat_them() -> None:
+    open_days = days(200, (), "D")
+    closed = open_days[open_days.day_of_week != 6]
+    lines = [file(closed, name="a", before="shop,date,sales"), *file(open_days, name="b").splitlines()[1:]]
+    table = read("\n".join(lines))
+    (note,) = [note for note in table.notes if "no rows on Sundays" in note]
+    assert "leave keeps this; insert adds rows" in note
+    seen = profile_table(table)
+    assert (seen.missing_times, seen.time_patterns) == (28, ("no rows on Sundays (a)",))
+    (found,) = [f for f in seen.findings if f.code == "missing-times"]
+    assert found.message.startswith("28 time stamps are missing: no rows on Sundays (a). ")
+    assert "forecasts leave the same times out" in found.message
+    assert "missing_times = leave" in found.remedy
+    assert "missing_times = insert" in found.remedy
+    assert profile_table(read(file(closed))).time_patterns == ("no rows on Sundays",)
+    inserted = profile_table(read(file(closed), "insert"))
+    assert (inserted.time_patterns, inserted.missing_times) == ((), 0)
+    alternate = profile_table(read(file(open_days[open_days.day_of_week.isin([0, 2, 4])])))
+    (found,) = [f for f in alternate.findings if f.code in ("missing-times", "irregular-times")]
+    assert found.message.startswith("No rows on Tuesdays, Thursdays, Saturdays, Sundays. ")
+    assert profile_table(read(file(days(200)))).time_patterns == ()
