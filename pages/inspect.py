@@ -20,6 +20,7 @@ from ui.inspect_context import (
     load_predictor,
     load_table,
     prefetch,
+    weights_note,
 )
 from ui.inspect_example import choose_example, describe
 from ui.inspect_link import Shown, shown, write_link
@@ -86,7 +87,8 @@ def look(run: Run, now: Shown, snapshots: list[Snapshot]) -> None:
         st.warning(escape(fault))
     if example is None:
         return
-    st.markdown(f":gray[{describe(example)}]")
+    note = weights_note(run, place.step)
+    st.markdown(f":gray[{describe(example)}{' · ' if note else ''}{note}]")
     time_slider(run, snapshots, place.step, partial(move, now))
     if place.reason == "end" and len(snapshots) == 1:
         st.caption(OLD)

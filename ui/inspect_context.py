@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # these import torch, which a page without a trained model do
 
 __all__ = [
     "SELECTED", "SPAN", "Inspected", "Selection", "inspect", "load_examples_of", "load_predictor", "load_table",
-    "prefetch",
+    "prefetch", "weights_note",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -96,6 +96,11 @@ class Inspected:
         """
         self.asked[name] = work
         return self.cache.result((self.key, name), lambda: work(self), locked=(self.run.id, self.at, self.replica))
+
+
+def weights_note(run: Run, at: int) -> str:
+    """Whose weights are shown of a run that goes on, where they are not those of its present step; else empty."""
+    return "" if run.ended or run.step == at else f"Weights of step {at:,}; the run is at step {run.step:,}."
 
 
 @st.cache_resource(show_spinner="Loading the data", max_entries=4)

@@ -14,7 +14,7 @@ from ui import session
 
 __all__ = ["time_slider"]
 
-NOTES = {"change": "before a change of settings", "request": "on request", "end": "end of the run"}
+NOTES = {"change": "before a change of settings", "request": "on request", "pause": "paused", "end": "end of the run"}
 
 _FOLDER = Path(__file__).parent
 

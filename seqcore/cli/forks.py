@@ -18,6 +18,7 @@ REASONS = {
     "schedule": "schedule",
     "change": "before a change",
     "request": "on request",
+    "pause": "paused",
     "end": "last checkpoint",
 }
 

@@ -125,7 +125,7 @@ class Snapshot:
     epoch: int  # completed epochs
     time: datetime
     seconds: float  # of training until then
-    reason: str  # "schedule", "change" (the state before it), "request", or "end": the last checkpoint of an ended run
+    reason: str  # "schedule", "change" (the state before it), "request"; the last checkpoint: "pause" or "end"
     size: int  # bytes, without what snapshots share
 
 

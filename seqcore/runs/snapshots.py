@@ -29,7 +29,9 @@ class Snapshots(Recording):
     """The part of a store that keeps checkpoints and snapshots."""
 
     def snapshots(self, run: str) -> list[Snapshot]:
-        """The kept states of a run, by step; that of an ended run's last checkpoint, too.
+        """The kept states of a run, by step; of one that is paused or has ended, that of its last checkpoint, too.
+
+        So single steps of a paused run add nothing: each pause has a checkpoint, of which the last two are kept.
 
         A run of an earlier version, or with `training.snapshots = false`, has at most that one.
         """
@@ -37,8 +39,10 @@ class Snapshots(Recording):
             row = self._find(connection, run)
             found = {kept["step"]: _snapshot(kept) for kept in rows_of(connection, row["id"])}
             alive = row["status"] == "queued" or (row["status"] in LIVE and self.locks.held(row["id"]))
-            for last in [] if alive else self._checkpoints(connection, row["id"])[:1]:
-                found.setdefault(last["step"], _snapshot({**last, "reason": "end", "seconds": row["seconds"]}))
+            rests = not alive or row["status"] == "paused"
+            reason = "pause" if alive else "end"
+            for last in self._checkpoints(connection, row["id"])[:1] if rests else []:
+                found.setdefault(last["step"], _snapshot({**last, "reason": reason, "seconds": row["seconds"]}))
             return [found[step] for step in sorted(found)]
 
     def snapshot(self, run: str, step: int) -> bytes:

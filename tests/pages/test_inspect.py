@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,38 @@ def test_a_closed_section_draws_nothing_and_an_open_one_draws(runs: dict[str, st
 def test_a_queued_run_says_that_it_is_queued(empty: Store) -> None:
     run = empty.submit(Experiment().with_changes({"training.epochs": 1}))
     assert "This run is queued" in texts(open_page(run=run.id))
+
+
+def test_a_paused_run_opens_at_the_step_where_it_is(empty: Store) -> None:
+    """Steps between two snapshots of the schedule: 11 and 12 lie between 10 and 13."""
+    from seqcore.runs.execution import execute
+
+    lease = empty.start(seqcore.recipe("bouncing-ball").with_changes({**SMALL, "training.epochs": 100_000}))
+    thread = threading.Thread(target=execute, args=(empty, lease))
+    empty.command(lease.run, "pause")
+    thread.start()
+
+    def advance_to(step: int) -> None:
+        deadline = time.monotonic() + 60
+        if step > empty.run(lease.run).step:
+            empty.command(lease.run, "advance", {"steps": step - empty.run(lease.run).step})
+        while empty.run(lease.run).step != step or empty.run(lease.run).status != "paused":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    try:
+        for step in (11, 12):
+            advance_to(step)
+            page = open_page(run=lease.run)
+            slider = components(page)["time_slider"]
+            assert (slider["steps"][-2:], slider["at"]) == ([10, step], step)
+            assert "paused" in slider["notes"][-1]
+            assert "the run is at step" not in texts(page)
+        page = open_page(run=lease.run, at="10")
+        assert "Weights of step 10; the run is at step 12." in texts(page)
+    finally:
+        empty.command(lease.run, "stop")
+        thread.join()
 
 
 def test_a_failed_run_says_why(empty: Store) -> None:

@@ -115,7 +115,7 @@ class Witness:
                 now = dict(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
                 check(self.points.get(run, {}).items() <= now.items(), f"run {run} has all of its points")
                 self.points[run] = now
-                steps = {one.step for one in store.snapshots(run) if one.reason != "end"}
+                steps = {one.step for one in store.snapshots(run) if one.reason not in ("pause", "end")}
                 check(self.snapshots.get(run, set()) <= steps, f"run {run} has all of its snapshots")
                 check(max(steps, default=0) <= max(now, default=0), f"run {run} has the steps before its snapshots")
                 for step in {*[*sorted(steps)][:1], *[*sorted(steps)][-1:]}:

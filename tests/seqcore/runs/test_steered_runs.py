@@ -75,8 +75,29 @@ def test_a_paused_run_takes_steps_and_pauses_again(store: Store, paused: str, wa
         store.command(paused, "advance", {"steps": steps})
         wait_until(lambda at=at: store.run(paused).step == at and store.run(paused).status == "paused")
         assert store.checkpoint_step(paused) == at
+        here = store.snapshots(paused)[-1]
+        assert here.step == at
+        assert here.reason in ("pause", "schedule")  # where the schedule has this very step
+        assert store.predictor(paused, at=at).step == at
     curve = store.curve(paused, "loss", None)
     assert curve.steps.tolist() == list(range(1, before + 5))
+
+
+def test_snapshots_of_pauses_do_not_pile_up(store: Store, paused: str, wait_until: Callable[..., None]) -> None:
+    """Of many pauses there is the last one beside the schedule, and nothing of it once the run goes on."""
+    start = store.run(paused).step
+    for at in range(start + 1, start + 13):
+        store.command(paused, "advance", {"steps": 1})
+        wait_until(lambda at=at: store.run(paused).step == at and store.run(paused).status == "paused")
+    kept = store.snapshots(paused)
+    others = [one.step for one in kept if one.reason != "schedule"]
+    assert others in ([start + 12], [])  # the schedule may have a snapshot of this very step
+    assert kept[-1].step == start + 12
+    store.command(paused, "continue")
+    wait_until(lambda: store.run(paused).step > start + 12)
+    store.command(paused, "pause")
+    wait_until(lambda: store.run(paused).status == "paused")
+    assert start + 12 not in [one.step for one in store.snapshots(paused) if one.reason != "schedule"]
 
 
 def test_a_paused_run_is_changed_without_a_step(store: Store, paused: str, wait_until: Callable[..., None]) -> None:
