@@ -22,6 +22,7 @@ CHECKPOINT_INTERVAL = 1.0  # seconds; of several checkpoints in less time, the l
 SNAPSHOT_INTERVAL = 2.0  # seconds; several snapshots in less time are written together
 FIRST_SNAPSHOTS = 0.5  # seconds after the start; a shorter run writes all of them at its end
 SNAPSHOT_BYTES = 2**22  # more are written at once
+LOOK_INTERVAL = 0.1  # seconds between two looks at what a run waits for
 RARE = 0.5  # seconds between two events
 MAX_QUEUED = 1000  # events; `put` waits when so many are unwritten
 
@@ -136,6 +137,19 @@ class EventWriter:
             control.save()
         else:
             self._set_paused(False)
+
+    def wait_for(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait until `ready()`, at most so long, with the run's clock stopped. A request to pause or end ends it."""
+        self.flush()
+        self._clock(False)
+        until = time.monotonic() + seconds
+        while not ready() and time.monotonic() < until:
+            with self._guard:
+                if self.pausing or self._control.ending is not None or self._error is not None:
+                    break
+                self._guard.wait(LOOK_INTERVAL)
+        self._clock(True)
+        self._raise()
 
     def _set_paused(self, paused: bool) -> None:
         if paused != self._paused:

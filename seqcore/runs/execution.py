@@ -11,7 +11,7 @@ from types import FrameType
 
 from seqcore.data.sources import SOURCES
 from seqcore.errors import LostLease, SeqcoreError
-from seqcore.events import CheckpointReady, Event, Finished, Preparing
+from seqcore.events import CheckpointReady, Event, Finished, Preparing, Started
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.event_writer import EventWriter
 from seqcore.runs.store import Lease, Run, Store
@@ -19,6 +19,7 @@ from seqcore.training.control import LIVE_CHANGES, Control
 
 __all__ = ["execute"]
 
+TOGETHER_SECONDS = 60.0  # that a run waits at most for those that were submitted together with it
 OnEvent = Callable[[Event], None]
 OnPause = Callable[[bool], None]
 AT_ONCE = (Preparing, CheckpointReady)  # say what is about to happen; all others are passed on once they are stored
@@ -31,9 +32,11 @@ def execute(
     on_event: OnEvent | None = None,
     control: Control | None = None,
     on_pause: OnPause | None = None,
+    together: bool = False,
 ) -> Run:
     """Execute a claimed run to its end and release the lease. An error is stored with the run, as status `failed`.
 
+    With `together` it takes its first step when the runs that were submitted together with it are ready for theirs.
     The run continues from its last checkpoint if there is one. `control.leave()` leaves it `interrupted`, with a
     checkpoint. Ctrl-C in the main thread, where nothing else handles it, stops the run cleanly, and KeyboardInterrupt
     is raised once everything is stored; a second Ctrl-C aborts at once and keeps what is stored.
@@ -44,7 +47,7 @@ def execute(
         with _interrupts(control) as interrupted:
             while held is not None:
                 lease = held
-                _attempt(store, lease, control, on_event or (lambda event: None), on_pause)
+                _attempt(store, lease, control, on_event or (lambda event: None), on_pause, together=together)
                 held = store.next_attempt(lease)
         if interrupted:
             raise KeyboardInterrupt
@@ -55,10 +58,12 @@ def execute(
     return store.run(lease.run)
 
 
-def _attempt(store: Store, lease: Lease, control: Control, on_event: OnEvent, on_pause: OnPause | None) -> None:
+def _attempt(
+    store: Store, lease: Lease, control: Control, on_event: OnEvent, on_pause: OnPause | None, *, together: bool
+) -> None:
     try:
         with EventWriter(store, lease, control, on_pause) as writer:
-            finished = _train(store, lease, control, writer, on_event)
+            finished = _train(store, lease, control, writer, on_event, together=together)
         if not finished:
             step = store.checkpoint_step(lease.run) or 0
             store.interrupt(lease, f"interrupted with a checkpoint; resume continues from step {step:,}")
@@ -80,7 +85,9 @@ def _attempt(store: Store, lease: Lease, control: Control, on_event: OnEvent, on
         _fail(store, lease, (f"{type(error).__name__}: {first}" if first else type(error).__name__,))
 
 
-def _train(store: Store, lease: Lease, control: Control, writer: EventWriter, on_event: OnEvent) -> bool:
+def _train(
+    store: Store, lease: Lease, control: Control, writer: EventWriter, on_event: OnEvent, *, together: bool
+) -> bool:
     """Run `fit` and store its events. Returns whether it finished; if not, it was asked to leave."""
     from seqcore.training.fit import fit
 
@@ -112,6 +119,8 @@ def _train(store: Store, lease: Lease, control: Control, writer: EventWriter, on
     for event in fit(experiment, data=data, resume=resume, changes=changes, control=control):
         finished = finished or isinstance(event, Finished)
         report(event)
+        if together and resume is None and isinstance(event, Started):
+            writer.wait_for(lambda: _are_ready(store, run), TOGETHER_SECONDS)
         if writer.pauses_at(event):
             writer.wait_while_paused()
             if control.ending == "leave":
@@ -119,6 +128,12 @@ def _train(store: Store, lease: Lease, control: Control, writer: EventWriter, on
     writer.flush()
     pass_on(writer.stored())
     return finished
+
+
+def _are_ready(store: Store, run: Run) -> bool:
+    """Whether every run that was submitted together with `run` has stored its `Started`, or has ended."""
+    group = [] if run.group is None else store.group(run.group)
+    return all(one.parameters is not None or one.ended for one in group if one.created == run.created)
 
 
 def _with_live_changes(experiment: Experiment, checkpoint: bytes) -> Experiment:

@@ -155,7 +155,7 @@ def _serve(store: Store, run: str, control: Control, messages: TextIO) -> bool:
             lease = store.claim(run)
             if lease is not None:
                 _send(messages, f"running {run}")
-                healthy = execute(store, lease, control=control, on_pause=on_pause).status != "failed"
+                healthy = execute(store, lease, control=control, on_pause=on_pause, together=True).status != "failed"
     except (SeqcoreError, OSError) as error:  # the store can't be reached or written; the run stays as it is
         line = error.lines[0] if isinstance(error, SeqcoreError) else str(error)
         print(line, file=sys.stderr)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -270,6 +271,58 @@ def test_runs_submitted_together_start_together_and_later_ones_wait(
         jobs.stop(run.id)
     wait_until(lambda: store.run(later.id).status == "completed")
     wait_until(lambda: len(pids(jobs)) == 1)  # the workers that no slot needs have gone
+
+
+def test_no_competitor_takes_a_step_before_all_are_ready_for_theirs(
+    store: Store, forks: None, quick: Experiment, wait_until: Wait
+) -> None:
+    """The second worker is given its run when the first one has long loaded its data; the third run is stopped."""
+    race = store.submit_together(competitors(quick), group="race")
+    words: list[str] = []
+    workers = [forked.launch(store, words.append) for _ in range(2)]
+    try:
+        wait_until(lambda: words.count("ready") == 2)
+        assert workers[0].send(race[0].id)
+        wait_until(lambda: store.run(race[0].id).parameters is not None)
+        assert workers[1].send(race[1].id)
+        wait_until(lambda: store.run(race[1].id).parameters is not None)
+        assert [store.run(run.id).step for run in race] == [0, 0, 0]
+        asked = time.time()
+        store.command(race[2].id, "stop")
+        wait_until(lambda: [store.run(run.id).status for run in race[:2]] == ["completed"] * 2)
+        first = [store.events(run.id, kinds=["epoch"])[0].time.timestamp() for run in race[:2]]
+        assert min(first) > asked
+        for run in race[:2]:  # the wait is not part of the training time
+            done = store.run(run.id)
+            assert done.started is not None
+            loading = store.events(run.id, kinds=["started"])[0].time - done.started
+            training = time.time() - asked
+            assert 0.0 < done.seconds < loading.total_seconds() + training
+    finally:
+        for worker in workers:
+            worker.close()
+        for worker in workers:
+            worker.wait(10.0)
+
+
+def test_a_competitor_that_waits_for_the_others_can_be_paused_and_stopped(
+    store: Store, forks: None, quick: Experiment, wait_until: Wait
+) -> None:
+    race = store.submit_together(competitors(quick, 2), group="race")
+    words: list[str] = []
+    worker = forked.launch(store, words.append)
+    try:
+        assert worker.send(race[0].id)
+        wait_until(lambda: store.run(race[0].id).parameters is not None)
+        store.command(race[0].id, "pause")
+        wait_until(lambda: store.run(race[0].id).status == "paused")
+        store.command(race[0].id, "stop")
+        wait_until(lambda: store.run(race[0].id).status == "stopped")
+        assert store.run(race[1].id).status == "queued"
+        assert store.run(race[0].id).step <= 1
+    finally:
+        worker.close()
+        worker.wait(10.0)
 
 
 class Workers:
