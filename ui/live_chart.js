@@ -318,6 +318,8 @@ function take(chart, feed, found) {
   draw(chart)
   const cards = document.querySelector(".st-key-live [data-testid=cards]")
   if (cards) renew(cards, new DOMParser().parseFromString(found.cards, "text/html").querySelector("[data-testid=cards]"))
+  const steering = document.querySelector(".st-key-live [data-testid=steer-now]")
+  if (steering) steering.textContent = found.steering
   if (found.rest !== chart.feed.rest && found.rest !== chart.asked) {
     chart.asked = found.rest
     chart.trigger("rest", found.rest) // reruns the fragment

@@ -178,7 +178,7 @@ function fillCard(card, one, data, dark) {
   setText(rank, one.rank ? ["1st", "2nd", "3rd"][one.rank - 1] ?? `${one.rank}th` : "–")
   const [value, unit] = card.querySelector(".race-best").children
   setText(value, one.best)
-  setText(unit, ` best ${data.score.replace(" (%)", "")}`)
+  setText(unit, data.best)
   card.querySelector(".race-bar i").style.width = `${100 * one.progress}%`
   const [done, time] = card.querySelector(".race-foot").children
   setText(done, one.done)

@@ -55,14 +55,17 @@ def board_data(entries: Sequence[Entry], sources: Sequence[RunCurves]) -> dict[s
     ended = all(s.run.ended for s in sources)
     ranks = {place: rank for rank, place in enumerate(state.order(state.at_step), 1)}
     unit = "%" if words.share else ""
+    name = f"best validation {words.short} {_reach(state, ended=ended)}"
+    shown = state.whole if ended else state.at_step
     competitors = [
-        _competitor(entry, source, lap, rank=ranks.get(place), best=state.at_step[place], words=words, unit=unit)
+        _competitor(entry, source, lap, rank=ranks.get(place), best=shown[place], name=name, unit=unit)
         for place, (entry, source, lap) in enumerate(zip(entries, sources, laps, strict=True))
     ]
     titles = [entry.title for entry in entries]
     return {
         "competitors": competitors,
         "summary": _summary(state, titles, sources, words, unit, ended=ended),
+        "best": name,
         "score": f"validation {words.short}{' (%)' if words.share else ''}",
         "loss": "loss (scaled units)",
         "step": state.step,
@@ -71,13 +74,20 @@ def board_data(entries: Sequence[Entry], sources: Sequence[RunCurves]) -> dict[s
     }
 
 
+def _reach(state: Standings, *, ended: bool) -> str:
+    """Over which part of each run its best score is shown."""
+    if ended:
+        return "of the whole run"
+    return "before all have a score" if state.step is None else f"up to step {state.step:,}, which all have reached"
+
+
 def _score(source: RunCurves) -> Values:
     name = f"val_{source.run.metric}"
     return source.epochs.values.get(name, np.full(len(source.epochs), np.nan))
 
 
 def _competitor(
-    entry: Entry, source: RunCurves, lap: Lap, *, rank: int | None, best: float, words: Metric, unit: str
+    entry: Entry, source: RunCurves, lap: Lap, *, rank: int | None, best: float, name: str, unit: str
 ) -> dict[str, Any]:
     run = source.run
     validation = source.epochs.values.get("val_loss", np.full(len(source.epochs), np.nan))
@@ -88,7 +98,7 @@ def _competitor(
         status = "starting"
     shown = "–" if not np.isfinite(best) else f"{format_number(best)}{unit}"
     done = f"epoch {run.epoch:,} of {run.epochs:,}"
-    place = f"rank {rank}, " if rank else ""
+    place = f"rank {rank} at equal steps, " if rank else ""
     return {
         "name": entry.title,
         "run": run.id,
@@ -108,7 +118,7 @@ def _competitor(
         "validation": _points(source.epochs.steps.astype(np.float64), validation),
         "byStep": _points(source.epochs.steps.astype(np.float64), lap.scores),
         "byTime": _points(lap.seconds, lap.scores),
-        "label": f"{entry.title}: {status}, {place}{done}, best validation {words.short} so far {shown}.",
+        "label": f"{entry.title}: {status}, {place}{done}, {name} {shown}.",
     }
 
 

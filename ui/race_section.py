@@ -172,7 +172,8 @@ def _competitors(base: Experiment, field: str) -> list[Any]:
 
 def live_race(entries: Sequence[Entry], group: str, was_active: bool) -> None:
     """The board of a race with its buttons, updated while it goes on."""
-    st.fragment(_live_race, run_every=POLL if was_active else None)(entries, group, was_active)
+    with st.container(key="race"):
+        st.fragment(_live_race, run_every=POLL if was_active else None)(entries, group, was_active)
 
 
 def _live_race(entries: Sequence[Entry], group: str, was_active: bool) -> None:

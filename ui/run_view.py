@@ -28,7 +28,7 @@ from ui.results import written
 from ui.run_history import REPLAY_BELOW, SPEEDS, Moment, Replay
 from ui.run_labels import SPLITS, STATUSES
 from ui.shared_history import UNSLOWED, Same, SharedHistory, shared_history
-from ui.steering import steering_panel
+from ui.steering import present_state, steering_panel
 
 __all__ = ["await_first_step", "live_area", "live_state", "loss_of", "loss_state", "preview_caption"]
 
@@ -75,6 +75,7 @@ def live_state(history: SharedHistory) -> dict[str, Any]:
         "version": version,
         "figure": _loss_figure(moment, history)[0],
         "cards": history.drawn("cards", Same(moment), lambda: cards(moment)),
+        "steering": present_state(moment),
         "rest": _rest(moment),
         "again": poll_interval(history.viewers),
     }

@@ -8,6 +8,7 @@ the panel stays in its place, disabled, so that nothing below it moves.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -16,12 +17,14 @@ from seqcore.errors import SeqcoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.fields import Setting
 from seqcore.experiment.live import live_settings
+from seqcore.results import metric_named
 from seqcore.runs.records import Run
 from ui import permissions, session
+from ui.event_log import number
 from ui.field_titles import by_titles
 from ui.run_history import Moment
 
-__all__ = ["steering_panel"]
+__all__ = ["present_state", "steering_panel"]
 
 RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # steps per second
 FULL_SPEED = "full speed"
@@ -44,8 +47,20 @@ def steering_panel(moment: Moment) -> None:
     with box:
         refused = permissions.refused_help(run) or (ENDED if run.ended else None)
         st.caption(refused or f"Values can change until the run ends; they hold {_when(run)}.")  # always: of one height
+        st.html(f'<div class="sl-note" data-testid="steer-now">{escape(present_state(moment))}</div>')
         _pace(run, refused)
         _fields(run, present_experiment(moment), refused)
+
+
+def present_state(moment: Moment) -> str:
+    """Step, loss and validation score in one line, because the cards may be out of sight; the chart updates it."""
+    run, last = moment.run, moment.last
+    words = metric_named(run.metric)
+    score = None if last is None else last.metrics.get(f"val_{run.metric}")
+    value = f"{100 * score:.1f}%" if words.share and score is not None else number(score)
+    loss = float(moment.curve[-1]) if len(moment.curve) else None
+    known = "" if last is None else f" after epoch {last.epoch:,}"
+    return f"Step {moment.step:,}: training loss {number(loss, 4)}, validation {words.short} {value}{known}"
 
 
 def present_experiment(moment: Moment) -> Experiment:

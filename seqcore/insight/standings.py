@@ -31,13 +31,15 @@ class Lap:
 class Standings:
     """The best score so far of each competitor at the furthest step, and at the furthest time, that all have reached.
 
-    NaN where a competitor has no score by then; `step` and `seconds` are None before all have one.
+    NaN where a competitor has no score by then; `step` and `seconds` are None before all have one. `whole` are the best
+    scores of all that each has done so far, which can't be compared before the end.
     """
 
     step: int | None
     seconds: float | None
     at_step: tuple[float, ...]
     at_time: tuple[float, ...]
+    whole: tuple[float, ...]
     higher_is_better: bool
 
     def order(self, scores: Sequence[float]) -> list[int]:
@@ -68,6 +70,7 @@ def standings(laps: Sequence[Lap], *, higher_is_better: bool) -> Standings:
         seconds,
         tuple(_best(lap.scores, lap.steps, step, higher=higher_is_better) for lap in laps),
         tuple(_best(lap.scores, lap.seconds, seconds, higher=higher_is_better) for lap in laps),
+        tuple(_best(lap.scores, lap.steps, np.inf, higher=higher_is_better) for lap in laps),
         higher_is_better,
     )
 

@@ -20,6 +20,14 @@ WATCH = """() => {
   charts.forEach((chart, i) =>
     new MutationObserver(() => window.moved[i].push(performance.now()))
       .observe(chart, { subtree: true, attributes: true, attributeFilter: ["d"] }))
+  window.faded = []
+  setInterval(() => {
+    const chart = document.querySelector("[data-testid=race-card] svg")
+    if (!chart) return
+    let opacity = 1
+    for (let node = chart; node; node = node.parentElement) opacity *= Number(getComputedStyle(node).opacity)
+    window.faded.push(opacity)
+  }, 30)
 }"""
 SAME = """() => {
   const charts = [...document.querySelectorAll("[data-testid=race-card] svg")]
@@ -42,6 +50,8 @@ def test_one_press_races_four_networks_and_shows_who_leads(page: Page, server: A
     expect(page.locator(".race-summary")).to_contain_text("leads at equal")
     assert page.evaluate(SAME)
     expect(page.locator(".race-summary")).to_contain_text("Finished.")
+    assert page.evaluate("Math.min(...window.faded)") == 1
+    expect(page.locator(".race-best small").first).to_have_text("best validation MAE of the whole run")
     moves = page.evaluate("window.moved.map((times) => times.length)")
     assert min(moves) >= 3  # while it trained, each chart was drawn again and again on the same node
     ranks = [cards.nth(i).locator(".race-rank").text_content() for i in range(4)]

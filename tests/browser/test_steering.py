@@ -53,6 +53,7 @@ def test_a_raised_learning_rate_shows_its_mark_and_a_paused_run_takes_steps(page
     paused = store.run(run.id).step
     page.get_by_role("button", name="Take steps").click()
     expect(page.get_by_test_id("cards")).to_contain_text(f"step {paused + 1:,} of")
+    expect(page.get_by_test_id("steer-now")).to_contain_text(f"Step {paused + 1:,}: training loss")
     expect(page.get_by_test_id("status")).to_have_attribute("data-status", "paused")
     panel = page.locator(f".st-key-steer-{run.id}")
     before = panel.bounding_box()

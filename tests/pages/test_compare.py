@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import seqcore
+from seqcore.events import Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
+from seqcore.results.formatting import format_number
 from seqcore.runs.races import race_experiments
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
@@ -204,12 +207,43 @@ def test_a_finished_race_is_understood_from_its_board(empty: Store) -> None:
     assert board["summary"].startswith("Finished.")
     assert sorted(one["rank"] for one in board["competitors"]) == [1, 2]
     assert all(one["progress"] == 1.0 for one in board["competitors"])
+    assert board["best"] == "best validation MAE of the whole run"
+    for one in board["competitors"]:
+        run = next(run for run in empty.runs() if run.id == one["run"])
+        assert one["best"] == format_number(min(empty.epoch_scores(run.id, ["val_mae"]).values["val_mae"]))
     assert all(len(one["byTime"][0]) == len(one["byStep"][0]) == 2 for one in board["competitors"])
     assert page.button(key="race-again")
     curves = json.loads(charts(page)["compare-curves-0"]["figure"])
     assert "loss" in curves["layout"]["yaxis"]["title"]["text"]  # the board has the scores
     times = {row["Experiment"]: row["Time"] for row in page.table[0].value.to_dict("records")}
     assert times == {one["name"]: one["time"] for one in board["competitors"]}
+
+
+def test_the_cards_of_a_race_that_goes_on_say_up_to_which_step_their_scores_are(empty: Store) -> None:
+    """One has done two epochs and the other one: the best of the first epoch is compared."""
+    started = Started(
+        device="cpu", device_reason="", threads=1, versions={}, parameters=10, split_sizes={"train": 100, "val": 3},
+        baselines={}, reference_baseline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=4, epochs=9,
+    )  # fmt: skip
+    empty.submit_together(race_experiments(BASE, {"model.architecture": ["rnn", "gru"]}), group="going")
+    leases = [lease for _ in range(2) if (lease := empty.claim()) is not None]
+    scores = ((0.5, 0.25), (0.4,))
+    for lease, own in zip(leases, scores, strict=True):
+        epochs = [
+            Epoch(n, 4 * n, {"val_loss": score, "val_mae": score}, 1.0, True) for n, score in enumerate(own, start=1)
+        ]
+        steps = np.ones(4 * len(own))
+        empty.append(lease, [started, Steps(1, steps, steps, steps), *epochs])
+    board = charts(open_page(group="going"))["board"]
+    assert board["best"] == "best validation MAE up to step 4, which all have reached"
+    assert {one["best"] for one in board["competitors"]} == {format_number(0.5), format_number(0.4)}
+    ended = [Finished("stopped", "stopped", len(own), 4 * len(own), 1.0, {}, {}, {}, None) for own in scores]
+    for lease, event in zip(leases, ended, strict=True):
+        empty.append(lease, [event])
+        lease.release()
+    board = charts(open_page(group="going"))["board"]
+    assert board["best"] == "best validation MAE of the whole run"
+    assert {one["best"] for one in board["competitors"]} == {format_number(0.25), format_number(0.4)}
 
 
 def test_a_press_acts_on_every_run_before_streamlit_can_end_it(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from seqcore.events import Changed, Finished, Started, Steps
+from seqcore.events import Changed, Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Lease, Store
+from ui.run_view import live_state
+from ui.shared_history import shared_history
 
 RATE = "training.learning_rate"
 STARTED = Started(
@@ -99,6 +101,12 @@ def text(app: AppTest) -> str:
     return "\n".join(one.value for one in (*app.caption, *app.error)).replace("\\", "").replace("\u2060", "")
 
 
+def state_line(app: AppTest) -> str:
+    """What the panel says of the run's step, loss and score."""
+    (line,) = [one.proto.body for one in app.get("html") if "steer-now" in one.proto.body]
+    return str(line)
+
+
 def test_what_is_typed_is_asked_for_and_nothing_else(store: Store, live: Lease, panel: Open) -> None:
     app = panel(live.run)
     field(app, "Learning rate").set_value(0.05)
@@ -168,6 +176,18 @@ def test_slow_motion_and_steps_of_a_paused_run(store: Store, live: Lease, panel:
     field(app, "Steps").set_value(4)
     press(app, "Take steps")
     assert asked(store, live) == [("advance", {"steps": 4})]
+
+
+def test_the_panel_shows_step_loss_and_score_which_the_chart_updates(store: Store, live: Lease, panel: Open) -> None:
+    app = panel(live.run)
+    assert "Step 2: training loss 1.000, validation MAE –" in state_line(app)
+    one = np.array([0.1234])
+    store.append(live, [Steps(3, one, one, one), Epoch(1, 3, {"val_loss": 0.2, "val_mae": 0.0151}, 0.1, True)])
+    app.run()
+    line = "Step 3: training loss 0.1234, validation MAE 0.0151 after epoch 1"
+    assert line in state_line(app)
+    history = shared_history(store.run(live.run))
+    assert live_state(history)["steering"] == line
 
 
 def test_a_queued_run_shows_what_waits_for_its_first_step(store: Store, panel: Open) -> None:

@@ -107,6 +107,7 @@ class TestStandings:
         found = standings([slow, fast], higher_is_better=False)
         assert (found.step, found.seconds) == (20, 3.0)
         assert found.at_step == (0.1, 0.4)
+        assert found.whole == (0.1, 0.3)
         assert np.isnan(found.at_time[0])
         assert (found.leader_at_step, found.leader_at_time) == (0, 1)
 
