@@ -19,13 +19,18 @@ __all__ = ["NumericCodec", "tails_of"]
 
 TAIL = 1_000  # rows kept of the end of a series, at least a window
 MOST_TAIL = 200_000  # rows kept in total
+TAIL_TIMES = 10_000  # times kept of the last ten weeks, which show at which hours and on which days there are rows
+TAIL_SPAN = np.timedelta64(70, "D")
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Tail:
-    """The end of a series: last rows `values[n, C]` in original units, their times, and the index of the first."""
+    """The end of a series: last rows `values[n, C]` in original units, their times, and the index of the first.
+
+    Times before those of the rows may precede them.
+    """
 
     values: Values
     times: NDArray[np.datetime64] | None = None
@@ -109,6 +114,8 @@ class NumericCodec(Codec):
         """Arrays that are saved with `to_dict`."""
         times = [t.times for t in self.tails if t.times is not None]
         dated = {"tail_times": np.concatenate(times).astype("datetime64[ns]").astype(np.int64)} if times else {}
+        if any(len(of) > len(t.values) for of, t in zip(times, self.tails, strict=False)):
+            dated["tail_times_lengths"] = np.array([len(of) for of in times], dtype=np.int64)
         return {
             "center": self.scalers.center,
             "scale": self.scalers.scale,
@@ -136,8 +143,12 @@ class NumericCodec(Codec):
             ends = np.cumsum(lengths)[:-1]
             times: list[Any] = [None] * len(lengths)
             if "tail_times" in arrays:
-                flat = array(arrays, "tail_times", (len(rows),)).astype(np.int64)
-                times = np.split(flat.astype("datetime64[ns]"), ends)
+                longer = "tail_times_lengths" in arrays
+                known = indices(arrays, "tail_times_lengths", (len(lengths),)) if longer else lengths
+                flat = array(arrays, "tail_times", (-1,)).astype(np.int64)
+                if known.sum() != len(flat) or (known < lengths).any():
+                    raise ValueError("tail_times_lengths don't fit the times")
+                times = np.split(flat.astype("datetime64[ns]"), np.cumsum(known)[:-1])
             starts = indices(arrays, "tail_starts", (len(lengths),)).tolist()
             return cls(
                 columns=stored.columns,
@@ -195,9 +206,13 @@ def tails_of(
 ) -> tuple[Tail, ...]:
     """The ends of the first `series` sequences, at least `need` rows each, within `MOST_TAIL` rows."""
     keep = max(need, min(TAIL, MOST_TAIL // series))
+    most = max(keep, min(TAIL_TIMES, MOST_TAIL // series))  # times
     tails = []
     for s in range(max(1, min(series, MOST_TAIL // keep))):
         start, end = max(int(offsets[s]), int(offsets[s + 1]) - keep), int(offsets[s + 1])
-        its_times = None if times is None else times[start:end].astype("datetime64[ns]")
+        its_times = None if times is None else times[max(int(offsets[s]), end - most) : end].astype("datetime64[ns]")
+        if its_times is not None and len(its_times) > end - start:
+            recent = int((its_times >= its_times[-1] - TAIL_SPAN).sum())
+            its_times = its_times[-max(end - start, recent) :].copy()
         tails.append(Tail(values[start:end].copy(), its_times, start - (int(offsets[s]) if series > 1 else 0)))
     return tuple(tails)

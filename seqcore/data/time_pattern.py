@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqcore.data.calendar import MOST_EXAMINED, Frequency, find_frequency
+from seqcore.data.calendar import Frequency, find_frequency
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
 
@@ -20,7 +20,8 @@ __all__ = ["TimePattern", "find_pattern", "future_times", "past_times"]
 Times = NDArray[np.datetime64]
 Whole = NDArray[np.int64]
 
-_MOST_PLACES = 20_000  # last places of the grid that are examined
+_MOST_TIMES = 10_000  # last times that are examined
+_MOST_PLACES = 50_000  # last places of the grid that are examined
 _REPETITIONS = 52  # last weeks, days or years that are examined
 _FEWEST = 3  # repetitions without rows from which an absence can be told
 _RARE = 0.1  # share of repetitions with rows, up to which these are exceptions, such as a shop open on one Sunday
@@ -116,7 +117,7 @@ def _multiples(start: np.datetime64, offset: Any, low: int, high: int) -> Times:
 
 
 def _pattern(times: Times, frequency: Frequency) -> TimePattern | None:
-    times = times[-MOST_EXAMINED:]
+    times = times[-_MOST_TIMES:]
     apart = np.diff(times).astype(np.int64)
     if (apart < 0).any():  # not in order: a DataFrame is taken as it is
         return None

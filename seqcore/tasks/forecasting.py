@@ -269,7 +269,7 @@ def forecast_on(model: nn.Module, config: DataConfig, codec: NumericCodec, steps
     if tail.times is not None:
         from seqcore.data.time_pattern import future_times  # imports pandas: only for data with dates
 
-        times = np.concatenate([tail.times[-used:], future_times(tail.times, steps + direct + config.lead)])
+        times = np.concatenate([tail.times[-len(rows) :], future_times(tail.times, steps + direct + config.lead)])
     with torch.inference_mode():
         count = replica_count(model)
         scaled = torch.from_numpy(scaler.transform(rows)).expand(count, -1, -1)

@@ -14,7 +14,8 @@ from seqcore.data.numeric_codec import NumericCodec
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.scaling import Scaler, Scalers, fit_scaler
 from seqcore.data.table import Table
-from seqcore.errors import DataError
+from seqcore.data.time_pattern import future_times
+from seqcore.errors import CorruptError, DataError
 from seqcore.experiment.constraints import ANCHORED
 from seqcore.experiment.experiment import Experiment
 
@@ -176,6 +177,25 @@ def test_a_codec_comes_back_the_same(kind: str, dated: bool, series: int) -> Non
         assert np.array_equal(mine.values, theirs.values)
         assert mine.start == theirs.start
         assert (mine.times is None) == (theirs.times is None)
+
+
+def test_times_of_ten_weeks_are_kept_for_the_pattern_of_a_forecast() -> None:
+    minutes = np.arange(40_000) * np.timedelta64(5, "m") + np.datetime64("2025-01-06", "ns")
+    day, clock = np.divmod(minutes.astype(np.int64) // (60 * 10**9) + 3 * 1440, 1440)
+    market = minutes[(day % 7 < 5) & (clock >= 570) & (clock < 960)]  # 78 rows a day, Monday to Friday
+    for series in (1, 3):
+        rows = (len(market) - 20,) * series
+        codec = dataset(several(rows, times=np.tile(market[:-20], series))).codec
+        back = NumericCodec.from_dict(codec.to_dict(), {name: a.copy() for name, a in codec.arrays().items()})
+        for mine, theirs in zip(codec.tails, back.tails, strict=True):
+            assert len(theirs.values) == 1_000
+            assert theirs.times is not None
+            assert theirs.times.tolist() == mine.times.tolist()  # type: ignore[union-attr]
+            assert theirs.times[-1] - theirs.times[0] <= np.timedelta64(70, "D")
+            assert future_times(theirs.times, 20).tolist() == market[-20:].tolist()
+    broken = codec.arrays() | {"tail_times_lengths": np.array([1_000, 1_000, 1_000])}
+    with pytest.raises(CorruptError, match="tail_times_lengths"):
+        NumericCodec.from_dict(codec.to_dict(), broken)
 
 
 def test_a_codec_of_an_earlier_version_is_still_read() -> None:
