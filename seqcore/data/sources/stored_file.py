@@ -199,7 +199,7 @@ class FileOptions(Source):
         choices=[
             ("auto", "Automatic", "Insert rows if at most a tenth is missing and data.missing fills them."),
             ("insert", "Insert", "Insert rows of missing values in every regular series."),
-            ("leave", "Leave out", "Only report them; rows are treated as consecutive."),
+            ("leave", "Leave out", "Report them: rows are consecutive; forecasts leave out days that never occur."),
         ],
         title="Missing time steps",
     )
