@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 import seqcore
+from seqcore.experiment.experiment import Experiment
 from seqcore.runs.store import Store
 
 pytestmark = pytest.mark.timeout(240)
@@ -27,6 +28,20 @@ def ball(server) -> str:
     store = Store(server.store)
     short = seqcore.recipe("bouncing-ball").with_changes({"training.epochs": 3})
     run = seqcore.train(short, store=store, recipe="bouncing-ball").id
+    store.close()
+    return run
+
+
+@pytest.fixture(scope="module")
+def shops(server) -> str:
+    """A run on a file of two shops, with a horizon of 4 days."""
+    store = Store(server.store)
+    days = [f"2024-{month:02}-{day:02}" for month in (1, 2, 3) for day in range(1, 29)]
+    rows = "".join(f"{d},{s},{i * size % 7}\n" for s, size in (("Nord", 1), ("Süd", 3)) for i, d in enumerate(days))
+    kept = store.put_file(f"day,Filiale,sold\n{rows}".encode(), "shops.csv")
+    data = {"data.source": "file", "data.options.hash": kept.hash, "data.options.name": kept.name}
+    few = {"data.window": 5, "data.horizon": 4, "training.epochs": 1, "data.scaling": "window-mean"}
+    run = seqcore.train(Experiment().with_changes({**data, **few}), store=store).id
     store.close()
     return run
 
@@ -78,6 +93,34 @@ def test_a_forecast_is_downloaded_as_csv(page, ball, tmp_path):
     rows = list(csv.reader((tmp_path / "forecast.csv").read_text().splitlines()))
     assert len(rows) == 4
     assert rows[0][1] == "height predicted"
+
+
+def test_forecasts_of_several_series_are_downloaded_alone_and_together(page, shops, tmp_path):
+    page.goto(f"/predict?run={shops}")
+    page.get_by_role("tab", name="Forecast").click()
+    expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("4")
+    expect(page.get_by_role("img", name="Truth and prediction")).to_be_visible()  # the scores draw the page again
+    answer, option = page.get_by_test_id("answer"), page.get_by_role("option", name="Süd")
+    first = answer.inner_text()
+    for _ in range(5):  # a list that is opened while the page is still being drawn is closed again
+        page.get_by_role("combobox", name="Series").click()
+        page.wait_for_timeout(500)
+        if option.is_visible():
+            break
+    option.click(timeout=20_000)
+    expect(answer).not_to_have_text(first, use_inner_text=True, timeout=20_000)
+    expect(page.locator("[data-test-script-state=running]")).to_have_count(0)  # the buttons below are drawn again, too
+    found = {}
+    for label in ("Download CSV", "Download all series"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=label).last.click()
+        name = download.value.suggested_filename
+        download.value.save_as(tmp_path / "forecast.csv")
+        found[name] = list(csv.reader((tmp_path / "forecast.csv").read_text(encoding="utf-8").splitlines()))
+    alone, together = found["shops-csv-süd-forecast-4.csv"], found["shops-csv-all-series-forecast-4.csv"]
+    assert alone[0][:2] == ["Filiale", "day"]
+    assert [row[0] for row in together] == ["Filiale", *["Nord"] * 4, *["Süd"] * 4]
+    assert together[5:] == alone[1:]
 
 
 @pytest.mark.parametrize("address", ["/predict", "/runs"])
