@@ -149,6 +149,7 @@ class EventWriter:
                     break
                 self._guard.wait(LOOK_INTERVAL)
         self._clock(True)
+        self._last_put = time.monotonic()  # the first steps do not wait for the disk, which all write to at this moment
         self._raise()
 
     def _set_paused(self, paused: bool) -> None:
