@@ -116,11 +116,17 @@ def _symbols(profile: Profile) -> list[Box]:
 def _missing(profile: Profile) -> list[Box]:
     if not profile.columns:
         return []
-    steps = f"{profile.missing_times:,} missing time steps" if profile.missing_times else "no missing time steps"
-    if profile.inserted_times:
-        rows = f"{counted(profile.inserted_times, 'row')} inserted for missing time steps"
-        steps = f"{steps}, {rows}" if profile.missing_times else rows
-    return [("Missing values", f"{profile.missing:,}", steps if profile.span else "empty cells")]
+    columns = len(profile.columns) + profile.columns_omitted
+    inserted = min(profile.inserted_times * columns, profile.missing)
+    if not profile.missing and not profile.missing_times:
+        return [("Missing values", "0", "no missing time steps" if profile.span else "empty cells")]
+    notes = [counted(profile.missing - inserted, "empty cell")]
+    if inserted:
+        notes.append(f"{inserted:,} in {counted(profile.inserted_times, 'inserted row')}")
+    text = ", ".join(notes)
+    if profile.missing_times:  # they have no rows, so that no value of theirs is counted
+        text += f"; no rows for {counted(profile.missing_times, 'time step')}"
+    return [("Missing values", f"{profile.missing:,}", text)]
 
 
 def _windows(profile: Profile) -> Box:

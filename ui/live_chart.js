@@ -143,9 +143,11 @@ function fitNarrow(layout, width) {
 
 const TOOLBAR = 30 // pixels: the row above legend and plot that has the title, Plotly's buttons and our switch
 const SMALL = 200 // pixels: a lower chart has no toolbar
+const SLIM = 320 // pixels: nor has a narrower one
 
 function hasToolbar(chart) {
-  return chart.data.height >= SMALL && !matchMedia("(max-width: 640px)").matches // as in live_chart.css
+  const fits = chart.data.height >= SMALL && chart.node.clientWidth >= SLIM
+  return fits && !matchMedia("(max-width: 640px)").matches // as in live_chart.css
 }
 
 /* Keeps the row of the toolbar free: what is below it begins lower. `chart.legend` is the height of a drawn legend. */

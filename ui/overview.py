@@ -30,10 +30,13 @@ from ui.text_preview import text_preview
 __all__ = ["check", "data_plot", "data_warnings", "known_errors", "parameters", "predicted", "table", "title"]
 
 SMALL = {"lines": 130, "examples": 220, "maps": 220, "videos": 150}  # heights of the small plots, in pixels
+SMALL_SERIES = (60, 36)  # of several series: their names and the axis, and a panel for each
+LISTED = 3  # so many notes on the import are a list
 FEW_PANELS = 2  # of more panels in a small plot, the tick labels would overlap
 SPLIT_COLORS = (
     "Orange: training split. Green: validation split, scored during training. Pink: test split, scored at the end."
 )
+EACH_SERIES = "One color for each series. Shaded: validation split (green) and test split (pink)."
 ONE_OF_EACH = "One sequence of each class, one line per column."
 
 
@@ -81,15 +84,21 @@ def data_plot(experiment: Experiment | None, table: Table | None, *, small: bool
     if form == "text":
         text_preview(table, data.validation_fraction, data.test_fraction, small=small, testid=key)
     else:
-        figure, height = _figure(data.model_dump_json(), table, small=small)
+        figure, height, by_series = _figure(data.model_dump_json(), table, small=small)
         live_chart(figure, key=key, label="The data, colored by split", height=height, revision=experiment.to_json())
     if small:
         return
     reading = SPLIT_COLORS if data.validation_fraction and data.test_fraction else ""
     if form == "examples" and len(_named_columns(data) or table.columns) > 1:
         reading = ONE_OF_EACH
+    if form == "lines" and by_series:
+        reading = EACH_SERIES if reading else "One color for each series."
     shown = reading if form in ("text", "lines", "examples") else ""
-    st.caption(" ".join((f"{table.summary}.", *(session.escape(note) for note in table.notes), shown)))
+    notes = [session.escape(note) for note in table.notes]
+    if len(notes) < LISTED:
+        st.caption(" ".join((f"{table.summary}.", *notes, shown)))
+    else:
+        st.caption(f"{table.summary}. {shown}\n\n" + "\n".join(f"- {note}" for note in notes))
 
 
 def _named_columns(data: DataConfig) -> tuple[str, ...]:
@@ -110,24 +119,34 @@ def _form(data: DataConfig, table: Table) -> Literal["text", "lines", "examples"
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _figure(data_json: str, _table: Table, *, small: bool) -> tuple[str, int]:
-    """The figure as the chart takes it, and its height. Cached, since thinning a long table takes time."""
+def _figure(data_json: str, _table: Table, *, small: bool) -> tuple[str, int, bool]:
+    """The figure as the chart takes it, its height, and whether series have a color each, not the splits.
+
+    Cached, since thinning a long table takes time. A small figure of several series shows the first target only.
+    """
     data, table = DataConfig.model_validate_json(data_json), _table
     form, columns = _form(data, table), _named_columns(data)
     fractions: Any = {"validation_fraction": data.validation_fraction, "test_fraction": data.test_fraction}
+    series: tuple[str, ...] = ()
     if form == "lines":
-        figure = plot_table(table_info(table, columns=columns, max_points=400 if small else 6000, **fractions))
+        several = small and len(table.names) > 1 and not table.independent
+        columns = PredictedColumns.of(table.columns, data).targets[:1] if several else columns
+        points = (1200 if several else 400) if small else 6000
+        info = table_info(table, columns=columns, max_points=points, **fractions)
+        figure, series = plot_table(info), info.series
     else:
         figure = plot_examples(examples_info(table, columns=columns, **fractions))
         figure.update_annotations(font_size=10 if small else 13)
     if not small:
-        return figure_text(figure), max(int(figure.layout.height or 240), 320)
-    figure.update_layout(showlegend=False, margin={"t": 4, "b": 0})
-    figure.update_xaxes(title_text="", nticks=4)
+        return figure_text(figure), max(int(figure.layout.height or 240), 320), bool(series)
+    figure.update_layout(showlegend=bool(series), margin={"t": 24 if series else 4, "b": 0})
+    left_out = f"not drawn: {info.omitted}" if series and info.omitted else ""
+    figure.update_xaxes(title_text=left_out, nticks=4)
     figure.update_yaxes(title_text="", nticks=3)
     if form != "videos" and len(list(figure.select_yaxes())) > FEW_PANELS:
         figure.update_yaxes(showticklabels=False)
-    return figure_text(figure), SMALL[form]
+    height = SMALL_SERIES[0] + SMALL_SERIES[1] * len(series) if series else SMALL[form]
+    return figure_text(figure), height, bool(series)
 
 
 def predicted(experiment: Experiment, table: Table) -> None:

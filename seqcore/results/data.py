@@ -77,6 +77,15 @@ class TableInfo(NamedTuple):
     omitted: str  # what is not drawn, in words, or nothing
     x_title: str
 
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The names of several series that are told apart by color, each cut in time; none where the splits are."""
+        splits: dict[str, set[str]] = {}
+        for segment in self.segments:
+            splits.setdefault(segment.series, set()).add(segment.split)
+        alike = len({frozenset(own) for own in splits.values()}) == 1
+        return tuple(splits) if len(splits) > 1 and alike else ()
+
 
 class Example(NamedTuple):
     """One sequence: a line's `values[T]` (of one `column`), a map's `[F, T]`, or a video's frames side by side,

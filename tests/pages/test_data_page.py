@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -202,6 +203,13 @@ def test_missing_values_and_settings_without_windows_are_findings(page: AppTest)
     page.number_input(key="data:data.window").set_value(500).run()
     assert not page.exception
     assert "no-windows" in findings(page)
+
+
+def test_the_missing_values_are_the_sum_of_empty_cells_and_those_of_inserted_rows(page: AppTest) -> None:
+    days = np.datetime64("2024-01-01") + np.arange(200)
+    rows = [f"{day},{'' if i == 20 else i % 7},{i % 5}" for i, day in enumerate(days) if i not in (50, 90, 91)]
+    upload(open_source(page, "file"), "shop.csv", "\n".join(["day,sales,guests", *rows]).encode())
+    assert "<span>Missing values</span><b>7</b><small>1 empty cell, 6 in 3 inserted rows</small>" in html(page)
 
 
 def test_a_link_to_an_unknown_file_is_one_error(page: AppTest) -> None:

@@ -16,6 +16,7 @@ from seqcore.results.thinning import evenly, thin
 __all__ = ["table_info"]
 
 MAX_SEQUENCES = 12
+MAX_SERIES = 8  # named, each in a color of its own
 MAX_COLUMNS = 6
 MAX_SYMBOLS = 240
 
@@ -30,7 +31,7 @@ def table_info(
 ) -> TableInfo:
     """A table with its splits: consecutive rows of a series, or whole sequences where these are independent.
 
-    `columns` selects (empty: all); at most 6 columns of at most 12 sequences.
+    `columns` selects (empty: all); at most 6 columns of at most 12 sequences, or 8 series.
     """
     wanted = [c for c in (columns or table.columns) if c in table.columns]
     drawn = wanted[:MAX_COLUMNS]
@@ -59,7 +60,7 @@ def table_info(
     if len(wanted) > len(drawn):
         more.append(f"{len(wanted) - len(drawn)} more columns")
     if len(table.lengths) > len(sequences):
-        more.append(f"{len(table.lengths) - len(sequences):,} more sequences")
+        more.append(f"{len(table.lengths) - len(sequences):,} more {table.sequence_unit.many}")
     shown = sum(len(s.y) for s in segments)
     if table.symbolic and len(sequences) == len(table.lengths) and shown < len(table):
         more.append(f"{len(table) - shown:,} more symbols")
@@ -73,9 +74,14 @@ def table_info(
 
 
 def _sequences(table: Table) -> list[int]:
-    """The sequences to draw, spread over all of them, so that each split is shown."""
+    """The sequences to draw: of series with names the first, else some spread over all, so that each split is shown."""
     count = len(table.lengths)
-    return list(range(min(count, MAX_SYMBOLS))) if table.symbolic else evenly(count, MAX_SEQUENCES).tolist()
+    if table.symbolic:
+        return list(range(min(count, MAX_SYMBOLS)))
+    if table.names and not table.independent:
+        return list(range(min(count, MAX_SERIES)))
+    spread: list[int] = evenly(count, MAX_SEQUENCES).tolist()
+    return spread
 
 
 def _x(table: Table, start: int, stop: int) -> NDArray[Any]:

@@ -179,21 +179,31 @@ def test_sound_is_drawn_over_seconds_and_frequencies() -> None:
     assert max(shown.data[0].x) < 0.5
 
 
-def test_names_of_several_series_at_the_ends_of_lines_do_not_overlap() -> None:
+def test_several_series_have_a_color_and_a_name_each_and_their_splits_are_shaded() -> None:
     table = SOURCES["stocks"].load()(company="series").table()
     figure = plot_table(table_info(table, **HELD_OUT))
-    labels = {a.text: a for a in figure.layout.annotations}
-    assert set(labels) == set(table.names)
-    ends = {name: table.values[end - 1, 0] for name, end in zip(table.names, table.offsets[1:], strict=True)}
-    assert all(labels[name].y == pytest.approx(end) for name, end in ends.items())
+    named = [trace for trace in figure.data if trace.showlegend]
+    assert tuple(trace.name for trace in named) == table.names
+    assert len({(trace.line.color, trace.line.dash) for trace in named}) == len(table.names)
+    assert len({trace.yaxis for trace in named}) == len(table.names)  # each in a panel of its own
+    colors = {trace.name: trace.line.color for trace in named}
+    assert all(trace.line.color == colors[trace.meta] for trace in figure.data)
     assert table.times is not None
-    assert {np.datetime64(a.x) for a in labels.values()} == {table.times[-1]}  # as the axis reads it
-    spread = float(np.ptp(table.values))
-    pixels = sorted((a.y / spread * (figure.layout.height - 75)) + a.yshift for a in labels.values())
-    assert min(np.diff(pixels)) > 12.9
-    assert {trace.meta for trace in figure.data} == set(table.names)
+    validation, test = figure.layout.shapes
+    assert validation.x0 < test.x0
+    assert np.datetime64(test.x1) == table.times[-1]  # as the axis reads it
 
 
-def test_a_single_series_and_series_without_names_have_no_labels() -> None:
+def test_of_many_series_the_first_are_drawn_and_the_others_counted() -> None:
+    values, names = np.arange(200.0)[:, None], tuple(f"shop {i}" for i in range(10))
+    table = Table(values, ("sales",), offsets=np.arange(11) * 20, names=names)
+    figure = plot_table(table_info(table, **HELD_OUT))
+    assert tuple(trace.name for trace in figure.data if trace.showlegend) == names[:8]
+    assert "2 more series" in figure.layout.xaxis.title.text
+
+
+def test_a_single_series_and_series_without_names_have_the_colors_of_the_splits() -> None:
     for table in (SOURCES["stocks"].load()().table(), sequences(1)):
-        assert not plot_table(table_info(table, **HELD_OUT)).layout.annotations
+        figure = plot_table(table_info(table, **HELD_OUT))
+        assert {trace.name for trace in figure.data} == {"training", "validation", "test"}
+        assert not figure.layout.shapes
