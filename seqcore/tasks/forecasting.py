@@ -237,7 +237,8 @@ def _features(codec: NumericCodec, dates: Times | None, count: int) -> Tensor | 
 
 def direct_steps(config: DataConfig) -> int:
     """The number of steps after the end of the data that need no predicted value as an input."""
-    return config.lead - 1 + (1 if is_recursive(config) else config.horizon)
+    at_once = 1 if is_recursive(config) else config.horizon
+    return -(-config.lead // at_once) * at_once  # a forecast predicts whole horizons, one after the other
 
 
 def unknown_input(codec: NumericCodec) -> str | None:

@@ -128,6 +128,16 @@ def test_a_forecast_with_an_input_that_is_not_predicted_has_intervals() -> None:
     assert np.isfinite(ahead.low).all()
 
 
+@pytest.mark.parametrize(("lead", "limit"), [(1, 3), (2, 3), (4, 6)])
+def test_a_forecast_to_its_limit_is_known(lead: int, limit: int) -> None:
+    table = series(noise(300).cumsum(), noise(300, 1))
+    data = {"inputs": ["c0", "c1"], "target": ["c0"], "horizon": 3, "lead": lead}
+    _, content, _ = finished(fit(experiment(data, epochs=1, interval_coverage=0.0), data=table))
+    predictor = Predictor.from_checkpoint(content)
+    assert predictor.forecast_limit == (limit, "c1")
+    assert np.isfinite(predictor.forecast(limit).prediction).all()
+
+
 def test_a_model_that_runs_free_is_calibrated_as_it_runs() -> None:
     data = {"horizon": 4, "multi_step": "recursive", "scaling": "last-value"}
     end, content, _ = finished(fit(experiment(data), data=series(noise(1_500).cumsum())))
