@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import connection, forkserver
 from multiprocessing.reduction import DupFd
 from pathlib import Path
@@ -31,6 +32,17 @@ def start_server(root: Path) -> None:
         forkserver.ensure_running()
 
 
+@contextlib.contextmanager
+def _nameless_main() -> Iterator[None]:
+    """A main module without a file: a new process runs that of its parent, which a tested page may have taken over."""
+    ours = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = ours
+
+
 class Forked:
     """`python -m MODULE ARGUMENTS` with pipes for its standard streams: what the tests need of `subprocess.Popen`."""
 
@@ -43,7 +55,8 @@ class Forked:
         own = [read if number else write for number, (read, write) in enumerate(pipes)]
         given = (module, arguments, dict(environment), str(folder))
         self._process = _CONTEXT.Process(target=_run, args=(_Streams(theirs), *given), daemon=True)
-        self._process.start()
+        with _nameless_main():
+            self._process.start()
         for handle in theirs:
             os.close(handle)
         self._guard = threading.Lock()
