@@ -56,8 +56,12 @@ def test_a_raised_learning_rate_shows_its_mark_and_a_paused_run_takes_steps(page
     expect(page.get_by_test_id("steer-now")).to_contain_text(f"Step {paused + 1:,}: training loss")
     expect(page.get_by_test_id("status")).to_have_attribute("data-status", "paused")
     panel = page.locator(f".st-key-steer-{run.id}")
-    before = panel.bounding_box()
+    status = page.get_by_test_id("status")
+    place = (  # within the page, which scrolls to the button
+        "(panel, top) => [panel.getBoundingClientRect().top - top.getBoundingClientRect().top, panel.offsetHeight]"
+    )
+    before = panel.evaluate(place, status.element_handle())
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_test_id("status")).to_have_attribute("data-status", "stopped")
     expect(rate).to_be_disabled()
-    assert panel.bounding_box() == before
+    assert panel.evaluate(place, status.element_handle()) == before
