@@ -23,9 +23,10 @@ POLL = 0.2  # seconds between two looks at the runs of a race
 
 FAIRNESS = (
     "Fair: the same data, splits, seed, order of windows, epochs and batch size. None takes its first step before all "
-    "have loaded their data, each in a process and a slot of its own with one thread: the operating system gives them "
-    "equal shares of the cores, whatever their order. Other queued runs wait for a free slot, and what else runs slows "
-    "all alike. Once the first has finished the others run faster, so equal time is compared up to then."
+    "have loaded their data, or a minute has passed. Each has a process and a slot of its own with one thread: the "
+    "operating system gives them equal shares of the cores, whatever their order. Other queued runs wait for a free "
+    "slot, and what else runs slows all alike. Once the first has finished the others run faster, so equal time is "
+    "compared up to then."
 )
 """How a race is made fair, for people."""
 MOST_SEEDS = 64
