@@ -17,7 +17,7 @@ SHOWN = {
 OURS = "this project"
 WIDTH, LEFT, TOP, BAR, STEP, GAP = 860, 216, 74, 14, 22, 22
 RIGHT, NUMBER = 90, 34  # for the numbers behind the bars
-# Okabe-Ito blue for this project, grey for the others, as in all figures of the project
+# Okabe-Ito blue for this project, gray for the others, as in all figures of the project
 STYLE = """
 text { font: 13px "Source Sans", "Source Sans Pro", system-ui, sans-serif; fill: #1C1E21 }
 .title { font-size: 16px; font-weight: 600 } .quiet { fill: #6A6F76 } .number { font-variant-numeric: tabular-nums }

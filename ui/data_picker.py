@@ -144,7 +144,7 @@ def file_choice(selected: str) -> Experiment | None:
             key="upload",
             disabled=refused is not None,
             type=[f".{suffix}" for suffix in SUFFIXES],
-            help="Time series (CSV, TSV, Parquet), labelled sequences (CSV, TS), text (TXT), sentence pairs (TSV), "
+            help="Time series (CSV, TSV, Parquet), labeled sequences (CSV, TS), text (TXT), sentence pairs (TSV), "
             "audio (WAV, or a ZIP of WAV files). The format is detected. The file stays on this machine.",
         )
         if known:

@@ -31,7 +31,7 @@ from ui.live_chart import figure_text, live_chart
 __all__ = ["details", "facts", "findings", "profile_of", "sample_inputs_section"]
 
 MAX_MARKED = 6  # targets of a window that are marked by rings
-MAX_LABELLED_COLUMNS = 12  # of labelled sequences, beyond which the columns are not listed
+MAX_LABELED_COLUMNS = 12  # of labeled sequences, beyond which the columns are not listed
 _STYLE = "<style>" + Path(__file__).with_name("data_sections.css").read_text(encoding="utf-8") + "</style>"
 
 
@@ -161,7 +161,7 @@ def details(profile: Profile, experiment: Experiment, table: Table) -> None:
     sections += [partial(_vocabulary, profile, experiment, i) for i in range(len(profile.vocabularies))]
     if profile.independent and profile.lengths.longest > profile.lengths.shortest:
         sections.append(lambda: _lengths(profile, experiment, table))
-    few = profile.classes is None or len(profile.columns) <= MAX_LABELLED_COLUMNS
+    few = profile.classes is None or len(profile.columns) <= MAX_LABELED_COLUMNS
     if table.tabular and few:
         sections.append(lambda: _columns(profile))
     for i in range(0, len(sections), 2):

@@ -1,7 +1,7 @@
 """What the sections of the Inspect page are given: a model at a snapshot, an example, and the internals on it.
 
 Results are kept by run, step, replica and example, so that the time slider finds them ready: a section asks for what it
-draws through `Inspected.find`, and the same is found for the neighbouring snapshots once the page is drawn.
+draws through `Inspected.find`, and the same is found for the neighboring snapshots once the page is drawn.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Inspected:
         """`work(self)`, kept under `name` for this run, step, replica and example. SeqcoreError as `work` raises it.
 
         `work` must not call Streamlit, and depends on nothing else than what is kept apart here: put further choices
-        into `name`. It is called for the neighbouring snapshots too, in another thread.
+        into `name`. It is called for the neighboring snapshots too, in another thread.
         """
         self.asked[name] = work
         return self.cache.result((self.key, name), lambda: work(self), locked=(self.run.id, self.at, self.replica))
@@ -161,14 +161,14 @@ def _probe(inspected: Inspected) -> InternalsView:
     return probe(inspected.predictor, inspected.example)
 
 
-def prefetch(inspected: Inspected, neighbours: Sequence[Snapshot]) -> None:
+def prefetch(inspected: Inspected, neighbors: Sequence[Snapshot]) -> None:
     """Find for other snapshots, in the background, what was asked for this one; earlier such work is given up."""
     store, cache, asked = session.store(), inspected.cache, dict(inspected.asked)
     run, replica = inspected.run, inspected.replica
 
     def work(token: Token) -> None:
         time.sleep(PAUSE)
-        for snapshot in neighbours:
+        for snapshot in neighbors:
             try:
                 if not token.wanted():
                     return

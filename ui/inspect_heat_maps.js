@@ -154,7 +154,7 @@ function drawMaps(view) {
   view.root.dataset.at = String(view.data.at)
 }
 
-/* With more units than pixels, neighbouring units are averaged; steps stay sharp. */
+/* With more units than pixels, neighboring units are averaged; steps stay sharp. */
 function squeezed(picture, tall) {
   const rows = Math.max(1, Math.round(tall * (window.devicePixelRatio || 1)))
   if (picture.height <= rows) return picture
@@ -325,11 +325,11 @@ function drawLine(view, map, values) {
   else if (input.kind === "map") {
     const cells = (view.inputCells ??= numbers(input.cells))
     const rows = Array.from({ length: input.rows }, (_, i) => input.rows - 1 - i)
-    const grey = new Uint8ClampedArray(768)
+    const gray = new Uint8ClampedArray(768)
     const ink = rgb(colors.ink)
-    for (let i = 0; i < 256; i++) grey.set(colors.background.map((c, j) => c + ((ink[j] - c) * i) / 255), 3 * i)
+    for (let i = 0; i < 256; i++) gray.set(colors.background.map((c, j) => c + ((ink[j] - c) * i) / 255), 3 * i)
     context.imageSmoothingEnabled = false
-    context.drawImage(image(cells, view.columns, rows, grey, false), LEFT, 6, inner, split - 20)
+    context.drawImage(image(cells, view.columns, rows, gray, false), LEFT, 6, inner, split - 20)
   }
   context.fillStyle = colors.quiet
   context.textAlign = "left"

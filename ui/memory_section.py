@@ -203,7 +203,7 @@ def _states(inspected: Inspected) -> StateGradientsView:
 
 
 def _states_figure(inspected: Inspected, *, name: str, layer: int) -> tuple[str, int]:
-    """The picture as text, and its height in pixels: drawn once, and ahead for the neighbouring snapshots."""
+    """The picture as text, and its height in pixels: drawn once, and ahead for the neighboring snapshots."""
     view = inspected.find("state-gradients", _states).with_title("")
     figure = plot_state_gradients(state_gradients_info(view, name=name, layer=layer))
     return figure_text(figure), int(figure.layout.height)

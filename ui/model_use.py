@@ -234,7 +234,7 @@ def generate(run: Run, predictor: Predictor, table: Table) -> None:
             return
         text = predictor.generate(prompt, int(steps), temperature=float(temperature), seed=int(seed), top_k=int(top_k))
         letters(prompt, text)
-        st.caption("Grey: prompt. Blue: generated.")
+        st.caption("Gray: prompt. Blue: generated.")
         st.download_button(
             "Download text", prompt + text, f"{file_stem(run_labels.title(run), 'generated')}.txt", "text/plain",
             key=f"text-{run.id}", icon=":material/download:", on_click="ignore",
@@ -278,7 +278,7 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
             run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predictions"),
             reading="The score is only meaningful for data that were not used in training.",
         )  # fmt: skip
-        partly = predictor.is_partly_labelled(new)
+        partly = predictor.is_partly_labeled(new)
         answer_table(
             _predict_new(_name(run, predictor), predictor.step, upload.file_id, changes, predictor, new)
             if partly

@@ -112,10 +112,10 @@ def _form(data: DataConfig, table: Table) -> Literal["text", "lines", "examples"
         return "text"
     if not table.tabular:
         return "videos"
-    labelled = table.labels is not None
-    if len(table.columns) > MANY_COLUMNS and (labelled or not _named_columns(data)):
+    labeled = table.labels is not None
+    if len(table.columns) > MANY_COLUMNS and (labeled or not _named_columns(data)):
         return "maps"
-    return "examples" if labelled else "lines"
+    return "examples" if labeled else "lines"
 
 
 @st.cache_data(show_spinner=False, max_entries=32)

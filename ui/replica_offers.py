@@ -81,7 +81,7 @@ class Offers:
             found = self._process.result()
             with self._guard:
                 self._process = None
-                if self._wanted == wanted:  # not cancelled
+                if self._wanted == wanted:  # not canceled
                     self._wanted = None
                     self._remember(key, found)
 

@@ -101,7 +101,7 @@ def _cell(value: Any, column: str = "") -> str:
 
 
 def letters(prompt: str, generated: str) -> None:
-    """The prompt in grey, the generated text in blue."""
+    """The prompt in gray, the generated text in blue."""
     st.html(f'{_STYLE}<p class="sl-letters" data-testid="letters"><i>{html(prompt)}</i><b>{html(generated)}</b></p>')
 
 

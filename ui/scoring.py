@@ -18,7 +18,7 @@ PATIENCE = 1.0  # seconds: shorter evaluations are waited for, so that the layou
 
 
 class Scoring:
-    """One evaluation in a thread of its own. `work` is given a function that tells whether it was cancelled; it must
+    """One evaluation in a thread of its own. `work` is given a function that tells whether it was canceled; it must
     not call Streamlit."""
 
     def __init__(self, work: Callable[[Callable[[], bool]], Evaluation]) -> None:
@@ -68,9 +68,9 @@ def scoring(run: str, step: int, split: str, _table: Table) -> Scoring:
     """The evaluation of the best weights, as of the checkpoint at `step`, on a split of the run's data."""
     store = session.store()
 
-    def work(cancelled: Callable[[], bool]) -> Evaluation:
+    def work(canceled: Callable[[], bool]) -> Evaluation:
         predictor = store.predictor(run, at="best")  # a separate one: the page uses the other one meanwhile
-        with predictor.interruptible(cancelled):
+        with predictor.interruptible(canceled):
             return predictor.evaluate(_table, split=split)
 
     return Scoring(work)

@@ -20,7 +20,7 @@
   }
 
   /* The page is hidden (theme.css) until its script has ended or has sent all that can be sent at once, so that nothing
-   * moves while it is seen: controls come one after the other, and each of a kind for the first time as a grey bar. If
+   * moves while it is seen: controls come one after the other, and each of a kind for the first time as a gray bar. If
    * nothing has changed for a while, what there is is shown. */
   function isComplete() {
     const main = document.querySelector("[data-testid=stMain]")

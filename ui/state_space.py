@@ -46,7 +46,7 @@ def state_space(inspected: Inspected) -> None:
     key = f"state-space-{inspected.run.id}"
     _component(key=key, data={**data, "name": key})
     st.caption(
-        f"Each point is the {data['what']} after one step of the input, from the first (grey) to the last (blue); "
+        f"Each point is the {data['what']} after one step of the input, from the first (gray) to the last (blue); "
         "points that lie together are similar states. The components are those of this example at this snapshot."
     )
 

@@ -166,7 +166,7 @@ function cut(text, most) {
   return letters.length <= most ? text : `${letters.slice(0, Math.max(1, most - 1)).join("")}…`
 }
 
-/* The label of a step that is cut at its beginning, since neighbours differ at their ends: "1258" of "row 1258". */
+/* The label of a step that is cut at its beginning, since neighbors differ at their ends: "1258" of "row 1258". */
 function cutBefore(text, most) {
   const letters = [...text]
   if (letters.length <= most) return text

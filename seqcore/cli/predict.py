@@ -121,7 +121,7 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
         print_questions(out, table.report)
     if not predictor.can_score(table):
         return _answers(args, out, predictor.predict(table, beam=args.beam), {"run": run.id, "file": name})
-    if predictor.is_partly_labelled(table):  # all are predicted, and those with a label are scored below
+    if predictor.is_partly_labeled(table):  # all are predicted, and those with a label are scored below
         _answers(args, out, predictor.predict(table, beam=args.beam), {"run": run.id, "file": name})
         args = argparse.Namespace(**{**vars(args), "csv": None})
     scored = {"file": name, "notes": list(table.notes), **report_object(table.report)}

@@ -106,7 +106,7 @@ def _order_seed(seed: int, epoch: int) -> int:
 def _order(n: int, training: TrainingConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
     """The numbers below n in the order of an epoch, in pieces.
 
-    Beyond a pool, shuffling has two steps (blocks of neighbours, then within a pool of blocks), so that the first
+    Beyond a pool, shuffling has two steps (blocks of neighbors, then within a pool of blocks), so that the first
     batch of a very long series doesn't wait for a full permutation.
     """
     if not training.shuffle:

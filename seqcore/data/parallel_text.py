@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.sentences import cut_sentence, normalised
+from seqcore.data.sentences import cut_sentence, normalized
 from seqcore.data.table import Table
 from seqcore.data.token_encoder import TokenEncoder
 from seqcore.errors import DataError
@@ -43,7 +43,7 @@ def pairs_table(
     same, sentence = array("q"), array("q")  # hashes of the pair and of the words of the sentence
     empty: list[int] = []
     for row, (a, b) in enumerate(pairs, 1):
-        source, target = normalised(a), normalised(b)
+        source, target = normalized(a), normalized(b)
         if not source or not target:
             empty.append(row)
             continue

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, StrictStr
 
 from seqcore.data.codec import Codec
-from seqcore.data.sentences import cut_sentence, normalised
+from seqcore.data.sentences import cut_sentence, normalized
 from seqcore.data.stored_codec import Count, Names, Stored, array, decoding, indices
 from seqcore.data.table import Table
 from seqcore.data.vocabulary import UNKNOWN, Vocabulary
@@ -118,7 +118,7 @@ class ParallelTextCodec(Codec):
 
     def read(self, text: str) -> list[str]:
         """Tokenize a typed sentence and add the usual final mark if there is none."""
-        words = cut_sentence(normalised(text))
+        words = cut_sentence(normalized(text))
         if words and self.endings and not any(mark in MARKS for mark in bare(words[-1])):
             first = self.source.known(next((w for w in words if is_word(w)), ""), first=True)
             words.append(self.endings.get(first, self.endings.get("", "")))

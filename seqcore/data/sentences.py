@@ -14,7 +14,7 @@ from functools import lru_cache
 from seqcore.data.text import cut_words
 from seqcore.results.spacing import JOINED, SPACED, Spacing
 
-__all__ = ["cut_sentence", "normalised"]
+__all__ = ["cut_sentence", "normalized"]
 
 _LONGEST = 60  # characters of a word; longer ones are split
 
@@ -37,7 +37,7 @@ _TAIL = re.compile(
 )
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """Unified apostrophes, hyphens and spaces, Unicode in NFC, no redundant white space."""
     return " ".join(unicodedata.normalize("NFC", text).translate(_TRANSLATED).split())
 

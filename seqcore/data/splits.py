@@ -41,7 +41,7 @@ def split_bounds(
 def assigned_splits(table: Table, validation_fraction: float, test_fraction: float) -> NDArray[np.int64]:
     """The split (index in `SPLITS`) of each independent sequence, [S].
 
-    In order of the sequences; labelled sequences are shuffled with a fixed seed and stratified by class, and `groups`
+    In order of the sequences; labeled sequences are shuffled with a fixed seed and stratified by class, and `groups`
     are not divided.
     """
     count = len(table.lengths)

@@ -143,7 +143,7 @@ class Table:
 
     @property
     def kind(self) -> str:
-        """The kind of data in words: "one series", "labelled texts", "pairs of sentences", ..."""
+        """The kind of data in words: "one series", "labeled texts", "pairs of sentences", ..."""
         if self.paired is not None:
             return "pairs of sentences"
         many = len(self.lengths) > 1
@@ -157,7 +157,7 @@ class Table:
             one, several = "one series", "sequences" if self.labels is not None else "many series"
             if self.independent and many and self.labels is None:
                 return "independent sequences"
-        return f"labelled {several}" if self.labels is not None else several if many else one
+        return f"labeled {several}" if self.labels is not None else several if many else one
 
     @property
     def unit(self) -> StepUnit:

@@ -183,7 +183,7 @@ class Setting:
 
 
 def _number(value: float) -> str:
-    return f"{value:g}" if value < 1e6 else f"{value:.0f}"
+    return f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"
 
 
 class _Extra(TypedDict, total=False):

@@ -19,12 +19,13 @@ MOVED_OPTIONS: dict[str, str] = {"model.nonlinearity": "rnn", "model.forget_bias
 """Field of every model in version 0.2 -> the architecture whose `model.options` now has it."""
 
 RENAMED_VALUES: dict[str, dict[str, str]] = {
+    "data.options.kind": {"labelled-text": "labeled-text"},
     "data.task": {"symbols": "language-modeling"},
     "data.predict": {"next": "last", "every-step": "every"},
     "data.multi_step": {"free-running": "recursive"},
     "data.scaling": {"relative": "last-value", "log-relative": "log-last-value", "seasonal-relative": "seasonal"},
 }
-"""Dotted path -> value of version 0.2 -> current value."""
+"""Dotted path -> value of an earlier version -> current value."""
 
 
 def migrate_paths(values: Mapping[str, Any], architecture: str) -> dict[str, Any]:
@@ -43,9 +44,15 @@ def migrate_paths(values: Mapping[str, Any], architecture: str) -> dict[str, Any
             new = path.replace("model.", "model.options.")
         if new != path and new in values:
             continue
-        old_values = RENAMED_VALUES.get(new)
-        moved[new] = old_values.get(value, value) if old_values and isinstance(value, str) else value
+        moved[new] = _current(new, value)
     return moved
+
+
+def _current(path: str, value: Any) -> Any:
+    """A value under its current name, or a section of options with current values."""
+    if isinstance(value, Mapping):
+        return {name: _current(f"{path}.{name}", option) for name, option in value.items()}
+    return RENAMED_VALUES.get(path, {}).get(value, value) if isinstance(value, str) else value
 
 
 def migrate(values: Mapping[str, Any], architecture: str) -> dict[str, Any]:

@@ -245,7 +245,7 @@ class Predictor:
         """Whether new data have targets, as `evaluate` needs; without them, `predict` takes the table."""
         return self._task.can_score(table)
 
-    def is_partly_labelled(self, table: Table) -> bool:
+    def is_partly_labeled(self, table: Table) -> bool:
         """Whether some sequences of new data have no label; `evaluate` takes the others."""
         return self.can_score(table) and table.labels is not None and bool(np.any(table.labels == ""))
 
@@ -307,7 +307,7 @@ class Predictor:
         task, codec = self._task_with(beam), self._codec
         if split is None:
             table = self._input_schema.match(table)
-            if self.is_partly_labelled(table) and table.labels is not None:
+            if self.is_partly_labeled(table) and table.labels is not None:
                 table = table.select(np.flatnonzero(table.labels != ""))
             task = self._task_with(beam, validation_fraction=0.0, test_fraction=0.0, stride=1)
         with on_one_thread():

@@ -1,6 +1,6 @@
 """Gradients of one example: of the loss with respect to the states, and of a prediction with respect to the inputs.
 
-Of the loss, itemised by the step that it comes from: Cashman, Patterson, Mosca, Watts, Robinson and Chang 2017,
+Of the loss, itemized by the step that it comes from: Cashman, Patterson, Mosca, Watts, Robinson and Chang 2017,
 "RNNbow: Visualizing Learning via Backpropagation Gradients in Recurrent Neural Networks". Of a prediction: Madsen 2019,
 "Visualizing memorization in RNNs", Distill.
 """
@@ -31,7 +31,7 @@ from seqcore.training.isolated_rng import on_one_thread
 __all__ = ["MOST_ROWS", "batch_of", "input_gradient", "predicted_from", "state_gradients"]
 
 MOST_ROWS = 200
-"""Steps of the loss that are itemised; of more, or of fewer in a large model, evenly spaced ones."""
+"""Steps of the loss that are itemized; of more, or of fewer in a large model, evenly spaced ones."""
 _MOST_WORK = 15_000_000_000  # losses times steps times weights: about a second
 START, END = "(start)", "(end)"
 

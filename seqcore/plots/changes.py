@@ -104,16 +104,16 @@ def add_changes(
     if not changes:
         return
     end = max(float(x[-1]) if len(x) else 0.0, float(changes[-1].step), 1.0)
-    grey = color("baseline", dark=dark)
+    gray = color("baseline", dark=dark)
     domain = {"xref": "x", "yref": "y domain"}
     steps = list(dict.fromkeys(change.step for change in changes[-_MOST_LINES:]))
-    line = {"color": grey, "width": 1, "dash": "dot"}
+    line = {"color": gray, "width": 1, "dash": "dot"}
     figure.update_layout(
         shapes=[{"type": "line", "x0": s, "x1": s, "y0": 0, "y1": 1, "line": line, **domain} for s in steps],
         annotations=[
             {"x": label.step, "y": 1, "xanchor": "right" if label.to_the_left else "left", "yanchor": "bottom",
              "text": escape(label.text, quote=False), "name": "narrow" if narrow else "wide", "showarrow": False,
-             "visible": not narrow, "font": {"size": 11, "color": grey}, **domain}
+             "visible": not narrow, "font": {"size": 11, "color": gray}, **domain}
             for narrow in (False, True)  # the script of the pages shows the others on a narrow screen
             for label in labels_of(changes, end, narrow=narrow)
         ],

@@ -37,7 +37,7 @@ def horizon_info(view: HorizonView) -> HorizonInfo:
 
 
 def plot_horizon(info: HorizonInfo, dark: bool = False) -> go.Figure:
-    """The model in blue, baselines in grey; each name stands at the end of its line."""
+    """The model in blue, baselines in gray; each name stands at the end of its line."""
     if not info.errors:
         return empty_figure(info.title, "nothing to show", dark=dark)
     figure = go.Figure()

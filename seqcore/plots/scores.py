@@ -13,18 +13,18 @@ __all__ = ["plot_scores"]
 
 
 def plot_scores(info: ScoresInfo, dark: bool = False) -> go.Figure:
-    """A bar for each, best on top: the model in blue, baselines in grey."""
+    """A bar for each, best on top: the model in blue, baselines in gray."""
     if not info.scores:
         return empty_figure("", "no scores yet", dark=dark, height=160)
     words = info.words
     factor = 100.0 if words.share else 1.0
     unit = "%" if words.share or info.metric == "mape" else info.unit
     values = [factor * s.value for s in info.scores]
-    blue, grey = color("prediction", dark=dark), color("baseline", dark=dark, opacity=0.55)
+    blue, gray = color("prediction", dark=dark), color("baseline", dark=dark, opacity=0.55)
     figure = go.Figure(
         go.Bar(
             x=values, y=[f"{s.name} " for s in info.scores], orientation="h",
-            marker={"color": [blue if s.model else grey for s in info.scores], "cornerradius": 3},
+            marker={"color": [blue if s.model else gray for s in info.scores], "cornerradius": 3},
             text=[f"{v:.4g}{'' if not unit else f' {unit}'}" for v in values], textposition="outside", cliponaxis=False,
             hovertemplate="%{y}: %{x:.6g}<extra></extra>",
         )

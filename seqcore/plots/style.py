@@ -25,7 +25,7 @@ COLORS: dict[str, tuple[str, str]] = {  # role -> on light, on dark
     "test": ("#CC79A7", "#CC79A7"),
     "baseline": ("#8A8A8A", "#8A8A8A"),
     "warning": ("#D55E00", "#E8762B"),
-    "sixth": ("#56B4E9", "#9AD6F5"),  # of compared runs, after the five above that are not grey
+    "sixth": ("#56B4E9", "#9AD6F5"),  # of compared runs, after the five above that are not gray
 }
 COMPARED = ("prediction", "training", "validation", "test", "warning", "sixth")
 """The roles whose colors compared runs have, in order; further ones get the same colors with other dashes."""

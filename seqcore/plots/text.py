@@ -1,4 +1,4 @@
-"""Generated text: the prompt in grey, the continuation in blue, and the original text below."""
+"""Generated text: the prompt in gray, the continuation in blue, and the original text below."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ REACH = 0.95
 
 @dataclass(frozen=True)
 class StateGradientsView(View):
-    """The gradient of the loss with respect to the states at each step, itemised by the step that the loss comes from
+    """The gradient of the loss with respect to the states at each step, itemized by the step that the loss comes from
     (RNNbow: Cashman, Patterson, Mosca, Watts, Robinson and Chang 2017).
 
     `norms[name]` is [L, R, T]: for each of L layers, the Euclidean norm of the gradient that the loss at step

@@ -19,7 +19,7 @@ class HorizonView(View):
     """The error of each method, `errors[title][H]`, 1 to H steps ahead; the model comes first, as `MODEL`."""
 
     kind = "horizon"
-    caption = "Error by steps ahead. Blue: model. Grey: baselines."
+    caption = "Error by steps ahead. Blue: model. Gray: baselines."
 
     errors: dict[str, Values]
     metric: str = "mae"

@@ -24,7 +24,7 @@ class TextView(View):
     @property
     def caption(self) -> str:
         """How to read the figure."""
-        return "Grey: prompt. Blue: generated." + ("" if self.truth is None else " Beside it: the original text.")
+        return "Gray: prompt. Blue: generated." + ("" if self.truth is None else " Beside it: the original text.")
 
     def table(self) -> Rows:
         """Prompt, text and, where known, truth."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcore.data.dataset import Batch
-from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
+from seqcore.data.labeled_dataset import UNKNOWN_CLASS, LabeledCodec, LabeledDataset
 from seqcore.data.profile.facts import UNEVEN
 from seqcore.data.splits import SPLIT_TITLES, split_bounds
 from seqcore.data.table import Table
@@ -66,7 +66,7 @@ class Classification(Task):
     """
 
     metric = "accuracy"
-    codec_type = LabelledCodec
+    codec_type = LabeledCodec
     unit = "sequence"
     reference = ("majority",)
     categorical = True
@@ -83,7 +83,7 @@ class Classification(Task):
         """Not with random prefixes or augmentation."""
         return self.causal and self.experiment.training.augment == "none"
 
-    def make_windows(self, table: Table, device: torch.device) -> LabelledDataset:
+    def make_windows(self, table: Table, device: torch.device) -> LabeledDataset:
         """The sequences, without baselines. DataError: fewer than two classes, missing values, an empty split."""
         augment = self.experiment.training.augment
         if augment != "none" and table.recordings is None:
@@ -91,15 +91,15 @@ class Classification(Task):
                 f"training.augment: {augment!r} needs audio recordings, and these data are none; set training.augment "
                 "to none"
             )
-        return LabelledDataset(table, self.experiment.data, device)
+        return LabeledDataset(table, self.experiment.data, device)
 
-    def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> LabelledDataset:
+    def make_dataset(self, table: Table, device: torch.device, codec: Any = None) -> LabeledDataset:
         """The sequences; without a codec, classes, scaler and baselines are fitted on the training split."""
         if codec is None:
             data = self.make_windows(table, device)
             data.codec = replace(data.codec, fitted=fit_baselines("classification", data))
         else:
-            data = LabelledDataset(table, self.experiment.data, device, codec)
+            data = LabeledDataset(table, self.experiment.data, device, codec)
         if self.experiment.training.class_weights == "balanced":
             data.weigh(balanced_weights(data.codec.fitted["counts"]))
         return data
@@ -118,7 +118,7 @@ class Classification(Task):
         size = len(np.unique(np.concatenate(known))) if known else 1
         return self._model(1 + size, classes, longest, symbolic=True)
 
-    def build_model(self, codec: LabelledCodec) -> SequenceClassifier:
+    def build_model(self, codec: LabeledCodec) -> SequenceClassifier:
         """Inputs [B, T, F] (or codes [B, T]) -> class logits at each step, [B, T, C]."""
         if codec.vocabulary is not None:
             unseen = WordDropout(UNSEEN) if len(codec.vocabulary) > MOST_ONE_HOT else None
@@ -177,7 +177,7 @@ class Classification(Task):
         return (loss * batch.extra["weight"] if "weight" in batch.extra else loss).sum() / known
 
     def evaluate(
-        self, model: nn.Module, dataset: LabelledDataset, part: str, *, points: int = 300, full: bool = True
+        self, model: nn.Module, dataset: LabeledDataset, part: str, *, points: int = 300, full: bool = True
     ) -> Evaluation:
         """Loss, accuracy and macro F1 of model and baselines; stepwise predictions and the confusion matrix.
 
@@ -196,22 +196,22 @@ class Classification(Task):
         baselines, more = self.baseline_metrics(dataset, part), (_confusion_view(dataset, table),)
         return Evaluation(scores.metrics, view, len(indices), of, baselines, more, self.unit, scores.replicas)
 
-    def _score_baselines(self, dataset: LabelledDataset, part: str) -> dict[str, BaselineScore]:
+    def _score_baselines(self, dataset: LabeledDataset, part: str) -> dict[str, BaselineScore]:
         indices = self._scored(dataset, part)
         truth, found = dataset.truth(part, indices), predict_baselines("classification", dataset, part, indices)
         return {name: BaselineScore(class_metrics(predicted, truth)) for name, predicted in found.items()}
 
-    def _class_weight_advice(self, dataset: LabelledDataset) -> str:
+    def _class_weight_advice(self, dataset: LabeledDataset) -> str:
         """The advice to weight classes, where they are imbalanced."""
         counts = dataset.codec.fitted["counts"]
         rare = counts.max() > UNEVEN * counts.min() and self.experiment.training.class_weights == "none"
         return ", or use balanced class weights (training.class_weights = balanced)" if rare else ""
 
-    def _scored(self, dataset: LabelledDataset, part: str) -> NDArray[np.int64]:
+    def _scored(self, dataset: LabeledDataset, part: str) -> NDArray[np.int64]:
         """See `scored_windows`."""
         return scored_windows(dataset, part, numbers=max(1, dataset.longest), stateful=False)
 
-    def preview(self, model: nn.Module, dataset: LabelledDataset) -> LabelsView:
+    def preview(self, model: nn.Module, dataset: LabeledDataset) -> LabelsView:
         """Stepwise predictions for a few validation sequences."""
         part = dataset.preview_split()
         some = dataset.spread(part, MOST_EXAMPLES)
@@ -221,11 +221,11 @@ class Classification(Task):
             model, self, dataset, part, indices, scores, most=_PREVIEWED, shown=_PREVIEWED, signals=False
         )
 
-    def parse_input(self, text: str, codec: LabelledCodec) -> Any:
+    def parse_input(self, text: str, codec: LabeledCodec) -> Any:
         """Text as rows of numbers [T, F] or as tokens. PredictionError."""
         return parse_sequence(text, codec)
 
-    def example(self, codec: LabelledCodec) -> str:
+    def example(self, codec: LabeledCodec) -> str:
         """The beginning of a training sequence."""
         if codec.vocabulary is not None:
             codes = codec.example[:, 0].astype(np.int64).tolist()
@@ -233,7 +233,7 @@ class Classification(Task):
         separator = ", " if len(codec.columns) == 1 else "\n"
         return separator.join(", ".join(f"{value:.5g}" for value in row) for row in codec.example)
 
-    def predict(self, model: nn.Module, codec: LabelledCodec, given: Any) -> LabelsView:
+    def predict(self, model: nn.Module, codec: LabeledCodec, given: Any) -> LabelsView:
         """The class of an input (numbers [T, F], symbols, a sound), or of each sequence of a table."""
         table = given if isinstance(given, Table) else as_table(given, codec)
         whole = {"data.validation_fraction": 0.0, "data.test_fraction": 0.0}
@@ -243,21 +243,21 @@ class Classification(Task):
         scores, _ = class_logits(model, task, data, "train", indices)
         return labels_view(model, task, data, "train", indices, scores, most=len(indices), shown=_SHOWN, mixed=False)
 
-    def encode(self, codec: LabelledCodec, given: Any) -> Tensor:
+    def encode(self, codec: LabeledCodec, given: Any) -> Tensor:
         """See `Task`. Numbers, symbols or a sound -> [1, T, F], or codes [1, T]."""
         whole = self.experiment.data.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0})
-        data = LabelledDataset(as_table(given, codec), whole, torch.device("cpu"), codec)
+        data = LabeledDataset(as_table(given, codec), whole, torch.device("cpu"), codec)
         return data.batch("train", np.zeros(1, dtype=np.int64)).inputs
 
-    def split_data(self, table: Table, codec: LabelledCodec) -> LabelledDataset:
+    def split_data(self, table: Table, codec: LabeledCodec) -> LabeledDataset:
         """See `Task`."""
-        return LabelledDataset(table, self.experiment.data, torch.device("cpu"), codec)
+        return LabeledDataset(table, self.experiment.data, torch.device("cpu"), codec)
 
-    def step_input(self, data: LabelledDataset, part: str, index: int) -> StepInput:
+    def step_input(self, data: LabeledDataset, part: str, index: int) -> StepInput:
         """See `Task`."""
         return sequence_input(data, part, index)
 
-    def typed_input(self, codec: LabelledCodec, given: Any) -> StepInput:
+    def typed_input(self, codec: LabeledCodec, given: Any) -> StepInput:
         """See `Task`."""
         return described_sequence(given, codec)
 
@@ -265,7 +265,7 @@ class Classification(Task):
         """Probabilities of the classes."""
         return torch.softmax(outputs, dim=-1)
 
-    def output_names(self, codec: LabelledCodec) -> tuple[str, ...]:
+    def output_names(self, codec: LabeledCodec) -> tuple[str, ...]:
         """See `Task`."""
         return codec.labels
 
@@ -273,19 +273,19 @@ class Classification(Task):
         """Whether the table has labels, at least for some sequences."""
         return table.labels is not None and bool(np.any(table.labels != ""))
 
-    def file_kind(self, codec: LabelledCodec) -> str:
+    def file_kind(self, codec: LabeledCodec) -> str:
         """The kind of the training data, even where the file has no labels."""
         kinds = {"sound": "recording"}
-        return kinds.get(codec.input_kind, "sequences" if codec.vocabulary is None else "labelled-text")
+        return kinds.get(codec.input_kind, "sequences" if codec.vocabulary is None else "labeled-text")
 
-    def examples(self, codec: LabelledCodec, table: Table, part: str) -> list[Example]:
+    def examples(self, codec: LabeledCodec, table: Table, part: str) -> list[Example]:
         """Sequences of a split, mixed over the classes; recordings as sounds."""
-        data = LabelledDataset(table, self.experiment.data, torch.device("cpu"), codec)
+        data = LabeledDataset(table, self.experiment.data, torch.device("cpu"), codec)
         indices = data.spread(part, MOST_EXAMPLES)
         order = round_robin(data.truth(part, indices))
         return [example(data, part, int(i)) for i in indices[order]]
 
-    def check_input(self, codec: LabelledCodec, given: Any) -> Iterator[Finding]:
+    def check_input(self, codec: LabeledCodec, given: Any) -> Iterator[Finding]:
         """Findings: length outside the training range, unknown tokens."""
         table = given if isinstance(given, Table) else as_table(given, codec)
         steps, (shortest, longest) = len(table), codec.lengths
@@ -300,12 +300,12 @@ class Classification(Task):
                 message = f"Not in the training split: {listed(map(repr, unknown), 5)}; read as the unknown token."
                 yield Finding("unknown-symbols", message, severity="info")
 
-    def diagnose(self, evaluation: Evaluation, dataset: LabelledDataset, part: str) -> Iterator[Finding]:
+    def diagnose(self, evaluation: Evaluation, dataset: LabeledDataset, part: str) -> Iterator[Finding]:
         """Findings: one predicted class only, a better nearest neighbor, classes that are never predicted."""
         matrix = next(view for view in evaluation.more if isinstance(view, ConfusionView))
         named, true = matrix.counts.sum(axis=0), matrix.counts.sum(axis=1)
         labels, title = matrix.labels, SPLIT_TITLES[part]
-        accuracy, nearest = evaluation.metrics["accuracy"], evaluation.baselines["nearest_neighbour"]["accuracy"]
+        accuracy, nearest = evaluation.metrics["accuracy"], evaluation.baselines["nearest_neighbor"]["accuracy"]
         if (named > 0).sum() == 1 and (true > 0).sum() > 1:
             yield Finding(
                 "learned-the-majority",
@@ -317,7 +317,7 @@ class Classification(Task):
             return
         if nearest > accuracy + 2 / max(evaluation.windows, 1):
             yield Finding(
-                "nearest-neighbour-better",
+                "nearest-neighbor-better",
                 "The nearest-neighbor baseline is better than this model.",
                 evidence=f"Accuracy on the {title} split: {nearest:.1%} for the nearest neighbor, {accuracy:.1%} for "
                 "the model.",
@@ -352,7 +352,7 @@ def balanced_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return weights
 
 
-def _confusion_view(dataset: LabelledDataset, counts: NDArray[np.float64]) -> ConfusionView:
+def _confusion_view(dataset: LabeledDataset, counts: NDArray[np.float64]) -> ConfusionView:
     """`counts[C + 1, C]` as a view; the last row is for unknown classes."""
     labels = dataset.codec.labels
     if not counts[-1].any():

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqcore.data.labelled_dataset import LabelledCodec
+from seqcore.data.labeled_dataset import LabeledCodec
 from seqcore.data.numeric_dataset import NumericCodec, is_recursive
 from seqcore.data.scaling import Scaler
 from seqcore.data.sources.typed import parse_numbers as read_numbers
@@ -32,7 +32,7 @@ Values = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
 
-def parse_numbers(text: str, codec: NumericCodec | LabelledCodec) -> Values:
+def parse_numbers(text: str, codec: NumericCodec | LabeledCodec) -> Values:
     """Typed numbers as rows [T, F]; with F > 1, rows are separated by lines or `;`.
 
     Commas follow the rule of `sources.typed.parse_numbers`: separators, or decimal commas if there is another
@@ -60,7 +60,7 @@ def parse_numbers(text: str, codec: NumericCodec | LabelledCodec) -> Values:
     return np.array(rows, dtype=np.float64)
 
 
-def as_rows(given: Any, codec: NumericCodec | LabelledCodec) -> Values:
+def as_rows(given: Any, codec: NumericCodec | LabeledCodec) -> Values:
     """Numbers [T] or [T, F], or a DataFrame with the input columns, as rows [T, F]. PredictionError."""
     if hasattr(given, "columns"):
         missing = [name for name in codec.input_names if name not in given.columns]
@@ -83,7 +83,7 @@ def as_rows(given: Any, codec: NumericCodec | LabelledCodec) -> Values:
     return rows
 
 
-def _check_scaled(rows: Values, codec: NumericCodec | LabelledCodec) -> None:
+def _check_scaled(rows: Values, codec: NumericCodec | LabeledCodec) -> None:
     """PredictionError where a model would read a number as infinite: scaled, in single precision."""
     if codec.scaler is None or codec.scaler.logarithmic:
         return

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
+from seqcore.data.labeled_dataset import UNKNOWN_CLASS, LabeledCodec, LabeledDataset
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import PredictionError
 from seqcore.models.architecture import evaluation_mode, last_step
@@ -39,7 +39,7 @@ Values = NDArray[np.float64]
 
 
 def class_logits(
-    model: nn.Module, task: Task, data: LabelledDataset, part: str, indices: NDArray[np.int64]
+    model: nn.Module, task: Task, data: LabeledDataset, part: str, indices: NDArray[np.int64]
 ) -> tuple[Values, Values]:
     """Logits at the end of each sequence [n, C], and the mean loss; of replicas [K, n, C] and [K]."""
     lengths, count = data.windows[part].locate(indices)[1], replica_count(model)
@@ -68,7 +68,7 @@ def ensemble_logits(model: nn.Module, scores: Values) -> Values:
 def labels_view(
     model: nn.Module,
     task: Task,
-    data: LabelledDataset,
+    data: LabeledDataset,
     part: str,
     indices: NDArray[np.int64],
     scores: Values,
@@ -118,7 +118,7 @@ def labels_view(
 
 
 def _stepwise(
-    model: nn.Module, data: LabelledDataset, part: str, index: int
+    model: nn.Module, data: LabeledDataset, part: str, index: int
 ) -> tuple[Values, Values, tuple[str, ...], Values]:
     """One sequence: (probabilities[T, C], signal[T, F], symbols[T], steps[T]), subsampled if it is long."""
     first, lengths, _ = data.windows[part].locate(np.array([index]))
@@ -189,7 +189,7 @@ def _text(table: Table, sequence: int) -> str:
     return text if len(text) <= _MOST_TEXT and high - low <= _MOST_TEXT else f"{text[:_MOST_TEXT].rstrip()} …"
 
 
-def parse_sequence(text: str, codec: LabelledCodec) -> Any:
+def parse_sequence(text: str, codec: LabeledCodec) -> Any:
     """Typed numbers as rows [T, F], or text as characters or words. PredictionError."""
     if codec.vocabulary is None:
         return parse_numbers(text, codec)
@@ -199,7 +199,7 @@ def parse_sequence(text: str, codec: LabelledCodec) -> Any:
     return symbols
 
 
-def example(data: LabelledDataset, part: str, index: int) -> Example:
+def example(data: LabeledDataset, part: str, index: int) -> Example:
     """One sequence of a split as an input of `predict`: rows [T, F], symbols or a sound."""
     first, lengths, sequences = data.windows[part].locate(np.array([index]))
     low, high, sequence = int(first[0]), int(first[0] + lengths[0]), int(sequences[0])
@@ -213,7 +213,7 @@ def example(data: LabelledDataset, part: str, index: int) -> Example:
     return Example(_name(table, sequence), label, given)
 
 
-def sequence_input(data: LabelledDataset, part: str, index: int) -> StepInput:
+def sequence_input(data: LabeledDataset, part: str, index: int) -> StepInput:
     """One sequence of a split and what its steps are: symbols, times of a recording, numbers."""
     one, table = example(data, part, index), data.table
     first, lengths, sequences = data.windows[part].locate(np.array([index]))
@@ -227,7 +227,7 @@ def sequence_input(data: LabelledDataset, part: str, index: int) -> StepInput:
     )
 
 
-def described_sequence(given: Any, codec: LabelledCodec) -> StepInput:
+def described_sequence(given: Any, codec: LabeledCodec) -> StepInput:
     """One parsed input and what its steps are."""
     table = as_table(given, codec)
     if table.symbolic:
@@ -237,7 +237,7 @@ def described_sequence(given: Any, codec: LabelledCodec) -> StepInput:
     return StepInput(given, "your input", numbered(codec.unit, len(values)), values, codec.input_names)
 
 
-def as_table(given: Any, codec: LabelledCodec) -> Table:
+def as_table(given: Any, codec: LabeledCodec) -> Table:
     """One input as a table of one sequence: numbers [T] or [T, F], a DataFrame, symbols, or a sound. PredictionError.
 
     A sound is anything with `rate` and `samples`.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqcore.data.dataset import Batch
-from seqcore.data.labelled_dataset import UNKNOWN_CLASS
+from seqcore.data.labeled_dataset import UNKNOWN_CLASS
 
 __all__ = ["StackedBatch", "join_numbers", "stack_batch"]
 

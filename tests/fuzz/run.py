@@ -100,7 +100,7 @@ def _read(name: str, data: bytes, rng: random.Random) -> str:
 
     options: dict[str, Any] = {}
     if rng.random() < 0.2:
-        choices = {"kind": ["series", "sequences", "labelled-text", "text", "pairs"], "header": ["yes", "no"],
+        choices = {"kind": ["series", "sequences", "labeled-text", "text", "pairs"], "header": ["yes", "no"],
                    "delimiter": ["comma", "semicolon", "tab", "space"], "decimal": ["comma", "point"],
                    "date_column": ["none", "date", "x"], "encoding": ["utf-8", "utf-16", "cp1252", "shift_jis"],
                    "missing_times": ["insert", "leave"]}  # fmt: skip

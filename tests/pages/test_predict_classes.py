@@ -91,23 +91,23 @@ def test_unparsable_input_is_one_error(page):
     assert len(page.error) == 1
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-def test_a_file_is_evaluated_with_labels_and_predicted_without(page, trained, labelled):
+@pytest.mark.parametrize("labeled", [True, False])
+def test_a_file_is_evaluated_with_labels_and_predicted_without(page, trained, labeled):
     new = steps(6, seed=5)
-    content = (new if labelled else new.drop(columns="label")).to_csv(index=False)
+    content = (new if labeled else new.drop(columns="label")).to_csv(index=False)
     page.session_state[f"use-{trained[1]}"] = "New data"
     page.run()
     page.file_uploader(key=f"file-{trained[1]}").upload("new.csv", content.encode(), "text/csv").run()
     assert not page.exception
     assert not page.error
     said = "\n".join(element.value for element in page.caption)
-    assert ("no scores" in said) is not labelled
+    assert ("no scores" in said) is not labeled
     assert "6 inputs. The figure shows the first ones." in said
-    assert ("Evaluated on 6 sequences" in said) is labelled
-    assert said.count("The bar on top") == (2 if labelled else 1)  # a file without labels has no true class
+    assert ("Evaluated on 6 sequences" in said) is labeled
+    assert said.count("The bar on top") == (2 if labeled else 1)  # a file without labels has no true class
     (table,) = [t.value for t in page.dataframe if "Predicted" in t.value.columns]
     assert len(table) == 6
-    assert ("True class" in table.columns) is labelled
+    assert ("True class" in table.columns) is labeled
     assert table["Probability"].between(50, 100).all()
 
 

@@ -58,7 +58,7 @@ def test_typed_text_is_translated_and_unknown_words_are_named(page: AppTest) -> 
     box.set_value("I am happy, dear zebra").run()
     assert not page.exception
     assert "zebra" in texts(page)
-    assert any("Not in the vocabulary" in box.value for box in page.warning)  # above the answer, not a grey line
+    assert any("Not in the vocabulary" in box.value for box in page.warning)  # above the answer, not a gray line
     answer = "".join(element.proto.body for element in page.get("html"))
     assert "translation" in answer
 

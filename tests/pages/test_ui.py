@@ -219,7 +219,7 @@ def test_a_figure_is_sent_without_its_template_and_in_single_precision() -> None
     assert "template" not in sent["layout"]
     (trace,) = sent["data"]
     assert trace["y"]["dtype"] == "f4"
-    assert trace["x"]["dtype"] == "f8"  # seven digits would not tell such neighbours apart
+    assert trace["x"]["dtype"] == "f8"  # seven digits would not tell such neighbors apart
 
 
 def test_a_live_loss_is_sent_as_its_figure_is() -> None:

@@ -27,11 +27,11 @@ def autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
     n = len(values)
     if n < 8 or np.ptp(values) == 0.0:
         return None
-    centred = _detrended(values)
-    if np.std(centred) <= 1e-9 * np.ptp(values):
+    centered = _detrended(values)
+    if np.std(centered) <= 1e-9 * np.ptp(values):
         return None
     size = 1 << (2 * n - 1).bit_length()
-    power = np.abs(np.fft.rfft(centred, size)) ** 2
+    power = np.abs(np.fft.rfft(centered, size)) ** 2
     correlation = np.fft.irfft(power, size)[: n // 2 + 1]
     scaled: NDArray[np.float64] = correlation / correlation[0] * (n / (n - np.arange(len(correlation))))
     return scaled
@@ -40,8 +40,8 @@ def autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
 def _detrended(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """A series [n] without its mean and linear trend."""
     rows = np.arange(len(values)) - (len(values) - 1) / 2
-    centred = values - values.mean()
-    without: NDArray[np.float64] = centred - rows * (rows @ centred) / (rows @ rows)
+    centered = values - values.mean()
+    without: NDArray[np.float64] = centered - rows * (rows @ centered) / (rows @ rows)
     return without
 
 
@@ -83,10 +83,10 @@ def _has_spectral_line(values: NDArray[np.float64], period: int) -> bool:
     """Whether the spectrum of a series [n] has a line at this period, or a harmonic, that no random walk has.
 
     Fisher's test (1929) on the residuals of an autoregression of order 1, which models random walks and correlated
-    noise; the background is also estimated from neighbouring frequencies, since residuals may be correlated.
+    noise; the background is also estimated from neighboring frequencies, since residuals may be correlated.
     """
-    centred = _detrended(values)
-    previous, current = centred[:-1], centred[1:]
+    centered = _detrended(values)
+    previous, current = centered[:-1], centered[1:]
     coefficient = min(1.0, max(0.0, float(current @ previous) / float(previous @ previous)))
     residuals = current - coefficient * previous
     power = np.abs(np.fft.rfft(residuals - residuals.mean()))[1:] ** 2  # at 1, 2, ... cycles

@@ -1,4 +1,4 @@
-"""Builds the table of a user's columns by kind: series, labelled sequences, labelled texts, sentence pairs.
+"""Builds the table of a user's columns by kind: series, labeled sequences, labeled texts, sentence pairs.
 
 A new kind is a proposal in `detect_kind`, a function of columns, origin, reading and roles, and a line in KINDS.
 """
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from seqcore.data.readers.column_parsing import Columns, Origin
 from seqcore.data.readers.detect_kind import Reading, find_reading
-from seqcore.data.readers.labelled_texts import labelled_text_table, pair_table
+from seqcore.data.readers.labeled_texts import labeled_text_table, pair_table
 from seqcore.data.readers.roles import Roles, given_roles
 from seqcore.data.readers.sequences import long_table, rows_table
 from seqcore.data.readers.series import series_table
@@ -25,10 +25,10 @@ KINDS: dict[str, Callable[[Columns, Origin, Reading, Roles], Table]] = {
     "wide": wide_table,
     "sequences": long_table,
     "rows": rows_table,
-    "labelled-text": labelled_text_table,
+    "labeled-text": labeled_text_table,
     "pairs": pair_table,
 }
-_ASKED = ("auto", "series", "sequences", "labelled-text", "pairs")
+_ASKED = ("auto", "series", "sequences", "labeled-text", "pairs")
 
 
 def make_table(columns: Columns, origin: Origin) -> Table:

@@ -31,9 +31,9 @@ _FEW_COLUMNS = 8  # up to this number, columns of different names are variables
 _TITLES = {
     "series": "Time series",
     "wide": "Wide table: one series per row",
-    "sequences": "Labelled sequences, one row per time step",
-    "rows": "Labelled sequences, one per row",
-    "labelled-text": "Texts with labels",
+    "sequences": "Labeled sequences, one row per time step",
+    "rows": "Labeled sequences, one per row",
+    "labeled-text": "Texts with labels",
     "pairs": "Sentence pairs",
 }
 
@@ -144,7 +144,7 @@ def _options(reading: Reading, origin: Origin) -> dict[str, object]:
     return {"kind": _KIND_OF.get(reading.kind, reading.kind), **({"columns": columns} if columns else {})}
 
 
-def _labelled_text(sight: _Sight) -> Reading | None:
+def _labeled_text(sight: _Sight) -> Reading | None:
     """A text column, or several that belong together, beside a column of few distinct values."""
     texts = sight.best("text", least=0.1)
     if not texts:
@@ -153,7 +153,7 @@ def _labelled_text(sight: _Sight) -> Reading | None:
     if not labels and len(sight.examined) == 1 + len(sight.times):
         labels = []
     if not labels:
-        return _unlabelled(sight, texts)
+        return _unlabeled(sight, texts)
     label_score, label = labels[0]
     texts = [x for x in texts if x[1].name != label.name]
     text_score, text = texts[0]
@@ -167,14 +167,14 @@ def _labelled_text(sight: _Sight) -> Reading | None:
         score = max(score, 0.75 if named else 0.6)  # nothing but a text and its class, however short
     if sight.given.of("label"):
         score = 1.0 if len(numbers) < 2 or sight.given.of("text") else 0.2
-    return Reading("labelled-text", score, label.name, texts=joined)
+    return Reading("labeled-text", score, label.name, texts=joined)
 
 
-def _unlabelled(sight: _Sight, texts: list[tuple[float, Profile]]) -> Reading | None:
+def _unlabeled(sight: _Sight, texts: list[tuple[float, Profile]]) -> Reading | None:
     """Texts without labels are new data to classify, where their kind is given."""
-    if sight.origin.options.kind != "labelled-text":
+    if sight.origin.options.kind != "labeled-text":
         return None
-    return Reading("labelled-text", 0.5, texts=_joined(texts, sight.given))
+    return Reading("labeled-text", 0.5, texts=_joined(texts, sight.given))
 
 
 def _joined(texts: list[tuple[float, Profile]], given: Given) -> tuple[str, ...]:
@@ -196,8 +196,8 @@ def _pairs(sight: _Sight) -> Reading | None:
     if len(prose) < 2 or sight.numbers() or sight.given.of("label") or len(sight.examined) > 4:
         return None
     first, second = sorted(prose[:2], key=lambda p: p.place)
-    labelled = any(p.hint("label") == 1 or are_labels(p.cells) for p in sight.examined)
-    return None if labelled else Reading("pairs", 0.8, texts=(first.name, second.name))
+    labeled = any(p.hint("label") == 1 or are_labels(p.cells) for p in sight.examined)
+    return None if labeled else Reading("pairs", 0.8, texts=(first.name, second.name))
 
 
 def _long(sight: _Sight) -> Reading | None:
@@ -337,6 +337,6 @@ _PROPOSALS: dict[str, Callable[[_Sight], Reading | None]] = {
     "wide": _wide,
     "sequences": _long,
     "rows": _rows,
-    "labelled-text": _labelled_text,
+    "labeled-text": _labeled_text,
     "pairs": _pairs,
 }

@@ -1,4 +1,4 @@
-"""Numbers in text as people write them: one grammar for single cells and, vectorised, for whole columns.
+"""Numbers in text as people write them: one grammar for single cells and, vectorized, for whole columns.
 
 The grammar holds for one decimal separator; a unit after the number is part of it only where a column's cells share it.
 """

@@ -65,7 +65,7 @@ HINTS = {role: frozenset(words.split()) for role, words in _WORDS.items()}
 HINTS["series"] |= HINTS["panel"]
 """Words in the names of columns that hint at a role; cells decide."""
 LABEL_NAMES = frozenset(_LABEL.split())
-_ROWS = 50_000  # rows examined for what needs neighbouring rows
+_ROWS = 50_000  # rows examined for what needs neighboring rows
 
 
 class Profile:

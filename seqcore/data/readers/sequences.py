@@ -1,4 +1,4 @@
-"""Labelled numeric sequences from a user's columns: one row per time step, or one row per sequence."""
+"""Labeled numeric sequences from a user's columns: one row per time step, or one row per sequence."""
 
 from __future__ import annotations
 
@@ -111,10 +111,10 @@ def long_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles)
 
 
 def _label_of_each(labels: Ids, ids: Ids, first: NDArray[np.int64], origin: Origin) -> NDArray[np.int32]:
-    """The code of the label of each sequence, [S], from its labelled rows. DataError where one has several."""
+    """The code of the label of each sequence, [S], from its labeled rows. DataError where one has several."""
     own = labels.codes[first]
     named = np.array(labels.names)[labels.codes] != ""
-    own[ids.codes[named][::-1]] = labels.codes[named][::-1]  # the first labelled row is set last
+    own[ids.codes[named][::-1]] = labels.codes[named][::-1]  # the first labeled row is set last
     wrong = named & (labels.codes != own[ids.codes])
     if wrong.any():
         row = int(np.argmax(wrong))

@@ -122,7 +122,7 @@ def find_start(rows: list[Row], name: str, *, header: str, given: bool, marked: 
 
 
 def _joined(rows: list[Row], at: int, near: range) -> tuple[list[str], Row | None]:
-    """The names in row `at`, joined with those of a neighbouring row if some are equal and that tells them apart."""
+    """The names in row `at`, joined with those of a neighboring row if some are equal and that tells them apart."""
     names = rows[at].cells
     filled = [cell for cell in names if cell]
     for row in (rows[i] for i in near if i != at):

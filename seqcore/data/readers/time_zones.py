@@ -145,7 +145,7 @@ def resolve_changes(times: Times, keys: Whole | None, zone: str) -> tuple[Times,
         return times, [], []
     distinct = np.diff(np.sort(times))
     distinct = distinct[distinct > np.timedelta64(0)]
-    for shift in (np.timedelta64(0, "ns"), distinct.min() if len(distinct) else HOUR):  # labelled by start, or by end
+    for shift in (np.timedelta64(0, "ns"), distinct.min() if len(distinct) else HOUR):  # labeled by start, or by end
         found = [name for name in ZONES if _ambiguous(repeated - shift, name).all()]
         if found:
             days = np.unique(repeated.astype("datetime64[D]"))

@@ -35,7 +35,7 @@ class BouncingBall(Source):
     seed: int = setting(0, "Random seed of the data.", minimum=0, maximum=2**31 - 1)
 
     def table(self) -> Table:
-        """One series of heights in metres, [samples, 1]."""
+        """One series of heights in meters, [samples, 1]."""
         rng = np.random.default_rng(self.seed)
         gravity, substeps = 9.81, 10
         dt = self.time_step / substeps

@@ -75,7 +75,7 @@ class MovingShapes(_Videos):
     """A shape moves in one of eight directions: classify the direction."""
 
     def table(self) -> Table:
-        """`samples` videos, labelled by direction."""
+        """`samples` videos, labeled by direction."""
         check_size(self.samples, self.frames, MOST_FRAMES, what="videos", unit="frames")
         rng = np.random.default_rng(self.seed)
         kind = rng.integers(0, len(_SHAPES), self.samples)
@@ -92,7 +92,7 @@ class TurningShapes(_Videos):
     """A shape moves, turns, grows or shrinks: classify the change."""
 
     def table(self) -> Table:
-        """`samples` videos, labelled by one of eight directions or four changes."""
+        """`samples` videos, labeled by one of eight directions or four changes."""
         check_size(self.samples, self.frames, MOST_FRAMES, what="videos", unit="frames")
         rng = np.random.default_rng(self.seed)
         names = np.array([*DIRECTIONS, *CHANGES])

@@ -67,8 +67,8 @@ class FileOptions(Source):
         choices=[
             ("auto", "Detect", "From file name and content."),
             ("series", "Series", "One row per time step; several series if a column identifies them."),
-            ("sequences", "Labelled sequences", "One row per time step with id and label, or one row per sequence."),
-            ("labelled-text", "Labelled texts", "A text column and a label column."),
+            ("sequences", "Labeled sequences", "One row per time step with id and label, or one row per sequence."),
+            ("labeled-text", "Labeled texts", "A text column and a label column."),
             ("text", "Text", "The whole file is one text for language modeling."),
             ("pairs", "Sentence pairs", "Two text columns: source and target language."),
             ("recording", "Recordings", "A WAV file, or a ZIP of WAV files in one folder per label."),
@@ -93,7 +93,7 @@ class FileOptions(Source):
         "auto",
         "Tokens of a text. Sentence pairs are always split into words.",
         choices=[
-            ("auto", "Detect", "Characters for one text; words for labelled texts of several words."),
+            ("auto", "Detect", "Characters for one text; words for labeled texts of several words."),
             ("characters", "Characters", ""),
             ("words", "Words", ""),
         ],

@@ -68,7 +68,7 @@ class SpokenVowels(Source):
         waveforms: list[NDArray[np.float32]] = [np.zeros(0, dtype=np.float32)] * count
         # similar lengths together, to save computation
         for some in np.array_split(np.argsort(tokens.samples, kind="stable"), -(-count // 500)):
-            for i, sound in zip(some.tolist(), _synthesise(rng, tokens, some, self.noise), strict=True):
+            for i, sound in zip(some.tolist(), _synthesize(rng, tokens, some, self.noise), strict=True):
                 waveforms[i] = sound
         labels = [names[v] for v in vowel]
         return sound_table(
@@ -153,7 +153,7 @@ def _tokens(rng: np.random.Generator, voices: _Voices, vowel: NDArray[np.int64],
     )
 
 
-def _synthesise(
+def _synthesize(
     rng: np.random.Generator, tokens: _Tokens, some: NDArray[np.int64], noise: float
 ) -> list[NDArray[np.float32]]:
     """The waveforms of some tokens, all at once: sample by sample through five resonators in a row (Klatt 1980).

@@ -85,7 +85,7 @@ BASELINES: dict[str, Baseline] = {
         task="classification",
         fit=f"{_HERE}.most_frequent:count_classes",
     ),
-    "nearest_neighbour": Baseline(
+    "nearest_neighbor": Baseline(
         "Nearest neighbor",
         "the class of the most similar training sequence",
         f"{_HERE}.nearest_neighbor:nearest_classes",

@@ -124,7 +124,7 @@ def _sizes(data: NumericDataset) -> tuple[int, int, int]:
 def _normal_equations(
     data: NumericDataset, sample: Sample, chosen: NDArray[np.int64], center: Values
 ) -> tuple[Values, Values]:
-    """X'X and X'Y of the rows [1, inputs less their centre, calendar]."""
+    """X'X and X'Y of the rows [1, inputs less their center, calendar]."""
     places, outputs, width = _sizes(data)
     gram = np.zeros((width + 1, width + 1))
     moment = np.zeros((width + 1, places * outputs))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcore.data.labelled_dataset import LabelledDataset
+from seqcore.data.labeled_dataset import LabeledDataset
 from seqcore.data.vocabulary import Vocabulary
 
 __all__ = ["fit_nearest_neighbor", "nearest_classes"]
@@ -31,7 +31,7 @@ _FACTORS = np.array([1, 1_000_003, 998_244_353], dtype=np.int64)
 Values = NDArray[Any]  # float64, and float32 where it is kept
 
 
-def fit_nearest_neighbor(data: LabelledDataset) -> dict[str, Values]:
+def fit_nearest_neighbor(data: LabeledDataset) -> dict[str, Values]:
     """The training sequences that are kept for `nearest_classes`, as a codec's `fitted` holds it."""
     kept = data.spread("train", MOST_NEIGHBORS)
     first, lengths, sequence = data.windows["train"].locate(kept)
@@ -54,7 +54,7 @@ def fit_nearest_neighbor(data: LabelledDataset) -> dict[str, Values]:
     return facts | {"nearest.described": described.astype(np.float32)}
 
 
-def nearest_classes(data: LabelledDataset, split: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+def nearest_classes(data: LabeledDataset, split: str, indices: NDArray[np.int64]) -> NDArray[np.int64]:
     """The class code of the most similar kept sequence, [n]. A sequence of the training split is not its own."""
     facts = data.codec.fitted
     first, lengths, sequence = data.windows[split].locate(indices)
@@ -81,7 +81,7 @@ class _Numbers:
         self.stretches = int(facts["nearest.stretches"][0])
         self.width = self.described.shape[1] if self.directions is None else len(self.directions)
 
-    def closeness(self, data: LabelledDataset, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> Values:
+    def closeness(self, data: LabeledDataset, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> Values:
         """Minus half the squared distance, up to what all share, [n, kept]."""
         given = _described(data, first, lengths, self.stretches)
         if self.directions is not None:
@@ -103,7 +103,7 @@ class _Symbols:
         self.weights = np.log((1 + len(counts)) / (1 + (counts > 0).sum(axis=0))) + 1
         self.described = self._unit(counts)
 
-    def closeness(self, data: LabelledDataset, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> Values:
+    def closeness(self, data: LabeledDataset, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> Values:
         """The cosine, [n, kept]."""
         codes = data.coded.cpu().numpy()[_rows(first, lengths)]
         close: Values = self._unit(_counted(codes, lengths, self.size, self.runs)) @ self.described.T
@@ -115,7 +115,7 @@ class _Symbols:
         return unit
 
 
-def _fingerprint(data: LabelledDataset) -> Values:
+def _fingerprint(data: LabeledDataset) -> Values:
     """Values that identify the table of the training data."""
     values = data.table.values
     total = float(values.sum()) if len(values) else 0.0
@@ -129,7 +129,7 @@ def _rows(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.in
     return rows
 
 
-def _described(data: LabelledDataset, first: NDArray[np.int64], lengths: NDArray[np.int64], stretches: int) -> Values:
+def _described(data: LabeledDataset, first: NDArray[np.int64], lengths: NDArray[np.int64], stretches: int) -> Values:
     """The mean of each channel over each of so many equal segments of time, [n, stretches * F].
 
     Within a step values are taken as constant, so that stretches may end within one.
@@ -155,12 +155,12 @@ def _described(data: LabelledDataset, first: NDArray[np.int64], lengths: NDArray
 
 def _principal(described: Values, directions: int) -> Values:
     """The first principal directions, [width, directions], by a random range finder (Halko et al. 2011)."""
-    centred = described - described.mean(axis=0)
-    probe = centred @ np.random.default_rng(0).standard_normal((described.shape[1], directions + 8))
+    centered = described - described.mean(axis=0)
+    probe = centered @ np.random.default_rng(0).standard_normal((described.shape[1], directions + 8))
     for _ in range(2):
-        probe = centred @ (centred.T @ np.linalg.qr(probe)[0])
+        probe = centered @ (centered.T @ np.linalg.qr(probe)[0])
     basis = np.linalg.qr(probe)[0]
-    found: Values = np.linalg.svd(basis.T @ centred, full_matrices=False)[2][:directions].T
+    found: Values = np.linalg.svd(basis.T @ centered, full_matrices=False)[2][:directions].T
     return found
 
 

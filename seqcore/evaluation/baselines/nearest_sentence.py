@@ -51,7 +51,7 @@ def nearest_translations(data: ParallelTextDataset, split: str, indices: Rows) -
 
 
 def _counted(data: ParallelTextDataset, sequences: Rows, weight: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Weighted counts of each word in these sentences, [V, n]; not normalised, which keeps the order of neighbors."""
+    """Weighted counts of each word in these sentences, [V, n]; not normalized, which keeps the order of neighbors."""
     counts = np.zeros((len(weight), len(sequences)), dtype=np.float32)
     for column, s in enumerate(sequences.tolist()):
         codes = data.source_codes[int(data.table.offsets[s]) : int(data.table.offsets[s + 1])]

@@ -79,7 +79,7 @@ def _copy_finding(copy: Copy, table: Table, config: DataConfig) -> Finding:
 
 
 def _label_copies(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Finding]:
-    """Inputs that copy the class of labelled sequences."""
+    """Inputs that copy the class of labeled sequences."""
     if task_kind(config.task) != "classification" or table.labels is None or table.symbolic:
         return
     inputs, _ = _used(table, config)

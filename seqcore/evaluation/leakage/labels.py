@@ -1,4 +1,4 @@
-"""Columns that encode the class of labelled sequences: constant within each, one value for each class."""
+"""Columns that encode the class of labeled sequences: constant within each, one value for each class."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LabelCopy(NamedTuple):
 
 
 def find_label_copies(table: Table, columns: Sequence[int]) -> list[LabelCopy]:
-    """The columns of a labelled numeric table that determine the class of each sequence by themselves.
+    """The columns of a labeled numeric table that determine the class of each sequence by themselves.
 
     Such a column is constant within a sequence and has one value for each class, and no other. In a table of a single
     column (a sequence is a row of the file) each position is checked, where the other positions have many more values

@@ -1,4 +1,4 @@
-"""Classification on the command line: train a labelled file, classify a sequence, evaluate a file."""
+"""Classification on the command line: train a labeled file, classify a sequence, evaluate a file."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import pytest
 from seqcore.cli import main
 
 
-def steps(path: Path, *, count: int = 40, labelled: bool = True, seed: int = 0) -> str:
+def steps(path: Path, *, count: int = 40, labeled: bool = True, seed: int = 0) -> str:
     """A row for each step of rising and falling sequences of unequal lengths."""
     random = np.random.default_rng(seed)
-    lines = ["id,time,a,b" + (",label" if labelled else "")]
+    lines = ["id,time,a,b" + (",label" if labeled else "")]
     for i in range(count):
         slope = 1 if i % 2 else -1
         for t in range(int(random.integers(4, 9))):
             row = f"s{i},{t},{slope * t + random.normal() / 9:.3f},{random.normal():.3f}"
-            lines.append(row + (f",{'up' if i % 2 else 'down'}" if labelled else ""))
+            lines.append(row + (f",{'up' if i % 2 else 'down'}" if labeled else ""))
     path.write_text("\n".join(lines) + "\n")
     return str(path)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with one run on a labelled file."""
+    """A store with one run on a labeled file."""
     folder = tmp_path_factory.mktemp("classes")
     small = ["training.epochs=12", "model.hidden_size=8", "training.batch_size=8", "training.learning_rate=0.02"]
     settings = [word for s in small for word in ("--set", s)]
@@ -52,7 +52,7 @@ def test_one_sequence_is_answered_with_a_probability_for_each_class(
     assert answer["input"] == "0,0; 1,0; 2,0; 3,0; 4,0"
 
 
-def test_a_labelled_file_is_scored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_labeled_file_is_scored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (scores,) = ask(capsys, folder, "--file", steps(folder / "new.csv", count=10, seed=3))
     assert scores["metrics"]["accuracy"] == 1.0
     assert scores["baselines"]["majority"]["accuracy"] == 0.5
@@ -63,7 +63,7 @@ def test_a_labelled_file_is_scored(folder: Path, capsys: pytest.CaptureFixture[s
 def test_a_file_without_labels_is_answered_a_line_for_each_sequence(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = steps(folder / "bare.csv", count=6, labelled=False, seed=4)
+    file = steps(folder / "bare.csv", count=6, labeled=False, seed=4)
     answers = ask(capsys, folder, "--file", file, "--csv", str(folder / "answers.csv"))
     assert [(a["input"], a["prediction"]) for a in answers] == [(f"s{i}", "up" if i % 2 else "down") for i in range(6)]
     assert (folder / "answers.csv").read_text().startswith("sequence,")

@@ -12,7 +12,7 @@ from seqcore.data.parallel_text import MOST_WORDS, pairs_table
 from seqcore.data.parallel_text_codec import ParallelTextCodec
 from seqcore.data.parallel_text_dataset import ParallelTextDataset
 from seqcore.data.readers.read_table import FileOptions, read_table
-from seqcore.data.sentences import cut_sentence, normalised
+from seqcore.data.sentences import cut_sentence, normalized
 from seqcore.data.splits import assigned_splits
 from seqcore.data.token_dataset import NOT_SCORED
 from seqcore.errors import DataError
@@ -58,12 +58,12 @@ def test_words_come_apart_where_a_grammar_would_cut_them(text: str, words: str) 
 )
 @settings(deadline=None, max_examples=100)
 def test_any_sentence_comes_back_to_the_letter(text: str) -> None:
-    clean = normalised(text)
+    clean = normalized(text)
     assert join_sentence(cut_sentence(clean)) == clean
 
 
 def test_odd_apostrophes_spaces_and_accents_become_one_kind() -> None:
-    assert normalised("L\u2019e\u0301te\u0301\u202f!\u00a0 Oui\u200b") == "L'été ! Oui"
+    assert normalized("L\u2019e\u0301te\u0301\u202f!\u00a0 Oui\u200b") == "L'été ! Oui"
 
 
 def test_equal_sentences_are_one_group_whatever_their_capitals_and_marks() -> None:

@@ -13,7 +13,7 @@ from seqcore.data.table import Table, symbol_table
 
 SERIES = Table(np.arange(12.0).reshape(6, 2), ("a", "b"))
 SEVERAL = replace(SERIES, offsets=np.array([0, 2, 6]), names=("x", "y"), row_numbers={1: 10, 4: 40})
-LABELLED = replace(SEVERAL, independent=True, labels=np.array(["up", "down"]), groups=np.array([7, 8]))
+LABELED = replace(SEVERAL, independent=True, labels=np.array(["up", "down"]), groups=np.array([7, 8]))
 VIDEOS = Table(np.zeros((6, 4)), ("1", "2", "3", "4"), np.array([0, 2, 6]), frame=(2, 2), independent=True)
 TEXT = symbol_table([["a", "fine", "day"], ["no"]], separator=" ", independent=True)
 PAIRS = pairs_table([("Go on.", "Va."), ("I see.", "Je vois.")], name="x")
@@ -25,12 +25,12 @@ SOUND = sound_table([Sound(16_000, np.sin(np.arange(8_000) / 5).astype(np.float3
     [
         (SERIES, "one series", "6 rows of 2 columns", "series"),
         (SEVERAL, "many series", "6 rows of 2 columns in 2 series", "series"),
-        (LABELLED, "labelled sequences", "6 rows of 2 columns in 2 sequences", "sequence"),
-        (replace(LABELLED, labels=None), "independent sequences", "6 rows of 2 columns in 2 sequences", "sequence"),
+        (LABELED, "labeled sequences", "6 rows of 2 columns in 2 sequences", "sequence"),
+        (replace(LABELED, labels=None), "independent sequences", "6 rows of 2 columns in 2 sequences", "sequence"),
         (VIDEOS, "videos", "6 frames in 2 videos", "video"),
         (TEXT, "texts", "4 words in 2 sequences", "sequence"),
         (PAIRS, "pairs of sentences", "2 pairs of sentences", "sentence"),
-        (SOUND, "labelled recordings", "1.0 s audio in 2 recordings", "recording"),
+        (SOUND, "labeled recordings", "1.0 s audio in 2 recordings", "recording"),
     ],
 )
 def test_a_table_says_what_it_is_and_how_much(table: Table, kind: str, summary: str, sequence: str) -> None:
@@ -38,7 +38,7 @@ def test_a_table_says_what_it_is_and_how_much(table: Table, kind: str, summary: 
 
 
 def test_only_columns_of_numbers_that_are_variables_are_tabular() -> None:
-    assert [t.tabular for t in (SERIES, LABELLED, SOUND, VIDEOS, TEXT, PAIRS)] == [
+    assert [t.tabular for t in (SERIES, LABELED, SOUND, VIDEOS, TEXT, PAIRS)] == [
         True,
         True,
         True,
@@ -66,7 +66,7 @@ def test_kept_rows_stay_in_their_sequences_with_their_row_numbers() -> None:
 
 
 def test_selected_sequences_keep_all_that_is_known_of_them() -> None:
-    table = LABELLED.select(np.array([1]))
+    table = LABELED.select(np.array([1]))
     assert table.values[:, 0].tolist() == [4.0, 6.0, 8.0, 10.0]
     assert (table.names, table.labels.tolist(), table.groups.tolist()) == (("y",), ["down"], [8])
     assert (table.offsets.tolist(), table.row_numbers) == ([0, 4], {2: 40})

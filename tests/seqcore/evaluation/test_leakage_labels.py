@@ -1,4 +1,4 @@
-"""Labelled data: columns that encode the class are found before training; correlated columns are not."""
+"""Labeled data: columns that encode the class are found before training; correlated columns are not."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.training.fit import fit
 from tests.tables import small_table
 
-LABELLED = [name for name, source in SOURCES.items() if "classification" in source.tasks and not source.stored]
+LABELED = [name for name, source in SOURCES.items() if "classification" in source.tasks and not source.stored]
 CONFIG = DataConfig(task="classification")
 CLASSES = ("sit", "walk", "run")
 
 
-def labelled(count: int = 60, steps: int = 12, *, seed: int = 0) -> Table:
+def labeled(count: int = 60, steps: int = 12, *, seed: int = 0) -> Table:
     """Sequences of three classes, of `steps` rows and a few more, told by the level of `x`; `y` is noise."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(steps, steps + 4, count)
@@ -57,13 +57,13 @@ def class_codes(table: Table) -> NDArray[np.float64]:
     return np.unique(table.labels, return_inverse=True)[1].astype(np.float64)
 
 
-@pytest.mark.parametrize("name", LABELLED)
-def test_packaged_labelled_sources_have_no_leakage(name: str) -> None:
+@pytest.mark.parametrize("name", LABELED)
+def test_packaged_labeled_sources_have_no_leakage(name: str) -> None:
     assert codes(small_table(name)) == []
 
 
 def test_a_label_code_in_every_row_is_found_unless_it_is_no_input() -> None:
-    table = with_column(labelled(), class_codes(labelled()))
+    table = with_column(labeled(), class_codes(labeled()))
     (leak,) = find_leaks(table, CONFIG)
     assert (leak.code, leak.severity) == ("leak-label", "warning")
     assert "'extra'" in leak.message
@@ -73,7 +73,7 @@ def test_a_label_code_in_every_row_is_found_unless_it_is_no_input() -> None:
 
 @pytest.mark.parametrize("values", [(7.5, -3.0, 1e6), (0.1, 0.3, 0.2)])
 def test_a_value_per_class_is_found_despite_missing_values_and_rounding(values: tuple[float, ...]) -> None:
-    table = labelled()
+    table = labeled()
     column = np.repeat(np.array(values)[class_codes(table).astype(int)], table.lengths)
     column *= 1.0 + 1e-9 * np.random.default_rng(1).normal(size=len(column))
     column[::5] = np.nan
@@ -81,7 +81,7 @@ def test_a_value_per_class_is_found_despite_missing_values_and_rounding(values: 
 
 
 def test_constants_of_a_sequence_that_are_not_its_class_are_no_leakage() -> None:
-    table, rng = labelled(), np.random.default_rng(3)
+    table, rng = labeled(), np.random.default_rng(3)
     of = class_codes(table)
     age, sex, device = rng.integers(20, 70, 60), rng.integers(0, 2, 60), rng.integers(0, 3, 60)
     one_wrong = of.copy()
@@ -92,7 +92,7 @@ def test_constants_of_a_sequence_that_are_not_its_class_are_no_leakage() -> None
 
 
 def test_levels_cues_and_columns_of_few_values_are_regular_features() -> None:
-    table, rng = labelled(), np.random.default_rng(4)
+    table, rng = labeled(), np.random.default_rng(4)
     rows = np.repeat(class_codes(table), table.lengths)
     cue = np.zeros(len(rows))
     cue[table.offsets[:-1]] = 1.0 + class_codes(table)
@@ -101,9 +101,9 @@ def test_levels_cues_and_columns_of_few_values_are_regular_features() -> None:
 
 
 def test_a_match_of_few_sequences_may_be_chance() -> None:
-    table = labelled(count=6)
+    table = labeled(count=6)
     assert codes(with_column(table, class_codes(table))) == []
-    table = labelled(count=18)
+    table = labeled(count=18)
     assert codes(with_column(table, class_codes(table))) == ["leak-label"]
 
 
@@ -136,7 +136,7 @@ def test_a_text_with_words_of_its_class_is_no_leakage() -> None:
     assert codes(symbol_table(texts, separator=" ", independent=True, labels=labels)) == []
 
 
-def test_duplicate_labelled_sequences_in_two_splits_are_found() -> None:
+def test_duplicate_labeled_sequences_in_two_splits_are_found() -> None:
     rng = np.random.default_rng(0)
     labels = rng.choice(np.array(["a", "b"]), 200)
     values = rng.normal(size=(200, 10))
@@ -148,7 +148,7 @@ def test_duplicate_labelled_sequences_in_two_splits_are_found() -> None:
     assert codes(rows_of(np.tile(values[:40], (5, 1)), labels)) == ["leak-duplicates"]
 
 
-def test_two_million_labelled_rows_are_sampled() -> None:
+def test_two_million_labeled_rows_are_sampled() -> None:
     steps, count = 1_000, 2_000
     values = np.zeros((steps * count, 1))
     labels = np.array(["a", "b"])[np.arange(count) % 2]
@@ -158,7 +158,7 @@ def test_two_million_labelled_rows_are_sampled() -> None:
 
 
 def test_a_run_reports_the_column_before_its_first_step() -> None:
-    table = with_column(labelled(), class_codes(labelled()))
+    table = with_column(labeled(), class_codes(labeled()))
     data = {"task": "classification"}
     experiment = Experiment.make({"data": data, "training": {"epochs": 1}, "model": {"hidden_size": 4}})
     named: Iterator[str] = (

@@ -1,4 +1,4 @@
-"""The nearest neighbour: fair to lengths, never its own, and small enough for a checkpoint."""
+"""The nearest neighbor: fair to lengths, never its own, and small enough for a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqcore.data.labelled_dataset import LabelledDataset
+from seqcore.data.labeled_dataset import LabeledDataset
 from seqcore.data.table import Table, symbol_table
 from seqcore.evaluation.baselines import nearest_neighbor
 from seqcore.evaluation.baselines.nearest_neighbor import fit_nearest_neighbor, nearest_classes
@@ -17,8 +17,8 @@ from seqcore.experiment.experiment import Experiment
 CPU = torch.device("cpu")
 
 
-def dataset(table: Table, *, test: float = 0.3) -> LabelledDataset:
-    return LabelledDataset(
+def dataset(table: Table, *, test: float = 0.3) -> LabeledDataset:
+    return LabeledDataset(
         table,
         Experiment()
         .with_changes({"data.task": "classification", "data.validation_fraction": 0.0, "data.test_fraction": test})
@@ -45,7 +45,7 @@ def shapes(count: int, *, features: int = 1, seed: int = 0) -> Table:
     )
 
 
-def right(data: LabelledDataset, part: str) -> float:
+def right(data: LabeledDataset, part: str) -> float:
     indices = np.arange(len(data.windows[part]))
     data.codec = replace(data.codec, fitted=fit_nearest_neighbor(data))
     return float(np.mean(nearest_classes(data, part, indices) == data.truth(part, indices)))
@@ -76,7 +76,7 @@ def test_projecting_wide_descriptions_keeps_who_is_near(monkeypatch: pytest.Monk
     assert right(data, "test") == narrow
 
 
-def test_a_training_sequence_is_not_its_own_neighbour() -> None:
+def test_a_training_sequence_is_not_its_own_neighbor() -> None:
     random = np.random.default_rng(0)
     lengths = np.full(200, 5)
     table = Table(

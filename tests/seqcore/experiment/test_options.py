@@ -37,6 +37,19 @@ def test_options_are_kept_in_links_toml_and_json(recipe: str | None) -> None:
     assert Experiment.from_json(changed.to_json()) == changed
 
 
+def test_a_renamed_value_of_an_option_is_read_under_its_old_name() -> None:
+    hash = "0" * 64
+    options = {"hash": hash, "name": "a.csv", "kind": "labelled-text"}
+    now = Experiment.make({"data": {"source": "file", "task": "classification", "options": options}})
+    assert now.data.options["kind"] == "labeled-text"
+    changed = (
+        Experiment.make()
+        .with_changes({"data.source": "file", "data.options.hash": hash})
+        .with_changes({"data.options.kind": "labelled-text"})
+    )
+    assert changed.data.options["kind"] == "labeled-text"
+
+
 def test_errors_of_options_are_reported_with_all_others() -> None:
     with pytest.raises(ExperimentError) as caught:
         Experiment.make(

@@ -73,7 +73,7 @@ def gestures() -> Predictor:
             "n.tsv",
             "n.tsv: this model needs the columns x and y, and these data are pairs",
         ),
-        (sounds(), "n.zip", "n.zip: this model needs the columns x and y, and these data are labelled recordings"),
+        (sounds(), "n.zip", "n.zip: this model needs the columns x and y, and these data are labeled recordings"),
     ],
 )
 def test_another_form_is_one_line_that_says_what_the_model_needs(
@@ -142,7 +142,7 @@ def test_an_input_that_is_a_file_points_to_the_option_for_files(
 def test_rows_are_counted_in_the_unit_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "n.csv").write_text(TEXTS)
     assert main(["data", str(tmp_path / "n.csv")]) == 0
-    assert "labelled texts, 660 characters in 40 sequences, for classification" in capsys.readouterr().out
+    assert "labeled texts, 660 characters in 40 sequences, for classification" in capsys.readouterr().out
 
 
 OUTCOMES = "trial,t,x,shift,outcome\n" + "".join(

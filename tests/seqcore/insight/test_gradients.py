@@ -87,11 +87,11 @@ def test_the_gradients_of_all_losses_add_up_to_that_of_the_whole_loss(name: str)
     steps = outputs.shape[1]
     rows, more = trace_states(task, model, batch, steps)
     each = torch.diag_embed(of_outputs[0].T).permute(1, 2, 0)  # row r: the gradient of step r alone
-    itemised = torch.autograd.grad(
+    itemized = torch.autograd.grad(
         rows, [t for part in more for layers in part.states.values() for layer in layers for t in layer], each,
         allow_unused=True,
     )  # fmt: skip
-    for one, all_rows in zip(whole, itemised, strict=True):
+    for one, all_rows in zip(whole, itemized, strict=True):
         assert (one is None) == (all_rows is None)
         if one is not None and all_rows is not None:
             torch.testing.assert_close(all_rows.sum(dim=0, keepdim=True), one, rtol=1e-3, atol=1e-6)

@@ -80,7 +80,7 @@ def test_an_autocorrelation_marks_the_period_and_shades_the_window() -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_labelled_sequences_have_a_panel_for_each_class_with_every_split(dark: bool) -> None:
+def test_labeled_sequences_have_a_panel_for_each_class_with_every_split(dark: bool) -> None:
     info = examples_info(sequences(1, labels=classes(40, 3)), **HELD_OUT)
     assert info.kind == "lines"
     assert info.names == ("class 0", "class 1", "class 2")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from seqcore.data.labelled_dataset import UNKNOWN_CLASS
+from seqcore.data.labeled_dataset import UNKNOWN_CLASS
 from seqcore.data.profile.facts import default_config
 from seqcore.data.profile.profile import profile_table
 from seqcore.data.table import Table

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from seqcore.data.audio import Sound, sound_table
-from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledCodec, LabelledDataset
+from seqcore.data.labeled_dataset import UNKNOWN_CLASS, LabeledCodec, LabeledDataset
 from seqcore.data.table import Table, symbol_table
 from seqcore.errors import DataError, ExperimentError, PredictionError
 from seqcore.evaluation.metrics import class_metrics, confusion
@@ -156,7 +156,7 @@ def test_numeric_sequences_are_classified_better_than_baselines(
     assert (started.reference_baseline, started.metric, started.unit) == ("majority", "accuracy", "sequence")
     end = last(events)
     assert end.metrics["test_accuracy"] > 0.85 > end.baselines["majority"]["test_accuracy"]
-    assert set(end.baselines["nearest_neighbour"]) >= {"val_accuracy", "test_accuracy", "test_macro_f1"}
+    assert set(end.baselines["nearest_neighbor"]) >= {"val_accuracy", "test_accuracy", "test_macro_f1"}
     assert {"train_loss", "val_loss", "test_loss", "test_macro_f1"} <= set(end.metrics)
 
 
@@ -241,7 +241,7 @@ def test_a_resumed_run_ends_with_the_same_bits(both_ways: bool) -> None:
 def test_a_class_missing_from_training_is_reported_and_counts_as_an_error() -> None:
     groups = np.array([i % 20 for i in range(100)])
     base = of([[0.0, 1.0]] * 100, (["a"] * 20 + ["b"] * 20) * 2 + ["a"] * 20, groups=groups)
-    data = LabelledDataset(base, experiment().data, CPU)
+    data = LabeledDataset(base, experiment().data, CPU)
     held_back = [s for s, _, _ in data.bounds["test"]]
     assert base.labels is not None
     labels = base.labels.astype("<U5")
@@ -315,7 +315,7 @@ def test_invalid_inputs_are_refused_with_a_reason(trained: tuple[Predictor, Tabl
     predictor, _, _ = trained
     with pytest.raises(PredictionError, match=r"numbers a row|numbers; give 3"):
         predictor.predict("1, 2; 3, 4")
-    with pytest.raises(DataError, match="these data are labelled texts"):
+    with pytest.raises(DataError, match="these data are labeled texts"):
         predictor.predict(reviews(4))
     with pytest.raises(PredictionError, match="not trained on audio"):
         predictor.predict(Sound(16_000, np.zeros(100, dtype=np.float32)))
@@ -408,7 +408,7 @@ def test_findings_report_the_majority_class_and_classes_never_predicted() -> Non
     always = torch.tensor([5.0, 0.0, 0.0])
     assert diagnosed(lambda x: always.expand(*x.shape[:2], 3)) == {"learned-the-majority"}
     without_last = diagnosed(lambda x: x * torch.tensor([1.0, 1.0, 0.0]) + torch.tensor([0.0, 0.0, -99.0]))
-    assert {"class-never-predicted", "nearest-neighbour-better"} <= without_last
+    assert {"class-never-predicted", "nearest-neighbor-better"} <= without_last
     assert diagnosed(lambda x: 9 * x.cumsum(dim=1)) == set()
 
 
@@ -442,7 +442,7 @@ def test_inputs_choose_columns() -> None:
 @pytest.mark.parametrize("table", [levels(40), reviews(40)], ids=["numbers", "symbols"])
 def test_a_codec_survives_a_checkpoint(table: Table) -> None:
     codec = Classification(experiment()).make_dataset(table, CPU).codec
-    again = LabelledCodec.from_dict(codec.to_dict(), codec.arrays())
+    again = LabeledCodec.from_dict(codec.to_dict(), codec.arrays())
     assert again.to_dict() == codec.to_dict()
     assert set(again.fitted) == set(codec.fitted)
     np.testing.assert_array_equal(again.example, codec.example)

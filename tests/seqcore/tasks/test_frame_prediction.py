@@ -24,7 +24,7 @@ def films(table: Table) -> np.ndarray:
     return table.values.reshape(len(table.lengths), -1, SIDE, SIDE)
 
 
-def centres(pictures: np.ndarray) -> np.ndarray:
+def centers(pictures: np.ndarray) -> np.ndarray:
     """The middle of what is bright, (column, row), of pictures [..., 16, 16]."""
     weight = pictures.sum(axis=(-2, -1))
     rows = np.arange(SIDE)
@@ -48,14 +48,14 @@ def test_a_shape_moves_as_its_label_says() -> None:
     table = MovingShapes(**CLEAN, frames=5).table()
     assert table.labels is not None
     assert set(table.labels.tolist()) == set(DIRECTIONS)
-    middle = centres(films(table))
+    middle = centers(films(table))
     for way, label in zip(middle[:, -1] - middle[:, 0], table.labels, strict=True):
         assert np.allclose(way / np.hypot(*way), DIRECTIONS[label], atol=0.35)
 
 
 def test_the_position_of_a_shape_does_not_determine_its_direction() -> None:
     table = MovingShapes(**(CLEAN | {"samples": 800})).table()
-    middle = centres(films(table))[:, 6]
+    middle = centers(films(table))[:, 6]
     means = np.array([middle[table.labels == label].mean(axis=0) for label in DIRECTIONS])
     assert np.abs(means - means.mean(axis=0)).max() < 1.2
 
@@ -74,7 +74,7 @@ def test_shapes_grow_and_shrink_and_turn_on_the_spot() -> None:
 
 def test_a_shape_stays_in_the_frame_and_bounces() -> None:
     table = BouncingShapes(samples=40, frames=60, noise=0.0).table()
-    way = np.diff(centres(films(table)), axis=1)
+    way = np.diff(centers(films(table)), axis=1)
     assert (np.abs(way) < 1.3).all()
     turns = (np.sign(way[:, 1:]) * np.sign(way[:, :-1]) < 0).sum(axis=(1, 2))
     assert turns.min() >= 2

@@ -38,7 +38,7 @@ _COMMENTS = ("#", "%", "!", "//")
 def read_plain(file: InputFile) -> Table:
     """Read a text file of any kind. DataError: a line for each error, with its row."""
     kind = file.options.kind
-    if kind in ("series", "sequences", "labelled-text"):
+    if kind in ("series", "sequences", "labeled-text"):
         return read_delimited(file)
     if kind == "text":
         return read_text(file)

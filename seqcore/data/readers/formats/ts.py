@@ -1,4 +1,4 @@
-"""The .ts format of the UEA and UCR archives: a header, then one labelled sequence per line, dimensions between colons.
+"""The .ts format of the UEA and UCR archives: a header, then one labeled sequence per line, dimensions between colons.
 
 Described on timeseriesclassification.com and in the documentation of sktime ("ts file format").
 """
@@ -34,7 +34,7 @@ def looks_like_ts(lines: list[str]) -> bool:
 
 @dataclass
 class _Header:
-    labelled: bool | None = None  # None: not specified
+    labeled: bool | None = None  # None: not specified
     classes: tuple[str, ...] = ()
     timestamps: bool = False
 
@@ -102,7 +102,7 @@ def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
         if key == "@data":
             return header
         if key == "@classlabel":
-            header.labelled = bool(words) and words[0].lower() == "true"
+            header.labeled = bool(words) and words[0].lower() == "true"
             header.classes = tuple(words[1:])
         elif key == "@timestamps":
             header.timestamps = bool(words) and words[0].lower() == "true"
@@ -114,7 +114,7 @@ def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
 def _add(cases: _Cases, text: str, header: _Header, where: str) -> None:
     """Add one line. DataError if it doesn't fit the others."""
     parts = re.split(r":(?![^()]*\))" if header.timestamps else ":", text)  # time stamps may contain colons
-    if header.labelled or (header.labelled is None and len(parts) > 1 and not _is_values(parts[-1])):
+    if header.labeled or (header.labeled is None and len(parts) > 1 and not _is_values(parts[-1])):
         label = parts.pop().strip()
         if label in ("", "?"):
             raise DataError(f"{where}: the label is missing; write it after the last colon, or remove the row")

@@ -30,7 +30,7 @@ def one(values: np.ndarray, **rest: object) -> Table:
     return Table(values[:, None], ("v",), **rest)  # type: ignore[arg-type]
 
 
-def labelled(counts: dict[str, int], *, length: int = 12) -> Table:
+def labeled(counts: dict[str, int], *, length: int = 12) -> Table:
     labels = np.array([name for name, count in counts.items() for _ in range(count)])
     rows = np.random.default_rng(0).normal(size=(len(labels) * length, 2))
     offsets = np.arange(len(labels) + 1, dtype=np.int64) * length
@@ -123,12 +123,12 @@ def test_few_and_no_training_windows_are_found() -> None:
 
 
 def test_classes_are_counted_by_split_and_imbalance_is_found() -> None:
-    seen = profile_table(labelled({"yes": 300, "no": 12}))
+    seen = profile_table(labeled({"yes": 300, "no": 12}))
     assert seen.classes is not None
     assert {name: sum(parts.values()) for name, parts in seen.classes.items()} == {"yes": 300, "no": 12}
     assert "imbalanced" in codes(seen)
-    assert "imbalanced" not in codes(profile_table(labelled({"yes": 100, "no": 100})))
-    assert "one-class" in codes(profile_table(labelled({"yes": 200})))
+    assert "imbalanced" not in codes(profile_table(labeled({"yes": 100, "no": 100})))
+    assert "one-class" in codes(profile_table(labeled({"yes": 200})))
 
 
 def test_the_share_of_unknown_words_is_measured() -> None:

@@ -28,20 +28,20 @@ def labels_of(table: Table) -> list[str] | None:
 def test_texts_with_some_labels(header: bool) -> None:
     head: list[list[object]] = [["opinion", "stance of the reader"]] if header else []
     some = ["", "up", "down", "up", "", "up"]
-    table = read(head + [[t, x] for t, x in zip(TEXTS, some, strict=True)], MODEL, "labelled-text")
+    table = read(head + [[t, x] for t, x in zip(TEXTS, some, strict=True)], MODEL, "labeled-text")
     assert labels_of(table) == some
     assert "missing in 2 of 6 rows" in table.notes[0]
-    one = read(head + [[t, x] for t, x in zip(TEXTS, ["", *["up"] * 5], strict=True)], MODEL, "labelled-text")
+    one = read(head + [[t, x] for t, x in zip(TEXTS, ["", *["up"] * 5], strict=True)], MODEL, "labeled-text")
     assert labels_of(one) == ["", *["up"] * 5]
-    empty = read(head + [[t, ""] for t in TEXTS], MODEL, "labelled-text")
+    empty = read(head + [[t, ""] for t in TEXTS], MODEL, "labeled-text")
     assert len(empty.lengths) == 6
     assert empty.labels is None
 
 
 def test_texts_alone_lose_no_row_to_a_header() -> None:
-    assert len(read([[t] for t in TEXTS], MODEL, "labelled-text").lengths) == 6
-    assert len(read([["opinion"], *[[t] for t in TEXTS]], MODEL, "labelled-text").lengths) == 6
-    assert len(read([["id", "opinion"], *[[i, t] for i, t in enumerate(TEXTS)]], MODEL, "labelled-text").lengths) == 6
+    assert len(read([[t] for t in TEXTS], MODEL, "labeled-text").lengths) == 6
+    assert len(read([["opinion"], *[[t] for t in TEXTS]], MODEL, "labeled-text").lengths) == 6
+    assert len(read([["id", "opinion"], *[[i, t] for i, t in enumerate(TEXTS)]], MODEL, "labeled-text").lengths) == 6
 
 
 def steps(labels: list[str], *, rows: int = 4) -> list[list[object]]:

@@ -53,7 +53,7 @@ def test_texts_have_their_class_beside_them_whatever_the_names(header: str, row:
     if "retweets" in header:
         header = header.replace("mood", "mood_label")
     table = read(texts(header, row))
-    assert table.kind == "labelled texts"
+    assert table.kind == "labeled texts"
     assert table.labels is not None
     assert set(table.labels.tolist()) == {"a", "b"}
     assert table.sentence(0)[:3] == ["the", "old", "boat"]
@@ -61,7 +61,7 @@ def test_texts_have_their_class_beside_them_whatever_the_names(header: str, row:
 
 def test_several_columns_of_text_are_joined_and_that_is_said() -> None:
     table = read("\n".join(f'"{i % 3 + 1}","{WORDS[i % 3]} {i}","and then {WORDS[i % 2]} {i}"' for i in range(30)))
-    assert table.kind == "labelled texts"
+    assert table.kind == "labeled texts"
     assert " ".join(table.sentence(0)) == f"{WORDS[0]} 0 and then {WORDS[0]} 0"
     assert "The text is joined from the columns column 2 + column 3." in table.notes
 
@@ -83,7 +83,7 @@ def test_a_remark_beside_measured_values_is_no_text_to_classify() -> None:
 def test_a_label_that_is_constant_within_its_sequence_makes_sequences(name: str) -> None:
     rows = [f"s{s},{t},{(s * 7 + t * 3) % 11}.5,{'uv'[s % 2]}" for s in range(12) for t in range(6)]
     table = read("\n".join([f"trial,t,x,{name}", *rows]))
-    assert (table.kind, table.columns, len(table.lengths)) == ("labelled sequences", ("x",), 12)
+    assert (table.kind, table.columns, len(table.lengths)) == ("labeled sequences", ("x",), 12)
     assert roles(table) == {"trial": "series", "t": "time", "x": "value", name: "label"}
 
 
@@ -108,7 +108,7 @@ def test_a_close_second_is_a_question_whose_answer_reads_the_file_so() -> None:
     table = read("\n".join(["machine,t,x,status", *rows]))
     assert table.kind == "many series"
     again = read("\n".join(["machine,t,x,status", *rows]), kind="sequences", columns={"status": "label"})
-    assert (again.kind, len(again.lengths)) == ("labelled sequences", 4)
+    assert (again.kind, len(again.lengths)) == ("labeled sequences", 4)
 
 
 def test_ids_and_counters_are_neither_inputs_nor_the_target() -> None:

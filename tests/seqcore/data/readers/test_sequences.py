@@ -1,4 +1,4 @@
-"""How labelled sequences are read from rows: long form or one a row, and what is said of it."""
+"""How labeled sequences are read from rows: long form or one a row, and what is said of it."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_the_file_of_a_bug_report() -> None:
     assert "Europe/Berlin" in axis.notes[0]
 
 
-def test_descending_and_labelled_by_the_end() -> None:
+def test_descending_and_labeled_by_the_end() -> None:
     times = local(*AUTUMN, "h", "Europe/Berlin")
     descending = time_of(file_of(times[::-1]))
     assert descending.times is not None

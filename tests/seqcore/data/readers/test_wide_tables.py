@@ -104,10 +104,10 @@ def test_hours_across_continue_from_day_to_day(header: str) -> None:
     assert set(np.diff(table.times).astype("timedelta64[m]").astype(int).tolist()) == {1440 // count}
 
 
-def test_labelled_sequences_and_numbered_variables_are_not_wide_series() -> None:
+def test_labeled_sequences_and_numbered_variables_are_not_wide_series() -> None:
     steps = ",".join(f"t{i}" for i in range(1, 13))
-    labelled = read("\n".join([f"label,{steps}", *rows(["a", "b"] * 5, 12)]))
-    assert labelled.kind == "labelled sequences"
+    labeled = read("\n".join([f"label,{steps}", *rows(["a", "b"] * 5, 12)]))
+    assert labeled.kind == "labeled sequences"
     dates = [f"2024-01-{i + 1:02d}" for i in range(20)]
     assert read("\n".join([f"date,{steps}", *rows(dates, 12)])).columns == tuple(steps.split(","))
     years = read("\n".join(["date,2021,2022,2023", *rows(dates, 3)]))

@@ -1,4 +1,4 @@
-"""Vowels that the project's own synthesiser has no part in: sums of harmonics at 8 kHz, other people's formants."""
+"""Vowels that the project's own synthesizer has no part in: sums of harmonics at 8 kHz, other people's formants."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _say(rng: np.random.Generator, formants: tuple[int, int, int], pitch: float)
     time = np.arange(int(seconds * RATE)) / RATE
     frequency = pitch * np.exp(rng.normal(0.0, 0.12)) * (1.0 + rng.normal(0.0, 0.1) * (time / seconds - 0.5))
     phase = 2 * np.pi * np.cumsum(frequency) / RATE
-    centres = (
+    centers = (
         np.array([*formants, 1.45 * formants[2]]) * np.exp(rng.normal(0.0, 0.025)) * np.exp(rng.normal(0, 0.02, 4))
     )
     widths = rng.uniform(0.6, 1.6) * np.array([55.0, 75.0, 110.0, 180.0])
@@ -43,7 +43,7 @@ def _say(rng: np.random.Generator, formants: tuple[int, int, int], pitch: float)
     for k in range(1, int(0.95 * RATE / 2 / frequency.max()) + 1):
         f = k * frequency
         response = np.ones_like(f)
-        for c, w in zip(centres, widths, strict=True):
+        for c, w in zip(centers, widths, strict=True):
             response *= (c * c) / np.sqrt((c * c - f * f) ** 2 + (w * f) ** 2)
         radiated = 10 ** (-slope / 20 * np.log2(k)) * k**0.5
         sound += response * radiated * np.sin(k * phase + rng.uniform(0, 2 * np.pi))

@@ -1,4 +1,4 @@
-"""Labelled texts and sentence pairs from a user's columns."""
+"""Labeled texts and sentence pairs from a user's columns."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from seqcore.data.token_encoder import TokenEncoder
 from seqcore.errors import DataError
 from seqcore.results.formatting import listed
 
-__all__ = ["labelled_text_table", "pair_table"]
+__all__ = ["labeled_text_table", "pair_table"]
 
 _SEVERAL = 5  # median words per text from which words are the better symbols
 
 
-def labelled_text_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Table:
+def labeled_text_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles) -> Table:
     """A sequence of characters or words for each row, with its label (optional as in `take_labels`).
 
     Several text columns are joined. DataError: rows without a label or text, texts of one character, a single class.

@@ -1,4 +1,4 @@
-"""LabelledDataset: whole sequences with a class each, padded in batches, and its codec."""
+"""LabeledDataset: whole sequences with a class each, padded in batches, and its codec."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
 from seqcore.results.formatting import listed
 
-__all__ = ["UNKNOWN_CLASS", "LabelledCodec", "LabelledDataset"]
+__all__ = ["UNKNOWN_CLASS", "LabeledCodec", "LabeledDataset"]
 
 UNKNOWN_CLASS = -1  # code of a class that is not in the training split
 LARGE = 0.75  # share of one class above which accuracy is misleading
@@ -34,7 +34,7 @@ _NAMED = 5  # classes listed in a message
 
 
 @dataclass(frozen=True)
-class LabelledCodec(Codec):
+class LabeledCodec(Codec):
     """The codec of a classifier: classes, and the scaler or vocabulary of its inputs.
 
     `labels[C]` are the classes of the training split. Numbers have `columns[F]` and a scaler, symbols a vocabulary.
@@ -105,7 +105,7 @@ class LabelledCodec(Codec):
         return {"example": self.example, **{f"fitted.{name}": value for name, value in self.fitted.items()}}
 
     @classmethod
-    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> LabelledCodec:
+    def from_dict(cls, d: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> LabeledCodec:
         """The inverse of `to_dict` and `arrays`."""
         with decoding("the checkpoint's codec"):
             stored = _StoredCodec(**d)
@@ -144,7 +144,7 @@ class _StoredCodec(Stored):
     frame: tuple[Size, Size] | None
 
 
-class LabelledDataset(Dataset):
+class LabeledDataset(Dataset):
     """Sequences of any length and their classes. Scaler, vocabulary and classes are fitted on the training split.
 
     With a `codec` the table is new data for a trained model, possibly without labels. Missing values are handled as
@@ -152,12 +152,12 @@ class LabelledDataset(Dataset):
     a single class, or no two sequences of a class.
     """
 
-    codec: LabelledCodec
+    codec: LabeledCodec
 
     whole = True
 
     def __init__(
-        self, table: Table, config: DataConfig, device: torch.device, codec: LabelledCodec | None = None
+        self, table: Table, config: DataConfig, device: torch.device, codec: LabeledCodec | None = None
     ) -> None:
         if codec is None:
             _check_labels(table)
@@ -214,7 +214,7 @@ class LabelledDataset(Dataset):
             return ()
         return tuple(np.unique(self.table.labels[self.classes == UNKNOWN_CLASS]).tolist())
 
-    def _make_codec(self) -> LabelledCodec:
+    def _make_codec(self) -> LabeledCodec:
         table, bounds = self.table, self.bounds["train"]
         assert table.labels is not None
         sequences = np.array([s for s, _, _ in bounds])
@@ -237,7 +237,7 @@ class LabelledDataset(Dataset):
         example = table.values[low : min(high, low + rows)]
         if vocabulary is not None:
             example = vocabulary.encode(table.words(low, low + len(example)))[:, None]
-        return LabelledCodec(
+        return LabeledCodec(
             labels=tuple(labels),
             columns=table.columns,
             scaler=scaler,

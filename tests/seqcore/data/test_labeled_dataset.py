@@ -1,4 +1,4 @@
-"""Labelled sequences: whole groups in one part, labels that can't be learned, gaps and lengths."""
+"""Labeled sequences: whole groups in one part, labels that can't be learned, gaps and lengths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqcore.data.labelled_dataset import UNKNOWN_CLASS, LabelledDataset
+from seqcore.data.labeled_dataset import UNKNOWN_CLASS, LabeledDataset
 from seqcore.data.splits import SPLITS
 from seqcore.data.table import Table
 from seqcore.errors import DataError
@@ -48,7 +48,7 @@ def test_speakers_stay_in_one_part_and_every_class_is_in_each() -> None:
     random = np.random.default_rng(0)
     speakers = np.repeat(np.arange(20), 6)
     table = of([[0.0, 1.0]] * 120, ["a", "b", "c"] * 40, groups=random.permutation(speakers))
-    data = LabelledDataset(table, config(), CPU)
+    data = LabeledDataset(table, config(), CPU)
     assert data.table.groups is not None
     assert data.table.labels is not None
     where = {p: {int(data.table.groups[s]) for s, _, _ in data.bounds[p]} for p in SPLITS}
@@ -63,7 +63,7 @@ def test_speakers_stay_in_one_part_and_every_class_is_in_each() -> None:
 def test_large_groups_leave_no_part_empty() -> None:
     groups = np.repeat(np.arange(4), [60, 60, 60, 20])
     table = of([[0.0, 1.0]] * 200, ["a", "b"] * 100, groups=groups)
-    bounds = LabelledDataset(table, config(), CPU).bounds
+    bounds = LabeledDataset(table, config(), CPU).bounds
     where = {part: {int(groups[s]) for s, _, _ in bounds[part]} for part in SPLITS}
     assert all(where.values())
     assert sum(map(len, where.values())) == 4
@@ -71,7 +71,7 @@ def test_large_groups_leave_no_part_empty() -> None:
 
 def test_labels_that_are_numbers_are_words_in_the_order_that_people_count() -> None:
     labels = ["10", "9", "2", "1"] * 10
-    codec = LabelledDataset(of([[0.0, 1.0]] * 40, labels), config(), CPU).codec
+    codec = LabeledDataset(of([[0.0, 1.0]] * 40, labels), config(), CPU).codec
     assert codec.labels == ("1", "2", "9", "10")
     assert codec.encode(np.array(["10", "1", "3"])).tolist() == [3, 0, UNKNOWN_CLASS]
 
@@ -100,12 +100,12 @@ def test_labels_that_can_not_be_learned_are_said_before_training(labels: list[st
 def test_a_training_part_of_one_class_is_said() -> None:
     table = of([[0.0, 1.0]] * 12, ["a"] * 10 + ["b"] * 2, groups=np.array([0] * 5 + [1] * 5 + [2] * 2))
     with pytest.raises(DataError, match="training split"):
-        LabelledDataset(table, config(**{"data.validation_fraction": 0.45, "data.test_fraction": 0.45}), CPU)
+        LabeledDataset(table, config(**{"data.validation_fraction": 0.45, "data.test_fraction": 0.45}), CPU)
 
 
 def test_what_is_odd_about_classes_is_noted() -> None:
     table = of([[0.0, 1.0]] * 100, ["a"] * 90 + ["b"] * 8 + ["c"] * 2)
-    notes = " ".join(LabelledDataset(table, config(), CPU).table.notes)
+    notes = " ".join(LabeledDataset(table, config(), CPU).table.notes)
     assert "90% of the sequences are of class a" in notes
     assert "Class c: fewer than 5 sequences" in notes
 
@@ -116,7 +116,7 @@ def test_what_is_odd_about_classes_is_noted() -> None:
 def test_rows_that_are_wholly_missing_at_a_sequences_end_are_padding() -> None:
     nan = float("nan")
     rows = [[[1.0, 2.0], [3.0, 4.0], [nan, nan], [nan, nan]], [[1.0, 1.0], [2.0, 2.0]], [[nan, nan]]] * 10
-    data = LabelledDataset(of(rows, ["a", "b", "a"] * 10), config(), CPU)
+    data = LabeledDataset(of(rows, ["a", "b", "a"] * 10), config(), CPU)
     assert set(data.table.lengths.tolist()) == {2}
     assert any("10 sequences without values" in note for note in data.table.notes)
     assert not np.isnan(data.table.values).any()
@@ -128,7 +128,7 @@ def test_gaps_inside_a_sequence_are_refused_or_filled_from_that_sequence_alone()
     table = of(rows, ["a", "b", "a"] * 10)
     with pytest.raises(DataError, match=r"data.missing"):
         check(experiment(), table)
-    data = LabelledDataset(table, config(**{"data.missing": "interpolate"}), CPU)
+    data = LabeledDataset(table, config(**{"data.missing": "interpolate"}), CPU)
     assert data.table.values[2:6, 0].tolist() == [1.0, 1.0, 2.0, 3.0]
-    dropped = LabelledDataset(table, config(**{"data.missing": "drop"}), CPU)
+    dropped = LabeledDataset(table, config(**{"data.missing": "drop"}), CPU)
     assert set(dropped.table.lengths.tolist()) == {2}
