@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
+from ui.assets import asset
 from ui.inspect_context import Inspected
 from ui.inspect_heat_maps import encoded
 
@@ -18,18 +18,12 @@ __all__ = ["attention_data", "attention_maps"]
 
 MOST_CELLS = 400_000  # weights of all heads that are sent; of more steps, the last ones
 
-_FOLDER = Path(__file__).parent
-
-
-def _file(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
 
 _component = st.components.v2.component(
     "sequence_lab_attention_maps",
-    html=_file("attention_maps.html"),
-    css=_file("inspect_canvas.css"),
-    js=_file("selection.js") + _file("inspect_canvas.js") + _file("attention_maps.js"),
+    html=asset("attention_maps.html"),
+    css=asset("inspect_canvas.css"),
+    js=asset("dom.js", "selection.js", "inspect_canvas.js", "attention_maps.js"),
     isolate_styles=False,
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from html import escape
-from pathlib import Path
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -25,6 +24,7 @@ from seqcore.plots.windows import plot_windows, windows_info
 from seqcore.results.data import PreviewWindow, WindowPreview
 from seqcore.results.formatting import counted, marked
 from ui import session
+from ui.assets import style_tag
 from ui.cards import finding_box
 from ui.live_chart import figure_text, live_chart
 
@@ -32,7 +32,7 @@ __all__ = ["details", "facts", "findings", "profile_of", "sample_inputs_section"
 
 MAX_MARKED = 6  # targets of a window that are marked by rings
 MAX_LABELED_COLUMNS = 12  # of labeled sequences, beyond which the columns are not listed
-_STYLE = "<style>" + Path(__file__).with_name("data_sections.css").read_text(encoding="utf-8") + "</style>"
+_STYLE = style_tag("data_sections.css")
 
 
 def profile_of(experiment: Experiment, table: Table) -> Profile:

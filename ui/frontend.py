@@ -20,6 +20,7 @@ import streamlit as st
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import plotly_script, warm_up
+from ui.assets import asset, style_tag
 
 __all__ = ["FEED_ROUTE", "PLOTLY_ROUTE", "WHOLE_ROUTE", "Frontend", "below_base", "page", "send_content"]
 
@@ -157,7 +158,7 @@ def _takes_gzip(scope: Scope) -> bool:
 def _start_script() -> bytes:
     """The script that loads Plotly while the page waits for its first elements."""
     route = f'const ROUTE = "{PLOTLY_ROUTE}"\n'
-    return (route + Path(__file__).with_name("start.js").read_text(encoding="utf-8")).encode()
+    return (route + asset("start.js")).encode()
 
 
 def below_base(path: str) -> str:
@@ -172,8 +173,7 @@ def page() -> bytes:
     The style sheet is in the body, behind those that Streamlit adds to the head, so that it wins over them.
     """
     html = (_STATIC / "index.html").read_text(encoding="utf-8")
-    style = Path(__file__).with_name("theme.css").read_text(encoding="utf-8")
-    body = f'<style>{style}</style>\n<div id="root">'
+    body = f'{style_tag("theme.css")}\n<div id="root">'
     first = f'<title>Streamlit</title>\n<script src=".{START_ROUTE}"></script>'
     html = html.replace("<title>Streamlit</title>", first, 1)
     return html.replace("</head>", f"{_early()}</head>", 1).replace('<div id="root">', body, 1).encode()

@@ -1,26 +1,21 @@
-/* What the canvases of the Inspect page share: colors of the theme, color tables, numbers from the server, ticks.
- * This text is put in front of the scripts of its components. */
+/* What the canvases of the Inspect page share: colors of the theme, color tables, numbers from the server.
+ * This text is put in front of the scripts of its components, behind dom.js. */
 
 const PALETTE = {
   light: { ink: "#1C1E21", quiet: "#6A6F76", line: "rgba(20,24,30,.10)", blue: "#0072B2", orange: "#D55E00", green: "#009E73" },
   dark: { ink: "#EDEEF0", quiet: "#9BA1A9", line: "rgba(255,255,255,.14)", blue: "#2A93D1", orange: "#E8762B", green: "#00B383" },
 }
 
+/* "#0072B2" as [red, green, blue]. */
 function rgb(code) {
-  if (code.startsWith("#")) {
-    const full = code.length === 4 ? [...code.slice(1)].map((c) => c + c).join("") : code.slice(1, 7)
-    return [0, 2, 4].map((i) => parseInt(full.slice(i, i + 2), 16))
-  }
-  return code.match(/[\d.]+/g).slice(0, 3).map(Number)
+  return [1, 3, 5].map((i) => parseInt(code.slice(i, i + 2), 16))
 }
 
 /* The colors for the theme of a node: roles, and the background as red, green, blue. */
 function theme(node) {
-  const style = getComputedStyle(node)
-  const background = rgb(style.getPropertyValue("--st-background-color").trim() || "#ffffff")
-  const dark = 0.299 * background[0] + 0.587 * background[1] + 0.114 * background[2] < 128
-  const font = style.fontFamily || "sans-serif"
-  return { ...PALETTE[dark ? "dark" : "light"], background, dark, font }
+  const dark = isDark(node)
+  const font = getComputedStyle(node).fontFamily || "sans-serif"
+  return { ...PALETTE[dark ? "dark" : "light"], background: backgroundOf(node), dark, font }
 }
 
 const tables = new Map()
@@ -44,10 +39,7 @@ const MISSING = -32768 // stands for a value that is no number
 
 /* Whole numbers of 16 bits from base64: a value is number / 32767 * scale. */
 function numbers(text) {
-  const raw = atob(text)
-  const bytes = new Uint8Array(raw.length)
-  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i)
-  return new Int16Array(bytes.buffer)
+  return new Int16Array(bytesOf(text).buffer)
 }
 
 /* The color's place in a table of 256, for a 16-bit number. */
@@ -91,17 +83,6 @@ function image(values, columns, order, table, diverging) {
   return picture
 }
 
-/* About `most` round numbers from low to high. */
-function ticks(low, high, most) {
-  const span = high - low || 1
-  const raw = span / Math.max(1, most)
-  const power = 10 ** Math.floor(Math.log10(raw))
-  const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= raw)
-  const found = []
-  for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + 1e-9 * span; v += step) found.push(+v.toPrecision(12))
-  return found
-}
-
 function formatted(value) {
   if (!Number.isFinite(value)) return "–"
   const size = Math.abs(value)
@@ -111,5 +92,3 @@ function formatted(value) {
       : value.toLocaleString("en", { maximumFractionDigits: size < 10 ? 3 : size < 100 ? 2 : 1 })
   return text.replaceAll("-", "−") // as in Plotly's charts
 }
-
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value))

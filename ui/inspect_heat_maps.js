@@ -266,8 +266,7 @@ function drawUnit(view) {
   const { title, letters, line } = view
   if (!shown) return title.replaceChildren()
   const { map, unit } = shown
-  const note = document.createElement("span")
-  note.textContent = ` ${view.data.input.reading}`
+  const note = element("span", "", ` ${view.data.input.reading}`)
   title.replaceChildren(`${map.title}, unit ${unit + 1}`, note)
   const values = series(view, map, view.layer, unit)
   const text = view.data.symbols
@@ -283,8 +282,7 @@ function drawLetters(view, map, values) {
     letters.dataset.of = data.of
     letters.replaceChildren(
       ...data.steps.flatMap((label, t) => {
-        const span = document.createElement("span")
-        span.textContent = label === "\n" ? "↵\n" : label
+        const span = element("span", "", label === "\n" ? "↵\n" : label)
         span.dataset.step = t
         return data.separator && t ? [data.separator, span] : [span]
       }),

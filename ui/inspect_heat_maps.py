@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import math
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from ui.assets import asset
 from ui.inspect_context import SELECTED, SPAN, Inspected, Selection
 from ui.inspect_link import revealed
 from ui.session import escape
@@ -27,18 +27,12 @@ MOST_LINES = 3  # input columns drawn as lines; of more a map
 MISSING = -32768
 FULL = 32767
 
-_FOLDER = Path(__file__).parent
-
-
-def _file(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
 
 _component = st.components.v2.component(
     "sequence_lab_inspect_heat_maps",
-    html=_file("inspect_heat_maps.html"),
-    css=_file("inspect_heat_maps.css"),
-    js=_file("selection.js") + _file("inspect_canvas.js") + _file("inspect_heat_maps.js"),
+    html=asset("inspect_heat_maps.html"),
+    css=asset("inspect_canvas.css", "inspect_heat_maps.css"),
+    js=asset("dom.js", "selection.js", "inspect_canvas.js", "inspect_heat_maps.js"),
     isolate_styles=False,
 )
 

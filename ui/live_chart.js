@@ -1,6 +1,6 @@
 /* Draws a Plotly figure and updates it in place: Plotly.react on the same node keeps the zoom and the node.
- * ROUTE, WHOLE, TRACES, FEED, TEMPLATES and PALETTE are defined above this text by live_chart.py, and selection.js stands
- * there too.
+ * ROUTE, WHOLE, TRACES, FEED, TEMPLATES and PALETTE are defined above this text by live_chart.py, and dom.js and
+ * selection.js stand there too.
  *
  * A trace whose meta is {select: "step"} or {select: "unit"} takes part in the selection of the page: its points are the
  * steps or units in order, from meta.first on; with meta.per units of several layers follow one another. A click on one
@@ -34,21 +34,6 @@ function drawWith(chart, route) {
     },
     (error) => (chart.node.textContent = error.message),
   )
-}
-
-const darkness = new Map() // background color -> whether it is dark: asking the browser takes a layout
-
-function isDark(node) {
-  const background = getComputedStyle(node).getPropertyValue("--st-background-color") || "#fff"
-  if (!darkness.has(background)) {
-    const probe = document.createElement("span")
-    probe.style.color = background
-    node.append(probe)
-    const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g).map(Number)
-    probe.remove()
-    darkness.set(background, 0.299 * r + 0.587 * g + 0.114 * b < 128)
-  }
-  return darkness.get(background)
 }
 
 function themed(text, dark) {

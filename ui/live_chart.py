@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,13 +18,13 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from seqcore.plots.style import BAND_OPACITY, COLORS, apply_style, color
+from ui.assets import asset
 from ui.frontend import FEED_ROUTE, PLOTLY_ROUTE, WHOLE_ROUTE
 from ui.plotly_script import TRACES
 
 __all__ = ["Feed", "figure_text", "live_chart"]
 
 _PANDAS = pd.__version__  # imported here: Plotly uses it where it is loaded, and another thread may be importing it
-_FOLDER = Path(__file__).parent
 _LINK = re.compile(r"(?:<|\\u003c)(?=\s*/?\s*a\b)", re.IGNORECASE)  # Plotly draws links in names that users give
 
 
@@ -69,15 +68,11 @@ def _constants() -> str:
     return "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
 
 
-def _file(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
-
 _component = st.components.v2.component(
     "sequence_lab_live_chart",
-    html=_file("live_chart.html"),
-    css=_file("live_chart.css"),
-    js=_constants() + _file("selection.js") + _file("live_chart.js"),
+    html=asset("live_chart.html"),
+    css=asset("switch.css", "live_chart.css"),
+    js=_constants() + asset("dom.js", "selection.js", "live_chart.js"),
     isolate_styles=False,  # Plotly puts its styles into the document's head
 )
 

@@ -1,34 +1,11 @@
-/* The board of a race: cards with small charts on shared axes, and one chart with all of them. Nodes are used again. */
+/* The board of a race: cards with small charts on shared axes, and one chart with all of them. Nodes are used again.
+ * dom.js stands above this text. */
 
-const SVG = "http://www.w3.org/2000/svg"
 const boards = new WeakMap() // root -> {data, axis, observer}
 const PAD = { left: 46, right: 10, top: 8, bottom: 32 }
 
-function element(name, className, text) {
-  const node = document.createElement(name)
-  if (className) node.className = className
-  if (text !== undefined) node.textContent = text
-  return node
-}
-
-function shape(name, attributes, text) {
-  const node = document.createElementNS(SVG, name)
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
-  if (text !== undefined) node.textContent = text
-  return node
-}
-
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text
-}
-
-function isDark(node) {
-  const probe = element("span")
-  probe.style.color = getComputedStyle(node).getPropertyValue("--st-background-color") || "#fff"
-  node.append(probe)
-  const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g).map(Number)
-  probe.remove()
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128
 }
 
 /* The lowest and the highest of all known values; null where there is none. */
@@ -52,16 +29,6 @@ function short(value) {
   return size < 1e-4 ? value.toExponential(0) : String(+value.toPrecision(3))
 }
 
-/* Round positions of at most `most` ticks. */
-function linearTicks(low, high, most) {
-  const raw = (high - low) / most || 1
-  const unit = 10 ** Math.floor(Math.log10(raw))
-  const step = unit * [1, 2, 5, 10].find((n) => n * unit >= raw)
-  const ticks = []
-  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-9; tick += step) ticks.push(tick)
-  return ticks
-}
-
 function logTicks(low, high) {
   const ticks = []
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
@@ -80,21 +47,12 @@ function scale(range, log, from, to) {
   const put = log ? Math.log : (v) => v
   const span = put(high) - put(low)
   const at = (value) => from + ((to - from) * (put(value) - put(low))) / span
-  return { at, low, high, ticks: (most) => (log ? logTicks(low, high) : linearTicks(low, high, most)), log }
+  return { at, low, high, ticks: (most) => (log ? logTicks(low, high) : ticks(low, high, most)), log }
 }
 
 function path(xs, ys, x, y) {
-  let d = ""
-  let down = false
-  for (let i = 0; i < xs.length; i++) {
-    if (xs[i] === null || ys[i] === null || (y.log && ys[i] <= 0)) {
-      down = false
-      continue
-    }
-    d += `${down ? "L" : "M"}${x.at(xs[i]).toFixed(1)} ${y.at(ys[i]).toFixed(1)}`
-    down = true
-  }
-  return d
+  const known = (i) => xs[i] !== null && ys[i] !== null && !(y.log && ys[i] <= 0)
+  return linePath(xs.map((_, i) => (known(i) ? [x.at(xs[i]), y.at(ys[i])] : null)))
 }
 
 /* Draw axes and lines into an SVG; lines keep their nodes. `lines`: {key, xs, ys, color, width, opacity, dash}. */

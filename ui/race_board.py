@@ -7,7 +7,6 @@ competitors use the cores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,19 +21,19 @@ from seqcore.results.metrics import Metric
 from seqcore.results.thinning import thin
 from seqcore.runs.comparison import Entry, RunCurves
 from ui import run_labels
+from ui.assets import asset
 
 __all__ = ["board_data", "race_board"]
 
-_FOLDER = Path(__file__).parent
 _POINTS = 120  # of a line
 _DASHES = ("", "6 3", "2 3", "6 3 2 3")
 _OUT = ("failed", "interrupted", "damaged")  # one that was stopped is ranked by what it has reached
 
 _component = st.components.v2.component(
     "sequence_lab_race_board",
-    html=(_FOLDER / "race_board.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "race_board.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "race_board.js").read_text(encoding="utf-8"),
+    html=asset("race_board.html"),
+    css=asset("switch.css", "race_board.css"),
+    js=asset("dom.js", "race_board.js"),
     isolate_styles=False,
 )
 

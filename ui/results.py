@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import escape as html
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,6 +16,7 @@ from seqcore.plots import plot_view
 from seqcore.registry import baseline_title
 from seqcore.results import RESULT_TYPES, View
 from seqcore.results.formatting import counted, format_number, typeset
+from ui.assets import style_tag
 from ui.live_chart import live_chart
 from ui.session import escape
 
@@ -33,9 +33,9 @@ __all__ = [
     "written",
 ]
 
-_STYLE = "<style>" + Path(__file__).with_name("results.css").read_text(encoding="utf-8") + "</style>"
+_STYLE = style_tag("results.css")
 CSV_HELP = "The values shown here, in full precision."
-_TEXT_STYLE = "<style>" + Path(__file__).with_name("text_views.css").read_text(encoding="utf-8") + "</style>"
+_TEXT_STYLE = style_tag("text_views.css")
 
 
 def picture(figure: go.Figure, *, key: str, label: str, reading: str = "") -> None:

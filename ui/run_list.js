@@ -1,38 +1,14 @@
 /* One row per run. Rows are reused by run id, so that an update does not move the row under the pointer. */
 
-const SVG = "http://www.w3.org/2000/svg"
-
-function element(name, className, text) {
-  const node = document.createElement(name)
-  if (className) node.className = className
-  if (text !== undefined) node.textContent = text
-  return node
-}
-
 /* A line through the known values; a gap where one is missing. */
 function curve(values) {
-  const svg = document.createElementNS(SVG, "svg")
-  svg.setAttribute("viewBox", "0 0 100 30")
-  svg.setAttribute("preserveAspectRatio", "none")
-  svg.setAttribute("aria-hidden", "true")
+  const svg = shape("svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" })
   const known = values.filter((v) => v !== null)
   if (known.length < 2) return svg
   const low = Math.min(...known)
   const span = Math.max(...known) - low || 1
-  let d = ""
-  let down = false
-  values.forEach((v, i) => {
-    if (v === null) down = false
-    else {
-      const x = (100 * i) / (values.length - 1)
-      const y = 28 - (26 * (v - low)) / span
-      d += `${down ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`
-      down = true
-    }
-  })
-  const path = document.createElementNS(SVG, "path")
-  path.setAttribute("d", d)
-  svg.append(path)
+  const at = (v, i) => [(100 * i) / (values.length - 1), 28 - (26 * (v - low)) / span]
+  svg.append(shape("path", { d: linePath(values.map((v, i) => (v === null ? null : at(v, i)))) }))
   return svg
 }
 

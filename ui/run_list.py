@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,15 @@ from seqcore.results.scores import ScoresInfo
 from seqcore.results.thinning import sparkline
 from seqcore.runs.records import Run
 from ui import run_labels, session
+from ui.assets import asset
 
 __all__ = ["run_list", "run_row"]
 
-_FOLDER = Path(__file__).parent
 _component = st.components.v2.component(
     "sequence_lab_run_list",
-    html=(_FOLDER / "run_list.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "run_list.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "run_list.js").read_text(encoding="utf-8"),
+    html=asset("run_list.html"),
+    css=asset("run_list.css"),
+    js=asset("dom.js", "run_list.js"),
     isolate_styles=False,
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from html import escape as html
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -16,6 +15,7 @@ from seqcore.errors import SeqcoreError
 from seqcore.plots.style import COLORS
 from seqcore.results.formatting import format_number
 from seqcore.results.similar import SimilarMoment, SimilarView
+from ui.assets import style_tag
 from ui.inspect_chart import plain
 from ui.inspect_context import SPAN, Inspected, load_examples_of
 from ui.inspect_link import REVEAL
@@ -32,7 +32,7 @@ MOST_LINES = 8  # input columns of which the first is drawn; of more, as in soun
 BESIDE = 12  # steps drawn before and after a moment
 NAMES = ("hidden_state", "cell_state")
 
-_STYLE = "<style>" + Path(__file__).with_name("similar_section.css").read_text(encoding="utf-8") + "</style>"
+_STYLE = style_tag("similar_section.css")
 
 
 def similar(inspected: Inspected) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import streamlit as st
 
 from seqcore.results.internals import InternalsView
 from seqcore.results.projection import ProjectionView
+from ui.assets import asset
 from ui.inspect_context import Inspected
 from ui.session import escape
 
@@ -18,18 +18,12 @@ __all__ = ["state_space", "state_space_data"]
 NAMES = ("hidden_state", "cell_state")  # what is projected: the first that a model has
 MOST_POINTS = 3_000  # of a path; of more, every second or third step
 
-_FOLDER = Path(__file__).parent
-
-
-def _file(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
 
 _component = st.components.v2.component(
     "sequence_lab_state_space",
-    html=_file("state_space.html"),
-    css=_file("inspect_canvas.css"),
-    js=_file("selection.js") + _file("inspect_canvas.js") + _file("state_space.js"),
+    html=asset("state_space.html"),
+    css=asset("inspect_canvas.css"),
+    js=asset("dom.js", "selection.js", "inspect_canvas.js", "state_space.js"),
     isolate_styles=False,
 )
 

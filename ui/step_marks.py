@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import streamlit as st
 
+from ui.assets import asset
+
 __all__ = ["step_marks"]
-
-_FOLDER = Path(__file__).parent
-
-
-def _file(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 _component = st.components.v2.component(
     "sequence_lab_step_marks",
     html='<span hidden class="step-marks"></span>',
-    js=_file("selection.js") + _file("step_marks.js"),
+    js=asset("selection.js", "step_marks.js"),
 )
 
 

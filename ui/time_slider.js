@@ -1,6 +1,5 @@
-/* The time slider: one position a snapshot, with buttons to step and to play. selection.js stands above this text. */
+/* The time slider: one position a snapshot, with buttons to step and to play. dom.js stands above this text. */
 
-const SVG = "http://www.w3.org/2000/svg"
 const PAUSE = 450 // milliseconds between two snapshots that are played, after the page has drawn the first
 const LATE = 4000 // after which an answer of the server is no longer awaited
 
@@ -11,7 +10,7 @@ const whole = (value) => value.toLocaleString("en")
 /* Ask for a snapshot: at once, or, while the server is still drawing another, as soon as it has. */
 function ask(slider, place) {
   const { data } = slider
-  place = Math.min(data.steps.length - 1, Math.max(0, place))
+  place = clamp(place, 0, data.steps.length - 1)
   slider.place = place
   show(slider)
   if (slider.asked !== null && performance.now() - slider.askedAt < LATE) return
@@ -54,7 +53,7 @@ function show(slider) {
   slider.key.textContent = loss
 }
 
-function ticks(slider) {
+function drawTicks(slider) {
   const { data, box } = slider
   const text = `${data.steps} ${data.loss} ${data.changes} ${box.clientWidth}`
   if (slider.ticked === text) return
@@ -73,31 +72,23 @@ function ticks(slider) {
       if (!before || at - room / 2 < (Number(spans.at(-1)?.dataset.free) || -Infinity)) return before && spans.push(before)
     }
     free = at + room / 2
-    const span = document.createElement("span")
+    const span = element("span", "", whole(step))
     span.style.left = `${(100 * i) / last}%`
     span.dataset.free = free
-    span.textContent = whole(step)
     spans.push(span)
   })
   for (const i of data.changes) {
-    const mark = document.createElement("span")
-    mark.className = "change"
+    const mark = element("span", "change")
     mark.style.left = `${(100 * i) / last}%`
     spans.push(mark)
   }
   box.replaceChildren(...spans)
   const known = data.loss.filter((v) => v !== null)
   const [low, high] = [Math.min(...known), Math.max(...known)]
-  let [d, down] = ["", false]
-  data.loss.forEach((v, i) => {
-    if (v === null) return (down = false)
-    d += `${down ? "L" : "M"}${((1000 * i) / last).toFixed(1)} ${(34 - (30 * (v - low)) / (high - low || 1)).toFixed(1)}`
-    down = true
-  })
+  const height = (v) => 34 - (30 * (v - low)) / (high - low || 1)
   slider.loss.setAttribute("viewBox", "0 0 1000 36")
-  const path = document.createElementNS(SVG, "path")
-  path.setAttribute("d", d)
-  slider.loss.replaceChildren(path)
+  const d = linePath(data.loss.map((v, i) => (v === null ? null : [(1000 * i) / last, height(v)])))
+  slider.loss.replaceChildren(shape("path", { d }))
 }
 
 function mount(root) {
@@ -120,7 +111,7 @@ function mount(root) {
     ask(slider, slider.place + 1)
   }
   slider.play.onclick = () => play(slider, !slider.playing)
-  slider.observer = new ResizeObserver(() => slider.data && ticks(slider))
+  slider.observer = new ResizeObserver(() => slider.data && drawTicks(slider))
   slider.observer.observe(slider.box)
   return slider
 }
@@ -143,7 +134,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   slider.place = Math.min(slider.place, data.steps.length - 1)
   show(slider)
-  ticks(slider)
+  drawTicks(slider)
   root.dataset.at = String(data.at)
   if (slider.playing && slider.asked === null) {
     if (slider.place >= data.steps.length - 1) play(slider, false)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -11,23 +10,18 @@ import streamlit as st
 from seqcore.results.formatting import counted
 from seqcore.runs.records import Run, Snapshot
 from ui import session
+from ui.assets import asset
 
 __all__ = ["time_slider"]
 
 NOTES = {"change": "before a change of settings", "request": "on request", "pause": "paused", "end": "end of the run"}
 
-_FOLDER = Path(__file__).parent
-
-
-def _file(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
 
 _component = st.components.v2.component(
     "sequence_lab_time_slider",
-    html=_file("time_slider.html"),
-    css=_file("time_slider.css"),
-    js=_file("time_slider.js"),
+    html=asset("time_slider.html"),
+    css=asset("time_slider.css"),
+    js=asset("dom.js", "time_slider.js"),
     isolate_styles=False,
 )
 

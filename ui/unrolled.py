@@ -21,6 +21,7 @@ from seqcore.results.base import Values
 from seqcore.results.equations import EquationsView
 from seqcore.results.internals import InternalsView
 from ui import run_labels
+from ui.assets import asset
 from ui.inspect_context import Inspected
 from ui.results import file_stem
 from ui.session import escape
@@ -35,17 +36,12 @@ __all__ = ["unrolled", "unrolled_data"]
 KEY = "unrolled"
 MOST_PREDICTED = 3  # numbers of a prediction in the picture
 
-_FOLDER = Path(__file__).parent
 _FONTS = Path(st.__file__).with_name("static") / "static" / "media"
 _MATH = "Sequence Lab Math"
 _SCRIPTS = (
-    "selection.js", "unrolled_drawing.js", "unrolled_save.js", "unrolled_network.js", "unrolled_cell.js",
+    "dom.js", "selection.js", "unrolled_drawing.js", "unrolled_save.js", "unrolled_network.js", "unrolled_cell.js",
     "unrolled_equation.js", "unrolled.js",
 )  # fmt: skip
-
-
-def _file(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 def _fonts() -> str:
@@ -65,9 +61,9 @@ def _fonts() -> str:
 
 _component = st.components.v2.component(
     "sequence_lab_unrolled",
-    html=_file("unrolled.html"),
-    css=_file("unrolled.css"),
-    js=_fonts() + "\n".join(map(_file, _SCRIPTS)),
+    html=asset("unrolled.html"),
+    css=asset("unrolled.css"),
+    js=_fonts() + asset(*_SCRIPTS),
     isolate_styles=False,  # its variables follow the page's theme, and a saved picture reads its styles
 )
 

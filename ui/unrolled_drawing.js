@@ -1,7 +1,5 @@
 /* What the three levels of the unrolled network are drawn with: keyed SVG elements, formulas, numbers, colors. */
 
-const SVG = "http://www.w3.org/2000/svg"
-
 /* A drawing whose elements have names: an element that is put again keeps its node, one that is not put is removed. */
 function drawing(svg) {
   const nodes = new Map()
@@ -15,7 +13,7 @@ function drawing(svg) {
       let node = nodes.get(key)
       if (!node || node.parentNode !== parent) {
         node?.remove()
-        node = document.createElementNS(SVG, tag)
+        node = shape(tag)
         node.known = {}
         if (tag === "text") node.setAttribute("text-anchor", "middle")
         nodes.set(key, node)
@@ -49,7 +47,7 @@ function setLabel(node, text) {
   node.setAttribute("aria-label", text)
   let title = node.querySelector(":scope > title")
   if (!title) {
-    title = document.createElementNS(SVG, "title")
+    title = shape("title")
     node.prepend(title)
   }
   title.textContent = text
@@ -88,7 +86,7 @@ function mathText(node, formula) {
   node.setAttribute("xml:space", "preserve")
   let shift = 0
   for (const [text, kind] of mathPieces(formula)) {
-    const span = document.createElementNS(SVG, "tspan")
+    const span = shape("tspan")
     span.setAttribute("class", kind.split(" ").map((word) => `math-${word}`).join(" "))
     const wanted = kind.startsWith("sub") ? 0.3 : kind.startsWith("sup") ? -0.45 : 0
     if (wanted !== shift) {
@@ -150,14 +148,7 @@ function onColor(value, limit) {
 
 /* Base64 of little-endian float32 numbers. */
 function numbers(text) {
-  const letters = atob(text)
-  const bytes = new Uint8Array(letters.length)
-  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i)
-  return new Float32Array(bytes.buffer)
-}
-
-function clamp(value, low, high) {
-  return Math.max(low, Math.min(high, value))
+  return new Float32Array(bytesOf(text).buffer)
 }
 
 /* A text that is cut to `most` characters; the whole of it is in the text alternative. */

@@ -58,14 +58,10 @@ async function svgText(svg, { title, description }) {
   const copy = svg.cloneNode(true)
   inlined(svg, copy)
   const { width, height } = svg.viewBox.baseVal
-  const background = document.createElementNS(SVG, "rect")
   const paper = getComputedStyle(svg).getPropertyValue("--st-background-color").trim() || "#ffffff"
-  for (const [name, value] of Object.entries({ width, height, fill: paper })) background.setAttribute(name, value)
-  const parts = [["title", title], ["desc", description], ["style", await fontRules(copy.outerHTML)]].map(([tag, text]) => {
-    const node = document.createElementNS(SVG, tag)
-    node.textContent = text
-    return node
-  })
+  const background = shape("rect", { width, height, fill: paper })
+  const texts = [["title", title], ["desc", description], ["style", await fontRules(copy.outerHTML)]]
+  const parts = texts.map(([tag, text]) => shape(tag, {}, text))
   copy.prepend(...parts, background)
   copy.setAttribute("xmlns", SVG)
   copy.setAttribute("width", width)
