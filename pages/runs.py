@@ -9,7 +9,7 @@ import streamlit as st
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.plots.loss import LossInfo, plot_loss
 from seqcore.results import metric_named
-from seqcore.results.formatting import counted, format_duration
+from seqcore.results.formatting import counted, format_duration, typeset
 from seqcore.runs.records import ENDED, Run, Status
 from seqcore.runs.store import RunFilter
 from ui import compare_state, permissions, run_labels
@@ -17,7 +17,7 @@ from ui.fork_dialog import fork_button
 from ui.live_chart import figure_text, live_chart
 from ui.parent import parent_line, parent_losses
 from ui.run_index import run_index
-from ui.run_list import run_list, shown_score
+from ui.run_list import run_list
 from ui.run_view import loss_of, loss_state
 from ui.session import escape, go_to, select_run, selected_run, show_errors, store
 from ui.shared_history import shared_history
@@ -154,9 +154,10 @@ def detail(run: Run) -> None:
         st.markdown(escape(scores.sentence))
         if scores.ends is not None:
             words = metric_named(scores.metric)
-            low, high = (shown_score(end, scores.metric) for end in scores.ends)
-            median = shown_score(scores.model, scores.metric)
-            st.caption(f"{words.short} over {len(scores.replicas)} seeds: median {median}, range {low} to {high}.")
+            low, median, high = map(words.format, (scores.ends[0], scores.model, scores.ends[1]))
+            st.caption(
+                typeset(f"{words.short} over {len(scores.replicas)} seeds: median {median}, range {low} to {high}.")
+            )
     facts(run)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from seqcore.results.formatting import counted
 from ui.assets import asset
 from ui.inspect_context import Inspected
 from ui.inspect_heat_maps import encoded
@@ -64,6 +65,6 @@ def attention_data(inspected: Inspected, view: InternalsView) -> dict[str, Any]:
         "rowTitle": "word of the translation" if translates else "step that attends",
         "columnTitle": "word of the sentence" if translates else "step attended to",
         "leftOut": rows,
-        "label": f"Attention weights of {len(view.attention_titles)} heads over {weights.shape[2]} steps, after "
-        f"{inspected.at:,} training steps. Arrow keys select a step.",
+        "label": f"Attention weights of {counted(len(view.attention_titles), 'head')} over "
+        f"{counted(weights.shape[2], 'step')}, after {inspected.at:,} training steps. Arrow keys select a step.",
     }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqcore.data.table import Table
 from seqcore.plots.labels import with_class
+from seqcore.results.formatting import counted
 from seqcore.results.thinning import evenly
 
 __all__ = ["play", "recordings_player"]
@@ -36,7 +37,7 @@ def recordings_player(table: Table, *, key: str) -> None:
         listed,
         format_func=lambda i: _name(table, i),  # a select box shows no Markdown
         key=key,
-        help=f"{count:,} recordings" + (f", of which {MAX_LISTED} are listed." if count > MAX_LISTED else "."),
+        help=counted(count, "recording") + (f", of which {MAX_LISTED} are listed." if count > MAX_LISTED else "."),
     )
     with right:
         play(sound.waveform(place), sound.rates[place], label=_name(table, place))

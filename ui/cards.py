@@ -14,7 +14,7 @@ from seqcore.events import Finding, Finished
 from seqcore.plots.band import Band
 from seqcore.plots.style import COLORS
 from seqcore.results import metric_named
-from seqcore.results.formatting import format_duration
+from seqcore.results.formatting import format_duration, typeset
 from seqcore.results.scores import ScoresInfo, scores_info
 from seqcore.results.thinning import sparkline
 from seqcore.runs.records import Run
@@ -94,12 +94,11 @@ def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:
     if scores.model is None:
         return _card("Skill", scores.short, "", "", wide=True)
     words = metric_named(scores.metric)
-    value = f"{100 * scores.model:.1f}%" if words.share else number(scores.model)
     seeds = ""
     if scores.ends is not None:
-        low, high = (f"{100 * end:.1f}" if words.share else number(end) for end in scores.ends)
+        low, high = map(words.format, scores.ends)
         seeds = f" ({len(scores.replicas)} seeds: {low} to {high})"
-    note = f"{split.capitalize()} {words.short} {value}{seeds}{test_note}"
+    note = typeset(f"{split.capitalize()} {words.short} {words.format(scores.model)}{seeds}{test_note}")
     best, base = scores.best_baseline, scores.reference_score
     label = f"Skill: {words.short} vs {base.phrase}" if base else "Skill"
     if best is None or (best == base and not scores.exact_baseline):

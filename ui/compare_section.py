@@ -18,7 +18,7 @@ from seqcore.plots import plot_view
 from seqcore.results import View, metric_named
 from seqcore.results.answers import AnswersView
 from seqcore.results.curves import CurvesView
-from seqcore.results.formatting import format_duration, format_number, typeset
+from seqcore.results.formatting import format_duration, format_number, median_and_range, typeset
 from seqcore.results.predictions import PredictionsView
 from seqcore.runs.comparison import (
     CURVES,
@@ -26,9 +26,9 @@ from seqcore.runs.comparison import (
     Entry,
     curves_view,
     score_title,
-    seed_scores,
     seed_tests,
     shared_split,
+    shown_scores,
     tradeoff_view,
 )
 from seqcore.runs.labels import short_id
@@ -114,30 +114,18 @@ def _scores(entries: Sequence[Entry]) -> None:
     for entry in entries:
         run = entry.runs[0]
         statuses = {run_labels.STATUSES[one.status].word for one in entry.runs}
-        scores = _scaled(entry, split)
+        scores = shown_scores(session.store(), entry, split)
         rows.append({
             "Experiment": escape(entry.title),
             "Status": " and ".join(sorted(statuses)),
             "Epochs": f"{run.epoch:,} of {run.epochs:,}",
             "Seeds": f"{entry.seeds}",
-            name[:1].upper() + name[1:]: _spread(scores) if scores else _why_none(entry),
+            name[:1].upper() + name[1:]: typeset(median_and_range(scores)) if scores else _why_none(entry),
             "Parameters": f"{entry.parameters:,}" if entry.parameters else "–",
             "Time": format_duration(sum(one.seconds for one in entry.runs) / len(entry.runs)),
             "Id": f"`{short_id(run.id)}`" + (f" and {len(entry.runs) - 1} more" if len(entry.runs) > 1 else ""),
         })  # fmt: skip
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Scores of the compared runs")
-
-
-def _scaled(entry: Entry, split: str | None) -> list[float]:
-    scale = 100.0 if metric_named(entry.runs[0].metric).share else 1.0
-    scores = seed_scores(session.store(), entry, split) if split else {}
-    return [scale * score for score in scores.values() if math.isfinite(score)]
-
-
-def _spread(scores: Sequence[float]) -> str:
-    text = format_number(float(np.median(scores)))
-    spread = "" if len(scores) == 1 else f" ({format_number(min(scores))} to {format_number(max(scores))})"
-    return typeset(text + spread)
 
 
 def _why_none(entry: Entry) -> str:
@@ -194,7 +182,7 @@ def seeds_section(found: Comparison) -> None:
         return
     rows = []
     for test in tests[:50]:
-        scale = 100.0 if metric_named(test.metric).share else 1.0
+        scale = metric_named(test.metric).scale
         mean = scale * sum(test.differences) / len(test.differences) if test.differences else math.nan
         rows.append({
             "Compared": escape(f"{test.first} − {test.second}"),

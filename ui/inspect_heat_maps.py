@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from seqcore.results.formatting import counted
 from ui.assets import asset
 from ui.inspect_context import SELECTED, SPAN, Inspected, Selection
 from ui.inspect_link import revealed
@@ -145,8 +146,9 @@ def _label(inspected: Inspected, view: InternalsView) -> str:
         f"{name}, {title}: {low} to {high}, mean {mean}" for name, title, low, mean, high in rows if high
     )
     return (
-        f"Heat maps of {len(view.names)} states and gates over {len(view.steps):,} steps, after {inspected.at:,} "
-        f"training steps. {ranges}. Arrow keys select a step and a unit, with Shift a span of steps; Escape clears."
+        f"Heat maps of {len(view.names)} states and gates over {counted(len(view.steps), 'step')}, after "
+        f"{inspected.at:,} training steps. {ranges}. Arrow keys select a step and a unit, with Shift a "
+        "span of steps; Escape clears."
     )
 
 

@@ -48,8 +48,7 @@ def race_board(data: dict[str, Any], *, key: str) -> None:
 def board_data(entries: Sequence[Entry], sources: Sequence[RunCurves]) -> dict[str, Any]:
     """What the board shows of competitors with one run each: numbers, texts and colors, as JSON."""
     words = metric_named(next((s.run.metric for s in sources if s.run.metric), ""))
-    scale = 100.0 if words.share else 1.0
-    laps = [Lap(s.epochs.steps, s.epochs.seconds, scale * _score(s), counts=s.run.status not in _OUT) for s in sources]
+    laps = [Lap(s.epochs.steps, s.epochs.seconds, _score(s), counts=s.run.status not in _OUT) for s in sources]
     state = standings(laps, higher_is_better=words.higher_is_better)
     ended = all(s.run.ended for s in sources)
     ranks = {place: rank for rank, place in enumerate(state.order(state.at_step), 1)}
@@ -82,7 +81,8 @@ def _reach(state: Standings, *, ended: bool) -> str:
 
 def _score(source: RunCurves) -> Values:
     name = f"val_{source.run.metric}"
-    return source.epochs.values.get(name, np.full(len(source.epochs), np.nan))
+    scale = metric_named(source.run.metric).scale
+    return scale * source.epochs.values.get(name, np.full(len(source.epochs), np.nan))
 
 
 def _competitor(

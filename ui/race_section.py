@@ -13,6 +13,7 @@ from seqcore.errors import DataError, ExperimentError, SeqcoreError
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.recipes import load_recipe, recipes
 from seqcore.models import MODELS
+from seqcore.results.formatting import enumerated
 from seqcore.runs.comparison import Comparison, Entry
 from seqcore.runs.labels import short_id
 from seqcore.runs.races import FAIRNESS, new_group, race_experiments, seed_experiments
@@ -82,7 +83,7 @@ def race_button(*, primary: bool) -> None:
     names = [MODELS[name].title for name in ARCHITECTURES]
     refused = permissions.refused_help()
     st.button(
-        f"Race {', '.join(names[:-1])} and {names[-1]}", key="race-start", icon=":material/sports_score:",
+        f"Race {enumerated(names)}", key="race-start", icon=":material/sports_score:",
         type="primary" if primary else "secondary", disabled=refused is not None,
         help=refused or "Trains the four on the recipe Bouncing ball at the same time and shows them side by side.",
         on_click=_race_architectures,

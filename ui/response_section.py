@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from seqcore.results import View
+from seqcore.results.formatting import counted
 from seqcore.results.internals import readable
 from ui.inspect_chart import chart
 from ui.inspect_context import Inspected, load_examples_of
@@ -48,4 +49,4 @@ def response(inspected: Inspected) -> None:
 
 
 def _counted(examples: Sequence[InspectExample]) -> str:
-    return f"{sum(len(example.steps) for example in examples):,} steps of {len(examples):,} examples"
+    return f"{counted(sum(len(example.steps) for example in examples), 'step')} of {counted(len(examples), 'example')}"

@@ -117,7 +117,7 @@ def answer_table(view: View) -> None:
         column_config={"Probability": st.column_config.NumberColumn(format="%.3g %%"),
                        "Text": st.column_config.TextColumn(width="large")},
     )  # fmt: skip
-    st.caption(f"{len(rows):,} inputs. The figure shows the first ones.")
+    st.caption(f"{counted(len(rows), 'input')}. The figure shows the first ones.")
 
 
 def download_csv(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from seqcore.results import metric_named
-from seqcore.results.formatting import counted, format_duration
+from seqcore.results.formatting import counted, format_duration, typeset
 from seqcore.results.scores import ScoresInfo
 from seqcore.results.thinning import sparkline
 from seqcore.runs.records import Run
@@ -79,7 +78,7 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
         "progress": min(1.0, run.epoch / max(1, run.epochs)) if active else None,
         "progressText": _progress(run),
         "curve": list(curve),
-        "score": "–" if scores.model is None else shown_score(scores.model, run.metric),
+        "score": typeset(metric_named(run.metric).format(scores.model)),
         "metric": "" if split is None else f"{run_labels.SPLITS[split]} {metric_named(run.metric).short}",
         "skill": scores.short,
         "baseline": _against(scores),
@@ -87,13 +86,6 @@ def run_row(run: Run, curve: Sequence[float | None]) -> dict[str, Any]:
         "duration": format_duration(run.seconds) if run.started else "–",
         "ago": run_labels.ago(run.created),
     }
-
-
-def shown_score(value: float, metric: str) -> str:
-    """A score in four digits; fractions in percent."""
-    if not math.isfinite(value):
-        return "–"
-    return f"{100 * value:.1f}%" if metric_named(metric).share else f"{value:.4g}"
 
 
 def _against(scores: ScoresInfo) -> str:

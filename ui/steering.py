@@ -18,6 +18,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.fields import Setting
 from seqcore.experiment.live import live_settings
 from seqcore.results import metric_named
+from seqcore.results.formatting import typeset
 from seqcore.runs.records import Run
 from ui import permissions, session
 from ui.event_log import number
@@ -56,11 +57,10 @@ def present_state(moment: Moment) -> str:
     """Step, loss and validation score in one line, because the cards may be out of sight; the chart updates it."""
     run, last = moment.run, moment.last
     words = metric_named(run.metric)
-    score = None if last is None else last.metrics.get(f"val_{run.metric}")
-    value = f"{100 * score:.1f}%" if words.share and score is not None else number(score)
+    score = typeset(words.format(None if last is None else last.metrics.get(f"val_{run.metric}")))
     loss = float(moment.curve[-1]) if len(moment.curve) else None
     known = "" if last is None else f" after epoch {last.epoch:,}"
-    return f"Step {moment.step:,}: training loss {number(loss, 4)}, validation {words.short} {value}{known}"
+    return f"Step {moment.step:,}: training loss {number(loss, 4)}, validation {words.short} {score}{known}"
 
 
 def present_experiment(moment: Moment) -> Experiment:

@@ -19,6 +19,7 @@ from seqcore.models import capabilities_of
 from seqcore.registry import load
 from seqcore.results.base import Values
 from seqcore.results.equations import EquationsView
+from seqcore.results.formatting import counted
 from seqcore.results.internals import InternalsView
 from ui import run_labels
 from ui.assets import asset
@@ -114,7 +115,7 @@ def unrolled_data(inspected: Inspected, focus: Focus, *, parts: Collection[str] 
     )
     cell, refusal = _cell(inspected, Focus(**data["focus"])) if "cell" in parts else (None, "")
     architecture = internals.architecture or "model"
-    title = f"{run_labels.title(inspected.run)}: {architecture} unrolled over {len(internals.steps):,} steps"
+    title = f"{run_labels.title(inspected.run)}: {architecture} unrolled over {counted(len(internals.steps), 'step')}"
     return {
         **data,
         "of": inspected.of,

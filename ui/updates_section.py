@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from seqcore.plots.updates import plot_updates, updates_info
+from seqcore.results.formatting import counted
 from seqcore.results.updates import UpdatesView
 from ui.inspect_context import Inspected
 from ui.live_chart import live_chart
@@ -30,7 +31,7 @@ def updates(inspected: Inspected) -> None:
     outside = view.outside()
     live_chart(
         figure, key=f"updates-{run.id}", height=int(figure.layout.height), revision=run.id,
-        label=f"Update-to-weight ratio at {len(steps)} snapshots. At the last one: "
+        label=f"Update-to-weight ratio at {counted(len(steps), 'snapshot')}. At the last one: "
         + "; ".join(f"{row[0]} {row[-1]}" for row in view.summary()[1]),
     )  # fmt: skip
     st.caption(view.caption + (f" At the last snapshot {escape(outside)}." if outside else ""))

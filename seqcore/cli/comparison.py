@@ -21,7 +21,7 @@ from seqcore.insight.standings import Lap, standings
 from seqcore.results import RESULT_TYPES, metric_named
 from seqcore.results.answers import AnswersView
 from seqcore.results.curves import CurvesView
-from seqcore.results.formatting import format_duration, format_number
+from seqcore.results.formatting import format_duration, format_number, median_and_range
 from seqcore.results.predictions import PredictionsView
 from seqcore.runs import comparison as compared
 from seqcore.runs import races
@@ -193,11 +193,7 @@ def _print_entries(store: Store, entries: tuple[Entry, ...], out: Output) -> Non
     name = compared.score_title(entries, split) if split else "score"
     rows = []
     for entry in entries:
-        scores = [s for s in (compared.seed_scores(store, entry, split) if split else {}).values() if np.isfinite(s)]
-        scale = 100.0 if metric_named(entry.runs[0].metric).share else 1.0
-        score = format_number(scale * float(np.median(scores))) if scores else "-"
-        if len(scores) > 1:
-            score += f" ({format_number(scale * min(scores))} to {format_number(scale * max(scores))})"
+        score = median_and_range(compared.shown_scores(store, entry, split))
         run = entry.runs[0]
         status = run.status if len(entry.runs) == 1 else f"{sum(r.status == 'completed' for r in entry.runs)} completed"
         parameters = f"{entry.parameters:,}" if entry.parameters else "-"

@@ -15,7 +15,7 @@ from seqcore.cli.output import Output, printable
 from seqcore.data.splits import SPLIT_TITLES, SPLITS
 from seqcore.events import Changed, Epoch, Event, Finding, Finished, Metrics, Preparing, Started, Steps
 from seqcore.registry import baseline_title
-from seqcore.results.formatting import format_duration, format_number
+from seqcore.results.formatting import counted, format_duration, format_number
 from seqcore.results.scores import scores_info
 from seqcore.runs.labels import short_id
 from seqcore.runs.store import Run
@@ -95,7 +95,7 @@ class ProgressDisplay:
         self._print(f"run {self.run}{resumed}")
         self._print(
             f"{event.parameters:,} parameters{together}, {windows} windows; "
-            f"{event.device} ({event.device_reason}), {event.threads} thread{'s' * (event.threads != 1)}"
+            f"{event.device} ({event.device_reason}), {counted(event.threads, 'thread')}"
         )
         self._steps_per_epoch = max(1, event.steps_per_epoch)
         self._epochs, self._windows = event.epochs, event.split_sizes.get("train", 0)
@@ -202,7 +202,7 @@ def _range(values: Sequence[float]) -> str:
 def outcome(run: Run) -> str:
     """How a run ended, in one line."""
     short = short_id(run.id)
-    epochs = f"{run.epoch} epoch{'s' * (run.epoch != 1)} in {format_duration(run.seconds)}"
+    epochs = f"{counted(run.epoch, 'epoch')} in {format_duration(run.seconds)}"
     best = f", best epoch {run.best_epoch}" if run.best_epoch else ""
     reason = f": {run.reason}" if run.reason and run.status != "failed" else ""
     return f"{short} {run.status} after {epochs}{best}{reason}"

@@ -26,6 +26,7 @@ from seqcore.events import Event
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.migration import migrate_paths
 from seqcore.experiment.recipes import load_recipe
+from seqcore.results.formatting import counted
 from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.execution import execute
 from seqcore.runs.labels import short_id
@@ -82,7 +83,7 @@ def more_epochs(args: argparse.Namespace, out: Output) -> int:
     changed = store.more_epochs(run.id, args.epochs)
     out.result(
         {"run": run.id, "status": changed.status, "more_epochs": args.epochs},
-        f"{short_id(run.id)} gets {args.epochs} more epoch{'s' * (args.epochs != 1)}",
+        f"{short_id(run.id)} gets {counted(args.epochs, 'more epoch')}",
     )
     return 0
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from seqcore.data.step_units import FRAME_SECONDS
 from seqcore.data.table import FULL_SCALE, Recordings, Table
 from seqcore.errors import DataError
+from seqcore.results.formatting import format_duration
 
 __all__ = [
     "FLOOR",
@@ -103,8 +104,8 @@ def _mixed(file: Any, label: str) -> Samples:
         raise DataError(f"{label}: {channels} channels are not allowed; use at most {MOST_CHANNELS}")
     if file.frames > MOST_SECONDS * rate:
         raise DataError(
-            f"{label}: this recording lasts {_duration(file.frames / rate)}; the limit is "
-            f"{MOST_SECONDS:g} seconds: split it into shorter ones"
+            f"{label}: this recording lasts {format_duration(file.frames / rate)}; the limit is "
+            f"{format_duration(MOST_SECONDS)}: split it into shorter ones"
         )
     most, done = math.ceil(MOST_SECONDS * rate), 0
     mixed = np.empty(min(most, max(file.frames, 0)), dtype=np.float32)  # some formats only estimate it
@@ -115,10 +116,6 @@ def _mixed(file: Any, label: str) -> Samples:
         done += len(block)
     mixed.resize(done, refcheck=False)
     return mixed
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.3g} minutes"
 
 
 def resample(samples: NDArray[Any], rate: int, new_rate: int) -> Samples:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seqcore.results.formatting import counted
+
 __all__ = [
     "Frequency",
     "calendar_features",
@@ -111,9 +113,7 @@ def missing_times_note(times: Times, *, inserted: bool = False, pattern: str = "
         where = f"in {len(places):,} places, first between {before} and {after}"
     what = f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
     if inserted:
-        return (
-            f"{what}{count:,} row{'' if count == 1 else 's'} inserted, filled as set by Missing values (data.missing)."
-        )
+        return f"{what}{counted(count, 'row')} inserted, filled as set by Missing values (data.missing)."
     if pattern:
         return (
             f"{what}{pattern}. The rows are treated as consecutive, and forecasts leave the same times out. "

@@ -22,7 +22,7 @@ from seqcore.data.table import Table
 from seqcore.data.vocabulary import Vocabulary
 from seqcore.errors import DataError
 from seqcore.experiment.config import DataConfig
-from seqcore.results.formatting import listed
+from seqcore.results.formatting import counted, listed
 
 __all__ = ["UNKNOWN_CLASS", "LabeledCodec", "LabeledDataset"]
 
@@ -334,4 +334,4 @@ def _without_empty(table: Table) -> Table:
     if not count:
         return table
     kept = table.select(np.flatnonzero(table.lengths))
-    return replace(kept, notes=(*table.notes, f"{count} sequence{'s' * (count > 1)} without values left out"))
+    return replace(kept, notes=(*table.notes, f"{counted(count, 'sequence')} without values left out"))

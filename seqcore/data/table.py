@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seqcore.data.import_report import NO_REPORT, ImportReport
 from seqcore.data.step_units import IMAGE, ROW, SOUND_FRAME, StepUnit, unit_of_symbols
 from seqcore.errors import DataError
+from seqcore.results.formatting import format_duration
 
 __all__ = ["FULL_SCALE", "Recordings", "Table", "code_type", "describe_table", "equal_sequences", "symbol_table"]
 
@@ -188,7 +189,7 @@ class Table:
             return Size("Pairs", f"{sequences:,}", f"{len(self):,} words to {len(self.paired):,}")
         if self.recordings is not None:
             seconds, rates = self.recordings.seconds, sorted(set(self.recordings.rates))
-            duration = f"{seconds / 60:,.1f} min" if seconds >= 90 else f"{seconds:.1f} s"
+            duration = format_duration(seconds)
             rate = " to ".join(f"{rate:,}" for rate in dict.fromkeys((rates[0], rates[-1])))
             return Size("Audio", duration, f"{rate} Hz, {len(self):,} frames of {len(self.columns)} mel bands")
         if self.frame is not None:

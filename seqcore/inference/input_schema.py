@@ -11,7 +11,7 @@ import numpy as np
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.results.formatting import listed
+from seqcore.results.formatting import enumerated, listed
 
 __all__ = ["InputSchema"]
 
@@ -121,5 +121,5 @@ def _named(labels: Sequence[str]) -> str:
 def _listed(names: tuple[str, ...]) -> str:
     """ "x", "x and y", "x, y and 9 more"."""
     if len(names) > _LISTED:
-        return f"{', '.join(names[:_LISTED])} and {len(names) - _LISTED:,} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        return listed(names, _LISTED)
+    return enumerated(names)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.results import metric_named
-from seqcore.results.formatting import format_number
+from seqcore.results.formatting import counted, format_number
 
 __all__ = ["FEWEST", "LEVEL", "METHOD", "PairedTest", "paired_test", "sign_flip_p"]
 
@@ -66,8 +66,8 @@ class PairedTest:
         if self.p is None:
             return f"{pair}: no seed with a {name} of both; train both with the same seeds.{self.left_out}"
         mean = sum(self.differences) / count
-        size = f"{100 * abs(mean):.3g} percentage points" if words.share else format_number(abs(mean))
-        seeds = f"{count} paired seed{'s' * (count != 1)}"
+        size = f"{words.scale * abs(mean):.3g} percentage points" if words.share else format_number(abs(mean))
+        seeds = counted(count, "paired seed")
         if count < FEWEST:
             return (
                 f"{pair}: {seeds} are too few for a test; train at least {FEWEST}. Mean difference of {name} {size}, "

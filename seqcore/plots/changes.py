@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from seqcore.events import Changed
 from seqcore.plots.style import color
+from seqcore.results.formatting import counted
 
 __all__ = ["Change", "Label", "add_changes", "changes_of", "described", "labels_of"]
 
@@ -86,7 +87,7 @@ def described(changes: Sequence[Change]) -> str:
     if not changes:
         return ""
     listed = "; ".join(f"{c.number}: after step {c.step:,}, {c.text}" for c in changes[-_MOST_DESCRIBED:])
-    count = f"{len(changes)} change{'s' * (len(changes) != 1)} during the run"
+    count = f"{counted(len(changes), 'change')} during the run"
     return f"{count}{', the last ones' if len(changes) > _MOST_DESCRIBED else ''}: {listed}."
 
 

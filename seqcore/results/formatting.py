@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+import statistics
+from collections.abc import Iterable, Sequence
 
-__all__ = ["counted", "format_duration", "format_number", "format_value", "listed", "marked", "named", "typeset"]
+__all__ = [
+    "counted",
+    "enumerated",
+    "format_duration",
+    "format_number",
+    "format_value",
+    "listed",
+    "marked",
+    "named",
+    "typeset",
+]
 
 _MARKS = {" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"}
 _HYPHEN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)|(?<=\de)-(?=\d)")  # before a number or in its exponent
@@ -23,6 +34,12 @@ def format_number(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "-"
     return f"{value:,.0f}" if abs(value) >= 9_999.5 else f"{value:.4g}"
+
+
+def median_and_range(values: Sequence[float]) -> str:
+    """The median, and the lowest and highest of several: "0.12 (0.1 to 0.15)"; a dash without values."""
+    middle = format_number(statistics.median(values) if values else None)
+    return f"{middle} ({format_number(min(values))} to {format_number(max(values))})" if len(values) > 1 else middle
 
 
 def format_value(value: float) -> str:
@@ -60,6 +77,15 @@ def listed(items: Iterable[object], most: int, *, of: int | None = None) -> str:
     return ", ".join(texts[:most]) + (f" and {left:,} more" if left > 0 else "")
 
 
+def enumerated(items: Iterable[object], word: str = "and") -> str:
+    """All items: "a", "a and b", "a, b and c"."""
+    texts = [str(item) for item in items]
+    return f" {word} ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+
 def typeset(text: str) -> str:
-    """A text for a page, with minus signs before numbers, as Plotly's charts have; a terminal keeps hyphens."""
-    return _HYPHEN.sub("\N{MINUS SIGN}", text)
+    """A text for a page, with minus signs before numbers, as Plotly's charts have; a terminal keeps hyphens.
+
+    A hyphen alone, which stands for an unknown value, becomes a dash.
+    """
+    return "\N{EN DASH}" if text == "-" else _HYPHEN.sub("\N{MINUS SIGN}", text)

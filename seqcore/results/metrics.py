@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
+
+from seqcore.results.formatting import format_number
 
 __all__ = ["METRICS", "Metric", "metric_named"]
 
@@ -15,6 +18,17 @@ class Metric(NamedTuple):
     higher_is_better: bool = False
     share: bool = False
     best: float = 0.0
+
+    @property
+    def scale(self) -> float:
+        """What a value is multiplied by where it is shown."""
+        return 100.0 if self.share else 1.0
+
+    def format(self, value: float | None) -> str:
+        """A score in four digits, a share in percent with one decimal; a dash where there is none."""
+        if self.share and value is not None and math.isfinite(value):
+            return f"{100 * value:.1f}%"
+        return format_number(value)
 
 
 METRICS: dict[str, Metric] = {

@@ -47,6 +47,7 @@ __all__ = [
     "seed_scores",
     "seed_tests",
     "shared_split",
+    "shown_scores",
     "tradeoff_view",
 ]  # fmt: skip
 
@@ -290,7 +291,7 @@ def _run_curve(source: RunCurves, what: str, by: str) -> OverlaidCurve | None:
             some = np.isfinite(known).any(axis=1)
             steps, known = source.replicas.steps[some], known[some]
             y, low, high = np.nanmedian(known, axis=1), np.nanmin(known, axis=1), np.nanmax(known, axis=1)
-        scale = 100.0 if what == "score" and metric_named(source.run.metric).share else 1.0
+        scale = metric_named(source.run.metric).scale if what == "score" else 1.0
         y, low, high = y * scale, None if low is None else low * scale, None if high is None else high * scale
     if not np.isfinite(y).any():
         return None
@@ -348,6 +349,13 @@ def seed_scores(store: Store, entry: Entry, split: str) -> dict[int, float]:
     return scores
 
 
+def shown_scores(store: Store, entry: Entry, split: str | None) -> list[float]:
+    """The known ones of `seed_scores`, shares in percent; none without a split."""
+    scale = metric_named(entry.runs[0].metric).scale
+    scores = seed_scores(store, entry, split) if split else {}
+    return [scale * score for score in scores.values() if math.isfinite(score)]
+
+
 def seed_tests(store: Store, entries: Sequence[Entry]) -> list[PairedTest]:
     """The paired test of every two comparable entries of which one has several seeds, on the split that they share."""
     split = shared_split(entries)
@@ -369,10 +377,9 @@ def tradeoff_view(entries: Sequence[Entry], store: Store, *, cost: str | None = 
     split = shared_split(entries) or "val"
     metric = next((run.metric for entry in entries for run in entry.runs if run.metric), "")
     words = metric_named(metric)
-    scale = 100.0 if words.share else 1.0
     points = []
     for entry in entries:
-        scores = [scale * score for score in seed_scores(store, entry, split).values() if math.isfinite(score)]
+        scores = shown_scores(store, entry, split)
         if not scores:
             continue
         x = _mean(run.seconds for run in entry.runs) if cost == "seconds" else float(entry.parameters or math.nan)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from seqcore.data.numeric_dataset import NumericCodec, is_recursive
 from seqcore.errors import PredictionError
 from seqcore.experiment.config import DataConfig
+from seqcore.results.formatting import counted
 from seqcore.tasks.forecasting import calendar_of
 from seqcore.tasks.inspection import ExplainedForecast
 from seqcore.tasks.rollout import Rollout
@@ -62,4 +63,4 @@ def forecast_names(config: DataConfig, targets: tuple[str, ...], *, steps: int |
     if steps == 1:
         return targets
     ahead = range(config.lead, config.lead + steps)
-    return tuple(f"{name}, {h} step{'s' * (h != 1)} ahead" for h in ahead for name in targets)
+    return tuple(f"{name}, {counted(h, 'step')} ahead" for h in ahead for name in targets)

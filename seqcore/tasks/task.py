@@ -26,6 +26,7 @@ from seqcore.models.replicated import carried_state, of_each, replica_count
 from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.state import State
 from seqcore.results import SeriesView, View
+from seqcore.results.formatting import counted
 from seqcore.tasks.inspection import ExplainedForecast, Stage, StepInput
 
 __all__ = ["Example", "Task", "batches_by_length", "check_length", "predict_windows", "scored_windows", "whole_window"]
@@ -258,8 +259,7 @@ def whole_window(experiment: Experiment, given: Any, *, before: int = 0) -> Any:
     if len(given) < needed:
         title = MODELS[experiment.model.architecture].title
         raise PredictionError(
-            f"input: {len(given)} step{'s' * (len(given) != 1)} are too few; {title} reads whole windows, so give at "
-            f"least {needed}"
+            f"input: {counted(len(given), 'step')} given; {title} reads whole windows, so give at least {needed}"
         )
     return given[-needed:]
 
@@ -270,7 +270,7 @@ def check_length(experiment: Experiment, steps: int) -> Iterator[Finding]:
     shortest = data.min_window or data.window
     if not shortest <= steps <= data.window:
         trained = f"{shortest} to {data.window}" if shortest < data.window else str(data.window)
-        message = f"This input has {steps} step{'s' * (steps != 1)}; the model was trained on windows of {trained}."
+        message = f"This input has {counted(steps, 'step')}; the model was trained on windows of {trained}."
         yield Finding("input-length", message, severity="info")
 
 

@@ -27,6 +27,7 @@ from seqcore.models.beam_search import beam_search
 from seqcore.models.encoder_decoder import EncoderDecoder
 from seqcore.models.state import State
 from seqcore.results import TranslationView, View
+from seqcore.results.formatting import counted
 from seqcore.results.spacing import bare, is_word
 from seqcore.results.thinning import evenly
 from seqcore.tasks.inspection import Stage, StepInput
@@ -251,7 +252,7 @@ class Translation(Task):
         shortest, longest = codec.lengths
         if not shortest <= len(given) <= longest:
             trained = f"{shortest} to {longest}" if shortest < longest else f"sentences of {longest}"
-            words = f"{len(given)} word{'s' * (len(given) != 1)}"
+            words = counted(len(given), "word")
             message = f"This sentence has {words}, punctuation included; the model was trained on {trained}."
             yield Finding("input-length", message, severity="info")
 
@@ -266,7 +267,7 @@ class Translation(Task):
             yield Finding(
                 "identical-predictions",
                 "The model predicts the same sentence for almost every input.",
-                evidence=f"{len(predictions)} different prediction{'s' * (len(predictions) != 1)} for {len(sources)} "
+                evidence=f"{counted(len(predictions), 'different prediction')} for {len(sources)} "
                 f"sentences of the {title} split: the decoder ignores the encoder output.",
                 remedy="Train longer or with another learning rate, or use attention (model.attention).",
             )

@@ -19,6 +19,7 @@ from seqcore.data.folds import folds
 from seqcore.evaluation.intervals import COVERAGE, min_errors
 from seqcore.evaluation.metrics import Scores
 from seqcore.events import Event, Finding, Preparing, Severity
+from seqcore.results.formatting import counted
 from seqcore.tasks.prediction_intervals import intervals_from
 from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.requests import Requests
@@ -42,7 +43,7 @@ def calibrate(state: TrainingState, requests: Requests, step: Step) -> Iterator[
     if coverage == 0.0 or requests.should_stop() or state.progress.step == 0 or not state.task.intervals:
         return
     epochs = state.progress.best_epoch or state.progress.epoch
-    each = f"{epochs} epoch{'s' * (epochs != 1)} each"
+    each = f"{counted(epochs, 'epoch')} each"
     text = f"Calibrating {coverage:.0%} prediction intervals: {BLOCKS} additional models train for {each}."
     yield _note(state, "calibrating", text)
     errors: list[Errors] = []

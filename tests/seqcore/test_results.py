@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ from seqcore.results.attributions import AttributionsView
 from seqcore.results.base import write_csv
 from seqcore.results.curves import CurvesView, OverlaidCurve, TradeoffPoint, TradeoffView
 from seqcore.results.equations import FactorValue, GivenValue, SolvedEquation, TermValue
-from seqcore.results.formatting import format_duration, typeset
+from seqcore.results.formatting import enumerated, format_duration, median_and_range, typeset
 from seqcore.results.gradients import (
     GradientByLagView,
     InputGradientView,
@@ -41,6 +42,7 @@ from seqcore.results.gradients import (
     NeededMemory,
     StateGradientsView,
 )
+from seqcore.results.metrics import metric_named
 from seqcore.results.predictions import FilmsView, PredictionsView
 from seqcore.results.projection import ProjectionView
 from seqcore.results.reach import LagWeightsView, ReceptiveFieldView
@@ -347,6 +349,33 @@ def test_a_duration_is_short(seconds: float | None, text: str) -> None:
     assert format_duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("accuracy", 0.97149, "97.1%"),
+        ("accuracy", 1.0, "100.0%"),
+        ("accuracy", math.nan, "-"),
+        ("mae", 0.0123449, "0.01234"),
+        ("mae", None, "-"),
+        ("bleu", 96.71, "96.71"),
+    ],
+)
+def test_a_score_is_written_the_same_everywhere(metric: str, value: float | None, text: str) -> None:
+    assert metric_named(metric).format(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "text"), [([], "-"), ([2.0], "2"), ([3.0, 1.0], "2 (1 to 3)"), ([3.0, 1.0, 0.5], "1 (0.5 to 3)")]
+)
+def test_scores_of_several_seeds_are_their_median_and_range(values: list[float], text: str) -> None:
+    assert median_and_range(values) == text
+
+
+def test_a_list_in_a_sentence() -> None:
+    assert [enumerated("abc"[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert enumerated([1, 2], "or") == "1 or 2"
+
+
 FORMULAS = ["=1+1", "+1 (555)", "-a", "@sum(A1)", "\t=1", "\r=1", " =1", "-1;2", "--5", "+", "＝1"]
 
 
@@ -367,6 +396,7 @@ def test_numbers_stay_as_they_are_in_csv(cell: object) -> None:
     ("text", "shown"),
     [
         ("the difference of -0.089", "the difference of −0.089"),
+        ("-", "–"),
         ("-1 to -.5 (-2e-05)", "−1 to −.5 (−2e−05)"),
         ("2020-01-05, mean-of-3, one - two, x[-1]", "2020-01-05, mean-of-3, one - two, x[−1]"),
     ],

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from seqcore.data.splits import SPLIT_TITLES, SPLITS, assigned_splits, split_bounds
 from seqcore.data.table import Table
 from seqcore.results.data import Example, ExamplesInfo
+from seqcore.results.formatting import counted
 from seqcore.results.thinning import evenly, thin
 
 __all__ = ["MANY_COLUMNS", "examples_info"]
@@ -51,7 +52,7 @@ def examples_info(
                 examples.append(Example(i, SPLIT_TITLES[split], keep.astype(np.float64), line[keep], column))
     if kind == "lines" and len(named) > len(drawn):
         more = len(named) - len(drawn)
-        omitted = f"{more} more column{'s' * (more > 1)}" + (f", {omitted}" if omitted else "")
+        omitted = counted(more, "more column") + (f", {omitted}" if omitted else "")
     return ExamplesInfo(
         kind=kind,
         names=tuple(name for name, _ in panels),

@@ -13,7 +13,7 @@ from seqcore.data.readers.numbers import is_number
 from seqcore.data.readers.profiles import Profile, as_level, levels_of
 from seqcore.data.readers.roles import MOST_LEVELS, Roles, is_id
 from seqcore.errors import DataError
-from seqcore.results.formatting import listed
+from seqcore.results.formatting import counted, listed
 
 __all__ = ["OTHER", "read_values"]
 
@@ -55,7 +55,7 @@ def read_values(
     for i, name in enumerate(names):
         missing = np.isnan(values[:, i])
         if (count := int(missing.sum())) and name not in odd:
-            origin.notes.append(f"{name}: {count:,} missing value{'s' * (count > 1)} ({origin.listed(missing)}).")
+            origin.notes.append(f"{name}: {counted(count, 'missing value')} ({origin.listed(missing)}).")
     place = len(names)
     for name, known in levels.items():
         here = np.flatnonzero(codes[name] >= 0)

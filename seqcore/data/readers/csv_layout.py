@@ -17,7 +17,7 @@ from seqcore.data.readers.numbers import find_decimal
 from seqcore.data.readers.table_start import TableStart, find_comment, find_start, marked_names
 from seqcore.data.sources.stored_file import FileOptions
 from seqcore.errors import DataError
-from seqcore.results.formatting import listed
+from seqcore.results.formatting import counted, listed
 
 __all__ = ["Layout", "find_layout", "unique_names"]
 
@@ -104,7 +104,7 @@ def _above(lines: list[str], start: TableStart) -> list[str]:
     above = [line.strip() for i, line in enumerate(lines[: start.top - 1], 1) if line.strip() and i not in start.named]
     if not above:
         return []
-    count = f"{len(above):,} line{'s' * (len(above) > 1)}"
+    count = counted(len(above), "line")
     shown = listed((repr(line[:40]) for line in above[:3]), 3, of=len(above))
     return [f"Skipped {count} above the {'header' if start.names else 'first row'}: {shown}."]
 

@@ -13,7 +13,7 @@ from seqcore.data.readers.roles import Roles
 from seqcore.data.readers.series import Ids, ordered, take_time
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.results.formatting import listed
+from seqcore.results.formatting import counted, listed
 
 __all__ = ["long_table", "refuse_short", "rows_table", "take_groups", "take_labels"]
 
@@ -55,7 +55,7 @@ def refuse_short(
     where = np.zeros(int(rows.max()) + 1, dtype=bool)
     where[rows[short]] = True
     length = int(lengths[short[0]])
-    few = f"{length} {step}{'' if length == 1 else 's'}"
+    few = counted(length, step)
     if len(short) > 1:
         few = f"only {few}" if (lengths[short] == length).all() else f"fewer than {least} {step}s"
     raise DataError(
@@ -187,8 +187,7 @@ def rows_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles)
     roles.release()
     where = f"{steps[0]} to {steps[-1]}" if len(steps) > 3 else ", ".join(steps)
     origin.notes.append(
-        f"Read as one sequence per row: {len(steps):,} step{'s' * (len(steps) != 1)} in columns {where}"
-        f"{_class_note(labels)}."
+        f"Read as one sequence per row: {counted(len(steps), 'step')} in columns {where}{_class_note(labels)}."
     )
     values, odd = take_values(columns, steps, origin)
     origin.notes += odd.values()
@@ -200,7 +199,7 @@ def rows_table(columns: Columns, origin: Origin, reading: Reading, roles: Roles)
     if missing.any():
         count = int(missing.sum())
         where = origin.listed(np.asarray(missing.any(axis=1)))
-        origin.notes.append(f"{count:,} missing value{'s' * (count > 1)} ({where}).")
+        origin.notes.append(f"{counted(count, 'missing value')} ({where}).")
     flat = values.reshape(-1, 1) if inside.all() else values[inside][:, None]
     missing_rows = np.flatnonzero(np.isnan(flat[:, 0]))[:1]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

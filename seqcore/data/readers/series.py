@@ -300,7 +300,7 @@ def _order(times: NDArray[Any], date_name: str, origin: Origin) -> Order:
         time = ordered_times[first]
         date = short_time(time) if isinstance(time, np.datetime64) else f"{time:g}"
         others = len(np.unique(ordered_times[again])) - 1
-        more = f"; {others:,} more date{'s' * (others > 1)}" if others else ""
+        more = f"; {counted(others, 'more date')}" if others else ""
         raise DataError(
             f"{origin.name}, column {date_name}: {date} is duplicated (rows {rows}{more}); "
             "keep one row per date, set the series column, or set the date column to none"

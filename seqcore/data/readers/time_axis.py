@@ -16,6 +16,7 @@ from seqcore.data.readers.dates import DAY, ParsedDates
 from seqcore.data.readers.time_candidates import Candidate, TimeColumns, is_rising
 from seqcore.data.readers.time_parts import FINER, TimePart, over_changes, read_part
 from seqcore.data.readers.time_zones import resolve_changes
+from seqcore.results.formatting import enumerated
 
 __all__ = ["TimeAxis", "find_time"]
 
@@ -122,7 +123,7 @@ def _with_repetitions(axis: TimeAxis, others: list[TimeAxis], columns: Columns, 
         text = is_text(columns[other.columns[0]])
         if not more or len(more) < len(other.columns) or text or not _repeats(axis, other):
             continue
-        listing = " and ".join(filter(None, [", ".join(more[:-1]), more[-1]]))
+        listing = enumerated(more)
         axis = replace(
             axis, columns=(*axis.columns, *more), scores={**axis.scores, **dict.fromkeys(more, other.score)},
             reasons={**axis.reasons, **dict.fromkeys(more, f"it repeats {axis.columns[0]}")},
@@ -169,7 +170,7 @@ class _Finder(TimeColumns):
             axis, unit = self.with_part(axis, *added)
         axis = self.with_same_clock(self.in_better_order(axis, parsed, unit))
         if len(axis.columns) > 1:
-            together = f"{', '.join(axis.columns[:-1])} and {axis.columns[-1]}"
+            together = enumerated(axis.columns)
             title = together if parsed.unit in ("year", "month", "week") else name
             axis = replace(axis, name=title, notes=(f"Times were combined from {together}.", *axis.notes))
         if unit in ("time", "minute", "second") and not axis.fixed_offset:

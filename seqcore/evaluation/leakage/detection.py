@@ -20,6 +20,7 @@ from seqcore.evaluation.leakage.row_fingerprints import fingerprint_rows
 from seqcore.events import Finding
 from seqcore.experiment.config import DataConfig
 from seqcore.registry import task_kind
+from seqcore.results.formatting import counted
 from seqcore.results.thinning import evenly
 
 __all__ = ["find_leaks"]
@@ -69,7 +70,7 @@ def _copy_finding(copy: Copy, table: Table, config: DataConfig) -> Finding:
             remedy=f"Remove {column!r} from data.inputs.",
             severity="info",
         )
-    when = "in the same row" if copy.shift == 0 else f"{copy.shift} row{'s' * (copy.shift > 1)} later"
+    when = "in the same row" if copy.shift == 0 else f"{counted(copy.shift, 'row')} later"
     return Finding(
         "leak-column",
         f"Column {column!r} leaks the target: it is {nearly}{formula}, {when}.",

@@ -54,7 +54,7 @@ def test_channels_are_mixed_and_a_path_is_read_too(tmp_path: Path) -> None:
         (wav(np.zeros(0, dtype=np.float32)), "lasts 0 seconds"),
         (wav(np.zeros(8_000, dtype=np.float32)), "recording is silent"),
         (wav(np.full(800, np.nan, dtype=np.float32), subtype="FLOAT"), "non-finite"),
-        (wav(np.zeros(600 * 2_000, dtype=np.float32), 2_000), "lasts 10 minutes; the limit is 60"),
+        (wav(np.zeros(600 * 2_000, dtype=np.float32), 2_000), "lasts 10:00 min; the limit is 1:00 min"),
         (wav(tone(100.0), 1_000), "a sampling rate of 1000 Hz is not allowed"),
     ],
 )

@@ -14,7 +14,7 @@ from seqcore.data.audio import Sound, read_sound, sound_table
 from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.results.formatting import listed
+from seqcore.results.formatting import counted, listed
 
 __all__ = ["read_recordings", "read_wav"]
 
@@ -51,7 +51,7 @@ def read_recordings(file: InputFile, files: Iterator[tuple[str, bytes]], paths: 
                 yield sound
         if errors:
             more = len(errors) - _LISTED
-            rest = [f"{file.name}: {more:,} more recording{'s' * (more > 1)} can't be used"] if more > 0 else []
+            rest = [f"{file.name}: {counted(more, 'more recording')} can't be used"] if more > 0 else []
             raise DataError(*errors[:_LISTED], *rest)
 
     names = [PurePosixPath(path).name for path in paths]

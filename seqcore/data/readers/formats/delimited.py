@@ -30,7 +30,7 @@ from seqcore.data.readers.text_encoding import SAMPLE_BYTES, find_encoding
 from seqcore.data.readers.time_numbers import is_dated
 from seqcore.data.table import Table
 from seqcore.errors import DataError
-from seqcore.results.formatting import listed
+from seqcore.results.formatting import counted, listed
 
 __all__ = ["read_delimited", "text_head"]
 
@@ -279,11 +279,11 @@ def _parse(source: _Source, name: str) -> tuple[pa.Table, list[str]]:
         parsed = parsed.slice(0, ragged.before)
     notes = []
     if source.comments:
-        lines = f"{source.comments:,} comment line{'s' * (source.comments > 1)}"
+        lines = counted(source.comments, "comment line")
         notes.append(f"Skipped {lines} ({source.layout.comment}) below the header.")
     if footers:
         shown = listed((repr(text[:40]) for text in footers[:3]), 3, of=len(footers))
-        notes.append(f"Skipped {len(footers):,} line{'s' * (len(footers) > 1)} below the last row: {shown}.")
+        notes.append(f"Skipped {counted(len(footers), 'line')} below the last row: {shown}.")
     return parsed, notes
 
 
@@ -377,7 +377,7 @@ def _ragged_line(source: _Source, ragged: _Ragged, name: str) -> str:
     width = len(source.layout.columns)
     numbers = source.ragged_numbers([place for place, _, _ in ragged.first])
     _, count, text = ragged.first[0]
-    values = f"{count} value{'s' if count != 1 else ''}"
+    values = counted(count, "value")
     if "\n" in text.strip():
         return f"{name}, row {numbers[0]}: an earlier quotation mark isn't closed; close or remove it"
     if ragged.count == 1:
@@ -387,7 +387,7 @@ def _ragged_line(source: _Source, ragged: _Ragged, name: str) -> str:
         kinds: dict[int, int] = {}
         for row, (_, count, _) in zip(numbers, ragged.first, strict=True):
             kinds.setdefault(count, row)
-        have = ", ".join(f"row {row} has {n} value{'s' * (n != 1)}" for n, row in kinds.items())
+        have = ", ".join(f"row {row} has {counted(n, 'value')}" for n, row in kinds.items())
         line = f"{name}, rows {rows}: they don't have {width} values like the others ({have})"
     return f"{line}; correct the row, or set the delimiter"
 

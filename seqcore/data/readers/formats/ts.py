@@ -20,6 +20,7 @@ from seqcore.data.readers.formats.input_file import InputFile
 from seqcore.data.readers.text_encoding import find_encoding
 from seqcore.data.table import Table
 from seqcore.errors import DataError
+from seqcore.results.formatting import counted
 
 __all__ = ["looks_like_ts", "read_ts"]
 
@@ -72,7 +73,7 @@ def read_ts(file: InputFile) -> Table:
         )
     values: NDArray[np.float64] = np.frombuffer(cases.values, dtype=np.float64).reshape(-1, cases.dimensions)
     if missing := int(np.isnan(values).sum()):
-        notes = (*notes, f"{missing:,} missing value{'s' * (missing > 1)}.")
+        notes = (*notes, f"{counted(missing, 'missing value')}.")
     columns = ("value",) if cases.dimensions == 1 else tuple(f"dimension {i}" for i in range(1, cases.dimensions + 1))
     return Table(
         values=values,
@@ -128,7 +129,7 @@ def _add(cases: _Cases, text: str, header: _Header, where: str) -> None:
     cases.dimensions = cases.dimensions or len(dimensions)
     if len(dimensions) != cases.dimensions:
         raise DataError(
-            f"{where}: it has {len(dimensions)} dimension{'s' * (len(dimensions) != 1)}, the others have "
+            f"{where}: it has {counted(len(dimensions), 'dimension')}, the others have "
             f"{cases.dimensions}; separate them by colons"
         )
     lengths = {len(numbers) for numbers in dimensions}
@@ -138,10 +139,8 @@ def _add(cases: _Cases, text: str, header: _Header, where: str) -> None:
         )
     length = lengths.pop()
     if length < 2 or all(bool(np.isnan(numbers).all()) for numbers in dimensions):
-        count = length if length < 2 else "no known"
-        raise DataError(
-            f"{where}: the sequence has {count} value{'s' * (length != 1)}; give it at least 2, or remove it"
-        )
+        count = counted(length, "value") if length < 2 else "no known values"
+        raise DataError(f"{where}: the sequence has {count}; give it at least 2, or remove it")
     together = dimensions[0] if len(dimensions) == 1 else np.stack(dimensions, axis=1)
     cases.values.frombytes(np.ascontiguousarray(together).tobytes())
     cases.lengths.append(length)

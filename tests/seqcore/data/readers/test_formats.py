@@ -347,7 +347,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     "parquet without rows": (parquet(v=pa.array([], pa.float64())), "x.parquet", "x.parquet: there are no rows"),
     "damaged parquet": (parquet(v=[1, 2])[:60], "x.parquet", "x.parquet: this Parquet file is damaged"),
     "sound of 0 seconds": (wav(0.0), "x.wav", "x.wav: this recording lasts 0 seconds"),
-    "sound of 10 minutes": (wav(600, rate=2000), "x.wav", "x.wav: this recording lasts 10 minutes"),
+    "sound of 10 minutes": (wav(600, rate=2000), "x.wav", "x.wav: this recording lasts 10:00 min"),
     "sound of a moment": (wav(0.01), "x.wav", "x.wav: a recording must last at least 30 milliseconds"),
     "short sound among others": (zipped({"a/1.wav": wav(), "b/2.wav": wav(0.0)}), "x.zip", "x.zip: b/2.wav: this rec"),
     "zip bomb": (zipped({"a.csv": b"1,2\n" * 5_000_000}), "x.zip", "x.zip: it extracts to more than 200 times"),
