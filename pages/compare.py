@@ -6,7 +6,7 @@ from seqcore.errors import NotFoundError
 from seqcore.results.formatting import counted
 from seqcore.runs.comparison import MOST, Comparison, compare
 from seqcore.runs.labels import short_id
-from seqcore.runs.races import FAIRNESS, is_race
+from seqcore.runs.races import fairness, is_race
 from seqcore.runs.records import Run
 from seqcore.runs.store import RunFilter
 from ui import compare_section, compare_state, race_section, run_labels
@@ -95,7 +95,7 @@ def compared(found: Comparison, group: str | None) -> None:
     if race and len(found.sets) == 1:
         st.subheader("Race", anchor=False)
         race_section.live_race(found.entries, group or "", active)
-        st.caption(FAIRNESS)
+        st.caption(fairness([d.path for d in found.differences]))
         if active:  # the cores are the competitors'; what is above shows all that changes
             st.caption("More curves, scores, tests and predictions appear below when the race has ended.")
             return

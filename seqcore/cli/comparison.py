@@ -15,7 +15,7 @@ from seqcore.cli.training import changed_values, experiment_of, foreground, hand
 from seqcore.data.table import Table
 from seqcore.errors import ExperimentError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
-from seqcore.insight.comparison import axis_named, same_but_seeds, side_by_side
+from seqcore.insight.comparison import axis_named, comparable_sets, same_but_seeds, short_titles, side_by_side
 from seqcore.insight.paired_test import METHOD
 from seqcore.insight.standings import Lap, standings
 from seqcore.results import RESULT_TYPES, metric_named
@@ -27,7 +27,7 @@ from seqcore.runs import comparison as compared
 from seqcore.runs import races
 from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.comparison import Comparison, Entry
-from seqcore.runs.labels import short_id
+from seqcore.runs.labels import network, short_id
 from seqcore.runs.store import Run, Store
 
 __all__ = ["compare", "race", "seeds"]
@@ -59,14 +59,15 @@ def race(args: argparse.Namespace, out: Output) -> int:
 
     def on_update(runs: list[Run]) -> None:
         if not shown and not out.json:
-            out.note(races.FAIRNESS)
-        for run in runs:
+            out.note(races.fairness(over))
+        titles = short_titles([run.experiment for run in runs], [network(run.outline) for run in runs])
+        for run, title in zip(runs, titles, strict=True):
             text = f"{run.status}, epoch {run.epoch} of {run.epochs}"
             if shown.get(run.id) != text and out.json:
                 state = {"event": "race", "run": run.id, "group": run.group, "status": run.status, "epoch": run.epoch}
                 out.object({**state, "epochs": run.epochs, "step": run.step, "seconds": run.seconds})
             elif shown.get(run.id, "").partition(",")[0] != run.status:
-                out.note(f"{short_id(run.id)} {run.outline.architecture} {run.status}")
+                out.note(f"{short_id(run.id)} {title}: {run.status}")
             shown[run.id] = text
 
     received: list[int] = []
@@ -96,6 +97,11 @@ def seeds(args: argparse.Namespace, out: Output) -> int:
         both.append(experiment.with_changes(changed_values(experiment, args.against)))
         if same_but_seeds(both[1]) == same_but_seeds(experiment):
             raise ExperimentError("against: this is the same experiment; change another field than its seeds")
+        if len(comparable_sets(both)) > 1:
+            raise ExperimentError(
+                "against: with other data or targets the scores do not measure the same thing and can't be tested "
+                "against each other; change fields of model or training, data.scaling, data.inputs or data.calendar"
+            )
     every = [one for each in both for one in races.seed_experiments(each, args.count)]
     _check(every, table)
     group = args.group or races.new_group("seeds")
@@ -239,7 +245,7 @@ def _print_standings(store: Store, found: Comparison, out: Output) -> None:
         }
         out.object({"standings": {"step": state.step, "seconds": state.seconds, **named, **leaders}})
         return
-    if state.step is None or state.seconds is None:
+    if state.step is None or state.seconds is None or state.leader_at_step is None:
         out.note("nobody leads: not every competitor has a validation score")
         return
     for what, best in ((f"step {state.step:,}", state.at_step), (format_duration(state.seconds), state.at_time)):

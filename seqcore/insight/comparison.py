@@ -133,7 +133,9 @@ def short_titles(experiments: Sequence[Experiment], names: Sequence[str]) -> lis
 
     `names` are unique; they are added where what differs does not tell two of them apart.
     """
-    found = [d for d in differences(experiments, leave_out=_SEEDS) if not d.path.startswith("model.options.")]
+    found = differences(experiments, leave_out=_SEEDS)
+    if any(d.path == "model.architecture" for d in found):  # which says enough: its options are another's or defaults
+        found = [d for d in found if not d.path.startswith("model.options.")]
     if len(experiments) < 2 or not found or len(found) > 3:
         titles = list(names)
     else:

@@ -21,6 +21,7 @@ from seqcore.errors import PredictionError
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.differentiation import differentiable, read_inputs, trace_states
 from seqcore.insight.examples import InspectExample
+from seqcore.insight.probes import check_finite
 from seqcore.models.architecture import Traced
 from seqcore.results.base import Values, Words
 from seqcore.results.formatting import counted
@@ -49,10 +50,7 @@ def state_gradients(predictor: Predictor, table: Table, example: InspectExample)
         outputs = read_inputs(task, model, batch).outputs.detach().requires_grad_()
         loss = task.loss(outputs, batch)
         (of_outputs,) = torch.autograd.grad(loss, outputs)  # [1, S, O]
-        if not bool(torch.isfinite(of_outputs).all()):
-            raise PredictionError(
-                "gradients: the loss of this example or its gradient is not finite; the model diverged"
-            )
+        check_finite(of_outputs, "gradients")
         scored = np.flatnonzero(of_outputs[0].abs().sum(dim=1).numpy())
         if not len(scored):
             raise PredictionError(
@@ -138,6 +136,8 @@ def input_gradient(
         if not 0 <= chosen < len(scores):
             raise PredictionError(f"output: {output} is not allowed; there are {len(scores)}, numbered from 0")
         found = reading.gradients(scores[chosen])
+        for gradient_read in found:
+            check_finite(gradient_read, "gradients")
         encoded = predictor.input_kind in ("symbols", "sentence") or batch.inputs.dim() == 2
         sized = [torch.linalg.vector_norm(g[0], dim=1, keepdim=True) if encoded else g[0] for g in found]
         gradient = torch.cat(sized).double().numpy()

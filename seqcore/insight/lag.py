@@ -59,7 +59,8 @@ def gradient_by_lag(
         shares = [share for share in _shares(predictor, data, split, indices) if share is not None]
     if not shares:
         raise PredictionError(
-            "gradients: the prediction does not depend on the input; every gradient is 0 or not finite"
+            "gradients: every gradient is 0 or not finite: the prediction does not depend on the input, or the model "
+            "of this step has diverged; choose another step"
         )
     longest = max(map(len, shares))
     by_lag = np.full((len(shares), longest), np.nan)

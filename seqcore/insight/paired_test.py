@@ -69,10 +69,8 @@ class PairedTest:
         size = f"{words.scale * abs(mean):.3g} percentage points" if words.share else format_number(abs(mean))
         seeds = counted(count, "paired seed")
         if count < FEWEST:
-            return (
-                f"{pair}: {seeds} are too few for a test; train at least {FEWEST}. Mean difference of {name} {size}, "
-                f"p = {self.p:.3g}.{self.left_out}"
-            )
+            few = f"{seeds} {'is' if count == 1 else 'are'} too few for a test; train at least {FEWEST}."
+            return f"{pair}: {few} Mean difference of {name} {size}, p = {self.p:.3g}.{self.left_out}"
         if self.different:
             outcome = f"{self.better} is better: {name} differs by {size} in the mean of {seeds}"
             return f"{outcome}, p = {self.p:.3g}.{self.left_out}"

@@ -19,7 +19,10 @@ from seqcore.results.internals import InternalsView, readable
 from seqcore.tasks.inspection import Stage
 from seqcore.training.isolated_rng import on_one_thread
 
-__all__ = ["LayerStates", "ProbedBatch", "architecture_of", "batches_of", "check_name", "probe", "single", "states_of"]
+__all__ = [
+    "LayerStates", "ProbedBatch", "architecture_of", "batches_of", "check_finite", "check_name", "probe", "single",
+    "states_of",
+]  # fmt: skip
 
 MOST_ATTENDED = 1_000  # steps with attention weights, whose number is their square
 MOST_NUMBERS = 30_000_000  # in the states and gates of one example
@@ -119,6 +122,14 @@ def check_name(architecture: Architecture, name: str) -> None:
     if name not in known:
         what = f"use one of {', '.join(known)}" if known else "it has no states to show"
         raise PredictionError(f"name: this model shows no {name[:60]!r}; {what}")
+
+
+def check_finite(values: Tensor, what: str) -> None:
+    """PredictionError where a model that has diverged gives values that are not finite; `what` begins the message."""
+    if not bool(torch.isfinite(values).all()):
+        raise PredictionError(
+            f"{what}: the model of this step gives values that are not finite; choose an earlier step"
+        )
 
 
 def architecture_of(predictor: Predictor) -> Architecture:

@@ -7,7 +7,7 @@ import torch
 from seqcore.errors import PredictionError
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
-from seqcore.insight.probes import architecture_of, single
+from seqcore.insight.probes import architecture_of, check_finite, single
 from seqcore.models import MODELS
 from seqcore.results.reach import LagWeightsView, ReceptiveFieldView
 from seqcore.results.thinning import evenly
@@ -22,7 +22,8 @@ def receptive_field(predictor: Predictor, example: InspectExample, step: int = -
     """What the architecture's output at a step (from 0; a negative one from the end) depends on.
 
     The gradient is the norm of the Jacobian of the output features with respect to the features read at each step. Of
-    a translator, it is that of the encoder. PredictionError for replicas and for a step that there is not.
+    a translator, it is that of the encoder. PredictionError for replicas, for a step that there is not, and where the
+    gradient is not finite.
     """
     model = single(predictor)
     inputs = predictor.task.encode(predictor.codec(example.series), example.given)
@@ -37,6 +38,7 @@ def receptive_field(predictor: Predictor, example: InspectExample, step: int = -
         y, _ = architecture(x)
         outputs = y[:, min(step, y.shape[1] - 1)][torch.arange(len(chosen)), torch.from_numpy(chosen)]
         (found,) = torch.autograd.grad(outputs.sum(), x)
+    check_finite(found, "reach")
     fixed = architecture.capabilities.fixed_window
     return ReceptiveFieldView(
         steps=example.steps,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from seqcore.errors import PredictionError, did_you_mean
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
-from seqcore.insight.probes import architecture_of, states_of
+from seqcore.insight.probes import architecture_of, check_finite, states_of
 from seqcore.results.base import Values
 from seqcore.results.formatting import format_number
 from seqcore.results.response import ResponseView
@@ -35,7 +36,8 @@ def response(
     """The mean change of a unit's value at a step, for each symbol (or range of values of a column) read there.
 
     With `change=False` that of the value itself. `column` is the first one by default; of symbols there is one, and
-    the 60 most frequent are kept. PredictionError for a name, layer, unit or column that there is not.
+    the 60 most frequent are kept. PredictionError for a name, layer, unit or column that there is not, and for values
+    that are not finite.
     """
     if not examples:
         raise PredictionError("response: there are no examples")
@@ -50,6 +52,7 @@ def response(
         if not 0 <= unit < each.values.shape[1]:
             raise PredictionError(f"unit: {unit} is not allowed; use 0 to {each.values.shape[1] - 1}")
         values = each.values[:, unit]
+        check_finite(torch.from_numpy(values), "response")
         responses.append(np.diff(values) if change else values[1:])  # the first step has no state before it
         seen = np.array(each.example.steps) if each.example.values is None else each.example.values
         read.append(seen[1:] if symbolic else seen[1:, first.columns.index(column)])

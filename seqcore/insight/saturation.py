@@ -11,7 +11,7 @@ import torch
 from seqcore.errors import PredictionError
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
-from seqcore.insight.probes import architecture_of, batches_of
+from seqcore.insight.probes import architecture_of, batches_of, check_finite
 from seqcore.results.saturation import SaturationView
 
 __all__ = ["saturation"]
@@ -22,7 +22,7 @@ MARGIN = 0.1  # Karpathy et al.: below 0.1 and above 0.9
 def saturation(predictor: Predictor, examples: Sequence[InspectExample], *, margin: float = MARGIN) -> SaturationView:
     """How often gates, and values of tanh or ReLU, lie within `margin` of a bound, over all steps of the examples.
 
-    PredictionError where nothing in a model is bounded.
+    PredictionError where nothing in a model is bounded, and where its values are not finite.
     """
     architecture = architecture_of(predictor)
     bounds = architecture.bounds()
@@ -36,6 +36,7 @@ def saturation(predictor: Predictor, examples: Sequence[InspectExample], *, marg
     for batch in batches_of(predictor, examples):
         for name, (lower, upper) in bounds.items():
             values = batch.found[name]  # [B, T, L, D]
+            check_finite(values, "saturation")
             near = values <= (lower + margin if math.isfinite(upper) else lower)
             low[name] = low.get(name, torch.zeros(())) + near.double().sum(dim=(0, 1))
             high[name] = high.get(name, torch.zeros(())) + (values >= upper - margin).double().sum(dim=(0, 1))

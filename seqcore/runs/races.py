@@ -5,41 +5,63 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from seqcore.errors import ExperimentError, SeqcoreError
 from seqcore.experiment.experiment import Experiment
+from seqcore.insight.comparison import HARMLESS, comparable_sets, differences
+from seqcore.results.formatting import enumerated
 from seqcore.runs.api import open_store, shell_user, train
 from seqcore.runs.records import Run
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.slots import MOST_TOGETHER
 from seqcore.runs.store import Store
 
-__all__ = ["FAIRNESS", "is_race", "new_group", "race", "race_experiments", "seed_experiments", "train_seeds"]
+__all__ = [
+    "FAIRNESS", "fairness", "is_race", "new_group", "race", "race_experiments", "seed_experiments", "train_seeds",
+]  # fmt: skip
 
 POLL = 0.2  # seconds between two looks at the runs of a race
 
-FAIRNESS = (
-    "Fair: the same data, splits, seed, order of windows, epochs and batch size. None takes its first step before all "
-    "have loaded their data, or a minute has passed. Each has a process and a slot of its own with one thread: the "
-    "operating system gives them equal shares of the cores, whatever their order. Other queued runs wait for a free "
-    "slot, and what else runs slows all alike. Once the first has finished the others run faster, so equal time is "
-    "compared up to then."
-)
-"""How a race is made fair, for people."""
 MOST_SEEDS = 64
+_EQUAL = {"training.epochs": "epochs", "training.batch_size": "batch size"}  # unless they are what is raced
+_SEEDS = ("training.seed", "training.replicas")
+
+
+def fairness(over: Collection[str] = ()) -> str:
+    """How a race over these fields is made fair, for people."""
+    equal = enumerated(
+        ["data", "splits", "seed", "order of windows", *(word for path, word in _EQUAL.items() if path not in over)]
+    )
+    threads = "" if "training.threads" in over else " with one thread"
+    return (
+        f"Fair: the same {equal}. None takes its first step before all have loaded their data, or a minute has passed. "
+        f"Each has a process and a slot of its own{threads}: the operating system gives them equal shares of the "
+        "cores, whatever their order. Other queued runs wait for a free slot, and what else runs slows all alike. Once "
+        "the first has finished the others run faster, so equal time is compared up to then."
+    )
+
+
+FAIRNESS = fairness()
+"""Of a race over an architecture, an optimizer or a learning rate."""
 
 
 def race_experiments(experiment: Experiment, over: Mapping[str, Sequence[Any]]) -> list[Experiment]:
     """One experiment for each combination of values: `{"model.architecture": ["rnn", "lstm"]}`. Each has one thread.
 
-    ExperimentError, a line for each fault, where a combination is not allowed, and unless there are 2 to
-    `MOST_TOGETHER` different ones.
+    ExperimentError, a line for each fault, where a combination is not allowed or has other data or seeds, and unless
+    there are 2 to `MOST_TOGETHER` different ones.
     """
     if not over:
         raise ExperimentError("over: a race needs a field and its values, as in model.architecture=rnn,lstm")
+    of_seeds = [path for path in _SEEDS if path in over]
+    if of_seeds:
+        raise ExperimentError(
+            f"over: {enumerated(of_seeds)} can't differ, because a race has the same seed for all; use seeds to train "
+            "an experiment with several"
+        )
     found: list[Experiment] = []
     lines: list[str] = []
     combinations = list(product(*over.values()))
@@ -58,6 +80,12 @@ def race_experiments(experiment: Experiment, over: Mapping[str, Sequence[Any]]) 
             found.append(changed)
     if lines:
         raise ExperimentError(*dict.fromkeys(lines))
+    if len(comparable_sets(found)) > 1:
+        paths = enumerated(d.path for d in differences(found) if d.path in over and d.path not in HARMLESS)
+        raise ExperimentError(
+            f"over: {paths} can't differ, because a race has the same data for all; else their scores do not measure "
+            "the same thing"
+        )
     if len(found) < 2:
         raise ExperimentError(
             "over: a race needs at least two competitors that differ; this is one, so train it by itself"

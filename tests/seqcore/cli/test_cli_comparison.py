@@ -79,6 +79,8 @@ def test_different_problems_are_said_not_to_be_comparable(ask: Any) -> None:
         (("seeds", "bouncing-ball", "1"), "2 to 64"),
         (("seeds", "bouncing-ball", "6", "--against", "training.seed=9"), "the same experiment"),
         (("seeds", "bouncing-ball", "6", "--against", "model.architecture=lstm"), "the same experiment"),
+        (("seeds", "bouncing-ball", "6", "--against", "data.window=5"), "against: with other data or targets"),
+        (("race", "bouncing-ball", "--over", "data.window=5,10"), "over: data.window can't differ"),
         (("compare",), "no runs to compare"),
         (("compare", "feed", "--by", "hours"), "there is no axis 'hours'; use one of step, epoch, examples, seconds\n"),
     ],
@@ -104,3 +106,14 @@ def test_a_race_starts_its_competitors_together_and_says_who_leads(ask: Any) -> 
     assert {run.status for run in runs} == {"completed"}
     assert len({run.created for run in runs}) == 1
     assert {run.experiment.training.threads for run in runs} == {1}
+
+
+@pytest.mark.timeout(600)
+def test_nobody_leads_a_race_without_a_validation_split(ask: Any) -> None:
+    code, out, notes = ask(
+        "race", "sine-to-cosine", "--over", "training.learning_rate=0.01,0.02", "--set", "data.options.steps=20"
+    )
+    assert code == 0
+    assert "nobody leads: not every competitor has a validation score" in notes
+    assert "best validation" not in out
+    assert "learning rate 0.02: completed" in notes

@@ -58,6 +58,9 @@ class TestDifferences:
         assert short_titles(rates, ["a", "b"]) == ["learning rate 0.1", "learning rate 0.01"]
         assert short_titles([BASE, BASE], ["a", "b"]) == ["a", "b"]
         assert short_titles([*experiments, experiments[0]], ["a", "b", "c"]) == ["RNN, a", "LSTM", "RNN, c"]
+        options = [with_(model__architecture="rnn", model__options={"nonlinearity": n}) for n in ("tanh", "relu")]
+        assert short_titles(options, ["a", "b"]) == ["nonlinearity tanh", "nonlinearity ReLU"]
+        assert short_titles([*options, BASE], ["a", "b", "c"]) == ["RNN, a", "RNN, b", "LSTM"]
 
     def test_seeds_do_not_make_another_experiment(self) -> None:
         assert same_but_seeds(BASE) == same_but_seeds(with_(training__seed=3, training__replicas=4))

@@ -51,6 +51,8 @@ def test_two_experiments_are_different_only_below_the_level_and_with_enough_seed
     five = paired_test(("GRU", {k: low[k] for k in range(5)}), ("RNN", high), metric="mae", split="test")
     assert (five.different, five.better) == (None, None)
     assert f"at least {FEWEST}" in five.sentence
+    one = paired_test(("GRU", of([0.1])), ("RNN", high), metric="mae", split="test")
+    assert "1 paired seed is too few" in one.sentence
     same = paired_test(("GRU", low), ("RNN", of([0.1, 0.12, 0.09, 0.12, 0.11, 0.1])), metric="mae", split="test")
     assert same.different is False
     assert "not shown to be different" in same.sentence

@@ -22,7 +22,7 @@ from seqcore.runs.comparison import (
     shared_split,
     tradeoff_view,
 )
-from seqcore.runs.races import is_race, new_group, race_experiments, seed_experiments
+from seqcore.runs.races import FAIRNESS, fairness, is_race, new_group, race_experiments, seed_experiments
 from seqcore.runs.store import Store
 
 BASE = Experiment.make()
@@ -209,13 +209,23 @@ class TestRaces:
             ({"model.architecture": ["rnn"]}, "at least two competitors"),
             ({"model.architecture": ["rnn", "rnn"]}, "at least two competitors"),
             ({"model.architecture": ["rnn", "nonsense"]}, "nonsense"),
-            ({"training.seed": list(range(9))}, "at most 8"),
-            ({"training.seed": list(range(99))}, "too many"),
+            ({"training.learning_rate": [1.0 + n for n in range(9)]}, "at most 8"),
+            ({"training.learning_rate": [1.0 + n for n in range(99)]}, "too many"),
+            ({"training.seed": [0, 1]}, "training.seed can't differ, because a race has the same seed"),
+            ({"training.replicas": [1, 3], "model.architecture": ["rnn"]}, "training.replicas can't differ"),
+            ({"data.window": [5, 10], "data.scaling": ["minmax", "none"]}, "over: data.window can't differ"),
         ],
     )
     def test_what_is_no_race_is_refused_with_the_reason(self, over: dict[str, list[object]], words: str) -> None:
         with pytest.raises(ExperimentError, match=words):
             race_experiments(BASE, over)
+
+    def test_the_text_on_fairness_promises_nothing_that_is_raced(self) -> None:
+        assert "seed, order of windows, epochs and batch size." in FAIRNESS
+        assert "with one thread" in FAIRNESS
+        other = fairness(["training.epochs", "training.threads"])
+        assert "seed, order of windows and batch size." in other
+        assert "thread" not in other
 
     def test_seeds_are_replicas_where_the_task_has_them_and_separate_runs_elsewhere(self) -> None:
         [one] = seed_experiments(BASE, 6)
