@@ -92,13 +92,11 @@ def find_frequency(times: Times) -> Frequency | None:
     return _months(last) or _business_days(last) or _steps(last)
 
 
-def missing_times_note(
-    times: Times, *, inserted: bool = False, pattern: str = "", beside: int = 0, beside_inserted: bool = False
-) -> str | None:
+def missing_times_note(times: Times, *, inserted: bool = False, pattern: str = "", beside: int = 0) -> str | None:
     """A note on the missing steps of ascending, regular times: how many, where, and what to do. None if there are none.
 
     `inserted`: rows were inserted for them. `pattern` names times without rows, which forecasts leave out; `beside` is
-    the number of the other missing steps, and `beside_inserted` says that rows were inserted for these.
+    the number of the other missing steps, for which alone rows were inserted then.
     """
     frequency = find_frequency(times)
     if frequency is None or not frequency.regular:
@@ -115,12 +113,12 @@ def missing_times_note(
     if len(places) > 1:
         where = f"in {len(places):,} places, first between {before} and {after}"
     what = f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
-    if inserted:
+    if inserted and not pattern:
         return f"{what}{counted(count, 'row')} inserted, filled as set by Missing values (data.missing)."
     if pattern:
-        kept = "all rows consecutive" if beside_inserted else "this"
+        kept = "all rows consecutive" if inserted else "this"
         others = f"Of the missing ones, {beside:,} {'is' if beside == 1 else 'are'} at other times: " if beside else ""
-        if beside_inserted:
+        if inserted:
             others += f"{counted(beside, 'row')} inserted, filled as set by Missing values (data.missing). "
         elif beside:
             others += "the rows around are treated as consecutive too. "

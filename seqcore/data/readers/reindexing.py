@@ -52,19 +52,16 @@ def fill_missing_times(table: Table, origin: Origin) -> Table:
         most = {"auto": MOST_MISSING * (len(own) + count), "insert": len(own)}.get(origin.options.missing_times, 0)
         new = _between(own, rows, counts, frequency) if count <= most else None
         pattern = find_pattern(own) if new is None else None
-        inserted = new is not None
+        whole = new is not None
         if pattern is not None and origin.options.missing_times == "auto" and count <= _MOST_ABSENT * len(own):
             rows, counts, new = _beside(own, rows, counts, frequency, pattern)
         if new is not None:
             found.append((rows + low, counts, new))
-        of = lacking.setdefault((inserted, new is not None), [])
+        of = lacking.setdefault((whole, new is not None), [])
         if len(of) <= _NAMED:
-            text, beside = (
-                ("", 0) if pattern is None else (pattern.text, len(pattern.missing(own) if new is None else new))
-            )
-            note = missing_times_note(
-                own, inserted=inserted, pattern=text, beside=beside, beside_inserted=new is not None
-            )
+            text = "" if pattern is None else pattern.text
+            beside = len(new) if new is not None else len(pattern.missing(own)) if pattern else 0
+            note = missing_times_note(own, inserted=new is not None, pattern=text, beside=beside)
             of.append(f"{names[s]}: {note}" if names else note or "")
     for of in lacking.values():
         more = len(of) - 1
