@@ -137,6 +137,7 @@ def _websocket(server: Server, *, origin: str | None, **headers: str) -> Iterato
     address = f"ws://{host}{server.base}/_stcore/stream"
     # What a visitor has not read yet must not hold up what comes behind it, as the end of the connection.
     options: dict[str, Any] = {"origin": origin, "subprotocols": ["streamlit"], "max_size": None, "max_queue": None}
+    options["close_timeout"] = 0.5  # seconds; the server answers to the end only after all that was sent before
     with (
         socket.create_connection(("127.0.0.1", server.port)) as raw,
         connect(address, sock=raw, additional_headers=more, **options) as connection,
@@ -173,5 +174,5 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
                 if answer.status == 200:
                     return
         except OSError:
-            time.sleep(0.1)
+            time.sleep(0.05)
     pytest.fail(f"the server did not answer:\n{log.read_text()}")

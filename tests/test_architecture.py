@@ -32,6 +32,7 @@ PLOTS_SEE = {"errors", "registry", "results", "events"}
 NOT_IN_LEARNING = ("sqlalchemy", "multiprocessing", "subprocess", "plotly.graph_objects")
 NOT_ON_PAGES = ("torch", "threading", "multiprocessing", "subprocess", "concurrent", "sqlite3", "sqlalchemy")
 Graph = dict[str, dict[str, str]]  # package -> imported package -> "module imports module"
+Imports = dict[str, set[str]]  # module -> names that it imports
 
 
 def modules(folder: str) -> dict[str, Path]:
@@ -125,8 +126,16 @@ def upward_imports(graph: Graph) -> list[str]:
     return found
 
 
-TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in ALL.items()}
-IMPORTS = {module: set(imports(tree)) for module, tree in TREES.items()}
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    """Module -> its syntax tree."""
+    return {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in ALL.items()}
+
+
+@pytest.fixture(scope="module")
+def imported(trees: Mapping[str, ast.Module]) -> Imports:
+    """Module -> the names that it imports."""
+    return {module: set(imports(tree)) for module, tree in trees.items()}
 
 
 def test_the_order_names_every_package() -> None:
@@ -134,16 +143,16 @@ def test_the_order_names_every_package() -> None:
     assert packages <= set(ORDER)
 
 
-def test_the_graph_of_packages_is_acyclic() -> None:
-    assert cycle_in(package_graph(IMPORTS)) == []
+def test_the_graph_of_packages_is_acyclic(imported: Imports) -> None:
+    assert cycle_in(package_graph(imported)) == []
 
 
-def test_packages_import_only_packages_before_them() -> None:
-    assert upward_imports(package_graph(IMPORTS)) == []
+def test_packages_import_only_packages_before_them(imported: Imports) -> None:
+    assert upward_imports(package_graph(imported)) == []
 
 
 @pytest.mark.parametrize(
-    ("module", "imported", "cyclic"),
+    ("module", "planted", "cyclic"),
     [
         ("seqcore.data.table", "seqcore.tasks.task.Task", True),
         ("seqcore.experiment.config", "seqcore.models.MODELS", True),
@@ -151,9 +160,9 @@ def test_packages_import_only_packages_before_them() -> None:
         ("seqcore.training.fit", "ui.session", True),
     ],
 )
-def test_a_planted_upward_import_is_noticed(module: str, imported: str, cyclic: bool) -> None:
-    graph = package_graph(IMPORTS | {module: {*IMPORTS[module], imported}})
-    assert upward_imports(graph) == [f"{module} imports {module_of(imported, IMPORTS)}"]
+def test_a_planted_upward_import_is_noticed(imported: Imports, module: str, planted: str, cyclic: bool) -> None:
+    graph = package_graph(imported | {module: {*imported[module], planted}})
+    assert upward_imports(graph) == [f"{module} imports {module_of(planted, imported)}"]
     assert bool(cycle_in(graph)) == cyclic
 
 
@@ -162,10 +171,10 @@ def test_imports_inside_functions_and_for_the_type_checker_count() -> None:
     assert list(imports(ast.parse(code))) == ["a.b.c", "d.e"]
 
 
-def test_modules_import_each_other_without_cycles() -> None:
+def test_modules_import_each_other_without_cycles(imported: Imports) -> None:
     graph = {
-        module: {target for name in names if (target := module_of(name, IMPORTS)) and target != module}
-        for module, names in IMPORTS.items()
+        module: {target for name in names if (target := module_of(name, imported)) and target != module}
+        for module, names in imported.items()
         if module != "seqcore"
     }
     done: set[str] = set()
@@ -187,39 +196,39 @@ def test_seqcore_holds_packages_and_at_most_six_modules() -> None:
     assert all(name.endswith((".py", ".typed")) or (ROOT / "seqcore" / name / "__init__.py").exists() for name in found)
 
 
-def importing(modules: Iterable[str], *forbidden: str) -> list[str]:
+def importing(imported: Imports, modules: Iterable[str], *forbidden: str) -> list[str]:
     """The imports of these modules that are forbidden, or lie within a forbidden package."""
-    return [f"{m} imports {i}" for m in modules for i in IMPORTS[m] if any(within(i, wall) for wall in forbidden)]
+    return [f"{m} imports {i}" for m in modules for i in imported[m] if any(within(i, wall) for wall in forbidden)]
 
 
 def of_packages(*packages: str) -> list[str]:
     return [module for module in SEQCORE if package_of(module) in packages]
 
 
-def test_nothing_below_ui_imports_streamlit() -> None:
-    assert importing(SEQCORE, "streamlit") == []
+def test_nothing_below_ui_imports_streamlit(imported: Imports) -> None:
+    assert importing(imported, SEQCORE, "streamlit") == []
 
 
-def test_nothing_in_seqcore_imports_the_public_names_of_seqcore() -> None:
+def test_nothing_in_seqcore_imports_the_public_names_of_seqcore(imported: Imports) -> None:
     others = [module for module in SEQCORE if module not in ("seqcore", "seqcore.__main__")]
-    assert [m for m in others if any(module_of(i, IMPORTS) == "seqcore" for i in IMPORTS[m])] == []
+    assert [m for m in others if any(module_of(i, imported) == "seqcore" for i in imported[m])] == []
 
 
-def test_nothing_below_runs_uses_databases_processes_or_figures() -> None:
-    assert importing(of_packages(*ORDER[: ORDER.index("runs")]), *NOT_IN_LEARNING) == []
+def test_nothing_below_runs_uses_databases_processes_or_figures(imported: Imports) -> None:
+    assert importing(imported, of_packages(*ORDER[: ORDER.index("runs")]), *NOT_IN_LEARNING) == []
 
 
-def test_plots_results_and_experiments_do_not_import_torch() -> None:
-    assert importing(of_packages("plots", "results", "experiment"), "torch") == []
+def test_plots_results_and_experiments_do_not_import_torch(imported: Imports) -> None:
+    assert importing(imported, of_packages("plots", "results", "experiment"), "torch") == []
 
 
-def test_pages_start_no_threads_or_processes_and_do_not_compute() -> None:
-    assert importing(PAGES, *NOT_ON_PAGES) == []
+def test_pages_start_no_threads_or_processes_and_do_not_compute(imported: Imports) -> None:
+    assert importing(imported, PAGES, *NOT_ON_PAGES) == []
 
 
-def test_a_planted_import_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(IMPORTS, "seqcore.data.table", {"torch.nn", "torchvision"})
-    assert importing(["seqcore.data.table"], "torch", "vision") == ["seqcore.data.table imports torch.nn"]
+def test_a_planted_import_is_noticed() -> None:
+    planted = {"seqcore.data.table": {"torch.nn", "torchvision"}}
+    assert importing(planted, ["seqcore.data.table"], "torch", "vision") == ["seqcore.data.table imports torch.nn"]
 
 
 @pytest.mark.parametrize("name", sorted({**UI, **PAGES}.keys() - {"ui.session"}))
@@ -291,6 +300,6 @@ def test_the_readme_lays_out_the_packages_and_modules_of_seqcore() -> None:
     assert sorted(packages) == sorted(path.parent.name for path in (ROOT / "seqcore").glob("*/__init__.py"))
 
 
-def test_the_first_line_of_a_module_says_what_is_in_it() -> None:
-    first = {name: (ast.get_docstring(tree) or " ").splitlines()[0] for name, tree in TREES.items()}
+def test_the_first_line_of_a_module_says_what_is_in_it(trees: Mapping[str, ast.Module]) -> None:
+    first = {name: (ast.get_docstring(tree) or " ").splitlines()[0] for name, tree in trees.items()}
     assert [name for name, line in first.items() if not line.endswith(".")] == []

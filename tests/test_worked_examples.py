@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.copies import unfinished_bytecode
+
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"```python\n# (\S+?)(?:, in (\w+))?\n(.*?)```", re.DOTALL)
 
@@ -77,7 +79,7 @@ def blocks() -> list[tuple[str, str | None, str]]:
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package with every example of the page in it."""
     folder = tmp_path_factory.mktemp("extended")
-    shutil.copytree(ROOT / "seqcore", folder / "seqcore", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "seqcore", folder / "seqcore", ignore=unfinished_bytecode)
     for path, registry, code in blocks():
         file = folder / path
         if registry is None:

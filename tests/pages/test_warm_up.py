@@ -35,7 +35,9 @@ def warm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmUp]:
     monkeypatch.setattr(warm_up, "LEAST", 0.0)
     monkeypatch.setattr(warm_up, "MOST", 0.0)
     yield WarmUp()
-    gc.unfreeze()
+    gc.unfreeze()  # what the tests before have left can be collected
+    gc.collect()
+    gc.freeze()
 
 
 def in_thread(warm: WarmUp) -> threading.Thread:

@@ -17,6 +17,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 import seqcore
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.store import Store
+from tests.copies import unfinished_bytecode
 from tests.servers import PATIENCE, Server, Visitor, is_refused, running_server, status_of, visit
 from tests.unwritable import contents, unwritable
 
@@ -263,7 +264,7 @@ def test_an_edited_page_is_reloaded_and_trainings_go_on(root: Path, tmp_path: Pa
         source = root / part
         target = copy / part
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target, ignore=unfinished_bytecode)
         else:
             copy.mkdir(exist_ok=True)
             shutil.copy(source, target)
@@ -333,7 +334,8 @@ def test_nothing_is_shown_before_signing_in(signing: Server, page: str) -> None:
 def signing(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose users sign in, just started: no page has been seen."""
     folder = tmp_path_factory.mktemp("signing")
-    Store(folder / "runs").submit(ENDLESS, recipe="bouncing-ball")
+    with contextlib.closing(Store(folder / "runs")) as store:
+        store.command(store.submit(ENDLESS, recipe="bouncing-ball").id, "stop")  # nothing trains beside the tests
     secrets = folder / "secrets.toml"
     address = '"http://127.0.0.1:{port}/oauth2callback"'
     secrets.write_text(

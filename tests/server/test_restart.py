@@ -46,6 +46,7 @@ def test_a_steered_run_goes_on_after_a_crash_and_equals_its_replay(root: Path, t
     with running_server(root, tmp_path) as server:
         store = Store(server.store)
         run = store.submit(PLAN).id
+        store.command(run, "slow", {"steps_per_second": 100.0})  # the replay below takes all of its steps again
         for number, changes in enumerate(WANTED, 1):
             before = store.run(run).step
             wait_until(lambda before=before: store.run(run).step > before)

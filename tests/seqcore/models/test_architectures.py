@@ -29,14 +29,18 @@ WINDOW = 9
 CONTEXT = ModelContext(input_size=3, window=WINDOW, horizon=2, num_targets=2)
 
 
-def having(**wanted: bool) -> pytest.MarkDecorator:
+def names_of(**wanted: bool) -> list[str]:
     """The registered architectures with these capabilities."""
-    names = [n for n in MODELS if all(getattr(capabilities_of(n), key) == value for key, value in wanted.items())]
-    return pytest.mark.parametrize("name", names)
+    return [n for n in MODELS if all(getattr(capabilities_of(n), key) == value for key, value in wanted.items())]
+
+
+def having(**wanted: bool) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("name", names_of(**wanted))
 
 
 ALL = pytest.mark.parametrize("name", MODELS)
 STEPWISE = having(causal=True, fixed_window=False)
+PACKED = names_of(packed=True)
 
 
 def config(name: str, **changes: Any) -> ModelConfig:
@@ -115,10 +119,8 @@ def test_a_carried_state_starts_anew_only_where_a_row_does_not_continue(name: st
     assert carry_over(net, state, torch.tensor([False, False]).numpy()) is None
 
 
-@having(causal=True)
+@STEPWISE
 def test_an_output_never_depends_on_a_later_input(name: str) -> None:
-    if capabilities_of(name).fixed_window:
-        pytest.skip("its one output follows the whole window")
     net, x = architecture(name), inputs()
     changed = x.clone()
     changed[:, 5:] += 1.0
@@ -126,11 +128,11 @@ def test_an_output_never_depends_on_a_later_input(name: str) -> None:
     assert not torch.equal(net(x)[0][:, 5:], net(changed)[0][:, 5:])
 
 
-@having(packed=True)
-@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize(
+    ("name", "bidirectional"),
+    [(n, both) for n in PACKED for both in (False, True)[: 1 + capabilities_of(n).bidirectional]],
+)
 def test_padding_changes_neither_outputs_nor_state(name: str, bidirectional: bool) -> None:
-    if bidirectional and not capabilities_of(name).bidirectional:
-        pytest.skip("reads in one direction")
     net = architecture(name, bidirectional=bidirectional)
     short, long = inputs(1, 4), inputs(1, WINDOW)
     padded = torch.cat([torch.cat([short, torch.full((1, WINDOW - 4, 3), 99.0)], dim=1), long])
@@ -340,12 +342,12 @@ def test_a_forget_gate_starts_at_the_bias_that_was_asked_for() -> None:
         assert both[6:12].tolist() == [2.5] * 6
 
 
-@ALL
-@pytest.mark.parametrize("source", ["bouncing-ball", "alphabet"])
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [*((name, "bouncing-ball") for name in MODELS), *((name, "alphabet") for name in names_of(fixed_window=False))],
+)
 def test_a_summary_without_data_equals_that_of_the_model_in_training(name: str, source: str) -> None:
     task = SOURCES[source].tasks[0]
-    if task != "regression" and capabilities_of(name).fixed_window:
-        pytest.skip("reads windows of one length")
     plan = Experiment.make({"data": {"source": source, "task": task}, "model": {"architecture": name, "num_layers": 2}})
     if source == "bouncing-ball":  # a summary does not depend on the number of rows
         plan = plan.with_changes({"data.options.samples": 150})

@@ -62,9 +62,9 @@ def is_there(pid: int) -> bool:
 
 
 def test_runs_are_queued_and_executed_in_order(
-    store: Store, jobs: Scheduler, experiment: Experiment, endless: Experiment, wait_until: Wait
+    store: Store, jobs: Scheduler, quick: Experiment, endless: Experiment, wait_until: Wait
 ) -> None:
-    first, second, third, fourth = (jobs.submit(e) for e in (endless, experiment, experiment, experiment))
+    first, second, third, fourth = (jobs.submit(e) for e in (endless, quick, quick, quick))
     wait_until(lambda: store.run(first.id).step > 0)
     waiting = [store.run(run.id) for run in (second, third, fourth)]
     assert [(run.status, run.queue_position) for run in waiting] == [("queued", 1), ("queued", 2), ("queued", 3)]
@@ -119,18 +119,18 @@ def test_a_dead_worker_is_replaced_and_its_run_can_be_resumed(
 
 
 def test_a_failed_run_does_not_hold_up_the_next(
-    store: Store, jobs: Scheduler, experiment: Experiment, wait_until: Wait
+    store: Store, jobs: Scheduler, quick: Experiment, wait_until: Wait
 ) -> None:
-    broken = jobs.submit(experiment.with_changes({"data.window": 5000}))
-    sound = jobs.submit(experiment)
+    broken = jobs.submit(quick.with_changes({"data.window": 5000}))
+    sound = jobs.submit(quick)
     wait_until(lambda: store.run(sound.id).status == "completed")
     assert store.run(broken.id).status == "failed"
 
 
 def test_runs_that_others_submit_are_executed_too(
-    store: Store, jobs: Scheduler, experiment: Experiment, wait_until: Wait
+    store: Store, jobs: Scheduler, quick: Experiment, wait_until: Wait
 ) -> None:
-    run = Store(store.url).submit(experiment)
+    run = Store(store.url).submit(quick)
     wait_until(lambda: store.run(run.id).status == "completed")
     assert jobs.error is None
 

@@ -86,8 +86,8 @@ def test_a_paused_run_takes_steps_and_pauses_again(store: Store, paused: str, wa
 def test_snapshots_of_pauses_do_not_pile_up(store: Store, paused: str, wait_until: Callable[..., None]) -> None:
     """Of many pauses there is the last one beside the schedule, and nothing of it once the run goes on."""
     start = store.run(paused).step
-    for at in range(start + 1, start + 13):
-        store.command(paused, "advance", {"steps": 1})
+    for at in range(start + 3, start + 13, 3):
+        store.command(paused, "advance", {"steps": 3})
         wait_until(lambda at=at: store.run(paused).step == at and store.run(paused).status == "paused")
     kept = store.snapshots(paused)
     others = [one.step for one in kept if one.reason != "schedule"]
