@@ -27,6 +27,8 @@ from seqcore.runs.api import open_store
 
 QUICK = ("--set", "training.epochs=2", "--set", "data.options.samples=200", "--set", "model.hidden_size=4")
 
+ONE_EPOCH = ("--set", "training.epochs=1", "--set", "data.scaling=standard")  # of a file, without trials of scalings
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -423,7 +425,7 @@ def test_missing_months_are_reported_before_and_after_training(ask: Ask, months:
     holed = tmp_path / "holed.csv"
     holed.write_text("\n".join([*lines[:60], *lines[62:]]))
     note = "2 months are missing between 1953-11 and 1954-02"
-    assert note in ask("train", str(holed), "--set", "training.epochs=1").err
+    assert note in ask("train", str(holed), *ONE_EPOCH).err
     assert note in ask("predict", "latest", "--file", str(holed)).err
     (value,) = ask("predict", "latest", "--file", str(holed), "--json").objects
     assert value["notes"][0].startswith(note)
@@ -454,7 +456,7 @@ def test_symbols_are_predicted_with_their_probabilities(ask: Ask) -> None:
 
 
 def test_own_data_are_trained_on_and_forecast_with_their_dates(ask: Ask, months: Path, tmp_path: Path) -> None:
-    trained = ask("train", str(months), "--set", "data.target=Passengers", "--set", "training.epochs=3", "--json")
+    trained = ask("train", str(months), "--set", "data.target=Passengers", *ONE_EPOCH, "--json")
     assert trained.code == 0
     (shown,) = ask("show", "latest", "--json").objects
     assert shown["experiment"]["data"]["source"] == "file"
@@ -516,7 +518,7 @@ def test_refit_trains_on_all_of_the_data_once(ask: Ask, months: Path) -> None:
 
 
 def test_new_data_are_scored_beside_the_baselines(ask: Ask, months: Path, tmp_path: Path) -> None:
-    ask("train", str(months), "--set", "training.epochs=2")
+    ask("train", str(months), *ONE_EPOCH)
     out = tmp_path / "scored.csv"
     (value,) = ask("predict", "latest", "--file", str(months), "--csv", str(out), "--json").objects
     assert value["metrics"]["mae"] > 0

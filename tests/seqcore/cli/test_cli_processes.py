@@ -162,7 +162,7 @@ def test_names_do_not_control_the_terminal(tmp_path: Path, start: Start) -> None
     file.write_text("value\n" + "\n".join(str(n % 7) for n in range(40)))
     for words in (
         ["data", str(file)],
-        ["train", str(file), "--group", f"{name}\nc", "--set", "training.epochs=1"],
+        ["train", str(file), "--group", f"{name}\nc", "--set", "training.epochs=1", "--set", "data.scaling=standard"],
         ["show", "latest"],
     ):
         out, err = start(*words).communicate(timeout=120)
