@@ -20,10 +20,13 @@ def main() -> None:
     """The page from top to bottom."""
     st.title("Compare", anchor=False)
     runs, group = compare_state.chosen()
-    found = look(runs, group)
+    # Messages that come and go have containers of their own: below a message the browser would make the board anew.
+    with st.container():
+        found = look(runs, group)
     known = [] if found is None else found.runs
     controls(known, group)
-    race_section.errors()
+    with st.container():
+        race_section.errors()
     if found is not None:
         compared(found, group)
     elif not runs and group is None:
@@ -90,8 +93,9 @@ def compared(found: Comparison, group: str | None) -> None:
     """Everything that is shown of the chosen runs."""
     active = any(not run.ended for run in found.runs)
     race = group is not None and is_race(found.runs) and all(len(entry.runs) == 1 for entry in found.entries)
-    if found.warning:
-        st.warning(escape(found.titled_warning))
+    with st.container():
+        if found.warning:
+            st.warning(escape(found.titled_warning))
     if race and len(found.sets) == 1:
         st.subheader("Race", anchor=False)
         race_section.live_race(found.entries, group or "", active)

@@ -53,7 +53,8 @@ with right:
     if experiment is not None and table is not None:
         data_state.heading(draft)
         wrong = column_errors(table, inputs=experiment.data.inputs, target=experiment.data.target)
-        session.show_errors(*map(DataError, wrong))
+        with st.container():  # may come and go
+            session.show_errors(*map(DataError, wrong))
         import_report.questions_box(table)
         profile = data_sections.profile_of(experiment, table)
         data_sections.facts(profile, table)

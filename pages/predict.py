@@ -46,7 +46,8 @@ def main() -> None:
     if step is None or predictor is None:
         return no_checkpoint(run)
     table = load_table(run.id)
-    evaluation_section(run, step, table)
+    with st.container():  # scores that come later leave what is below in its place: an input that is being typed stays
+        evaluation_section(run, step, table)
     use_section(run, predictor, table)
     return None
 

@@ -34,10 +34,11 @@ class _File:
 
 def questions_box(table: Table | None) -> None:
     """A box for each doubtful decision, with its answers as buttons; and why the last change was refused."""
-    for line in import_changes.refused():
-        st.error(f"Nothing was changed. {escape(line)}")
-    if table is not None:
-        ask(table.report.questions, import_changes.change, key="question")
+    with st.container():  # with or without a question, what is below keeps its place: an open list stays open
+        for line in import_changes.refused():
+            st.error(f"Nothing was changed. {escape(line)}")
+        if table is not None:
+            ask(table.report.questions, import_changes.change, key="question")
 
 
 def ask(questions: Sequence[Question], on_answer: Callable[[dict[str, Any]], None], *, key: str) -> None:

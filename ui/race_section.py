@@ -184,10 +184,11 @@ def _live_race(entries: Sequence[Entry], group: str, was_active: bool) -> None:
     if was_active != active:
         st.rerun()
     _buttons(runs, active=active)
-    for line in st.session_state.get(_REFUSED, ()):
-        st.error(session.escape(by_titles(line)))
-    if active and (error := session.scheduler().error) is not None:
-        st.warning(session.escape(error))
+    with st.container():  # whatever it says, the board keeps its place and its nodes
+        for line in st.session_state.get(_REFUSED, ()):
+            st.error(session.escape(by_titles(line)))
+        if active and (error := session.scheduler().error) is not None:
+            st.warning(session.escape(error))
     race_board(board_data(entries, sources), key=f"race-board-{group}")
 
 

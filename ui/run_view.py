@@ -118,12 +118,15 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     parent_line(run)
     shared = history if step is None else None
     st.html(shared.drawn("cards", Same(moment), lambda: cards(moment)) if shared else cards(moment))
-    for finding in findings(moment.events):
-        finding_box(finding)
+    with st.container():  # what comes during the run leaves the charts below in their places, and so their nodes
+        for finding in findings(moment.events):
+            finding_box(finding)
     _loss(moment, shared, version)
     steering_panel(moment)  # below the loss: what a change does is seen
-    _score(moment, history if step is None else None)
-    _prediction(moment, history)
+    with st.container():
+        _score(moment, history if step is None else None)
+    with st.container():
+        _prediction(moment, history)
     st.subheader("Event log", anchor=False)
     st.html(log(event_log(run, moment.events)))
 

@@ -28,7 +28,7 @@
     const waits = main.querySelector("[data-testid=stSpinner]") !== null
     if (performance.now() - changed > (waits ? BRIEF : LONG)) return true
     const ended = document.querySelector(".stApp")?.dataset.testScriptState === "notRunning"
-    if ((!ended && !main.querySelector(".sl-sent")) || main.querySelector("[data-testid=stSkeleton]")) return false
+    if ((!ended && !document.querySelector(".sl-sent")) || main.querySelector("[data-testid=stSkeleton]")) return false
     const components = [...main.querySelectorAll("[data-testid^=stBidiComponent]")]
     return components.every((node) => !node.getClientRects().length || node.clientHeight >= SMALLEST)
   }

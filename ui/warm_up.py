@@ -104,7 +104,9 @@ class WarmUp:
         """Say that a page has been sent, and wait until torch is imported."""
         self.page_sent()
         if self._began and not has_torch():
-            st.html('<span class="sl-sent"></span>')  # the browser shows the page, see start.js
+            # The browser shows the page, see start.js. A style has no place among the elements, so that it does not
+            # move those of a page whose button waits here: the next run would move them back and make charts anew.
+            st.html('<style class="sl-sent"></style>')
             self._ready.wait()
 
     def close(self) -> None:

@@ -14,8 +14,16 @@ from seqcore.errors import StoreError
 from seqcore.runs.api import open_store
 from tests.servers import Server, running_server
 
+FOLDER = Path(__file__).parent
 PATIENCE = 120_000  # milliseconds: a busy machine is slow, not broken
 expect.set_options(timeout=PATIENCE)  # of the whole process: in a module it would depend on the order of imports
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What never comes is reported after `PATIENCE`; the limit of a whole test ends what hangs elsewhere."""
+    for item in items:
+        if item.path.is_relative_to(FOLDER):
+            item.add_marker(pytest.mark.timeout(1200))
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 from playwright.sync_api import Page, expect
+
+from tests.browser.waiting import choose, settled
 
 
 def test_a_file_is_uploaded_shown_and_trained_on(page: Page) -> None:
@@ -44,19 +47,14 @@ def test_the_role_of_a_column_is_changed_and_undone_and_names_are_no_links(page:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.get_by_role("button", name="Make -200 missing").click()
     expect(page.get_by_text("-200 is a missing value: 3 cells.")).to_be_visible()
-    option = page.get_by_role("option", name="Not used")
-    for _ in range(5):  # a list that is opened while the page is still being drawn is closed again
-        columns.get_by_role("combobox", name="Role of www").click()
-        page.wait_for_timeout(500)
-        if option.is_visible():
-            break
-    option.click()
+    choose(page, columns.get_by_role("combobox", name="Role of www"), "Not used")
     expect(columns.get_by_text("Set by you.")).to_be_visible()
     expect(columns.get_by_text("Columns of the file: time, value, not used")).to_be_visible()
-    assert "data.options.columns=" in page.url
-    assert "data.options.missing_codes=-200" in page.url
+    expect(page).to_have_url(re.compile(r"data\.options\.columns="))
+    expect(page).to_have_url(re.compile(r"data\.options\.missing_codes=-200"))
     columns.get_by_role("button", name="Detected: Category").click()
     expect(columns.get_by_text("Columns of the file: time, value, category")).to_be_visible()
-    assert "data.options.columns=" not in page.url
+    expect(page).not_to_have_url(re.compile(r"data\.options\.columns="))
+    settled(page)
     links = page.eval_on_selector_all("a", "all => all.map(a => new URL(a.href, location.href).hostname)")
     assert set(links) == {"127.0.0.1"}

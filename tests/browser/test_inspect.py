@@ -10,9 +10,8 @@ from playwright.sync_api import Page, expect
 import seqcore
 from seqcore.runs.store import Store
 from tests.browser.conftest import PATIENCE
+from tests.browser.waiting import settled
 from tests.servers import Server
-
-pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +85,7 @@ def test_arrow_keys_select_steps_and_units_and_the_link_follows(inspected: Page)
 
 def test_a_drag_over_a_heat_map_is_the_span_of_similar_moments(inspected: Page) -> None:
     open_section(inspected, "similar", ".st-key-inspect-similar [data-testid=stSlider]")
+    settled(inspected)  # nothing moves below the pointer
     inspected.locator(".heat-maps-stage").scroll_into_view_if_needed()
     box = inspected.locator(".heat-maps-stage").bounding_box()
     assert box is not None

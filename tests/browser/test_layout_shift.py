@@ -12,9 +12,8 @@ import seqcore
 from benchmarks.page_load import follow, observe
 from seqcore.runs.store import Store
 from tests.browser.conftest import PATIENCE, new_context
+from tests.browser.waiting import until
 from tests.servers import Server, running_server
-
-pytestmark = pytest.mark.timeout(600)
 
 MOST = 0.1
 PAGES = ("/", "/data", "/predict", "/inspect", "/runs", "/compare")
@@ -78,7 +77,5 @@ def test_a_shift_is_seen(browser: Browser, server: Server) -> None:
     page.goto(server.url)
     follow(page, limit=PATIENCE / 1000)
     page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').style.marginTop = '300px'")
-    page.wait_for_timeout(500)
-    moved = page.evaluate("window.pageLoad.shifts.reduce((sum, shift) => sum + shift.value, 0)")
-    assert moved > MOST
+    until(page, f"window.pageLoad.shifts.reduce((sum, shift) => sum + shift.value, 0) > {MOST}")
     context.close()

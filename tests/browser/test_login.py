@@ -13,8 +13,6 @@ from tests.browser.conftest import new_context
 from tests.oidc_provider import Provider, running_provider
 from tests.servers import Server, running_server
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture
 def quiet() -> None:
@@ -30,6 +28,7 @@ def sign_in(browser: Browser, server: Server, provider: Provider, name: str) -> 
     provider.claims = {"sub": name, "email": f"{name}@example.org", "email_verified": True}
     page = new_context(browser, server).new_page()
     page.goto("/data?recipe=tenths&data.window=3")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     expect(page.get_by_role("button", name="Train", exact=True)).to_have_count(0)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_test_id("stMain").get_by_text(named(name))).to_be_visible()

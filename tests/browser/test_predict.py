@@ -10,8 +10,7 @@ from playwright.sync_api import expect
 import seqcore
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.store import Store
-
-pytestmark = pytest.mark.timeout(240)
+from tests.browser.waiting import choose, settled, until
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +85,7 @@ def test_a_forecast_is_downloaded_as_csv(page, ball, tmp_path):
     steps.fill("3")
     steps.press("Enter")
     expect(page.get_by_test_id("answer").locator("b")).to_have_count(3)
+    settled(page)  # the button below is drawn again, too
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").last.click()
     assert download.value.suggested_filename.endswith("-forecast-3.csv")
@@ -100,16 +100,12 @@ def test_forecasts_of_several_series_are_downloaded_alone_and_together(page, sho
     page.get_by_role("tab", name="Forecast").click()
     expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("4")
     expect(page.get_by_role("img", name="Truth and prediction")).to_be_visible()  # the scores draw the page again
-    answer, option = page.get_by_test_id("answer"), page.get_by_role("option", name="Süd")
+    settled(page)
+    answer = page.get_by_test_id("answer")
     first = answer.inner_text()
-    for _ in range(5):  # a list that is opened while the page is still being drawn is closed again
-        page.get_by_role("combobox", name="Series").click()
-        page.wait_for_timeout(500)
-        if option.is_visible():
-            break
-    option.click(timeout=20_000)
-    expect(answer).not_to_have_text(first, use_inner_text=True, timeout=20_000)
-    expect(page.locator("[data-test-script-state=running]")).to_have_count(0)  # the buttons below are drawn again, too
+    choose(page, page.get_by_role("combobox", name="Series"), "Süd")
+    expect(answer).not_to_have_text(first, use_inner_text=True)
+    settled(page)  # the buttons below are drawn again, too
     found = {}
     for label in ("Download CSV", "Download all series"):
         with page.expect_download() as download:
@@ -131,7 +127,8 @@ def test_no_page_is_wider_than_a_narrow_screen(browser, server, ball, address):
     page = context.new_page()
     page.goto(f"{address}?run={ball}")
     expect(page.locator(".live-chart-plot .main-svg").first).to_be_visible()
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    settled(page)
+    until(page, "document.querySelector('[data-testid=stMain]').scrollWidth <= 390")
     context.close()
 
 
@@ -143,4 +140,4 @@ def test_a_figure_is_removed_whatever_its_traces_are_called(page, bands):
     drawn = picture.element_handle()
     page.get_by_role("radio", name="Training").or_(page.get_by_role("button", name="Training")).first.click()
     expect(page.get_by_text("The model was trained on this split")).to_be_visible()
-    page.wait_for_function("node => !node.isConnected && !node._fullLayout", arg=drawn)
+    until(page, "node => !node.isConnected && !node._fullLayout", drawn)

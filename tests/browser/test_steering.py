@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
 
 from playwright.sync_api import Page, expect
 
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.api import open_store
-from tests.browser.conftest import PATIENCE
+from tests.browser.waiting import settled, until
 from tests.servers import Server
 
 PLOT = "document.querySelector('[data-testid=loss-chart] .live-chart-plot')"
-
-
-def until(page: Page, condition: str) -> None:
-    """Wait until JavaScript is true: `wait_for_function` would evaluate text in the page, which its policy forbids."""
-    deadline = time.monotonic() + PATIENCE / 1000
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(50)
 
 
 def test_a_raised_learning_rate_shows_its_mark_and_a_paused_run_takes_steps(page: Page, server: Server) -> None:
@@ -60,8 +51,10 @@ def test_a_raised_learning_rate_shows_its_mark_and_a_paused_run_takes_steps(page
     place = (  # within the page, which scrolls to the button
         "(panel, top) => [panel.getBoundingClientRect().top - top.getBoundingClientRect().top, panel.offsetHeight]"
     )
+    settled(page)
     before = panel.evaluate(place, status.element_handle())
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_test_id("status")).to_have_attribute("data-status", "stopped")
     expect(rate).to_be_disabled()
+    settled(page)
     assert panel.evaluate(place, status.element_handle()) == before

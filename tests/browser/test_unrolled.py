@@ -13,10 +13,10 @@ from seqcore.insight.equations import equations
 from seqcore.insight.examples import load_example
 from seqcore.insight.probes import probe
 from seqcore.runs.store import Store
-
-pytestmark = pytest.mark.timeout(240)
+from tests.browser.waiting import until
 
 AT, EXAMPLE, STEP, UNIT = 10, 3, 12, 4  # numbers from 0
+LAYERS = 2
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def lstm(server) -> str:
     store = Store(server.store)
     changes = {
         "training.epochs": 2, "data.options.samples": 300, "model.architecture": "lstm", "model.hidden_size": 8,
-        "model.num_layers": 2,
+        "model.num_layers": LAYERS,
     }  # fmt: skip
     run = seqcore.train(seqcore.recipe("bouncing-ball").with_changes(changes), store=store, recipe="bouncing-ball").id
     store.close()
@@ -100,11 +100,12 @@ def test_a_pass_is_played_forward_and_backward_step_by_step(page, lstm):
     picture = opened(page, lstm)
     later = picture.locator(".un-cell.un-later")
     expect(later).to_have_count(0)
+    picture.get_by_role("slider", name="Speed of the animation").press("Home")  # 4 s for a step
     picture.get_by_role("button", name="One step forward").click()
+    expect(later).not_to_have_count(0)
     ahead = later.count()
-    assert ahead > 0
     picture.get_by_role("button", name="One step forward").click()
-    assert later.count() < ahead
+    expect(later).to_have_count(ahead - LAYERS)
     picture.get_by_role("button", name="Show all steps").click()
     expect(later).to_have_count(0)
     picture.get_by_role("button", name="Backward pass").click()
@@ -119,9 +120,19 @@ def test_a_pass_is_played_forward_and_backward_step_by_step(page, lstm):
     nodes = picture.locator(".un-node")
     expect(nodes).to_have_count(6)
     page.emulate_media(reduced_motion="reduce")
+    page.evaluate(
+        """() => {
+          const count = (name) => document.querySelectorAll(`.unrolled-picture ${name}`).length
+          window.seen = { reached: new Set(), tokens: 0 }
+          new MutationObserver(() => {
+            window.seen.reached.add(count(".un-node:not(.un-later)"))
+            window.seen.tokens += count(".un-token")
+          }).observe(document.querySelector(".unrolled-picture"), { subtree: true, childList: true, attributes: true })
+        }"""
+    )
     picture.get_by_role("button", name="Play").click()
-    expect(picture.locator(".un-node:not(.un-later)")).to_have_count(4)
-    expect(picture.locator(".un-token")).to_have_count(0)
+    until(page, "window.seen.reached.has(4)")
+    assert page.evaluate("window.seen.tokens") == 0
     picture.get_by_role("button", name="Pause").click()
     picture.get_by_role("button", name="Show all steps").click()
     for reached in (0, 4, 5, 6):  # what comes in; the gates; the cell state; the hidden state
