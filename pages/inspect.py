@@ -45,7 +45,7 @@ def main() -> None:
     runs = store().runs(limit=500)
     if not runs:
         st.title("Inspect", anchor=False)
-        st.markdown("No trained models yet. Train one first, then look into it here.")
+        st.markdown("No trained models yet. Train one first, then inspect it here.")
         st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
         return
     run = choose_run("Inspect", runs)
@@ -137,7 +137,7 @@ def introduce(run: Run) -> None:
         st.caption(escape(f"It ended early: {(run.error or run.reason).splitlines()[0]}"))
     refused = permissions.refused_help(run)
     if refused is not None:
-        st.caption(f"{refused} Everything on this page can be looked at.")
+        st.caption(f"{refused} Everything on this page can be viewed.")
 
 
 def nothing_yet(run: Run) -> None:

@@ -119,14 +119,14 @@ def compare_button(checked: list[str]) -> None:
     count = len(checked)
     with st.container(horizontal=True, vertical_alignment="center", key="runs-compare"):
         if not count:
-            st.caption("Tick runs in the list to compare them.")
+            st.caption("Select runs in the list to compare them.")
             return
-        help = "Show the ticked runs side by side on the Compare page."
+        help = "Show the selected runs side by side on the Compare page."
         if st.button(
             f"Compare {counted(count, 'run')}", icon=":material/stacked_line_chart:", key="compare", help=help
         ):
             compare_state.open_comparison(checked)
-        st.button("Clear", key="compare-clear", type="tertiary", on_click=checked.clear, help="Tick no run.")
+        st.button("Clear", key="compare-clear", type="tertiary", on_click=checked.clear, help="Clear the selection.")
 
 
 def missing(run: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run says while it goes: frozen dataclasses, in the order in which `fit` yields them."""
+"""Events of a run: frozen dataclasses, in the order in which `fit` yields them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Started(_Event):
 
 @dataclass(frozen=True)
 class Steps(_Event):
-    """A block of consecutive optimizer steps, at most a tenth of a second long. Steps count from 1.
+    """A block of consecutive training steps, at most a tenth of a second long. Steps count from 1.
 
     With K > 1 replicas each array is [n, K]; NaN after the last step of a replica that has ended before the others.
     """

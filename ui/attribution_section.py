@@ -115,7 +115,7 @@ def _draw(
         largest = "; ".join(f"{view.steps[t]}, {view.columns[f]}: {view.values[t, f]:+.3g}" for t, f in view.largest(3))
         live_chart(
             figure, key=f"{key}-picture", height=int(figure.layout.height), revision=revision,
-            label=typeset(f"What each input added to {view.output}. {view.sum_sentence} Largest: {largest}."),
+            label=typeset(f"Contribution of each input to {view.output}. {view.sum_sentence} Largest: {largest}."),
         )  # fmt: skip
     st.caption(escape(view.caption))
     st.markdown(escape(typeset(view.sum_sentence)))

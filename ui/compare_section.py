@@ -260,7 +260,7 @@ def _side_by_side(view: View, entries: Sequence[Entry], split: str, place: int) 
     if isinstance(view, AnswersView):
         columns, rows = view.summary()
         shown = pd.DataFrame([list(map(str, row)) for row in rows[:200]], columns=list(columns))
-        st.dataframe(shown, hide_index=True, height=min(38 + 35 * len(shown), 360), alt="Every model's answers")
+        st.dataframe(shown, hide_index=True, height=min(38 + 35 * len(shown), 360), alt="Predictions of every model")
         st.caption(escape(view.reading))
     else:
         if isinstance(view, PredictionsView):

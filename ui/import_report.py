@@ -69,8 +69,8 @@ def _question(question: Question, on_answer: Callable[[dict[str, Any]], None], k
             if any("none" in answer.options.values() for answer in question.answers):
                 return  # one of the answers keeps the reading
             st.button(
-                "Right as it is", key=f"{key}-right", type="tertiary", icon=":material/check:",
-                help="Read the file as it is, and don't ask again.", on_click=_confirm, args=(question.sentence,),
+                "Keep as is", key=f"{key}-right", type="tertiary", icon=":material/check:",
+                help="Keep the detected settings, and don't ask again.", on_click=_confirm, args=(question.sentence,),
             )  # fmt: skip
 
 

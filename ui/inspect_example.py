@@ -90,7 +90,7 @@ def _typed(run: Run, now: Shown, predictor: Predictor, table: Table) -> InspectE
     text = INPUTS[predictor.input_kind](predictor, table, key=key)
     now.typed = text
     if not text.strip():
-        st.caption("Enter an input to look into the model.")
+        st.caption("Enter an input to inspect the model with.")
         return None
     try:
         return typed_example(predictor, text)

@@ -127,7 +127,7 @@ function drawMaps(view) {
     context.font = `12px ${colors.font}`
     if (!values) {
       context.fillStyle = colors.quiet
-      context.fillText("This layer is on its way.", LEFT, top + tall / 2)
+      context.fillText("Loading this layer.", LEFT, top + tall / 2)
       continue
     }
     const table = colorTable(colors, map.diverging)

@@ -33,11 +33,11 @@ SECTIONS = (
         "ui.unrolled:unrolled", open=True,
     ),
     Section(
-        "heat-maps", "States and gates", "What every unit does at every step.",
+        "heat-maps", "States and gates", "The value of every unit at every step.",
         "ui.inspect_sections:states_and_gates", open=True,
     ),
     Section(
-        "response", "Unit response", "What a unit does for each symbol or value that it reads.",
+        "response", "Unit response", "How a unit responds to each symbol or value.",
         "ui.response_section:response",
     ),
     Section(

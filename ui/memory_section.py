@@ -54,7 +54,8 @@ def _choose_others(inspected: Inspected) -> list[Run]:
         "Compare with", options, key=f"memory-others-{inspected.run.id}", max_selections=MOST_OTHERS,
         format_func=lambda key: _name(known[key]) + ("" if key in same else " (other data)"),
         placeholder="Runs on the same data",
-        help="Other runs on the same data, such as other architectures, in one picture. Other data are refused.",
+        help="Other runs on the same data, such as other architectures, in one picture. Runs on other data are "
+        "refused.",
     )  # fmt: skip
     found = [known[key] for key in chosen]
     for run in found:

@@ -168,7 +168,7 @@ function render(root) {
     draw(svg, {
       x: scale([0, steps?.[1] ?? 1], false, PAD.left, width - PAD.right),
       y: scale(range, true, height - PAD.bottom, PAD.top),
-      xTitle: "optimizer step",
+      xTitle: "training step",
       yTitle: "loss (scaled)",
       ticks: 3,
       width,
@@ -193,7 +193,7 @@ function overlay(root, { data, axis }, color, lineWidth) {
   draw(svg, {
     x: scale([0, xs?.[1] ?? 1], false, PAD.left, width - PAD.right),
     y: scale(ys, log, height - PAD.bottom, PAD.top + 26),
-    xTitle: axis === "byStep" ? "optimizer step" : "training time (s)",
+    xTitle: axis === "byStep" ? "training step" : "training time (s)",
     yTitle: data.score,
     ticks: 8,
     width,

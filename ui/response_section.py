@@ -24,7 +24,7 @@ def response(inspected: Inspected) -> None:
     """The response of the selected unit of the selected state or gate."""
     internals, chosen = inspected.internals, inspected.selection
     if internals is None or not internals.names:
-        st.info(escape(inspected.refusal or "This model has no units to look at."))
+        st.info(escape(inspected.refusal or "This model has no units to show."))
         return
     name = chosen.name if chosen.name in internals.names else internals.names[0]
     units, layers = internals.arrays[name].shape[2], internals.arrays[name].shape[1]

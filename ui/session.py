@@ -78,7 +78,7 @@ def shown_run() -> Run | None:
     except NotFoundError as error:
         show_errors(NotFoundError(str(error).partition("; ")[0]))  # the rest is for the command line
         newest = store().runs(limit=1)
-        label = "Show the newest run" if newest else "Go on without a run"
+        label = "Show the newest run" if newest else "Continue without a run"
         st.button(label, key="show-newest", on_click=select_run, args=(newest[0].id if newest else None,))
         return None
     except SeqcoreError as error:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["similar"]
 
-MOST_LINES = 8  # input columns of which the first is drawn; of more, as in sounds and films, their mean
+MOST_LINES = 8  # input columns of which the first is drawn; of more, as in sounds and videos, their mean
 BESIDE = 12  # steps drawn before and after a moment
 NAMES = ("hidden_state", "cell_state")
 

@@ -47,7 +47,9 @@ def steering_panel(moment: Moment) -> None:
         return
     with box:
         refused = permissions.refused_help(run) or (ENDED if run.ended else None)
-        st.caption(refused or f"Values can change until the run ends; they hold {_when(run)}.")  # always: of one height
+        st.caption(
+            refused or f"Values can change until the run ends; they apply {_when(run)}."
+        )  # always: of one height
         st.html(f'<div class="sl-note" data-testid="steer-now">{escape(present_state(moment))}</div>')
         _pace(run, refused)
         _fields(run, present_experiment(moment), refused)
@@ -136,7 +138,7 @@ def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
         for setting, reason in known
         if reason is not None and experiment.applies(setting)
     )
-    st.caption(session.escape(f"In force: {now}.{others}"))
+    st.caption(session.escape(f"Current values: {now}.{others}"))
 
 
 def _control(setting: Setting, key: str, value: Any, refused: str | None) -> None:

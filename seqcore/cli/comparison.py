@@ -96,7 +96,7 @@ def seeds(args: argparse.Namespace, out: Output) -> int:
     if args.against:
         both.append(experiment.with_changes(changed_values(experiment, args.against)))
         if same_but_seeds(both[1]) == same_but_seeds(experiment):
-            raise ExperimentError("against: this is the same experiment; change another field than its seeds")
+            raise ExperimentError("against: this is the same experiment; change a field other than the seed")
         if len(comparable_sets(both)) > 1:
             raise ExperimentError(
                 "against: with other data or targets the scores do not measure the same thing and can't be tested "

@@ -1,4 +1,4 @@
-"""Commands `snapshots` and `fork`: the kept states of a run, and new runs that go on from them."""
+"""Commands `snapshots` and `fork`: the kept states of a run, and new runs that continue from them."""
 
 from __future__ import annotations
 

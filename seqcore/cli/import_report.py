@@ -38,7 +38,7 @@ def print_roles(out: Output, report: ImportReport) -> None:
         for role in report.roles[:SHOWN]
     ]  # fmt: skip
     if rows:
-        out.table(("column", "example", "taken for", "why", "or"), rows)
+        out.table(("column", "example", "role", "reason", "alternatives"), rows)
     if len(report.roles) > SHOWN:
         out.line(f"and {len(report.roles) - SHOWN:,} more columns")
 

@@ -1,4 +1,4 @@
-"""Output of commands: one JSON object a line, or tables and text for people."""
+"""Output of commands: one JSON object per line, or tables and text for people."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ __all__ = ["make_parser"]
 
 Command = Callable[[argparse.Namespace, Output], int]
 SET_HELP = "change a field, as in model.hidden_size=64; can be repeated; `fields` lists the fields"
-JSON_HELP = "print one JSON object a line instead of text"
+JSON_HELP = "print one JSON object per line instead of text"
 _MOST_DIGITS = 9  # of a whole number
 STORE_HELP = "folder, database file or URL of the runs (default: SEQCORE_STORE, else runs/)"
 
@@ -98,14 +98,21 @@ def _add_training(commands: Any) -> None:
     train.add_argument("--group", help="group name for runs that belong together")
     resume = _add(commands, "resume", "training.resume", "Resume a run from its last checkpoint.", run=True)
     _add_changes(resume, "change a live field, as in training.learning_rate=0.001; can be repeated")
-    cost = _add(commands, "replica-cost", "replica_cost.replica_cost", "Measure what several seeds together cost.")
+    cost = _add(
+        commands, "replica-cost", "replica_cost.replica_cost", "Measure what it costs to train several seeds together."
+    )
     cost.add_argument("what", metavar="RECIPE_OR_FILE", help=help)
     cost.add_argument(
-        "--counts", metavar="K", type=_several, nargs="+", default=(4, 8, 16), help="numbers of seeds (4 8 16)"
+        "--counts",
+        metavar="K",
+        type=_several,
+        nargs="+",
+        default=(4, 8, 16),
+        help="numbers of seeds to measure (default: 4 8 16)",
     )
     _add_changes(cost)
-    fork = _add(commands, "fork", "forks.fork", "Train a new run that equals another one up to a step.", run=True)
-    step_help = "the last step that both share (default: the newest that is kept)"
+    fork = _add(commands, "fork", "forks.fork", "Fork a run: train a new one that equals it up to a step.", run=True)
+    step_help = "the last step that both share (default: that of the newest snapshot)"
     fork.add_argument("--step", metavar="N", type=_whole, help=step_help)
     _add_changes(fork, "change a live field from there on, as in training.learning_rate=0.003; can be repeated")
     fork.add_argument("--group", help="group name for runs that belong together")
@@ -116,7 +123,7 @@ def _add_training(commands: Any) -> None:
 def _add_comparison(commands: Any) -> None:
     help = "Compare runs: what differs, curves on one axis, scores, and a paired test over seeds."
     compare = _add(commands, "compare", "comparison.compare", help)
-    compare.add_argument("ids", metavar="RUN", nargs="*", help="ids of runs, or beginnings of them")
+    compare.add_argument("ids", metavar="RUN", nargs="*", help="ids of runs, or prefixes of them")
     group_help = "the runs of a group, such as a race; can be repeated"
     compare.add_argument("--group", metavar="NAME", dest="groups", action="append", default=[], help=group_help)
     compare.add_argument(
@@ -128,7 +135,10 @@ def _add_comparison(commands: Any) -> None:
     compare.add_argument("--split", choices=SPLITS, help=split_help)
     help = "name of a recipe, or a file as for `train`"
     race = _add(
-        commands, "race", "comparison.race", "Train several variants of an experiment at the same time, fairly."
+        commands,
+        "race",
+        "comparison.race",
+        "Train several variants of an experiment at the same time, under equal conditions.",
     )
     race.add_argument("what", metavar="RECIPE_OR_FILE", help=help)
     over_help = "a field and the values that compete, as in model.architecture=rnn,lstm,gru,mingru; can be repeated"
@@ -162,22 +172,30 @@ def _add_runs(commands: Any) -> None:
     option("--owner", metavar="NAME", help="only runs that this user started")
     option("--sort", metavar="ORDER", default="newest", help="newest, skill, longest or title (default: newest)")
     option("--limit", type=_positive, metavar="N", help="show at most N (default: 1000)")
-    option("--offset", type=_positive, default=0, metavar="N", help="leave out the first N")
+    option("--offset", type=_positive, default=0, metavar="N", help="skip the first N")
     show = _add(commands, "show", "runs.show", "Show the experiment, findings and metrics of a run.", run=True)
     help = "show the newest N changes and findings, and the newest finding of each kind (default: 1000)"
     show.add_argument("--events", type=_positive, default=1000, metavar="N", help=help)
     show.add_argument("--log", action="store_true", help="show the run's log, too")
-    kept = _add(commands, "snapshots", "forks.snapshots", "List the steps at which a run's state is kept.", run=True)
-    kept.add_argument("--take", action="store_true", help="keep the state that the run is in now")
+    kept = _add(
+        commands,
+        "snapshots",
+        "forks.snapshots",
+        "List the snapshots of a run: the steps whose weights are kept.",
+        run=True,
+    )
+    kept.add_argument("--take", action="store_true", help="take a snapshot now")
     asked = {"pause": "Pause a running run.", "continue": "Continue a paused run."}
     for name, help in {**asked, "stop": "Stop a run; its checkpoint is kept."}.items():
         _add(commands, name, "runs.command", help, run=True).set_defaults(kind=name)
-    change = _add(commands, "set", "steering.set_fields", "Change fields of a run while it goes on.", run=True)
+    change = _add(commands, "set", "steering.set_fields", "Change fields of a run while it trains.", run=True)
     help = "live fields, as in training.learning_rate=0.003; `fields` marks them"
     change.add_argument("changes", metavar="FIELD=VALUE", nargs="+", type=_assignment, help=help)
-    slow = _add(commands, "slow", "steering.slow", "Slow a run down, to watch its steps.", run=True)
-    slow.add_argument("rate", metavar="STEPS_PER_SECOND", help="most steps per second, as in 2; `off` for full speed")
-    step = _add(commands, "step", "steering.step", "Let a paused run take steps, and pause again.", run=True)
+    slow = _add(commands, "slow", "steering.slow", "Slow a run down to watch its steps.", run=True)
+    slow.add_argument(
+        "rate", metavar="STEPS_PER_SECOND", help="maximum steps per second, as in 2; `off` for full speed"
+    )
+    step = _add(commands, "step", "steering.step", "Train a paused run for single steps, and pause it again.", run=True)
     step.add_argument("steps", metavar="N", nargs="?", type=_positive, default=1, help="number of steps (default: 1)")
     delete = _add(commands, "delete", "runs.delete", "Delete a run with its checkpoints.", run=True)
     delete.add_argument("--yes", action="store_true", help="do not ask for confirmation")
@@ -212,15 +230,15 @@ def _add_predict(commands: Any) -> None:
 
 
 def _add_probe(commands: Any) -> None:
-    help = "Look into a model: states, gates, attention, memory, equations."
+    help = "Inspect a model: states, gates, attention, memory, equations."
     probe = _add(commands, "probe", "probe.probe", help, run=True)
     option = probe.add_argument
     at_help = "weights: best, last, or the step of a snapshot (default: best)"
     option("--at", metavar="WEIGHTS", type=_weights, default="best", help=at_help)
-    option("--replica", metavar="K", type=_whole, help="one of several seeds, numbered from 0")
+    option("--replica", metavar="K", type=_whole, help="one of the replicas (seeds trained together), numbered from 0")
     given = probe.add_mutually_exclusive_group().add_argument
-    given("--input", metavar="TEXT", help='look at this input: "70 80 90", "abcd" or a sentence')
-    given("--split", choices=SPLITS, help="look at examples of this split (default: val, or train)")
+    given("--input", metavar="TEXT", help='inspect this input: "70 80 90", "abcd" or a sentence')
+    given("--split", choices=SPLITS, help="inspect examples of this split (default: val, or train)")
     option(
         "--index",
         metavar="I",
@@ -234,7 +252,7 @@ def _add_probe(commands: Any) -> None:
     option("--step", metavar="T", type=_whole, help="time step, numbered from 0 (default: the last)")
     option("--name", metavar="NAME", help="hidden_state (default), cell_state, forget_gate, ...")
     option("--span", metavar="FIRST:LAST", type=_span, help="with similar: steps, numbered from 0, as in 3:7")
-    threshold_help = "with similar: value from which a unit counts as active (default: 0.3)"
+    threshold_help = "with similar: minimum value of an active unit (default: 0.3)"
     option("--threshold", metavar="X", type=float, help=threshold_help)
     option("--column", metavar="NAME", help="with response: the input column (default: the first)")
     output_help = "with attributions or inputs: a target, class, symbol or word, by name or by number from 0"

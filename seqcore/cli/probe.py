@@ -1,4 +1,4 @@
-"""Command `probe`: look into a model of a run, at any of its snapshots, with any example."""
+"""Command `probe`: inspect a model of a run, at any of its snapshots, with any example."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def _predictor(args: argparse.Namespace, store: Store, run: Run) -> Predictor:
         return predictor.replica(args.replica)
     if predictor.replicas > 1:
         raise PredictionError(
-            f"replica: this run has {predictor.replicas} models with a seed each; choose one with --replica, from 0 to "
-            f"{predictor.replicas - 1}"
+            f"replica: this run has {predictor.replicas} models, one for each seed; choose one with --replica, from "
+            f"0 to {predictor.replicas - 1}"
         )
     return predictor
 

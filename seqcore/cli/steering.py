@@ -1,4 +1,4 @@
-"""Commands `set`, `slow` and `step`, which steer a run while it goes on."""
+"""Commands `set`, `slow` and `step`, which steer a run while it trains."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def slow(args: argparse.Namespace, out: Output) -> int:
     _check_not_ended(run, "slow")
     rate = checked_rate(args.rate)
     store.command(run.id, "slow", {"steps_per_second": rate}, by=shell_user())
-    speed = "goes on at full speed" if rate is None else f"takes at most {rate:g} steps per second"
+    speed = "continues at full speed" if rate is None else f"takes at most {rate:g} steps per second"
     out.result({"run": run.id, "status": run.status, "steps_per_second": rate}, f"{short_id(run.id)} {speed}")
     return 0
 

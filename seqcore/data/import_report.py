@@ -17,8 +17,10 @@ class Role(NamedTuple):
 
 
 ROLES: dict[str, Role] = {
-    "time": Role("Time", "Dates, times or counted steps that order the rows."),
-    "time-part": Role("Part of time", "An hour, a time of day, a month or another part that completes the time."),
+    "time": Role("Time", "Dates, times or step numbers that order the rows."),
+    "time-part": Role(
+        "Time component", "An hour, a time of day, a month or another component that completes the time."
+    ),
     "series": Role("Series", "Identifies the series or sequence of a row."),
     "label": Role("Label", "The class of a sequence or text."),
     "group": Role("Group", "The origin of a sequence (a speaker, a patient); a group stays in one split."),

@@ -134,7 +134,7 @@ class DataConfig(Section):
         wrong = next((name for name in value if name not in known), None)
         if wrong is not None:
             near = did_you_mean(wrong, known)
-            raise ValueError(f"{wrong[:40]!r} is not allowed{near or '; use some of ' + ', '.join(known)}")
+            raise ValueError(f"{wrong[:40]!r} is not allowed{near or '; use any of ' + ', '.join(known)}")
         return tuple(name for name in known if name in value)
 
 
@@ -153,7 +153,7 @@ class ModelConfig(Section):
     )  # fmt: skip
     recurrent_dropout: float = setting(
         0.0,
-        "Dropout probability of the recurrent weights, resampled at each optimizer step (DropConnect): reduces "
+        "Dropout probability of the recurrent weights, resampled at each training step (DropConnect): reduces "
         "overfitting.",
         minimum=0.0, maximum=0.95, live=True,
     )  # fmt: skip

@@ -155,7 +155,7 @@ class TrainingConfig(Section):
         maximum=256,
     )  # fmt: skip
     snapshots: bool = setting(
-        True, "Keep the state of training at step 0 and at ten steps per decade, to look inside the model at them and "
-        "to start other runs from there; up to 256 MB for one run.",
+        True, "Keep the training state at step 0 and at ten steps per decade, for the Inspect page and for forks; up "
+        "to 256 MB for one run.",
         title="Keep snapshots",
     )  # fmt: skip

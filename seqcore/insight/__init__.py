@@ -30,7 +30,7 @@ PROBES: dict[str, Entry] = {
         "State space", "The path of --name in its first three principal components.", "requests:path", "layer", "name"
     ),
     "similar": _entry(
-        "Similar moments", "Moments in the data that are like the steps --span.", "requests:moments",
+        "Similar moments", "Segments of the data with the same active units as the steps --span.", "requests:moments",
         "layer", "name", "span", "threshold",
     ),
     "response": _entry(
@@ -38,23 +38,23 @@ PROBES: dict[str, Entry] = {
         "layer", "unit", "name", "column", of="split",
     ),
     "reach": _entry(
-        "Receptive field", "The inputs that the output at --step can depend on, and does.", "requests:field", "step"
+        "Receptive field", "The inputs that the output at --step can depend on.", "requests:field", "step"
     ),
     "weights": _entry("Weights by lag", "The weights of a linear model by lag.", "requests:weights", of="model"),
     "gradients": _entry(
-        "Gradient by state", "Gradient of the loss of each step with respect to states.", "memory_requests:by_state"
+        "Gradient by state", "Gradient of the loss of each step with respect to the states.", "memory_requests:by_state"
     ),
     "inputs": _entry(
-        "Gradient by input", "Gradient of --output, predicted at --step, with respect to inputs.",
+        "Gradient by input", "Gradient of --output, predicted at --step, with respect to the inputs.",
         "memory_requests:by_input", "step", "output",
     ),
     "lag": _entry(
-        "Memory", "Share of the gradient of predictions by lag, with --beside of other runs, too.",
+        "Memory", "Share of the gradient of predictions by lag; --beside adds other runs.",
         "memory_requests:by_lag", "beside", of="split",
     ),
     "attributions": _entry(
-        "Explained prediction", "What each input added to --output, in its units.", "memory_requests:explained",
-        "output",
+        "Explained prediction", "Contribution of each input to --output, in its units (integrated gradients).",
+        "memory_requests:explained", "output",
     ),
     "updates": _entry(
         "Updates", "Size of the next update relative to the weights, at each snapshot.", "memory_requests:updated",

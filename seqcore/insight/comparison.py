@@ -15,7 +15,7 @@ from seqcore.experiment.experiment import Experiment, flat, settings_of
 from seqcore.experiment.fields import Setting
 from seqcore.results import FramesView, LabelsView, SeriesView, SymbolsView, TextView, TranslationView, View
 from seqcore.results.answers import AnswersView
-from seqcore.results.predictions import FilmsView, PredictionsView
+from seqcore.results.predictions import PredictionsView, VideosView
 from seqcore.results.spacing import join_sentence
 
 __all__ = [
@@ -165,7 +165,7 @@ class Axis:
 
 
 AXES: dict[str, Axis] = {
-    "step": Axis("step", "optimizer step", "Optimizer steps: one for each batch."),
+    "step": Axis("step", "training step", "Training steps: one for each batch."),
     "epoch": Axis("epoch", "epoch", "Passes over the training split. Within an epoch interpolated.", True),
     "examples": Axis(
         "examples", "training examples seen",
@@ -289,13 +289,13 @@ def _known_rows(view: SeriesView) -> tuple[NDArray[Any], NDArray[np.int64]]:
     return x, there[index]
 
 
-def _frames(titles: tuple[str, ...], views: Sequence[FramesView], rows: int, start: int) -> FilmsView:
+def _frames(titles: tuple[str, ...], views: Sequence[FramesView], rows: int, start: int) -> VideosView:
     shape = views[0].prediction.shape[1:]
     if any(view.prediction.shape[1:] != shape for view in views):
         raise PredictionError("these models predict frames of different sizes; compare models of the same data")
     count = min(len(view.prediction) for view in views)
     truth = views[0].truth
-    return FilmsView(
+    return VideosView(
         models=titles,
         predictions=np.stack([view.prediction[:count] for view in views]),
         truth=None if truth is None else truth[:count],

@@ -1,4 +1,4 @@
-"""Examples to look into a model with: windows and sequences of a split, or typed input."""
+"""Examples to inspect a model with: windows and sequences of a split, or typed input."""
 
 from __future__ import annotations
 

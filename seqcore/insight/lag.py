@@ -177,7 +177,7 @@ def _by_autocorrelation(table: Table, column: int, *, window: int, lead: int) ->
     if not len(within):
         reason = f"the autocorrelation of {name} is above chance over the whole window"
     if period is not None and reach < period < shortest:
-        reach, reason = period, f"{name} has a season of {period:,} steps"
+        reach, reason = period, f"{name} has a period of {period:,} steps"
     return NeededMemory(0, max(0, reach - lead), reason, False, mean[lead:], f"autocorrelation of {name}")
 
 

@@ -144,7 +144,7 @@ def single(predictor: Predictor) -> torch.nn.Module:
     """The network of a predictor of one model. PredictionError for several replicas."""
     if predictor.replicas > 1:
         raise PredictionError(
-            f"replica: this run has {predictor.replicas} models with a seed each; choose one, from 0 to "
+            f"replica: this run has {predictor.replicas} models, one for each seed; choose one, from 0 to "
             f"{predictor.replicas - 1}"
         )
     return predictor.model

@@ -45,7 +45,7 @@ def receptive_field(predictor: Predictor, example: InspectExample, step: int = -
         step=steps - 1 if fixed else step,
         reach=architecture.reach(),
         gradient=found.double().square().sum(dim=(0, 2)).sqrt().numpy(),
-        whole=predictor.experiment.model.bidirectional,
+        whole=predictor.experiment.model.bidirectional or not architecture.capabilities.causal,
         model_step=predictor.step,
         architecture=MODELS[predictor.experiment.model.architecture].title,
         title=example.title,

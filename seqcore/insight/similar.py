@@ -48,8 +48,8 @@ def similar(
     units = np.flatnonzero(lowest >= threshold)
     if not len(units):
         raise PredictionError(
-            f"threshold: no unit is at least {threshold:g} at each step of the span; the highest that one keeps is "
-            f"{lowest.max():.3g}"
+            f"threshold: no unit is at least {threshold:g} at each step of the span; the highest value that any unit "
+            f"keeps is {lowest.max():.3g}"
         )
     length, searched = last - first + 1, 0
     found: list[tuple[int, SimilarMoment]] = []  # with the rank within its example

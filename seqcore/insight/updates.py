@@ -1,4 +1,4 @@
-"""Update-to-weight ratio: how much the next optimizer step from a snapshot changes each weight matrix.
+"""Update-to-weight ratio: how much the next update from a snapshot changes each weight matrix.
 
 CS231n course notes, "Neural Networks Part 3: Learning and Evaluation", section "Ratio of weights:updates": the norm of
 the update over the norm of the weights should be about 1e-3.
@@ -80,8 +80,9 @@ def _ratios(state: TrainingState) -> dict[str, float]:
     train_step(state, batch, continues)
     replicas = state.experiment.training.replicas
     found = {}
+    frozen = {name for name, weight in state.model.state_dict(keep_vars=True).items() if not weight.requires_grad}
     for name, weight in state.model.state_dict().items():
-        if weight.is_floating_point() and weight.dim() >= (2 if replicas == 1 else 3):
+        if name not in frozen and weight.is_floating_point() and weight.dim() >= (2 if replicas == 1 else 3):
             found[_readable(name)] = _ratio(weight - before[name], before[name], replicas)
     return found
 

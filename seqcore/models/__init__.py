@@ -24,8 +24,8 @@ _GATES = ("input_gate", "forget_gate", "output_gate")
 MODELS: dict[str, Entry] = {
     "rnn": Entry(
         "RNN",
-        "Elman network: one hidden state, without gates (Elman 1990). Take it for short sequences, and to see what "
-        "gates add: what lies more than some ten steps back is soon forgotten.",
+        "Elman network: one hidden state, without gates (Elman 1990). Use it for short sequences, and to see what "
+        "gates add: it forgets what lies more than about ten steps back.",
         "seqcore.models.recurrent:RNN",
         {"gates": 1, "capabilities": _RECURRENT},
         options="seqcore.models.options:RNNOptions",
@@ -33,15 +33,15 @@ MODELS: dict[str, Entry] = {
     "lstm": Entry(
         "LSTM",
         "Long short-term memory: a cell state with input, forget and output gates (Hochreiter and Schmidhuber 1997). "
-        "Take it first where nothing is known about the data: it does well on most tasks.",
+        "Use it first if nothing is known about the data: it does well on most tasks.",
         "seqcore.models.recurrent:LSTM",
         {"gates": 4, "capabilities": replace(_RECURRENT, probes=("hidden_state", "cell_state", "candidate", *_GATES))},
         options="seqcore.models.options:LSTMOptions",
     ),
     "gru": Entry(
         "GRU",
-        "Gated recurrent unit: a hidden state with reset and update gates (Cho et al. 2014). Take it in place of an "
-        "LSTM where data are few: it has a quarter fewer parameters.",
+        "Gated recurrent unit: a hidden state with reset and update gates (Cho et al. 2014). Use it instead of an "
+        "LSTM on small data sets: it has a quarter fewer parameters.",
         "seqcore.models.recurrent:GRU",
         {
             "gates": 3,
@@ -50,8 +50,8 @@ MODELS: dict[str, Entry] = {
     ),
     "mingru": Entry(
         "minGRU",
-        "GRU whose gates depend on the input alone, so that all steps are computed at once (Feng et al. 2024). Take it "
-        "in three layers to pick single items out of long sequences.",
+        "GRU whose gates depend on the input alone, so that all steps are computed at once (Feng et al. 2024). Use it "
+        "with three layers to select single items from long sequences.",
         "seqcore.models.mingru:MinGRU",
         {
             "gates": 1,
@@ -62,8 +62,8 @@ MODELS: dict[str, Entry] = {
     ),
     "minlstm": Entry(
         "minLSTM",
-        "LSTM whose forget and input gates depend on the input alone and add up to 1 (Feng et al. 2024). Take it in "
-        "three layers, as minGRU, where an LSTM learns too slowly.",
+        "LSTM whose forget and input gates depend on the input alone and add up to 1 (Feng et al. 2024). Use it with "
+        "three layers, like minGRU, where an LSTM learns too slowly.",
         "seqcore.models.minlstm:MinLSTM",
         {
             "gates": 2,
@@ -75,7 +75,7 @@ MODELS: dict[str, Entry] = {
     "lru": Entry(
         "LRU",
         "Linear recurrent unit: complex linear recurrences, with nonlinear layers between them (Orvieto et al. 2023). "
-        "Take it to remember items over a hundred steps and more, with radii near 1.",
+        "Use it with radii near 1 to remember items over a hundred steps and more.",
         "seqcore.models.lru:LRU",
         {
             "gates": 3,
@@ -89,23 +89,23 @@ MODELS: dict[str, Entry] = {
     ),
     "tcn": Entry(
         "TCN",
-        "Temporal convolutional network: causal dilated convolutions, no recurrence (Bai et al. 2018). Take it where "
-        "all that matters lies within a known number of steps.",
+        "Temporal convolutional network: causal dilated convolutions, no recurrence (Bai et al. 2018). Use it if "
+        "the output depends on a known number of recent steps only.",
         "seqcore.models.tcn:TCN",
         {"gates": 3, "capabilities": Capabilities(stateful=True, probes=("hidden_state",))},
         options="seqcore.models.options:TCNOptions",
     ),
     "nlinear": Entry(
         "NLinear",
-        "Linear model of the window relative to its last value (Zeng et al. 2023). Take it as the first forecast, "
-        "which any larger model has to beat.",
+        "Linear model of the window relative to its last value (Zeng et al. 2023). Use it as a first forecast "
+        "that any larger model has to beat.",
         "seqcore.models.nlinear:NLinear",
         {"capabilities": Capabilities(packed=False, fixed_window=True)},
         options="seqcore.models.options:NLinearOptions",
     ),
     "slstm": Entry(
         "sLSTM",
-        "LSTM with exponential gates, a normalizer, and recurrent weights in heads (xLSTM, Beck et al. 2024). Take it "
+        "LSTM with exponential gates, a normalizer, and recurrent weights in heads (xLSTM, Beck et al. 2024). Use it "
         "where a state must be updated exactly at every step, such as a count or a position.",
         "seqcore.models.slstm:SLSTM",
         {
@@ -125,7 +125,7 @@ MODELS: dict[str, Entry] = {
     "transformer": Entry(
         "Transformer",
         "Causal Transformer: each step attends to the last steps directly, over a cache of keys and values (Vaswani et "
-        "al. 2017). Take it where single earlier steps must be found and copied, and enough data is at hand.",
+        "al. 2017). Use it where single earlier steps must be found and copied, with enough data.",
         "seqcore.models.transformer:Transformer",
         {"gates": 6, "capabilities": Capabilities(stateful=True, probes=("hidden_state", "attention"))},
         options="seqcore.models.options:TransformerOptions",

@@ -42,7 +42,7 @@ _EQUATIONS = (
     normalized("normalized_input", "Normalized input", "u_t", "x_t", "γ", "β"),
     Equation("state_real", "State, real part", "p_t", "", (("λ_r", "p_{t-1}"), ("−λ_i", "q_{t-1}"), ("B_r", "u_t"))),
     Equation(
-        "state_imaginary", "State, imaginary", "q_t", "", (("λ_i", "p_{t-1}"), ("λ_r", "q_{t-1}"), ("B_i", "u_t"))
+        "state_imaginary", "State, imaginary part", "q_t", "", (("λ_i", "p_{t-1}"), ("λ_r", "q_{t-1}"), ("B_i", "u_t"))
     ),
     Equation("output", "Output of the state", "y_t", "GELU", (("C_r", "p_t"), ("C_i", "q_t"), ("d", "u_t"))),
     affine("mixed", "Mixed output", "a", "", (("W", "y_t"),)),
@@ -50,8 +50,8 @@ _EQUATIONS = (
     Equation("hidden_state", "Output of the block", "h_t", "", (("x_t",), ("a_t", "s_t"))),
 )
 _BEFORE = (
-    ("state_real_before", "State before, real part", "p_{t-1}"),
-    ("state_imaginary_before", "State before, imaginary", "q_{t-1}"),
+    ("state_real_before", "Previous state, real part", "p_{t-1}"),
+    ("state_imaginary_before", "Previous state, imaginary part", "q_{t-1}"),
 )
 
 

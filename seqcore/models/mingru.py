@@ -117,7 +117,7 @@ class MinGRU(Architecture):
             below = x
             kept, added, _ = self.gates(projection(below))
             x = linear_scan(kept, added, initial[:, layer])
-            before = {("hidden_state_before", "Hidden state before", "h_{t-1}"): (x[0], initial[0, layer])}
+            before = {("hidden_state_before", "Previous hidden state", "h_{t-1}"): (x[0], initial[0, layer])}
             weights = {
                 f"{kind}_{letter}": part
                 for kind, values in (("W", projection.weight), ("b", projection.bias))

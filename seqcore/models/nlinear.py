@@ -1,4 +1,4 @@
-"""NLinear: a linear model of the window, measured from its last value.
+"""NLinear: a linear model of the window relative to its last value.
 
 Zeng, Chen, Zhang and Xu 2023, "Are Transformers Effective for Time Series Forecasting?": subtract the last value of the
 window, map the window to the horizon with one linear layer that all features share, and add the last value again.
@@ -64,7 +64,7 @@ class NLinear(Architecture):
             "b": self.map.bias.repeat_interleave(features),
         }
         given = (
-            Given("x", "Window from its last value", "X", window),
+            Given("x", "Window minus last value", "X", window),
             Given("x_last", "Last value", "x_T", last.repeat(horizon)),
         )
         equation = Equation("forecast", "Forecast", "y", "", (("W", "X"), ("b",), ("x_T",)))

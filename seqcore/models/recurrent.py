@@ -20,8 +20,8 @@ __all__ = ["GRU", "LSTM", "RNN"]
 
 _BOTH = (("W", "x_t"), ("U", "h_{t-1}"))  # what a gate is computed from
 _STATES = {
-    "hidden_state": ("hidden_state_before", "Hidden state before", "h_{t-1}"),
-    "cell_state": ("cell_state_before", "Cell state before", "c_{t-1}"),
+    "hidden_state": ("hidden_state_before", "Previous hidden state", "h_{t-1}"),
+    "cell_state": ("cell_state_before", "Previous cell state", "c_{t-1}"),
 }
 
 

@@ -44,7 +44,8 @@ Tree = Any  # None, a tensor, or a tuple of trees
 class Replicated(nn.Module):
     """K models of one structure. Its `forward` gives the outputs of each for the same inputs, [K, ...].
 
-    `flat[K, N]` holds all weights, a row for each replica; the parameters of `base`, [K, ...] each, are views of it.
+    `flat[K, N]` holds the weights that are trained, a row for each replica; the parameters of `base`, [K, ...] each,
+    are views of it. Frozen ones, which take no gradient, are apart from it: an optimizer never sees them.
     `state_dict` has the names of a single model, with stacked values. Buffers are those of the first model: they must
     not depend on the seed. `random` has the random numbers of each replica in training.
     """
@@ -54,8 +55,9 @@ class Replicated(nn.Module):
         self.count = len(models)
         self.random = random
         self._intercepts = False
-        rows = [torch.cat([p.detach().reshape(-1) for p in model.parameters()]) for model in models]
-        self.flat = torch.stack(rows)
+        rows = [[p.detach().reshape(-1) for p in model.parameters() if p.requires_grad] for model in models]
+        self.flat = torch.stack([torch.cat(row) for row in rows])
+        every = [dict(model.named_parameters()) for model in models]
         self.base = copy.deepcopy(models[0])
         for module in self.base.modules():
             if type(module) is _WeightNorm:
@@ -67,10 +69,15 @@ class Replicated(nn.Module):
         for name, parameter in list(self.base.named_parameters()):
             path, _, leaf = name.rpartition(".")
             owner, size = self.base.get_submodule(path), parameter.numel()
-            setattr(owner, leaf, nn.Parameter(self.flat[:, start : start + size].view(self.count, *parameter.shape)))
+            if parameter.requires_grad:
+                weights = self.flat[:, start : start + size].view(self.count, *parameter.shape)
+                start += size
+            else:
+                weights = torch.stack([own[name].detach() for own in every])
+            setattr(owner, leaf, nn.Parameter(weights, requires_grad=parameter.requires_grad))
             self._places.append((owner._parameters, leaf))
             self.stacked.append(getattr(owner, leaf))
-            start += size
+        self.trained = [weights for weights in self.stacked if weights.requires_grad]
 
     @classmethod
     def untrained(cls, model: nn.Module, count: int) -> Replicated:
@@ -88,7 +95,8 @@ class Replicated(nn.Module):
         model = copy.deepcopy(self.base)
         for name, parameter in list(model.named_parameters()):
             path, _, leaf = name.rpartition(".")
-            setattr(model.get_submodule(path), leaf, nn.Parameter(parameter.detach()[number].clone()))
+            own = nn.Parameter(parameter.detach()[number].clone(), requires_grad=parameter.requires_grad)
+            setattr(model.get_submodule(path), leaf, own)
         for module in model.modules():
             if type(module) is _BatchedWeightNorm:
                 module.__class__ = _WeightNorm  # type: ignore[assignment]

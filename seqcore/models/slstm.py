@@ -43,9 +43,9 @@ __all__ = ["SLSTM"]
 _HEADS = 4
 _BOTH = (("W", "x_t"), ("R", "h_{t-1}"))  # what a gate is computed from
 _BEFORE = (
-    ("hidden_state_before", "Hidden state before", "h_{t-1}"),
-    ("cell_state_before", "Cell state before", "c_{t-1}"),
-    ("normalizer_log_before", "Log normalizer before", "m_{t-1}"),
+    ("hidden_state_before", "Previous hidden state", "h_{t-1}"),
+    ("cell_state_before", "Previous cell state", "c_{t-1}"),
+    ("normalizer_log_before", "Previous log normalizer", "m_{t-1}"),
 )
 
 
@@ -56,7 +56,7 @@ def _equations(*, exponential: bool) -> tuple[Equation, ...]:
         affine("input_log", "Log of the input gate", "i", "", _BOTH),
         affine("forget_log", "Log of the forget gate", "f", "" if exponential else "log σ", _BOTH),
         affine("output_gate", "Output gate", "o", "σ", _BOTH),
-        Equation("kept_log", "Log of kept against new", "a_t", "", (("f_t",), ("m_{t-1}",), ("−i_t",))),
+        Equation("kept_log", "Log ratio of old to new", "a_t", "", (("f_t",), ("m_{t-1}",), ("−i_t",))),
         Equation("update_gate", "Share of the new value", "s_t", "σ", (("−a_t",),)),
         Equation("cell_state", "Cell state", "c_t", "", (("1 − s_t", "c_{t-1}"), ("s_t", "z_t"))),
         Equation("normalizer_log", "Log normalizer", "m_t", "", (("i_t",), ("softplus(a_t)",))),

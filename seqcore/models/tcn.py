@@ -168,7 +168,7 @@ class _Block(nn.Module):
         def given(step: int) -> tuple[Given, ...]:
             earlier = [
                 Given(
-                    f"{letter}_{lag}_before", f"{titles[letter]}, {lag} before", name(letter, lag),
+                    f"{letter}_{lag}_before", f"{titles[letter]}, lag {lag}", name(letter, lag),
                     seen[letter][:, history + step - lag],
                 )
                 for letter in "xu"

@@ -37,7 +37,7 @@ _EQUATIONS = (
     affine("widened", "Hidden features", "g", "GELU", (("W", "n_t"),)),
 )
 _NOTE = (
-    "The attention weights are given here, as a weight belongs to a head and a step rather than to a unit: the "
+    "The attention weights are given here, because a weight belongs to a head and a step, not to a unit: the "
     "softmax of the products of the step's query with the keys of the steps, rotated by their distance and divided by "
     "the root of the head's size. Attention, under States and gates, shows all of them."
 )
@@ -94,7 +94,7 @@ class Transformer(Architecture):
     def traced(self, x: Tensor, rows: int, state: State = None) -> Traced:
         """See `Architecture`: the outputs of the layers, the last without its normalization."""
         if state is not None:
-            raise PredictionError("gradients: not for a Transformer that goes on from a state")
+            raise PredictionError("gradients: not available for a Transformer that continues from a cache")
         parts = self._parts(x, None)
         x, layers = self.embed(x), []
         for block in self._blocks():
@@ -124,7 +124,9 @@ class Transformer(Architecture):
     @torch.no_grad()
     def _probed(self, x: Tensor, state: State, *, attention: bool) -> Probe:
         if state is not None:
-            raise PredictionError("probe: a Transformer is looked into from the start of a sequence, without a cache")
+            raise PredictionError(
+                "probe: a Transformer can only be probed from the start of a sequence, without a cache"
+            )
         steps, parts = x.shape[1], self._parts(x, None)
         x, states, weights = self.embed(x), [], []
         for block in self._blocks():

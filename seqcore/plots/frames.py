@@ -55,26 +55,26 @@ def plot_frames(info: FramesInfo, dark: bool = False) -> go.Figure:
     """Above the animation with a slider, observed and predicted side by side; below all frames in a strip."""
     if not (info.moments > 0).any():
         return empty_figure(info.title, "no predicted frames", dark=dark)
-    films = [("prediction", "predicted", info.prediction)]
+    videos = [("prediction", "predicted", info.prediction)]
     if info.truth is not None:
-        films.insert(0, ("truth", "observed", info.truth))
+        videos.insert(0, ("truth", "observed", info.truth))
     figure = make_subplots(
-        rows=2, cols=len(films), row_heights=[0.66, 0.34], vertical_spacing=0.16,
-        specs=[[{}] * len(films), [{"colspan": len(films)}] + [None] * (len(films) - 1)],
-        subplot_titles=[name for _, name, _ in films],
+        rows=2, cols=len(videos), row_heights=[0.66, 0.34], vertical_spacing=0.16,
+        specs=[[{}] * len(videos), [{"colspan": len(videos)}] + [None] * (len(videos) - 1)],
+        subplot_titles=[name for _, name, _ in videos],
     )  # fmt: skip
     start = int(np.argmax(info.moments > 0))
-    for column, (role, name, pictures) in enumerate(films, 1):
+    for column, (role, name, pictures) in enumerate(videos, 1):
         figure.add_trace(_picture(pictures[start], role, name, dark), row=1, col=column)
-    _draw_strip(figure, info, films, dark)
+    _draw_strip(figure, info, videos, dark)
     apply_style(figure, dark=dark, title=info.title, height=440 + (28 if info.title else 0))
     hide_axes(figure, constrain="domain")
     figure.update_yaxes(autorange="reversed")
-    for axis in ("", *range(2, len(films) + 2)):
+    for axis in ("", *range(2, len(videos) + 2)):
         figure.update_layout({f"yaxis{axis}": {"scaleanchor": f"x{axis}"}})
-    for note in figure.layout.annotations[: len(films)]:
+    for note in figure.layout.annotations[: len(videos)]:
         note.update(font={"size": 12, "color": COLORS["baseline"][dark]})
-    _make_playable(figure, info, films, start, dark)
+    _make_playable(figure, info, videos, start, dark)
     figure.update_layout(hovermode="closest", margin={"t": 34 + (28 if info.title else 0), "b": 18})
     return figure
 
@@ -87,21 +87,21 @@ def _picture(picture: Values, role: str, name: str, dark: bool) -> go.Heatmap:
     )  # fmt: skip
 
 
-def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str, Values]], dark: bool) -> None:
+def _draw_strip(figure: go.Figure, info: FramesInfo, videos: list[tuple[str, str, Values]], dark: bool) -> None:
     """All frames side by side: observed above, predicted below."""
     _, height, width = info.prediction.shape
-    sheets = np.full((len(films), 2, height, len(info.strip) * (width + 1)), np.nan)  # predicted or true, and seen
+    sheets = np.full((len(videos), 2, height, len(info.strip) * (width + 1)), np.nan)  # predicted or true, and seen
     for place, i in enumerate(info.strip.tolist()):
         seen = int(info.moments[i] <= 0)
-        for line, (_, _, pictures) in enumerate(films[:1] if seen else films):  # what was seen is drawn once
+        for line, (_, _, pictures) in enumerate(videos[:1] if seen else videos):  # what was seen is drawn once
             sheets[line, seen, :, place * (width + 1) : place * (width + 1) + width] = pictures[i]
-    for line, (role, name, _) in enumerate(films):
+    for line, (role, name, _) in enumerate(videos):
         for sheet, ink in zip(sheets[line], (role, "truth"), strict=True):
             if np.isfinite(sheet).any():
                 trace = _picture(sheet, ink, name, dark)
                 trace.update(y0=line * (height + 1), dy=1, hoverinfo="skip", hovertemplate=None)
                 figure.add_trace(trace, row=2, col=1)
-    bottom = len(films) * (height + 1)
+    bottom = len(videos) * (height + 1)
     for place, i in enumerate(info.strip.tolist()):
         moment = int(info.moments[i])
         figure.add_annotation(
@@ -111,14 +111,14 @@ def _draw_strip(figure: go.Figure, info: FramesInfo, films: list[tuple[str, str,
 
 
 def _make_playable(
-    figure: go.Figure, info: FramesInfo, films: list[tuple[str, str, Values]], start: int, dark: bool
+    figure: go.Figure, info: FramesInfo, videos: list[tuple[str, str, Values]], start: int, dark: bool
 ) -> None:
     names = [str(int(m)) for m in info.moments]
     figure.frames = [
         go.Frame(
             name=name,
-            data=[_picture(pictures[i], role, title, dark) for role, title, pictures in films],
-            traces=list(range(len(films))),
+            data=[_picture(pictures[i], role, title, dark) for role, title, pictures in videos],
+            traces=list(range(len(videos))),
         )
         for i, name in enumerate(names)
     ]

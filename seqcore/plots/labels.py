@@ -20,13 +20,13 @@ from seqcore.results import LabelsView
 from seqcore.results.formatting import marked
 from seqcore.results.thinning import evenly
 
-__all__ = ["CLASS_COLORS", "LabelsInfo", "Unfolding", "labels_info", "plot_labels", "with_class"]
+__all__ = ["CLASS_COLORS", "LabelsInfo", "StepProbabilities", "labels_info", "plot_labels", "with_class"]
 
 CLASS_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A8A8A")
 MOST_SEQUENCES = 8
 MOST_ROWS = 16  # classes of a heat map
 MOST_LINES = 6  # channels of a signal that are lines; more are a heat map
-MOST_FRAMES = 24  # pictures of a film side by side
+MOST_FRAMES = 24  # pictures of a video side by side
 _NAMED = 4  # channels of a heat map that are named beside it
 MOST_WORDS = 60  # that stand under their steps
 _ACROSS = 2
@@ -35,7 +35,7 @@ _TEXT_LINES, _TEXT_WIDE, _LINE = 2, 36, 16  # of what a sequence says, over its 
 Values = NDArray[np.float64]
 
 
-class Unfolding(NamedTuple):
+class StepProbabilities(NamedTuple):
     """One sequence: `probabilities[T, C]` after each of `steps[T]`, `signal[T, F]` or `symbols[T]` that were seen."""
 
     name: str
@@ -61,7 +61,7 @@ class Unfolding(NamedTuple):
 class LabelsInfo(NamedTuple):
     """What the figure shows: sequences, over classes in one order. `left_out` classes are the least probable."""
 
-    sequences: tuple[Unfolding, ...]
+    sequences: tuple[StepProbabilities, ...]
     labels: tuple[str, ...]
     left_out: int
     title: str
@@ -96,7 +96,7 @@ def labels_info(view: LabelsView) -> LabelsInfo:
         probabilities = unfolding[i]
         best = int(np.argmax(view.probabilities[i]))
         sequences.append(
-            Unfolding(
+            StepProbabilities(
                 name=view.names[i] if view.names else str(i + 1),
                 truth=view.truth[i] if view.truth else None,
                 prediction=view.labels[best],
@@ -180,13 +180,13 @@ def _with_seeds(info: LabelsInfo) -> str:
     return f"{info.x_title}; mean of {info.seeds} seeds" if info.seeds > 1 else info.x_title
 
 
-def _heading(sequence: Unfolding) -> str:
+def _heading(sequence: StepProbabilities) -> str:
     """The true and the predicted class of a sequence, and under that its text, in a line or two."""
     said = wrap(sequence.text, _TEXT_WIDE, max_lines=_TEXT_LINES, placeholder=" …")
     return "<br>".join([_answer(sequence), *map(escape, said)])
 
 
-def _answer(sequence: Unfolding) -> str:
+def _answer(sequence: StepProbabilities) -> str:
     share = f"{100 * sequence.probability:.0f}%"
     if sequence.low is not None and sequence.high is not None:
         share += f", seeds {100 * sequence.low:.0f} to {100 * sequence.high:.0f}%"
@@ -197,7 +197,7 @@ def _answer(sequence: Unfolding) -> str:
 
 
 def _draw(
-    figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: int, column: int, dark: bool, *, legend: bool
+    figure: go.Figure, info: LabelsInfo, sequence: StepProbabilities, row: int, column: int, dark: bool, *, legend: bool
 ) -> None:
     """One sequence's probabilities into a place of a figure: areas on top of each other, or a heat map's rows."""
     steps, percent = _at_least_two(sequence.steps, 100 * sequence.probabilities)
@@ -229,7 +229,9 @@ def _draw(
         figure.update_xaxes(dtick=1, tick0=1, row=row, col=column)
 
 
-def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: int, column: int, dark: bool) -> None:
+def _draw_rows(
+    figure: go.Figure, info: LabelsInfo, sequence: StepProbabilities, row: int, column: int, dark: bool
+) -> None:
     names = [f"▸ {label}" if label == sequence.truth else label for label in info.labels]
     figure.add_heatmap(
         x=sequence.steps, y=list(range(len(names))), z=100 * sequence.probabilities.T, zmin=0, zmax=100,
@@ -242,7 +244,7 @@ def _draw_rows(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, row: in
     )
 
 
-def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: bool) -> None:
+def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: StepProbabilities, dark: bool) -> None:
     """The input: words over their steps, few channels as lines, many as a heat map."""
     ink = color("truth", dark=dark)
     if sequence.symbols:
@@ -258,7 +260,7 @@ def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: 
     signal = sequence.signal
     assert signal is not None
     if sequence.frame is not None:
-        _draw_film(figure, sequence.steps, signal.reshape(-1, *sequence.frame), dark)
+        _draw_video(figure, sequence.steps, signal.reshape(-1, *sequence.frame), dark)
         return
     names = sequence.channels or tuple(f"channel {i + 1}" for i in range(signal.shape[1]))
     if signal.shape[1] > MOST_LINES:
@@ -280,7 +282,7 @@ def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: Unfolding, dark: 
     figure.update_yaxes(title_text="input", row=1, col=1)
 
 
-def _draw_film(figure: go.Figure, steps: Values, frames: Values, dark: bool) -> None:
+def _draw_video(figure: go.Figure, steps: Values, frames: Values, dark: bool) -> None:
     """Frames [T, h, w] over their steps, as many as there is room for."""
     every = -(-len(frames) // MOST_FRAMES)
     shown, at = frames[::every], steps[::every]

@@ -71,7 +71,7 @@ class LossInfo(NamedTuple):
             if len(known := np.flatnonzero(np.isfinite(values)))
         ]
         texts += [f"lowest validation loss {self.best:.3g} at step {self.best_step:,}"] if self.best is not None else []
-        text = f"Loss over optimizer steps: {', '.join(texts)}."
+        text = f"Loss over training steps: {', '.join(texts)}."
         parent = "" if self.parent is None else self.parent.sentence
         return " ".join(filter(None, (text, parent, described(self.changes))))
 
@@ -178,7 +178,7 @@ def loss_figure(info: LossInfo, dark: bool = False) -> dict[str, Any]:
     scale = {"type": "log", **_log_ticks(info)} if info.logarithmic else {"rangemode": "tozero"}
     layout = {
         **style_layout(traces, title=info.title),
-        "xaxis": {"title": {"text": "optimizer step"}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": "training step"}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "loss"}, **scale},
     }
     return {"data": traces, "layout": layout}

@@ -98,6 +98,6 @@ def plot_score_curve(info: ScoreCurveInfo, dark: bool = False) -> go.Figure:
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title, height=240)
     add_changes(figure, info.changes, info.steps, info.median, dark=dark, height=240)
-    figure.update_xaxes(title_text="optimizer step", rangemode="tozero")
+    figure.update_xaxes(title_text="training step", rangemode="tozero")
     figure.update_yaxes(title_text=info.words.short + (" (%)" if info.words.share else ""))
     return figure

@@ -76,7 +76,7 @@ RESULT_TYPES: dict[str, ResultType] = {
     "curves": _drawn("curves", "curves:CurvesView"),
     "tradeoff": _drawn("tradeoff", "curves:TradeoffView"),
     "predictions": _drawn("predictions", "predictions:PredictionsView"),
-    "films": _drawn("films", "predictions:FilmsView"),
+    "videos": _drawn("videos", "predictions:VideosView"),
     "answers": ResultType("seqcore.results.answers:AnswersView"),
     "saturation": _drawn("saturation", "saturation:SaturationView"),
     "spectrum": _drawn("spectrum", "spectrum:SpectrumView"),

@@ -1,4 +1,4 @@
-"""What several models answer to the same inputs, in words, beside the truth."""
+"""Predictions of several models for the same inputs, in words, beside the truth."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class AnswersView(View):
         if not self.exact:
             return f"The same {self.item} for every model, and how the data continue."
         counts = ", ".join(f"{model} {right}" for model, right in zip(self.models, self.right, strict=True))
-        return f"One row for each {self.item}; ✓ marks what equals the truth. Right, of {len(self.inputs)}: {counts}."
+        return f"One row for each {self.item}; ✓ marks what equals the truth. Correct, of {len(self.inputs)}: {counts}."
 
     def table(self) -> Rows:
         """The input, the truth, and the answer of each model."""

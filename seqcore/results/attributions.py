@@ -49,7 +49,7 @@ class AttributionsView(View):
     def caption(self) -> str:
         """How to read the figure."""
         return (
-            f"What each input added to {self.output} ({self.unit}), as against {self.baseline}. Blue raised it, "
+            f"Contribution of each input to {self.output} ({self.unit}), relative to {self.baseline}. Blue raised it, "
             f"vermilion lowered it.{' ' + self.note if self.note else ''}"
         )
 
@@ -69,9 +69,9 @@ class AttributionsView(View):
         if abs(self.remainder) <= _EXACT * abs(difference):
             return f"{beginning}the difference of {format_value(difference)}."
         return (
-            f"{beginning}{format_value(self.total)} of the difference of {format_value(difference)}; the rest, "
-            f"{self.remainder:.2g}, is left over because they are found from {self.points:,} points between the "
-            f"baseline and the input."
+            f"{beginning}{format_value(self.total)} of the difference of {format_value(difference)}; the "
+            f"remainder, {self.remainder:.2g}, is the error of the approximation with {self.points:,} points between "
+            f"the baseline and the input."
         )
 
     def largest(self, most: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Predicted and true frames of a film."""
+"""Predicted and true frames of a video."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class FramesView(View):
         n, height, width = self.prediction.shape
         points = [f"{row + 1}.{column + 1}" for row in range(height) for column in range(width)]
         header = ["frame", *(f"{p} predicted" for p in points), *(points if self.truth is not None else [])]
-        films: list[tuple[list[Any], Values]] = [([], self.prediction)]
+        videos: list[tuple[list[Any], Values]] = [([], self.prediction)]
         if self.replicas is not None:
             header.insert(1, "replica")
-            films = [(["mean"], self.prediction), *(([k], own) for k, own in enumerate(self.replicas, 1))]
+            videos = [(["mean"], self.prediction), *(([k], own) for k, own in enumerate(self.replicas, 1))]
         rows = []
         for i in range(n):
             true = [] if self.truth is None else self.truth[i].ravel().tolist()
-            for which, film in films:
-                rows.append([i + 1, *which, *map(exact, [*film[i].ravel().tolist(), *true])])
+            for which, video in videos:
+                rows.append([i + 1, *which, *map(exact, [*video[i].ravel().tolist(), *true])])
         return header, rows
 
     def answer(self, given: Any, text: str) -> Answer:

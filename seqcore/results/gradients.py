@@ -122,8 +122,8 @@ class InputGradientView(View):
     def caption(self) -> str:
         """How to read the figure."""
         return (
-            f"Output here: the prediction itself, {self.output}. Shown: its gradient with respect to each input, "
-            "what a small change of that input would do to it; where it is 0, the input has no effect."
+            f"Gradient of the prediction ({self.output}) with respect to each input: the effect of a small change "
+            "of that input; where it is 0, the input has no effect."
         )
 
     def table(self) -> Rows:

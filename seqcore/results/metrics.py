@@ -46,7 +46,7 @@ METRICS: dict[str, Metric] = {
     "bits_per_word": Metric("bits per word", "bits/word"),
     "bleu": Metric("BLEU", "BLEU", higher_is_better=True, best=100.0),
     "chrf": Metric("chrF", "chrF", higher_is_better=True, best=100.0),
-    "exact": Metric("sentences exactly right", "exact", higher_is_better=True, share=True, best=1.0),
+    "exact": Metric("exact matches", "exact", higher_is_better=True, share=True, best=1.0),
 }
 """The words for every metric. A new one is a line here."""
 

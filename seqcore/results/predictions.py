@@ -9,7 +9,7 @@ import numpy as np
 from seqcore.results.base import Positions, Rows, Values, View, Words, exact, exact_column
 from seqcore.results.series import positions
 
-__all__ = ["FilmsView", "PredictionsView"]
+__all__ = ["PredictionsView", "VideosView"]
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class PredictionsView(View):
 
 
 @dataclass(frozen=True)
-class FilmsView(View):
+class VideosView(View):
     """Frames in the order of time, from 0 to 1: `truth[n, h, w]` and `predictions[m, n, h, w]` of the `models[m]`."""
 
-    kind = "films"
+    kind = "videos"
 
     models: Words
     predictions: Values
@@ -81,6 +81,8 @@ class FilmsView(View):
         """A row for each frame and model: every pixel; the truth is a row of its own."""
         _, n, height, width = self.predictions.shape
         header = ["frame", "model", *(f"{r + 1}.{c + 1}" for r in range(height) for c in range(width))]
-        films = [] if self.truth is None else [("truth", self.truth)]
-        films += list(zip(self.models, self.predictions, strict=True))
-        return header, [[i + 1, name, *map(exact, film[i].ravel().tolist())] for i in range(n) for name, film in films]
+        videos = [] if self.truth is None else [("truth", self.truth)]
+        videos += list(zip(self.models, self.predictions, strict=True))
+        return header, [
+            [i + 1, name, *map(exact, video[i].ravel().tolist())] for i in range(n) for name, video in videos
+        ]

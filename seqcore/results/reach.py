@@ -40,10 +40,9 @@ class ReceptiveFieldView(View):
             else f"the last {counted(self.reach, 'step')}"
         )  # fmt: skip
         return (
-            f"Output here: all features at step {self.step + 1} from which the output layer makes the prediction, not "
-            "the prediction itself. Bars: the norm of the gradient of all of them together with respect to each input; "
-            "the prediction weights them, so its own gradient can differ. By its construction the model sees "
-            f"{sees} (shaded)."
+            f"Bars: norm of the gradient with respect to each input, of all features that the output layer reads at "
+            f"step {self.step + 1}. The gradient of the prediction can differ, because the output layer weights the "
+            f"features. Shaded: the receptive field by design, {sees}."
         )
 
     @property
@@ -91,7 +90,7 @@ class LagWeightsView(View):
     def caption(self) -> str:
         """How to read the figure."""
         return (
-            "Weight of the input so many steps ago in the forecast of each step of the horizon: where all is at lag 0, "
+            "Weight of the input at each lag in the forecast of each step of the horizon. If all weight is at lag 0, "
             "the model repeats the last value."
         )
 

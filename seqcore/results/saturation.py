@@ -38,7 +38,8 @@ class SaturationView(View):
         """How to read the figure."""
         return (
             f"Each point is a unit: the share of {self.steps:,} steps near its lower bound (right) and near its upper "
-            "bound (up). Close to an end of an axis a unit hardly ever changes; on the dashed line it acts as a switch."
+            "bound (up). A unit close to the end of an axis hardly ever changes; one on the dashed line switches "
+            "between its two bounds."
         )
 
     def table(self) -> Rows:

@@ -31,8 +31,8 @@ class SpectrumView(View):
     def caption(self) -> str:
         """How to read the figure."""
         return (
-            "Each point is an eigenvalue in the complex plane. Within the dashed unit circle what it multiplies decays "
-            "from step to step, outside it grows; its angle is a rotation a step."
+            "Each point is an eigenvalue in the complex plane. Components inside the dashed unit circle decay "
+            "from step to step, those outside grow; the angle is the rotation per step."
         )
 
     @property

@@ -1,4 +1,4 @@
-"""A small table for people."""
+"""A small table of text."""
 
 from __future__ import annotations
 

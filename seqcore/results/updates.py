@@ -1,4 +1,4 @@
-"""How much an optimizer step changes each weight, relative to its size."""
+"""How much an update changes each weight, relative to its size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RULE_OF_THUMB = (3e-4, 3e-3)
 
 @dataclass(frozen=True)
 class UpdatesView(View):
-    """Norm of the next optimizer step over the norm of the weights, for each weight matrix at each snapshot.
+    """Norm of the next update over the norm of the weights, for each weight matrix at each snapshot.
 
     `ratios[S, P]` at training steps `model_steps[S]` for the weights `names[P]`; NaN where all weights are zero. Of
     replicas, medians.
@@ -36,7 +36,7 @@ class UpdatesView(View):
     def caption(self) -> str:
         """How to read the figure."""
         return (
-            "Size of the next optimizer step relative to the weights, for each weight matrix at each snapshot. Shaded: "
+            "Size of the next update relative to the weights, for each weight matrix at each snapshot. Shaded: "
             "about 1/1000, a rule of thumb (CS231n notes); far above, the learning rate may be too high, far below too "
             f"low.{' ' + self.note if self.note else ''}"
         )

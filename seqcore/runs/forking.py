@@ -1,4 +1,4 @@
-"""Forks: new runs that share the history of another one up to a step, and go on from there with changes."""
+"""Forks: new runs that share the history of another one up to a step, and continue from there with changes."""
 
 from __future__ import annotations
 

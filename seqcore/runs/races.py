@@ -39,8 +39,8 @@ def fairness(over: Collection[str] = ()) -> str:
     return (
         f"Fair: the same {equal}. None takes its first step before all have loaded their data, or a minute has passed. "
         f"Each has a process and a slot of its own{threads}: the operating system gives them equal shares of the "
-        "cores, whatever their order. Other queued runs wait for a free slot, and what else runs slows all alike. Once "
-        "the first has finished the others run faster, so equal time is compared up to then."
+        "cores, whatever their order. Other queued runs wait for a free slot, and other load on the machine slows all "
+        "of them equally. Once the first has finished the others run faster, so equal time is compared up to then."
     )
 
 

@@ -1,4 +1,4 @@
-"""States of a run in the store: its last checkpoints, and snapshots for looking inside the model and for forks."""
+"""States of a run in the store: its last checkpoints, and snapshots for inspection and for forks."""
 
 from __future__ import annotations
 

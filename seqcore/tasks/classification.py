@@ -305,7 +305,7 @@ class Classification(Task):
         matrix = next(view for view in evaluation.more if isinstance(view, ConfusionView))
         named, true = matrix.counts.sum(axis=0), matrix.counts.sum(axis=1)
         labels, title = matrix.labels, SPLIT_TITLES[part]
-        accuracy, nearest = evaluation.metrics["accuracy"], evaluation.baselines["nearest_neighbor"]["accuracy"]
+        accuracy, nearest = evaluation.metrics["accuracy"], evaluation.baselines["nearest_neighbour"]["accuracy"]
         if (named > 0).sum() == 1 and (true > 0).sum() > 1:
             yield Finding(
                 "learned-the-majority",

@@ -1,4 +1,4 @@
-"""What is needed to look into a model with one example: labels of its steps, and what each of its parts reads."""
+"""What is needed to inspect a model with one example: labels of its steps, and what each of its parts reads."""
 
 from __future__ import annotations
 

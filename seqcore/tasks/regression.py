@@ -392,7 +392,7 @@ def _tried(row: Row) -> str:
     return f"{kind} {error:.4g}" if error is not None else f"{kind} not available ({remark})"
 
 
-@decoding("what the baselines learned")
+@decoding("the fitted state of the baselines")
 def _unit(data: NumericDataset, part: str, indices: NDArray[np.int64]) -> NDArray[np.float64]:
     """MASE denominator of each window, [n, 1, 1, K]: mean absolute one-step difference in the training split."""
     series = data.series_of(data.windows[part].locate(indices)[2])

@@ -128,7 +128,7 @@ class Task(ABC):
         known: dict[str, dict[str, BaselineScore]] = dataset.baseline_scores
         if part not in known:
             # A checkpoint may hold anything.
-            with decoding("what the baselines learned"), np.errstate(invalid="ignore", over="ignore"):
+            with decoding("the fitted state of the baselines"), np.errstate(invalid="ignore", over="ignore"):
                 known[part] = self._score_baselines(dataset, part)
         return known[part]
 
@@ -173,7 +173,7 @@ class Task(ABC):
 
     def encode(self, codec: Any, given: Any) -> Tensor:
         """One input of `predict` as the model takes it: [1, T, F], or codes [1, T]. PredictionError."""
-        raise PredictionError("probe: this task does not support looking into its models")
+        raise PredictionError("probe: this task does not support probing its models")
 
     def split_data(self, table: Table, codec: Any) -> Any:
         """The run's own data in windows, scaled as for the model; without baselines."""
@@ -181,11 +181,11 @@ class Task(ABC):
 
     def step_input(self, data: Any, part: str, index: int) -> StepInput:
         """One window or sequence of a split of `split_data`, and what its steps are."""
-        raise PredictionError("probe: this task does not support looking into its models")
+        raise PredictionError("probe: this task does not support probing its models")
 
     def typed_input(self, codec: Any, given: Any) -> StepInput:
         """What the steps of a parsed input are."""
-        raise PredictionError("probe: this task does not support looking into its models")
+        raise PredictionError("probe: this task does not support probing its models")
 
     def first_stage(self, model: nn.Module, inputs: Tensor) -> Stage:
         """The architecture that reads inputs [B, ...] of `encode`, and what of them it reads."""

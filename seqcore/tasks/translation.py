@@ -103,11 +103,11 @@ class Translation(Task):
         if ratio >= 1.0:
             outputs, _ = model(batch.inputs, None, batch.lengths, given)
             return outputs, None
-        memory, state = model.encode(batch.inputs, batch.lengths)
+        encoded, state = model.encode(batch.inputs, batch.lengths)
         true = torch.rand(given.shape).to(given.device) < ratio
         written, word = [], given[:, 0]
         for step in range(given.shape[1]):
-            scores, state, _ = model.decode(word[:, None], state, memory)
+            scores, state, _ = model.decode(word[:, None], state, encoded)
             written.append(scores)
             if step + 1 < given.shape[1]:
                 word = torch.where(true[:, step + 1], given[:, step + 1], scores[:, 0].detach().argmax(dim=-1))

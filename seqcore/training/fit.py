@@ -30,7 +30,7 @@ from seqcore.events import (
     SnapshotReason,
     Started,
 )
-from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.experiment import OPTIONS, Experiment
 from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import summarize
 from seqcore.training.calibration import calibrate
@@ -278,17 +278,26 @@ def _started(state: TrainingState, scoring: Scoring, device: tuple[torch.device,
 def _changes_on_resume(experiment: Experiment, checkpoint: Checkpoint, replay: Sequence[Changed]) -> dict[str, Any]:
     """The live fields in which `experiment` differs from the checkpoint's; ExperimentError where others do.
 
-    Fields that `replay` changes are left to it.
+    Values that a change in `replay` had before or after it are left to it.
     """
-    replayed = {path for change in replay for path in change.changes}
     kept = restored_experiment(checkpoint)
-    differing = experiment.differences(kept)
-    wanted = {path: value for path, value in differing.items() if path not in _FREE_TO_CHANGE | replayed}
+    wanted = {
+        path: value
+        for path, value in experiment.differences(kept).items()
+        if path not in _FREE_TO_CHANGE and not any(_is_of(change, path, value) for change in replay)
+    }
+    # options of another source or architecture: that it is another one says all
+    other = tuple(f"{options}." for choice, options in OPTIONS.items() if experiment.get(choice) != kept.get(choice))
     refused = [
         f"{path}: {value!r} differs from the checkpoint's {kept.get(path)!r}, kept by a resumed run; start a new run"
         for path, value in wanted.items()
-        if path not in LIVE_CHANGES
+        if path not in LIVE_CHANGES and not path.startswith(other)
     ]
     if refused:
         raise ExperimentError(*refused)
     return wanted
+
+
+def _is_of(change: Changed, path: str, value: Any) -> bool:
+    """Whether a field had this value before or after a change; runs of earlier versions kept only the latter."""
+    return path in change.changes and (not change.before or value in (change.before.get(path), change.changes[path]))

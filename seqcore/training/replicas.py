@@ -83,7 +83,7 @@ class ReplicatedState(TrainingState):
 
     @cached_property
     def _flat(self) -> nn.Parameter:
-        """All weights, [K, N], as the optimizer knows them."""
+        """The trained weights, [K, N], as the optimizer knows them."""
         parameter: nn.Parameter = self.optimizer.param_groups[0]["params"][0]
         return parameter
 
@@ -193,11 +193,11 @@ class ReplicatedState(TrainingState):
 
     def backward(self, loss: Tensor) -> None:
         """Leave the gradients of the losses [K] in the parameters."""
-        stacked = self.replicated.stacked
+        trained = self.replicated.trained
         found = torch.autograd.grad(
-            loss.sum(), stacked, allow_unused=True
+            loss.sum(), trained, allow_unused=True
         )  # see `insight.gradients._norms` for the sum
-        self._give_gradients([torch.zeros_like(p) if g is None else g for g, p in zip(found, stacked, strict=True)])
+        self._give_gradients([torch.zeros_like(p) if g is None else g for g, p in zip(found, trained, strict=True)])
 
     def _give_gradients(self, found: Sequence[Tensor]) -> None:
         torch._foreach_copy_(self._gradient_parts, list(found))
@@ -205,13 +205,13 @@ class ReplicatedState(TrainingState):
 
     @cached_property
     def _gradient(self) -> Tensor:
-        """The gradients of all weights, [K, N]."""
+        """The gradients of the trained weights, [K, N]."""
         return torch.empty_like(self._flat, requires_grad=False)
 
     @cached_property
     def _gradient_parts(self) -> list[Tensor]:
         """Views of it, in the shapes of the weights."""
-        shapes = [parameter.shape for parameter in self.replicated.stacked]
+        shapes = [parameter.shape for parameter in self.replicated.trained]
         parts = torch.split(self._gradient, [shape[1:].numel() for shape in shapes], dim=1)
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 

@@ -97,8 +97,8 @@ class TrainingState:
 
     @classmethod
     def _trained(cls, model: nn.Module) -> list[nn.Parameter]:
-        """What the optimizer changes."""
-        return list(model.parameters())
+        """What the optimizer changes: frozen weights are not among it."""
+        return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
@@ -112,7 +112,7 @@ class TrainingState:
 
     @cached_property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps in one epoch, of today's batch size."""
+        """Training steps in one epoch, of today's batch size."""
         return self.dataset.steps_per_epoch(self.batching)
 
     @property
@@ -276,7 +276,7 @@ class TrainingState:
         return norm
 
     def count_step(self, recurrent_state: State) -> None:
-        """Count an optimizer step; `recurrent_state` is what the next batch continues from, or None."""
+        """Count a training step; `recurrent_state` is what the next batch continues from, or None."""
         self.recurrent_state = recurrent_state
         self.progress.step += 1
         self.progress.step_in_epoch += 1
@@ -456,6 +456,6 @@ def not_finite(step: int, first: int, *, what: str = "The loss and the weights")
         code="loss-not-finite",
         severity="error",
         message=f"{what} are not finite from step {first} on.",
-        evidence="An optimizer step was so large that the numbers overflowed.",
+        evidence="An update was so large that the numbers overflowed.",
         remedy="Lower the learning rate, or clip the gradient norm (training.clip_norm = 1).",
     )

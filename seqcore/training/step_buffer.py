@@ -1,4 +1,4 @@
-"""Step buffer: the numbers of optimizer steps, collected into one event for a tenth of a second at most."""
+"""Step buffer: the numbers of training steps, collected into one event for a tenth of a second at most."""
 
 from __future__ import annotations
 

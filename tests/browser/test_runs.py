@@ -83,6 +83,6 @@ def test_ticks_that_follow_each_other_at_once_all_count(page, store):
     expect(page.get_by_role("button", name="Compare 2 runs")).to_be_visible()
     expect(boxes.first).not_to_be_checked()
     page.get_by_role("button", name="Clear").click()
-    expect(page.get_by_text("Tick runs in the list to compare them.")).to_be_visible()
+    expect(page.get_by_text("Select runs in the list to compare them.")).to_be_visible()
     for box in boxes.all():
         expect(box).not_to_be_checked()

@@ -145,6 +145,6 @@ def test_a_confirmed_question_is_not_asked_again() -> None:
             lambda options: None, key="question")  # fmt: skip
 
     page = AppTest.from_function(script).run()
-    assert [button.label for button in page.button] == ["Month first", "Right as it is", "Keep"]
+    assert [button.label for button in page.button] == ["Month first", "Keep as is", "Keep"]
     page.button(key="question-0-right").click().run()
     assert [button.label for button in page.button] == ["Keep"]

@@ -27,10 +27,10 @@ def trained(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("trained") / "runs")
     few = {"training.epochs": 1, "model.hidden_size": 16}
     vowels = seqcore.recipe("spoken-vowels").with_changes(few | {"data.options": {"speakers": 10, "repeats": 1}})
-    films = seqcore.recipe("next-frame").with_changes(few | {"data.options": {"samples": 30}})
+    videos = seqcore.recipe("next-frame").with_changes(few | {"data.options": {"samples": 30}})
     runs = {
         "vowels": seqcore.train(vowels, store=store, recipe="spoken-vowels").id,
-        "films": seqcore.train(films, store=store, recipe="next-frame").id,
+        "videos": seqcore.train(videos, store=store, recipe="next-frame").id,
     }
     yield store, runs
     store.close()
@@ -112,7 +112,7 @@ def test_a_recording_or_a_file_can_be_classified(runs):
 
 
 def test_a_video_is_continued_from_the_chosen_number_of_frames(runs):
-    page = open_page(runs["films"])
+    page = open_page(runs["videos"])
     slider = next(s for s in page.slider if s.label == "Input frames")
     assert (slider.min, slider.value) == (1, 12)
     slider.set_value(3).run()

@@ -320,7 +320,7 @@ class TestComparing:
     def test_ticked_runs_open_on_the_compare_page(self, store):
         runs = [complete(store, model__architecture=name) for name in ("gru", "rnn")]
         page = open_page()
-        assert "Tick runs" in texts(page)
+        assert "Select runs" in texts(page)
         page.session_state["runs-checked"] = list(runs)
         page.run()
         assert page.button(key="compare").label == "Compare 2 runs"

@@ -127,7 +127,7 @@ def test_the_panel_follows_changes_of_others_and_does_not_undo_them(store: Store
     assert field(app, "Learning rate").value == 0.2
     assert field(app, "Batch size").value == 8
     assert field(app, "Input noise").value == 0.25
-    assert "In force: learning rate 0.2, batch size 8" in text(app)
+    assert "Current values: learning rate 0.2, batch size 8" in text(app)
     assert "input noise 0." in text(app)
     assert "Change 1: learning rate 0.01 → 0.2, batch size 32 → 8." in "".join(one.body for one in app.get("html"))
     assert "step 2 of 1,200" in "".join(one.body for one in app.get("html"))  # 40 steps of 8 windows in 30 epochs
@@ -196,7 +196,7 @@ def test_a_queued_run_shows_what_waits_for_its_first_step(store: Store, panel: O
     field(app, "Learning rate").set_value(0.02)
     press(app, "Apply")
     app.run()
-    assert "In force: learning rate 0.02" in text(app)
+    assert "Current values: learning rate 0.02" in text(app)
     assert field(app, "Learning rate").value == 0.02
     assert store.run(run.id).pending == {RATE: 0.02}
 

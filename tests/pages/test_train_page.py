@@ -529,7 +529,7 @@ def test_a_link_to_an_unknown_run_says_so_without_advice_for_the_command_line(pa
     page.query_params["run"] = "doesnotexist"
     page.run()
     assert errors(page) == ["there is no run 'doesnotexist'"]
-    assert page.button(key="show-newest").label == "Go on without a run"
+    assert page.button(key="show-newest").label == "Continue without a run"
     newest = session.store().submit(Experiment())
     page.run()
     assert page.button(key="show-newest").label == "Show the newest run"

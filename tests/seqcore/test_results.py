@@ -43,7 +43,7 @@ from seqcore.results.gradients import (
     StateGradientsView,
 )
 from seqcore.results.metrics import metric_named
-from seqcore.results.predictions import FilmsView, PredictionsView
+from seqcore.results.predictions import PredictionsView, VideosView
 from seqcore.results.projection import ProjectionView
 from seqcore.results.reach import LagWeightsView, ReceptiveFieldView
 from seqcore.results.response import ResponseView
@@ -75,9 +75,9 @@ EXAMPLES: list[View] = [
         replicas=np.array([[[0.2, 0.8], [0.5, 0.5]], [[0.4, 0.6], [0.7, 0.3]]]),
     ),
     LabelsView(("up", "down"), np.array([[0.8, 0.2]]), replicas=np.array([[[0.9, 0.1]], [[0.7, 0.3]]])),
-    FramesView(np.zeros((2, 3, 3)), replicas=np.zeros((2, 2, 3, 3)), title="Film"),
+    FramesView(np.zeros((2, 3, 3)), replicas=np.zeros((2, 2, 3, 3)), title="Video"),
     ConfusionView(("up", "down"), np.array([[3.0, 1.0], [0.0, 4.0]]), "Confusion matrix"),
-    FramesView(np.zeros((2, 3, 3)), truth=np.ones((2, 3, 3)), title="Film"),
+    FramesView(np.zeros((2, 3, 3)), truth=np.ones((2, 3, 3)), title="Video"),
     HorizonView({"Model": np.array([1.0, 2.0]), "Last value": np.array([2.0, 3.0])}, title="Error by horizon"),
     TranslationView(
         (Translated(("I", "go"), ("je", "vais"), ("je", "vais"), np.eye(2), text="je vais", probability=0.8),), "Pairs"
@@ -251,7 +251,7 @@ EXAMPLES: list[View] = [
             OverlaidCurve("GRU", np.array([1.0, 2.0]), np.array([0.5, np.nan])),
             OverlaidCurve("RNN", np.array([1.0]), np.array([0.5]), np.array([0.4]), np.array([0.6]), place=7, seeds=2),
         ),
-        "optimizer step",
+        "training step",
         "validation MAE",
         title="Score",
     ),
@@ -259,7 +259,7 @@ EXAMPLES: list[View] = [
     PredictionsView(
         np.array([3.0, 4.0]), ("GRU", "RNN"), np.zeros((2, 2, 1)), np.ones((2, 1)), columns=("height",), of=9
     ),
-    FilmsView(("GRU",), np.zeros((1, 2, 3, 3)), np.ones((2, 3, 3)), title="Film"),
+    VideosView(("GRU",), np.zeros((1, 2, 3, 3)), np.ones((2, 3, 3)), title="Video"),
     AnswersView(("GRU", "RNN"), ("s", "t"), ("up", None), (("up", "down"), ("up", "up")), title="Classes"),
 ]
 

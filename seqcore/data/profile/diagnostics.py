@@ -159,13 +159,12 @@ def _missing(table: Table, config: DataConfig, profile: Profile) -> Iterator[Fin
 
 def _times(table: Table, config: DataConfig, profile: Profile) -> Iterator[Finding]:
     if profile.time_patterns:
-        count = counted(profile.missing_times, "time stamp")
+        count = counted(profile.missing_times, "timestamp")
         what = f"{count} {'is' if profile.missing_times == 1 else 'are'} missing: " if profile.missing_times else ""
         pattern = "; ".join(profile.time_patterns[:3])
-        beside = f"; {counted(profile.missing_beside, 'time stamp')} beside these" if profile.missing_beside else ""
         yield Finding(
             "missing-times",
-            f"{what}{pattern if what else pattern[:1].upper() + pattern[1:]}{beside}. The rows around are treated as "
+            f"{what}{pattern if what else pattern[:1].upper() + pattern[1:]}. The rows around are treated as "
             "consecutive, and forecasts leave the same times out.",
             remedy="data.options.missing_times = leave keeps the rows consecutive, which suits times that never have a "
             "value; missing_times = insert adds rows for them (at most as many as a regular series has), filled as set "
@@ -175,13 +174,13 @@ def _times(table: Table, config: DataConfig, profile: Profile) -> Iterator[Findi
     elif profile.frequency is not None and profile.frequency.startswith("irregular"):
         yield Finding(
             "irregular-times",
-            f"The time stamps are irregular ({profile.frequency}); the model sees rows as equally spaced.",
+            f"The timestamps are irregular ({profile.frequency}); the model sees rows as equally spaced.",
             remedy="Resample the data to a regular frequency, or read forecasts as numbers of rows ahead.",
         )
     elif profile.missing_times:
         yield Finding(
             "missing-times",
-            f"{counted(profile.missing_times, 'time stamp')} {'is' if profile.missing_times == 1 else 'are'} missing; "
+            f"{counted(profile.missing_times, 'timestamp')} {'is' if profile.missing_times == 1 else 'are'} missing; "
             "the rows around are treated as consecutive.",
             remedy="Add the missing rows with empty cells, and set data.missing.",
         )

@@ -181,7 +181,7 @@ def take_values(
             bad[name] = bad[name] | infinite if name in bad else infinite
         if name in bad and bad[name].any():
             count = int(bad[name].sum())
-            what = "1 cell is no finite number" if count == 1 else f"{count:,} cells are no finite numbers"
+            what = "1 cell is not a finite number" if count == 1 else f"{count:,} cells are not finite numbers"
             odd[name] = f"{name}: {what} and read as missing: {example!r} ({origin.listed(bad[name])})."
     notes, questions = apply_missing_codes(values[:, : len(names)], names, origin.options.missing_codes)
     origin.notes += notes

@@ -1,4 +1,4 @@
-"""Times in the names of columns: dates, years, months or quarters across the top of a table, or counted steps."""
+"""Times in the names of columns: dates, years, months or quarters across the top of a table, or step numbers."""
 
 from __future__ import annotations
 

@@ -242,7 +242,9 @@ class TextNumbers:
         if self._bounds:
             total, example = self._bounds.total(), min(self._bounds)
             how = {"half": "half the limit", "missing": "missing"}.get(self._censored, "the limit itself")
-            beyond = f"{total:,} value{'s are' if total > 1 else ' is'} given only as beyond a limit, such as {example}"
+            beyond = (
+                f"{total:,} value{'s are' if total > 1 else ' is'} censored (given only as a limit), such as {example}"
+            )
             notes.append(f"{name}: {beyond}; read as {how}.")
             answers = tuple(
                 Answer(title, {"censored": key}) for key, title in _CENSORED.items() if key != self._censored
@@ -271,8 +273,8 @@ def _answers(field: str, titles: dict[str, str], first: bool) -> tuple[Answer, .
 def inexact_note(name: str) -> str:
     """That a column has integers which float64 can't represent."""
     return (
-        f"{name}: integers beyond {EXACT:,} are rounded to about 16 digits; if they identify something, they are "
-        "no numbers to learn from."
+        f"{name}: integers beyond {EXACT:,} are rounded to about 16 digits; if they are identifiers, "
+        "leave the column out."
     )
 
 

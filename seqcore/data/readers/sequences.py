@@ -238,7 +238,7 @@ def _steps_across(columns: Columns, origin: Origin, reading: Reading, roles: Rol
     if not numbers:
         raise DataError(f"{origin.name}: there is no numeric column, only text; add a column for each step")
     if left:
-        origin.notes.append(f"Columns left out (no steps): {listed(left, 8)}.")
-        roles.take(left, "ignore", "no step")
+        origin.notes.append(f"Columns left out (not steps): {listed(left, 8)}.")
+        roles.take(left, "ignore", "not a step")
     roles.take(numbers, "value", "a step of each sequence")
     return numbers

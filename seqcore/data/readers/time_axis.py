@@ -1,4 +1,4 @@
-"""Which columns of a file are its time, and the times or counted steps that they give."""
+"""Which columns of a file are its time, and the times or step numbers that they give."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class _Finder(TimeColumns):
             (name,), None, main.steps, name, main.score, {name: main.score}, {name: main.reason}, main.notes
         )
         if parsed is None:
-            doubt = (_doubt(name, "value", "counted steps"),) if main.score < 0.8 else ()
+            doubt = (_doubt(name, "value", "step numbers"),) if main.score < 0.8 else ()
             return replace(axis, questions=doubt), main.score - 0.3
         axis = replace(
             axis, times=parsed.times, notes=parsed.notes, questions=parsed.questions, fixed_offset=parsed.fixed
@@ -323,6 +323,6 @@ def _title(kind: str) -> str:
 
 def _doubt(name: str, other: str, what: str) -> Question:
     return Question(
-        f"Column {name} was taken for {what}; choose another role if that is wrong.",
+        f"Column {name} was read as {what}; choose another role if that is wrong.",
         tuple(Answer(f"{name}: {role}", {"columns": {name: role}}) for role in (other, "ignore")),
     )

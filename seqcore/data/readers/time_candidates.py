@@ -1,4 +1,4 @@
-"""Single columns of a file that may be its time: dates, numbers with a calendar, and counted steps; keys of series."""
+"""Single columns of a file that may be its time: dates, numbers with a calendar, and step numbers; keys of series."""
 
 from __future__ import annotations
 
@@ -86,9 +86,7 @@ class TimeColumns:
         if main is None:
             message = f"{example_of(self.columns[name])!r} is not a known date format; write dates as 2024-01-31"
             if _is_numeric(self.columns[name], self.origin.decimal):
-                message = (
-                    "its numbers are no dates, and no steps either because some repeat or are missing; correct them"
-                )
+                message = "its numbers are neither dates nor steps, because some repeat or are missing; correct them"
             raise self.origin.error(name, f"{message}, or choose another column")
         return main
 

@@ -40,12 +40,12 @@ FINER = {  # the parts that complete a time of this precision
     "month": ("day",),
     "day": ("clock",),
     "week": ("weekday",),
-    "time": ("half of the day", "minute"),
+    "time": ("AM/PM marker", "minute"),
     "minute": ("second",),
 }
 _RANGES = {  # of numbers: first and last; those that hold all of them need no usual name
     "month": (1, 12), "quarter": (1, 4), "half": (1, 2), "week": (1, 53), "day of year": (1, 366), "day": (1, 31),
-    "weekday": (1, 7), "minute": (0, 59), "second": (0, 59), "half of the day": (0, 1),
+    "weekday": (1, 7), "minute": (0, 59), "second": (0, 59), "AM/PM marker": (0, 1),
 }  # fmt: skip
 _NAMES = {
     "month": (
@@ -62,7 +62,7 @@ _NAMES = {
     "weekday": r"weekday|wday|dow|day of week|day|wochentag",
     "minute": r"minutes?|m|mm|mn|mins?|mi|minuten|minuto|minuut|мин",
     "second": r"seconds?|s|secs?|sekunden?|segundo|seconde|ss",
-    "half of the day": r"am pm|ampm|meridian|half",
+    "AM/PM marker": r"am pm|ampm|meridian|half",
     "clock": (
         r".*\b(hours?|hrs?|h|hh|hhmm|hod|stunden?|std|heures?|horas?|ora|ore|uur|uhr|uhrzeit|zeit|time|clock|tid|tijd|"
         r"timme|godz|godzina|hodina|saat|час|время|sp|settlement|period|periodo|periode|intervals?|ptu|mtu|slot|he|hb|"
@@ -128,7 +128,7 @@ class TimePart:
             return *year_days(year, values), "day"
         if self.kind == "day":
             return *calendar_days(year, month, values), "day"
-        if self.kind == "half of the day":
+        if self.kind == "AM/PM marker":
             days, noon = times.astype("datetime64[D]"), np.timedelta64(DAY // 2, "ns")
             hours = times - days
             return days + hours % noon + values * noon, hours <= noon + np.timedelta64(HOUR - 1, "ns"), "time"
@@ -169,7 +169,7 @@ def _read_texts(name: str, texts: pa.Array, kind: str, hinted: bool, places: Who
     if kind == "month" and all(month_of_name(text) for text in texts.to_pylist()):
         months = np.array([month_of_name(text) for text in texts.to_pylist()], dtype=np.int64)
         return TimePart(kind, months[places], certain=True, hinted=hinted)
-    if kind == "half of the day":
+    if kind == "AM/PM marker":
         halves = [text.replace(".", "").replace(" ", "") for text in texts.to_pylist()]
         afternoon = np.array([half == "pm" for half in halves], dtype=np.int64)
         return TimePart(kind, afternoon[places], certain=True, hinted=hinted) if {*halves} <= {"am", "pm"} else None

@@ -1,4 +1,4 @@
-"""Wide tables: dates, years, months or counted steps across the top, and one series per row."""
+"""Wide tables: dates, years, months or step numbers across the top, and one series per row."""
 
 from __future__ import annotations
 

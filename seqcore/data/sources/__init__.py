@@ -40,7 +40,7 @@ SOURCES: dict[str, SourceEntry] = {
     "weather": SourceEntry(
         "Daily weather",
         "Daily weather in Seattle from 2012 to 2015: maximum and minimum temperature (degrees Celsius), "
-        "precipitation (mm) and wind (m/s). Data by NOAA, public domain, from the vega-datasets package (MIT).",
+        "precipitation (mm) and wind (m/s). Data from NOAA, public domain, from the vega-datasets package (MIT).",
         f"{__name__}.weather:Weather",
     ),
     "adding-problem": SourceEntry(

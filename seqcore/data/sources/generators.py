@@ -137,7 +137,7 @@ class SineCosine(Source):
 class Alphabet(Source):
     """The letters in order: a, b, c, ..."""
 
-    letters: int = setting(26, "Number of letters, from a.", minimum=2, maximum=26, basic=True)
+    letters: int = setting(26, "Number of letters, starting with a.", minimum=2, maximum=26, basic=True)
     repeats: int = setting(20, "Repetitions of the alphabet.", minimum=1, maximum=100_000, basic=True)
     cyclic: bool = setting(
         True, "Whether a follows the last letter. If not, each repetition is a separate sequence.", basic=True

@@ -97,7 +97,7 @@ class CopyMemory(Source):
     def memory_distance(self) -> MemoryDistance:
         """From the step that a letter is predicted at to that letter."""
         distance = self.delay + self.remembered
-        return MemoryDistance(distance, distance, "each letter is repeated so many steps later")
+        return MemoryDistance(distance, distance, "each letter is repeated that many steps later")
 
     def forced_fields(self) -> dict[str, Any]:
         """A prediction at every step of the whole sequence, scored after the cue."""

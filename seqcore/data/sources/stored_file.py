@@ -121,13 +121,13 @@ class FileOptions(Source):
     )
     censored: str = setting(
         "limit",
-        "How to read values that are given only as beyond a limit, such as <1 or >1000.",
+        "How to read censored values, which are given only as a limit, such as <1 or >1000.",
         choices=[
             ("limit", "Limit", "<1 is 1."),
             ("half", "Half the limit", "<1 is 0.5."),
             ("missing", "Missing", "<1 is a missing value."),
         ],
-        title="Values beyond a limit",
+        title="Censored values",
     )
     skip_rows: OptionalInt = setting(
         None,
@@ -197,11 +197,7 @@ class FileOptions(Source):
         "auto",
         "Handling of time steps that are missing from a regular calendar.",
         choices=[
-            (
-                "auto",
-                "Automatic",
-                "Insert rows if at most a tenth is missing and data.missing fills them.",
-            ),
+            ("auto", "Automatic", "Insert rows if at most a tenth is missing and data.missing fills them."),
             ("insert", "Insert", "Insert rows of missing values in every regular series."),
             ("leave", "Leave out", "Report them: rows are consecutive; forecasts leave out days that never occur."),
         ],
@@ -210,8 +206,8 @@ class FileOptions(Source):
 
     missing_codes: str = setting(
         "auto",
-        "Numbers that mean missing, as in -200, 999.9; auto: name values that may be such codes, and keep them; none: "
-        "keep all numbers.",
+        "Numbers that mean missing, as in -200, 999.9; auto: report values that may be such codes, and keep them; "
+        "none: keep all numbers.",
     )
 
     @field_validator("missing_codes", mode="before")

@@ -85,7 +85,7 @@ BASELINES: dict[str, Baseline] = {
         task="classification",
         fit=f"{_HERE}.most_frequent:count_classes",
     ),
-    "nearest_neighbor": Baseline(
+    "nearest_neighbour": Baseline(  # as stores of earlier versions spell it
         "Nearest neighbor",
         "the class of the most similar training sequence",
         f"{_HERE}.nearest_neighbor:nearest_classes",
@@ -108,7 +108,7 @@ def fit_baselines(task: str, dataset: Any) -> dict[str, NDArray[Any]]:
     return {name: array for fit in fits for name, array in load(fit)(dataset).items()}
 
 
-@decoding("what the baselines learned")
+@decoding("the fitted state of the baselines")
 def facts_for(data: NumericDataset, codec: NumericCodec) -> dict[str, NDArray[Any]]:
     """The fitted arrays for the series of this table; for a new series, from the rows that its scale was fitted on."""
     facts = dict(codec.fitted)

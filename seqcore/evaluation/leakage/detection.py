@@ -103,7 +103,7 @@ def _shuffled(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Find
 
 
 def _unsorted(table: Table) -> str:
-    """Where time stamps decrease within a series; empty where they don't."""
+    """Where timestamps decrease within a series; empty where they don't."""
     assert table.times is not None
     steps = np.diff(table.times.astype("datetime64[ns]").astype(np.int64))
     steps[table.offsets[1:-1][table.offsets[1:-1] > 0] - 1] = 0
@@ -134,7 +134,7 @@ def _is_shuffled_index(values: Values) -> bool:
 
 
 def _interleaved(table: Table, bounds: Bounds) -> str:
-    """How many held-out sequences with time stamps begin before the training split ends; empty for few."""
+    """How many held-out sequences with timestamps begin before the training split ends; empty for few."""
     if table.times is None:
         return ""
     times = table.times
@@ -216,7 +216,7 @@ def _repeated(table: Table, config: DataConfig, bounds: Bounds) -> Iterator[Find
     if table.independent or not table.tabular or len(table) > MOST_ROWS:
         return
     if table.times is not None and len(table.lengths) == 1:
-        return  # time stamps are unique
+        return  # timestamps are unique
     columns = sorted({c for group in _used(table, config) for c in group})
     trained = fingerprint_rows(table, columns, bounds["train"], RUN, dated=True)
     if table.times is None and len(np.unique(trained.numbers)) < 0.98 * len(trained.numbers):

@@ -90,7 +90,7 @@ def test_one_replica_is_looked_into(capsys: pytest.CaptureFixture[str], store: P
     assert zero["arrays"] != one["arrays"]
     assert one["replica"] == 1
     line = refusal(capsys, store, "latest")
-    assert line == "replica: this run has 2 models with a seed each; choose one with --replica, from 0 to 1"
+    assert line == "replica: this run has 2 models, one for each seed; choose one with --replica, from 0 to 1"
 
 
 @pytest.mark.parametrize(

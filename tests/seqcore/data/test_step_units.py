@@ -11,11 +11,11 @@ from seqcore.data.table import Table, symbol_table
 
 
 def test_a_row_is_called_by_what_it_is() -> None:
-    words = symbol_table([["a", "fine", "film"]], separator=" ", independent=True)
+    words = symbol_table([["a", "fine", "video"]], separator=" ", independent=True)
     letters = symbol_table([list("abc")], independent=True)
-    films = Table(np.zeros((3, 4)), ("1", "2", "3", "4"), frame=(2, 2))
+    videos = Table(np.zeros((3, 4)), ("1", "2", "3", "4"), frame=(2, 2))
     sounds = sound_table([Sound(16_000, np.sin(np.arange(8_000) / 5).astype(np.float32))])
-    named = [table.unit.span(7, 12) for table in (words, letters, films, sounds)]
+    named = [table.unit.span(7, 12) for table in (words, letters, videos, sounds)]
     assert named == ["7 to 12 words", "7 to 12 characters", "7 to 12 frames", "0.07 to 0.12 s"]
     assert Table(np.zeros((3, 1)), ("a",)).unit.counted(1) == "1 row"
 

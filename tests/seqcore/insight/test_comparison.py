@@ -30,7 +30,7 @@ from seqcore.results import (
     TranslationView,
 )
 from seqcore.results.answers import AnswersView
-from seqcore.results.predictions import FilmsView, PredictionsView
+from seqcore.results.predictions import PredictionsView, VideosView
 
 BASE = Experiment.make()
 
@@ -175,7 +175,7 @@ class TestSideBySide:
         translated = side_by_side(["a", "b"], sentences)
         assert isinstance(translated, AnswersView)
         assert translated.right == [1, 0]
-        films = [FramesView(np.full((n, 2, 2), 0.5), truth=np.ones((n, 2, 2))) for n in (3, 4)]
-        film = side_by_side(["a", "b"], films)
-        assert isinstance(film, FilmsView)
-        assert film.predictions.shape == (2, 3, 2, 2)
+        videos = [FramesView(np.full((n, 2, 2), 0.5), truth=np.ones((n, 2, 2))) for n in (3, 4)]
+        video = side_by_side(["a", "b"], videos)
+        assert isinstance(video, VideosView)
+        assert video.predictions.shape == (2, 3, 2, 2)

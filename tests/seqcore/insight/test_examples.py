@@ -1,4 +1,4 @@
-"""Examples to look into a model with: every task, and what is wrong with a split, a number or a text."""
+"""Examples to inspect a model with: every task, and what is wrong with a split, a number or a text."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ def test_several_seeds_are_looked_into_one_by_one() -> None:
     models = Replicated([predictor.model, predictor.model])
     both = Predictor(several, type(predictor.task)(several), predictor.codec(), models, 0, 0)
     example = load_example(predictor, table, "train", 0)
-    with pytest.raises(PredictionError, match="this run has 2 models with a seed each; choose one, from 0 to 1"):
+    with pytest.raises(PredictionError, match="this run has 2 models, one for each seed; choose one, from 0 to 1"):
         probe(both, example)
     own = probe(both.replica(1), example).arrays["hidden_state"]
     assert own == pytest.approx(probe(predictor, example).arrays["hidden_state"])

@@ -150,7 +150,9 @@ def test_a_span_that_is_not_there_or_chooses_no_unit_is_refused() -> None:
     examples = load_examples(predictor, table, "train", 2)
     with pytest.raises(PredictionError, match=r"^span: 5:64 is not allowed; use two steps from 0 to 63$"):
         similar(predictor, examples[0], examples, (5, 64))
-    with pytest.raises(PredictionError, match="no unit is at least 1 at each step of the span; the highest that one"):
+    with pytest.raises(
+        PredictionError, match="no unit is at least 1 at each step of the span; the highest value that any unit keeps"
+    ):
         similar(predictor, examples[0], examples, (5, 6), threshold=1.0)
 
 

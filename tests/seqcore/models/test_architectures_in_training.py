@@ -180,7 +180,8 @@ def test_links_toml_and_forms_hold_its_options(name: str) -> None:
         if s.kind == "switch":
             other = not s.default
         if other is None and s.kind in ("whole", "number"):
-            other = s.minimum if s.minimum is not None and s.minimum != s.default else (s.default or 1) + 1
+            bounds = [s.maximum, None if s.exclusive_minimum else s.minimum]
+            other = next((b for b in reversed(bounds) if b not in (None, s.default)), (s.default or 1) + 1)
         if other is not None:
             changed = changed.with_changes({s.path: other})
     assert (changed != experiment) == bool(own)

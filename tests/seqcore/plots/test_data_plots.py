@@ -115,10 +115,10 @@ def test_many_columns_are_a_map_and_frames_a_video() -> None:
     assert len(wide.names) == 8
     assert wide.omitted == "12 more classes"
     assert all(e.values.shape == (200, 12) for e in wide.examples)
-    film = examples_info(sequences(256, frame=(16, 16), labels=classes(40, 2)), **HELD_OUT)
-    assert film.kind == "videos"
-    assert film.examples[0].values.shape == (16, 8 * 17 - 1)
-    assert len(plot_examples(film).data) == 2
+    video = examples_info(sequences(256, frame=(16, 16), labels=classes(40, 2)), **HELD_OUT)
+    assert video.kind == "videos"
+    assert video.examples[0].values.shape == (16, 8 * 17 - 1)
+    assert len(plot_examples(video).data) == 2
     one = Table(np.random.default_rng(0).random((100, 64)), tuple(map(str, range(64))), frame=(8, 8))
     assert list(examples_info(one, **HELD_OUT).names) == ["training", "validation", "test"]
 

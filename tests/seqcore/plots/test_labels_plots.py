@@ -102,8 +102,8 @@ def test_one_sequence_stands_below_what_was_seen_on_the_same_steps() -> None:
     assert sum(trace.stackgroup is not None for trace in figure.data) == 3
     wide = plot_labels(labels_info(view(1, signals=(np.zeros((5, 40)),))))
     assert any(trace.type == "heatmap" for trace in wide.data)
-    words = plot_labels(labels_info(view(1, signals=(), symbols=(("it", "was", "a", "good", "film"),))))
-    assert words.data[0].text == ("it", "was", "a", "good", "film")
+    words = plot_labels(labels_info(view(1, signals=(), symbols=(("it", "was", "a", "good", "video"),))))
+    assert words.data[0].text == ("it", "was", "a", "good", "video")
 
 
 def test_the_truth_is_marked_in_its_own_color() -> None:

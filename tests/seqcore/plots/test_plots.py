@@ -123,7 +123,7 @@ class TestLoss:
         figure = plot_loss(loss_info([1, 2], [1.0, 0.5], [epoch(1, 0.4)], logarithmic=logarithmic))
         assert figure.layout.yaxis.type == kind
         assert figure.layout.yaxis.title.text == "loss"
-        assert figure.layout.xaxis.title.text == "optimizer step"
+        assert figure.layout.xaxis.title.text == "training step"
         assert by_name(figure, "training").line.color == COLORS["training"][0]
         assert by_name(figure, "validation").line.color == COLORS["validation"][0]
         assert {t.line.width for t in figure.data if t.mode == "lines"} == {LINE_WIDTH}

@@ -24,8 +24,8 @@ SERVER = os.environ.get("SEQCORE_TEST_POSTGRESQL", "")  # URL of a database on a
 
 
 @pytest.fixture(params=["sqlite", "postgresql"] if SERVER else ["sqlite"])
-def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str | Path:
-    """Where a store on every kind of database that there is here may lie."""
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty store on every kind of database that there is here."""
     url: str | Path = tmp_path / "runs"
     if request.param == "postgresql":
         from sqlalchemy import create_engine
@@ -37,13 +37,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
             connection.exec_driver_sql(f"CREATE DATABASE {name}")
         server.dispose()
         url = f"{SERVER.rpartition('/')[0]}/{name}"
-    return url
-
-
-@pytest.fixture
-def store(address: str | Path) -> Iterator[Store]:
-    """An empty store on every kind of database that there is here."""
-    opened = Store(address)
+    opened = Store(url)
     yield opened
     opened.close()
 

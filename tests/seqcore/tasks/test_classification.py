@@ -26,7 +26,7 @@ from seqcore.training.control import Control
 from seqcore.training.fit import check, fit
 
 CPU = torch.device("cpu")
-FILL = ("the", "a", "film", "was", "very", "is", "it")
+FILL = ("the", "a", "video", "was", "very", "is", "it")
 GOOD, BAD = ("good", "great", "fine", "nice"), ("bad", "awful", "poor", "dull")
 
 
@@ -156,7 +156,7 @@ def test_numeric_sequences_are_classified_better_than_baselines(
     assert (started.reference_baseline, started.metric, started.unit) == ("majority", "accuracy", "sequence")
     end = last(events)
     assert end.metrics["test_accuracy"] > 0.85 > end.baselines["majority"]["test_accuracy"]
-    assert set(end.baselines["nearest_neighbor"]) >= {"val_accuracy", "test_accuracy", "test_macro_f1"}
+    assert set(end.baselines["nearest_neighbour"]) >= {"val_accuracy", "test_accuracy", "test_macro_f1"}
     assert {"train_loss", "val_loss", "test_loss", "test_macro_f1"} <= set(end.metrics)
 
 
@@ -165,14 +165,14 @@ def test_texts_are_classified(both_ways: bool) -> None:
     e = experiment(**{"training.epochs": 12, "model.bidirectional": both_ways, "training.learning_rate": 0.02})
     events, content = run(e, reviews(240))
     assert last(events).metrics["test_accuracy"] > 0.9
-    view = Predictor.from_checkpoint(content).predict("the film was awful")
+    view = Predictor.from_checkpoint(content).predict("the video was awful")
     assert isinstance(view, LabelsView)
     assert view.predictions == ("against",)
-    assert view.symbols == (("the", "film", "was", "awful"),)
-    assert (view.x_title, view.texts) == ("word", ("the film was awful",))
+    assert view.symbols == (("the", "video", "was", "awful"),)
+    assert (view.x_title, view.texts) == ("word", ("the video was awful",))
     table = view.to_csv().splitlines()
     assert table[0].startswith("sequence,text,predicted")
-    assert table[1].startswith("1,the film was awful,against")
+    assert table[1].startswith("1,the video was awful,against")
     note = Predictor.from_checkpoint(content).check_input("awful " * 90)[0].message
     assert note is not None
     assert "has 90 words" in note

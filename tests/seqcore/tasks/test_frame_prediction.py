@@ -19,7 +19,7 @@ from seqcore.training.fit import fit
 CLEAN = {"noise": 0.0, "clutter": 0, "samples": 96}
 
 
-def films(table: Table) -> np.ndarray:
+def videos(table: Table) -> np.ndarray:
     """[S, T, 16, 16]"""
     return table.values.reshape(len(table.lengths), -1, SIDE, SIDE)
 
@@ -48,14 +48,14 @@ def test_a_shape_moves_as_its_label_says() -> None:
     table = MovingShapes(**CLEAN, frames=5).table()
     assert table.labels is not None
     assert set(table.labels.tolist()) == set(DIRECTIONS)
-    middle = centers(films(table))
+    middle = centers(videos(table))
     for way, label in zip(middle[:, -1] - middle[:, 0], table.labels, strict=True):
         assert np.allclose(way / np.hypot(*way), DIRECTIONS[label], atol=0.35)
 
 
 def test_the_position_of_a_shape_does_not_determine_its_direction() -> None:
     table = MovingShapes(**(CLEAN | {"samples": 800})).table()
-    middle = centers(films(table))[:, 6]
+    middle = centers(videos(table))[:, 6]
     means = np.array([middle[table.labels == label].mean(axis=0) for label in DIRECTIONS])
     assert np.abs(means - means.mean(axis=0)).max() < 1.2
 
@@ -64,24 +64,24 @@ def test_shapes_grow_and_shrink_and_turn_on_the_spot() -> None:
     table = TurningShapes(**(CLEAN | {"samples": 240})).table()
     assert table.labels is not None
     assert set(table.labels.tolist()) == {*DIRECTIONS, *CHANGES}
-    light = films(table).sum(axis=(2, 3))
+    light = videos(table).sum(axis=(2, 3))
     assert (light[table.labels == "growing", -1] > 1.2 * light[table.labels == "growing", 0]).all()
     assert (light[table.labels == "shrinking", -1] < 0.85 * light[table.labels == "shrinking", 0]).all()
     turning = np.isin(table.labels, ["turning left", "turning right"])
-    moved = np.abs(films(table)[turning, -1] - films(table)[turning, 0]).mean(axis=(1, 2))
+    moved = np.abs(videos(table)[turning, -1] - videos(table)[turning, 0]).mean(axis=(1, 2))
     assert (moved > 0.01).all()
 
 
 def test_a_shape_stays_in_the_frame_and_bounces() -> None:
     table = BouncingShapes(samples=40, frames=60, noise=0.0).table()
-    way = np.diff(centers(films(table)), axis=1)
+    way = np.diff(centers(videos(table)), axis=1)
     assert (np.abs(way) < 1.3).all()
     turns = (np.sign(way[:, 1:]) * np.sign(way[:, :-1]) < 0).sum(axis=(1, 2))
     assert turns.min() >= 2
 
 
 def test_clutter_and_noise_are_added() -> None:
-    clean, hidden = (films(MovingShapes(samples=50, noise=n, clutter=c).table()) for n, c in ((0.0, 0), (0.2, 6)))
+    clean, hidden = (videos(MovingShapes(samples=50, noise=n, clutter=c).table()) for n, c in ((0.0, 0), (0.2, 6)))
     assert hidden.mean() > 1.5 * clean.mean()
 
 
@@ -129,7 +129,7 @@ def test_a_frame_model_takes_frames_and_predicts_a_frame(predictor: Predictor) -
 
 def test_predicted_frames_can_be_played_beside_the_truth() -> None:
     rng = np.random.default_rng(0)
-    view = FramesView(rng.random((20, 4, 5)), rng.random((20, 4, 5)), rng.random((6, 4, 5)), title="A film")
+    view = FramesView(rng.random((20, 4, 5)), rng.random((20, 4, 5)), rng.random((6, 4, 5)), title="A video")
     info = frames_info(view)
     assert info.moments.tolist() == [-3, -2, -1, 0, *range(1, 21)]
     assert len(info.strip) == 4 + MOST_AHEAD

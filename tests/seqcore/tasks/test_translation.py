@@ -146,18 +146,21 @@ def test_beam_search_is_never_worse_than_greedy_decoding(attention: str) -> None
         assert all(b.score >= a.score - 1e-5 for a, b in zip(greedy, wide, strict=True))
 
 
-def test_the_score_of_a_translation_is_the_sum_of_its_words() -> None:
-    net = model("multiplicative")
+@pytest.mark.parametrize("beam", [1, 4])
+def test_the_score_of_a_translation_is_the_sum_of_its_words_by_its_length(
+    learned: tuple[Finished, Predictor], beam: int
+) -> None:
+    net = learned[1].model
+    assert isinstance(net, EncoderDecoder)
+    sentence = torch.tensor([[1, 2, 3]])
+    found = beam_search(net, sentence, None, beam=beam)[0]
+    assert 0 < len(found.codes) < 10  # it ends, and not at once
+    words = [*found.codes, net.end]
     with torch.no_grad():
-        net.head.bias[15] += 1.0  # so that it ends
-    for beam in (1, 4):
-        found = beam_search(net, LONG, None, beam=beam)[0]
-        assert len(found.codes) < 20
-        given = torch.tensor([[15, *found.codes]])
-        scores = torch.log_softmax(net(LONG, None, None, given)[0][0].detach().double(), dim=-1)
-        words = [*found.codes, 15]
-        total = sum(float(scores[i, code]) for i, code in enumerate(words))
-        assert found.score == pytest.approx(total / ((5 + len(words)) / 6) ** 0.6, abs=1e-4)
+        outputs = net(sentence, None, None, torch.tensor([[net.end, *found.codes]]))[0][0]
+    scores = torch.log_softmax(outputs.double(), dim=-1)
+    total = sum(float(scores[i, code]) for i, code in enumerate(words))
+    assert found.score == pytest.approx(total / ((5 + len(words)) / 6) ** 0.6, abs=1e-4)
 
 
 def test_the_unknown_token_is_only_generated_for_unknown_words() -> None:

@@ -16,6 +16,7 @@ from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.inference.predictor import Predictor
 from seqcore.models import MODELS, capabilities_of
 from seqcore.models.direct import DividedGradients
+from seqcore.models.mingru import MinGRU
 from seqcore.models.replicated import Replicated
 from seqcore.results import LabelsView, SeriesView, SymbolsView
 from seqcore.tasks import TASKS
@@ -136,6 +137,27 @@ def assert_equal_to_lone_seeds(experiment: Experiment) -> None:
 )
 def test_every_architecture_trains_as_with_each_seed_alone(name: str, kind: str) -> None:
     assert_equal_to_lone_seeds(plan(name, kind, training__replicas=2, training__seed=3))
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_frozen_weights_stay_as_each_seed_drew_them(monkeypatch: pytest.MonkeyPatch, optimizer: str) -> None:
+    build = MinGRU.__init__
+
+    def with_a_frozen_layer(self: MinGRU, *arguments: Any) -> None:
+        build(self, *arguments)
+        next(self.parameters()).requires_grad_(False)
+
+    monkeypatch.setattr(MinGRU, "__init__", with_a_frozen_layer)
+    changes = {"training__optimizer": optimizer, "training__weight_decay": 0.1, "training__clip_norm": 0.1}
+    experiment = plan("mingru", "forecast", training__replicas=2, **changes)
+    assert_equal_to_lone_seeds(experiment)
+    state = fresh(experiment)
+    name, drawn = next((name, w.detach().clone()) for name, w in state.model.base.named_parameters())  # type: ignore[union-attr, operator]
+    assert not torch.equal(drawn[0], drawn[1])
+    steps_of(state)
+    assert torch.equal(state.model.state_dict()[name], drawn)
+    assert not next(state.model.alone(1).parameters()).requires_grad  # type: ignore[operator]
 
 
 @pytest.mark.usefixtures("float64")

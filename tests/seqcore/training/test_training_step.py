@@ -205,9 +205,15 @@ def test_resuming_with_another_experiment_is_refused_or_recorded() -> None:
     for path, value in (("model.hidden_size", 9), ("training.optimizer", "sgd"), ("data.window", 7)):
         with pytest.raises(ExperimentError, match=rf"{path}: .* differs from the checkpoint's .*; start a new run"):
             list(fit(experiment.with_changes({path: value}), resume=content))
+    for path, value in (("data.source", "ramp"), ("model.architecture", "rnn")):
+        with pytest.raises(ExperimentError) as refused:
+            list(fit(experiment.with_changes({path: value}), resume=content))
+        assert [line.partition(":")[0] for line in refused.value.lines] == [path]
     longer = experiment.with_changes({"training.epochs": 4, "training.threads": 1})
     more = list(fit(longer, resume=content))
     assert [change.changes for change in of(more, Changed)] == [{"training.epochs": 4}]
     assert of(more, Finished)[0].epochs == 4
-    replay = [Changed(step=0, changes={"training.epochs": 4})]
+    replay = [Changed(step=0, changes={"training.epochs": 4}, before={"training.epochs": 2})]
     assert not of(fit(longer, resume=content, changes=replay), Changed)
+    other = experiment.with_changes({"training.epochs": 5})
+    assert [c.changes for c in of(fit(other, resume=content, changes=replay), Changed)] == [{"training.epochs": 5}]

@@ -114,7 +114,7 @@ def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
 
 def _add(cases: _Cases, text: str, header: _Header, where: str) -> None:
     """Add one line. DataError if it doesn't fit the others."""
-    parts = re.split(r":(?![^()]*\))" if header.timestamps else ":", text)  # time stamps may contain colons
+    parts = re.split(r":(?![^()]*\))" if header.timestamps else ":", text)  # timestamps may contain colons
     if header.labeled or (header.labeled is None and len(parts) > 1 and not _is_values(parts[-1])):
         label = parts.pop().strip()
         if label in ("", "?"):

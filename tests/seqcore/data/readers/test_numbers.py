@@ -141,11 +141,11 @@ def test_a_number_that_can_be_two_is_asked_about() -> None:
 
 
 @pytest.mark.parametrize(("censored", "value"), [("limit", 1.0), ("half", 0.5), ("missing", np.nan)])
-def test_a_value_beyond_a_limit_is_read_and_said_as_chosen(censored: str, value: float) -> None:
+def test_a_censored_value_is_read_and_reported_as_chosen(censored: str, value: float) -> None:
     table = column(["<1", "3", "4", "<1", "70"], censored=censored)
     np.testing.assert_array_equal(table.values[:, 0], [value, 3, 4, value, 70])
-    assert any(note.startswith("v: 2 values are given only as beyond a limit, such as <1") for note in table.notes)
-    (question,) = (q for q in table.report.questions if "beyond a limit" in q.sentence)
+    assert any(note.startswith("v: 2 values are censored (given only as a limit), such as <1") for note in table.notes)
+    (question,) = (q for q in table.report.questions if "given only as a limit" in q.sentence)
     assert {"censored": censored} not in [answer.options for answer in question.answers]
     assert len(question.answers) == 2
 

@@ -198,7 +198,7 @@ def test_the_date_column_can_be_chosen_or_refused() -> None:
         "sales.csv: there is no column 'dya' for the dates; did you mean day?",
     )
     unsteady = text + "2024-05-03,2024-01-03,2\n"
-    assert "column v: its numbers are no dates, and no steps either" in lines_of(unsteady, date_column="v")[0]
+    assert "column v: its numbers are neither dates nor steps" in lines_of(unsteady, date_column="v")[0]
 
 
 def test_a_time_of_day_in_a_column_of_its_own_belongs_to_the_date() -> None:
@@ -250,11 +250,11 @@ def test_what_cannot_be_used_is_one_clear_line(content: str | bytes, message: st
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("a,v\n1,1\n2,abc\n3,3\n4,4\n", "v: 1 cell is no finite number and read as missing: 'abc' (row 3)."),
-        ("a,v\n1,1\n2,inf\n3,3\n", "v: 1 cell is no finite number and read as missing: 'inf' (row 3)."),
-        ("a,v\n1,1\n2,1e999\n3,3\n", "v: 1 cell is no finite number and read as missing: "),
-        ("a;v\n1;1.000,5\n2;-Infinity\n3;2,5\n", "v: 1 cell is no finite number and read as missing: "),
-        ("a,v\n1,x\n2,2\n3,y\n4,4\n5,5\n", "v: 2 cells are no finite numbers and read as missing: 'x' (rows 2, 4)."),
+        ("a,v\n1,1\n2,abc\n3,3\n4,4\n", "v: 1 cell is not a finite number and read as missing: 'abc' (row 3)."),
+        ("a,v\n1,1\n2,inf\n3,3\n", "v: 1 cell is not a finite number and read as missing: 'inf' (row 3)."),
+        ("a,v\n1,1\n2,1e999\n3,3\n", "v: 1 cell is not a finite number and read as missing: "),
+        ("a;v\n1;1.000,5\n2;-Infinity\n3;2,5\n", "v: 1 cell is not a finite number and read as missing: "),
+        ("a,v\n1,x\n2,2\n3,y\n4,4\n5,5\n", "v: 2 cells are not finite numbers and read as missing: 'x' (rows 2, 4)."),
     ],
 )
 def test_a_cell_that_is_no_number_is_missing_and_said_with_its_row(text: str, note: str) -> None:

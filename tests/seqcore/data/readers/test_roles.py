@@ -195,7 +195,7 @@ class TestOddColumns:
         rows = [f"2024-01-{i + 1:02d},{'closed' if i % 9 == 8 else i * i % 7}" for i in range(28)]
         table = read("\n".join(["d,v", *rows]))
         assert (table.columns, int(np.isnan(table.values).sum())) == (("v",), 3)
-        assert "v: 3 cells are no finite numbers and read as missing: 'closed' (rows 10, 19, 28)." in table.notes
+        assert "v: 3 cells are not finite numbers and read as missing: 'closed' (rows 10, 19, 28)." in table.notes
 
     def test_booleans_are_numbers(self) -> None:
         table = read("d,on,v\n" + "".join(f"2024-01-{i + 1:02d},{['false', 'true'][i % 2]},{i * i % 7}\n"

@@ -23,7 +23,7 @@ def read(text: str, **options: str) -> Table:
         ALONE.replace("id,time,x,y,label", "id,dose,x,y,label"),
         "\n".join(",".join(c for i, c in enumerate(row.split(",")) if i != 1) for row in ALONE.split()),
     ],
-    ids=["a step", "no step by name", "no step"],
+    ids=["a step", "no step by name", "not a step"],
 )
 def test_long_form_with_a_row_for_each_id_is_not_one_sequence_a_row(text: str) -> None:
     with pytest.raises(DataError, match=r"^x.csv: each id has only 1 row.*set the series column to none"):

@@ -117,7 +117,7 @@ def test_the_user_decides() -> None:
     assert time_of(text, date_column="b").columns == ("b",)
     assert find_time(columns_of(text), origin(date_column="none")) is None
     assert find_time(columns_of(text), origin(), {"when": "ignore"}) is None
-    with pytest.raises(DataError, match="column a: its numbers are no dates, and no steps either"):
+    with pytest.raises(DataError, match="column a: its numbers are neither dates nor steps"):
         time_of(text, {"a": "time"})
     with pytest.raises(DataError, match="there is no column 'wen' for the dates; did you mean when"):
         time_of(text, date_column="wen")

@@ -9,16 +9,16 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from seqcore.plots.style import COLORS, apply_style, color_scale, empty_figure, hide_axes
-from seqcore.results.predictions import FilmsView
+from seqcore.results.predictions import VideosView
 from seqcore.results.thinning import evenly
 
-__all__ = ["FilmsInfo", "films_info", "plot_films"]
+__all__ = ["VideosInfo", "plot_videos", "videos_info"]
 
 MOST_FRAMES = 12
 _ROW = 76  # pixels
 
 
-class FilmsInfo(NamedTuple):
+class VideosInfo(NamedTuple):
     """What the figure shows: `sheet[rows, columns]` of all frames with gaps, and where names and numbers stand."""
 
     sheet: NDArray[np.float64]
@@ -28,22 +28,22 @@ class FilmsInfo(NamedTuple):
     title: str
 
 
-def films_info(view: FilmsView) -> FilmsInfo:
+def videos_info(view: VideosView) -> VideosInfo:
     """From a view: at most 12 frames, evenly spread."""
     _, count, height, width = view.predictions.shape
     kept = evenly(count, MOST_FRAMES)
-    films = ([] if view.truth is None else [view.truth]) + list(view.predictions)
+    videos = ([] if view.truth is None else [view.truth]) + list(view.predictions)
     names = ((),) if view.truth is None else (("truth",),)
-    sheet = np.full((len(films) * (height + 1) - 1, max(0, len(kept) * (width + 1) - 1)), np.nan)
-    for row, film in enumerate(films):
+    sheet = np.full((len(videos) * (height + 1) - 1, max(0, len(kept) * (width + 1) - 1)), np.nan)
+    for row, video in enumerate(videos):
         for column, frame in enumerate(kept.tolist()):
             top, left = row * (height + 1), column * (width + 1)
-            sheet[top : top + height, left : left + width] = film[frame]
+            sheet[top : top + height, left : left + width] = video[frame]
     numbers = tuple((kept + 1).tolist())
-    return FilmsInfo(sheet, (*names[0], *view.models), numbers, (height, width), view.title)
+    return VideosInfo(sheet, (*names[0], *view.models), numbers, (height, width), view.title)
 
 
-def plot_films(info: FilmsInfo, dark: bool = False) -> go.Figure:
+def plot_videos(info: VideosInfo, dark: bool = False) -> go.Figure:
     """The frames as one picture; names at the left, numbers below."""
     if not info.frames:
         return empty_figure(info.title, "no predicted frames", dark=dark)
