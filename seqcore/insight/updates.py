@@ -74,7 +74,7 @@ def _ratios(state: TrainingState) -> dict[str, float]:
     before = {name: weight.detach().clone() for name, weight in state.model.state_dict().items()}
     batch, continues = next(state.remaining_batches(), (None, None))
     if batch is None:  # at the end of an epoch
-        state.progress.epoch, state.progress.step_in_epoch = state.progress.epoch + 1, 0
+        state.begin_epoch()
         batch, continues = next(state.remaining_batches())
     state.model.train()
     train_step(state, batch, continues)

@@ -274,7 +274,7 @@ class ReplicatedState(TrainingState):
         Returns whether the median of the validation losses is the lowest so far.
         """
         p, r, training = self.progress, self.replicas, self.experiment.training
-        self._begin_epoch()
+        self.begin_epoch()
         r.loss_sum[:], r.windows[:] = 0.0, 0
         if "val_loss" not in scores.replicas:
             return False

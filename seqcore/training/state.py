@@ -315,7 +315,7 @@ class TrainingState:
         for name in names:
             self.__dict__.pop(name, None)
 
-    def _begin_epoch(self) -> None:
+    def begin_epoch(self) -> None:
         """After an epoch: none of the next one's windows are used, and a batch size that waited for it counts."""
         self.progress.begin_epoch()
         self._use_batch_size()
@@ -345,7 +345,7 @@ class TrainingState:
         """
         p, metrics = self.progress, scores.metrics
         p.loss_sum, p.windows = 0.0, 0
-        self._begin_epoch()
+        self.begin_epoch()
         if "val_loss" not in metrics:
             return False
         best = p.is_best(metrics)

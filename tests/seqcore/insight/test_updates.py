@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from seqcore.errors import PredictionError
-from seqcore.events import CheckpointReady
+from seqcore.events import CheckpointReady, SnapshotReady
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import recipe
 from seqcore.insight.updates import update_ratios
-from seqcore.training.checkpoint import unpack
+from seqcore.training.checkpoint import joined, unpack
+from seqcore.training.control import Control
 from seqcore.training.fit import fit, load_table
+from seqcore.training.snapshots import Snapshots
 from seqcore.training.state import TrainingState
 
 
@@ -50,6 +52,38 @@ def test_the_ratios_are_those_of_the_next_step_of_the_run(monkeypatch: pytest.Mo
         (full,) = [key for key in before if key.endswith(name)]
         expected = (after[full] - before[full]).double().norm() / before[full].double().norm()
         assert ratio == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"training.stateful": False, "training.shuffle": True}, {"training.stateful": False, "training.replicas": 2}],
+)
+def test_after_a_change_of_the_batch_size_every_ratio_is_that_of_the_next_step(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """At the end of its epoch, too, where the size that waited for the next one counts."""
+    experiment = small(**{"training.epochs": 4, "training.batch_size": 8, **changes})
+    control, kept = Control(), {}
+    monkeypatch.setattr(Snapshots, "due", property(lambda _: True))
+    for event in fit(experiment, control=control):
+        if isinstance(event, SnapshotReady):
+            kept[event.step] = joined(event.shared, event.content)
+            if event.step == 2:
+                control.change({"training.batch_size": 5})
+    weights = {step: unpack(content).group("model") for step, content in kept.items()}
+    view = update_ratios(kept.values(), load_table(experiment))
+    known = [step for step in kept if step + 1 in kept and step != 2]  # which is that before the change
+    assert len(known) > 12
+    for step in known:
+        ratios = view.ratios[view.model_steps.index(step)]
+        for name, ratio in zip(view.names, ratios.tolist(), strict=True):
+            (full,) = [key for key in weights[step] if key.endswith(name)]
+            before, after = (
+                weights[s][full].double().reshape(experiment.training.replicas, -1) for s in (step, step + 1)
+            )
+            assert ratio == pytest.approx(
+                float(((after - before).norm(dim=1) / before.norm(dim=1)).quantile(0.5)), rel=1e-6
+            )
 
 
 def test_the_callers_random_numbers_are_left_alone() -> None:
