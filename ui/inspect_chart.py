@@ -12,6 +12,7 @@ import streamlit as st
 from seqcore.errors import SeqcoreError
 from seqcore.plots import plot_view
 from seqcore.results import View
+from seqcore.results.formatting import capitalized
 from ui.inspect_context import Inspected
 from ui.live_chart import figure_text, live_chart
 from ui.session import escape
@@ -56,7 +57,7 @@ def plain(error: SeqcoreError) -> str:
     """An error's message without the name of the argument that it is about, as a sentence."""
     head, colon, rest = str(error).partition(": ")
     text = rest if colon and " " not in head else str(error)
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+    return f"{capitalized(text).removesuffix('.')}."
 
 
 def _draw(view: View, link: Callable[[View, go.Figure], None] | None) -> _Drawn:

@@ -18,6 +18,7 @@ from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run, Snapshot
 from ui import run_labels
 from ui.field_titles import by_titles
+from ui.inspect_chart import plain
 from ui.inspect_context import Inspected, load_predictor, load_table
 from ui.live_chart import figure_text, live_chart
 from ui.session import escape, store
@@ -93,13 +94,13 @@ def _by_lag(inspected: Inspected, others: tuple[str, ...]) -> None:
     try:
         views.append(inspected.find("gradient-by-lag", _lag_of_shown))
     except SeqcoreError as error:
-        st.info(escape(f"{run_labels.network(inspected.run)}: {_plain(error)}"))
+        st.info(escape(f"{run_labels.network(inspected.run)}: {plain(error)}"))
     for other in others:
         run = store().run(other)
         try:
             found = _lag_of_other(inspected, run, newest=at == _NEWEST)
         except SeqcoreError as error:
-            st.info(escape(f"{_name(run)}: {_plain(error)}"))
+            st.info(escape(f"{_name(run)}: {plain(error)}"))
             continue
         if found is None:
             st.info(escape(f"{_name(run)} has no weights yet."))
@@ -164,7 +165,7 @@ def _by_state(inspected: Inspected) -> dict[str, int]:
     try:
         view = inspected.find("state-gradients", _states)
     except SeqcoreError as error:
-        st.caption(escape(_plain(error)))
+        st.caption(escape(plain(error)))
         return {}
     name, layer = view.outermost
     choices = [(name, layer) for name in view.names for layer in range(len(view.layer_titles))]
@@ -221,7 +222,7 @@ def _by_input(inspected: Inspected) -> dict[str, int]:
     try:
         view = inspected.find("input-gradient", _inputs)
     except SeqcoreError as error:
-        st.caption(escape(_plain(error)))
+        st.caption(escape(plain(error)))
         return {}
     figure, height = inspected.find("input-gradient-figure", _inputs_figure)
     rows = view.summary()[1][:3]
@@ -239,10 +240,3 @@ def _inputs(inspected: Inspected) -> InputGradientView:
     from seqcore.insight.gradients import input_gradient
 
     return input_gradient(inspected.predictor, inspected.example)
-
-
-def _plain(error: SeqcoreError) -> str:
-    """An error's message without the name of the argument that it is about."""
-    message = str(error)
-    head, colon, rest = message.partition(": ")
-    return rest[:1].upper() + rest[1:] if colon and " " not in head else message

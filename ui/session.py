@@ -12,6 +12,7 @@ import streamlit as st
 
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.experiment.fields import Setting
+from seqcore.results.formatting import capitalized
 from seqcore.runs import service
 from seqcore.runs.records import Run
 from seqcore.runs.scheduler import Scheduler
@@ -127,7 +128,7 @@ def show_errors(*errors: SeqcoreError, settings: Iterable[Setting] = ()) -> None
     """
     for line in (line for error in errors for line in error.lines):
         message = line.removeprefix("input: ")
-        shown = line if message == line else message[:1].upper() + message[1:]
+        shown = line if message == line else capitalized(message)
         st.error(escape(by_titles(shown, settings)))
 
 

@@ -19,7 +19,7 @@ from seqcore.models import capabilities_of
 from seqcore.registry import load
 from seqcore.results.base import Values
 from seqcore.results.equations import EquationsView
-from seqcore.results.formatting import counted
+from seqcore.results.formatting import capitalized, counted
 from seqcore.results.internals import InternalsView
 from ui import run_labels
 from ui.assets import asset
@@ -200,4 +200,4 @@ def aligned(view: StateGradientsView, internals: InternalsView) -> Values:
 def _reason(error: SeqcoreError) -> str:
     """What went wrong, in a sentence, without the name of the field."""
     text = error.lines[0].partition(": ")[2] or error.lines[0]
-    return text[:1].upper() + text[1:].removesuffix(".") + "."
+    return capitalized(text).removesuffix(".") + "."

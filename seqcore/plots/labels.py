@@ -144,6 +144,7 @@ def _one(info: LabelsInfo, dark: bool) -> go.Figure:
     height = 300 + (150 if seen else 0) + (0 if info.areas else 12 * len(info.labels))
     apply_style(figure, dark=dark, title=info.title, height=height)
     figure.update_xaxes(title_text=_with_seeds(info), row=row, col=1)
+    figure.update_yaxes(title_text=_y_title(info), row=row, col=1)
     figure.update_layout(showlegend=info.areas, hovermode="x unified" if info.areas else "closest")
     if info.areas:
         figure.update_layout(margin={"t": 40 + (28 if info.title else 0)})
@@ -169,6 +170,7 @@ def _several(info: LabelsInfo, dark: bool) -> go.Figure:
         note.update(font={"size": 12, "color": color("warning", dark=dark) if wrong else quiet}, yshift=2)
     for column in range(1, _ACROSS + 1):
         figure.update_xaxes(title_text=_with_seeds(info), row=rows, col=column)
+    figure.update_yaxes(title_text=_y_title(info), col=1)
     figure.update_layout(showlegend=info.areas, hovermode="x unified" if info.areas else "closest")
     figure.update_layout(margin={"t": 62 + above + (28 if info.title else 0)}, legend={"y": 1.0, "yref": "container"})
     figure.update_layout(legend={"yanchor": "top", "y": 1.0 if not info.title else 1 - 30 / figure.layout.height})
@@ -178,6 +180,11 @@ def _several(info: LabelsInfo, dark: bool) -> go.Figure:
 def _with_seeds(info: LabelsInfo) -> str:
     """The title of the steps, and over how many seeds the probabilities are means."""
     return f"{info.x_title}; mean of {info.seeds} seeds" if info.seeds > 1 else info.x_title
+
+
+def _y_title(info: LabelsInfo) -> str:
+    """What is drawn over the steps: the probability as a height or, of many classes, as the color of a row each."""
+    return "probability" if info.areas else "class (color: probability)"
 
 
 def _heading(sequence: StepProbabilities) -> str:
@@ -270,7 +277,8 @@ def _draw_input(figure: go.Figure, info: LabelsInfo, sequence: StepProbabilities
             hovertemplate=f"{info.x_title} %{{x}}, " + "%{customdata}: %{z:.4g}<extra></extra>",
         )  # fmt: skip
         shown = evenly(len(names), _NAMED).tolist()
-        figure.update_yaxes(tickvals=shown, ticktext=[names[i] for i in shown], showgrid=False, row=1, col=1)
+        ticks = {"tickvals": shown, "ticktext": [names[i] for i in shown]}
+        figure.update_yaxes(title_text="input", showgrid=False, **ticks, row=1, col=1)
         return
     for channel in range(signal.shape[1]):
         steps, values = _at_least_two(sequence.steps, signal[:, channel])

@@ -98,7 +98,9 @@ def _bars(info: SymbolsInfo, dark: bool) -> go.Figure:
     title = f"probability after “{info.contexts[0]}” in %{over}{rest}"
     figure.update_xaxes(title_text=title, range=[0, 112 if info.low is None else 150])
     figure.update_xaxes(tickvals=[0, 25, 50, 75, 100])
-    figure.update_yaxes(type="category", autorange="reversed", showgrid=False, nticks=0, tickfont={"size": 14})
+    figure.update_yaxes(
+        title_text="next symbol", type="category", autorange="reversed", showgrid=False, nticks=0, tickfont={"size": 14}
+    )
     figure.update_layout(hovermode="closest", bargap=0.3)
     return figure
 

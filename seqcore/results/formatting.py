@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "capitalized",
     "counted",
     "enumerated",
     "format_duration",
@@ -68,6 +69,12 @@ def marked(symbol: str) -> str:
 def named(symbol: str) -> str:
     """A symbol; a blank by its name."""
     return _NAMES.get(symbol, symbol)
+
+
+def capitalized(text: str) -> str:
+    """With a capital first letter, as a sentence begins; names such as minGRU and sLSTM stay as they are written."""
+    first = text.partition(" ")[0]
+    return text if first != first.lower() else text[:1].upper() + text[1:]
 
 
 def listed(items: Iterable[object], most: int, *, of: int | None = None) -> str:

@@ -88,11 +88,16 @@ class StateGradientsView(View):
         """For each state and layer the gradient of the last loss at the first, middle and last step."""
         places = sorted({0, len(self.steps) // 2, len(self.steps) - 1})
         rows = [
-            [name, title, *(f"{self.norms[name][layer, -1, t]:.3g}" for t in places)]
+            [name, title, *(_written(float(self.norms[name][layer, -1, t])) for t in places)]
             for name in self.names
             for layer, title in enumerate(self.layer_titles)
         ]
         return ["state", "layer", *(f"at {self.unit} {t + 1}" for t in places)], rows
+
+
+def _written(norm: float) -> str:
+    """A norm; nothing for a step that a layer does not have, as the backward direction in a decoder."""
+    return f"{norm:.3g}" if np.isfinite(norm) else ""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from seqcore.results.attributions import AttributionsView
 from seqcore.results.base import write_csv
 from seqcore.results.curves import CurvesView, OverlaidCurve, TradeoffPoint, TradeoffView
 from seqcore.results.equations import FactorValue, GivenValue, SolvedEquation, TermValue
-from seqcore.results.formatting import enumerated, format_duration, median_and_range, typeset
+from seqcore.results.formatting import capitalized, enumerated, format_duration, median_and_range, typeset
 from seqcore.results.gradients import (
     GradientByLagView,
     InputGradientView,
@@ -403,3 +403,16 @@ def test_numbers_stay_as_they_are_in_csv(cell: object) -> None:
 )
 def test_numbers_on_a_page_have_minus_signs(text, shown):
     assert typeset(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the loss is 0", "The loss is 0"),
+        ("minGRU has no gates", "minGRU has no gates"),
+        ("RNN has", "RNN has"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_letter_and_names_keep_theirs(text: str, shown: str) -> None:
+    assert capitalized(text) == shown

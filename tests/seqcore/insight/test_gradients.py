@@ -128,6 +128,8 @@ def test_a_translation_is_one_chain_of_the_sentence_and_the_words_given_to_the_d
     assert view.steps[words] == "(start)"
     assert view.loss_steps[-1] == "(end)"
     assert view.loss_places == tuple(range(words, len(view.steps)))
+    absent = [row for row in view.summary()[1] if row[1] == "layer 1, backward"]  # the decoder reads forward only
+    assert [row[-1] for row in absent] == [""]
 
 
 def test_the_map_covers_six_decades() -> None:

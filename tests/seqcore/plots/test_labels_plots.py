@@ -92,6 +92,8 @@ def test_few_classes_have_a_color_each_and_many_are_rows() -> None:
     assert many.left_out == 40 - MOST_ROWS
     assert "class 0" in many.labels  # the true one stays
     assert any(trace.type == "heatmap" for trace in plot_labels(many).data)
+    assert plot_labels(few).layout.yaxis.title.text == "probability"
+    assert plot_labels(many).layout.yaxis2.title.text == "class (color: probability)"
     colors = {trace.fillcolor for trace in plot_labels(labels_info(view(1))).data if trace.stackgroup}
     assert len(colors) == 3
 
@@ -102,6 +104,7 @@ def test_one_sequence_stands_below_what_was_seen_on_the_same_steps() -> None:
     assert sum(trace.stackgroup is not None for trace in figure.data) == 3
     wide = plot_labels(labels_info(view(1, signals=(np.zeros((5, 40)),))))
     assert any(trace.type == "heatmap" for trace in wide.data)
+    assert [wide.layout[name].title.text for name in ("yaxis", "yaxis2")] == ["input", "probability"]
     words = plot_labels(labels_info(view(1, signals=(), symbols=(("it", "was", "a", "good", "video"),))))
     assert words.data[0].text == ("it", "was", "a", "good", "video")
 

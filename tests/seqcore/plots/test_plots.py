@@ -220,6 +220,7 @@ class TestSymbols:
         assert np.all(np.diff(info.probabilities[0]) <= 0)
         assert info.symbols_left_out == 14
         assert plot_symbols(info).data[0].type == "bar"
+        assert plot_symbols(info).layout.yaxis.title.text == "next symbol"
 
     def test_several_contexts_keep_the_symbols_own_order_and_show_what_came(self):
         info = symbols_info(symbols(26))
