@@ -410,7 +410,9 @@ def test_a_run_resumes_with_a_changed_field_which_is_recorded_once(store: Store,
         if isinstance(event, Epoch) and event.epoch == 5:
             control.stop()
 
-    run = execute(store, store.start(experiment), on_event=stop, control=control)
+    first = store.start(experiment)
+    store.command(first.run, "slow", {"steps_per_second": 20.0})  # the run hears of an epoch once it is stored
+    run = execute(store, first, on_event=stop, control=control)
     assert run.status == "stopped"
     lease = store.claim(store.resume(run.id, {"training.learning_rate": 0.25}).id)
     assert lease is not None
