@@ -58,7 +58,7 @@ def cut_sentence(text: str) -> list[str]:
     return tokens
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def _parts(piece: str) -> tuple[str, ...]:
     """One word, split at elisions and contractions."""
     if "'" in piece and (found := _CLITIC.fullmatch(piece)):

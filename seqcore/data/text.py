@@ -20,7 +20,8 @@ LEVELS = (
     ("characters", "Characters", "Letters, spaces and line ends."),
     ("words", "Words", "Words and punctuation marks."),
 )
-_PIECE = 2**20  # characters encoded at a time
+_PIECE = 2**20  # characters of a text that are normalized, and cut into words, at a time
+_CODED = 2**16  # characters encoded at a time, with 20 bytes each
 _LONGEST_WORD = 10_000  # characters searched for white space to split at
 _FEW = 1_000  # symbols, below which a text is too short
 _CHARACTERS = 0x110000  # code points of Unicode
@@ -154,7 +155,8 @@ def _encode_characters(pieces: Iterable[str]) -> tuple[NDArray[np.str_], NDArray
             found = code_of[points]
         return found
 
-    whole = _collect(map(codes, pieces), lambda: len(seen))
+    parts = (piece[start : start + _CODED] for piece in pieces for start in range(0, len(piece), _CODED))
+    whole = _collect(map(codes, parts), lambda: len(seen))
     order = np.argsort(np.array(seen, dtype=np.int64))
     symbols = np.array([chr(seen[i]) for i in order.tolist()], dtype=np.str_)
     return symbols, reorder(whole, order), ()
@@ -205,8 +207,8 @@ def reorder(codes: NDArray[Any], order: NDArray[np.int64]) -> NDArray[Any]:
     """Codes by first appearance -> codes by sorted symbols, in place."""
     rank = np.empty(len(order), dtype=codes.dtype)
     rank[order] = np.arange(len(order))
-    for start in range(0, len(codes), _PIECE):
-        codes[start : start + _PIECE] = rank[codes[start : start + _PIECE]]
+    for start in range(0, len(codes), _CODED):
+        codes[start : start + _CODED] = rank[codes[start : start + _CODED]]
     return codes
 
 

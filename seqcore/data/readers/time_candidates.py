@@ -267,7 +267,24 @@ class TimeColumns:
         """The share of rows whose time and keys occurred before."""
         if is_rising(times):
             return 0.0
-        return float(pd.DataFrame({"": times, **{key: self.codes(key) for key in keys}}).duplicated().mean())
+        cells, size = _ranks(times.astype(np.int64))  # in place from here: a panel may have millions of rows
+        for key in keys:
+            codes = self.codes(key)
+            most = int(codes.max()) + 2  # -1 is an empty cell
+            if size * most >= 2**62:
+                cells, size = _ranks(cells)
+            cells *= most
+            cells += codes
+            cells += 1
+            size *= most
+        cells.sort()
+        return float((cells[1:] == cells[:-1]).sum() / len(cells))
+
+
+def _ranks(numbers: Codes) -> tuple[Codes, int]:
+    """The place of each number among the distinct ones, [N], and how many these are."""
+    known = np.unique(numbers)
+    return np.searchsorted(known, numbers), len(known)
 
 
 def is_rising(times: Times) -> bool:

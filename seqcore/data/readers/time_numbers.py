@@ -269,12 +269,14 @@ def counted_steps(values: NDArray[np.float64], name: str, keys: list[Whole], *, 
     enough that no number occurs twice in a series. 0 if the numbers are something else.
     """
     hinted, best = is_dated(name), 0.0
-    if not np.all(np.abs(values) < 1e300):
+    if not len(values) or not -1e300 < values.min() <= values.max() < 1e300:  # nor with NaN
         return 0.0
     for key in (None, *keys):
-        order = np.arange(len(values)) if key is None else np.argsort(key, kind="stable")
-        same = np.ones(len(values) - 1, dtype=bool) if key is None else key[order][1:] == key[order][:-1]
-        steps = np.diff(values[order])[same]
+        if key is None:
+            steps = np.diff(values)
+        else:
+            order = np.argsort(key, kind="stable")
+            steps = np.diff(values[order])[key[order][1:] == key[order][:-1]]
         if len(steps) < (1 if given or hinted else 4) or (key is not None and len(steps) < len(values) / 2):
             continue
         rising = bool(np.all(steps > 0))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TextIO
 
@@ -148,7 +149,7 @@ def _is_value(cell: str) -> bool:
 def _pairs(file: InputFile, encoding: str, places: tuple[int, int]) -> Iterator[tuple[str, str]]:
     """The sentence pair of each row. DataError, at the end, for incomplete rows."""
     errors: dict[str, list[int]] = {}
-    widths: dict[int, list[int]] = {}
+    widths: dict[int, array[int]] = {}
     count = 0
     text: TextIO = io.TextIOWrapper(file.watched(), encoding=encoding)
     for row, line in enumerate(text, 1):
@@ -164,7 +165,7 @@ def _pairs(file: InputFile, encoding: str, places: tuple[int, int]) -> Iterator[
             errors.setdefault(f"the {'second' if pair[0] else 'first'} sentence is empty", []).append(row)
             continue
         count += 1
-        widths.setdefault(len(cells), []).append(row)
+        widths.setdefault(len(cells), array("q")).append(row)
         yield pair
     lines = [f"{_listed(rows)}: {what}; correct or remove the row" for what, rows in errors.items()]
     lines += _too_wide(widths)
@@ -174,7 +175,7 @@ def _pairs(file: InputFile, encoding: str, places: tuple[int, int]) -> Iterator[
         raise DataError(f"{file.name}: there are no sentence pairs; give two tab-separated sentences per row")
 
 
-def _too_wide(widths: dict[int, list[int]]) -> list[str]:
+def _too_wide(widths: Mapping[int, Sequence[int]]) -> list[str]:
     """An error line for rows with more columns than at least 90% of the rows."""
     total = sum(map(len, widths.values()))
     usual = max(widths, key=lambda width: len(widths[width]), default=0)
@@ -187,7 +188,7 @@ def _too_wide(widths: dict[int, list[int]]) -> list[str]:
     ]
 
 
-def _listed(rows: list[int]) -> str:
+def _listed(rows: Sequence[int]) -> str:
     return f"row{'s' * (len(rows) > 1)} {listed(rows, NAMED)}"
 
 
