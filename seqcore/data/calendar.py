@@ -92,10 +92,11 @@ def find_frequency(times: Times) -> Frequency | None:
     return _months(last) or _business_days(last) or _steps(last)
 
 
-def missing_times_note(times: Times, *, inserted: bool = False, pattern: str = "") -> str | None:
+def missing_times_note(times: Times, *, inserted: bool = False, pattern: str = "", beside: int = 0) -> str | None:
     """A note on the missing steps of ascending, regular times: how many, where, and what to do. None if there are none.
 
-    `inserted`: rows were inserted for them. `pattern` names times without rows, which forecasts leave out.
+    `inserted`: rows were inserted for them. `pattern` names times without rows, which forecasts leave out; `beside` is
+    the number of the other missing steps, for which alone rows were inserted then.
     """
     frequency = find_frequency(times)
     if frequency is None or not frequency.regular:
@@ -112,13 +113,19 @@ def missing_times_note(times: Times, *, inserted: bool = False, pattern: str = "
     if len(places) > 1:
         where = f"in {len(places):,} places, first between {before} and {after}"
     what = f"{count:,} {word}{' is' if count == 1 else 's are'} missing {where}: "
-    if inserted:
+    if inserted and not pattern:
         return f"{what}{counted(count, 'row')} inserted, filled as set by Missing values (data.missing)."
     if pattern:
+        kept = "all rows consecutive" if inserted else "this"
+        others = f"Of the missing ones, {beside:,} {'is' if beside == 1 else 'are'} at other times: " if beside else ""
+        if inserted:
+            others += f"{counted(beside, 'row')} inserted, filled as set by Missing values (data.missing). "
+        elif beside:
+            others += "the rows around are treated as consecutive too. "
         return (
-            f"{what}{pattern}. The rows are treated as consecutive, and forecasts leave the same times out. "
-            "Missing time steps (missing_times): leave keeps this; insert adds rows for these times, filled as set by "
-            "data.missing, and forecasts include them."
+            f"{what}{pattern}. The rows are treated as consecutive, and forecasts leave the same times out. {others}"
+            f"Missing time steps (missing_times): leave keeps {kept}; insert adds rows for all of them, filled as set "
+            "by data.missing, and forecasts include these times."
         )
     return (
         f"{what}the rows are treated as consecutive. Add the missing rows, with empty cells where there is no value, "

@@ -43,6 +43,7 @@ class TimePattern:
     offset: Any
     absent: dict[str, Whole]
     text: str
+    months: int = 0  # of the offset, where it counts whole months
 
     def has(self, times: Times) -> NDArray[np.bool_]:
         """Whether the series can have a row at each of these times of the grid, [n]."""
@@ -50,6 +51,11 @@ class TimePattern:
         for cycle, phases in self.absent.items():
             kept &= ~np.isin(_places(cycle, times, _slot(self.offset))[1], phases)
         return kept
+
+    def missing(self, times: Times) -> Times:
+        """Where the series can have a row and has none: places of the grid between these ascending times."""
+        grid, filled = _grid(times, self.offset, self.months)
+        return grid[self.has(grid) & ~filled]
 
 
 def find_pattern(times: Times) -> TimePattern | None:
@@ -136,7 +142,7 @@ def _pattern(times: Times, frequency: Frequency) -> TimePattern | None:
             kept &= ~np.isin(phase, phases)
     if not absent or (not frequency.regular and not filled[kept].mean() >= 1 - _MOST_GAPS):
         return None
-    return TimePattern(offset, absent, " and ".join(_described(absent, grid[kept & filled], slot)))
+    return TimePattern(offset, absent, " and ".join(_described(absent, grid[kept & filled], slot)), frequency.months)
 
 
 def _slot(offset: Any) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Collection, Sequence, Set
 from dataclasses import replace
@@ -16,15 +15,17 @@ from seqcore.errors import CorruptError, NotFoundError, StoreError
 from seqcore.events import Changed
 from seqcore.runs import schema
 from seqcore.runs.atomic_io import digest, pieces
-from seqcore.runs.curves import NAMES, GrowingCurve, block_from_bytes, finished_curve, over_replicas, overlay, thin_to
+from seqcore.runs.curves import NAMES, finished_curve, over_replicas, overlay, thin_to
 from seqcore.runs.database import Database, find_place
 from seqcore.runs.epoch_curve import EPOCH_CURVE, EpochCurve
 from seqcore.runs.epoch_scores import EpochScores, read_epoch_scores
-from seqcore.runs.integrity import block_crc, damaged, named, salvaged, text_crc, verify_run
+from seqcore.runs.integrity import damaged, named, salvaged, verify_run
 from seqcore.runs.liveness import Locks
 from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, damaged_run, ending, run_from_row, stored_event
 from seqcore.runs.replica_epochs import ReplicaEpochs, read_replica_epochs
+from seqcore.runs.requested import queued_runs, slow_motion, stopping_runs
 from seqcore.runs.run_list import RunFilter, RunPage, count_by_status, page_of_ids, sort_in_memory
+from seqcore.runs.stored_curves import load_blocks, load_curve
 
 __all__ = ["Reading"]
 
@@ -53,9 +54,9 @@ class Reading:
         """A run by its id, a unique prefix of it, or "latest". NotFoundError if none or several match."""
         with named(run), self.database.reading() as connection:
             row = self._find(connection, run)
-            queue = _queue(connection) if row["status"] == "queued" else []
-            found = self._run(row, queue, _stopping(connection) if row["status"] in LIVE else frozenset())
-            return found if found.ended else replace(found, steps_per_second=_slow_motion(connection, row))
+            queue = queued_runs(connection) if row["status"] == "queued" else []
+            found = self._run(row, queue, stopping_runs(connection) if row["status"] in LIVE else frozenset())
+            return found if found.ended else replace(found, steps_per_second=slow_motion(connection, row))
 
     def runs(self, limit: int | None = None, *, ids: Collection[str] | None = None) -> list[Run]:
         """All runs, or those of these ids that there are, newest first. A damaged one has the status `damaged`."""
@@ -64,7 +65,7 @@ class Reading:
             newest = newest.where(schema.runs.c.id.in_(list(ids)))
         try:
             with self.database.reading() as connection:
-                queue, stopping = _queue(connection), _stopping(connection)
+                queue, stopping = queued_runs(connection), stopping_runs(connection)
                 rows: list[Any] = list(connection.execute(newest).mappings())
         except CorruptError:
             queue, stopping, rows = [], frozenset(), self._salvaged(limit, ids)
@@ -133,7 +134,7 @@ class Reading:
     def queue(self) -> list[str]:
         """The ids of the queued runs, in order."""
         with self.database.reading() as connection:
-            return _queue(connection)
+            return queued_runs(connection)
 
     def queued_together(self, group: str | None = None) -> list[list[str]]:
         """The ids of the queued runs, in order; those of a group that were queued at the same moment are one entry.
@@ -381,75 +382,3 @@ class Reading:
 def _ordered(query: Select[Any], down: bool, most: int | None) -> Select[Any]:
     seq = schema.events.c.seq
     return query.order_by(seq.desc() if down else seq).limit(most)
-
-
-def load_blocks(
-    connection: Connection, run_id: str, name: str, *, after: int = 0, until: int | None = None
-) -> list[tuple[int, Any]]:
-    """(first step, values [n] or [n, K]) of the blocks after `after` that begin by step `until`, as stored."""
-    table = schema.blocks
-    columns = (table.c.first_step, table.c.last_step, table.c[name], table.c.crc)
-    query = select(*columns).where(table.c.run == run_id, table.c.seq > after)
-    if until is not None:
-        query = query.where(table.c.first_step <= until)
-    query = query.order_by(table.c.seq)
-    at, blocks = 8 * NAMES.index(name), []
-    for first, last, content, crc in connection.execute(query):
-        values = block_from_bytes(content, last - first + 1)
-        if crc is not None and crc[at : at + 8] != block_crc(first, content, values.size // len(values)):
-            raise damaged(run_id, f"the {name} from step {first:,} has another checksum")
-        blocks.append((first, values))
-    return blocks
-
-
-def load_curve(connection: Connection, run_id: str, name: str) -> GrowingCurve:
-    """The downsampled curve, with the blocks stored after it was last saved."""
-    table = schema.curves
-    query = select(table.c.through, table.c.content, table.c.crc).where(table.c.run == run_id, table.c.name == name)
-    saved = connection.execute(query).one_or_none()
-    if saved is not None and saved.crc is not None and saved.crc != text_crc(saved.content):
-        saved = None  # it is made again from the blocks
-    curve = GrowingCurve() if saved is None else GrowingCurve.from_bytes(saved.content)
-    for first, values in load_blocks(connection, run_id, name, after=0 if saved is None else saved.through):
-        grow(connection, run_id, name, curve, first, values)
-    return curve
-
-
-def grow(connection: Connection, run_id: str, name: str, curve: GrowingCurve, first: int, values: Any) -> bool:
-    """Add a block to its curve. True if it starts a new attempt, at an earlier step."""
-    again = first <= curve.newest
-    if again:
-        rewind(connection, run_id, name, curve, first - 1)
-    curve.add(first, values)
-    return again
-
-
-def rewind(connection: Connection, run_id: str, name: str, curve: GrowingCurve, step: int) -> None:
-    """Start the layer of a new attempt from every stored point up to `step`."""
-    curve.begin(*overlay(load_blocks(connection, run_id, name, until=step), step))
-
-
-def _stopping(connection: Connection) -> Set[str]:
-    """The ids of the live runs that were asked to stop in this attempt."""
-    runs, asked = schema.runs, schema.commands
-    query = (
-        select(runs.c.id)
-        .join(asked, (asked.c.run == runs.c.id) & (asked.c.attempt == runs.c.attempt))
-        .where(runs.c.status.in_(LIVE), asked.c.kind == "stop")
-    )
-    return frozenset(connection.execute(query).scalars())
-
-
-def _slow_motion(connection: Connection, row: RowMapping) -> float | None:
-    """The steps per second that this attempt of a run was slowed to last; None for full speed."""
-    table = schema.commands
-    asked = (table.c.run == row["id"], table.c.attempt == row["attempt"], table.c.kind == "slow")
-    query = select(table.c.arguments).where(*asked).order_by(table.c.seq.desc()).limit(1)
-    arguments = connection.execute(query).scalar_one_or_none()
-    return None if arguments is None else json.loads(arguments)["steps_per_second"]
-
-
-def _queue(connection: Connection) -> list[str]:
-    table = schema.runs
-    query = select(table.c.id).where(table.c.status == "queued").order_by(table.c.queued, table.c.number)
-    return list(connection.execute(query).scalars())

@@ -29,9 +29,9 @@ from seqcore.runs.curves import NAMES, block_to_bytes
 from seqcore.runs.epoch_curve import EpochCurve
 from seqcore.runs.integrity import block_crc, text_crc
 from seqcore.runs.lifecycle import EPOCHS, Lifecycle, read_arguments, row_of, update_run
-from seqcore.runs.reading import grow, load_curve, rewind
 from seqcore.runs.records import LIVE, Lease
 from seqcore.runs.snapshot_rows import cut_rows
+from seqcore.runs.stored_curves import grow, load_curve, rewind
 
 __all__ = ["Recording", "event_row", "save_curves"]
 

@@ -162,9 +162,10 @@ def _times(table: Table, config: DataConfig, profile: Profile) -> Iterator[Findi
         count = counted(profile.missing_times, "timestamp")
         what = f"{count} {'is' if profile.missing_times == 1 else 'are'} missing: " if profile.missing_times else ""
         pattern = "; ".join(profile.time_patterns[:3])
+        beside = f"; {counted(profile.missing_beside, 'time stamp')} beside these" if profile.missing_beside else ""
         yield Finding(
             "missing-times",
-            f"{what}{pattern if what else pattern[:1].upper() + pattern[1:]}. The rows around are treated as "
+            f"{what}{pattern if what else pattern[:1].upper() + pattern[1:]}{beside}. The rows around are treated as "
             "consecutive, and forecasts leave the same times out.",
             remedy="data.options.missing_times = leave keeps the rows consecutive, which suits times that never have a "
             "value; missing_times = insert adds rows for them (at most as many as a regular series has), filled as set "

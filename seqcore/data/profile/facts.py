@@ -62,6 +62,7 @@ class Profile:
     frequency: str | None
     missing_times: int
     time_patterns: tuple[str, ...]  # times without rows: "no rows on Sundays", with the names of the series
+    missing_beside: int  # time stamps that are missing at other times than those
     inserted_times: int
     missing: int
     splits: tuple[SplitFacts, ...]

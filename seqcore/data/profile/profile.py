@@ -49,6 +49,7 @@ def profile_table(table: Table, config: DataConfig | None = None, *, leakage: It
     described = describe_table(table)
     rows, sampled = spread_rows(table, LOOKED_AT)
     columns, omitted = ((), 0) if table.symbolic else _columns(table, rows)
+    patterns, beside = _time_patterns(table)
     profile = Profile(
         kind=table.kind,
         rows=len(table),
@@ -59,7 +60,8 @@ def profile_table(table: Table, config: DataConfig | None = None, *, leakage: It
         span=described["span"],
         frequency=described["frequency"],
         missing_times=_missing_times(table),
-        time_patterns=_time_patterns(table),
+        time_patterns=patterns,
+        missing_beside=beside,
         inserted_times=table.inserted,
         missing=sum(described["gaps"].values()),
         splits=count_splits(table, config),
@@ -152,24 +154,31 @@ def _missing_times(table: Table) -> int:
     return sum(frequency.missing for times in holed if (frequency := find_frequency(times)) is not None)
 
 
-def _time_patterns(table: Table) -> tuple[str, ...]:
-    """Weekdays, hours and months without rows, each with the series where this holds (at most 200 are examined)."""
+def _time_patterns(table: Table) -> tuple[tuple[str, ...], int]:
+    """Weekdays, hours and months without rows, each with the series where this holds (at most 200 are examined).
+
+    And how many time stamps are missing beside these.
+    """
     if table.times is None or not len(table):
-        return ()
+        return (), 0
     from seqcore.data.time_pattern import find_pattern  # imports pandas: only for data with dates
 
-    known: dict[bytes, str] = {}  # many series have the same times
+    known: dict[bytes, tuple[str, int]] = {}  # many series have the same times
     series: dict[str, list[str]] = {}
+    beside = 0
     spans = list(zip(table.offsets[:-1].tolist(), table.offsets[1:].tolist(), strict=True))[:MOST_SERIES]
     for s, (low, high) in enumerate(spans):
         key = table.times[low:high].tobytes()
         if key not in known:
-            found = find_pattern(table.times[low:high])
-            known[key] = found.text if found else ""
-        if known[key]:
-            series.setdefault(known[key], []).append(table.names[s] if table.names else "")
+            own = table.times[low:high]
+            found = find_pattern(own)
+            known[key] = (found.text, len(found.missing(own))) if found else ("", 0)
+        text, missing = known[key]
+        beside += missing
+        if text:
+            series.setdefault(text, []).append(table.names[s] if table.names else "")
     whole = len(spans) == 1 or (len(series) == 1 and len(next(iter(series.values()))) == len(spans))
-    return tuple(text if whole else f"{text} ({listed(names, 3)})" for text, names in series.items())
+    return tuple(text if whole else f"{text} ({listed(names, 3)})" for text, names in series.items()), beside
 
 
 def _lengths(table: Table) -> LengthFacts:

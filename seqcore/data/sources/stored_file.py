@@ -197,7 +197,11 @@ class FileOptions(Source):
         "auto",
         "Handling of time steps that are missing from a regular calendar.",
         choices=[
-            ("auto", "Automatic", "Insert rows if at most a tenth is missing and data.missing fills them."),
+            (
+                "auto",
+                "Automatic",
+                "Insert rows if at most a tenth is missing and data.missing fills them.",
+            ),
             ("insert", "Insert", "Insert rows of missing values in every regular series."),
             ("leave", "Leave out", "Report them: rows are consecutive; forecasts leave out days that never occur."),
         ],

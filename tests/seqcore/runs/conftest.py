@@ -24,8 +24,8 @@ SERVER = os.environ.get("SEQCORE_TEST_POSTGRESQL", "")  # URL of a database on a
 
 
 @pytest.fixture(params=["sqlite", "postgresql"] if SERVER else ["sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """An empty store on every kind of database that there is here."""
+def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str | Path:
+    """Where a store on every kind of database that there is here may lie."""
     url: str | Path = tmp_path / "runs"
     if request.param == "postgresql":
         from sqlalchemy import create_engine
@@ -37,7 +37,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
             connection.exec_driver_sql(f"CREATE DATABASE {name}")
         server.dispose()
         url = f"{SERVER.rpartition('/')[0]}/{name}"
-    opened = Store(url)
+    return url
+
+
+@pytest.fixture
+def store(address: str | Path) -> Iterator[Store]:
+    """An empty store on every kind of database that there is here."""
+    opened = Store(address)
     yield opened
     opened.close()
 

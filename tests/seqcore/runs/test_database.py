@@ -9,18 +9,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy import event as sqlalchemy_event
 
 from seqcore.errors import CorruptError, SeqcoreError, StoreError
 from seqcore.events import CheckpointReady, Started, Steps
 from seqcore.experiment.experiment import Experiment
-from seqcore.runs import atomic_io, database, migrations
+from seqcore.runs import atomic_io, database, migrations, schema
 from seqcore.runs.database import find_place
+from seqcore.runs.lifecycle import update_run
 from seqcore.runs.store import Store
 
 
@@ -191,19 +193,37 @@ def test_a_crash_while_a_store_is_first_made_leaves_room_for_the_next_try(folder
     assert Store(folder).runs() == []
 
 
-def test_many_processes_may_open_a_new_store_at_once(folder: Path, root: Path) -> None:
+def test_many_processes_may_open_a_new_store_at_once(address: str | Path, root: Path) -> None:
     script = "import sys; from seqcore.runs.store import Store; print(len(Store(sys.argv[1]).runs()))"
     processes = [
-        subprocess.Popen([sys.executable, "-c", script, str(folder)], cwd=root, stdout=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", script, str(address)], cwd=root, stdout=subprocess.PIPE)
         for _ in range(4)
     ]
     assert [process.communicate(timeout=120)[0] for process in processes] == [b"0\n"] * 4
 
 
+def test_what_writers_do_to_one_run_at_once_leaves_its_record_intact(store: Store, experiment: Experiment) -> None:
+    run = store.start(experiment).run
+    stores = [Store(store.database.place.url) for _ in range(4)]
+
+    def write(store: Store) -> None:
+        for _ in range(25):
+            with store.database.writing() as connection:
+                epochs = connection.execute(select(schema.runs.c.epochs)).scalar_one()
+                update_run(connection, run, epochs=epochs + 1)
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(write, store) for store in stores]:
+            done.result()
+    assert store.run(run).epochs == experiment.training.epochs + 100
+    for other in stores:
+        other.close()
+
+
 def test_many_writers_and_readers_do_not_fail_each_other(
-    folder: Path, experiment: Experiment, steps: Callable[..., Steps]
+    address: str | Path, experiment: Experiment, steps: Callable[..., Steps]
 ) -> None:
-    stores = [Store(folder) for _ in range(4)]
+    stores = [Store(address) for _ in range(4)]
     failed: list[BaseException] = []
 
     def write(store: Store) -> None:

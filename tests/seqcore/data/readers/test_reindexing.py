@@ -82,6 +82,40 @@ def test_where_more_than_a_tenth_is_missing_or_the_calendar_is_not_clear_they_ar
     assert read(file(off), "insert").inserted == 0
 
 
+def test_a_shop_closed_on_sundays_gets_rows_for_its_other_missing_days() -> None:
+    every_day = pd.date_range("2023-01-02", periods=366)
+    open_days = every_day[every_day.day_of_week != 6]
+    kept = open_days.delete([10, 100, 101])
+    table = read(file(kept))
+    assert table.inserted == 3
+    assert np.array_equal(table.times, np.asarray(open_days, dtype="datetime64[ns]"))
+    assert np.flatnonzero(np.isnan(table.values[:, 0])).tolist() == [10, 100, 101]
+    (note,) = (note for note in table.notes if "no rows on Sundays" in note)
+    assert "Of the missing ones, 3 are at other times: 3 rows inserted" in note
+    assert profile_table(table).missing_beside == 0
+
+    left = read(file(kept), "leave")
+    assert (left.inserted, len(left)) == (0, len(kept))
+    (note,) = (note for note in left.notes if "no rows on Sundays" in note)
+    assert "Of the missing ones, 3 are at other times: the rows around are treated as consecutive too" in note
+    (found,) = (f for f in profile_table(left).findings if f.code == "missing-times")
+    assert "no rows on Sundays; 3 time stamps beside these" in found.message
+
+    many = read(file(open_days.delete(range(100, 150))))
+    assert many.inserted == 0  # more than a tenth
+    assert any("50 are at other times: the rows around" in note for note in many.notes)
+    both = [file(kept, name="a", before="shop,date,sales"), *file(every_day, name="b").splitlines()[1:]]
+    of_two = read("\n".join(both))
+    assert of_two.inserted == 3
+    assert of_two.lengths.tolist() == [len(open_days), len(every_day)]
+
+
+def test_a_mistyped_year_does_not_fill_a_century_of_open_days() -> None:
+    every_day = pd.date_range("2023-01-02", periods=200)
+    shop = every_day[every_day.day_of_week != 6]
+    assert read(file(shop.insert(len(shop), pd.Timestamp("2204-01-02")))).inserted == 0
+
+
 def test_left_out_as_was_said_and_a_mistyped_year_does_not_fill_a_century() -> None:
     table = read(file(days()), "leave")
     assert (table.inserted, len(table)) == (0, 97)
