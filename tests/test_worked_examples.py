@@ -66,7 +66,11 @@ print(json.dumps({
 code = pytest.main(["-v", "-p", "no:cacheprovider", "-k", "moving-average or logistic-map", *sys.argv[1:]])
 print("exit code", int(code))
 """
-SUITES = {"models/test_architectures.py": "moving-average", "data/sources/test_sources.py": "logistic-map"}
+SUITES = {
+    "models/test_architectures.py": "moving-average", "models/test_architectures_in_training.py": "moving-average",
+    "training/test_fit.py": "moving-average", "training/test_replicas.py": "moving-average",
+    "data/sources/test_sources.py": "logistic-map",
+}  # fmt: skip
 
 
 def blocks() -> list[tuple[str, str | None, str]]:
@@ -113,7 +117,7 @@ def run(folder: Path, *command: str) -> str:
 def output(extended: Path) -> list[str]:
     """The lines that a run with all of the examples writes: its report, then the contract suites."""
     suites = [f"tests/seqcore/{suite}" for suite in SUITES]
-    for file in ("tests/tables.py", *suites):
+    for file in ("tests/conftest.py", "tests/tables.py", *suites):
         (extended / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, extended / file)
     return run(extended, "-c", USE, *suites).splitlines()
@@ -159,4 +163,4 @@ def test_the_command_line_shows_the_source(used: dict[str, Any]) -> None:
 def test_the_contract_suite_passes_with_the_example(output: list[str], suite: str, name: str) -> None:
     assert "exit code 0" in output, "\n".join(output)
     passed = [line for line in output if suite in line and name in line and " PASSED" in line]
-    assert len(passed) > 1
+    assert passed

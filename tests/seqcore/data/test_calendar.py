@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcore.data.calendar import find_frequency, missing_times_note
+from seqcore.data.calendar import calendar_features, find_frequency, missing_times_note
 from seqcore.data.sources.generators import Alphabet, Stocks
 from seqcore.data.table import Table, describe_table
 from seqcore.data.time_pattern import future_times
@@ -127,3 +127,16 @@ def test_gaps_and_missing_times_are_described() -> None:
     assert described["missing_times"] == 1
     assert described["span"]["to"] == "2023-01-02 09:00:00"
     assert described["notes"] == ["A note."]
+
+
+def test_calendar_features_are_sine_and_cosine_of_the_time_of_each_cycle() -> None:
+    hours = np.array(["2024-01-01T00", "2024-01-01T06", "2024-01-01T12", "2024-01-01T18"], "datetime64[ns]")
+    clock = [[0, 1], [1, 0], [0, -1], [-1, 0]]
+    np.testing.assert_allclose(calendar_features(hours, ("hour",)), clock, atol=1e-6)
+    days = np.datetime64("2024-01-01", "ns") + np.arange(14).astype("timedelta64[D]")  # a Monday, and two weeks from it
+    week = calendar_features(days, ("weekday",))
+    np.testing.assert_allclose(week[:7], week[7:], atol=1e-6)
+    turn = np.unwrap(np.arctan2(week[:7, 0], week[:7, 1]))
+    np.testing.assert_allclose(np.diff(turn), 2 * np.pi / 7, atol=1e-5)
+    both = calendar_features(days, ("hour", "weekday"))
+    np.testing.assert_array_equal(both[:, 2:], week)

@@ -80,6 +80,13 @@ def test_metrics_are_in_original_units_and_undefined_ones_are_missing() -> None:
     assert np.isnan(undefined["mase"])
 
 
+def test_mase_measures_each_column_by_its_own_naive_step() -> None:
+    truth = np.array([[10.0, 100.0], [20.0, 200.0]])
+    prediction = truth + np.array([[1.0, 10.0], [3.0, 30.0]])
+    assert regression_metrics(prediction, truth, np.array([1.0, 10.0]))["mase"] == pytest.approx(2.0)
+    assert regression_metrics(prediction, truth, np.array([1.0, 100.0]))["mase"] == pytest.approx(1.1)
+
+
 def test_symbol_metrics_are_those_of_the_definition() -> None:
     metrics = symbol_metrics(np.log([0.5, 0.25]), np.array([True, False]))
     assert metrics["accuracy"] == 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 from itertools import pairwise
@@ -182,6 +183,14 @@ def test_generation_with_a_state_equals_generation_from_the_whole_context(
     codes = codec.vocabulary.encode(list("the cat sat")).tolist()
     carried = generate(model, codes, 40, temperature=1.0, seed=3)
     assert carried == generate(model, codes, 40, temperature=1.0, seed=3, window=10_000)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_unknown_symbol_is_never_generated(reader: tuple[Predictor, dict[str, Any]], temperature: float) -> None:
+    model = copy.deepcopy(reader[0].model)
+    with torch.no_grad():
+        model.head.bias[0] += 100.0  # type: ignore[union-attr, index, operator]
+    assert 0 not in generate(model, [1, 2, 3], 40, temperature=temperature, seed=0)
 
 
 def test_unknown_symbols_are_all_listed(reader: tuple[Predictor, dict[str, Any]]) -> None:
