@@ -269,6 +269,7 @@ function drawUnit(view) {
   const note = element("span", "", ` ${view.data.input.reading}`)
   title.replaceChildren(`${map.title}, unit ${unit + 1}`, note)
   const values = series(view, map, view.layer, unit)
+  line.parentElement.setAttribute("aria-label", unitWords(view, map, unit, values))
   const text = view.data.symbols
   letters.hidden = !text
   line.hidden = text
@@ -433,6 +434,16 @@ function words(view, { map, step, unit }) {
   const named = [undefined, String(step + 1), `step ${step + 1}`].includes(label) ? "" : ` (${label === " " ? "space" : label})`
   const value = formatted(valueAt(view, map, view.layer, unit, columnOf(view, step)))
   return `${map.title}, unit ${unit + 1}, step ${step + 1}${named}: ${value}`
+}
+
+/* What the unit view shows, for those who can't see it: the lowest and the highest value. */
+function unitWords(view, map, unit, values) {
+  const name = `${map.title}, ${view.data.layers[view.layer]}, unit ${unit + 1}, over ${view.data.steps.length} steps of the input`
+  const known = [...values.keys()].filter((t) => Number.isFinite(values[t]))
+  if (!known.length) return `${name}: no finite values`
+  const [low, high] = [-1, 1].map((sign) => known.reduce((a, b) => (sign * values[b] > sign * values[a] ? b : a)))
+  const at = (t) => `${formatted(values[t])} at step ${stepOf(view, t) + 1}`
+  return `${name}: lowest ${at(low)}, highest ${at(high)}`
 }
 
 function say(view) {

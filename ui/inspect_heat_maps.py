@@ -147,7 +147,7 @@ def _label(inspected: Inspected, view: InternalsView) -> str:
     )
     return (
         f"Heat maps of {len(view.names)} states and gates over {counted(len(view.steps), 'step')}, after "
-        f"{inspected.at:,} training steps. {ranges}. Arrow keys select a step and a unit, with Shift a "
+        f"{counted(inspected.at, 'training step')}. {ranges}. Arrow keys select a step and a unit, with Shift a "
         "span of steps; Escape clears."
     )
 

@@ -9,7 +9,7 @@ import streamlit as st
 from seqcore.errors import SeqcoreError
 from seqcore.plots import plot_view
 from seqcore.results import SeriesView, View
-from seqcore.results.formatting import typeset
+from seqcore.results.formatting import counted, typeset
 from ui.inspect_context import Inspected
 from ui.live_chart import figure_text, live_chart
 from ui.results import answer, written
@@ -50,7 +50,7 @@ def prediction(inspected: Inspected) -> None:
             key = f"inspect-prediction-{inspected.run.id}"
             boxes = drawn.view.highlights(ahead=inspected.run.experiment.data.lead > 0)
             words = "; ".join(f"{name} {value}" for name, value, *_ in boxes)
-            label = f"The example and its prediction after {inspected.at:,} training steps. {words}"
+            label = f"The example and its prediction after {counted(inspected.at, 'training step')}. {words}"
             live_chart(drawn.figure, key=key, label=label, height=drawn.height, revision=inspected.of)
         st.caption(drawn.view.caption)
 

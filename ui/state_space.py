@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from seqcore.results.formatting import counted
 from seqcore.results.internals import InternalsView
 from seqcore.results.projection import ProjectionView
 from ui.assets import asset
@@ -62,8 +63,9 @@ def state_space_data(inspected: Inspected) -> dict[str, Any]:
         "symbols": inspected.example.values is None,
         "what": what,
         "paths": paths,
-        "label": f"The path of the {what} over {len(view.steps):,} steps, after {inspected.at:,} training steps. Its "
-        f"principal components have {', '.join(shares)} of the variance. Left and right select a step.",
+        "label": f"The path of the {what} over {counted(len(view.steps), 'step')}, after "
+        f"{counted(inspected.at, 'training step')}. Its principal components have {', '.join(shares)} of the variance. "
+        "Left and right select a step.",
     }
 
 

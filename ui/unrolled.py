@@ -119,7 +119,7 @@ def unrolled_data(inspected: Inspected, focus: Focus, *, parts: Collection[str] 
     return {
         **data,
         "of": inspected.of,
-        "title": f"{title}, after {inspected.at:,} training steps",
+        "title": f"{title}, after {counted(inspected.at, 'training step')}",
         "fileName": file_stem(run_labels.title(inspected.run), "step", str(inspected.at)),
         "recurrent": capabilities_of(inspected.predictor.experiment.model.architecture).state_transfer,
         "cell": None if cell is None else cell_data(cell),

@@ -99,7 +99,7 @@ def _bars(info: SymbolsInfo, dark: bool) -> go.Figure:
     figure.update_xaxes(title_text=title, range=[0, 112 if info.low is None else 150])
     figure.update_xaxes(tickvals=[0, 25, 50, 75, 100])
     figure.update_yaxes(
-        title_text="next symbol", type="category", autorange="reversed", showgrid=False, nticks=0, tickfont={"size": 14}
+        title_text="next symbol", type="category", autorange="reversed", showgrid=False, dtick=1, tickfont={"size": 12}
     )
     figure.update_layout(hovermode="closest", bargap=0.3)
     return figure

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seqcore.results.base import Rows, Values, View, Words, exact
-from seqcore.results.formatting import format_number, listed
+from seqcore.results.formatting import counted, format_number, listed
 
 __all__ = [
     "REACH",
@@ -216,7 +216,7 @@ class GradientByLagView(View):
                 if curve.reach_low < curve.reach_high
                 else ""
             )
-            + f", after {curve.model_step:,} training steps."
+            + f", after {counted(curve.model_step, 'training step')}."
             for curve in self.curves
         ]
         needed = self.needed

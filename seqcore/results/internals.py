@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seqcore.results.base import Rows, Values, View, Words, exact
+from seqcore.results.formatting import counted
 
 __all__ = ["InternalsView", "readable"]
 
@@ -53,7 +54,7 @@ class InternalsView(View):
     def caption(self) -> str:
         """How to read the figure."""
         what = readable(self.names[0]).lower() if self.names else "attention"
-        return f"Columns: time steps. Rows: units. Color: {what} after {self.model_step:,} training steps."
+        return f"Columns: time steps. Rows: units. Color: {what} after {counted(self.model_step, 'training step')}."
 
     def values(self, name: str, layer: int) -> Values:
         """One array of one layer, [T, D]. KeyError for a name that is not there, IndexError for a layer."""

@@ -65,6 +65,10 @@ def test_a_selection_is_marked_in_every_picture_before_the_server_knows(inspecte
     )
     assert "Forget gate, unit 3, step 7" in words[0]
     assert words[1].startswith("Forget gate, unit 3")
+    alternative = inspected.locator(".heat-maps-unit").get_attribute("aria-label") or ""
+    assert re.match(
+        r"Forget gate, layer 1, unit 3, over \d+ steps of the input: lowest 0\.\d+ at step \d+", alternative
+    )
     assert words[2].startswith("Step 7")
 
 

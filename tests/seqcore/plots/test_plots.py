@@ -220,7 +220,8 @@ class TestSymbols:
         assert np.all(np.diff(info.probabilities[0]) <= 0)
         assert info.symbols_left_out == 14
         assert plot_symbols(info).data[0].type == "bar"
-        assert plot_symbols(info).layout.yaxis.title.text == "next symbol"
+        axis = plot_symbols(info).layout.yaxis
+        assert (axis.title.text, axis.dtick) == ("next symbol", 1)  # in a low figure, too, every bar has its symbol
 
     def test_several_contexts_keep_the_symbols_own_order_and_show_what_came(self):
         info = symbols_info(symbols(26))
