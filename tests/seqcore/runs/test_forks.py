@@ -191,15 +191,17 @@ def test_a_fork_of_a_fork_survives_both_parents(kept: Store) -> None:
 
 def test_a_live_run_can_be_forked(store: Store) -> None:
     forks: list[Run] = []
+    parent = Control()
 
     def on_event(event: object) -> None:
         if isinstance(event, Steps) and event.first_step > 30 and not forks and store.snapshots(live.run):
             assert store.run(live.run).status == "running"
             forks.append(store.fork(live.run, 27, RATE))
             forks.append(store.fork(live.run))
+            parent.stop()
 
     live = store.start(small({"training.epochs": 500}))
-    base = execute(store, live, on_event=on_event)
+    base = execute(store, live, on_event=on_event, control=parent)
     assert forks
     lease = store.claim(forks[0].id)
     assert lease is not None
