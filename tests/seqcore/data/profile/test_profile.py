@@ -178,13 +178,15 @@ def test_both_sides_of_pairs_have_a_vocabulary() -> None:
     assert sum(part.windows for part in seen.splits) == 200
 
 
-def test_ten_million_rows_take_under_two_seconds_by_sampling() -> None:
+def test_ten_million_rows_take_little_more_time_than_what_is_sampled_of_them() -> None:
     values = np.random.default_rng(0).normal(size=(10_000_000, 1))
-    table = Table(values, ("v",))
     profile_table(Table(values[:1000], ("v",)))  # what is imported once
-    began = time.process_time()
-    seen = profile_table(table)
-    assert time.process_time() - began < 2.0
+    took = []
+    for rows in (200_000, 10_000_000):  # 50 times as many
+        began = time.process_time()
+        seen = profile_table(Table(values[:rows], ("v",)))
+        took.append(time.process_time() - began)
+    assert took[1] < 15 * took[0]
     assert "200,000 of 10,000,000 rows" in seen.sampled
     assert seen.columns[0].maximum == values.max()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -185,9 +184,7 @@ def test_the_options_go_through_links_toml_and_json() -> None:
 
 
 def test_names_are_unique_in_linear_time() -> None:
-    start = time.process_time()
-    assert unique_names(["a"] * 100_000)[-1] == "a (100000)"
-    assert time.process_time() - start < 5
+    assert unique_names(["a"] * 100_000)[-1] == "a (100000)"  # in quadratic time: minutes, and the test is ended
     assert unique_names(["a", "a (2)", "a", "a"]) == ("a", "a (2)", "a (3)", "a (4)")
 
 
