@@ -31,6 +31,7 @@ MIN_RATE_SECONDS = 2.0  # seconds of steps needed for an estimate of the remaini
 PACED_SECONDS = 1.0  # of steps from which the rate is taken once the speed was changed
 KINDS = ("preparing", "started", "changed", "finding", "finished")  # of events that are kept as such
 KEPT = 500  # events
+BATCH = "training.batch_size"
 MOST_EPOCHS = 1000  # whose scores of each replica are kept
 LIVE, DETAILED = 600, 2000  # points of the loss curve: redrawn three times a second; drawn once, to zoom into
 
@@ -213,11 +214,24 @@ class History:
         )
 
     def _planned(self, started: Started, last: Epoch | None) -> int:
-        """The steps of the whole run, those that are left at today's batch size."""
-        each, size, windows = started.steps_per_epoch, self.changed.get("training.batch_size"), started.split_sizes
-        if size is not None and windows.get("train"):
-            each = -(-windows["train"] // min(size, windows["train"]))
-        return each * self.run.epochs if last is None else last.step + (self.run.epochs - last.epoch) * each
+        """The steps of the whole run, those that are left at today's batch size; never fewer than those taken."""
+        each, size, windows = started.steps_per_epoch, self.changed.get(BATCH), started.split_sizes.get("train", 0)
+        if size is not None and windows:
+            each = -(-windows // min(size, windows))
+        done, epoch = (0, 0) if last is None else (last.step, last.epoch)
+        planned = done + (self.run.epochs - epoch) * each
+        if epoch < self.run.epochs and windows and not self.run.experiment.training.stateful:
+            planned += self._steps_between(done, windows, each) - each
+        return max(planned, self.run.step)
+
+    def _steps_between(self, done: int, windows: int, each: int) -> int:
+        """The steps of the epoch that began after `done` steps: those after a change of the batch size have others."""
+        at, used, size = done, 0, 0
+        for change in (e.event for e in self.events if isinstance(e.event, Changed) and e.event.step > done):
+            if BATCH in change.changes:
+                size = change.before.get(BATCH, size or self.run.experiment.training.batch_size)
+                at, used, size = change.step, used + (change.step - at) * size, change.changes[BATCH]
+        return at - done + -(-max(0, windows - used) // size) if size else each
 
     def _validation(self, best: Epoch | None) -> EpochLosses:
         """The validation loss of each epoch; of replicas the median and the extremes."""

@@ -29,15 +29,19 @@ def set_fields(args: argparse.Namespace, out: Output) -> int:
     _check_not_ended(run, "set")
     changes: dict[str, Any] = changed_values(run.experiment, args.changes)
     known = store.events(run.id, newest=1)
+    now = store.experiment_at(run.id, run.step + 1).with_changes(run.pending)
     store.command(run.id, "change", changes, by=shell_user())
-    changes = checked_changes(run.experiment, changes)
+    asked = checked_changes(run.experiment, changes)
+    changes = {path: value for path, value in asked.items() if value != now.get(path)}
+    if not changes:
+        value = {"run": run.id, "status": run.status, "changes": {}, "requested_at_step": run.step, "step": None}
+        out.result(value, f"{short_id(run.id)} has {_written(asked)} already")
+        return 0
     step = None if run.status == "queued" else _applied(store, run, changes, after=known[-1].seq if known else 0)
     when = "before its first step" if run.status == "queued" and not run.step else "from the next step on"
     when = when if step is None else f"after step {step:,}"
-    text = ", ".join(f"{path} = {value:g}" if isinstance(value, float) else f"{path} = {value}"
-                     for path, value in changes.items())  # fmt: skip
     value = {"run": run.id, "status": run.status, "changes": changes, "requested_at_step": run.step, "step": step}
-    out.result(value, f"{short_id(run.id)} gets {text} {when}")
+    out.result(value, f"{short_id(run.id)} gets {_written(changes)} {when}")
     return 0
 
 
@@ -64,6 +68,12 @@ def step(args: argparse.Namespace, out: Output) -> int:
     text = f"{short_id(run.id)} takes {counted(args.steps, 'step')} from step {run.step:,} on"
     out.result({"run": run.id, "status": run.status, "steps": args.steps, "after_step": run.step}, text)
     return 0
+
+
+def _written(changes: Mapping[str, Any]) -> str:
+    """Fields and their values, as on the command line."""
+    texts = (f"{value:g}" if isinstance(value, float) else str(value) for value in changes.values())
+    return ", ".join(f"{path} = {text}" for path, text in zip(changes, texts, strict=True))
 
 
 def _check_not_ended(run: Run, command: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from seqcore.errors import ExperimentError, did_you_mean
@@ -11,8 +12,9 @@ from seqcore.experiment.constraints import RULES
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.experiment.fields import Setting, describe, shown
 from seqcore.experiment.migration import migrate_paths
+from seqcore.results.formatting import counted
 
-__all__ = ["LIVE_CHANGES", "checked_changes", "checked_rate", "live_settings", "why_not_live"]
+__all__ = ["LIVE_CHANGES", "Reached", "checked_changes", "checked_rate", "live_settings", "why_not_live"]
 
 _SECTIONS = {"data": DataConfig, "model": ModelConfig, "training": TrainingConfig}
 _LIVE = tuple(s for name, section in _SECTIONS.items() for s in describe(section, name) if s.live)
@@ -22,6 +24,14 @@ LIVE_CHANGES = tuple(s.path for s in _LIVE)
 """The fields that may change during a run: those that are declared with `live=True`."""
 
 SLOWEST, FASTEST = 0.01, 1000.0  # steps per second in slow motion
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Where a run is, as far as the values of its fields must not contradict it."""
+
+    epochs: int = 0  # that have begun
+    waited: int = 0  # epochs since the one with the lowest validation loss
 
 
 def live_settings(experiment: Experiment) -> tuple[tuple[Setting, str | None], ...]:
@@ -48,10 +58,13 @@ def why_not_live(experiment: Experiment, setting: Setting, *, numeric: bool = Tr
     return None if reason is None else reason.partition("; ")[0]
 
 
-def checked_changes(experiment: Experiment, changes: Mapping[str, Any], *, numeric: bool = True) -> dict[str, Any]:
+def checked_changes(
+    experiment: Experiment, changes: Mapping[str, Any], *, numeric: bool = True, reached: Reached | None = None
+) -> dict[str, Any]:
     """Live changes of a run, with their values as the experiment holds them. `numeric` as in `why_not_live`.
 
-    ExperimentError has one line for each field that can't change or does not apply, or whose value is not allowed.
+    ExperimentError has one line for each field that can't change or does not apply, or whose value is not allowed or
+    contradicts what the run has `reached`.
     """
     if not changes:
         raise ExperimentError(f"a change needs a field and its value; use one of {', '.join(LIVE_CHANGES)}")
@@ -69,7 +82,26 @@ def checked_changes(experiment: Experiment, changes: Mapping[str, Any], *, numer
     if lines:
         raise ExperimentError(*lines)
     changed = experiment.with_changes(changes)
-    return {path: changed.get(path) for path in changes}
+    values = {path: changed.get(path) for path in changes}
+    if reached is not None and (lines := list(_contradictions(experiment, values, reached))):
+        raise ExperimentError(*lines)
+    return values
+
+
+def _contradictions(experiment: Experiment, values: Mapping[str, Any], reached: Reached) -> Iterator[str]:
+    """A line for each new value that a run is already beyond."""
+    epochs, patience = values.get("training.epochs"), values.get("training.patience", 0)
+    if epochs is not None and epochs < reached.epochs:
+        yield (
+            f"training.epochs: {epochs:,} is not allowed; epoch {reached.epochs:,} has begun: use {reached.epochs:,} "
+            "or more, or stop the run"
+        )
+    if 0 < patience <= reached.waited and patience != experiment.training.patience:
+        passed = counted(reached.waited, "epoch")
+        yield (
+            f"training.patience: {patience:,} is not allowed; {passed} without a lower validation loss have passed: "
+            f"use {reached.waited + 1:,} or more, 0 to disable early stopping, or stop the run"
+        )
 
 
 def checked_rate(steps_per_second: Any) -> float | None:

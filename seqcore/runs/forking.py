@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, and_, func, literal, or_, select
 from seqcore.errors import NotFoundError, StoreError
 from seqcore.events import Changed, Epoch
 from seqcore.experiment.experiment import Experiment
-from seqcore.experiment.live import checked_changes
+from seqcore.experiment.live import Reached, checked_changes
 from seqcore.runs import schema
 from seqcore.runs.atomic_io import digest, link_file, pieces, write_durably
 from seqcore.runs.curves import NAMES
@@ -148,9 +148,10 @@ class Forking(Snapshots):
     ) -> None:
         """The row of a fork, and all that it has of its parent."""
         before = _experiment_at(connection, parent, step)
-        wanted = checked_changes(before, changes) if changes else {}
-        wanted = {path: value for path, value in wanted.items() if value != before.get(path)}
         epoch, best = (_last_epoch(connection, parent["id"], step, tag) for tag in (None, schema.BEST))
+        waited = epoch.epoch - best.epoch if epoch and best and before.training.replicas == 1 else 0
+        wanted = checked_changes(before, changes, reached=Reached(waited=waited)) if changes else {}
+        wanted = {path: value for path, value in wanted.items() if value != before.get(path)}
         done, epochs = 0 if epoch is None else epoch.epoch, wanted.get(EPOCHS, before.training.epochs)
         if epochs <= done:
             raise StoreError(

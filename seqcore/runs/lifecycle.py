@@ -14,8 +14,9 @@ from filelock import FileLock
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from seqcore.errors import StoreError, did_you_mean
+from seqcore.events import Started
 from seqcore.experiment.experiment import Experiment
-from seqcore.experiment.live import checked_changes, checked_rate
+from seqcore.experiment.live import Reached, checked_changes, checked_rate
 from seqcore.runs import schema
 from seqcore.runs.integrity import run_crc, verify_run
 from seqcore.runs.labels import list_columns
@@ -29,6 +30,7 @@ __all__ = ["EPOCHS", "Lifecycle", "read_arguments", "row_of", "update_run"]
 COMMANDS = ("pause", "continue", "stop", "change", "slow", "advance", "snapshot")
 MOST_STEPS = 1_000_000  # that a paused run takes at once
 EPOCHS = "training.epochs"
+EARLY_STOPPING = "early stopping"  # how the reason of a run begins that it has ended
 
 
 class Lifecycle(Reading):
@@ -108,7 +110,7 @@ class Lifecycle(Reading):
             status = self._run(row, []).status
             if status == "queued" or status in LIVE:
                 raise StoreError(f"run {row['id']} is already {status}")
-            self._requeue(connection, row, status, _checked(row, changes) if changes else {})
+            self._requeue(connection, row, status, _checked(connection, row, changes) if changes else {})
         return self.run(row["id"])
 
     def more_epochs(self, run: str, n: int, *, by: str | None = None) -> Run:
@@ -118,7 +120,7 @@ class Lifecycle(Reading):
         with self.database.writing() as connection:
             row = self._find(connection, run)
             status = self._run(row, []).status
-            changes = _checked(row, {EPOCHS: _planned(row, status) + n})
+            changes = _checked(connection, row, {EPOCHS: _planned(row, status) + n})
             if status == "queued":
                 _add_pending(connection, row, changes)
             elif status in LIVE:
@@ -142,7 +144,7 @@ class Lifecycle(Reading):
                 status = "interrupted" if row["status"] in LIVE else row["status"]  # we hold its lock
                 if epochs:
                     changes = {**(changes or {}), EPOCHS: _planned(row, status) + epochs}
-                self._requeue(connection, row, status, _checked(row, changes) if changes else {})
+                self._requeue(connection, row, status, _checked(connection, row, changes) if changes else {})
                 started = row["started"] or time.time()
                 update_run(connection, run_id, status="running", queued=None, started=started)
                 return Lease(run_id, self._find(connection, run_id)["attempt"], holder.release)
@@ -168,7 +170,7 @@ class Lifecycle(Reading):
         with self.database.writing() as connection:
             row = self._find(connection, run)
             status = self._run(row, []).status
-            given = _checked_arguments(row, kind, arguments or {})
+            given = _checked_arguments(connection, row, kind, arguments or {})
             if status == "queued" and kind == "stop":
                 reason = "stopped before its first step" if row["step"] == 0 else "stopped while it was queued"
                 update_run(connection, row["id"], status="stopped", finished=time.time(), reason=reason)
@@ -215,6 +217,8 @@ class Lifecycle(Reading):
         pending = json.loads(row["pending"]) | changes
         if status == "completed" and pending.get(EPOCHS, 0) <= row["epoch"]:
             raise StoreError(f"run {row['id']} is completed; add epochs to train further")
+        if row["reason"].startswith(EARLY_STOPPING) and Experiment.from_json(row["experiment"]).training.replicas > 1:
+            raise StoreError(f"early stopping has ended every seed of run {row['id']}; start a new run to train longer")
         attempt = row["attempt"] + (status != "queued")
         values = {"status": "queued", "attempt": attempt, "queued": time.time(), "finished": None}
         values |= {"pending": json.dumps(pending), "epochs": pending.get(EPOCHS, row["epochs"])}
@@ -314,10 +318,12 @@ def _check_live(connection: Connection, row: RowMapping, kind: str) -> None:
         raise StoreError(f"run {row['id']} is running; pause it to take single steps")
 
 
-def _checked_arguments(row: RowMapping, kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _checked_arguments(
+    connection: Connection, row: RowMapping, kind: str, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
     """The arguments of a command, with their values as the worker takes them."""
     if kind == "change":
-        return _checked(row, arguments)
+        return _checked(connection, row, arguments)
     if kind == "slow":
         return {"steps_per_second": checked_rate(arguments.get("steps_per_second"))}
     if kind == "advance":
@@ -328,6 +334,24 @@ def _checked_arguments(row: RowMapping, kind: str, arguments: Mapping[str, Any])
     return {}
 
 
-def _checked(row: RowMapping, changes: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(connection: Connection, row: RowMapping, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Changes of a run that has started, with their values as the experiment holds them. ExperimentError."""
-    return checked_changes(Experiment.from_json(row["experiment"]), changes)
+    experiment = Experiment.from_json(row["experiment"])
+    return checked_changes(experiment, changes, reached=_reached(connection, row, experiment))
+
+
+def _reached(connection: Connection, row: RowMapping, experiment: Experiment) -> Reached:
+    """Where a run is by what is stored; `fit`, which is some steps ahead, checks its changes again.
+
+    A run that has completed waits for a better epoch anew once it gets more epochs, and so does one that was continued;
+    of replicas each waits for its own.
+    """
+    epochs = max(row["epoch"], min(row["epoch"] + 1, row["epochs"]))
+    if row["status"] == "completed" or row["best_epoch"] is None or experiment.training.replicas > 1:
+        return Reached(epochs)
+    table = schema.events
+    started = (table.c.run == row["id"], table.c.kind == Started.name)
+    newest = select(table.c.content).where(*started).order_by(table.c.seq.desc()).limit(1)
+    content = connection.execute(newest).scalar_one_or_none()
+    since = max(row["best_epoch"], json.loads(content).get("epoch", 0) if content else 0)
+    return Reached(epochs, max(0, row["epoch"] - since))

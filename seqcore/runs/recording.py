@@ -23,6 +23,7 @@ from seqcore.events import (
     Started,
     Steps,
 )
+from seqcore.experiment.experiment import Experiment
 from seqcore.runs import schema
 from seqcore.runs.cleanup import clear_leftovers
 from seqcore.runs.curves import NAMES, block_to_bytes
@@ -58,11 +59,14 @@ class Recording(Lifecycle):
         try:
             with self.database.writing() as connection:
                 pending = self._hold(connection, lease)
+                columns: dict[str, Any] = {} if seconds is None else {"seconds": seconds}
+                if pending and any(isinstance(event, Steps) or _is_refusal(event) for event in events):
+                    columns["pending"], pending = "{}", {}  # `fit` has looked at what waited for this attempt
                 if ended:
                     pending |= _untaken_changes(connection, lease)
-                starts = any(isinstance(event, Started) for event in events)
-                replayed = _recorded_epochs(connection, lease.run) if starts else None
-                columns = ({} if seconds is None else {"seconds": seconds}) | _columns(events, pending, replayed)
+                known = any(isinstance(event, Started) or _is_refusal(event) for event in events)
+                epochs = _epochs_in_force(connection, lease.run) if known else 0
+                columns |= _columns(events, pending, epochs)
                 if columns:
                     update_run(connection, lease.run, **columns)
                 if rows := _with_rows(events):
@@ -127,7 +131,7 @@ class Recording(Lifecycle):
         with self.database.writing() as connection:
             row = self._find(connection, lease.run)
             current = row["status"] == "completed" and row["attempt"] == lease.attempt
-            if not current or EPOCHS not in json.loads(row["pending"]):
+            if not current or json.loads(row["pending"]).get(EPOCHS, 0) <= row["epoch"]:
                 return None
             update_run(connection, lease.run, status="running", attempt=lease.attempt + 1, finished=None, reason="")
         return Lease(lease.run, lease.attempt + 1, lease.on_release)
@@ -222,16 +226,23 @@ class _Curves:
         self.saved = time.monotonic()
 
 
-def _recorded_epochs(connection: Connection, run: str) -> int | None:
-    """The epochs to which a run was changed last, which an attempt that replays changes will have; None if never."""
+def _is_refusal(event: Event) -> bool:
+    return isinstance(event, Finding) and event.code == "change-refused"
+
+
+def _epochs_in_force(connection: Connection, run: str) -> int:
+    """The epochs to which a run was changed last, which an attempt that replays changes will have, or its own."""
     table = schema.events
     query = select(table.c.content).where(table.c.run == run, table.c.kind == Changed.name).order_by(table.c.seq)
     recorded = [json.loads(content)["changes"] for content in connection.execute(query).scalars()]
-    return next((changes[EPOCHS] for changes in reversed(recorded) if EPOCHS in changes), None)
+    if changed := next((changes[EPOCHS] for changes in reversed(recorded) if EPOCHS in changes), None):
+        return int(changed)
+    experiment = connection.execute(select(schema.runs.c.experiment).where(schema.runs.c.id == run)).scalar_one()
+    return Experiment.from_json(experiment).training.epochs
 
 
-def _columns(events: Sequence[Event], pending: dict[str, Any], replayed: int | None = None) -> dict[str, Any]:
-    """Columns of a run's row that its events change. `replayed`: see `_recorded_epochs`."""
+def _columns(events: Sequence[Event], pending: dict[str, Any], epochs: int) -> dict[str, Any]:
+    """Columns of a run's row that its events change. `epochs`: see `_epochs_in_force`."""
     columns: dict[str, Any] = {}
     for event in events:
         match event:
@@ -243,8 +254,10 @@ def _columns(events: Sequence[Event], pending: dict[str, Any], replayed: int | N
                     "metric": event.metric,
                     "step": event.step,
                     "epoch": event.epoch,
-                    "epochs": pending.get(EPOCHS, replayed or event.epochs),
+                    "epochs": pending.get(EPOCHS, epochs),
                 }
+            case Finding() if _is_refusal(event):
+                columns["epochs"] = epochs
             case Steps():
                 columns["step"] = _last(event)
             case Epoch():
@@ -255,7 +268,8 @@ def _columns(events: Sequence[Event], pending: dict[str, Any], replayed: int | N
                 pending = {path: value for path, value in pending.items() if event.changes.get(path) != value}
                 columns["pending"] = json.dumps(pending)
                 if EPOCHS in event.changes:
-                    columns["epochs"] = pending.get(EPOCHS, event.changes[EPOCHS])
+                    epochs = int(event.changes[EPOCHS])
+                    columns["epochs"] = pending.get(EPOCHS, epochs)
             case Finished():
                 columns |= {
                     "pending": json.dumps(pending),

@@ -26,7 +26,7 @@ LIVE: tuple[Status, ...] = ("running", "paused")
 ENDED: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted", "damaged")
 GONE = "the worker process ended before the run did; resume continues from the last checkpoint"
 _AS_STORED = (  # columns that are fields of `Run` under the same name
-    "id", "recipe", "group", "attempt", "step", "epoch", "epochs", "seconds", "metric", "parameters", "best_epoch",
+    "id", "recipe", "group", "attempt", "step", "epoch", "seconds", "metric", "parameters", "best_epoch",
     "error", "owner", "parent", "parent_step",
 )  # fmt: skip
 
@@ -184,6 +184,7 @@ def run_from_row(
         queue_position=queue_position,
         stopping=stopping and status in LIVE,
         pending=json.loads(row["pending"]),
+        epochs=max(row["epochs"], row["epoch"]),  # earlier versions let them be fewer than those that were done
     )
 
 

@@ -93,6 +93,12 @@ class ReplicatedState(TrainingState):
         return self.progress.epoch < self.experiment.training.epochs and bool(self.replicas.active.any())
 
     @property
+    def epochs_waited(self) -> int:
+        """Of the replica in training that has waited least: no value of the patience ends all of them at once."""
+        waited = self.replicas.waited[self.replicas.active]
+        return int(waited.min()) if len(waited) else 0
+
+    @property
     def out_of_patience(self) -> bool:
         """Whether early stopping has ended every replica that has not diverged."""
         r = self.replicas

@@ -96,6 +96,9 @@ class Requests:
         except ExperimentError as error:
             yield Finding(step=step, code="change-refused", message=" ".join(error.lines))
             return
+        changes = {path: value for path, value in changes.items() if state.has_effect(path, value)}
+        if not changes:  # asked for twice, or the value that the field has
+            return
         before = {path: state.experiment.get(path) for path in changes}
         yield from self._snapshot("change")
         state.apply_changes(changes)

@@ -21,7 +21,7 @@ from seqcore.errors import DeviceError
 from seqcore.evaluation.metrics import Scores
 from seqcore.events import CheckpointReady, Finding, Steps
 from seqcore.experiment.experiment import Experiment
-from seqcore.experiment.live import checked_changes
+from seqcore.experiment.live import Reached, checked_changes
 from seqcore.experiment.training_config import TrainingConfig
 from seqcore.models.direct import DirectGradients, DividedGradients
 from seqcore.models.dropout import set_dropout
@@ -131,6 +131,11 @@ class TrainingState:
         """Whether early stopping ends the run."""
         patience = self.experiment.training.patience
         return patience > 0 and self.progress.waited >= patience
+
+    @property
+    def epochs_waited(self) -> int:
+        """Epochs since the one with the lowest validation loss, as early stopping counts them."""
+        return self.progress.waited
 
     def remaining_batches(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
         """What is left of the current epoch: batches, and in stateful training which rows continue the batch before.
@@ -283,14 +288,21 @@ class TrainingState:
 
     def checked_changes(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Live changes with their values as the experiment holds them. ExperimentError where one is not allowed."""
-        return checked_changes(self.experiment, changes, numeric=self.dataset.numeric_inputs > 0)
+        reached = Reached(self.progress.epoch + (self.progress.step_in_epoch > 0), self.epochs_waited)
+        return checked_changes(self.experiment, changes, numeric=self.dataset.numeric_inputs > 0, reached=reached)
+
+    def has_effect(self, path: str, value: Any) -> bool:
+        """Whether a live change is one: a run that early stopping has ended goes on even with the same epochs."""
+        return value != self.experiment.get(path) or (path == "training.epochs" and self.out_of_patience)
 
     def apply_changes(self, changes: Mapping[str, Any]) -> None:
         """Apply live changes from the next step on. ExperimentError where they are not allowed.
 
         Applying a change again at the same step changes nothing, so that a change that a checkpoint contains may be
-        replayed.
+        replayed. More epochs of a run that early stopping has ended begin to wait for a better one anew.
         """
+        if "training.epochs" in changes and self.out_of_patience:
+            self.progress.waited = 0
         self.experiment = self.task.experiment = self.experiment.with_changes(changes)
         model, training = self.experiment.model, self.experiment.training
         for group in self.optimizer.param_groups:

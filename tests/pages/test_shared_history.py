@@ -96,7 +96,7 @@ def test_a_long_run_is_kept_in_bounded_memory(store: Store, lease: Lease, monkey
     moment = history.moment()
     assert len(moment.events) <= 2 * KEPT + 5
     assert moment.epoch == 2 * KEPT
-    assert moment.steps == 60
+    assert moment.steps == 4 * KEPT  # more than were planned: never fewer than those taken
     assert isinstance(moment.events[0].event, Started)
 
 

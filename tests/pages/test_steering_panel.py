@@ -16,6 +16,7 @@ from seqcore.events import Changed, Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Lease, Store
+from ui.cards import cards
 from ui.run_view import live_state
 from ui.shared_history import shared_history
 
@@ -130,7 +131,8 @@ def test_the_panel_follows_changes_of_others_and_does_not_undo_them(store: Store
     assert "Current values: learning rate 0.2, batch size 8" in text(app)
     assert "input noise 0." in text(app)
     assert "Change 1: learning rate 0.01 → 0.2, batch size 32 → 8." in "".join(one.body for one in app.get("html"))
-    assert "step 2 of 1,200" in "".join(one.body for one in app.get("html"))  # 40 steps of 8 windows in 30 epochs
+    # 2 steps of 32 windows and 32 of 8 windows in the first epoch, 40 of 8 windows in each of the other 29
+    assert "step 2 of 1,194" in "".join(one.body for one in app.get("html"))
 
 
 def test_a_value_out_of_range_is_refused_in_the_panel_and_stays_typed(store: Store, live: Lease, panel: Open) -> None:
@@ -144,6 +146,40 @@ def test_a_value_out_of_range_is_refused_in_the_panel_and_stays_typed(store: Sto
     press(app, "Apply")
     assert "is not allowed" not in text(app)
     assert asked(store, live) == [("change", {RATE: 0.5})]
+
+
+def test_epochs_below_the_present_one_are_refused_in_the_panel(store: Store, live: Lease, panel: Open) -> None:
+    store.append(live, [Epoch(n, 10 * n, {"val_loss": 1.0, "val_mae": 1.0}, 0.1, n == 1) for n in range(1, 6)])
+    app = panel(live.run)
+    field(app, "Epochs").set_value(3)
+    press(app, "Apply")
+    assert "Epochs: 3 is not allowed; epoch 6 has begun: use 6 or more, or stop the run" in text(app)
+    assert asked(store, live) == []
+    assert "of 30" in "".join(one.body for one in app.get("html"))
+    field(app, "Epochs").set_value(30)
+    field(app, "Early stopping patience").set_value(4)
+    press(app, "Apply")
+    assert "Early stopping patience: 4 is not allowed; 4 epochs without a lower validation loss have passed" in text(
+        app
+    )
+
+
+def test_the_planned_steps_are_never_fewer_than_those_taken(store: Store) -> None:
+    """Also of a run that an earlier version let have fewer epochs, and after a change of the batch size."""
+    lease = store.start(Experiment())
+    one = np.ones(1)
+    store.append(lease, [STARTED, Epoch(1, 10, {"val_loss": 1.0}, 0.1, True), Steps(19, one, one, one)])
+    store.append(lease, [Changed(19, {"training.batch_size": 320, "training.epochs": 2}, {"training.batch_size": 32})])
+    history = shared_history(store.run(lease.run))
+    history.update(store, interval=0.0, viewer="v")
+    assert history.moment().steps == 20  # 9 steps of 32 windows, and the last 32 in one
+    store.append(lease, [Steps(20, one, one, one), Epoch(2, 20, {"val_loss": 1.0}, 0.1, True)])
+    store.append(lease, [Changed(20, {"training.epochs": 1}), Steps(21, one, one, one)])
+    history.update(store, interval=0.0, viewer="v")
+    moment = history.moment()
+    assert (moment.steps, moment.epoch, moment.epochs) == (21, 2, 2)
+    assert ">2<small> of 2<" in cards(moment)
+    lease.release()
 
 
 def test_fields_without_effect_on_the_run_are_not_offered(store: Store, panel: Open) -> None:

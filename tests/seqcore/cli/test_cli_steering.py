@@ -72,11 +72,17 @@ def test_a_paused_run_is_changed_and_takes_steps(store: Store, ask: Any, paused:
     assert store.curve(paused.id, "learning_rate", None).values[-2:].tolist() == [0.003, 0.003]
     _, out, _ = ask("show", paused.id)
     assert f"changed after step {paused.step}: learning rate 0.01 → 0.003, dropout 0 → 0.1 (ann)" in out
+    _, out, _ = ask("set", paused.id, "training.learning_rate=0.003", "--json")
+    assert json.loads(out)["changes"] == {}
+    _, out, _ = ask("set", paused.id, "training.learning_rate=0.003", "model.dropout=0.2")
+    assert f"gets model.dropout = 0.2 after step {paused.step + 2}" in out
+    _, out, _ = ask("set", paused.id, "training.learning_rate=0.003")
+    assert out.strip() == f"{paused.id[:8]} has training.learning_rate = 0.003 already"
     _, out, _ = ask("slow", paused.id, "5", "--json")
     assert json.loads(out) == {"run": paused.id, "status": "paused", "steps_per_second": 5.0}
     assert store.run(paused.id).steps_per_second == 5.0
     _, out, _ = ask("slow", paused.id, "off")
-    assert out.strip() == f"{paused.id[:8]} goes on at full speed"
+    assert out.strip() == f"{paused.id[:8]} continues at full speed"
     assert store.run(paused.id).steps_per_second is None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seqcore.errors import ExperimentError, StoreError
-from seqcore.events import Finding
+from seqcore.events import Changed, Epoch, Finding, Started
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.execution import execute
 from seqcore.runs.store import Lease, Run, Store
@@ -238,3 +238,95 @@ def test_a_steered_run_that_is_killed_resumes_to_the_same_bits(
     assert (done.status, done.attempt) == ("completed", 2)
     assert [change.changes for change in changed(store, done.id)] == wanted
     assert_replays(store, done)
+
+
+def _trained(store: Store, plan: Experiment, *, epochs: int, best: int) -> Lease:
+    """A run of 30 epochs that is after `epochs` of them, the best of which was `best`."""
+    lease = store.start(plan.with_changes({"training.epochs": 30}))
+    done = [Epoch(n, 10 * n, {"val_loss": 1.0, "val_mae": 1.0}, 0.1, best=n <= best) for n in range(1, epochs + 1)]
+    store.append(lease, [started(epochs=30), *done])
+    return lease
+
+
+def started(epochs: int) -> Started:
+    return Started(
+        device="cpu", device_reason="", threads=1, versions={}, parameters=1, split_sizes={"train": 320, "val": 3},
+        baselines={}, reference_baseline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=10,
+        epochs=epochs,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["running", "paused", "interrupted"])
+def test_epochs_and_patience_that_a_run_is_beyond_are_refused(store: Store, plan: Experiment, status: str) -> None:
+    lease = _trained(store, plan, epochs=12, best=8)
+    if status == "paused":
+        store.pause(lease, True)
+    if status == "interrupted":
+        store.interrupt(lease, "")
+    ask = store.resume if status == "interrupted" else lambda run, changes: store.command(run, "change", changes)
+    for wanted, words in (
+        ({"training.epochs": 3}, "training.epochs: 3 is not allowed; epoch 13 has begun: use 13 or more"),
+        ({"training.patience": 4}, "training.patience: 4 is not allowed; 4 epochs without a lower validation loss"),
+    ):
+        with pytest.raises(ExperimentError) as caught:
+            ask(lease.run, wanted)
+        assert len(caught.value.lines) == 1
+        assert caught.value.lines[0].startswith(words)
+        assert store.run(lease.run).epochs == 30
+    ask(lease.run, {"training.epochs": 13, "training.patience": 5})
+    assert store.run(lease.run).epochs == 13
+    lease.release()
+
+
+def test_a_fork_is_not_given_a_patience_that_would_end_it_at_once(store: Store, plan: Experiment) -> None:
+    done = execute(store, store.start(plan.with_changes({"training.epochs": 6, "training.learning_rate": 1e-9})))
+    waited = done.epoch - (done.best_epoch or 0)
+    assert waited > 0
+    with pytest.raises(ExperimentError, match=rf"training\.patience: {waited} is not allowed"):
+        store.fork(done.id, changes={"training.patience": waited, "training.epochs": 20})
+    assert store.fork(done.id, changes={"training.patience": waited + 1, "training.epochs": 20}).status == "queued"
+
+
+def test_epochs_that_the_worker_refuses_are_not_those_of_the_run(store: Store, plan: Experiment) -> None:
+    """The worker is some steps ahead of the store."""
+    lease = _trained(store, plan, epochs=12, best=8)
+    store.command(lease.run, "change", {"training.epochs": 13})
+    store.append(lease, [Epoch(13, 130, {"val_loss": 1.0}, 0.1), Finding("change-refused", "no", step=131)])
+    assert store.run(lease.run).epochs == 30
+    store.append(lease, [Changed(131, {"training.epochs": 20}), Finding("change-refused", "no", step=132)])
+    assert store.run(lease.run).epochs == 20
+    lease.release()
+
+
+def test_a_run_of_an_earlier_version_has_no_fewer_epochs_than_it_has_trained(store: Store, plan: Experiment) -> None:
+    lease = _trained(store, plan, epochs=12, best=8)
+    store.append(lease, [Changed(120, {"training.epochs": 3})])  # which no version from now on records
+    assert (store.run(lease.run).epoch, store.run(lease.run).epochs) == (12, 12)
+    (listed,) = store.runs()
+    assert listed.epochs == 12
+    lease.release()
+
+
+def test_a_value_that_waits_and_is_the_present_one_does_not_wait_for_ever(store: Store, plan: Experiment) -> None:
+    run = store.submit(plan.with_changes({"training.epochs": 1}))
+    store.command(run.id, "change", {RATE: 0.01, "training.epochs": 1})
+    lease = store.claim(run.id)
+    assert lease is not None
+    done = execute(store, lease)
+    assert (done.status, done.attempt, done.pending) == ("completed", 1, {})
+    assert not changed(store, run.id)
+
+
+def test_more_epochs_after_early_stopping_are_trained(store: Store, plan: Experiment) -> None:
+    changes = {"training.epochs": 50, "training.patience": 2, RATE: 1e-9}
+    done = execute(store, store.start(plan.with_changes(changes)))
+    assert done.reason.startswith("early stopping")
+    lease = store.claim(store.more_epochs(done.id, 50 - done.epoch).id)  # as many as it had
+    assert lease is not None
+    longer = execute(store, lease)
+    assert longer.epoch > done.epoch
+    assert longer.epochs == 50
+    both = store.start(plan.with_changes({**changes, "training.replicas": 2}))
+    assert execute(store, both).reason.startswith("early stopping")
+    with pytest.raises(StoreError, match="early stopping has ended every seed"):
+        store.more_epochs(both.run, 1)

@@ -370,3 +370,49 @@ def test_a_checkpoint_whose_batch_size_changed_in_the_future_is_refused() -> Non
     groups = {name: kept.group(name) for name in ("model", "best", "optimizer", "recurrent_state", "random", "codec")}
     with pytest.raises(CorruptError, match="progress"):
         list(fit(plan(training__epochs=2), resume=pack(kept.meta, groups)))
+
+
+def test_a_value_that_a_run_is_beyond_is_refused_with_what_is_possible() -> None:
+    """Epochs below the one that has begun, and a patience below the epochs that were waited."""
+    experiment = plan(training__epochs=12, training__learning_rate=1e-9)
+    each = of(list(fit(experiment.with_changes({"training.epochs": 1}))), Finished)[0].step
+    state = fresh(experiment)
+    state.progress.epoch, state.progress.step_in_epoch, state.progress.waited = 5, 1, 3
+    for wanted, words in (
+        ({"training.epochs": 5}, "training.epochs: 5 is not allowed; epoch 6 has begun: use 6 or more"),
+        ({"training.patience": 3}, "training.patience: 3 is not allowed; 3 epochs without a lower validation loss"),
+    ):
+        with pytest.raises(ExperimentError) as caught:
+            state.checked_changes(wanted)
+        assert caught.value.lines[0].startswith(words)
+        assert len(caught.value.lines) == 1
+    assert state.checked_changes({"training.epochs": 6, "training.patience": 4})
+    state.progress.step_in_epoch = 0
+    assert state.checked_changes({"training.epochs": 5})  # the run ends here
+    events = steered(experiment, {2 * each + 1: {"training.epochs": 2}, 2 * each + 2: {"training.epochs": 3}})
+    assert [finding.step for finding in of(events, Finding) if finding.code == "change-refused"] == [2 * each + 1]
+    assert [change.step for change in of(events, Changed)] == [2 * each + 2]
+    assert of(events, Finished)[0].epochs == 3
+
+
+def test_a_change_to_the_present_value_is_no_change() -> None:
+    events = steered(plan(), {2: {"training.learning_rate": 0.05}, 3: {"training.learning_rate": 0.05}})
+    assert [change.step for change in of(events, Changed)] == [2]
+    events = steered(plan(), {2: {"training.learning_rate": 0.01, "model.dropout": 0.1}})
+    assert [change.changes for change in of(events, Changed)] == [{"model.dropout": 0.1}]
+
+
+@pytest.mark.parametrize("epochs", [5, 100])
+def test_more_epochs_after_early_stopping_are_trained_and_replay_to_the_bit(epochs: int) -> None:
+    """Also where the run had as many epochs from the start."""
+    experiment = plan(training__epochs=100, training__learning_rate=1e-9, training__patience=2)
+    stopped = list(fit(experiment))
+    finished, content = of(stopped, Finished)[0], of(stopped, CheckpointReady)[-1].content
+    assert finished.reason.startswith("early stopping")
+    assert finished.epochs < 5
+    control = Control()
+    control.change({"training.epochs": epochs})
+    longer = list(fit(experiment, resume=content, control=control))
+    assert of(longer, Finished)[0].epochs > finished.epochs
+    again = list(fit(experiment, resume=content, changes=of(longer, Changed)))
+    assert same_tensors(tensors(again), tensors(longer))
