@@ -7,32 +7,26 @@ are differentiated here. `DirectGradients.of` says which models are covered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from seqcore.models.losses import LOSSES
-from seqcore.models.output_layer import FEW, OutputLayer
-from seqcore.models.recurrent import GRU, LSTM, RNN
+from seqcore.models.output_layer import FEW
 from seqcore.models.recurrent_cells import CELLS, Gradient, Weights
 from seqcore.models.recurrent_function import layer_gradients
-from seqcore.models.recurrent_layers import RNNLayers, own_kernels
+from seqcore.models.recurrent_layers import own_kernels
+from seqcore.models.replica_layers import ReplicaLayers, ReplicaThreads, is_plain, kept, last_states
 from seqcore.models.replica_rnn import ReplicaRNN
 from seqcore.models.replicated import Replicated
-from seqcore.models.sequence_model import OneHot, SequenceModel
+from seqcore.models.sequence_model import SequenceModel
 from seqcore.models.small_products import are_small, product_by_numpy
 from seqcore.models.state import State, join_leaves, leaves, map_state
 from seqcore.models.workspace import Workspace
 
 __all__ = ["DirectGradients", "DividedGradients"]
-
-T = TypeVar("T")
-
-_MOST_SHAPES = 4  # of batches, whose buffers are kept
 
 
 class _Pass(NamedTuple):
@@ -48,57 +42,71 @@ class _Pass(NamedTuple):
 class DirectGradients:
     """Calling it gives a batch's loss and gradients; of K replicas, or a range of them, those of each, all at once."""
 
-    def __init__(self, model: SequenceModel, loss: str, *, replicas: bool, own: slice | None = None) -> None:
+    def __init__(
+        self,
+        model: SequenceModel,
+        loss: str,
+        *,
+        replicas: bool,
+        own: slice | None = None,
+        into: list[Tensor] | None = None,
+    ) -> None:
         network: Any = model.backbone.network
         self._model, self._network, self._loss = model, network, LOSSES[loss]
-        self._lead, self._own = 1 if replicas else 0, own  # axes before the batch, and the range
+        self._embedding = model.embedding
+        self._lead = 1 if replicas else 0  # axes before the batch
+        self._into = into if into is None or own is None else [part[own] for part in into]
+        self._into_arrays = [part.numpy() for part in self._into or ()]
         self._cell, self._lstm = CELLS[network.mode], network.mode == "LSTM"
         self._spaces: dict[torch.Size, list[Workspace]] = {}
-        self._replica_layers: dict[torch.Size, list[ReplicaRNN]] = {}
+        self._replicas = ReplicaLayers(model, own)
 
     @classmethod
-    def of(cls, model: nn.Module, loss: str | None, *, threads: int = 1) -> DirectGradients | DividedGradients | None:
+    def of(
+        cls, model: nn.Module, loss: str | None, *, threads: int = 1, into: list[Tensor] | None = None
+    ) -> DirectGradients | DividedGradients | None:
         """For a model or replicas whose loss is one of `LOSSES`; None where they are not covered.
 
-        Replicas are divided between `threads`. Covered is a `SequenceModel` on a CPU with RNN, GRU or LSTM layers in
-        one direction, without dropout or embedding.
+        Replicas are divided between `threads`. Gradients are written to the tensors `into` where given. Covered is a
+        `SequenceModel` on a CPU with RNN, GRU or LSTM layers in one direction, without dropout or embedding.
         """
-        base = model.base if isinstance(model, Replicated) else model
-        if loss not in LOSSES or type(base) is not SequenceModel or type(base.backbone) not in (RNN, GRU, LSTM):
+        base: nn.Module = model.base if isinstance(model, Replicated) else model
+        if loss not in LOSSES or not is_plain(base):
             return None
-        backbone: Any = base.backbone
-        network = backbone.network
-        covered = (
-            not network.bidirectional
-            and not backbone.recurrent_dropout.p
-            and not (network.dropout and network.num_layers > 1)
-            and not base.dropout.p
-            and (base.embedding is None or type(base.embedding) is OneHot)
-            and base.predict in ("last", "every")
-            and type(base.head) is OutputLayer
-            and all(p.device.type == "cpu" and p.requires_grad for p in base.parameters())
-        )
-        if not covered:
+        if any(p.device.type != "cpu" or not p.requires_grad for p in base.parameters()):
             return None
         if not isinstance(model, Replicated) or min(threads, model.count) == 1:
-            return cls(base, loss, replicas=isinstance(model, Replicated))
-        ranges = _divided(model.count, min(threads, model.count))
-        return DividedGradients(ranges, [cls(base, loss, replicas=True, own=own) for own in ranges])
+            return cls(base, loss, replicas=isinstance(model, Replicated), into=into)
+        sharing = ReplicaThreads(model.count, threads)
+        parts = [cls(base, loss, replicas=True, own=own, into=into) for own in sharing.ranges]
+        return DividedGradients(sharing, parts, into)
 
     @torch.no_grad()
-    def __call__(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State, list[Tensor]]:
+    def __call__(
+        self, inputs: Tensor, targets: Tensor, state: State, *, keep: bool = True
+    ) -> tuple[Tensor, State, Sequence[Tensor]]:
         """-> (loss, state after the batch, gradients in the order of the model's parameters).
 
-        Arguments are those of the model and of its loss; of replicas, arguments and results have K first.
+        Arguments are those of the model and of its loss; of replicas, arguments and results have K first. Without
+        `keep` the state is None.
         """
-        embedding, network = self._model.embedding, self._network
-        x = (inputs if embedding is None else embedding(inputs)).movedim(-2, 0)  # [T, B, F] or [T, K, B, F]
+        loss, after, found = self._found(inputs, targets, state, keep=keep)
+        if self._into is None or found is self._into:
+            return loss, after, found
+        torch._foreach_copy_(self._into, found)
+        return loss, after, self._into
+
+    def _found(
+        self, inputs: Tensor, targets: Tensor, state: State, *, keep: bool
+    ) -> tuple[Tensor, State, list[Tensor]]:
+        x = (inputs if self._embedding is None else self._embedding(inputs)).movedim(-2, 0)  # [T, B, F], [T, K, B, F]
+        if self._lead and (layers := self._replicas.layers(x)):
+            return self._of_replica_layers(layers, x, targets, state, keep=keep)
+        network = self._network
         before: Any = [None] * network.num_layers
         if state is not None:
             before = list(zip(*(part.unbind(-2) for part in (state if self._lstm else (state,))), strict=True))
-        weights = [Weights(*(self._of(network._parameters[name]) for name in names)) for names in network._all_weights]
-        if self._by_replica_layers(x):
-            return self._of_replica_layers(x, targets, [start and start[0] for start in before], weights)
+        weights = self._replicas.weights()
         spaces, passes = self._workspaces(x), list[_Pass]()
         for w, start, space in zip(weights, before, spaces, strict=True):
             passes.append(self._forward(passes[-1].y if passes else x, start, w, space))
@@ -107,51 +115,32 @@ class DirectGradients:
             below = spaces[number - 1].buffer("d", network.hidden_size) if number else None
             d, own = self._backward(d, passes[number], weights[number], spaces[number], below)
             found = [*own, *found]
+        if not keep:
+            return loss, None, found
         ends = tuple(torch.stack(each, dim=-2) for each in zip(*(one.after for one in passes), strict=True))
         return loss, ends if self._lstm else ends[0], found
-
-    def _of(self, weight: Tensor) -> Tensor:
-        """A parameter, of replicas those of this range."""
-        return weight if self._own is None else weight[self._own]
 
     def _workspaces(self, x: Tensor) -> list[Workspace]:
         """Those of the layers for a batch of this size."""
         count = self._network.num_layers
-        return _kept(self._spaces, x.shape, lambda: [Workspace(x.shape[:-1], x.dtype, x.device) for _ in range(count)])
-
-    def _by_replica_layers(self, x: Tensor) -> bool:
-        network = self._network
-        few = self._model.head.out_features <= FEW
-        return bool(self._lead and few and type(network) is RNNLayers and ReplicaRNN.fits(x, network.hidden_size))
+        return kept(self._spaces, x.shape, lambda: [Workspace(x.shape[:-1], x.dtype, x.device) for _ in range(count)])
 
     def _of_replica_layers(
-        self, x: Tensor, targets: Tensor, before: Sequence[Tensor | None], weights: Sequence[Weights]
+        self, layers: list[ReplicaRNN], x: Tensor, targets: Tensor, state: Any, *, keep: bool
     ) -> tuple[Tensor, State, list[Tensor]]:
-        """The result for x[T, K, B, F] where layers of `ReplicaRNN` fit."""
-        layers = _kept(self._replica_layers, x.shape, lambda: self._make_replica_layers(x))
-        for layer, start, w in zip(layers, before, weights, strict=True):
-            x = layer.forward(x, start, w).mT
-        weight, bias = self._of(self._model.head.weight), self._of(self._model.head.bias)
-        states = layers[-1].states if self._model.predict == "every" else layers[-1].states[-1:]
-        outputs = product_by_numpy(weight, states).add_(bias[..., None])  # [R, K, O, B]
-        rows = outputs.permute(1, 0, 3, 2)
-        loss, delta = self._loss(rows.flatten(1, 2), targets.transpose(1, 2).flatten(1, 2))
-        above = delta.view(rows.shape).permute(1, 0, 3, 2)
-        found: list[Tensor] = []
-        for layer, w in zip(reversed(layers), reversed(weights), strict=True):
-            ih, hh, own_bias, *outer = layer.backward(above, weight, w)
-            found = [ih, hh, own_bias, own_bias, *(found or outer)]
-            above, weight = layer.deltas, w.ih
-        return loss, torch.stack([layer.states[-1].mT for layer in layers], dim=-2), found
-
-    def _make_replica_layers(self, x: Tensor) -> list[ReplicaRNN]:
-        network, made = self._network, list[ReplicaRNN]()
-        for number in range(network.num_layers):
-            top = number == network.num_layers - 1
-            above = self._model.head.out_features if top else network.hidden_size
-            made.append(ReplicaRNN(x, network.hidden_size, above, relu=network.mode == "RNN_RELU", top=top))
-            x = made[-1].states.mT
-        return made
+        """The result for x[T, K, B, F] that `ReplicaLayers` are for."""
+        outputs = self._replicas.forward(layers, x, None if state is None else state.unbind(-2))
+        rows = outputs.permute(1, 0, 3, 2)  # [K, R, B, O]
+        if len(outputs) > 1:
+            targets = targets.transpose(1, 2)
+        loss, delta = self._loss(rows.flatten(1, 2), targets.flatten(1, 2))
+        after = last_states(layers) if keep else None
+        found = self._replicas.gradients(layers, delta.view(rows.shape).permute(1, 0, 3, 2))
+        if self._into is None:
+            return loss, after, [*map(torch.from_numpy, found)]
+        for place, gradient in zip(self._into_arrays, found, strict=True):
+            place[...] = gradient
+        return loss, after, self._into
 
     def _forward(self, x: Tensor, before: Any, w: Weights, space: Workspace) -> _Pass:
         if self._lstm and not self._lead and not own_kernels("LSTM", x, steps=len(x), lengths=False):
@@ -191,12 +180,12 @@ class DirectGradients:
         every = self._model.predict == "every"
         targets = targets.transpose(lead, lead + 1).flatten(lead, lead + 1)  # [R, ...] or [K, R, ...], as the rows
         if every and lead and head.out_features <= FEW:
-            return self._few_outputs(y, targets, d, self._of(head.weight), self._of(head.bias))
+            return self._few_outputs(y, targets, d, self._replicas.of(head.weight), self._replicas.of(head.bias))
         if every:
             rows, of_rows = (v.transpose(0, lead).flatten(lead, lead + 1) for v in (y, d))
         else:
             rows, of_rows = y[-1], d.zero_()[-1]
-        weight, bias = self._of(head.weight), self._of(head.bias)
+        weight, bias = self._replicas.of(head.weight), self._replicas.of(head.bias)
         if not lead:
             loss, delta = self._loss(torch.addmm(bias, rows, weight.t()), targets)
             torch.mm(delta, weight, out=of_rows)
@@ -233,37 +222,22 @@ class DividedGradients:
     Operations of torch and numpy release Python's lock while they compute. A replica has the same numbers in any range.
     """
 
-    def __init__(self, ranges: Sequence[slice], parts: Sequence[DirectGradients]) -> None:
-        self._parts = list(zip(ranges, parts, strict=True))
-        self._pool = ThreadPoolExecutor(len(parts) - 1, "replicas")  # and the thread that calls
+    def __init__(self, sharing: ReplicaThreads, parts: Sequence[DirectGradients], into: list[Tensor] | None) -> None:
+        self._sharing, self._parts, self._into = sharing, parts, into
 
-    def __call__(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State, list[Tensor]]:
+    def __call__(
+        self, inputs: Tensor, targets: Tensor, state: State, *, keep: bool = True
+    ) -> tuple[Tensor, State, Sequence[Tensor]]:
         """See `DirectGradients`."""
 
-        def of_range(number: int) -> tuple[Tensor, State, list[Tensor]]:
-            own, part = self._parts[number]
-            return part(inputs[own], targets[own], map_state(lambda values: values[own], state))
+        def of_range(number: int) -> tuple[Tensor, State, Sequence[Tensor]]:
+            own, part = self._sharing.ranges[number], self._parts[number]
+            return part(inputs[own], targets[own], map_state(lambda values: values[own], state), keep=keep)
 
-        others = [self._pool.submit(of_range, number) for number in range(1, len(self._parts))]
-        found = [of_range(0), *(other.result() for other in others)]
-        loss, after, gradients = zip(*found, strict=True)
+        loss, after, gradients = zip(*self._sharing.each(of_range), strict=True)
         states = map(torch.cat, zip(*map(leaves, after), strict=True))
-        return torch.cat(loss), join_leaves(states, like=after[0]), [*map(torch.cat, zip(*gradients, strict=True))]
-
-
-def _kept(kept: dict[torch.Size, T], shape: torch.Size, make: Callable[[], T]) -> T:
-    """What is kept for batches of this shape; made at its first use."""
-    if shape not in kept:
-        if len(kept) == _MOST_SHAPES:
-            del kept[next(iter(kept))]
-        kept[shape] = make()
-    return kept[shape]
-
-
-def _divided(count: int, parts: int) -> list[slice]:
-    """Ranges of about the same size that together are all of `count`."""
-    bounds = [count * number // parts for number in range(parts + 1)]
-    return [slice(*pair) for pair in pairwise(bounds)]
+        found = [*map(torch.cat, zip(*gradients, strict=True))] if self._into is None else self._into
+        return torch.cat(loss), join_leaves(states, like=after[0]), found
 
 
 _LSTM = 2  # oneDNN's kind of layer

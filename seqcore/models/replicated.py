@@ -22,6 +22,7 @@ from torch._functorch.vmap import vmap_increment_nesting
 from torch.func import vmap
 from torch.nn.utils.parametrizations import _WeightNorm
 
+from seqcore.models.replica_layers import ReplicaOutputs, is_plain
 from seqcore.models.replica_random import ReplicaRandom
 from seqcore.models.state import State, carry_over, map_state
 
@@ -54,6 +55,8 @@ class Replicated(nn.Module):
         super().__init__()
         self.count = len(models)
         self.random = random
+        self.threads = 1  # that share the replicas in an evaluation where `ReplicaOutputs` computes it
+        self._shared: ReplicaOutputs | None = None
         self._intercepts = False
         rows = [[p.detach().reshape(-1) for p in model.parameters() if p.requires_grad] for model in models]
         self.flat = torch.stack([torch.cat(row) for row in rows])
@@ -145,6 +148,11 @@ class Replicated(nn.Module):
 
     def forward(self, inputs: Tensor, state: State = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Inputs [B, T, F] (or codes [B, T]) that all replicas share -> (outputs [K, B, ...], state [K, B, ...])."""
+        if lengths is None and not torch.is_grad_enabled() and is_plain(self.base):
+            if self._shared is None or self._shared.threads != self.threads:
+                self._shared = ReplicaOutputs(self.base, self.count, self.threads)
+            if (known := self._shared(inputs, state)) is not None:
+                return known
         found: tuple[Tensor, State] = self.run(lambda state: self.base(inputs, state, lengths), state)
         return found
 

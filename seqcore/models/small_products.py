@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["SmallProducts", "are_small", "product_by_numpy"]
+__all__ = ["SmallProducts", "are_small", "most_rows", "product_by_numpy"]
 
 _LEAST, _MOST = 2**14, 2**18  # multiplications in one product
 
@@ -22,6 +22,11 @@ def are_small(like: Tensor) -> bool:
     """Whether the products [B, D] [D, D] of each step and replica of `like`, [T, K, B, D], are for numpy."""
     size = like.shape[-2] * like.shape[-1] ** 2
     return _LEAST <= size <= _MOST and like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64)
+
+
+def most_rows(size: int) -> int:
+    """The largest B for which the products [B, D] [D, D] with D = `size` are for numpy."""
+    return _MOST // size**2
 
 
 def product_by_numpy(a: Tensor, b: Tensor) -> Tensor:

@@ -51,6 +51,8 @@ class ReplicatedState(TrainingState):
     """K models in training. See `TrainingState`; what is one number there is an array [K] here."""
 
     replicas: ReplicaProgress = field(init=False)
+    _rates: Numbers = field(init=False, default_factory=lambda: np.zeros(0))  # of the next step, [K]
+    _same_rates: bool = field(init=False, default=False)  # whether they are all equal
 
     def __post_init__(self) -> None:
         self.replicas = ReplicaProgress.start(self.count)
@@ -61,8 +63,10 @@ class ReplicatedState(TrainingState):
     ) -> nn.Module:
         first = experiment.training.seed if seed is None else seed
         seeds, models, states = range(first, first + experiment.training.replicas), [], []
+        # torch.manual_seed prepares GPUs too, which takes longer than to build a small model
+        seeded = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
         for one in seeds:
-            torch.manual_seed(one)
+            seeded(one)
             models.append(task.build_model(dataset.codec).to(device))
             states.append(torch.get_rng_state())
         return Replicated(models, ReplicaRandom(states, seeds, device))
@@ -107,6 +111,10 @@ class ReplicatedState(TrainingState):
     def _batches_left(self) -> Iterator[tuple[Batch, NDArray[np.bool_] | None]]:
         """As for one model; each replica has batches of its own, [K, B, ...]."""
         p, training, data = self.progress, self.batching, self.dataset
+        if (whole := self._only_batch()) is not None:
+            if p.step_in_epoch == p.cut_step:
+                yield whole, None
+            return
         numbers = self.count * training.batch_size * max(1, data.longest)
         together = max(1, min(TOGETHER, NUMBERS_TOGETHER // numbers))
         left = islice(self._numbers(), p.step_in_epoch - p.cut_step, None)
@@ -114,6 +122,23 @@ class ReplicatedState(TrainingState):
             batches = data.gather("train", [numbers for numbers, _, _ in group])
             for batch, (_, rows, continues) in zip(batches, group, strict=True):
                 yield stack_batch(batch, rows, self._taken), continues
+
+    def _only_batch(self) -> StackedBatch | None:
+        """The batch of an epoch that has only one, in which the order of windows does not matter, for nothing is drawn
+        for them; None where there is no such batch."""
+        p, training = self.progress, self.batching
+        if training.batch_size < len(self.dataset.windows["train"]) or p.cut_window or training.stateful:
+            return None
+        return None if self.direct is None or self.noise else self._all_windows
+
+    @cached_property
+    def _all_windows(self) -> StackedBatch | None:
+        """The whole training split, which all replicas share; None where it is not prepared."""
+        whole = self.dataset.prepared("train")
+        if whole is None or whole.lengths is not None or whole.extra:
+            return None
+        inputs, targets = (part.expand(self.count, *part.shape) for part in (whole.inputs, whole.targets))
+        return StackedBatch(inputs, targets, rows=np.full(self.count, len(whole.inputs)))
 
     def _numbers(self) -> Iterator[tuple[Counts, Counts, NDArray[np.bool_] | None]]:
         """For each step of the epoch since its batch size changed: the windows of all replicas, how many each has, and
@@ -154,9 +179,11 @@ class ReplicatedState(TrainingState):
             count: rate(training, step=step, planned=p.planned, steps_per_epoch=each, drops=count)
             for count in set(drops)
         }
-        self._rates = np.array([by_drops[count] for count in drops])
+        largest = max(by_drops.values())
+        if len(by_drops) > 1 or len(self._rates) == 0 or self._rates[0] != largest or not self._same_rates:
+            self._rates, self._same_rates = np.array([by_drops[count] for count in drops]), len(by_drops) == 1
         for group in self.optimizer.param_groups:
-            group["lr"] = max(by_drops.values())
+            group["lr"] = largest
         return self._rates
 
     def forward(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
@@ -192,6 +219,11 @@ class ReplicatedState(TrainingState):
         if self.progress.batch_size != before:
             self._forget("_sections")
 
+    def use_threads(self, threads: int) -> None:
+        """As for one model; where threads share the replicas, evaluations too."""
+        super().use_threads(threads)
+        self.replicated.threads = threads if self.divided else 1
+
     @property
     def divided(self) -> bool:
         """As for one model: where gradients are by formula."""
@@ -206,7 +238,8 @@ class ReplicatedState(TrainingState):
         self._give_gradients([torch.zeros_like(p) if g is None else g for g, p in zip(found, trained, strict=True)])
 
     def _give_gradients(self, found: Sequence[Tensor]) -> None:
-        torch._foreach_copy_(self._gradient_parts, list(found))
+        if found[0] is not self.gradient_parts[0]:
+            torch._foreach_copy_(self.gradient_parts, list(found))
         self._flat.grad = self._gradient
 
     @cached_property
@@ -215,8 +248,8 @@ class ReplicatedState(TrainingState):
         return torch.empty_like(self._flat, requires_grad=False)
 
     @cached_property
-    def _gradient_parts(self) -> list[Tensor]:
-        """Views of it, in the shapes of the weights."""
+    def gradient_parts(self) -> list[Tensor]:
+        """Views of the gradients of the trained weights, in their shapes."""
         shapes = [parameter.shape for parameter in self.replicated.trained]
         parts = torch.split(self._gradient, [shape[1:].numel() for shape in shapes], dim=1)
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
@@ -229,10 +262,10 @@ class ReplicatedState(TrainingState):
         within = norm.device.type == "cpu" and norm.max().item() + 1e-6 <= 0.999 * limit
         if limit > 0.0 and not within:  # as for one model: on a CPU the norm is known at no cost
             gradient.mul_((limit / (norm + 1e-6)).clamp(max=1.0)[:, None])
-        active, rates = self.replicas.active, self._rates
-        if active.all() and (rates == rates[0]).all():
+        if self._same_rates and not self.replicas.ended.any():
             self.update()
             return norm
+        active, rates = self.replicas.active, self._rates
         # every optimizer's step is proportional to its learning rate, so that shares of the largest give the others
         before = flat.detach().clone()
         self.update()
@@ -244,23 +277,22 @@ class ReplicatedState(TrainingState):
 
     def of_active(self, values: Numbers) -> Numbers:
         """Numbers of steps [n, K], NaN for replicas that have ended."""
-        return values if self.replicas.active.all() else np.where(self.replicas.active, values, np.nan)
+        return np.where(self.replicas.active, values, np.nan) if self.replicas.ended.any() else values
 
     def count_losses(self, losses: Numbers, windows: Sequence[Any]) -> None:
         """Count the losses [n, K] of steps over so many windows, [K] each."""
         r = self.replicas
-        weights = np.array(windows)
-        r.loss_sum += (losses * weights).sum(axis=0)
-        r.windows += weights.sum(axis=0)
-        own = np.where(r.active, losses, np.nan)
-        r.last_losses = [*r.last_losses, *own.tolist()][-LAST_LOSSES:]
+        for each, count in zip(losses, windows, strict=True):
+            r.loss_sum += each * count
+            r.windows += count
+        r.last_losses = [*r.last_losses, *self.of_active(losses[-LAST_LOSSES:]).tolist()][-LAST_LOSSES:]
 
     def epoch_scores(self, validation: Scores) -> Scores:
         """As for one model; NaN for replicas that have ended."""
         r = self.replicas
         values = {"train_loss": r.loss_sum / np.maximum(r.windows, 1)}
         values |= {name: np.array(each) for name, each in validation.replicas.items()}
-        own = {name: np.where(r.active, each, np.nan).tolist() for name, each in values.items()}
+        own = {name: self.of_active(each).tolist() for name, each in values.items()}
         return Scores({name: median(each) for name, each in own.items()}, own)
 
     @property

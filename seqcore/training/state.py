@@ -214,7 +214,13 @@ class TrainingState:
         """Loss and gradients by formula, where model and loss are covered."""
         if self.precision.mixed:
             return None
-        return DirectGradients.of(self.model, self.task.plain_loss, threads=self.progress.threads or 1)
+        threads = self.progress.threads or 1
+        return DirectGradients.of(self.model, self.task.plain_loss, threads=threads, into=self.gradient_parts)
+
+    @cached_property
+    def gradient_parts(self) -> list[Tensor] | None:
+        """Where the gradients of all weights are kept, if they have a place of their own."""
+        return None
 
     def use_threads(self, threads: int) -> None:
         """Train on so many threads from now on."""
@@ -239,7 +245,8 @@ class TrainingState:
             loss, after = self.forward(batch, continues)
             self.backward(loss)
             return loss.detach(), after
-        loss, after, found = self.direct(batch.inputs, batch.targets, self.state_for(continues))
+        keep = continues is not None
+        loss, after, found = self.direct(batch.inputs, batch.targets, self.state_for(continues), keep=keep)
         self._give_gradients(found)
         return loss, after
 

@@ -123,12 +123,9 @@ def test_replicas_have_the_results_of_each_alone(
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("relu", [False, True])
 def test_small_rnn_layers_of_replicas(relu: bool, layers: int, predict: str) -> None:
-    for threads, carried in product((1, 2), (False, True)):
-        with (
-            mock.patch.object(small_products, "_LEAST", 0),
-            mock.patch.object(ReplicaRNN, "backward", autospec=True, side_effect=ReplicaRNN.backward) as used,
-        ):
-            compare_replicas("rnn", layers, predict, "mse", 4, 20, 2, 3, carried, threads, relu, seed=1)
+    for threads, carried, steps in product((1, 2), (False, True), (1, 3, 20)):
+        with mock.patch.object(ReplicaRNN, "backward", autospec=True, side_effect=ReplicaRNN.backward) as used:
+            compare_replicas("rnn", layers, predict, "mse", 4, steps, 2, 3, carried, threads, relu, seed=1)
         assert used.call_count == layers * threads
 
 

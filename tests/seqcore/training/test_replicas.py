@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from seqcore.errors import CorruptError, ExperimentError, PredictionError
-from seqcore.events import CheckpointReady, Epoch, Event, Finding, Finished, Preview, Started, Steps
+from seqcore.events import Changed, CheckpointReady, Epoch, Event, Finding, Finished, Preview, Started, Steps
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.inference.predictor import Predictor
 from seqcore.models import MODELS, capabilities_of
@@ -187,6 +187,47 @@ def test_threads_share_replicas_without_a_change_of_their_numbers(name: str, kin
     experiment = undropped(name, kind, training__replicas=3, training__threads=2)
     assert isinstance(fresh(experiment).direct, DividedGradients)
     assert_equal_to_lone_seeds(experiment)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("changes", [{}, {"training.input_noise": 0.1}, {"model.dropout": 0.2}])
+def test_an_epoch_of_one_batch_needs_an_order_only_where_something_is_drawn_for_its_windows(
+    changes: dict[str, Any],
+) -> None:
+    experiment = undropped("rnn", "forecast", training__replicas=3, training__batch_size=512).with_changes(changes)
+    ((batch, _),) = fresh(experiment).remaining_batches()
+    same = torch.equal(batch.inputs[0], batch.inputs[1])
+    assert same is not bool(changes)
+    assert_equal_to_lone_seeds(experiment)
+
+
+def test_a_run_of_epochs_of_one_batch_resumes_to_the_bit_and_may_get_smaller_batches() -> None:
+    changes = {"training__replicas": 3, "training__batch_size": 512, "training__epochs": 6}
+    experiment = undropped("rnn", "forecast", **changes)
+    control, events, cut = Control(), [], None
+    for event in fit(experiment, control=control):
+        events.append(event)
+        if isinstance(event, Epoch) and event.epoch == 2:
+            control.save()
+        if isinstance(event, Epoch) and event.epoch == 4:
+            control.change({"training.batch_size": 16})
+        if isinstance(event, CheckpointReady) and event.step and cut is None:
+            cut = event
+    assert cut is not None
+    changed = of(events, Changed)
+    again = list(fit(experiment.with_changes({"training.batch_size": 16}), resume=cut.content, changes=changed))
+    assert len(losses(events)) > 6
+    assert np.array_equal(losses(again), losses(events)[cut.step :])
+
+
+def test_a_batch_as_large_as_the_split_takes_what_is_left_of_an_epoch() -> None:
+    state = fresh(undropped("rnn", "forecast", training__replicas=3, training__batch_size=16))
+    total, taken = len(state.dataset.windows["train"]), list[int]()
+    for batch, continues in state.remaining_batches():
+        taken.append(int(state.windows_in(batch)[0]))
+        train_step(state, batch, continues)
+        state.apply_changes({"training.batch_size": 512})
+    assert taken == [16, total - 16]
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
