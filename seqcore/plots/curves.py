@@ -76,8 +76,8 @@ def plot_curves(info: CurvesInfo, dark: bool = False) -> go.Figure:
     for curve in info.curves:
         figure.add_scatter(
             x=curve.x, y=curve.y, name=curve.name, mode="lines+markers" if len(curve.x) <= MARKED else "lines",
-            line=compared_line(curve.place, dark=dark), marker={"size": 4}, legendgroup=curve.name,
-            hovertemplate="%{y:.4g}", showlegend=True,
+            line=compared_line(curve.place, dark=dark), marker={"size": 4 if len(curve.x) > 1 else 9},
+            legendgroup=curve.name, hovertemplate="%{y:.4g}", showlegend=True,
         )  # fmt: skip
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text=info.x_title, rangemode="tozero")

@@ -57,7 +57,8 @@ def parent_traces(parent: ParentLosses, *, dark: bool = False) -> list[dict[str,
     """The parent's curves, thinner and lighter than the fork's."""
     return [
         {
-            "type": "scatter", "x": x, "y": y, "name": f"{name}, parent", "mode": "lines", "hovertemplate": "%{y:.4g}",
+            "type": "scatter", "x": x, "y": y, "name": f"{name}, parent", "hovertemplate": "%{y:.4g}",
+            "mode": "lines" if len(x) > 1 else "markers",  # a line of one point is not drawn
             "line": {"color": color(name, dark=dark, opacity=_OPACITY), "width": _WIDTH},
         }
         for name, x, y in (

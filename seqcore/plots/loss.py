@@ -160,10 +160,10 @@ def loss_figure(info: LossInfo, dark: bool = False) -> dict[str, Any]:
     ):
         if band is not None:
             traces.append(band_trace(steps, band, role=role, dark=dark))
-    few = len(info.validation) <= 30
+    few, single = len(info.validation) <= 30, len(info.steps) == 1  # a line of one point is not drawn
     traces += [
-        {"type": "scatter", "x": info.steps, "y": info.train, "name": "training", "mode": "lines",
-         "line": line("training", dark=dark), "hovertemplate": "%{y:.4g}"},
+        {"type": "scatter", "x": info.steps, "y": info.train, "name": "training",
+         "mode": "markers" if single else "lines", "line": line("training", dark=dark), "hovertemplate": "%{y:.4g}"},
         {"type": "scatter", "x": info.validation_steps, "y": info.validation, "name": "validation",
          "mode": "lines+markers" if few else "lines", "line": line("validation", dark=dark), "marker": {"size": 5},
          "hovertemplate": "%{y:.4g}"},

@@ -12,6 +12,7 @@ from seqcore.data.table import Table, symbol_table
 from seqcore.events import Changed, Epoch
 from seqcore.plots import plot_view
 from seqcore.plots.data import plot_table
+from seqcore.plots.fork import ParentLosses
 from seqcore.plots.loss import loss_info, plot_loss
 from seqcore.plots.scores import plot_scores
 from seqcore.plots.series import plot_series, series_info
@@ -19,6 +20,7 @@ from seqcore.plots.style import COLORS, LINE_WIDTH, color, empty_figure
 from seqcore.plots.symbols import plot_symbols, symbols_info
 from seqcore.plots.text import plot_text, text_info
 from seqcore.results import SeriesView, SymbolsView, TextView
+from seqcore.results.curves import CurvesView, OverlaidCurve
 from seqcore.results.scores import scores_info
 from seqcore.results.thinning import sparkline, thin
 
@@ -417,3 +419,13 @@ class TestSparkline:
 @pytest.mark.parametrize("view", [series(), symbols(3)], ids=lambda v: type(v).__name__)
 def test_every_type_of_view_has_a_picture(view):
     assert plot_view(view, dark=True).data
+
+
+def test_a_run_of_one_step_or_one_epoch_is_seen():
+    """A line of one point is not drawn."""
+    one = np.ones(1)
+    figure = plot_loss(loss_info([1], [0.5], parent=ParentLosses(0, one, one, one, one)))
+    modes = {trace.name: trace.mode for trace in figure.data if len(trace.x)}
+    assert modes == dict.fromkeys(("training", "training, parent", "validation, parent"), "markers")
+    [trace] = plot_view(CurvesView((OverlaidCurve("GRU", np.array([3.0]), one),), "training step", "MAE")).data
+    assert (trace.mode, trace.marker.size) == ("lines+markers", 9)
