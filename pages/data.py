@@ -24,8 +24,7 @@ if reread is not None:
 title, press = st.columns([2.4, 1], vertical_alignment="bottom")
 title.title("Data", anchor=False)
 data_state.source_bar(draft)
-for line in draft.link_errors:
-    st.error(session.escape(line))
+session.show_lines(draft.link_errors, settings=draft.settings())
 
 if data_picker.awaits_file(draft):
     st.stop()

@@ -10,6 +10,7 @@ import streamlit as st
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.runs.records import Run, Snapshot
 from ui import permissions, run_labels
+from ui.field_titles import by_titles
 from ui.fork_dialog import fork_button, interval
 from ui.inspect_context import (
     SELECTED,
@@ -143,7 +144,8 @@ def introduce(run: Run) -> None:
 def nothing_yet(run: Run) -> None:
     """A run without weights: why, and where to go."""
     if run.status == "failed":
-        st.error(escape(f"This run failed before its first snapshot: {(run.error or run.reason).splitlines()[0]}"))
+        reason = by_titles((run.error or run.reason).splitlines()[0])
+        st.error(escape(f"This run failed before its first snapshot: {reason}"))
         st.page_link("train.py", label="Open in Train to change its settings", icon=":material/tune:")
         return
     if run.status == "queued":

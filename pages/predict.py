@@ -12,6 +12,7 @@ from seqcore.runs.records import Run
 from ui import run_labels
 from ui.cards import finding_box
 from ui.evaluation_section import evaluation_section
+from ui.field_titles import by_titles
 from ui.model_use import use_section
 from ui.run_choice import choose_run
 from ui.session import escape, store
@@ -80,7 +81,8 @@ def introduce(run: Run, predictor: Predictor | None) -> None:
 def no_checkpoint(run: Run) -> None:
     """A run without weights: why, and where to go."""
     if run.status == "failed":
-        st.error(escape(f"This run failed before its first checkpoint: {(run.error or run.reason).splitlines()[0]}"))
+        reason = by_titles((run.error or run.reason).splitlines()[0])
+        st.error(escape(f"This run failed before its first checkpoint: {reason}"))
         st.page_link("train.py", label="Open in Train to change its settings", icon=":material/tune:")
         return
     if run.status == "queued":

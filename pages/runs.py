@@ -19,7 +19,7 @@ from ui.parent import parent_line, parent_losses
 from ui.run_index import run_index
 from ui.run_list import run_list
 from ui.run_view import loss_of, loss_state
-from ui.session import escape, go_to, select_run, selected_run, show_errors, store
+from ui.session import escape, go_to, select_run, selected_run, show_errors, show_lines, store
 from ui.shared_history import shared_history
 
 PAGE_SIZE = 25  # rows; more on request
@@ -184,8 +184,7 @@ def explain(run: Run) -> None:
     if run.status == "queued":
         st.caption(f"Position {run.queue_position} in the queue.")
     elif run.status == "failed":
-        for line in (run.error or run.reason).splitlines():
-            st.error(escape(line))
+        show_lines((run.error or run.reason).splitlines())
         if log := store().log(run.id):
             with st.expander("Log"):
                 st.code(log[-20_000:], language=None)

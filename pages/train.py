@@ -27,8 +27,7 @@ if reread is not None:
     run = None
 active_runs.active_runs_bar(run)
 data_picker.start_bar(draft)
-for line in draft.link_errors:
-    st.error(session.escape(line))
+session.show_lines(draft.link_errors, settings=draft.settings())
 
 with st.container(key="desk"):
     left, right = st.columns([1, 2.75], gap="large")

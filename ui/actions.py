@@ -14,7 +14,6 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.runs.records import ENDED, Run
 from seqcore.training.control import LIVE_CHANGES
 from ui import data_picker, drafts, overview, permissions, replica_offers, session, warm_up
-from ui.field_titles import by_titles
 from ui.run_index import run_index
 
 __all__ = [
@@ -205,8 +204,7 @@ def redraw_page_if_due() -> None:
 
 def errors() -> None:
     """The errors of the last action, one line each, until the next action."""
-    for line in st.session_state.get(_ERRORS, ()):
-        st.error(session.escape(by_titles(line)))
+    session.show_lines(st.session_state.get(_ERRORS, ()))
 
 
 def pending_request(run: Run) -> str | None:

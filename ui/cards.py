@@ -19,6 +19,7 @@ from seqcore.results.scores import ScoresInfo, scores_info
 from seqcore.results.thinning import sparkline
 from seqcore.runs.records import Run
 from ui.event_log import Line, number
+from ui.field_titles import by_titles
 from ui.run_history import Moment
 from ui.run_labels import SPLITS
 
@@ -119,10 +120,13 @@ def log(lines: Sequence[Line]) -> str:
 
 
 def finding_box(finding: Finding) -> None:
-    """A finding: what is wrong, the evidence, and the remedy."""
-    parts = [f"<strong>{escape(finding.message)}</strong>"]
-    parts += [f"<p>{escape(finding.evidence)}</p>"] if finding.evidence else []
-    parts += [f'<p class="sl-advice">{escape(finding.remedy)}</p>'] if finding.remedy else []
+    """A finding: what is wrong, the evidence, and the remedy; fields are named by their titles."""
+    message, evidence, remedy = (
+        escape(by_titles(text)) for text in (finding.message, finding.evidence, finding.remedy)
+    )
+    parts = [f"<strong>{message}</strong>"]
+    parts += [f"<p>{evidence}</p>"] if evidence else []
+    parts += [f'<p class="sl-advice">{remedy}</p>'] if remedy else []
     name = escape(finding.code, quote=True)
     st.html(
         f'<div class="sl-finding sl-{finding.severity}" role="note" data-testid="finding-{name}">{"".join(parts)}</div>'

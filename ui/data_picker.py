@@ -167,8 +167,7 @@ def file_choice(selected: str) -> Experiment | None:
     elif wanted in known:
         suggestion = _or_errors(lambda: suggested("file", {"hash": wanted, "name": known[wanted]}))
         st.session_state[_UNREAD] = wanted
-    for line in st.session_state.get(_ERRORS, ()):
-        st.error(session.escape(line))
+    session.show_lines(st.session_state.get(_ERRORS, ()))
     if st.session_state.get(_ERRORS) and suggestion is None:
         suggestion = _read_otherwise(upload, known)
     if not selected and suggestion is None and not st.session_state.get(_ERRORS):

@@ -23,6 +23,7 @@ from seqcore.tasks.frames import frames_view
 from ui import permissions, run_labels, session
 from ui.attribution_section import explained_input
 from ui.evaluation_section import show_evaluation
+from ui.field_titles import by_titles
 from ui.import_form import import_form
 from ui.import_report import ask
 from ui.inputs import INPUTS, parsed_text, wanted_file
@@ -90,7 +91,7 @@ def own_input(run: Run, predictor: Predictor, table: Table) -> None:
         checked = predictor.check_input(given)
         for finding in checked:  # above the prediction, which alone would look as reliable as any other
             if finding.severity == "warning":
-                st.warning(escape(finding.sentence))
+                st.warning(escape(by_titles(finding.sentence)))
         answer(view, ahead=run.experiment.data.lead > 0)
         if parsed := parsed_text(given):
             st.caption(f"Parsed as {parsed}.")

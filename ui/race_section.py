@@ -103,8 +103,7 @@ def _race_architectures() -> None:
 
 def errors() -> None:
     """The errors of the last start, one line each."""
-    for line in st.session_state.get(_ERRORS, ()):
-        st.error(session.escape(by_titles(line)))
+    session.show_lines(st.session_state.get(_ERRORS, ()))
 
 
 def race_form(runs: Sequence[Run]) -> None:
@@ -185,8 +184,7 @@ def _live_race(entries: Sequence[Entry], group: str, was_active: bool) -> None:
         st.rerun()
     _buttons(runs, active=active)
     with st.container():  # whatever it says, the board keeps its place and its nodes
-        for line in st.session_state.get(_REFUSED, ()):
-            st.error(session.escape(by_titles(line)))
+        session.show_lines(st.session_state.get(_REFUSED, ()))
         if active and (error := session.scheduler().error) is not None:
             st.warning(session.escape(error))
     race_board(board_data(entries, sources), key=f"race-board-{group}")

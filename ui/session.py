@@ -30,6 +30,7 @@ __all__ = [
     "select_run",
     "selected_run",
     "show_errors",
+    "show_lines",
     "shown_run",
     "store",
 ]  # fmt: skip
@@ -122,14 +123,20 @@ def go() -> None:
 
 
 def show_errors(*errors: SeqcoreError, settings: Iterable[Setting] = ()) -> None:
-    """Show errors, one box per line. The prefix "input: " is dropped: the message is shown beside the input.
+    """Show errors as `show_lines` does."""
+    show_lines((line for error in errors for line in error.lines), settings=settings)
+
+
+def show_lines(lines: Iterable[str], *, settings: Iterable[Setting] = ()) -> None:
+    """Show lines of errors, one box each. The prefix "input: " is dropped: the message is shown beside the input.
 
     Fields are named by their titles, options among `settings` too.
     """
-    for line in (line for error in errors for line in error.lines):
-        message = line.removeprefix("input: ")
-        shown = line if message == line else capitalized(message)
-        st.error(escape(by_titles(shown, settings)))
+    known = tuple(settings)
+    for line in lines:
+        message = by_titles(line.removeprefix("input: "), known)
+        same = message.partition(" ")[0] == line.partition(" ")[0]  # as the name of a file
+        st.error(escape(message if same else capitalized(message)))
 
 
 def escape(text: str) -> str:

@@ -22,7 +22,6 @@ from seqcore.results.formatting import typeset
 from seqcore.runs.records import Run
 from ui import permissions, session
 from ui.event_log import number
-from ui.field_titles import by_titles
 from ui.run_history import Moment
 
 __all__ = ["present_state", "steering_panel"]
@@ -130,8 +129,7 @@ def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
             on_click=_apply,
             args=(run.id, keys, values),
         )
-    for line in st.session_state.get(_ERRORS, {}).get(run.id, ()):
-        st.error(session.escape(by_titles(line)))
+    session.show_lines(st.session_state.get(_ERRORS, {}).get(run.id, ()))
     now = ", ".join(f"{s.title.lower()} {values[s.path]:g}" for s in fields)
     others = "".join(
         f" No {setting.title.lower()}: {reason}."

@@ -37,6 +37,16 @@ NASTY = {
 }
 
 
+def opened(root: Path, page_name: str, link: dict[str, str]) -> AppTest:
+    st.cache_resource.clear()
+    page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240)
+    for key, value in link.items():
+        page.query_params[key] = value
+    page.switch_page(page_name).run()
+    assert not page.exception
+    return page
+
+
 @pytest.mark.parametrize("page_name", ["data.py", "train.py"])
 @pytest.mark.parametrize("name", NASTY)
 def test_a_fault_in_a_link_is_one_line_each_and_the_rest_is_kept(
@@ -44,12 +54,7 @@ def test_a_fault_in_a_link_is_one_line_each_and_the_rest_is_kept(
 ) -> None:
     monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
     monkeypatch.setattr(session.Scheduler, "start", lambda self: self)
-    st.cache_resource.clear()
-    page = AppTest.from_file(str(root / "pages" / "_router.py"), default_timeout=240)
-    for key, value in {"recipe": "sine-next-step", "model.hidden_size": "24", **NASTY[name]}.items():
-        page.query_params[key] = value
-    page.switch_page(page_name).run()
-    assert not page.exception
+    page = opened(root, page_name, {"recipe": "sine-next-step", "model.hidden_size": "24", **NASTY[name]})
     shown = [element.value for element in (*page.error, *page.warning)]
     assert 1 <= len(shown) <= 4
     assert all(len(line) < 1000 and "\n" not in line for line in shown)
@@ -63,4 +68,26 @@ def test_a_fault_in_a_link_is_one_line_each_and_the_rest_is_kept(
 def no_cache() -> Iterator[None]:
     st.cache_data.clear()
     yield
+    st.cache_resource.clear()
+
+
+FAULTS = {
+    "training.learning_rate": ("abc", "Learning rate: 'abc' is not allowed"),
+    "model.hidden_size": ("0", "Hidden size: '0' is not allowed"),
+    "data.options.samples": ("-5", "Samples: '-5' is not allowed"),
+    "model.options": ("[1]", "Options of the architecture: '[1]' is not allowed"),
+}
+
+
+@pytest.mark.parametrize("page_name", ["data.py", "train.py"])
+def test_faults_of_a_link_name_fields_by_their_titles(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, page_name: str
+) -> None:
+    monkeypatch.setenv("SEQCORE_STORE", str(tmp_path / "runs"))
+    monkeypatch.setattr(session.Scheduler, "start", lambda self: self)
+    page = opened(root, page_name, {"recipe": "bouncing-ball"} | {path: value for path, (value, _) in FAULTS.items()})
+    shown = [element.value.replace("\\", "") for element in page.error]
+    for _, says in FAULTS.values():
+        assert sum(line.startswith(says) for line in shown) == 1, (says, shown)
+    assert not any(path in line for line in shown for path in FAULTS)
     st.cache_resource.clear()
