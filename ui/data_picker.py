@@ -27,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 _VALUES = "data.options.text"
-_TITLES = {"recipe": "Recipe", "values": "Own values", "file": "Own file"}
+_TITLES = {"recipe": "Recipe", "values": "Your values", "file": "Your file"}
 _ERRORS, _HANDLED, _UNREAD = "upload-errors", "upload-handled", "file-unread"
 _IMPORT = "import:"
 CACHED_TABLES = 4

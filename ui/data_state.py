@@ -53,7 +53,7 @@ def source_bar(draft: Draft) -> None:
         st.segmented_control(
             "Task",
             list(groups),
-            format_func=lambda name: "Own file" if name == _FILE else TASKS[name].title,
+            format_func=lambda name: "Your file" if name == _FILE else TASKS[name].title,
             key="data-group",
             required=True,
             help="Data sources that ship with Sequence Lab, by task; or your own file.",

@@ -51,7 +51,7 @@ def choose_example(run: Run, now: Shown, predictor: Predictor, table: Table) -> 
     if now.split not in choices:
         now.faults.append(f"split: this run has no {now.split} examples; use one of {', '.join(choices)}")
         now.split = next(iter(choices))
-    titles = {**run_labels.SPLITS, TYPED: "own input"}
+    titles = {**run_labels.SPLITS, TYPED: "your input"}
     split = st.segmented_control(
         "Example from", choices, default=now.split, format_func=lambda name: titles[name].capitalize(),
         required=True, key=f"inspect-split-{run.id}",

@@ -231,7 +231,7 @@ def _forecast_table(out: Output, view: SeriesView) -> None:
     rows = [(place, *row) for place, *row in zip(_positions(view.x), *figures, strict=True)]
     out.table((view.x_title, *names), rows, right=names)
     if view.replicas is not None:
-        out.line(f"mean of {len(view.replicas)} replicas, and the lowest and highest of them")
+        out.line(f"mean of {len(view.replicas)} seeds, and the lowest and highest of them")
     if view.low is not None and view.coverage is not None:
         known = int(np.isfinite(view.low).any(axis=1).sum())
         after = "" if known == len(view.x) else f"; none after step {known:,}, as no validation window is so long"

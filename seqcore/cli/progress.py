@@ -91,7 +91,7 @@ class ProgressDisplay:
             self._busy.stop()
         resumed = f", resumed after epoch {event.epoch}" if event.step else ""
         windows = ", ".join(f"{count:,} {part}" for part, count in event.split_sizes.items())
-        together = f" in each of {event.replicas} replicas" if event.replicas > 1 else ""
+        together = f" in each of {event.replicas} models" if event.replicas > 1 else ""
         self._print(f"run {self.run}{resumed}")
         self._print(
             f"{event.parameters:,} parameters{together}, {windows} windows; "
@@ -184,7 +184,7 @@ def score_rows(
     if replicas:
         count = max(map(len, replicas.values()))
         ends = [{name: pick(_known(each)) for name, each in replicas.items() if _known(each)} for pick in (min, max)]
-        scored = [(f"Median of {count} replicas", metrics), ("Lowest", ends[0]), ("Highest", ends[1])]
+        scored = [(f"Median of {count} seeds", metrics), ("Lowest", ends[0]), ("Highest", ends[1])]
     scored += [(baseline_title(name), scores) for name, scores in baselines.items()]
     return [(title, *(format_number(scores.get(name)) for name in names)) for title, scores in scored]
 

@@ -23,7 +23,7 @@ PAGE_KEYS = frozenset({"run", "runs", "part", "at", "embed", "embed_options", "t
 
 LONGEST_VALUE = 100_000  # characters; pasted values are part of a link, files are not
 
-_NO_PATHS = "a link can't name a file of the server; upload the file under Own data"
+_NO_PATHS = "a link can't name a file of the server; upload the file under Your file"
 
 
 def link_of(experiment: Experiment, recipe: str | None) -> dict[str, str]:

@@ -98,7 +98,7 @@ class SeriesView(View):
         if self.replicas is not None:
             value["replicas"] = [flat_rows(own, whole=False) for own in self.replicas]
             ends = (flat_rows(end(axis=0), whole=False) for end in (self.replicas.min, self.replicas.max))
-            sentence += f"   ({len(self.replicas)} replicas: {' to '.join(map(_joined, ends))})"
+            sentence += f"   ({len(self.replicas)} seeds: {' to '.join(map(_joined, ends))})"
         return Answer(value, sentence)
 
     def highlights(self, *, ahead: bool = True) -> list[Words]:

@@ -105,7 +105,7 @@ def with_replicas(answer: Answer, choices: Words, replicas: Values | None) -> An
     own = [choices[int(i)] for i in np.argmax(replicas[:, -1], axis=1)]
     agreeing = sum(choice == answer.value["prediction"] for choice in own)
     each = [dict(zip(choices, row, strict=True)) for row in replicas[:, -1].tolist()]
-    return Answer(answer.value | {"replicas": each}, f"{answer.sentence}   ({agreeing} of {len(own)} replicas agree)")
+    return Answer(answer.value | {"replicas": each}, f"{answer.sentence}   ({agreeing} of {len(own)} seeds agree)")
 
 
 def ranked_answer(prediction: str, probabilities: dict[str, float], text: str) -> Answer:

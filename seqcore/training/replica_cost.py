@@ -40,11 +40,9 @@ class ReplicaCost:
 
     @property
     def sentence(self) -> str:
-        """For people: "8 replicas take 1.3 times the time of one"; nothing where none is cheap."""
+        """For people: "8 seeds take 1.3 times the time of one"; nothing where none is cheap."""
         return (
-            ""
-            if self.offer is None
-            else f"{self.offer} replicas take {self.ratios[self.offer]:.1f} times the time of one"
+            "" if self.offer is None else f"{self.offer} seeds take {self.ratios[self.offer]:.1f} times the time of one"
         )
 
 

@@ -16,7 +16,7 @@ def test_a_file_is_uploaded_shown_and_trained_on(page: Page) -> None:
     rows = [f"{day},{math.sin(i * 2 * math.pi / 7):.4f}" for i, day in enumerate(days)]
     content = "\n".join(["date,load", *rows]).encode()
     page.goto("/data")
-    page.get_by_text("Own file", exact=True).click()
+    page.get_by_text("Your file", exact=True).click()
     page.locator("input[type=file]").set_input_files({"name": "load.csv", "mimeType": "text/csv", "buffer": content})
     expect(page.get_by_role("heading", name="load.csv")).to_be_visible()
     expect(page.get_by_test_id("facts")).to_contain_text("daily")

@@ -23,8 +23,8 @@ def test_replicas_are_trained_shown_and_used(tmp_path: Path, capsys: pytest.Capt
     changes = ["--set", "training.replicas=3", "--set", "training.epochs=4"]
     assert main([*store, "train", "ramp-next-value", *changes]) == 0
     shown = capsys.readouterr()
-    assert "in each of 3 replicas" in shown.err
-    assert "Median of 3 replicas" in shown.out
+    assert "in each of 3 models" in shown.err
+    assert "Median of 3 seeds" in shown.out
     assert "Lowest" in shown.out
 
     assert main([*store, "--json", "show", "latest"]) == 0
@@ -33,7 +33,7 @@ def test_replicas_are_trained_shown_and_used(tmp_path: Path, capsys: pytest.Capt
     assert run["metrics"]["train_mae"] == sorted(run["replicas"]["train_mae"])[1]
 
     assert main([*store, "predict", "latest", "--input", "70, 80, 90"]) == 0
-    assert "(3 replicas: " in capsys.readouterr().out
+    assert "(3 seeds: " in capsys.readouterr().out
     assert main([*store, "--json", "predict", "latest", "--input", "70, 80, 90"]) == 0
     answer = objects(capsys.readouterr().out)[0]
     each = [own[0] for own in answer["replicas"]]
@@ -60,7 +60,7 @@ def test_a_class_and_a_symbol_come_with_how_many_replicas_agree(
     assert main([*store, "train", "next-letter", "--set", "training.replicas=2", "--set", "training.epochs=1"]) == 0
     capsys.readouterr()
     assert main([*store, "predict", "latest", "--input", "abc"]) == 0
-    assert "of 2 replicas agree)" in capsys.readouterr().out
+    assert "of 2 seeds agree)" in capsys.readouterr().out
     assert main([*store, "--json", "predict", "latest", "--input", "abc"]) == 0
     assert len(objects(capsys.readouterr().out)[0]["replicas"]) == 2
 

@@ -467,7 +467,7 @@ def test_the_cost_of_replicas_is_measured_and_cheap_ones_are_offered() -> None:
     assert cost.step_seconds > 0.0
     known = ReplicaCost(0.001, {4: 1.1, 8: 1.3, 16: 2.0})
     assert known.offer == 8
-    assert known.sentence == "8 replicas take 1.3 times the time of one"
+    assert known.sentence == "8 seeds take 1.3 times the time of one"
     assert ReplicaCost(0.001, {4: 1.6}).sentence == ""
     with pytest.raises(ExperimentError, match="translation trains one model"):
         replica_cost(Experiment.make({"data": {"task": "translation", "source": "everyday-phrases"}}))
