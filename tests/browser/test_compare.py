@@ -58,7 +58,7 @@ def test_one_press_races_four_networks_and_shows_who_leads(page: Page, server: S
     assert sorted(str(rank) for rank in ranks) == ["1st", "2nd", "3rd", "4th"]
     overlay = page.locator(".race-overlay")
     expect(overlay).to_have_attribute("aria-label", re.compile("leads at equal"))
-    expect(overlay).to_contain_text("optimizer step")
+    expect(overlay).to_contain_text("training step")
     page.get_by_role("button", name="equal time").click()
     expect(overlay).to_contain_text("training time (s)")
     store = open_store(server.store)

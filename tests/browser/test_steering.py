@@ -55,6 +55,6 @@ def test_a_raised_learning_rate_shows_its_mark_and_a_paused_run_takes_steps(page
     before = panel.evaluate(place, status.element_handle())
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_test_id("status")).to_have_attribute("data-status", "stopped")
+    settled(page)  # until then the fields as they were before are there, too
     expect(rate).to_be_disabled()
-    settled(page)
     assert panel.evaluate(place, status.element_handle()) == before
