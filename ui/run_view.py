@@ -45,7 +45,6 @@ SEEDS = " Line: median of {} seeds; band: lowest to highest seed."
 SCORE_HEIGHT = 240  # pixels
 OVERFITTING = " Validation loss far above training loss means overfitting."
 CHANGES_HELP = " Dotted lines: changes during the run, numbered as in the event log."
-FORK_HELP = " Lighter: the run that this one is a fork of; both are the same before the solid vertical line."
 UNSEEN = "Not used for training."
 SEEN = "Used for training: no data are held out."
 
@@ -273,7 +272,7 @@ def _loss(moment: Moment, history: SharedHistory | None, version: str) -> None:
             feed=feed,
         )
     band = SEEDS.format(moment.run.experiment.training.replicas) if moment.band else ""
-    forked = FORK_HELP if info.parent is not None else ""
+    forked = f" {info.parent.reading}" if info.parent is not None else ""
     st.caption(
         LOSS_HELP
         + band

@@ -25,6 +25,7 @@ class ParentLosses(NamedTuple):
     train: Values
     validation_steps: Values
     validation: Values
+    left_out: float | None = None  # the parent's last step, where its last steps are not shown
 
     @classmethod
     def after(cls, fork_step: int, train: tuple[Any, Any], validation: tuple[Any, Any]) -> ParentLosses:
@@ -34,7 +35,9 @@ class ParentLosses(NamedTuple):
     def until(self, step: float) -> ParentLosses:
         """Without what comes after a step: a fork is compared with as much of its parent as it has itself."""
         train, validation = self.steps <= step, self.validation_steps <= step
+        last = max(self.steps.max(initial=0.0), self.validation_steps.max(initial=0.0))
         return self._replace(
+            left_out=float(last) if last > step else None,
             steps=self.steps[train], train=self.train[train],
             validation_steps=self.validation_steps[validation], validation=self.validation[validation],
         )  # fmt: skip
@@ -50,7 +53,21 @@ class ParentLosses(NamedTuple):
             if len(known := np.flatnonzero(np.isfinite(values)))
         ]  # fmt: skip
         start = f"Fork at step {self.fork_step:,}, up to which it equals its parent."
-        return f"{start} The parent goes on: {', '.join(texts)}." if texts else start
+        return f"{start} The parent goes on: {', '.join(texts)}.{self._left_out}" if texts else start
+
+    @property
+    def reading(self) -> str:
+        """How to read its curves."""
+        return (
+            "Lighter: the run that this one is a fork of, from the fork on (solid vertical line); up to there both are "
+            f"the same.{self._left_out}"
+        )
+
+    @property
+    def _left_out(self) -> str:
+        if self.left_out is None:
+            return ""
+        return f" The rest of the parent, up to step {self.left_out:,.0f}, is not shown: the fork has not come so far."
 
 
 def parent_traces(parent: ParentLosses, *, dark: bool = False) -> list[dict[str, Any]]:

@@ -44,6 +44,12 @@ def test_the_parent_is_shown_about_as_far_as_the_fork_has_come() -> None:
     info = loss_info(STEPS, np.ones(10), parent=PARENT)
     assert info.parent is not None
     assert (info.parent.steps[-1], info.parent.validation_steps[-1]) == (11.0, 10.0)
+    cut = "The rest of the parent, up to step 20, is not shown"
+    assert cut in info.parent.reading
+    assert cut in info.sentence
+    whole = loss_info(np.arange(4, 21), np.ones(17), parent=PARENT)
+    assert whole.parent is not None
+    assert "is not shown" not in whole.parent.reading + whole.sentence
     started = loss_info([], [], parent=PARENT)
     assert started.parent is not None
     assert started.parent.steps.tolist() == [4.0]
