@@ -48,7 +48,7 @@ def main() -> None:
         return no_checkpoint(run)
     table = load_table(run.id)
     with st.container():  # scores that come later leave what is below in its place: an input that is being typed stays
-        evaluation_section(run, step, table)
+        evaluation_section(run, step, table, predictor)
     use_section(run, predictor, table)
     return None
 

@@ -278,6 +278,7 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
         show_evaluation(
             run, evaluation, key=f"new-{run.id}", name=file_stem(upload.name, "predictions"),
             reading="The score is only meaningful for data that were not used in training.",
+            predictions=lambda: predictor.predictions(new).to_csv(),
         )  # fmt: skip
         partly = predictor.is_partly_labeled(new)
         answer_table(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from seqcore.errors import NotFoundError, PredictionError
 from seqcore.experiment.experiment import Experiment
 from seqcore.results import SeriesView, View, plain
 from seqcore.results.formatting import format_number, listed
+from seqcore.results.scores import scores_info
 from seqcore.results.series import flat_rows, series_csv
 from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.atomic_io import write_output
@@ -95,7 +97,7 @@ def _answer(args: argparse.Namespace, out: Output, run: Run, predictor: Predicto
     out.result({"run": run.id, **answer.value, **({"note": warning} if warning else {})}, answer.sentence)
     if warning and not out.json:
         out.note(warning)
-    _write_csv(args.csv, view)
+    _write_csv(args.csv, lambda: view)
     return 0
 
 
@@ -126,21 +128,26 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
         args = argparse.Namespace(**{**vars(args), "csv": None})
     scored = {"file": name, "notes": list(table.notes), **report_object(table.report)}
     about = {"run": run.id, **_weights(out, run, predictor), **scored}
-    return _scores(args, out, predictor.evaluate(table, beam=args.beam), name, about)
+    _write_csv(args.csv, lambda: predictor.predictions(table, beam=args.beam))
+    return _scores(out, run, predictor.evaluate(table, beam=args.beam), name, about)
 
 
 def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[str, Any]) -> int:
     """One line for each sequence of a file without targets."""
-    _write_csv(args.csv, view)
+    _write_csv(args.csv, lambda: view)
     for answer in view.answers():
         out.result({**about, **answer.value}, answer.sentence)
     return 0
 
 
 def _evaluate_split(args: argparse.Namespace, out: Output, store: Store, run: Run, predictor: Predictor) -> int:
-    evaluation = predictor.evaluate(store.table(run.id), split=args.split, beam=args.beam)
+    table = store.table(run.id)
+    evaluation = predictor.evaluate(table, split=args.split, beam=args.beam)
+    _write_csv(args.csv, lambda: predictor.predictions(table, split=args.split, beam=args.beam))
+    if out.json and (search := predictor.scaling_search) is not None:
+        evaluation = replace(evaluation, more=(*evaluation.more, search))
     about = {"run": run.id, **_weights(out, run, predictor), "split": args.split}
-    return _scores(args, out, evaluation, f"{SPLIT_TITLES[args.split]} split", about)
+    return _scores(out, run, evaluation, f"{SPLIT_TITLES[args.split]} split", about)
 
 
 def _weights(out: Output, run: Run, predictor: Predictor) -> dict[str, int]:
@@ -151,9 +158,8 @@ def _weights(out: Output, run: Run, predictor: Predictor) -> dict[str, int]:
     return {"step": predictor.step, "epoch": predictor.epoch}
 
 
-def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what: str, about: Mapping[str, Any]) -> int:
-    """Metrics of the model and of every baseline, and further results of the task."""
-    _write_csv(args.csv, evaluation.view)
+def _scores(out: Output, run: Run, evaluation: Evaluation, what: str, about: Mapping[str, Any]) -> int:
+    """Metrics of the model and of every baseline, the skill, and further results of the task."""
     if out.json:
         value = {**about, "metrics": evaluation.metrics, "baselines": evaluation.baselines}
         value |= {"replicas": evaluation.replicas} if evaluation.replicas else {}
@@ -164,6 +170,12 @@ def _scores(args: argparse.Namespace, out: Output, evaluation: Evaluation, what:
     names = tuple(evaluation.metrics)
     rows = score_rows(names, evaluation.metrics, evaluation.baselines, evaluation.replicas)
     out.table(("", *names), rows, right=names)
+    if run.metric in evaluation.metrics and evaluation.baselines:
+        info = scores_info(
+            evaluation.metrics, evaluation.baselines, metric=run.metric, reference=run.reference_baseline,
+            replicas=evaluation.replicas, on_training=about.get("split") == "train",
+        )  # fmt: skip
+        out.line(info.sentence)
     for view in evaluation.more:
         if (summary := view.summary()) is not None:
             out.line(view.title)
@@ -255,9 +267,9 @@ def _refit(store: Store, run: Run, out: Output) -> Run | int:
     return code or store.run(lease.run)
 
 
-def _write_csv(path: str | None, view: View) -> None:
+def _write_csv(path: str | None, view: Callable[[], View]) -> None:
     if path:
-        write_output(Path(path), view.to_csv().encode())
+        write_output(Path(path), view().to_csv().encode())
 
 
 def _positions(x: NDArray[Any]) -> list[str]:

@@ -24,6 +24,7 @@ class Codec(ABC):
     choice: tuple[tuple[Any, ...], ...] = ()  # the scaling search: (scaling, validation error, remark), the best first
     frame: tuple[int, int] | None = None  # (height, width) if a step is a frame
     fitted: Mapping[str, NDArray[Any]] = MappingProxyType({})  # what baselines and intervals learned
+    decimal_comma: bool = False  # whether the numbers of the training file have a decimal comma
 
     @property
     @abstractmethod

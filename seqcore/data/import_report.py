@@ -61,10 +61,14 @@ class Question:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """`roles` of all columns in the order of the file, and `questions` about what was not certain."""
+    """`roles` of all columns in the order of the file, and `questions` about what was not certain.
+
+    `decimal_comma`: whether the file's numbers have a decimal comma (70.000,5), not a point.
+    """
 
     roles: tuple[ColumnRole, ...] = ()
     questions: tuple[Question, ...] = ()
+    decimal_comma: bool = False
 
     @property
     def series_title(self) -> str:

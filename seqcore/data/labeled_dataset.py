@@ -51,6 +51,7 @@ class LabeledCodec(Codec):
     example: NDArray[np.float64]
     frame: tuple[int, int] | None = None
     fitted: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    decimal_comma: bool = False
 
     @property
     def symbols_known(self) -> Vocabulary | None:
@@ -95,6 +96,7 @@ class LabeledCodec(Codec):
         vocabulary = self.vocabulary
         return {
             **{name: getattr(self, name) for name in ("labels", "columns", "kind", "lengths", "frame")},
+            "decimal_comma": self.decimal_comma,
             "scaler": None if self.scaler is None else self.scaler.to_dict(),
             "symbols": None if vocabulary is None else list(vocabulary.symbols),
             "separator": "" if vocabulary is None else vocabulary.separator,
@@ -128,6 +130,7 @@ class LabeledCodec(Codec):
                 else array(arrays, "example", (-1, 1), least=0, most=len(symbols) - 1),
                 frame=stored.frame,
                 fitted=fitted_in(arrays),
+                decimal_comma=stored.decimal_comma,
             )
 
 
@@ -142,6 +145,7 @@ class _StoredCodec(Stored):
     kind: Literal["sequence", "sound"]
     lengths: tuple[Count, Count]
     frame: tuple[Size, Size] | None
+    decimal_comma: bool = False
 
 
 class LabeledDataset(Dataset):
@@ -246,6 +250,7 @@ class LabeledDataset(Dataset):
             lengths=(int(lengths.min()), int(lengths.max())),
             example=np.asarray(example, dtype=np.float64),
             frame=table.frame,
+            decimal_comma=table.report.decimal_comma,
         )
 
     def _observations(self) -> list[str]:

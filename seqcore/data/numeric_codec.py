@@ -60,6 +60,7 @@ class NumericCodec(Codec):
     frame: tuple[int, int] | None = None
     fitted: dict[str, Values] = field(default_factory=dict)
     series_title: str = "series"
+    decimal_comma: bool = False
 
     @property
     def input_kind(self) -> str:
@@ -107,7 +108,8 @@ class NumericCodec(Codec):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without `arrays`."""
-        names = ("columns", "inputs", "targets", "series", "calendar", "x_title", "choice", "frame", "series_title")
+        names = ("columns", "inputs", "targets", "series", "calendar", "x_title", "choice", "frame", "series_title",
+                 "decimal_comma")  # fmt: skip
         return {"scaling": self.scalers.kind, **{name: getattr(self, name) for name in names}}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -162,6 +164,7 @@ class NumericCodec(Codec):
                 choice=tuple((current_scaling(kind), error, remark) for kind, error, remark in stored.choice),
                 frame=stored.frame,
                 series_title=stored.series_title,
+                decimal_comma=stored.decimal_comma,
                 fitted=fitted_in(arrays),
             )
 
@@ -179,6 +182,7 @@ class _StoredCodec(Stored):
     choice: tuple[tuple[StrictStr, float | None, StrictStr], ...] = ()
     frame: tuple[Size, Size] | None = None
     series_title: StrictStr = "series"
+    decimal_comma: bool = False
 
 
 def _as_many_series(

@@ -236,6 +236,7 @@ class NumericDataset(Dataset):
             x_title=self.table.x_title,
             frame=self.table.frame if self.targets == list(range(len(self.table.columns))) else None,
             series_title=self.table.report.series_title,
+            decimal_comma=self.table.report.decimal_comma,
         )
 
 

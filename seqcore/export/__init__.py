@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from seqcore.inference.predictor import Predictor
 
 At = Literal["best", "last"] | int
-ALL_POINTS = 1_000_000  # steps of one file of predictions
 
 __all__ = ["FORMATS", "Format", "Runs", "export", "history_to_csv", "scored_split", "weights_of"]
 
@@ -130,7 +129,7 @@ def _experiment(runs: Runs, run: str, at: At) -> bytes:
 def _predictions(runs: Runs, run: str, at: At) -> bytes:
     predictor = runs.predictor(run, at=at)
     split = scored_split(predictor.experiment)
-    return predictor.evaluate(runs.table(run), split=split, points=ALL_POINTS).view.to_csv().encode()
+    return predictor.predictions(runs.table(run), split=split).to_csv().encode()
 
 
 def _history(runs: Runs, run: str, at: At) -> bytes:
@@ -148,8 +147,8 @@ FORMATS: dict[str, Format] = {
         "application/toml", _experiment,
     ),
     "predictions": Format(
-        "Predictions", "Targets and predictions on the test split (else validation), as CSV.", ".csv", "text/csv",
-        _predictions, of_weights=True,
+        "Predictions", "Targets and predictions on the test split (else validation) from every origin, as CSV.", ".csv",
+        "text/csv", _predictions, of_weights=True,
     ),
     "history": Format(
         "History", "Metrics of every epoch, as CSV.", ".csv", "text/csv", _history,

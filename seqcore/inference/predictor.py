@@ -25,8 +25,10 @@ from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.inference.input_schema import InputSchema
 from seqcore.models.replicated import Replicated, replica_count
 from seqcore.results import SeriesView, View
+from seqcore.results.table import TableView
 from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import Summary, summarize
+from seqcore.tasks.scaling_search import choice_view
 from seqcore.tasks.task import Example, Task
 from seqcore.training.checkpoint import loaded_model, unpack
 from seqcore.training.isolated_rng import on_one_thread
@@ -131,6 +133,11 @@ class Predictor:
         """The experiment with `data.scaling = "auto"` replaced by the scaling that was chosen."""
         choice = self._codec.choice
         return self.experiment.with_changes({"data.scaling": choice[0][0]}) if choice else self.experiment
+
+    @property
+    def scaling_search(self) -> TableView | None:
+        """The validation errors by which `data.scaling = "auto"` was decided; None where it was not."""
+        return choice_view(self._codec)
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -304,18 +311,32 @@ class Predictor:
         With a `split` ("train", "val", "test"), `table` is the run's own data; without, all of it is new data.
         `beam` as in `predict`. DataError, PredictionError.
         """
-        task, codec = self._task_with(beam), self._codec
+        with on_one_thread():
+            task, dataset = self._scored_data(table, split, beam)
+            return task.evaluate(self._model, dataset, split or "train", points=points)
+
+    def predictions(self, table: Table, *, split: str | None = None, beam: int | None = None) -> View:
+        """All predictions that `evaluate` scores, for export; of a forecast of several steps those from every origin.
+
+        Arguments and errors as in `evaluate`.
+        """
+        with on_one_thread():
+            task, dataset = self._scored_data(table, split, beam)
+            return task.predictions(self._model, dataset, split or "train")
+
+    def _scored_data(self, table: Table, split: str | None, beam: int | None) -> tuple[Task, Any]:
+        """The dataset of a split, or of new data, and the task that scores it."""
+        task = self._task_with(beam)
         if split is None:
             table = self._input_schema.match(table)
             if self.is_partly_labeled(table) and table.labels is not None:
                 table = table.select(np.flatnonzero(table.labels != ""))
             task = self._task_with(beam, validation_fraction=0.0, test_fraction=0.0, stride=1)
-        with on_one_thread():
-            dataset = task.make_dataset(table, _CPU, codec)
-            if split is not None and len(dataset.windows[split]) == 0:
-                there = ", ".join(name for name, size in dataset.sizes().items() if size)
-                raise PredictionError(f"split: this run has no {split} split; use one of {there}")
-            return task.evaluate(self._model, dataset, split or "train", points=points)
+        dataset = task.make_dataset(table, _CPU, self._codec)
+        if split is not None and len(dataset.windows[split]) == 0:
+            there = ", ".join(name for name, size in dataset.sizes().items() if size)
+            raise PredictionError(f"split: this run has no {split} split; use one of {there}")
+        return task, dataset
 
 
 def _check_steps(steps: int) -> None:

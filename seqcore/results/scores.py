@@ -43,6 +43,7 @@ class ScoresInfo(NamedTuple):
     unit: str
     nothing_right: str = ""  # the metric that was to be compared by, where it is 0 for all
     replicas: tuple[float, ...] = ()  # the score of each of several seeds, whose median is the model's
+    on_training: bool = False  # the score is on the data that the model was trained on, and no skill
 
     @property
     def words(self) -> Metric:
@@ -67,6 +68,11 @@ class ScoresInfo(NamedTuple):
         """The score of the reference baseline; of the strongest one where that has none."""
         named = next((s for s in self.scores if not s.model and s.name == self.reference), None)
         return named or self.best_baseline
+
+    @property
+    def kind(self) -> str:
+        """What the comparison is: the skill, unless the model was trained on these data."""
+        return "On the training data" if self.on_training else "Skill"
 
     @property
     def short(self) -> str:
@@ -119,7 +125,7 @@ class ScoresInfo(NamedTuple):
         name = self.words.short[:1].upper() + self.words.short[1:]
         if self.nothing_right and self.metric == self.nothing_right:
             return f"{name} is 0 for the model and for every baseline."
-        text = f"Skill: {self.words.short} {self._against(base)}"
+        text = f"{self.kind}: {self.words.short} {self._against(base)}"
         if self.nothing_right:
             text = f"{metric_named(self.nothing_right).title} is 0 for all. {text}"
         if best.name != base.name:
@@ -192,10 +198,12 @@ def scores_info(
     reference: str = "",
     unit: str = "",
     replicas: Mapping[str, Sequence[float]] | None = None,
+    on_training: bool = False,
 ) -> ScoresInfo:
     """From metrics by name ("mae", or "val_mae" with `part="val"`) of the model and of each baseline.
 
-    `replicas` has the values of each of several seeds by the same names.
+    `replicas` has the values of each of several seeds by the same names. `on_training`: these are scores on the
+    training split, as they are with `part="train"`.
     """
     nothing_right = ""
     if _nothing_right(metrics, baselines, metric, part):
@@ -219,6 +227,7 @@ def scores_info(
         unit=unit,
         nothing_right=nothing_right,
         replicas=tuple((replicas or {}).get(key, ())),
+        on_training=on_training or part == "train",
     )
 
 

@@ -27,6 +27,7 @@ from seqcore.models.classifier import SequenceClassifier, WordDropout
 from seqcore.models.state import State
 from seqcore.results import ConfusionView, LabelsView
 from seqcore.results.formatting import listed
+from seqcore.tasks.forecasting import typed_rows
 from seqcore.tasks.inspection import StepInput
 from seqcore.tasks.stepwise_classification import (
     as_table,
@@ -230,8 +231,7 @@ class Classification(Task):
         if codec.vocabulary is not None:
             codes = codec.example[:, 0].astype(np.int64).tolist()
             return codec.vocabulary.separator.join(codec.vocabulary.symbols[code] for code in codes)
-        separator = ", " if len(codec.columns) == 1 else "\n"
-        return separator.join(", ".join(f"{value:.5g}" for value in row) for row in codec.example)
+        return typed_rows(codec.example, codec, digits=5).replace("; ", "\n")
 
     def predict(self, model: nn.Module, codec: LabeledCodec, given: Any) -> LabelsView:
         """The class of an input (numbers [T, F], symbols, a sound), or of each sequence of a table."""

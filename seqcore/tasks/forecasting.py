@@ -25,7 +25,7 @@ from seqcore.tasks.rollout import Rollout
 
 __all__ = [
     "as_rows", "calendar_of", "dates_of", "direct_steps", "encoded_rows", "forecast_on", "parse_numbers",
-    "predict_after", "unknown_input",
+    "predict_after", "typed_rows", "unknown_input",
 ]  # fmt: skip
 
 Values = NDArray[np.float64]
@@ -35,18 +35,20 @@ Times = NDArray[np.datetime64]
 def parse_numbers(text: str, codec: NumericCodec | LabeledCodec) -> Values:
     """Typed numbers as rows [T, F]; with F > 1, rows are separated by lines or `;`.
 
-    Commas follow the rule of `sources.typed.parse_numbers`: separators, or decimal commas if there is another
-    separator. With F > 1, the number of values in a row decides. PredictionError.
+    Numbers are read as those of the training file if it has decimal commas. Else commas follow the rule of
+    `sources.typed.parse_numbers`: separators, or decimal commas if there is another separator. With F > 1, the number
+    of values in a row decides. PredictionError.
     """
+    known = "comma" if codec.decimal_comma else "auto"
     width = len(codec.inputs)
     lines = [line for line in re.split(r"[;\n]", text) if line.strip()] if width > 1 else [text]
-    for decimal in ("point", "comma") if width > 1 else ():
+    for decimal in ("point", "comma") if width > 1 and known == "auto" else ():
         with contextlib.suppress(DataError):
             rows = [read_numbers(line, decimal=decimal)[0] for line in lines]
             if rows and all(len(row) == width for row in rows):
                 return np.array(rows, dtype=np.float64)
     try:
-        rows = [read_numbers(line)[0] for line in lines]
+        rows = [read_numbers(line, decimal=known)[0] for line in lines]
     except DataError as error:
         raise PredictionError(*(f"input: {line}" for line in error.lines)) from None
     if width == 1:
@@ -58,6 +60,14 @@ def parse_numbers(text: str, codec: NumericCodec | LabeledCodec) -> Values:
         names = ", ".join(codec.input_names)
         raise PredictionError(f"input: row {wrong + 1} has {len(rows[wrong])} numbers; give {width} a row: {names}")
     return np.array(rows, dtype=np.float64)
+
+
+def typed_rows(rows: Values, codec: NumericCodec | LabeledCodec, *, digits: int = 6) -> str:
+    """Rows [T, F] as `parse_numbers` reads them: "70.5, 80.5", of a file with decimal commas "70,5 80,5"."""
+    between = " " if codec.decimal_comma else ", "
+    lines = [between.join(f"{value:.{digits}g}" for value in row) for row in rows]
+    text = ("; " if rows.shape[1] > 1 else between).join(lines)
+    return text.replace(".", ",") if codec.decimal_comma else text
 
 
 def as_rows(given: Any, codec: NumericCodec | LabeledCodec) -> Values:

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from seqcore.data.columns import target_names
 from seqcore.data.dataset import Batch
 from seqcore.data.numeric_dataset import NumericCodec, NumericDataset, is_recursive
-from seqcore.data.splits import SPLIT_TITLES
 from seqcore.data.stored_codec import decoding
 from seqcore.data.table import Table
 from seqcore.evaluation.backtest import by_series_view, error_by_horizon, error_by_series, horizon_view
-from seqcore.evaluation.baselines import exact_baseline, facts_for, fit_baselines, predict_baselines
+from seqcore.evaluation.baselines import facts_for, fit_baselines, predict_baselines
 from seqcore.evaluation.baselines.linear import MOST_STORED
 from seqcore.evaluation.baselines.naive import baseline_inputs
 from seqcore.evaluation.intervals import empirical_coverage, nominal_coverage
@@ -40,14 +39,17 @@ from seqcore.tasks.forecasting import (
     forecast_on,
     parse_numbers,
     predict_after,
+    typed_rows,
     unknown_input,
 )
 from seqcore.tasks.frame_prediction import predicts_frames, recursive_frames_view
 from seqcore.tasks.frames import frames_view
 from seqcore.tasks.inspection import ExplainedForecast, StepInput, carried_windows, numbered, numeric_input
+from seqcore.tasks.origins_table import needs_origins, origins_table
 from seqcore.tasks.prediction_intervals import band_of, errors_ahead, errors_of
+from seqcore.tasks.regression_findings import regression_findings
 from seqcore.tasks.rollout import recursive_forecast
-from seqcore.tasks.scaling_search import Row, choice_view, scaling_trials
+from seqcore.tasks.scaling_search import Row, scaling_trials
 from seqcore.tasks.series_results import joined, shown_windows, side_by_side
 from seqcore.tasks.task import Task, check_length, predict_windows, scored_windows, whole_window
 
@@ -170,9 +172,17 @@ class Regression(Task):
             columns = [dataset.table.columns[i] for i in dataset.targets]
             errors = {name: score.by_series for name, score in naive.items() if score.by_series is not None}
             each = by_series_view(truth, prediction, errors, series=named, targets=columns, band=band)
-        more: tuple[View, ...] = tuple(view for view in (ahead, each, choice_view(dataset)) if view is not None)
+        more: tuple[View, ...] = tuple(view for view in (ahead, each) if view is not None)
         baselines = self.baseline_metrics(dataset, part)
         return Evaluation(metrics, view, len(indices), of, baselines, more, replicas=scores.replicas)
+
+    def predictions(self, model: nn.Module, dataset: NumericDataset, part: str) -> View:
+        """See `Task`. From every origin, if the series of the evaluation leaves some out."""
+        if not needs_origins(dataset, part):
+            return super().predictions(model, dataset, part)
+        indices = self._scored(dataset, part)
+        values = self._shown_values(model, dataset, part, indices)
+        return origins_table(dataset, part, indices, values, dataset.codec.target_names)
 
     def _quick_evaluation(
         self, model: nn.Module, dataset: NumericDataset, part: str, indices: NDArray[np.int64]
@@ -246,7 +256,7 @@ class Regression(Task):
         rows = codec.tail[-self.experiment.data.window - codec.before :, codec.inputs]
         negligible = np.abs(rows) < 1e-12 * np.nanmax(np.abs(rows), axis=0, initial=0.0)
         rows = np.where(negligible, 0.0, rows)  # 4.0e-14 for the zero of a sine
-        return ("; " if rows.shape[1] > 1 else ", ").join(", ".join(f"{value:.6g}" for value in row) for row in rows)
+        return typed_rows(rows, codec)
 
     def check_input(self, codec: Any, given: Any) -> Iterator[Finding]:
         """Findings: length unlike the training windows, assumed series, assumed dates."""
@@ -310,53 +320,14 @@ class Regression(Task):
 
     def diagnose(self, evaluation: Evaluation, dataset: NumericDataset, part: str) -> Iterator[Finding]:
         """Findings: predictions of the mean only, broadcast targets, selected scaling, exact baselines."""
-        view, baselines = evaluation.view, evaluation.baselines
-        assert isinstance(view, SeriesView | FramesView)
-        assert view.truth is not None
-        if _predicts_the_mean(view.prediction, view.truth, evaluation.metrics["rmse"], baselines["mean"]["rmse"]):
-            yield Finding(
-                "learned-the-mean",
-                "The model predicts the mean: its predictions hardly depend on the input.",
-                evidence=f"Its {SPLIT_TITLES[part]} RMSE, {evaluation.metrics['rmse']:.4g}, is close to that of the "
-                f"mean baseline, {baselines['mean']['rmse']:.4g}.",
-                remedy="Scale the data (last-value scaling extrapolates trends), train longer, or check that the model "
-                "has one output for each target.",
-            )
-        if self.experiment.data.predict == "broadcast":
-            yield Finding(
-                "broadcast-targets",
-                f"One prediction is compared with {self.experiment.data.window} targets: the lowest loss is reached "
-                "at their mean.",
-                evidence="The head has one output for each window, and broadcasting repeats it over all targets.",
-                remedy="Predict at every step (data.predict = every).",
-            )
-        if dataset.codec.choice:
-            kind, error, _ = dataset.codec.choice[0]
-            where = "validation split" if self.experiment.data.validation_fraction else "end of the training split"
-            others = "; ".join(_tried(row) for row in dataset.codec.choice[1:])
-            yield Finding(
-                "scaling-chosen",
-                f"Automatic scaling selected {kind!r}.",
-                evidence=f"It had the lowest error on the {where} after a short training run, {error:.4g}; others: "
-                f"{others}.",
-                severity="info",
-            )
-        spread = float(np.nanstd(view.truth)) or 1.0
-        exact = [n for n, m in baselines.items() if m["rmse"] <= 1e-5 * spread]
-        if exact:
-            yield exact_baseline("linear" if "linear" in exact else exact[0])
+        return regression_findings(self.experiment, evaluation, dataset, part)
 
     def _view(self, model: nn.Module, data: NumericDataset, part: str, points: int) -> SeriesView | FramesView:
         if predicts_frames(data):
             return recursive_frames_view(model, data, part)
         views = []
         for indices in shown_windows(data, part, points, apart=1 if self.experiment.training.stateful else None):
-            each, _ = self.predicted(model, data, part, indices)
-            prediction = ensemble_mean(model, each)
-            values = {"prediction": prediction, "truth": data.truth(part, indices)}
-            values |= {"replicas": each} if replica_count(model) > 1 else {}
-            if (band := band_of(data, part, indices, prediction)) is not None:
-                values |= dict(zip(("low", "high"), band, strict=True))
+            values = self._shown_values(model, data, part, indices)
             rows = data.origin_rows(part, indices) + data.lead
             if data.at_each_step:  # one prediction at each step: the first of its horizon
                 values = {name: v[..., 0, :] for name, v in values.items()}
@@ -364,6 +335,18 @@ class Regression(Task):
                 values, rows = {name: v[..., 0, :, :] for name, v in values.items()}, rows + np.arange(data.horizon)
             views.append(joined(data, rows, values))
         return side_by_side(views)
+
+    def _shown_values(
+        self, model: nn.Module, data: NumericDataset, part: str, indices: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Prediction and truth of windows, [n, S, H, K]; with intervals low and high, and those of the replicas."""
+        each, _ = self.predicted(model, data, part, indices)
+        prediction = ensemble_mean(model, each)
+        values = {"prediction": prediction, "truth": data.truth(part, indices)}
+        values |= {"replicas": each} if replica_count(model) > 1 else {}
+        if (band := band_of(data, part, indices, prediction)) is not None:
+            values |= dict(zip(("low", "high"), band, strict=True))
+        return values
 
 
 _NOTHING = SeriesView(np.zeros(0), np.zeros((0, 1)))
@@ -378,18 +361,6 @@ def _scores(
             return Scores({"loss": float(loss), **regression_metrics(prediction, truth, unit)})
         each = zip(loss.tolist(), prediction, strict=True)
         return over_replicas([{"loss": own, **regression_metrics(found, truth, unit)} for own, found in each])
-
-
-def _predicts_the_mean(prediction: NDArray[np.float64], truth: NDArray[np.float64], rmse: float, naive: float) -> bool:
-    if not naive > 0.0 or np.all(np.isnan(truth)):
-        return False
-    flat = np.nanstd(prediction, axis=0).max() < 0.35 * np.nanstd(truth, axis=0).max()
-    return bool(rmse > 0.8 * naive and flat)
-
-
-def _tried(row: Row) -> str:
-    kind, error, remark = row
-    return f"{kind} {error:.4g}" if error is not None else f"{kind} not available ({remark})"
 
 
 @decoding("the fitted state of the baselines")

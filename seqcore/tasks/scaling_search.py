@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from seqcore.data.codec import Codec
 from seqcore.data.numeric_dataset import NumericDataset
 from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, SeqcoreError
@@ -60,10 +61,10 @@ def scaling_trials(
     return (kind, error, "selected"), *tried[1:]
 
 
-def choice_view(data: NumericDataset) -> TableView | None:
+def choice_view(codec: Codec) -> TableView | None:
     """The results of all trials as a table; None where there were none."""
-    error = "validation MAE / mean absolute step" if _several_sizes(data) else "validation MAE"
-    rows = data.codec.choice
+    several = bool(codec.series) or len(codec.target_names) > 1
+    error, rows = "validation MAE / mean absolute step" if several else "validation MAE", codec.choice
     return TableView(("scaling", error, "remark"), rows, title="Scaling search") if rows else None
 
 

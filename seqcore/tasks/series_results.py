@@ -24,22 +24,31 @@ def shown_windows(data: NumericDataset, part: str, points: int, *, apart: int | 
     span = data.config.window if data.at_each_step else data.horizon
     apart = apart or max(1, -(-span // windows.stride))
     if not data.fit.by_series:
-        return [np.arange(0, len(windows), apart)[: max(1, -(-points // span))]]
+        return [_every(0, len(windows), apart, max(1, -(-points // span)))]
     ends = np.cumsum(windows.count)
     places = np.flatnonzero(windows.length == data.config.window)[:MOST_SERIES]
     places = places if len(places) else np.arange(len(ends))[:MOST_SERIES]
     each = max(1, -(-points // (span * len(places))))
-    return [np.arange(ends[g] - windows.count[g], ends[g], apart)[:each] for g in places]
+    return [_every(int(ends[g] - windows.count[g]), int(ends[g]), apart, each) for g in places]
+
+
+def _every(low: int, high: int, apart: int, most: int) -> NDArray[np.int64]:
+    """Every `apart`-th window from `low` on, and the last one, without which the last rows would be missing."""
+    numbers = np.arange(low, high, apart)
+    if len(numbers) <= most and len(numbers) and numbers[-1] < high - 1:
+        return np.append(numbers, high - 1)
+    return numbers[:most]
 
 
 def joined(data: NumericDataset, rows: NDArray[np.int64], values: dict[str, Values]) -> SeriesView:
     """Targets of windows at `rows[n, S]` with `values` (prediction, truth, low, high) [n, S, K] as one series.
 
     `values` may have the predictions of `replicas`, too, [R, n, S, K].
-    A row of NaN separates rows that are not consecutive.
+    A row of NaN separates rows that are not consecutive. Of a row in two windows, the earlier one's value is shown.
     """
     times, columns = data.table.times, len(data.targets)
-    known = ~np.isnan(values["truth"]).all(axis=-1)
+    known = np.asarray(~np.isnan(values["truth"]).all(axis=-1))
+    known[1:] &= rows[1:] > np.maximum.accumulate(rows[:-1].max(axis=1))[:, None]
     kept = rows[known]
     breaks = np.flatnonzero(np.diff(kept) != 1) + 1
     first = int(rows[0][0])

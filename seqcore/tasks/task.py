@@ -32,6 +32,7 @@ from seqcore.tasks.inspection import ExplainedForecast, Stage, StepInput
 __all__ = ["Example", "Task", "batches_by_length", "check_length", "predict_windows", "scored_windows", "whole_window"]
 
 MOST_CARRIED = 2_000  # windows scored in a stateful evaluation
+ALL_POINTS = 1_000_000  # time steps of an export
 MOST_SCORED = 50_000  # windows scored in one split; of more, an evenly spaced sample
 _MOST_NUMBERS = 4_000_000  # targets in one evaluation
 _NUMBERS_AT_ONCE = 400_000
@@ -122,6 +123,10 @@ class Task(ABC):
 
         Of replicas, metrics are medians, with the values of each; results are those of the ensemble.
         """
+
+    def predictions(self, model: nn.Module, dataset: Any, part: str) -> View:
+        """Everything that `evaluate` scores, for export: its scores can be computed from it."""
+        return self.evaluate(model, dataset, part, points=ALL_POINTS).view
 
     def score_baselines(self, dataset: Any, part: str) -> dict[str, BaselineScore]:
         """Every baseline's scores on the windows that `evaluate` scores: found once for a dataset and split."""

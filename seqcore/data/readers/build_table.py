@@ -54,7 +54,9 @@ def make_table(columns: Columns, origin: Origin) -> Table:
         raise DataError(f"{origin.name}: no column is left; use at least one column with numbers or text")
     reading = find_reading(columns, origin, roles)
     table = KINDS[reading.kind](columns, origin, reading, roles)
-    return replace(table, notes=tuple(origin.notes), report=roles.report())
+    return replace(
+        table, notes=tuple(origin.notes), report=replace(roles.report(), decimal_comma=origin.decimal == ",")
+    )
 
 
 def _drop_trailing_empty_rows(columns: Columns) -> None:

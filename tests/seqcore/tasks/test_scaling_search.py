@@ -15,7 +15,6 @@ from seqcore.errors import DataError
 from seqcore.events import CheckpointReady, Finding, Finished, Preparing, Started
 from seqcore.experiment.experiment import Experiment
 from seqcore.inference.predictor import Predictor
-from seqcore.results import TableView
 from seqcore.tasks.regression import Regression
 from seqcore.tasks.scaling_search import KINDS
 from seqcore.training.control import Control
@@ -114,8 +113,10 @@ def test_the_selected_scaling_is_shown_and_kept_on_resume(monkeypatch: pytest.Mo
     assert predictor._codec.scalers.kind in remarks[0].message
     table = Table(values[:, None], ("value",))
     evaluation = predictor.evaluate(table, split="test")
-    shown = [view for view in evaluation.more if isinstance(view, TableView)]
-    assert shown[0].rows == predictor._codec.choice
+    shown = predictor.scaling_search
+    assert shown is not None
+    assert shown.rows == predictor._codec.choice
+    assert shown not in predictor.evaluate(table).more  # it says nothing of new data
     assert evaluation.metrics["mae"] == pytest.approx(ends[0].metrics["test_mae"], rel=1e-6)
     longer = plan().with_changes({"training.epochs": 3})
     again = [e for e in fit(longer, data=values, resume=checkpoints[-1]) if isinstance(e, CheckpointReady)]

@@ -219,3 +219,28 @@ def test_a_file_name_loses_its_folders(name: str, base: str) -> None:
 def test_signs_and_switches_are_understood_as_options() -> None:
     options = StoredFile(delimiter=";", decimal=",", header=True)  # type: ignore[arg-type]
     assert (options.delimiter, options.decimal, options.header) == ("semicolon", "comma", "yes")
+
+
+@pytest.mark.parametrize("text", ["70.000,5 80.000,5", "70,000.5 80,000.5", "70.000,5", "70,000"])
+def test_numbers_that_are_one_or_two_are_refused_in_one_line(text: str) -> None:
+    with pytest.raises(DataError, match="can be 70000") as error:
+        parse_numbers(text)
+    assert len(error.value.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("70.000,5 80.000,5", [70000.5, 80000.5]),
+        ("70,5, 80", [70.5, 80]),
+        ("70.5 80,25", [70.5, 80.25]),
+        ("1.234.567", [1234567]),
+    ],
+)
+def test_with_decimal_commas_a_point_separates_thousands(text: str, numbers: list[float]) -> None:
+    assert parse_numbers(text, decimal="comma")[0] == numbers
+
+
+def test_a_point_that_is_both_thousands_and_decimals_is_refused() -> None:
+    with pytest.raises(DataError, match=r"'80\.500' and '70\.5'"):
+        parse_numbers("70.5 80.500", decimal="comma")
