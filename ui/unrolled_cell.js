@@ -198,7 +198,7 @@ function sourceBox(view, frame, node, parent) {
 /* The title of a node in at most two lines of its width. */
 function titleLines(node) {
   const most = Math.floor(node.w / 5.8)
-  const lines = [...node.title].length > most ? wrapText(node.title, most + 1) : [node.title]
+  const lines = [...node.title].length > most ? wrapText(node.title, most) : [node.title]
   return [lines[0], lines.slice(1).join(" ")].filter(Boolean).map((line) => cut(line, most))
 }
 
