@@ -18,6 +18,7 @@ from seqcore.results.formatting import counted
 from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run, Snapshot
 from ui import drafts, permissions, run_labels, session
+from ui.live_field import live_field
 
 __all__ = ["fork_button", "interval", "open_dialog"]
 
@@ -178,17 +179,4 @@ def _control(setting: Setting, base: Experiment, bases: dict[str, Any]) -> Any:
     if key not in st.session_state or st.session_state[key] == bases.get(setting.path):
         st.session_state[key] = value
     bases[setting.path] = value
-    whole = setting.kind == "whole"
-    allowed = f"{setting.allowed[0].upper()}{setting.allowed[1:]}."
-    # No limits here: the browser would reject a value without a reason; the store says what is allowed.
-    return st.number_input(
-        session.escape(setting.title), step=1 if whole else _increment(setting, value), format="%d" if whole else "%g",
-        key=key, help=f"{session.escape(setting.help)}\n\n{session.escape(allowed)}",
-    )  # fmt: skip
-
-
-def _increment(setting: Setting, value: float) -> float:
-    """What one press of a button adds: half of a rate, which acts as a ratio, or a twentieth of a share."""
-    if setting.logarithmic and value > 0.0:
-        return float(f"{value / 2:.2g}")
-    return 0.05 if setting.maximum is not None and setting.maximum <= 1.0 else 0.1
+    return st.number_input(**live_field(setting, value), key=key)

@@ -22,6 +22,7 @@ from seqcore.results.formatting import typeset
 from seqcore.runs.records import Run
 from ui import permissions, session
 from ui.event_log import number
+from ui.live_field import live_field
 from ui.run_history import Moment
 
 __all__ = ["present_state", "steering_panel"]
@@ -140,26 +141,9 @@ def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
 
 
 def _control(setting: Setting, key: str, value: Any, refused: str | None) -> None:
-    whole = setting.kind == "whole"
-    allowed = setting.allowed[0].upper() + setting.allowed[1:]
-    # No limits here: the browser would reject a value without a reason; the store says what is allowed.
-    st.number_input(
-        session.escape(setting.title),
-        value=value,
-        key=key,
-        step=1 if whole else _increment(setting, value),
-        format="%d" if whole else "%g",
-        help=refused or f"{session.escape(setting.help)}\n\n{session.escape(allowed)}.",
-        disabled=refused is not None,
-        width=WIDTH,
-    )
-
-
-def _increment(setting: Setting, value: float) -> float:
-    """What one press of a button adds: half of a rate, which acts as a ratio, or a twentieth of a share."""
-    if setting.logarithmic and value > 0.0:
-        return float(f"{value / 2:.2g}")
-    return 0.05 if setting.maximum is not None and setting.maximum <= 1.0 else 0.1
+    options = live_field(setting, value)
+    options["help"] = refused or options["help"]
+    st.number_input(**options, value=value, key=key, disabled=refused is not None, width=WIDTH)
 
 
 def _when(run: Run) -> str:

@@ -253,12 +253,7 @@ function unitStrip(view, frame, parent) {
 /* Why there is nothing to see, in several lines. */
 function refusal(view, width, text) {
   const most = Math.floor((width - 16) / 7)
-  const lines = [""]
-  for (const word of text.split(" ")) {
-    const last = lines.length - 1
-    if (lines[last] && lines[last].length + word.length >= most) lines.push(word)
-    else lines[last] += (lines[last] ? " " : "") + word
-  }
+  const lines = wrapText(text, most)
   lines.forEach((line, i) => view.scene.put(`refusal ${i}`, "text", { class: "un-body", x: 8, y: 60 + 22 * i, "text-anchor": "start", text: line }))
   return 80 + 22 * lines.length
 }

@@ -34,7 +34,7 @@ __all__ = ["MOST_ROWS", "batch_of", "input_gradient", "predicted_from", "state_g
 MOST_ROWS = 200
 """Steps of the loss that are itemized; of more, or of fewer in a large model, evenly spaced ones."""
 _MOST_WORK = 15_000_000_000  # losses times steps times weights: about a second
-START, END = "(start)", "(end)"
+START = "(start)"
 
 
 def state_gradients(predictor: Predictor, table: Table, example: InspectExample) -> StateGradientsView:

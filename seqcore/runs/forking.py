@@ -73,14 +73,6 @@ class Forking(Snapshots):
         with named(run), self.database.reading() as connection:
             return _experiment_at(connection, self._find(connection, run), step)
 
-    def forks(self, run: str) -> list[Run]:
-        """The forks of a run, the newest first."""
-        table = schema.runs
-        with self.database.reading() as connection:
-            key = self._find(connection, run)["id"]
-            found = list(connection.execute(select(table.c.id).where(table.c.parent == key)).scalars())
-        return self.runs(ids=found) if found else []
-
     def _forked(
         self,
         run: str,

@@ -165,16 +165,6 @@ class Reading:
         query = select(table.c.id).where(table.c.group == name).order_by(table.c.number)
         return list(connection.execute(query).scalars())
 
-    def versions(self) -> dict[str, tuple[int, Status]]:
-        """The version of each run, which changes whenever its row does, and its stored status; the newest first."""
-        table = schema.runs
-        query = select(table.c.id, table.c.version, table.c.status).order_by(table.c.number.desc())
-        try:
-            with self.database.reading() as connection:
-                return {run: (version, status) for run, version, status in connection.execute(query)}
-        except CorruptError:
-            return {run.id: (1, run.status) for run in self.runs()}
-
     def version(self, run: str) -> int:
         """A number that changes whenever the run does: one small read."""
         with self.database.reading() as connection:

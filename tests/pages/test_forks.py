@@ -51,6 +51,10 @@ def parent(store: Store) -> Run:
     return execute(store, store.start(Experiment.make(plan), recipe="bouncing-ball"))
 
 
+def forks(store: Store, parent: Run) -> list[Run]:
+    return [run for run in store.runs() if run.parent == parent.id]
+
+
 def opened(run: str, page: str = "train.py") -> AppTest:
     app = AppTest.from_file(ROUTER, default_timeout=240)
     app.query_params["run"] = run
@@ -73,7 +77,7 @@ def test_the_dialog_starts_a_fork_with_what_was_changed_alone(store: Store, pare
     app.number_input(key="fork:training.learning_rate").set_value(0.003).run()
     app.button(key="fork-start").click().run()
     assert not app.exception
-    [fork] = store.forks(parent.id)
+    [fork] = forks(store, parent)
     assert (fork.status, fork.parent_step, fork.recipe) == ("queued", 30, "bouncing-ball")
     assert [c.changes for c in store.changes(fork.id, step=0)] == [{"training.learning_rate": 0.003}]
     assert app.session_state["run"] == fork.id
@@ -87,7 +91,7 @@ def test_a_fork_from_the_inspect_page_is_shown_on_the_train_page(store: Store, p
     app.number_input(key="fork:step").set_value(30).run()
     app.button(key="fork-start").click().run()
     assert not app.exception
-    [fork] = store.forks(parent.id)
+    [fork] = forks(store, parent)
     assert app.session_state["run"] == fork.id
     assert app.button(key="do-train").label == "Train"
     assert "fork:step" not in app.session_state
@@ -102,7 +106,7 @@ def test_a_fork_from_the_end_of_a_run_starts_with_as_many_epochs_more(store: Sto
     app.button(key="fork-start").click().run()
     assert not app.exception
     assert not app.error
-    [fork] = store.forks(parent.id)
+    [fork] = forks(store, parent)
     assert (fork.parent_step, fork.epochs) == (50, 20)
     assert [c.changes for c in store.changes(fork.id, step=50)] == [{"training.epochs": 20}]
 
@@ -157,7 +161,7 @@ def test_a_step_or_a_value_that_is_not_allowed_is_said_in_the_dialog(store: Stor
     app.number_input(key="fork:training.learning_rate").set_value(-1.0).run()
     app.button(key="fork-start").click().run()
     assert "Learning rate: -1.0 is not allowed" in said(app)
-    assert store.forks(parent.id) == []
+    assert forks(store, parent) == []
     app.button(key="fork-cancel").click().run()
     assert "fork:step" not in app.session_state
 

@@ -9,7 +9,6 @@ import pytest
 
 from tests.seqcore.data.readers.time_files import is_hourly, rows, shown, time_of
 
-MESES = ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"]
 DAYS = [f"2022-03-{d:02d}" for d in range(1, 5)]
 
 
