@@ -11,6 +11,7 @@ import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
 from seqcore.events import Finding, Finished
+from seqcore.experiment.schedule_text import rate_text, schedule_name
 from seqcore.plots.band import Band
 from seqcore.plots.style import COLORS
 from seqcore.results import metric_named
@@ -72,12 +73,24 @@ def cards(moment: Moment) -> str:
             line=_line(moment.validation.losses, "validation"),
         ),
         _skill(scores, SPLITS[_split(moment)], _test_note(run)),
-        _card("Steps per second", number(moment.rate), "", f"{run.parameters:,} parameters" if run.parameters else ""),
+        _card(
+            "Steps per second",
+            number(moment.rate),
+            "",
+            f"{run.parameters:,} parameters" if run.parameters else "",
+            more=_rate(moment),
+        ),
         _card("Training time", elapsed, "", "", digits=True)
         if run.ended
         else _card("Time left", format_duration(moment.left), "", f"{elapsed} elapsed", digits=True),
     ]
     return f'<div class="sl-cards" data-testid="cards">{"".join(boxes)}</div>'
+
+
+def _rate(moment: Moment) -> str:
+    """The learning rate in force, of a run whose schedule changes it."""
+    experiment = moment.experiment
+    return f"learning rate {rate_text(experiment, moment.learning_rate)}" if schedule_name(experiment.training) else ""
 
 
 def _test_note(run: Run) -> str:

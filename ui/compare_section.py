@@ -150,7 +150,8 @@ def differences_section(found: Comparison) -> None:
         for d in found.differences
     ]
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Fields in which the experiments differ")
-    st.caption("Every field in which the experiments differ; all others are the same. A dash: it does not apply.")
+    caption = "Every field in which the experiments differ; all others are the same. A dash: it does not apply."
+    st.caption(f"{caption} {found.schedule_note}".strip())
 
 
 def tradeoff_section(found: Comparison) -> None:

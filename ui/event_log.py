@@ -9,6 +9,8 @@ from itertools import count
 from typing import Literal
 
 from seqcore.events import Changed, Epoch, Finding, Finished, Started
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.schedule_text import base_rate_note, rate_text, schedule_name
 from seqcore.results.formatting import counted, format_duration
 from seqcore.runs.records import Run, StoredEvent
 
@@ -58,13 +60,16 @@ def event_log(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
     """Newest first: the end, changes, the best epoch so far, and each start."""
     best = next((e for e in reversed(events) if isinstance(e.event, Epoch) and e.event.best), None)
     lines: list[Line] = []
+    experiment = run.experiment
     numbers = count(1)  # of changes, as in the charts
     for stored in events:
         event = stored.event
         if isinstance(event, Started):
-            lines.append(_started(event))
+            lines.append(_started(event, experiment))
         elif isinstance(event, Changed):
-            lines.append(Line(f"step {event.step:,}", f"Change {next(numbers)}: {event.sentence}.", "change"))
+            note = base_rate_note(experiment, event.changes)
+            text = f"Change {next(numbers)}: {event.sentence}." + (f" {note}" if note else "")
+            lines.append(Line(f"step {event.step:,}", text, "change"))
         elif isinstance(event, Finished):
             lines.append(_finished(event))
         elif isinstance(event, Epoch) and stored is best:
@@ -84,7 +89,7 @@ def _best(event: Epoch) -> Line:
     return Line(f"step {event.step:,}", f"Best so far at epoch {event.epoch:,}: {name} loss {number(loss)}.", "best")
 
 
-def _started(event: Started) -> Line:
+def _started(event: Started, experiment: Experiment) -> Line:
     sizes = event.split_sizes
     windows = f"{counted(sizes.get('train', 0), f'training {event.unit}')}"
     windows += "".join(f", {sizes[split]:,} {name}" for split, name in HELD_BACK.items() if sizes.get(split))
@@ -93,7 +98,8 @@ def _started(event: Started) -> Line:
     threads = counted(event.threads, "thread")
     return Line(
         "step 0",
-        f"Started on {event.device} with {threads}: {counted(event.parameters, 'parameter')}, {windows}.",
+        f"Started on {event.device} with {threads}: {counted(event.parameters, 'parameter')}, {windows}."
+        + (f" Learning rate {rate_text(experiment, None)}." if schedule_name(experiment.training) else ""),
         "start",
     )
 

@@ -14,6 +14,7 @@ from seqcore.errors import SeqcoreError
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.fields import Setting
 from seqcore.experiment.live import live_settings
+from seqcore.experiment.schedule_text import schedule_name
 from seqcore.results.formatting import counted
 from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run, Snapshot
@@ -179,4 +180,4 @@ def _control(setting: Setting, base: Experiment, bases: dict[str, Any]) -> Any:
     if key not in st.session_state or st.session_state[key] == bases.get(setting.path):
         st.session_state[key] = value
     bases[setting.path] = value
-    return st.number_input(**live_field(setting, value), key=key)
+    return st.number_input(**live_field(setting, value, schedule_name(base.training)), key=key)

@@ -15,6 +15,7 @@ from seqcore.data.table import Table
 from seqcore.experiment.constraints import RULES
 from seqcore.experiment.experiment import OPTIONS, settings_of
 from seqcore.experiment.fields import Choice, Setting
+from seqcore.experiment.schedule_text import RATE, named_schedule
 from ui import warm_up
 from ui.drafts import Draft, widget_key
 from ui.field_titles import by_titles
@@ -94,6 +95,10 @@ def field_control(draft: Draft, setting: Setting, columns: Sequence[str] = ()) -
     common: dict[str, Any] = {"key": key, "help": _help(setting, reason), "disabled": reason is not None}
     if reason is not None:
         label += f" :gray[· {escape(reason)}]"
+    if setting.path == RATE and (
+        schedule := named_schedule(draft.values.get("training.schedule", draft.base.training.schedule))
+    ):
+        label += f" :gray[· {schedule}]"  # which may be set among the fields that are not shown
     draw = {"choice": _choice, "switch": _switch, "whole": _number, "number": _number, "names": _names, "text": _text,
             "mapping": _text}  # fmt: skip
     draft.values[setting.path] = draw[setting.kind](draft, setting, label, common, columns)

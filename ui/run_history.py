@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcore.events import Changed, Epoch, Finding, Preparing, Preview, Started, Steps
+from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.schedule_text import schedule_name
 from seqcore.plots.band import Band, extremes
 from seqcore.plots.loss import EpochLosses
 from seqcore.runs.curves import over_replicas
@@ -61,6 +63,14 @@ class Moment:
     band: Band | None = None  # lowest and highest loss of replicas, of which `curve` is the median
     replicas: ReplicaEpochs | None = None  # what each replica scored after epochs
     preparing: str = ""  # the current activity while no step is taken
+    learning_rate: float | None = None  # of the last step, as far as it is known
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment as it holds now: with the changes so far and, before the first step, those that wait."""
+        waiting = self.run.pending if self.run.status == "queued" else {}
+        changes = {**self.changed, **waiting}
+        return self.run.experiment.with_changes(changes) if changes else self.run.experiment
 
 
 @dataclass
@@ -74,6 +84,7 @@ class History:
     steps: Values = field(default_factory=lambda: np.zeros(0))
     losses: Values = field(default_factory=lambda: np.zeros(0))
     events: list[StoredEvent] = field(default_factory=list)  # of `KINDS`
+    rates: tuple[Values, Values] = (np.zeros(0), np.zeros(0))  # steps, learning rates
     band: Band | None = None  # of `losses`
     replicas: ReplicaEpochs | None = None
     validation: tuple[NDArray[np.int64], Values] = (np.zeros(0, dtype=np.int64), np.zeros(0))  # steps, losses
@@ -135,6 +146,9 @@ class History:
             self.preview = previews[0]
         curve = store.curve(run, "loss", DETAILED if self.run.ended else LIVE)
         self.steps, self.losses = curve.steps.astype(np.float64), curve.values
+        if schedule_name(self.run.experiment.training):
+            rates = store.curve(run, "learning_rate", DETAILED if self.run.ended else LIVE)
+            self.rates = (rates.steps.astype(np.float64), rates.values)
         self.band = None if curve.low is None or curve.high is None else (curve.low, curve.high)
 
     def _read_replicas(self, store: Store) -> None:
@@ -175,6 +189,7 @@ class History:
             events = [e for e in self._all or () if _step(e) <= at]
             known = self.steps <= at
             past = History.of_events(self.run, self.steps[known], self.losses[known], events)
+            past.rates = (self.rates[0][self.rates[0] <= at], self.rates[1][self.rates[0] <= at])
             past.band = None if self.band is None else (self.band[0][known], self.band[1][known])
             past.replicas = None if self.replicas is None else self.replicas.until(at)
             return past._moment(step=max(at, 0), preparing="", rate=self._recent_rate())
@@ -209,9 +224,15 @@ class History:
             rate=rate or self._mean_rate(),
             left=(planned - step) / rate if planned and step < planned and rate else None,
             preparing=preparing,
+            learning_rate=self._learning_rate(),
             band=self.band,
             replicas=self.replicas,
         )
+
+    def _learning_rate(self) -> float | None:
+        """The rate of the last known step; a change of the base rate after it counts from the next step on."""
+        steps, values = self.rates
+        return float(values[-1]) if len(steps) and np.isfinite(values[-1]) else None
 
     def _planned(self, started: Started, last: Epoch | None) -> int:
         """The steps of the whole run, those that are left at today's batch size; never fewer than those taken."""

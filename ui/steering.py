@@ -14,9 +14,9 @@ from typing import Any
 import streamlit as st
 
 from seqcore.errors import SeqcoreError
-from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.fields import Setting
 from seqcore.experiment.live import live_settings
+from seqcore.experiment.schedule_text import RATE, rate_text, schedule_name
 from seqcore.results import metric_named
 from seqcore.results.formatting import typeset
 from seqcore.runs.records import Run
@@ -52,7 +52,7 @@ def steering_panel(moment: Moment) -> None:
         )  # always: of one height
         st.html(f'<div class="sl-note" data-testid="steer-now">{escape(present_state(moment))}</div>')
         _pace(run, refused)
-        _fields(run, present_experiment(moment), refused)
+        _fields(moment, refused)
 
 
 def present_state(moment: Moment) -> str:
@@ -62,14 +62,12 @@ def present_state(moment: Moment) -> str:
     score = typeset(words.format(None if last is None else last.metrics.get(f"val_{run.metric}")))
     loss = float(moment.curve[-1]) if len(moment.curve) else None
     known = "" if last is None else f" after epoch {last.epoch:,}"
-    return f"Step {moment.step:,}: training loss {number(loss, 4)}, validation {words.short} {score}{known}"
+    rate = f"learning rate {rate_text(moment.experiment, moment.learning_rate)}, " if _scheduled(moment) else ""
+    return f"Step {moment.step:,}: {rate}training loss {number(loss, 4)}, validation {words.short} {score}{known}"
 
 
-def present_experiment(moment: Moment) -> Experiment:
-    """The experiment as it holds now: with the changes so far and, before the first step, those that wait for it."""
-    run = moment.run
-    waiting = run.pending if run.status == "queued" else {}
-    return run.experiment.with_changes({**moment.changed, **waiting})
+def _scheduled(moment: Moment) -> bool:
+    return bool(schedule_name(moment.experiment.training))
 
 
 def _pace(run: Run, refused: str | None) -> None:
@@ -112,8 +110,9 @@ def _pace(run: Run, refused: str | None) -> None:
         )
 
 
-def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
+def _fields(moment: Moment, refused: str | None) -> None:
     """The fields with their present values, and the button that applies what was typed."""
+    run, experiment = moment.run, moment.experiment
     known = live_settings(experiment)
     fields = sorted((setting for setting, reason in known if reason is None), key=lambda setting: not setting.basic)
     values = {s.path: float(experiment.get(s.path)) if s.kind == "number" else experiment.get(s.path) for s in fields}
@@ -121,7 +120,7 @@ def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
     with st.form(f"steer-form-{run.id}", border=False):
         with st.container(horizontal=True, vertical_alignment="bottom", key="steer-fields"):
             for setting in fields:
-                _control(setting, keys[setting.path], values[setting.path], refused)
+                _control(setting, keys[setting.path], values[setting.path], refused, schedule_name(experiment.training))
         st.form_submit_button(
             "Apply",
             icon=":material/check:",
@@ -131,7 +130,8 @@ def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
             args=(run.id, keys, values),
         )
     session.show_lines(st.session_state.get(_ERRORS, {}).get(run.id, ()))
-    now = ", ".join(f"{s.title.lower()} {values[s.path]:g}" for s in fields)
+    shown = {s.path: f"{values[s.path]:g}" for s in fields} | {RATE: rate_text(experiment, moment.learning_rate)}
+    now = ", ".join(f"{s.title.lower()} {shown[s.path]}" for s in fields)
     others = "".join(
         f" No {setting.title.lower()}: {reason}."
         for setting, reason in known
@@ -140,8 +140,8 @@ def _fields(run: Run, experiment: Experiment, refused: str | None) -> None:
     st.caption(session.escape(f"Current values: {now}.{others}"))
 
 
-def _control(setting: Setting, key: str, value: Any, refused: str | None) -> None:
-    options = live_field(setting, value)
+def _control(setting: Setting, key: str, value: Any, refused: str | None, schedule: str) -> None:
+    options = live_field(setting, value, schedule)
     options["help"] = refused or options["help"]
     st.number_input(**options, value=value, key=key, disabled=refused is not None, width=WIDTH)
 

@@ -168,6 +168,8 @@ def _print(store: Store, found: Comparison, out: Output, *, by: str, what: str) 
         out.line("")
         columns = ("differs", *(entry.title for entry in found.entries))
         out.table(columns, [(d.path, *d.texts) for d in found.differences])
+        if found.schedule_note:
+            out.line(found.schedule_note)
     for view in views:
         _print_curves(view, out, by=by)
     for test in tests:

@@ -15,6 +15,7 @@ from seqcore.errors import NotFoundError
 from seqcore.events import Changed, Finding, Finished
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
+from seqcore.experiment.schedule_text import base_rate_note, rate_text, schedule_name
 from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.api import open_store
 from seqcore.runs.labels import SHORT_ID, short_id
@@ -67,8 +68,11 @@ def show(args: argparse.Namespace, out: Output) -> int:
     events = [every[seq] for seq in sorted(every)]
     last = [stored.event for stored in store.events(run.id, kinds=("finished",), newest=1)]
     replicas = next((event.replicas for event in last if isinstance(event, Finished)), {})
+    now = store.experiment_at(run.id, run.step + 1)
+    rates = store.curve(run.id, "learning_rate")
+    rate = float(rates.values[-1]) if len(rates) else None
     if out.json:
-        value = _brief(run)
+        value = _brief(run) | {"learning_rate": rate}
         value |= {"experiment": run.experiment.to_dict(), "baselines": run.baselines, "last_metrics": run.last_metrics}
         value |= {"replicas": replicas} if replicas else {}
         out.object({**value, "events": [event.to_dict() for event in events]})
@@ -81,12 +85,16 @@ def show(args: argparse.Namespace, out: Output) -> int:
     further |= {"parameters": parameters}
     facts += [(name, value) for name, value in further.items() if value]
     facts += [(path, _written(value)) for path, value in run.experiment.differences(_base(run)).items()]
+    if schedule_name(run.experiment.training):
+        at = f" at step {run.step:,}: " if run.step else " "
+        facts.append(("learning rate", f"in force{at}{rate_text(now, rate)}"))
     out.facts(facts)
     for event in events:
         if isinstance(event, Finding):
             out.line(event.sentence)
         elif isinstance(event, Changed):
-            out.line(f"changed after step {event.step}: {event.sentence}")
+            note = base_rate_note(run.experiment, event.changes)
+            out.line(f"changed after step {event.step}: {event.sentence}" + (f". {note}" if note else ""))
     print_scores(out, run, replicas)
     if run.status == "failed":
         out.line(run.error or "")

@@ -12,6 +12,7 @@ from seqcore.cli.training import changed_values
 from seqcore.errors import StoreError
 from seqcore.events import Changed
 from seqcore.experiment.live import checked_changes, checked_rate
+from seqcore.experiment.schedule_text import base_rate_note
 from seqcore.results.formatting import counted
 from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.labels import short_id
@@ -40,8 +41,9 @@ def set_fields(args: argparse.Namespace, out: Output) -> int:
     step = None if run.status == "queued" else _applied(store, run, changes, after=known[-1].seq if known else 0)
     when = "before its first step" if run.status == "queued" and not run.step else "from the next step on"
     when = when if step is None else f"after step {step:,}"
+    note = base_rate_note(run.experiment, changes)
     value = {"run": run.id, "status": run.status, "changes": changes, "requested_at_step": run.step, "step": step}
-    out.result(value, f"{short_id(run.id)} gets {_written(changes)} {when}")
+    out.result(value, f"{short_id(run.id)} gets {_written(changes)} {when}" + (f". {note}" if note else ""))
     return 0
 
 

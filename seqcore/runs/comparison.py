@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.events import Finished, Started
 from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.schedule_text import schedules_differ
 from seqcore.insight.comparison import (
     ABSENT,
     HARMLESS,
@@ -112,6 +113,11 @@ class Comparison:
     def titled_warning(self) -> str:
         """The `warning` with the titles of fields, as forms have them."""
         return self._warning([d.title for d in self._of_problems])
+
+    @property
+    def schedule_note(self) -> str:
+        """That learning rates differ because a schedule depends on the length of a run; empty where none does."""
+        return schedules_differ([entry.experiment for entry in self.entries])
 
     @property
     def _of_problems(self) -> list[Difference]:

@@ -123,6 +123,14 @@ def test_runs_of_a_link_are_overlaid_in_colors_that_are_the_same_everywhere(kept
     assert "interpolated" in texts(by_seconds)
 
 
+def test_a_schedule_over_other_epochs_is_said_to_give_other_rates(empty: Store) -> None:
+    cosine = BASE.with_changes({"training.schedule": "cosine"})
+    first, second, same = (empty.submit(cosine.with_changes({"training.epochs": n})).id for n in (2, 4, 2))
+    note = "The cosine schedule of the learning rate runs over all epochs of a run"
+    assert note in texts(open_page(runs=f"{first},{second}"))
+    assert note not in texts(open_page(runs=f"{first},{same}"))
+
+
 def test_different_problems_have_charts_of_their_own_and_are_said_to_be(kept: Store, runs: dict[str, str]) -> None:
     page = open_page(runs=f"{runs['gru']},{runs['two ahead']}")
     warning = page.warning[0].value.replace("\\", "")

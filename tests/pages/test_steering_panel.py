@@ -226,6 +226,29 @@ def test_the_panel_shows_step_loss_and_score_which_the_chart_updates(store: Stor
     assert live_state(history)["steering"] == line
 
 
+def test_the_rate_in_force_is_shown_beside_its_base_and_schedule(store: Store, panel: Open) -> None:
+    """In the panel, the tiles and the event log; a change says that the schedule applies to it."""
+    lease = store.start(Experiment().with_changes({"training.schedule": "cosine", RATE: 0.02}))
+    one, rate = np.ones(3), np.array([0.02, 0.0123, 0.00412])
+    store.append(lease, [STARTED, Steps(1, one, one, rate)])
+    app = panel(lease.run)
+    now = "learning rate 0.00412, 0.02 with the cosine schedule"
+    assert f"Step 3: {now}, training loss" in state_line(app)
+    assert f"Current values: {now}, batch size 32" in text(app)
+    assert "The cosine schedule multiplies this rate" in field(app, "Base learning rate").help
+    body = "".join(one.body for one in app.get("html"))
+    assert f">{now}</div>" in body  # a tile
+    assert "Learning rate 0.02 with the cosine schedule." in body
+    store.append(lease, [Changed(3, {RATE: 0.05}, {RATE: 0.02})])
+    app.run()
+    body = "".join(one.body for one in app.get("html"))
+    assert "Change 1: learning rate 0.02 → 0.05. The cosine schedule multiplies this rate." in body
+    assert "learning rate 0.00412, 0.05 with the cosine schedule" in state_line(app)
+    history = shared_history(store.run(lease.run))
+    assert history.moment(2, store=store).learning_rate == 0.0123  # of a replay
+    lease.release()
+
+
 def test_a_queued_run_shows_what_waits_for_its_first_step(store: Store, panel: Open) -> None:
     run = store.submit(Experiment())
     app = panel(run.id)
