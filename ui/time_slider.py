@@ -55,10 +55,6 @@ def _note(one: Snapshot) -> str:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _losses(run: str, attempt: int, steps: tuple[int, ...]) -> list[float | None]:
-    """log10 of the training loss at these steps, as far as it is known. `attempt` is part of the cache's key."""
-    curve = session.store().curve(run, "loss", max_points=2_000)
-    if not len(curve):
-        return [None] * len(steps)
-    nearest = np.clip(np.searchsorted(curve.steps, steps), 0, len(curve) - 1)
-    values = [float(curve.values[i]) for i in nearest]
+    """log10 of the training loss of these very steps, None before the first. `attempt` is part of the cache's key."""
+    values = session.store().values_at(run, steps).tolist()
     return [round(float(np.log10(v)), 4) if np.isfinite(v) and v > 0 else None for v in values]

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping, Select, func, select, union_all
 
 from seqcore.errors import CorruptError, NotFoundError, StoreError
@@ -25,7 +27,7 @@ from seqcore.runs.records import LIVE, Curve, Run, Status, StoredEvent, damaged_
 from seqcore.runs.replica_epochs import ReplicaEpochs, read_replica_epochs
 from seqcore.runs.requested import queued_runs, slow_motion, stopping_runs
 from seqcore.runs.run_list import RunFilter, RunPage, count_by_status, page_of_ids, sort_in_memory
-from seqcore.runs.stored_curves import load_blocks, load_curve
+from seqcore.runs.stored_curves import load_blocks, load_curve, load_values
 
 __all__ = ["Reading"]
 
@@ -247,6 +249,16 @@ class Reading:
                 return finished_curve(*thin_to(*curve.points(), max(4, max_points)))
             steps, values = overlay(load_blocks(connection, key, name), curve.reach)
             return finished_curve(steps, over_replicas(values), values)
+
+    def values_at(self, run: str, steps: Sequence[int], name: str = "loss") -> NDArray[np.float64]:
+        """The values of a series at these very steps, [n], names as in `curve`; of replicas their median.
+
+        NaN where there is none: at step 0, and where a run of an earlier version was damaged.
+        """
+        if name not in NAMES:
+            raise StoreError(f"there is no series {name!r} of steps; use one of " + ", ".join(NAMES))
+        with named(run), self.database.reading() as connection:
+            return load_values(connection, self._find(connection, run)["id"], name, steps)
 
     def replica_epochs(self, run: str, names: Sequence[str], *, after: int = 0, every: int = 1) -> ReplicaEpochs:
         """What each replica scored after epochs, of the metrics `names` ("val_loss", ...): see `ReplicaEpochs`."""

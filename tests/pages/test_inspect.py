@@ -118,6 +118,18 @@ def test_every_task_shows_its_snapshots_states_and_prediction(runs: dict[str, st
         assert maps["input"]["kind"] == kinds[recipe]
 
 
+def test_the_slider_shows_the_training_loss_of_each_snapshots_own_step(
+    trained: tuple[Store, dict[str, str]], runs: dict[str, str]
+) -> None:
+    run = runs["bouncing-ball"]
+    slider = components(open_page(run=run))["time_slider"]
+    exact = trained[0].curve(run, "loss", None)
+    losses = dict(zip(exact.steps.tolist(), np.log10(exact.values).tolist(), strict=True))
+    assert slider["notes"][0] == "before training"
+    assert slider["loss"][0] is None
+    assert slider["loss"][1:] == pytest.approx([losses[step] for step in slider["steps"][1:]], abs=1e-4)
+
+
 def test_the_link_chooses_snapshot_example_step_and_unit(runs: dict[str, str]) -> None:
     link = {"run": runs["bouncing-ball"], "at": "5", "split": "train", "example": "5", "step": "3", "unit": "2"}
     page = open_page(**link)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from seqcore.errors import CorruptError, LostLease, NotFoundError, StoreError
-from seqcore.events import Changed, SnapshotReady
+from seqcore.events import Changed, SnapshotReady, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs import atomic_io, snapshot_rows
 from seqcore.runs.execution import execute
@@ -251,3 +252,31 @@ def test_a_deleted_run_leaves_no_snapshot(store: Store, experiment: Experiment) 
     assert files(store, lease.run) == set()
     with store.database.reading() as connection:
         assert snapshot_rows.rows_of(connection, lease.run) == []
+
+
+def test_values_at_steps_are_those_of_these_steps(trained: tuple[Store, str]) -> None:
+    """Of a curve that is thinned, too; before training there is no loss."""
+    store, run = trained
+    curve = store.curve(run, "loss", None)
+    exact = dict(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
+    steps = steps_of(store, run)
+    assert len(steps) > 10
+    found = store.values_at(run, steps)
+    assert np.isnan(found[0])
+    assert found[1:].tolist() == [exact[step] for step in steps[1:]]
+    assert np.isnan(store.values_at(run, [10**6])).all()
+    assert store.values_at(run, []).tolist() == []
+    with pytest.raises(StoreError, match="there is no series 'val_loss'"):
+        store.values_at(run, [1], "val_loss")
+
+
+def test_values_at_steps_are_those_of_the_newest_attempt(store: Store, lease: Lease) -> None:
+    one = np.arange(1.0, 9.0)
+    store.append(lease, [Steps(1, one, one, one)])
+    store.append(lease, [Steps(5, one[:2] / 10, one[:2], one[:2])])  # repeats steps 5 and 6
+    assert store.values_at(lease.run, [4, 5, 6]).tolist() == [4.0, 0.1, 0.2]
+    both = np.stack([one[:2], one[:2] + 2.0], axis=1)
+    replicas = store.start(store.run(lease.run).experiment)
+    store.append(replicas, [Steps(1, both, both, both)])
+    assert store.values_at(replicas.run, [1, 2]).tolist() == [2.0, 3.0]
+    replicas.release()
