@@ -25,7 +25,7 @@ T = TypeVar("T")
 Array = NDArray[Any]
 
 _MOST_SHAPES = 4  # of batches, whose buffers are kept
-_ROWS = 32  # computed together where nothing is learned
+_ROWS = 64  # computed together where nothing is learned
 
 
 class ReplicaLayers:

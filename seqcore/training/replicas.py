@@ -181,7 +181,9 @@ class ReplicatedState(TrainingState):
         }
         largest = max(by_drops.values())
         if len(by_drops) > 1 or len(self._rates) == 0 or self._rates[0] != largest or not self._same_rates:
-            self._rates, self._same_rates = np.array([by_drops[count] for count in drops]), len(by_drops) == 1
+            self._same_rates = len(by_drops) == 1
+            own = None if self._same_rates else [by_drops[count] for count in drops]
+            self._rates = np.full(self.count, largest) if own is None else np.array(own)
         for group in self.optimizer.param_groups:
             group["lr"] = largest
         return self._rates

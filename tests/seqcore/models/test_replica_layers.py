@@ -47,7 +47,7 @@ def test_outputs_and_states_for_inputs_that_replicas_share(layers: int, predict:
             mock.patch.object(ReplicaLayers, "forward", autospec=True, side_effect=ReplicaLayers.forward) as used,
         ):
             outputs, after = together(inputs, state)
-        assert used.call_count == threads * -(-rows // 32)
+        assert used.call_count == threads * -(-rows // 64)
         for k, model in enumerate(models):
             expected, end = model(inputs, None if state is None else state[k])
             torch.testing.assert_close(outputs[k], expected.detach(), rtol=1e-12, atol=1e-12)
