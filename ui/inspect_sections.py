@@ -9,9 +9,10 @@ import streamlit as st
 from seqcore.errors import SeqcoreError
 from seqcore.registry import load
 from ui.attention_maps import attention_maps
+from ui.inspect_chart import plain
 from ui.inspect_context import Inspected
 from ui.inspect_heat_maps import heat_maps
-from ui.session import show_errors
+from ui.session import escape
 
 __all__ = ["SECTIONS", "Section", "draw_sections"]
 
@@ -73,7 +74,7 @@ def draw_sections(inspected: Inspected) -> None:
                     try:
                         load(section.target)(inspected)
                     except SeqcoreError as error:
-                        show_errors(error)
+                        st.error(escape(plain(error)))
 
 
 def states_and_gates(inspected: Inspected) -> None:

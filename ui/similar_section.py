@@ -76,7 +76,7 @@ def similar(inspected: Inspected) -> None:
     try:
         view = inspected.find(f"similar {first} {last} {threshold} {name} {layer}", find)
     except SeqcoreError as error:
-        st.info(escape(f"{plain(error)} Lower the threshold, or choose another span."))
+        st.info(escape(f"{plain(error)} Choose another span, a lower threshold, or another snapshot."))
         return
     st.markdown(
         f"{len(view.units)} of {internals.arrays[name].shape[2]} units are active in the whole span; "

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqcore.data.codec import Codec
 from seqcore.data.sources import SOURCES
@@ -229,8 +229,9 @@ class Predictor:
 
         Numbers are in original units. `series` names the series they belong to, if the model was trained on several
         (default: the first). `beam` overrides the beam width of a translation model (1: greedy). PredictionError for an
-        input that can't be used, ExperimentError for a beam width out of range.
+        input that can't be used, and for weights that are not finite; ExperimentError for a beam width out of range.
         """
+        self.check_weights()
         task = self._task_with(beam)
         if isinstance(given, str):
             given = self.parse_input(given)
@@ -238,6 +239,15 @@ class Predictor:
             given = self._input_schema.match(given)
         with on_one_thread():
             return task.predict(self._model, self.codec(series), given)
+
+    def check_weights(self) -> None:
+        """PredictionError where training had diverged by the step of the weights: of several seeds, that of each."""
+        finite = torch.stack([_finite(weight, self.replicas) for weight in self._model.parameters()])
+        if not bool(finite.all(dim=0).any()):
+            raise PredictionError(
+                f"input: the weights of step {self.step:,} are not finite, because training diverged; choose an "
+                "earlier step, or train with a lower learning rate"
+            )
 
     def _task_with(self, beam: int | None, **changes: Any) -> Task:
         """The task with another beam width and other `data` fields. PredictionError, ExperimentError."""
@@ -271,6 +281,7 @@ class Predictor:
         `series` names one of several series (default: the first).
         """
         _check_steps(steps)
+        self.check_weights()
         with on_one_thread():
             return self._task.forecast(self._model, self.codec(series), steps)
 
@@ -290,6 +301,7 @@ class Predictor:
             raise PredictionError(f"temperature: {temperature} is not allowed; use a number from 0 to 100")
         if seed < 0:
             raise PredictionError(f"seed: {seed} is not allowed; use a whole number from 0 up")
+        self.check_weights()
         with on_one_thread():
             return self._task.generate(
                 self._model, self._codec, prompt, steps, temperature=temperature, seed=seed, top_k=top_k
@@ -337,6 +349,11 @@ class Predictor:
             there = ", ".join(name for name, size in dataset.sizes().items() if size)
             raise PredictionError(f"split: this run has no {split} split; use one of {there}")
         return task, dataset
+
+
+def _finite(weight: Tensor, replicas: int) -> Tensor:
+    """Whether a weight of each replica is finite, [replicas]."""
+    return torch.isfinite(weight.detach().reshape(replicas, -1)).all(dim=1)
 
 
 def _check_steps(steps: int) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from seqcore.errors import PredictionError
 from seqcore.inference.predictor import Predictor
 from seqcore.insight.examples import InspectExample
-from seqcore.insight.probes import architecture_of, states_of
+from seqcore.insight.probes import architecture_of, check_finite, states_of
 from seqcore.results.base import Values, Words
 from seqcore.results.formatting import format_number
 from seqcore.results.similar import SimilarMoment, SimilarView
@@ -44,6 +45,7 @@ def similar(
     first, last = span
     if not 0 <= first <= last < len(pattern):
         raise PredictionError(f"span: {first}:{last} is not allowed; use two steps from 0 to {len(pattern) - 1}")
+    check_finite(torch.from_numpy(pattern), "similar")
     lowest = pattern[first : last + 1].min(axis=0)  # [D]
     units = np.flatnonzero(lowest >= threshold)
     if not len(units):

@@ -15,6 +15,10 @@ RULE_OF_THUMB = (3e-4, 3e-3)
 """About 1e-3, within a factor of 3 (CS231n course notes, "Neural Networks Part 3": ratio of weights to updates)."""
 
 
+def _written(ratio: float) -> str:
+    return f"{ratio:.2g}" if np.isfinite(ratio) else "not finite"
+
+
 @dataclass(frozen=True)
 class UpdatesView(View):
     """Norm of the next update over the norm of the weights, for each weight matrix at each snapshot.
@@ -52,7 +56,7 @@ class UpdatesView(View):
             return ["weights"], []
         ends = sorted({0, len(self.model_steps) - 1})
         header = ["weights", *(f"step {self.model_steps[s]:,}" for s in ends)]
-        return header, [[name, *(f"{self.ratios[s, p]:.2g}" for s in ends)] for p, name in enumerate(self.names)]
+        return header, [[name, *(_written(self.ratios[s, p]) for s in ends)] for p, name in enumerate(self.names)]
 
     def outside(self) -> str:
         """Which weights are far from the rule of thumb at the last snapshot, in words; nothing where none is."""

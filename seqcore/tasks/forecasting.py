@@ -141,7 +141,8 @@ def predict_after(
         prediction = ensemble_mean(model, each) if len(each) > 1 else each[0]
     if not np.isfinite(prediction).all():
         raise PredictionError(
-            "input: the prediction is not finite: the input is too far from the training data; give smaller values"
+            "input: the prediction is not finite: the input is too far from the training data, or the weights are too "
+            "large; give smaller values, or choose an earlier step"
         )
     steps = np.arange(1, len(rows) + 1, dtype=np.float64)
     whole = config.lead == 0 and config.predict != "last"

@@ -248,3 +248,29 @@ def test_several_seeds_are_looked_into_one_by_one() -> None:
         probe(both, example)
     own = probe(both.replica(1), example).arrays["hidden_state"]
     assert own == pytest.approx(probe(predictor, example).arrays["hidden_state"])
+
+
+@pytest.mark.parametrize(
+    "name", ["temperature-tomorrow", "next-letter-of-four", "spoken-vowels", "english-french", "next-frame"]
+)
+def test_a_model_that_has_diverged_predicts_nothing(name: str) -> None:
+    """Not equal probabilities of all classes, an empty sentence, or the advice to give smaller values."""
+    predictor, table = untrained(name, training__seed=11)
+    example = load_example(predictor, table, "train", 0)
+    with torch.no_grad():
+        next(predictor.model.parameters()).view(-1)[0] = torch.nan
+    with pytest.raises(PredictionError, match="the weights of step 0 are not finite, because training diverged"):
+        predictor.predict(example.given)
+
+
+def test_replicas_predict_as_long_as_one_of_them_has_not_diverged() -> None:
+    predictor, table = untrained("temperature-tomorrow", training__seed=12)
+    model = Replicated.untrained(predictor.model, 2)
+    both = Predictor(predictor.experiment, predictor.task, predictor.codec(), model, 0, 0)
+    given = load_example(predictor, table, "train", 0).given
+    for number in range(2):
+        both.predict(given)
+        with torch.no_grad():
+            model.flat[number, 3] = torch.nan
+    with pytest.raises(PredictionError, match="not finite"):
+        both.predict(given)

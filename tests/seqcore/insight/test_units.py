@@ -253,6 +253,7 @@ def test_weights_that_are_not_finite_are_said_to_be_so() -> None:
         "response": lambda: response(predictor, examples, unit=0),
         "reach": lambda: receptive_field(predictor, examples[0]),  # it depends on inputs all the same
         "gradients": lambda: input_gradient(predictor, examples[0]),
+        "similar": lambda: similar(predictor, examples[0], examples, (0, 1)),
     }.items():
         with pytest.raises(PredictionError, match=f"{what}: the model of this step gives values that are not finite"):
             look()

@@ -13,6 +13,7 @@ from seqcore.events import CheckpointReady, SnapshotReady
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import recipe
 from seqcore.insight.updates import update_ratios
+from seqcore.results.updates import UpdatesView
 from seqcore.training.checkpoint import joined, unpack
 from seqcore.training.control import Control
 from seqcore.training.fit import fit, load_table
@@ -113,3 +114,8 @@ def test_a_normalized_weight_has_a_length_and_a_direction() -> None:
     experiment = small(**{"training.epochs": 1, "model.architecture": "tcn"})
     names = update_ratios([contents(experiment)[0]], load_table(experiment)).names
     assert {"blocks.0.first (length)", "blocks.0.first (direction)"} <= set(names)
+
+
+def test_a_ratio_that_is_not_finite_is_said_to_be_so() -> None:
+    view = UpdatesView((0, 3), ("weight",), np.array([[1e-3], [np.nan]]))
+    assert view.summary()[1] == [["weight", "0.001", "not finite"]]
