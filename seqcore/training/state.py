@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any, Self
@@ -23,19 +23,15 @@ from seqcore.events import CheckpointReady, Finding, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.live import Reached, checked_changes
 from seqcore.experiment.training_config import TrainingConfig
-from seqcore.models.direct import DirectGradients, DividedGradients
 from seqcore.models.dropout import set_dropout
-from seqcore.models.replicated import carried_state
 from seqcore.models.state import State, leaves, map_state
 from seqcore.tasks import TASKS
 from seqcore.tasks.model_summary import Summary, summarize_model
 from seqcore.tasks.task import Task
 from seqcore.training.checkpoint import Checkpoint, load_weights, pack
 from seqcore.training.devices import check_memory
-from seqcore.training.gradients import backward, clip_gradients
 from seqcore.training.isolated_rng import random_state, set_random_state
 from seqcore.training.optimizers import make_optimizer
-from seqcore.training.precision import Precision
 from seqcore.training.progress import Progress, restored_progress
 from seqcore.training.schedules import rate
 from seqcore.training.stored_state import (
@@ -44,7 +40,7 @@ from seqcore.training.stored_state import (
     restored_experiment,
     restored_recurrent_state,
 )
-from seqcore.training.updates import Update
+from seqcore.training.training_step import TrainingStep
 
 __all__ = ["TrainingState", "not_finite"]
 
@@ -53,7 +49,7 @@ NUMBERS_TOGETHER = 500_000
 
 
 @dataclass
-class TrainingState:
+class TrainingState(TrainingStep):
     """A model in training: fresh from an experiment, or as a checkpoint left it."""
 
     experiment: Experiment
@@ -99,16 +95,6 @@ class TrainingState:
     def _trained(cls, model: nn.Module) -> list[nn.Parameter]:
         """What the optimizer changes: frozen weights are not among it."""
         return [parameter for parameter in model.parameters() if parameter.requires_grad]
-
-    @cached_property
-    def parameters(self) -> list[nn.Parameter]:
-        """The model's weights."""
-        return list(self.model.parameters())
-
-    @cached_property
-    def precision(self) -> Precision:
-        """What is computed in 16 bits."""
-        return Precision(self.experiment.training.precision, self.device)
 
     @cached_property
     def steps_per_epoch(self) -> int:
@@ -188,105 +174,6 @@ class TrainingState:
         p = self.progress
         return min(1.0, (p.step + self.schedule_shift) / max(1, p.planned))
 
-    @cached_property
-    def update(self) -> Update:
-        """One step of the optimizer."""
-        return Update(self.optimizer)
-
-    def clear_gradients(self) -> None:
-        """The optimizer's `zero_grad` without its profiling hooks."""
-        for parameter in self.parameters:
-            parameter.grad = None
-
-    def state_for(self, continues: NDArray[np.bool_] | None) -> State:
-        """The recurrent state that the next batch starts from, or None for the initial one."""
-        return carried_state(self.model, self.recurrent_state, continues)
-
-    def forward(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
-        """The training loss of a batch, and the recurrent state after it."""
-        with self.precision.autocast():
-            outputs, after = self.task.forward(self.model, batch, self.state_for(continues), self.fraction)
-        outputs, after = self.precision.widened(outputs, after)
-        return self.task.loss(outputs, batch), after
-
-    @cached_property
-    def direct(self) -> DirectGradients | DividedGradients | None:
-        """Loss and gradients by formula, where model and loss are covered."""
-        if self.precision.mixed:
-            return None
-        threads = self.progress.threads or 1
-        return DirectGradients.of(self.model, self.task.plain_loss, threads=threads, into=self.gradient_parts)
-
-    @cached_property
-    def gradient_parts(self) -> list[Tensor] | None:
-        """Where the gradients of all weights are kept, if they have a place of their own."""
-        return None
-
-    def use_threads(self, threads: int) -> None:
-        """Train on so many threads from now on."""
-        self.progress.threads = threads
-        self._forget("direct")
-
-    @property
-    def operation_threads(self) -> int:
-        """The threads of torch's operations: 1 where threads share the replicas."""
-        return 1 if self.divided else self.progress.threads
-
-    @property
-    def divided(self) -> bool:
-        """Whether threads share the replicas; otherwise they share each operation."""
-        return False
-
-    def gradients(self, batch: Batch, continues: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
-        """The training loss of a batch, and the recurrent state after it; gradients are left in the parameters."""
-        if self.noise:
-            batch = self._with_noise(batch)
-        if self.direct is None or batch.lengths is not None or batch.extra:
-            loss, after = self.forward(batch, continues)
-            self.backward(loss)
-            return loss.detach(), after
-        keep = continues is not None
-        loss, after, found = self.direct(batch.inputs, batch.targets, self.state_for(continues), keep=keep)
-        self._give_gradients(found)
-        return loss, after
-
-    @cached_property
-    def noise(self) -> float:
-        """Standard deviation of the noise that is added to the inputs."""
-        return self.experiment.training.input_noise if self.dataset.numeric_inputs else 0.0
-
-    def _with_noise(self, batch: Batch) -> Batch:
-        """The batch with Gaussian noise on its numeric inputs."""
-        inputs, count = batch.inputs, self.dataset.numeric_inputs
-        noise = self.noise * self._normal(batch)
-        if count < inputs.shape[-1]:  # calendar features follow
-            noise[..., count:] = 0.0
-        return replace(batch, inputs=inputs + noise)
-
-    def _normal(self, batch: Batch) -> Tensor:
-        """Standard normal numbers in the shape of a batch's inputs, from the run's random state."""
-        return torch.randn_like(batch.inputs, memory_format=torch.contiguous_format)
-
-    def _give_gradients(self, found: Sequence[Tensor]) -> None:
-        """Leave gradients in the model's parameters. A tensor may stand for two of them."""
-        for parameter, gradient in zip(self.parameters, found, strict=True):
-            parameter.grad = gradient
-
-    def backward(self, loss: Tensor) -> None:
-        """Leave the gradients of a loss in the parameters."""
-        self.clear_gradients()
-        backward(self.precision.scaled(loss))
-
-    def descend(self) -> Tensor:
-        """One step of the optimizer by the gradients; returns their norm before clipping."""
-        self.precision.unscale(self.optimizer)
-        norm = clip_gradients(self.parameters, self.experiment.training.clip_norm)
-        if self.precision.scaler is None:
-            self.update()
-        else:
-            self.precision.step(self.optimizer)
-        return norm
-
     def count_step(self, recurrent_state: State) -> None:
         """Count a training step; `recurrent_state` is what the next batch continues from, or None."""
         self.recurrent_state = recurrent_state
@@ -328,11 +215,6 @@ class TrainingState:
         self._forget("steps_per_epoch", "schedule_shift")
         p.planned = p.planned // before * self.steps_per_epoch
         self.divisions += 1
-
-    def _forget(self, *names: str) -> None:
-        """Let cached properties be computed again."""
-        for name in names:
-            self.__dict__.pop(name, None)
 
     def begin_epoch(self) -> None:
         """After an epoch: none of the next one's windows are used, and a batch size that waited for it counts."""
