@@ -14,6 +14,7 @@ from ui.cards import finding_box
 from ui.evaluation_section import evaluation_section
 from ui.field_titles import by_titles
 from ui.model_use import use_section
+from ui.parent import refit_line
 from ui.run_choice import choose_run
 from ui.session import escape, store
 
@@ -69,6 +70,7 @@ def introduce(run: Run, predictor: Predictor | None) -> None:
         f"**{escape(run_labels.title(run))}** :{status.color}-badge[{status.word}]  \n"
         f":gray[{run_labels.network(run)} · {run_labels.trained_on(run)}{size}{best}]"
     )
+    refit_line(run)
     if not run.ended:
         st.caption("The run has not ended: this page uses its best weights so far.")
         st.button("Refresh", icon=":material/refresh:", type="tertiary")

@@ -15,7 +15,7 @@ from seqcore.runs.store import RunFilter
 from ui import compare_state, permissions, run_labels
 from ui.fork_dialog import fork_button
 from ui.live_chart import figure_text, live_chart
-from ui.parent import parent_line, parent_losses
+from ui.parent import parent_line, parent_losses, refit_line
 from ui.run_index import run_index
 from ui.run_list import run_list
 from ui.run_view import loss_of, loss_state
@@ -146,6 +146,7 @@ def detail(run: Run) -> None:
         f":gray[{run_labels.network(run)}, {run_labels.trained_on(run)}]"
     )
     parent_line(run)
+    refit_line(run)
     explain(run)
     actions(run)
     loss(run)

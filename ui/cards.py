@@ -114,7 +114,7 @@ def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:
         seeds = f" ({len(scores.replicas)} seeds: {low} to {high})"
     note = typeset(f"{split.capitalize()} {words.short} {words.format(scores.model)}{seeds}{test_note}")
     best, base = scores.best_baseline, scores.reference_score
-    label = f"Skill: {words.short} vs {base.phrase}" if base else "Skill"
+    label = f"{scores.kind}: {words.short} vs {base.phrase}" if base else scores.kind
     if best is None or (best == base and not scores.exact_baseline):
         return _card(label, scores.short, "", note, wide=True)
     return _card(label, scores.short, "", note, wide=True, more=scores.against_best, bad=scores.beaten)

@@ -121,8 +121,8 @@ def show_evaluation(
         units = ", in original units" if isinstance(evaluation.view, SeriesView) else ""
         seeds = f" {info.spread}" if info.replicas else ""
         st.caption(f"Evaluated on {evaluation.scored}{units}.{seeds}")
-        with st.expander("All metrics"):
-            score_table(evaluation)
+    with st.expander("All metrics"):
+        score_table(evaluation)
     for place, view in zip(cycle(st.columns(2, gap="medium")), evaluation.more):
         with place:
             further(view, key=f"{key}-{type(view).__name__}-{view.title}")

@@ -67,6 +67,7 @@ function applyZoom(chart, layout) {
     const [low, high] = range
     if (log && high <= 0) continue
     delete layout[axis].dtick // a fixed tick distance fits the whole figure only
+    if (log && !layout[axis].ticktext) delete layout[axis].tickvals
     if (log) layout[axis].tickformat ??= "~g" // between powers of ten plain digits are ambiguous
     const from = low > 0 ? low : high / 1e3
     layout[axis] = { ...layout[axis], autorange: false, range: log ? [Math.log10(from), Math.log10(high)] : range }
@@ -78,9 +79,10 @@ function setScale(chart, layout) {
   const axis = { ...layout.yaxis, type: chart.reader.scale }
   if (chart.reader.scale === "linear") {
     delete axis.dtick
+    delete axis.tickvals
     delete axis.tickformat
     axis.rangemode = "tozero"
-  }
+  } else Object.assign(axis, layout.meta?.log_ticks) // those of log_ticks in seqcore/plots/style.py
   layout.yaxis = axis
 }
 

@@ -15,13 +15,14 @@ from seqcore.export import FORMATS
 from seqcore.plots import plot_view
 from seqcore.results import SeriesView, View
 from seqcore.results.formatting import counted
-from seqcore.results.series import series_csv
+from seqcore.results.series import NO_LONGER, series_csv
 from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run
 from seqcore.tasks.auto_config import refit_experiment
 from seqcore.tasks.frames import frames_view
 from ui import permissions, run_labels, session
 from ui.attribution_section import explained_input
+from ui.cards import finding_box
 from ui.evaluation_section import show_evaluation
 from ui.field_titles import by_titles
 from ui.import_form import import_form
@@ -171,6 +172,8 @@ def forecast(run: Run, predictor: Predictor, table: Table) -> None:
         values = predictor.forecast(int(steps))
         view: View = values if predictor.frame is None else frames_view(values, predictor.frame)
         answer(view)
+        if values.no_interval_after is not None:
+            st.caption(f"Interval for the first {counted(values.no_interval_after, 'step')}; {NO_LONGER}.")
         _download(run, predictor, view, "forecast", str(steps), key=f"csv-forecast-{run.id}")
         if len(of_all.forecast_series) > 1:
             download_csv(
@@ -273,6 +276,8 @@ def new_data(run: Run, predictor: Predictor, table: Table) -> None:
     for note in new.notes:
         if note != unknown:
             st.caption(escape(note))
+    for finding in predictor.check_new(table, new):
+        finding_box(finding)
     if predictor.can_score(new):
         evaluation = _evaluate_new(_name(run, predictor), predictor.step, upload.file_id, changes, predictor, new)
         show_evaluation(

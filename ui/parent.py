@@ -10,10 +10,11 @@ from seqcore.errors import NotFoundError, SeqcoreError
 from seqcore.plots.fork import ParentLosses
 from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run
+from seqcore.runs.refits import held_out_sentence, refit_parent
 from ui import run_labels, session
 from ui.shared_history import SharedHistory
 
-__all__ = ["parent_line", "parent_losses", "parent_of"]
+__all__ = ["parent_line", "parent_losses", "parent_of", "refit_line"]
 
 MOST = 16  # histories of parents in memory
 _HISTORIES: dict[tuple[str, str], SharedHistory] = {}  # not Streamlit's cache: a live chart asks outside of its scripts
@@ -50,6 +51,22 @@ def parent_line(run: Run, *, key: str = "parent") -> None:
     )  # fmt: skip
     if pressed:
         st.rerun()
+
+
+def refit_line(run: Run) -> None:
+    """Of a run that was trained on all data: the run that it was retrained from, and that run's held-out score."""
+    parent = _refit_parent(run.id, run) if run.outline.on_all_data else None
+    if parent is None:
+        return
+    name = f"{session.escape(run_labels.title(parent))}, {run_labels.network(parent)} `{short_id(parent.id)}`"
+    score = held_out_sentence(parent)
+    told = f", whose held-out score counts: {session.escape(score)}" if score else ", which has no held-out score."
+    st.markdown(f"Retrained on all data from **{name}**{told}")
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def _refit_parent(run: str, _run: Run) -> Run | None:
+    return refit_parent(session.store(), _run)
 
 
 def parent_losses(run: Run) -> ParentLosses | None:

@@ -152,11 +152,9 @@ def score_table(evaluation: Evaluation) -> None:
     """Every metric of the model and of every baseline."""
     names = list(evaluation.metrics)
     rows = _model_rows(evaluation) | {baseline_title(name): metrics for name, metrics in evaluation.baselines.items()}
-    table = {
-        n.upper() if len(n) <= 4 and n != "loss" else n.capitalize(): [r.get(n) for r in rows.values()] for n in names
+    table = {"": list(rows)} | {
+        n.upper() if len(n) <= 4 and n != "loss" else n.capitalize(): [_cell(r.get(n), n) for r in rows.values()]
+        for n in names
     }
-    st.dataframe(
-        pd.DataFrame(table, index=pd.Index(rows)),
-        column_config={column: st.column_config.NumberColumn(format="%.4g") for column in table},
-        alt="Scores of the model and of every baseline",
-    )
+    # st.table wraps text and has every row; a data frame's grid cuts both off
+    st.table(pd.DataFrame(table), hide_index=True, alt="Scores of the model and of every baseline")

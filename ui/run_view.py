@@ -23,7 +23,7 @@ from ui import actions, fork_dialog, permissions, session
 from ui.cards import cards, finding_box, log
 from ui.event_log import event_log, findings
 from ui.live_chart import Feed, figure_text, live_chart
-from ui.parent import parent_line, parent_losses
+from ui.parent import parent_line, parent_losses, refit_line
 from ui.results import written
 from ui.run_history import REPLAY_BELOW, SPEEDS, Moment, Replay
 from ui.run_labels import SPLITS, STATUSES
@@ -115,6 +115,7 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     moment = history.moment() if step is None else history.moment(step, store=session.store())
     _head(moment, experiment, replay)
     parent_line(run)
+    refit_line(run)
     shared = history if step is None else None
     st.html(shared.drawn("cards", Same(moment), lambda: cards(moment)) if shared else cards(moment))
     with st.container():  # what comes during the run leaves the charts below in their places, and so their nodes

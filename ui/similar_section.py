@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape as html
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["similar"]
 
 MOST_LINES = 8  # input columns of which the first is drawn; of more, as in sounds and videos, their mean
+MOST_SHOWN = 12  # moments on the page
 BESIDE = 12  # steps drawn before and after a moment
 NAMES = ("hidden_state", "cell_state")
 
@@ -78,12 +79,14 @@ def similar(inspected: Inspected) -> None:
     except SeqcoreError as error:
         st.info(escape(f"{plain(error)} Choose another span, a lower threshold, or another snapshot."))
         return
+    known = {(example.split, example.index): example for example in examples}
+    shown = _distinct(view.moments, known)
     st.markdown(
         f"{len(view.units)} of {internals.arrays[name].shape[2]} units are active in the whole span; "
-        f"the {len(view.moments)} most similar moments in {view.searched:,} steps of {len(examples)} examples:"
+        f"the {len(shown)} most similar moments with different inputs in {view.searched:,} steps of "
+        f"{len(examples)} examples:"
     )
-    known = {(example.split, example.index): example for example in examples}
-    rows = "".join(_row(inspected, view, moment, known) for moment in view.moments)
+    rows = "".join(_row(inspected, view, moment, known) for moment in shown)
     st.html(f'{_STYLE}<ol class="sl-moments" data-testid="moments">{rows}</ol>')
     columns_of = inspected.example.columns
     drawn = (
@@ -93,9 +96,22 @@ def similar(inspected: Inspected) -> None:
     )  # fmt: skip
     stage = "Compared are the steps of the encoder. " if steps < len(internals.steps) else ""
     st.caption(
-        f"{drawn}Shaded: the moment; beside it what comes before and after. {stage}The title opens the example there."
+        f"{drawn}Shaded: the moment; beside it what comes before and after. {stage}The title opens the example there. "
+        f"The CSV has all {len(view.moments)} moments that were found."
     )
     download_csv(view, name=file_stem(title(inspected.run), "similar-moments"), key=f"similar-csv-{run}")
+
+
+def _distinct(moments: Sequence[SimilarMoment], known: Mapping[tuple[str, int], InspectExample]) -> list[SimilarMoment]:
+    """The first moments whose inputs differ: windows overlap, and have the same moment at several places."""
+    shown: dict[object, SimilarMoment] = {}
+    for moment in moments:
+        example = known.get((moment.split, moment.index))
+        inside: object = (moment.split, moment.index, moment.first)
+        if example is not None and example.values is not None:
+            inside = np.asarray(example.values[moment.first : moment.last + 1], dtype=np.float64).tobytes()
+        shown.setdefault(inside, moment)
+    return [*shown.values()][:MOST_SHOWN]
 
 
 def _span(inspected: Inspected, steps: int) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.results import SeriesView, View, plain
 from seqcore.results.formatting import format_number, listed
 from seqcore.results.scores import scores_info
-from seqcore.results.series import flat_rows, series_csv
+from seqcore.results.series import NO_LONGER, flat_rows, series_csv
 from seqcore.runs.api import open_store, shell_user
 from seqcore.runs.atomic_io import write_output
 from seqcore.runs.labels import short_id
@@ -53,7 +53,7 @@ def predict(args: argparse.Namespace, out: Output) -> int:
     if args.input is not None:
         return _answer(args, out, run, predictor)
     if args.file is not None:
-        return _score(args, out, run, predictor)
+        return _score(args, out, store, run, predictor)
     if args.split is not None:
         return _evaluate_split(args, out, store, run, predictor)
     return _forecast(args, out, run, predictor)
@@ -109,7 +109,7 @@ def _generate(args: argparse.Namespace, out: Output, run: Run, predictor: Predic
     return 0
 
 
-def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor) -> int:
+def _score(args: argparse.Namespace, out: Output, store: Store, run: Run, predictor: Predictor) -> int:
     path = Path(args.file)
     if not path.is_file():
         raise NotFoundError(f"{args.file}: no such file")
@@ -126,7 +126,11 @@ def _score(args: argparse.Namespace, out: Output, run: Run, predictor: Predictor
     if predictor.is_partly_labeled(table):  # all are predicted, and those with a label are scored below
         _answers(args, out, predictor.predict(table, beam=args.beam), {"run": run.id, "file": name})
         args = argparse.Namespace(**{**vars(args), "csv": None})
+    found = predictor.check_new(store.table(run.id), table)
+    for finding in found if not out.json else ():
+        out.note(finding.sentence)
     scored = {"file": name, "notes": list(table.notes), **report_object(table.report)}
+    scored |= {"findings": [finding.to_dict() for finding in found]} if found else {}
     about = {"run": run.id, **_weights(out, run, predictor), **scored}
     _write_csv(args.csv, lambda: predictor.predictions(table, beam=args.beam))
     return _scores(out, run, predictor.evaluate(table, beam=args.beam), name, about)
@@ -245,8 +249,8 @@ def _forecast_table(out: Output, view: SeriesView) -> None:
     if view.replicas is not None:
         out.line(f"mean of {len(view.replicas)} seeds, and the lowest and highest of them")
     if view.low is not None and view.coverage is not None:
-        known = int(np.isfinite(view.low).any(axis=1).sum())
-        after = "" if known == len(view.x) else f"; none after step {known:,}, as no validation window is so long"
+        last = view.no_interval_after
+        after = "" if last is None else f" up to step {last:,}; {NO_LONGER}"
         out.line(f"low to high: {view.coverage:.0%} prediction interval{after}")
 
 

@@ -19,6 +19,7 @@ from seqcore.experiment.schedule_text import base_rate_note, rate_text, schedule
 from seqcore.results.formatting import format_duration, format_number
 from seqcore.runs.api import open_store
 from seqcore.runs.labels import SHORT_ID, short_id
+from seqcore.runs.refits import held_out_sentence, refit_parent
 from seqcore.runs.store import Run, RunFilter
 
 __all__ = ["command", "delete", "runs", "show", "when"]
@@ -96,6 +97,9 @@ def show(args: argparse.Namespace, out: Output) -> int:
             note = base_rate_note(run.experiment, event.changes)
             out.line(f"changed after step {event.step}: {event.sentence}" + (f". {note}" if note else ""))
     print_scores(out, run, replicas)
+    parent = refit_parent(store, run)
+    if parent is not None:
+        out.line(f"retrained on all data from {short_id(parent.id)}, held-out score: {held_out_sentence(parent)}")
     if run.status == "failed":
         out.line(run.error or "")
     if args.log:

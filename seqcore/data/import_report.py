@@ -25,7 +25,7 @@ ROLES: dict[str, Role] = {
     "label": Role("Label", "The class of a sequence or text."),
     "group": Role("Group", "The origin of a sequence (a speaker, a patient); a group stays in one split."),
     "value": Role("Value", "Numbers that are inputs and targets."),
-    "category": Role("Category", "A few distinct words or codes, encoded as one 0/1 input each (one-hot)."),
+    "category": Role("Category", "A few distinct words or codes, encoded as one 0/1 column each (one-hot)."),
     "text": Role("Text", "Text to classify, or a sentence of a pair."),
     "ignore": Role("Not used", "Left out."),
 }

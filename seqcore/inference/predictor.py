@@ -23,6 +23,7 @@ from seqcore.evaluation.metrics import Evaluation
 from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment, settings_of
 from seqcore.inference.input_schema import InputSchema
+from seqcore.inference.overlap import overlap_finding
 from seqcore.models.replicated import Replicated, replica_count
 from seqcore.results import SeriesView, View
 from seqcore.results.table import TableView
@@ -335,6 +336,11 @@ class Predictor:
         with on_one_thread():
             task, dataset = self._scored_data(table, split, beam)
             return task.predictions(self._model, dataset, split or "train")
+
+    def check_new(self, trained: Table, new: Table) -> list[Finding]:
+        """Findings about new data beside `trained`, the run's own: rows that lie in the training period."""
+        found = overlap_finding(self.experiment.data, trained, new)
+        return [] if found is None else [found]
 
     def _scored_data(self, table: Table, split: str | None, beam: int | None) -> tuple[Task, Any]:
         """The dataset of a split, or of new data, and the task that scores it."""

@@ -82,6 +82,10 @@ def plot_curves(info: CurvesInfo, dark: bool = False) -> go.Figure:
     apply_style(figure, dark=dark, title=info.title)
     figure.update_xaxes(title_text=info.x_title, rangemode="tozero")
     figure.update_yaxes(title_text=info.y_title)
-    if info.logarithmic:
-        figure.update_yaxes(type="log", **log_ticks(np.concatenate([curve.y for curve in info.curves])))
+    values = np.concatenate([curve.y for curve in info.curves])
+    if bool((values > 0).any()):
+        ticks = log_ticks(values)
+        figure.update_layout(meta={"log_ticks": ticks})  # the page can change the scale
+        if info.logarithmic:
+            figure.update_yaxes(type="log", **ticks)
     return figure

@@ -175,11 +175,13 @@ def loss_figure(info: LossInfo, dark: bool = False) -> dict[str, Any]:
             {"type": "scatter", "x": [info.best_step], "y": [info.best], "name": "best", "mode": "markers",
              "hoverinfo": "skip", "showlegend": False, "marker": ring}
         )  # fmt: skip
-    scale = {"type": "log", **_log_ticks(info)} if info.logarithmic else {"rangemode": "tozero"}
+    ticks = _log_ticks(info)
+    scale = {"type": "log", **ticks} if info.logarithmic else {"rangemode": "tozero"}
     layout = {
         **style_layout(traces, title=info.title),
         "xaxis": {"title": {"text": "training step"}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "loss"}, **scale},
+        "meta": {"log_ticks": ticks},  # the page can change the scale
     }
     return {"data": traces, "layout": layout}
 
@@ -187,7 +189,8 @@ def loss_figure(info: LossInfo, dark: bool = False) -> dict[str, Any]:
 def _log_ticks(info: LossInfo) -> dict[str, Any]:
     bands = [part for band in (info.train_band, info.validation_band) if band is not None for part in band]
     bands += [] if info.parent is None else [info.parent.train, info.parent.validation]
-    return log_ticks(np.concatenate([info.train, info.validation, *bands]))
+    values = np.concatenate([info.train, info.validation, *bands])
+    return log_ticks(values) if bool((values > 0).any()) else {}
 
 
 def _drawable_parent(parent: ParentLosses, last_step: float, logarithmic: bool) -> ParentLosses:

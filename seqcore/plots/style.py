@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ COMPARED = ("prediction", "training", "validation", "test", "warning", "sixth")
 """The roles whose colors compared runs have, in order; further ones get the same colors with other dashes."""
 _COMPARED_DASHES = ("solid", "dash", "dot", "dashdot")
 DASHES = {"baseline": "dash"}
+_TITLE_PIXELS = 7  # of a character of an axis title
 LINE_WIDTH = 1.75
 BAND_OPACITY = (0.16, 0.4)  # of an interval: on light, on dark, where less can hardly be seen
 FONT = '"Source Sans", "Source Sans Pro", system-ui, sans-serif'
@@ -138,7 +140,8 @@ def hide_axes(figure: go.Figure, **options: Any) -> None:
 def log_ticks(values: NDArray[np.float64]) -> dict[str, Any]:
     """At most about six ticks in one notation: digits that are written out, or "1e-5" where a value is small or large.
 
-    `values` are drawn on the logarithmic axis; one of them is above 0, and those that are not finite don't count.
+    Powers of ten, below two decades 1, 2 and 5 times these, and within a factor of three round numbers. `values` are
+    drawn on the logarithmic axis; one of them is above 0, and those that are not finite don't count.
     """
     known = values[np.isfinite(values) & (values > 0)]
     decades = float(np.log10(known.max() / known.min()))
@@ -146,19 +149,43 @@ def log_ticks(values: NDArray[np.float64]) -> dict[str, Any]:
     written = "~e" if known.min() < (1e-5 if decades >= 2.0 else 1e-4) or known.max() >= 1e6 else ",~g"
     if decades >= 2.0:
         return {"tickformat": written, "dtick": max(1, math.ceil(decades / 6))}
-    # Between two powers of ten Plotly's bare digits would be misread.
-    return {"tickformat": written, "dtick": "D2"} if decades >= 0.5 else {"tickformat": written}
+    if decades >= 0.5:  # between two powers of ten Plotly's bare digits would be misread
+        return {"tickformat": written, "dtick": "D2"}
+    low, high = float(known.min()), float(known.max())
+    rough = max(high - low, 0.1 * high) / 3
+    step = 10.0 ** math.floor(math.log10(rough))
+    step *= next(factor for factor in (1, 2, 5, 10) if factor * step >= rough)
+    first = max(1, math.floor(low / step) - 2)
+    return {"tickformat": written, "tickvals": [step * i for i in range(first, math.ceil(high / step) + 3)]}
+
+
+def title_lines(title: str, most: int) -> str:
+    """A title in lines of at most `most` characters, broken at blanks and after "=" and "_"; a longer word is cut."""
+    if len(title) <= most or "<" in title or "&" in title:  # lines or entities of its own
+        return title
+    lines = [""]
+    for word in re.findall(r"[^\s=_]+[\s=_]*|[\s=_]+", title):
+        if lines[-1] and len(lines[-1] + word.rstrip()) > most:
+            lines.append("")
+        lines[-1] += word
+    return "<br>".join(f"{line[: most - 1]}…" if len(line.rstrip()) > most else line.rstrip() for line in lines[:3])
 
 
 def stack_panels(figure: go.Figure, titles: Sequence[str], x_title: str) -> None:
-    """Place the y axes of a figure below each other, each with its title, over one x axis."""
+    """Place the y axes of a figure below each other, each with its title, over one x axis.
+
+    A title that is longer than its axis goes on in another line.
+    """
     count = len(titles)
     gap = 0.06 if count > 1 else 0.0
     each = (1 - gap * (count - 1)) / count
+    most = max(8, int(each * (figure.layout.height or 340) / _TITLE_PIXELS))
     for i, title in enumerate(titles):
         top = 1 - i * (each + gap)
         name = f"yaxis{i + 1 if i else ''}"
-        figure.update_layout({name: {"domain": [max(0.0, top - each), top], "title": {"text": title}}})
+        figure.update_layout(
+            {name: {"domain": [max(0.0, top - each), top], "title": {"text": title_lines(title, most)}}}
+        )
     figure.update_layout(xaxis={"title": {"text": x_title}, "anchor": f"y{count if count > 1 else ''}"})
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
-from seqcore.plots.style import apply_style, compared_color, empty_figure
+from seqcore.plots.style import apply_style, compared_color, empty_figure, log_ticks
 from seqcore.results.curves import TradeoffPoint, TradeoffView
 
 __all__ = ["TradeoffInfo", "plot_tradeoff", "tradeoff_info"]
@@ -58,9 +59,10 @@ def plot_tradeoff(info: TradeoffInfo, dark: bool = False) -> go.Figure:
     figure.update_layout(hovermode="closest")
     figure.update_xaxes(title_text=info.x_title, showgrid=True)
     figure.update_yaxes(title_text=info.y_title)
-    for wide, update in ((info.log_x, figure.update_xaxes), (info.log_y, figure.update_yaxes)):
+    axes = ((info.log_x, figure.update_xaxes, "x"), (info.log_y, figure.update_yaxes, "y"))
+    for wide, update, name in axes:
         if wide:
-            update(type="log", tickformat="~s", dtick="D2")
+            update(type="log", **log_ticks(np.array([getattr(point, name) for point in info.points])))
         else:
             update(rangemode="tozero")
     return figure

@@ -19,7 +19,9 @@ class HorizonView(View):
     """The error of each method, `errors[title][H]`, 1 to H steps ahead; the model comes first, as `MODEL`."""
 
     kind = "horizon"
-    caption = "Error by steps ahead. Blue: model. Gray: baselines."
+    caption = (
+        "Error by steps ahead. Blue: model. Dashed: best baseline. Thin: other baselines; some may lie above the axis."
+    )
 
     errors: dict[str, Values]
     metric: str = "mae"

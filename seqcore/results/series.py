@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from seqcore.results.base import Answer, Positions, Rows, Values, View, Words, exact, exact_column, write_csv
-from seqcore.results.formatting import format_number, format_value, typeset
+from seqcore.results.formatting import counted, format_number, format_value, typeset
 
 __all__ = ["SeriesView", "flat_rows", "positions", "series_csv"]
 
 SINGLE_ANSWERS = 30  # from so many on predictions are plotted against true values
 MOST_HIGHLIGHTS = 6
+NO_LONGER = "no interval beyond, as the held-out blocks of the data are too short to measure errors so far ahead"
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,23 @@ class SeriesView(View):
         """How to read the figure."""
         if self.scattered:
             return "Predicted against true values. Points on the dashed line are exact."
-        band = "" if self.low is None else " Shaded: prediction interval."
+        band = "" if self.low is None else f" Shaded: prediction interval{self._until}."
         each = "" if self.replicas is None else f" Thin lines: each of {len(self.replicas)} seeds; thick: their mean."
         return f"Observed values and {'forecast' if self.truth is None else 'prediction'} (blue).{band}{each}"
+
+    @property
+    def no_interval_after(self) -> int | None:
+        """The last step with an interval, if later ones have none; None if all have, or none."""
+        if self.low is None or self.truth is not None:
+            return None
+        known = np.flatnonzero(np.isfinite(self.low).any(axis=1))
+        last = int(known[-1]) + 1 if len(known) else 0
+        return last if 0 < last < len(self.prediction) else None
+
+    @property
+    def _until(self) -> str:
+        last = self.no_interval_after
+        return "" if last is None else f", for the first {counted(last, 'step')}; {NO_LONGER}"
 
     def table(self) -> Rows:
         """The row or date, then for each column its true value (where known), prediction, interval and replicas."""
@@ -73,6 +88,8 @@ class SeriesView(View):
             header += [column] if self.truth is not None else []
             header += [f"{column} predicted", *(f"{column} {word}" for word, _ in limits)]
             header += [f"{column} replica {number}" for number in range(1, 1 + len(each))]
+        last = self.no_interval_after
+        header += [] if last is None else ["note"]
         truth = None if self.truth is None else [exact_column(own) for own in self.truth.T]
         rows = []
         for place, x in enumerate(positions(self.x)):
@@ -83,6 +100,7 @@ class SeriesView(View):
                 row += [truth[k][place]] if truth is not None else []
                 row += [exact(self.prediction[place, k]), *(exact(limit[place, k]) for _, limit in limits)]
                 row += [exact(own[place, k]) for own in each]
+            row += [] if last is None else [NO_LONGER if place >= last else ""]
             rows.append(row)
         return header, rows
 

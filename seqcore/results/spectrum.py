@@ -15,8 +15,9 @@ __all__ = ["SpectrumView"]
 class SpectrumView(View):
     """`real[n, D]` and `imaginary[n, D]`: the eigenvalues of n matrices, `titles[n]`.
 
-    A component of the state along an eigenvector is multiplied by its eigenvalue at each step, as far as activation
-    functions and gates let it: within the unit circle it decays, outside of it it grows.
+    Where the matrix leads from one state to the next, a component of the state along an eigenvector is multiplied by
+    its eigenvalue at each step, as far as the activation function lets it: within the unit circle it decays, outside of
+    it it grows. A matrix of a gated cell gives a candidate or a gate, and the gates decide what decays.
     """
 
     kind = "spectrum"
@@ -30,10 +31,18 @@ class SpectrumView(View):
     @property
     def caption(self) -> str:
         """How to read the figure."""
-        return (
-            "Each point is an eigenvalue in the complex plane. Components inside the dashed unit circle decay "
-            "from step to step, those outside grow; the angle is the rotation per step."
-        )
+        point = "Each point is an eigenvalue in the complex plane; dashed: the unit circle."
+        if self.gated:
+            return (
+                f"{point} These matrices give the candidates and the gates from the state. Their eigenvalues do not "
+                "tell what of the state decays: the values of the gates do."
+            )
+        return f"{point} Components inside it decay from step to step, those outside grow; the angle is the rotation."
+
+    @property
+    def gated(self) -> bool:
+        """Whether the matrices are those of a gated cell, so that none alone leads from one state to the next."""
+        return any(title.endswith(" gate") for title in self.titles)
 
     @property
     def radius(self) -> Values:
@@ -58,7 +67,10 @@ class SpectrumView(View):
         return ["matrix", "real", "imaginary", "magnitude"], rows
 
     def summary(self) -> Rows:
-        """The spectral radius of each matrix, and how many steps its slowest component lasts."""
+        """The spectral radius of each matrix and, without gates, how many steps its slowest component lasts."""
+        if self.gated:
+            radii = zip(self.titles, self.radius.tolist(), strict=True)
+            return ["matrix", "spectral radius"], [[title, f"{radius:.4f}"] for title, radius in radii]
         rows = [
             [title, f"{radius:.4f}", f"{steps:.3g}" if np.isfinite(steps) else "no decay"]
             for title, radius, steps in zip(self.titles, self.radius.tolist(), self.memory.tolist(), strict=True)

@@ -52,8 +52,13 @@ def scored_split(metrics: Metrics, metric: str) -> str | None:
 
 
 def skill(metrics: Metrics, baselines: Mapping[str, Metrics], *, metric: str, reference: str) -> float:
-    """By which factor a run is better than its reference baseline, else than its best one; 0 where it is not known."""
+    """By which factor a run is better than its reference baseline, else than its best one; 0 where it is not known.
+
+    A score on the training data is no skill.
+    """
     split = scored_split(metrics, metric) or "val"
+    if split == "train":
+        return 0.0
     scores, direction = _scores(metrics, baselines, f"{split}_{metric}"), metric_named(metric)
     nothing = NOTHING / 100 if direction.share else NOTHING
     if direction.higher_is_better and len(scores) > 1 and all(0 <= score < nothing for score in scores.values()):

@@ -15,7 +15,9 @@ from seqcore.events import CheckpointReady, Epoch
 from seqcore.experiment.experiment import Experiment
 from seqcore.runs.scheduler import Scheduler
 from seqcore.runs.store import Store
+from seqcore.tasks.auto_config import refit_experiment
 from ui import session
+from ui.run_list import run_row
 
 ROUTER = Path(__file__).parents[2] / "pages" / "_router.py"
 BALL = {"training.epochs": 2, "data.options.samples": 300}
@@ -131,7 +133,7 @@ def test_truth_and_prediction_are_shown_with_every_baseline(runs):
     page = open_page(runs["ball"])
     names = [trace.get("name") for trace in figures(page)[0]["data"]]
     assert {"observed", "prediction"} <= set(names)
-    methods = [name.strip() for name in figures(page)[1]["data"][0]["y"]]
+    methods = [name.replace(" <br>", " ").strip() for name in figures(page)[1]["data"][0]["y"]]
     assert {"This model", "Last value", "Mean", "Drift", "Linear regression on the window"} <= set(methods)
     assert "than last value" in texts(page)
     assert "test split was not used in training" in texts(page)
@@ -264,6 +266,22 @@ class TestForecast:
         assert "Predictions restart from the true values every 2 steps" in texts(page)
         (table,) = [t.value for t in page.table if "best baseline" in t.value.columns]
         assert table["series"].tolist() == ["a", "b"]
+
+    def test_a_refit_is_headed_by_the_held_out_score_of_its_run(self, empty):
+        kept = empty.put_file(MONTHS.encode(), "air.csv")
+        data = {"data.source": "file", "data.options.hash": kept.hash, "data.options.name": kept.name}
+        few = {"data.target": ["Passengers"], "data.window": 6, "training.epochs": 2, "data.scaling": "window-mean"}
+        parent = seqcore.train(Experiment().with_changes({**data, **few}), store=empty)
+        refit = seqcore.train(refit_experiment(parent.experiment, parent.best_epoch), store=empty)
+        page = open_page(refit.id)
+        shown = texts(page).replace("\\", "")
+        assert f"`{parent.id[:8]}`**, whose held-out score counts: test MAE" in shown
+        assert "On the training data: MAE" in shown
+        assert shown.index("Skill: MAE") < shown.index("On the training data: MAE")
+        page.switch_page("runs.py").run()
+        row = run_row(refit, [])
+        assert (row["skill"], row["baseline"]) == ("–", "not held out")
+        assert run_row(parent, [])["skill"] != "–"
 
     def test_a_forecast_opens_with_the_horizon_and_keeps_what_was_chosen(self, shops):
         _, run = shops

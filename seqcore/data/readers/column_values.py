@@ -128,12 +128,14 @@ def _coded(name: str, column: pa.ChunkedArray, levels: tuple[str, ...], origin: 
     cells, codes = distinct(column)
     texts = [as_level(value) for value in cells.to_pylist()]
     known = np.array([*(places.get(text, rest) for text in texts), -1], dtype=np.int64)  # -1 takes the last
-    shown = f"{name} is a category, one input of 0 or 1 for each of {listed(levels, 5)}"
+    shown = f"{name} is a category: one column of 0 or 1 for each of {listed(levels, 5)}"
     empty = f"; {column.null_count:,} empty cells are none of them" if column.null_count else ""
     origin.notes.append(f"{shown}{empty}.")
     unknown = [text for text in texts if text not in places]
     if unknown and rest < 0:
-        origin.notes.append(f"{name}: {listed(map(repr, unknown), 5)} is not in the training data: no input is 1.")
+        origin.notes.append(
+            f"{name}: {listed(map(repr, unknown), 5)} is not in the training data: no column of it is 1."
+        )
     return known[codes]
 
 

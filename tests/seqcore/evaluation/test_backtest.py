@@ -51,7 +51,9 @@ def test_the_picture_has_the_model_first_and_then_the_naive_methods_from_the_bes
     assert info.steps.tolist() == [1, 2]
     for dark in (False, True):
         figure = plot_horizon(info, dark)
-        assert [trace.name for trace in figure.data] == ["Model", "Last value", "Drift"]
+        assert [trace.name for trace in figure.data] == ["Model", "Last value (best baseline)", "Drift"]
+        assert [trace.showlegend for trace in figure.data] == [True, True, False]
+        assert figure.layout.yaxis.range[1] == pytest.approx(1.3 * 6.0)
     assert plot_horizon(horizon_info(HorizonView({}))).layout.annotations[0].text == "nothing to show"
 
 

@@ -87,3 +87,29 @@ def test_typed_input_is_read_like_the_training_file() -> None:
     given = predictor.parse_input("70.000,5 80.000,5")
     assert given.tolist() == [[70000.5], [80000.5]]
     assert predictor.parse_input(predictor.example()) == pytest.approx(table.values[-8:], rel=1e-5)
+
+
+def test_new_data_that_lie_in_the_training_period_are_counted() -> None:
+    table = _dated(range(100))
+    predictor, _ = trained(table, {"data.validation_fraction": 0.2, "data.test_fraction": 0.2})
+    (finding,) = predictor.check_new(table, table)
+    assert finding.code == "overlaps-training"
+    assert "80 of 100 rows" in finding.message
+    assert "2024-03-20" in finding.remedy
+    later = table.keep_rows(np.arange(len(table)) >= 80)
+    assert predictor.check_new(table, later) == []
+
+
+def test_a_forecast_says_where_its_intervals_end() -> None:
+    predictor, _ = trained(_dated(range(100)), {"data.horizon": 2, "training.interval_coverage": 0.5})
+    view = predictor.forecast(60)
+    last = view.no_interval_after
+    assert last is not None
+    assert np.isfinite(view.low[last - 1]).all()
+    assert np.isnan(view.low[last:]).all()
+    assert f"for the first {last} steps" in view.caption
+    rows = rows_of(view.to_csv())
+    assert [bool(row["note"]) for row in rows] == [place >= last for place in range(60)]
+    short = predictor.forecast(last)
+    assert short.no_interval_after is None
+    assert "note" not in short.to_csv()
