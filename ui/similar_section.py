@@ -77,7 +77,7 @@ def similar(inspected: Inspected) -> None:
     try:
         view = inspected.find(f"similar {first} {last} {threshold} {name} {layer}", find)
     except SeqcoreError as error:
-        st.info(escape(f"{plain(error)} Choose another span, a lower threshold, or another snapshot."))
+        st.info(escape(plain(error)))
         return
     known = {(example.split, example.index): example for example in examples}
     shown = _distinct(view.moments, known)

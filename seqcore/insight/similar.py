@@ -51,7 +51,7 @@ def similar(
     if not len(units):
         raise PredictionError(
             f"threshold: no unit is at least {threshold:g} at each step of the span; the highest value that any unit "
-            f"keeps is {lowest.max():.3g}"
+            f"keeps is {lowest.max():.3g}; choose another span or, where that is above 0, a lower threshold"
         )
     length, searched = last - first + 1, 0
     found: list[tuple[int, SimilarMoment]] = []  # with the rank within its example
