@@ -47,12 +47,13 @@ with left, st.container(key="settings"):
 
 with right:
     heading = st.container()  # filled once the draft is read
-    experiment, table = None, None
+    experiment, table, faults = None, None, ()
     try:
         experiment = draft.experiment()
         drafts.write_link(draft, experiment)
         table = None if data_picker.awaits_file(draft) else data_picker.table_of(experiment)
     except SeqcoreError as error:
+        faults = error.lines
         session.show_errors(error, settings=draft.settings())
         import_report.changed_options(draft)
     with heading:
@@ -62,6 +63,7 @@ with right:
         errors = overview.known_errors(experiment, table)
     for line in errors or ():
         st.warning(session.escape(by_titles(line, draft.settings())))
+    draft.faults = (*faults, *(errors or ()))
     ready = experiment if table is not None and not errors else None
     run_area.run_area(run, draft, experiment, table, ready=ready is not None)
 

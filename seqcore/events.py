@@ -61,11 +61,13 @@ class Preparing(_Event):
     what: str  # "Scaling search"
     number: int = 1
     total: int = 1
+    detail: str = ""  # which piece is in hand
 
     @property
     def sentence(self) -> str:
-        """For people: "Scaling search: 3 of 7"."""
-        return f"{self.what}: {self.number:,} of {self.total:,}" if self.total > 1 else self.what
+        """For people: "Scaling search: 3 of 7, last value"."""
+        text = f"{self.what}: {self.number:,} of {self.total:,}" if self.total > 1 else self.what
+        return f"{text}, {self.detail}" if self.detail else text
 
 
 @dataclass(frozen=True)

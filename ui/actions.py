@@ -14,11 +14,13 @@ from seqcore.experiment.experiment import Experiment
 from seqcore.runs.records import ENDED, Run
 from seqcore.training.control import LIVE_CHANGES
 from ui import data_picker, drafts, overview, permissions, replica_offers, session, warm_up
+from ui.field_titles import by_titles
 from ui.run_index import run_index
 
 __all__ = [
     "buttons",
     "errors",
+    "form_faults",
     "open_in_inspect",
     "open_in_predict",
     "open_race",
@@ -68,7 +70,8 @@ def buttons(
     refused = permissions.refused_help()
     off = same or experiment is None or refused is not None
     shown = (_data_of(drafts.on_page()),)
-    _button("Train", "play_arrow", refused or help, _train, shown, primary=True, off=off)
+    resumable = run is not None and run.status == "interrupted" and experiment in (None, run.experiment)
+    _button("Train", "play_arrow", refused or help, _train, shown, primary=not resumable, off=off)
     if run is None or run.ended:
         help = "Train RNN, LSTM, GRU and minGRU with these settings at the same time, side by side."
         _button("Race", "sports_score", refused or help, _race, off=experiment is None or refused is not None)
@@ -160,7 +163,8 @@ def open_in_predict(run: Run) -> None:
         return
     pressed = st.button(
         "Open in Predict", key="do-open-in-predict", width=WIDTHS["do-open-in-predict"], icon=":material/insights:",
-        type="primary", help="Test scores, your own input, new data from a file, and forecasts with this model.",
+        type="secondary" if run.status == "interrupted" else "primary",
+        help="Test scores, your own input, new data from a file, and forecasts with this model.",
     )  # fmt: skip
     if pressed:
         session.select_run(run.id)
@@ -177,6 +181,14 @@ def open_in_inspect(run: Run) -> None:
     if pressed:
         session.select_run(run.id)
         session.go_to("inspect.py")
+
+
+def form_faults() -> None:
+    """Below the buttons: why Train is off. All errors of the form are at the top, which may be out of view."""
+    draft = drafts.on_page()
+    with st.container(key="form-faults"):
+        for line in draft.faults[:1]:
+            st.caption(f":red[{session.escape(by_titles(line, draft.settings()))}]")
 
 
 def page_begins() -> None:
@@ -231,7 +243,8 @@ def _run_buttons(run: Run, experiment: Experiment | None, changed: Mapping[str, 
         label, icon, help, action = "Pause", "pause", "Pause this run; it can be continued later.", permissions.pause
         off = run.status != "running" or pending_request(run) is not None
     # One key for the three, so that the layout does not change with the run's status.
-    _button(label, icon, refused or help, _request, (label, action, run.id), off=off or never, key="do-pause")
+    first, request = run.status == "interrupted", (label, action, run.id)  # what most people come back for
+    _button(label, icon, refused or help, _request, request, primary=first, off=off or never, key="do-pause")
     help = "End this run. Its weights are kept."
     off = run.ended or run.stopping or pending_request(run) == "Stop"
     _button("Stop", "stop", refused or help, _request, ("Stop", permissions.stop, run.id), off=off or never)

@@ -27,6 +27,10 @@ from ui.run_labels import SPLITS
 __all__ = ["cards", "finding_box", "log", "scores_of"]
 
 LOG_LINES = 200
+SKILL_HELP = (
+    "Skill: the score of the model beside that of a baseline, a simple forecast such as the last value, on the same "
+    "windows. Of the epoch with the lowest validation loss, whose weights are kept; a later best epoch may score worse."
+)
 
 
 def scores_of(moment: Moment) -> ScoresInfo:
@@ -72,7 +76,7 @@ def cards(moment: Moment) -> str:
             _range(moment.validation.band, moment.validation.steps, 1) or _validation_note(moment, validation),
             line=_line(moment.validation.losses, "validation"),
         ),
-        _skill(scores, SPLITS[_split(moment)], _test_note(run)),
+        _skill(scores, SPLITS[_split(moment)], _epoch_note(moment, scores.metric), _test_note(run)),
         _card(
             "Steps per second",
             number(moment.rate),
@@ -80,11 +84,16 @@ def cards(moment: Moment) -> str:
             f"{run.parameters:,} parameters" if run.parameters else "",
             more=_rate(moment),
         ),
-        _card("Training time", elapsed, "", "", digits=True)
+        _card("Training time", elapsed, "", _before_training(moment), digits=True)
         if run.ended
         else _card("Time left", format_duration(moment.left), "", f"{elapsed} elapsed", digits=True),
     ]
     return f'<div class="sl-cards" data-testid="cards">{"".join(boxes)}</div>'
+
+
+def _before_training(moment: Moment) -> str:
+    """What the training time leaves out, where people have waited for it."""
+    return f"after {format_duration(moment.preparation)} of preparation" if moment.preparation >= 1.0 else ""
 
 
 def _rate(moment: Moment) -> str:
@@ -103,21 +112,36 @@ def _test_note(run: Run) -> str:
     return "; test score in Predict" if run.ended else "; test score at the end"
 
 
-def _skill(scores: ScoresInfo, split: str, test_note: str = "") -> str:
+def _epoch_note(moment: Moment, metric: str) -> str:
+    """Of which epoch the score is, and the latest one."""
+    best, last, run = moment.best, moment.last, moment.run
+    if last is None:
+        return ""
+    if best is None:
+        return f" after epoch {last.epoch:,}"
+    chosen = run.best_epoch if run.ended and run.best_epoch and moment.step == run.step else best.epoch
+    latest = last.metrics.get(f"val_{metric}")
+    shown = "" if latest is None or last.epoch == chosen else f"; latest {metric_named(metric).format(latest)}"
+    return f" (best epoch, {chosen:,}){shown}"
+
+
+def _skill(scores: ScoresInfo, split: str, epoch_note: str, test_note: str = "") -> str:
     """The skill against the reference baseline in large type; below it the model's score and the best baseline."""
     if scores.model is None:
-        return _card("Skill", scores.short, "", "", wide=True)
+        return _card("Skill", scores.short, "", "", wide=True, help=SKILL_HELP)
     words = metric_named(scores.metric)
     seeds = ""
     if scores.ends is not None:
         low, high = map(words.format, scores.ends)
         seeds = f" ({len(scores.replicas)} seeds: {low} to {high})"
-    note = typeset(f"{split.capitalize()} {words.short} {words.format(scores.model)}{seeds}{test_note}")
+    note = typeset(f"{split.capitalize()} {words.short} {words.format(scores.model)}{epoch_note}{seeds}{test_note}")
     best, base = scores.best_baseline, scores.reference_score
     label = f"{scores.kind}: {words.short} vs {base.phrase}" if base else scores.kind
     if best is None or (best == base and not scores.exact_baseline):
-        return _card(label, scores.short, "", note, wide=True)
-    return _card(label, scores.short, "", note, wide=True, more=scores.against_best, bad=scores.beaten)
+        return _card(label, scores.short, "", note, wide=True, help=SKILL_HELP)
+    return _card(
+        label, scores.short, "", note, wide=True, more=scores.against_best, bad=scores.beaten, help=SKILL_HELP
+    )  # fmt: skip
 
 
 def log(lines: Sequence[Line]) -> str:
@@ -158,14 +182,17 @@ def _card(
     digits: bool = False,
     more: str = "",
     bad: bool = False,
+    help: str = "",
 ) -> str:
     extra = line
     if progress is not None:
         extra = f'<div class="sl-bar"><div style="width:{100 * progress:.1f}%"></div></div>'
     if more:
         extra += f'<div class="sl-note{" sl-worse" if bad else ""}">{escape(more)}</div>'
+    tooltip = f' title="{escape(help)}"' if help else ""
     return (
-        f'<div class="sl-card{" sl-wide" if wide else ""}"><div class="sl-label">{escape(label)}</div>'
+        f'<div class="sl-card{" sl-wide" if wide else ""}"{tooltip}>'
+        f'<div class="sl-label">{escape(label)}</div>'
         f'<div class="sl-value{" sl-digits" if digits else ""}">{escape(value)}<small>{escape(unit)}</small></div>'
         f'<div class="sl-note">{escape(note)}</div>{extra}</div>'
     )

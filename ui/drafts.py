@@ -16,6 +16,7 @@ from seqcore.experiment.links import PAGE_KEYS, link_of, nearest_from_link
 from seqcore.experiment.recipes import load_recipe, recipes
 from seqcore.runs.records import Run
 from ui import session
+from ui.whole_number import whole_or_float
 
 __all__ = [
     "Draft",
@@ -44,6 +45,7 @@ class Draft:
     recipe: str | None
     values: dict[str, Any] = field(default_factory=dict)  # dotted path -> value, of the controls that exist
     kept_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # source or architecture -> options
+    faults: tuple[str, ...] = ()  # why the values can't be trained, a line each
     link_errors: tuple[str, ...] = ()
     scope: str = _CONTROL  # prefix of its controls' keys: each page's draft has its own controls
 
@@ -69,6 +71,7 @@ class Draft:
             key = widget_key(self, path)
             if key in st.session_state:
                 value = st.session_state[key]
+                value = whole_or_float(value) if isinstance(value, float) else value
                 self.values[path] = tuple(value) if isinstance(value, list) else value
 
     def _chosen(self, choice: str) -> str:

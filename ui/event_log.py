@@ -56,8 +56,8 @@ def _is_plain_note(finding: Finding) -> bool:
     return finding.severity == "info" and not finding.evidence and not finding.remedy
 
 
-def event_log(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
-    """Newest first: the end, changes, the best epoch so far, and each start."""
+def event_log(run: Run, events: Sequence[StoredEvent], preparing: str = "") -> list[Line]:
+    """Newest first: what the run is busy with while no step is taken, its end, changes, the best epoch, each start."""
     best = next((e for e in reversed(events) if isinstance(e.event, Epoch) and e.event.best), None)
     lines: list[Line] = []
     experiment = run.experiment
@@ -79,6 +79,8 @@ def event_log(run: Run, events: Sequence[StoredEvent]) -> list[Line]:
     if run.status in ("failed", "interrupted"):
         text = run.error or f"{run.reason[:1].upper()}{run.reason[1:].rstrip('.')}."
         lines += [Line("", line, "bad") for line in text.splitlines() if line]
+    if preparing:
+        lines.append(Line("now", f"{preparing}.", "start"))
     return lines[::-1]
 
 

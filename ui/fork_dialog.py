@@ -20,6 +20,7 @@ from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run, Snapshot
 from ui import drafts, permissions, run_labels, session
 from ui.live_field import live_field
+from ui.whole_number import whole_input, whole_or_float
 
 __all__ = ["fork_button", "interval", "open_dialog"]
 
@@ -84,11 +85,11 @@ def _dialog(run: Run, wanted: int | None) -> None:
     )
     if "fork:step" not in st.session_state:
         st.session_state["fork:step"] = _first_step(run, kept) if wanted is None else min(wanted, run.step)
-    step = st.number_input(
-        f"Step (0 to {run.step:,})", step=1, format="%d", key="fork:step",
+    typed = whole_input(
+        f"Step (0 to {run.step:,})", key="fork:step",
         help="The last step that both runs share. It need not have a snapshot.",
     )  # fmt: skip
-    step = int(step or 0)  # an emptied control has none
+    step = typed if isinstance(typed, int) else -1  # "1.5" is no step, and an emptied control has none
     try:
         base = store.experiment_at(run.id, min(max(step, 0), run.step))
     except SeqcoreError as error:
@@ -174,10 +175,8 @@ def _fields(base: Experiment, proposed: dict[str, Any]) -> dict[str, Any]:
 
 def _control(setting: Setting, base: Experiment, bases: dict[str, Any]) -> Any:
     """The control of a field; one that was not touched follows the value that the run has at the step."""
-    key, value = f"fork:{setting.path}", base.get(setting.path)
-    if setting.kind == "number" and value is not None:
-        value = float(value)
+    key, value = f"fork:{setting.path}", float(base.get(setting.path))
     if key not in st.session_state or st.session_state[key] == bases.get(setting.path):
         st.session_state[key] = value
     bases[setting.path] = value
-    return st.number_input(**live_field(setting, value, schedule_name(base.training)), key=key)
+    return whole_or_float(st.number_input(**live_field(setting, value, schedule_name(base.training)), key=key))

@@ -20,6 +20,7 @@ from ui import warm_up
 from ui.drafts import Draft, widget_key
 from ui.field_titles import by_titles
 from ui.session import escape
+from ui.whole_number import whole_input
 
 __all__ = ["field_control", "inapplicable", "section"]
 
@@ -233,7 +234,7 @@ def _number(draft: Draft, setting: Setting, label: str, common: dict[str, Any], 
         common["disabled"] = True
         label += f" :gray[· {escape(re.split('[:;] ', reason)[0])}]"
     if setting.kind == "whole":
-        return st.number_input(label, step=1, format="%d", **common)
+        return whole_input(label, **common)
     return st.number_input(label, step=step, format="%g", **common)
 
 

@@ -14,17 +14,17 @@ __all__ = ["live_field"]
 def live_field(setting: Setting, value: Any, schedule: str = "") -> dict[str, Any]:
     """The arguments of `st.number_input` for a field with this value; `schedule` is that of the learning rate.
 
-    They have no limits: the browser would reject a value without a reason, while the store says what is allowed.
+    They have no limits: the browser would reject a value without a reason, while the store says what is allowed. Values
+    are floats in all of them: see `whole_number.py`.
     """
-    whole = setting.kind == "whole"
     allowed = f"{setting.allowed[0].upper()}{setting.allowed[1:]}."
     title = setting.title
     if schedule and setting.path == RATE:
         title, allowed = f"Base {title.lower()}", f"The {schedule} multiplies this rate at each step.\n\n{allowed}"
     return {
         "label": escape(title),
-        "step": 1 if whole else _increment(setting, value),
-        "format": "%d" if whole else "%g",
+        "step": 1.0 if setting.kind == "whole" else _increment(setting, value),
+        "format": "%g",
         "help": f"{escape(setting.help)}\n\n" + "\n\n".join(map(escape, allowed.split("\n\n"))),
     }
 

@@ -63,6 +63,7 @@ def _before_a_run(draft: Draft, experiment: Experiment | None, table: Table | No
     with st.container(horizontal=True, key="actions"):
         actions.buttons(None, ready, missing=data_picker.awaits_file(draft))
         actions.seeds_offer(ready, table)
+    actions.form_faults()
     actions.errors()
     if ready is not None and table is not None:
         overview.data_warnings(ready, table)

@@ -64,6 +64,7 @@ class Moment:
     replicas: ReplicaEpochs | None = None  # what each replica scored after epochs
     preparing: str = ""  # the current activity while no step is taken
     learning_rate: float | None = None  # of the last step, as far as it is known
+    preparation: float = 0.0  # seconds before training that `run.seconds` of an ended run leaves out
 
     @property
     def experiment(self) -> Experiment:
@@ -225,9 +226,16 @@ class History:
             left=(planned - step) / rate if planned and step < planned and rate else None,
             preparing=preparing,
             learning_rate=self._learning_rate(),
+            preparation=self._preparation(),
             band=self.band,
             replicas=self.replicas,
         )
+
+    def _preparation(self) -> float:
+        """From the start of the first attempt to its first step: data, scaling search, baselines."""
+        first = next((e for e in self.events if isinstance(e.event, Started) and not e.event.step), None)
+        began = self.run.started
+        return 0.0 if first is None or began is None else max(0.0, (first.time - began).total_seconds())
 
     def _learning_rate(self) -> float | None:
         """The rate of the last known step; a change of the base rate after it counts from the next step on."""

@@ -12,12 +12,14 @@ import streamlit as st
 
 from seqcore.events import Epoch, Preview
 from seqcore.experiment.experiment import Experiment
+from seqcore.insight.comparison import differences
 from seqcore.plots import plot_view
 from seqcore.plots.fork import ParentLosses
 from seqcore.plots.loss import LossInfo, loss_figure, loss_info, plot_loss
 from seqcore.plots.score_curve import plot_score_curve, score_curve_info
 from seqcore.registry import baseline_title
 from seqcore.results import metric_named
+from seqcore.runs.labels import short_id
 from seqcore.runs.records import Run
 from ui import actions, fork_dialog, permissions, session
 from ui.cards import cards, finding_box, log
@@ -26,7 +28,7 @@ from ui.live_chart import Feed, figure_text, live_chart
 from ui.parent import parent_line, parent_losses, refit_line
 from ui.results import written
 from ui.run_history import REPLAY_BELOW, SPEEDS, Moment, Replay
-from ui.run_labels import SPLITS, STATUSES
+from ui.run_labels import SPLITS, STATUSES, network
 from ui.shared_history import UNSLOWED, Same, SharedHistory, shared_history
 from ui.steering import present_state, steering_panel
 
@@ -38,9 +40,14 @@ RERUN = 6  # updates of chart and cards by the browser (`live_feed.py`) in the t
 WAIT, SHORT_POLL, YOUNG = 0.25, 0.02, 3.0  # seconds: wait for a first step, between polls, oldest run waited for
 FRAME = 0.15  # seconds between two frames of a replay
 PENDING = {"Pause": "Pausing…", "Continue": "Continuing…", "Stop": "Stopping…"}
+MOST_NAMED = 3  # fields in which the form differs
 REPLAY, REPLAY_STARTED, VIEWER = "replay-now", "replay-started", "viewer"
 
 LOSS_HELP = "Loss per training step: lower is better."
+NO_REPLAY = (
+    f"Only runs of less than {REPLAY_BELOW:g} s are replayed. The slider of Inspect moves through the snapshots of a "
+    "longer run."
+)
 SEEDS = " Line: median of {} seeds; band: lowest to highest seed."
 SCORE_HEIGHT = 240  # pixels
 OVERFITTING = " Validation loss far above training loss means overfitting."
@@ -128,7 +135,7 @@ def _live(run: Run, experiment: Experiment | None, was_active: bool, poll: float
     with st.container():
         _prediction(moment, history)
     st.subheader("Event log", anchor=False)
-    st.html(log(event_log(run, moment.events)))
+    st.html(log(event_log(run, moment.events, moment.preparing)))
 
 
 def await_first_step(run: Run) -> None:
@@ -150,13 +157,17 @@ def _head(moment: Moment, experiment: Experiment | None, replay: Replay | None) 
     run = moment.run
     with st.container(horizontal=True, vertical_alignment="center", key="actions"):
         actions.buttons(run, experiment, changed=moment.changed)
+    actions.form_faults()
     with st.container(horizontal=True, vertical_alignment="center", key="run-line"):  # of one height, ended or not
         st.html(_status(moment, replay), width="stretch")
-        if run.ended and run.seconds < REPLAY_BELOW and run.step:
+        if run.ended and run.step:
             _replay_controls(run, replay)
         fork_dialog.fork_button(run)
         actions.open_in_inspect(run)
         actions.open_in_predict(run)
+    with st.container():
+        if other := _other_form(moment, experiment):
+            st.caption(session.escape(other))
     if permissions.has_logins() and (refused := permissions.refused_help(run)):
         st.caption(refused)
     actions.errors()
@@ -181,11 +192,30 @@ def _status(moment: Moment, replay: Replay | None) -> str:
         text = f"{text}. Replay: {min(replay.shown(), run.seconds):.1f} of {run.seconds:.1f} s"
     return (
         f'<div class="sl-status" data-testid="status" data-status="{run.status}">'
-        f'<span class="sl-dot sl-{run.status}"></span>{text}</div>'
+        f'<span class="sl-dot sl-{run.status}"></span>{text}{_named(run)}</div>'
     )
 
 
+def _named(run: Run) -> str:
+    """The architecture and the id of the run that is shown: the form beside it may say something else."""
+    return f'<span class="sl-note"> {html.escape(network(run))} · {short_id(run.id)}</span>'
+
+
+def _other_form(moment: Moment, experiment: Experiment | None) -> str:
+    """In which fields the form differs from the run that is shown, in one sentence; empty where it does not."""
+    run, now = moment.run, moment.experiment
+    if experiment is None or experiment in (run.experiment, now):
+        return ""
+    found = [d for d in differences([run.experiment, experiment]) if experiment.get(d.path) != now.get(d.path)]
+    named = [f"{d.title[:1].lower()}{d.title[1:]} {d.texts[1]}, not {d.texts[0]}" for d in found[:MOST_NAMED]]
+    more = f"; {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return f"The form differs from this run: {'; '.join(named)}{more}. Train starts a new run." if found else ""
+
+
 def _replay_controls(run: Run, replay: Replay | None) -> None:
+    if run.seconds >= REPLAY_BELOW:
+        st.button("Replay", key="replay", icon=":material/replay:", help=NO_REPLAY, disabled=True)
+        return
     key = f"replay-speed-{run.id}"
     st.button(
         "End replay" if replay else "Replay",
@@ -275,12 +305,18 @@ def _loss(moment: Moment, history: SharedHistory | None, version: str) -> None:
     band = SEEDS.format(moment.run.experiment.training.replicas) if moment.band else ""
     forked = f" {info.parent.reading}" if info.parent is not None else ""
     st.caption(
-        LOSS_HELP
+        (f"{session.escape(moment.preparing)}. The loss follows once it is done. " if _waits(moment) else "")
+        + LOSS_HELP
         + band
         + (OVERFITTING if len(info.validation) else "")
         + forked
         + (CHANGES_HELP if info.changes else "")
     )
+
+
+def _waits(moment: Moment) -> bool:
+    """Whether the chart is empty because the run still prepares its first step."""
+    return bool(moment.preparing) and not len(moment.curve)
 
 
 def _score(moment: Moment, history: SharedHistory | None) -> None:

@@ -24,6 +24,7 @@ from ui import permissions, session
 from ui.event_log import number
 from ui.live_field import live_field
 from ui.run_history import Moment
+from ui.whole_number import whole_or_float
 
 __all__ = ["present_state", "steering_panel"]
 
@@ -115,7 +116,7 @@ def _fields(moment: Moment, refused: str | None) -> None:
     run, experiment = moment.run, moment.experiment
     known = live_settings(experiment)
     fields = sorted((setting for setting, reason in known if reason is None), key=lambda setting: not setting.basic)
-    values = {s.path: float(experiment.get(s.path)) if s.kind == "number" else experiment.get(s.path) for s in fields}
+    values = {s.path: float(experiment.get(s.path)) for s in fields}
     keys = {path: _key(run, path, (value, run.ended)) for path, value in values.items()}  # the end drops what was typed
     with st.form(f"steer-form-{run.id}", border=False):
         with st.container(horizontal=True, vertical_alignment="bottom", key="steer-fields"):
@@ -167,7 +168,8 @@ def _key(run: Run, name: str, present: Any) -> str:
 
 def _apply(run: str, keys: Mapping[str, str], drawn: Mapping[str, Any]) -> None:
     """Ask for what differs from the values that the panel was drawn with."""
-    wanted = {path: st.session_state.get(key) for path, key in keys.items()}  # None: of a page not drawn any more
+    # None: of a page that is not drawn any more
+    wanted = {path: whole_or_float(st.session_state.get(key)) for path, key in keys.items()}
     changes = {path: value for path, value in wanted.items() if value is not None and value != drawn[path]}
     _ask(run, lambda: permissions.change(run, changes) if changes else None)
 

@@ -17,7 +17,9 @@ from seqcore.data.table import Table
 from seqcore.errors import DataError, ExperimentError, SeqcoreError
 from seqcore.evaluation.baselines.naive import fit_naive
 from seqcore.events import Preparing
+from seqcore.experiment.config import DataConfig
 from seqcore.experiment.experiment import Experiment
+from seqcore.experiment.fields import describe
 from seqcore.models.without_compiler import leave_compiler_out, step_of
 from seqcore.results import TableView
 
@@ -46,8 +48,9 @@ def scaling_trials(
     """
     tried: list[Row] = []
     faults: list[str] = []
+    titles = _titles()
     for number, kind in enumerate(KINDS, 1):
-        yield Preparing(0, "Scaling search", number, len(KINDS))
+        yield Preparing(0, "Scaling search", number, len(KINDS), titles[kind])
         try:
             error = _trial(make_task(_small(experiment, kind)), table, device)
             tried.append((kind, error if math.isfinite(error) else None, ""))
@@ -59,6 +62,12 @@ def scaling_trials(
     if error is None:
         raise DataError(faults[0] if faults else "data.scaling: no scaling gives finite predictions; set data.scaling")
     return (kind, error, "selected"), *tried[1:]
+
+
+def _titles() -> dict[str, str]:
+    """The names of scalings in a sentence."""
+    setting = next(s for s in describe(DataConfig, "data") if s.path == "data.scaling")
+    return {choice.value: choice.title.lower() for choice in setting.choices}
 
 
 def choice_view(codec: Codec) -> TableView | None:

@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from seqcore.events import Changed, Epoch, Finished, Preview, Started
+from seqcore.events import Changed, Epoch, Finished, Preparing, Preview, Started
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe, recipes
 from seqcore.models import MODELS
@@ -69,7 +69,7 @@ def texts(page: AppTest) -> str:
     return "\n".join(element.value for element in shown)
 
 
-def completed(store: Path, part: str) -> str:
+def completed(store: Path, part: str, *, seconds: float = 1.0) -> str:
     """A run of one epoch that is better than the last value and worse than linear regression, scored on this split."""
     opened = open_store(store)
     lease = opened.start(load_recipe("bouncing-ball").experiment)
@@ -82,7 +82,7 @@ def completed(store: Path, part: str) -> str:
         steps_per_epoch=4, epochs=1,
     )  # fmt: skip
     events = [started, Epoch(1, 4, metrics, 0.1, best=True), Preview(4, part, view)]
-    opened.append(lease, [*events, Finished("completed", "", 1, 4, 1.0, metrics, metrics, baselines, 1)])
+    opened.append(lease, [*events, Finished("completed", "", 1, 4, seconds, metrics, metrics, baselines, 1)])
     lease.release()
     return lease.run
 
@@ -92,7 +92,8 @@ def test_a_better_baseline_is_named_beside_the_skill(page: AppTest, store: Path)
     page.run()
     assert not page.exception
     assert "13.3× lower" in html(page)
-    assert "Validation MAE 0.00450" in html(page)
+    assert "Validation MAE 0.0045 (best epoch, 1)" in html(page)
+    assert 'title="Skill: the score of the model beside that of a baseline' in html(page)
     assert "3.6× higher than linear regression on the window" in html(page)
     assert "Not used for training" in texts(page)
     assert "1 epoch in" in html(page)
@@ -102,7 +103,7 @@ def test_a_completed_run_opens_in_predict_and_says_where_the_test_score_is(page:
     run = completed(store, "val")
     page.query_params["run"] = run
     page.run()
-    assert "Validation MAE 0.00450; test score in Predict" in html(page)
+    assert "Validation MAE 0.0045 (best epoch, 1); test score in Predict" in html(page)
     button(page, "open-in-predict").click().run()
     assert page.session_state["run"] == run
     assert [box.label for box in page.selectbox] == ["Run"]  # the Predict page
@@ -111,7 +112,7 @@ def test_a_completed_run_opens_in_predict_and_says_where_the_test_score_is(page:
 def test_without_a_validation_split_none_is_mentioned(page: AppTest, store: Path) -> None:
     page.query_params["run"] = completed(store, "train")
     page.run()
-    assert "Training MAE 0.00450" in html(page)
+    assert "Training MAE 0.0045" in html(page)
     assert "Used for training" in texts(page)
     assert "overfitting" not in texts(page)
 
@@ -157,12 +158,82 @@ def test_every_error_has_a_line_and_values_are_kept(page: AppTest) -> None:
         "Hidden size", "Learning rate",
     ]  # fmt: skip
     assert button(page, "train").disabled
+    (beside,) = [line.value for line in page.caption if line.value.startswith(":red[")]
+    assert "Hidden size: 0 is not allowed" in beside.replace("\\", "")
     assert control(page, "number_input", "model.hidden_size").value == 0
     control(page, "number_input", "model.hidden_size").set_value(8)
     control(page, "number_input", "training.learning_rate").set_value(0.02)
     page.run()
     assert errors(page) == []
+    assert not [line for line in page.caption if line.value.startswith(":red[")]
     assert not button(page, "train").disabled
+
+
+@pytest.mark.parametrize(("typed", "words"), [(1e9, "1000000000 is not allowed"), (1.5, "1.5 is not allowed")])
+def test_a_whole_number_is_taken_as_it_is_typed(page: AppTest, store: Path, typed: float, words: str) -> None:
+    """Streamlit's control for integers would send 1 for both: its type is that of decimal numbers."""
+    page.run()
+    field = control(page, "number_input", "model.hidden_size")
+    assert field.proto.data_type == field.proto.FLOAT
+    field.set_value(typed)
+    page.run()
+    assert words in errors(page)[0].replace("\\", "")
+    assert button(page, "train").disabled
+    control(page, "number_input", "model.hidden_size").set_value(8.0)
+    page.run()
+    button(page, "train").click().run()
+    (run,) = open_store(store).runs()
+    assert run.experiment.model.hidden_size == 8
+    assert isinstance(run.experiment.model.hidden_size, int)
+
+
+def test_the_panel_of_a_run_names_it_and_says_when_the_form_differs(page: AppTest, store: Path) -> None:
+    run = completed(store, "val")
+    page.query_params["run"] = run
+    page.run()
+    experiment = open_store(store).run(run).experiment
+    assert f"LSTM {experiment.model.hidden_size} · {run[:8]}" in html(page)
+    assert "The form differs" not in texts(page)
+    control(page, "number_input", "model.hidden_size").set_value(48)
+    page.run()
+    assert (
+        f"The form differs from this run: hidden size 48, not {experiment.model.hidden_size}. Train starts a new run."
+    ) in texts(page).replace("\\", "")
+
+
+def test_an_interrupted_run_is_resumed_by_its_primary_button(page: AppTest, store: Path) -> None:
+    opened = open_store(store)
+    lease = opened.start(load_recipe("bouncing-ball").experiment)
+    opened.interrupt(lease, "the worker is gone")
+    lease.release()
+    page.query_params["run"] = lease.run
+    page.run()
+    primary = [one.label for one in page.button if one.proto.type == "primary"]
+    assert [one.label for one in page.button if one.key == "do-pause"] == ["Resume"]
+    assert primary == ["Resume"]
+    control(page, "number_input", "model.hidden_size").set_value(48)  # now Train does something else
+    page.run()
+    assert "Train" in [one.label for one in page.button if one.proto.type == "primary"]
+
+
+def test_a_long_run_says_why_it_is_not_replayed(page: AppTest, store: Path) -> None:
+    page.query_params["run"] = completed(store, "val", seconds=60.0)
+    page.run()
+    (replay,) = [one for one in page.button if one.label == "Replay"]
+    assert replay.disabled
+    assert "Only runs of less than 5 s are replayed" in replay.help
+
+
+def test_the_search_for_a_scaling_is_in_the_log_and_beside_the_chart(page: AppTest, store: Path) -> None:
+    opened = open_store(store)
+    lease = opened.start(load_recipe("bouncing-ball").experiment)
+    opened.append(lease, [Preparing(0, "Scaling search", 5, 6, "window mean")])
+    page.query_params["run"] = lease.run
+    page.run()
+    told = "Scaling search: 5 of 6, window mean"
+    assert html(page).count(told) == 2  # the status and the log
+    assert f"{told}. The loss follows once it is done." in texts(page).replace("\\", "")
+    lease.release()
 
 
 def test_a_field_that_does_not_apply_is_disabled_with_the_reason(page: AppTest) -> None:

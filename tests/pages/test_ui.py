@@ -23,6 +23,8 @@ from seqcore.plots.loss import loss_figure, loss_info, plot_loss
 from seqcore.results import SeriesView
 from seqcore.results.formatting import format_duration
 from seqcore.runs.records import Curve, Run, StoredEvent
+from seqcore.tasks.scaling_search import scaling_trials
+from ui.cards import cards
 from ui.event_log import event_log, findings, number
 from ui.field_titles import by_titles
 from ui.live_chart import figure_text
@@ -112,7 +114,7 @@ def test_the_event_log_has_the_newest_first_and_one_best_epoch() -> None:
     assert lines[0].text == (
         "Completed after 4 epochs in 2.0 s. All epochs done. The weights of epoch 2 are kept: lowest validation loss."
     )
-    assert lines[1].text == "Change 1: learning rate 0.001."
+    assert lines[1].text == "Change 1: learning rate 0.001. The cosine schedule multiplies this rate."
     assert lines[2].text == "Best so far at epoch 2: validation loss 0.400."
     assert "7 training windows, 2 validation" in lines[3].text
 
@@ -285,3 +287,26 @@ def test_fields_in_sentences_have_the_titles_of_forms_and_values_of_users_stay()
     title = next(s.title for s in settings_of(samples) if s.path == "data.options.samples")
     assert by_titles("data.options.samples: 3 is not allowed", settings_of(samples)) == f"{title}: 3 is not allowed"
     assert by_titles(option, settings_of(samples)) == option
+
+
+def test_the_skill_is_labeled_with_its_epoch_and_the_latest_score_is_beside_it() -> None:
+    """After steering the score of the best epoch stays, while the latest one gets worse."""
+    scores = [(1, 0.5, 0.00321), (2, 0.9, 0.00733)]
+    told = history(STARTED, *(Epoch(n, 10 * n, {"val_loss": a, "val_mae": b}, 0.1, n == 1) for n, a, b in scores))
+    told.run = replace(RUN, status="running", step=20, metric="mae", baselines={}, metrics={})
+    shown = cards(told.moment()).replace("\u2060", "")
+    assert "Validation MAE 0.00321 (best epoch, 1); latest 0.00733" in shown
+
+
+def test_the_training_time_names_the_preparation_that_it_leaves_out() -> None:
+    told = history(STARTED)
+    began = told.events[0].time
+    told.run = replace(RUN, status="completed", seconds=18.0, step=40, started=began - timedelta(seconds=25))
+    assert "after 25 s of preparation" in cards(told.moment())
+    told.run = replace(told.run, started=began)
+    assert "of preparation" not in cards(told.moment())
+
+
+def test_each_trial_of_the_search_for_a_scaling_is_named() -> None:
+    trials = scaling_trials(lambda one: None, Experiment(), None, None)
+    assert next(trials).sentence == "Scaling search: 1 of 6, standard"
