@@ -20,6 +20,7 @@ from seqcore.results.answers import AnswersView
 from seqcore.results.curves import CurvesView
 from seqcore.results.formatting import format_duration, format_number, median_and_range, typeset
 from seqcore.results.predictions import PredictionsView
+from seqcore.runs.best_baseline import best_baseline, best_baseline_text
 from seqcore.runs.comparison import (
     CURVES,
     Comparison,
@@ -103,13 +104,14 @@ def _label(view: CurvesView) -> str:
         if known.size:
             last = known[-1]
             ends.append(f"{curve.name} {format_number(float(curve.y[last]))} at {format_number(float(curve.x[last]))}")
-    return f"{view.y_title} over {view.x_title}. " + ("Last values: " + "; ".join(ends) if ends else "No values yet.")
+    return f"{view.y_title} over {view.over}. " + ("Last values: " + "; ".join(ends) if ends else "No values yet.")
 
 
 def _scores(entries: Sequence[Entry]) -> None:
-    """A row for each entry: status, epochs, score, parameters and time."""
+    """A row for each entry: status, epochs, score, parameters and time; below them the best baseline."""
     split = shared_split(entries)
     name = score_title(entries, split) if split else "score"
+    name = name[:1].upper() + name[1:]
     rows = []
     for entry in entries:
         run = entry.runs[0]
@@ -120,12 +122,24 @@ def _scores(entries: Sequence[Entry]) -> None:
             "Status": " and ".join(sorted(statuses)),
             "Epochs": f"{run.epoch:,} of {run.epochs:,}",
             "Seeds": f"{entry.seeds}",
-            name[:1].upper() + name[1:]: typeset(median_and_range(scores)) if scores else _why_none(entry),
+            name: typeset(median_and_range(scores)) if scores else _why_none(entry),
             "Parameters": f"{entry.parameters:,}" if entry.parameters else "–",
             "Time": format_duration(sum(one.seconds for one in entry.runs) / len(entry.runs)),
             "Id": f"`{short_id(run.id)}`" + (f" and {len(entry.runs) - 1} more" if len(entry.runs) > 1 else ""),
         })  # fmt: skip
-    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Scores of the compared runs")
+    rows += _baseline_row(entries, split, name)
+    table = pd.DataFrame(rows).fillna("")
+    st.table(table, hide_index=True, border="horizontal", alt="Scores of the compared runs")
+
+
+def _baseline_row(entries: Sequence[Entry], split: str | None, name: str) -> list[dict[str, str]]:
+    """The row of the best baseline. Before the first score it has its place, so that what is below does not move."""
+    runs = [run for entry in entries for run in entry.runs]
+    best = best_baseline(runs, split)
+    if best is None:
+        return [] if all(run.ended for run in runs) else [{"Experiment": "Best baseline", name: "–"}]
+    title, value = best_baseline_text(best, metric_named(runs[0].metric))
+    return [{"Experiment": escape(title), name: typeset(value)}]
 
 
 def _why_none(entry: Entry) -> str:

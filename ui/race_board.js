@@ -151,6 +151,7 @@ function render(root) {
   root.classList.add("drawn")
   const dark = isDark(root)
   setText(root.querySelector(".race-summary"), data.summary)
+  setText(root.querySelector(".race-baseline"), data.baseline)
   const cards = root.querySelector(".race-cards")
   while (cards.children.length < data.competitors.length) cards.append(makeCard())
   while (cards.children.length > data.competitors.length) cards.lastChild.remove()

@@ -19,6 +19,7 @@ from seqcore.results import metric_named
 from seqcore.results.formatting import counted, format_duration, format_number
 from seqcore.results.metrics import Metric
 from seqcore.results.thinning import thin
+from seqcore.runs.best_baseline import best_baseline, best_baseline_text
 from seqcore.runs.comparison import Entry, RunCurves
 from ui import run_labels
 from ui.assets import asset
@@ -63,6 +64,7 @@ def board_data(entries: Sequence[Entry], sources: Sequence[RunCurves]) -> dict[s
     return {
         "competitors": competitors,
         "summary": _summary(state, titles, sources, words, unit, ended=ended),
+        "baseline": _baseline(sources, words, unit),
         "best": name,
         "score": f"validation {words.short}{' (%)' if words.share else ''}",
         "loss": "loss (scaled units)",
@@ -77,6 +79,15 @@ def _reach(state: Standings, *, ended: bool) -> str:
     if ended:
         return "of the whole run"
     return "before all have a score" if state.step is None else f"up to step {state.step:,}, which all have reached"
+
+
+def _baseline(sources: Sequence[RunCurves], words: Metric, unit: str) -> str:
+    """The best baseline with its validation score; "" where none is known."""
+    best = best_baseline((source.run for source in sources), "val")
+    if best is None:
+        return ""
+    title, value = best_baseline_text(best, words)
+    return f"{title}, validation {words.short} {value}{unit}."
 
 
 def _score(source: RunCurves) -> Values:

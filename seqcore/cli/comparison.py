@@ -26,6 +26,7 @@ from seqcore.results.predictions import PredictionsView
 from seqcore.runs import comparison as compared
 from seqcore.runs import races
 from seqcore.runs.api import open_store, shell_user
+from seqcore.runs.best_baseline import best_baseline, best_baseline_text
 from seqcore.runs.comparison import Comparison, Entry
 from seqcore.runs.labels import network, short_id
 from seqcore.runs.store import Run, Store
@@ -149,8 +150,9 @@ def _print(store: Store, found: Comparison, out: Output, *, by: str, what: str) 
         listed = [_entry(store, entry, found) for entry in found.entries]
         differing = [{"path": d.path, "title": d.title, "values": list(d.values)} for d in found.differences]
         out.object({
-            "entries": listed, "differences": differing, "missing": list(found.missing),
-            "comparable": len(found.sets) == 1, "warning": found.warning,
+            "entries": listed, "best_baselines": [_best_baseline(entries) for entries in found.sets],
+            "differences": differing, "missing": list(found.missing), "comparable": len(found.sets) == 1,
+            "warning": found.warning,
         })  # fmt: skip
         for place, view in enumerate(views):
             out.object({"set": place, "by": by, "what": what, **view.to_dict()})
@@ -196,6 +198,13 @@ def _entry(store: Store, entry: Entry, found: Comparison) -> dict[str, Any]:
     }
 
 
+def _best_baseline(entries: tuple[Entry, ...]) -> dict[str, Any] | None:
+    """The best baseline of comparable entries on the split on which they are compared."""
+    split = compared.shared_split(entries)
+    best = best_baseline((run for entry in entries for run in entry.runs), split)
+    return None if best is None else {"title": best.name, "split": split, "score": best.value}
+
+
 def _print_entries(store: Store, entries: tuple[Entry, ...], out: Output) -> None:
     split = compared.shared_split(entries)
     name = compared.score_title(entries, split) if split else "score"
@@ -208,6 +217,10 @@ def _print_entries(store: Store, entries: tuple[Entry, ...], out: Output) -> Non
         seconds = format_duration(sum(r.seconds for r in entry.runs) / len(entry.runs))
         epochs = f"{run.epoch} of {run.epochs}"
         rows.append((short_id(run.id), entry.title, status, epochs, str(entry.seeds), score, parameters, seconds))
+    best = best_baseline((run for entry in entries for run in entry.runs), split)
+    if best is not None:
+        title, value = best_baseline_text(best, metric_named(entries[0].runs[0].metric))
+        rows.append(("", title, "", "", "", value, "", ""))
     columns = ("run", "experiment", "status", "epochs", "seeds", name, "parameters", "time")
     out.table(columns, rows, right=("epochs", "seeds", "parameters", "time"))
 

@@ -162,11 +162,17 @@ class Axis:
     title: str
     help: str
     approximate: bool = False  # positions within an epoch are interpolated
+    plural: str = ""  # the title within a sentence, where it is another
+
+    @property
+    def over(self) -> str:
+        """The axis within a sentence: "MAE over training steps"."""
+        return self.plural or self.title
 
 
 AXES: dict[str, Axis] = {
-    "step": Axis("step", "training step", "Training steps: one for each batch."),
-    "epoch": Axis("epoch", "epoch", "Passes over the training split. Within an epoch interpolated.", True),
+    "step": Axis("step", "training step", "Training steps: one for each batch.", plural="training steps"),
+    "epoch": Axis("epoch", "epoch", "Passes over the training split. Within an epoch interpolated.", True, "epochs"),
     "examples": Axis(
         "examples", "training examples seen",
         "Windows, sequences or sentences seen in training: epochs times those of the training split. Within an epoch "

@@ -38,7 +38,10 @@ class OverlaidCurve:
 
 @dataclass(frozen=True)
 class CurvesView(View):
-    """Curves of several runs over one axis. `note` says how positions were found where they are not exact."""
+    """Curves of several runs over one axis.
+
+    `note` says how positions were found where they are not exact; `over` is the axis within a sentence.
+    """
 
     kind = "curves"
 
@@ -49,13 +52,15 @@ class CurvesView(View):
     higher_is_better: bool = False
     note: str = ""
     title: str = ""
+    over: str = ""
 
     @property
     def caption(self) -> str:
-        """How to read the figure, with the newest value of each curve."""
+        """How to read the figure."""
         better = "Higher" if self.higher_is_better else "Lower"
         band = " Line: median over seeds; band: lowest to highest." if any(c.seeds > 1 for c in self.curves) else ""
-        return f"{self.y_title[:1].upper()}{self.y_title[1:]} over {self.x_title}. {better} is better.{band}{self.note}"
+        title = f"{self.y_title[:1].upper()}{self.y_title[1:]} over {self.over or self.x_title}"
+        return f"{title}. {better} is better.{band}{self.note}"
 
     def table(self) -> Rows:
         """A row for each point: curve, position, value and, over seeds, the extremes."""

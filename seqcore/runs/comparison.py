@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -264,6 +265,7 @@ def curves_view(
         logarithmic=what != "score" or _is_wide(curves),
         higher_is_better=what == "score" and words.higher_is_better,
         note=note,
+        over=axis.over,
         title=title if what != "score" else f"Validation {words.short}",
     )
 
@@ -388,15 +390,10 @@ def tradeoff_view(entries: Sequence[Entry], store: Store, *, cost: str | None = 
         scores = shown_scores(store, entry, split)
         if not scores:
             continue
-        x = _mean(run.seconds for run in entry.runs) if cost == "seconds" else float(entry.parameters or math.nan)
+        x = fmean(run.seconds for run in entry.runs) if cost == "seconds" else float(entry.parameters or math.nan)
         low, high = (min(scores), max(scores)) if len(scores) > 1 else (None, None)
         points.append(TradeoffPoint(entry.title, x, float(np.median(scores)), low, high, entry.place))
     x_title = "training time (s)" if cost == "seconds" else "parameters"
     name = score_title(entries, split)
     title = f"{name[:1].upper()}{name[1:]} against {'training time' if cost == 'seconds' else 'parameters'}"
     return TradeoffView(tuple(points), x_title, name, words.higher_is_better, title)
-
-
-def _mean(values: Iterable[float]) -> float:
-    known = list(values)
-    return sum(known) / len(known)

@@ -221,9 +221,15 @@ def test_a_finished_race_is_understood_from_its_board(empty: Store) -> None:
         assert one["best"] == format_number(min(empty.epoch_scores(run.id, ["val_mae"]).values["val_mae"]))
     assert all(len(one["byTime"][0]) == len(one["byStep"][0]) == 2 for one in board["competitors"])
     assert page.button(key="race-again")
+    lowest = min(scores["val_mae"] for scores in run.baselines.values())
+    assert board["baseline"].endswith(f", validation MAE {format_number(lowest)}.")
+    last = page.table[0].value.to_dict("records")[-1]
+    assert last["Experiment"].startswith(r"Best baseline\: ")
+    assert last["Test MAE"] == format_number(min(scores["test_mae"] for scores in run.baselines.values()))
+    assert "over training steps" in texts(page)
     curves = json.loads(charts(page)["compare-curves-0"]["figure"])
     assert "loss" in curves["layout"]["yaxis"]["title"]["text"]  # the board has the scores
-    times = {row["Experiment"]: row["Time"] for row in page.table[0].value.to_dict("records")}
+    times = {row["Experiment"]: row["Time"] for row in page.table[0].value.to_dict("records")[:-1]}
     assert times == {one["name"]: one["time"] for one in board["competitors"]}
 
 
@@ -231,7 +237,8 @@ def test_the_cards_of_a_race_that_goes_on_say_up_to_which_step_their_scores_are(
     """One has done two epochs and the other one: the best of the first epoch is compared."""
     started = Started(
         device="cpu", device_reason="", threads=1, versions={}, parameters=10, split_sizes={"train": 100, "val": 3},
-        baselines={}, reference_baseline="last_value", metric="mae", summary=[], data={}, steps_per_epoch=4, epochs=9,
+        baselines={"last_value": {"val_mae": 0.6}, "moving_average": {"val_mae": 0.7}}, reference_baseline="last_value",
+        metric="mae", summary=[], data={}, steps_per_epoch=4, epochs=9,
     )  # fmt: skip
     empty.submit_together(race_experiments(BASE, {"model.architecture": ["rnn", "gru"]}), group="going")
     leases = [lease for _ in range(2) if (lease := empty.claim()) is not None]
@@ -244,6 +251,7 @@ def test_the_cards_of_a_race_that_goes_on_say_up_to_which_step_their_scores_are(
         empty.append(lease, [started, Steps(1, steps, steps, steps), *epochs])
     board = charts(open_page(group="going"))["board"]
     assert board["best"] == "best validation MAE up to step 4, which all have reached"
+    assert board["baseline"] == "Best baseline: last value, validation MAE 0.6."
     assert {one["best"] for one in board["competitors"]} == {format_number(0.5), format_number(0.4)}
     ended = [Finished("stopped", "stopped", len(own), 4 * len(own), 1.0, {}, {}, {}, None) for own in scores]
     for lease, event in zip(leases, ended, strict=True):

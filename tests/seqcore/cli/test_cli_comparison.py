@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from seqcore.cli import main
+from seqcore.results.formatting import format_number
 from seqcore.runs.api import open_store
 
 QUICK = ("--set", "training.epochs=2", "--set", "data.options.samples=200", "--set", "model.hidden_size=4")
@@ -46,8 +47,13 @@ def test_seeds_against_another_experiment_are_tested_and_compared_again_by_their
     assert [entry["title"] for entry in found["entries"]] == ["learning rate 0.01", "learning rate 0.0001"]
     assert (curves["by"], curves["what"], curves["view"]) == ("seconds", "val_loss", "curves")
     assert again["test"] == test
+    baselines = open_store().run(found["entries"][0]["runs"][0]).baselines
+    lowest = min(scores["test_mae"] for scores in baselines.values())
+    assert found["best_baselines"] == [{"title": found["best_baselines"][0]["title"], "split": "test", "score": lowest}]
     code, out, _ = ask("compare", "--group", "two", "--split", "test")
     assert "p = " in out
+    row = next(line for line in out.splitlines() if "Best baseline: " in line)
+    assert format_number(lowest) in row
     assert "height learning rate 0.01" in out
 
 

@@ -12,6 +12,8 @@ from seqcore.errors import ExperimentError, NotFoundError, SeqcoreError, StoreEr
 from seqcore.events import Changed, Epoch, Finished, Started, Steps
 from seqcore.experiment.experiment import Experiment
 from seqcore.experiment.recipes import load_recipe
+from seqcore.results import metric_named
+from seqcore.runs.best_baseline import best_baseline, best_baseline_text
 from seqcore.runs.comparison import (
     Comparison,
     compare,
@@ -249,3 +251,21 @@ class TestRaces:
         with pytest.raises(StoreError, match="2 to 8"):
             store.submit_together([BASE], group=new_group("race"))
         assert len(store.runs()) == 4
+
+
+def test_the_best_baseline_is_the_best_that_is_stored_with_any_run(store: Store, started: Begin) -> None:
+    runs = []
+    for metric, values in (("mae", (0.3, 0.2)), ("mae", (0.3, 0.25)), ("accuracy", (0.3, 0.9))):
+        baselines = dict(zip(("last_value", "linear"), ({f"test_{metric}": v} for v in values), strict=True))
+        lease = store.start(BASE)
+        store.append(lease, [started(metric=metric, baselines=baselines)])
+        lease.release()
+        runs.append(store.run(lease.run))
+    best = best_baseline(runs[:2], "test")
+    assert best is not None
+    assert best_baseline_text(best, metric_named("mae"))[1] == "0.2"
+    shares = best_baseline(runs[2:], "test")
+    assert shares is not None
+    assert best_baseline_text(shares, metric_named("accuracy"))[1] == "90"
+    assert best_baseline(runs, "val") is None
+    assert best_baseline(runs, None) is None
