@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import pyarrow as pa
-
 from seqcore.data.readers.column_parsing import Columns, Origin
 from seqcore.data.readers.detect_kind import Reading, find_reading
 from seqcore.data.readers.labeled_texts import labeled_text_table, pair_table
@@ -38,7 +36,6 @@ def make_table(columns: Columns, origin: Origin) -> Table:
 
     DataError: one line for each error, with row and column.
     """
-    pa.default_memory_pool().release_unused()  # what reading the file left, often more than the columns
     _drop_trailing_empty_rows(columns)
     if not columns or len(next(iter(columns.values()))) == 0:
         raise DataError(f"{origin.name}: there are no rows of values; give one row per time step")

@@ -23,11 +23,11 @@ from seqcore.data.readers.build_table import make_table
 from seqcore.data.readers.column_parsing import Origin, is_text
 from seqcore.data.readers.csv_layout import Layout, find_layout
 from seqcore.data.readers.delimited_rows import Row, rows_of, uncommented
+from seqcore.data.readers.formats.delimited_types import certain_types, likely_types
 from seqcore.data.readers.formats.input_file import InputFile, Unclosable, refuse_width
 from seqcore.data.readers.numbers import MISSING
 from seqcore.data.readers.table_start import SIGNS
 from seqcore.data.readers.text_encoding import SAMPLE_BYTES, find_encoding
-from seqcore.data.readers.time_numbers import is_dated
 from seqcore.data.table import Table
 from seqcore.errors import DataError
 from seqcore.results.formatting import counted, listed
@@ -43,7 +43,6 @@ _TOTAL = re.compile(  # the first cell of a row below the table that sums it up
     re.I,
 )
 _FOOTNOTE = re.compile(r"\d{1,2}[).:]?\s*[^\W\d_]{3}")
-_ZONE = re.compile(r"\d{2}:\d{2}.*(Z|[+-]\d{2}:?(\d{2})?)$")
 
 
 def read_delimited(file: InputFile) -> Table:
@@ -249,10 +248,10 @@ def _parse(source: _Source, name: str) -> tuple[pa.Table, list[str]]:
         with source.plain() as (stream, skip):
             try:
                 ragged = _Ragged(skip)
-                parsed = _arrow(stream, source.layout, skip, ragged, _likely_types(source.layout))
+                parsed = _arrow(stream, source.layout, skip, ragged, likely_types(source.layout))
             except pa.ArrowInvalid:  # a later row doesn't fit: let Arrow infer from all rows, which needs more memory
                 ragged = _Ragged(skip)
-                parsed = _arrow(stream, source.layout, skip, ragged, _certain_types(source.layout))
+                parsed = _arrow(stream, source.layout, skip, ragged, certain_types(source.layout))
             if ragged.count and not ragged.are_footers(parsed):
                 sign = ragged.comment()
                 if sign and source.file.options.comment == "auto" and not source.layout.comment:
@@ -305,46 +304,6 @@ def _without_footers(parsed: pa.Table, layout: Layout) -> tuple[pa.Table, list[s
     else:
         place = len(parsed) - 1 - _MOST_FOOTERS
     return (parsed.slice(0, place + 1), footers) if footers else (parsed, [])
-
-
-def _zoned(layout: Layout) -> set[int]:
-    """Columns of times with a time zone; they stay text to keep the zone."""
-    return {i for row in layout.rows for i, cell in enumerate(row) if _ZONE.search(cell)}
-
-
-def _certain_types(layout: Layout) -> dict[int, pa.DataType]:
-    """Columns that must stay text: times with a zone, other decimal separators, integers beyond 64 bits."""
-    large = {
-        i
-        for row in layout.rows
-        for i, cell in enumerate(row)
-        if len(cell) > 18 and re.fullmatch(r"[+-]?\d+", cell, re.A) and abs(int(cell[:40])) >= 2**63
-    }
-    return {i: pa.string() for i in (*_zoned(layout), *layout.decimals, *large)}
-
-
-def _likely_types(layout: Layout) -> dict[int, pa.DataType]:
-    """Column types from the first rows; if Arrow infers them itself, it holds every row twice."""
-    point = re.escape(layout.decimal)
-    number = re.compile(rf"[+-]?(\d+{point}?\d*|{point}\d+)([eE][+-]?\d+)?", re.A)
-    integer = re.compile(r"[+-]?\d{1,19}", re.A)
-    time = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", re.A)
-    types = _certain_types(layout)
-    for i, name in enumerate(layout.columns):
-        cells = [row[i] for row in layout.rows if row[i] not in MISSING]
-        if not cells or i in types:
-            continue
-        if all(integer.fullmatch(cell) for cell in cells) and (
-            i == 0 or is_dated(name) or max(map(len, cells)) > 15  # larger ones are not exact as float64
-        ):
-            types[i] = pa.int64()
-        elif all(number.fullmatch(cell) for cell in cells):
-            types[i] = pa.float64()
-        elif all(time.fullmatch(cell) for cell in cells):
-            types[i] = pa.timestamp("ns")
-        elif not any(re.match(r"\d{1,2}:\d\d|(true|false)$", cell, re.I) for cell in cells):
-            types[i] = pa.string()
-    return types
 
 
 def _arrow(stream: BinaryIO, layout: Layout, skip: int, ragged: _Ragged, types: Mapping[int, pa.DataType]) -> pa.Table:
