@@ -26,7 +26,7 @@ from ui.session import escape
 if TYPE_CHECKING:
     from seqcore.insight.examples import InspectExample
 
-__all__ = ["similar"]
+__all__ = ["distinct_moments", "similar"]
 
 MOST_LINES = 8  # input columns of which the first is drawn; of more, as in sounds and videos, their mean
 MOST_SHOWN = 12  # moments on the page
@@ -80,7 +80,7 @@ def similar(inspected: Inspected) -> None:
         st.info(escape(plain(error)))
         return
     known = {(example.split, example.index): example for example in examples}
-    shown = _distinct(view.moments, known)
+    shown = distinct_moments(view.moments, known)
     st.markdown(
         f"{len(view.units)} of {internals.arrays[name].shape[2]} units are active in the whole span; "
         f"the {len(shown)} most similar moments with different inputs in {view.searched:,} steps of "
@@ -102,7 +102,9 @@ def similar(inspected: Inspected) -> None:
     download_csv(view, name=file_stem(title(inspected.run), "similar-moments"), key=f"similar-csv-{run}")
 
 
-def _distinct(moments: Sequence[SimilarMoment], known: Mapping[tuple[str, int], InspectExample]) -> list[SimilarMoment]:
+def distinct_moments(
+    moments: Sequence[SimilarMoment], known: Mapping[tuple[str, int], InspectExample]
+) -> list[SimilarMoment]:
     """The first moments whose inputs differ: windows overlap, and have the same moment at several places."""
     shown: dict[object, SimilarMoment] = {}
     for moment in moments:

@@ -34,6 +34,7 @@ _COMPARED_DASHES = ("solid", "dash", "dot", "dashdot")
 DASHES = {"baseline": "dash"}
 _TITLE_PIXELS = 7  # of a character of an axis title
 LINE_WIDTH = 1.75
+_FEWEST_TICKS = 3  # of a logarithmic axis
 BAND_OPACITY = (0.16, 0.4)  # of an interval: on light, on dark, where less can hardly be seen
 FONT = '"Source Sans", "Source Sans Pro", system-ui, sans-serif'
 _MARGIN = {"l": 8, "r": 12, "t": 12, "b": 8, "pad": 2}
@@ -140,7 +141,7 @@ def hide_axes(figure: go.Figure, **options: Any) -> None:
 def log_ticks(values: NDArray[np.float64]) -> dict[str, Any]:
     """At most about six ticks in one notation: digits that are written out, or "1e-5" where a value is small or large.
 
-    Powers of ten, below two decades 1, 2 and 5 times these, and within a factor of three round numbers. `values` are
+    Powers of ten; below two decades 1, 2 and 5 times these; round numbers where these are too few. `values` are
     drawn on the logarithmic axis; one of them is above 0, and those that are not finite don't count.
     """
     known = values[np.isfinite(values) & (values > 0)]
@@ -149,9 +150,11 @@ def log_ticks(values: NDArray[np.float64]) -> dict[str, Any]:
     written = "~e" if known.min() < (1e-5 if decades >= 2.0 else 1e-4) or known.max() >= 1e6 else ",~g"
     if decades >= 2.0:
         return {"tickformat": written, "dtick": max(1, math.ceil(decades / 6))}
-    if decades >= 0.5:  # between two powers of ten Plotly's bare digits would be misread
-        return {"tickformat": written, "dtick": "D2"}
     low, high = float(known.min()), float(known.max())
+    powers = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    within = np.outer(powers, (1, 2, 5))
+    if ((within >= low) & (within <= high)).sum() >= _FEWEST_TICKS:
+        return {"tickformat": written, "dtick": "D2"}
     rough = max(high - low, 0.1 * high) / 3
     step = 10.0 ** math.floor(math.log10(rough))
     step *= next(factor for factor in (1, 2, 5, 10) if factor * step >= rough)

@@ -10,7 +10,7 @@ from seqcore.plots.style import log_ticks
 from seqcore.results.curves import CurvesView, OverlaidCurve
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.011, 0.018), (0.003, 0.004), (410.0, 900.0), (3.0, 3.0)])
+@pytest.mark.parametrize(("low", "high"), [(0.011, 0.018), (0.012, 0.036), (0.003, 0.004), (410.0, 900.0), (3.0, 3.0)])
 def test_a_narrow_logarithmic_axis_has_round_numbers(low: float, high: float) -> None:
     ticks = log_ticks(np.array([low, high, np.nan]))["tickvals"]
     within = [value for value in ticks if low / 1.1 <= value <= high * 1.1]
