@@ -15,7 +15,6 @@ from ui import (
     run_area,
     session,
 )  # fmt: skip
-from ui.field_titles import by_titles
 
 actions.page_begins()
 run = session.shown_run()
@@ -54,16 +53,13 @@ with right:
         table = None if data_picker.awaits_file(draft) else data_picker.table_of(experiment)
     except SeqcoreError as error:
         faults = error.lines
-        session.show_errors(error, settings=draft.settings())
         import_report.changed_options(draft)
     with heading:
         overview.title(draft)
     errors: tuple[str, ...] | None = ()
     if experiment is not None and table is not None:
         errors = overview.known_errors(experiment, table)
-    for line in errors or ():
-        st.warning(session.escape(by_titles(line, draft.settings())))
-    draft.faults = (*faults, *(errors or ()))
+    draft.faults, draft.data_faults = faults, errors or ()  # shown below Train
     ready = experiment if table is not None and not errors else None
     run_area.run_area(run, draft, experiment, table, ready=ready is not None)
 

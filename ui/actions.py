@@ -66,7 +66,7 @@ def buttons(
     # None while this run is active: the pointer is still on the button, so the tooltip would stay on the page.
     help = None if same else "Start a run with these settings."
     if experiment is None:
-        help = "Upload a file first." if missing else "These settings can't be trained; see the errors above."
+        help = "Upload a file first." if missing else "These settings can't be trained; see the errors below."
     refused = permissions.refused_help()
     off = same or experiment is None or refused is not None
     shown = (_data_of(drafts.on_page()),)
@@ -184,11 +184,12 @@ def open_in_inspect(run: Run) -> None:
 
 
 def form_faults() -> None:
-    """Below the buttons: why Train is off. All errors of the form are at the top, which may be out of view."""
+    """Below the buttons, where it is seen beside a disabled Train: why the form can't be trained."""
     draft = drafts.on_page()
     with st.container(key="form-faults"):
-        for line in draft.faults[:1]:
-            st.caption(f":red[{session.escape(by_titles(line, draft.settings()))}]")
+        session.show_lines(draft.faults, settings=draft.settings() if draft.faults else ())
+        for line in draft.data_faults:
+            st.warning(session.escape(by_titles(line, draft.settings())))
 
 
 def page_begins() -> None:

@@ -45,7 +45,8 @@ class Draft:
     recipe: str | None
     values: dict[str, Any] = field(default_factory=dict)  # dotted path -> value, of the controls that exist
     kept_options: dict[str, dict[str, Any]] = field(default_factory=dict)  # source or architecture -> options
-    faults: tuple[str, ...] = ()  # why the values can't be trained, a line each
+    faults: tuple[str, ...] = ()  # why the values are no experiment, a line each
+    data_faults: tuple[str, ...] = ()  # why this experiment can't be trained on its data
     link_errors: tuple[str, ...] = ()
     scope: str = _CONTROL  # prefix of its controls' keys: each page's draft has its own controls
 

@@ -99,7 +99,9 @@ def field_control(draft: Draft, setting: Setting, columns: Sequence[str] = ()) -
     if setting.path == RATE and (
         schedule := named_schedule(draft.values.get("training.schedule", draft.base.training.schedule))
     ):
-        label += f" :gray[· {schedule}]"  # which may be set among the fields that are not shown
+        label += (
+            f" :gray[· {schedule.removesuffix(' schedule')}]"  # which may be set among the fields that are not shown
+        )
     draw = {"choice": _choice, "switch": _switch, "whole": _number, "number": _number, "names": _names, "text": _text,
             "mapping": _text}  # fmt: skip
     draft.values[setting.path] = draw[setting.kind](draft, setting, label, common, columns)

@@ -29,11 +29,11 @@ def named_schedule(value: str) -> str:
 
 
 def rate_text(experiment: Experiment, now: float | None) -> str:
-    """The rate in force, and what it follows from: "0.00412, 0.02 with the cosine schedule". None: no step yet."""
+    """The rate in force, and what it follows from: "0.00412 (base 0.02, cosine schedule)". None: no step yet."""
     base, schedule = experiment.training.learning_rate, schedule_name(experiment.training)
     if not schedule:
         return f"{base:g}"
-    return f"{base:g} with the {schedule}" if now is None else f"{now:.3g}, {base:g} with the {schedule}"
+    return f"{base:g} with the {schedule}" if now is None else f"{now:.3g} (base {base:g}, {schedule})"
 
 
 def base_rate_note(experiment: Experiment, changes: Mapping[str, Any]) -> str:

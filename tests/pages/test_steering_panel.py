@@ -232,7 +232,7 @@ def test_the_rate_in_force_is_shown_beside_its_base_and_schedule(store: Store, p
     one, rate = np.ones(3), np.array([0.02, 0.0123, 0.00412])
     store.append(lease, [STARTED, Steps(1, one, one, rate)])
     app = panel(lease.run)
-    now = "learning rate 0.00412, 0.02 with the cosine schedule"
+    now = "learning rate 0.00412 (base 0.02, cosine schedule)"
     assert f"Step 3: {now}, training loss" in state_line(app)
     assert f"Current values: {now}, batch size 32" in text(app)
     assert "The cosine schedule multiplies this rate" in field(app, "Base learning rate").help
@@ -243,7 +243,7 @@ def test_the_rate_in_force_is_shown_beside_its_base_and_schedule(store: Store, p
     app.run()
     body = "".join(one.body for one in app.get("html"))
     assert "Change 1: learning rate 0.02 → 0.05. The cosine schedule multiplies this rate." in body
-    assert "learning rate 0.00412, 0.05 with the cosine schedule" in state_line(app)
+    assert "learning rate 0.00412 (base 0.05, cosine schedule)" in state_line(app)
     history = shared_history(store.run(lease.run))
     assert history.moment(2, store=store).learning_rate == 0.0123  # of a replay
     lease.release()

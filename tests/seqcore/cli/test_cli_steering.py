@@ -134,13 +134,13 @@ def test_a_rate_with_a_schedule_is_shown_with_it(store: Store, ask: Any) -> None
     short = {"training.epochs": 2, "training.schedule": "cosine"}
     done = execute(store, store.start(PLAN.with_changes(short)))
     _, out, _ = ask("show", done.id)
-    assert f"in force at step {done.step}: 0.0001, 0.01 with the cosine schedule" in out
+    assert f"in force at step {done.step}: 0.0001 (base 0.01, cosine schedule)" in out
     _, out, _ = ask("show", done.id, "--json")
     assert json.loads(out)["learning_rate"] == pytest.approx(0.0001)
     fork = store.fork(done.id, 2, {"training.learning_rate": 0.05})
     _, out, _ = ask("show", fork.id)
     assert "learning rate 0.01 → 0.05. The cosine schedule multiplies this rate." in out
-    assert "0.05 with the cosine schedule" in out
+    assert "(base 0.05, cosine schedule)" in out
     _, out, _ = ask("set", fork.id, "training.learning_rate=0.07")
     assert out.strip().endswith("The cosine schedule multiplies this rate.")
     _, out, _ = ask("show", store.submit(PLAN).id)
