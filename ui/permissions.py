@@ -129,8 +129,8 @@ def slow(run: str, steps_per_second: float | None) -> None:
     session.store().command(_own(run), "slow", {"steps_per_second": steps_per_second})
 
 
-def advance(run: str, steps: int) -> None:
-    """Let a paused run take steps."""
+def advance(run: str, steps: int | float | None) -> None:
+    """Let a paused run take steps; the store refuses what is no number of steps."""
     session.store().command(_own(run), "advance", {"steps": steps})
 
 

@@ -24,7 +24,7 @@ from ui import permissions, session
 from ui.event_log import number
 from ui.live_field import live_field
 from ui.run_history import Moment
-from ui.whole_number import whole_or_float
+from ui.whole_number import whole_input, whole_or_float
 
 __all__ = ["present_state", "steering_panel"]
 
@@ -90,10 +90,8 @@ def _pace(run: Run, refused: str | None) -> None:
         )
         count = f"steer-count-{run.id}"
         paused = run.status == "paused"
-        st.number_input(
+        whole_input(  # no limits here: the store says what is allowed
             "Steps",
-            min_value=1,
-            max_value=1_000_000,
             value=1,
             key=count,
             help=refused or "How many steps a paused run takes before it pauses again.",
@@ -182,7 +180,7 @@ def _slow(run: str, key: str) -> None:
 
 
 def _advance(run: str, key: str) -> None:
-    steps = int(st.session_state.get(key, 1))
+    steps = whole_or_float(st.session_state.get(key, 1))  # an emptied control has None
     _ask(run, lambda: permissions.advance(run, steps))
 
 

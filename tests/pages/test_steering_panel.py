@@ -212,6 +212,11 @@ def test_slow_motion_and_steps_of_a_paused_run(store: Store, live: Lease, panel:
     field(app, "Steps").set_value(4)
     press(app, "Take steps")
     assert asked(store, live) == [("advance", {"steps": 4})]
+    for typed, words in ((1.5, "1.5 steps are not allowed"), (0, "0 steps are not allowed")):
+        field(app, "Steps").set_value(typed)
+        press(app, "Take steps")
+        assert words in text(app)
+        assert asked(store, live) == []
 
 
 def test_the_panel_shows_step_loss_and_score_which_the_chart_updates(store: Store, live: Lease, panel: Open) -> None:
