@@ -283,9 +283,15 @@ def _side_by_side(view: View, entries: Sequence[Entry], split: str, place: int) 
         names = ", ".join(entry.title for entry in entries)
         label = f"Truth and the predictions of {names} on the {run_labels.SPLITS[split]} split"
         errors = ""
+        horizon = max(entry.runs[0].experiment.data.horizon for entry in entries)
         if isinstance(view, PredictionsView):
+            if horizon > 1:
+                errors = (
+                    f" Predictions restart from the true values every {horizon} steps; test scores are of predictions "
+                    "from every step."
+                )
             sizes = zip(view.models, view.errors, strict=True)
-            errors = (
+            errors += (
                 " Mean absolute error on these rows: "
                 + ", ".join(f"{n} {format_number(e)}" for n, e in sizes)
                 + "."

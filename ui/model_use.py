@@ -184,11 +184,18 @@ def forecast(run: Run, predictor: Predictor, table: Table) -> None:
     with columns[1]:
         picture(
             plot_view(view), key=key, label="The end of the data and the forecast",
-            reading=f"{view.caption} The scores above say how accurate it is.",
+            reading=f"{view.caption} {_accuracy(run)}",
         )  # fmt: skip
     data = run.experiment.data
     if data.validation_fraction or data.test_fraction:
         _refit(run, predictor)
+
+
+def _accuracy(run: Run) -> str:
+    """Where it is said how accurate a forecast is."""
+    if run.outline.on_all_data:
+        return "The scores above are on the training data, and say nothing of the accuracy of forecasts."
+    return "The scores above say how accurate it is."
 
 
 def _refit(run: Run, predictor: Predictor) -> None:

@@ -18,7 +18,9 @@ from seqcore.cli.progress import reading, score_rows
 from seqcore.cli.training import changed_values, foreground
 from seqcore.data.sources.stored_file import base_name
 from seqcore.data.splits import SPLIT_TITLES
-from seqcore.errors import NotFoundError, PredictionError
+from seqcore.data.table import Table
+from seqcore.errors import NotFoundError, PredictionError, SeqcoreError
+from seqcore.events import Finding
 from seqcore.experiment.experiment import Experiment
 from seqcore.results import SeriesView, View, plain
 from seqcore.results.formatting import format_number, listed
@@ -126,7 +128,7 @@ def _score(args: argparse.Namespace, out: Output, store: Store, run: Run, predic
     if predictor.is_partly_labeled(table):  # all are predicted, and those with a label are scored below
         _answers(args, out, predictor.predict(table, beam=args.beam), {"run": run.id, "file": name})
         args = argparse.Namespace(**{**vars(args), "csv": None})
-    found = predictor.check_new(store.table(run.id), table)
+    found = _findings(store, run, predictor, table)
     for finding in found if not out.json else ():
         out.note(finding.sentence)
     scored = {"file": name, "notes": list(table.notes), **report_object(table.report)}
@@ -134,6 +136,16 @@ def _score(args: argparse.Namespace, out: Output, store: Store, run: Run, predic
     about = {"run": run.id, **_weights(out, run, predictor), **scored}
     _write_csv(args.csv, lambda: predictor.predictions(table, beam=args.beam))
     return _scores(out, run, predictor.evaluate(table, beam=args.beam), name, about)
+
+
+def _findings(store: Store, run: Run, predictor: Predictor, table: Table) -> list[Finding]:
+    """Findings about new data beside the run's own; none where these have no dates or can't be read any more."""
+    if table.times is None:
+        return []
+    try:
+        return predictor.check_new(store.table(run.id), table)
+    except SeqcoreError:
+        return []
 
 
 def _answers(args: argparse.Namespace, out: Output, view: View, about: Mapping[str, Any]) -> int:

@@ -278,6 +278,8 @@ class TestForecast:
         assert f"`{parent.id[:8]}`**, whose held-out score counts: test MAE" in shown
         assert "On the training data: MAE" in shown
         assert shown.index("Skill: MAE") < shown.index("On the training data: MAE")
+        open_tab(page, refit.id, "Forecast")
+        assert "say nothing of the accuracy of forecasts" in texts(page)
         page.switch_page("runs.py").run()
         row = run_row(refit, [])
         assert (row["skill"], row["baseline"]) == ("–", "not held out")
