@@ -22,7 +22,7 @@ page = st.navigation(
     ],
     position="top",
 )
-session.keep_link()
+session.keep_link(page.url_path)
 session.go()
 try:
     if account.sign_in():

@@ -58,8 +58,7 @@ def open_comparison(runs: Sequence[str] = (), group: str | None = None) -> None:
 
 def open_chosen() -> None:
     """Go to the Compare page, by its whole link: a link that is completed later takes a second step back."""
-    parameters = {**_link(), session.RUN: session.selected_run() or ""}
-    session.go_to(PAGE, {key: value for key, value in parameters.items() if value})
+    session.go_to(PAGE, {key: value for key, value in _link().items() if value})
 
 
 class _Curves:

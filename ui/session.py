@@ -39,6 +39,8 @@ RUN = "run"
 """The query parameter and the session-state key that hold the id of the selected run."""
 
 _GO = "go-to-page"
+_PAGE = "page-shown"
+_WITHOUT_RUN = ("compare",)  # pages that do not show the selected run
 _IN_FLIGHT = 0.15  # seconds for requests that the browser sent before it stopped its timers
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=])")
@@ -91,11 +93,18 @@ def shown_run() -> Run | None:
     return run
 
 
-def keep_link() -> None:
-    """Copy the selected run between the link and the session: a page switch drops the query parameters."""
+def keep_link(page: str | None = None) -> None:
+    """Copy the selected run between the link and the session: a page switch drops the query parameters.
+
+    `page` is the address of the page that is drawn now, None for the same as before.
+    """
     if RUN not in st.session_state:
         st.session_state[RUN] = st.query_params.get(RUN) or None
-    run = st.session_state[RUN]
+    if page is not None:
+        before, st.session_state[_PAGE] = st.session_state.get(_PAGE), page
+        if before not in (None, page):  # the browser still has the parameters of the page before
+            st.query_params.from_dict(st.query_params.to_dict())
+    run = st.session_state[RUN] if st.session_state.get(_PAGE) not in _WITHOUT_RUN else None
     if run is None:
         st.query_params.pop(RUN, None)
     elif st.query_params.get(RUN) != run:

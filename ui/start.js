@@ -45,6 +45,15 @@
     root.classList.remove("sl-loading")
   }
 
+  /* Streamlit adds an entry to the history for every change of the parameters. Within a page the entry is replaced, so
+   * that Back leaves the page at the first press. */
+  const push = history.pushState.bind(history)
+  history.pushState = (state, title, url) => {
+    const same = new URL(url ?? location.href, location.href).pathname === location.pathname
+    if (same) history.replaceState(state, title, url)
+    else push(state, title, url)
+  }
+
   root.classList.add("sl-loading")
   observer.observe(document, { subtree: true, childList: true, attributeFilter: ["data-test-connection-state"] })
   look()

@@ -115,3 +115,30 @@ def test_a_similar_moment_has_its_curve_and_its_link_leads_to_the_moment(inspect
     expect(inspected.locator(".heat-maps-stage")).to_be_in_viewport(ratio=0.5, timeout=PATIENCE)
     expect(inspected.locator(".heat-maps-readout")).to_contain_text("step ")
     expect(inspected).not_to_have_url(re.compile("show="))
+
+
+def test_back_leaves_inspect_at_the_first_press_and_no_page_has_the_parameters_of_another(
+    page: Page, trained: str
+) -> None:
+    page.goto("/")
+    expect(page).to_have_url(re.compile(r"recipe=bouncing-ball"))
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_text("Bouncing ball").first).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/runs$"))
+    page.goto(f"/?run={trained}")
+    expect(page).to_have_url(re.compile(r"recipe=bouncing-ball.*run="))
+    before = page.evaluate("history.length")
+    page.get_by_role("link", name="Inspect").click()
+    slider = page.get_by_role("slider", name="Snapshot")
+    slider.press("Home")
+    expect(page).to_have_url(re.compile(r"/inspect\?.*at=0(&|$)"))
+    slider.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"/inspect\?.*at=1(&|$)"))
+    assert page.evaluate("history.length") == before + 1
+    page.get_by_role("link", name="Compare").click()
+    expect(page).to_have_url(re.compile(r"/compare$"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/inspect\?.*at=1(&|$)"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/\?recipe=bouncing-ball"))
+    expect(page.get_by_role("button", name="Race", exact=True)).to_be_visible()
